@@ -1,0 +1,50 @@
+"""The contract: what an atlas is, spoken by the workshop that writes it and the reading room that serves it."""
+
+from attlas.schema.errors import (
+    BrokenAtlasError,
+    EnvironmentFault,
+    Fault,
+    InputError,
+    PlanError,
+    QuestionError,
+)
+from attlas.schema.manifest import Counts, Manifest, Receipt, TableFile
+from attlas.schema.paths import AtlasPaths
+from attlas.schema.run import Run
+from attlas.schema.tables import (
+    FORMAT_VERSION,
+    HEADS,
+    PROTEINS,
+    RESIDUES,
+    SEQUENCES,
+    SHARD_TABLES,
+    SITES,
+    TABLES,
+    Column,
+    Table,
+)
+
+__all__ = [
+    "FORMAT_VERSION",
+    "HEADS",
+    "PROTEINS",
+    "RESIDUES",
+    "SEQUENCES",
+    "SHARD_TABLES",
+    "SITES",
+    "TABLES",
+    "AtlasPaths",
+    "BrokenAtlasError",
+    "Column",
+    "Counts",
+    "EnvironmentFault",
+    "Fault",
+    "InputError",
+    "Manifest",
+    "PlanError",
+    "QuestionError",
+    "Receipt",
+    "Run",
+    "Table",
+    "TableFile",
+]

@@ -1,0 +1,77 @@
+"""The few errors of attlas, divided by whose fault it is; each says what was expected, what was found, what to do."""
+
+from collections.abc import Sequence
+
+N_OFFENDERS_SHOWN = 10
+
+
+class Fault(Exception):
+    """What every attlas error carries; never raised itself.
+
+    `what` is one sentence; `expected`, `found` and `hint` are shown on lines of their own when given;
+    `offenders` names the proteins, files or ids concerned: ten are printed, then the count.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        expected: str | None = None,
+        found: str | None = None,
+        hint: str | None = None,
+        offenders: Sequence[str] = (),
+    ) -> None:
+        self.what = what
+        self.expected = expected
+        self.found = found
+        self.hint = hint
+        self.offenders = tuple(offenders)
+        super().__init__(what)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions pickle by their args; ours live in keywords and must survive the way back from a Dask worker.
+        return _rebuild, (type(self), self.what, self.expected, self.found, self.hint, self.offenders)
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.expected is not None:
+            lines.append(f"  expected: {self.expected}")
+        if self.found is not None:
+            lines.append(f"  found:    {self.found}")
+        lines += [f"  - {offender}" for offender in self.offenders[:N_OFFENDERS_SHOWN]]
+        if len(self.offenders) > N_OFFENDERS_SHOWN:
+            lines.append(f"  ... and {len(self.offenders) - N_OFFENDERS_SHOWN:,} more ({len(self.offenders):,} in all)")
+        if self.hint is not None:
+            lines.append(f"  to do:    {self.hint}")
+        return "\n".join(lines)
+
+
+class InputError(Fault, ValueError):
+    """The proteins or options given cannot be used as they are: the caller's input."""
+
+
+class PlanError(Fault, ValueError):
+    """The directory holds another computation than the one asked for, or none, or one in progress."""
+
+
+class EnvironmentFault(Fault, RuntimeError):
+    """This machine lacks what the work needs: memory, disk, a package, a model."""
+
+
+class BrokenAtlasError(Fault, RuntimeError):
+    """Files of an atlas are missing or differ from what the manifest says."""
+
+
+class QuestionError(Fault, ValueError):
+    """The question cannot be answered as asked: unknown id, bad SQL, unknown format."""
+
+
+def _rebuild(
+    kind: type[Fault],
+    what: str,
+    expected: str | None,
+    found: str | None,
+    hint: str | None,
+    offenders: tuple[str, ...],
+) -> Fault:
+    return kind(what, expected=expected, found=found, hint=hint, offenders=offenders)

@@ -1,0 +1,55 @@
+"""Every path inside an atlas, named once."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from attlas.schema.tables import Table
+
+
+@dataclass(frozen=True)
+class AtlasPaths:
+    """The layout below the root of an atlas directory."""
+
+    root: Path
+
+    @property
+    def plan(self) -> Path:
+        """The plan: the run, the shards, the digest of both. Written first."""
+        return self.root / "plan.json"
+
+    @property
+    def planned_proteins(self) -> Path:
+        """The proteins as parsed from the input, in the columns of `proteins`; what `encode` reads."""
+        return self.root / "plan" / "proteins.parquet"
+
+    @property
+    def manifest(self) -> Path:
+        """The manifest. Written last: it exists if and only if the atlas is whole."""
+        return self.root / "manifest.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked while a process writes: exclusively by build, plan and seal, shared by encode."""
+        return self.root / ".lock"
+
+    @property
+    def proteins(self) -> Path:
+        """The one file of the table `proteins`."""
+        return self.root / "proteins" / "proteins.parquet"
+
+    def shard(self, table: Table, index: int) -> Path:
+        """Return the file that shard `index` (from 1) writes of `table`."""
+        return self.root / table.name / f"shard-{index:05d}.parquet"
+
+    @property
+    def receipts(self) -> Path:
+        """Folder of receipts, one per finished shard."""
+        return self.root / "receipts"
+
+    def receipt(self, index: int) -> Path:
+        """Return the receipt of shard `index` (from 1)."""
+        return self.receipts / f"shard-{index:05d}.json"
+
+    def relative(self, path: Path) -> str:
+        """Return `path` as the manifest names it: relative to the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()

@@ -1,0 +1,64 @@
+"""Write beside, fsync, rename: a file of an atlas is either whole or not there."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attlas.schema.errors import EnvironmentFault
+
+TEMPORARY_PREFIX = ".tmp-"
+"""Name prefix of files being written; any that remain belong to a killed process."""
+
+
+@contextmanager
+def publishing(path: Path) -> Iterator[Path]:
+    """Yield a path beside `path` to write to; on success fsync and rename it to `path`, on failure remove it.
+
+    Raises:
+        EnvironmentFault: the disk is full or cannot be written; names the file.
+    """
+    beside = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        _fsync(beside)
+        beside.replace(path)
+        _fsync(path.parent)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise write_fault(path, error) from error
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def write_fault(path: Path, error: OSError) -> EnvironmentFault:
+    """Return the error that says why `path` could not be written and what to do."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+        hint = "free some space, then run the same command again: finished shards are kept"
+        return EnvironmentFault("The disk is full.", found=f"no space left while writing {path}", hint=hint)
+    hint = "check that the directory exists and that you may write to it"
+    return EnvironmentFault(f"Could not write {path}.", found=str(error), hint=hint)
+
+
+def publish_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that it is there whole or not at all."""
+    with publishing(path) as beside:
+        beside.write_bytes(data)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, lower-case hexadecimal."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,59 @@
+"""What identifies a computation: equal runs have equal ids and give equal tables."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Run:
+    """A model, a way of running it and a rule: everything the tables depend on but the proteins."""
+
+    model: str
+    """Model as asked for: a hub id or the name of a local directory."""
+    revision: str
+    """Revision of the model, a commit where the hub tells; `local` for a directory."""
+    weights_sha256: str
+    """SHA-256 over the weight files, in order of name."""
+    architecture: str
+    """Model type as its configuration names it, such as `esm`."""
+    n_layers: int
+    n_heads: int
+    dtype: str
+    """`float32` or `bfloat16`."""
+    device: str
+    """`cpu` or `cuda`: the last bits of a sum depend on it."""
+    attention: str
+    """Which implementation of the reductions runs, such as `tiled`."""
+    rule: str
+    """Rule for HA sites, such as `nayar-2025-05`."""
+    edge_theta: float
+    """Attention from which on a pair counts as an edge."""
+    max_length: int | None
+    """Longest sequence computed, residues; longer ones are skipped with a reason. None: no limit."""
+    format_version: int
+    """Version of the tables and the directory."""
+    attlas_version: str
+    torch_version: str
+    transformers_version: str
+
+    @property
+    def run_id(self) -> str:
+        """Return the identity of this computation: 16 hexadecimal digits of a SHA-256 over every field."""
+        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+    def differences(self, other: Self) -> list[str]:
+        """Return one line per field that differs: `name: this here, that there`."""
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{name}: {mine[name]} -> {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the run that `to_json` wrote; keys of later versions are refused by the caller's version check."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})

@@ -1,0 +1,221 @@
+"""Every table of an atlas: columns, Arrow type, unit, one-sentence doc, key and sort. Nothing here is derived.
+
+DuckDB comments, `TABLES.md`, empty tables and checks all come from these declarations.
+Axis letters: `L` layers, `H` heads, `N` residues of a protein, `T = N + 2` tokens.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+FORMAT_VERSION = 1
+"""Version of the tables and of the directory; a reader refuses any other."""
+
+EDGE_THETA = 0.3
+"""Attention of a query to a key from which on the pair counts as an edge (Vig et al., ICLR 2021)."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table."""
+
+    name: str
+    type: pa.DataType
+    """Arrow type; a list column holds its element type here and `is_per_layer` says so."""
+    unit: str
+    """Unit in words; empty for names and texts."""
+    doc: str
+    """What the column says, in one sentence."""
+    is_nullable: bool = False
+    is_per_layer: bool = False
+    """A fixed-size list of `L` values, layer 0 first."""
+    is_joined: bool = False
+    """Seen in the view through `proteins`; not stored in this table's files."""
+
+    def field(self, n_layers: int) -> pa.Field:
+        """Return the Arrow field, with doc and unit as metadata, for a model of `n_layers` layers."""
+        kind = pa.list_(pa.field("item", self.type, nullable=False), n_layers) if self.is_per_layer else self.type
+        return pa.field(self.name, kind, nullable=self.is_nullable, metadata={"doc": self.doc, "unit": self.unit})
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, its columns, its key and the order it is stored in."""
+
+    name: str
+    doc: str
+    """What a row is, in one sentence."""
+    key: tuple[str, ...]
+    """Columns that name a row in the view a user types."""
+    sort: tuple[str, ...]
+    """Order of the stored rows."""
+    row_group_rows: int
+    """Rows of a Parquet row group: the unit a lookup reads."""
+    columns: tuple[Column, ...]
+
+    def stored(self) -> tuple[Column, ...]:
+        """Return the columns that the files hold."""
+        return tuple(column for column in self.columns if not column.is_joined)
+
+    def schema(self, n_layers: int) -> pa.Schema:
+        """Return the Arrow schema of the files, for a model of `n_layers` layers."""
+        return pa.schema([column.field(n_layers) for column in self.stored()], metadata={"doc": self.doc})
+
+
+def _text(name: str, doc: str, *, is_nullable: bool = True) -> Column:
+    return Column(name, pa.string(), "", doc, is_nullable=is_nullable)
+
+
+def _statistic(name: str, unit: str, doc: str) -> Column:
+    return Column(name, pa.float32(), unit, doc)
+
+
+_SEQUENCE_ID = Column(
+    "sequence_id", pa.int32(), "", "Number of the distinct sequence, from 0 in order of length; identical sequences share it."
+)
+_ACCESSION = Column("accession", pa.string(), "", "Accession of the protein; the key of `proteins`.", is_joined=True)
+_POSITION = Column(
+    "position", pa.int32(), "residues", "Position in the sequence stored in `proteins`, 1-based, UniProt numbering."
+)
+_RESIDUE = Column("residue", pa.string(), "", "One-letter code of the residue at this position.")
+_STATUS = Column(
+    "status", pa.string(), "", "`ok`: computed; `skipped`: not computed, by rule; `failed`: could not be computed."
+)
+_LAYER_OF_CONVERGENCE = Column(
+    "layer", pa.int16(), "", "Layer of convergence, 0-based: where the attention profile has its sharpest elbow; null if no fit.",
+    is_nullable=True,
+)  # fmt: skip
+_N_SITES = Column(
+    "n_sites", pa.int32(), "sites", "Number of high-attention sites; 0 is an answer, null is not computed.", is_nullable=True
+)
+_SITES_NOTE = _text(
+    "sites_note",
+    "What to know about the sites: why there are none (`too short`, `constant profile`, `none above the elbow`), or `40 or more`.",
+)
+
+PROTEINS = Table(
+    name="proteins",
+    doc="A protein of the input, by accession, with what became of it.",
+    key=("accession",),
+    sort=("accession",),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", "Accession: the UniProt accession of a UniProt header, else the first word."),
+        _text("entry_name", "UniProt entry name, such as CALM1_HUMAN."),
+        _text("gene", "Gene name (GN= of a UniProt header)."),
+        _text("organism", "Organism name (OS=)."),
+        Column("taxon_id", pa.int32(), "", "NCBI taxon id (OX=).", is_nullable=True),
+        Column("sequence_version", pa.int32(), "", "UniProt sequence version (SV=).", is_nullable=True),
+        _text("description", "Protein name, or the header after its first word."),
+        _text("sequence", "Sequence, upper case, without a trailing `*`: what every position counts along."),
+        Column("length", pa.int32(), "residues", "Number of residues of the sequence."),
+        _text("md5", "MD5 of the sequence, lower-case hexadecimal."),
+        _text("crc64", "CRC64 of the sequence as UniProt writes it, 16 upper-case hexadecimal digits."),
+        Column(
+            "n_nonstandard", pa.int32(), "residues", "Number of letters outside the 20 standard amino acids (J is read as X)."
+        ),
+        Column("n_records", pa.int32(), "records", "Number of input records with this accession and sequence."),
+        Column("line", pa.int64(), "", "Line of the first such record in the input, from 1."),
+        Column("sequence_id", pa.int32(), "", _SEQUENCE_ID.doc, is_nullable=True),
+        _STATUS,
+        _text("reason", "Why it was skipped or failed; null if ok."),
+        _LAYER_OF_CONVERGENCE,
+        _N_SITES,
+        _SITES_NOTE,
+    ),
+)
+
+SEQUENCES = Table(
+    name="sequences",
+    doc="A distinct sequence that was computed: the outcome, once, however many accessions share it.",
+    key=("sequence_id",),
+    sort=("sequence_id",),
+    row_group_rows=65_536,
+    columns=(
+        _SEQUENCE_ID,
+        Column("length", pa.int32(), "residues", "Number of residues."),
+        _STATUS,
+        _text("reason", "Why it failed; null if ok."),
+        _LAYER_OF_CONVERGENCE,
+        _N_SITES,
+        _SITES_NOTE,
+    ),
+)
+
+SITES = Table(
+    name="sites",
+    doc="A high-attention (HA) site: a residue above the elbow in the layer of convergence (Nayar et al. 2025).",
+    key=("accession", "position"),
+    sort=("sequence_id", "rank"),
+    row_group_rows=65_536,
+    columns=(
+        _ACCESSION,
+        _SEQUENCE_ID,
+        _POSITION,
+        _RESIDUE,
+        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        Column("layer", pa.int16(), "", "Layer of convergence the site was called in, 0-based."),
+        Column(
+            "received", pa.float32(), "attention", "Attention received in that layer: mean over heads of the sum over queries."
+        ),
+        Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
+        Column("is_nonstandard", pa.bool_(), "", "The site falls on a letter outside the 20 standard amino acids."),
+    ),
+)
+
+RESIDUES = Table(
+    name="residues",
+    doc="A residue with the attention it receives in every layer.",
+    key=("accession", "position"),
+    sort=("sequence_id", "position"),
+    row_group_rows=16_384,
+    columns=(
+        _ACCESSION,
+        _SEQUENCE_ID,
+        _POSITION,
+        _RESIDUE,
+        Column(
+            "received",
+            pa.float16(),
+            "attention",
+            "Attention received per layer (first is layer 0): mean over heads of the sum over residue queries.",
+            is_per_layer=True,
+        ),
+    ),
+)
+
+HEADS = Table(
+    name="heads",
+    doc="A head of the model on one protein: how it spreads its attention. Means are over residues as queries.",
+    key=("accession", "layer", "head"),
+    sort=("sequence_id", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        _ACCESSION,
+        _SEQUENCE_ID,
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        _statistic("entropy", "nats", "Mean entropy of a residue's attention over all tokens."),
+        _statistic("distance", "residues", "Mean of attention times sequence separation |i - j|, over residue keys."),
+        _statistic("cls_share", "fraction", "Mean attention to the <cls> token."),
+        _statistic("eos_share", "fraction", "Mean attention to the <eos> token."),
+        _statistic("self_share", "fraction", "Mean attention of a residue to itself."),
+        _statistic("adjacent_share", "fraction", "Mean attention to the neighbours, |i - j| = 1."),
+        _statistic("helix_share", "fraction", "Mean attention to |i - j| = 3 and 4, one turn of a helix."),
+        _statistic("beyond6_share", "fraction", "Mean attention to residues with |i - j| >= 6."),
+        _statistic("beyond24_share", "fraction", "Mean attention to residues with |i - j| >= 24."),
+        _statistic("max_attention", "attention", "Largest attention of a residue to a residue."),
+        Column("n_edges", pa.int32(), "pairs", f"Number of residue pairs (i, j) with attention of at least {EDGE_THETA}."),
+        _statistic(
+            "received_max_share",
+            "fraction",
+            "Largest column sum over the sum of all column sums: near 1 for a head that looks at one residue.",
+        ),
+    ),
+)
+
+TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS)
+"""Every table, in the order they are documented."""
+
+SHARD_TABLES = (SEQUENCES, SITES, RESIDUES, HEADS)
+"""The tables a shard writes; `proteins` is written when the atlas is sealed."""
