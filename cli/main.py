@@ -1,0 +1,42 @@
+"""The command `attlas`: verbs are collected here, errors become messages and exit codes.
+
+Exit codes: 0 complete (documented skips included), 1 error, 2 usage, 3 finished with failures.
+"""
+
+import os
+import sys
+
+import typer
+
+from attlas.cli import building, reading
+from attlas.schema.errors import Fault
+
+EXIT_ERROR = 1
+
+app = typer.Typer(
+    name="attlas",
+    help="Build and query attention atlases of proteomes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+building.add_verbs(app)
+reading.add_verbs(app)
+
+
+def main() -> None:
+    """Run the command line; print an attlas error without a traceback."""
+    try:
+        app()
+    except Fault as fault:
+        print(f"attlas: {fault}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away: not an error. Python would complain at exit otherwise.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
