@@ -1,0 +1,79 @@
+"""FASTA header lines: accession, entry name, gene, organism, taxon, sequence version and description."""
+
+import re
+from dataclasses import dataclass
+
+_UNIPROT = re.compile(r"(?:sp|tr)\|([^|\s]+)(?:\|(\S+))?\Z")
+# Only UniProt's own prefixes: in `pdb|1ABC|A` or `gi|1234|ref|NP_1|` the second field is no unique name.
+_TAG = re.compile(r"(?:\A|[ \t])(OS|OX|GN|PE|SV)=")
+_MODIFIER = re.compile(r"\[(gene|organism)=([^\]]*)\]")
+_MAX_INT32 = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a header line says; what it does not say is None."""
+
+    accession: str
+    entry_name: str | None = None
+    gene: str | None = None
+    organism: str | None = None
+    taxon_id: int | None = None
+    sequence_version: int | None = None
+    description: str | None = None
+
+
+def parse_header(text: str, *, line: int) -> Header:
+    """Return the fields of a header, given without its `>`.
+
+    `sp|ACC|NAME Description OS=.. OX=.. GN=.. PE=.. SV=..` is read as UniProt writes it. Of any other header the
+    first word is the accession and the rest, every character kept, the description; NCBI's closing `[organism]` and
+    its `[gene=..]` are read out of it too. Blanks between `>` and the first word are passed over, as Biopython does.
+    A header without any word is named `line:<n>` after its line, so that its protein stays in the account.
+    """
+    text = text.strip(" \t")
+    if not text:
+        return Header(accession=f"line:{line}")
+    # Only blank and tab separate: other white space (NCBI's Ctrl-A, a no-break space) belongs to the header's text.
+    parts = re.split(r"[ \t]+", text, maxsplit=1)
+    word, rest = parts[0], parts[1] if len(parts) > 1 else ""
+    uniprot = _UNIPROT.match(word)
+    if uniprot:
+        return _uniprot_header(uniprot[1], uniprot[2], rest)
+    modifiers = dict(_MODIFIER.findall(rest))
+    organism = modifiers.get("organism") or _closing_bracket(rest)
+    return Header(word, gene=modifiers.get("gene") or None, organism=organism, description=rest or None)
+
+
+def _uniprot_header(accession: str, entry_name: str | None, rest: str) -> Header:
+    pieces = _TAG.split(rest)  # description, tag, value, tag, value, ...
+    tags = {tag: value.strip(" \t") for tag, value in zip(pieces[1::2], pieces[2::2], strict=True)}
+    return Header(
+        accession=accession,
+        entry_name=entry_name,
+        gene=tags.get("GN") or None,
+        organism=tags.get("OS") or None,
+        taxon_id=_int32(tags.get("OX")),
+        sequence_version=_int32(tags.get("SV")),
+        description=pieces[0].strip(" \t") or None,
+    )
+
+
+def _int32(text: str | None) -> int | None:
+    if text is None or not re.fullmatch(r"[0-9]{1,10}", text):
+        return None
+    return int(text) if int(text) <= _MAX_INT32 else None
+
+
+def _closing_bracket(text: str) -> str | None:
+    """Return the inside of the bracket that closes `text`; brackets inside it (`[[Clostridium] scindens]`) are kept."""
+    if not text.endswith("]"):
+        return None
+    depth = 0
+    for start in range(len(text) - 1, -1, -1):
+        depth += (text[start] == "]") - (text[start] == "[")
+        if depth == 0:
+            inside = text[start + 1 : -1].strip()
+            # `[key=value]` modifiers, such as [gbkey=CDS], are no organism.
+            return inside if inside and not re.match(r"\w+=", inside) else None
+    return None

@@ -1,0 +1,196 @@
+"""The model on disk: where it is, what it is called, its shape and the digest of its weights. Loads nothing.
+
+A model is a local directory or a hub id that `attlas fetch` has put into the hub's cache. Nothing here goes to the
+network.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attlas.schema import EnvironmentFault
+from attlas.schema.publish import file_sha256
+
+DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
+"""The model the published HA sites were computed with (Nayar et al. 2025)."""
+
+LOCAL_REVISION = "local"
+"""What a run records as the revision of a model given as a directory."""
+
+_KNOWN_SHAPES = {  # Lin et al., Science 2023: layers, width, heads
+    "facebook/esm2_t6_8M_UR50D": (6, 320, 20),
+    "facebook/esm2_t12_35M_UR50D": (12, 480, 20),
+    "facebook/esm2_t30_150M_UR50D": (30, 640, 20),
+    "facebook/esm2_t33_650M_UR50D": (33, 1280, 20),
+    "facebook/esm2_t36_3B_UR50D": (36, 2560, 40),
+    "facebook/esm2_t48_15B_UR50D": (48, 5120, 40),
+}
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """What cost and memory depend on."""
+
+    architecture: str
+    """Model type as the configuration names it, such as `esm`."""
+    n_layers: int
+    n_heads: int
+    width: int
+    """Hidden size."""
+    feed_forward: int
+    """Width inside the feed-forward block."""
+    max_residues: int | None
+    """Longest sequence the positions reach, residues; None where positions are rotary."""
+    weight_bytes: int
+    """Size of the weights as float32."""
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on disk."""
+
+    name: str
+    """Hub id, or name of the directory."""
+    revision: str
+    """Commit of the hub, or `local`."""
+    directory: Path
+    weights: tuple[Path, ...]
+    """Weight files, in order of name."""
+    shape: ModelShape
+
+    def weights_sha256(self) -> str:
+        """Return the SHA-256 of the weights: of the file, or over the digests of several."""
+        digests = [file_sha256(path) for path in self.weights]
+        return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+def find_model(model: str, *, revision: str | None = None) -> ModelFiles:
+    """Return the files of a model given as a directory or a hub id, without going to the network.
+
+    Raises:
+        EnvironmentFault: no such directory; no configuration, or one without the needed sizes; no weights; a hub id
+            that is not in the local cache (the message says how to fetch it).
+    """
+    path = Path(model).expanduser()
+    if path.is_dir():
+        return _files(path, name=path.resolve().name, revision=revision or LOCAL_REVISION)
+    if _looks_like_path(model):
+        raise EnvironmentFault(
+            f"There is no model directory {model}.",
+            expected="a directory with config.json and the weights, or a hub id such as " + DEFAULT_MODEL,
+            hint="check the path, or get a model with `attlas fetch MODEL --to DIR`",
+        )
+    directory = _cached(model, revision)
+    # A snapshot's directory is named by its commit.
+    return _files(directory, name=model, revision=directory.name)
+
+
+def shape_of(model: str, *, revision: str | None = None) -> ModelShape:
+    """Return the shape of a model, from its files or, for the published ESM-2 models, without them."""
+    try:
+        return find_model(model, revision=revision).shape
+    except EnvironmentFault:
+        if model not in _KNOWN_SHAPES:
+            raise
+    n_layers, width, n_heads = _KNOWN_SHAPES[model]
+    return ModelShape("esm", n_layers, n_heads, width, 4 * width, None, _weight_bytes(n_layers, width, 4 * width))
+
+
+def _files(directory: Path, *, name: str, revision: str) -> ModelFiles:
+    config = _config(directory)
+    weights = _weights(directory)
+    if not weights:
+        raise EnvironmentFault(
+            f"The model directory {directory} holds no weights.",
+            expected="model.safetensors or pytorch_model.bin (or their shards)",
+            found=", ".join(sorted(path.name for path in directory.iterdir())[:10]),
+            hint="copy the whole model, or get it with `attlas fetch MODEL --to DIR`",
+        )
+    return ModelFiles(name, revision, directory.resolve(), weights, _shape(config, directory))
+
+
+def _config(directory: Path) -> dict[str, Any]:
+    path = directory / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise EnvironmentFault(
+            f"The directory {directory} is no model: it has no config.json.",
+            expected="a directory as `save_pretrained` or `attlas fetch` writes it",
+            hint="check the path",
+        ) from None
+    except ValueError as error:
+        raise EnvironmentFault(f"{path} is not JSON.", found=str(error), hint="copy the model again") from error
+    if not isinstance(config, dict):
+        raise EnvironmentFault(f"{path} is no configuration.", found=f"a JSON {type(config).__name__}")
+    return config
+
+
+def _weights(directory: Path) -> tuple[Path, ...]:
+    # In the order transformers prefers them; a directory may hold both forms.
+    for pattern in ("model*.safetensors", "pytorch_model*.bin"):
+        if found := sorted(directory.glob(pattern)):
+            return tuple(found)
+    return ()
+
+
+def _shape(config: dict[str, Any], directory: Path) -> ModelShape:
+    names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
+    if missing := [name for name in names if not isinstance(config.get(name), int)]:
+        raise EnvironmentFault(
+            f"The model in {directory} is not one attlas can read attention from.",
+            expected="a transformer encoder: a configuration with " + ", ".join(names),
+            found=f"model type {config.get('model_type')!r} without {', '.join(missing)}",
+            hint="use ESM-2 or another encoder of the transformers library",
+        )
+    n_layers, n_heads, width = (int(config[name]) for name in names)
+    feed_forward = int(config.get("intermediate_size") or 4 * width)
+    return ModelShape(
+        architecture=str(config.get("model_type")),
+        n_layers=n_layers,
+        n_heads=n_heads,
+        width=width,
+        feed_forward=feed_forward,
+        max_residues=_max_residues(config),
+        weight_bytes=_weight_bytes(n_layers, width, feed_forward),
+    )
+
+
+def _max_residues(config: dict[str, Any]) -> int | None:
+    """Return how many residues learned positions reach beside <cls> and <eos>; None for rotary positions."""
+    is_rotary = config.get("position_embedding_type") == "rotary" or "rope_parameters" in config
+    limit = config.get("max_position_embeddings")
+    if is_rotary or limit is None:
+        return None
+    offset = int(config.get("pad_token_id") or 0) + 1 if config.get("model_type") in OFFSET_POSITIONS else 0
+    return int(limit) - offset - 2
+
+
+OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
+"""Architectures whose learned positions begin after the padding index."""
+
+
+def _weight_bytes(n_layers: int, width: int, feed_forward: int) -> int:
+    return 4 * n_layers * (4 * width * width + 2 * width * feed_forward + 9 * width + feed_forward)
+
+
+def _looks_like_path(model: str) -> bool:
+    # A hub id is `name` or `owner/name`; anything else that is no directory is a path that is not there.
+    return model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
+
+
+def _cached(model: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(model, revision=revision, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
+        at = f" at revision {revision}" if revision else ""
+        raise EnvironmentFault(
+            f"The model {model}{at} is not on this machine.",
+            expected="a model directory, or a hub id in the local cache; a build never downloads",
+            hint=f"run `attlas fetch {model}` once (or `attlas fetch {model} --to DIR` and give --model DIR)",
+        ) from error

@@ -1,0 +1,185 @@
+"""Proteins and a run to shards: pure arithmetic of order, cost and memory. Opens no file, loads no model.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a sequence.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+from attlas.pipeline.attention import tile_bytes
+from attlas.pipeline.model import ModelShape
+from attlas.pipeline.proteins import Protein
+from attlas.schema.manifest import digest
+from attlas.schema.run import Run
+
+N_SPECIAL_TOKENS = 2
+
+PACK_TOKENS = {"cpu": 1024, "cuda": 32_768}
+"""Tokens run through the model at once, several sequences packed end to end; a longer sequence runs alone.
+On a CPU the feed-forward activations of one pack should stay in the last-level cache."""
+
+SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
+"""Largest cost of a shard, in residues of typical length: seconds of work, so that a kill costs little."""
+
+FEWEST_SHARDS = 64
+"""A small proteome is cut into about this many shards, so that every worker has some and progress is seen."""
+
+SMALLEST_SHARD_RESIDUES = 2_048
+
+TYPICAL_LENGTH = 400
+"""Residues; where costs are told in residues, they are those of proteins of this length."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of sequences computed and published together."""
+
+    index: int
+    """From 1, in order of `sequence_id`."""
+    first_sequence_id: int
+    end_sequence_id: int
+    """One past the last."""
+    n_residues: int
+    cost: float
+    """Predicted work, floating-point operations."""
+    predicted_bytes: int
+    """Bound on the memory of the process that computes it."""
+
+    @property
+    def n_sequences(self) -> int:
+        """Return how many distinct sequences it holds."""
+        return self.end_sequence_id - self.first_sequence_id
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be computed, in which pieces: equal plans give equal tables."""
+
+    run: Run
+    source: str
+    source_sha256: str
+    n_records: int
+    proteins_digest: str
+    """Digest over accession, header and sequence of every protein, in order of accession."""
+    model_directory: str
+    """Where the model was found; not part of the plan's identity."""
+    pack_tokens: int
+    shards: tuple[Shard, ...]
+
+    @property
+    def plan_id(self) -> str:
+        """Return the identity of the plan, which becomes the atlas id: input, run and how it is packed."""
+        return digest([self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(s) for s in self.shards]])
+
+    def differences(self, other: Self) -> list[str]:
+        """Return what differs from `other`, a line each, in the words of the command line."""
+        lines = self.run.differences(other.run)
+        if self.proteins_digest != other.proteins_digest:
+            lines.append(
+                f"input: {self.source} (sha256 {self.source_sha256[:12]}) -> "
+                f"{other.source} (sha256 {other.source_sha256[:12]})"
+            )
+        if not lines and self.plan_id != other.plan_id:
+            lines.append("shards: cut differently by another version of attlas")
+        return lines
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return {"plan_id": self.plan_id, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Return the plan that `to_json` wrote."""
+        fields = {name: value for name, value in values.items() if name != "plan_id"}
+        fields["run"] = Run.from_json(fields["run"])
+        fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
+        return cls(**fields)
+
+
+def sequence_order(proteins: Sequence[Protein]) -> list[str]:
+    """Return the distinct sequences to compute, by length, then MD5: a sequence's place is its `sequence_id`.
+
+    The order does not depend on the order of the input.
+    """
+    distinct = {protein.md5: protein.sequence for protein in proteins if protein.reason is None}
+    return [distinct[md5] for md5 in sorted(distinct, key=lambda md5: (len(distinct[md5]), md5))]
+
+
+def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tuple[Shard, ...]:
+    """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
+    costs = [cost_of(length, shape) for length in lengths]
+    largest = cost_of(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
+    smallest = cost_of(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
+    target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
+    shards: list[Shard] = []
+    for first, end in _runs(costs, target):
+        n_residues = sum(lengths[first:end])
+        bound = shard_bytes(lengths[first:end], shape=shape, pack_tokens=PACK_TOKENS[device])
+        shards.append(Shard(len(shards) + 1, first, end, n_residues, sum(costs[first:end]), bound))
+    return tuple(shards)
+
+
+def packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
+    """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than one stands alone."""
+    first, n_tokens = 0, 0
+    for i, length in enumerate(lengths):
+        tokens = length + N_SPECIAL_TOKENS
+        if i > first and n_tokens + tokens > pack_tokens:
+            yield slice(first, i)
+            first, n_tokens = i, 0
+        n_tokens += tokens
+    if first < len(lengths):
+        yield slice(first, len(lengths))
+
+
+def cost_of(length: int, shape: ModelShape) -> float:
+    """Return the floating-point operations of one sequence: its linear layers, and its attention with statistics."""
+    tokens = length + N_SPECIAL_TOKENS
+    linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+    # q k and p v are 4 T per unit of width. On a CPU the softmax and the sums take as long as another 12 at the
+    # width of 8M, where it was measured; they depend on the heads, not on the width.
+    attention = 4 * tokens * shape.width + 200 * tokens * shape.n_heads
+    return float(tokens * shape.n_layers * (linear + attention))
+
+
+def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) -> int:
+    """Return a bound on the memory of a process that computes sequences of these lengths: resident bytes on a CPU.
+
+    The terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
+    the tiles of the longest sequence, and the shard's results until they are written.
+    """
+    largest_pack = max(sum(lengths[pack]) + N_SPECIAL_TOKENS * len(lengths[pack]) for pack in packs(lengths, pack_tokens))
+    longest = max(lengths) + N_SPECIAL_TOKENS
+    activations = largest_pack * 4 * (10 * shape.width + 4 * shape.feed_forward)
+    tiles = tile_bytes(shape.n_heads, longest)
+    per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
+    per_head = RESULT_COPIES * 64
+    results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
+    return PROCESS_BYTES + 2 * shape.weight_bytes + activations + tiles + results
+
+
+PROCESS_BYTES = 700 << 20
+"""Resident memory of a worker before it has a model: Python, torch, transformers, distributed, pyarrow."""
+
+RESULT_COPIES = 3
+"""A shard's results stand as arrays, as an Arrow table and as Parquet pages at once."""
+
+
+def table_bytes(lengths: Sequence[int], shape: ModelShape) -> int:
+    """Return the expected size of the atlas on disk, from what atlases of real proteomes took."""
+    per_residue = 1.8 * shape.n_layers + 2
+    per_head = 42.0
+    return int(sum(lengths) * per_residue + len(lengths) * (shape.n_layers * shape.n_heads * per_head + 600))
+
+
+def _runs(costs: Sequence[float], target: float) -> Iterator[tuple[int, int]]:
+    """Yield (first, end) of consecutive items whose summed cost stays within `target`, at least one each."""
+    first, total = 0, 0.0
+    for i, cost in enumerate(costs):
+        if i > first and total + cost > target:
+            yield first, i
+            first, total = i, 0.0
+        total += cost
+    if first < len(costs):
+        yield first, len(costs)

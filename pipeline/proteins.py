@@ -1,0 +1,206 @@
+"""FASTA → proteins: headers parsed, letters checked, unique by accession; nothing is dropped without a reason."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+from Bio.SeqUtils.CheckSum import crc64
+
+from attlas.pipeline.fasta import Record, decoded, read_fasta
+from attlas.pipeline.headers import parse_header
+from attlas.schema import InputError
+
+MAX_RESIDUES = 65_504
+"""Longest sequence computed. A residue receives at most N (every query gives at most 1), and `residues.received` is
+float16, whose largest number is 65,504."""
+
+STANDARD_LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+"""The 20 standard amino acids; UniProt's other letters J, U, O, B, Z, X are accepted too and counted."""
+
+_FOREIGN = re.compile(r"[^ABCDEFGHIJKLMNOPQRSTUVWXYZ]")
+_BLANKS = b" \t\v\f"
+_NUCLEOTIDES = b"ACGTUN"
+_NUCLEOTIDE_SHARE = 0.95
+_MIN_NUCLEOTIDES = 300
+
+
+@dataclass(frozen=True)
+class Protein:
+    """One protein of the input, named by its accession."""
+
+    accession: str
+    """UniProt accession of a UniProt header, else the first word; `line:<n>` where the header is empty."""
+    entry_name: str | None
+    gene: str | None
+    organism: str | None
+    taxon_id: int | None
+    sequence_version: int | None
+    description: str | None
+    """Protein name of a UniProt header, else the header after its first word."""
+    sequence: str
+    """Upper case, without blanks and one trailing `*`; letters as in the input (J stays J)."""
+    line: int
+    """Line of the header of its first record, from 1."""
+    n_records: int = 1
+    """Records with this accession, all with this sequence."""
+    reason: str | None = None
+    """Why it is skipped; None: it is to be computed."""
+
+    @property
+    def length(self) -> int:
+        """Return the number of residues."""
+        return len(self.sequence)
+
+    @cached_property
+    def md5(self) -> str:
+        """Return the MD5 of the sequence, lower-case hexadecimal."""
+        return hashlib.md5(self.sequence.encode(), usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def crc64(self) -> str:
+        """Return the CRC64 of the sequence as UniProt writes it: 16 upper-case hexadecimal digits."""
+        return str(crc64(self.sequence)).removeprefix("CRC-")
+
+    @cached_property
+    def n_nonstandard(self) -> int:
+        """Return the number of letters outside the 20 standard amino acids."""
+        return len(self.sequence.encode().translate(None, STANDARD_LETTERS.encode()))
+
+
+@dataclass(frozen=True)
+class Proteome:
+    """The proteins of one input file."""
+
+    name: str
+    """File name, or `-` for standard input."""
+    sha256: str
+    """SHA-256 of the bytes as read: for a gzip file, of the compressed bytes."""
+    n_records: int
+    """Records in the file: the sum of `n_records` over the proteins."""
+    proteins: tuple[Protein, ...]
+    """In input order, unique by accession."""
+
+
+def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
+    """Read the proteins of a FASTA file: a path, plain or gzip, or `-` for standard input.
+
+    A record that cannot be computed is a protein with a `reason`; the others go on. Repeats of an accession with
+    the same sequence are merged and counted, the first header kept.
+
+    Args:
+        source: path, or `-`.
+        max_length: longest sequence computed, residues; longer ones get a reason. None: no limit but MAX_RESIDUES.
+
+    Raises:
+        InputError: the file cannot be read or is no FASTA (see `read_fasta`); an accession stands for two different
+            sequences; the whole file looks like nucleotides, which a protein model would read as nonsense for hours.
+    """
+    if max_length is not None and max_length < 1:
+        raise InputError("--max-length must be at least 1.", expected="a number of residues", found=str(max_length))
+    fasta = read_fasta(source)
+    proteins = [_protein(record, max_length) for record in fasta.records]
+    _refuse_nucleotides(proteins, fasta.name)
+    return Proteome(fasta.name, fasta.sha256, len(proteins), _merged(proteins, fasta.name))
+
+
+def model_letters(sequence: str) -> str:
+    """Return what the tokenizer is given: ESM-2's vocabulary has X B U Z O but no J (leucine or isoleucine)."""
+    return sequence.replace("J", "X")
+
+
+def _protein(record: Record, max_length: int | None) -> Protein:
+    # bytes.upper touches ASCII only: no letter changes the length of what follows.
+    letters = b"".join(line.translate(None, _BLANKS) for line in record.body).upper()
+    sequence = letters.decode("ascii") if letters.isascii() else "".join(_clean_lines(record))
+    sequence = sequence.removesuffix("*")
+    reason = _foreign_letter(record, sequence) or _length_reason(len(sequence), max_length)
+    header = parse_header(record.header, line=record.line)
+    return Protein(**asdict(header), sequence=sequence, line=record.line, reason=reason)
+
+
+def _clean_lines(record: Record) -> list[str]:
+    # Decoded line by line, as `decoded` may answer differently for each.
+    return [decoded(line.translate(None, _BLANKS).upper()) for line in record.body]
+
+
+def _foreign_letter(record: Record, sequence: str) -> str | None:
+    """Return the reason that names the first character that is no letter, its position and its line."""
+    found = _FOREIGN.search(sequence)
+    if found is None:
+        return None
+    line, before = record.line, 0
+    for text in _clean_lines(record):
+        line += 1
+        before += len(text)
+        if before > found.start():
+            break
+    return f"{_what_is(found[0])} at position {found.start() + 1:,} (line {line:,})"
+
+
+def _what_is(character: str) -> str:
+    if character == "*":
+        return "stop `*` inside the sequence"
+    if character in "-.":
+        return f"gap `{character}`, as in an alignment,"
+    if character == ">":
+        return "`>` inside a line: a header must start its line; found"
+    kind = "letter" if character.isalpha() else "character"
+    return f"no amino acid: {kind} {character!r} (U+{ord(character):04X})"
+
+
+def _length_reason(n: int, max_length: int | None) -> str | None:
+    if n == 0:
+        return "no sequence"
+    if max_length is not None and n > max_length:
+        return f"longer than --max-length {max_length}: {n:,} residues"
+    if n > MAX_RESIDUES:
+        return f"longer than {MAX_RESIDUES:,} residues, the largest sum that float16 can hold: {n:,} residues"
+    return None
+
+
+def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
+    """Return the proteins unique by accession, in order; the same accession with two sequences is refused."""
+    by_accession: dict[str, Protein] = {}
+    conflicts: list[str] = []
+    for protein in proteins:
+        first = by_accession.setdefault(protein.accession, protein)
+        if first is protein:
+            continue
+        if first.sequence != protein.sequence:
+            lengths = f"{first.length:,} and {protein.length:,} residues"
+            conflicts.append(f"{protein.accession}: lines {first.line:,} and {protein.line:,} ({lengths})")
+        by_accession[protein.accession] = replace(first, n_records=first.n_records + 1)
+    if conflicts:
+        raise InputError(
+            "An accession stands for two different sequences.",
+            expected="one sequence per accession: it is the key of every table",
+            found=f"{len(conflicts):,} repeated accessions with another sequence in {name}",
+            offenders=conflicts,
+            hint="rename or remove one of each; repeats with the same sequence are merged",
+        )
+    return tuple(by_accession.values())
+
+
+def _refuse_nucleotides(proteins: Iterable[Protein], name: str) -> None:
+    """Refuse a file in which every sequence is made of nucleotide letters and all four bases are common.
+
+    One such sequence alone may be a real protein (poly-Ala, Gly-Ala repeats), so single records are never judged.
+    """
+    sequences = [protein.sequence.encode() for protein in proteins]
+    n = sum(map(len, sequences))
+    if n < _MIN_NUCLEOTIDES:
+        return
+    if any(len(s.translate(None, _NUCLEOTIDES)) > (1 - _NUCLEOTIDE_SHARE) * len(s) for s in sequences):
+        return
+    counts = {base: sum(s.count(base) for s in sequences) for base in (b"A", b"C", b"G", b"T", b"U")}
+    counts[b"T"] += counts.pop(b"U")
+    if min(counts.values()) < (1 - _NUCLEOTIDE_SHARE) * n:
+        return
+    raise InputError(
+        f"{name} looks like nucleotides.",
+        expected="protein sequences",
+        found=f"only A, C, G, T, U and N in more than {_NUCLEOTIDE_SHARE:.0%} of every sequence ({n:,} letters)",
+        hint="translate the coding sequences first, or take the proteome's protein FASTA",
+    )

@@ -1,0 +1,162 @@
+"""Attention profile of a protein → its layer of convergence and high-attention (HA) sites. Pure: opens no file.
+
+Source: Nayar, Tartici, Altman, PLoS Comput Biol 2025, 21(9):e1013424, and the authors' published code.
+Axis letters: `L` layers, `N` residues, `n` sites.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.pipeline.elbow import fit_rows
+from attlas.schema import InputError
+
+MIN_RESIDUES = 10
+"""Shortest sequence a profile is fitted for."""
+MANY_SITES = 40
+"""From here on a set is flagged: the published table has none that large."""
+
+TOO_SHORT = "too short"
+CONSTANT = "constant profile"
+NONE_ABOVE = "none above the elbow"
+MANY = "40 or more"
+
+_STEPS = 100
+"""Steps of the rounded profile: two decimals."""
+_GUARD = 1e-9
+"""Of a residue; see `Rule.n_sites`."""
+_BLOCK = 1 << 18
+"""Layers x residues fitted at a time: bounds the memory for the longest proteins (about 50 MB)."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A published variant: the grid the sorted profile is put on, and how many residues the breakpoint gives."""
+
+    name: str
+    grid: str
+    """The grid x over which the sorted profile stands, in words."""
+    n_grid_short: int
+    """The grid's step is 1 / (N - n_grid_short)."""
+    n_less: int
+    """n = floor(breakpoint * N) - n_less."""
+
+    def step(self, n_residues: int) -> float:
+        """Return the step of the grid: x[i] = i * step."""
+        return 1.0 / (n_residues - self.n_grid_short)
+
+    def n_sites(self, index: float, n_residues: int) -> int:
+        """Return the number of sites for a breakpoint at `index`, counted in steps of the grid.
+
+        The breakpoint is often exactly a data point k (the residual has kinks there), and k / N * N may come out just
+        below k; so a billionth of a residue is added before the floor. A search by chance, as the published one, ends
+        on either side of k and so gives k or k - 1 sites; the exact answer is k.
+        Clamped to 0 .. N - 1.
+        """
+        n = int(np.floor(index * self.step(n_residues) * n_residues + _GUARD)) - self.n_less
+        return min(max(n, 0), n_residues - 1)
+
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule("nayar-2025-05", grid="i / N", n_grid_short=0, n_less=0),
+        Rule("nayar-2025-07", grid="linspace(0, 1, N)", n_grid_short=1, n_less=1),
+    )
+}
+"""The published rules by name; the first agrees with the released data and is the default."""
+DEFAULT_RULE = "nayar-2025-05"
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The HA sites of one protein."""
+
+    layer: int | None
+    """Layer of convergence, 0-based; None where nothing was fitted."""
+    positions: NDArray[np.int32]
+    """(n,) positions, 1-based, in order of rank."""
+    received: NDArray[np.float32]
+    """(n,) attention received in that layer, unrounded."""
+    share: NDArray[np.float32]
+    """(n,) `received` over the largest in that layer."""
+    note: str | None
+    """`too short`, `constant profile`, `none above the elbow`, `40 or more`, or None."""
+
+
+def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Sites:
+    """Return the layer of convergence and the HA sites of a protein.
+
+    Per layer the attention is divided by its maximum, rounded to two decimals (`np.round`: half to even, in
+    float64, where only the ratios 1/8, 3/8, 5/8, 7/8 are exact ties; in float32, as published, a ratio within
+    6e-8 of a tie may round the other way), sorted, and fitted with two segments. The layer whose elbow angle is nearest
+    90 degrees is the layer of convergence, the lowest of equals. Its first n residues are the sites; equal rounded
+    values rank by position. A layer whose rounded profile is constant has no elbow and is left out of the choice.
+
+    Args:
+        received: (L, N) attention received per layer, unrounded, not negative.
+        rule: name of a published variant, see `RULES`.
+
+    Raises:
+        InputError: unknown rule.
+        ValueError: not (L, N), or values that are negative or not finite.
+    """
+    if rule not in RULES:
+        raise InputError(f"There is no rule {rule!r}.", expected=" or ".join(RULES), found=rule)
+    if received.ndim != 2 or len(received) == 0:
+        raise ValueError(f"a profile is (layers, residues): got shape {received.shape}")
+    if not (np.isfinite(received).all() and (received >= 0).all()):
+        raise ValueError("attention received must be finite and not negative")
+    n_residues = received.shape[1]
+    if n_residues < MIN_RESIDUES:
+        return _no_sites(None, TOO_SHORT)
+    profile = _profile(received)  # (L, N)
+    if (profile == profile[:, :1]).all():
+        return _no_sites(None, CONSTANT)
+    layer, index = _convergence(profile, RULES[rule].step(n_residues))
+    return _ranked(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
+
+
+def _profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return the rounded profile u (L, N) in hundredths: whole numbers, whose sums are exact."""
+    largest = received.max(axis=1, keepdims=True, initial=0).astype(np.float64)  # (L, 1)
+    largest[largest == 0] = 1.0  # a layer without any attention to residues: all zero, hence constant
+    return np.rint(received / largest * _STEPS).astype(np.int16)  # what np.round(.., 2) does before it divides again
+
+
+def _convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:
+    """Return the layer of convergence of a profile (L, N) and its breakpoint in steps of the grid."""
+    sorted_profile = np.sort(profile, axis=1)[:, ::-1]  # (L, N), descending
+    x = np.arange(profile.shape[1], dtype=np.float64)
+    rows = max(1, _BLOCK // len(x))
+    blocks = [
+        fit_rows(x, sorted_profile[start : start + rows].astype(np.float64)) for start in range(0, len(profile), rows)
+    ]
+    # Fitted over whole numbers, where prefix sums are exact; slopes back in units of the grid and the profile.
+    scale = 1.0 / (_STEPS * step)
+    m1 = np.concatenate([fits.slope_head for fits in blocks]) * scale  # (L,)
+    m2 = np.concatenate([fits.slope_tail for fits in blocks]) * scale
+    distance = np.abs(elbow_angle(m1, m2) - 90.0)
+    distance[(profile == profile[:, :1]).all(axis=1)] = np.inf
+    layer = int(distance.argmin())  # the first minimum
+    return layer, float(np.concatenate([fits.breakpoint for fits in blocks])[layer])
+
+
+def elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return theta in degrees, -90 to 90, between lines of slopes m1 and m2; +-90 where they are perpendicular."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.degrees(np.arctan((m2 - m1) / (1.0 + m1 * m2))))
+
+
+def _ranked(received: NDArray[np.float32], profile: NDArray[np.int16], layer: int, n: int) -> Sites:
+    if n == 0:
+        return _no_sites(layer, NONE_ABOVE)
+    first = np.argsort(-profile, kind="stable")[:n]  # (n,): value descending, then position ascending
+    values = received[first].astype(np.float32)
+    share = (values / received.max()).astype(np.float32)
+    return Sites(layer, (first + 1).astype(np.int32), values, share, MANY if n >= MANY_SITES else None)
+
+
+def _no_sites(layer: int | None, note: str) -> Sites:
+    return Sites(layer, np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.float32), note)
