@@ -17,6 +17,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from attlas.pipeline.tiles import MAX_TILE_ROWS, buffer_elements, tile_shape
+
 STATISTICS = (
     "entropy",
     "distance",
@@ -32,13 +34,6 @@ STATISTICS = (
     "received_max_share",
 )
 """Order of the head statistics along `S`; the names are the columns of the table `heads`."""
-
-TILE_ELEMENTS = 1 << 20
-"""Attention weights in a tile. Two float32 tiles of this size (8 MB) stay in the last-level cache of a CPU core's
-share; halving or doubling it changed the throughput of the 8M shape by under 3 %, four times as many cost 15 %."""
-
-MAX_TILE_ROWS = 64
-"""Most query rows in a tile: more gain nothing in the products and widen the band around the diagonal."""
 
 BAND = 24
 """The near-diagonal statistics need |i - j| < BAND one by one; beyond it, sums suffice."""
@@ -102,15 +97,15 @@ def reduce_plain(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: floa
 def reduce_tiled(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: float) -> LayerAttention:
     """Reduce one layer's attention in tiles of query rows, the statistics folded into each tile while it is in cache.
 
-    Takes and gives the same as `reduce_plain`, in float32, and holds two tiles of at most TILE_ELEMENTS weights
-    (one query row of one head where that is longer). Every row of a tile is whole, so that its softmax is final.
+    Takes and gives the same as `reduce_plain`, in float32, and holds three buffers of about TILE_ELEMENTS
+    weights. Every row of a tile is whole, so that its softmax is final.
     """
     n_heads, n_tokens, _ = v.shape
     q, k, values = _wide(q) * scaling, _wide(k), _wide(v)
     output = torch.empty_like(values)
     columns = values.new_zeros(n_heads, n_tokens)  # (H, T) inner rows summed
     sums = values.new_zeros(n_heads, len(STATISTICS))
-    group, n_rows = _tile_shape(n_heads, n_tokens)
+    group, n_rows = tile_shape(n_heads, n_tokens)
     for first_head in range(0, n_heads, group):
         some = slice(first_head, first_head + group)
         tiles = _HeadTiles(q[some], k[some], values[some], output[some], columns[some], sums[some], theta)
@@ -119,13 +114,6 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: floa
             tiles.rows(row, min(row + n_rows, n_tokens - 1))
         tiles.finish()
     return LayerAttention(output.to(v.dtype), columns[:, 1:-1].mean(0), sums)
-
-
-def tile_bytes(n_heads: int, n_tokens: int) -> int:
-    """Return the bytes that the tiled path holds at once beside its inputs, for a sequence of `n_tokens` tokens."""
-    group, n_rows = _tile_shape(n_heads, n_tokens)
-    scratch = 4 * group * n_rows * n_tokens  # scores, weights, their product, the band with its copy
-    return 4 * (scratch + 4 * n_heads * n_tokens)
 
 
 class _HeadTiles:
@@ -228,10 +216,8 @@ _memory = threading.local()
 
 
 def _tiles(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return three flat buffers for a tile, kept per thread: fresh pages for each tile would cost a third of the time."""
-    n_heads, n_tokens, _ = like.shape
-    widest = max(n_tokens, MAX_TILE_ROWS + 2 * BAND)  # a row of the band is longer than one of a short sequence
-    size = max(TILE_ELEMENTS, MAX_TILE_ROWS * widest * n_heads)
+    """Return three flat buffers for a tile, kept per thread: fresh pages for each tile cost a third of the time."""
+    size = buffer_elements(like.shape[0], like.shape[1], band=BAND)
     kept: tuple[Tensor, Tensor, Tensor] | None = getattr(_memory, "tiles", None)
     if kept is None or kept[0].device != like.device or kept[0].dtype != like.dtype or kept[0].numel() < size:
         kept = (like.new_empty(size), like.new_empty(size), like.new_empty(size))
@@ -250,14 +236,6 @@ def _separation(n_rows: int, device: torch.device) -> Tensor:
     """Return |i - j| for the rows of a tile and their own columns, shape (R, R)."""
     position = torch.arange(n_rows, device=device).float()
     return (position[:, None] - position[None, :]).abs()
-
-
-def _tile_shape(n_heads: int, n_tokens: int) -> tuple[int, int]:
-    """Return heads and query rows of a tile: all heads while MAX_TILE_ROWS/4 rows of them fit, fewer beyond."""
-    fewest_rows = MAX_TILE_ROWS // 4
-    group = max(1, min(n_heads, TILE_ELEMENTS // (fewest_rows * n_tokens)))
-    n_rows = max(1, min(MAX_TILE_ROWS, TILE_ELEMENTS // (group * n_tokens)))
-    return math.ceil(n_heads / math.ceil(n_heads / group)), n_rows
 
 
 def _max_share(columns: Tensor) -> Tensor:

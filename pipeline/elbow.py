@@ -91,7 +91,7 @@ def fit_rows(x: Floats, y: Floats) -> Fits:
 
 
 def _candidates(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return where the free lines cross before each knot, the residual there (infinite if outside the gap), and at it."""
+    """Return where the free lines cross before each knot, the residual there (infinite: outside the gap), and at it."""
     n = len(x)
     k = np.arange(1, n - 1)  # (K,): the head is points 0 .. k - 1, the tail k .. n - 1
     knot = x[1:-1]  # (K,)

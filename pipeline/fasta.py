@@ -126,20 +126,22 @@ def _read_bytes(source: str) -> bytes:
 def _unpack(data: bytes, name: str) -> bytes:
     """Return the unpacked bytes of a gzip file of one or more members (bgzip writes many)."""
     pieces: list[bytes] = []
-    while data:
-        if not data.startswith(_GZIP):
-            raise _damaged(pieces, name, f"{len(data):,} bytes after the end that are no gzip data")
+    at = 0
+    while at < len(data):
+        if not data.startswith(_GZIP, at):
+            raise _damaged(pieces, name, f"{len(data) - at:,} bytes after the end that are no gzip data")
         stream = zlib.decompressobj(wbits=31)
-        start = 0
-        while start < len(data) and not stream.eof:
+        while at < len(data) and not stream.eof:
             try:
-                pieces.append(stream.decompress(data[start : start + _PIECE_BYTES]))
+                pieces.append(stream.decompress(data[at : at + _PIECE_BYTES]))
             except zlib.error as error:
                 raise _damaged(pieces, name, str(error)) from error
-            start += _PIECE_BYTES
+            at = min(at + _PIECE_BYTES, len(data))
         if not stream.eof:
             raise _damaged(pieces, name, "the file ends before its gzip data does: it is truncated")
-        data = (stream.unused_data + data[start:]).lstrip(b"\0")  # zero padding after a member is allowed
+        at -= len(stream.unused_data)
+        while at < len(data) and data[at] == 0:  # zero padding after a member is allowed
+            at += 1
     return b"".join(pieces)
 
 
@@ -204,9 +206,10 @@ def _not_fasta(text: bytes, name: str) -> InputError:
 
 def _records(text: bytes) -> tuple[Record, ...]:
     lines = text.splitlines()  # of bytes: \n, \r\n and \r only
-    starts = [i for i, line in enumerate(lines) if line.startswith(b">")]
+    # An indented `>` counts as well: it is no residue, and its record must not vanish into the one before.
+    starts = [i for i, line in enumerate(lines) if line.lstrip()[:1] == b">"]
     ends = [*starts[1:], len(lines)]
     return tuple(
-        Record(start + 1, decoded(lines[start][1:]), tuple(lines[start + 1 : end]))
+        Record(start + 1, decoded(lines[start].lstrip()[1:]), tuple(lines[start + 1 : end]))
         for start, end in zip(starts, ends, strict=True)
     )

@@ -160,13 +160,16 @@ def _shape(config: dict[str, Any], directory: Path) -> ModelShape:
 
 def _max_residues(config: dict[str, Any]) -> int | None:
     """Return how many residues learned positions reach beside <cls> and <eos>; None for rotary positions."""
-    is_rotary = config.get("position_embedding_type") == "rotary" or "rope_parameters" in config
+    is_rotary = config.get("position_embedding_type") == "rotary" or config.get("model_type") in ROTARY
     limit = config.get("max_position_embeddings")
     if is_rotary or limit is None:
         return None
     offset = int(config.get("pad_token_id") or 0) + 1 if config.get("model_type") in OFFSET_POSITIONS else 0
     return int(limit) - offset - 2
 
+
+ROTARY = ("esmc", "modernbert", "eurobert")
+"""Architectures whose positions are always rotary: they have no limit, whatever length they were trained at."""
 
 OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
 """Architectures whose learned positions begin after the padding index."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from attlas.pipeline.attention import tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.proteins import Protein
+from attlas.pipeline.tiles import tile_bytes
 from attlas.schema.manifest import digest
 from attlas.schema.run import Run
 
@@ -149,10 +149,11 @@ def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) 
     The terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
     the tiles of the longest sequence, and the shard's results until they are written.
     """
-    largest_pack = max(sum(lengths[pack]) + N_SPECIAL_TOKENS * len(lengths[pack]) for pack in packs(lengths, pack_tokens))
-    longest = max(lengths) + N_SPECIAL_TOKENS
+    largest_pack = max(
+        sum(lengths[pack]) + N_SPECIAL_TOKENS * len(lengths[pack]) for pack in packs(lengths, pack_tokens)
+    )
     activations = largest_pack * 4 * (10 * shape.width + 4 * shape.feed_forward)
-    tiles = tile_bytes(shape.n_heads, longest)
+    tiles = tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
@@ -166,11 +167,11 @@ RESULT_COPIES = 3
 """A shard's results stand as arrays, as an Arrow table and as Parquet pages at once."""
 
 
-def table_bytes(lengths: Sequence[int], shape: ModelShape) -> int:
-    """Return the expected size of the atlas on disk, from what atlases of real proteomes took."""
-    per_residue = 1.8 * shape.n_layers + 2
-    per_head = 42.0
-    return int(sum(lengths) * per_residue + len(lengths) * (shape.n_layers * shape.n_heads * per_head + 600))
+def disk_bytes(n_residues: int, n_sequences: int, n_layers: int, n_heads: int) -> int:
+    """Return the expected size on disk of the tables, from what atlases of real proteomes took (docs/log.md)."""
+    per_residue = 1.8 * n_layers + 2
+    per_sequence = 42 * n_layers * n_heads + 600
+    return int(n_residues * per_residue + n_sequences * per_sequence)
 
 
 def _runs(costs: Sequence[float], target: float) -> Iterator[tuple[int, int]]:

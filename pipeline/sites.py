@@ -49,9 +49,9 @@ class Rule:
     def n_sites(self, index: float, n_residues: int) -> int:
         """Return the number of sites for a breakpoint at `index`, counted in steps of the grid.
 
-        The breakpoint is often exactly a data point k (the residual has kinks there), and k / N * N may come out just
-        below k; so a billionth of a residue is added before the floor. A search by chance, as the published one, ends
-        on either side of k and so gives k or k - 1 sites; the exact answer is k.
+        The breakpoint may be exactly a data point k (the residual has kinks there: about 1 profile in 250), and the
+        product may then come out just below k; so a billionth of a residue is added before the floor. A random
+        search, as the published one, ends on either side of such a k and gives k or k - 1; the exact answer is k.
         Clamped to 0 .. N - 1.
         """
         n = int(np.floor(index * self.step(n_residues) * n_residues + _GUARD)) - self.n_less
@@ -122,7 +122,9 @@ def _profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
     """Return the rounded profile u (L, N) in hundredths: whole numbers, whose sums are exact."""
     largest = received.max(axis=1, keepdims=True, initial=0).astype(np.float64)  # (L, 1)
     largest[largest == 0] = 1.0  # a layer without any attention to residues: all zero, hence constant
-    return np.rint(received / largest * _STEPS).astype(np.int16)  # what np.round(.., 2) does before it divides again
+    # What np.round(.., 2) does before it divides again; multiplied after the division, as it does.
+    hundredths: NDArray[np.float64] = np.rint(received / largest * _STEPS)
+    return hundredths.astype(np.int16)
 
 
 def _convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:

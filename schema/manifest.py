@@ -243,7 +243,9 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, found: str) -> BrokenAtlasError:
-    return BrokenAtlasError(f"{path} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again")
+    return BrokenAtlasError(
+        f"{path} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again"
+    )
 
 
 def _no_manifest(paths: AtlasPaths) -> BrokenAtlasError:
@@ -254,4 +256,6 @@ def _no_manifest(paths: AtlasPaths) -> BrokenAtlasError:
             f"{paths.root} is not whole yet: it has a plan but no manifest.",
             hint=f"see `attlas status {paths.root}`; run the same `attlas build` again to finish it",
         )
-    return BrokenAtlasError(f"{paths.root} is no atlas.", expected="a file manifest.json", hint="build one with `attlas build`")
+    return BrokenAtlasError(
+        f"{paths.root} is no atlas.", expected="a file manifest.json", hint="build one with `attlas build`"
+    )

@@ -71,7 +71,10 @@ def _statistic(name: str, unit: str, doc: str) -> Column:
 
 
 _SEQUENCE_ID = Column(
-    "sequence_id", pa.int32(), "", "Number of the distinct sequence, from 0 in order of length; identical sequences share it."
+    "sequence_id",
+    pa.int32(),
+    "",
+    "Number of the distinct sequence, from 0 in order of length; identical sequences share it.",
 )
 _ACCESSION = Column("accession", pa.string(), "", "Accession of the protein; the key of `proteins`.", is_joined=True)
 _POSITION = Column(
@@ -82,15 +85,22 @@ _STATUS = Column(
     "status", pa.string(), "", "`ok`: computed; `skipped`: not computed, by rule; `failed`: could not be computed."
 )
 _LAYER_OF_CONVERGENCE = Column(
-    "layer", pa.int16(), "", "Layer of convergence, 0-based: where the attention profile has its sharpest elbow; null if no fit.",
+    "layer",
+    pa.int16(),
+    "",
+    "Layer of convergence, 0-based: where the attention profile has its sharpest elbow; null if no fit.",
     is_nullable=True,
-)  # fmt: skip
+)
 _N_SITES = Column(
-    "n_sites", pa.int32(), "sites", "Number of high-attention sites; 0 is an answer, null is not computed.", is_nullable=True
+    "n_sites",
+    pa.int32(),
+    "sites",
+    "Number of high-attention sites; 0 is an answer, null is not computed.",
+    is_nullable=True,
 )
 _SITES_NOTE = _text(
     "sites_note",
-    "What to know about the sites: why there are none (`too short`, `constant profile`, `none above the elbow`), or `40 or more`.",
+    "Why there are no sites (`too short`, `constant profile`, `none above the elbow`), or that there are `40 or more`.",
 )
 
 PROTEINS = Table(
@@ -100,7 +110,7 @@ PROTEINS = Table(
     sort=("accession",),
     row_group_rows=16_384,
     columns=(
-        Column("accession", pa.string(), "", "Accession: the UniProt accession of a UniProt header, else the first word."),
+        Column("accession", pa.string(), "", "UniProt accession of a UniProt header, else its first word."),
         _text("entry_name", "UniProt entry name, such as CALM1_HUMAN."),
         _text("gene", "Gene name (GN= of a UniProt header)."),
         _text("organism", "Organism name (OS=)."),
@@ -112,7 +122,10 @@ PROTEINS = Table(
         _text("md5", "MD5 of the sequence, lower-case hexadecimal."),
         _text("crc64", "CRC64 of the sequence as UniProt writes it, 16 upper-case hexadecimal digits."),
         Column(
-            "n_nonstandard", pa.int32(), "residues", "Number of letters outside the 20 standard amino acids (J is read as X)."
+            "n_nonstandard",
+            pa.int32(),
+            "residues",
+            "Letters outside the 20 standard amino acids (J is read as X).",
         ),
         Column("n_records", pa.int32(), "records", "Number of input records with this accession and sequence."),
         Column("line", pa.int64(), "", "Line of the first such record in the input, from 1."),
@@ -156,7 +169,10 @@ SITES = Table(
         Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
         Column("layer", pa.int16(), "", "Layer of convergence the site was called in, 0-based."),
         Column(
-            "received", pa.float32(), "attention", "Attention received in that layer: mean over heads of the sum over queries."
+            "received",
+            pa.float32(),
+            "attention",
+            "Attention received in that layer: sum over queries, mean over heads.",
         ),
         Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
         Column("is_nonstandard", pa.bool_(), "", "The site falls on a letter outside the 20 standard amino acids."),
@@ -205,7 +221,7 @@ HEADS = Table(
         _statistic("beyond6_share", "fraction", "Mean attention to residues with |i - j| >= 6."),
         _statistic("beyond24_share", "fraction", "Mean attention to residues with |i - j| >= 24."),
         _statistic("max_attention", "attention", "Largest attention of a residue to a residue."),
-        Column("n_edges", pa.int32(), "pairs", f"Number of residue pairs (i, j) with attention of at least {EDGE_THETA}."),
+        Column("n_edges", pa.int32(), "pairs", f"Residue pairs (i, j) with attention of at least {EDGE_THETA}."),
         _statistic(
             "received_max_share",
             "fraction",

@@ -1,0 +1,259 @@
+"""The three steps of a build: plan, encode, seal; each picks up what the one before left in the directory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from attlas.pipeline.directory import locked, read_plan, read_receipts, write_plan
+from attlas.pipeline.estimate import Estimate, estimate
+from attlas.pipeline.model import ModelFiles, ModelShape, find_model
+from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
+from attlas.pipeline.proteins import Protein, Proteome, read_proteome
+from attlas.pipeline.resources import check_disk, fitting_workers
+from attlas.pipeline.runners import run_dask, run_inline
+from attlas.pipeline.seal import seal
+from attlas.pipeline.sites import DEFAULT_RULE, RULES
+from attlas.schema import (
+    FORMAT_VERSION,
+    AtlasPaths,
+    BrokenAtlasError,
+    EnvironmentFault,
+    InputError,
+    Manifest,
+    PlanError,
+    Receipt,
+)
+from attlas.schema.manifest import digest
+from attlas.schema.run import Run
+from attlas.schema.tables import EDGE_THETA
+
+Progress = Callable[[Shard, Receipt], None]
+"""Called for every shard that is finished."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compute, as the command line words it."""
+
+    model: str
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    rule: str = DEFAULT_RULE
+    max_length: int | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a build is."""
+
+    plan: Plan
+    receipts: dict[int, Receipt]
+    is_sealed: bool
+
+    @property
+    def missing(self) -> list[Shard]:
+        """Return the shards without a receipt."""
+        return [shard for shard in self.plan.shards if shard.index not in self.receipts]
+
+
+def make_plan(source: str, paths: AtlasPaths, options: Options) -> Plan:
+    """Plan a build into a directory, or take up the same plan again; the caller holds the lock.
+
+    Raises:
+        InputError: the input or an option cannot be used.
+        EnvironmentFault: the model is not there.
+        PlanError: the directory holds another plan; the message names what differs.
+    """
+    proteome, files, plan = draft_plan(source, options)
+    if paths.plan.is_file():
+        begun = read_plan(paths)
+        if differences := begun.differences(plan):
+            raise PlanError(
+                f"{paths.root} was begun with another input, model or rule.",
+                expected=f"plan {begun.plan_id}",
+                found=f"plan {plan.plan_id}; what changed (there -> now):",
+                offenders=differences,
+                hint="repeat the command it was begun with, or build into another directory",
+            )
+        if begun.model_directory != plan.model_directory:
+            begun = replace(begun, model_directory=plan.model_directory)
+            write_plan(paths, begun, _limited(proteome, files.shape))
+        return begun
+    write_plan(paths, plan, _limited(proteome, files.shape))
+    return plan
+
+
+def draft_plan(source: str, options: Options) -> tuple[Proteome, ModelFiles, Plan]:
+    """Read the input, find the model and cut the shards, writing nothing."""
+    _check_options(options)
+    files = find_model(options.model, revision=options.revision)
+    proteome = read_proteome(source, max_length=options.max_length)
+    proteins = _limited(proteome, files.shape)
+    run = _run(files, options)
+    lengths = [len(sequence) for sequence in sequence_order(proteins)]
+    plan = Plan(
+        run=run,
+        source=proteome.name,
+        source_sha256=proteome.sha256,
+        n_records=proteome.n_records,
+        proteins_digest=_proteins_digest(proteins),
+        model_directory=str(files.directory),
+        pack_tokens=PACK_TOKENS[run.device],
+        shards=cut_shards(lengths, shape=files.shape, device=run.device),
+    )
+    return proteome, files, plan
+
+
+def encode(
+    paths: AtlasPaths,
+    plan: Plan,
+    *,
+    progress: Progress,
+    shards: Sequence[Shard] | None = None,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> None:
+    """Compute the shards that have no receipt; the caller holds the lock.
+
+    `n_workers` 0 computes in this process; None takes as many workers as the machine has cores (or GPUs) and
+    memory for.
+
+    Raises:
+        EnvironmentFault: a shard does not fit the memory, before anything is computed; the disk is too small or
+            full; or shards were given up because their workers died, after the others are done.
+    """
+    done = read_receipts(paths, plan)
+    missing = [shard for shard in shards or plan.shards if shard.index not in done]
+    if not missing:
+        return
+    device = plan.run.device
+    check_disk(paths.root, plan.run, missing)
+    if scheduler is not None:
+        finished = run_dask(paths.root, missing, n_workers=n_workers or 4, scheduler=scheduler, device=device)
+    elif n_workers == 0 or len(missing) == 1:
+        fitting_workers(missing, device=device, asked=1)
+        finished = run_inline(paths.root, missing)
+    else:
+        n = fitting_workers(missing, device=device, asked=n_workers)
+        finished = run_dask(paths.root, missing, n_workers=min(n, len(missing)), scheduler=None, device=device)
+    given_up: list[str] = []
+    for shard, result in finished:
+        if isinstance(result, Receipt):
+            progress(shard, result)
+        elif isinstance(result, (EnvironmentFault, BrokenAtlasError)):
+            raise result
+        else:
+            given_up.append(f"shard {shard.index} ({shard.n_sequences} sequences): {_first_line(result)}")
+    if given_up:
+        raise EnvironmentFault(
+            f"{len(given_up)} of {len(missing)} shards were not finished; the others are kept.",
+            offenders=given_up,
+            hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
+        )
+
+
+def build(
+    source: str,
+    out: Path,
+    options: Options,
+    *,
+    progress: Callable[[Plan, Sequence[Shard]], Progress],
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Manifest:
+    """Plan, encode and seal: the whole way from a FASTA file to an atlas; what is done already is kept.
+
+    `progress` is told the plan and the missing shards, and gives what to call for each that is finished.
+    """
+    paths = AtlasPaths(out)
+    with locked(paths):
+        plan = make_plan(source, paths, options)
+        if paths.manifest.is_file():
+            return Manifest.read(paths)
+        missing = status(paths).missing
+        encode(paths, plan, progress=progress(plan, missing), n_workers=n_workers, scheduler=scheduler)
+        return seal(paths, plan)
+
+
+def status(paths: AtlasPaths) -> Status:
+    """Return how far the build in a directory is."""
+    plan = read_plan(paths)
+    return Status(plan, read_receipts(paths, plan), paths.manifest.is_file())
+
+
+def dry_run(source: str, options: Options) -> tuple[Plan, Estimate, tuple[Protein, ...]]:
+    """Return what a build would do, and the proteins it would skip, writing nothing and loading no model."""
+    _check_options(options)
+    proteome, files, plan = draft_plan(source, options)
+    proteins = _limited(proteome, files.shape)
+    skipped = tuple(protein for protein in proteins if protein.reason is not None)
+    n_workers = 1 if not plan.shards else fitting_workers(plan.shards, device=plan.run.device, asked=None)
+    return plan, estimate(plan, proteins, n_workers=n_workers), skipped
+
+
+def _check_options(options: Options) -> None:
+    if options.rule not in RULES:
+        raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
+
+
+def _run(files: ModelFiles, options: Options) -> Run:
+    device = _device(options.device)
+    dtype = {"cpu": "float32", "cuda": "bfloat16"}[device] if options.dtype == "auto" else options.dtype
+    return Run(
+        model=files.name,
+        revision=files.revision,
+        weights_sha256=files.weights_sha256(),
+        architecture=files.shape.architecture,
+        n_layers=files.shape.n_layers,
+        n_heads=files.shape.n_heads,
+        dtype=dtype,
+        device=device,
+        attention="tiled",
+        rule=options.rule,
+        edge_theta=EDGE_THETA,
+        max_length=options.max_length,
+        format_version=FORMAT_VERSION,
+        attlas_version=version("attlas"),
+        torch_version=version("torch"),
+        transformers_version=version("transformers"),
+    )
+
+
+def _device(asked: str) -> str:
+    if asked == "cpu":
+        return "cpu"
+    import torch
+
+    has_gpu = torch.cuda.is_available()
+    if asked == "cuda" and not has_gpu:
+        raise EnvironmentFault(
+            "There is no CUDA device on this machine.",
+            found=f"torch {torch.__version__} sees none",
+            hint="use --device cpu, or install a CUDA build of torch",
+        )
+    return "cuda" if has_gpu else "cpu"
+
+
+def _limited(proteome: Proteome, shape: ModelShape) -> tuple[Protein, ...]:
+    """Return the proteins, those longer than the model's positions reach skipped with that reason."""
+    limit = shape.max_residues
+    if limit is None:
+        return proteome.proteins
+    reason = f"longer than the {limit:,} residues this model's positions reach"
+    return tuple(
+        replace(protein, reason=f"{reason}: {protein.length:,} residues")
+        if protein.reason is None and protein.length > limit
+        else protein
+        for protein in proteome.proteins
+    )
+
+
+def _proteins_digest(proteins: Sequence[Protein]) -> str:
+    rows = sorted((p.accession, p.md5, p.entry_name, p.description, p.gene, p.organism, p.reason) for p in proteins)
+    return digest([[str(value) for value in row] for row in rows])
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

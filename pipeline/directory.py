@@ -1,0 +1,161 @@
+"""The directory of an atlas in the making: lock it, write and read its plan, clean what a killed process left."""
+
+import errno
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from attlas.pipeline.plan import Plan, sequence_order
+from attlas.pipeline.proteins import Protein
+from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError, Receipt
+from attlas.schema.manifest import provenance, write_table
+from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing, write_fault
+
+
+@contextmanager
+def locked(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
+    """Hold the directory's lock: exclusively for build, plan and seal, shared among `encode` processes.
+
+    The lock goes with the process, however it dies.
+
+    Raises:
+        PlanError: another process holds it, or the directory is there and is no atlas.
+        EnvironmentFault: the directory cannot be written.
+    """
+    _refuse_foreign(paths)
+    try:
+        paths.root.mkdir(parents=True, exist_ok=True)
+        handle = paths.lock.open("a")
+    except OSError as error:
+        raise write_fault(paths.root, error) from error
+    with handle:
+        try:
+            fcntl.flock(handle, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise write_fault(paths.lock, error) from error
+            raise PlanError(
+                f"Another attlas process is writing to {paths.root}.",
+                hint=f"wait for it (see `attlas status {paths.root}`), or build into another directory",
+            ) from None
+        if not is_shared:
+            _clean(paths)
+        yield
+
+
+def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> None:
+    """Publish the planned proteins, then the plan."""
+    ids = {sequence: i for i, sequence in enumerate(sequence_order(proteins))}
+    # In order of sequence_id, so that a shard reads its own row groups only.
+    numbered = [(ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
+    numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
+    rows = pa.Table.from_pylist([_row(i, protein) for i, protein in numbered], PROTEINS.schema(plan.run.n_layers))
+    with publishing(paths.planned_proteins) as beside:
+        write_table(beside, table=PROTEINS, rows=rows, metadata=provenance(plan.run, plan.plan_id))
+    values = {"format_version": FORMAT_VERSION, **plan.to_json()}
+    publish_bytes(paths.plan, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def read_plan(paths: AtlasPaths) -> Plan:
+    """Read the plan of a directory.
+
+    Raises:
+        PlanError: there is none, or it is of another format version.
+        BrokenAtlasError: it cannot be read, or does not match its own digest.
+    """
+    if not paths.plan.is_file():
+        raise PlanError(f"{paths.root} holds no plan.", hint="make one with `attlas plan` or `attlas build`")
+    try:
+        values = json.loads(paths.plan.read_text())
+        version = values.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise PlanError(
+                f"The plan in {paths.root} is of another format.",
+                expected=f"format version {FORMAT_VERSION}",
+                found=f"format version {version}",
+                hint="use the attlas release that made it, or build into a new directory",
+            )
+        plan_id = values["plan_id"]
+        plan = Plan.from_json(values)
+    except PlanError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BrokenAtlasError(
+            f"{paths.plan} cannot be read.", found=repr(error), hint="build into a new directory"
+        ) from error
+    if plan.plan_id != plan_id:
+        raise BrokenAtlasError(
+            f"{paths.plan} was changed after it was written.",
+            expected=f"plan {plan_id}",
+            found=f"plan {plan.plan_id}",
+            hint="build into a new directory",
+        )
+    return plan
+
+
+def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
+    """Return the receipts of this plan by shard. Raises BrokenAtlasError for one that belongs to another plan."""
+    receipts = {}
+    for shard in plan.shards:
+        path = paths.receipt(shard.index)
+        if path.is_file():
+            receipt = Receipt.read(path)
+            if receipt.plan_id != plan.plan_id:
+                raise BrokenAtlasError(
+                    f"{path} belongs to another plan.",
+                    expected=plan.plan_id,
+                    found=receipt.plan_id,
+                    hint="remove the file to compute its shard again",
+                )
+            receipts[shard.index] = receipt
+    return receipts
+
+
+def _row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
+    return {
+        "accession": protein.accession,
+        "entry_name": protein.entry_name,
+        "gene": protein.gene,
+        "organism": protein.organism,
+        "taxon_id": protein.taxon_id,
+        "sequence_version": protein.sequence_version,
+        "description": protein.description,
+        "sequence": protein.sequence,
+        "length": protein.length,
+        "md5": protein.md5,
+        "crc64": protein.crc64,
+        "n_nonstandard": protein.n_nonstandard,
+        "n_records": protein.n_records,
+        "line": protein.line,
+        "sequence_id": sequence_id,
+        "status": "planned" if protein.reason is None else "skipped",
+        "reason": protein.reason,
+    }
+
+
+def _refuse_foreign(paths: AtlasPaths) -> None:
+    root = paths.root
+    if not root.exists():
+        return
+    if not root.is_dir():
+        raise PlanError(
+            f"{root} is a file.", expected="a directory for the atlas, new or begun", hint="choose another --out"
+        )
+    ours = {paths.plan.name, paths.lock.name, "plan"}
+    names = {entry.name for entry in root.iterdir()}
+    if names and not names & ours:
+        raise PlanError(
+            f"{root} is no atlas: it holds other files.",
+            expected="a new or empty directory, or one begun by attlas",
+            found=", ".join(sorted(names)[:5]),
+            hint="choose another --out",
+        )
+
+
+def _clean(paths: AtlasPaths) -> None:
+    """Remove what killed processes left half-written."""
+    for leftover in paths.root.rglob(f"{TEMPORARY_PREFIX}*"):
+        leftover.unlink(missing_ok=True)

@@ -1,0 +1,80 @@
+"""What a build would cost: shards, memory, disk and a rough time, before any model is loaded."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attlas.pipeline.plan import Plan, disk_bytes
+from attlas.pipeline.proteins import Protein
+
+CPU_EFFICIENCY = 0.5
+"""Share of the measured matrix-product rate that a build reached, statistics included (docs/log.md)."""
+
+GPU_OPERATIONS_PER_S = 1.5e14
+"""Rate assumed for a GPU, where none is measured before the build: half of a first prototype's on one H200."""
+
+LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
+"""Lower edges of the length histogram, residues; 1,022 is where ESM-2's training crops end."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a build would cost."""
+
+    n_proteins: int
+    n_skipped: int
+    n_sequences: int
+    n_residues: int
+    n_shards: int
+    n_workers: int
+    peak_bytes: int
+    """Bound on the memory of one worker with the largest shard."""
+    disk_bytes: int
+    wall_s: float
+    """Rough: the predicted operations over a rate measured or assumed for this machine."""
+    histogram: tuple[tuple[int, int, int], ...]
+    """Lower edge, upper edge (inclusive; 0: no end) and number of distinct sequences."""
+
+
+def estimate(plan: Plan, proteins: Sequence[Protein], *, n_workers: int) -> Estimate:
+    """Return what building `plan` would cost on this machine with `n_workers` processes."""
+    lengths = [length for _, length in sorted({(p.md5, p.length) for p in proteins if p.reason is None})]
+    n_residues = sum(lengths)
+    rate = GPU_OPERATIONS_PER_S if plan.run.device == "cuda" else CPU_EFFICIENCY * _matrix_rate() * n_workers
+    return Estimate(
+        n_proteins=len(proteins),
+        n_skipped=sum(protein.reason is not None for protein in proteins),
+        n_sequences=len(lengths),
+        n_residues=n_residues,
+        n_shards=len(plan.shards),
+        n_workers=n_workers,
+        peak_bytes=max((shard.predicted_bytes for shard in plan.shards), default=0),
+        disk_bytes=disk_bytes(n_residues, len(lengths), plan.run.n_layers, plan.run.n_heads),
+        wall_s=sum(shard.cost for shard in plan.shards) / rate,
+        histogram=_histogram(lengths),
+    )
+
+
+def _histogram(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+    counts, _ = np.histogram(lengths, bins=[*LENGTH_EDGES, np.inf])
+    ends = [edge - 1 for edge in LENGTH_EDGES[1:]] + [0]
+    return tuple((low, high, int(n)) for low, high, n in zip(LENGTH_EDGES, ends, counts, strict=True))
+
+
+def _matrix_rate(size: int = 768) -> float:
+    """Return the float32 matrix-product rate of one core, operations per second: the best of a few products.
+
+    NumPy's library may use several cores; the share of one is what counts here.
+    """
+    a = np.ones((size, size), np.float32)
+    best = min(_seconds(a) for _ in range(5))
+    return 2 * size**3 / best
+
+
+def _seconds(a: np.ndarray) -> float:
+    wall, cpu = time.perf_counter(), time.process_time()
+    a @ a
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return max(wall, cpu)

@@ -1,0 +1,86 @@
+"""What this machine has against what a plan needs: workers, memory, disk; refused early, with both numbers."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from attlas.pipeline.plan import Shard, disk_bytes
+from attlas.schema import EnvironmentFault
+from attlas.schema.run import Run
+
+
+def fitting_workers(shards: Sequence[Shard], *, device: str, asked: int | None) -> int:
+    """Return how many workers to start: as asked, or as many as cores (GPUs) and memory allow.
+
+    Raises:
+        EnvironmentFault: the largest shard does not fit the memory once, or as often as asked.
+    """
+    largest = max(shards, key=lambda shard: shard.predicted_bytes)
+    free = available_bytes(device)
+    n = default_workers(device) if asked is None else asked
+    if device == "cpu":
+        fits = int(free // largest.predicted_bytes)
+        n = min(n, max(1, fits)) if asked is None else n
+        needed = n * largest.predicted_bytes
+    else:
+        needed = largest.predicted_bytes
+    if needed > free:
+        raise EnvironmentFault(
+            f"Shard {largest.index} does not fit the memory"
+            + (f" of {n} workers." if n > 1 and device == "cpu" else "."),
+            expected=f"at most {_gib(free)} GiB, what is free now",
+            found=f"{_gib(needed)} GiB predicted for sequences {largest.first_sequence_id} to "
+            f"{largest.end_sequence_id - 1}, the longest of them alone in its pack",
+            hint="use fewer --workers, set --max-length, or use a machine with more memory",
+        )
+    return max(1, n)
+
+
+def available_bytes(device: str) -> int:
+    """Return the memory a build may use now: free on the GPU, or available on this machine within its limits."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    return int(min([psutil.virtual_memory().available, *_cgroup_free()]))
+
+
+def default_workers(device: str) -> int:
+    """Return how many worker processes use this machine well: one per core the process may use, or per GPU."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.device_count()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_disk(root: Path, run: Run, shards: Sequence[Shard]) -> None:
+    """Refuse shards whose tables would not fit the disk.
+
+    Raises:
+        EnvironmentFault: names what is needed and what is free.
+    """
+    needed = sum(disk_bytes(shard.n_residues, shard.n_sequences, run.n_layers, run.n_heads) for shard in shards)
+    free = psutil.disk_usage(str(root)).free
+    if needed > free:
+        raise EnvironmentFault(
+            f"The disk of {root} is too small for this atlas.",
+            expected=f"about {_gib(needed)} GiB",
+            found=f"{_gib(free)} GiB free",
+            hint="free some space, or build into another directory",
+        )
+
+
+def _cgroup_free() -> list[int]:
+    """Return what a container's memory limit leaves, where there is one."""
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    try:
+        return [int(limit.read_text()) - int(used.read_text())]
+    except (OSError, ValueError):  # no limit reads as "max"
+        return []
+
+
+def _gib(n_bytes: float) -> str:
+    return f"{n_bytes / (1 << 30):,.1f}"

@@ -1,0 +1,143 @@
+"""Who computes the missing shards: this process, or Dask workers. The receipts are the only memory."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from attlas.pipeline.plan import Shard
+from attlas.pipeline.resources import default_workers
+from attlas.schema import EnvironmentFault, Receipt
+
+TASKS_PER_WORKER = 2
+"""Shards in flight per worker: one computed, one waiting; never the whole plan."""
+
+WORKER_DEATHS = 3
+"""How often a shard may take its worker down before it is given up (and the others go on)."""
+
+Finished = Receipt | Exception
+
+
+def run_inline(
+    root: Path, shards: Sequence[Shard], *, n_threads: int | None = None
+) -> Iterator[tuple[Shard, Finished]]:
+    """Compute shards one after the other in this process."""
+    for shard in shards:
+        yield shard, _encode(str(root), shard.index, n_threads or default_workers("cpu"))
+
+
+def run_dask(
+    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str
+) -> Iterator[tuple[Shard, Finished]]:
+    """Compute shards on Dask workers, the costliest first, and yield each as it is finished or given up.
+
+    A shard whose worker dies is sent to another, WORKER_DEATHS times. With `scheduler` an existing cluster is
+    used; its workers must see the atlas directory and the model under the same paths.
+
+    Raises:
+        EnvironmentFault: the scheduler cannot be reached.
+    """
+    from distributed import as_completed
+
+    with _cluster(n_workers, scheduler, device) as (client, n_threads):
+        waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
+        running: dict[str, Shard] = {}
+
+        def submit(shard: Shard) -> Any:
+            # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
+            future = client.submit(_encode, str(root), shard.index, n_threads, pure=False)
+            running[future.key] = shard
+            return future
+
+        window = max(1, n_workers) * TASKS_PER_WORKER
+        done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
+        for future in done:
+            shard = running.pop(future.key)
+            error = future.exception()
+            result: Finished = error if error is not None else future.result()
+            future.release()
+            for following in waiting:
+                done.add(submit(following))
+                break
+            yield shard, result
+
+
+def _encode(root: str, index: int, n_threads: int) -> Receipt:
+    """Compute one shard in this process: what a task is. Everything it needs lies in the directory."""
+    import torch
+
+    from attlas.pipeline.directory import read_plan
+    from attlas.pipeline.shard import encode_shard
+    from attlas.schema import AtlasPaths
+
+    torch.set_num_threads(n_threads)
+    paths = AtlasPaths(Path(root))
+    plan = read_plan(paths)
+    encoder = _encoder(
+        plan.model_directory, plan.run.weights_sha256, plan.run.device, plan.run.dtype, plan.run.edge_theta
+    )
+    return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+
+
+@lru_cache(maxsize=1)
+def _encoder(directory: str, weights_sha256: str, device: str, dtype: str, theta: float) -> Any:
+    """Load the model once per process, after checking that it is the planned one."""
+    from attlas.pipeline.encoder import Encoder
+    from attlas.pipeline.model import find_model
+
+    files = find_model(directory)
+    if (found := files.weights_sha256()) != weights_sha256:
+        raise EnvironmentFault(
+            f"The weights in {directory} are not those of the plan.",
+            expected=f"sha256 {weights_sha256}",
+            found=f"sha256 {found}",
+            hint="put the planned model back, or build into a new directory",
+        )
+    return Encoder(files, device=device, dtype=dtype, theta=theta)
+
+
+@contextmanager
+def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tuple[Any, int]]:
+    """Yield a client and the torch threads of each worker."""
+    import dask
+    from distributed import Client
+
+    # Dask's default has the allocator give memory back at once; a model asks for the same again in the next layer.
+    environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    settings = {
+        "distributed.nanny.pre-spawn-environ": environment,
+        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
+        "distributed.worker.daemon": True,
+    }
+    with ExitStack() as stack:
+        stack.enter_context(dask.config.set(settings))
+        if scheduler is not None:
+            try:
+                client = stack.enter_context(Client(scheduler, timeout=10))
+            except (OSError, TimeoutError, ValueError) as error:
+                raise EnvironmentFault(
+                    f"The Dask scheduler {scheduler} does not answer.",
+                    expected="an address such as tcp://host:8786",
+                    found=str(error).splitlines()[0],
+                    hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
+                ) from error
+            yield client, 1
+            return
+        cluster = stack.enter_context(_local_cluster(n_workers, device))
+        n_threads = max(1, default_workers("cpu") // n_workers)
+        yield stack.enter_context(Client(cluster)), n_threads
+
+
+def _local_cluster(n_workers: int, device: str) -> Any:
+    from distributed import LocalCluster
+
+    # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
+    options = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    if device == "cuda":
+        try:
+            from dask_cuda import LocalCUDACluster
+        except ImportError:
+            return LocalCluster(processes=True, **options)
+        return LocalCUDACluster(**options)
+    return LocalCluster(processes=True, **options)

@@ -1,0 +1,111 @@
+"""Seal an atlas: every shard accounted for, the table `proteins` written, the manifest last."""
+
+import datetime
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from attlas.pipeline.directory import read_receipts
+from attlas.pipeline.plan import Plan
+from attlas.schema import (
+    FORMAT_VERSION,
+    PROTEINS,
+    SEQUENCES,
+    AtlasPaths,
+    BrokenAtlasError,
+    Counts,
+    Manifest,
+    PlanError,
+    Receipt,
+    TableFile,
+)
+from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.publish import file_sha256, publishing
+
+
+def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
+    """Check that every shard is done, write `proteins`, then the manifest; the caller holds the lock.
+
+    Raises:
+        PlanError: shards are missing.
+        BrokenAtlasError: a shard's file is not as its receipt says.
+    """
+    receipts = read_receipts(paths, plan)
+    if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
+        raise PlanError(
+            f"{len(missing)} of {len(plan.shards)} shards are not done.",
+            offenders=[f"shard {index}" for index in missing],
+            hint=f"run `attlas encode {paths.root}`",
+        )
+    files = [file for index in sorted(receipts) for file in receipts[index].files]
+    _check_files(paths, files)
+    proteins = _proteins(paths, plan)
+    with publishing(paths.proteins) as beside:
+        write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        atlas_id=plan.plan_id,
+        run=plan.run,
+        source=plan.source,
+        source_sha256=plan.source_sha256,
+        counts=_counts(proteins, plan, list(receipts.values())),
+        files=(describe_file(paths, paths.proteins, PROTEINS), *files),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        cost={
+            "wall_s": round(sum(receipt.wall_s for receipt in receipts.values()), 1),
+            "model_s": round(sum(receipt.model_s for receipt in receipts.values()), 1),
+            "peak_bytes": max((receipt.peak_bytes for receipt in receipts.values()), default=0),
+        },
+    )
+    manifest.write(paths)
+    return manifest
+
+
+def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:
+    broken = [file.path for file in files if not _is_as_noted(paths.root / file.path, file)]
+    if broken:
+        raise BrokenAtlasError(
+            "Files of finished shards are missing or changed.",
+            offenders=broken,
+            hint="remove the receipts of those shards and run `attlas encode` again",
+        )
+
+
+def _is_as_noted(path: Path, file: TableFile) -> bool:
+    return path.is_file() and path.stat().st_size == file.n_bytes and file_sha256(path) == file.sha256
+
+
+def _proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
+    """Return the table `proteins`: what was planned, joined with what became of each sequence."""
+    planned = pq.read_table(paths.planned_proteins)
+    schema = PROTEINS.schema(plan.run.n_layers)
+    if not plan.shards:
+        return planned.sort_by("accession").cast(schema)
+    outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
+    # Sequence ids are 0, 1, ... in the order of the shards: a protein's outcome is the row of its id.
+    found = outcomes.take(planned["sequence_id"])
+    is_skipped = pc.equal(planned["status"], "skipped")
+    columns = {name: planned[name] for name in planned.column_names}
+    columns["status"] = pc.if_else(is_skipped, "skipped", found["status"])
+    columns["reason"] = pc.if_else(is_skipped, planned["reason"], found["reason"])
+    for name in ("layer", "n_sites", "sites_note"):
+        columns[name] = found[name]
+    return pa.table(columns).select(schema.names).sort_by("accession").cast(schema)
+
+
+def _counts(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
+    n = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
+    sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == "sites"]
+    return Counts(
+        n_records=plan.n_records,
+        n_requested=proteins.num_rows,
+        n_ok=n.get("ok", 0),
+        n_skipped=n.get("skipped", 0),
+        n_failed=n.get("failed", 0),
+        n_sequences=sum(receipt.n_sequences for receipt in receipts),
+        n_residues=sum(receipt.n_residues for receipt in receipts),
+        n_sites=sum(sites),
+    )

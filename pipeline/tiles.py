@@ -1,0 +1,32 @@
+"""How large a tile of the tiled path is: pure arithmetic, so that a plan can tell memory without loading torch."""
+
+import math
+
+TILE_ELEMENTS = 1 << 20
+"""Attention weights in a tile: three float32 buffers of this size (12 MB) are kept per thread."""
+
+MAX_TILE_ROWS = 64
+"""Most query rows in a tile: more gain nothing in the products."""
+
+FEWEST_TILE_ROWS = 16
+"""Rows below which the products lose their speed; for a long sequence a tile takes fewer heads instead."""
+
+
+def tile_shape(n_heads: int, n_tokens: int) -> tuple[int, int]:
+    """Return heads and query rows of a tile over all `n_tokens` keys."""
+    most = max(1, min(n_heads, TILE_ELEMENTS // (FEWEST_TILE_ROWS * n_tokens)))
+    group = math.ceil(n_heads / math.ceil(n_heads / most))
+    return group, max(1, min(MAX_TILE_ROWS, TILE_ELEMENTS // (group * n_tokens)))
+
+
+def buffer_elements(n_heads: int, n_tokens: int, *, band: int) -> int:
+    """Return the size of one of the three buffers: a tile, or for a short sequence the band around its diagonal."""
+    group, n_rows = tile_shape(n_heads, n_tokens)
+    return max(TILE_ELEMENTS, group * n_rows * max(n_tokens, n_rows + 2 * band))
+
+
+def tile_bytes(n_heads: int, n_tokens: int) -> int:
+    """Return the bytes that the tiled path holds beside its inputs and output, for a sequence of `n_tokens`."""
+    buffers = 3 * buffer_elements(n_heads, n_tokens, band=24)
+    sums = 6 * n_heads * n_tokens  # column sums and their products, scaled queries by their width elsewhere
+    return 4 * (buffers + sums)

@@ -1,0 +1,66 @@
+"""The text of `TABLES.md`, from the declarations in `tables.py`.
+
+`python -m attlas.schema.document` prints it; with `--write` it renews the file beside this one.
+"""
+
+import sys
+from pathlib import Path
+
+from attlas.schema.tables import FORMAT_VERSION, TABLES, Column, Table
+
+TABLES_MD = Path(__file__).with_name("TABLES.md")
+
+_ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+"""Arrow prints floating point by the names of C; everything else as declared."""
+
+_HEAD = f"""\
+# The tables of an atlas
+
+Written by `python -m attlas.schema.document --write` from `schema/tables.py`; edit that. Atlas format {FORMAT_VERSION}.
+
+`L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view* is seen in
+the view of that name and not stored in the table's files; *null* marks columns that may be null.
+"""
+
+
+def tables_markdown() -> str:
+    """Return `TABLES.md`: each table with what a row is, its key, its order and its columns."""
+    return "\n".join([_HEAD, *(_table(table) for table in TABLES)])
+
+
+def _table(table: Table) -> str:
+    facts = f"Key: {_names(table.key)}. Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
+    head = "| column | type | unit | what it says |\n|---|---|---|---|"
+    rows = [_column(column) for column in table.columns]
+    return "\n".join([f"## {table.name}", "", table.doc, facts, "", head, *rows, ""])
+
+
+def _column(column: Column) -> str:
+    marks = ["view"] * column.is_joined + ["null"] * column.is_nullable
+    kind = f"{_type(column)} *{', '.join(marks)}*" if marks else _type(column)
+    return f"| `{column.name}` | {kind} | {column.unit} | {_cell(column.doc)} |"
+
+
+def _type(column: Column) -> str:
+    name = _ARROW_NAMES.get(str(column.type), str(column.type))
+    return f"{name}[L]" if column.is_per_layer else name
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main(arguments: list[str]) -> None:
+    """Print the text, or write the file with `--write`."""
+    if arguments == ["--write"]:
+        TABLES_MD.write_text(tables_markdown())
+    else:
+        sys.stdout.write(tables_markdown())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
