@@ -149,9 +149,8 @@ def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) 
     The terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
     the tiles of the longest sequence, and the shard's results until they are written.
     """
-    largest_pack = max(
-        sum(lengths[pack]) + N_SPECIAL_TOKENS * len(lengths[pack]) for pack in packs(lengths, pack_tokens)
-    )
+    tokens = [length + N_SPECIAL_TOKENS for length in lengths]
+    largest_pack = max(sum(tokens[pack]) for pack in packs(lengths, pack_tokens))
     activations = largest_pack * 4 * (10 * shape.width + 4 * shape.feed_forward)
     tiles = tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)

@@ -18,8 +18,8 @@ _HEAD = f"""\
 
 Written by `python -m attlas.schema.document --write` from `schema/tables.py`; edit that. Atlas format {FORMAT_VERSION}.
 
-`L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view* is seen in
-the view of that name and not stored in the table's files; *null* marks columns that may be null.
+`L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view*
+is seen in the view of that name and not stored in the table's files; *null* marks columns that may be null.
 """
 
 
@@ -29,10 +29,10 @@ def tables_markdown() -> str:
 
 
 def _table(table: Table) -> str:
-    facts = f"Key: {_names(table.key)}. Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
+    order = f"Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
     head = "| column | type | unit | what it says |\n|---|---|---|---|"
     rows = [_column(column) for column in table.columns]
-    return "\n".join([f"## {table.name}", "", table.doc, facts, "", head, *rows, ""])
+    return "\n".join([f"## {table.name}", "", table.doc, f"Key: {_names(table.key)}. {order}", "", head, *rows, ""])
 
 
 def _column(column: Column) -> str:
