@@ -6,6 +6,7 @@ from dataclasses import dataclass
 _UNIPROT = re.compile(r"(?:sp|tr)\|([^|\s]+)(?:\|(\S+))?\Z")
 # Only UniProt's own prefixes: in `pdb|1ABC|A` or `gi|1234|ref|NP_1|` the second field is no unique name.
 _TAG = re.compile(r"(?:\A|[ \t])(OS|OX|GN|PE|SV)=")
+_FIRST_TAG = re.compile(r"(?:\A|[ \t])OS=")
 _MODIFIER = re.compile(r"\[(gene|organism)=([^\]]*)\]")
 _MAX_INT32 = 2**31 - 1
 
@@ -46,7 +47,10 @@ def parse_header(text: str, *, line: int) -> Header:
 
 
 def _uniprot_header(accession: str, entry_name: str | None, rest: str) -> Header:
-    pieces = _TAG.split(rest)  # description, tag, value, tag, value, ...
+    # The tail begins with OS= as UniProt writes it; a `GN=` before that belongs to the protein's name.
+    start = _FIRST_TAG.search(rest) or _TAG.search(rest)
+    end = start.start() if start else len(rest)
+    pieces = _TAG.split(rest[end:])  # "", tag, value, tag, value, ...
     tags = {tag: value.strip(" \t") for tag, value in zip(pieces[1::2], pieces[2::2], strict=True)}
     return Header(
         accession=accession,
@@ -55,7 +59,7 @@ def _uniprot_header(accession: str, entry_name: str | None, rest: str) -> Header
         organism=tags.get("OS") or None,
         taxon_id=_int32(tags.get("OX")),
         sequence_version=_int32(tags.get("SV")),
-        description=pieces[0].strip(" \t") or None,
+        description=rest[:end].strip(" \t") or None,
     )
 
 

@@ -176,7 +176,7 @@ def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
         raise InputError(
             "An accession stands for two different sequences.",
             expected="one sequence per accession: it is the key of every table",
-            found=f"{len(conflicts):,} repeated accessions with another sequence in {name}",
+            found=f"{name} repeats these with another sequence",
             offenders=conflicts,
             hint="rename or remove one of each; repeats with the same sequence are merged",
         )
