@@ -1,7 +1,260 @@
 """The verbs of the workshop: build, plan, encode, seal, status, verify, fetch."""
 
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
 import typer
+
+from attlas.cli.progress import build_progress, duration, say
+
+if TYPE_CHECKING:
+    from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.plan import Plan
+    from attlas.pipeline.proteins import Protein
+    from attlas.schema import Manifest
+
+EXIT_FAILURES = 3
+"""Finished, but some proteins failed."""
+
+DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
+DEFAULT_RULE = "nayar-2025-05"
+N_SKIPPED_SHOWN = 10
+
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["auto", "float32", "bfloat16"]
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or gzip; `-` is stdin.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the atlas.", show_default=False)]
+Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
+Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
+Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is one.")]
+DtypeOption = Annotated[Dtype, typer.Option(help="auto: float32 on a CPU, bfloat16 on CUDA.")]
+RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
+MaxLength = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with that reason.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=0, help="Worker processes; default: one per core or GPU. 0: compute in this process."),
+]
+Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
+RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute shards with failed proteins again.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what a build would do and cost; write nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
+    for verb in (build, plan, encode, seal, status, verify, fetch):
+        app.command()(verb)
+
+
+def build(
+    source: Input,
+    out: Out,
+    model: Model = DEFAULT_MODEL,
+    revision: Revision = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    rule: RuleOption = DEFAULT_RULE,
+    max_length: MaxLength = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    retry_failed: RetryFailed = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
+    with _workshop():
+        from attlas.pipeline import build as steps
+
+        options = steps.Options(model, revision, device, dtype, rule, max_length)
+        if dry_run:
+            _print_dry_run(*steps.dry_run(source, options))
+            return
+        with build_progress() as progress:
+            manifest = steps.build(
+                source,
+                out,
+                options,
+                progress=progress,
+                n_workers=workers,
+                scheduler=scheduler,
+                is_retry=retry_failed,
+            )
+    _finish(out, manifest)
+
+
+def plan(
+    source: Input,
+    out: Out,
+    model: Model = DEFAULT_MODEL,
+    revision: Revision = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    rule: RuleOption = DEFAULT_RULE,
+    max_length: MaxLength = None,
+) -> None:
+    """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
+    with _workshop():
+        from attlas.pipeline import build as steps
+        from attlas.pipeline.directory import locked
+        from attlas.schema import AtlasPaths
+
+        paths = AtlasPaths(out)
+        with locked(paths):
+            made = steps.make_plan(source, paths, steps.Options(model, revision, device, dtype, rule, max_length))
+    print(
+        f"{out}: {len(made.shards):,} shards planned; next: attlas encode {out} [--shards A-B], then attlas seal {out}"
+    )
+
+
+def encode(
+    out: Dir,
+    shards: Annotated[str | None, typer.Option(metavar="A-B", help="Shards A to B only; default: all missing.")] = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Compute the planned shards that are missing. Several may run at once on different shards (array jobs)."""
+    with _workshop():
+        from attlas.pipeline import build as steps
+        from attlas.pipeline.directory import locked, read_plan
+        from attlas.schema import AtlasPaths
+
+        paths = AtlasPaths(out)
+        made = read_plan(paths)
+        with locked(paths, is_shared=True), build_progress() as progress:
+            chosen = steps.chosen_shards(made, shards)
+            missing = [shard for shard in steps.status(paths).missing if shard in chosen]
+            steps.encode(
+                paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
+            )
+    print(f"{out}: {len(missing):,} shards computed")
+
+
+def seal(out: Dir) -> None:
+    """Seal the atlas once every shard is done: count, check digests, write the manifest."""
+    with _workshop():
+        from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.seal import seal as seal_atlas
+        from attlas.schema import AtlasPaths
+
+        paths = AtlasPaths(out)
+        made = read_plan(paths)
+        with locked(paths):
+            manifest = seal_atlas(paths, made)
+    _finish(out, manifest)
+
+
+def status(out: Dir, as_json: AsJson = False) -> None:
+    """Tell how far a build is."""
+    with _workshop():
+        from attlas.pipeline import build as steps
+        from attlas.schema import AtlasPaths
+
+        found = steps.status(AtlasPaths(out))
+    receipts = found.receipts.values()
+    values = {
+        "state": "sealed" if found.is_sealed else "unfinished" if found.missing else "ready to seal",
+        "plan_id": found.plan.plan_id,
+        "n_shards": len(found.plan.shards),
+        "n_shards_done": len(found.receipts),
+        "n_sequences": sum(shard.n_sequences for shard in found.plan.shards),
+        "n_sequences_done": sum(receipt.n_sequences for receipt in receipts),
+        "n_failed": sum(receipt.n_failed for receipt in receipts),
+        "missing_shards": [shard.index for shard in found.missing],
+    }
+    if as_json:
+        print(json.dumps(values, indent=1))
+        return
+    print(f"{out}: {values['state']}")
+    print(f"  shards     {values['n_shards_done']:,} of {values['n_shards']:,}")
+    print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {values['n_failed']:,} failed")
+
+
+def verify(out: Dir, as_json: AsJson = False) -> None:
+    """Check every file of an atlas against its manifest: digests, schemas, counts, completeness."""
+    from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest
+    from attlas.schema.manifest import problems
+
+    paths = AtlasPaths(out)
+    manifest = Manifest.read(paths)
+    found = problems(paths, manifest)
+    if as_json:
+        print(json.dumps({"is_whole": not found, "n_files": len(manifest.files), "problems": found}, indent=1))
+    if found:
+        raise BrokenAtlasError(
+            f"{out} is not as its manifest says.", offenders=found, hint="copy it again, or build it again"
+        )
+    if not as_json:
+        n_bytes = sum(file.n_bytes for file in manifest.files)
+        print(f"{out}: whole; {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB, every digest as in the manifest")
+
+
+def fetch(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id, such as facebook/esm2_t33_650M_UR50D.")],
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Directory to put it in; default: the hub's cache.")
+    ] = None,
+    revision: Revision = None,
+) -> None:
+    """Download a model, once. No other verb goes to the network."""
+    with _workshop():
+        from attlas.pipeline.fetch import fetch_model
+
+        found = fetch_model(model, revision=revision, to=to)
+    print(f"{model} is in {found}; use it with --model {to or model}")
+
+
+@contextmanager
+def _workshop() -> Iterator[None]:
+    """Say which extra to install where the workshop's libraries are missing."""
+    from attlas.schema import EnvironmentFault
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] == "attlas":
+            raise
+        raise EnvironmentFault(
+            f"This verb needs the package {error.name}, which is not installed.",
+            hint="pip install 'attlas[build]'",
+        ) from error
+
+
+def _finish(out: Path, manifest: "Manifest") -> None:
+    counts = manifest.counts
+    print(
+        f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
+        f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
+    )
+    if counts.n_skipped:
+        say(
+            f"reasons for skipping: attlas sql {out} \"SELECT accession, reason FROM proteins WHERE status = 'skipped'\""
+        )
+    if counts.n_failed:
+        say(f"what failed: attlas sql {out} \"SELECT accession, reason FROM proteins WHERE status = 'failed'\"")
+        say("the same command with --retry-failed computes them again")
+        sys.exit(EXIT_FAILURES)
+
+
+def _print_dry_run(plan: "Plan", cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
+    print(f"{cost.n_proteins:,} proteins, {cost.n_skipped:,} of them skipped")
+    print(f"{cost.n_sequences:,} distinct sequences, {cost.n_residues:,} residues, in {cost.n_shards:,} shards\n")
+    print("length (residues)   sequences")
+    largest = max((n for _, _, n in cost.histogram), default=1) or 1
+    for low, high, n in cost.histogram:
+        if n:
+            span = f"{low:,} to {high:,}" if high else f"{low:,} and more"
+            print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
+    print(f"\nmodel    {plan.run.model} ({plan.run.n_layers} layers x {plan.run.n_heads} heads), {plan.run.dtype}")
+    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB for each of {cost.n_workers} workers")
+    print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
+    print(f"time     about {duration(cost.wall_s)} on {plan.run.device} (rough: from this machine's matrix products)")
+    for protein in skipped[:N_SKIPPED_SHOWN]:
+        print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")
+    if len(skipped) > N_SKIPPED_SHOWN:
+        print(f"skipped  ... and {len(skipped) - N_SKIPPED_SHOWN:,} more")

@@ -162,19 +162,47 @@ def build(
     progress: Callable[[Plan, Sequence[Shard]], Progress],
     n_workers: int | None = None,
     scheduler: str | None = None,
+    is_retry: bool = False,
 ) -> Manifest:
     """Plan, encode and seal: the whole way from a FASTA file to an atlas; what is done already is kept.
+
+    With `is_retry` the shards that hold failed proteins are computed again.
 
     `progress` is told the plan and the missing shards, and gives what to call for each that is finished.
     """
     paths = AtlasPaths(out)
     with locked(paths):
         plan = make_plan(source, paths, options)
+        if is_retry:
+            forget_failed(paths, plan)
         if paths.manifest.is_file():
             return Manifest.read(paths)
         missing = status(paths).missing
         encode(paths, plan, progress=progress(plan, missing), n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
+
+
+def forget_failed(paths: AtlasPaths, plan: Plan) -> None:
+    """Take back the receipts of shards with failed proteins, and the manifest, so that they are computed again."""
+    failed = [receipt for receipt in read_receipts(paths, plan).values() if receipt.n_failed]
+    if failed:
+        paths.manifest.unlink(missing_ok=True)  # first: without all its shards the atlas is not whole
+    for receipt in failed:
+        paths.receipt(receipt.index).unlink()
+
+
+def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
+    """Return the shards named by `A-B` or `A`, from 1, inclusive; all where None.
+
+    Raises:
+        InputError: not a range, or outside the plan.
+    """
+    if text is None:
+        return plan.shards
+    first, _, last = text.partition("-")
+    if first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= len(plan.shards):
+        return plan.shards[int(first) - 1 : int(last or first)]
+    raise InputError(f"--shards {text} names no shards.", expected=f"A-B within 1-{len(plan.shards)}", found=text)
 
 
 def status(paths: AtlasPaths) -> Status:
