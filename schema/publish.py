@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attlas.schema.errors import EnvironmentFault
@@ -28,10 +28,10 @@ def publishing(path: Path) -> Iterator[Path]:
         beside.replace(path)
         _fsync(path.parent)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
         raise write_fault(path, error) from error
     except BaseException:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
         raise
 
 
@@ -54,6 +54,12 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, lower-case hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _remove(beside: Path) -> None:
+    # A folder that could not be made is said by the error on its way, not by this one.
+    with suppress(OSError):
+        beside.unlink(missing_ok=True)
 
 
 def _fsync(path: Path) -> None:

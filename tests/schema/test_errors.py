@@ -1,0 +1,53 @@
+"""Errors: their fields survive pickling, and many offenders are ten and a count."""
+
+import pickle
+
+import pytest
+
+from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, InputError, PlanError, QuestionError
+
+KINDS = (InputError, PlanError, EnvironmentFault, BrokenAtlasError, QuestionError)
+
+every_kind = pytest.mark.parametrize("kind", KINDS)
+
+
+@every_kind
+def test_pickling_keeps_every_field(kind: type[Fault]) -> None:
+    fault = kind("What.", expected="this", found="that", hint="do so", offenders=["P0DP23", "P0DP24"])
+    back = pickle.loads(pickle.dumps(fault))
+    assert type(back) is kind
+    assert vars(back) == vars(fault)
+    assert str(back) == str(fault)
+
+
+@every_kind
+def test_an_error_is_also_a_builtin_one(kind: type[Fault]) -> None:
+    assert issubclass(kind, ValueError | RuntimeError)
+    with pytest.raises(kind, match=r"^What\.$"):
+        raise kind("What.")
+
+
+def test_a_message_says_what_was_expected_what_was_found_and_what_to_do() -> None:
+    fault = InputError("A record has no sequence.", expected="residues", found="nothing", hint="remove it")
+    assert str(fault).splitlines() == [
+        "A record has no sequence.",
+        "  expected: residues",
+        "  found:    nothing",
+        "  to do:    remove it",
+    ]
+
+
+@pytest.mark.parametrize("n_offenders", [0, 1, 10])
+def test_up_to_ten_offenders_are_all_named(n_offenders: int) -> None:
+    offenders = [f"P{i:05d}" for i in range(n_offenders)]
+    lines = str(InputError("Bad.", offenders=offenders)).splitlines()
+    assert lines == ["Bad.", *(f"  - {offender}" for offender in offenders)]
+
+
+def test_of_more_offenders_ten_are_named_then_the_count() -> None:
+    fault = InputError("Bad.", offenders=[f"P{i:05d}" for i in range(1_234)])
+    lines = str(fault).splitlines()
+    assert len(lines) == 12
+    assert lines[10] == "  - P00009"
+    assert lines[11] == "  ... and 1,224 more (1,234 in all)"
+    assert len(fault.offenders) == 1_234

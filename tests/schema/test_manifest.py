@@ -1,0 +1,262 @@
+"""Receipts and manifests: what is written is read, other versions are refused, and every damage is found."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from attlas.schema import (
+    FORMAT_VERSION,
+    PROTEINS,
+    RESIDUES,
+    SITES,
+    AtlasPaths,
+    BrokenAtlasError,
+    Counts,
+    Manifest,
+    Receipt,
+    Run,
+    Table,
+    TableFile,
+)
+from attlas.schema.manifest import PROVENANCE_KEY, describe_file, digest, problems, provenance, write_table
+
+RUN = Run(
+    model="model",
+    revision="local",
+    weights_sha256="0" * 64,
+    architecture="esm",
+    n_layers=6,
+    n_heads=20,
+    dtype="float32",
+    device="cpu",
+    attention="tiled",
+    rule="nayar-2025-05",
+    edge_theta=0.3,
+    max_length=None,
+    format_version=FORMAT_VERSION,
+    attlas_version="0.1.0",
+    torch_version="2.13.0",
+    transformers_version="5.23.0",
+)
+ATLAS_ID = "0123456789abcdef"
+FIRST_ID, LAST_ID = 3, 7
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> AtlasPaths:
+    return AtlasPaths(tmp_path / "atlas")
+
+
+@pytest.fixture
+def manifest(paths: AtlasPaths) -> Manifest:
+    """Write the smallest atlas there is: two proteins and two sites; return its manifest, written too."""
+    proteins = _put(paths, PROTEINS, paths.proteins, [_row(PROTEINS, accession=name) for name in ("P0DP23", "P0DP24")])
+    rows = [_row(SITES, sequence_id=i, position=1, residue="M") for i in (FIRST_ID, LAST_ID)]
+    sites = _put(paths, SITES, paths.shard(SITES, 1), rows)
+    made = Manifest(
+        format_version=FORMAT_VERSION,
+        atlas_id=ATLAS_ID,
+        run=RUN,
+        source="proteins.fasta",
+        source_sha256="1" * 64,
+        counts=Counts(
+            n_records=2, n_requested=2, n_ok=1, n_skipped=1, n_failed=0, n_sequences=1, n_residues=149, n_sites=2
+        ),
+        files=(proteins, sites),
+        created="2026-01-01T00:00:00+00:00",
+        cost={"wall_s": 1.5},
+    )
+    made.write(paths)
+    return made
+
+
+def _row(table: Table, **values: object) -> dict[str, object]:
+    blank = {"string": "", "bool": False}
+    row = {c.name: None if c.is_nullable else blank.get(str(c.type), 0) for c in table.stored()}
+    return {**row, **values}
+
+
+def _put(paths: AtlasPaths, table: Table, path: Path, rows: list[dict[str, object]]) -> TableFile:
+    path.parent.mkdir(parents=True)
+    arrow = pa.Table.from_pylist(rows, schema=table.schema(RUN.n_layers))
+    write_table(path, table=table, rows=arrow, metadata=provenance(RUN, ATLAS_ID))
+    return describe_file(paths, path, table)
+
+
+def test_a_manifest_comes_back_as_it_was_written(paths: AtlasPaths, manifest: Manifest) -> None:
+    assert Manifest.read(paths) == manifest
+    assert [file.path for file in manifest.of_table(SITES)] == ["sites/shard-00001.parquet"]
+
+
+def test_a_receipt_comes_back_as_it_was_written(paths: AtlasPaths, manifest: Manifest) -> None:
+    receipt = Receipt(
+        index=12,
+        plan_id=ATLAS_ID,
+        files=manifest.files,
+        n_sequences=5,
+        n_failed=1,
+        n_residues=745,
+        wall_s=1.25,
+        model_s=1.0,
+        peak_bytes=2**33,
+        predicted_bytes=2**34,
+        host="here",
+    )
+    receipt.write(paths)
+    assert Receipt.read(paths.receipt(12)) == receipt
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"index": 1, "files": []}', '{"files": [{"no": 1}]}', "\udcff"])
+def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "shard-00001.json"
+    path.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(BrokenAtlasError, match=r"shard-00001\.json cannot be read"):
+        Receipt.read(path)
+
+
+@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, FORMAT_VERSION + 1, None, "1"])
+def test_another_format_version_is_refused_with_both_named(
+    paths: AtlasPaths, manifest: Manifest, version: object
+) -> None:
+    paths.manifest.write_text(json.dumps(json.loads(paths.manifest.read_text()) | {"format_version": version}))
+    with pytest.raises(BrokenAtlasError, match="another atlas format") as caught:
+        Manifest.read(paths)
+    assert caught.value.expected == f"format version {FORMAT_VERSION}"
+    assert caught.value.found == f"format version {version}"
+
+
+@pytest.mark.parametrize("key", ["run", "counts", "files", "atlas_id", "created"])
+def test_a_manifest_without_a_field_cannot_be_read(paths: AtlasPaths, manifest: Manifest, key: str) -> None:
+    values = json.loads(paths.manifest.read_text())
+    del values[key]
+    paths.manifest.write_text(json.dumps(values))
+    with pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
+        Manifest.read(paths)
+
+
+def test_a_directory_that_is_none_is_unfinished_or_is_no_atlas_is_told_apart(paths: AtlasPaths) -> None:
+    with pytest.raises(BrokenAtlasError, match="There is no directory"):
+        Manifest.read(paths)
+    paths.root.mkdir()
+    with pytest.raises(BrokenAtlasError, match="is no atlas"):
+        Manifest.read(paths)
+    paths.plan.write_text("{}")
+    with pytest.raises(BrokenAtlasError, match="not whole yet"):
+        Manifest.read(paths)
+
+
+def test_a_file_is_described_by_its_rows_bytes_and_range(paths: AtlasPaths, manifest: Manifest) -> None:
+    proteins, sites = manifest.files
+    assert (proteins.n_rows, proteins.first_sequence_id, proteins.last_sequence_id) == (2, None, None)
+    assert (sites.n_rows, sites.first_sequence_id, sites.last_sequence_id) == (2, FIRST_ID, LAST_ID)
+    assert sites.n_bytes == (paths.root / sites.path).stat().st_size
+
+
+def test_provenance_is_in_every_file_and_holds_no_time(paths: AtlasPaths, manifest: Manifest) -> None:
+    for file in manifest.files:
+        values = json.loads(pq.read_schema(paths.root / file.path).metadata[PROVENANCE_KEY])
+        assert values["atlas_id"] == ATLAS_ID
+        assert values["run_id"] == RUN.run_id
+        assert {name: values[name] for name in RUN.to_json()} == RUN.to_json()
+        assert set(values) == {"atlas_id", "run_id", "determinism", *RUN.to_json()}
+
+
+def test_a_whole_atlas_has_no_problems(paths: AtlasPaths, manifest: Manifest) -> None:
+    assert problems(paths, manifest) == []
+
+
+def test_a_missing_file_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    paths.shard(SITES, 1).unlink()
+    assert problems(paths, manifest) == ["sites/shard-00001.parquet: missing"]
+
+
+def test_one_changed_byte_is_found_wherever_it_is(paths: AtlasPaths, manifest: Manifest) -> None:
+    path = paths.shard(SITES, 1)
+    whole = path.read_bytes()
+    for at in (0, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        (text,) = problems(paths, manifest)
+        assert text.startswith("sites/shard-00001.parquet: sha256 ")
+
+
+def test_a_truncated_file_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    path = paths.shard(SITES, 1)
+    path.write_bytes(path.read_bytes()[:-1])
+    (text,) = problems(paths, manifest)
+    assert "bytes expected" in text
+
+
+@pytest.mark.parametrize("change", ["dropped", "retyped", "renamed"])
+def test_a_file_with_other_columns_is_found(paths: AtlasPaths, manifest: Manifest, change: str) -> None:
+    path = paths.shard(SITES, 1)
+    rows = pq.read_table(path)
+    if change == "dropped":
+        rows = rows.drop_columns(["share"])
+    elif change == "retyped":
+        rows = rows.set_column(rows.column_names.index("share"), "share", rows["share"].cast(pa.float64()))
+    else:
+        rows = rows.rename_columns({"share": "fraction"})
+    pq.write_table(rows, path)
+    wrong = describe_file(paths, path, SITES)
+    found = problems(paths, replace(manifest, files=(manifest.files[0], wrong)))
+    assert found == ["sites/shard-00001.parquet: its columns are not those of table sites"]
+
+
+def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    other = replace(manifest, run=replace(RUN, n_layers=RUN.n_layers + 1))
+    assert problems(paths, other) == []  # neither table has a list per layer
+    path = paths.root / "residues" / "shard-00001.parquet"
+    path.parent.mkdir()
+    pq.write_table(RESIDUES.schema(RUN.n_layers).empty_table(), path)
+    with_list = replace(other, files=(*manifest.files, describe_file(paths, path, RESIDUES)))
+    assert problems(paths, with_list) == ["residues/shard-00001.parquet: its columns are not those of table residues"]
+
+
+def test_a_wrong_number_of_rows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    proteins, sites = manifest.files
+    found = problems(paths, replace(manifest, files=(proteins, replace(sites, n_rows=3))))
+    assert found == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
+
+
+def test_a_table_nobody_knows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    proteins, sites = manifest.files
+    found = problems(paths, replace(manifest, files=(proteins, replace(sites, table="signs"))))
+    assert found == ["sites/shard-00001.parquet: no table named signs"]
+
+
+def test_counts_that_do_not_add_up_are_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    (text,) = problems(paths, replace(manifest, counts=replace(manifest.counts, n_failed=1)))
+    assert "2 requested, but ok + skipped + failed differ" in text
+
+
+def test_a_protein_too_few_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
+    counts = replace(manifest.counts, n_requested=3, n_ok=2)
+    assert problems(paths, replace(manifest, counts=counts)) == ["proteins: 3 rows expected, 2 found"]
+
+
+def test_every_problem_is_listed_not_only_the_first(paths: AtlasPaths, manifest: Manifest) -> None:
+    paths.shard(SITES, 1).unlink()
+    paths.proteins.unlink()
+    assert len(problems(paths, manifest)) == 2
+
+
+def test_a_run_comes_back_and_every_field_is_part_of_its_identity() -> None:
+    assert Run.from_json(RUN.to_json()) == RUN
+    changed = {name: 5 if isinstance(value, int | None) else f"{value}x" for name, value in RUN.to_json().items()}
+    ids = {replace(RUN, **{name: value}).run_id for name, value in changed.items()}
+    assert len(ids | {RUN.run_id}) == len(changed) + 1
+
+
+def test_a_difference_between_runs_names_both_values() -> None:
+    assert RUN.differences(RUN) == []
+    assert RUN.differences(replace(RUN, dtype="bfloat16")) == ["dtype: float32 -> bfloat16"]
+
+
+def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:
+    assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
+    assert digest({"a": 1}) != digest({"a": 2})
+    assert len(digest({})) == 16

@@ -1,0 +1,94 @@
+"""The declared tables: documented, keyed, and their docs travel into Arrow, Parquet and TABLES.md."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, Table
+from attlas.schema.document import TABLES_MD, main, tables_markdown
+from attlas.schema.manifest import write_table
+
+N_LAYERS = 6
+
+every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+
+
+def test_tables_md_is_current() -> None:
+    assert TABLES_MD.read_text() == tables_markdown(), "run `python -m attlas.schema.document --write`"
+
+
+def test_tables_md_is_printed_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    main([])
+    assert capsys.readouterr().out == tables_markdown()
+
+
+@every_table
+def test_tables_md_names_every_column_with_its_doc(table: Table) -> None:
+    section = tables_markdown().split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+    for column in table.columns:
+        line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` |"))
+        assert column.doc in line.replace("\\|", "|")
+        assert f"| {column.unit} |" in line
+
+
+@every_table
+def test_a_doc_is_one_sentence_with_a_full_stop(table: Table) -> None:
+    for doc in (table.doc, *(column.doc for column in table.columns)):
+        assert doc.endswith(".")
+        assert doc[0].isupper() or doc[0] in "`|"
+        assert doc == doc.strip()
+        assert "\n" not in doc
+
+
+@every_table
+def test_key_and_sort_are_columns_of_the_table(table: Table) -> None:
+    names = [column.name for column in table.columns]
+    assert len(names) == len(set(names))
+    assert table.key
+    assert set(table.key) <= set(names)
+    assert table.sort
+    assert set(table.sort) <= {column.name for column in table.stored()}
+    assert not any(column.is_nullable for column in table.columns if column.name in table.key)
+
+
+@every_table
+def test_a_column_of_attention_or_counts_has_a_unit(table: Table) -> None:
+    for column in table.columns:
+        if pa.types.is_floating(column.type) or column.name.startswith("n_"):
+            assert column.unit, column.name
+
+
+@every_table
+def test_docs_and_units_survive_into_arrow_and_parquet(table: Table, tmp_path: Path) -> None:
+    path = tmp_path / f"{table.name}.parquet"
+    write_table(path, table=table, rows=table.schema(N_LAYERS).empty_table(), metadata={b"attlas": b"{}"})
+    read = pq.read_schema(path)
+    assert read.names == [column.name for column in table.stored()]
+    assert read.metadata[b"doc"].decode() == table.doc
+    assert read.metadata[b"attlas"] == b"{}"
+    for column in table.stored():
+        field = read.field(column.name)
+        assert field.metadata[b"doc"].decode() == column.doc
+        assert field.metadata[b"unit"].decode() == column.unit
+        assert field.type == column.field(N_LAYERS).type
+        assert field.nullable == column.is_nullable
+
+
+def test_received_is_one_list_of_a_value_per_layer() -> None:
+    kind = RESIDUES.schema(N_LAYERS).field("received").type
+    assert kind.list_size == N_LAYERS
+    assert kind.value_type == pa.float16()
+
+
+def test_a_user_sees_the_accession_in_every_view_but_sequences() -> None:
+    for table in (PROTEINS, SITES, RESIDUES, HEADS):
+        assert table.key[0] == "accession"
+    assert "accession" not in [column.name for column in SEQUENCES.columns]
+
+
+def test_shards_write_every_table_but_proteins() -> None:
+    assert {PROTEINS, *SHARD_TABLES} == set(TABLES)
+    for table in SHARD_TABLES:
+        assert table.sort[0] == "sequence_id"

@@ -1,0 +1,151 @@
+"""The arrows between the rooms, the names they are imported by, and what a wheel holds."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = ("schema", "pipeline", "queries", "cli")
+MAY_SPEAK_TO = {
+    "schema": {"attlas.schema"},
+    "pipeline": {"attlas.pipeline", "attlas.schema"},
+    "queries": {"attlas.queries", "attlas.schema"},
+    "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.schema"},
+}
+WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}
+READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
+
+every_room = pytest.mark.parametrize("room", ROOMS)
+
+
+def _sources(room: str) -> list[Path]:
+    return sorted((ROOT / room).rglob("*.py"))
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    """Yield the full name of every module imported below `node`, wherever it stands."""
+    for child in ast.walk(node):
+        if isinstance(child, ast.Import):
+            yield from (alias.name for alias in child.names)
+        elif isinstance(child, ast.ImportFrom):
+            # `from attlas import schema` names the room only in its aliases.
+            names = [f"attlas.{alias.name}" for alias in child.names] if child.module == "attlas" else []
+            yield from names or ["." * child.level + (child.module or "")]
+
+
+def _imports_at_start(tree: ast.Module) -> Iterator[str]:
+    """Yield what runs when the module is imported: no function bodies, nothing under `if TYPE_CHECKING`."""
+    for statement in tree.body:
+        is_lazy = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
+        is_for_types = isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING")
+        if not (is_lazy or is_for_types):
+            yield from _imports(statement)
+
+
+def _by_file(room: str) -> list[tuple[str, str]]:
+    return [
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in _sources(room)
+        for name in _imports(ast.parse(path.read_text()))
+    ]
+
+
+@every_room
+def test_a_room_speaks_only_along_the_arrows(room: str) -> None:
+    allowed = MAY_SPEAK_TO[room]
+    wrong = [
+        (path, name)
+        for path, name in _by_file(room)
+        if name.split(".")[0] == "attlas" and ".".join(name.split(".")[:2]) not in allowed
+    ]
+    assert wrong == []
+
+
+def test_the_contract_needs_only_pyarrow_and_the_standard_library() -> None:
+    known = {*sys.stdlib_module_names, "attlas", "pyarrow"}
+    assert [found for found in _by_file("schema") if found[1].split(".")[0] not in known] == []
+
+
+@pytest.mark.parametrize(
+    ("room", "banned"), [("queries", WORKSHOP_ONLY), ("cli", WORKSHOP_ONLY), ("pipeline", READING_ROOM_ONLY)]
+)
+def test_a_room_does_without_the_libraries_of_the_other(room: str, banned: set[str]) -> None:
+    assert [found for found in _by_file(room) if found[1].split(".")[0] in banned] == []
+
+
+def test_the_front_desk_imports_a_room_only_when_a_verb_needs_it() -> None:
+    early = [
+        (path.name, name)
+        for path in _sources("cli")
+        for name in _imports_at_start(ast.parse(path.read_text()))
+        if name.startswith(("attlas.pipeline", "attlas.queries"))
+    ]
+    assert early == []
+
+
+@pytest.mark.parametrize("folder", [*ROOMS, "tests", "examples", "benchmarks"])
+def test_a_room_is_never_imported_by_its_bare_name_nor_relatively(folder: str) -> None:
+    wrong = [(path, name) for path, name in _by_file(folder) if name.startswith(".") or name.split(".")[0] in ROOMS]
+    assert wrong == []
+
+
+def test_the_front_desk_starts_without_torch() -> None:
+    code = "import sys, attlas.cli.main; print(sorted({'torch', 'transformers', 'dask', 'duckdb'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel, offline, from a copy: a build in place leaves files that end up in the next."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, source / room, ignore=shutil.ignore_patterns("__pycache__"))
+    out = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    result = subprocess.run([*pip, "--wheel-dir", out, source], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    (built,) = out.glob("attlas-*.whl")
+    return built
+
+
+def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
+    roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
+    assert roots == {"attlas", information}
+
+
+def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("attlas/")}
+    files = [
+        path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".sql", ".html", ".js")
+    ]
+    needed = {f"attlas/{path.relative_to(ROOT).as_posix()}" for path in files}
+    needed |= {f"attlas/{room}/py.typed" for room in ROOMS}
+    assert needed - packed == set()
+
+
+def test_the_wheel_works_beside_another_package_named_schema(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    (tmp_path / "schema").mkdir()
+    (tmp_path / "schema" / "__init__.py").write_text("whose = 'another project'\n")
+    code = f"""
+import sys
+# An editable install of this repository maps the same names; here the unpacked wheel is meant.
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder)]
+sys.path.insert(0, {str(tmp_path)!r})
+import schema, attlas.schema, attlas.queries, attlas.cli.main
+print(schema.whose)
+for room in (attlas.schema, attlas.queries, attlas.cli.main):
+    assert room.__file__.startswith({str(tmp_path)!r}), room.__file__
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (result.returncode, result.stdout) == (0, "another project\n"), result.stderr

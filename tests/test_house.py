@@ -1,0 +1,94 @@
+"""The house: files the design names exist, and facts told twice agree."""
+
+import ast
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+
+DESIGNED = {
+    ".": ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "Makefile"],
+    ".ci": ["run"],
+    "docs": ["log.md"],
+    "schema": ["tables.py", "run.py", "manifest.py", "paths.py", "errors.py", "TABLES.md"],
+    "pipeline": ["proteins.py", "plan.py", "encoder.py", "attention.py", "sites.py", "shard.py", "runners.py"],
+    "queries": ["atlas.py", "exports/gff3.py"],
+    "cli": ["main.py"],
+    "examples": ["README.md", "proteins.fasta", "make_proteins.py", "fetch_model.py"],
+}
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CODE = sorted(
+    path
+    for folder in ("schema", "pipeline", "queries", "cli", "examples", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+
+@pytest.mark.parametrize("folder", DESIGNED)
+def test_every_file_of_the_design_exists_and_says_something(folder: str) -> None:
+    files = [ROOT / folder / name for name in DESIGNED[folder]]
+    assert [path.name for path in files if not path.is_file() or path.stat().st_size < 100] == []
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_file_says_its_job_in_the_first_line_of_its_docstring(path: Path) -> None:
+    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    assert docstring
+    assert len(docstring.splitlines()[0]) > 20
+
+
+def test_ci_runs_the_suite() -> None:
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+@pytest.mark.parametrize("target", ["help", "env", "model", "demo", "test", "lint", "bench", "clean"])
+def test_make_has_the_target_and_says_what_it_does(target: str) -> None:
+    assert re.search(rf"^{target}:.*## .{{10,}}", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def _pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {_canonical(name): version for name, version in pairs}
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_line_of_the_constraints_is_an_exact_pin_in_order() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if line and not line.startswith("#")]
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9._-]+==[^+\s]+", line)] == []
+    assert lines == sorted(lines, key=str.lower)
+    assert _pins()["torch"] == "2.13.0"
+
+
+def test_every_requirement_of_the_tests_is_pinned_within_its_bound() -> None:
+    extras = PROJECT["optional-dependencies"]
+    for text in [*PROJECT["dependencies"], *extras["build"], *extras["test"], *extras["lint"]]:
+        requirement = Requirement(text)
+        if requirement.name != PROJECT["name"]:
+            assert requirement.specifier.contains(_pins()[_canonical(requirement.name)]), text
+
+
+def test_the_citation_is_of_this_software_and_of_the_papers() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= set(citation)
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    first_authors = [paper["authors"][0].get("family-names", "UniProt") for paper in citation["references"]]
+    assert first_authors == ["Nayar", "Lin", "Vig", "Rao", "UniProt"]
+    for paper in citation["references"]:
+        assert {"type", "title", "year"} <= set(paper)
+        assert "doi" in paper or "identifiers" in paper
+
+
+def test_the_changelog_speaks_of_this_version() -> None:
+    assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
