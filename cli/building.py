@@ -105,8 +105,9 @@ def plan(
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
+        draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length))
         with locked(paths):
-            made = steps.make_plan(source, paths, steps.Options(model, revision, device, dtype, rule, max_length))
+            made = steps.make_plan(draft, paths)
     print(
         f"{out}: {len(made.shards):,} shards planned; next: attlas encode {out} [--shards A-B], then attlas seal {out}"
     )

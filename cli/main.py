@@ -9,7 +9,6 @@ import sys
 import typer
 
 from attlas.cli import building, reading
-from attlas.schema.errors import Fault
 
 EXIT_ERROR = 1
 
@@ -29,13 +28,18 @@ def main() -> None:
     """Run the command line; print an attlas error without a traceback."""
     try:
         app()
-    except Fault as fault:
-        print(f"attlas: {fault}", file=sys.stderr)
-        sys.exit(EXIT_ERROR)
     except BrokenPipeError:
         # The reader of our output (head, less) went away: not an error. Python would complain at exit otherwise.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        # Imported only now: it brings pyarrow, which `attlas --help` does without.
+        from attlas.schema import Fault
+
+        if not isinstance(error, Fault):
+            raise
+        print(f"attlas: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
 
 
 if __name__ == "__main__":

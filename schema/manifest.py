@@ -159,9 +159,14 @@ def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[byte
         path,
         row_group_size=table.row_group_rows,
         compression="zstd",
+        # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
+        use_dictionary=[field.name for field in rows.schema if not _holds_floats(field.type)],
         write_page_index=True,
-        store_schema=True,
     )
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:

@@ -108,7 +108,7 @@ PROTEINS = Table(
     doc="A protein of the input, by accession, with what became of it.",
     key=("accession",),
     sort=("accession",),
-    row_group_rows=16_384,
+    row_group_rows=4_096,
     columns=(
         Column("accession", pa.string(), "", "UniProt accession of a UniProt header, else its first word."),
         _text("entry_name", "UniProt entry name, such as CALM1_HUMAN."),
@@ -184,7 +184,7 @@ RESIDUES = Table(
     doc="A residue with the attention it receives in every layer.",
     key=("accession", "position"),
     sort=("sequence_id", "position"),
-    row_group_rows=16_384,
+    row_group_rows=8_192,
     columns=(
         _ACCESSION,
         _SEQUENCE_ID,
@@ -205,7 +205,7 @@ HEADS = Table(
     doc="A head of the model on one protein: how it spreads its attention. Means are over residues as queries.",
     key=("accession", "layer", "head"),
     sort=("sequence_id", "layer", "head"),
-    row_group_rows=65_536,
+    row_group_rows=16_384,
     columns=(
         _ACCESSION,
         _SEQUENCE_ID,

@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from oracles import NAMES, received, statistics
 
 from attlas.pipeline import tiles
 from attlas.pipeline.attention import STATISTICS, LayerAttention, reduce_plain, reduce_tiled
-from oracles import NAMES, received, statistics
 
 THETA = 0.3
 N_EDGES = STATISTICS.index("n_edges")
@@ -119,9 +119,7 @@ def test_shares_of_a_head_sum_to_one():
     heads = reduce_tiled(q, k, v, scaling=1.0, theta=THETA).heads
     columns = dict(zip(STATISTICS, heads.unbind(1), strict=True))
     attention = maps(q, k, scaling=1.0)
-    near = sum(
-        np.stack([np.trace(head[1:-1, 1:-1], offset=offset) for head in attention]) for offset in range(-5, 6)
-    )
+    near = sum(np.stack([np.trace(head[1:-1, 1:-1], offset=offset) for head in attention]) for offset in range(-5, 6))
     total = columns["cls_share"] + columns["eos_share"] + columns["beyond6_share"] + torch.from_numpy(near / 298)
     np.testing.assert_allclose(total.numpy(), 1.0, atol=1e-5)
 

@@ -1,0 +1,83 @@
+"""What an atlas is made of, for `attlas info`: provenance, counts, sizes, columns; values in, text or JSON out."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from attlas.queries.text import Layout, printable
+from attlas.queries.views import docs_rows
+from attlas.schema import TABLES, Manifest, Table
+
+
+def to_json(manifest: Manifest) -> dict[str, Any]:
+    """Return provenance, counts and the size of each table as plain JSON values."""
+    return {
+        "atlas_id": manifest.atlas_id,
+        "format_version": manifest.format_version,
+        "created": manifest.created,
+        "source": manifest.source,
+        "source_sha256": manifest.source_sha256,
+        "run": {"run_id": manifest.run.run_id, **manifest.run.to_json()},
+        "counts": asdict(manifest.counts),
+        "cost": manifest.cost,
+        "tables": [_table(manifest, table) for table in TABLES],
+    }
+
+
+def columns_to_json(manifest: Manifest) -> list[dict[str, str]]:
+    """Return table, column, type, unit and doc of every column."""
+    names = ("table", "column", "type", "unit", "doc")
+    return [dict(zip(names, row, strict=True)) for row in docs_rows(manifest.run.n_layers)]
+
+
+def info_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield the provenance, the counts and a table of the tables."""
+    pairs = list(_pairs(manifest))
+    label = max(len(name) for name, _ in pairs)
+    yield from (f"{name:<{label}}  {printable(value)}" for name, value in pairs)
+    yield ""
+    tables = [_table(manifest, table) for table in TABLES]
+    rows = [(t["name"], f"{t['n_rows']:,}", t["n_files"], _megabytes(t["n_bytes"]), t["doc"]) for t in tables]
+    yield from Layout.of(("table", "rows", "files", "MB", "a row is"), rows).lines(rows)
+
+
+def column_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield each table with its columns: type, unit and what the column says."""
+    for table in TABLES:
+        rows = [row[1:] for row in docs_rows(manifest.run.n_layers) if row[0] == table.name]
+        yield f"{table.name}: {table.doc}"
+        yield from (f"  {line}" for line in Layout.of(("column", "type", "unit", "doc"), rows).lines(rows))
+        yield ""
+
+
+def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    run, counts = manifest.run, manifest.counts
+    yield "atlas", f"{manifest.atlas_id} (format {manifest.format_version}, sealed {manifest.created})"
+    yield "input", f"{manifest.source} (sha256 {manifest.source_sha256[:16]}…)"
+    yield "model", f"{run.model}, revision {run.revision}, {run.n_layers} layers x {run.n_heads} heads"
+    yield "weights", f"sha256 {run.weights_sha256}"
+    yield "computed", f"{run.dtype} on {run.device}, attention {run.attention}, torch {run.torch_version}"
+    yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"
+    yield "longest", "no limit" if run.max_length is None else f"{run.max_length:,} residues, longer ones are skipped"
+    yield "written by", f"attlas {run.attlas_version}, transformers {run.transformers_version}, run {run.run_id}"
+    yield (
+        "proteins",
+        (f"{counts.n_requested:,} = {counts.n_ok:,} ok + {counts.n_skipped:,} skipped + {counts.n_failed:,} failed"),
+    )
+    yield "sequences", f"{counts.n_sequences:,} distinct, {counts.n_residues:,} residues computed"
+    yield "sites", f"{counts.n_sites:,} high-attention sites on distinct sequences"
+
+
+def _table(manifest: Manifest, table: Table) -> dict[str, Any]:
+    files = manifest.of_table(table)
+    return {
+        "name": table.name,
+        "doc": table.doc,
+        "n_rows": sum(file.n_rows for file in files),
+        "n_files": len(files),
+        "n_bytes": sum(file.n_bytes for file in files),
+    }
+
+
+def _megabytes(n_bytes: int) -> float:
+    return round(n_bytes / 1e6, 1 if n_bytes > 1e6 else 3)

@@ -1,0 +1,27 @@
+"""Proteins with their high-attention sites as JSON lines: one protein per line, every protein of the atlas.
+
+`outcome` says `sites found`, `computed, no sites found`, `skipped` or `failed`; `sites` is a list where the protein was
+computed, empty if none were found, and null where it was not. Positions are 1-based. Each line carries its provenance.
+"""
+
+from collections.abc import Sequence
+from typing import Any, BinaryIO
+
+from attlas.queries.answers import outcome_of
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.rows import protein_rows
+from attlas.queries.formats import dump_json, json_rows
+from attlas.queries.provenance import provenance_values
+
+
+def write(atlas: Atlas, accessions: Sequence[str] | None, sink: BinaryIO) -> None:
+    """Write some proteins, or all."""
+    said = provenance_values(atlas.manifest)
+    for row in json_rows(protein_rows(atlas, accessions)):
+        sink.write(dump_json({**_protein(row), "provenance": said}) + b"\n")
+
+
+def _protein(row: dict[str, Any]) -> dict[str, Any]:
+    sites = row.pop("sites") or []
+    outcome = outcome_of(row["status"], len(sites))
+    return {**row, "outcome": outcome, "sites": sites if row["status"] == "ok" else None}

@@ -1,0 +1,127 @@
+"""Rows of any query as CSV, JSON, Parquet or a table of text, batch by batch: memory does not grow with the result."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from datetime import date, time
+from decimal import Decimal
+from itertools import chain, islice
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attlas.queries.text import Layout
+
+TABLE_SAMPLE_ROWS = 1_000
+"""Rows whose widths decide the columns of a text table; later ones may stand out, but nothing is held back."""
+
+
+def write_csv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write RFC 4180 CSV, UTF-8, `\\n` line ends, one header line; null is empty; lists and structs are JSON."""
+    text = io.TextIOWrapper(sink, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows.schema.names)
+    writer.writerows(map(_csv_cell, row) for row in _value_rows(rows))
+    text.detach()  # flushes; the sink stays open, it is the caller's
+
+
+def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write one JSON array of objects, an object per line."""
+    before = b"[\n"
+    for row in json_rows(rows):
+        sink.write(before + dump_json(row))
+        before = b",\n"
+    sink.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+
+
+def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write Parquet, zstd; the metadata of the schema goes with it."""
+    with pq.ParquetWriter(sink, rows.schema, compression="zstd") as writer:
+        for batch in rows:
+            writer.write_batch(batch)
+
+
+def write_text(
+    rows: pa.RecordBatchReader, sink: BinaryIO, *, width: int | None = None, limit: int | None = None
+) -> bool:
+    """Write a table of text; return whether rows were left out because there are more than `limit`.
+
+    `width` is that of the terminal, None for no bound; `limit` None writes every row.
+    """
+    stream = _value_rows(rows)
+    first = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
+    layout = Layout.of(rows.schema.names, first)
+    lines = layout.blocks(first, width) if width is not None and layout.width > width else layout.lines(first)
+    rest = () if limit is not None else map(layout.line, stream)
+    for line in chain(lines, rest):
+        sink.write(f"{line}\n".encode())
+    return limit is not None and next(stream, None) is not None
+
+
+def json_rows(rows: pa.RecordBatchReader) -> Iterator[dict[str, object]]:
+    """Yield each row as a dictionary, floats as short as their type allows."""
+    for batch in rows:
+        yield from shortest_floats(batch).to_pylist()
+
+
+def dump_json(value: object) -> bytes:
+    """Return JSON in UTF-8 on one line; NaN and infinity, which JSON lacks, become null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False).encode()
+    except ValueError:
+        return json.dumps(_without_nan(value), ensure_ascii=False, default=_plain).encode()
+
+
+def shortest_floats(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with float32 as the float64 of the same shortest decimal: 0.1, not 0.10000000149011612."""
+    if not any(_recast(field.type, pa.string()) != field.type for field in batch.schema):
+        return batch
+    return batch.cast(_recast_schema(batch.schema, pa.string())).cast(_recast_schema(batch.schema, pa.float64()))
+
+
+def _recast_schema(schema: pa.Schema, to: pa.DataType) -> pa.Schema:
+    return pa.schema([pa.field(field.name, _recast(field.type, to)) for field in schema])
+
+
+def _recast(kind: pa.DataType, to: pa.DataType) -> pa.DataType:
+    """Return `kind` with every float32 in it, however deep, replaced."""
+    if pa.types.is_float32(kind):
+        return to
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(_recast(kind.value_type, to), kind.list_size)
+    if pa.types.is_list(kind):
+        return pa.list_(_recast(kind.value_type, to))
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(field.name, _recast(field.type, to)) for field in kind])
+    return kind
+
+
+def _value_rows(rows: pa.RecordBatchReader) -> Iterator[tuple[object, ...]]:
+    # Not as dictionaries: two columns of a query may have one name.
+    for batch in rows:
+        yield from zip(*(column.to_pylist() for column in shortest_floats(batch).columns), strict=True)
+
+
+def _csv_cell(value: object) -> object:
+    if isinstance(value, (list, dict)):
+        return dump_json(value).decode()
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, (date, time)) else str(value)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,86 @@
+"""Plain text for a terminal: columns that line up, and texts of an input made safe to print."""
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+CUT = "…"
+GAP = "  "
+
+
+def printable(value: object) -> str:
+    """Return a value as one line without control characters: a header may hold escape codes of a terminal."""
+    text = _words(value)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How wide the columns of a table are and which are numbers."""
+
+    names: tuple[str, ...]
+    widths: tuple[int, ...]
+    is_right: tuple[bool, ...]
+    """Numbers stand to the right, texts to the left."""
+
+    @classmethod
+    def of(cls, names: Sequence[str], rows: Sequence[Sequence[object]]) -> Self:
+        """Return the layout in which these rows line up."""
+        widths = [max(len(name), *(len(printable(row[i])) for row in rows), 0) for i, name in enumerate(names)]
+        is_right = [bool(rows) and all(_is_number(row[i]) for row in rows) for i in range(len(names))]
+        return cls(tuple(names), tuple(widths), tuple(is_right))
+
+    @property
+    def width(self) -> int:
+        """Characters of a line."""
+        return sum(self.widths) + len(GAP) * (len(self.widths) - 1)
+
+    def lines(self, rows: Iterable[Sequence[object]]) -> Iterator[str]:
+        """Yield the names, a rule, and a line per row."""
+        yield self.line(self.names)
+        yield GAP.join("─" * n for n in self.widths)
+        yield from map(self.line, rows)
+
+    def line(self, row: Sequence[object]) -> str:
+        """Return a row as a line."""
+        cells = zip(map(printable, row), self.widths, self.is_right, strict=True)
+        return GAP.join(cell.rjust(n) if right else cell.ljust(n) for cell, n, right in cells).rstrip()
+
+    def blocks(self, rows: Iterable[Sequence[object]], width: int) -> Iterator[str]:
+        """Yield a line `name  value` per column of each row: for a table wider than the terminal."""
+        label = max(map(len, self.names))
+        for number, row in enumerate(rows, start=1):
+            yield f"── row {number} ".ljust(min(width, 40), "─")
+            for name, value in zip(self.names, row, strict=True):
+                yield f"{name:<{label}}{GAP}{cut(printable(value), max(width - label - len(GAP), 8))}".rstrip()
+
+
+def terminal_width() -> int:
+    """Return the columns of the terminal; 80 when there is none."""
+    return shutil.get_terminal_size().columns
+
+
+def cut(text: str, width: int) -> str:
+    """Return `text` in at most `width` characters, a cut shown by `…`."""
+    return text if len(text) <= width else text[: width - 1] + CUT
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+
+
+def _words(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_words, value)) + "]"
+    return str(value)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()

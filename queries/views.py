@@ -1,0 +1,94 @@
+"""The views a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+
+from attlas.schema import PROTEINS, TABLES, Column, Table
+
+SQL_TYPES = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.int16(): "SMALLINT",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.float32(): "FLOAT",
+    pa.float16(): "FLOAT",  # stored in half the bytes; DuckDB has no such type
+}
+"""The SQL type a stored Arrow type is seen as."""
+
+DOCS = "docs"
+"""The table a SQL user reads to learn what there is."""
+
+
+def sql_type(column: Column, n_layers: int) -> str:
+    """Return the SQL type of a column, such as `FLOAT[33]`."""
+    return SQL_TYPES[column.type] + (f"[{n_layers}]" if column.is_per_layer else "")
+
+
+def view_schema(table: Table, n_layers: int) -> pa.Schema:
+    """Return the Arrow schema of a view: every declared column, docs as metadata, float16 as float32."""
+    seen = [replace(column, type=pa.float32()) if column.type == pa.float16() else column for column in table.columns]
+    return pa.schema([column.field(n_layers) for column in seen], metadata={"doc": table.doc})
+
+
+def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
+    """Return the CREATE VIEW of a table over its files.
+
+    A joined column comes from `proteins`: rows of a sequence appear once for every accession that has it. DuckDB
+    turns a filter on `accession` into one on `sequence_id` while it runs, so that row groups are still skipped.
+    """
+    columns = ", ".join(_seen(column, n_layers) for column in table.columns)
+    source = (
+        f"({_no_rows(table, n_layers)})"
+        if not paths
+        else f"read_parquet([{', '.join(map(quote, paths))}], hive_partitioning = false)"
+    )
+    is_joined = any(column.is_joined for column in table.columns)
+    join = f" JOIN {PROTEINS.name} AS p ON p.sequence_id = t.sequence_id" if is_joined else ""
+    return f"CREATE VIEW {table.name} AS SELECT {columns} FROM {source} AS t{join}"
+
+
+def comment_statements(table: Table) -> Iterator[str]:
+    """Yield the COMMENT ON of a view and of its columns: doc, and unit in brackets."""
+    yield f"COMMENT ON VIEW {table.name} IS {quote(table.doc)}"
+    for column in table.columns:
+        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {quote(documented(column))}"
+
+
+def docs_statements(n_layers: int) -> Iterator[str]:
+    """Yield what makes the table `docs`: a row per column of every view."""
+    columns = "table_name VARCHAR, column_name VARCHAR, type VARCHAR, unit VARCHAR, doc VARCHAR"
+    yield f"CREATE TABLE {DOCS} ({columns})"
+    rows = ", ".join(f"({', '.join(map(quote, row))})" for row in docs_rows(n_layers))
+    yield f"INSERT INTO {DOCS} VALUES {rows}"
+    yield f"COMMENT ON TABLE {DOCS} IS 'Every column of every view: type, unit and what it says.'"
+
+
+def docs_rows(n_layers: int) -> list[tuple[str, str, str, str, str]]:
+    """Return (table, column, type, unit, doc) of every column of every view."""
+    return [(t.name, c.name, sql_type(c, n_layers), c.unit, c.doc) for t in TABLES for c in t.columns]
+
+
+def documented(column: Column) -> str:
+    """Return the doc of a column with its unit, as the comments in DuckDB hold it."""
+    return f"{column.doc} [{column.unit}]" if column.unit else column.doc
+
+
+def quote(text: str) -> str:
+    """Return `text` as an SQL string: for paths and docs, which cannot be bound in a CREATE or COMMENT."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _seen(column: Column, n_layers: int) -> str:
+    if column.is_joined:
+        return f"p.{column.name}"
+    if column.type == pa.float16():
+        return f"CAST(t.{column.name} AS {sql_type(column, n_layers)}) AS {column.name}"
+    return f"t.{column.name}"
+
+
+def _no_rows(table: Table, n_layers: int) -> str:
+    nulls = ", ".join(f"CAST(NULL AS {sql_type(c, n_layers)}) AS {c.name}" for c in table.stored())
+    return f"SELECT {nulls} WHERE false"

@@ -1,0 +1,262 @@
+"""Atlases of random numbers, written through the contract's own functions: small for tests, human-size for benchmarks.
+
+The numbers mean nothing; the shape does: shards contiguous in `sequence_id`, sites by rank, duplicates, skipped
+and failed proteins. Axis letters: `L` layers, `H` heads, `N` residues of a sequence.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest, Run
+from attlas.schema.manifest import TableFile, describe_file, digest, provenance, write_table
+from attlas.schema.publish import publishing
+from attlas.schema.tables import EDGE_THETA, Table
+
+AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+
+
+@dataclass(frozen=True)
+class SyntheticProtein:
+    accession: str
+    sequence: str
+    entry_name: str | None = None
+    gene: str | None = None
+    organism: str | None = None
+    taxon_id: int | None = None
+    description: str | None = None
+    n_sites: int = 3
+    status: str = "ok"
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a random computation gave for one distinct sequence."""
+
+    sequence_id: int
+    sequence: str
+    status: str
+    reason: str | None
+    layer: int | None
+    n_sites: int | None
+    sites_note: str | None
+
+
+def human_like(n_proteins: int, *, seed: int = 0) -> list[SyntheticProtein]:
+    """Return random proteins with a human proteome's spread of lengths: median near 415, mean near 555 residues."""
+    rng = np.random.default_rng(seed)
+    lengths = np.clip(rng.lognormal(np.log(415), 0.76, n_proteins), 16, 34_350).astype(int)
+    letters = np.frombuffer(AMINO_ACIDS.encode(), np.uint8)
+    return [
+        SyntheticProtein(
+            accession=f"S{i:06d}",
+            sequence=letters[rng.integers(0, 20, n)].tobytes().decode(),
+            entry_name=f"S{i:06d}_HUMAN",
+            gene=f"GENE{i}",
+            organism="Homo sapiens",
+            taxon_id=9606,
+            description=f"Synthetic protein {i}",
+            n_sites=int(rng.integers(0, 8)),
+        )
+        for i, n in enumerate(lengths)
+    ]
+
+
+def write_atlas(
+    root: Path,
+    proteins: Sequence[SyntheticProtein],
+    *,
+    n_layers: int = 4,
+    n_heads: int = 2,
+    n_shards: int = 3,
+    seed: int = 0,
+) -> Manifest:
+    """Write a sealed atlas of random numbers at `root` and return its manifest."""
+    paths = AtlasPaths(root)
+    run = _run(n_layers, n_heads)
+    atlas_id = digest([run.run_id, [p.accession for p in proteins]])
+    rng = np.random.default_rng(seed)
+    outcomes = _outcomes(proteins, n_layers, rng)
+    by_sequence = {outcome.sequence: outcome for outcome in outcomes}
+    metadata = provenance(run, atlas_id)
+    files = [_write(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
+    for index, part in enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1):
+        tables = _shard(outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
+        files += [_write(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        atlas_id=atlas_id,
+        run=run,
+        source="synthetic.fasta",
+        source_sha256=hashlib.sha256(b"synthetic").hexdigest(),
+        counts=_counts(proteins, outcomes),
+        files=tuple(sorted(files, key=lambda file: (file.table, file.path))),
+        created="2026-11-21T00:00:00+00:00",
+        cost={"wall_s": 1.0, "model_s": 0.5, "peak_bytes": 1e9},
+    )
+    manifest.write(paths)
+    return manifest
+
+
+def _run(n_layers: int, n_heads: int) -> Run:
+    return Run(
+        model="facebook/esm2_synthetic",
+        revision="local",
+        weights_sha256=hashlib.sha256(b"weights").hexdigest(),
+        architecture="esm",
+        n_layers=n_layers,
+        n_heads=n_heads,
+        dtype="float32",
+        device="cpu",
+        attention="tiled",
+        rule="nayar-2025-05",
+        edge_theta=EDGE_THETA,
+        max_length=None,
+        format_version=FORMAT_VERSION,
+        attlas_version="0.1.0",
+        torch_version="none",
+        transformers_version="none",
+    )
+
+
+def _outcomes(proteins: Sequence[SyntheticProtein], n_layers: int, rng: np.random.Generator) -> list[Outcome]:
+    distinct = {p.sequence: p for p in reversed(proteins) if p.status != "skipped"}
+    ordered = sorted(distinct.values(), key=lambda p: (len(p.sequence), p.sequence))
+    return [_outcome(i, p, int(rng.integers(n_layers))) for i, p in enumerate(ordered)]
+
+
+def _outcome(sequence_id: int, protein: SyntheticProtein, layer: int) -> Outcome:
+    n = len(protein.sequence)
+    if protein.status == "failed":
+        return Outcome(sequence_id, protein.sequence, "failed", protein.reason, None, None, None)
+    if n < 10:
+        return Outcome(sequence_id, protein.sequence, "ok", None, None, 0, "too short")
+    n_sites = min(protein.n_sites, n - 1)
+    note = None if 0 < n_sites < 40 else ("40 or more" if n_sites else "none above the elbow")
+    return Outcome(sequence_id, protein.sequence, "ok", None, layer, n_sites, note)
+
+
+def _proteins(proteins: Sequence[SyntheticProtein], by_sequence: dict[str, Outcome], run: Run) -> pa.Table:
+    rows = [
+        _protein_row(line, p, by_sequence.get(p.sequence) if p.status != "skipped" else None)
+        for line, p in enumerate(proteins)
+    ]
+    return pa.Table.from_pylist(sorted(rows, key=lambda row: row["accession"]), PROTEINS.schema(run.n_layers))
+
+
+def _protein_row(line: int, p: SyntheticProtein, outcome: Outcome | None) -> dict:
+    md5 = hashlib.md5(p.sequence.encode()).hexdigest()
+    names = {k: getattr(p, k) for k in ("accession", "entry_name", "gene", "organism", "taxon_id", "description")}
+    return {
+        **names,
+        "sequence": p.sequence,
+        "length": len(p.sequence),
+        "md5": md5,
+        "crc64": md5[:16].upper(),  # any 16 digits will do here
+        "n_nonstandard": sum(letter not in AMINO_ACIDS for letter in p.sequence),
+        "n_records": 1,
+        "line": 2 * line + 1,
+        "sequence_id": outcome.sequence_id if outcome else None,
+        "status": outcome.status if outcome else p.status,
+        "reason": outcome.reason if outcome else p.reason,
+        "layer": outcome.layer if outcome else None,
+        "n_sites": outcome.n_sites if outcome else None,
+        "sites_note": outcome.sites_note if outcome else None,
+    }
+
+
+def _shard(outcomes: Sequence[Outcome], run: Run, rng: np.random.Generator) -> Iterator[tuple[Table, pa.Table]]:
+    ok = [outcome for outcome in outcomes if outcome.status == "ok"]
+    lengths = np.array([len(o.sequence) for o in ok], dtype=np.int64)
+    received = rng.exponential(1.0, (int(lengths.sum()), run.n_layers)).astype(np.float32)  # (sum N, L)
+    yield SEQUENCES, _sequences(outcomes, run)
+    yield SITES, _sites(ok, lengths, received, run)
+    yield RESIDUES, _residues(ok, lengths, received, run)
+    yield HEADS, _heads(ok, run, rng)
+
+
+def _sequences(outcomes: Sequence[Outcome], run: Run) -> pa.Table:
+    schema = SEQUENCES.schema(run.n_layers)
+    rows = [{**vars(outcome), "length": len(outcome.sequence)} for outcome in outcomes]
+    return pa.Table.from_pylist([{name: row[name] for name in schema.names} for row in rows], schema)
+
+
+def _sites(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, run: Run) -> pa.Table:
+    rows = []
+    for outcome, end in zip(ok, np.cumsum(lengths), strict=True):
+        if outcome.layer is None:
+            continue
+        profile = received[end - len(outcome.sequence) : end, outcome.layer]  # (N,)
+        for rank, at in enumerate(np.argsort(-profile, kind="stable")[: outcome.n_sites], start=1):
+            rows.append(_site_row(outcome, rank, int(at), profile))
+    return pa.Table.from_pylist(rows, SITES.schema(run.n_layers))
+
+
+def _site_row(outcome: Outcome, rank: int, at: int, profile: np.ndarray) -> dict:
+    return {
+        "sequence_id": outcome.sequence_id,
+        "position": at + 1,
+        "residue": outcome.sequence[at],
+        "rank": rank,
+        "layer": outcome.layer,
+        "received": float(profile[at]),
+        "share": float(profile[at] / profile.max()),
+        "is_nonstandard": outcome.sequence[at] not in AMINO_ACIDS,
+    }
+
+
+def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, run: Run) -> pa.Table:
+    n = len(received)
+    ids = np.repeat(np.array([o.sequence_id for o in ok], np.int32), lengths)
+    positions = np.arange(1, n + 1) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    letters = "".join(o.sequence for o in ok).encode()
+    offsets = pa.py_buffer(np.arange(n + 1, dtype=np.int32))
+    schema = RESIDUES.schema(run.n_layers)
+    values = pa.array(received.astype(np.float16).ravel())
+    lists = pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type)
+    columns = [
+        pa.array(ids),
+        pa.array(positions.astype(np.int32)),
+        pa.StringArray.from_buffers(n, offsets, pa.py_buffer(letters)),
+        lists,
+    ]
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _heads(ok: Sequence[Outcome], run: Run, rng: np.random.Generator) -> pa.Table:
+    schema = HEADS.schema(run.n_layers)
+    n_maps = run.n_layers * run.n_heads
+    ids = np.repeat(np.array([o.sequence_id for o in ok], np.int32), n_maps)
+    layers = np.tile(np.repeat(np.arange(run.n_layers, dtype=np.int16), run.n_heads), len(ok))
+    heads = np.tile(np.arange(run.n_heads, dtype=np.int16), len(ok) * run.n_layers)
+    columns = {"sequence_id": ids, "layer": layers, "head": heads, "n_edges": rng.integers(0, 99, len(ids), np.int32)}
+    arrays = [
+        pa.array(columns[field.name] if field.name in columns else rng.random(len(ids), np.float32)) for field in schema
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _write(paths: AtlasPaths, path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> TableFile:
+    with publishing(path) as beside:
+        write_table(beside, table=table, rows=rows, metadata=metadata)
+    return describe_file(paths, path, table)
+
+
+def _counts(proteins: Sequence[SyntheticProtein], outcomes: Sequence[Outcome]) -> Counts:
+    ok = [outcome for outcome in outcomes if outcome.status == "ok"]
+    status = [p.status for p in proteins]
+    return Counts(
+        n_records=len(proteins),
+        n_requested=len(proteins),
+        n_ok=status.count("ok"),
+        n_skipped=status.count("skipped"),
+        n_failed=status.count("failed"),
+        n_sequences=len(outcomes),
+        n_residues=sum(len(o.sequence) for o in ok),
+        n_sites=sum(o.n_sites or 0 for o in ok),
+    )

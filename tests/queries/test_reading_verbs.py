@@ -1,0 +1,173 @@
+"""The verbs show, sql, export and info, as the real command in its own process."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import PROTEINS
+from typer.testing import CliRunner
+
+from attlas.cli.main import app
+
+
+def attlas(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=60, check=False)
+
+
+def test_show_prints_cards_and_exits_0(atlas_dir: Path) -> None:
+    done = attlas("show", atlas_dir, "P0DP23", "Q00003")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("P0DP23  CALM1_HUMAN")
+    assert "\n\nQ00003  STOP_HUMAN" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_show_prints_what_it_found_and_names_what_it_did_not(atlas_dir: Path) -> None:
+    done = attlas("show", atlas_dir, "P0DP23", "nope", "TP53")
+    assert done.returncode == 1
+    assert done.stdout.startswith("P0DP23")
+    assert "2 of 3 ids have no answer" in done.stderr
+    assert "nope is not in this atlas" in done.stderr
+    assert "TP53 names 2 proteins" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_show_json_tells_every_kind_of_answer_apart(atlas_dir: Path) -> None:
+    done = attlas("show", atlas_dir, "--json", "P0DP23", "Q00001", "Q00003", "Q00004", "nope", "TP53")
+    assert done.returncode == 1
+    found = {answer["asked"]: answer for answer in json.loads(done.stdout)}
+    assert {asked: answer["outcome"] for asked, answer in found.items()} == {
+        "P0DP23": "sites found",
+        "Q00001": "computed, no sites found",
+        "Q00003": "skipped",
+        "Q00004": "failed",
+        "nope": "not in this atlas",
+        "TP53": "names several proteins",
+    }
+    assert [found[id]["sites"] is None for id in found] == [False, False, True, True, True, True]
+    assert len(found["P0DP23"]["profile"]["received"]) == 149
+    assert found["P0DP23"]["provenance"]["rule"] == "nayar-2025-05"
+
+
+def test_show_never_imports_torch_nor_duckdb(atlas_dir: Path) -> None:
+    script = (
+        "import sys; from attlas.cli.main import app;"
+        f"app(['show', {str(atlas_dir)!r}, 'P0DP23'], standalone_mode=False);"
+        "heavy = {'torch', 'transformers', 'dask', 'duckdb', 'pandas', 'pyarrow.compute', 'pyarrow.dataset', 'Bio'};"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_sql_prints_a_table(atlas_dir: Path) -> None:
+    done = attlas("sql", atlas_dir, "SELECT accession, n_sites FROM proteins WHERE gene = 'TP53' ORDER BY 1")
+    expected = "accession  n_sites\n─────────  ───────\nP04637           3\nP04637-2         3\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+
+
+def test_sql_piped_gives_every_row(atlas_dir: Path) -> None:
+    done = attlas("sql", atlas_dir, "SELECT range AS i FROM range(3000)")
+    assert len(done.stdout.splitlines()) == 3002
+
+
+def test_sql_writes_csv_json_and_parquet(atlas_dir: Path, tmp_path: Path) -> None:
+    query = (
+        "SELECT accession, position, share, received FROM sites JOIN residues USING (accession, position) ORDER BY ALL"
+    )
+    query = query.replace("share, received", "share, residues.received")
+    rows = list(csv.DictReader(io.StringIO(attlas("sql", atlas_dir, query, "--format", "csv").stdout)))
+    same = json.loads(attlas("sql", atlas_dir, query, "--format", "json").stdout)
+    assert attlas("sql", atlas_dir, query, "-o", tmp_path / "x.parquet").returncode == 0
+    table = pq.read_table(tmp_path / "x.parquet")
+    assert len(rows) == len(same) == table.num_rows
+    assert [json.loads(row["received"]) for row in rows] == [row["received"] for row in same]
+    assert [row["share"] for row in same] == pytest.approx(table["share"].to_pylist(), rel=1e-7)
+
+
+def test_sql_reads_its_query_from_stdin(atlas_dir: Path) -> None:
+    done = attlas("sql", atlas_dir, "-", "--format", "json", stdin="SELECT count(*) AS n FROM proteins")
+    assert json.loads(done.stdout) == [{"n": len(PROTEINS)}]
+
+
+def test_an_empty_answer_is_still_csv_json_and_a_table(atlas_dir: Path) -> None:
+    query = "SELECT accession FROM sites WHERE false"
+    assert attlas("sql", atlas_dir, query, "--format", "csv").stdout == "accession\n"
+    assert attlas("sql", atlas_dir, query, "--format", "json").stdout == "[]\n"
+    assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n"
+
+
+def test_sql_that_fails_leaves_no_file_and_exits_1(atlas_dir: Path, tmp_path: Path) -> None:
+    bad = "SELECT CAST(accession AS INT) FROM proteins"
+    done = attlas("sql", atlas_dir, bad, "-o", tmp_path / "x.csv")
+    assert done.returncode == 1
+    assert "Could not convert" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format", ["gff3", "csv", "jsonl", "parquet"])
+def test_export_to_a_file_equals_export_to_a_pipe(atlas_dir: Path, tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"sites.{format}"
+    assert attlas("export", atlas_dir, format, "-o", path).returncode == 0
+    command = [sys.executable, "-m", "attlas.cli.main", "export", str(atlas_dir), format]
+    piped = subprocess.run(command, capture_output=True, timeout=60, check=True)
+    assert path.read_bytes() == piped.stdout
+
+
+def test_export_says_which_proteins_a_format_leaves_out(atlas_dir: Path) -> None:
+    done = attlas("export", atlas_dir, "csv", "P0DP23", "Q00001", "Q00003")
+    assert done.returncode == 0
+    assert "2 proteins have no row in this format: Q00001, Q00003" in done.stderr
+    assert attlas("export", atlas_dir, "jsonl", "P0DP23", "Q00001").stderr == ""
+
+
+def test_export_of_unknown_ids_writes_the_known_and_exits_1(atlas_dir: Path, tmp_path: Path) -> None:
+    done = attlas("export", atlas_dir, "jsonl", "P0DP23", "nope")
+    assert done.returncode == 1
+    assert [json.loads(line)["accession"] for line in done.stdout.splitlines()] == ["P0DP23"]
+    assert "nope is not in this atlas" in done.stderr
+    assert attlas("export", atlas_dir, "csv", "nope", "-o", tmp_path / "x.csv").returncode == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_tells_provenance_counts_and_columns(atlas_dir: Path) -> None:
+    text = attlas("info", atlas_dir).stdout
+    assert "facebook/esm2_synthetic, revision local, 4 layers x 2 heads" in text
+    assert "22 = 20 ok + 1 skipped + 1 failed" in text
+    described = attlas("info", atlas_dir, "--columns").stdout
+    assert "received     FLOAT[4]  attention" in described
+    values = json.loads(attlas("info", atlas_dir, "--json").stdout)
+    assert values["run"]["rule"] == "nayar-2025-05"
+    assert {table["name"]: table["n_rows"] for table in values["tables"]}["proteins"] == len(PROTEINS)
+    assert len(json.loads(attlas("info", atlas_dir, "--columns", "--json").stdout)) > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["show", "no-such-dir", "P04637"], 1, "There is no directory no-such-dir"),
+        (["sql", "ATLAS", "DROP VIEW sites"], 1, "An atlas is asked with one SELECT"),
+        (["export", "ATLAS", "bed"], 2, "'bed' is not one of"),
+        (["sql", "ATLAS", "SELECT 1", "--format", "xml"], 2, "'xml' is not one of"),
+        (["show", "ATLAS"], 2, "Missing argument"),
+        (["show"], 2, "Missing argument"),
+    ],
+)
+def test_errors_have_their_exit_codes(atlas_dir: Path, arguments: list[str], code: int, said: str) -> None:
+    done = attlas(*(str(atlas_dir) if argument == "ATLAS" else argument for argument in arguments))
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["show", "sql", "export", "info"])
+def test_every_verb_has_help(verb: str) -> None:
+    result = CliRunner().invoke(app, [verb, "--help"])
+    assert result.exit_code == 0
+    assert "Directory of the atlas." in result.output
