@@ -1,5 +1,6 @@
 """Opening an atlas, its views and its lookups; the independent answer is a filter over whole files."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def test_a_filter_on_accession_reads_one_of_many_row_groups(tmp_path: Path) -> N
         query = "EXPLAIN ANALYZE SELECT * FROM residues WHERE accession = 'A007'"
         plan = " ".join(connection.execute(query).fetchall()[0][1].split())
         connection.close()
-    assert "Row Groups Scanned: 1 / 4" in plan
+    scanned, n_groups = map(int, re.search(r"Row Groups Scanned: (\d+) / (\d+)", plan).groups())
+    assert n_groups > 4
+    assert scanned <= 2  # a protein may lie across two
 
 
 def test_identical_sequences_answer_under_every_accession(atlas: Atlas) -> None:
