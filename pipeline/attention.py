@@ -36,7 +36,7 @@ STATISTICS = (
 """Order of the head statistics along `S`; the names are the columns of the table `heads`."""
 
 BAND = 24
-"""The near-diagonal statistics need |i - j| < BAND one by one; beyond it, sums suffice."""
+"""Sequence separation from which on attention counts as long-range; nearer pairs are summed offset by offset."""
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,16 @@ def reduce_plain(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: floa
     Source of the statistics: Vig et al. (ICLR 2021) for edges and distance, Nayar et al. (2025) for `received`.
     """
     attention = torch.softmax(_wide(q) @ _wide(k).transpose(1, 2) * scaling, dim=-1)  # (H, T, T)
+    received, heads = reduce_map(attention, theta=theta)
+    return LayerAttention((attention @ _wide(v)).to(v.dtype), received, heads)
+
+
+def reduce_map(attention: Tensor, *, theta: float) -> tuple[Tensor, Tensor]:
+    """Return attention received (N,) and head statistics (H, S) of a whole map (H, T, T), by their definitions."""
     rows = attention[:, 1:-1]  # (H, N, T) residues as queries
     inner = rows[:, :, 1:-1]  # (H, N, N)
     n = inner.shape[1]
-    position = torch.arange(n, device=q.device)
+    position = torch.arange(n, device=attention.device)
     separation = (position[:, None] - position[None, :]).abs()  # (N, N)
 
     def share(where: Tensor) -> Tensor:
@@ -85,13 +91,12 @@ def reduce_plain(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: floa
         "adjacent_share": share(separation == 1),
         "helix_share": share((separation == 3) | (separation == 4)),
         "beyond6_share": share(separation >= 6),
-        "beyond24_share": share(separation >= 24),
+        "beyond24_share": share(separation >= BAND),
         "max_attention": inner.amax((1, 2)),
         "n_edges": (inner >= theta).sum((1, 2)).to(inner.dtype),
         "received_max_share": _max_share(columns),
     }
-    heads = torch.stack([statistics[name] for name in STATISTICS], dim=1)  # (H, S)
-    return LayerAttention((attention @ _wide(v)).to(v.dtype), columns.mean(0), heads)
+    return columns.mean(0), torch.stack([statistics[name] for name in STATISTICS], dim=1)
 
 
 def reduce_tiled(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: float) -> LayerAttention:
@@ -101,7 +106,7 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor, *, scaling: float, theta: floa
     weights. Every row of a tile is whole, so that its softmax is final.
     """
     n_heads, n_tokens, _ = v.shape
-    q, k, values = _wide(q) * scaling, _wide(k), _wide(v)
+    q, k, values = q.float() * scaling, k.float(), v.float()
     output = torch.empty_like(values)
     columns = values.new_zeros(n_heads, n_tokens)  # (H, T) inner rows summed
     sums = values.new_zeros(n_heads, len(STATISTICS))
@@ -167,6 +172,7 @@ class _HeadTiles:
         for name in STATISTICS:
             if name not in ("max_attention", "n_edges", "received_max_share"):
                 self.sums[name] /= self.n_tokens - 2
+        self.sums["entropy"].clamp_(min=0)  # a difference, too: rows that see one key only come out at -1e-7
         self.sums["received_max_share"] += _max_share(inner)
 
     def _sharpness(self, scores: Tensor, weights: Tensor, scratch: Tensor) -> None:
@@ -215,12 +221,13 @@ class _HeadTiles:
 _memory = threading.local()
 
 
-def _tiles(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _tiles(like: Tensor) -> tuple[Tensor, ...]:
     """Return three flat buffers for a tile, kept per thread: fresh pages for each tile cost a third of the time."""
     size = buffer_elements(like.shape[0], like.shape[1], band=BAND)
-    kept: tuple[Tensor, Tensor, Tensor] | None = getattr(_memory, "tiles", None)
+    kept: tuple[Tensor, ...] | None = getattr(_memory, "tiles", None)
     if kept is None or kept[0].device != like.device or kept[0].dtype != like.dtype or kept[0].numel() < size:
-        kept = (like.new_empty(size), like.new_empty(size), like.new_empty(size))
+        with torch.inference_mode(False):  # a buffer made in inference mode could not be used outside of it
+            kept = tuple(torch.empty(size, dtype=like.dtype, device=like.device) for _ in range(3))
         _memory.tiles = kept
     return kept
 

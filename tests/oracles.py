@@ -26,29 +26,29 @@ NAMES = (
 def statistics(attention: np.ndarray, theta: float = 0.3) -> np.ndarray:
     """Return the head statistics of one layer's attention (H, T, T), shape (H, 12), by their definitions."""
     n = attention.shape[1] - 2
-    out = np.zeros((len(attention), len(NAMES)))
+    rows = attention[:, 1:-1].astype(np.float64)  # (H, N, T)
+    inner = rows[:, :, 1:-1]  # (H, N, N)
     i, j = np.indices((n, n))
     apart = np.abs(i - j)
-    for head, full in enumerate(attention.astype(np.float64)):
-        rows = full[1:-1]
-        inner = rows[:, 1:-1]
-        logs = np.log(np.where(rows > 0, rows, 1))
-        columns = inner.sum(0)
-        out[head] = [
-            -(rows * logs).sum() / n,
-            (inner * apart).sum() / n,
-            rows[:, 0].sum() / n,
-            rows[:, -1].sum() / n,
-            inner[apart == 0].sum() / n,
-            inner[apart == 1].sum() / n,
-            inner[(apart == 3) | (apart == 4)].sum() / n,
-            inner[apart >= 6].sum() / n,
-            inner[apart >= 24].sum() / n,
-            inner.max(),
-            (inner >= theta).sum(),
-            columns.max() / columns.sum() if columns.sum() > 0 else 0.0,
+    weights = np.stack(
+        [apart, apart == 0, apart == 1, (apart == 3) | (apart == 4), apart >= 6, apart >= 24], axis=-1
+    ).astype(np.float64)  # (N, N, 6)
+    shares = np.ascontiguousarray(inner).reshape(len(inner), -1) @ weights.reshape(n * n, 6) / n  # (H, 6)
+    logs = np.log(np.maximum(rows, np.finfo(np.float64).tiny))
+    columns = inner.sum(1)  # (H, N)
+    total = columns.sum(1)
+    return np.column_stack(
+        [
+            -np.einsum("hij,hij->h", rows, logs) / n,
+            shares[:, 0],
+            rows[:, :, 0].sum(1) / n,
+            rows[:, :, -1].sum(1) / n,
+            shares[:, 1:],
+            inner.max((1, 2)),
+            (inner >= theta).sum((1, 2)),
+            np.divide(columns.max(1), total, out=np.zeros(len(inner)), where=total > 0),
         ]
-    return out
+    )
 
 
 def received(attention: np.ndarray) -> np.ndarray:
