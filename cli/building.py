@@ -232,12 +232,11 @@ def _finish(out: Path, manifest: "Manifest") -> None:
         f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
         f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
     )
+    reasons = f'attlas sql {out} "SELECT accession, reason FROM proteins WHERE status ='
     if counts.n_skipped:
-        say(
-            f"reasons for skipping: attlas sql {out} \"SELECT accession, reason FROM proteins WHERE status = 'skipped'\""
-        )
+        say(f"reasons for skipping: {reasons} 'skipped'\"")
     if counts.n_failed:
-        say(f"what failed: attlas sql {out} \"SELECT accession, reason FROM proteins WHERE status = 'failed'\"")
+        say(f"what failed: {reasons} 'failed'\"")
         say("the same command with --retry-failed computes them again")
         sys.exit(EXIT_FAILURES)
 

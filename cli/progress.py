@@ -88,10 +88,11 @@ def _lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
 
 def _bar() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
 
     columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Bar(*columns, console=Console(stderr=True)) as bar:
 
         def begin(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
             meter = _announce(plan, shards)

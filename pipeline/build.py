@@ -1,7 +1,8 @@
 """The three steps of a build: plan, encode, seal; each picks up what the one before left in the directory."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -58,15 +59,17 @@ class Status:
         return [shard for shard in self.plan.shards if shard.index not in self.receipts]
 
 
-def make_plan(source: str, paths: AtlasPaths, options: Options) -> Plan:
-    """Plan a build into a directory, or take up the same plan again; the caller holds the lock.
+Draft = tuple[Proteome, ModelFiles, Plan]
+"""A plan that is not written yet, with what it was made from."""
+
+
+def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
+    """Write a plan into a directory, or take up the same plan again; the caller holds the lock.
 
     Raises:
-        InputError: the input or an option cannot be used.
-        EnvironmentFault: the model is not there.
         PlanError: the directory holds another plan; the message names what differs.
     """
-    proteome, files, plan = draft_plan(source, options)
+    proteome, files, plan = draft
     if paths.plan.is_file():
         begun = read_plan(paths)
         if differences := begun.differences(plan):
@@ -85,8 +88,13 @@ def make_plan(source: str, paths: AtlasPaths, options: Options) -> Plan:
     return plan
 
 
-def draft_plan(source: str, options: Options) -> tuple[Proteome, ModelFiles, Plan]:
-    """Read the input, find the model and cut the shards, writing nothing."""
+def draft_plan(source: str, options: Options) -> Draft:
+    """Read the input, find the model and cut the shards, writing nothing.
+
+    Raises:
+        InputError: the input or an option cannot be used.
+        EnvironmentFault: the model is not there.
+    """
     _check_options(options)
     files = find_model(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
@@ -125,7 +133,7 @@ def encode(
             full; or shards were given up because their workers died, after the others are done.
     """
     done = read_receipts(paths, plan)
-    missing = [shard for shard in shards or plan.shards if shard.index not in done]
+    missing = [shard for shard in (plan.shards if shards is None else shards) if shard.index not in done]
     if not missing:
         return
     device = plan.run.device
@@ -139,13 +147,14 @@ def encode(
         n = fitting_workers(missing, device=device, asked=n_workers)
         finished = run_dask(paths.root, missing, n_workers=min(n, len(missing)), scheduler=None, device=device)
     given_up: list[str] = []
-    for shard, result in finished:
-        if isinstance(result, Receipt):
-            progress(shard, result)
-        elif isinstance(result, (EnvironmentFault, BrokenAtlasError)):
-            raise result
-        else:
-            given_up.append(f"shard {shard.index} ({shard.n_sequences} sequences): {_first_line(result)}")
+    with closing(finished):  # workers end before an error goes on
+        for shard, result in finished:
+            if isinstance(result, Receipt):
+                progress(shard, result)
+            elif isinstance(result, (EnvironmentFault, BrokenAtlasError)):
+                raise result
+            else:
+                given_up.append(f"shard {shard.index} ({shard.n_sequences} sequences): {_first_line(result)}")
     if given_up:
         raise EnvironmentFault(
             f"{len(given_up)} of {len(missing)} shards were not finished; the others are kept.",
@@ -170,9 +179,10 @@ def build(
 
     `progress` is told the plan and the missing shards, and gives what to call for each that is finished.
     """
+    draft = draft_plan(source, options)  # before the lock: what cannot be built leaves no directory behind
     paths = AtlasPaths(out)
     with locked(paths):
-        plan = make_plan(source, paths, options)
+        plan = make_plan(draft, paths)
         if is_retry:
             forget_failed(paths, plan)
         if paths.manifest.is_file():
@@ -279,8 +289,12 @@ def _limited(proteome: Proteome, shape: ModelShape) -> tuple[Protein, ...]:
 
 
 def _proteins_digest(proteins: Sequence[Protein]) -> str:
-    rows = sorted((p.accession, p.md5, p.entry_name, p.description, p.gene, p.organism, p.reason) for p in proteins)
-    return digest([[str(value) for value in row] for row in rows])
+    """Return the digest over everything told of a protein but its line: the order of the records does not matter.
+
+    Nor do the reasons for skipping, which follow from the sequence and the run.
+    """
+    ordered = sorted(proteins, key=lambda protein: protein.accession)
+    return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])
 
 
 def _first_line(error: Exception) -> str:

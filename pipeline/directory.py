@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from attlas.pipeline.plan import Plan, sequence_order
 from attlas.pipeline.proteins import Protein
-from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError, Receipt
+from attlas.schema import FORMAT_VERSION, PROTEINS, SHARD_TABLES, AtlasPaths, BrokenAtlasError, PlanError, Receipt
 from attlas.schema.manifest import provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing, write_fault
 
@@ -144,18 +144,22 @@ def _refuse_foreign(paths: AtlasPaths) -> None:
         raise PlanError(
             f"{root} is a file.", expected="a directory for the atlas, new or begun", hint="choose another --out"
         )
-    ours = {paths.plan.name, paths.lock.name, "plan"}
+    # Killed before its plan was written, a build leaves these and nothing else.
+    beginnings = {paths.lock.name, paths.planned_proteins.parent.name}
     names = {entry.name for entry in root.iterdir()}
-    if names and not names & ours:
+    foreign = {name for name in names - beginnings if not name.startswith(TEMPORARY_PREFIX)}
+    if foreign and paths.plan.name not in names:
         raise PlanError(
             f"{root} is no atlas: it holds other files.",
             expected="a new or empty directory, or one begun by attlas",
-            found=", ".join(sorted(names)[:5]),
+            found=", ".join(sorted(foreign)[:5]),
             hint="choose another --out",
         )
 
 
 def _clean(paths: AtlasPaths) -> None:
     """Remove what killed processes left half-written."""
-    for leftover in paths.root.rglob(f"{TEMPORARY_PREFIX}*"):
-        leftover.unlink(missing_ok=True)
+    files = [paths.plan, paths.planned_proteins, paths.proteins, paths.receipt(1)]
+    for folder in {path.parent for path in [*files, *(paths.shard(table, 1) for table in SHARD_TABLES)]}:
+        for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            leftover.unlink(missing_ok=True)

@@ -11,11 +11,13 @@ import os
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pickle import PickleError
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor
 
 from attlas.pipeline.attention import STATISTICS, Reduction, reduce_plain, reduce_tiled
@@ -32,6 +34,9 @@ from transformers.masking_utils import AttentionMaskInterface
 
 REDUCTIONS: dict[str, Reduction] = {"tiled": reduce_tiled, "plain": reduce_plain}
 """The ways of reducing, by the name a run records."""
+
+LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, PickleError, SafetensorError)
+"""What a damaged or foreign model raises on the way into memory."""
 
 INTERFACE = "attlas"
 """Our name in transformers' attention interface."""
@@ -96,7 +101,7 @@ class Encoder:
         self.theta = theta
         self.reduce = REDUCTIONS[attention]
         self.shape = (files.shape.n_layers, files.shape.n_heads)
-        self.model = _load(files, getattr(torch, dtype)).to(self.device).eval()
+        self.model: Any = _load(files, getattr(torch, dtype)).to(self.device).eval()
         self.letters, self.begin, self.end = _vocabulary(files)
         offset_positions = files.shape.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
@@ -167,7 +172,7 @@ def _load(files: ModelFiles, dtype: torch.dtype) -> torch.nn.Module:
             model, report = AutoModel.from_pretrained(
                 files.directory, dtype=dtype, local_files_only=True, output_loading_info=True, **options
             )
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except LOADING_ERRORS as error:
             raise EnvironmentFault(
                 f"The model in {files.directory} cannot be loaded.",
                 expected="an encoder of the transformers library with its weights",

@@ -1,6 +1,8 @@
 """Who computes the missing shards: this process, or Dask workers. The receipts are the only memory."""
 
-from collections.abc import Iterator, Sequence
+import logging
+import signal
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Any
 
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.resources import default_workers
-from attlas.schema import EnvironmentFault, Receipt
+from attlas.schema import AtlasPaths, EnvironmentFault, Receipt
 
 TASKS_PER_WORKER = 2
 """Shards in flight per worker: one computed, one waiting; never the whole plan."""
@@ -16,12 +18,15 @@ TASKS_PER_WORKER = 2
 WORKER_DEATHS = 3
 """How often a shard may take its worker down before it is given up (and the others go on)."""
 
+PATIENCE = "2 minutes"
+"""How long shards wait while there is no worker at all, before they are given up: never for ever."""
+
 Finished = Receipt | Exception
 
 
 def run_inline(
     root: Path, shards: Sequence[Shard], *, n_threads: int | None = None
-) -> Iterator[tuple[Shard, Finished]]:
+) -> Generator[tuple[Shard, Finished], None, None]:
     """Compute shards one after the other in this process."""
     for shard in shards:
         yield shard, _encode(str(root), shard.index, n_threads or default_workers("cpu"))
@@ -29,7 +34,7 @@ def run_inline(
 
 def run_dask(
     root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str
-) -> Iterator[tuple[Shard, Finished]]:
+) -> Generator[tuple[Shard, Finished], None, None]:
     """Compute shards on Dask workers, the costliest first, and yield each as it is finished or given up.
 
     A shard whose worker dies is sent to another, WORKER_DEATHS times. With `scheduler` an existing cluster is
@@ -54,13 +59,38 @@ def run_dask(
         done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
         for future in done:
             shard = running.pop(future.key)
-            error = future.exception()
-            result: Finished = error if error is not None else future.result()
+            result = _result(future, AtlasPaths(root).receipt(shard.index))
             future.release()
             for following in waiting:
                 done.add(submit(following))
                 break
             yield shard, result
+
+
+def _result(future: Any, receipt: Path) -> Finished:
+    """Return what became of a task, dead workers and a lost scheduler in the words of a build.
+
+    What is on disk counts: a worker may die with its answer on its lips.
+
+    Raises:
+        EnvironmentFault: the scheduler went away, and every task with it.
+    """
+    from distributed import KilledWorker
+
+    if receipt.is_file():
+        return Receipt.read(receipt)
+    if future.cancelled():
+        raise EnvironmentFault(
+            "The Dask scheduler went away.",
+            found="its tasks are lost; finished shards are kept",
+            hint="see why it ended, then run the same command again",
+        )
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        n_died = error.allowed_failures + 1
+        return RuntimeError(f"{n_died} workers died while they computed it, as when memory runs out")
+    result: Finished = error if error is not None else future.result()
+    return result
 
 
 def _encode(root: str, index: int, n_threads: int) -> Receipt:
@@ -69,7 +99,6 @@ def _encode(root: str, index: int, n_threads: int) -> Receipt:
 
     from attlas.pipeline.directory import read_plan
     from attlas.pipeline.shard import encode_shard
-    from attlas.schema import AtlasPaths
 
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
@@ -108,6 +137,12 @@ def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tup
     settings = {
         "distributed.nanny.pre-spawn-environ": environment,
         "distributed.scheduler.allowed-failures": WORKER_DEATHS,
+        # A task that waits at a worker is blamed for its death like the one it computes: let none wait there.
+        "distributed.scheduler.worker-saturation": 1.0,
+        "distributed.scheduler.no-workers-timeout": PATIENCE,
+        # By default the place of a worker that is away 15 s after a death is given up; importing torch may take that.
+        "distributed.deploy.lost-worker-timeout": "1 day",
+        "distributed.worker.preload": [__name__],
         "distributed.worker.daemon": True,
     }
     with ExitStack() as stack:
@@ -129,11 +164,20 @@ def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tup
         yield stack.enter_context(Client(cluster)), n_threads
 
 
+def dask_setup(_: Any) -> None:
+    """Leave Ctrl-C, which a terminal sends to every process, to the build: Dask calls this as a worker starts."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _local_cluster(n_workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
     # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
-    options = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0, "dashboard_address": None}
+    options: dict[str, Any] = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0}
+    # No dashboard; but a scheduler opens its HTTP port all the same, and warns where the usual one is taken.
+    options |= {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
+    # What goes wrong is told once, by the build, not by every process of the cluster.
+    options["silence_logs"] = logging.CRITICAL
     if device == "cuda":
         try:
             from dask_cuda import LocalCUDACluster
