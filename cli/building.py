@@ -13,7 +13,6 @@ from attlas.cli.progress import build_progress, duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
-    from attlas.pipeline.plan import Plan
     from attlas.pipeline.proteins import Protein
     from attlas.schema import Manifest
 
@@ -73,7 +72,7 @@ def build(
 
         options = steps.Options(model, revision, device, dtype, rule, max_length)
         if dry_run:
-            _print_dry_run(*steps.dry_run(source, options))
+            _print_dry_run(model, *steps.dry_run(source, options, n_workers=workers))
             return
         with build_progress() as progress:
             manifest = steps.build(
@@ -241,7 +240,7 @@ def _finish(out: Path, manifest: "Manifest") -> None:
         sys.exit(EXIT_FAILURES)
 
 
-def _print_dry_run(plan: "Plan", cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
+def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
     print(f"{cost.n_proteins:,} proteins, {cost.n_skipped:,} of them skipped")
     print(f"{cost.n_sequences:,} distinct sequences, {cost.n_residues:,} residues, in {cost.n_shards:,} shards\n")
     print("length (residues)   sequences")
@@ -250,10 +249,10 @@ def _print_dry_run(plan: "Plan", cost: "Estimate", skipped: "tuple[Protein, ...]
         if n:
             span = f"{low:,} to {high:,}" if high else f"{low:,} and more"
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
-    print(f"\nmodel    {plan.run.model} ({plan.run.n_layers} layers x {plan.run.n_heads} heads), {plan.run.dtype}")
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB for each of {cost.n_workers} workers")
+    print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
+    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    print(f"time     about {duration(cost.wall_s)} on {plan.run.device} (rough: from this machine's matrix products)")
+    print(f"time     about {duration(cost.wall_s)} on {cost.device} (rough: from this machine's matrix products)")
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")
     if len(skipped) > N_SKIPPED_SHOWN:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attlas.pipeline.directory import locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
-from attlas.pipeline.model import ModelFiles, ModelShape, find_model
+from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
@@ -221,14 +221,30 @@ def status(paths: AtlasPaths) -> Status:
     return Status(plan, read_receipts(paths, plan), paths.manifest.is_file())
 
 
-def dry_run(source: str, options: Options) -> tuple[Plan, Estimate, tuple[Protein, ...]]:
-    """Return what a build would do, and the proteins it would skip, writing nothing and loading no model."""
+def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> tuple[Estimate, tuple[Protein, ...]]:
+    """Return what a build would cost and the proteins it would skip, writing nothing and loading no model.
+
+    The published ESM-2 models need not be on this machine: their shapes are known.
+    """
     _check_options(options)
-    proteome, files, plan = draft_plan(source, options)
-    proteins = _limited(proteome, files.shape)
+    shape = shape_of(options.model, revision=options.revision)
+    proteins = _limited(read_proteome(source, max_length=options.max_length), shape)
     skipped = tuple(protein for protein in proteins if protein.reason is not None)
-    n_workers = 1 if not plan.shards else fitting_workers(plan.shards, device=plan.run.device, asked=None)
-    return plan, estimate(plan, proteins, n_workers=n_workers), skipped
+    lengths = [len(sequence) for sequence in sequence_order(proteins)]
+    device = _device(options.device)
+    shards = cut_shards(lengths, shape=shape, device=device)
+    n = fitting_workers(shards, device=device, asked=n_workers or (1 if n_workers == 0 else None)) if shards else 1
+    cost = estimate(
+        shards,
+        lengths,
+        shape,
+        n_proteins=len(proteins),
+        n_skipped=len(skipped),
+        device=device,
+        dtype=_dtype(options.dtype, device),
+        n_workers=n,
+    )
+    return cost, skipped
 
 
 def _check_options(options: Options) -> None:
@@ -238,15 +254,15 @@ def _check_options(options: Options) -> None:
 
 def _run(files: ModelFiles, options: Options) -> Run:
     device = _device(options.device)
-    dtype = {"cpu": "float32", "cuda": "bfloat16"}[device] if options.dtype == "auto" else options.dtype
     return Run(
         model=files.name,
         revision=files.revision,
         weights_sha256=files.weights_sha256(),
+        config_sha256=files.config_sha256(),
         architecture=files.shape.architecture,
         n_layers=files.shape.n_layers,
         n_heads=files.shape.n_heads,
-        dtype=dtype,
+        dtype=_dtype(options.dtype, device),
         device=device,
         attention="tiled",
         rule=options.rule,
@@ -257,6 +273,10 @@ def _run(files: ModelFiles, options: Options) -> Run:
         torch_version=version("torch"),
         transformers_version=version("transformers"),
     )
+
+
+def _dtype(asked: str, device: str) -> str:
+    return {"cpu": "float32", "cuda": "bfloat16"}[device] if asked == "auto" else asked
 
 
 def _device(asked: str) -> str:

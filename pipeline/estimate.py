@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attlas.pipeline.plan import Plan, disk_bytes
-from attlas.pipeline.proteins import Protein
+from attlas.pipeline.model import ModelShape
+from attlas.pipeline.plan import Shard, disk_bytes
 
 CPU_EFFICIENCY = 0.5
 """Share of the measured matrix-product rate that a build reached, statistics included (docs/log.md)."""
@@ -23,6 +23,9 @@ LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 class Estimate:
     """What a build would cost."""
 
+    shape: ModelShape
+    device: str
+    dtype: str
     n_proteins: int
     n_skipped: int
     n_sequences: int
@@ -38,21 +41,32 @@ class Estimate:
     """Lower edge, upper edge (inclusive; 0: no end) and number of distinct sequences."""
 
 
-def estimate(plan: Plan, proteins: Sequence[Protein], *, n_workers: int) -> Estimate:
-    """Return what building `plan` would cost on this machine with `n_workers` processes."""
-    lengths = [length for _, length in sorted({(p.md5, p.length) for p in proteins if p.reason is None})]
-    n_residues = sum(lengths)
-    rate = GPU_OPERATIONS_PER_S if plan.run.device == "cuda" else CPU_EFFICIENCY * _matrix_rate() * n_workers
+def estimate(
+    shards: Sequence[Shard],
+    lengths: Sequence[int],
+    shape: ModelShape,
+    *,
+    n_proteins: int,
+    n_skipped: int,
+    device: str,
+    dtype: str,
+    n_workers: int,
+) -> Estimate:
+    """Return what distinct sequences of these lengths would cost on this machine with `n_workers` processes."""
+    rate = GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _matrix_rate() * n_workers
     return Estimate(
-        n_proteins=len(proteins),
-        n_skipped=sum(protein.reason is not None for protein in proteins),
+        shape=shape,
+        device=device,
+        dtype=dtype,
+        n_proteins=n_proteins,
+        n_skipped=n_skipped,
         n_sequences=len(lengths),
-        n_residues=n_residues,
-        n_shards=len(plan.shards),
+        n_residues=sum(lengths),
+        n_shards=len(shards),
         n_workers=n_workers,
-        peak_bytes=max((shard.predicted_bytes for shard in plan.shards), default=0),
-        disk_bytes=disk_bytes(n_residues, len(lengths), plan.run.n_layers, plan.run.n_heads),
-        wall_s=sum(shard.cost for shard in plan.shards) / rate,
+        peak_bytes=max((shard.predicted_bytes for shard in shards), default=0),
+        disk_bytes=disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
+        wall_s=sum(shard.cost for shard in shards) / rate,
         histogram=_histogram(lengths),
     )
 

@@ -65,6 +65,12 @@ class ModelFiles:
         digests = [file_sha256(path) for path in self.weights]
         return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
+    def config_sha256(self) -> str:
+        """Return the SHA-256 over the digests of the configuration and the vocabulary."""
+        patterns = ("config.json", "vocab*", "tokenizer*", "special_tokens_map.json", "added_tokens.json")
+        paths = sorted({path for pattern in patterns for path in self.directory.glob(pattern) if path.is_file()})
+        return hashlib.sha256("".join(file_sha256(path) for path in paths).encode()).hexdigest()
+
 
 def find_model(model: str, *, revision: str | None = None) -> ModelFiles:
     """Return the files of a model given as a directory or a hub id, without going to the network.

@@ -10,7 +10,7 @@ from typing import Any
 
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.resources import default_workers
-from attlas.schema import AtlasPaths, EnvironmentFault, Receipt
+from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
 
 TASKS_PER_WORKER = 2
 """Shards in flight per worker: one computed, one waiting; never the whole plan."""
@@ -103,27 +103,28 @@ def _encode(root: str, index: int, n_threads: int) -> Receipt:
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
-    encoder = _encoder(
-        plan.model_directory, plan.run.weights_sha256, plan.run.device, plan.run.dtype, plan.run.edge_theta
-    )
-    return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+    return encode_shard(paths, plan, plan.shards[index - 1], _encoder(plan.model_directory, plan.run))
 
 
 @lru_cache(maxsize=1)
-def _encoder(directory: str, weights_sha256: str, device: str, dtype: str, theta: float) -> Any:
+def _encoder(directory: str, run: Run) -> Any:
     """Load the model once per process, after checking that it is the planned one."""
     from attlas.pipeline.encoder import Encoder
     from attlas.pipeline.model import find_model
 
     files = find_model(directory)
-    if (found := files.weights_sha256()) != weights_sha256:
-        raise EnvironmentFault(
-            f"The weights in {directory} are not those of the plan.",
-            expected=f"sha256 {weights_sha256}",
-            found=f"sha256 {found}",
-            hint="put the planned model back, or build into a new directory",
-        )
-    return Encoder(files, device=device, dtype=dtype, theta=theta)
+    for what, planned, found in (
+        ("weights", run.weights_sha256, files.weights_sha256()),
+        ("configuration and vocabulary", run.config_sha256, files.config_sha256()),
+    ):
+        if planned != found:
+            raise EnvironmentFault(
+                f"The {what} in {directory} are not those of the plan.",
+                expected=f"sha256 {planned}",
+                found=f"sha256 {found}",
+                hint="put the planned model back, or build into a new directory",
+            )
+    return Encoder(files, device=run.device, dtype=run.dtype, theta=run.edge_theta, attention=run.attention)
 
 
 @contextmanager

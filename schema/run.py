@@ -16,6 +16,8 @@ class Run:
     """Revision of the model, a commit where the hub tells; `local` for a directory."""
     weights_sha256: str
     """SHA-256 over the weight files, in order of name."""
+    config_sha256: str
+    """SHA-256 over the configuration and vocabulary files, in order of name."""
     architecture: str
     """Model type as its configuration names it, such as `esm`."""
     n_layers: int

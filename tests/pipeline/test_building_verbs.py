@@ -58,6 +58,17 @@ def test_a_dry_run_tells_what_a_build_would_do_and_loads_no_model_and_writes_not
     assert not (tmp_path / "atlas").exists()
 
 
+def test_a_dry_run_knows_the_published_models_without_having_them(
+    fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    arguments = ("--out", tmp_path / "atlas", "--device", "cpu", "--workers", 1, "--dry-run")
+    result = attlas("build", fasta, *arguments)
+    assert result.code == 0, result.err
+    assert "facebook/esm2_t33_650M_UR50D (33 layers x 20 heads), float32" in result.out
+    assert "per worker (workers: 1)" in result.out
+
+
 def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path, tiny_esm: Path, attlas) -> None:
     source = write_fasta(tmp_path / "in.fasta", {f"S{i}": "M*K" for i in range(13)})
     result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--dry-run")

@@ -338,6 +338,9 @@ def test_another_rule_length_type_model_or_input_is_refused_by_name_and_the_atla
     assert build(fasta).code == 0
     before = digests(out)
     other_model = save_tiny_esm(tmp_path / "other", seed=1)
+    other_config = save_tiny_esm(tmp_path / "config")
+    config = other_config / "config.json"
+    config.write_text(config.read_text().replace('"layer_norm_eps": 1e-12', '"layer_norm_eps": 1e-5'))
     one_more = write_fasta(tmp_path / "more.fasta", random_proteins([*LENGTHS, 70]))
     again = tmp_path / "again.fasta"
     again.write_text(fasta.read_text() + fasta.read_text())
@@ -348,6 +351,7 @@ def test_another_rule_length_type_model_or_input_is_refused_by_name_and_the_atla
         "max_length: None -> 950": [fasta, "--max-length", 950],
         "dtype: float32 -> bfloat16": [fasta, "--dtype", "bfloat16"],
         "weights_sha256: ": [fasta, "--model", other_model],
+        "config_sha256: ": [fasta, "--model", other_config],
         "input: in.fasta (sha256 ": [one_more],
         "-> again.fasta (sha256 ": [again],
         "-> renamed.fasta (sha256 ": [renamed],

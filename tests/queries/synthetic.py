@@ -108,6 +108,7 @@ def _run(n_layers: int, n_heads: int) -> Run:
         model="facebook/esm2_synthetic",
         revision="local",
         weights_sha256=hashlib.sha256(b"weights").hexdigest(),
+        config_sha256=hashlib.sha256(b"config").hexdigest(),
         architecture="esm",
         n_layers=n_layers,
         n_heads=n_heads,

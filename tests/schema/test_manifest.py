@@ -28,6 +28,7 @@ RUN = Run(
     model="model",
     revision="local",
     weights_sha256="0" * 64,
+    config_sha256="0" * 64,
     architecture="esm",
     n_layers=6,
     n_heads=20,
