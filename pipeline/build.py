@@ -129,8 +129,8 @@ def encode(
     memory for.
 
     Raises:
-        EnvironmentFault: a shard does not fit the memory, before anything is computed; the disk is too small or
-            full; or shards were given up because their workers died, after the others are done.
+        EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
+            the disk is too small or full; or shards were given up as their workers died, after the others are done.
     """
     done = read_receipts(paths, plan)
     missing = [shard for shard in (plan.shards if shards is None else shards) if shard.index not in done]
@@ -139,7 +139,7 @@ def encode(
     device = plan.run.device
     check_disk(paths.root, plan.run, missing)
     if scheduler is not None:
-        finished = run_dask(paths.root, missing, n_workers=n_workers or 4, scheduler=scheduler, device=device)
+        finished = run_dask(paths.root, missing, n_workers=n_workers or 0, scheduler=scheduler, device=device)
     elif n_workers == 0 or len(missing) == 1:
         fitting_workers(missing, device=device, asked=1)
         finished = run_inline(paths.root, missing)
@@ -280,18 +280,12 @@ def _dtype(asked: str, device: str) -> str:
 
 
 def _device(asked: str) -> str:
-    if asked == "cpu":
-        return "cpu"
+    """Return the device a run is for. Asked for by name it need not be here: a plan is made on any machine."""
+    if asked != "auto":
+        return asked
     import torch
 
-    has_gpu = torch.cuda.is_available()
-    if asked == "cuda" and not has_gpu:
-        raise EnvironmentFault(
-            "There is no CUDA device on this machine.",
-            found=f"torch {torch.__version__} sees none",
-            hint="use --device cpu, or install a CUDA build of torch",
-        )
-    return "cuda" if has_gpu else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _limited(proteome: Proteome, shape: ModelShape) -> tuple[Protein, ...]:

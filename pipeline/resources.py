@@ -15,8 +15,10 @@ def fitting_workers(shards: Sequence[Shard], *, device: str, asked: int | None) 
     """Return how many workers to start: as asked, or as many as cores (GPUs) and memory allow.
 
     Raises:
-        EnvironmentFault: the largest shard does not fit the memory once, or as often as asked.
+        EnvironmentFault: the device is not there, or the largest shard does not fit its memory once, or as often as
+            asked.
     """
+    check_device(device)
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     free = available_bytes(device)
     n = default_workers(device) if asked is None else asked
@@ -45,6 +47,20 @@ def available_bytes(device: str) -> int:
 
         return int(torch.cuda.mem_get_info()[0])
     return int(min([psutil.virtual_memory().available, *_cgroup_free()]))
+
+
+def check_device(device: str) -> None:
+    """Refuse a device this machine does not have. Raises EnvironmentFault."""
+    if device != "cuda":
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        raise EnvironmentFault(
+            "There is no CUDA device on this machine.",
+            found=f"torch {torch.__version__} sees none",
+            hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
+        )
 
 
 def default_workers(device: str) -> int:

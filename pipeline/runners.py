@@ -37,11 +37,11 @@ def run_dask(
 ) -> Generator[tuple[Shard, Finished], None, None]:
     """Compute shards on Dask workers, the costliest first, and yield each as it is finished or given up.
 
-    A shard whose worker dies is sent to another, WORKER_DEATHS times. With `scheduler` an existing cluster is
-    used; its workers must see the atlas directory and the model under the same paths.
+    A shard whose worker dies is sent to another, WORKER_DEATHS times. With `scheduler` an existing cluster is used,
+    all of it where `n_workers` is 0; its workers must see the atlas directory and the model under the same paths.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached.
+        EnvironmentFault: the scheduler cannot be reached, or has no workers.
     """
     from distributed import as_completed
 
@@ -55,7 +55,7 @@ def run_dask(
             running[future.key] = shard
             return future
 
-        window = max(1, n_workers) * TASKS_PER_WORKER
+        window = (n_workers or len(client.ncores())) * TASKS_PER_WORKER
         done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
         for future in done:
             shard = running.pop(future.key)
@@ -158,11 +158,23 @@ def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tup
                     found=str(error).splitlines()[0],
                     hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
                 ) from error
+            _wait_for_workers(client, scheduler)
             yield client, 1
             return
         cluster = stack.enter_context(_local_cluster(n_workers, device))
         n_threads = max(1, default_workers("cpu") // n_workers)
         yield stack.enter_context(Client(cluster)), n_threads
+
+
+def _wait_for_workers(client: Any, scheduler: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise EnvironmentFault(
+            f"The Dask scheduler {scheduler} has no workers.",
+            found=f"none in {PATIENCE}",
+            hint=f"start some: dask worker {scheduler} --nthreads 1",
+        ) from error
 
 
 def dask_setup(_: Any) -> None:
@@ -183,6 +195,7 @@ def _local_cluster(n_workers: int, device: str) -> Any:
         try:
             from dask_cuda import LocalCUDACluster
         except ImportError:
-            return LocalCluster(processes=True, **options)
+            # Nothing gives each process a GPU of its own, so one process takes the first.
+            return LocalCluster(processes=True, **(options | {"n_workers": 1}))
         return LocalCUDACluster(**options)
     return LocalCluster(processes=True, **options)

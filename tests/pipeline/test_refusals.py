@@ -386,6 +386,17 @@ def test_the_weights_may_move_but_not_change_between_plan_and_encode(
     assert attlas("encode", out, "--workers", 0).code == 0
 
 
+def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    out = tmp_path / "atlas"
+    assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda").code == 0
+    assert '"dtype": "bfloat16"' in (out / "plan.json").read_text()
+    result = attlas("encode", out)
+    assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
+
+
 # --- disk and memory ---
 
 
