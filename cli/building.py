@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -107,9 +108,9 @@ def plan(
         draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length))
         with locked(paths):
             made = steps.make_plan(draft, paths)
-    print(
-        f"{out}: {len(made.shards):,} shards planned; next: attlas encode {out} [--shards A-B], then attlas seal {out}"
-    )
+    where = quote(str(out))
+    print(f"{out}: {len(made.shards):,} shards planned")
+    say(f"next: attlas encode {where} [--shards A-B], then attlas seal {where}")
 
 
 def encode(
@@ -128,7 +129,7 @@ def encode(
         made = read_plan(paths)
         with locked(paths, is_shared=True), build_progress() as progress:
             chosen = steps.chosen_shards(made, shards)
-            missing = [shard for shard in steps.status(paths).missing if shard in chosen]
+            missing = [shard for shard in steps.missing_shards(paths, made) if shard in chosen]
             steps.encode(
                 paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
             )
@@ -187,7 +188,9 @@ def verify(out: Dir, as_json: AsJson = False) -> None:
         print(json.dumps({"is_whole": not found, "n_files": len(manifest.files), "problems": found}, indent=1))
     if found:
         raise BrokenAtlasError(
-            f"{out} is not as its manifest says.", offenders=found, hint="copy it again, or build it again"
+            f"{out} is not as its manifest says.",
+            offenders=found,
+            hint="copy it again; where it was built, the same `attlas build` computes again what is damaged",
         )
     if not as_json:
         n_bytes = sum(file.n_bytes for file in manifest.files)
@@ -216,6 +219,9 @@ def _workshop() -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on where it was")
+        raise
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "attlas":
             raise
@@ -231,7 +237,7 @@ def _finish(out: Path, manifest: "Manifest") -> None:
         f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
         f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
     )
-    reasons = f'attlas sql {out} "SELECT accession, reason FROM proteins WHERE status ='
+    reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
     if counts.n_skipped:
         say(f"reasons for skipping: {reasons} 'skipped'\"")
     if counts.n_failed:

@@ -26,6 +26,8 @@ reading.add_verbs(app)
 
 def main() -> None:
     """Run the command line; print an attlas error without a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
     try:
         app()
     except BrokenPipeError:
@@ -36,7 +38,9 @@ def main() -> None:
         # Imported only now: it brings pyarrow, which `attlas --help` does without.
         from attlas.schema import Fault
 
-        if not isinstance(error, Fault):
+        if isinstance(error, OSError) and not isinstance(error, Fault):  # a full disk behind stdout, for one
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        elif not isinstance(error, Fault):
             raise
         print(f"attlas: {error}", file=sys.stderr)
         sys.exit(EXIT_ERROR)

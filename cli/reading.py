@@ -140,7 +140,6 @@ def _print_cards(found: "Sequence[Answer]", manifest: "Manifest") -> None:
 
 
 def _print_lines(lines: Iterable[str]) -> None:
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
     sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stdout.flush()  # before anything goes to stderr
 
@@ -156,12 +155,17 @@ def _note(text: str) -> None:
 
 @contextmanager
 def _sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
-    """Yield where to write: stdout, or a file that is there whole or not at all."""
+    """Yield where to write: stdout, a file that is there whole or not at all, or a device or pipe as it is."""
     from attlas.schema import QuestionError
     from attlas.schema.publish import publishing
 
+    if output is not None and output.exists() and not output.is_file():
+        # A rename would replace a device, a pipe or /dev/stdout by a file.
+        with output.open("wb") as file:
+            yield file
+        return
     if output is not None:
-        with publishing(output) as beside, beside.open("wb") as file:
+        with publishing(output.resolve()) as beside, beside.open("wb") as file:  # a link stays a link
             yield file
         return
     if not is_text and sys.stdout.isatty():
@@ -171,8 +175,16 @@ def _sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
 
 
 def _sql_format(format: SqlFormat | None, output: Path | None) -> SqlFormat:
-    suffix = output.suffix[1:] if output is not None else ""
-    return format or (cast(SqlFormat, suffix) if suffix in get_args(SqlFormat) else "table")
+    from attlas.schema import QuestionError
+
+    suffix = output.suffix[1:].lower() if output is not None else ""
+    if format is not None or suffix in ("", "txt"):
+        return format or "table"
+    if suffix not in get_args(SqlFormat):
+        raise QuestionError(
+            f"The name {output} does not tell a format.", expected=", ".join(get_args(SqlFormat)), hint="give --format"
+        )
+    return cast(SqlFormat, suffix)
 
 
 def _together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from attlas.pipeline.directory import locked, read_plan, read_receipts, write_plan
+from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
 from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
@@ -25,7 +25,7 @@ from attlas.schema import (
     PlanError,
     Receipt,
 )
-from attlas.schema.manifest import digest
+from attlas.schema.manifest import digest, problems
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
 
@@ -132,7 +132,7 @@ def encode(
         EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
             the disk is too small or full; or shards were given up as their workers died, after the others are done.
     """
-    done = read_receipts(paths, plan)
+    done = intact_receipts(paths, plan)
     missing = [shard for shard in (plan.shards if shards is None else shards) if shard.index not in done]
     if not missing:
         return
@@ -186,9 +186,13 @@ def build(
         if is_retry:
             forget_failed(paths, plan)
         if paths.manifest.is_file():
-            return Manifest.read(paths)
-        missing = status(paths).missing
-        encode(paths, plan, progress=progress(plan, missing), n_workers=n_workers, scheduler=scheduler)
+            manifest = Manifest.read(paths)
+            if not problems(paths, manifest):
+                return manifest
+            paths.manifest.unlink()  # what is damaged is computed again
+        if missing := missing_shards(paths, plan):
+            report = progress(plan, missing)
+            encode(paths, plan, shards=missing, progress=report, n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
 
 
@@ -201,24 +205,36 @@ def forget_failed(paths: AtlasPaths, plan: Plan) -> None:
         paths.receipt(receipt.index).unlink()
 
 
+def missing_shards(paths: AtlasPaths, plan: Plan) -> list[Shard]:
+    """Return the shards that have no receipt, or whose files are not as it says: to be computed, or once more."""
+    done = intact_receipts(paths, plan)
+    return [shard for shard in plan.shards if shard.index not in done]
+
+
 def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     """Return the shards named by `A-B` or `A`, from 1, inclusive; all where None.
 
+    B may lie beyond the last: the last job of an array has what is left.
+
     Raises:
-        InputError: not a range, or outside the plan.
+        InputError: not a range, or it begins outside the plan.
     """
     if text is None:
         return plan.shards
     first, _, last = text.partition("-")
-    if first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= len(plan.shards):
-        return plan.shards[int(first) - 1 : int(last or first)]
-    raise InputError(f"--shards {text} names no shards.", expected=f"A-B within 1-{len(plan.shards)}", found=text)
+    last = last or first
+    if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= min(int(last), len(plan.shards)):
+        return plan.shards[int(first) - 1 : int(last)]
+    raise InputError(
+        f"--shards {text} names no shards of this plan.", expected=f"A-B within 1-{len(plan.shards)}", found=text
+    )
 
 
 def status(paths: AtlasPaths) -> Status:
     """Return how far the build in a directory is."""
     plan = read_plan(paths)
-    return Status(plan, read_receipts(paths, plan), paths.manifest.is_file())
+    receipts = intact_receipts(paths, plan, by_digest=False)
+    return Status(plan, receipts, paths.manifest.is_file() and len(receipts) == len(plan.shards))
 
 
 def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> tuple[Estimate, tuple[Protein, ...]]:

@@ -5,14 +5,24 @@ import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pyarrow as pa
 
 from attlas.pipeline.plan import Plan, sequence_order
 from attlas.pipeline.proteins import Protein
-from attlas.schema import FORMAT_VERSION, PROTEINS, SHARD_TABLES, AtlasPaths, BrokenAtlasError, PlanError, Receipt
+from attlas.schema import (
+    FORMAT_VERSION,
+    PROTEINS,
+    SHARD_TABLES,
+    AtlasPaths,
+    BrokenAtlasError,
+    PlanError,
+    Receipt,
+    TableFile,
+)
 from attlas.schema.manifest import provenance, write_table
-from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing, write_fault
+from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, publishing, write_fault
 
 
 @contextmanager
@@ -112,6 +122,23 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
                 )
             receipts[shard.index] = receipt
     return receipts
+
+
+def intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
+    """Return the receipts whose files are as noted: by SHA-256, or by size alone. The other shards are not done."""
+    receipts = read_receipts(paths, plan)
+    return {
+        index: receipt
+        for index, receipt in receipts.items()
+        if all(is_as_noted(paths.root / file.path, file, by_digest=by_digest) for file in receipt.files)
+    }
+
+
+def is_as_noted(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
+    """Tell whether a file is there, of the size and, if asked, the SHA-256 its receipt notes."""
+    if not path.is_file() or path.stat().st_size != file.n_bytes:
+        return False
+    return not by_digest or file_sha256(path) == file.sha256
 
 
 def _row(sequence_id: int | None, protein: Protein) -> dict[str, object]:

@@ -2,13 +2,12 @@
 
 import datetime
 from collections.abc import Sequence
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import read_receipts
+from attlas.pipeline.directory import is_as_noted, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
     FORMAT_VERSION,
@@ -23,7 +22,7 @@ from attlas.schema import (
     TableFile,
 )
 from attlas.schema.manifest import describe_file, provenance, write_table
-from attlas.schema.publish import file_sha256, publishing
+from attlas.schema.publish import publishing
 
 
 def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
@@ -65,17 +64,13 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
 
 
 def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:
-    broken = [file.path for file in files if not _is_as_noted(paths.root / file.path, file)]
+    broken = [file.path for file in files if not is_as_noted(paths.root / file.path, file)]
     if broken:
         raise BrokenAtlasError(
             "Files of finished shards are missing or changed.",
             offenders=broken,
-            hint="remove the receipts of those shards and run `attlas encode` again",
+            hint=f"run `attlas encode {paths.root}`, or the same `attlas build`, again: it computes those shards",
         )
-
-
-def _is_as_noted(path: Path, file: TableFile) -> bool:
-    return path.is_file() and path.stat().st_size == file.n_bytes and file_sha256(path) == file.sha256
 
 
 def _proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:

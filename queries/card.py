@@ -128,7 +128,7 @@ def _profile(answer: Answer, width: int, style: Style) -> Iterator[str]:
     per_column = residues_per_column(len(answer.profile), columns)
     unit = "one residue a column" if per_column == 1 else f"highest of {per_column} residues a column"
     yield ""
-    yield cut(f"attention received in layer {answer.protein['layer']}, peak {max(answer.profile):.4g}; {unit}", width)
+    yield cut(f"attention received in layer {answer.protein['layer']}, peak {max(answer.profile):.3g}; {unit}", width)
     yield INDENT + bars
     if ranks:
         yield f"{INDENT}{style.mark}{ranks}{style.reset}{style.dim}{_ranks_note(len(ranks), columns)}{style.reset}"

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.queries.text import Layout
+from attlas.schema import QuestionError
 
 TABLE_SAMPLE_ROWS = 1_000
 """Rows whose widths decide the columns of a text table; later ones may stand out, but nothing is held back."""
@@ -30,6 +31,7 @@ def write_csv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write one JSON array of objects, an object per line."""
+    _refuse_same_names(rows.schema)
     before = b"[\n"
     for row in json_rows(rows):
         sink.write(before + dump_json(row))
@@ -39,6 +41,7 @@ def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write Parquet, zstd; the metadata of the schema goes with it."""
+    _refuse_same_names(rows.schema)
     with pq.ParquetWriter(sink, rows.schema, compression="zstd") as writer:
         for batch in rows:
             writer.write_batch(batch)
@@ -80,6 +83,16 @@ def shortest_floats(batch: pa.RecordBatch) -> pa.RecordBatch:
     if not any(_recast(field.type, pa.string()) != field.type for field in batch.schema):
         return batch
     return batch.cast(_recast_schema(batch.schema, pa.string())).cast(_recast_schema(batch.schema, pa.float64()))
+
+
+def _refuse_same_names(schema: pa.Schema) -> None:
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise QuestionError(
+            "This format needs a name for every column, and some share one.",
+            found=f"twice or more: {', '.join(twice)}",
+            hint="name the columns you want, with AS where they would be alike; csv and table take them as they are",
+        )
 
 
 def _recast_schema(schema: pa.Schema, to: pa.DataType) -> pa.Schema:

@@ -8,7 +8,8 @@ a bisection finds the rows.
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
@@ -60,7 +61,8 @@ class SequenceRows:
         groups = [i for i, (first, last) in enumerate(opened.groups) if first <= sequence_id <= last]
         if not groups:
             return None
-        rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
+        with _reading(self._root, file):
+            rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
         ids = _int32_values(rows.column("sequence_id"))
         first = bisect_left(ids, sequence_id)
         return rows.slice(first, bisect_right(ids, sequence_id) - first)
@@ -84,6 +86,7 @@ class ProteinRows:
     """The file of `proteins`, looked into by accession or searched by another column."""
 
     def __init__(self, root: Path, file: TableFile) -> None:
+        self._root, self._file = root, file
         self._parquet = open_parquet(root, file)
         self._groups = _group_ranges(self._parquet, "accession")
         sizes = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
@@ -120,7 +123,7 @@ class ProteinRows:
         parts = []
         for row in rows:
             group = bisect_right(self._starts, row) - 1
-            with self._lock:
+            with self._lock, _reading(self._root, self._file):
                 read = self._parquet.read_row_group(group, columns=columns, use_threads=False)
             parts.append(read.slice(row - self._starts[group], 1))
         return pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
@@ -134,7 +137,7 @@ class ProteinRows:
         return rows if columns is None else rows.select(list(columns))
 
     def _read_values(self, group: int, column: str) -> list[Any]:
-        with self._lock:
+        with self._lock, _reading(self._root, self._file):
             rows = self._parquet.read_row_group(group, columns=[column], use_threads=False)
         return list(rows.column(0).to_pylist())
 
@@ -148,11 +151,19 @@ def open_parquet(root: Path, file: TableFile) -> pq.ParquetFile:
     path = root / file.path
     if not path.resolve().is_relative_to(root.resolve()):
         raise BrokenAtlasError(f"The manifest names a file outside the atlas: {file.path}.")
-    try:
+    with _reading(root, file):
         return pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowInvalid) as error:
+
+
+@contextmanager
+def _reading(root: Path, file: TableFile) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
         raise BrokenAtlasError(
-            f"{path} cannot be read.", found=str(error), hint=f"see `attlas verify {root}` for every file that differs"
+            f"{root / file.path} cannot be read.",
+            found=str(error).splitlines()[0],
+            hint=f"see `attlas verify {root}` for every file that differs",
         ) from error
 
 

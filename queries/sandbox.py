@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from attlas.queries.views import DOCS, comment_statements, docs_statements, quote, view_statement
-from attlas.schema import TABLES, BrokenAtlasError, Manifest, QuestionError
+from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
 
 BATCH_ROWS = 16_384
 
@@ -98,7 +98,10 @@ def _refuse_all_but_one_select(query: str, kinds: Sequence[duckdb.StatementType]
     )
 
 
-def _unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception) -> QuestionError:
+def _unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception) -> Fault:
+    if isinstance(error, duckdb.IOException) or any(word in str(error) for word in ("TProtocol", "Parquet", "ZSTD")):
+        hint = "see `attlas verify` for every file that differs"
+        return BrokenAtlasError("A table of this atlas cannot be read.", found=str(error).splitlines()[0], hint=hint)
     return QuestionError(
         f"This query cannot be answered:\n{_indented(query)}",
         found=_indented(str(error)).lstrip(),

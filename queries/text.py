@@ -76,7 +76,7 @@ def _words(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.6g}" if abs(value) < 1e5 else f"{value:.12g}"  # a large sum must not look like a round one
     if isinstance(value, list):
         return "[" + ", ".join(map(_words, value)) + "]"
     return str(value)

@@ -191,6 +191,10 @@ def problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
     that the counts keep the completeness contract.
     """
     found = [text for file in manifest.files for text in _file_problems(paths, manifest, file)]
+    listed = {file.path for file in manifest.files}
+    folders = [paths.root / table.name for table in TABLES]
+    there = {paths.relative(path) for folder in folders for path in folder.glob("*.parquet")}
+    found += [f"{path}: not in the manifest; remove it" for path in sorted(there - listed)]
     counts = manifest.counts
     if counts.n_requested != counts.n_ok + counts.n_skipped + counts.n_failed:
         found.append(f"counts: {counts.n_requested} requested, but ok + skipped + failed differ: {counts}")

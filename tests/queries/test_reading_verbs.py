@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,3 +172,59 @@ def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0
     assert "Directory of the atlas." in result.output
+
+
+def test_an_output_that_is_a_link_or_a_device_stays_one(atlas_dir: Path, tmp_path: Path) -> None:
+    target, link = tmp_path / "sites.csv", tmp_path / "link.csv"
+    target.write_text("old")
+    link.symlink_to(target)
+    assert attlas("export", atlas_dir, "csv", "-o", link).returncode == 0
+    assert link.is_symlink()
+    assert target.read_text().startswith("accession,")
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    assert attlas("export", atlas_dir, "csv", "-o", device).returncode == 0
+    assert device.is_symlink()
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("format", ["json", "parquet"])
+def test_columns_of_one_name_are_refused_where_a_format_would_lose_one(
+    format: str, atlas_dir: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "answer"
+    done = attlas("sql", atlas_dir, "SELECT 1 AS layer, 3 AS layer", "--format", format, "-o", output)
+    assert done.returncode == 1
+    assert "twice or more: layer" in done.stderr
+    assert not output.exists()
+
+
+def test_an_output_whose_name_tells_no_format_is_refused_and_case_does_not_matter(
+    atlas_dir: Path, tmp_path: Path
+) -> None:
+    assert "does not tell a format" in attlas("sql", atlas_dir, "SELECT 1", "-o", tmp_path / "a.tsv").stderr
+    assert attlas("sql", atlas_dir, "SELECT 1 AS n", "-o", tmp_path / "a.CSV").returncode == 0
+    assert (tmp_path / "a.CSV").read_text() == "n\n1\n"
+
+
+def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(atlas_dir: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(atlas_dir, tmp_path / "copy")
+    for path in copy.glob("*/*.parquet"):
+        data = bytearray(path.read_bytes())
+        data[4 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4)
+        path.write_bytes(data)
+    for arguments in (("show", copy, "P0DP23"), ("sql", copy, "SELECT sum(received[1]) FROM residues")):
+        done = attlas(*arguments)
+        assert done.returncode == 1
+        assert "cannot be read" in done.stderr
+        assert "attlas verify" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_behind_stdout_is_said(atlas_dir: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "attlas.cli.main", "info", str(atlas_dir)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
