@@ -17,7 +17,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from attlas.pipeline.tiles import MAX_TILE_ROWS, buffer_elements, tile_shape
+from attlas.pipeline.tiles import BAND, MAX_TILE_ROWS, buffer_elements, tile_shape
 
 STATISTICS = (
     "entropy",
@@ -34,9 +34,6 @@ STATISTICS = (
     "received_max_share",
 )
 """Order of the head statistics along `S`; the names are the columns of the table `heads`."""
-
-BAND = 24
-"""Sequence separation from which on attention counts as long-range; nearer pairs are summed offset by offset."""
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ _memory = threading.local()
 
 def _tiles(like: Tensor) -> tuple[Tensor, ...]:
     """Return three flat buffers for a tile, kept per thread: fresh pages for each tile cost a third of the time."""
-    size = buffer_elements(like.shape[0], like.shape[1], band=BAND)
+    size = buffer_elements(like.shape[0], like.shape[1])
     kept: tuple[Tensor, ...] | None = getattr(_memory, "tiles", None)
     if kept is None or kept[0].device != like.device or kept[0].dtype != like.dtype or kept[0].numel() < size:
         with torch.inference_mode(False):  # a buffer made in inference mode could not be used outside of it

@@ -59,8 +59,8 @@ class Status:
         return [shard for shard in self.plan.shards if shard.index not in self.receipts]
 
 
-Draft = tuple[Proteome, ModelFiles, Plan]
-"""A plan that is not written yet, with what it was made from."""
+Draft = tuple[tuple[Protein, ...], Plan]
+"""A plan that is not written yet, with the proteins it was made from."""
 
 
 def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
@@ -69,7 +69,7 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     Raises:
         PlanError: the directory holds another plan; the message names what differs.
     """
-    proteome, files, plan = draft
+    proteins, plan = draft
     if paths.plan.is_file():
         begun = read_plan(paths)
         if differences := begun.differences(plan):
@@ -82,9 +82,9 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
             )
         if begun.model_directory != plan.model_directory:
             begun = replace(begun, model_directory=plan.model_directory)
-            write_plan(paths, begun, _limited(proteome, files.shape))
+            write_plan(paths, begun, proteins)
         return begun
-    write_plan(paths, plan, _limited(proteome, files.shape))
+    write_plan(paths, plan, proteins)
     return plan
 
 
@@ -111,19 +111,19 @@ def draft_plan(source: str, options: Options) -> Draft:
         pack_tokens=PACK_TOKENS[run.device],
         shards=cut_shards(lengths, shape=files.shape, device=run.device),
     )
-    return proteome, files, plan
+    return proteins, plan
 
 
 def encode(
     paths: AtlasPaths,
     plan: Plan,
     *,
+    shards: Sequence[Shard],
     progress: Progress,
-    shards: Sequence[Shard] | None = None,
     n_workers: int | None = None,
     scheduler: str | None = None,
 ) -> None:
-    """Compute the shards that have no receipt; the caller holds the lock.
+    """Compute shards, those of `missing_shards` or some of them; the caller holds the lock.
 
     `n_workers` 0 computes in this process; None takes as many workers as the machine has cores (or GPUs) and
     memory for.
@@ -132,20 +132,18 @@ def encode(
         EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
             the disk is too small or full; or shards were given up as their workers died, after the others are done.
     """
-    done = intact_receipts(paths, plan)
-    missing = [shard for shard in (plan.shards if shards is None else shards) if shard.index not in done]
-    if not missing:
+    if not shards:
         return
     device = plan.run.device
-    check_disk(paths.root, plan.run, missing)
+    check_disk(paths.root, plan.run, shards)
     if scheduler is not None:
-        finished = run_dask(paths.root, missing, n_workers=n_workers or 0, scheduler=scheduler, device=device)
-    elif n_workers == 0 or len(missing) == 1:
-        fitting_workers(missing, device=device, asked=1)
-        finished = run_inline(paths.root, missing)
+        finished = run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device)
+    elif n_workers == 0 or len(shards) == 1:
+        fitting_workers(shards, device=device, asked=1)
+        finished = run_inline(paths.root, shards)
     else:
-        n = fitting_workers(missing, device=device, asked=n_workers)
-        finished = run_dask(paths.root, missing, n_workers=min(n, len(missing)), scheduler=None, device=device)
+        n = fitting_workers(shards, device=device, asked=n_workers)
+        finished = run_dask(paths.root, shards, n_workers=min(n, len(shards)), scheduler=None, device=device)
     given_up: list[str] = []
     with closing(finished):  # workers end before an error goes on
         for shard, result in finished:
@@ -157,7 +155,7 @@ def encode(
                 given_up.append(f"shard {shard.index} ({shard.n_sequences} sequences): {_first_line(result)}")
     if given_up:
         raise EnvironmentFault(
-            f"{len(given_up)} of {len(missing)} shards were not finished; the others are kept.",
+            f"{len(given_up)} of {len(shards)} shards were not finished; the others are kept.",
             offenders=given_up,
             hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
         )
@@ -190,9 +188,9 @@ def build(
             if not problems(paths, manifest):
                 return manifest
             paths.manifest.unlink()  # what is damaged is computed again
-        if missing := missing_shards(paths, plan):
-            report = progress(plan, missing)
-            encode(paths, plan, shards=missing, progress=report, n_workers=n_workers, scheduler=scheduler)
+        if shards := missing_shards(paths, plan):
+            report = progress(plan, shards)
+            encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
 
 

@@ -156,4 +156,4 @@ def test_tiles_keep_to_their_size(n_heads, n_tokens):
     assert 1 <= group <= n_heads
     assert 1 <= n_rows <= tiles.MAX_TILE_ROWS
     assert group * n_rows * n_tokens <= max(tiles.TILE_ELEMENTS, n_tokens)
-    assert tiles.buffer_elements(n_heads, n_tokens, band=24) >= group * n_rows * n_tokens
+    assert tiles.buffer_elements(n_heads, n_tokens) >= group * n_rows * n_tokens

@@ -291,3 +291,12 @@ def test_an_unknown_rule_is_refused_with_the_known_ones(fasta: Path, tmp_path: P
     result = attlas("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--rule", "best")
     assert result.code == 1
     assert "nayar-2025-05 or nayar-2025-07" in result.err
+
+
+def test_the_defaults_of_the_command_line_are_those_of_the_workshop() -> None:
+    """They stand there once more, so that `attlas --help` loads no room."""
+    from attlas.cli import building
+    from attlas.pipeline.model import DEFAULT_MODEL
+    from attlas.pipeline.sites import DEFAULT_RULE
+
+    assert (building.DEFAULT_MODEL, building.DEFAULT_RULE) == (DEFAULT_MODEL, DEFAULT_RULE)

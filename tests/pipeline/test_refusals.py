@@ -470,7 +470,7 @@ def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_
 def test_memory_that_does_not_suffice_is_refused_with_both_numbers_before_anything_is_computed(
     fasta: Path, tmp_path: Path, build, monkeypatch: pytest.MonkeyPatch, tiny_esm: Path
 ) -> None:
-    _, _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
+    _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
     largest = max(shard.predicted_bytes for shard in plan.shards)
     monkeypatch.setattr(resources, "available_bytes", lambda device: largest // 2)
     result = build(fasta)
@@ -486,7 +486,7 @@ def test_memory_that_does_not_suffice_is_refused_with_both_numbers_before_anythi
 def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_started(
     fasta: Path, monkeypatch: pytest.MonkeyPatch, build, tiny_esm: Path
 ) -> None:
-    _, _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
+    _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
     largest = max(shard.predicted_bytes for shard in plan.shards)
     monkeypatch.setattr(resources, "available_bytes", lambda device: 2 * largest)
     monkeypatch.setattr(resources, "default_workers", lambda device: 64)
