@@ -278,7 +278,7 @@ def _run(files: ModelFiles, options: Options) -> Run:
         n_heads=files.shape.n_heads,
         dtype=_dtype(options.dtype, device),
         device=device,
-        attention="tiled",
+        attention={"cpu": "tiled", "cuda": "triton"}[device],
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,

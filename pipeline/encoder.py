@@ -1,16 +1,18 @@
 """The model: load it from disk, pack sequences end to end, run it with the reductions inside its forward.
 
 transformers' attention interface hands every layer's q, k and v, positions applied, to `_attend`, which reduces
-them sequence by sequence and returns the output. No padding, and no map outlives its tile.
+them and returns the output. No padding, and no map outlives its tile.
 
-Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `S` head statistics.
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `S` head statistics.
 """
 
 import logging
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pickle import PickleError
 from typing import Any
 
@@ -20,8 +22,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from torch import Tensor
 
-from attlas.pipeline.attention import STATISTICS, Reduction, reduce_plain, reduce_tiled
+from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.plan import fitting_tokens
 from attlas.pipeline.proteins import model_letters
 from attlas.schema import EnvironmentFault
 
@@ -31,9 +34,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import transformers
 from transformers import AttentionInterface, AutoConfig, AutoModel, AutoTokenizer
 from transformers.masking_utils import AttentionMaskInterface
-
-REDUCTIONS: dict[str, Reduction] = {"tiled": reduce_tiled, "plain": reduce_plain}
-"""The ways of reducing, by the name a run records."""
+from transformers.models.esm.modeling_esm import EsmIntermediate
 
 LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, PickleError, SafetensorError)
 """What a damaged or foreign model raises on the way into memory."""
@@ -57,39 +58,84 @@ class SequenceAttention:
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
 
 
-class Reductions:
-    """What the layers of one forward pass say about the sequences of a pack; handed down to the attention."""
+def find_reduction(name: str) -> Reduction:
+    """Return the way of reducing that a run names: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
 
-    def __init__(self, *, n_tokens: Sequence[int], shape: tuple[int, int], reduce: Reduction, theta: float) -> None:
-        n_layers, n_heads = shape
-        self.n_tokens = tuple(n_tokens)
-        self.reduce = reduce
-        self.theta = theta
-        self.n_layers_seen = 0
-        self.results = [
-            SequenceAttention(
-                np.empty((n_layers, n - 2), np.float32), np.empty((n_layers, n_heads, len(STATISTICS)), np.float32)
-            )
-            for n in n_tokens
-        ]
+    Raises:
+        EnvironmentFault: the library that the way is written in is not installed.
+    """
+    if name == "plain":
+        return reduce_plain
+    try:
+        if name == "tiled":
+            from attlas.pipeline.kernels.tiled import reduce_tiled
+
+            return reduce_tiled
+        from attlas.pipeline.kernels.triton_pass import reduce_triton
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"Attention on this device is reduced by the {name} kernels, which cannot be loaded.",
+            found=str(error),
+            hint="install attlas[build] whole; on a GPU, a torch with Triton; or plan with --device cpu",
+        ) from error
+    return reduce_triton
+
+
+class Forward:
+    """One forward pass of a pack: what its layers said so far. The results are read after the last."""
+
+    def __init__(self, pack: Pack, *, n_layers: int, reduce: Reduction, theta: float) -> None:
+        self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
+        self.received: list[Tensor] = []
+        self.heads: list[Tensor] = []
+        self._copied: torch.cuda.Event | None = None
 
     def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float) -> Tensor:
-        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape."""
-        outputs = []
-        begin = 0
-        for n, result in zip(self.n_tokens, self.results, strict=True):
-            tokens = slice(begin, begin + n)
-            layer = self.reduce(q[:, tokens], k[:, tokens], v[:, tokens], scaling=scaling, theta=self.theta)
-            result.received[self.n_layers_seen] = layer.received.cpu().numpy()
-            result.heads[self.n_layers_seen] = layer.heads.cpu().numpy()
-            outputs.append(layer.output)
-            begin += n
-        self.n_layers_seen += 1
-        return torch.cat(outputs, dim=1)
+        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
+
+        Raises:
+            _LastLayerDone: nothing after the last layer's attention is of use: neither its output nor what follows.
+        """
+        is_last = len(self.received) + 1 == self.n_layers
+        layer = self.reduce(q, k, None if is_last else v, pack=self.pack, scaling=scaling, theta=self.theta)
+        self.received.append(layer.received)
+        self.heads.append(layer.heads)
+        if layer.output is None:
+            raise _LastLayerDone
+        return layer.output
+
+    def copy_to_host(self) -> None:
+        """Begin to copy the results to the host, behind the work already queued on a GPU."""
+        received, heads = torch.stack(self.received), torch.stack(self.heads)  # (L, sum of N), (L, P, H, S)
+        if received.is_cuda:
+            received, heads = _pinned(received), _pinned(heads)
+            self._copied = torch.cuda.Event()
+            self._copied.record()
+        self._host = received, heads
+
+    def results(self) -> list[SequenceAttention]:
+        """Return what the attention says about each sequence, waiting for a GPU to have said it."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        received, heads = (part.numpy() for part in self._host)
+        ends = np.cumsum(self.pack.n_residues)[:-1]
+        profiles = np.split(received, ends, axis=1)
+        return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
+
+
+def _pinned(values: Tensor) -> Tensor:
+    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
+
+
+class _LastLayerDone(Exception):
+    """Ends a forward pass after the last attention."""
 
 
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences.
+
+    `lock` is to be held while a shard's packs run: one shard at a time uses the device, while another one's tables
+    are written.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration, or the architecture does not run its attention
@@ -99,12 +145,19 @@ class Encoder:
     def __init__(self, files: ModelFiles, *, device: str, dtype: str, theta: float, attention: str = "tiled") -> None:
         self.device = torch.device(device)
         self.theta = theta
-        self.reduce = REDUCTIONS[attention]
-        self.shape = (files.shape.n_layers, files.shape.n_heads)
+        self.reduce = find_reduction(attention)
+        self.n_layers = files.shape.n_layers
         self.model = _load(files, getattr(torch, dtype)).to(self.device).eval()
         self.letters, self.begin, self.end = _vocabulary(files)
         offset_positions = files.shape.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
+        self.lock = threading.Lock()
+        self.fitting_tokens: int | None = None
+        """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+            self.fitting_tokens = fitting_tokens(free, files.shape, n_bytes=getattr(torch, dtype).itemsize)
+            compile_layers(self.model, self.n_layers)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return what each one's attention says.
@@ -112,28 +165,76 @@ class Encoder:
         The letters must be those of `proteins`: upper case, checked. Answers do not depend on the company in the
         pack, but for the last bits of the linear layers.
         """
+        return self.start(sequences).results()
+
+    def start(self, sequences: Sequence[str]) -> Forward:
+        """Begin to `encode`: on a GPU this returns as soon as the work is queued.
+
+        Raises:
+            EnvironmentFault: the model does not hand its attention to the attention interface.
+        """
         ids = [self._token_ids(sequence) for sequence in sequences]
-        n_tokens = [len(tokens) for tokens in ids]
-        positions = torch.cat([torch.arange(n) for n in n_tokens]) + self.first_position
-        reductions = Reductions(n_tokens=n_tokens, shape=self.shape, reduce=self.reduce, theta=self.theta)
-        with torch.inference_mode():
-            self.model(
-                input_ids=torch.cat(ids)[None].to(self.device),
-                position_ids=positions[None].to(self.device),
-                attlas_reductions=reductions,
-            )
-        if reductions.n_layers_seen != self.shape[0]:
+        pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
+        positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
+        forward = Forward(pack, n_layers=self.n_layers, reduce=self.reduce, theta=self.theta)
+        with torch.inference_mode(), _running(forward):
+            try:
+                self.model(input_ids=self._on_device(torch.cat(ids)), position_ids=self._on_device(positions))
+            except _LastLayerDone:
+                forward.copy_to_host()
+        if len(forward.received) != self.n_layers:
             raise EnvironmentFault(
                 "The model does not run its attention through transformers' attention interface.",
-                expected=f"{self.shape[0]} layers of attention",
-                found=f"{reductions.n_layers_seen}",
+                expected=f"{self.n_layers} layers of attention",
+                found=f"{len(forward.received)}",
                 hint="use ESM-2 or another encoder that supports attention backends",
             )
-        return reductions.results
+        return forward
+
+    def free_memory(self) -> None:
+        """Give cached memory back to the device, before less is tried where more did not fit."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _on_device(self, tokens: Tensor) -> Tensor:
+        """Return (1, sum of T) on the device; a copy from pinned memory does not wait for the work before it."""
+        tokens = tokens[None]
+        return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
 
     def _token_ids(self, sequence: str) -> Tensor:
         letters = self.letters[np.frombuffer(model_letters(sequence).encode(), np.uint8)]
         return torch.from_numpy(np.concatenate([[self.begin], letters, [self.end]]))
+
+
+_in_this_thread = threading.local()
+
+
+@contextmanager
+def _running(forward: Forward) -> Iterator[None]:
+    """Make `forward` the one that attention is added to.
+
+    Not an argument of the model: a compiled layer would be compiled again for every new one.
+    """
+    _in_this_thread.forward = forward
+    try:
+        yield
+    finally:
+        del _in_this_thread.forward
+
+
+@torch.library.custom_op("attlas::attend", mutates_args=())
+def _attend_op(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    """Attend within each sequence of the pack: (1, H, sum of T, D) each in, the same out.
+
+    An operator of its own, so that torch.compile fuses what is around it and does not look inside.
+    """
+    forward: Forward = _in_this_thread.forward
+    return forward.add_layer(query[0], key[0], value[0], scaling=scaling)[None]
+
+
+@_attend_op.register_fake
+def _(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+    return torch.empty_like(value, memory_format=torch.contiguous_format)
 
 
 def _attend(
@@ -143,17 +244,13 @@ def _attend(
     value: Tensor,
     attention_mask: Tensor | None,
     *,
-    attlas_reductions: Reductions,
     scaling: float | None = None,
     **_: object,
 ) -> tuple[Tensor, None]:
-    """Attend within each sequence of the pack, in the form of transformers' attention functions.
-
-    `query`, `key`, `value` are (1, H, sum of T, D); the output is (1, sum of T, H, D).
-    """
+    """Attend in the form of transformers' attention functions: (1, H, sum of T, D) in, (1, sum of T, H, D) out."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    output = attlas_reductions.add_layer(query[0], key[0], value[0], scaling=scale)
-    return output.transpose(0, 1)[None], None
+    output: Tensor = _attend_op(query, key, value, scale)
+    return output.transpose(1, 2), None
 
 
 def _no_mask(*_: object, **__: object) -> None:
@@ -162,6 +259,16 @@ def _no_mask(*_: object, **__: object) -> None:
 
 AttentionInterface.register(INTERFACE, _attend)
 AttentionMaskInterface.register(INTERFACE, _no_mask)
+
+
+def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
+    """Have torch compile a model's layers, one for all: they are alike, and the pack's length is left open.
+
+    Not the last, which ends in the middle. The whole model at once took a minute to compile (docs/log.md).
+    """
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
+    for layer in stacks[0][:-1] if stacks else ():
+        layer.compile(dynamic=True, backend=backend)
 
 
 def _load(files: ModelFiles, dtype: torch.dtype) -> Any:
@@ -194,7 +301,23 @@ def _load(files: ModelFiles, dtype: torch.dtype) -> Any:
             hint="use ESM-2 or another encoder that does",
         )
     model.set_attn_implementation(INTERFACE)
+    if dtype == torch.float32:
+        _fuse_gelu(model)
     return model
+
+
+def _fuse_gelu(model: Any) -> None:
+    """Have ESM-2's feed-forward layers use torch's GELU, one pass over memory where transformers' own takes five.
+
+    Equal to the last bit or two of a float32; in half precision, where they differ, nothing is changed.
+    """
+    for module in model.modules():
+        if isinstance(module, EsmIntermediate):
+            module.forward = partial(_feed_forward, module.dense)
+
+
+def _feed_forward(dense: torch.nn.Linear, hidden_states: Tensor) -> Tensor:
+    return torch.nn.functional.gelu(dense(hidden_states))
 
 
 def _has_pooler(config: Any) -> bool:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from attlas.pipeline.kernels.tiles import tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.proteins import Protein
-from attlas.pipeline.tiles import tile_bytes
 from attlas.schema.manifest import digest
 from attlas.schema.run import Run
 
@@ -151,12 +151,25 @@ def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) 
     """
     tokens = [length + N_SPECIAL_TOKENS for length in lengths]
     largest_pack = max(sum(tokens[pack]) for pack in packs(lengths, pack_tokens))
-    activations = largest_pack * 4 * (10 * shape.width + 4 * shape.feed_forward)
+    activations = largest_pack * activation_bytes(shape, n_bytes=4)
     tiles = tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
     return PROCESS_BYTES + 2 * shape.weight_bytes + activations + tiles + results
+
+
+def activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:
+    """Return what a token holds at most while it passes a layer, values of `n_bytes` each."""
+    return n_bytes * (10 * shape.width + 4 * shape.feed_forward)
+
+
+def fitting_tokens(free_bytes: int, shape: ModelShape, *, n_bytes: int) -> int:
+    """Return how many tokens may pass the model at once in the memory that a device has left beside the weights.
+
+    Half of it is planned for: an allocator's cache is in pieces, and other programs may want some.
+    """
+    return max(1, free_bytes // 2 // activation_bytes(shape, n_bytes=n_bytes))
 
 
 PROCESS_BYTES = 700 << 20

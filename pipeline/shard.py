@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.pipeline.sites import Sites, call_sites
@@ -61,17 +62,14 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
     """
     started = time.perf_counter()
     sequences = read_sequences(paths, shard)
-    model_s = 0.0
-    outcomes: list[Outcome] = []
-    for pack in packs([len(sequence) for sequence in sequences], plan.pack_tokens):
+    with encoder.lock:
         before = time.perf_counter()
-        attentions = list(_encode_each(encoder, sequences[pack]))
-        model_s += time.perf_counter() - before
-        first = shard.first_sequence_id + pack.start
-        outcomes += [
-            _outcome(first + i, sequence, attention, plan.run.rule)
-            for i, (sequence, attention) in enumerate(zip(sequences[pack], attentions, strict=True))
-        ]
+        attentions = list(_encode(encoder, sequences, plan.pack_tokens))
+        model_s = time.perf_counter() - before
+    outcomes = [
+        _outcome(shard.first_sequence_id + i, sequence, attention, plan.run.rule)
+        for i, (sequence, attention) in enumerate(zip(sequences, attentions, strict=True))
+    ]
     files = tuple(_publish(paths, plan, shard, table, outcomes) for table in _ROWS)
     failed = [outcome for outcome in outcomes if outcome.reason is not None]
     receipt = Receipt(
@@ -117,18 +115,37 @@ def peak_bytes(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _encode_each(encoder: Encoder, sequences: Sequence[str]) -> Iterator[SequenceAttention | Exception]:
-    """Encode a pack; if it fails, its sequences one by one, so that only the culprit is lost."""
+def _encode(encoder: Encoder, sequences: Sequence[str], pack_tokens: int) -> Iterator[SequenceAttention | Exception]:
+    """Encode sequences pack by pack, each begun before the last one's results are waited for."""
+    most = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
+    waiting: Iterator[SequenceAttention | Exception] = iter(())
+    for pack in packs([len(sequence) for sequence in sequences], most):
+        following = _encode_pack(encoder, sequences[pack])
+        yield from waiting
+        waiting = following
+    yield from waiting
+
+
+def _encode_pack(encoder: Encoder, sequences: Sequence[str]) -> Iterator[SequenceAttention | Exception]:
+    """Begin to encode a pack; if it fails, its halves, and so on, so that only the culprit is lost.
+
+    A pack too large for the memory there is goes on in pieces that fit.
+    """
     try:
-        yield from encoder.encode(sequences)
+        return _results(encoder.start(sequences))
     except Fault:  # no protein's doing: the model or the machine
         raise
     except (RuntimeError, MemoryError, ValueError, IndexError) as error:
-        if len(sequences) == 1:
-            yield error
-            return
-        for sequence in sequences:
-            yield from _encode_each(encoder, [sequence])
+        failure: Exception = error.with_traceback(None)  # its frames hold the memory that was too little
+    if len(sequences) == 1:
+        return iter([failure])
+    encoder.free_memory()
+    middle = len(sequences) // 2
+    return chain(_encode_pack(encoder, sequences[:middle]), _encode_pack(encoder, sequences[middle:]))
+
+
+def _results(forward: Forward) -> Iterator[SequenceAttention]:
+    yield from forward.results()  # when they are asked for, not before
 
 
 def _outcome(sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str) -> Outcome:

@@ -1,5 +1,7 @@
 """The reductions: the plain path against float64 NumPy, the tiled path against the plain one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracles import NAMES, received, statistics
 
-from attlas.pipeline import tiles
-from attlas.pipeline.attention import STATISTICS, LayerAttention, reduce_plain, reduce_tiled
+from attlas.pipeline.attention import STATISTICS, Pack, PackAttention, reduce_plain
+from attlas.pipeline.kernels import tiles
+from attlas.pipeline.kernels.tiled import reduce_tiled
 
 THETA = 0.3
 N_EDGES = STATISTICS.index("n_edges")
@@ -26,7 +29,13 @@ def maps(q, k, *, scaling):
     return weights / weights.sum(-1, keepdims=True)
 
 
-def assert_agrees(ours: LayerAttention, q, k, v, *, scaling, relative=1e-5):
+def alone(reduce, q, k, v, *, scaling=1.0):
+    """Reduce one sequence, a pack of its own: output (H, T, D), received (N,), heads (H, S)."""
+    answer = reduce(q, k, v, pack=Pack((q.shape[1],), q.device), scaling=scaling, theta=THETA)
+    return replace(answer, heads=answer.heads[0])
+
+
+def assert_agrees(ours: PackAttention, q, k, v, *, scaling, relative=1e-5):
     attention = maps(q, k, scaling=scaling)
     expected = statistics(attention, THETA)
     np.testing.assert_allclose(ours.output.double().numpy(), attention @ v.double().numpy(), atol=2e-4, rtol=1e-4)
@@ -58,7 +67,7 @@ def test_the_statistics_of_both_paths_and_of_the_table_are_the_same_in_the_same_
 @pytest.mark.parametrize("sharpness", [0.1, 1.0, 4.0])
 def test_the_plain_path_agrees_with_float64_numpy(n_tokens, sharpness):
     q, k, v = random_layer(n_tokens, sharpness=sharpness, dtype=torch.float64)
-    assert_agrees(reduce_plain(q, k, v, scaling=0.5, theta=THETA), q, k, v, scaling=0.5, relative=1e-12)
+    assert_agrees(alone(reduce_plain, q, k, v, scaling=0.5), q, k, v, scaling=0.5, relative=1e-12)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -76,7 +85,7 @@ def test_the_tiled_path_agrees_with_float64_numpy_whatever_the_tile(
     monkeypatch.setattr(tiles, "TILE_ELEMENTS", tile_elements)
     q, k, v = random_layer(n_residues + 2, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
     scaling = dim**-0.5
-    assert_agrees(reduce_tiled(q, k, v, scaling=scaling, theta=THETA), q, k, v, scaling=scaling, relative=5e-5)
+    assert_agrees(alone(reduce_tiled, q, k, v, scaling=scaling), q, k, v, scaling=scaling, relative=5e-5)
 
 
 @pytest.mark.parametrize("n_residues", [1, 2, 64, 500])
@@ -84,7 +93,7 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
     n_tokens = n_residues + 2
     q = k = torch.ones(2, n_tokens, 16)
     v = torch.randn(2, n_tokens, 16, generator=torch.Generator().manual_seed(1))
-    ours = reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    ours = alone(reduce_tiled, q, k, v, scaling=1.0)
     torch.testing.assert_close(ours.received, torch.full((n_residues,), n_residues / n_tokens))
     entropy = ours.heads[:, STATISTICS.index("entropy")]
     torch.testing.assert_close(entropy, torch.full((2,), float(np.log(n_tokens))), atol=1e-4, rtol=0)
@@ -94,7 +103,7 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
 def test_extreme_scores_stay_finite_and_right(magnitude):
     """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
     q, k, v = random_layer(140, n_heads=3, dim=16, sharpness=magnitude, seed=5)
-    ours = reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    ours = alone(reduce_tiled, q, k, v, scaling=1.0)
     assert torch.isfinite(ours.heads).all()
     assert torch.isfinite(ours.received).all()
     expected = statistics(maps(q, k, scaling=1.0), THETA)
@@ -108,7 +117,7 @@ def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
     k[:, 0] = 30.0
     v = torch.randn(1, 40, 4, generator=torch.Generator().manual_seed(2))
     for reduce in (reduce_plain, reduce_tiled):
-        heads = dict(zip(STATISTICS, reduce(q, k, v, scaling=1.0, theta=THETA).heads[0].tolist(), strict=True))
+        heads = dict(zip(STATISTICS, alone(reduce, q, k, v).heads[0].tolist(), strict=True))
         assert heads["cls_share"] == pytest.approx(1.0)
         assert heads["received_max_share"] == 0.0
         assert heads["entropy"] == pytest.approx(0.0, abs=1e-4)
@@ -116,7 +125,7 @@ def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
 
 def test_shares_of_a_head_sum_to_one():
     q, k, v = random_layer(300, n_heads=20, dim=16, seed=3)
-    heads = reduce_tiled(q, k, v, scaling=1.0, theta=THETA).heads
+    heads = alone(reduce_tiled, q, k, v, scaling=1.0).heads
     columns = dict(zip(STATISTICS, heads.unbind(1), strict=True))
     attention = maps(q, k, scaling=1.0)
     near = sum(np.stack([np.trace(head[1:-1, 1:-1], offset=offset) for head in attention]) for offset in range(-5, 6))
@@ -126,26 +135,26 @@ def test_shares_of_a_head_sum_to_one():
 
 def test_half_precision_inputs_are_reduced_in_float32():
     q, k, v = random_layer(90, dtype=torch.bfloat16, seed=7)
-    ours = reduce_tiled(q, k, v, scaling=0.25, theta=THETA)
+    ours = alone(reduce_tiled, q, k, v, scaling=0.25)
     assert ours.output.dtype == torch.bfloat16
     assert ours.heads.dtype == ours.received.dtype == torch.float32
-    wide = reduce_plain(q.double(), k.double(), v.double(), scaling=0.25, theta=THETA)
+    wide = alone(reduce_plain, q.double(), k.double(), v.double(), scaling=0.25)
     torch.testing.assert_close(ours.heads.double(), wide.heads, atol=1e-4, rtol=1e-4)
 
 
 def test_the_tiled_path_leaves_its_inputs_as_they_are():
     q, k, v = random_layer(77)
     before = [part.clone() for part in (q, k, v)]
-    reduce_tiled(q, k, v, scaling=1.0, theta=THETA)
+    alone(reduce_tiled, q, k, v, scaling=1.0)
     assert all(torch.equal(a, b) for a, b in zip((q, k, v), before, strict=True))
 
 
 def test_the_tiled_path_gives_the_same_bits_again_after_other_lengths():
     """Buffers are kept between calls: what a longer sequence left in them must not show."""
     short = random_layer(50, n_heads=20, seed=1)
-    first = reduce_tiled(*short, scaling=1.0, theta=THETA)
-    reduce_tiled(*random_layer(700, n_heads=20, sharpness=5, seed=2), scaling=1.0, theta=THETA)
-    again = reduce_tiled(*short, scaling=1.0, theta=THETA)
+    first = alone(reduce_tiled, *short, scaling=1.0)
+    alone(reduce_tiled, *random_layer(700, n_heads=20, sharpness=5, seed=2), scaling=1.0)
+    again = alone(reduce_tiled, *short, scaling=1.0)
     assert torch.equal(first.heads, again.heads)
     assert torch.equal(first.received, again.received)
 

@@ -24,7 +24,7 @@ from building import (
 )
 from tiny_esm import save_tiny_esm
 
-from attlas.pipeline.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder import Encoder, Forward
 from attlas.schema import SITES, AtlasPaths
 from attlas.schema.manifest import PROVENANCE_KEY
 
@@ -196,20 +196,22 @@ def test_a_protein_the_model_cannot_encode_fails_alone_and_is_computed_on_the_ne
 ) -> None:
     proteins = random_proteins([60, 61, 62, 63, 64])
     bad, nan = proteins["P00002"], proteins["P00003"]
-    encode = Encoder.encode
+    start = Encoder.start
 
-    def broken(self: Encoder, sequences: list[str]) -> list[SequenceAttention]:
+    def broken(self: Encoder, sequences: list[str]) -> Forward:
         if bad in sequences:
             raise RuntimeError("out of registers\nsecond line")
-        results = encode(self, sequences)
+        forward = start(self, sequences)
         if nan in sequences:
+            results = forward.results()
             results[sequences.index(nan)].received[1, 5] = np.nan
-        return results
+            forward.results = lambda: results
+        return forward
 
     source, out = write_fasta(tmp_path / "in.fasta", proteins), tmp_path / "atlas"
     arguments = ["build", source, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0]
     with monkeypatch.context() as patched:
-        patched.setattr(Encoder, "encode", broken)
+        patched.setattr(Encoder, "start", broken)
         result = attlas(*arguments)
     assert result.code == 3, result.err
     assert "3 ok, 0 skipped, 2 failed" in result.out

@@ -3,19 +3,14 @@
 import math
 
 TILE_ELEMENTS = 1 << 20
-"""Attention weights in a tile: three float32 buffers of this size (12 MB) are kept per thread."""
+"""Attention weights in a tile: a float32 buffer of this size (4 MB) is kept per thread."""
 
-MAX_TILE_ROWS = 64
+MAX_TILE_ROWS = 128
 """Most query rows in a tile: more gain nothing in the products."""
 
 FEWEST_TILE_ROWS = 8
 """Rows below which the products lose their speed; for a long sequence a tile takes fewer heads instead. With 8, even
-titin keeps three heads to a tile: a tile of one head leaves nothing to share between threads, which then wait for
-each other (measured: 3 ns per weight with two heads, 9 to 68 with one, on two busy cores)."""
-
-
-BAND = 24
-"""Sequence separation from which on attention counts as long-range; nearer pairs are summed offset by offset."""
+titin keeps three heads to a tile: a tile of one head leaves nothing to share between threads."""
 
 
 def tile_shape(n_heads: int, n_tokens: int) -> tuple[int, int]:
@@ -26,13 +21,13 @@ def tile_shape(n_heads: int, n_tokens: int) -> tuple[int, int]:
 
 
 def buffer_elements(n_heads: int, n_tokens: int) -> int:
-    """Return the size of one of the three buffers: a tile, or for a short sequence the band around its diagonal."""
+    """Return the size of the buffer that holds a tile."""
     group, n_rows = tile_shape(n_heads, n_tokens)
-    return max(TILE_ELEMENTS, group * n_rows * max(n_tokens, n_rows + 2 * BAND))
+    return max(TILE_ELEMENTS, group * n_rows * n_tokens)
 
 
 def tile_bytes(n_heads: int, n_tokens: int) -> int:
     """Return the bytes that the tiled path holds beside its inputs and output, for a sequence of `n_tokens`."""
-    buffers = 3 * buffer_elements(n_heads, n_tokens)
-    sums = 6 * n_heads * n_tokens  # column sums and their products, scaled queries by their width elsewhere
-    return 4 * (buffers + sums)
+    buffer = 4 * buffer_elements(n_heads, n_tokens)
+    sums = 4 * 8 * n_heads * n_tokens  # column sums in float64, and copies of them while they are finished
+    return buffer + sums

@@ -1,0 +1,1 @@
+"""The reductions in the forms that are fast: tiles for a CPU, Triton for a GPU."""
