@@ -12,7 +12,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pickle import PickleError
 from typing import Any
 
@@ -311,13 +310,19 @@ def _fuse_gelu(model: Any) -> None:
 
     Equal to the last bit or two of a float32; in half precision, where they differ, nothing is changed.
     """
-    for module in model.modules():
-        if isinstance(module, EsmIntermediate):
-            module.forward = partial(_feed_forward, module.dense)
+    for module in list(model.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, EsmIntermediate):
+                setattr(module, name, _FeedForward(part.dense))
 
 
-def _feed_forward(dense: torch.nn.Linear, hidden_states: Tensor) -> Tensor:
-    return torch.nn.functional.gelu(dense(hidden_states))
+class _FeedForward(torch.nn.Module):
+    def __init__(self, dense: torch.nn.Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return torch.nn.functional.gelu(self.dense(hidden_states))
 
 
 def _has_pooler(config: Any) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -12,8 +13,12 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.resources import default_workers
 from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
 
-TASKS_PER_WORKER = 2
-"""Shards in flight per worker: one computed, one waiting; never the whole plan."""
+TASKS_PER_THREAD = 2
+"""Shards in flight per thread of a worker: one computed, one waiting; never the whole plan."""
+
+WORKER_THREADS = {"cpu": 1, "cuda": 3}
+"""Shards that a worker has in hand: on a GPU one runs through the model (`Encoder.lock`), while the sites of others
+are called and their tables written."""
 
 WORKER_DEATHS = 3
 """How often a shard may take its worker down before it is given up (and the others go on)."""
@@ -55,7 +60,8 @@ def run_dask(
             running[future.key] = shard
             return future
 
-        window = (n_workers or len(client.ncores())) * TASKS_PER_WORKER
+        in_hand = n_workers * WORKER_THREADS[device] or sum(client.ncores().values())
+        window = in_hand * TASKS_PER_THREAD
         done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
         for future in done:
             shard = running.pop(future.key)
@@ -103,7 +109,12 @@ def _encode(root: str, index: int, n_threads: int) -> Receipt:
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
-    return encode_shard(paths, plan, plan.shards[index - 1], _encoder(plan.model_directory, plan.run))
+    with _loading:  # the threads of a worker share one model
+        encoder = _encoder(plan.model_directory, plan.run)
+    return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+
+
+_loading = threading.Lock()
 
 
 @lru_cache(maxsize=1)
@@ -186,7 +197,8 @@ def _local_cluster(n_workers: int, device: str) -> Any:
     from distributed import LocalCluster
 
     # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
-    options: dict[str, Any] = {"n_workers": n_workers, "threads_per_worker": 1, "memory_limit": 0}
+    options: dict[str, Any] = {"n_workers": n_workers, "memory_limit": 0}
+    options["threads_per_worker"] = WORKER_THREADS[device]
     # No dashboard; but a scheduler opens its HTTP port all the same, and warns where the usual one is taken.
     options |= {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
     # What goes wrong is told once, by the build, not by every process of the cluster.

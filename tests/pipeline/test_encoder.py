@@ -1,12 +1,16 @@
 """The model: packed against alone, against transformers, and refused where it cannot be right."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmModel, EsmTokenizer
 
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder import Encoder, compile_layers, find_reduction
 from attlas.pipeline.model import find_model
+from attlas.schema import EnvironmentFault
 
 CALMODULIN = (
     "MADQLTEEQIAEFKEAFSLFDKDGDGTITTKELGTVMRSLGQNPTEAELQDMINEVDADGNGTIDFPEFLTMMARKMKDTDSEEEIREAFRVFDKDGNGYISAAELRHVMTNL"
@@ -98,3 +102,26 @@ def test_a_bert_model_with_learned_positions_works_and_tells_its_limit(tmp_path)
         layers = model(input_ids=ids, output_attentions=True).attentions
     theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
     np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-5)
+
+
+def test_compiled_layers_answer_alike_and_are_compiled_once_for_all_layers_and_packs(weights, encoder):
+    """What a GPU runs, but for its code generator: every layer traced by torch.compile around our operator."""
+    compiled = Encoder(find_model(str(weights)), device="cpu", dtype="float32", theta=0.3)
+    torch._dynamo.reset()
+    compiles = CompileCounterWithBackend("aot_eager")
+    compile_layers(compiled.model, compiled.n_layers, backend=compiles)
+    counts = []
+    for pack in ([CALMODULIN], [UBIQUITIN, CALMODULIN], ["MK", "ACDEF", UBIQUITIN], [UBIQUITIN * 3]):
+        for ours, plain in zip(compiled.encode(pack), encoder.encode(pack), strict=True):
+            np.testing.assert_allclose(ours.received, plain.received, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(ours.heads, plain.heads, rtol=1e-4, atol=1e-4)
+        counts.append(compiles.frame_count)
+    assert 1 <= counts[0] <= 2  # dynamo may start its one trace again, to take a float as a constant
+    assert counts[-1] == counts[0]
+
+
+def test_a_way_of_reducing_that_is_not_installed_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "attlas.pipeline.kernels.tiled", None)
+    with pytest.raises(EnvironmentFault, match=r"tiled kernels") as raised:
+        find_reduction("tiled")
+    assert "attlas[build]" in str(raised.value)
