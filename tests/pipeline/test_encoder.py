@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tiny_esm import save_vocabulary
 from torch._dynamo.testing import CompileCounterWithBackend
-from transformers import BertConfig, BertModel, EsmModel, EsmTokenizer
+from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 
 from attlas.pipeline.encoder import Encoder, compile_layers, find_reduction
 from attlas.pipeline.model import find_model
@@ -125,3 +126,23 @@ def test_a_way_of_reducing_that_is_not_installed_says_what_to_install(monkeypatc
     with pytest.raises(EnvironmentFault, match=r"tiled kernels") as raised:
         find_reduction("tiled")
     assert "attlas[build]" in str(raised.value)
+
+
+def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
+    """ESM-C: norms on q and k, a gated feed-forward layer, rotary positions, scaling in the attention."""
+    save_vocabulary(tmp_path)
+    torch.manual_seed(0)
+    config = EsmcConfig(
+        vocab_size=64, hidden_size=48, intermediate_size=96, num_hidden_layers=3, num_attention_heads=3,
+        attn_implementation="eager",
+    )  # fmt: skip
+    model = EsmcModel(config).eval()
+    model.save_pretrained(tmp_path)
+    files = find_model(str(tmp_path))
+    assert files.shape.max_residues is None
+    encoder = Encoder(files, device="cpu", dtype="float32", theta=0.3)
+    for sequence, answer in zip([UBIQUITIN, CALMODULIN], encoder.encode([UBIQUITIN, CALMODULIN]), strict=True):
+        with torch.inference_mode():
+            layers = model(input_ids=encoder._token_ids(sequence)[None], output_attentions=True).attentions
+        theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
+        np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
