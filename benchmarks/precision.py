@@ -52,6 +52,7 @@ PACKAGE_SHA256 = "e5b71313fc66ed37cde48268baeb935a1b30de5142922deff2a27475218116
 
 REFERENCE = "float32"
 ATTENTION = {"cpu": "tiled", "cuda": "triton"}
+DTYPES = ("bfloat16", "float16", "mixed", "float32")
 THETA = 0.3
 
 
@@ -107,7 +108,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of the choice; default: 0")
     parser.add_argument("--shortest", type=int, default=30, help="residues; default: 30")
     parser.add_argument("--longest", type=int, default=2000, help="residues; default: 2,000")
-    parser.add_argument("--variant", nargs="+", default=["bfloat16"], choices=["bfloat16", "float16", "float32"])
+    parser.add_argument("--variant", nargs="+", default=["bfloat16"], choices=DTYPES)
     parser.add_argument("--rule", default=DEFAULT_RULE, help=f"of calling sites; default: {DEFAULT_RULE}")
     parser.add_argument("--device", choices=ATTENTION, default="cpu")
     parser.add_argument("--json", type=Path, help="write every number here")

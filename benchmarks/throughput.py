@@ -72,6 +72,11 @@ class Way:
     dtype: str
     batch: int = 0  # most proteins in a padded batch; 0: packed end to end
 
+    @property
+    def products(self) -> str:
+        """Return the dtype whose matrix products are as fast."""
+        return "bfloat16" if self.dtype == "mixed" else self.dtype
+
     def __str__(self) -> str:
         batch = {0: "packed", 1: "1"}.get(self.batch, f"up to {self.batch}")
         return f"| {TITLES[self.kind]} | {self.dtype} | {batch}"
@@ -80,7 +85,7 @@ class Way:
 BASELINES: dict[str, Callable[[Way, Way], bool]] = {  # of several ways the best counts
     "eager": lambda other, way: other.kind == "eager" and other.batch == 1,
     "eager_batched": lambda other, way: other.kind == "eager" and other.batch > 1,
-    "sdpa": lambda other, way: other.kind == "sdpa" and other.dtype == way.dtype,
+    "sdpa": lambda other, way: other.kind == "sdpa" and other.dtype == way.products,
 }
 
 
@@ -88,7 +93,8 @@ def ways_of(device: str, dtype: str) -> list[Way]:
     one, half = [Way("eager", "float32", 1), Way("maps", "float32", 1)], "bfloat16"
     if device == "cuda":
         theirs = [*one, Way("eager", half, 8), Way("hook", half, 8), Way("sdpa", half, 16)]
-        return [*theirs, Way("bare", half), Way("full", half), Way("full", "float32")]
+        ours = [Way(kind, dtype) for dtype in ("mixed", half) for kind in ("bare", "full")]
+        return [*theirs, *ours, Way("full", "float32")]
     ways = [*one, Way("eager", "float32", 8), Way("hook", "float32", 1)]
     for some in dict.fromkeys(["float32", dtype]):
         ways += [Way("sdpa", some, 1), Way("sdpa", some, 8), Way("bare", some), Way("full", some)]
@@ -121,7 +127,7 @@ def main() -> int:
         "shapes": {},
     }
     ways = ways_of(machine["device"], options.dtype)
-    ways += [Way("product", dtype) for dtype in dict.fromkeys(way.dtype for way in ways)]
+    ways += [Way("product", dtype) for dtype in dict.fromkeys(way.products for way in ways)]
     for name in [options.model.name] if options.model else options.shapes.split(","):
         with tempfile.TemporaryDirectory() as folder:
             if not options.model:
@@ -376,7 +382,7 @@ def shape_report(shape: ModelShape, passes: dict[Way, Any], lengths: dict[str, l
             "residues_per_s": rates[way],
             "against": {name: rates[way] / max(some) if some else None for name, some in baselines.items()},
             "model_flops": flops,
-            "share_of_ceiling": flops / seconds / ceilings.get(way.dtype, float("nan")),
+            "share_of_ceiling": flops / seconds / ceilings.get(way.products, float("nan")),
             "peak_bytes": max(one["peak_bytes"] for one in passes[way]),
         }
     ways = [line for way, line in lines.items() if way.kind != "product"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
-from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
+from attlas.pipeline.model import MIXED, ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
@@ -290,7 +290,7 @@ def _run(files: ModelFiles, options: Options) -> Run:
 
 
 def _dtype(asked: str, device: str) -> str:
-    return {"cpu": "float32", "cuda": "bfloat16"}[device] if asked == "auto" else asked
+    return {"cpu": "float32", "cuda": MIXED}[device] if asked == "auto" else asked
 
 
 def _device(asked: str) -> str:

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
-from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.model import MIXED, OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import fitting_tokens
 from attlas.pipeline.proteins import model_letters
 from attlas.schema import EnvironmentFault
@@ -146,7 +146,9 @@ class Encoder:
         self.theta = theta
         self.reduce = find_reduction(attention)
         self.n_layers = files.shape.n_layers
-        self.model = _load(files, getattr(torch, dtype)).to(self.device).eval()
+        self.is_mixed = dtype == MIXED
+        weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
+        self.model = _load(files, weights).to(self.device).eval()
         self.letters, self.begin, self.end = _vocabulary(files)
         offset_positions = files.shape.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
@@ -155,7 +157,7 @@ class Encoder:
         """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
-            self.fitting_tokens = fitting_tokens(free, files.shape, n_bytes=getattr(torch, dtype).itemsize)
+            self.fitting_tokens = fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
             compile_layers(self.model, self.n_layers)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
@@ -176,7 +178,8 @@ class Encoder:
         pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
         positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
         forward = Forward(pack, n_layers=self.n_layers, reduce=self.reduce, theta=self.theta)
-        with torch.inference_mode(), _running(forward):
+        half = torch.autocast(self.device.type, torch.float16, enabled=self.is_mixed)
+        with torch.inference_mode(), half, _running(forward):
             try:
                 self.model(input_ids=self._on_device(torch.cat(ids)), position_ids=self._on_device(positions))
             except _LastLayerDone:

@@ -23,7 +23,7 @@ class Run:
     n_layers: int
     n_heads: int
     dtype: str
-    """`float32` or `bfloat16`."""
+    """`float32`, `bfloat16`, or `mixed`: matrix products in float16, all between them in float32."""
     device: str
     """`cpu` or `cuda`: the last bits of a sum depend on it."""
     attention: str
