@@ -8,6 +8,7 @@ Scores are in bits, that is times log2(e), so that a weight is a power of two. A
 `R` query rows of a tile.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,19 @@ def _reduce_head(scores, first, theta, columns, sums, diagonals):  # type: ignor
         columns[j] += column[j]
 
 
-@njit(error_model="numpy", nogil=True, cache=True)
+def _kept(**options: Any) -> Callable[[Any], Any]:
+    """Compile a function and keep it on disk; where there is no place to keep it, in every process anew."""
+
+    def compiled(function: Any) -> Any:
+        try:
+            return njit(cache=True, error_model="numpy", **options)(function)
+        except RuntimeError:  # neither beside the source nor in the user's cache may anything be written
+            return njit(error_model="numpy", **options)(function)
+
+    return compiled
+
+
+@_kept(nogil=True)
 def reduce_rows(scores, first, theta, columns, sums, diagonals):  # type: ignore[no-untyped-def]
     """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and add up what they say.
 
@@ -159,7 +172,7 @@ def reduce_rows(scores, first, theta, columns, sums, diagonals):  # type: ignore
         _reduce_head(scores[h], first, theta, columns[h], sums[h], diagonals[h])
 
 
-@njit(error_model="numpy", parallel=True, cache=True)
+@_kept(parallel=True)
 def reduce_rows_shared(scores, first, theta, columns, sums, diagonals):  # type: ignore[no-untyped-def]
     """Do what `reduce_rows` does, the heads shared between threads; the sums are the same to the bit."""
     for h in prange(scores.shape[0]):

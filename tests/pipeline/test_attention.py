@@ -1,5 +1,8 @@
 """The reductions: the plain path against float64 NumPy, the tiled path against the plain one."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -166,3 +169,60 @@ def test_tiles_keep_to_their_size(n_heads, n_tokens):
     assert 1 <= n_rows <= tiles.MAX_TILE_ROWS
     assert group * n_rows * n_tokens <= max(tiles.TILE_ELEMENTS, n_tokens)
     assert tiles.buffer_elements(n_heads, n_tokens) >= group * n_rows * n_tokens
+
+
+def test_threads_change_no_bit():
+    layer = random_layer(150, n_heads=5, seed=9)
+    alone_answer = in_threads(1, lambda: alone(reduce_tiled, *layer))
+    shared_answer = in_threads(2, lambda: alone(reduce_tiled, *layer))
+    assert torch.equal(alone_answer.heads, shared_answer.heads)
+    assert torch.equal(alone_answer.received, shared_answer.received)
+
+
+def in_threads(n, compute):
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        return compute()
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_scores_that_are_no_numbers_come_out_as_such():
+    """LLVM may sum in any order, but a NaN or an infinity in one score must not become a quiet weight of zero."""
+    for bad in (float("nan"), float("inf")):
+        q, k, v = random_layer(60, n_heads=2)
+        q[1, 30, 0] = bad
+        ours = alone(reduce_tiled, q, k, v)
+        assert torch.isfinite(ours.heads[0]).all()
+        assert not torch.isfinite(ours.heads[1]).all(), bad
+
+
+def test_without_values_the_statistics_are_the_same_and_there_is_no_output():
+    q, k, v = random_layer(80)
+    for reduce in (reduce_plain, reduce_tiled):
+        whole, without = alone(reduce, q, k, v), alone(reduce, q, k, None)
+        assert without.output is None
+        assert torch.equal(whole.heads, without.heads)
+        assert torch.equal(whole.received, without.received)
+
+
+@settings(max_examples=25, deadline=None)
+@given(lengths=st.lists(st.integers(3, 150), min_size=1, max_size=6), seed=st.integers(0, 2**31))
+def test_a_ragged_pack_gives_each_sequence_its_own_answer(lengths, seed):
+    q, k, v = random_layer(sum(lengths), n_heads=3, seed=seed)
+    pack = Pack(tuple(lengths), q.device)
+    together = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    received = together.received.split(pack.n_residues)
+    for i, tokens in enumerate(pack.slices):
+        by_itself = alone(reduce_tiled, q[:, tokens], k[:, tokens], v[:, tokens], scaling=0.5)
+        torch.testing.assert_close(together.heads[i], by_itself.heads)
+        torch.testing.assert_close(received[i], by_itself.received)
+        torch.testing.assert_close(together.output[:, tokens], by_itself.output)
+
+
+def test_the_loop_is_compiled_also_where_nothing_can_be_kept_on_disk():
+    environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
+    code = "from attlas.pipeline.kernels.rows import reduce_rows; print(type(reduce_rows._cache).__name__)"
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "NullCache"
