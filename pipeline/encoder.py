@@ -226,17 +226,18 @@ def _running(forward: Forward) -> Iterator[None]:
 
 @torch.library.custom_op("attlas::attend", mutates_args=())
 def _attend_op(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """Attend within each sequence of the pack: (1, H, sum of T, D) each in, the same out.
+    """Attend within each sequence of the pack: (1, H, sum of T, D) each in, (1, sum of T, H, D) out, contiguous.
 
     An operator of its own, so that torch.compile fuses what is around it and does not look inside.
     """
     forward: Forward = _in_this_thread.forward
-    return forward.add_layer(query[0], key[0], value[0], scaling=scaling)[None]
+    output = forward.add_layer(query[0], key[0], value[0], scaling=scaling)
+    return output.transpose(0, 1).contiguous()[None]
 
 
 @_attend_op.register_fake
 def _(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    return torch.empty_like(value, memory_format=torch.contiguous_format)
+    return value.new_empty((value.shape[0], value.shape[2], value.shape[1], value.shape[3]))
 
 
 def _attend(
@@ -252,7 +253,7 @@ def _attend(
     """Attend in the form of transformers' attention functions: (1, H, sum of T, D) in, (1, sum of T, H, D) out."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     output: Tensor = _attend_op(query, key, value, scale)
-    return output.transpose(1, 2), None
+    return output, None
 
 
 def _no_mask(*_: object, **__: object) -> None:
