@@ -12,6 +12,7 @@ from tiny_esm import save_tiny_esm
 
 # Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
+os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's kernels run in its interpreter
 
 ROOT = Path(__file__).resolve().parents[1]
 

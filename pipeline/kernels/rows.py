@@ -7,6 +7,8 @@ branches, sums whose order is free.
 Scores are in bits, that is times log2(e), so that a weight is a power of two. Axis letters as in `attention`, with
 `R` query rows of a tile.
 """
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+# What numba compiles are arrays and registers, which Python's types do not describe.
 
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +60,7 @@ def _larger(_: Any, a: Any, b: Any) -> Any:
 
 
 @njit(fastmath=_FREE_ORDER, inline="always")
-def _exp2(bits):  # type: ignore[no-untyped-def]
+def _exp2(bits):
     """Return 2 ** bits for bits <= 0: the polynomial of the fraction, its exponent raised by the whole part."""
     some = bits if bits > _FEWEST_BITS else _FEWEST_BITS
     whole = np.floor(some + _HALF)
@@ -69,7 +71,7 @@ def _exp2(bits):  # type: ignore[no-untyped-def]
 
 
 @njit
-def _largest(row):  # type: ignore[no-untyped-def]
+def _largest(row):
     largest = row[0]
     for j in range(row.shape[0]):
         largest = _larger(largest, row[j])
@@ -77,7 +79,7 @@ def _largest(row):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=_FREE_ORDER)
-def _weigh(row, largest, i):  # type: ignore[no-untyped-def]
+def _weigh(row, largest, i):
     """Replace scores by weights before division; return the sums of weights, of weight * bits, of weight * |i - j|."""
     total = expected = apart = np.float32(0)
     for j in range(np.int32(row.shape[0])):
@@ -92,7 +94,7 @@ def _weigh(row, largest, i):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=_FREE_ORDER)
-def _settle(row, scale, column):  # type: ignore[no-untyped-def]
+def _settle(row, scale, column):
     """Divide a row of weights, and add it to the column sums."""
     for j in range(row.shape[0]):
         weight = row[j] * scale
@@ -101,7 +103,7 @@ def _settle(row, scale, column):  # type: ignore[no-untyped-def]
 
 
 @njit(fastmath=_FREE_ORDER)
-def _count(weights, theta):  # type: ignore[no-untyped-def]
+def _count(weights, theta):
     n = 0
     for j in range(weights.shape[0]):
         n += weights[j] >= theta
@@ -109,7 +111,7 @@ def _count(weights, theta):  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
-def _reduce_row(row, i, theta, column, sums, diagonals):  # type: ignore[no-untyped-def]
+def _reduce_row(row, i, theta, column, sums, diagonals):
     """Turn the scores of token i's row into weights; a residue's are added to column, row and diagonal sums."""
     end = row.shape[0] - 1
     # <cls> and <eos> are keys like any other to the softmax, but no statistic but entropy knows them: they are
@@ -140,7 +142,7 @@ def _reduce_row(row, i, theta, column, sums, diagonals):  # type: ignore[no-unty
 
 
 @njit(error_model="numpy")
-def _reduce_head(scores, first, theta, columns, sums, diagonals):  # type: ignore[no-untyped-def]
+def _reduce_head(scores, first, theta, columns, sums, diagonals):
     column = np.zeros(scores.shape[1], np.float32)  # of these rows only: few enough for float32
     for r in range(scores.shape[0]):
         _reduce_row(scores[r], first + r, theta, column, sums, diagonals)
@@ -161,7 +163,7 @@ def _kept(**options: Any) -> Callable[[Any], Any]:
 
 
 @_kept(nogil=True)
-def reduce_rows(scores, first, theta, columns, sums, diagonals):  # type: ignore[no-untyped-def]
+def reduce_rows(scores, first, theta, columns, sums, diagonals):
     """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and add up what they say.
 
     The rows are those of tokens `first` on; those of `<cls>` and `<eos>` become weights and are added to nothing.
@@ -173,7 +175,7 @@ def reduce_rows(scores, first, theta, columns, sums, diagonals):  # type: ignore
 
 
 @_kept(parallel=True)
-def reduce_rows_shared(scores, first, theta, columns, sums, diagonals):  # type: ignore[no-untyped-def]
+def reduce_rows_shared(scores, first, theta, columns, sums, diagonals):
     """Do what `reduce_rows` does, the heads shared between threads; the sums are the same to the bit."""
     for h in prange(scores.shape[0]):
         _reduce_head(scores[h], first, theta, columns[h], sums[h], diagonals[h])

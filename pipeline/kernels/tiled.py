@@ -67,7 +67,7 @@ def _finish(columns: Sums, sums: Sums, diagonals: Sums, pack: Pack) -> tuple[NDA
     offset = np.abs(np.arange(-REACH, REACH + 1))
 
     def near(where: NDArray[np.bool_]) -> Sums:
-        return diagonals[..., where].sum(-1)  # (P, H)
+        return np.asarray(diagonals[..., where].sum(-1))  # (P, H)
 
     statistics = {
         "entropy": np.maximum(sums[..., 0], 0) * math.log(2) / n,  # a difference: one key only may give -1e-8

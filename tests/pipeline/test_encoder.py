@@ -147,3 +147,15 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
             layers = model(input_ids=encoder._token_ids(sequence)[None], output_attentions=True).attentions
         theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
+
+
+def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm):
+    """Under Triton's interpreter: the packed forward as a GPU runs it, but for who attends."""
+    by_cpu, by_gpu = (
+        Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention=attention)
+        for attention in ("tiled", "triton")
+    )
+    pack = ["MK", UBIQUITIN, CALMODULIN]
+    for ours, theirs in zip(by_gpu.encode(pack), by_cpu.encode(pack), strict=True):
+        np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(ours.heads, theirs.heads, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,464 @@
+"""The GPU's reduction against float64 NumPy, its kernels run by Triton's interpreter on a CPU, and compiled unseen."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported; with 0 the same tests run on a GPU
+pytest.importorskip("triton")
+
+import oracles
+import torch
+import triton
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from oracles import NAMES, received, statistics
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
+from attlas.pipeline.kernels import triton_pass
+from attlas.pipeline.kernels.triton_pass import reduce_triton
+
+IS_INTERPRETED = triton.knobs.runtime.interpret
+NVIDIA = Path(triton.__file__).parent / "backends/nvidia/bin"
+DEVICE = torch.device("cpu" if IS_INTERPRETED else "cuda")
+THETA = 0.3
+N_EDGES = STATISTICS.index("n_edges")
+ENTROPY = STATISTICS.index("entropy")
+
+# Keys past a sequence's end have sums that may overflow, which nobody reads, and one test has numbers that are none.
+# NumPy warns, a GPU does not.
+pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value|All-NaN slice) encountered:RuntimeWarning")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def interpreted_products():
+    """Let the interpreter multiply bfloat16: up to Triton 3.9 it takes the bits, held as uint16, for integers."""
+    if not IS_INTERPRETED:
+        yield
+        return
+    from triton.runtime.interpreter import InterpretedFunction, InterpreterBuilder, TensorHandle
+
+    message = "triton was imported before TRITON_INTERPRET was set: tests/conftest.py has to set it"
+    assert isinstance(triton.language.sum, InterpretedFunction), message
+    product = InterpreterBuilder.create_dot
+
+    def wide(part):
+        if part.dtype.scalar != triton.language.bfloat16:
+            return part
+        return TensorHandle((part.data.astype(np.uint32) << 16).view(np.float32), triton.language.float32)
+
+    def create_dot(self, a, b, *others):
+        return product(self, wide(a), wide(b), *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(InterpreterBuilder, "create_dot", create_dot)
+        yield
+
+
+def random_pack(n_tokens, *, n_heads=2, dim=16, sharpness=1.0, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(n_heads, sum(n_tokens), dim, generator=generator) for _ in range(3))
+    return Pack(tuple(n_tokens), DEVICE), *((part).to(DEVICE, dtype) for part in (q * sharpness, k, v))
+
+
+def maps(q, k, *, scaling):
+    scores = np.einsum("htd,hsd->hts", q.double().cpu().numpy(), k.double().cpu().numpy()) * scaling
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def wide(values):
+    return values.double().cpu().numpy()
+
+
+def assert_agrees(ours: PackAttention, pack, q, k, v, *, scaling, relative=1e-5, output=1e-5):
+    assert ours.heads.dtype == ours.received.dtype == torch.float32
+    assert ours.heads.shape == (len(pack.n_tokens), len(q), len(STATISTICS))
+    assert ours.received.shape == (sum(pack.n_residues),)
+    profiles = ours.received.split(pack.n_residues)
+    for tokens, profile, heads in zip(pack.slices, profiles, wide(ours.heads), strict=True):
+        attention = maps(q[:, tokens], k[:, tokens], scaling=scaling)
+        expected = statistics(attention, THETA)
+        ideal = received(attention)
+        np.testing.assert_allclose(wide(profile), ideal, atol=relative * ideal.max(), rtol=relative)
+        for i, name in enumerate(NAMES):
+            if name != "n_edges":
+                off = np.abs(heads[:, i] - expected[:, i])
+                assert (off <= relative * np.maximum(1, expected[:, i])).all(), (name, tokens, off.max())
+        assert_edges(heads[:, N_EDGES], attention, relative)
+        if v is not None:
+            ideal = attention @ wide(v[:, tokens])
+            np.testing.assert_allclose(wide(ours.output[:, tokens]), ideal, atol=output, rtol=output)
+
+
+def assert_edges(n_edges, attention, relative):
+    """The count is exact, but for pairs within a rounding error of the threshold."""
+    inner = attention[:, 1:-1, 1:-1]
+    assert (n_edges >= (inner >= THETA * (1 + relative)).sum((1, 2))).all()
+    assert (n_edges <= (inner >= THETA * (1 - relative)).sum((1, 2))).all()
+
+
+def test_the_statistics_come_in_the_order_of_the_oracle():
+    assert STATISTICS == NAMES
+
+
+@pytest.mark.parametrize("dim", [16, 20, 24, 32, 36, 64, 128])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
+    pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim, dtype=dtype)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert ours.output.dtype == dtype
+    rounding = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, output=rounding)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
+    kept, walked = triton_pass._blocks(torch.empty(1, 1, 16, dtype=dtype))[:2]
+    lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
+    pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    assert_agrees(ours, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    n_tokens=st.lists(st.one_of(st.integers(3, 30), st.integers(3, 200)), min_size=1, max_size=4),
+    n_heads=st.sampled_from([1, 3]),
+    dim=st.sampled_from([16, 24]),
+    sharpness=st.sampled_from([0.01, 0.5, 1.5, 6.0]),
+    seed=st.integers(0, 2**31),
+)
+def test_any_ragged_pack_agrees_with_float64_numpy(n_tokens, n_heads, dim, sharpness, seed):
+    pack, q, k, v = random_pack(n_tokens, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
+
+
+def test_a_long_sequence_agrees_with_float64_numpy():
+    pack, q, k, v = random_pack([702], n_heads=1, sharpness=2.0, seed=3)
+    assert_agrees(reduce_triton(q, k, v, pack=pack, scaling=0.25, theta=THETA), pack, q, k, v, scaling=0.25)
+
+
+def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
+    """Weights that fall off with distance: every offset class has mass, and so would a mask that is off by one."""
+    pack = Pack((150, 40), DEVICE)
+    position = torch.cat([torch.arange(n) for n in pack.n_tokens]).double()
+    q = torch.stack([position, -0.5 * torch.ones_like(position)], 1)
+    k = torch.stack([position, position**2], 1)  # q k = -(i - j)^2 / 2 + i^2 / 2, of which softmax forgets the end
+    q, k = (torch.nn.functional.pad(part, (0, 14)).float().to(DEVICE)[None] for part in (q, k))
+    for scaling in (1 / 2, 1 / 30, 1 / 500):
+        ours = reduce_triton(q, k, k, pack=pack, scaling=scaling, theta=THETA)
+        # Scores of thousands in float32.
+        assert_agrees(ours, pack, q, k, None, scaling=scaling, relative=3e-3)
+
+
+@pytest.mark.parametrize("magnitude", [50.0, 300.0])
+def test_extreme_scores_stay_finite_and_right(magnitude):
+    """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
+    pack, q, k, v = random_pack([140, 9], n_heads=2, sharpness=magnitude, seed=5)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    assert torch.isfinite(ours.heads).all()
+    assert torch.isfinite(ours.received).all()
+    assert (ours.heads[..., STATISTICS.index("max_attention")] <= 1).all()
+    # float32 scores of thousands carry an error of 1e-3, which is what the weights then have.
+    assert_agrees(ours, pack, q, k, v, scaling=1.0, relative=5e-3, output=2e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_rows_that_see_one_key_only_have_no_entropy_and_no_nan(dtype):
+    n_tokens = 70
+    pack = Pack((n_tokens,), DEVICE)
+    q = k = torch.eye(n_tokens, 128, device=DEVICE, dtype=dtype)[None] * 100
+    ours = reduce_triton(q, k, q, pack=pack, scaling=1.0, theta=THETA)
+    expected = dict.fromkeys(STATISTICS, 0.0) | {"self_share": 1, "max_attention": 1, "n_edges": 68}
+    expected["received_max_share"] = 1 / 68
+    np.testing.assert_allclose(wide(ours.heads)[0, 0], list(expected.values()), atol=1e-6)
+    np.testing.assert_allclose(wide(ours.received), 1, atol=1e-6)
+
+
+def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
+    q = torch.full((1, 40, 16), 30.0, device=DEVICE)
+    k = torch.full((1, 40, 16), -30.0, device=DEVICE)
+    k[:, 0] = 30.0
+    ours = reduce_triton(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0, theta=THETA)
+    heads = dict(zip(STATISTICS, ours.heads[0, 0].tolist(), strict=True))
+    assert heads == dict.fromkeys(STATISTICS, 0.0) | {"cls_share": 1.0}
+
+
+@pytest.mark.parametrize("n_residues", [1, 2, 64, 200])
+def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_residues):
+    n_tokens = n_residues + 2
+    pack = Pack((n_tokens,), DEVICE)
+    q = torch.ones(2, n_tokens, 16, device=DEVICE)
+    ours = reduce_triton(q, q, q, pack=pack, scaling=1.0, theta=THETA)
+    np.testing.assert_allclose(wide(ours.received), n_residues / n_tokens, rtol=1e-5)
+    np.testing.assert_allclose(wide(ours.heads[..., ENTROPY]), np.log(n_tokens), rtol=1e-5)
+    assert_agrees(ours, pack, q, q, q, scaling=1.0)
+
+
+def test_the_last_layer_needs_no_values():
+    pack, q, k, v = random_pack([70, 131])
+    whole = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    ours = reduce_triton(q, k, None, pack=pack, scaling=0.5, theta=THETA)
+    assert ours.output is None
+    torch.testing.assert_close(ours.heads, whole.heads)
+    torch.testing.assert_close(ours.received, whole.received)
+
+
+def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
+    pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0)
+    before = [part.clone() for part in (q, k, v)]
+    first = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    reduce_triton(*random_pack([200])[1:], pack=Pack((200,), DEVICE), scaling=0.5, theta=THETA)
+    again = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    for one, other in ((first.output, again.output), (first.heads, again.heads), (first.received, again.received)):
+        assert torch.equal(one, other)
+    assert all(torch.equal(one, other) for one, other in zip((q, k, v), before, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_sequence_gives_the_same_bits_alone_and_in_company(dtype):
+    pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0, dtype=dtype)
+    together = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    profiles = together.received.split(pack.n_residues)
+    for n, tokens, profile, heads in zip(pack.n_tokens, pack.slices, profiles, together.heads, strict=True):
+        part = (q[:, tokens], k[:, tokens], v[:, tokens])
+        alone = reduce_triton(*part, pack=Pack((n,), DEVICE), scaling=0.5, theta=THETA)
+        assert torch.equal(alone.heads[0], heads)
+        assert torch.equal(alone.received, profile)
+        assert torch.equal(alone.output, together.output[:, tokens])
+
+
+@pytest.mark.parametrize("poison", [float("inf"), float("nan")])
+def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
+    pack, q, k, v = random_pack([70, 40, 66])
+    clean = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    for part in (q, k, v):
+        part[:, 75] = poison
+    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    assert not torch.isfinite(ours.heads[1]).any()
+    assert torch.equal(ours.heads[[0, 2]], clean.heads[[0, 2]])
+    assert torch.equal(ours.received[:68], clean.received[:68])
+    assert torch.equal(ours.received[106:], clean.received[106:])
+
+
+@pytest.mark.parametrize("error", [np.log(2), -np.log(2), 0.02])
+def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
+    pack, q, k, v = random_pack([40, 70])
+    softmax = triton_pass._softmax
+
+    def wrong(*arguments, **options):
+        output, lse = softmax(*arguments, **options)
+        lse[0, :40] += error  # one head of one sequence
+        return output, lse
+
+    monkeypatch.setattr(triton_pass, "_softmax", wrong)
+    heads = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA).heads
+    assert torch.isnan(heads[0, 0]).all()
+    assert torch.isfinite(heads[0, 1]).all()
+    assert torch.isfinite(heads[1]).all()
+
+
+def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch):
+    q = torch.eye(70, 128, device=DEVICE)[None] * 100
+    softmax = triton_pass._softmax
+
+    def rounded(*arguments, **options):
+        output, lse = softmax(*arguments, **options)
+        return output, lse - 5e-3
+
+    monkeypatch.setattr(triton_pass, "_softmax", rounded)
+    heads = reduce_triton(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0, theta=THETA).heads
+    assert heads[0, 0, STATISTICS.index("max_attention")] == 1
+    assert heads[0, 0, ENTROPY] == 0
+
+
+def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
+    """No map at all: exp(log-sum-exp over rows of score - lse) is the sum of a column. q and k change places, and
+    -lse rides along as one more dimension. The first pass so checks the second."""
+    pack, q, k, _ = random_pack([3, 70, 131], n_heads=3)
+    _, lse = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
+    one = torch.ones_like(lse)[..., None]
+    transposed = (torch.cat([k, one], 2), torch.cat([q, -lse[..., None]], 2))
+    _, log_columns = triton_pass._softmax(*map(triton_pass._widened, transposed), None, pack=pack, scaling=1.0)
+    ends = torch.cat([pack.offsets[:-1], pack.offsets[1:] - 1]).tolist()
+    columns = log_columns.exp()
+    for tokens in pack.slices:  # those rows that no statistic counts
+        for i in (i for i in ends if tokens.start <= i < tokens.stop):
+            columns[:, tokens] -= ((q[:, i, None] * k[:, tokens]).sum(-1) - lse[:, i, None]).exp()
+    ours = reduce_triton(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+    torch.testing.assert_close(ours.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
+
+
+def test_views_in_any_layout_are_read_right():
+    pack, q, k, v = random_pack([70, 9], dim=32)
+    plain = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    fused = torch.stack([q, k, v], 2).permute(1, 2, 0, 3).contiguous()  # (T, 3, H, D), as one projection gives it
+    tokens_first = [part.transpose(0, 1) for part in fused.unbind(1)]
+    dims_first = [part.transpose(1, 2).contiguous().transpose(1, 2) for part in (q, k, v)]
+    for views in (tokens_first, dims_first, [q, tokens_first[1], dims_first[2]], [tokens_first[0], k, v]):
+        ours = reduce_triton(*views, pack=pack, scaling=0.5, theta=THETA)
+        assert torch.equal(ours.heads, plain.heads)
+        assert torch.equal(ours.received, plain.received)
+        assert torch.equal(ours.output, plain.output)
+
+
+def test_the_threshold_counts_edges_from_itself_on():
+    """Two keys of equal score share a row: weights of exactly one half, or one fourth with four."""
+    q = torch.zeros(1, 4, 16, device=DEVICE)
+    for theta, n_edges in ((0.25, 4), (np.nextafter(np.float32(0.25), np.float32(1)).item(), 0), (0.2, 4)):
+        ours = reduce_triton(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0, theta=theta)
+        assert ours.heads[0, 0, N_EDGES] == n_edges
+
+
+@pytest.mark.parametrize(("dtype", "dim"), [(torch.float64, 16), (torch.float32, 129)])
+def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
+    q = torch.zeros(1, 5, dim, dtype=dtype, device=DEVICE)
+    with pytest.raises(ValueError, match=rf"float16 and head dimensions up to 128, found {dtype} and {dim}"):
+        reduce_triton(q, q, q, pack=Pack((5,), DEVICE), scaling=1.0, theta=THETA)
+
+
+@given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
+def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
+    schedule = triton_pass._schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
+    tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
+    assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
+    lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
+    assert lengths == sorted(lengths, reverse=True)
+    begins = np.concatenate([[0], np.cumsum(n_tokens)])
+    for p, first_tile in enumerate(schedule.first_tiles.tolist()):
+        assert tiles[first_tile] == (p, 0)
+        places = slice(first_tile * kept, first_tile * kept + n_tokens[p])
+        assert schedule.sources[places].tolist() == list(range(begins[p], begins[p + 1]))
+        assert schedule.is_no_query[places].nonzero().flatten().tolist() == [0, n_tokens[p] - 1]
+    assert (~schedule.is_no_query).sum() == sum(n_tokens) - 2 * len(n_tokens)
+    assert schedule.sources.max() < sum(n_tokens)
+
+
+def test_flash_attention_is_called_as_it_wants_to_be(monkeypatch):
+    """With tensors that have shapes and no memory, for want of a GPU: torch checks the call, not the numbers."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    with FakeTensorMode():
+        device = torch.device("cuda")
+        q = torch.empty(75, 20, 64, dtype=torch.bfloat16, device=device).transpose(0, 1)
+        pack = Pack((70, 5), device)
+        pack.__dict__["offsets"] = torch.empty(3, dtype=torch.int32, device=device)
+        output, lse = triton_pass._softmax(q, q, q, pack=pack, scaling=1.0)
+    assert output.shape == (20, 75, 64)
+    assert output.dtype == torch.bfloat16
+    assert lse.shape == (20, 75)
+    assert lse.dtype == torch.float32
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler made of a kernel."""
+
+    kernel: str
+    dtype: str
+    capability: int
+    n_registers: int
+    stack_bytes: int
+    """Of each thread: what did not fit into registers."""
+    shared_bytes: int
+    loops: list[int]
+    """Machine instructions of each loop."""
+
+
+TYPES = {
+    **dict.fromkeys(("lse", "shifts", "columns", "sums", "near", "heads"), "*fp32"),
+    **dict.fromkeys(("tiles", "offsets", "first_tiles"), "*i32"),
+    **dict.fromkeys(("scale", "theta"), "fp32"),
+}
+
+
+def compile_kernel(kernel, dtype, capability, options, **constants) -> Compiled:
+    """Compile for a GPU that is not here, down to machine code, and look at that with NVIDIA's tools."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    types = TYPES | dict.fromkeys(("q", "k", "v", "output"), f"*{dtype}") | dict.fromkeys(constants, "constexpr")
+    signature = {name: types.get(name, "i32") for name in kernel.arg_names}
+    is_aligned = {name: kind[0] == "*" or name[1:] in ("_head", "_token") for name, kind in signature.items()}
+    aligned = [i for i, name in enumerate(signature) if is_aligned[name]]
+    attributes = {(i,): [["tt.divisibility", 16]] for i in aligned}
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attributes)
+    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(made.asm["cubin"])
+        file.flush()
+        usage, code = (
+            subprocess.run([NVIDIA / tool, option, file.name], capture_output=True, text=True, check=True).stdout
+            for tool, option in (("cuobjdump", "--dump-resource-usage"), ("nvdisasm", "-c"))
+        )
+    used = re.search(r"REG:(\d+) STACK:(\d+)", usage)
+    n_registers, stack_bytes = map(int, used.groups())
+    return Compiled(
+        kernel.__name__, dtype, capability, n_registers, stack_bytes, made.metadata.shared, loop_lengths(code)
+    )
+
+
+def loop_lengths(code: str) -> list[int]:
+    """Return the instructions of each loop, that is of each jump back, of a disassembly."""
+    labels, lengths, n = {}, [], 0
+    for line in code.splitlines():
+        if label := re.match(r"\s*(\.L_x_\d+):", line):
+            labels[label[1]] = n
+        elif re.match(r"\s*/\*[0-9a-f]+\*/", line):
+            n += 1
+            if (jump := re.search(r"BRA.*(\.L_x_\d+)", line)) and jump[1] in labels:
+                lengths.append(n - labels[jump[1]])
+    return lengths
+
+
+def print_compiled() -> None:
+    """Compile kernels for head dimension 64; in a process of its own, because here they are interpreted."""
+    for capability, dtype, blocks in (
+        (90, "bf16", triton_pass.HOPPER[64]),
+        (80, "bf16", triton_pass.AMPERE[64]),
+        (90, "fp32", triton_pass.FLOAT32[64]),
+    ):
+        size = {"dim": 64, "kept": blocks.kept}
+        tile = size | {"walked": blocks.walked}
+        options = {"num_warps": blocks.n_warps, "num_stages": blocks.n_stages}
+        limit = {"maxnreg": blocks.n_registers}
+        band = {"num_warps": 8 if dtype == "fp32" else 2}
+        made = [
+            compile_kernel(triton_pass._columns_kernel, dtype, capability, options | limit, **tile),
+            compile_kernel(triton_pass._softmax_kernel, dtype, capability, options, **tile, has_values=dtype == "fp32"),
+            compile_kernel(triton_pass._band_kernel, dtype, capability, band, **size),
+            compile_kernel(triton_pass._finish_kernel, dtype, capability, {}, kept=blocks.kept),
+        ]
+        print(*(json.dumps(asdict(one)) for one in made), sep="\n")
+
+
+def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
+    """The compiler needs no GPU, and the blocks were chosen by what it says of registers and loops."""
+    if not (NVIDIA / "ptxas").exists():
+        pytest.skip("this Triton comes without NVIDIA's assembler")
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(oracles.__file__).parent)])
+    command = [sys.executable, "-c", "import test_triton_pass; test_triton_pass.print_compiled()"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    compiled = [Compiled(**json.loads(line)) for line in result.stdout.splitlines()]
+    assert len(compiled) == 12
+    for made in compiled:
+        assert made.stack_bytes <= 16, made
+        assert made.shared_bytes <= 48 * 1024, made
+    for made, blocks in zip(compiled[:8:4], (triton_pass.HOPPER[64], triton_pass.AMPERE[64]), strict=True):
+        assert (made.kernel, made.dtype) == ("_columns_kernel", "bf16")
+        assert made.n_registers <= blocks.n_registers
+        # 10.6 on Hopper, 13 on Ampere; more than 20 where sums of queries cross threads inside the loop.
+        n_weights = blocks.kept * blocks.walked / (32 * blocks.n_warps)
+        assert 8 < made.loops[0] / n_weights < 14.5, made
