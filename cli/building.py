@@ -25,16 +25,14 @@ DEFAULT_RULE = "nayar-2025-05"
 N_SKIPPED_SHOWN = 10
 
 Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["auto", "float32", "mixed", "bfloat16"]
+Dtype = Literal["float32", "mixed", "bfloat16"]
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or gzip; `-` is stdin.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is one.")]
-DtypeOption = Annotated[
-    Dtype, typer.Option(help="mixed: products in float16, the rest in float32. auto: float32 on a CPU, else mixed.")
-]
+DtypeOption = Annotated[Dtype, typer.Option(help="mixed: products in float16, the rest in float32; moves some sites.")]
 RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
 MaxLength = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with that reason.")
@@ -61,7 +59,7 @@ def build(
     model: Model = DEFAULT_MODEL,
     revision: Revision = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
+    dtype: DtypeOption = "float32",
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
     workers: Workers = None,
@@ -96,7 +94,7 @@ def plan(
     model: Model = DEFAULT_MODEL,
     revision: Revision = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
+    dtype: DtypeOption = "float32",
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
-from attlas.pipeline.model import MIXED, ModelFiles, ModelShape, find_model, shape_of
+from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
@@ -40,7 +40,7 @@ class Options:
     model: str
     revision: str | None = None
     device: str = "auto"
-    dtype: str = "auto"
+    dtype: str = "float32"
     rule: str = DEFAULT_RULE
     max_length: int | None = None
 
@@ -255,7 +255,7 @@ def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> t
         n_proteins=len(proteins),
         n_skipped=len(skipped),
         device=device,
-        dtype=_dtype(options.dtype, device),
+        dtype=options.dtype,
         n_workers=n,
     )
     return cost, skipped
@@ -276,7 +276,7 @@ def _run(files: ModelFiles, options: Options) -> Run:
         architecture=files.shape.architecture,
         n_layers=files.shape.n_layers,
         n_heads=files.shape.n_heads,
-        dtype=_dtype(options.dtype, device),
+        dtype=options.dtype,
         device=device,
         attention={"cpu": "tiled", "cuda": "triton"}[device],
         rule=options.rule,
@@ -287,10 +287,6 @@ def _run(files: ModelFiles, options: Options) -> Run:
         torch_version=version("torch"),
         transformers_version=version("transformers"),
     )
-
-
-def _dtype(asked: str, device: str) -> str:
-    return {"cpu": "float32", "cuda": MIXED}[device] if asked == "auto" else asked
 
 
 def _device(asked: str) -> str:

@@ -52,7 +52,7 @@ FLOAT32 = {64: Blocks(64, 32, 8, 2, 255), 128: Blocks(32, 16, 4, 2, 255)}
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 BAND = tl.constexpr(16)
-"""Keys of a program of the band: the fewest a product takes, so that little is computed beside the band."""
+"""Keys of a tile of the band: the fewest a product takes, so that little is computed beside the band."""
 
 LANE = tl.constexpr(8)
 """Sums over queries are kept apart for every eighth query: those whose scores one thread of a tensor core's result
@@ -81,15 +81,13 @@ def reduce_triton(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling
     q, k, v = _widened(q), _widened(k), None if v is None else _widened(v)
     schedule = _schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
-    n_bands = n_tiles * blocks.kept // BAND.value
     with torch.cuda.device_of(q):  # Triton launches on the current device
         output, lse = _softmax(q, k, v, pack=pack, scaling=scaling)
         # The shift of every exponent, with sequences at whole tiles: the inner loop then needs no mask for rows.
         shifts = lse.index_select(1, schedule.sources).mul_(-1 / LN_2.value)
         shifts.masked_fill_(schedule.is_no_query, NO_QUERY.value)
         columns = q.new_empty((n_heads, n_tokens), dtype=torch.float32)
-        sums = q.new_empty((4, n_heads, n_tiles), dtype=torch.float32)
-        near = q.new_empty((5, n_heads, n_bands), dtype=torch.float32)
+        sums = q.new_empty((9, n_heads, n_tiles), dtype=torch.float32)
         heads = q.new_empty((len(pack.n_tokens), n_heads, len(STATISTICS)), dtype=torch.float32)
         places = (schedule.tiles, pack.offsets, schedule.first_tiles)
         common = (*q.stride()[:2], *k.stride()[:2], n_heads, n_tiles, scaling / LN_2.value)
@@ -97,12 +95,12 @@ def reduce_triton(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling
             q, k, shifts, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept, blocks.walked,
             num_warps=blocks.n_warps, num_stages=blocks.n_stages, maxnreg=blocks.n_registers,
         )  # fmt: skip
-        n_warps = 8 if q.dtype == torch.float32 else 2
-        _band_kernel[(n_bands * n_heads,)](
-            q, k, shifts, *places, near, *common, q.shape[2], blocks.kept, num_warps=n_warps
+        n_warps, n_stages = (8, 1) if q.dtype == torch.float32 else (1, 2)
+        _band_kernel[(n_tiles * n_heads,)](
+            q, k, shifts, *places, sums, *common, q.shape[2], blocks.kept, num_warps=n_warps, num_stages=n_stages
         )
         _finish_kernel[(len(pack.n_tokens) * n_heads,)](
-            columns, sums, near, heads, *places[1:], n_heads, n_tiles, n_tokens, blocks.kept
+            columns, sums, heads, *places[1:], n_heads, n_tiles, n_tokens, blocks.kept
         )
     received = columns.mean(0).index_select(0, pack.residues)
     return PackAttention(None if output is None else output[..., :dim], received, heads)
@@ -288,8 +286,8 @@ def _columns_kernel(
 ):  # fmt: skip
     """Sum the columns of a tile of keys over the residues of their sequence.
 
-    Writes `columns` (H, sum of T), and of each tile `sums` (4, H, tiles): p log2 p over all keys; over inner ones
-    distance, largest weight, edges.
+    Writes `columns` (H, sum of T), and of each tile the first of `sums` (9, H, tiles): p log2 p over all keys; over
+    inner ones distance, largest weight, edges.
     """
     sequence, head, first, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
@@ -322,41 +320,55 @@ def _columns_kernel(
     tl.store(sums + 3 * each, tl.sum(tl.where(is_inner, tl.sum(edges, 1), 0.0)))
 
 
+@triton.jit
+def _add_where(where, sums, lanes):
+    """Add to sums, (BAND, LANE), those weights that are where they should be, (BAND, 64 / LANE, LANE)."""
+    return sums + tl.sum(tl.where(where, lanes, 0.0), 1)
+
+
 @triton.jit(do_not_specialize=["n_heads", "n_tiles"])
 def _band_kernel(
-    q, k, shifts, tiles, offsets, first_tiles, near, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
+    q, k, shifts, tiles, offsets, first_tiles, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
     dim: tl.constexpr, kept: tl.constexpr,
 ):  # fmt: skip
-    """Sum weights near the diagonal: `near` (5, H, tiles * K / BAND): offsets 0; 1; 3 and 4; below 6; below 24.
+    """Sum the weights near the diagonal, of a tile of keys: the last of `sums`, by offset.
 
-    Apart from the long loop: five masks cost more than all else in it, and most weights of its tiles are off the band.
+    Apart from the long loop, because five masks would cost more than all else in it. Here, where a tile lies along the
+    diagonal and always the same way, the compiler knows for most weights which sums they can be in.
     """
-    n_bands: tl.constexpr = kept // BAND
-    band = tl.program_id(0) % n_bands
-    sequence, head, first, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0) // n_bands)
-    first += band * BAND
-    if first >= n:
-        return
+    sequence, head, first, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
     d = tl.arange(0, dim)
-    j = first + tl.arange(0, BAND)
-    i = first - 24 + tl.arange(0, 64)  # BAND keys, and 24 tokens to either side
-    is_token = (i >= 0) & (i < n)
+    key = tl.arange(0, BAND)
+    query = tl.arange(0, 64) - 24  # BAND keys, and 24 tokens to either side
+    apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, 64 // LANE, LANE])
     k += head * k_head + begin * k_token
-    keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
     q += head * q_head + begin * q_token
-    queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
-    shift = tl.load(shifts + (head * n_tiles + first_tile) * kept + i, mask=is_token, other=NO_QUERY)
-    weights = tl.exp2(tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :])
-    weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
-    apart = tl.abs(i[None, :] - j[:, None])
-    near += (head * n_tiles + first_tile) * n_bands + first // BAND
-    each = n_heads * n_tiles * n_bands
-    tl.store(near, tl.sum(tl.where(apart == 0, weights, 0.0)))
-    tl.store(near + each, tl.sum(tl.where(apart == 1, weights, 0.0)))
-    tl.store(near + 2 * each, tl.sum(tl.where((apart == 3) | (apart == 4), weights, 0.0)))
-    tl.store(near + 3 * each, tl.sum(tl.where(apart < 6, weights, 0.0)))
-    tl.store(near + 4 * each, tl.sum(tl.where(apart < 24, weights, 0.0)))
+    shifts += (head * n_tiles + first_tile) * kept
+    itself = tl.zeros([BAND, LANE], tl.float32)
+    adjacent, helix, below6, below24 = itself, itself, itself, itself
+    for band in range(first, tl.minimum(first + kept, n), BAND):
+        j = band + key
+        i = band + query
+        is_token = (i >= 0) & (i < n)
+        keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
+        queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
+        shift = tl.load(shifts + i, mask=is_token, other=NO_QUERY)
+        weights = tl.exp2(tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :])
+        weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
+        lanes = tl.reshape(weights, [BAND, 64 // LANE, LANE])
+        itself = _add_where(apart == 0, itself, lanes)
+        adjacent = _add_where(apart == 1, adjacent, lanes)
+        helix = _add_where((apart == 3) | (apart == 4), helix, lanes)
+        below6 = _add_where(apart < 6, below6, lanes)
+        below24 = _add_where(apart < 24, below24, lanes)
+    each = n_heads * n_tiles
+    sums += 4 * each + head * n_tiles + first_tile + first // kept
+    tl.store(sums, tl.sum(itself))
+    tl.store(sums + each, tl.sum(adjacent))
+    tl.store(sums + 2 * each, tl.sum(helix))
+    tl.store(sums + 3 * each, tl.sum(below6))
+    tl.store(sums + 4 * each, tl.sum(below24))
 
 
 @triton.jit
@@ -371,7 +383,7 @@ def _total(values, n, is_largest: tl.constexpr = False):
 
 
 @triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
-def _finish_kernel(columns, sums, near, heads, offsets, first_tiles, n_heads, n_tiles, n_tokens, kept: tl.constexpr):
+def _finish_kernel(columns, sums, heads, offsets, first_tiles, n_heads, n_tiles, n_tokens, kept: tl.constexpr):
     """Put the sums of one sequence and head together: `heads` (P, H, S), in the order of STATISTICS."""
     sequence, head = tl.program_id(0) // n_heads, tl.program_id(0) % n_heads
     begin = tl.load(offsets + sequence)
@@ -379,9 +391,7 @@ def _finish_kernel(columns, sums, near, heads, offsets, first_tiles, n_heads, n_
     first_tile = tl.load(first_tiles + sequence)
     columns += head.to(tl.int64) * n_tokens + begin
     sums += head * n_tiles + first_tile
-    near += (head * n_tiles + first_tile) * (kept // BAND)
-    n_sums, each_sum = tl.cdiv(n, kept), n_heads * n_tiles
-    n_near, each_near = tl.cdiv(n, BAND), n_heads * n_tiles * (kept // BAND)
+    each, n_sums = n_heads * n_tiles, tl.cdiv(n, kept)
     to_cls, to_eos, inner = tl.load(columns), tl.load(columns + n - 1), _total(columns + 1, n - 2)
     rows = (n - 2).to(tl.float32)
     # The weights of all rows sum to their number. Where not, all becomes NaN, which callers look for anyway: so the
@@ -392,14 +402,14 @@ def _finish_kernel(columns, sums, near, heads, offsets, first_tiles, n_heads, n_
     heads += tl.program_id(0) * 12
     # Limits, because differences and exponents are rounded.
     tl.store(heads, tl.maximum(_total(sums, n_sums) * -LN_2, 0.0) * share)
-    tl.store(heads + 1, _total(sums + each_sum, n_sums) * share)
+    tl.store(heads + 1, _total(sums + each, n_sums) * share)
     tl.store(heads + 2, to_cls * share)
     tl.store(heads + 3, to_eos * share)
-    tl.store(heads + 4, _total(near, n_near) * share)
-    tl.store(heads + 5, _total(near + each_near, n_near) * share)
-    tl.store(heads + 6, _total(near + 2 * each_near, n_near) * share)
-    tl.store(heads + 7, tl.maximum(inner - _total(near + 3 * each_near, n_near), 0.0) * share)
-    tl.store(heads + 8, tl.maximum(inner - _total(near + 4 * each_near, n_near), 0.0) * share)
-    tl.store(heads + 9, tl.minimum(_total(sums + 2 * each_sum, n_sums, True), 1.0) * whole)
-    tl.store(heads + 10, _total(sums + 3 * each_sum, n_sums) * whole)
+    tl.store(heads + 4, _total(sums + 4 * each, n_sums) * share)
+    tl.store(heads + 5, _total(sums + 5 * each, n_sums) * share)
+    tl.store(heads + 6, _total(sums + 6 * each, n_sums) * share)
+    tl.store(heads + 7, tl.maximum(inner - _total(sums + 7 * each, n_sums), 0.0) * share)
+    tl.store(heads + 8, tl.maximum(inner - _total(sums + 8 * each, n_sums), 0.0) * share)
+    tl.store(heads + 9, tl.minimum(_total(sums + 2 * each, n_sums, True), 1.0) * whole)
+    tl.store(heads + 10, _total(sums + 3 * each, n_sums) * whole)
     tl.store(heads + 11, _total(columns + 1, n - 2, True) / tl.maximum(inner, 1.1754944e-38) * whole)

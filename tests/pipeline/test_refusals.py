@@ -392,7 +392,7 @@ def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda").code == 0
-    assert '"dtype": "mixed"' in (out / "plan.json").read_text()
+    assert '"dtype": "float32"' in (out / "plan.json").read_text()
     result = attlas("encode", out)
     assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
 

@@ -376,7 +376,7 @@ class Compiled:
 
 
 TYPES = {
-    **dict.fromkeys(("lse", "shifts", "columns", "sums", "near", "heads"), "*fp32"),
+    **dict.fromkeys(("lse", "shifts", "columns", "sums", "heads"), "*fp32"),
     **dict.fromkeys(("tiles", "offsets", "first_tiles"), "*i32"),
     **dict.fromkeys(("scale", "theta"), "fp32"),
 }
@@ -432,7 +432,7 @@ def print_compiled() -> None:
         tile = size | {"walked": blocks.walked}
         options = {"num_warps": blocks.n_warps, "num_stages": blocks.n_stages}
         limit = {"maxnreg": blocks.n_registers}
-        band = {"num_warps": 8 if dtype == "fp32" else 2}
+        band = {"num_warps": 8, "num_stages": 1} if dtype == "fp32" else {"num_warps": 1, "num_stages": 2}
         made = [
             compile_kernel(triton_pass._columns_kernel, dtype, capability, options | limit, **tile),
             compile_kernel(triton_pass._softmax_kernel, dtype, capability, options, **tile, has_values=dtype == "fp32"),
