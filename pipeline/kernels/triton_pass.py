@@ -95,6 +95,7 @@ def reduce_triton(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling
             q, k, shifts, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept, blocks.walked,
             num_warps=blocks.n_warps, num_stages=blocks.n_stages, maxnreg=blocks.n_registers,
         )  # fmt: skip
+        # One warp holds a whole tile of the band: it adds by itself. In float32 the operands alone need the registers.
         n_warps, n_stages = (8, 1) if q.dtype == torch.float32 else (1, 2)
         _band_kernel[(n_tiles * n_heads,)](
             q, k, shifts, *places, sums, *common, q.shape[2], blocks.kept, num_warps=n_warps, num_stages=n_stages
@@ -373,7 +374,7 @@ def _band_kernel(
 
 @triton.jit
 def _total(values, n, is_largest: tl.constexpr = False):
-    """Return the sum, or the largest, of `n` numbers of 0 or more, in an order that depends on nothing but `n`."""
+    """Return the sum of `n` numbers, or the largest if all are 0 or more, in an order that depends on `n` alone."""
     total = tl.zeros([256], tl.float32)
     for first in range(0, n, 256):
         place = first + tl.arange(0, 256)
