@@ -230,6 +230,10 @@ def _attend_op(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Ten
 
     An operator of its own, so that torch.compile fuses what is around it and does not look inside.
     """
+    return _attend_in_pack(query, key, value, scaling)
+
+
+def _attend_in_pack(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
     forward: Forward = _in_this_thread.forward
     output = forward.add_layer(query[0], key[0], value[0], scaling=scaling)
     return output.transpose(0, 1).contiguous()[None]
@@ -252,8 +256,9 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """Attend in the form of transformers' attention functions: (1, H, sum of T, D) in, (1, sum of T, H, D) out."""
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    output: Tensor = _attend_op(query, key, value, scale)
-    return output, None
+    # An operator costs its dispatch, and the layer that ends the pass raises through it: only compiled code needs one.
+    attend = _attend_op if torch.compiler.is_compiling() else _attend_in_pack
+    return attend(query, key, value, scale), None
 
 
 def _no_mask(*_: object, **__: object) -> None:
