@@ -38,7 +38,7 @@ import numpy as np
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import find_model
-from attlas.pipeline.plan import PACK_TOKENS, packs, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, packs, sequence_order
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
 
@@ -51,7 +51,6 @@ PACKAGE = "aminoscribe==0.3.0"
 PACKAGE_SHA256 = "e5b71313fc66ed37cde48268baeb935a1b30de5142922deff2a27475218116f1"
 
 REFERENCE = "float32"
-ATTENTION = {"cpu": "tiled", "cuda": "triton"}
 DTYPES = ("bfloat16", "float16", "mixed", "float32")
 THETA = 0.3
 
@@ -68,7 +67,7 @@ def main() -> int:
     sequences = sample(fasta, n=options.n, seed=options.seed, shortest=options.shortest, longest=options.longest)
     lengths = [*map(len, sequences)]
     encoders = {
-        dtype: Encoder(model, device=options.device, dtype=dtype, theta=THETA, attention=ATTENTION[options.device])
+        dtype: Encoder(model, device=options.device, dtype=dtype, theta=THETA, attention=REDUCTION[options.device])
         for dtype in dict.fromkeys([REFERENCE, *options.variant])
     }
     compared: dict[str, list[dict[str, Any]]] = {dtype: [] for dtype in options.variant}
@@ -110,7 +109,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--longest", type=int, default=2000, help="residues; default: 2,000")
     parser.add_argument("--variant", nargs="+", default=["bfloat16"], choices=DTYPES)
     parser.add_argument("--rule", default=DEFAULT_RULE, help=f"of calling sites; default: {DEFAULT_RULE}")
-    parser.add_argument("--device", choices=ATTENTION, default="cpu")
+    parser.add_argument("--device", choices=REDUCTION, default="cpu")
     parser.add_argument("--json", type=Path, help="write every number here")
     return parser.parse_args()
 

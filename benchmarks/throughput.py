@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from attlas.pipeline.model import ModelShape, find_model, shape_of
-from attlas.pipeline.plan import PACK_TOKENS, packs, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, packs, sequence_order
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import available_bytes, default_workers
 from attlas.pipeline.sites import call_sites
@@ -51,7 +51,6 @@ QUANTILES = {
     0.0: 2, 0.01: 51, 0.05: 108, 0.1: 137, 0.2: 210, 0.3: 283, 0.4: 340, 0.5: 411, 0.6: 492, 0.7: 593, 0.8: 757,
     0.9: 1073, 0.95: 1451, 0.98: 2073, 0.99: 2715, 0.995: 3563, 0.999: 5408, 1.0: 34350,
 }  # fmt: skip
-ATTENTION = {"cpu": "tiled", "cuda": "triton"}
 TITLES = {
     "eager": "transformers eager, `output_attentions`, maps reduced",
     "maps": "transformers eager, `output_attentions`, maps dropped unread",
@@ -232,7 +231,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _ours(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     from attlas.pipeline.encoder import Encoder
 
-    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=ATTENTION[device])
+    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=REDUCTION[device])
     if way.kind == "bare":
         encoder.reduce = _attend_only
 

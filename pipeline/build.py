@@ -9,7 +9,7 @@ from pathlib import Path
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
 from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
-from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
 from attlas.pipeline.runners import run_dask, run_inline
@@ -278,7 +278,7 @@ def _run(files: ModelFiles, options: Options) -> Run:
         n_heads=files.shape.n_heads,
         dtype=options.dtype,
         device=device,
-        attention={"cpu": "tiled", "cuda": "triton"}[device],
+        attention=REDUCTION[device],
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
