@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from attlas.cli import building, reading
+from attlas.cli import asking, building, exporting, showing
 
 EXIT_ERROR = 1
 
@@ -21,7 +21,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 building.add_verbs(app)
-reading.add_verbs(app)
+for verbs in (showing, asking, exporting):
+    verbs.add_verbs(app)
 
 
 def main() -> None:

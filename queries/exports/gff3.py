@@ -6,11 +6,12 @@ gff3.md): in column 1 all but its own alphabet, in column 9 control characters a
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
@@ -23,11 +24,11 @@ UNIPROT_ACCESSION = re.compile(r"([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9]([A-Z]
 SEQID_ALPHABET = ".:^*$@!+_?-|"
 
 
-def write(atlas: Atlas, accessions: Sequence[str] | None, sink: BinaryIO) -> None:
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
-    for protein in json_rows(protein_rows(atlas, accessions)):
+    for protein in json_rows(protein_rows(atlas, request.accessions)):
         for line in _protein_lines(protein):
             sink.write(f"{line}\n".encode())
 

@@ -4,20 +4,20 @@
 computed, empty if none were found, and null where it was not. Positions are 1-based. Each line carries its provenance.
 """
 
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from attlas.queries.answers import outcome_of
 from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.provenance import provenance_values
 
 
-def write(atlas: Atlas, accessions: Sequence[str] | None, sink: BinaryIO) -> None:
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
     said = provenance_values(atlas.manifest)
-    for row in json_rows(protein_rows(atlas, accessions)):
+    for row in json_rows(protein_rows(atlas, request.accessions)):
         sink.write(dump_json({**_protein(row), "provenance": said}) + b"\n")
 
 

@@ -5,13 +5,13 @@ key `attlas` holds the run as in the atlas's own files, with the counts of prote
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.formats import write_parquet
 from attlas.queries.provenance import EVIDENCE
@@ -20,9 +20,9 @@ from attlas.schema import PROTEINS, SITES
 from attlas.schema.manifest import PROVENANCE_KEY, provenance
 
 
-def write(atlas: Atlas, accessions: Sequence[str] | None, sink: BinaryIO) -> None:
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
-    rows = site_rows(atlas, accessions)
+    rows = site_rows(atlas, request.accessions)
     schema = _documented(rows.schema, atlas)
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
     write_parquet(pa.RecordBatchReader.from_batches(schema, batches), sink)

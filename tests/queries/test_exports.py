@@ -13,13 +13,13 @@ import pytest
 from conftest import HOSTILE, PROTEINS
 
 from attlas.queries import Atlas
-from attlas.queries.exports import EXPORTS
+from attlas.queries.exports import EXPORTS, Request
 from attlas.queries.exports.gff3 import attribute
 
 
 def exported(atlas: Atlas, format: str, accessions: Sequence[str] | None = None) -> bytes:
     sink = io.BytesIO()
-    EXPORTS[format].write(atlas, accessions, sink)
+    EXPORTS[format].write(atlas, Request(None if accessions is None else tuple(accessions)), sink)
     return sink.getvalue()
 
 

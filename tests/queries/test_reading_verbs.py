@@ -154,7 +154,7 @@ def test_info_tells_provenance_counts_and_columns(atlas_dir: Path) -> None:
     [
         (["show", "no-such-dir", "P04637"], 1, "There is no directory no-such-dir"),
         (["sql", "ATLAS", "DROP VIEW sites"], 1, "An atlas is asked with one SELECT"),
-        (["export", "ATLAS", "bed"], 2, "'bed' is not one of"),
+        (["export", "ATLAS", "excel"], 1, "There is no format excel"),
         (["sql", "ATLAS", "SELECT 1", "--format", "xml"], 2, "'xml' is not one of"),
         (["show", "ATLAS"], 2, "Missing argument"),
         (["show"], 2, "Missing argument"),

@@ -1,0 +1,23 @@
+"""What an export is asked for: which proteins, and what they are joined to."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Request:
+    """The proteins of an export and what else its format needs."""
+
+    accessions: tuple[str, ...] | None = None
+    """None means every protein."""
+    structure: Path | None = None
+    """PDB or mmCIF file that the protein is joined to."""
+    chain: str | None = None
+    """Chain of the structure, as its author names it; None takes the one that fits the sequence best."""
+    pdb_id: str | None = None
+    """PDB id of the structure, where the format names entries of the PDB."""
+    file_name: str | None = None
+    """Name of the file written, for a companion that refers to it; None for stdout."""
+
+
+EVERY_PROTEIN = Request()
