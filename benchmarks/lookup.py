@@ -1,9 +1,11 @@
-"""Times lookups, SQL and `attlas show` on a synthetic atlas of human size; prints a table with the targets.
+"""Times lookups, batches, SQL and `attlas show` on a synthetic atlas, beside what a script would do; prints tables.
 
-    python benchmarks/lookup.py [--proteins 20607] [--layers 33] [--heads 20] [--shards 64] [--atlas DIR]
+    python benchmarks/make_atlas.py human-atlas
+    python benchmarks/lookup.py human-atlas [--repeats 200] [--rounds 5]
 
-Writes the atlas below a temporary directory (1.5 GB at the default size) or at DIR, where it is used again. The numbers
-in it are random, so sizes on disk are those of data that does not compress.
+The obvious ways, over the same numbers: `sites` as one CSV that pandas reads whole; `sites` and `residues` as one
+Parquet file each in the order in which proteins happened to be done (here: random), asked through pandas with a filter
+and through DuckDB. Their files are written once, to DIR-plain beside the atlas. Every ratio is of medians of one run.
 """
 
 import argparse
@@ -11,13 +13,12 @@ import random
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "queries"))
-from synthetic import human_like, write_atlas
+import duckdb
+import pandas as pd
 
 from attlas.queries import Atlas
 
@@ -26,59 +27,121 @@ SCANS = {
     "mean entropy of every head": "SELECT layer, head, avg(entropy) FROM heads GROUP BY ALL",
     "mean received in layer 0": "SELECT residue, avg(received[1]) FROM residues GROUP BY ALL",
 }
+BATCH = 10_000
 
 
 def main() -> None:
-    """Make the atlas if it is not there, then measure."""
-    options = _options()
-    with tempfile.TemporaryDirectory() as folder:
-        root = options.atlas or Path(folder) / "atlas"
-        if not (root / "manifest.json").exists():
-            _build(root, options)
-        with Atlas.open(root) as atlas:
-            _report(atlas, root, options.repeats)
-
-
-def _options() -> argparse.Namespace:
+    """Measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("proteins", 20_607), ("layers", 33), ("heads", 20), ("shards", 64), ("repeats", 200)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--atlas", type=Path)
-    return parser.parse_args()
+    parser.add_argument("atlas", type=Path)
+    parser.add_argument("--repeats", type=int, default=200, help="lookups of each kind")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of what takes seconds")
+    options = parser.parse_args()
+    with Atlas.open(options.atlas) as atlas:
+        plain = _plain_files(atlas, options.atlas.with_name(f"{options.atlas.name}-plain"))
+        accessions = _some(atlas, options.repeats)
+        _lookups(atlas, options.atlas, accessions, options.rounds)
+        _against(atlas, plain, accessions, options.rounds)
 
 
-def _build(root: Path, options: argparse.Namespace) -> None:
-    proteins = human_like(options.proteins)
-    start = time.perf_counter()
-    manifest = write_atlas(root, proteins, n_layers=options.layers, n_heads=options.heads, n_shards=options.shards)
-    size = sum(file.n_bytes for file in manifest.files) / 1e6
-    print(f"wrote {size:,.0f} MB, {manifest.counts.n_residues:,} residues, in {time.perf_counter() - start:.0f} s")
-
-
-def _report(atlas: Atlas, root: Path, repeats: int) -> None:
-    chosen = random.Random(0)
-    accessions = [f"S{chosen.randrange(atlas.manifest.counts.n_requested):06d}" for _ in range(repeats)]
-    print(f"{'what':<44}{'p50 ms':>9}{'p90 ms':>9}  target p50")
-    _line("Atlas.open, first sites", [_ms(lambda: Atlas.open(root).sites(accessions[0])) for _ in range(5)], "")
-    _line("sites(accession)", [_ms(lambda a=a: atlas.sites(a)) for a in accessions], "2 ms, goal 1")
-    _line("residues(accession)", [_ms(lambda a=a: atlas.residues(a)) for a in accessions], "10 ms, goal 5")
-    _line("heads(accession)", [_ms(lambda a=a: atlas.heads(a)) for a in accessions], "")
-    _line("protein(accession)", [_ms(lambda a=a: atlas.protein(a)) for a in accessions[:50]], "")
-    _line("sites(gene)", [_ms(lambda a=a: atlas.sites(f"GENE{int(a[1:])}")) for a in accessions[:50]], "")
-    _line("first sql, connecting", [_ms(lambda: atlas.sql("SELECT 1"))], "")
-    by_accession = "SELECT * FROM {} WHERE accession = ?"
-    for table in ("sites", "residues", "heads"):
-        times = [_ms(lambda a=a, t=table: atlas.sql(by_accession.format(t), [a])) for a in accessions[:20]]
-        _line(f"sql: {table} of an accession", times, "")
-    for name, query in SCANS.items():
-        _line(f"sql: {name}", [_ms(lambda q=query: atlas.sql(q)) for _ in range(3)], "1 s, goal 0.1 (sites)")
-    show = [sys.executable, "-m", "attlas.cli.main", "show", str(root)]
-    _line(
-        "attlas show, whole process", [_ms(lambda a=a: _run([*show, a])) for a in accessions[:15]], "500 ms, goal 250"
+def _some(atlas: Atlas, n: int) -> list[str]:
+    """Return accessions whose profile is stored, at random."""
+    rows = atlas.sql(
+        "SELECT accession FROM proteins "
+        "SEMI JOIN (SELECT sequence_id FROM heads WHERE layer = 0 AND head = 0) USING (sequence_id) ORDER BY accession"
     )
+    return random.Random(0).choices(rows["accession"].to_pylist(), k=n)
 
 
-def _line(what: str, times: Sequence[float], target: str) -> None:
+def _plain_files(atlas: Atlas, folder: Path) -> Path:
+    """Write what a script would have left: one file per table, in no order that helps."""
+    if not (folder / "done").exists():
+        folder.mkdir(exist_ok=True)
+        root = atlas.root.resolve()
+        with duckdb.connect() as connection:
+            connection.execute("SET preserve_insertion_order = false")
+            names = f"SELECT accession, sequence_id, hash(accession) AS place FROM '{root}/proteins/proteins.parquet'"
+            for table in ("sites", "residues"):
+                rows = (
+                    f"SELECT accession, t.* EXCLUDE (sequence_id) FROM '{root}/{table}/*.parquet' AS t "
+                    f"JOIN ({names}) USING (sequence_id) ORDER BY place, position"
+                )
+                connection.execute(f"COPY ({rows}) TO '{folder}/{table}.parquet'")
+            connection.execute(f"COPY (FROM '{folder}/sites.parquet') TO '{folder}/sites.csv'")
+        (folder / "done").touch()
+    return folder
+
+
+def _lookups(atlas: Atlas, root: Path, accessions: Sequence[str], rounds: int) -> None:
+    counts = atlas.manifest.counts
+    print(f"{counts.n_requested:,} proteins, {counts.n_sites:,} sites\n")
+    print(f"{'what':<44}{'p50 ms':>9}{'p90 ms':>9}  target p50")
+    proteins = atlas.sql("SELECT accession, gene FROM proteins ORDER BY hash(accession) LIMIT 10000").to_pylist()
+    ids = [str(protein["accession"]) for protein in proteins]
+    genes = [str(protein["gene"]) for protein in proteins]
+    _line("Atlas.open, first sites", [_ms(lambda a=a: _first_sites(root, a)) for a in accessions[:20]])
+    _line("sites(accession)", [_ms(lambda a=a: atlas.sites(a)) for a in accessions], "2, goal 1")
+    _line("residues(accession)", [_ms(lambda a=a: atlas.residues(a)) for a in accessions], "10, goal 5")
+    _line("heads(accession)", [_ms(lambda a=a: atlas.heads(a)) for a in accessions])
+    _line("protein(accession)", [_ms(lambda a=a: atlas.protein(a)) for a in accessions])
+    _line("sites(gene)", [_ms(lambda g=g: atlas.sites(g)) for g in genes[:20]])
+    _line(f"lookup({len(ids):,} accessions)", [_ms(lambda: _batch(root, ids)) for _ in range(rounds)], "2,000")
+    _line(f"lookup({len(ids):,} genes)", [_ms(lambda: _batch(root, genes)) for _ in range(rounds)], "2,000")
+    _line("first sql, connecting", [_ms(lambda: _connect(root)) for _ in range(rounds)])
+    for table in ("sites", "residues", "heads"):
+        query = f"SELECT * FROM {table} WHERE accession = ?"
+        _line(f"sql: {table} of an accession", [_ms(lambda a=a, q=query: atlas.sql(q, [a])) for a in accessions[:20]])
+    for name, query in SCANS.items():
+        _line(f"sql: {name}", [_ms(lambda q=query: atlas.sql(q)) for _ in range(rounds)], "1,000, goal 100 (sites)")
+    show = [sys.executable, "-m", "attlas.cli.main", "show", str(root)]
+    _line("attlas show, whole process", [_ms(lambda a=a: _run([*show, a])) for a in accessions[:15]], "500, goal 250")
+
+
+def _against(atlas: Atlas, plain: Path, accessions: Sequence[str], rounds: int) -> None:
+    some = accessions[:rounds]
+    connection = duckdb.connect()
+
+    def ask(table: str, accession: str) -> None:
+        connection.execute(f"SELECT * FROM '{plain}/{table}.parquet' WHERE accession = ?", [accession]).to_arrow_table()
+
+    def filtered(table: str, accession: str) -> None:
+        pd.read_parquet(plain / f"{table}.parquet", filters=[("accession", "==", accession)])
+
+    def from_csv(accession: str) -> None:
+        frame = pd.read_csv(plain / "sites.csv")
+        frame[frame["accession"] == accession]
+
+    print(f"\n{'the obvious way, one protein':<44}{'p50 ms':>9}  against attlas")
+    for table, ours in (("sites", atlas.sites), ("residues", atlas.residues)):
+        base = statistics.median(_ms(lambda a=a, f=ours: f(a)) for a in accessions)
+        ways: dict[str, Callable[[str], None]] = {
+            f"{table}: pandas, one Parquet file, filter": lambda a, t=table: filtered(t, a),
+            f"{table}: DuckDB, one unsorted Parquet file": lambda a, t=table: ask(t, a),
+        }
+        if table == "sites":
+            ways = {"sites: pandas, one CSV file": from_csv} | ways
+        for name, way in ways.items():
+            ms = statistics.median(_ms(lambda a=a, w=way: w(a)) for a in some)
+            print(f"{name:<44}{ms:>9.1f}  {ms / base:,.0f}x", flush=True)
+        print(f"{f'{table}: attlas':<44}{base:>9.2f}  1x")
+
+
+def _first_sites(root: Path, accession: str) -> None:
+    with Atlas.open(root) as atlas:
+        atlas.sites(accession)
+
+
+def _batch(root: Path, ids: Sequence[str]) -> None:
+    with Atlas.open(root) as atlas:
+        atlas.lookup(ids)
+
+
+def _connect(root: Path) -> None:
+    with Atlas.open(root) as atlas:
+        atlas.sql("SELECT 1")
+
+
+def _line(what: str, times: Sequence[float], target: str = "") -> None:
     p90 = statistics.quantiles(times, n=10)[-1] if len(times) > 1 else times[0]
     print(f"{what:<44}{statistics.median(times):>9.2f}{p90:>9.2f}  {target}", flush=True)
 

@@ -20,6 +20,9 @@ from attlas.pipeline.attention import STATISTICS, Pack, reduce_plain
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import ModelShape, find_model
 from attlas.pipeline.sites import call_sites
+from attlas.queries import Atlas
+from attlas.schema import AtlasPaths, Manifest
+from attlas.schema.manifest import problems
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [
@@ -342,11 +345,43 @@ def test_a_proteome_of_another_digest_is_an_error_and_nothing_is_kept(
     assert not precision.PROTEOME.exists()
 
 
-# lookup
+# make_atlas, lookup
 
 
-def test_lookup_times_every_lookup() -> None:
-    printed = _run("lookup", "--proteins", 30, "--layers", 2, "--heads", 2, "--shards", 2, "--repeats", 20).stdout
-    for what in ("sites(accession)", "sql: sites by residue and layer", "attlas show, whole process"):
+@pytest.fixture(scope="module")
+def random_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("large") / "atlas"
+    _run("make_atlas", root, "--proteins", 40, "--layers", 3, "--heads", 2, "--shards", 3, "--detailed", 0.5)
+    return root
+
+
+def test_a_random_atlas_is_whole_and_its_sites_are_the_highest_of_its_profiles(random_atlas: Path) -> None:
+    manifest = Manifest.read(AtlasPaths(random_atlas))
+    assert problems(AtlasPaths(random_atlas), manifest) == []
+    with Atlas.open(random_atlas) as atlas:
+        assert atlas.sql("SELECT count(DISTINCT sequence_id) AS n FROM residues")["n"].to_pylist() == [20]
+        assert atlas.sql("SELECT count(*) AS n FROM heads")["n"].to_pylist() == [20 * 3 * 2]
+        sequences = dict(
+            zip(*(atlas.sql("FROM proteins")[name].to_pylist() for name in ("accession", "sequence")), strict=True)
+        )
+        sites = atlas.sql("FROM sites").to_pylist()
+        assert len(sites) == manifest.counts.n_sites > 40
+        assert all(sequences[site["accession"]][site["position"] - 1] == site["residue"] for site in sites)
+        for accession in atlas.sql("SELECT DISTINCT accession FROM residues")["accession"].to_pylist():
+            protein = atlas.protein(accession).to_pylist()[0]
+            profile = [row["received"][protein["layer"]] for row in atlas.residues(accession).to_pylist()]
+            found = [profile[position - 1] for position in atlas.sites(accession)["position"].to_pylist()]
+            assert found == sorted(profile, reverse=True)[: protein["n_sites"]]
+
+
+def test_lookup_times_every_lookup_and_the_obvious_ways(random_atlas: Path) -> None:
+    printed = _run("lookup", random_atlas, "--repeats", 10, "--rounds", 2).stdout
+    for what in (
+        "sites(accession)",
+        "sql: sites by residue and layer",
+        "attlas show, whole process",
+        "sites: pandas, one CSV",
+    ):
         [line] = [line for line in printed.splitlines() if line.startswith(what)]
         assert float(line[44:53]) > 0
+    assert "lookup(40 accessions)" in printed

@@ -1,4 +1,4 @@
-"""Atlases of random numbers, written through the contract's own functions: small for tests, human-size for benchmarks.
+"""Small atlases of random numbers, written through the contract's own functions (benchmarks/make_atlas.py: large ones).
 
 The numbers mean nothing; the shape does: shards contiguous in `sequence_id`, sites by rank, duplicates, skipped
 and failed proteins. Axis letters: `L` layers, `H` heads, `N` residues of a sequence.
@@ -47,26 +47,6 @@ class Outcome:
     sites_note: str | None
 
 
-def human_like(n_proteins: int, *, seed: int = 0) -> list[SyntheticProtein]:
-    """Return random proteins with a human proteome's spread of lengths: median near 415, mean near 555 residues."""
-    rng = np.random.default_rng(seed)
-    lengths = np.clip(rng.lognormal(np.log(415), 0.76, n_proteins), 16, 34_350).astype(int)
-    letters = np.frombuffer(AMINO_ACIDS.encode(), np.uint8)
-    return [
-        SyntheticProtein(
-            accession=f"S{i:06d}",
-            sequence=letters[rng.integers(0, 20, n)].tobytes().decode(),
-            entry_name=f"S{i:06d}_HUMAN",
-            gene=f"GENE{i}",
-            organism="Homo sapiens",
-            taxon_id=9606,
-            description=f"Synthetic protein {i}",
-            n_sites=int(rng.integers(0, 8)),
-        )
-        for i, n in enumerate(lengths)
-    ]
-
-
 def write_atlas(
     root: Path,
     proteins: Sequence[SyntheticProtein],
@@ -78,16 +58,16 @@ def write_atlas(
 ) -> Manifest:
     """Write a sealed atlas of random numbers at `root` and return its manifest."""
     paths = AtlasPaths(root)
-    run = _run(n_layers, n_heads)
+    run = synthetic_run(n_layers, n_heads)
     atlas_id = digest([run.run_id, [p.accession for p in proteins]])
     rng = np.random.default_rng(seed)
     outcomes = _outcomes(proteins, n_layers, rng)
     by_sequence = {outcome.sequence: outcome for outcome in outcomes}
     metadata = provenance(run, atlas_id)
-    files = [_write(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
+    files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
     for index, part in enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1):
         tables = _shard(outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
-        files += [_write(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]
+        files += [publish_table(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         atlas_id=atlas_id,
@@ -103,7 +83,7 @@ def write_atlas(
     return manifest
 
 
-def _run(n_layers: int, n_heads: int) -> Run:
+def synthetic_run(n_layers: int, n_heads: int) -> Run:
     return Run(
         model="facebook/esm2_synthetic",
         revision="local",
@@ -242,7 +222,9 @@ def _heads(ok: Sequence[Outcome], run: Run, rng: np.random.Generator) -> pa.Tabl
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _write(paths: AtlasPaths, path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> TableFile:
+def publish_table(
+    paths: AtlasPaths, path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]
+) -> TableFile:
     with publishing(path) as beside:
         write_table(beside, table=table, rows=rows, metadata=metadata)
     return describe_file(paths, path, table)
