@@ -1,55 +1,142 @@
-"""The verbs that ask: sql."""
+"""The verbs that ask: sql, ask."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
-from attlas.cli.output import AtlasDir, Output, note, sink
+from attlas.cli.output import AtlasDir, Output, note, print_lines, sink
 
-SqlFormat = Literal["table", "csv", "json", "parquet"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SqlFormat = Literal["table", "csv", "tsv", "json", "parquet", "arrow"]
+Format = Annotated[SqlFormat | None, typer.Option(help="Default: table, or by the name of FILE.")]
 TERMINAL_ROWS = 40
-"""Rows of an SQL answer shown in a terminal; a pipe or a file gets all of them."""
+"""Rows of an answer shown in a terminal; a pipe or a file gets all of them."""
+TIMEOUT_S = 600.0
+"""How long a query may work unless told otherwise; a whole human proteome is scanned in seconds."""
 
 
 def add_verbs(app: typer.Typer) -> None:
     """Add the verbs to the command line."""
     app.command()(sql)
+    app.command()(ask)
 
 
 def sql(
     directory: AtlasDir,
     query: Annotated[
-        str, typer.Argument(metavar="QUERY", help="One SELECT; `-` reads it from stdin.", show_default=False)
-    ],
-    format: Annotated[SqlFormat | None, typer.Option(help="Default: table, or by the name of FILE.")] = None,
+        str | None,
+        typer.Argument(
+            metavar="[QUERY]",
+            help="One SELECT; `-` reads it from stdin. Without it: a shell, or a script from stdin.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Format = None,
     output: Output = None,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Stop a query after so long; 0 is no limit.", min=0)
+    ] = TIMEOUT_S,
+    memory: Annotated[
+        str | None,
+        typer.Option(metavar="SIZE", help="What a query may take before it spills to disk: 4GB, 50%.  [default: 50%]"),
+    ] = None,
 ) -> None:
-    """Ask an atlas one SELECT over proteins, sequences, sites, residues and heads.
+    """Ask an atlas one SELECT over proteins, sequences, sites, residues and heads, or open a shell for many.
 
-    `FROM docs` lists every column with its unit and meaning.
+    `FROM docs` lists every column with its unit and meaning. Nothing is written, and no file but the atlas's is read.
     """
     from attlas.queries.atlas import Atlas
-    from attlas.queries.formats import write_csv, write_json, write_parquet, write_text
+
+    chosen = format_of(format, output)
+    with Atlas.open(directory, memory_limit=memory) as atlas:
+        if query is None:
+            from attlas.cli.shell import run_shell
+
+            run_shell(atlas, chosen, output=output, timeout_s=timeout or None)
+            return
+        text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if query == "-" else query
+        write_rows(atlas.stream(text, timeout_s=timeout or None), chosen, output)
+
+
+def ask(
+    directory: AtlasDir,
+    question: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[QUESTION]",
+            help="Name of a question, or a file NAME.sql of yours; leave it out to list them.",
+            show_default=False,
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters of the question.")
+    ] = None,
+    describe: Annotated[bool, typer.Option("--describe", help="Tell the parameters and columns; ask nothing.")] = False,
+    as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to be changed and asked with sql.")] = False,
+    format: Format = None,
+    output: Output = None,
+) -> None:
+    """Ask an atlas a question that has a name, such as residue_enrichment.
+
+    `attlas ask DIR` lists the questions.
+    """
+    from attlas.queries.atlas import Atlas
+    from attlas.queries.questions import ask, describe_lines, list_lines, question_named, read_question
+
+    chosen = format_of(format, output)
+    with Atlas.open(directory) as atlas:
+        if question is None:
+            print_lines(list_lines())
+            return
+        name = Path(question) if question.endswith(".sql") else question
+        if describe:
+            print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
+            return
+        asked = ask(atlas, name, _given(parameters or []))
+        for text in asked.bound.notes:
+            note(text)
+        if as_sql:
+            print_lines(asked.sql.splitlines())
+            return
+        write_rows(asked.answer(atlas), chosen, output)
+
+
+def _given(words: list[str]) -> dict[str, str]:
+    """Return the parameters of the command line by name."""
+    from attlas.schema import QuestionError
+
+    wrong = [word for word in words if "=" not in word or word.startswith("=")]
+    if wrong:
+        raise QuestionError("Parameters are given as NAME=VALUE.", offenders=wrong)
+    names = [word.partition("=")[0] for word in words]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise QuestionError("A parameter is given once.", offenders=twice, hint="a list is one value: a,b or @FILE")
+    return {name: word.partition("=")[2] for name, word in zip(names, words, strict=True)}
+
+
+def write_rows(rows: "pa.RecordBatchReader", format: SqlFormat, output: Path | None) -> None:
+    """Write an answer where it is wanted; say so when a terminal gets the first rows only."""
+    from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.text import terminal_width
 
-    chosen = _sql_format(format, output)
     is_terminal = output is None and sys.stdout.isatty()
-    with Atlas.open(directory) as atlas:
-        rows = atlas.stream(sys.stdin.read() if query == "-" else query)
-        with sink(output, is_text=chosen != "parquet") as file:
-            if chosen == "table":
-                width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
-                is_cut = write_text(rows, file, width=width, limit=limit)
-            else:
-                {"csv": write_csv, "json": write_json, "parquet": write_parquet}[chosen](rows, file)
-                is_cut = False
+    is_cut = False
+    with sink(output, is_text=format not in BINARY) as file:
+        if format == "table":
+            width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
+            is_cut = write_text(rows, file, width=width, limit=limit)
+        else:
+            WRITERS[format](rows, file)
     if is_cut:
-        note(f"the first {TERMINAL_ROWS} rows; there are more: --format csv, json or parquet with -o FILE gives all")
+        note(f"the first {TERMINAL_ROWS} rows; there are more: `attlas sql DIR QUERY -o FILE.csv` has all")
 
 
-def _sql_format(format: SqlFormat | None, output: Path | None) -> SqlFormat:
+def format_of(format: SqlFormat | None, output: Path | None) -> SqlFormat:
+    """Return the format asked for, else that of the name of FILE, else a table of text."""
     from attlas.schema import QuestionError
 
     suffix = output.suffix[1:].lower() if output is not None else ""

@@ -10,7 +10,8 @@ from attlas.cli.output import ID_FORMS, AtlasDir, IdsFile, Output, note, print_l
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
     from attlas.queries.exports import Export, Request
-    from attlas.schema import Manifest, QuestionError
+    from attlas.queries.exports.alignment import AlignedRow
+    from attlas.schema import QuestionError
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -30,9 +31,12 @@ def export(
         Path | None, typer.Option(metavar="FILE", help="PDB or mmCIF file (or .gz) that the protein is joined to.")
     ] = None,
     chain: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: the one that fits best.")
+        str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every one that fits.")
     ] = None,
     pdb_id: Annotated[str | None, typer.Option(metavar="ID", help="PDB id of the structure, four letters.")] = None,
+    alignment: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="FASTA, Stockholm or Clustal file whose ids Jalview shows.")
+    ] = None,
 ) -> None:
     """Write high-attention sites in another tool's format, for all proteins or some.
 
@@ -49,16 +53,19 @@ def export(
         ids, output = _output_among(chosen, atlas, ids or [], output)
         asked = read_ids(ids, ids_file)
         proteins, faults = _proteins(atlas, asked)
+        proteins, aligned = (proteins, None) if alignment is None else _aligned(atlas, alignment, proteins)
         request = Request(
             accessions=None if proteins is None else tuple(str(protein["accession"]) for protein in proteins),
             structure=structure,
             chain=chain,
             pdb_id=pdb_id,
+            alignment=aligned,
             file_name=None if output is None else output.name,
         )
         chosen.check(request)
+        _check_output(output, structure)
         _write(chosen, atlas, request, output)
-        _note_absent(chosen, atlas.manifest, proteins)
+        _note_absent(chosen, atlas, request)
     if faults:
         raise together(faults, n_asked=len(set(asked or [])))
 
@@ -72,11 +79,19 @@ def _output_among(
     return ids, output
 
 
+def _check_output(output: Path | None, structure: Path | None) -> None:
+    """Refuse to write over the structure that is read."""
+    from attlas.schema import QuestionError
+
+    if output is not None and structure is not None and output.resolve() == structure.resolve():
+        raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")
+
+
 def _proteins(atlas: "Atlas", asked: list[str] | None) -> tuple[list[dict[str, object]] | None, "list[QuestionError]"]:
     """Return the rows of `proteins` that ids name, None for all, and an error for each id without an answer."""
     if asked is None:
         return None, []
-    matches = [atlas.match(id) for id in dict.fromkeys(asked)]
+    matches = atlas.matches(list(dict.fromkeys(asked)))
     faults = [match.fault() for match in matches if not match.rows]
     if len(faults) == len(matches):
         raise together(faults, n_asked=len(matches))
@@ -84,11 +99,34 @@ def _proteins(atlas: "Atlas", asked: list[str] | None) -> tuple[list[dict[str, o
     return atlas.protein_rows(list(rows)).to_pylist(), faults
 
 
+def _aligned(
+    atlas: "Atlas", path: Path, proteins: list[dict[str, object]] | None
+) -> tuple[list[dict[str, object]], "tuple[AlignedRow, ...]"]:
+    """Return the proteins wanted that stand in an alignment, and its rows; says which proteins do not."""
+    from attlas.queries.exports.alignment import aligned_rows
+    from attlas.queries.text import printable
+    from attlas.schema import QuestionError
+
+    rows = aligned_rows(atlas, path, note)
+    there = dict.fromkeys(row.accession for row in rows)
+    if proteins is None:
+        proteins = [row for name in there for row in atlas.protein(name).to_pylist()]
+    outside = [printable(protein["accession"]) for protein in proteins if protein["accession"] not in there]
+    wanted = [protein for protein in proteins if protein["accession"] in there]
+    if not wanted:
+        raise QuestionError("None of these proteins is in the alignment.", offenders=outside)
+    if outside:
+        note(f"not in the alignment, left out: {', '.join(outside[:10])}{' and more' if len(outside) > 10 else ''}")
+    return wanted, rows
+
+
 def _write(chosen: "Export", atlas: "Atlas", request: "Request", output: Path | None) -> None:
     from attlas.queries.exports import EXPORTS
 
     with sink(output, is_text=chosen.is_text) as file:
-        chosen.write(atlas, request, file)
+        notes = chosen.write(atlas, request, file)
+    for text in notes or ():
+        note(text)
     if chosen.companion is None:
         return
     beside = EXPORTS[chosen.companion]
@@ -101,16 +139,10 @@ def _write(chosen: "Export", atlas: "Atlas", request: "Request", output: Path | 
     note(f"{beside.title} beside it: {path}")
 
 
-def _note_absent(chosen: "Export", manifest: "Manifest", proteins: list[dict[str, object]] | None) -> None:
-    """Say on stderr which proteins a format of sites alone leaves out: nothing is dropped in silence."""
-    if chosen.has_all_proteins:
-        return
-    if proteins is None:
-        n_out = manifest.counts.n_skipped + manifest.counts.n_failed
-        text = f"{n_out:,} proteins not computed, and those computed without sites, have no row in this format"
-    else:
-        absent = [str(protein["accession"]) for protein in proteins if not protein["n_sites"]]
-        if not absent:
-            return
-        text = f"{len(absent):,} proteins have no row in this format: {', '.join(absent[:10])}"
-    note(f"{text}; `coverage` and `jsonl` name every protein with its outcome")
+def _note_absent(chosen: "Export", atlas: "Atlas", request: "Request") -> None:
+    """Say on stderr which proteins a format leaves out: nothing is dropped in silence."""
+    from attlas.queries.exports.left_out import left_out
+
+    text = None if chosen.has_all_proteins else left_out(atlas, chosen.leaves_out, request.accessions)
+    if text:
+        note(f"{text}; `coverage` and `jsonl` name every protein with its outcome")

@@ -1,5 +1,6 @@
 """What the verbs of the reading room share: options, ids from a file, where answers go, many faults as one."""
 
+import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +13,18 @@ import typer
 if TYPE_CHECKING:
     from attlas.schema import QuestionError
 
-AtlasDir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
+# A text: `Path` would make one slash of the two in a URL.
+AtlasDir = Annotated[str, typer.Argument(metavar="DIR", help="Directory of the atlas, or its URL.", show_default=False)]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: stdout.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 IdsFile = Annotated[
     str | None,
     typer.Option("--ids", metavar="FILE", help="Ids from a file, one per line; `-` reads stdin.", show_default=False),
 ]
-ID_FORMS = "Accession, sp|ACCESSION|NAME, entry name, gene, or MD5 or CRC64 of a sequence."
+ID_FORMS = (
+    "Accession (also P04637-2, P04637.4, UniProtKB:P04637), sp|ACCESSION|NAME, AF-ACCESSION-F1, entry name, gene or "
+    "GENE@TAXON, or MD5 or CRC64 of a sequence."
+)
 
 
 def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
@@ -35,10 +40,13 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
     if file is None:
         return list(given) if given else None
     try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        # Excel's `Unicode text` is UTF-16 with its mark.
+        text = data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The ids of {file} cannot be read.", found=str(error)) from error
-    lines = (line.strip() for line in text.removeprefix("\ufeff").splitlines())
+    # Not `splitlines`: an id may hold what Unicode calls a line end.
+    lines = (line.strip() for line in text.replace("\r", "\n").split("\n"))
     ids = [line.split("\t")[0].strip() for line in lines if line and not line.startswith("#")]
     if not ids and not given:
         raise QuestionError(f"There is no id in {file}.", expected="one id per line")
@@ -89,7 +97,9 @@ def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionErr
 
     if len(faults) == 1:
         return faults[0]
-    hint = "accession, sp|ACCESSION|NAME, entry name, gene, MD5 or CRC64 of the sequence; letter case counts"
+    from attlas.queries.identifiers import FORMS
+
+    hint = f"{FORMS}; letter case counts"
     return QuestionError(
         f"{len(faults):,} of {n_asked:,} ids have no answer.", offenders=[fault.what for fault in faults], hint=hint
     )

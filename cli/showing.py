@@ -1,17 +1,38 @@
 """The verbs that look things up: show, info."""
 
+import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import ID_FORMS, AsJson, AtlasDir, print_json, print_lines, together
+from attlas.cli.asking import TERMINAL_ROWS, SqlFormat, format_of
+from attlas.cli.output import (
+    ID_FORMS,
+    AsJson,
+    AtlasDir,
+    IdsFile,
+    Output,
+    note,
+    print_json,
+    print_lines,
+    read_ids,
+    sink,
+    together,
+)
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from attlas.queries.answers import Answer
+    from attlas.queries.atlas import Atlas
     from attlas.schema import Manifest
+
+Extent = Literal["auto", "whole", "none"]
+BATCH_ROWS = 16_384
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -22,22 +43,49 @@ def add_verbs(app: typer.Typer) -> None:
 
 def show(
     directory: AtlasDir,
-    ids: Annotated[list[str], typer.Argument(metavar="ID", help=ID_FORMS, show_default=False)],
-    as_json: AsJson = False,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID...", help=ID_FORMS, show_default=False)] = None,
+    ids_file: IdsFile = None,
+    taxon: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Whose gene a gene name means: NCBI taxon id, or organism.", show_default=False
+        ),
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Profiles of these layers in a card: 3,5 or 8-16 or all.", show_default=False
+        ),
+    ] = None,
+    sequence: Annotated[
+        Extent | None, typer.Option(help="The sequence in a card; auto: of a long one, the lines with sites.")
+    ] = None,
+    format: Annotated[
+        SqlFormat | None,
+        typer.Option(help="A table in place of cards. With --ids: table, or by the name of -o FILE."),
+    ] = None,
+    output: Output = None,
+    unmatched: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Ids without a protein go there, with the reason, and are no error then."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """Show proteins: layer of convergence, high-attention sites, and the profile along the sequence."""
-    from attlas.queries.answers import answers
+    """Show proteins: layer of convergence, high-attention sites, the profile along the sequence, the sequence.
+
+    Each ID typed is shown as a card. `--ids FILE` (or `--format`, `-o`) gives a table for thousands of ids instead: the
+    id asked comes first, then what became of it, its protein, and a row per site.
+    """
     from attlas.queries.atlas import Atlas
 
+    is_table = format is not None or output is not None or unmatched is not None
+    _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
+    asked = _sound(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
-        found = [answer for id in dict.fromkeys(ids) for answer in answers(atlas, id)]
-        if as_json:
-            print_json([answer.to_json(atlas.manifest) for answer in found])
+        if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
+            _show_table(atlas, asked, taxon, format_of(format, output), output, unmatched)
         else:
-            _print_cards(found, atlas.manifest)
-    faults = [answer.fault for answer in found if answer.fault is not None]
-    if faults:
-        raise together(faults, n_asked=len(found))
+            _show_cards(atlas, asked, taxon, layers, sequence, as_json)
 
 
 def info(
@@ -53,15 +101,119 @@ def info(
     if as_json:
         print_json(description.columns_to_json(manifest) if columns else description.to_json(manifest))
     else:
-        print_lines(description.column_lines(manifest) if columns else description.info_lines(manifest))
+        _print_fitting(description.column_lines(manifest) if columns else description.info_lines(manifest))
 
 
-def _print_cards(found: "Sequence[Answer]", manifest: "Manifest") -> None:
-    from attlas.queries.card import COLOURED, PLAIN, card
+def _refuse_mixed(is_table: bool, as_json: bool, *, is_of_cards: bool) -> None:
+    if is_table and as_json:
+        raise typer.BadParameter("it prints cards; a table in JSON is --format json", param_hint="--json")
+    if is_table and is_of_cards:
+        raise typer.BadParameter("they are of cards, not of a table", param_hint="--layers and --sequence")
+
+
+def _sound(ids: list[str] | None) -> list[str]:
+    """Return ids without lone surrogates, which arguments that are no UTF-8 become; each once, in order."""
+    if not ids:
+        raise typer.BadParameter("Missing argument: give ids, or a file of them with --ids FILE", param_hint="ID")
+    sound = [id.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for id in ids]
+    once = list(dict.fromkeys(sound))
+    if len(once) < len(sound):
+        from attlas.queries.text import counted
+
+        n = len(sound) - len(once)
+        note(f"{counted(n, 'id')} of {len(sound):,} had been given before; each is answered once")
+    return once
+
+
+def _show_cards(
+    atlas: "Atlas",
+    asked: list[str],
+    taxon: str | None,
+    layers: str | None,
+    sequence: Extent | None,
+    as_json: bool,
+) -> None:
+    from attlas.queries.answers import answers_to, layers_named
+
+    chosen = () if layers is None else layers_named(layers, atlas.n_layers)
+    matches = atlas.matches(asked, taxon=taxon)
+    found = (answer for match in matches for answer in answers_to(atlas, match, layers=chosen))
+    if as_json:
+        _print_json_array(answer.to_json(atlas.manifest) for answer in found)
+    else:
+        _print_cards(found, atlas.manifest, sequence or "auto")
+    faults = [match.fault() for match in matches if not match.rows]
+    if faults:
+        raise together(faults, n_asked=len(matches))
+
+
+def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
+    from attlas.queries.card import card
     from attlas.queries.text import terminal_width
+    from attlas.queries.tracks import COLOURED, PLAIN
 
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    style = COLOURED if is_coloured else PLAIN
-    cards = [card(answer, manifest.run, width=terminal_width(), style=style) for answer in found if answer.protein]
-    if cards:
-        print_lines("\n\n".join(cards).splitlines())
+    style, width = COLOURED if is_coloured else PLAIN, terminal_width()
+    before = ""
+    for answer in found:
+        if answer.protein:
+            _print_fitting([before + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
+            before = "\n"
+
+
+def _print_fitting(lines: Iterable[str]) -> None:
+    from attlas.queries.text import fitting
+
+    print_lines(fitting(line, sys.stdout.encoding) for line in lines)
+
+
+def _print_json_array(values: Iterable[object]) -> None:
+    """Print values as one JSON array, each as it comes: the profiles of a proteome need not fit into memory."""
+    before = b"[\n"
+    for value in values:
+        sys.stdout.buffer.write(before + json.dumps(value, ensure_ascii=False, indent=1).encode())
+        before = b",\n"
+    sys.stdout.buffer.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+    sys.stdout.buffer.flush()
+
+
+def _show_table(
+    atlas: "Atlas",
+    asked: list[str],
+    taxon: str | None,
+    format: SqlFormat,
+    output: Path | None,
+    unmatched_file: Path | None,
+) -> None:
+    from attlas.queries.identifiers import SHOWN_WIDTH
+    from attlas.queries.lookup import unmatched
+    from attlas.queries.text import cut, printable
+    from attlas.schema import QuestionError
+
+    rows = atlas.lookup(asked, taxon=taxon)
+    is_cut = _write_table(rows, format, output)
+    if is_cut:
+        note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
+    missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
+    said = f"{len(missing):,} of {len(asked):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
+    if unmatched_file is not None:
+        with sink(unmatched_file, is_text=True) as file:
+            file.write("".join(f"{id}\t{reason}\n" for id, reason in missing.items()).encode())
+        note(f"{said}; see {unmatched_file}" if missing else "every id has an answer")
+    elif missing:
+        offenders = [cut(f"{cut(id, SHOWN_WIDTH)}: {reason}", 4 * SHOWN_WIDTH) for id, reason in missing.items()]
+        raise QuestionError(f"{said}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
+
+
+def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None) -> bool:
+    """Write the table; return whether rows were left out because this is a terminal."""
+    from attlas.queries.formats import BINARY, WRITERS, write_text
+    from attlas.queries.lookup import for_reading
+
+    is_terminal = output is None and sys.stdout.isatty()
+    with sink(output, is_text=format not in BINARY) as file:
+        if format == "table":
+            limit = TERMINAL_ROWS if is_terminal else None
+            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
+        WRITERS[format](rows.to_reader(BATCH_ROWS), file)
+    return False

@@ -1,12 +1,15 @@
 """What an atlas answers about one id: the protein with its sites and profile, or plainly why not."""
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from attlas.queries.atlas import Atlas
 from attlas.queries.identifiers import Match
 from attlas.queries.provenance import provenance_values
+from attlas.queries.text import cut, printable
 from attlas.schema import RESIDUES, SITES, Manifest, QuestionError
 
 SITES_FOUND = "sites found"
@@ -35,8 +38,10 @@ class Answer:
     """High-attention sites by rank."""
     profile: tuple[float, ...] | None = None
     """Attention received by each residue in the layer of convergence, (N,); None where no layer was found."""
-    fault: QuestionError | None = None
-    """The error of an id without a protein."""
+    profiles: tuple[tuple[int, tuple[float, ...]], ...] = ()
+    """Each layer asked for, 0-based, with the attention received in it, (N,); none where it was not computed."""
+    match: Match | None = None
+    """What the id names, for one without a protein."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return plain JSON values; `outcome` is always there, `protein` is null for an id without one."""
@@ -47,19 +52,53 @@ class Answer:
             "asked": self.asked,
             "outcome": self.outcome,
             "reason": self.reason,
+            "candidates": list(self.match.candidates) if self.match else [],
+            "similar": list(self.match.close) if self.match else [],
             "protein": self.protein,
             "sites": list(self.sites) if is_computed else None,
             "profile": profile,
+            "profiles": [{"layer": n, "received": list(values)} for n, values in self.profiles],
             "provenance": provenance_values(manifest),
         }
 
+    @property
+    def fault(self) -> QuestionError | None:
+        """The error of an id without a protein."""
+        return self.match.fault() if self.match else None
 
-def answers(atlas: Atlas, asked: str) -> list[Answer]:
-    """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id."""
-    match = atlas.match(asked)
+
+def answers(atlas: Atlas, asked: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()) -> list[Answer]:
+    """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id.
+
+    `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too.
+    """
+    return answers_to(atlas, atlas.match(asked, taxon=taxon), layers=layers)
+
+
+def answers_to(atlas: Atlas, match: Match, *, layers: Sequence[int] = ()) -> list[Answer]:
+    """Return the answers to what an id was found to name."""
     if not match.rows:
-        return [_no_protein(match)]
-    return [_answer(atlas, asked, protein) for protein in atlas.protein_rows(match.rows).to_pylist()]
+        return [Answer(match.asked, AMBIGUOUS if match.candidates else NOT_HERE, match.reason, match=match)]
+    return [_answer(atlas, match.asked, protein, layers) for protein in atlas.protein_rows(match.rows).to_pylist()]
+
+
+def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
+    """Return the layers that a text such as `all`, `3`, `3,5` or `8-16` names, 0-based, in its order.
+
+    Raises:
+        QuestionError: it names none, or one that the model does not have.
+    """
+    expected = f"layers from 0 to {n_layers - 1}, such as 0,{n_layers - 1} or 0-{n_layers - 1}, or all"
+    if text.strip().lower() == "all":
+        return tuple(range(n_layers))
+    try:
+        ends = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
+    except ValueError:
+        raise QuestionError("These are no layers.", expected=expected, found=cut(printable(text), 80)) from None
+    layers = tuple(layer for first, *last in ends for layer in range(first, (last or [first])[0] + 1))
+    if not layers or max(layers) >= n_layers:
+        raise QuestionError("The model of this atlas has no such layers.", expected=expected, found=text)
+    return tuple(dict.fromkeys(layers))
 
 
 def outcome_of(status: str, n_sites: int) -> str:
@@ -69,35 +108,44 @@ def outcome_of(status: str, n_sites: int) -> str:
     return SKIPPED if status == "skipped" else FAILED
 
 
-def _no_protein(match: Match) -> Answer:
-    fault = match.fault()
-    if match.candidates:
-        return Answer(match.asked, AMBIGUOUS, f"one of {', '.join(match.candidates)}", fault=fault)
-    reason = f"similar ids here: {', '.join(match.close)}" if match.close else None
-    return Answer(match.asked, NOT_HERE, reason, fault=fault)
-
-
-def _answer(atlas: Atlas, asked: str, protein: dict[str, Any]) -> Answer:
+def _answer(atlas: Atlas, asked: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
     if protein["status"] != "ok":
         return Answer(asked, outcome_of(protein["status"], 0), protein["reason"], protein)
-    sequence_id = protein["sequence_id"]
+    sequence_id, called_in = protein["sequence_id"], protein["layer"]
     sites = tuple(map(_site, atlas.sequence_rows(SITES, sequence_id, SITE_COLUMNS).to_pylist()))
-    profile = None if protein["layer"] is None else _profile(atlas, sequence_id, protein["layer"])
-    return Answer(asked, outcome_of("ok", len(sites)), protein["sites_note"], protein, sites, profile)
+    wanted = dict.fromkeys([*layers, *([] if called_in is None else [called_in])])
+    profiles = dict(zip(wanted, layer_profiles(atlas, sequence_id, list(wanted)), strict=True))
+    chosen = tuple((layer, profiles[layer]) for layer in layers)
+    outcome, reason = outcome_of("ok", len(sites)), protein["sites_note"]
+    return Answer(asked, outcome, reason, protein, sites, profiles.get(called_in), chosen)
 
 
-def _profile(atlas: Atlas, sequence_id: int, layer: int) -> tuple[float, ...]:
-    """Return the attention received in one layer, (N,), read straight from the float16 of the list column."""
+def layer_profiles(atlas: Atlas, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
+    """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
+    if not layers:
+        return []
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
-    values = memoryview(lists.values.buffers()[1]).cast("B")
-    start = lists.values.offset + lists.offset * atlas.n_layers  # `values` is of the whole row group
-    at = range(start + layer, start + len(lists) * atlas.n_layers, atlas.n_layers)
-    return tuple(_shortest(_FLOAT16, _FLOAT16.unpack_from(values, i * _FLOAT16.size)[0]) for i in at)
+    row_bytes = atlas.n_layers * _FLOAT16.size
+    start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
+    data = memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
+    return [_layer_of(data, layer, atlas.n_layers) for layer in layers]
+
+
+def _layer_of(data: memoryview, layer: int, n_layers: int) -> tuple[float, ...]:
+    one = struct.Struct(
+        f"={layer * _FLOAT16.size}xe{(n_layers - layer - 1) * _FLOAT16.size}x"
+    )  # skips the other layers
+    return tuple(_shortest_half(value) for (value,) in one.iter_unpack(data))
 
 
 def _site(values: dict[str, Any]) -> dict[str, Any]:
     return {name: _shortest(_FLOAT32, value) if isinstance(value, float) else value for name, value in values.items()}
+
+
+@lru_cache(maxsize=65_536)  # there are no more of them
+def _shortest_half(value: float) -> float:
+    return _shortest(_FLOAT16, value)
 
 
 def _shortest(stored: struct.Struct, value: float) -> float:

@@ -1,6 +1,8 @@
 """`Atlas`: a sealed atlas opened for reading; lookups by id and SQL, answered as Arrow tables."""
 
-from collections.abc import Sequence
+import warnings
+from array import array
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -8,15 +10,16 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from attlas.queries.identifiers import Match, find, rows_named
+from attlas.queries.identifiers import Match, find, find_all, rows_named
 from attlas.queries.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.storage import Root, read_manifest, root_of
+from attlas.queries.text import printable
 from attlas.queries.views import view_schema
 from attlas.schema import (
     HEADS,
     PROTEINS,
     RESIDUES,
     SITES,
-    AtlasPaths,
     BrokenAtlasError,
     Manifest,
     QuestionError,
@@ -30,29 +33,33 @@ if TYPE_CHECKING:
 
 
 class Atlas:
-    """An atlas directory, open for reading; close it, or use it in a `with`.
+    """An atlas, in a directory or behind a URL, open for reading; close it, or use it in a `with`.
 
-    Ids are an accession (`P04637`, `P04637-2`), a FASTA id (`sp|P04637|P53_HUMAN`), an entry name, a gene that only
-    one protein has, or the MD5 or CRC64 of a sequence, which answers for every accession that has it.
+    Ids are an accession (`P04637`, `P04637-2`, `P04637.4`), a FASTA id (`sp|P04637|P53_HUMAN`), `UniProtKB:P04637`,
+    `AF-P04637-F1`, an entry name, a gene that only one protein has, a gene with its taxon (`TP53@9606`), or the MD5 or
+    CRC64 of a sequence, which answers for every accession that has it.
     Lookups read Parquet directly; DuckDB is imported and connected by the first `sql`.
     """
 
-    def __init__(self, root: Path, manifest: Manifest) -> None:
+    def __init__(self, root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> None:
         self.root = root
-        """The directory."""
+        """The directory, or the URL."""
         self.manifest = manifest
         """What the atlas was computed from, how, and its files."""
+        self.memory_limit = memory_limit
+        """What SQL may take of memory before it spills to disk, such as `4GB` or `50%`; None is half the machine's."""
         self._shards: dict[str, SequenceRows] = {}
 
     @classmethod
-    def open(cls, directory: str | Path) -> Self:
-        """Open an atlas; reads its manifest and nothing else.
+    def open(cls, place: str | Path, *, memory_limit: str | None = None) -> Self:
+        """Open an atlas in a directory or behind a URL (`https://`, `s3://`, `hf://`); reads its manifest, no more.
 
         Raises:
             BrokenAtlasError: there is no such atlas, it is not finished, or it is of another format.
+            EnvironmentFault: the URL cannot be reached, or a package that reads such URLs is missing.
         """
-        root = Path(directory)
-        return cls(root, Manifest.read(AtlasPaths(root)))
+        root = root_of(place)
+        return cls(root, read_manifest(root), memory_limit=memory_limit)
 
     def protein(self, id: str) -> pa.Table:
         """Return the row of `proteins`; several for a digest that several accessions share.
@@ -61,7 +68,7 @@ class Atlas:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
         rows = self._proteins.take(rows_named(self._proteins, id))
-        return rows.cast(view_schema(PROTEINS, self.n_layers))
+        return _seen(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
         """Return the high-attention sites by rank; no rows means computed, and none found.
@@ -87,36 +94,73 @@ class Atlas:
         """
         return self._lookup(HEADS, id)
 
-    def sql(self, query: str, params: "Parameters" = None) -> pa.Table:
+    def sql(self, query: str, params: "Parameters" = None, *, timeout_s: float | None = None) -> pa.Table:
         """Answer one SELECT over the views `proteins, sequences, sites, residues, heads`; `FROM docs` describes them.
 
-        `params` are bound to `?` (a sequence) or `$name` (a mapping).
+        `params` are bound to `?` (a sequence) or `$name` (a mapping). `timeout_s` stops a runaway; None is no limit.
 
         Raises:
-            QuestionError: the query is no single SELECT, or cannot be answered; says why and what columns there are.
+            QuestionError: the query is not one SELECT that only reads, cannot be answered, with the place and the
+                columns there are, or takes longer than `timeout_s`.
+            EnvironmentFault: it needs more memory, or more disk to spill to, than `memory_limit` and the disk give.
         """
-        return self.stream(query, params).read_all()
+        return self.stream(query, params, timeout_s=timeout_s).read_all()
 
-    def stream(self, query: str, params: "Parameters" = None) -> pa.RecordBatchReader:
+    def stream(
+        self, query: str, params: "Parameters" = None, *, timeout_s: float | None = None
+    ) -> pa.RecordBatchReader:
         """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
         from attlas.queries.sandbox import select
 
-        return select(self._connection, query, params)
+        return select(self._connection, query, params, timeout_s=timeout_s)
 
-    def match(self, id: str) -> Match:
+    def ask(self, question: str | Path, /, **parameters: object) -> pa.Table:
+        """Answer a question by its name, as `attlas ask` does, or one of your own in a file like ours.
+
+        The schema says what the columns mean, and what was asked of which atlas. A warning names what of the
+        parameters was left out, such as proteins that were not computed.
+
+        Raises:
+            QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
+        """
+        from attlas.queries.questions import ask
+
+        asked = ask(self, question, parameters)
+        for note in asked.bound.notes:
+            warnings.warn(note, stacklevel=2)
+        return asked.answer(self).read_all()
+
+    def lookup(self, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
+        """Return the sites of many proteins in one table: a row per site, and a row for each id without one.
+
+        The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id asked twice is answered
+        once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
+        """
+        from attlas.queries.lookup import lookup
+
+        return lookup(self, ids, taxon=taxon)
+
+    def match(self, id: str, *, taxon: int | str | None = None) -> Match:
         """Return what an id names here: rows of `proteins`, candidates, or similar ids. Never raises."""
-        return find(self._proteins, id)
+        return find(self._proteins, id, taxon=taxon)
 
-    def protein_rows(self, rows: Sequence[int]) -> pa.Table:
+    def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
+        """Return what each of many ids names here, in one pass over `proteins`."""
+        return find_all(self._proteins, ids, taxon=taxon)
+
+    def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of `proteins` by number, as a `Match` holds them."""
-        return self._proteins.take(rows)
+        return self._proteins.take(rows, columns)
 
     def sequence_rows(self, table: Table, sequence_id: int, columns: Sequence[str]) -> pa.Table:
         """Return stored columns of one sequence in one of the shard tables, in stored order and type."""
-        if table.name not in self._shards:
-            files = self.manifest.of_table(table)
-            self._shards[table.name] = SequenceRows(self.root, table.schema(self.n_layers), files)
-        return self._shards[table.name].of(sequence_id, columns)
+        return self._shard(table).of(sequence_id, columns)
+
+    def rows_of_sequences(
+        self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
+    ) -> tuple[pa.Table, dict[int, range]]:
+        """Return stored columns of many sequences, and where in that table the rows of each sequence stand."""
+        return self._shard(table).of_many(sequence_ids, columns)
 
     @property
     def n_layers(self) -> int:
@@ -154,7 +198,13 @@ class Atlas:
     def _connection(self) -> "duckdb.DuckDBPyConnection":
         from attlas.queries.sandbox import connect
 
-        return connect(self.root, self.manifest)
+        return connect(self.root, self.manifest, memory_limit=self.memory_limit)
+
+    def _shard(self, table: Table) -> SequenceRows:
+        if table.name not in self._shards:
+            files = self.manifest.of_table(table)
+            self._shards[table.name] = SequenceRows(self.root, table.schema(self.n_layers), files)
+        return self._shards[table.name]
 
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)
@@ -165,8 +215,21 @@ class Atlas:
         accession = self._proteins.value(row, "accession")
         if self._proteins.value(row, "status") != "ok":
             status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
-            raise QuestionError(f"{accession} was not computed ({status}: {reason}).")
+            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
         sequence_id = self._proteins.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
-        names = pa.array([accession] * stored.num_rows, pa.string())
-        return stored.add_column(0, "accession", names).cast(schema)
+        rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
+        return _seen(rows, schema)
+
+
+def _repeated(text: str, n: int) -> pa.Array:
+    # From buffers, because `pa.array` and `pa.repeat` import pandas where it is installed: a quarter of a second.
+    data = text.encode()
+    ends = array("i", [len(data) * i for i in range(n + 1)])
+    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
+
+
+def _seen(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    # A cast imports `pyarrow.compute`, and only `residues` is seen in another type than it is stored in.
+    is_seen_as_stored = rows.schema.types == schema.types
+    return pa.Table.from_arrays(rows.columns, schema=schema) if is_seen_as_stored else rows.cast(schema)

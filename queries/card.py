@@ -1,77 +1,61 @@
 """The card of a protein for `attlas show`: values in, lines of text out."""
 
+import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import Any, Literal
 
 from attlas.queries.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
-from attlas.queries.text import Layout, cut, printable
+from attlas.queries.text import GAP, Layout, counted, cut, printable
+from attlas.queries.tracks import (
+    MORE,
+    PLAIN,
+    Style,
+    Track,
+    profile_bars,
+    rank_marks,
+    residues_per_column,
+    ruler,
+    sequence_lines,
+    site_columns,
+)
 from attlas.schema import Run
 
-BLOCKS = "▁▂▃▄▅▆▇█"
 INDENT = "  "
 MAX_WIDTH = 120
-"""Columns a profile uses at most: longer lines are hard to follow."""
+"""Columns a card uses at most: longer lines are hard to follow."""
 MAX_SITES = 40
 """Sites listed in a card; sets this large are rare and `--json` has them all."""
 N_AROUND = 5
 """Neighbours shown on either side of a site, residues."""
-RULER_GAP = 12
-"""Columns from one number of the ruler to the next, at least."""
+WHOLE_RESIDUES = 1_000
+"""Residues up to which a sequence is shown whole; of a longer one, the lines that hold sites."""
+
+Extent = Literal["auto", "whole", "none"]
+"""How much of the sequence a card shows: all of it if short, else around its sites; all of it; nothing."""
 
 
-@dataclass(frozen=True)
-class Style:
-    """How a terminal shows emphasis; empty texts where there is none (a pipe, a file)."""
-
-    bold: str = ""
-    dim: str = ""
-    mark: str = ""
-    reset: str = ""
-
-
-PLAIN = Style()
-COLOURED = Style(bold="\x1b[1m", dim="\x1b[2m", mark="\x1b[33m", reset="\x1b[0m")
-
-
-def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN) -> str:
+def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence: Extent = "auto") -> str:
     """Return the card of an answer that has a protein, in lines of at most `width` characters."""
     width = min(width, MAX_WIDTH)
-    lines = [*_heading(answer, width, style), *_outcome(answer, run), *_sites(answer), *_profile(answer, width, style)]
-    return "\n".join(lines)
-
-
-def profile_lines(profile: Sequence[float], sites: Sequence[tuple[int, int]], width: int) -> tuple[str, str, str]:
-    """Return a profile as three lines: bars, ranks of sites, ruler.
-
-    `profile` is attention received, (N,); `sites` are (position from 1, rank). Where N is larger than `width` a column
-    is the maximum of a stretch of residues: a site is one high residue among low ones and a mean would hide it.
-    """
-    bin_size = residues_per_column(len(profile), width)
-    bins = [max(profile[i : i + bin_size]) for i in range(0, len(profile), bin_size)]
-    top = max(bins)
-    bars = "".join(_bar(value, top) for value in bins)
-    best: dict[int, int] = {}
-    for position, rank in sites:
-        column = (position - 1) // bin_size
-        best[column] = min(rank, best.get(column, rank))
-    ranks = "".join(_rank_mark(best.get(column)) for column in range(len(bins)))
-    return bars, ranks.rstrip(), _ruler(len(profile), bin_size)
-
-
-def residues_per_column(n_residues: int, width: int) -> int:
-    """Return how many residues share a column so that all fit into `width`."""
-    return -(-n_residues // max(width, 1))
+    parts = (
+        _heading(answer, width, style),
+        _outcome(answer, run, width),
+        _sites(answer),
+        _profiles(answer, width, style),
+        _sequence(answer, width, style, sequence),
+    )
+    return "\n".join(line for lines in parts for line in lines)
 
 
 def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein or {}
     names = [protein["accession"], protein["entry_name"], protein["description"]]
-    title = cut("  ".join(printable(name) for name in names if name), width)
+    title = cut(GAP.join(printable(name) for name in names if name), width)
     yield f"{style.bold}{title}{style.reset}"
     facts = [
         _organism(protein),
         f"gene {protein['gene']}" if protein["gene"] else "",
-        f"{protein['length']:,} residues",
+        counted(protein["length"], "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
     if answer.asked != protein["accession"]:
@@ -84,20 +68,25 @@ def _organism(protein: dict[str, object]) -> str:
     return f"{name} ({taxon})" if name and taxon else name or taxon
 
 
-def _outcome(answer: Answer, run: Run) -> Iterator[str]:
-    protein = answer.protein or {}
+def _outcome(answer: Answer, run: Run, width: int) -> Iterator[str]:
+    for text in _outcome_texts(answer, run):
+        yield from _wrapped(text, width)
+
+
+def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
+    layer = (answer.protein or {})["layer"]
     if answer.outcome in (SKIPPED, FAILED):
         yield f"not computed, {answer.outcome}: {answer.reason}"
         return
-    if protein["layer"] is not None:
-        yield f"layer of convergence {protein['layer']} (counted from 0; {run.model} has {run.n_layers} layers)"
+    if layer is not None:
+        layers = counted(run.n_layers, "layer")
+        yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""
         yield f"computed, no high-attention sites{why} (rule {run.rule})"
         return
-    noun = "site" if len(answer.sites) == 1 else "sites"
     flag = f"; flagged: {answer.reason}" if answer.reason else ""
-    yield f"{len(answer.sites)} high-attention {noun} (rule {run.rule}{flag})"
+    yield f"{counted(len(answer.sites), 'high-attention site')} (rule {run.rule}{flag})"
 
 
 def _sites(answer: Answer) -> Iterator[str]:
@@ -119,58 +108,83 @@ def _sites(answer: Answer) -> Iterator[str]:
         yield f"{INDENT}... and {len(answer.sites) - len(shown)} more: `--json` lists all"
 
 
-def _profile(answer: Answer, width: int, style: Style) -> Iterator[str]:
-    if not answer.profile or answer.protein is None:
+def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
+    """Yield the profile of each layer wanted, the sites below them, and a ruler."""
+    layer = (answer.protein or {})["layer"]
+    profiles = answer.profiles or (((layer, answer.profile),) if answer.profile else ())
+    if not profiles or not profiles[0][1]:
         return
-    columns = width - len(INDENT)
-    sites = [(site["position"], site["rank"]) for site in answer.sites]
-    bars, ranks, ruler = profile_lines(answer.profile, sites, columns)
-    per_column = residues_per_column(len(answer.profile), columns)
-    unit = "one residue a column" if per_column == 1 else f"highest of {per_column} residues a column"
+    labels = _profile_labels(profiles, layer)
+    n_residues, columns = len(profiles[0][1]), max(width - len(INDENT) - len(labels[0]) - len(GAP), 1)
+    bin_size = residues_per_column(n_residues, columns)
+    sites = site_columns(_ranks(answer.sites), bin_size)
     yield ""
-    yield cut(f"attention received in layer {answer.protein['layer']}, peak {max(answer.profile):.3g}; {unit}", width)
-    yield INDENT + bars
-    if ranks:
-        yield f"{INDENT}{style.mark}{ranks}{style.reset}{style.dim}{_ranks_note(len(ranks), columns)}{style.reset}"
-    yield f"{INDENT}{style.dim}{ruler}{style.reset}"
+    yield from _wrapped(_profile_title(profiles, layer, bin_size, sites.values()), width)
+    tracks = [Track(label, profile_bars(values, bin_size)) for label, (_, values) in zip(labels, profiles, strict=True)]
+    yield from (_track_line(track, len(labels[0]), style.marked(track.text, sites)) for track in tracks)
+    if sites:
+        marks = Track("rank", rank_marks(sites))
+        yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
+    numbers = Track("", ruler(n_residues, bin_size))
+    yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 
 
-def _ranks_note(used: int, columns: int) -> str:
-    note = "  site ranks, + from 10"
-    return note if used + len(note) <= columns else ""
+def _profile_labels(profiles: Sequence[tuple[int, Sequence[float]]], called_in: int | None) -> list[str]:
+    if len(profiles) == 1:
+        return [f"layer {profiles[0][0]}"]
+    digits = max(len(str(layer)) for layer, _ in profiles)
+    peaks = [f"{max(values):.3g}" for _, values in profiles]
+    return [
+        f"layer {layer:>{digits}}{'*' if layer == called_in else ' '} {peak:>{max(map(len, peaks))}}"
+        for (layer, _), peak in zip(profiles, peaks, strict=True)
+    ]
 
 
-def _bar(value: float, top: float) -> str:
-    return BLOCKS[min(int(value / top * len(BLOCKS)), len(BLOCKS) - 1)] if top > 0 else BLOCKS[0]
+def _profile_title(
+    profiles: Sequence[tuple[int, Sequence[float]]], called_in: int | None, bin_size: int, ranks: Any
+) -> str:
+    unit = "one residue a column" if bin_size == 1 else f"highest of {bin_size} residues a column"
+    if len(profiles) == 1:
+        layer, values = profiles[0]
+        title = f"attention received in layer {layer}, peak {max(values):.3g}; {unit}"
+    else:
+        convergence = "; * layer of convergence" if called_in in [layer for layer, _ in profiles] else ""
+        title = f"attention received, each layer up to its peak; {unit}{convergence}"
+    return title + (f"; {MORE} rank 10 or above" if max(ranks, default=0) > 9 else "")
 
 
-def _rank_mark(rank: int | None) -> str:
-    return " " if rank is None else str(rank) if rank < 10 else "+"
+def _track_line(track: Track, label_width: int, painted: str) -> str:
+    return f"{INDENT}{track.label:<{label_width}}{GAP}{painted}"
 
 
-def _ruler(n_residues: int, bin_size: int) -> str:
-    """Return position numbers, each beginning at the column of its residue; the last position ends the line."""
-    last = str(n_residues)
-    end = -(-n_residues // bin_size) - len(last)
-    if end < 2:
-        return last
-    step = _round_step(RULER_GAP * bin_size)
-    line = ""
-    for position in (1, *range(step, n_residues, step)):
-        column = (position - 1) // bin_size
-        if column >= len(line) and column + len(str(position)) < end:
-            line = line.ljust(column) + str(position)
-    return line.ljust(end) + last
+def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Iterator[str]:
+    """Yield the sequence with its sites, whole or the lines that hold the sites listed."""
+    sequence = (answer.protein or {})["sequence"] or ""
+    is_computed = answer.outcome in (SITES_FOUND, NO_SITES)
+    if extent == "none" or not sequence or (extent == "auto" and not is_computed):
+        return
+    ranks = _ranks(answer.sites)
+    is_whole = extent == "whole" or len(sequence) <= WHOLE_RESIDUES
+    title = "sequence" + (", sites in upper case with their ranks below" if ranks else "")
+    yield ""
+    if not is_whole and not ranks:
+        text = f"sequence: {counted(len(sequence), 'residue')} without a site; `--sequence whole` shows it"
+        yield from _wrapped(text, width)
+        return
+    hint = "" if is_whole else "; lines without a site are left out, `--sequence whole` shows all"
+    yield from _wrapped(title + hint, width)
+    shown = None if is_whole else [site["position"] for site in answer.sites[:MAX_SITES]]
+    letters = "".join(c if c.isprintable() else "?" for c in sequence)  # one that was skipped may hold anything
+    lines = sequence_lines(letters, ranks, width=width - len(INDENT), style=style, shown=shown)
+    yield from (INDENT + line for line in lines)
 
 
-def _round_step(at_least: int) -> int:
-    """Return the smallest of 10, 20, 25, 50, 100, 200, ... that is at least `at_least`."""
-    scale = 10
-    while True:
-        for factor in (1, 2, 2.5, 5):
-            if scale * factor >= at_least:
-                return int(scale * factor)
-        scale *= 10
+def _ranks(sites: Sequence[dict[str, Any]]) -> dict[int, int]:
+    return {site["position"]: site["rank"] for site in sites}
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(printable(text), width, break_on_hyphens=False)
 
 
 def _around(sequence: str, position: int) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from attlas.queries.text import Layout, printable
+from attlas.queries.text import Layout, counted, printable
 from attlas.queries.views import docs_rows
 from attlas.schema import TABLES, Manifest, Table
 
@@ -54,7 +54,8 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     run, counts = manifest.run, manifest.counts
     yield "atlas", f"{manifest.atlas_id} (format {manifest.format_version}, sealed {manifest.created})"
     yield "input", f"{manifest.source} (sha256 {manifest.source_sha256[:16]}…)"
-    yield "model", f"{run.model}, revision {run.revision}, {run.n_layers} layers x {run.n_heads} heads"
+    shape = f"{counted(run.n_layers, 'layer')} x {counted(run.n_heads, 'head')}"
+    yield "model", f"{run.model}, revision {run.revision}, {shape}"
     yield "weights", f"sha256 {run.weights_sha256}"
     yield "computed", f"{run.dtype} on {run.device}, attention {run.attention}, torch {run.torch_version}"
     yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"
@@ -64,8 +65,8 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
         "proteins",
         (f"{counts.n_requested:,} = {counts.n_ok:,} ok + {counts.n_skipped:,} skipped + {counts.n_failed:,} failed"),
     )
-    yield "sequences", f"{counts.n_sequences:,} distinct, {counts.n_residues:,} residues computed"
-    yield "sites", f"{counts.n_sites:,} high-attention sites on distinct sequences"
+    yield "sequences", f"{counts.n_sequences:,} distinct, {counted(counts.n_residues, 'residue')} computed"
+    yield "sites", f"{counted(counts.n_sites, 'high-attention site')} on distinct sequences"
 
 
 def _table(manifest: Manifest, table: Table) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Rows of any query as CSV, JSON, Parquet or a table of text, batch by batch: memory does not grow with the result."""
+"""Rows of any query as CSV, TSV, JSON, Parquet, Arrow or text, batch by batch: memory does not grow with the result."""
 
 import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, time
 from decimal import Decimal
 from itertools import chain, islice
@@ -18,15 +18,33 @@ from attlas.schema import QuestionError
 
 TABLE_SAMPLE_ROWS = 1_000
 """Rows whose widths decide the columns of a text table; later ones may stand out, but nothing is held back."""
+PLAN = ["explain_key", "explain_value"]
+"""Columns of what EXPLAIN answers: a drawing of many lines, shown as it is."""
+
+TSV_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+"""What a value of a TSV may not hold as it is, and how it is written."""
 
 
 def write_csv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write RFC 4180 CSV, UTF-8, `\\n` line ends, one header line; null is empty; lists and structs are JSON."""
     text = io.TextIOWrapper(sink, encoding="utf-8", newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(rows.schema.names)
-    writer.writerows(map(_csv_cell, row) for row in _value_rows(rows))
+    plain = csv.writer(text, lineterminator="\n")
+    # Before Python 3.13 the writer leaves a carriage return without quotes, and readers take it for the end of a row.
+    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    for row in chain([rows.schema.names], (list(map(_csv_cell, row)) for row in _value_rows(rows))):
+        (quoting if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
     text.detach()  # flushes; the sink stays open, it is the caller's
+
+
+def write_tsv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write tab-separated values, UTF-8, one header line; null is empty; lists and structs are JSON.
+
+    A row is a line and a column lies between tabs, whatever the values hold: tab, line feed, carriage return and
+    backslash are written `\\t`, `\\n`, `\\r` and `\\\\`, and nothing is quoted (pandas: `quoting=csv.QUOTE_NONE`).
+    """
+    sink.write(_tsv_line(rows.schema.names))
+    for row in _value_rows(rows):
+        sink.write(_tsv_line(map(_csv_cell, row)))
 
 
 def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
@@ -47,6 +65,15 @@ def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
             writer.write_batch(batch)
 
 
+def write_arrow(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    """Write the Arrow IPC file format, not compressed; the metadata of the schema goes with it."""
+    _refuse_same_names(rows.schema)
+    with pa.ipc.new_file(sink, rows.schema) as writer:
+        for batch in rows:
+            # Taken row by row: DuckDB leaves whatever was in memory where a value is null, and it would be written.
+            writer.write_batch(batch.take(pa.array(range(batch.num_rows), pa.int32())))
+
+
 def write_text(
     rows: pa.RecordBatchReader, sink: BinaryIO, *, width: int | None = None, limit: int | None = None
 ) -> bool:
@@ -54,6 +81,8 @@ def write_text(
 
     `width` is that of the terminal, None for no bound; `limit` None writes every row.
     """
+    if rows.schema.names == PLAN:
+        return _write_plan(rows, sink)
     stream = _value_rows(rows)
     first = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
     layout = Layout.of(rows.schema.names, first)
@@ -64,10 +93,27 @@ def write_text(
     return limit is not None and next(stream, None) is not None
 
 
+def _write_plan(rows: pa.RecordBatchReader, sink: BinaryIO) -> bool:
+    for _, plan in _value_rows(rows):
+        sink.write(f"{plan}\n".encode())
+    return False
+
+
+WRITERS = {
+    "csv": write_csv,
+    "tsv": write_tsv,
+    "json": write_json,
+    "parquet": write_parquet,
+    "arrow": write_arrow,
+}
+"""The formats for other programs, by name; those of `BINARY` are no text."""
+BINARY = ("parquet", "arrow")
+
+
 def json_rows(rows: pa.RecordBatchReader) -> Iterator[dict[str, object]]:
     """Yield each row as a dictionary, floats as short as their type allows."""
-    for batch in rows:
-        yield from shortest_floats(batch).to_pylist()
+    names = rows.schema.names
+    return (dict(zip(names, row, strict=True)) for row in _value_rows(rows))
 
 
 def dump_json(value: object) -> bytes:
@@ -91,7 +137,7 @@ def _refuse_same_names(schema: pa.Schema) -> None:
         raise QuestionError(
             "This format needs a name for every column, and some share one.",
             found=f"twice or more: {', '.join(twice)}",
-            hint="name the columns you want, with AS where they would be alike; csv and table take them as they are",
+            hint="name the columns you want, with AS where they would be alike; csv, tsv and table do without",
         )
 
 
@@ -115,13 +161,25 @@ def _recast(kind: pa.DataType, to: pa.DataType) -> pa.DataType:
 def _value_rows(rows: pa.RecordBatchReader) -> Iterator[tuple[object, ...]]:
     # Not as dictionaries: two columns of a query may have one name.
     for batch in rows:
-        yield from zip(*(column.to_pylist() for column in shortest_floats(batch).columns), strict=True)
+        yield from zip(*map(_values, shortest_floats(batch).columns), strict=True)
+
+
+def _values(column: pa.Array) -> list[object]:
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):  # a date beyond the year 9999, or nanoseconds, which Python's types lack
+        return list(column.cast(pa.string()).to_pylist())
 
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, (list, dict)):
         return dump_json(value).decode()
     return str(value).lower() if isinstance(value, bool) else value
+
+
+def _tsv_line(cells: Iterable[object]) -> bytes:
+    texts = ("" if cell is None else str(cell).translate(TSV_ESCAPES) for cell in cells)
+    return ("\t".join(texts) + "\n").encode()
 
 
 def _plain(value: object) -> object:

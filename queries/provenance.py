@@ -1,5 +1,7 @@
 """What every answer and export says about where its numbers come from."""
 
+from dataclasses import asdict
+
 from attlas.schema import Manifest
 
 EVIDENCE = "ECO:0008006"
@@ -17,3 +19,16 @@ def provenance_values(manifest: Manifest) -> dict[str, str]:
         "attlas_version": run.attlas_version,
         "evidence": EVIDENCE,
     }
+
+
+def provenance_text(manifest: Manifest) -> str:
+    """Return the same on one line, for formats that have room for a text only."""
+    return "; ".join(f"{name} {value}" for name, value in provenance_values(manifest).items())
+
+
+def provenance_rows(manifest: Manifest) -> list[tuple[str, str]]:
+    """Return (name, value) of all that is known of where an atlas is from, in a fixed order, every value as text."""
+    values = {**asdict(manifest.run), **asdict(manifest.counts)}
+    values |= {"source": manifest.source, "source_sha256": manifest.source_sha256, "created": manifest.created}
+    values |= provenance_values(manifest)
+    return [(name, "none" if value is None else str(value)) for name, value in sorted(values.items())]

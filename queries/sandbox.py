@@ -1,122 +1,190 @@
 """DuckDB over one atlas, locked: one SELECT at a time, no file but the atlas's own, nothing written."""
 
+import atexit
+import glob
 import os
 import re
+import secrets
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from attlas.queries.views import DOCS, comment_statements, docs_statements, quote, view_statement
+from attlas.queries import storage
+from attlas.queries.provenance import provenance_rows
+from attlas.queries.remote import fault_in
+from attlas.queries.running import OutOfTime, Running
+from attlas.queries.sql_errors import out_of_time, unanswered
+from attlas.queries.statements import statement_to_run
+from attlas.queries.storage import Root
+from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, view_statement
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
 
 BATCH_ROWS = 16_384
+MEMORY_LIMIT = "50%"
+"""What the queries of an atlas take of the machine's memory before they spill to disk."""
+LEAST_MEMORY_MB = 64
+"""DuckDB needs some for itself."""
+SPILL_SHARE = 0.5
+"""How much of the disk that is free a query may spill to."""
+
+SPILL_PREFIX = "attlas-duckdb-"
+"""How the folders begin that queries spill to; any that remain belong to a killed process."""
+
+_MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)", re.IGNORECASE)
+_UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
-def connect(root: Path, manifest: Manifest) -> duckdb.DuckDBPyConnection:
+def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """Return an in-memory database with the views of an atlas, then locked.
 
+    `memory_limit` is what queries may take before they spill to disk, such as `4GB` or `50%` of the machine's memory.
+
     Raises:
+        QuestionError: `memory_limit` is no amount of memory.
         BrokenAtlasError: files of the manifest are missing or cannot be read.
     """
-    root = root.resolve()
-    missing = [file.path for file in manifest.files if not (root / file.path).is_file()]
-    if missing:
-        raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=f"see `attlas verify {root}`")
-    connection = duckdb.connect(":memory:")
-    try:
-        for statement in (*_view_statements(root, manifest), *_lock_statements(root)):
-            connection.execute(statement)
-    except duckdb.Error as error:
-        connection.close()
-        hint = f"see `attlas verify {root}`"
-        raise BrokenAtlasError(f"The tables of {root} cannot be read.", found=str(error), hint=hint) from error
+    connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
+    for statement in _lock_statements(base):
+        connection.execute(statement)
     return connection
 
 
-def select(connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = None) -> pa.RecordBatchReader:
+def connect_unlocked(
+    root: Root, manifest: Manifest, *, memory_limit: str | None = None
+) -> tuple[duckdb.DuckDBPyConnection, str]:
+    """Return the database of `connect` not yet locked, for statements of ours alone, and where its files lie."""
+    if missing := storage.missing_files(root, manifest):
+        raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
+    limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
+    connection = duckdb.connect(":memory:")
+    try:
+        base = _base(connection, root, manifest)
+        for statement in (*limits, *_view_statements(base, manifest)):
+            connection.execute(statement)
+    except duckdb.Error as error:
+        connection.close()
+        what = f"The tables of {root} cannot be read."
+        fault = fault_in(str(error)) or BrokenAtlasError(what, found=str(error), hint=storage.hint(root))
+        raise fault from error
+    return connection, base
+
+
+def select(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = None, *, timeout_s: float | None = None
+) -> pa.RecordBatchReader:
     """Run one SELECT and return its rows as a stream of record batches.
 
+    `timeout_s` counts while DuckDB works, not while the rows are used; None is no limit. Ctrl-C stops the query.
+
     Raises:
-        QuestionError: it is no SELECT, more than one statement, or DuckDB cannot answer it; also while the rows
-            are read, for an error that only shows then.
+        QuestionError: it is not one SELECT that only reads, DuckDB cannot answer it, or the time is over; also while
+            the rows are read, for what only shows then.
+        EnvironmentFault: it needs more memory, or more disk to spill to, than it may take.
     """
     cursor = connection.cursor()  # one per query: a cursor holds one result, and threads may not share it
-    try:
-        statements = cursor.extract_statements(query)
-        _refuse_all_but_one_select(query, [statement.type for statement in statements])
-        reader = cursor.sql(query, params=parameters).to_arrow_reader(BATCH_ROWS)
-    except duckdb.Error as error:
-        raise _unanswered(connection, query, error) from error
-    return pa.RecordBatchReader.from_batches(reader.schema, _batches(reader, connection, query))
+    running = Running(cursor, timeout_s)
+
+    def start() -> pa.RecordBatchReader:
+        statement = statement_to_run(cursor, query)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
+
+    _refuse_what_is_no_text(query)
+    with _failing(connection, query, parameters, timeout_s):
+        reader = running.call(start)
+    batches = _batches(reader, running, lambda: _failing(connection, query, parameters, timeout_s))
+    return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
 
 def _batches(
-    reader: pa.RecordBatchReader, connection: duckdb.DuckDBPyConnection, query: str
+    reader: pa.RecordBatchReader, running: Running, failing: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[pa.RecordBatch]:
+    while True:
+        with failing():
+            batch = running.call(lambda: next(reader, None))
+        if batch is None:
+            return
+        yield batch
+
+
+@contextmanager
+def _failing(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, timeout_s: float | None
+) -> Iterator[None]:
+    """Turn what DuckDB raises into an error of ours."""
     try:
-        yield from reader
+        yield
+    except OutOfTime:
+        raise out_of_time(query, timeout_s or 0) from None
+    except Fault:
+        raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        raise _unanswered(connection, query, error) from error
+        raise unanswered(connection, query, error, parameters) from error
 
 
-def _view_statements(root: Path, manifest: Manifest) -> Iterator[str]:
+def _refuse_what_is_no_text(query: str) -> None:
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise QuestionError("This query is no UTF-8 text.", found=f"{query[error.start : error.end]!a}") from error
+
+
+def _checked_memory(text: str) -> str:
+    found = _MEMORY.fullmatch(text.strip())
+    if found is None or float(found[1]) * _UNITS[found[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
+        expected = f"such as 4GB, 500MB or 50% (of this machine's), at least {LEAST_MEMORY_MB}MB"
+        raise QuestionError(f"{text!r} is no amount of memory.", expected=expected)
+    return text.strip()
+
+
+def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest) -> str:
+    """Return below which address DuckDB finds the files, with a slash at its end."""
+    if isinstance(root, Path):
+        return f"{root.resolve()}/"
+    from attlas.queries import remote_sql  # imports fsspec
+
+    return remote_sql.register(connection, root, manifest)
+
+
+def _view_statements(base: str, manifest: Manifest) -> Iterator[str]:
     n_layers = manifest.run.n_layers
     for table in TABLES:
-        paths = [str(root / file.path) for file in manifest.of_table(table) if file.n_rows]
+        # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
+        paths = [glob.escape(base + file.path) for file in manifest.of_table(table) if file.n_rows]
         yield view_statement(table, paths, n_layers)
         yield from comment_statements(table)
     yield from docs_statements(n_layers)
+    yield from provenance_statements(provenance_rows(manifest))
 
 
-def _lock_statements(root: Path) -> list[str]:
-    # The order matters: directories are allowed first, then all else is closed, then the settings themselves.
-    spill = Path(tempfile.gettempdir()) / f"attlas-duckdb-{os.getpid()}"
+def _limit_statements(memory_limit: str) -> list[str]:
+    folder = Path(tempfile.gettempdir())
+    # DuckDB makes it if a query outgrows memory, and removes it at the end; two connections may not share one.
+    spill = folder / f"{SPILL_PREFIX}{os.getpid()}-{secrets.token_hex(8)}"
+    atexit.register(shutil.rmtree, spill, ignore_errors=True)  # for a stream that nobody read to its end
     return [
-        f"SET temp_directory = {quote(str(spill))}",  # made only if a query outgrows memory; the default is ./.tmp
+        f"SET memory_limit = {quote(memory_limit)}",
+        f"SET temp_directory = {quote(str(spill))}",
+        f"SET max_temp_directory_size = '{int(shutil.disk_usage(folder).free * SPILL_SHARE)}B'",
         "SET enable_progress_bar = false",
         "SET python_enable_replacements = false",  # else `FROM x` finds Python variables of whoever calls us
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
-        f"SET allowed_directories = [{quote(str(root))}]",
-        "SET enable_external_access = false",
-        "SET lock_configuration = true",
     ]
 
 
-def _refuse_all_but_one_select(query: str, kinds: Sequence[duckdb.StatementType]) -> None:
-    if list(kinds) == [duckdb.StatementType.SELECT]:
-        return
-    raise QuestionError(
-        f"An atlas is asked with one SELECT:\n{_indented(query)}",
-        expected="one SELECT statement (DESCRIBE, SUMMARIZE and SHOW TABLES count as such)",
-        found=" and ".join(kind.name for kind in kinds) or "no statement",
-    )
-
-
-def _unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception) -> Fault:
-    if isinstance(error, duckdb.IOException) or any(word in str(error) for word in ("TProtocol", "Parquet", "ZSTD")):
-        hint = "see `attlas verify` for every file that differs"
-        return BrokenAtlasError("A table of this atlas cannot be read.", found=str(error).splitlines()[0], hint=hint)
-    return QuestionError(
-        f"This query cannot be answered:\n{_indented(query)}",
-        found=_indented(str(error)).lstrip(),
-        hint=f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(connection, query)),
-    )
-
-
-def _columns_near(connection: duckdb.DuckDBPyConnection, query: str) -> list[str]:
-    """Return a line of columns for each table the query names, for every table if it names none."""
-    words = set(re.findall(r"\w+", query.lower()))
-    listing = "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal"
-    tables = dict(connection.cursor().execute(f"{listing} GROUP BY ALL ORDER BY ALL").fetchall())
-    named = {name: columns for name, columns in tables.items() if name in words} or tables
-    return [f"    {name}: {', '.join(columns)}" for name, columns in named.items()]
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.strip().splitlines())
+def _lock_statements(base: str) -> list[str]:
+    # The order matters: directories are allowed first, then all else is closed, then the settings themselves.
+    allowed = dict.fromkeys([base, glob.escape(base)])  # a view names its files by pattern, see `_view_statements`
+    return [
+        f"SET allowed_directories = [{', '.join(map(quote, allowed))}]",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ]

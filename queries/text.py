@@ -7,6 +7,8 @@ from typing import Self
 
 CUT = "…"
 GAP = "  "
+IN_ASCII = str.maketrans("▁▂▃▄▅▆▇█─·…", "_.:-=+*#-,~")
+"""What stands for the signs of our own where a terminal or a file has no letters for them."""
 
 
 def printable(value: object) -> str:
@@ -54,6 +56,20 @@ class Layout:
             yield f"── row {number} ".ljust(min(width, 40), "─")
             for name, value in zip(self.names, row, strict=True):
                 yield f"{name:<{label}}{GAP}{cut(printable(value), max(width - label - len(GAP), 8))}".rstrip()
+
+
+def counted(n: int, noun: str, plural: str | None = None) -> str:
+    """Return a number with its noun, in the singular for one: `1 site`, `1,204 sites`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def fitting(text: str, encoding: str | None) -> str:
+    """Return a text whose own signs (bars, rules, dots) are such that `encoding` can write them."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(IN_ASCII)
+    return text
 
 
 def terminal_width() -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import pyarrow as pa
 
@@ -20,6 +21,9 @@ SQL_TYPES = {
 
 DOCS = "docs"
 """The table a SQL user reads to learn what there is."""
+
+PROVENANCE = "provenance"
+"""The table a SQL user reads to learn where the numbers are from."""
 
 
 def sql_type(column: Column, n_layers: int) -> str:
@@ -50,9 +54,9 @@ def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
     return f"CREATE VIEW {table.name} AS SELECT {columns} FROM {source} AS t{join}"
 
 
-def comment_statements(table: Table) -> Iterator[str]:
-    """Yield the COMMENT ON of a view and of its columns: doc, and unit in brackets."""
-    yield f"COMMENT ON VIEW {table.name} IS {quote(table.doc)}"
+def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW") -> Iterator[str]:
+    """Yield the COMMENT ON of a view, or a table like it, and of its columns: doc, and unit in brackets."""
+    yield f"COMMENT ON {kind} {table.name} IS {quote(table.doc)}"
     for column in table.columns:
         yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {quote(documented(column))}"
 
@@ -64,6 +68,14 @@ def docs_statements(n_layers: int) -> Iterator[str]:
     rows = ", ".join(f"({', '.join(map(quote, row))})" for row in docs_rows(n_layers))
     yield f"INSERT INTO {DOCS} VALUES {rows}"
     yield f"COMMENT ON TABLE {DOCS} IS 'Every column of every view: type, unit and what it says.'"
+
+
+def provenance_statements(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Yield what makes the table `provenance`: a row per fact, its name and its value as text."""
+    yield f"CREATE TABLE {PROVENANCE} (name VARCHAR, value VARCHAR)"
+    values = ", ".join(f"({', '.join(map(quote, row))})" for row in rows)
+    yield f"INSERT INTO {PROVENANCE} VALUES {values}"
+    yield f"COMMENT ON TABLE {PROVENANCE} IS 'Model, rule, input, versions and counts: where the numbers are from.'"
 
 
 def docs_rows(n_layers: int) -> list[tuple[str, str, str, str, str]]:

@@ -25,10 +25,11 @@ is seen in the view of that name and not stored in the table's files; *null* mar
 
 def tables_markdown() -> str:
     """Return `TABLES.md`: each table with what a row is, its key, its order and its columns."""
-    return "\n".join([_HEAD, *(_table(table) for table in TABLES)])
+    return "\n".join([_HEAD, *(table_markdown(table) for table in TABLES)])
 
 
-def _table(table: Table) -> str:
+def table_markdown(table: Table) -> str:
+    """Return what a row of a table is, its key, its order, and a Markdown table of its columns."""
     order = f"Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
     head = "| column | type | unit | what it says |\n|---|---|---|---|"
     rows = [_column(column) for column in table.columns]

@@ -126,11 +126,25 @@ class Manifest:
         """
         if not paths.manifest.is_file():
             raise _no_manifest(paths)
-        values = _load(paths.manifest)
+        try:
+            data = paths.manifest.read_bytes()
+        except OSError as error:
+            raise _unreadable(paths.manifest, str(error)) from error
+        return cls.parse(data, source=str(paths.root))
+
+    @classmethod
+    def parse(cls, data: bytes, *, source: str) -> Self:
+        """Return the manifest in the bytes of a manifest.json; `source` says where they are from, for errors.
+
+        Raises:
+            BrokenAtlasError: it is of another format version, or cannot be read.
+        """
+        name = f"{source}/manifest.json"
+        values = _parsed(data, name)
         version = values.get("format_version")
         if version != FORMAT_VERSION:
             raise BrokenAtlasError(
-                f"{paths.root} is of another atlas format.",
+                f"{source} is of another atlas format.",
                 expected=f"format version {FORMAT_VERSION}",
                 found=f"format version {version}",
                 hint="read it with the attlas release that wrote it, or build it again",
@@ -141,7 +155,7 @@ class Manifest:
             values["files"] = tuple(TableFile(**file) for file in values["files"])
             return cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:
-            raise _unreadable(paths.manifest, repr(error)) from error
+            raise _unreadable(name, repr(error)) from error
 
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
@@ -154,15 +168,14 @@ def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
 def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
     """Write the rows of a table as Parquet at `path` (a path from `publishing`), with docs and provenance inside."""
     schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **metadata})
-    pq.write_table(
-        rows.cast(schema),
-        path,
-        row_group_size=table.row_group_rows,
-        compression="zstd",
-        # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
-        use_dictionary=[field.name for field in rows.schema if not _holds_floats(field.type)],
-        write_page_index=True,
-    )
+    pq.write_table(rows.cast(schema), path, row_group_size=table.row_group_rows, **parquet_options(schema))
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return how the Parquet files of an atlas are written: compression, dictionaries, page index."""
+    # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
+    words = [field.name for field in schema if not _holds_floats(field.type)]
+    return {"compression": "zstd", "use_dictionary": words, "write_page_index": True}
 
 
 def _holds_floats(kind: pa.DataType) -> bool:
@@ -243,17 +256,25 @@ def _dump(values: dict[str, Any]) -> bytes:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        data = path.read_bytes()
+    except OSError as error:
         raise _unreadable(path, str(error)) from error
+    return _parsed(data, path)
+
+
+def _parsed(data: bytes, name: Path | str) -> dict[str, Any]:
+    try:
+        values = json.loads(data)
+    except ValueError as error:
+        raise _unreadable(name, str(error)) from error
     if not isinstance(values, dict):
-        raise _unreadable(path, f"a JSON {type(values).__name__}, not an object")
+        raise _unreadable(name, f"a JSON {type(values).__name__}, not an object")
     return values
 
 
-def _unreadable(path: Path, found: str) -> BrokenAtlasError:
+def _unreadable(name: Path | str, found: str) -> BrokenAtlasError:
     return BrokenAtlasError(
-        f"{path} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again"
+        f"{name} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again"
     )
 
 

@@ -41,6 +41,10 @@ class AtlasPaths:
         """Return the file that shard `index` (from 1) writes of `table`."""
         return self.root / table.name / f"shard-{index:05d}.parquet"
 
+    def part(self, table: Table, index: int, n_parts: int) -> Path:
+        """Return file `index` (from 1) of the `n_parts` that `table` has in a release, whose shards are joined."""
+        return self.root / table.name / f"{table.name}-{index:05d}-of-{n_parts:05d}.parquet"
+
     @property
     def receipts(self) -> Path:
         """Folder of receipts, one per finished shard."""

@@ -385,3 +385,13 @@ def test_lookup_times_every_lookup_and_the_obvious_ways(random_atlas: Path) -> N
         [line] = [line for line in printed.splitlines() if line.startswith(what)]
         assert float(line[44:53]) > 0
     assert "lookup(40 accessions)" in printed
+
+
+def test_remote_counts_the_bytes_of_every_lookup_as_built_and_as_published(random_atlas: Path) -> None:
+    printed = _run("remote", random_atlas, "--repeats", 3).stdout
+    assert printed.index("as built: 40 proteins") < printed.index("published in") < printed.index("as published: 40")
+    for what in ("show: protein, sites, profile", "show, the longest protein", "sql: count of all sites"):
+        lines = [line for line in printed.splitlines() if line.startswith(what)]
+        assert len(lines) == 2
+        assert all(0 < float(line[49:58]) < 1 for line in lines)
+    assert "MISSED" not in printed

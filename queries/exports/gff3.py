@@ -13,6 +13,7 @@ from urllib.parse import quote
 from attlas.queries.atlas import Atlas
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
+from attlas.queries.exports.site_text import site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
 from attlas.schema import Manifest
@@ -57,12 +58,13 @@ def _protein_lines(protein: dict[str, Any]) -> Iterator[str]:
 
 def _attributes(protein: dict[str, Any], site: dict[str, Any]) -> str:
     accession = protein["accession"]
-    values = {"ID": f"{accession}.ha{site['position']}", "Name": f"{site['residue']}{site['position']}"}
+    values = {"ID": f"{accession}.ha{site['position']}", "Name": site_name(site)}
     if UNIPROT_ACCESSION.fullmatch(accession):
         values["Dbxref"] = f"UniProtKB:{accession}"
     values["Ontology_term"] = EVIDENCE
     # Attributes of our own begin in lower case: the specification keeps upper case for itself.
     values |= {name: str(site[name]) for name in ("residue", "rank", "layer", "share")}
+    values |= {"nonstandard": "true"} if site["is_nonstandard"] else {}
     values |= {name: protein[name] for name in ("gene", "organism", "md5") if protein[name]}
     return ";".join(f"{name}={attribute(value)}" for name, value in values.items())
 

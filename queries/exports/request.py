@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from attlas.queries.exports.alignment import AlignedRow
+
 
 @dataclass(frozen=True)
 class Request:
@@ -13,9 +15,12 @@ class Request:
     structure: Path | None = None
     """PDB or mmCIF file that the protein is joined to."""
     chain: str | None = None
-    """Chain of the structure, as its author names it; None takes the one that fits the sequence best."""
+    """Chain of the structure, as its author names it; None takes every chain that fits the sequence. Without a
+    structure, the chain of the model that is meant."""
     pdb_id: str | None = None
     """PDB id of the structure, where the format names entries of the PDB."""
+    alignment: tuple[AlignedRow, ...] | None = None
+    """Rows of the user's alignment that proteins stand in; None for no alignment."""
     file_name: str | None = None
     """Name of the file written, for a companion that refers to it; None for stdout."""
 

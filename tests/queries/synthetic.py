@@ -29,6 +29,7 @@ class SyntheticProtein:
     organism: str | None = None
     taxon_id: int | None = None
     description: str | None = None
+    sequence_version: int | None = None
     n_sites: int = 3
     status: str = "ok"
     reason: str | None = None
@@ -132,7 +133,8 @@ def _proteins(proteins: Sequence[SyntheticProtein], by_sequence: dict[str, Outco
 
 def _protein_row(line: int, p: SyntheticProtein, outcome: Outcome | None) -> dict:
     md5 = hashlib.md5(p.sequence.encode()).hexdigest()
-    names = {k: getattr(p, k) for k in ("accession", "entry_name", "gene", "organism", "taxon_id", "description")}
+    fields = ("accession", "entry_name", "gene", "organism", "taxon_id", "sequence_version", "description")
+    names = {k: getattr(p, k) for k in fields}
     return {
         **names,
         "sequence": p.sequence,

@@ -171,7 +171,7 @@ def test_errors_have_their_exit_codes(atlas_dir: Path, arguments: list[str], cod
 def test_every_verb_has_help(verb: str) -> None:
     result = CliRunner().invoke(app, [verb, "--help"])
     assert result.exit_code == 0
-    assert "Directory of the atlas." in result.output
+    assert "Directory of the atlas, or its URL." in result.output
 
 
 def test_an_output_that_is_a_link_or_a_device_stays_one(atlas_dir: Path, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_columns_of_one_name_are_refused_where_a_format_would_lose_one(
 def test_an_output_whose_name_tells_no_format_is_refused_and_case_does_not_matter(
     atlas_dir: Path, tmp_path: Path
 ) -> None:
-    assert "does not tell a format" in attlas("sql", atlas_dir, "SELECT 1", "-o", tmp_path / "a.tsv").stderr
+    assert "does not tell a format" in attlas("sql", atlas_dir, "SELECT 1", "-o", tmp_path / "a.xlsx").stderr
     assert attlas("sql", atlas_dir, "SELECT 1 AS n", "-o", tmp_path / "a.CSV").returncode == 0
     assert (tmp_path / "a.CSV").read_text() == "n\n1\n"
 

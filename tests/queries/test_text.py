@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from attlas.queries.formats import dump_json, shortest_floats, write_text
-from attlas.queries.text import Layout, printable
+from attlas.queries.text import IN_ASCII, Layout, counted, fitting, printable
+from attlas.queries.tracks import BARS
 
 
 def reader(table: pa.Table) -> pa.RecordBatchReader:
@@ -60,3 +61,27 @@ def test_float32_is_written_as_short_as_it_is_however_deep() -> None:
 
 def test_json_has_no_nan() -> None:
     assert json.loads(dump_json({"a": [float("nan"), 1.0], "b": float("inf")})) == {"a": [None, 1.0], "b": None}
+
+
+@pytest.mark.parametrize(
+    ("n", "nouns", "said"),
+    [
+        (0, ("site",), "0 sites"),
+        (1, ("site",), "1 site"),
+        (1_204, ("site",), "1,204 sites"),
+        (2, ("entry", "entries"), "2 entries"),
+        (1, ("entry", "entries"), "1 entry"),
+    ],
+)
+def test_a_number_has_its_noun_in_the_right_form(n: int, nouns: tuple[str, ...], said: str) -> None:
+    assert counted(n, *nouns) == said
+
+
+@pytest.mark.parametrize(("encoding", "said"), [("utf-8", "▁█ ─ · …"), (None, "▁█ ─ · …"), ("ascii", "_# - , ~")])
+def test_our_own_signs_become_such_as_the_encoding_has(encoding: str | None, said: str) -> None:
+    assert fitting("▁█ ─ · …", encoding) == said
+
+
+def test_eight_heights_stay_eight_in_ascii_and_every_sign_one_character() -> None:
+    assert len(set(BARS.translate(IN_ASCII))) == len(BARS) == 8
+    assert all(sign < 128 for sign in IN_ASCII.values())

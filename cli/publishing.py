@@ -1,0 +1,47 @@
+"""The verbs that give an atlas to others: publish."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attlas.cli.output import note
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(publish)
+
+
+def publish(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)],
+    out: Annotated[Path, typer.Option(metavar="RELEASE", help="Folder to write; it must not be there yet.")],
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="Default: from input and model.")] = None,
+    creator: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Who made it; may be given several times.")
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", "--license", metavar="ID", help="Such as CC-BY-4.0, or a URL.")
+    ] = None,
+    citation: Annotated[str | None, typer.Option(metavar="TEXT", help="How to cite it, one line.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option("--url", metavar="URL", help="Where it will lie: https://..., or hf://datasets/ORG/NAME."),
+    ] = None,
+) -> None:
+    """Write what one would upload: Parquet in few files, SHA256SUMS, README, data card, Croissant, DuckDB views.
+
+    The release is an atlas: every verb that reads takes it, by path or by URL. Nothing is uploaded.
+    """
+    from attlas.queries.release import Statement
+    from attlas.queries.release import publish as write_release
+
+    statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
+    manifest = write_release(directory, out, statement)
+    n_bytes = sum(file.n_bytes for file in manifest.files)
+    tables = len({file.table for file in manifest.files})
+    print(
+        f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
+    )
+    if missing := statement.missing():
+        note(f"not stated, and said so in the cards: {', '.join(missing)} (see `attlas publish --help`)")

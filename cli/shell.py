@@ -1,0 +1,201 @@
+"""The SQL shell: a prompt with history and completion on a terminal, a script where stdin is none."""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+from attlas.cli.asking import SqlFormat, write_rows
+from attlas.cli.output import note, print_lines
+
+if TYPE_CHECKING:
+    from attlas.queries.atlas import Atlas
+
+PROMPT = "attlas> "
+PROMPT_MORE = "   ...> "
+HISTORY_LINES = 2_000
+
+
+@dataclass
+class Session:
+    """An atlas and how it is asked for the time being."""
+
+    atlas: "Atlas"
+    mode: SqlFormat
+    timeout_s: float | None
+    """Seconds of work after which a query is stopped; None is no limit."""
+    is_timed: bool = False
+    typed: str = ""
+    """What of a statement has been typed."""
+    is_over: bool = False
+
+    def take(self, line: str) -> None:
+        """Take a line: run the statements that it ends, or the command it is."""
+        from attlas.queries.shell import LEAVING, Input
+
+        word = line.strip().removesuffix(";")
+        if not self.typed and word in LEAVING:
+            self.is_over = True
+        elif not self.typed and line.startswith("."):
+            self._command(line.split())
+        elif self.typed and ";" not in line:
+            self.typed += f"{line}\n"  # a list of many thousand lines is not taken apart at each of them
+        else:
+            taken = Input.of(f"{self.typed}{line}\n")
+            self.typed = taken.rest
+            for statement in taken.statements:
+                self.run(statement)
+
+    def run(self, statement: str) -> None:
+        """Answer one statement."""
+        started = time.monotonic()
+        write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None)
+        if self.is_timed:
+            print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
+
+    def _command(self, words: list[str]) -> None:
+        from attlas.queries.shell import COMMANDS, help_lines, schema_lines, tables_lines
+        from attlas.schema import QuestionError
+
+        match words:
+            case [".help"]:
+                print_lines(help_lines())
+            case [".tables"]:
+                print_lines(tables_lines(self.atlas.manifest))
+            case [".schema"]:
+                print_lines(schema_lines(self.atlas.manifest, None))
+            case [".schema", table]:
+                print_lines(schema_lines(self.atlas.manifest, table.removesuffix(";")))
+            case [".mode", mode] if mode in shell_modes():
+                self.mode = cast(SqlFormat, mode)
+            case [".timer", ("on" | "off") as switch]:
+                self.is_timed = switch == "on"
+            case [".timeout", seconds] if seconds.replace(".", "", 1).isdecimal():
+                self.timeout_s = float(seconds) or None
+            case _:
+                known = [command for command in COMMANDS if command.split()[0] == words[0]]
+                raise QuestionError(f"There is no command {' '.join(words)}.", expected=", ".join(known or COMMANDS))
+
+
+def run_shell(atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None) -> None:
+    """Ask an atlas what stdin says: a terminal is prompted until it ends, a script runs to its end or first error.
+
+    Raises:
+        QuestionError: answers are to go to one file or in a format that is no text; in a script, also its errors.
+    """
+    from attlas.schema import QuestionError
+
+    if output is not None or mode not in shell_modes():
+        expected = f"answers on stdout, as {', '.join(shell_modes())}"
+        raise QuestionError("Without a QUERY there may be many answers.", expected=expected, hint="give a QUERY")
+    session = Session(atlas, mode, timeout_s)
+    if sys.stdin.isatty():
+        _prompt(session)
+    else:
+        _script(session, io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape"))
+
+
+def shell_modes() -> list[str]:
+    """Return the formats a shell prints."""
+    from attlas.queries.formats import BINARY
+
+    return [mode for mode in get_args(SqlFormat) if mode not in BINARY]
+
+
+def _script(session: Session, lines: Iterable[str]) -> None:
+    n_lines = 0
+    for line in lines:
+        n_lines += 1
+        session.take(line.removesuffix("\n"))
+        if session.is_over:
+            return
+    if session.typed:
+        session.run(session.typed)  # the last `;` may be left out
+    if not n_lines:
+        note("stdin is empty: nothing was asked")
+
+
+def _prompt(session: Session) -> None:
+    from attlas.queries.shell import banner_lines
+
+    remember = _line_editing()
+    for line in banner_lines(str(session.atlas.root), session.atlas.manifest):
+        print(line, file=sys.stderr)
+    while not session.is_over:
+        try:
+            line = _ask(session)
+            remember()
+            _take(session, line)
+        except EOFError:
+            print(file=sys.stderr)
+            return
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
+            session.typed = ""
+
+
+def _ask(session: Session) -> str:
+    prompt = PROMPT_MORE if session.typed else PROMPT
+    return input(prompt if sys.stdout.isatty() else "")  # else the prompt would be in the file
+
+
+def _take(session: Session, line: str) -> None:
+    """Take a line; an error is said and the shell goes on."""
+    from attlas.schema import Fault
+
+    try:
+        session.take(line)
+    except KeyboardInterrupt:
+        note("stopped")
+    except Fault as error:
+        print(f"attlas: {error}", file=sys.stderr)
+
+
+def _line_editing() -> Callable[[], None]:
+    """Switch on editing, completion and history of lines; return what keeps the last line in the history file."""
+    try:
+        import readline
+    except ImportError:  # Windows
+        return lambda: None
+    from attlas.queries.shell import completions
+
+    def complete(word: str, n: int) -> str | None:
+        found = completions(word, readline.get_line_buffer())
+        return found[n] if n < len(found) else None
+
+    readline.set_completer(complete)
+    readline.set_completer_delims(" \t\n`!@#$%^&*()-=+[{]}|;:'\",<>/?")
+    is_libedit = "libedit" in (readline.__doc__ or "")
+    readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
+    try:
+        path = _history_file()
+        readline.read_history_file(path)
+        readline.set_history_length(HISTORY_LINES)
+        readline.write_history_file(path)  # cut to that length
+    except OSError as error:
+        note(f"the history of this shell is not kept: {error}")
+        return lambda: None
+    n_kept = readline.get_current_history_length()
+
+    def remember() -> None:
+        nonlocal n_kept
+        n_now = readline.get_current_history_length()
+        if n_now > n_kept:  # at once, and behind what other shells have added
+            readline.append_history_file(n_now - n_kept, path)
+        n_kept = n_now
+
+    return remember
+
+
+def _history_file() -> Path:
+    """Return the file, made if it is not there; nobody else may read it."""
+    state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    path = state / "attlas" / "sql_history"
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    path.chmod(0o600)
+    return path

@@ -1,0 +1,174 @@
+"""One protein's attention laid onto residues: what every export onto a structure writes in its own way.
+
+With a structure, residues are its own, matched by letters, and those of another letter carry nothing. Without one they
+are numbered as UniProt does, on chain A, as AlphaFold models are. What is left out is said, in the file and beside it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from attlas.queries.answers import answers
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
+from attlas.queries.provenance import provenance_values
+from attlas.queries.residue_mapping import ChainMatch, StructureMatch, match_structure
+from attlas.queries.structures import Residue, read_structure
+from attlas.queries.text import printable
+from attlas.schema import BrokenAtlasError, QuestionError
+
+MODEL_CHAIN = "A"
+"""The chain of an AlphaFold model."""
+COMMENT_ENDS = re.compile(r"[;\\]|%(?=[0-9A-Fa-f]{2})")
+"""What is encoded in the comments of a script; `%` only where it would read as an encoding."""
+COMPONENTS = {
+    "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",
+    "I": "ILE", "L": "LEU", "K": "LYS", "M": "MET", "F": "PHE", "P": "PRO", "S": "SER", "T": "THR", "W": "TRP",
+    "Y": "TYR", "V": "VAL", "U": "SEC", "O": "PYL", "B": "ASX", "Z": "GLX",
+}  # fmt: skip
+"""Component of each letter (IUPAC-IUB 1983; PDB chemical component dictionary)."""
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """A protein with its attention and the residues that carry it."""
+
+    protein: dict[str, Any]
+    """Its row of `proteins`."""
+    shares: tuple[float, ...]
+    """Attention received in the layer of convergence over the largest there, by position, (N,), 0 to 1.
+
+    Three digits of it count: the profile is stored as float16.
+    """
+    sites: tuple[dict[str, Any], ...]
+    """High-attention sites by rank."""
+    residues: tuple[tuple[int, Residue], ...]
+    """Position and residue, chain by chain: only residues of the protein's own letter."""
+    match: StructureMatch | None
+    """None where no structure was given."""
+    provenance: dict[str, str]
+
+    def values(self) -> Iterator[tuple[Residue, float]]:
+        """Yield every residue with its share."""
+        return ((residue, self.shares[position - 1]) for position, residue in self.residues)
+
+    def site_residues(self) -> Iterator[tuple[dict[str, Any], Residue]]:
+        """Yield every site with each residue it lies on, by rank."""
+        for site in self.sites:
+            yield from ((site, residue) for position, residue in self.residues if position == site["position"])
+
+    @property
+    def chains(self) -> tuple[str, ...]:
+        """Names of the chains that carry something."""
+        return tuple(dict.fromkeys(residue.chain for _, residue in self.residues))
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what is to be said beside the file: coverage, mismatches, sites that could not be placed.
+
+        Without control characters, as they go to a terminal.
+        """
+        if self.match is None:
+            chain = self.chains[0]
+            return (
+                f"numbered as UniProt does, on chain {chain}, as AlphaFold models are (--structure FILE for another)",
+            )
+        return tuple(map(printable, (*self.match.lines(), *self._site_notes(self.match))))
+
+    def comments(self) -> tuple[str, ...]:
+        """Return what a file says about itself, in lines of plain text without control characters."""
+        protein = self.protein
+        names = ", ".join(str(protein[name]) for name in ("entry_name", "description") if protein[name])
+        lines = (
+            f"attlas: attention received by each residue of {protein['accession']}" + (f" ({names})" if names else ""),
+            f"value: share of the largest in layer {protein['layer']} (from 0), the layer of convergence,"
+            " what a model attends to, no claim of function",
+            f"sequence: {protein['length']} residues, MD5 {protein['md5']}",
+            *(f"{name}: {value}" for name, value in self.provenance.items()),
+            *self.notes(),
+        )
+        return tuple(map(printable, lines))
+
+    def script_comments(self) -> tuple[str, ...]:
+        """Return `comments` for a script: what could end a comment there is percent-encoded.
+
+        PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
+        """
+        return tuple(COMMENT_ENDS.sub(lambda found: quote(found[0], safe=""), line) for line in self.comments())
+
+    def _site_notes(self, match: StructureMatch) -> Iterator[str]:
+        found = {site["position"] for site, _ in self.site_residues()}
+        yield f"{len(found)} of {len(self.sites)} high-attention sites of {match.accession} are on {match.file.name}"
+        for site in self.sites:
+            reasons = ", ".join(_absence(site["position"], match.chains))
+            if reasons:
+                yield f"site {site['residue']}{site['position']}, rank {site['rank']}: {reasons}"
+
+
+def annotate(atlas: Atlas, request: Request) -> Annotation:
+    """Return the attention of the request's one protein on the residues of its structure, or of a model's chain.
+
+    Raises:
+        QuestionError: the protein was not computed, or has no layer of convergence.
+        InputError: the structure cannot be read, or is not of this protein.
+        BrokenAtlasError: a site's letter is not the sequence's.
+    """
+    accession = (request.accessions or ("",))[0]
+    (answer,) = [answer for answer in answers(atlas, accession) if (answer.protein or {}).get("accession") == accession]
+    protein = answer.protein or {}
+    if answer.profile is None:
+        raise QuestionError(f"There is nothing to put onto a structure for {accession}.", found=_why(protein))
+    _check_letters(protein, answer.sites)
+    match = None
+    if request.structure is not None:
+        file = read_structure(request.structure)
+        match = match_structure(file, accession, protein["sequence"], chain=request.chain)
+        residues = tuple((p.position, p.residue) for chain in match.chains for p in chain.same)
+    else:
+        residues = tuple(_model_residues(protein["sequence"], request.chain or MODEL_CHAIN))
+    top = max(answer.profile)
+    shares = tuple(value / top for value in answer.profile)
+    return Annotation(protein, shares, answer.sites, residues, match, provenance_values(atlas.manifest))
+
+
+def _why(protein: dict[str, Any]) -> str:
+    if protein["status"] != "ok":
+        return f"not computed, {protein['status']}: {protein['reason']}"
+    return f"no layer of convergence: {protein['sites_note']}"
+
+
+def _check_letters(protein: dict[str, Any], sites: tuple[dict[str, Any], ...]) -> None:
+    for site in sites:
+        at = site["position"]
+        letter = protein["sequence"][at - 1] if 1 <= at <= protein["length"] else None
+        if letter != site["residue"]:
+            as_said = f"{letter}{at}, as its sequence has it"
+            raise BrokenAtlasError(
+                f"A site of {protein['accession']} is not on its residue.",
+                expected=as_said if letter else f"a position of 1 to {protein['length']}",
+                found=f"{site['residue']}{at} in the table of sites",
+                hint="see `attlas verify`; an atlas whose positions are shifted is not to be used",
+            )
+
+
+def _model_residues(sequence: str, chain: str) -> Iterator[tuple[int, Residue]]:
+    for position, letter in enumerate(sequence, start=1):
+        yield position, Residue(chain, position, "", (COMPONENTS.get(letter, "UNK"),))
+
+
+def _absence(position: int, chains: tuple[ChainMatch, ...]) -> Iterator[str]:
+    """Yield for each chain why it lacks a position, if it should have it; that none has it, if so."""
+    is_anywhere = False
+    for chain in chains:
+        residues = [placed for placed in (*chain.placed, *chain.trimmed) if placed.position == position]
+        if any(placed.is_same and placed in chain.placed for placed in residues):
+            is_anywhere = True
+        elif residues:
+            yield f"{residues[0].residue} in its place"
+            is_anywhere = True
+        elif position in chain.unresolved:
+            yield f"no coordinates on chain {chain.chain}"
+            is_anywhere = True
+    if not is_anywhere:
+        yield "outside the structure"

@@ -1,0 +1,56 @@
+"""A ChimeraX command script beside the attributes: opens them, colours by them, shows and labels the sites.
+
+It works on the structure that is open. The file of attributes is named as it was written, without a folder: ChimeraX
+runs a script in the script's own folder.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import BinaryIO
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.annotation import Annotation, annotate
+from attlas.queries.exports.chimerax import SHARE, check_chain_names, residue_spec
+from attlas.queries.exports.request import Request
+from attlas.schema import QuestionError
+
+PALETTE = "white:orange:red"
+
+
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the script for one protein; return what is to be said beside it."""
+    annotation = annotate(atlas, request)
+    check_chain_names(annotation, "ChimeraX")
+    for line in _lines(annotation, _attributes_file(request.file_name)):
+        sink.write(f"{line}\n".encode())
+    return annotation.notes()
+
+
+def _attributes_file(file_name: str | None) -> str | None:
+    """Return the quoted name of the attributes' file; None where it is not known.
+
+    Raises:
+        QuestionError: ChimeraX has no way to write the name.
+    """
+    if file_name is None:
+        return None
+    name = file_name if not file_name.endswith(".cxc") else PurePath(file_name).with_suffix(".defattr").name
+    if '"' in name or "\\" in name or not name.isprintable():
+        raise QuestionError(f"A ChimeraX script cannot name the file {name!r}.", hint="choose a plain name with -o")
+    return f'"{name}"'
+
+
+def _lines(annotation: Annotation, attributes: str | None) -> Iterator[str]:
+    chains = f"/{','.join(annotation.chains)} " if all(annotation.chains) else ""
+    yield from (f"# {line}" for line in annotation.script_comments())
+    yield "# Open the structure first, then this script."
+    if attributes is None:
+        yield "# Then open the file of attributes (attlas export ... chimerax) before the next command."
+    else:
+        yield f"open {attributes} format defattr"
+    yield f"color byattribute r:{SHARE} {chains}target acs palette {PALETTE} range 0,1 noValueColor gray"
+    for site, residue in annotation.site_residues():
+        spec = residue_spec(residue)
+        yield f"show {spec} atoms"
+        yield f"style {spec} stick"
+        yield f'label {spec} residues text "{site["residue"]}{site["position"]}"'

@@ -1,0 +1,115 @@
+"""A whole atlas, or some of its proteins, as one DuckDB file: tables as `attlas sql` shows them, for any DuckDB client.
+
+`proteins`, `sequences`, `sites`, `residues` and `heads` have the names, columns and comments of the views, so that a
+query for one runs on the other; `docs` tells every column and `provenance` where the numbers are from. The file is of
+storage version 1.0.0, which DuckDB opens from 1.0 on. Rows stand in the order of `sequence_id`, then by accession;
+written again, they are the same, though the bytes of the file are not.
+
+Memory does not grow with the atlas: rows are sorted and inserted some shards at a time. Small tables have their key as
+PRIMARY KEY; for `residues` and `heads` its index would be larger than the rows, and be held in memory while it is made.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
+from attlas.queries.exports.rows import check_letters
+from attlas.queries.provenance import provenance_rows
+from attlas.queries.running import Running
+from attlas.queries.sandbox import connect_unlocked
+from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
+from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
+
+STORAGE_VERSION = "v1.0.0"
+"""The oldest that holds fixed-size lists; DuckDB 2.0 writes one of its own that 1.x cannot read."""
+CHUNK_ROWS = 1_000_000
+"""Rows sorted at a time, about; a shard is never divided."""
+INDEXED = (PROTEINS, SEQUENCES, SITES)
+"""The tables whose key is a PRIMARY KEY."""
+
+
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+    """Write the database of some proteins, or of all."""
+    check_letters(atlas, request.accessions)
+    with tempfile.TemporaryDirectory(prefix="attlas-export-") as folder:
+        path = Path(folder) / "atlas.duckdb"
+        connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit)
+        try:
+            _fill(connection, atlas, request.accessions, path)
+        except duckdb.Error as error:
+            raise _unwritten(path, error) from error
+        finally:
+            connection.close()
+        with path.open("rb") as database:
+            shutil.copyfileobj(database, sink, 1 << 20)
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, atlas: Atlas, accessions: Sequence[str] | None, path: Path) -> None:
+    running = Running(connection, None)  # so that Ctrl-C stops it
+    if accessions is not None:
+        connection.execute("CREATE TEMP TABLE chosen (accession VARCHAR)")
+        connection.execute("INSERT INTO chosen SELECT unnest($accessions)", {"accessions": list(accessions)})
+    for statement in _statements(atlas, path, n_chosen=None if accessions is None else len(set(accessions))):
+        running.call(lambda statement=statement: connection.execute(statement).fetchall())  # type: ignore[misc]
+
+
+def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[str]:
+    manifest, n_layers = atlas.manifest, atlas.n_layers
+    yield f"ATTACH {quote(str(path))} AS out (STORAGE_VERSION '{STORAGE_VERSION}')"
+    yield "USE out"
+    for table in TABLES:
+        yield _create(table, n_layers)
+        yield from comment_statements(table, kind="TABLE")
+        for condition in _chunks(manifest.of_table(table)):
+            chosen = "true" if n_chosen is None else _chosen(table)
+            order = ", ".join(dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
+            rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {chosen} ORDER BY {order}"
+            yield f"INSERT INTO {table.name} {rows}"
+    yield from docs_statements(n_layers)
+    n_proteins = f"{'all' if n_chosen is None else n_chosen} of {manifest.counts.n_requested}"
+    yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])
+    yield "USE memory"
+    yield "DETACH out"
+
+
+def _create(table: Table, n_layers: int) -> str:
+    columns = [
+        f"{column.name} {sql_type(column, n_layers)}{'' if column.is_nullable else ' NOT NULL'}"
+        for column in table.columns
+    ]
+    key = [f"PRIMARY KEY ({', '.join(table.key)})"] if table in INDEXED else []
+    return f"CREATE TABLE {table.name} ({', '.join([*columns, *key])})"
+
+
+def _chosen(table: Table) -> str:
+    if table is SEQUENCES:
+        return "sequence_id IN (SELECT sequence_id FROM memory.main.proteins SEMI JOIN temp.chosen USING (accession))"
+    return "accession IN (SELECT accession FROM temp.chosen)"
+
+
+def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
+    """Yield conditions that together take every row of a table once, some shards' rows at a time."""
+    if all(file.first_sequence_id is None for file in files):  # `proteins`, or a table without rows
+        yield "true"
+        return
+    first, n_rows = 0, 0
+    for file in sorted((f for f in files if f.n_rows), key=lambda file: file.first_sequence_id or 0):
+        n_rows += file.n_rows
+        if n_rows >= CHUNK_ROWS and file.last_sequence_id is not None:
+            yield f"sequence_id BETWEEN {first} AND {file.last_sequence_id}"
+            first, n_rows = file.last_sequence_id + 1, 0
+    yield f"sequence_id >= {first}"
+
+
+def _unwritten(path: Path, error: duckdb.Error) -> BrokenAtlasError | EnvironmentFault:
+    found = str(error).splitlines()[0]
+    if "No space left" in found or "Out of Memory" in found or str(path) in found:
+        hint = "point TMPDIR to a disk with more space: the file is made there, then copied"
+        return EnvironmentFault("The DuckDB file could not be made.", found=found, hint=hint)
+    return BrokenAtlasError("The tables of this atlas cannot be read.", found=found, hint="see `attlas verify`")

@@ -1,0 +1,129 @@
+"""High-attention sites as FunPDBe JSON, the exchange format of PDBe-KB, for one entry of the PDB.
+
+Schema: github.com/PDBe-KB/funpdbe-schema. Residues are named as the entry's author does. The class of confidence is
+`null`, which the schema has for it: attention is no calibrated confidence, and the top site of any protein has share 1.
+"""
+
+import json
+import re
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.annotation import Annotation, annotate
+from attlas.queries.exports.request import Request
+from attlas.queries.provenance import EVIDENCE
+from attlas.queries.residue_mapping import StructureMatch
+from attlas.queries.structures import Residue
+from attlas.schema import InputError, QuestionError
+
+PDB_ID = re.compile(r"[1-9][a-z0-9]{3}")
+EXTENDED = "pdb_0000"
+"""How the twelve characters of an extended PDB id begin where the last four are the id of old."""
+SITE = 1
+
+
+def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the entry; return what is to be said beside it.
+
+    Raises:
+        QuestionError: no PDB id, or none of four characters.
+        InputError: the structure says it is another entry, or none of the sites is on it.
+    """
+    pdb_id = four_letter_id(request.pdb_id)
+    annotation = annotate(atlas, request)
+    match = annotation.match
+    assert match is not None  # Export.check has seen to it
+    _check_entry(pdb_id, match)
+    chains = _chains(annotation)
+    if not chains:
+        raise InputError(f"No site of {match.accession} is on {match.file.name}.", offenders=annotation.notes())
+    entry = _entry(atlas, annotation, match, pdb_id, chains)
+    sink.write(json.dumps(entry, ensure_ascii=False, indent=1).encode() + b"\n")
+    return annotation.notes()
+
+
+def four_letter_id(given: str | None) -> str:
+    """Return a PDB id as FunPDBe writes it, four characters in lower case.
+
+    Raises:
+        QuestionError: none was given, or one that cannot be written so.
+    """
+    if given is None:
+        raise QuestionError(
+            "FunPDBe is about an entry of the PDB.", hint="name it with --pdb-id, such as --pdb-id 1nmw"
+        )
+    short = given.strip().lower().removeprefix(EXTENDED)
+    if not PDB_ID.fullmatch(short):
+        raise QuestionError(
+            f"FunPDBe has no way to write the PDB id {given}.", expected="four characters, as 1nmw or pdb_00001nmw"
+        )
+    return short
+
+
+def _check_entry(pdb_id: str, match: StructureMatch) -> None:
+    said = match.file.entry.lower().removeprefix(EXTENDED)
+    if said not in ("", "xxxx", pdb_id):
+        raise InputError(
+            f"{match.file.name} is another entry than --pdb-id says.", expected=pdb_id, found=match.file.entry
+        )
+
+
+def _entry(
+    atlas: Atlas, annotation: Annotation, match: StructureMatch, pdb_id: str, chains: list[dict[str, Any]]
+) -> dict[str, Any]:
+    run, protein = atlas.manifest.run, annotation.protein
+    sealed = datetime.fromisoformat(atlas.manifest.created)
+    names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")
+    return {
+        "data_resource": "attlas",
+        "resource_version": atlas.manifest.atlas_id,
+        "software_version": run.attlas_version,
+        "release_date": f"{sealed:%d/%m/%Y}",
+        "pdb_id": pdb_id,
+        "chains": chains,
+        "sites": [
+            {
+                "site_id": SITE,
+                "label": "high-attention residues of a protein language model",
+                "source_database": "UniProtKB" if protein["entry_name"] else "input",
+                "source_accession": protein["accession"],
+                "additional_site_annotations": {
+                    "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
+                    "confidence": "none: attention is not calibrated, and is no claim of function",
+                },
+            }
+        ],
+        "evidence_code_ontology": [{"eco_code": EVIDENCE.replace(":", "_")}],
+        "additional_entry_annotations": {
+            **annotation.provenance,
+            **{name: protein[name] for name in names},
+            "notes": list(annotation.notes()),
+        },
+    }
+
+
+def _chains(annotation: Annotation) -> list[dict[str, Any]]:
+    """Return the chains with sites, each with its residues by position."""
+    by_chain: dict[str, list[tuple[dict[str, Any], Residue]]] = {}
+    for site, residue in annotation.site_residues():
+        by_chain.setdefault(residue.chain, []).append((site, residue))
+    return [
+        {"chain_label": chain, "residues": [_residue(*each) for each in sorted(each_on, key=_position)]}
+        for chain, each_on in by_chain.items()
+    ]
+
+
+def _position(site_on: tuple[dict[str, Any], Residue]) -> int:
+    return int(site_on[0]["position"])
+
+
+def _residue(site: dict[str, Any], residue: Residue) -> dict[str, Any]:
+    data = {"site_id_ref": SITE, "raw_score": site["received"], "confidence_classification": "null"}
+    additional = {name: site[name] for name in ("position", "residue", "rank", "share")}
+    return {
+        "pdb_res_label": residue.numbered,
+        "aa_type": residue.names[0],
+        "additional_residue_annotations": additional,
+        "site_data": [data],
+    }

@@ -1,0 +1,47 @@
+"""The sites as one table, for the formats that are tables: with provenance in columns, or in the metadata."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pyarrow as pa
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.exports.request import Request
+from attlas.queries.exports.rows import site_rows
+from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.views import view_schema
+from attlas.schema import PROTEINS, SITES
+from attlas.schema.manifest import PROVENANCE_KEY, provenance
+
+
+def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Atlas) -> pa.RecordBatchReader:
+    """Return the rows with a column for each thing that says where they are from."""
+    said = provenance_values(atlas.manifest)
+    schema = pa.schema([*rows.schema, *(pa.field(name, pa.string()) for name in said)])
+    return pa.RecordBatchReader.from_batches(schema, _with_columns(rows, said, schema))
+
+
+def documented_sites(atlas: Atlas, request: Request) -> pa.RecordBatchReader:
+    """Return one row per site, with the docs of the columns and the provenance in the metadata of the schema.
+
+    The key `attlas` holds the run as in the atlas's own files, with the counts of proteins and the evidence code.
+    """
+    rows = site_rows(atlas, request.accessions)
+    schema = _documented(rows.schema, atlas)
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
+    return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _with_columns(rows: pa.RecordBatchReader, said: dict[str, str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in rows:
+        constants = [pa.array([value] * batch.num_rows, pa.string()) for value in said.values()]
+        yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=schema)
+
+
+def _documented(schema: pa.Schema, atlas: Atlas) -> pa.Schema:
+    docs = {field.name: field.metadata for table in (PROTEINS, SITES) for field in view_schema(table, atlas.n_layers)}
+    said = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
+    said |= {"evidence": EVIDENCE, "counts": asdict(atlas.manifest.counts)}
+    metadata = {PROVENANCE_KEY: json.dumps(said, sort_keys=True).encode(), b"doc": SITES.doc.encode()}
+    return pa.schema([field.with_metadata(docs[field.name]) for field in schema], metadata=metadata)

@@ -1,0 +1,254 @@
+"""The parameters of a question: their types, what a user typed made into values to bind, and values as SQL text."""
+
+import math
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from attlas.queries.alignments import placed_rows
+from attlas.queries.atlas import Atlas
+from attlas.queries.text import printable
+from attlas.queries.views import quote
+from attlas.schema import QuestionError
+
+TYPES = {
+    "int": "a whole number",
+    "float": "a number",
+    "text": "text",
+    "ints": "whole numbers, separated by commas, or @FILE with one per line",
+    "texts": "texts, separated by commas, or @FILE with one per line",
+    "protein": "an id: accession, entry name, gene, or MD5 or CRC64 of the sequence",
+    "proteins": "ids, separated by commas, or @FILE with one per line",
+    "alignment": "a file of aligned sequences (FASTA, Stockholm, Clustal), `-` for stdin",
+}
+"""The types a parameter may have, and what a value of each is."""
+EVERY = "all"
+"""The value of a list of proteins that sets no bound; it is bound as NULL."""
+NAME = re.compile(r"\$([a-z_][a-z0-9_]*)")
+"""A parameter in the text of a question; nothing else there holds a `$`."""
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A value that a question is asked with."""
+
+    name: str
+    type: str
+    """One of `TYPES`."""
+    doc: str
+    """What the value says, in one sentence."""
+    default: str | None = None
+    """As a user would type it; None where a value has to be given."""
+    least: float | None = None
+    """Smallest number allowed."""
+    most: float | None = None
+    """Largest number allowed."""
+
+    @property
+    def is_required(self) -> bool:
+        """Whether the question cannot be asked without it."""
+        return self.default is None
+
+    @property
+    def range(self) -> str:
+        """The numbers allowed, such as `1 or more`; empty where there is no bound."""
+        if self.least is None:
+            return ""
+        return f"{self.least:g} or more" if self.most is None else f"{self.least:g} to {self.most:g}"
+
+    @property
+    def line(self) -> str:
+        """Name, type, default and doc in one line."""
+        kind = f"{self.type}, {self.range}" if self.range else self.type
+        default = "" if self.is_required else f" = {self.default}"
+        return f"{self.name}{default} ({kind}): {self.doc}"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What a question is asked with: every parameter with its value."""
+
+    values: Values
+    notes: tuple[str, ...] = ()
+    """What was left out of the values, and why."""
+
+
+def bind(atlas: Atlas, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> Bound:
+    """Return the values to bind: those given, as their types ask, and the defaults of the others.
+
+    A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
+    aligned sequences.
+
+    Raises:
+        QuestionError: a parameter is unknown, missing or not of its type, or an id is not in the atlas.
+    """
+    _refuse_wrong_names(question, parameters, given)
+    values: Values = {}
+    notes: list[str] = []
+    for parameter in parameters:
+        value = given.get(parameter.name, parameter.default)
+        if value is None and parameter.default == EVERY:
+            value = EVERY
+        values[parameter.name] = _value(atlas, parameter, value, notes.append)
+    return Bound(values, tuple(dict.fromkeys(notes)))
+
+
+def literal(value: object) -> str:
+    """Return a bound value as SQL text that means the same.
+
+    Source: the types are those of `bind`; texts are quoted as in `views.quote`.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return quote(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{quote(name)}: {literal(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    kind = "::DOUBLE" if isinstance(value, float) else ""  # else 0.1 is a decimal, which is added up in another way
+    return f"({value!r}){kind}" if str(value).startswith("-") else f"{value!r}{kind}"
+
+
+def with_literals(sql: str, values: Mapping[str, object]) -> str:
+    """Return the text of a question with its parameters as literals, to be asked as it is."""
+    return NAME.sub(lambda found: literal(values[found[1]]), sql)
+
+
+def _refuse_wrong_names(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> None:
+    names = {parameter.name for parameter in parameters}
+    known = [parameter.line for parameter in parameters] or ["none"]
+    if unknown := [name for name in given if name not in names]:
+        raise QuestionError(
+            f"The question {question} has no parameter {', '.join(map(repr, unknown))}.", hint=_listed(known)
+        )
+    missing = [parameter.name for parameter in parameters if parameter.is_required and parameter.name not in given]
+    if missing:
+        raise QuestionError(f"The question {question} needs {', '.join(missing)}.", hint=_listed(known))
+
+
+def _listed(lines: Iterable[str]) -> str:
+    return "\n".join(["give them as NAME=VALUE; the parameters are", *(f"    {line}" for line in lines)])
+
+
+def _value(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+    match parameter.type:
+        case "int":
+            return _whole(parameter, value)
+        case "float":
+            return _in_range(parameter, _number(parameter, value))
+        case "text":
+            return _text(parameter, value)
+        case "ints":
+            return [_whole(parameter, item) for item in _items(parameter, value)]
+        case "texts":
+            return [_text(parameter, item) for item in _items(parameter, value)]
+        case "protein":
+            return _one_accession(atlas, parameter, value, note)
+        case "proteins":
+            if isinstance(value, str) and value == EVERY and parameter.default == EVERY:
+                return None
+            return _accessions(atlas, parameter, _items(parameter, value), note)
+        case _:
+            return placed_rows(atlas, value, note)
+
+
+def _whole(parameter: Parameter, value: object) -> int:
+    if isinstance(value, bool):
+        raise _ill_typed(parameter, value)
+    try:
+        number = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise _ill_typed(parameter, value) from None
+    return int(_in_range(parameter, number))
+
+
+def _number(parameter: Parameter, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise _ill_typed(parameter, value) from None
+    if isinstance(value, bool) or not math.isfinite(number):
+        raise _ill_typed(parameter, value)
+    return number
+
+
+def _in_range(parameter: Parameter, number: float) -> float:
+    # Every number has an upper end: a separation of 10^12 would otherwise be counted up to, one by one.
+    most = parameter.most if parameter.most is not None else 2**31 - 1
+    if number > most or (parameter.least is not None and number < parameter.least):
+        raise _ill_typed(parameter, number)
+    return number
+
+
+def _text(parameter: Parameter, value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise _ill_typed(parameter, value)
+    return value.strip()
+
+
+def _items(parameter: Parameter, value: object) -> list[object]:
+    """Return the items of a list: of one typed with commas, of a file, or of a sequence as it is."""
+    if isinstance(value, str):
+        parts = _lines(parameter, value[1:]) if value.startswith("@") else value.split(",")
+        items: list[object] = [part.strip() for part in parts if part.strip()]
+    elif isinstance(value, (pa.Array, pa.ChunkedArray)):
+        items = value.to_pylist()
+    elif isinstance(value, Iterable) and not isinstance(value, (bytes, Mapping)):
+        items = list(value)
+    else:
+        items = [value]
+    if not items:
+        raise _ill_typed(parameter, value)
+    return list(dict.fromkeys(items))
+
+
+def _lines(parameter: Parameter, path: str) -> list[str]:
+    """Return the first column of the lines of a file; blank lines and those that begin with `#` are passed over."""
+    try:
+        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=str(error)) from error
+    return [line.split("\t")[0] for line in text.splitlines() if not line.lstrip().startswith("#")]
+
+
+def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
+    accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
+    if len(accessions) > 1:
+        # A digest: they share one sequence, and so the answer.
+        shown = list(map(printable, accessions))
+        note(f"{value} is the sequence of {', '.join(shown)}; the answer is for {shown[0]}")
+    return accessions[0]
+
+
+def _accessions(atlas: Atlas, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
+    """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
+    matches = atlas.matches([_text(parameter, item) for item in items])
+    faults = [match.fault() for match in matches if not match.rows]
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        what = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
+        raise QuestionError(what, offenders=[fault.what for fault in faults])
+    rows = list(dict.fromkeys(row for match in matches for row in match.rows))
+    proteins = atlas.protein_rows(rows).select(["accession", "status", "reason"]).to_pylist()
+    for protein in proteins:
+        if protein["status"] != "ok":
+            accession = printable(protein["accession"])
+            note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])})")
+    return [protein["accession"] for protein in proteins]
+
+
+def _ill_typed(parameter: Parameter, value: object) -> QuestionError:
+    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:79]}…"
+    expected = f"{TYPES[parameter.type]}{f', {parameter.range}' if parameter.range else ''}"
+    return QuestionError(
+        f"The value of {parameter.name} cannot be used.", expected=expected, found=shown, hint=parameter.line
+    )

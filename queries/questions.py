@@ -1,0 +1,245 @@
+"""Questions with a name: one SELECT per file of `sql/`, its header read, its parameters bound, its rows answered.
+
+A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, answers, parameters,
+columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line `name type
+[LEAST..[MOST]] [= default]: what it says`, a column `name: what it says`; a column without a line is one of the
+atlas's own, documented in `schema/tables.py`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.parameters import TYPES, Bound, Parameter, bind, with_literals
+from attlas.queries.provenance import provenance_values
+from attlas.queries.text import Layout
+from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, QuestionError
+from attlas.schema.manifest import PROVENANCE_KEY
+
+FOLDER = Path(__file__).with_name("sql")
+TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families")
+"""What questions are about, in the order they are listed."""
+FIELDS = ("title", "topic", "answers", "parameters", "columns", "example", "grain", "source")
+LISTS = ("parameters", "columns")
+"""Fields of a header that hold entries, one to a line."""
+OPTIONAL = ("parameters", "columns", "example")
+
+_FIELD = re.compile(r"--\s(\w+):\s*(.*)")
+_ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
+_MORE = re.compile(r"--\s{3,}(\S.*)")
+_PARAMETER = re.compile(r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?)?(?: = (.*?))?: (.+)")
+_COLUMN = re.compile(r"(\w+): (.+)")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question that an atlas answers with one table."""
+
+    name: str
+    """Name of its file, without `.sql`."""
+    title: str
+    topic: str
+    """One of `TOPICS`."""
+    answers: str
+    """What one learns from it, and what not."""
+    parameters: tuple[Parameter, ...]
+    columns: tuple[tuple[str, str], ...]
+    """Columns of the answer that the atlas's tables do not have, or have with another meaning: name, what it says."""
+    example: str
+    """Parameters to try on the atlas of `make demo`, as they are typed; empty where none are needed."""
+    grain: tuple[str, ...]
+    """Columns that name a row of the answer: no two rows agree in all of them."""
+    source: str
+    """Where definitions and methods are from."""
+    sql: str
+    """The SELECT, without its header."""
+
+    @property
+    def usage(self) -> str:
+        """The words of the command: the name and the parameters, those with a default in brackets."""
+        words = [f"{p.name}=…" if p.is_required else f"[{p.name}={p.default}]" for p in self.parameters]
+        return " ".join([self.name, *words])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with the values of its parameters."""
+
+    question: Question
+    bound: Bound
+
+    @property
+    def sql(self) -> str:
+        """The SELECT with the values as literals, to be asked with `attlas sql` as it is."""
+        return with_literals(self.question.sql, self.bound.values)
+
+    def answer(self, atlas: Atlas) -> pa.RecordBatchReader:
+        """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
+
+        Raises:
+            QuestionError: DuckDB cannot answer, also while the rows are read.
+        """
+        used = {name: self.bound.values[name] for name in (p.name for p in self.question.parameters)}
+        rows = atlas.stream(self.question.sql, used)
+        schema = _documented(rows.schema, self, atlas)
+        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
+        return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> Asked:
+    """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
+
+    Raises:
+        QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
+    """
+    question = read_question(name) if isinstance(name, Path) else question_named(name)
+    return Asked(question, bind(atlas, question.name, question.parameters, given))
+
+
+def questions() -> tuple[Question, ...]:
+    """Return every question, by topic and name."""
+    return tuple(sorted(_by_name().values(), key=lambda q: (TOPICS.index(q.topic), q.name)))
+
+
+def question_named(name: str) -> Question:
+    """Return a question.
+
+    Raises:
+        QuestionError: there is none of that name; names those like it.
+    """
+    found = _by_name().get(name.replace("-", "_").lower())
+    if found is not None:
+        return found
+    close = get_close_matches(name.lower(), _by_name(), cutoff=0.5)
+    hint = f"do you mean {', '.join(close)}? " if close else ""
+    raise QuestionError(f"There is no question {name!r}.", hint=f"{hint}`attlas ask DIR` lists them all")
+
+
+def read_question(path: Path) -> Question:
+    """Return the question of a file.
+
+    Raises:
+        QuestionError: the file cannot be read, or its header is not as the docstring of this module says.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionError(f"The question {path} cannot be read.", found=str(error)) from error
+    n_header = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
+    texts, entries = _header(path, lines[:n_header])
+    missing = [field for field in FIELDS if field not in OPTIONAL and not texts.get(field)]
+    if missing:
+        raise QuestionError(f"The header of {path} is not whole.", expected=", ".join(FIELDS), offenders=missing)
+    return Question(
+        name=path.stem,
+        title=texts["title"],
+        topic=texts["topic"],
+        answers=texts["answers"],
+        parameters=tuple(_parameter(path, entry) for entry in entries["parameters"]),
+        columns=tuple(_column(path, entry) for entry in entries["columns"]),
+        example=texts.get("example", ""),
+        grain=tuple(word.strip() for word in texts["grain"].split(",")),
+        source=texts["source"],
+        sql="\n".join(lines[n_header:]).strip(),
+    )
+
+
+def column_docs(question: Question, names: list[str]) -> dict[str, str]:
+    """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
+    tables = [t for t in (HEADS, RESIDUES, SITES, SEQUENCES, PROTEINS) if re.search(rf"\b{t.name}\b", question.sql)]
+    docs = {column.name: column.doc for table in reversed(tables) for column in table.columns}
+    docs |= dict(question.columns)
+    return {name: docs.get(name, "") for name in names}
+
+
+def list_lines() -> Iterator[str]:
+    """Yield every question with its title, by topic."""
+    width = max(len(question.name) for question in questions())
+    for topic in TOPICS:
+        yield topic
+        yield from (f"  {q.name:<{width}}  {q.title}" for q in questions() if q.topic == topic)
+        yield ""
+    yield "`attlas ask DIR NAME --describe` tells more of one; `attlas ask DIR NAME PARAMETER=VALUE` asks it."
+
+
+def describe_lines(question: Question) -> Iterator[str]:
+    """Yield what a question answers, its parameters, its own columns, grain and source."""
+    yield f"{question.name}: {question.title}"
+    yield question.answers
+    yield ""
+    yield f"attlas ask DIR {question.usage}"
+    if question.example:
+        yield f"for example: attlas ask demo-atlas {question.name} {question.example}"
+    if question.parameters:
+        yield ""
+        rows = [(p.name, p.type, p.range, "" if p.is_required else p.default, p.doc) for p in question.parameters]
+        yield from Layout.of(("parameter", "type", "range", "default", "what it says"), rows).lines(rows)
+        yield ""
+        yield from (f"{kind}: {TYPES[kind]}" for kind in dict.fromkeys(p.type for p in question.parameters))
+    if question.columns:
+        yield ""
+        yield from Layout.of(("column", "what it says"), question.columns).lines(question.columns)
+    yield ""
+    yield f"one row per: {', '.join(question.grain)}"
+    yield f"source: {question.source}"
+
+
+@cache
+def _by_name() -> dict[str, Question]:
+    return {path.stem: read_question(path) for path in sorted(FOLDER.glob("*.sql"))}
+
+
+def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Return the texts of the fields and the entries of the lists."""
+    texts: dict[str, str] = {}
+    entries: dict[str, list[str]] = {name: [] for name in LISTS}
+    field = ""
+    for number, line in enumerate(lines, start=1):
+        if (found := _FIELD.fullmatch(line)) and found[1] in FIELDS:
+            field = found[1]
+            texts[field] = found[2]
+        elif field in LISTS and (found := _ENTRY.fullmatch(line)):
+            entries[field].append(found[1])
+        elif field and (found := _MORE.fullmatch(line)):
+            if field in LISTS:
+                entries[field][-1] += f" {found[1]}"
+            else:
+                texts[field] += f" {found[1]}"
+        else:
+            raise QuestionError(f"Line {number} of {path} is none of a header.", found=line, expected="-- FIELD: TEXT")
+    return texts, entries
+
+
+def _parameter(path: Path, entry: str) -> Parameter:
+    found = _PARAMETER.fullmatch(entry)
+    if not found or found[2] not in TYPES:
+        expected = f"name type [LEAST..[MOST]] [= default]: what it says; types are {', '.join(TYPES)}"
+        raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
+    name, kind, least, most, default, doc = found.groups()
+    bounds = (None if bound is None else float(bound) for bound in (least, most))
+    return Parameter(name, kind, doc, default, *bounds)
+
+
+def _column(path: Path, entry: str) -> tuple[str, str]:
+    found = _COLUMN.fullmatch(entry)
+    if not found:
+        raise QuestionError(f"A column of {path} cannot be read.", expected="name: what it says", found=entry)
+    return found[1], found[2]
+
+
+def _documented(schema: pa.Schema, asked: Asked, atlas: Atlas) -> pa.Schema:
+    question = asked.question
+    docs = column_docs(question, schema.names)
+    said: dict[str, Any] = {**provenance_values(atlas.manifest), "question": question.name}
+    said["parameters"] = asked.bound.values
+    metadata = {PROVENANCE_KEY: json.dumps(said, sort_keys=True).encode(), b"doc": question.title.encode()}
+    fields = [field.with_metadata({"doc": docs[field.name]}) for field in schema]
+    return pa.schema(fields, metadata=metadata)

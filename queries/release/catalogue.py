@@ -1,0 +1,46 @@
+"""`atlas.duckdb`: a DuckDB file of views over the Parquet of a release, a few hundred kilobytes without any rows.
+
+The views name files relative to the working directory, or below `getvariable('atlas')`, a folder or a URL: a release
+may lie anywhere. In storage version 1.0.0; `getvariable` needs DuckDB 1.1. The same release gives the same bytes.
+"""
+
+import glob
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from attlas.queries.provenance import provenance_rows
+from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, view_statement
+from attlas.schema import TABLES, Manifest
+
+CATALOGUE = "atlas.duckdb"
+VARIABLE = "atlas"
+_BASE = f"coalesce(getvariable('{VARIABLE}') || '/', '') || '"
+_MARK = "'{atlas}/"
+"""What stands for the base in a file's name until the statement is written."""
+
+
+def catalogue(release: Path, manifest: Manifest) -> bytes:
+    """Return the DuckDB file of a release, whose tables lie below `release` already."""
+    with tempfile.TemporaryDirectory() as folder:  # DuckDB cannot write where a `?` is in the path
+        path = Path(folder) / CATALOGUE
+        with duckdb.connect(":memory:") as connection:
+            # DuckDB looks into the files while it makes a view, and takes every name for a pattern.
+            base = glob.escape(str(release.resolve()))
+            connection.execute(f"SET VARIABLE {VARIABLE} = {quote(base)}")
+            connection.execute(f"ATTACH {quote(str(path))} AS release (STORAGE_VERSION 'v1.0.0')")
+            connection.execute("USE release")
+            for statement in _statements(manifest):
+                connection.execute(statement)
+        return path.read_bytes()
+
+
+def _statements(manifest: Manifest) -> Iterator[str]:
+    for table in TABLES:
+        names = ["{atlas}/" + file.path for file in manifest.of_table(table) if file.n_rows]
+        yield view_statement(table, names, manifest.run.n_layers).replace(_MARK, _BASE)
+        yield from comment_statements(table)
+    yield from docs_statements(manifest.run.n_layers)
+    yield from provenance_statements(provenance_rows(manifest))

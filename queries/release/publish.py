@@ -1,0 +1,91 @@
+"""`publish`: an atlas to a release, whole or not at all; every input digest and every copied row is checked."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from attlas.queries.atlas import Atlas
+from attlas.queries.release.catalogue import CATALOGUE, catalogue
+from attlas.queries.release.croissant import croissant
+from attlas.queries.release.datacard import datacard
+from attlas.queries.release.readme import readme
+from attlas.queries.release.statement import Statement
+from attlas.queries.release.tables import write_tables
+from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
+from attlas.schema.manifest import problems
+from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
+
+README, DATACARD, CROISSANT, SUMS = "README.md", "DATACARD.md", "croissant.json", "SHA256SUMS"
+SPARE_BYTES = 50_000_000
+"""Free disk asked for beyond the size of the tables."""
+
+
+def publish(source: Path, out: Path, statement: Statement) -> Manifest:
+    """Write the release of the atlas `source` as the folder `out` and return its manifest.
+
+    The release is written beside and renamed when it is whole. It is an atlas itself, without what only a build
+    needs; the same atlas and statement give the same bytes, whenever it is written.
+
+    Raises:
+        InputError: `out` is there already, or lies inside the atlas.
+        BrokenAtlasError: the atlas is unfinished, or a file is not as its manifest says.
+        EnvironmentFault: the disk is full or cannot be written.
+    """
+    manifest = Manifest.read(AtlasPaths(source))
+    _check_out(out.absolute(), source)
+    _check_space(out.absolute().parent, manifest)
+    if found := problems(AtlasPaths(source), manifest):
+        hint = "where it was built, the same `attlas build` computes again what is damaged"
+        raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=found, hint=hint)
+    beside = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
+    try:
+        shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
+        beside.mkdir(parents=True)
+        published = _write(source, beside, manifest, statement)
+        beside.rename(out)
+    except OSError as error:
+        raise write_fault(out, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return published
+
+
+def _write(source: Path, release: Path, manifest: Manifest, statement: Statement) -> Manifest:
+    published = replace(manifest, files=write_tables(source, release, manifest))
+    published.write(AtlasPaths(release))
+    publish_bytes(release / CATALOGUE, catalogue(release, published))
+    with Atlas.open(release) as atlas:
+        publish_bytes(release / README, readme(atlas, statement).encode())
+        publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
+    others = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}
+    metadata = croissant(published, statement, others=others)
+    publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
+    sums = {file.path: file.sha256 for file in published.files} | {name: digest for name, (_, digest) in others.items()}
+    sums[CROISSANT] = file_sha256(release / CROISSANT)
+    publish_bytes(release / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
+    return published
+
+
+def _described(path: Path) -> tuple[int, str]:
+    return path.stat().st_size, file_sha256(path)
+
+
+def _check_out(out: Path, source: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out} is there already.", hint="give another --out, or remove it first")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out} lies inside the atlas.", expected="a folder outside of it")
+
+
+def _check_space(folder: Path, manifest: Manifest) -> None:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    needed = sum(file.n_bytes for file in manifest.files) + SPARE_BYTES
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise EnvironmentFault(
+            "There is too little room for the release.",
+            expected=f"{needed / 1e6:,.0f} MB free below {there}",
+            found=f"{free / 1e6:,.0f} MB",
+        )

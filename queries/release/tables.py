@@ -1,0 +1,89 @@
+"""The tables of a release: the shards of an atlas joined to few large files, row by row the same.
+
+An atlas has a file per shard and table; who reads over HTTPS pays a request or two for each. Files are joined at the
+borders of shards, so that no sequence lies across two, in row groups as the tables declare them; a row group is all
+that is ever in memory. Same atlas, same bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attlas.schema import PROTEINS, TABLES, AtlasPaths, BrokenAtlasError, Manifest, Table, TableFile
+from attlas.schema.manifest import describe_file, parquet_options
+from attlas.schema.publish import publishing
+
+FILE_BYTES = 128_000_000
+"""Bytes of the shards joined to one file, at most. A lookup reads a file's footer first, 0.3 MB of this size."""
+
+
+def write_tables(source: Path, release: Path, manifest: Manifest) -> tuple[TableFile, ...]:
+    """Write every table below `release` and return the entries of its manifest.
+
+    Raises:
+        BrokenAtlasError: what was written is not what the atlas holds.
+        EnvironmentFault: the disk is full or cannot be written.
+    """
+    return tuple(file for table in TABLES for file in _write_table(source, AtlasPaths(release), table, manifest))
+
+
+def _write_table(source: Path, paths: AtlasPaths, table: Table, manifest: Manifest) -> Iterator[TableFile]:
+    parts = joined(manifest.of_table(table))
+    for index, files in enumerate(parts, start=1):
+        path = paths.proteins if table is PROTEINS else paths.part(table, index, len(parts))
+        inputs = [source / file.path for file in files]
+        _join(inputs, path, table)
+        _check_same(path, inputs, table)
+        yield describe_file(paths, path, table)
+
+
+def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
+    """Return the files of a table in groups of neighbours, each group to become one file."""
+    groups: list[list[TableFile]] = []
+    for file in sorted(files, key=lambda file: -1 if file.first_sequence_id is None else file.first_sequence_id):
+        if groups and sum(one.n_bytes for one in groups[-1]) + file.n_bytes <= FILE_BYTES:
+            groups[-1].append(file)
+        else:
+            groups.append([file])
+    return groups
+
+
+def _join(inputs: Sequence[Path], path: Path, table: Table) -> None:
+    schema = pq.read_schema(inputs[0])  # with its docs and provenance, the same in every file
+    with publishing(path) as beside, pq.ParquetWriter(beside, schema, **parquet_options(schema)) as writer:
+        for rows in _row_groups(inputs, table.row_group_rows):
+            writer.write_table(rows, row_group_size=table.row_group_rows)
+
+
+def _row_groups(paths: Sequence[Path], n_rows: int) -> Iterator[pa.Table]:
+    """Yield the rows of several files, `n_rows` at a time, however they are cut in the files."""
+    waiting: list[pa.RecordBatch] = []
+    for path in paths:
+        with pq.ParquetFile(path) as parquet:
+            for batch in parquet.iter_batches(n_rows, use_threads=False):
+                waiting.append(batch)
+                while (n := sum(one.num_rows for one in waiting)) >= n_rows:
+                    rows = pa.Table.from_batches(waiting)
+                    yield rows.slice(0, n_rows)
+                    waiting = rows.slice(n_rows).to_batches() if n > n_rows else []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
+    """Read both again: a digest of what was written would only say what was written."""
+    pairs = zip_longest(_row_groups([written], table.row_group_rows), _row_groups(inputs, table.row_group_rows))
+    if not all(one is not None and other is not None and _equal(one, other) for one, other in pairs):
+        raise BrokenAtlasError(
+            f"The rows of `{table.name}` changed while they were copied.",
+            offenders=[str(path) for path in inputs],
+            hint="see `attlas verify` on the atlas; if it is whole, the disk or the memory is not",
+        )
+
+
+def _equal(one: pa.Table, other: pa.Table) -> bool:
+    # NaN differs from itself; as text it does not, but that takes long.
+    return bool(one.equals(other)) or repr(one.to_pylist()) == repr(other.to_pylist())

@@ -1,0 +1,243 @@
+"""A protein's positions on the residues of a structure: chains are matched by their letters, never by their numbers.
+
+A chain is aligned over its whole stated sequence, so that what has no coordinates cannot shift the rest. The alignment
+is global with one cost per gap whatever its length: tags, fusions and loops cut out become gaps, not mismatches. What
+is left over at either end, where letters differ more than they agree, is trimmed as not of the protein.
+Positions count from 1. Where the letters differ, a residue is named but carries no value.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from attlas.queries.structures import Place, ProteinChain, Residue, StructureFile, require
+from attlas.schema import InputError
+
+MIN_IDENTITY = 0.9
+"""Share of aligned letters that must be the same: point mutants and close orthologues pass, paralogues rarely do."""
+MIN_COVERAGE = 0.5
+"""Share of the chain's letters, or of the protein's, that must be aligned, unless the chain was named by the caller:
+a stretch that two families share is no match; a small domain fused to a large carrier has to be named."""
+MIN_ALIGNED = 8
+"""Aligned letters below which agreement may be chance."""
+
+MATCH, MISMATCH, GAP = 2, -2, -10
+"""Scores of the alignment; a gap costs the same however long, so five differing letters in a row open none yet."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A residue with coordinates that is aligned to a position of the protein."""
+
+    position: int
+    letter: str
+    """The protein's letter at this position."""
+    found: str
+    """The structure's letter; the protein's where it is one of several residues at one place."""
+    residue: Residue
+
+    @property
+    def is_same(self) -> bool:
+        """The letters agree."""
+        return self.letter == self.found
+
+
+@dataclass(frozen=True)
+class ChainMatch:
+    """A chain laid onto the protein."""
+
+    chain: str
+    placed: tuple[Placed, ...]
+    """Residues with coordinates, by position, those of another letter included."""
+    trimmed: tuple[Placed, ...]
+    """Residues at the ends that lie opposite a position but are taken for a tag, by position."""
+    unresolved: frozenset[int]
+    """Positions that the chain has but without coordinates."""
+    n_letters: int
+    """Letters of the chain's sequence."""
+    n_aligned: int
+    """Those aligned to the protein, with coordinates or not."""
+    n_same: int
+    """Those of the same letter."""
+
+    @property
+    def identity(self) -> float:
+        """Share of the aligned letters that are the same."""
+        return self.n_same / self.n_aligned if self.n_aligned else 0.0
+
+    @property
+    def same(self) -> tuple[Placed, ...]:
+        """Residues of the protein's own letter: those that may carry its values."""
+        return tuple(placed for placed in self.placed if placed.is_same)
+
+    @property
+    def mismatches(self) -> tuple[Placed, ...]:
+        """Residues of another letter."""
+        return tuple(placed for placed in self.placed if not placed.is_same)
+
+
+@dataclass(frozen=True)
+class StructureMatch:
+    """A structure laid onto a protein: every chain that is of it."""
+
+    file: StructureFile
+    accession: str
+    length: int
+    """Residues of the protein."""
+    chains: tuple[ChainMatch, ...]
+    others: tuple[str, ...]
+    """Protein chains that are not of it."""
+
+    def lines(self) -> Iterator[str]:
+        """Yield what a reader has to know: coverage of each chain, mismatches, chains left out."""
+        alike: dict[str, list[str]] = {}
+        for match in self.chains:
+            alike.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
+        for words, names in alike.items():
+            yield f"{self.file.name} {chain_words(names)}: {words}"
+        if self.others:
+            yield f"{self.file.name} {chain_words(self.others)}: not of {self.accession}, without values"
+
+
+def match_structure(file: StructureFile, accession: str, sequence: str, *, chain: str | None = None) -> StructureMatch:
+    """Lay a structure onto a protein.
+
+    Without `chain` every chain that fits is taken, as a homo-oligomer asks for; with it, that one.
+
+    Raises:
+        InputError: there is no such chain, or none fits; says how far each one does and where it first differs.
+    """
+    named = [each for each in file.chains if chain is None or each.name == chain]
+    if not named:
+        names = ", ".join(dict.fromkeys(each.name for each in file.chains))
+        raise InputError(f"{file.name} has no protein chain {chain}.", expected=f"one of {names}", found=str(chain))
+    matches = [match_chain(each, sequence) for each in named]
+    fitting = [match for match in matches if _fits(match, len(sequence), is_named=chain is not None)]
+    if not fitting:
+        raise _refusal(file, accession, sequence, named)
+    others = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
+    return StructureMatch(file, accession, len(sequence), tuple(fitting), others)
+
+
+def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
+    """Align a chain to a sequence; what does not agree is left out of the alignment."""
+    pairs = _aligned(sequence, chain.places)
+    first, end = _agreeing(pairs, sequence, chain.places)
+    return _laid(chain, sequence, pairs[first:end], [*pairs[:first], *pairs[end:]])
+
+
+def _laid(
+    chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]], trimmed: Sequence[tuple[int, int]] = ()
+) -> ChainMatch:
+    return ChainMatch(
+        chain=chain.name,
+        placed=tuple(_placed(chain, sequence, pairs)),
+        trimmed=tuple(_placed(chain, sequence, trimmed)),
+        unresolved=frozenset(at + 1 for at, index in pairs if chain.places[index].residue is None),
+        n_letters=len(chain.places),
+        n_aligned=len(pairs),
+        n_same=sum(sequence[at] in chain.places[index].letters for at, index in pairs),
+    )
+
+
+def _placed(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]]) -> Iterator[Placed]:
+    """Yield the pairs that have coordinates."""
+    for at, index in pairs:
+        place = chain.places[index]
+        if place.residue is not None:
+            found = sequence[at] if sequence[at] in place.letters else place.letters[0]
+            yield Placed(at + 1, sequence[at], found, _as_found(place.residue, place.letters, found))
+
+
+def chain_words(names: Sequence[str]) -> str:
+    """Return `chain A` or `chains A, B`; a chain without a name is quoted."""
+    names = [name or "''" for name in dict.fromkeys(names)]
+    return f"{'chain' if len(names) == 1 else 'chains'} {', '.join(names)}"
+
+
+def _as_found(residue: Residue, letters: str, found: str) -> Residue:
+    """Return the residue with the names that have the letter found: of several at one place, the protein's."""
+    names = tuple(name for name, letter in zip(residue.names, letters, strict=True) if letter == found)
+    return Residue(residue.chain, residue.number, residue.insertion, names)
+
+
+def _aligned(sequence: str, places: Sequence[Place], *, extension: int = 0) -> list[tuple[int, int]]:
+    """Return the aligned pairs, (index into the sequence, index into the places), both from 0.
+
+    `extension` is the score of each letter that a gap is longer.
+    """
+    gemmi = require("gemmi")
+    scoring = gemmi.AlignmentScoring()
+    scoring.match, scoring.mismatch, scoring.gapo, scoring.gape = MATCH, MISMATCH, GAP, extension
+    # What the protein has and the chain has not costs nothing at the ends and where coordinates show a break.
+    gaps = [0, *(GAP if place.is_bonded else 0 for place in places[1:]), 0]
+    letters = [place.letters[0] for place in places]
+    cigar = gemmi.align_string_sequences(list(sequence), letters, gaps, scoring).cigar_str()
+    return list(_pairs(cigar))
+
+
+def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of a CIGAR string: M pairs letters, I is the protein's alone, D the chain's alone."""
+    at, index, digits = 0, 0, ""
+    for character in cigar:
+        if character.isdigit():
+            digits += character
+            continue
+        n, digits = int(digits), ""
+        if character == "M":
+            yield from zip(range(at, at + n), range(index, index + n), strict=True)
+        at += n if character in "MI" else 0
+        index += n if character in "MD" else 0
+
+
+def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
+    """Return first and end of the run of pairs of the highest score: a tag differs more than it agrees."""
+    best = (0, 0, 0)  # score, first, end
+    score = first = 0
+    for i, (at, index) in enumerate(pairs):
+        if score <= 0:
+            score, first = 0, i
+        score += 1 if sequence[at] in places[index].letters else -2
+        best = max(best, (score, first, i + 1), key=lambda run: run[0])
+    return best[1], best[2]
+
+
+def _fits(match: ChainMatch, length: int, *, is_named: bool) -> bool:
+    covered = max(match.n_aligned / match.n_letters, match.n_aligned / length)
+    enough = is_named or covered >= MIN_COVERAGE
+    return match.n_aligned >= MIN_ALIGNED and match.identity >= MIN_IDENTITY and enough and bool(match.same)
+
+
+def _words(match: ChainMatch, accession: str, length: int) -> str:
+    """Return coverage and mismatches in words that are the same for equal chains."""
+    first, last, n = match.placed[0].position, match.placed[-1].position, len(match.placed)
+    text = f"{n} residues onto {first}-{last} of {accession} ({n / length:.0%} of {length})"
+    if match.unresolved:
+        text += f", {len(match.unresolved)} without coordinates"
+    if match.n_letters > match.n_aligned:
+        text += f", {match.n_letters - match.n_aligned} of the chain's {match.n_letters} letters not of the protein"
+    differing = [f"{p.letter}{p.position} is {p.residue.names[0]} {p.residue.numbered}" for p in match.mismatches]
+    if differing:
+        noun = "mismatch" if len(differing) == 1 else "mismatches"
+        text += f", {len(differing)} {noun} (without values): {', '.join(differing)}"
+    return text
+
+
+def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> InputError:
+    """Return the error for chains that do not fit: how alike they are when they are made to pair all along."""
+    laid = [_laid(chain, sequence, _aligned(sequence, chain.places, extension=-1)) for chain in chains]
+    best = max(laid, key=lambda match: match.identity)
+    found = None
+    if best.mismatches:
+        first = best.mismatches[0]
+        found = f"{first.residue} ({first.found}) where {accession} has {first.letter}{first.position}"
+    return InputError(
+        f"{file.name} {chain_words([chain.name for chain in chains])}: not of {accession}.",
+        expected=f"{MIN_IDENTITY:.0%} or more of the aligned letters the same, over half of the chain or the protein",
+        found=found,
+        offenders=[
+            f"chain {match.chain}: {match.n_same} of {match.n_aligned} letters the same ({match.identity:.0%}), of"
+            f" {match.n_letters} in the chain and {len(sequence)} in {accession}"
+            for match in laid
+        ],
+        hint="is it this protein's structure? a small part of a fusion is taken when its chain is named: --chain NAME",
+    )

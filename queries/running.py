@@ -1,0 +1,57 @@
+"""A query at work in a thread of its own, so that Ctrl-C and a time limit reach it at once.
+
+DuckDB looks for signals only now and then (10 s were measured in a join), and Python handles none while DuckDB works.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+import duckdb
+
+T = TypeVar("T")
+
+PATIENCE_S = 10
+"""How long an interrupted query is waited for."""
+
+
+class OutOfTime(Exception):
+    """The query has used up its time."""
+
+
+class Running:
+    """The calls of one query, one after another; its time counts only while DuckDB works, not between the calls."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> None:
+        self._cursor = cursor
+        self._left_s = timeout_s
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="attlas-sql")
+
+    def call(self, work: Callable[[], T]) -> T:
+        """Return what `work` returns, done in the thread of this query.
+
+        Raises:
+            OutOfTime: the calls have taken longer than the time limit; the query was stopped.
+        """
+        started = time.monotonic()
+        future = self._thread.submit(work)
+        try:
+            return future.result(self._left_s)
+        except BaseException as error:
+            if future.done():
+                raise  # the error of the query itself
+            self._stop(future)
+            if isinstance(error, TimeoutError):
+                raise OutOfTime from None
+            raise  # Ctrl-C
+        finally:
+            if self._left_s is not None:
+                self._left_s = max(self._left_s - (time.monotonic() - started), 0.001)
+
+    def _stop(self, future: "Future[T]") -> None:
+        # More than once: an interrupt that comes before DuckDB has begun is forgotten.
+        until = time.monotonic() + PATIENCE_S
+        while not future.done() and time.monotonic() < until:
+            self._cursor.interrupt()
+            wait([future], timeout=0.05)

@@ -1,0 +1,110 @@
+"""What the SQL shell understands and says: statements up to their `;`, dot-commands, completions. No terminal here."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from attlas.queries.text import Layout, counted, printable
+from attlas.queries.views import DOCS, PROVENANCE, docs_rows
+from attlas.schema import TABLES, Manifest, QuestionError
+
+COMMANDS = {
+    ".tables": "the tables, with their number of rows",
+    ".schema [TABLE]": "the columns of a table, or of all: type, unit and what each says",
+    ".mode table|csv|tsv|json": "how answers are printed",
+    ".timer on|off": "say how long each query took",
+    ".timeout SECONDS": "stop a query after so long; 0 is no limit",
+    ".help": "this list",
+    ".quit": "leave; Ctrl-D does, too",
+}
+"""What a line that begins with a dot can say."""
+LEAVING = (".quit", ".exit", "quit", "exit", "\\q")
+KEYWORDS = """
+    SELECT FROM WHERE GROUP BY ORDER HAVING QUALIFY LIMIT DISTINCT AS AND OR NOT IN IS NULL BETWEEN LIKE ILIKE CASE WHEN
+    THEN ELSE END JOIN LEFT FULL INNER CROSS SEMI ANTI USING ON WITH UNION ALL EXCEPT INTERSECT OVER PARTITION WINDOW
+    FILTER DESC ASC NULLS LAST SAMPLE PIVOT UNPIVOT DESCRIBE SUMMARIZE SHOW TABLES EXPLAIN ANALYZE VALUES UNNEST CAST
+    COUNT SUM AVG MIN MAX MEDIAN STDDEV QUANTILE_CONT CORR ARG_MAX ARG_MIN ROUND ABS LN SQRT GREATEST LEAST COALESCE
+    ROW_NUMBER RANK NTILE LAG LEAD LIST STRING_AGG LIST_AGGREGATE LEN SUBSTR UPPER LOWER REGEXP_MATCHES HISTOGRAM
+"""
+"""What Tab completes besides names of tables and columns."""
+
+_PIECE = re.compile(
+    r"""(?P<end>;)
+    | (?P<text>(?<!\w)[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$)
+    | (?P<gap>--[^\n]*(?:\n|\Z) | /\*.*?\*/ | \s+)
+    | (?P<open>['"] | /\*)
+    | (?P<other>\w+ | .)""",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+@dataclass(frozen=True)
+class Input:
+    """What was typed so far, taken apart."""
+
+    statements: tuple[str, ...]
+    """Those that end with `;`, without it; empty ones are left out."""
+    rest: str
+    """What follows the last `;`; empty if that is only space and comments."""
+
+    @classmethod
+    def of(cls, text: str) -> "Input":
+        """Take a text apart at every `;` that stands in no string, quoted name or comment."""
+        statements, start, is_empty = [], 0, True
+        for piece in _PIECE.finditer(text):
+            if piece["open"]:
+                return cls(tuple(statements), text[start:])
+            if piece["end"]:
+                statements += [] if is_empty else [text[start : piece.start()].strip()]
+                start, is_empty = piece.end(), True
+            elif not piece["gap"]:
+                is_empty = False
+        return cls(tuple(statements), "" if is_empty else text[start:])
+
+
+def banner_lines(name: str, manifest: Manifest) -> Iterator[str]:
+    """Yield what the shell says first: which atlas, of what, and where to begin."""
+    run, counts = manifest.run, manifest.counts
+    outcomes = f"{counts.n_ok:,} ok, {counts.n_skipped:,} skipped, {counts.n_failed:,} failed"
+    yield printable(f"{name}: {counted(counts.n_requested, 'protein')} ({outcomes}), {counted(counts.n_sites, 'site')}")
+    yield printable(f"{run.model}, {run.n_layers} layers x {run.n_heads} heads, rule {run.rule}")
+    yield f"FROM {DOCS}; tells every column, FROM {PROVENANCE}; where the numbers are from. A query ends with ;"
+    yield "Tab completes, Ctrl-C stops a query, .help lists the commands, .quit leaves."
+
+
+def help_lines() -> Iterator[str]:
+    """Yield the commands."""
+    width = max(map(len, COMMANDS))
+    yield from (f"{command:<{width}}  {says}" for command, says in COMMANDS.items())
+
+
+def tables_lines(manifest: Manifest) -> Iterator[str]:
+    """Yield the tables with the number of stored rows and what a row is."""
+    rows = [(t.name, f"{sum(f.n_rows for f in manifest.of_table(t)):,}", t.doc) for t in TABLES]
+    rows += [(DOCS, f"{len(docs_rows(1)):,}", "A column of these tables."), (PROVENANCE, "", "A fact about the atlas.")]
+    yield from Layout.of(("table", "rows stored", "a row is"), rows).lines(rows)
+
+
+def schema_lines(manifest: Manifest, table: str | None) -> Iterator[str]:
+    """Yield the columns of one table, or of all.
+
+    Raises:
+        QuestionError: there is no such table; lists those there are.
+    """
+    names = [t.name for t in TABLES]
+    if table is not None and table not in names:
+        raise QuestionError(f"There is no table {table} to describe.", expected=", ".join(names))
+    for name in names if table is None else [table]:
+        rows = [row[1:] for row in docs_rows(manifest.run.n_layers) if row[0] == name]
+        yield f"{name}:"
+        yield from (f"  {line}" for line in Layout.of(("column", "type", "unit", "doc"), rows).lines(rows))
+
+
+def completions(word: str, line: str) -> list[str]:
+    """Return what `word`, the last of `line`, may become: commands after a dot, else names, then keywords."""
+    if line.startswith(".") and " " not in line.lstrip():
+        return [command.split()[0] for command in COMMANDS if command.startswith(line)]
+    tables = [t.name for t in TABLES] + [DOCS, PROVENANCE]
+    names = dict.fromkeys(tables + [column.name for t in TABLES for column in t.columns])
+    keywords = (KEYWORDS if word.isupper() else KEYWORDS.lower()).split()
+    return [name for name in [*names, *keywords] if word and name.startswith(word)]

@@ -1,0 +1,44 @@
+-- title: The sites of aligned proteins, with their columns
+-- topic: Families
+-- answers: Where in an alignment does each site lie, and in how many of the other rows is the column a site, too? A
+--   sequence under several accessions is one row, that of its first accession.
+-- parameters:
+--   alignment alignment: Aligned proteins; ids may end in /FIRST-LAST, and rows may be pieces of the sequences.
+-- columns:
+--   alignment_column: Column of the alignment, from 1.
+--   n_others: Other rows with a residue at this column.
+--   n_others_with_site: Those with a site there.
+--   n_others_alike: Those with the same letter there, a site or not.
+-- example: alignment=examples/gpcrs.fasta
+-- grain: accession, position, alignment_column
+-- source: Nayar, Tartici and Altman 2025 for the sites.
+WITH given AS (SELECT unnest($alignment, recursive := true)),
+alignment_rows AS (
+    SELECT p.sequence_id, g.first, g.aligned, min(accession) AS accession, any_value(p.length) AS length,
+           any_value(p.n_sites) AS n_sites, row_number() OVER (ORDER BY p.sequence_id, g.first, g.aligned) AS row_id
+    FROM given AS g JOIN proteins AS p USING (accession)
+    GROUP BY p.sequence_id, g.first, g.aligned
+),
+cells AS (
+    SELECT *, unnest(string_split(aligned, '')) AS residue,
+           unnest(range(1, length(aligned) + 1))::INTEGER AS alignment_column
+    FROM alignment_rows
+),
+letters AS (
+    SELECT row_id, accession, residue, alignment_column, n_sites / length AS rate,
+           first - 1 + row_number() OVER (PARTITION BY row_id ORDER BY alignment_column) AS position
+    FROM cells
+    WHERE residue <> '-'
+),
+counted AS (
+    SELECT l.*, s.rank, s.share, count(*) OVER of_column AS n_column,
+           count(s.position) OVER of_column AS n_with_site,
+           count(*) OVER (PARTITION BY l.alignment_column, l.residue) AS n_alike
+    FROM letters AS l LEFT JOIN sites AS s ON s.accession = l.accession AND s.position = l.position
+    WINDOW of_column AS (PARTITION BY l.alignment_column)
+)
+SELECT accession, position, residue, rank, round(share, 3) AS share, alignment_column, n_column - 1 AS n_others,
+       n_with_site - 1 AS n_others_with_site, n_alike - 1 AS n_others_alike
+FROM counted
+WHERE rank IS NOT NULL
+ORDER BY accession, position, alignment_column

@@ -1,0 +1,28 @@
+-- title: Heads with pairs of strong attention
+-- topic: Heads
+-- answers: Which heads point from residue to residue with an attention of 0.3 or more, the pairs that studies of
+--   contacts and binding sites count? Over distinct sequences of ten residues or more.
+-- parameters:
+--   proteins proteins = all: Ids to count over.
+-- columns:
+--   n_sequences: Distinct sequences counted over.
+--   n_edges: Pairs of residues with attention of 0.3 or more.
+--   edges_per_residue: The same over all residues.
+--   share_with_edges: Share of sequences with such a pair.
+--   max_attention: Largest attention of a residue to a residue, mean over sequences.
+--   is_reported: The head has 100 edges or more, as many as Vig et al. ask for.
+-- grain: layer, head
+-- source: Vig et al. 2021: edges from 0.3 on, heads from 100 edges on.
+WITH chosen AS (
+    SELECT min(accession) AS accession, any_value(length) AS length
+    FROM proteins
+    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
+    GROUP BY sequence_id
+)
+SELECT h.layer, h.head, count(*) AS n_sequences, sum(h.n_edges)::BIGINT AS n_edges,
+       round(sum(h.n_edges) / sum(c.length), 4) AS edges_per_residue,
+       round(count(*) FILTER (h.n_edges > 0) / count(*), 3) AS share_with_edges,
+       round(avg(h.max_attention), 3) AS max_attention, sum(h.n_edges) >= 100 AS is_reported
+FROM heads AS h JOIN chosen AS c USING (accession)
+GROUP BY h.layer, h.head
+ORDER BY n_edges DESC, h.layer, h.head

@@ -1,0 +1,23 @@
+-- title: The layer of convergence by length of the protein
+-- topic: Layers
+-- answers: Does the layer of convergence depend on length? Counted over distinct sequences.
+-- parameters:
+--   edges ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
+-- columns:
+--   from_length: Shortest length of the class; 0 for those below the first edge.
+--   n_sequences: Distinct sequences of this class and layer.
+--   share: Their share of the class.
+--   n_in_class: Sequences of the class.
+-- grain: from_length, layer
+-- source: Nayar, Tartici and Altman 2025.
+WITH classed AS (
+    SELECT coalesce(list_max(list_filter($edges::INTEGER[], lambda edge: edge <= length)), 0) AS from_length, layer
+    FROM sequences
+    WHERE layer IS NOT NULL
+),
+counted AS (SELECT from_length, layer, count(*) AS n_sequences FROM classed GROUP BY from_length, layer)
+SELECT from_length, layer, n_sequences,
+       round(n_sequences / sum(n_sequences) OVER (PARTITION BY from_length), 3) AS share,
+       sum(n_sequences) OVER (PARTITION BY from_length)::BIGINT AS n_in_class
+FROM counted
+ORDER BY from_length, layer

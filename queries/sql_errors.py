@@ -1,0 +1,132 @@
+"""What to say when DuckDB cannot answer: the query with the place, the reason, and the columns there are."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import duckdb
+
+from attlas.queries.remote import fault_in
+from attlas.queries.text import printable
+from attlas.queries.views import DOCS
+from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
+
+LINES_SHOWN = 8
+"""Lines of a long query shown before and after the place of an error."""
+LISTING = """
+SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal
+GROUP BY table_name ORDER BY table_name
+"""
+
+_PLACE = re.compile(r"\n+LINE (\d+): (.*)\n( *)(\^+)[ ]*\s*\Z")
+_IS_DAMAGE = re.compile(r"TProtocol|Parquet|ZSTD|Invalid Input Error: No magic bytes|too small to be a Parquet")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a query an error lies."""
+
+    line: int
+    """From 1."""
+    text: str
+    """The line as DuckDB shows it, the far ends of a long one left out."""
+    indent: int
+    """Columns of `text` before the carets."""
+    carets: str
+
+    @classmethod
+    def of(cls, error: str, *, lines_before: int = 0) -> Self | None:
+        """Return the place that the text of an error ends with; None if it names none."""
+        found = _PLACE.search(error)
+        if found is None:
+            return None
+        indent = max(len(found[3]) - len(f"LINE {found[1]}: "), 0)
+        text, n_tabs = found[2], 0
+        while (n := text[: indent + n_tabs + 1].count("\t")) > n_tabs:  # DuckDB gives a tab no width
+            n_tabs = n
+        return cls(int(found[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, found[4])
+
+
+def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
+    """Return the error for a query that failed with `error`."""
+    text = str(error)
+    reason = _PLACE.sub("", text).strip()
+    if fault := fault_in(text):
+        return fault
+    if "Out of Memory Error" in reason:
+        return _too_large(query, reason)
+    if "No space left on device" in reason:
+        hint = "point TMPDIR to a disk with more space: a query that outgrows memory goes there"
+        return EnvironmentFault("The disk is full.", found=_first_line(reason), hint=hint)
+    if _is_broken(error, reason):
+        hint = "see `attlas verify` for every file that differs"
+        return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
+    place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
+    return QuestionError(
+        f"This query cannot be answered:\n{shown(query, place)}",
+        found="\n".join(f"    {printable(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
+        hint=f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(connection, query)),
+    )
+
+
+def out_of_time(query: str, timeout_s: float) -> QuestionError:
+    """Return the error for a query that was stopped by its time limit."""
+    return QuestionError(
+        f"This query was stopped after {timeout_s:g} s, its time limit:\n{shown(query)}",
+        hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
+    )
+
+
+def shown(query: str, place: Place | None = None) -> str:
+    """Return the query, indented, with carets below the place where it went wrong; far lines are left out."""
+    lines = [printable(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
+    at = 0
+    if place is not None and place.line <= len(lines):
+        at = place.line - 1
+        lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
+    first, last = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
+    window = [*(["..."] if first else []), *lines[first:last], *(["..."] if last < len(lines) else [])]
+    return "\n".join(f"    {line}" for line in window).strip("\n")
+
+
+def _too_large(query: str, reason: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"This query needs more memory, or more disk to spill to, than it may take:\n{shown(query)}",
+        found=printable(_first_line(reason)),
+        hint="give it more (--memory 8GB, memory_limit=; TMPDIR for the disk), or ask for less: fewer columns, WHERE, "
+        "no ORDER BY over whole tables",
+    )
+
+
+def _is_broken(error: Exception, reason: str) -> bool:
+    if isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException)):
+        return False  # they repeat words of the query
+    if "No files found that match" in reason or "Permission Error" in reason:
+        return False  # a path of the query's own
+    return isinstance(error, duckdb.IOException) or _IS_DAMAGE.search(_first_line(reason)) is not None
+
+
+def _place_by_explain(
+    connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object
+) -> Place | None:
+    """Return the place as another way into DuckDB tells it: the way that streams leaves it out of some errors."""
+    if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException)):
+        return None
+    try:
+        connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
+    except duckdb.Error as same:
+        return Place.of(str(same), lines_before=1) if type(same) is type(error) else None
+    return None
+
+
+def _columns_near(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:
+    """Yield a line of columns for each table the query names, for every table if it names none."""
+    words = set(re.findall(r"\w+", query.lower()))
+    tables = dict(connection.cursor().execute(LISTING).fetchall())
+    named = {name: columns for name, columns in tables.items() if name in words} or tables
+    return (f"    {name}: {', '.join(columns)}" for name, columns in named.items())
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0] if text else text

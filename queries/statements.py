@@ -1,0 +1,73 @@
+"""Which SQL may run: one SELECT that writes nothing (PIVOT, DESCRIBE, SUMMARIZE, SHOW are such), or EXPLAIN of one.
+
+That DuckDB calls a statement a SELECT is not enough. `WITH x AS (COPY sites TO 'file') SELECT ...` is one and writes a
+file, and `query('...')` runs a text that stands in no tree. So the tree that DuckDB parsed is looked through: every
+node has to be one that reads. (A transaction that only reads, as the sandbox opens, stops INSERT, but not COPY.)
+"""
+
+import re
+
+import duckdb
+
+from attlas.schema import QuestionError
+
+EXPECTED = "one SELECT statement (PIVOT, DESCRIBE, SUMMARIZE and SHOW count as such), or EXPLAIN of one"
+READING_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+"""Nodes of DuckDB's tree that read; others are COPY_QUERY_NODE, INSERT_QUERY_NODE, and what is still to come."""
+RUNS_TEXT = {"query", "json_execute_serialized_sql"}
+"""Functions that run SQL out of a value."""
+TREE = "SELECT unnest(list_distinct(json_extract_string(json_serialize_sql($query::VARCHAR), $path)))"
+
+_WRITES = re.compile(rf"\b(COPY|INSERT|UPDATE|DELETE|MERGE|CREATE|EXPORT|{'|'.join(RUNS_TEXT)})\b", re.IGNORECASE)
+_GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
+_EXPLAIN = re.compile(
+    rf"(?P<before>{_GAP})(?P<explain>EXPLAIN\b(?:{_GAP}ANALYZE\b)?(?:{_GAP}\(\s*(?:ANALYZE|FORMAT)\b[^()]*\))?)(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
+    """Return the one statement of `query`, if it only reads.
+
+    Raises:
+        QuestionError: it is not one statement, or none that only reads.
+        duckdb.ParserException: it is no SQL.
+    """
+    kinds = [statement.type.name for statement in cursor.extract_statements(query)]
+    if kinds in (["EXPLAIN"], ["MULTI"]) and (found := _EXPLAIN.fullmatch(query)):
+        # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
+        return "\n" * found["before"].count("\n") + found["explain"] + " " + statement_to_run(cursor, found["rest"])
+    if kinds == ["SELECT"]:
+        _refuse_what_writes(cursor, query)
+    elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
+        _refuse_words(query)
+    else:
+        raise _refused(query, found=" and ".join(kinds) or "no statement")
+    return query
+
+
+def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
+    nodes = {name for name in _in_tree(cursor, query, "$..type") if name.endswith("_NODE")}
+    if not nodes:
+        _refuse_words(query)  # DuckDB has no tree to show of this one
+    if writes := sorted(nodes - READING_NODES):
+        raise _refused(query, found=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
+    if runs := sorted(RUNS_TEXT.intersection(_in_tree(cursor, query, "$..function_name"))):
+        raise _refused(query, found=f"{runs[0]}(...), which runs SQL out of a text")
+
+
+def _in_tree(cursor: duckdb.DuckDBPyConnection, query: str, path: str) -> set[str]:
+    rows = cursor.execute(TREE, {"query": query, "path": path}).fetchall()
+    return {value.lower() if path.endswith("name") else value for (value,) in rows}
+
+
+def _refuse_words(query: str) -> None:
+    """Refuse a statement without a tree by its words, also in strings and comments: rather too much than too little."""
+    if found := _WRITES.search(query):
+        hint = f"a PIVOT may not hold the word {found[0]}, not even in a text; `ON column IN (values)` may"
+        raise _refused(query, found=f"the word {found[0]}", hint=hint)
+
+
+def _refused(query: str, *, found: str, hint: str | None = None) -> QuestionError:
+    shown = "\n".join(f"    {line}" for line in query.strip().splitlines())
+    return QuestionError(f"An atlas is asked with one SELECT:\n{shown}", expected=EXPECTED, found=found, hint=hint)

@@ -1,0 +1,184 @@
+"""A query keeps within its time and its memory, stops at Ctrl-C, and many run at once."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from attlas.queries import Atlas, sandbox
+from attlas.schema import EnvironmentFault, QuestionError
+
+RUNAWAY = "SELECT count(*) FROM range(1_000_000) AS a, range(1_000_000) AS b WHERE (a.range * b.range) % 7 = 3"
+RUNAWAY_STREAM = (
+    "SELECT * FROM range(1_000_000) AS a, range(1_000_000) AS b WHERE hash(a.range, b.range) % 1_000_000_007 = 3"
+)
+LARGE_SORT = "SELECT range AS i, repeat('x', 200) || range AS t FROM range(500_000) ORDER BY hash(range)"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder that temporary files go to."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        RUNAWAY,
+        RUNAWAY_STREAM,
+        f"EXPLAIN ANALYZE {RUNAWAY}",
+        f"PIVOT ({RUNAWAY_STREAM}) AS t ON a.range % 2 USING count(*)".replace("SELECT *", "SELECT a.range AS a"),
+    ],
+    ids=["counts", "streams", "explains", "pivots"],
+)
+def test_a_runaway_is_stopped_by_its_time_limit(atlas: Atlas, query: str) -> None:
+    started = time.monotonic()
+    with pytest.raises(QuestionError, match=r"stopped after 0\.3 s, its time limit:\n(.*\n)+.*--timeout"):
+        atlas.sql(query.replace("ON a.range % 2", "ON a % 2"), timeout_s=0.3)
+    assert time.monotonic() - started < 5
+    assert atlas.sql("SELECT 1 AS n", timeout_s=5)["n"].to_pylist() == [1]
+
+
+def test_a_stream_is_stopped_between_its_batches(atlas: Atlas) -> None:
+    query = f"SELECT a.range FROM range(30_000) AS a UNION ALL SELECT b.n FROM ({RUNAWAY}) AS b(n)"
+    rows = atlas.stream(query, timeout_s=1)
+    assert rows.read_next_batch().num_rows > 0
+    with pytest.raises(QuestionError, match="stopped after 1 s"):
+        rows.read_all()
+
+
+def test_the_time_of_whoever_reads_the_rows_does_not_count(atlas: Atlas) -> None:
+    rows = atlas.stream("SELECT range FROM range(60_000)", timeout_s=1)
+    n_rows = 0
+    for batch in rows:
+        n_rows += batch.num_rows
+        time.sleep(0.5)
+    assert n_rows == 60_000
+
+
+def test_an_error_of_the_query_is_not_taken_for_the_end_of_its_time(atlas: Atlas) -> None:
+    with pytest.raises(QuestionError, match="cannot be answered"):
+        atlas.sql("SELECT scores FROM sites", timeout_s=60)
+
+
+@pytest.mark.parametrize("query", [RUNAWAY, RUNAWAY_STREAM], ids=["counts", "streams"])
+def test_ctrl_c_stops_a_query_at_once(atlas: Atlas, query: str) -> None:
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    started = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        atlas.sql(query)
+    assert time.monotonic() - started < 5
+    assert atlas.sql("SELECT 1 AS n")["n"].to_pylist() == [1]
+
+
+def test_ctrl_c_ends_the_command_with_130_and_no_traceback(atlas_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), RUNAWAY, "-o", str(tmp_path / "x.csv")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_query_larger_than_its_memory_spills_to_disk_and_leaves_nothing(atlas_dir: Path, temporary: Path) -> None:
+    with Atlas.open(atlas_dir, memory_limit="64MB") as opened:
+        rows = opened.stream(LARGE_SORT)
+        first = rows.read_next_batch()
+        assert [path.name.startswith(sandbox.SPILL_PREFIX) for path in temporary.iterdir()] == [True]
+        numbers = {*first["i"].to_pylist(), *rows.read_all()["i"].to_pylist()}
+        assert numbers == set(range(500_000))
+        del rows
+    assert list(temporary.iterdir()) == []
+
+
+def test_two_atlases_of_one_process_spill_beside_each_other(atlas_dir: Path, temporary: Path) -> None:
+    with (
+        Atlas.open(atlas_dir, memory_limit="64MB") as one,
+        Atlas.open(atlas_dir, memory_limit="64MB") as other,
+        ThreadPoolExecutor(2) as threads,
+    ):
+        query = f"SELECT count(*) AS n, sum(i) AS s, bit_xor(hash(t)) AS h FROM ({LARGE_SORT} LIMIT 450_000)"
+        answers = [future.result().to_pylist() for future in [threads.submit(a.sql, query) for a in (one, other)]]
+    assert answers[0] == answers[1]
+    assert answers[0][0]["n"] == 450_000
+
+
+def test_a_stream_left_open_at_the_end_of_a_script_leaves_no_folder(atlas_dir: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from attlas.queries import Atlas;"
+        f"rows = Atlas.open({str(atlas_dir)!r}, memory_limit='64MB').stream({LARGE_SORT!r});"
+        f"rows.read_next_batch(); import os; print(len(os.listdir({str(tmp_path)!r})))"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "1\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_spill_fails_with_what_to_do(atlas_dir: Path, temporary: Path) -> None:
+    query = "SELECT string_agg(repeat('x', 1000), '') FROM range(1_000_000)"
+    with (
+        Atlas.open(atlas_dir, memory_limit="64MB") as opened,
+        pytest.raises(EnvironmentFault, match=r"needs more memory.*\n(.*\n)*.*--memory 8GB"),
+    ):
+        opened.sql(query)
+
+
+def test_what_is_spilled_has_a_bound_too(atlas_dir: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "SPILL_SHARE", 1e-9)
+    with (
+        Atlas.open(atlas_dir, memory_limit="64MB") as opened,
+        pytest.raises(EnvironmentFault, match="failed to offload"),
+    ):
+        opened.sql(LARGE_SORT)
+
+
+@pytest.mark.parametrize("text", ["lots", "5", "-1GB", "1MB", "4 GB; SET threads = 1", "", "nanGB"])
+def test_what_is_no_amount_of_memory_is_refused(atlas_dir: Path, text: str) -> None:
+    with Atlas.open(atlas_dir, memory_limit=text or " ") as opened, pytest.raises(QuestionError, match="amount of mem"):
+        opened.sql("SELECT 1")
+
+
+@pytest.mark.parametrize(("text", "shown"), [("4GB", "3.7 GiB"), ("100 mib", "100.0 MiB"), ("1.5GiB", "1.5 GiB")])
+def test_an_amount_of_memory_is_taken(atlas_dir: Path, text: str, shown: str) -> None:
+    with Atlas.open(atlas_dir, memory_limit=text) as opened:
+        assert opened.sql("SELECT current_setting('memory_limit') AS m")["m"].to_pylist() == [shown]
+
+
+def test_eight_threads_ask_one_atlas_and_each_gets_its_own_answer(atlas_dir: Path) -> None:
+    with Atlas.open(atlas_dir) as quiet:
+        ok = quiet.sql("SELECT accession FROM proteins WHERE status = 'ok' ORDER BY 1")["accession"].to_pylist()
+        expected = {id: (quiet.sites(id), quiet.residues(id), quiet.heads(id)) for id in ok}
+    query = "SELECT * FROM sites WHERE accession = $id ORDER BY rank"
+    start = threading.Barrier(8)
+    with Atlas.open(atlas_dir) as shared:  # not asked yet: the threads race for its connection as well
+
+        def ask(number: int) -> list[str]:
+            start.wait()
+            wrong = []
+            for id in ok[number:] + ok[:number]:
+                answers: list[Callable[[], object]] = [
+                    lambda id=id: shared.sites(id).equals(expected[id][0]),
+                    lambda id=id: shared.residues(id).equals(expected[id][1]),
+                    lambda id=id: shared.heads(id).equals(expected[id][2]),
+                    lambda id=id: shared.sql(query, {"id": id}).to_pylist() == expected[id][0].to_pylist(),
+                    lambda id=id: sum(b.num_rows for b in shared.stream(query, {"id": id})) == len(expected[id][0]),
+                ]
+                wrong += [f"{id} {i}" for i, is_right in enumerate(answers) if not is_right()]
+            return wrong
+
+        with ThreadPoolExecutor(8) as threads:
+            assert [wrong for wrongs in threads.map(ask, range(8)) for wrong in wrongs] == []
