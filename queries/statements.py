@@ -16,7 +16,12 @@ READING_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE
 """Nodes of DuckDB's tree that read; others are COPY_QUERY_NODE, INSERT_QUERY_NODE, and what is still to come."""
 RUNS_TEXT = {"query", "json_execute_serialized_sql"}
 """Functions that run SQL out of a value."""
-TREE = "SELECT unnest(list_distinct(json_extract_string(json_serialize_sql($query::VARCHAR), $path)))"
+TREE = """
+WITH parsed AS (SELECT json_serialize_sql($query::VARCHAR) AS tree)
+SELECT list_distinct(json_extract_string(tree, '$..type')), list_distinct(json_extract_string(tree, '$..function_name'))
+FROM parsed
+"""
+"""Every value of these two keys, wherever in the tree."""
 
 _WRITES = re.compile(rf"\b(COPY|INSERT|UPDATE|DELETE|MERGE|CREATE|EXPORT|{'|'.join(RUNS_TEXT)})\b", re.IGNORECASE)
 _GAP = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
@@ -47,18 +52,14 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
 
 
 def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
-    nodes = {name for name in _in_tree(cursor, query, "$..type") if name.endswith("_NODE")}
+    types, functions = cursor.execute(TREE, {"query": query}).fetchall()[0]
+    nodes = {name for name in types or () if name.endswith("_NODE")}
     if not nodes:
         _refuse_words(query)  # DuckDB has no tree to show of this one
     if writes := sorted(nodes - READING_NODES):
         raise _refused(query, found=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
-    if runs := sorted(RUNS_TEXT.intersection(_in_tree(cursor, query, "$..function_name"))):
+    if runs := sorted(RUNS_TEXT.intersection(name.lower() for name in functions or ())):
         raise _refused(query, found=f"{runs[0]}(...), which runs SQL out of a text")
-
-
-def _in_tree(cursor: duckdb.DuckDBPyConnection, query: str, path: str) -> set[str]:
-    rows = cursor.execute(TREE, {"query": query, "path": path}).fetchall()
-    return {value.lower() if path.endswith("name") else value for (value,) in rows}
 
 
 def _refuse_words(query: str) -> None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import typer.main
+
+from attlas.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "docs/manual.md")
@@ -62,7 +65,8 @@ def commands(block: Block) -> Iterator[Command]:
         yield Command("\n".join(lines[:n]), tuple(lines[n:]))
 
 
-EVERY_BLOCK = [block for document in DOCUMENTS if (ROOT / document).exists() for block in blocks(document)]
+README_AND_MANUAL = "".join((ROOT / document).read_text() for document in DOCUMENTS)
+EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +166,23 @@ def test_every_link_to_a_file_leads_there(document: str) -> None:
     path = ROOT / document
     links = re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text())
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+
+
+def test_the_page_of_commands_is_what_the_command_line_says() -> None:
+    command = [sys.executable, "-m", "typer", "attlas.cli.main", "utils", "docs", "--name", "attlas"]
+    page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert (ROOT / "docs" / "commands.md").read_text().strip() == page.strip(), "renew it: make docs"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_says_what_it_does_and_what_each_of_its_options_is_for(name: str) -> None:
+    command = COMMANDS[name]
+    assert len(command.help) > 20
+    assert [option.name for option in command.params if not getattr(option, "help", None)] == []
+    assert name in README_AND_MANUAL
 
 
 def test_the_commands_and_their_output_are_told_apart() -> None:

@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 DESIGNED = {
     ".": ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "Makefile"],
     ".ci": ["run"],
-    "docs": ["log.md"],
+    "docs": ["log.md", "manual.md", "commands.md", "questions.md"],
     "schema": ["tables.py", "run.py", "manifest.py", "paths.py", "errors.py", "TABLES.md"],
     "pipeline": ["proteins.py", "plan.py", "encoder.py", "attention.py", "sites.py", "shard.py", "runners.py"],
-    "queries": ["atlas.py", "exports/gff3.py"],
+    "queries": ["atlas.py", "questions.py", "exports/gff3.py"],
     "cli": ["main.py"],
     "examples": ["README.md", "proteins.fasta", "make_proteins.py", "fetch_model.py"],
 }
@@ -49,7 +49,7 @@ def test_ci_runs_the_suite() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text()
 
 
-@pytest.mark.parametrize("target", ["help", "env", "model", "demo", "test", "lint", "bench", "clean"])
+@pytest.mark.parametrize("target", ["help", "env", "model", "demo", "docs", "test", "lint", "bench", "clean"])
 def test_make_has_the_target_and_says_what_it_does(target: str) -> None:
     assert re.search(rf"^{target}:.*## .{{10,}}", (ROOT / "Makefile").read_text(), re.MULTILINE)
 

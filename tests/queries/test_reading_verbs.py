@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
+import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PROTEINS
 from typer.testing import CliRunner
 
 from attlas.cli.main import app
+from attlas.queries import Atlas
 
 
 def attlas(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -104,6 +108,80 @@ def test_an_empty_answer_is_still_csv_json_and_a_table(atlas_dir: Path) -> None:
     assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n"
 
 
+def test_sql_writes_tsv_whose_rows_are_lines_whatever_the_values_hold(atlas_dir: Path) -> None:
+    query = r"""SELECT E'a\tb\nc\rd\\e"f' AS "odd\tname", NULL AS n, [1, 2] AS l, true AS b, '"q' AS q UNION ALL
+                SELECT 'Ω', 0.1::FLOAT, [], false, ''"""
+    query = query.replace('"odd\\tname"', '"odd\tname"')
+    lines = attlas("sql", atlas_dir, query, "--format", "tsv").stdout.splitlines()
+    assert lines == [
+        "odd\\tname\tn\tl\tb\tq",
+        'a\\tb\\nc\\rd\\\\e"f\t\t[1, 2]\ttrue\t"q',
+        "Ω\t0.1\t[]\tfalse\t",
+    ]
+    proteins = attlas("sql", atlas_dir, "SELECT * FROM proteins", "--format", "tsv").stdout.split("\n")[:-1]
+    assert len(proteins) == len(PROTEINS) + 1
+    assert {line.count("\t") for line in proteins} == {19}
+    frame = pd.read_csv(io.StringIO("\n".join(proteins)), sep="\t", quoting=csv.QUOTE_NONE)
+    assert frame["length"].dtype == "int64"
+
+
+def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
+    query = "SELECT accession, position, received FROM residues ORDER BY ALL"
+    assert attlas("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
+    command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), query, "--format", "arrow"]
+    piped = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+    assert piped == (tmp_path / "x.arrow").read_bytes()
+    with pa.memory_map(str(tmp_path / "x.arrow")) as file:
+        rows = pa.ipc.open_file(file).read_all()
+    with Atlas.open(atlas_dir) as atlas:
+        assert rows.equals(atlas.sql(query))
+    assert len(pd.read_feather(tmp_path / "x.arrow")) == rows.num_rows
+
+
+def test_sql_prints_a_plan_as_it_is_drawn(atlas_dir: Path) -> None:
+    done = attlas("sql", atlas_dir, "EXPLAIN SELECT count(*) FROM sites")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(done.stdout.splitlines()) > 5
+    assert "\\n" not in done.stdout
+    assert "explain_key" not in done.stdout
+
+
+def test_sql_prints_what_python_has_no_value_for(atlas_dir: Path) -> None:
+    query = "SELECT DATE '290000-01-01' AS d, TIMESTAMP_NS '2020-01-02 03:04:05.000000001' AS t"
+    for format in ("table", "csv", "tsv", "json"):
+        done = attlas("sql", atlas_dir, query, "--format", format)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "03:04:05.000000001" in done.stdout
+
+
+def test_sql_has_a_time_limit_and_a_memory_limit(atlas_dir: Path) -> None:
+    runaway = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3"
+    done = attlas("sql", atlas_dir, runaway, "--timeout", "0.5")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "stopped after 0.5 s" in done.stderr
+    asked = attlas(
+        "sql", atlas_dir, "SELECT current_setting('memory_limit') AS m", "--memory", "100MiB", "--timeout", "0"
+    )
+    assert "100.0 MiB" in asked.stdout
+    assert "is no amount of memory" in attlas("sql", atlas_dir, "SELECT 1", "--memory", "much").stderr
+
+
+def test_sql_points_at_the_place_of_an_error(atlas_dir: Path) -> None:
+    done = attlas("sql", atlas_dir, "SELECT accession,\n       scores\nFROM sites")
+    assert done.returncode == 1
+    assert "    SELECT accession,\n           scores\n           ^^^^^^\n    FROM sites\n" in done.stderr
+    assert "sites: accession, sequence_id, position" in done.stderr
+
+
+def test_export_writes_a_duckdb_file_by_its_name(atlas_dir: Path, tmp_path: Path) -> None:
+    assert attlas("export", atlas_dir, "duckdb", tmp_path / "all.duckdb").returncode == 0
+    done = attlas("export", atlas_dir, "duckdb", "P04637", "P0DP23", "-o", tmp_path / "two.duckdb")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for name, n in (("all", len(PROTEINS)), ("two", 2)):
+        with duckdb.connect(str(tmp_path / f"{name}.duckdb"), read_only=True) as connection:
+            assert connection.sql("SELECT count(*) FROM proteins").fetchall() == [(n,)]
+
+
 def test_sql_that_fails_leaves_no_file_and_exits_1(atlas_dir: Path, tmp_path: Path) -> None:
     bad = "SELECT CAST(accession AS INT) FROM proteins"
     done = attlas("sql", atlas_dir, bad, "-o", tmp_path / "x.csv")
@@ -188,7 +266,7 @@ def test_an_output_that_is_a_link_or_a_device_stays_one(atlas_dir: Path, tmp_pat
     assert Path("/dev/null").is_char_device()
 
 
-@pytest.mark.parametrize("format", ["json", "parquet"])
+@pytest.mark.parametrize("format", ["json", "parquet", "arrow"])
 def test_columns_of_one_name_are_refused_where_a_format_would_lose_one(
     format: str, atlas_dir: Path, tmp_path: Path
 ) -> None:
