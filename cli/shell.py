@@ -35,13 +35,12 @@ class Session:
 
     def take(self, line: str) -> None:
         """Take a line: run the statements that it ends, or the command it is."""
-        from attlas.queries.shell import LEAVING, Input
+        from attlas.queries.shell import WORDS, Input
 
-        word = line.strip().removesuffix(";")
-        if not self.typed and word in LEAVING:
-            self.is_over = True
-        elif not self.typed and line.startswith("."):
-            self._command(line.split())
+        word = line.strip().removesuffix(";").strip()
+        command = WORDS.get(word, word)
+        if not self.typed and command.startswith("."):
+            self._command(command.split())
         elif self.typed and ";" not in line:
             self.typed += f"{line}\n"  # a list of many thousand lines is not taken apart at each of them
         else:
@@ -62,6 +61,8 @@ class Session:
         from attlas.schema import QuestionError
 
         match words:
+            case [".quit"]:
+                self.is_over = True
             case [".help"]:
                 print_lines(help_lines())
             case [".tables"]:
@@ -69,7 +70,7 @@ class Session:
             case [".schema"]:
                 print_lines(schema_lines(self.atlas.manifest, None))
             case [".schema", table]:
-                print_lines(schema_lines(self.atlas.manifest, table.removesuffix(";")))
+                print_lines(schema_lines(self.atlas.manifest, table))
             case [".mode", mode] if mode in shell_modes():
                 self.mode = cast(SqlFormat, mode)
             case [".timer", ("on" | "off") as switch]:

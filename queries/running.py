@@ -38,13 +38,14 @@ class Running:
         future = self._thread.submit(work)
         try:
             return future.result(self._left_s)
-        except BaseException as error:
+        except TimeoutError:
             if future.done():
-                raise  # the error of the query itself
+                return future.result()  # an answer at the last moment, or an error of the work itself
             self._stop(future)
-            if isinstance(error, TimeoutError):
-                raise OutOfTime from None
-            raise  # Ctrl-C
+            raise OutOfTime from None
+        except KeyboardInterrupt:
+            self._stop(future)
+            raise
         finally:
             if self._left_s is not None:
                 self._left_s = max(self._left_s - (time.monotonic() - started), 0.001)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from attlas.queries.provenance import provenance_rows
 from attlas.queries.text import Layout, counted, printable
 from attlas.queries.views import DOCS, PROVENANCE, docs_rows
 from attlas.schema import TABLES, Manifest, QuestionError
@@ -19,7 +20,16 @@ COMMANDS = {
     ".quit": "leave; Ctrl-D does, too",
 }
 """What a line that begins with a dot can say."""
-LEAVING = (".quit", ".exit", "quit", "exit", "\\q")
+WORDS = {
+    "quit": ".quit",
+    "exit": ".quit",
+    ".exit": ".quit",
+    "\\q": ".quit",
+    "help": ".help",
+    "?": ".help",
+    "\\?": ".help",
+}
+"""What other shells call these, as a line of its own."""
 KEYWORDS = """
     SELECT FROM WHERE GROUP BY ORDER HAVING QUALIFY LIMIT DISTINCT AS AND OR NOT IN IS NULL BETWEEN LIKE ILIKE CASE WHEN
     THEN ELSE END JOIN LEFT FULL INNER CROSS SEMI ANTI USING ON WITH UNION ALL EXCEPT INTERSECT OVER PARTITION WINDOW
@@ -83,7 +93,8 @@ def help_lines() -> Iterator[str]:
 def tables_lines(manifest: Manifest) -> Iterator[str]:
     """Yield the tables with the number of stored rows and what a row is."""
     rows = [(t.name, f"{sum(f.n_rows for f in manifest.of_table(t)):,}", t.doc) for t in TABLES]
-    rows += [(DOCS, f"{len(docs_rows(1)):,}", "A column of these tables."), (PROVENANCE, "", "A fact about the atlas.")]
+    rows.append((DOCS, f"{len(docs_rows(1)):,}", "A column of these tables: type, unit and what it says."))
+    rows.append((PROVENANCE, f"{len(provenance_rows(manifest)):,}", "A fact about where the numbers are from."))
     yield from Layout.of(("table", "rows stored", "a row is"), rows).lines(rows)
 
 

@@ -14,6 +14,10 @@ from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionErr
 
 LINES_SHOWN = 8
 """Lines of a long query shown before and after the place of an error."""
+NO_OTHER_FILES = (
+    "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE` "
+    "and open both in DuckDB"
+)
 LISTING = """
 SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal
 GROUP BY table_name ORDER BY table_name
@@ -66,7 +70,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
         found="\n".join(f"    {printable(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
-        hint=f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(connection, query)),
+        hint=NO_OTHER_FILES if "Permission Error" in reason else _columns_hint(connection, query),
     )
 
 
@@ -118,6 +122,10 @@ def _place_by_explain(
     except duckdb.Error as same:
         return Place.of(str(same), lines_before=1) if type(same) is type(error) else None
     return None
+
+
+def _columns_hint(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    return f"the columns there are (see also `FROM {DOCS}`):\n" + "\n".join(_columns_near(connection, query))
 
 
 def _columns_near(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What the whole suite shares: real weights, a tiny model, and the command line run in this process."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,9 @@ from tiny_esm import save_tiny_esm
 # Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's kernels run in its interpreter
+
+# A shell's background jobs, and what they start, ignore Ctrl-C: tests of it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
 

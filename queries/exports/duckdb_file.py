@@ -12,6 +12,7 @@ PRIMARY KEY; for `residues` and `heads` its index would be larger than the rows,
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,6 +31,8 @@ STORAGE_VERSION = "v1.0.0"
 """The oldest that holds fixed-size lists; DuckDB 2.0 writes one of its own that 1.x cannot read."""
 CHUNK_ROWS = 1_000_000
 """Rows sorted at a time, about; a shard is never divided."""
+MEMORY_LIMIT = "512MB"
+"""With more, DuckDB only keeps more of the blocks it has written. A chunk of 33 layers takes half of this."""
 INDEXED = (PROTEINS, SEQUENCES, SITES)
 """The tables whose key is a PRIMARY KEY."""
 
@@ -39,7 +42,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     check_letters(atlas, request.accessions)
     with tempfile.TemporaryDirectory(prefix="attlas-export-") as folder:
         path = Path(folder) / "atlas.duckdb"
-        connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit)
+        connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit or MEMORY_LIMIT)
         try:
             _fill(connection, atlas, request.accessions, path)
         except duckdb.Error as error:
@@ -56,7 +59,11 @@ def _fill(connection: duckdb.DuckDBPyConnection, atlas: Atlas, accessions: Seque
         connection.execute("CREATE TEMP TABLE chosen (accession VARCHAR)")
         connection.execute("INSERT INTO chosen SELECT unnest($accessions)", {"accessions": list(accessions)})
     for statement in _statements(atlas, path, n_chosen=None if accessions is None else len(set(accessions))):
-        running.call(lambda statement=statement: connection.execute(statement).fetchall())  # type: ignore[misc]
+        running.call(partial(_execute, connection, statement))
+
+
+def _execute(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    connection.execute(statement).fetchall()
 
 
 def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[str]:

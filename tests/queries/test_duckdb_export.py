@@ -9,6 +9,7 @@ import duckdb
 import pytest
 from conftest import PROTEINS as INPUT
 from older_duckdb import ask_older
+from range_server import serving
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
@@ -141,6 +142,17 @@ def test_a_shard_without_rows_or_an_atlas_without_any_is_written_too(tmp_path: P
         with duckdb.connect(str(path), read_only=True) as connection:
             assert connection.sql("SELECT count(*) FROM proteins").fetchall() == [(3 + n_ok,)]
             assert connection.sql("SELECT count(*) FROM residues").fetchall() == [(40 * n_ok,)]
+
+
+def test_an_atlas_behind_a_url_is_written_as_well(atlas_dir: Path, database: Path, tmp_path: Path) -> None:
+    with serving(atlas_dir) as server, Atlas.open(server.url) as far:
+        path = write(far, tmp_path / "far.duckdb")
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH '{database}' AS a (READ_ONLY); ATTACH '{path}' AS b (READ_ONLY)")
+        for table in TABLES:
+            assert (
+                connection.sql(f"FROM a.{table.name}").fetchall() == connection.sql(f"FROM b.{table.name}").fetchall()
+            )
 
 
 def test_a_hostile_header_and_path_survive(atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from older_duckdb import ask_older
 from range_server import serving
 from synthetic import SyntheticProtein, write_atlas
 
@@ -291,6 +292,15 @@ def test_the_views_work_in_the_folder_without_being_told(
         assert connection.sql("SELECT value FROM provenance WHERE name = 'rule'").fetchall() == [("nayar-2025-05",)]
         comments = connection.sql("SELECT comment FROM duckdb_columns() WHERE table_name = 'sites'").fetchall()
         assert all(comment for (comment,) in comments)
+
+
+def test_an_older_duckdb_reads_the_views(release: Path, monkeypatch: pytest.MonkeyPatch, atlas: Atlas) -> None:
+    monkeypatch.chdir(release)
+    queries = [f"SELECT count(*) FROM {table.name}" for table in TABLES]
+    queries.append("SELECT position, residue FROM sites WHERE accession = 'P04637' ORDER BY rank")
+    *counts, sites = ask_older(release / "atlas.duckdb", *queries)
+    assert counts == [[[atlas.sql(f"FROM {table.name}").num_rows]] for table in TABLES]
+    assert sites == [[row["position"], row["residue"]] for row in atlas.sites("P04637").to_pylist()]
 
 
 def test_the_file_of_views_is_of_the_oldest_storage_version_and_holds_no_path(release: Path) -> None:

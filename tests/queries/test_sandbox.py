@@ -96,6 +96,12 @@ def test_a_neighbour_of_the_atlas_cannot_be_read(atlas: Atlas, atlas_dir: Path) 
             atlas.sql(f"SELECT * FROM read_csv('{path}')")
 
 
+def test_a_file_that_may_not_be_read_is_said_to_be_none_of_the_atlas(atlas: Atlas) -> None:
+    with pytest.raises(QuestionError, match=r"the atlas and no others; .*export DIR duckdb") as caught:
+        atlas.sql("SELECT * FROM read_csv('/etc/passwd')")
+    assert "columns" not in str(caught.value)
+
+
 @pytest.mark.parametrize("link", ["link.csv", "folder/secret.csv"])
 def test_a_link_that_leads_out_of_the_atlas_is_not_followed(atlas_dir: Path, tmp_path: Path, link: str) -> None:
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")
