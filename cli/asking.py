@@ -84,8 +84,8 @@ def ask(
 
     `attlas ask DIR` lists the questions.
     """
+    from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
-    from attlas.queries.questions import ask, describe_lines, list_lines, question_named, read_question
 
     chosen = format_of(format, output)
     with Atlas.open(directory) as atlas:

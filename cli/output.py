@@ -97,7 +97,7 @@ def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionErr
 
     if len(faults) == 1:
         return faults[0]
-    from attlas.queries.identifiers import FORMS
+    from attlas.queries.lookup.identifiers import FORMS
 
     hint = f"{FORMS}; letter case counts"
     return QuestionError(

@@ -35,7 +35,7 @@ class Session:
 
     def take(self, line: str) -> None:
         """Take a line: run the statements that it ends, or the command it is."""
-        from attlas.queries.shell import WORDS, Input
+        from attlas.queries.engine.shell import WORDS, Input
 
         word = line.strip().removesuffix(";").strip()
         command = WORDS.get(word, word)
@@ -57,7 +57,7 @@ class Session:
             print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
 
     def _command(self, words: list[str]) -> None:
-        from attlas.queries.shell import COMMANDS, help_lines, schema_lines, tables_lines
+        from attlas.queries.engine.shell import COMMANDS, help_lines, schema_lines, tables_lines
         from attlas.schema import QuestionError
 
         match words:
@@ -121,7 +121,7 @@ def _script(session: Session, lines: Iterable[str]) -> None:
 
 
 def _prompt(session: Session) -> None:
-    from attlas.queries.shell import banner_lines
+    from attlas.queries.engine.shell import banner_lines
 
     remember = _line_editing()
     for line in banner_lines(str(session.atlas.root), session.atlas.manifest):
@@ -162,7 +162,7 @@ def _line_editing() -> Callable[[], None]:
         import readline
     except ImportError:  # Windows
         return lambda: None
-    from attlas.queries.shell import completions
+    from attlas.queries.engine.shell import completions
 
     def complete(word: str, n: int) -> str | None:
         found = completions(word, readline.get_line_buffer())

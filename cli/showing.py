@@ -27,8 +27,8 @@ from attlas.cli.output import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from attlas.queries.answers import Answer
     from attlas.queries.atlas import Atlas
+    from attlas.queries.cards.answers import Answer
     from attlas.schema import Manifest
 
 Extent = Literal["auto", "whole", "none"]
@@ -133,7 +133,7 @@ def _show_cards(
     sequence: Extent | None,
     as_json: bool,
 ) -> None:
-    from attlas.queries.answers import answers_to, layers_named
+    from attlas.queries.cards.answers import answers_to, layers_named
 
     chosen = () if layers is None else layers_named(layers, atlas.n_layers)
     matches = atlas.matches(asked, taxon=taxon)
@@ -148,9 +148,9 @@ def _show_cards(
 
 
 def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
-    from attlas.queries.card import card
+    from attlas.queries.cards.card import card
+    from attlas.queries.cards.tracks import COLOURED, PLAIN
     from attlas.queries.text import terminal_width
-    from attlas.queries.tracks import COLOURED, PLAIN
 
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
@@ -185,8 +185,8 @@ def _show_table(
     output: Path | None,
     unmatched_file: Path | None,
 ) -> None:
-    from attlas.queries.identifiers import SHOWN_WIDTH
-    from attlas.queries.lookup import unmatched
+    from attlas.queries.lookup.batch import unmatched
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
 
@@ -208,7 +208,7 @@ def _show_table(
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
     from attlas.queries.formats import BINARY, WRITERS, write_text
-    from attlas.queries.lookup import for_reading
+    from attlas.queries.lookup.batch import for_reading
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:

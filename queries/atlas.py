@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from attlas.queries.identifiers import Match, find, find_all, rows_named
-from attlas.queries.parquet_rows import ProteinRows, SequenceRows
-from attlas.queries.storage import Root, read_manifest, root_of
+from attlas.queries.engine.views import view_schema
+from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
+from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.lookup.storage import Root, read_manifest, root_of
 from attlas.queries.text import printable
-from attlas.queries.views import view_schema
 from attlas.schema import (
     HEADS,
     PROTEINS,
@@ -29,7 +29,7 @@ from attlas.schema import (
 if TYPE_CHECKING:
     import duckdb
 
-    from attlas.queries.sandbox import Parameters
+    from attlas.queries.engine.sandbox import Parameters
 
 
 class Atlas:
@@ -110,7 +110,7 @@ class Atlas:
         self, query: str, params: "Parameters" = None, *, timeout_s: float | None = None
     ) -> pa.RecordBatchReader:
         """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
-        from attlas.queries.sandbox import select
+        from attlas.queries.engine.sandbox import select
 
         return select(self._connection, query, params, timeout_s=timeout_s)
 
@@ -123,7 +123,7 @@ class Atlas:
         Raises:
             QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
         """
-        from attlas.queries.questions import ask
+        from attlas.queries.asking.questions import ask
 
         asked = ask(self, question, parameters)
         for note in asked.bound.notes:
@@ -136,7 +136,7 @@ class Atlas:
         The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id asked twice is answered
         once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
         """
-        from attlas.queries.lookup import lookup
+        from attlas.queries.lookup.batch import lookup
 
         return lookup(self, ids, taxon=taxon)
 
@@ -196,7 +196,7 @@ class Atlas:
 
     @cached_property
     def _connection(self) -> "duckdb.DuckDBPyConnection":
-        from attlas.queries.sandbox import connect
+        from attlas.queries.engine.sandbox import connect
 
         return connect(self.root, self.manifest, memory_limit=self.memory_limit)
 

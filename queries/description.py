@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from attlas.queries.engine.views import docs_rows
 from attlas.queries.text import Layout, counted, printable
-from attlas.queries.views import docs_rows
 from attlas.schema import TABLES, Manifest, Table
 
 

@@ -18,7 +18,7 @@ DESIGNED = {
     "docs": ["log.md", "manual.md", "commands.md", "questions.md"],
     "schema": ["tables.py", "run.py", "manifest.py", "paths.py", "errors.py", "TABLES.md"],
     "pipeline": ["proteins.py", "plan.py", "encoder.py", "attention.py", "sites.py", "shard.py", "runners.py"],
-    "queries": ["atlas.py", "questions.py", "exports/gff3.py"],
+    "queries": ["atlas.py", "asking/questions.py", "exports/gff3.py"],
     "cli": ["main.py"],
     "examples": ["README.md", "proteins.fasta", "make_proteins.py", "fetch_model.py"],
 }

@@ -8,7 +8,7 @@ and on a piece of the protein named by its accession alone. Letters have been co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from attlas.queries.alignments import GAP, place, read_alignment
+from attlas.queries.asking.alignments import GAP, place, read_alignment
 from attlas.queries.atlas import Atlas
 
 

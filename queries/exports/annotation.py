@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.answers import answers
 from attlas.queries.atlas import Atlas
+from attlas.queries.cards.answers import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
-from attlas.queries.residue_mapping import ChainMatch, StructureMatch, match_structure
-from attlas.queries.structures import Residue, read_structure
+from attlas.queries.structures.chains import Residue, read_structure
+from attlas.queries.structures.mapping import ChainMatch, StructureMatch, match_structure
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, QuestionError
 

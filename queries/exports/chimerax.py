@@ -11,7 +11,7 @@ from typing import BinaryIO
 from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
-from attlas.queries.structures import Residue
+from attlas.queries.structures.chains import Residue
 from attlas.schema import InputError
 
 SHARE, RANK = "attlas_share", "attlas_rank"

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from attlas.queries.answers import outcome_of
 from attlas.queries.atlas import Atlas
+from attlas.queries.cards.answers import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_table import with_provenance_columns

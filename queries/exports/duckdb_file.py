@@ -19,12 +19,12 @@ from typing import BinaryIO
 import duckdb
 
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.running import Running
+from attlas.queries.engine.sandbox import connect_unlocked
+from attlas.queries.engine.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import check_letters
 from attlas.queries.provenance import provenance_rows
-from attlas.queries.running import Running
-from attlas.queries.sandbox import connect_unlocked
-from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
 from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
 
 STORAGE_VERSION = "v1.0.0"

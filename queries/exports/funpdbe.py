@@ -13,8 +13,8 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
-from attlas.queries.residue_mapping import StructureMatch
-from attlas.queries.structures import Residue
+from attlas.queries.structures.chains import Residue
+from attlas.queries.structures.mapping import StructureMatch
 from attlas.schema import InputError, QuestionError
 
 PDB_ID = re.compile(r"[1-9][a-z0-9]{3}")

@@ -10,8 +10,8 @@ A protein without a layer of convergence has no row.
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from attlas.queries.answers import layer_profiles
 from attlas.queries.atlas import Atlas
+from attlas.queries.cards.answers import layer_profiles
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.jalview_features import rows_of

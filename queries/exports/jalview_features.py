@@ -10,8 +10,8 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.answers import SITES_FOUND, outcome_of
 from attlas.queries.atlas import Atlas
+from attlas.queries.cards.answers import SITES_FOUND, outcome_of
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request

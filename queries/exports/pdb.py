@@ -12,7 +12,7 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
-from attlas.queries.structures import StructureFile
+from attlas.queries.structures.chains import StructureFile
 from attlas.schema import InputError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 import pyarrow as pa
 
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.views import view_schema
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
-from attlas.queries.views import view_schema
 from attlas.schema import PROTEINS, SITES
 from attlas.schema.manifest import PROVENANCE_KEY, provenance
 

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import duckdb
 
+from attlas.queries.engine.views import (
+    comment_statements,
+    docs_statements,
+    provenance_statements,
+    quote,
+    view_statement,
+)
 from attlas.queries.provenance import provenance_rows
-from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, view_statement
 from attlas.schema import TABLES, Manifest
 
 CATALOGUE = "atlas.duckdb"

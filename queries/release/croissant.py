@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from attlas.queries.engine.views import documented
 from attlas.queries.release.statement import Statement
-from attlas.queries.views import documented
 from attlas.schema import TABLES, Column, Manifest, Table
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"

@@ -9,7 +9,7 @@ import pytest
 from conftest import P53
 
 from attlas.queries import Atlas
-from attlas.queries.alignments import placed_rows, read_alignment
+from attlas.queries.asking.alignments import placed_rows, read_alignment
 from attlas.schema import QuestionError
 
 

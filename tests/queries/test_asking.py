@@ -12,8 +12,8 @@ import pytest
 from conftest import HOSTILE
 
 from attlas.queries import Atlas
-from attlas.queries.parameters import Parameter, literal, with_literals
-from attlas.queries.questions import ask, questions, read_question
+from attlas.queries.asking.parameters import Parameter, literal, with_literals
+from attlas.queries.asking.questions import ask, questions, read_question
 from attlas.schema import QuestionError
 
 Run = Callable[..., Any]

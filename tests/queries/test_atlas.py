@@ -12,7 +12,7 @@ from conftest import PROTEINS
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.views import documented, sql_type, view_schema
+from attlas.queries.engine.views import documented, sql_type, view_schema
 from attlas.schema import HEADS, RESIDUES, SITES, TABLES, BrokenAtlasError, QuestionError, Table
 
 COMPUTED = [p.accession for p in PROTEINS if p.status == "ok"]
@@ -76,7 +76,7 @@ def test_sql_on_an_accession_equals_its_lookup(atlas: Atlas, table: Table) -> No
 def test_a_filter_on_accession_reads_one_of_many_row_groups(tmp_path: Path) -> None:
     write_atlas(tmp_path / "a", [SyntheticProtein(f"A{i:03d}", "MKV" * (100 + i)) for i in range(120)], n_shards=1)
     with Atlas.open(tmp_path / "a") as atlas:
-        from attlas.queries.sandbox import connect
+        from attlas.queries.engine.sandbox import connect
 
         connection = connect(atlas.root, atlas.manifest)
         query = "EXPLAIN ANALYZE SELECT * FROM residues WHERE accession = 'A007'"

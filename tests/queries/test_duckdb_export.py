@@ -13,8 +13,8 @@ from range_server import serving
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.engine.views import docs_rows, documented
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
-from attlas.queries.views import docs_rows, documented
 from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, TABLES, BrokenAtlasError, Table
 
 CHOSEN = ("P04637", "P0DP23", "Q00003", "Q00001")

@@ -37,7 +37,7 @@ from structure_case import (
 from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS
 from attlas.queries.exports.funpdbe import four_letter_id
-from attlas.queries.structures import require
+from attlas.queries.structures.chains import require
 from attlas.schema import BrokenAtlasError, EnvironmentFault, InputError, QuestionError
 
 ONTO_STRUCTURES = ["chimerax", "chimerax-script", "pymol", "pdb", "mmcif", "molviewspec", "funpdbe"]

@@ -13,7 +13,7 @@ from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.formats import write_parquet
-from attlas.queries.lookup import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
+from attlas.queries.lookup.batch import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
 
 COMPUTED = [protein.accession for protein in PROTEINS if protein.status == "ok"]
 

@@ -11,7 +11,7 @@ import pytest
 from handmade import HAND, hand, write_handmade
 
 from attlas.queries import Atlas
-from attlas.queries.questions import questions
+from attlas.queries.asking.questions import questions
 
 ALIGNED = {"A1": "MKCAACGGHW--", "A2": "MKCAACGGHW--", "B1/3-10": "--CAAC--LLKR"}
 

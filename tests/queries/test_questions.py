@@ -10,9 +10,9 @@ import pytest
 from handmade import hand, write_handmade
 
 from attlas.queries import Atlas
-from attlas.queries.parameters import with_literals
-from attlas.queries.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
-from attlas.queries.questions_page import page, without_answers
+from attlas.queries.asking.page import page, without_answers
+from attlas.queries.asking.parameters import with_literals
+from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [question.name for question in questions()]

@@ -14,8 +14,8 @@ from range_server import Server, serving
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers import answers
-from attlas.queries.storage import root_of
+from attlas.queries.cards.answers import answers
+from attlas.queries.lookup.storage import root_of
 from attlas.schema import HEADS, RESIDUES, SITES, BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 
 COMPUTED = [p.accession for p in PROTEINS if p.status == "ok"]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from attlas.queries import Atlas
-from attlas.queries.sandbox import _lock_statements
+from attlas.queries.engine.sandbox import _lock_statements
 from attlas.schema import QuestionError
 
 

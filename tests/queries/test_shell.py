@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.queries.shell import Input, completions
+from attlas.queries.engine.shell import Input, completions
 
 RUNAWAY = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3;"
 

@@ -6,9 +6,9 @@ import json
 import pyarrow as pa
 import pytest
 
+from attlas.queries.cards.tracks import BARS
 from attlas.queries.formats import dump_json, shortest_floats, write_text
 from attlas.queries.text import IN_ASCII, Layout, counted, fitting, printable
-from attlas.queries.tracks import BARS
 
 
 def reader(table: pa.Table) -> pa.RecordBatchReader:

@@ -5,7 +5,7 @@ from conftest import random_sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.queries.tracks import (
+from attlas.queries.cards.tracks import (
     COLOURED,
     PLAIN,
     profile_bars,

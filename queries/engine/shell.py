@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from attlas.queries.engine.views import DOCS, PROVENANCE, docs_rows
 from attlas.queries.provenance import provenance_rows
 from attlas.queries.text import Layout, counted, printable
-from attlas.queries.views import DOCS, PROVENANCE, docs_rows
 from attlas.schema import TABLES, Manifest, QuestionError
 
 COMMANDS = {

@@ -7,9 +7,9 @@ from typing import Self
 
 import duckdb
 
-from attlas.queries.remote import fault_in
+from attlas.queries.engine.views import DOCS
+from attlas.queries.lookup.remote import fault_in
 from attlas.queries.text import printable
-from attlas.queries.views import DOCS
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 
 LINES_SHOWN = 8

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.queries.remote import RemoteRoot, is_url
+from attlas.queries.lookup.remote import RemoteRoot, is_url
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, TableFile
 
 Root = Path | RemoteRoot

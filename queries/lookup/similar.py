@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from attlas.queries.parquet_rows import ProteinRows
+from attlas.queries.lookup.parquet_rows import ProteinRows
 
 N_CLOSE = 5
 """Similar ids offered for an unknown one."""

@@ -19,8 +19,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.queries import storage
-from attlas.queries.storage import Root
+from attlas.queries.lookup import storage
+from attlas.queries.lookup.storage import Root
 from attlas.schema import BrokenAtlasError, TableFile
 
 N_OPEN_FILES = 32

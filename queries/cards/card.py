@@ -4,9 +4,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from attlas.queries.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
-from attlas.queries.text import GAP, Layout, counted, cut, printable
-from attlas.queries.tracks import (
+from attlas.queries.cards.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.cards.tracks import (
     MORE,
     PLAIN,
     Style,
@@ -18,6 +17,7 @@ from attlas.queries.tracks import (
     sequence_lines,
     site_columns,
 )
+from attlas.queries.text import GAP, Layout, counted, cut, printable
 from attlas.schema import Run
 
 INDENT = "  "

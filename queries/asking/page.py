@@ -1,6 +1,6 @@
 """The page `docs/questions.md`: every question with its header, its command, its SQL and its answer on the demo atlas.
 
-    python -m attlas.queries.questions_page demo-atlas --write docs/questions.md
+    python -m attlas.queries.asking.page demo-atlas --write docs/questions.md
 
 Run it where `make demo` left its atlas, after a change of a question. Without `--write` the page is printed; without an
 atlas it has no answers.
@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from attlas.queries.asking.parameters import TYPES, Parameter
+from attlas.queries.asking.questions import TOPICS, Question, ask, column_docs, questions
 from attlas.queries.atlas import Atlas
 from attlas.queries.formats import write_text
-from attlas.queries.parameters import TYPES, Parameter
-from attlas.queries.questions import TOPICS, Question, ask, column_docs, questions
 
 N_ROWS = 10
 """Rows of an answer that the page shows."""
@@ -24,7 +24,7 @@ ANSWER = "```text"
 _HEAD = """\
 # Questions
 
-Written by `python -m attlas.queries.questions_page demo-atlas --write docs/questions.md` from the files of
+Written by `python -m attlas.queries.asking.page demo-atlas --write docs/questions.md` from the files of
 `queries/sql/`; edit those.
 
 Each question is one SELECT in one file, and is asked by its name:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from attlas.queries.answers import AMBIGUOUS, NOT_HERE, outcome_of
 from attlas.queries.atlas import Atlas
-from attlas.queries.identifiers import Match
+from attlas.queries.cards.answers import AMBIGUOUS, NOT_HERE, outcome_of
+from attlas.queries.engine.views import view_schema
+from attlas.queries.lookup.identifiers import Match
 from attlas.queries.text import cut, printable
-from attlas.queries.views import view_schema
 from attlas.schema import PROTEINS, SITES
 from attlas.schema.manifest import provenance
 

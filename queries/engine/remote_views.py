@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 from fsspec import AbstractFileSystem
 
-from attlas.queries.remote import RangedFile, RemoteRoot
+from attlas.queries.lookup.remote import RangedFile, RemoteRoot
 from attlas.schema import Manifest, TableFile
 
 PROTOCOL = "attlas"

@@ -17,14 +17,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
-from attlas.queries.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
 from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, QuestionError
 from attlas.schema.manifest import PROVENANCE_KEY
 
-FOLDER = Path(__file__).with_name("sql")
+FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families")
 """What questions are about, in the order they are listed."""
 FIELDS = ("title", "topic", "answers", "parameters", "columns", "example", "grain", "source")

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from attlas.queries.parquet_rows import ProteinRows
-from attlas.queries.similar import similar_ids
+from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.queries.lookup.similar import similar_ids
 from attlas.queries.text import counted, cut, printable
 from attlas.schema import QuestionError
 

@@ -14,14 +14,20 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from attlas.queries import storage
+from attlas.queries.engine.errors import out_of_time, unanswered
+from attlas.queries.engine.running import OutOfTime, Running
+from attlas.queries.engine.statements import statement_to_run
+from attlas.queries.engine.views import (
+    comment_statements,
+    docs_statements,
+    provenance_statements,
+    quote,
+    view_statement,
+)
+from attlas.queries.lookup import storage
+from attlas.queries.lookup.remote import fault_in
+from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
-from attlas.queries.remote import fault_in
-from attlas.queries.running import OutOfTime, Running
-from attlas.queries.sql_errors import out_of_time, unanswered
-from attlas.queries.statements import statement_to_run
-from attlas.queries.storage import Root
-from attlas.queries.views import comment_statements, docs_statements, provenance_statements, quote, view_statement
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
 
 BATCH_ROWS = 16_384
@@ -148,9 +154,9 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
     """Return below which address DuckDB finds the files, with a slash at its end."""
     if isinstance(root, Path):
         return f"{root.resolve()}/"
-    from attlas.queries import remote_sql  # imports fsspec
+    from attlas.queries.engine import remote_views  # imports fsspec
 
-    return remote_sql.register(connection, root, manifest)
+    return remote_views.register(connection, root, manifest)
 
 
 def _view_statements(base: str, manifest: Manifest) -> Iterator[str]:

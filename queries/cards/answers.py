@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from attlas.queries.atlas import Atlas
-from attlas.queries.identifiers import Match
+from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import cut, printable
 from attlas.schema import RESIDUES, SITES, Manifest, QuestionError

@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.alignments import placed_rows
+from attlas.queries.asking.alignments import placed_rows
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.views import quote
 from attlas.queries.text import printable
-from attlas.queries.views import quote
 from attlas.schema import QuestionError
 
 TYPES = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attlas.queries.alignment_blocks import is_blocks, read_blocks
+from attlas.queries.asking.alignment_blocks import is_blocks, read_blocks
 from attlas.queries.atlas import Atlas
 from attlas.queries.text import printable
 from attlas.schema import QuestionError

@@ -3,6 +3,7 @@
 DuckDB looks for signals only now and then (10 s were measured in a join), and Python handles none while DuckDB works.
 """
 
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,6 +12,9 @@ from typing import TypeVar
 import duckdb
 
 T = TypeVar("T")
+
+STEP_S = 0.2
+"""How often a waiting thread looks for signals."""
 
 PATIENCE_S = 10
 """How long an interrupted query is waited for."""
@@ -37,18 +41,23 @@ class Running:
         started = time.monotonic()
         future = self._thread.submit(work)
         try:
-            return future.result(self._left_s)
-        except TimeoutError:
-            if future.done():
-                return future.result()  # an answer at the last moment, or an error of the work itself
-            self._stop(future)
-            raise OutOfTime from None
+            return self._result(future)
         except KeyboardInterrupt:
             self._stop(future)
             raise
         finally:
             if self._left_s is not None:
                 self._left_s = max(self._left_s - (time.monotonic() - started), 0.001)
+
+    def _result(self, future: "Future[T]") -> T:
+        until = math.inf if self._left_s is None else time.monotonic() + self._left_s
+        while not future.done():
+            # In small steps: a signal that another thread receives does not wake this one.
+            wait([future], timeout=min(STEP_S, max(until - time.monotonic(), 0)))
+            if not future.done() and time.monotonic() >= until:
+                self._stop(future)
+                raise OutOfTime
+        return future.result()  # an answer, at the last moment perhaps, or an error of the work itself
 
     def _stop(self, future: "Future[T]") -> None:
         # More than once: an interrupt that comes before DuckDB has begun is forgotten.

@@ -9,7 +9,7 @@ Positions count from 1. Where the letters differ, a residue is named but carries
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attlas.queries.structures import Place, ProteinChain, Residue, StructureFile, require
+from attlas.queries.structures.chains import Place, ProteinChain, Residue, StructureFile, require
 from attlas.schema import InputError
 
 MIN_IDENTITY = 0.9

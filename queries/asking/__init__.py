@@ -1,0 +1,1 @@
+"""Questions with names: their files, parameters, alignments, and their page."""

@@ -1,0 +1,1 @@
+"""PDB and mmCIF files joined to proteins by their letters."""
