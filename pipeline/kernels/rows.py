@@ -110,9 +110,13 @@ def _count(weights, theta):
     return n
 
 
-@njit(error_model="numpy")
-def _reduce_row(row, i, theta, column, sums, diagonals):
-    """Turn the scores of token i's row into weights; a residue's are added to column, row and diagonal sums."""
+@njit(error_model="numpy", inline="always")
+def _soften(row, i):
+    """Turn the scores of token i's row into weights before division; return what the sums need.
+
+    These are 1 over the row's total, the row's entropy in bits, its distance before division, and its largest inner
+    weight.
+    """
     end = row.shape[0] - 1
     # <cls> and <eos> are keys like any other to the softmax, but no statistic but entropy knows them: they are
     # weighed apart, and are nothing while the row is.
@@ -126,14 +130,21 @@ def _reduce_row(row, i, theta, column, sums, diagonals):
     total += row[0] + row[end]
     expected += row[0] * (first - largest) + row[end] * (last - largest)
     scale = np.float32(1) / total
+    return scale, np.log2(total) - expected * scale, apart, _exp2(inner - largest) * scale
+
+
+@njit(error_model="numpy")
+def _reduce_row(row, i, theta, column, sums, diagonals):
+    """Turn the scores of token i's row into weights; a residue's are added to column, row and diagonal sums."""
+    end = row.shape[0] - 1
+    scale, entropy, apart, best = _soften(row, i)
     if i == 0 or i == end:
         for j in range(row.shape[0]):
             row[j] *= scale
         return
     _settle(row, scale, column)
-    sums[0] += np.log2(total) - expected * scale
+    sums[0] += entropy
     sums[1] += apart * scale
-    best = _exp2(inner - largest) * scale
     sums[2] = max(sums[2], best)
     if best >= np.float32(0.99) * theta:  # most rows have no edge, and need no second look
         sums[3] += _count(row[1:end], theta)
@@ -179,3 +190,35 @@ def reduce_rows_shared(scores, first, theta, columns, sums, diagonals):
     """Do what `reduce_rows` does, the heads shared between threads; the sums are the same to the bit."""
     for h in prange(scores.shape[0]):
         _reduce_head(scores[h], first, theta, columns[h], sums[h], diagonals[h])
+
+
+@njit(error_model="numpy")
+def _receive_row(row, i, theta, mass, edges, edge_mass):
+    """Turn the scores of token i's row into weights, and add a residue's to what the keys receive."""
+    end = row.shape[0] - 1
+    scale, _, _, best = _soften(row, i)
+    if i == 0 or i == end:
+        for j in range(row.shape[0]):
+            row[j] *= scale
+        return
+    _settle(row, scale, mass)
+    if best >= np.float32(0.99) * theta:
+        for j in range(1, end):
+            if row[j] >= theta:
+                edges[j] += 1
+                edge_mass[j] += row[j]
+
+
+@_kept(nogil=True)
+def receive_rows(scores, first, theta, mass, edges, edge_mass):
+    """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and add up what every key receives.
+
+    As `reduce_rows`, but per head: adds to `mass`, `edges` and `edge_mass`, each (H, T) float64, the sums over
+    residue rows of the weights, of the edges (weights of at least `theta`) and of the edges' weights.
+    """
+    for h in range(scores.shape[0]):
+        column = np.zeros(scores.shape[2], np.float32)
+        for r in range(scores.shape[1]):
+            _receive_row(scores[h, r], first + r, theta, column, edges[h], edge_mass[h])
+        for j in range(scores.shape[2]):
+            mass[h, j] += column[j]

@@ -6,6 +6,8 @@ every sum at once.
 
 import math
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numba
@@ -28,29 +30,55 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling:
     TILE_ELEMENTS weights per thread.
     """
     n_heads, n_tokens, _ = q.shape
-    q, k = q.float() * (scaling * math.log2(math.e)), k.float().contiguous()  # scores in bits: see `rows`
-    values = None if v is None else v.float().contiguous()
-    output = None if values is None else torch.empty_like(values)
     columns = np.zeros((n_heads, n_tokens))
     sums = np.zeros((len(pack.n_tokens), n_heads, N_SUMS))
     diagonals = np.zeros((len(pack.n_tokens), n_heads, 2 * REACH + 1))
-    for tokens, some_sums, some_diagonals in zip(pack.slices, sums, diagonals, strict=True):
+
+    def add(tile: Tensor, at: Tile) -> None:
+        some = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
+        _reduce(tile, at.first, theta, columns[at.heads, at.tokens], *some)
+
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
+    received, statistics = _finish(columns, sums, diagonals, pack)
+    return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Where a tile stands: some heads and query rows of one sequence, over all its keys."""
+
+    sequence: int
+    heads: slice
+    tokens: slice
+    """The sequence's tokens along the pack."""
+    first: int
+    """The first query row, counted in the sequence."""
+
+
+def attend_in_tiles(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, soften: Callable[[Tensor, Tile], None]
+) -> Tensor | None:
+    """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
+
+    `soften` is given every tile's scores, (heads, rows, T) float32 in bits, and replaces them by attention weights.
+    """
+    q, k = q.float() * (scaling * math.log2(math.e)), k.float().contiguous()  # scores in bits: see `rows`
+    values = None if v is None else v.float().contiguous()
+    output = None if values is None else torch.empty_like(values)
+    for sequence, tokens in enumerate(pack.slices):
         length = tokens.stop - tokens.start
-        group, n_rows = tile_shape(n_heads, length)
-        buffer = _buffer(buffer_elements(n_heads, length))
-        for heads in _parts(0, n_heads, group):
+        group, n_rows = tile_shape(len(q), length)
+        buffer = _buffer(buffer_elements(len(q), length))
+        for heads in _parts(0, len(q), group):
             keys = k[heads, tokens].transpose(1, 2)
             for rows in _parts(tokens.start, tokens.stop, n_rows):
                 shape = (heads.stop - heads.start, rows.stop - rows.start, length)
                 tile = buffer[: math.prod(shape)].view(shape)
                 torch.bmm(q[heads, rows], keys, out=tile)
-                first = rows.start - tokens.start
-                _reduce(tile, first, theta, columns[heads, tokens], some_sums[heads], some_diagonals[heads])
+                soften(tile, Tile(sequence, heads, tokens, rows.start - tokens.start))
                 if values is not None and output is not None:
                     output[heads, rows] = torch.bmm(tile, values[heads, tokens])
-    received, statistics = _finish(columns, sums, diagonals, pack)
-    output = output.to(v.dtype) if output is not None and v is not None else None
-    return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
+    return output.to(v.dtype) if output is not None and v is not None else None
 
 
 def _finish(columns: Sums, sums: Sums, diagonals: Sums, pack: Pack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
