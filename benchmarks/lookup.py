@@ -102,7 +102,8 @@ def _against(atlas: Atlas, plain: Path, accessions: Sequence[str], rounds: int) 
     connection = duckdb.connect()
 
     def ask(table: str, accession: str) -> None:
-        connection.execute(f"SELECT * FROM '{plain}/{table}.parquet' WHERE accession = ?", [accession]).to_arrow_table()
+        query = f"SELECT * FROM '{plain}/{table}.parquet' WHERE accession = ?"
+        connection.sql(query, params=[accession]).to_arrow_table()
 
     def filtered(table: str, accession: str) -> None:
         pd.read_parquet(plain / f"{table}.parquet", filters=[("accession", "==", accession)])
