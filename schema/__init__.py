@@ -12,8 +12,12 @@ from attlas.schema.manifest import Counts, Manifest, Receipt, TableFile
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.run import Run
 from attlas.schema.tables import (
+    ADDED_TABLES,
+    FEATURES,
     FORMAT_VERSION,
+    HEAD_FEATURES,
     HEADS,
+    LABELS,
     PROTEINS,
     RESIDUES,
     SEQUENCES,
@@ -25,8 +29,12 @@ from attlas.schema.tables import (
 )
 
 __all__ = [
+    "ADDED_TABLES",
+    "FEATURES",
     "FORMAT_VERSION",
     "HEADS",
+    "HEAD_FEATURES",
+    "LABELS",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",

@@ -108,6 +108,8 @@ class Manifest:
     """When it was sealed, ISO 8601, UTC."""
     cost: dict[str, float]
     """What it took: summed seconds and largest bytes over the shards."""
+    version: int = 1
+    """Counts up with every table added to the sealed atlas, or replaced."""
 
     def of_table(self, table: Table) -> tuple[TableFile, ...]:
         """Return the files of one table, in order of `sequence_id`."""
@@ -153,6 +155,7 @@ class Manifest:
             values["run"] = Run.from_json(values["run"])
             values["counts"] = Counts(**values["counts"])
             values["files"] = tuple(TableFile(**file) for file in values["files"])
+            values.setdefault("version", 1)  # atlases sealed before tables could be added
             return cls(**{field.name: values[field.name] for field in fields(cls)})
         except (KeyError, TypeError) as error:
             raise _unreadable(name, repr(error)) from error

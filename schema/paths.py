@@ -45,6 +45,10 @@ class AtlasPaths:
         """Return file `index` (from 1) of the `n_parts` that `table` has in a release, whose shards are joined."""
         return self.root / table.name / f"{table.name}-{index:05d}-of-{n_parts:05d}.parquet"
 
+    def added(self, table: Table, name: str) -> Path:
+        """Return a file that is added to a sealed atlas: `name` says what it is of, a source or a probe's shard."""
+        return self.root / table.name / f"{name}.parquet"
+
     @property
     def receipts(self) -> Path:
         """Folder of receipts, one per finished shard."""

@@ -230,8 +230,68 @@ HEADS = Table(
     ),
 )
 
-TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS)
+FEATURES = Table(
+    name="features",
+    doc="A known feature of a protein, as a source of annotation gives it; added by `attlas annotate`.",
+    key=("accession", "type", "begin", "end", "description", "source"),
+    sort=("sequence_id", "accession", "begin", "end", "type", "description", "source"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("type", "Type of feature in UniProt's words, such as `Active site`.", is_nullable=False),
+        Column("begin", pa.int32(), "residues", "First residue, 1-based, in the sequence stored in `proteins`."),
+        Column("end", pa.int32(), "residues", "Last residue, inclusive."),
+        _text("description", "What the source says of it; empty if nothing.", is_nullable=False),
+        _text("evidence", "Evidence codes of the source (ECO), separated by `; `."),
+        _text("source", "File it was read from.", is_nullable=False),
+    ),
+)
+
+LABELS = Table(
+    name="labels",
+    doc="A label of residues that a probe asked for, on a protein that carries it; added by `attlas probe`.",
+    key=("accession", "label"),
+    sort=("sequence_id", "accession", "label"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text(
+            "label",
+            "Type of feature, `aa:` and a letter for an amino acid, or `residue` for every residue.",
+            is_nullable=False,
+        ),
+        Column("n_labelled", pa.int32(), "residues", "Residues that carry the label."),
+        Column("length", pa.int32(), "residues", "Residues of the protein."),
+    ),
+)
+
+HEAD_FEATURES = Table(
+    name="head_features",
+    doc="What the labelled residues of a protein receive from a head: the sums of attention against annotation.",
+    key=("accession", "label", "layer", "head"),
+    sort=("sequence_id", "accession", "label", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("label", "As in `labels`.", is_nullable=False),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        Column(
+            "n_edges", pa.int32(), "pairs", "Edges into labelled residues, at the probe's theta."
+        ),
+        _statistic("edge_mass", "attention", "Sum of the attention of these edges."),
+        _statistic("mass", "attention", "Sum of all attention from residues to labelled residues."),
+    ),
+)
+
+TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS, FEATURES, LABELS, HEAD_FEATURES)
 """Every table, in the order they are documented."""
 
 SHARD_TABLES = (SEQUENCES, SITES, RESIDUES, HEADS)
 """The tables a shard writes; `proteins` is written when the atlas is sealed."""
+
+ADDED_TABLES = (FEATURES, LABELS, HEAD_FEATURES)
+"""The tables added to a sealed atlas; without files until then."""

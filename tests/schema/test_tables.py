@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, Table
+from attlas.schema import ADDED_TABLES, HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, Table
 from attlas.schema.document import TABLES_MD, main, tables_markdown
 from attlas.schema.manifest import write_table
 
@@ -89,6 +89,6 @@ def test_a_user_sees_the_accession_in_every_view_but_sequences() -> None:
 
 
 def test_shards_write_every_table_but_proteins() -> None:
-    assert {PROTEINS, *SHARD_TABLES} == set(TABLES)
+    assert {PROTEINS, *SHARD_TABLES, *ADDED_TABLES} == set(TABLES)
     for table in SHARD_TABLES:
         assert table.sort[0] == "sequence_id"
