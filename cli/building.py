@@ -68,7 +68,7 @@ def build(
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline import build as steps
 
         options = steps.Options(model, revision, device, dtype, rule, max_length)
@@ -99,7 +99,7 @@ def plan(
     max_length: MaxLength = None,
 ) -> None:
     """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked
         from attlas.schema import AtlasPaths
@@ -120,7 +120,7 @@ def encode(
     scheduler: Scheduler = None,
 ) -> None:
     """Compute the planned shards that are missing. Several may run at once on different shards (array jobs)."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked, read_plan
         from attlas.schema import AtlasPaths
@@ -138,7 +138,7 @@ def encode(
 
 def seal(out: Dir) -> None:
     """Seal the atlas once every shard is done: count, check digests, write the manifest."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline.directory import locked, read_plan
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
@@ -152,7 +152,7 @@ def seal(out: Dir) -> None:
 
 def status(out: Dir, as_json: AsJson = False) -> None:
     """Tell how far a build is."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline import build as steps
         from attlas.schema import AtlasPaths
 
@@ -205,7 +205,7 @@ def fetch(
     revision: Revision = None,
 ) -> None:
     """Download a model, once. No other verb goes to the network."""
-    with _workshop():
+    with workshop():
         from attlas.pipeline.fetch import fetch_model
 
         found = fetch_model(model, revision=revision, to=to)
@@ -213,7 +213,7 @@ def fetch(
 
 
 @contextmanager
-def _workshop() -> Iterator[None]:
+def workshop() -> Iterator[None]:
     """Say which extra to install where the workshop's libraries are missing."""
     from attlas.schema import EnvironmentFault
 

@@ -12,7 +12,7 @@ from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
-from attlas.pipeline.runners import run_dask, run_inline
+from attlas.pipeline.runners import ENCODE, Task, run_dask, run_inline
 from attlas.pipeline.seal import seal
 from attlas.pipeline.sites import DEFAULT_RULE, RULES
 from attlas.schema import (
@@ -122,6 +122,7 @@ def encode(
     progress: Progress,
     n_workers: int | None = None,
     scheduler: str | None = None,
+    task: Task = ENCODE,
 ) -> None:
     """Compute shards, those of `missing_shards` or some of them; the caller holds the lock.
 
@@ -137,13 +138,15 @@ def encode(
     device = plan.run.device
     check_disk(paths.root, plan.run, shards)
     if scheduler is not None:
-        finished = run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device)
+        n = n_workers or 0
+        finished = run_dask(paths.root, shards, n_workers=n, scheduler=scheduler, device=device, task=task)
     elif n_workers == 0 or len(shards) == 1:
         fitting_workers(shards, device=device, asked=1)
-        finished = run_inline(paths.root, shards)
+        finished = run_inline(paths.root, shards, task=task)
     else:
         n = fitting_workers(shards, device=device, asked=n_workers)
-        finished = run_dask(paths.root, shards, n_workers=min(n, len(shards)), scheduler=None, device=device)
+        n = min(n, len(shards))
+        finished = run_dask(paths.root, shards, n_workers=n, scheduler=None, device=device, task=task)
     given_up: list[str] = []
     with closing(finished):  # workers end before an error goes on
         for shard, result in finished:

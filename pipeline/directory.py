@@ -12,6 +12,7 @@ import pyarrow as pa
 from attlas.pipeline.plan import Plan, sequence_order
 from attlas.pipeline.proteins import Protein
 from attlas.schema import (
+    ADDED_TABLES,
     FORMAT_VERSION,
     PROTEINS,
     SHARD_TABLES,
@@ -187,6 +188,7 @@ def _refuse_foreign(paths: AtlasPaths) -> None:
 def _clean(paths: AtlasPaths) -> None:
     """Remove what killed processes left half-written."""
     files = [paths.plan, paths.planned_proteins, paths.proteins, paths.receipt(1)]
-    for folder in {path.parent for path in [*files, *(paths.shard(table, 1) for table in SHARD_TABLES)]}:
+    tables = [paths.shard(table, 1) for table in SHARD_TABLES] + [paths.added(table, "any") for table in ADDED_TABLES]
+    for folder in {path.parent for path in [*files, *tables]}:
         for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink(missing_ok=True)

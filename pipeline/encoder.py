@@ -112,11 +112,16 @@ class Forward:
             self._copied.record()
         self._host = received, heads
 
-    def results(self) -> list[SequenceAttention]:
-        """Return what the attention says about each sequence, waiting for a GPU to have said it."""
+    def stacked(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers, waiting for a GPU to have them."""
         if self._copied is not None:
             self._copied.synchronize()
-        received, heads = (part.numpy() for part in self._host)
+        received, heads = self._host
+        return received.numpy(), heads.numpy()
+
+    def results(self) -> list[SequenceAttention]:
+        """Return what the attention says about each sequence."""
+        received, heads = self.stacked()
         ends = np.cumsum(self.pack.n_residues)[:-1]
         profiles = np.split(received, ends, axis=1)
         return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
@@ -168,8 +173,12 @@ class Encoder:
         """
         return self.start(sequences).results()
 
-    def start(self, sequences: Sequence[str]) -> Forward:
+    def start(
+        self, sequences: Sequence[str], *, reduce: Reduction | None = None, theta: float | None = None
+    ) -> Forward:
         """Begin to `encode`: on a GPU this returns as soon as the work is queued.
+
+        `reduce` and `theta` take the place of the run's own for this pass.
 
         Raises:
             EnvironmentFault: the model does not hand its attention to the attention interface.
@@ -177,7 +186,12 @@ class Encoder:
         ids = [self._token_ids(sequence) for sequence in sequences]
         pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
         positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
-        forward = Forward(pack, n_layers=self.n_layers, reduce=self.reduce, theta=self.theta)
+        forward = Forward(
+            pack,
+            n_layers=self.n_layers,
+            reduce=reduce or self.reduce,
+            theta=self.theta if theta is None else theta,
+        )
         half = torch.autocast(self.device.type, torch.float16, enabled=self.is_mixed)
         with torch.inference_mode(), half, _running(forward):
             try:
@@ -296,6 +310,8 @@ def _load(files: ModelFiles, dtype: torch.dtype) -> Any:
             ) from error
     # The contact head is no part of attention; every other weight has to be there, or the numbers are random.
     missing = sorted(key for key in report["missing_keys"] if not key.startswith(("contact_head.", "pooler.")))
+    if any(key.startswith("contact_head.") for key in report["missing_keys"]):
+        model.contact_head = None  # a random one must not predict contacts
     if missing:
         raise EnvironmentFault(
             f"The weights in {files.directory} do not fill the model: {len(missing)} are missing.",

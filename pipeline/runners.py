@@ -5,11 +5,12 @@ import signal
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from attlas.pipeline.plan import Shard
+from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import default_workers
 from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
 
@@ -29,16 +30,47 @@ PATIENCE = "2 minutes"
 Finished = Receipt | Exception
 
 
+class Task(Protocol):
+    """What is done with a shard, in this process or a worker's; it travels there pickled."""
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Do it with shard `index`, publish the receipt and return it."""
+        ...
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return where the receipt of shard `index` is published."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncodeTask:
+    """Compute a shard of a build."""
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Compute it: everything needed lies in the directory."""
+        from attlas.pipeline.shard import encode_shard
+
+        paths, plan, encoder = prepare(root, n_threads)
+        return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return the receipt of the build's shard."""
+        return paths.receipt(index)
+
+
+ENCODE = EncodeTask()
+
+
 def run_inline(
-    root: Path, shards: Sequence[Shard], *, n_threads: int | None = None
+    root: Path, shards: Sequence[Shard], *, n_threads: int | None = None, task: Task = ENCODE
 ) -> Generator[tuple[Shard, Finished], None, None]:
     """Compute shards one after the other in this process."""
     for shard in shards:
-        yield shard, _encode(str(root), shard.index, n_threads or default_workers("cpu"))
+        yield shard, task(str(root), shard.index, n_threads or default_workers("cpu"))
 
 
 def run_dask(
-    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str
+    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
 ) -> Generator[tuple[Shard, Finished], None, None]:
     """Compute shards on Dask workers, the costliest first, and yield each as it is finished or given up.
 
@@ -56,7 +88,7 @@ def run_dask(
 
         def submit(shard: Shard) -> Any:
             # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
-            future = client.submit(_encode, str(root), shard.index, n_threads, pure=False)
+            future = client.submit(task, str(root), shard.index, n_threads, pure=False)
             running[future.key] = shard
             return future
 
@@ -65,7 +97,7 @@ def run_dask(
         done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
         for future in done:
             shard = running.pop(future.key)
-            result = _result(future, AtlasPaths(root).receipt(shard.index))
+            result = _result(future, task.receipt(AtlasPaths(root), shard.index))
             future.release()
             for following in waiting:
                 done.add(submit(following))
@@ -99,19 +131,17 @@ def _result(future: Any, receipt: Path) -> Finished:
     return result
 
 
-def _encode(root: str, index: int, n_threads: int) -> Receipt:
-    """Compute one shard in this process: what a task is. Everything it needs lies in the directory."""
+def prepare(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
+    """Return the directory, its plan and the planned model in memory, loaded once per process."""
     import torch
 
     from attlas.pipeline.directory import read_plan
-    from attlas.pipeline.shard import encode_shard
 
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
     with _loading:  # the threads of a worker share one model
-        encoder = _encoder(plan.model_directory, plan.run)
-    return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+        return paths, plan, _encoder(plan.model_directory, plan.run)
 
 
 _loading = threading.Lock()

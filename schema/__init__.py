@@ -13,6 +13,7 @@ from attlas.schema.paths import AtlasPaths
 from attlas.schema.run import Run
 from attlas.schema.tables import (
     ADDED_TABLES,
+    CONTACTS,
     FEATURES,
     FORMAT_VERSION,
     HEAD_FEATURES,
@@ -30,6 +31,7 @@ from attlas.schema.tables import (
 
 __all__ = [
     "ADDED_TABLES",
+    "CONTACTS",
     "FEATURES",
     "FORMAT_VERSION",
     "HEADS",

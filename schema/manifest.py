@@ -76,8 +76,12 @@ class Receipt:
     host: str
 
     def write(self, paths: AtlasPaths) -> None:
-        """Publish the receipt; from here on the shard is done."""
-        publish_bytes(paths.receipt(self.index), _dump(asdict(self)))
+        """Publish the receipt of a build; from here on the shard is done."""
+        self.write_to(paths.receipt(self.index))
+
+    def write_to(self, path: Path) -> None:
+        """Publish the receipt of another pass over the shard."""
+        publish_bytes(path, _dump(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -279,19 +279,32 @@ HEAD_FEATURES = Table(
         _text("label", "As in `labels`.", is_nullable=False),
         Column("layer", pa.int16(), "", "Layer, 0-based."),
         Column("head", pa.int16(), "", "Head within the layer, 0-based."),
-        Column(
-            "n_edges", pa.int32(), "pairs", "Edges into labelled residues, at the probe's theta."
-        ),
+        Column("n_edges", pa.int32(), "pairs", "Edges into labelled residues, at the probe's theta."),
         _statistic("edge_mass", "attention", "Sum of the attention of these edges."),
         _statistic("mass", "attention", "Sum of all attention from residues to labelled residues."),
     ),
 )
 
-TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS, FEATURES, LABELS, HEAD_FEATURES)
+CONTACTS = Table(
+    name="contacts",
+    doc="A pair of residues that the model's contact head finds probable, or that is among the best of its protein.",
+    key=("accession", "i", "j"),
+    sort=("sequence_id", "i", "j"),
+    row_group_rows=65_536,
+    columns=(
+        _ACCESSION,
+        _SEQUENCE_ID,
+        Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
+        Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
+        _statistic("probability", "fraction", "Probability of contact (C-beta within 8 angstrom), by the contact head."),
+    ),
+)
+
+TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS, FEATURES, LABELS, HEAD_FEATURES, CONTACTS)
 """Every table, in the order they are documented."""
 
 SHARD_TABLES = (SEQUENCES, SITES, RESIDUES, HEADS)
 """The tables a shard writes; `proteins` is written when the atlas is sealed."""
 
-ADDED_TABLES = (FEATURES, LABELS, HEAD_FEATURES)
+ADDED_TABLES = (FEATURES, LABELS, HEAD_FEATURES, CONTACTS)
 """The tables added to a sealed atlas; without files until then."""

@@ -28,7 +28,8 @@ Labels = NDArray[np.bool_]
 class ReduceToLabels:
     """A `Reduction` that sums what labelled residues receive, for the sequences of one pack.
 
-    In the `PackAttention` it returns, `heads` is (P, H, F x 3): of each label the measures in the order of MEASURES.
+    In the `PackAttention` it returns, `heads` is (1, H, sum of F x 3): of each label of each sequence, one after the
+    other, the measures in the order of MEASURES.
     """
 
     labels: tuple[Labels, ...]
@@ -43,14 +44,15 @@ class ReduceToLabels:
         else:
             output, received = received_tiled(q, k, v, pack=pack, scaling=scaling, theta=theta)
         inner = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in pack.slices]  # (3, H, N) each
-        mean = np.concatenate([part[MEASURES.index("mass")].mean(0) for part in inner])
-        sums = [
-            np.einsum("mhn,fn->hfm", part, labels.astype(np.float64)).reshape(part.shape[1], -1)
-            for part, labels in zip(inner, self.labels, strict=True)
-        ]
-        return PackAttention(
-            output, torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(np.stack(sums).astype(np.float32))
-        )
+        mean = np.concatenate([part[MEASURES.index("mass")].mean(0) for part in inner]).astype(np.float32)
+        sums = np.concatenate(
+            [
+                np.einsum("mhn,fn->hfm", part, labels.astype(np.float64)).reshape(part.shape[1], -1)
+                for part, labels in zip(inner, self.labels, strict=True)
+            ],
+            axis=1,
+        ).astype(np.float32)
+        return PackAttention(output, torch.from_numpy(mean), torch.from_numpy(sums[None]))
 
 
 def received_plain(

@@ -1,0 +1,53 @@
+"""The verb that runs the model again with labels pushed in: probe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attlas.cli.building import Dir, Scheduler, Workers, workshop
+from attlas.cli.progress import build_progress, say
+
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--features", metavar="TYPE", help="Type of feature to probe, such as 'Active site'; default: all."),
+]
+Theta = Annotated[float, typer.Option(help="Attention of a pair of residues from which on it is an edge.")]
+AminoAcids = Annotated[bool, typer.Option(help="Probe the amino acids too.")]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(probe)
+
+
+def probe(
+    directory: Dir,
+    features: Types = None,
+    theta: Theta = 0.3,
+    amino_acids: AminoAcids = True,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Tell what labelled residues receive from every head: tables labels and head_features of a sealed atlas.
+
+    Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; the same command
+    again continues where one was stopped.
+    """
+    with workshop():
+        from attlas.pipeline.probe.probe import probe as run
+        from attlas.schema import LABELS
+
+        with build_progress() as progress:
+            manifest = run(
+                Path(directory),
+                theta=theta,
+                types=features,
+                is_by_letter=amino_acids,
+                progress=progress,
+                n_workers=workers,
+                scheduler=scheduler,
+            )
+    n_labels = sum(file.n_rows for file in manifest.of_table(LABELS))
+    print(f"{directory}: {n_labels:,} labels on {manifest.counts.n_ok:,} proteins probed, theta {theta}")
+    say(f"ask: attlas ask {directory} best_heads")
