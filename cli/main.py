@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from attlas.cli import asking, building, exporting, probing, publishing, showing
+from attlas.cli import annotating, asking, building, exporting, probing, publishing, showing
 
 EXIT_ERROR = 1
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 building.add_verbs(app)
-for verbs in (probing, showing, asking, exporting, publishing):
+for verbs in (annotating, probing, showing, asking, exporting, publishing):
     verbs.add_verbs(app)
 
 

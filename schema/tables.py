@@ -296,7 +296,7 @@ CONTACTS = Table(
         _SEQUENCE_ID,
         Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
         Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
-        _statistic("probability", "fraction", "Probability of contact (C-beta within 8 angstrom), by the contact head."),
+        _statistic("probability", "fraction", "Probability by the contact head: C-beta within 8 angstrom."),
     ),
 )
 

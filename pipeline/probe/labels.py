@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from attlas.pipeline.annotate.types import PAIRED_TYPES
 from attlas.pipeline.plan import Shard
 from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, Manifest
 
@@ -80,7 +81,9 @@ def labels_of(
             yield Labelled(accession, AMINO_ACID + letter, letters == ord(letter))
     by_type: dict[str, NDArray[np.bool_]] = {}
     for type_, begin, end in features:
-        by_type.setdefault(type_, np.zeros(len(sequence), bool))[begin - 1 : end] = True
+        where = by_type.setdefault(type_, np.zeros(len(sequence), bool))
+        # A bond or a cross-link joins its two ends; what lies between them is no part of it.
+        where[[begin - 1, end - 1] if type_ in PAIRED_TYPES else slice(begin - 1, end)] = True
     for type_, where in sorted(by_type.items()):
         yield Labelled(accession, type_, where)
 

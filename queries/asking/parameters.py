@@ -28,7 +28,7 @@ TYPES = {
 }
 """The types a parameter may have, and what a value of each is."""
 EVERY = "all"
-"""The value of a list of proteins that sets no bound; it is bound as NULL."""
+"""The value of a list of proteins or texts that sets no bound; it is bound as NULL."""
 NAME = re.compile(r"\$([a-z_][a-z0-9_]*)")
 """A parameter in the text of a question; nothing else there holds a `$`."""
 
@@ -50,6 +50,8 @@ class Parameter:
     """Smallest number allowed."""
     most: float | None = None
     """Largest number allowed."""
+    choices: tuple[str, ...] = ()
+    """Texts allowed; empty where any is."""
 
     @property
     def is_required(self) -> bool:
@@ -58,7 +60,9 @@ class Parameter:
 
     @property
     def range(self) -> str:
-        """The numbers allowed, such as `1 or more`; empty where there is no bound."""
+        """The values allowed, such as `1 or more`; empty where there is no bound."""
+        if self.choices:
+            return " or ".join((", ".join(self.choices[:-1]), self.choices[-1]))
         if self.least is None:
             return ""
         return f"{self.least:g} or more" if self.most is None else f"{self.least:g} to {self.most:g}"
@@ -149,6 +153,8 @@ def _value(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[st
         case "ints":
             return [_whole(parameter, item) for item in _items(parameter, value)]
         case "texts":
+            if isinstance(value, str) and value == EVERY and parameter.default == EVERY:
+                return None
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
             return _one_accession(atlas, parameter, value, note)
@@ -190,6 +196,8 @@ def _in_range(parameter: Parameter, number: float) -> float:
 
 def _text(parameter: Parameter, value: object) -> str:
     if not isinstance(value, str) or not value.strip():
+        raise _ill_typed(parameter, value)
+    if parameter.choices and value.strip() not in parameter.choices:
         raise _ill_typed(parameter, value)
     return value.strip()
 

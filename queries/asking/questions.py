@@ -1,9 +1,10 @@
 """Questions with a name: one SELECT per file of `sql/`, its header read, its parameters bound, its rows answered.
 
-A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, answers, parameters,
-columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line `name type
-[LEAST..[MOST]] [= default]: what it says`, a column `name: what it says`; a column without a line is one of the
-atlas's own, documented in `schema/tables.py`.
+A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, needs, answers,
+parameters, columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line
+`name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says` for a choice.
+A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/tables.py`.
+`needs` names tables that are added to a sealed atlas.
 """
 
 import json
@@ -21,21 +22,37 @@ from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with
 from attlas.queries.atlas import Atlas
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
-from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, QuestionError
+from attlas.schema import (
+    ADDED_TABLES,
+    FEATURES,
+    HEAD_FEATURES,
+    HEADS,
+    LABELS,
+    PROTEINS,
+    RESIDUES,
+    SEQUENCES,
+    SITES,
+    Manifest,
+    QuestionError,
+)
 from attlas.schema.manifest import PROVENANCE_KEY
 
 FOLDER = Path(__file__).parents[1] / "sql"
-TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families")
+TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")
 """What questions are about, in the order they are listed."""
-FIELDS = ("title", "topic", "answers", "parameters", "columns", "example", "grain", "source")
+FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "source")
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
-OPTIONAL = ("parameters", "columns", "example")
+OPTIONAL = ("needs", "parameters", "columns", "example")
+ADDED_BY = {FEATURES: "attlas annotate DIR SOURCE", LABELS: "attlas probe DIR", HEAD_FEATURES: "attlas probe DIR"}
+"""The command that adds a table to a sealed atlas."""
+ORIGINS = (HEADS, RESIDUES, SITES, SEQUENCES, HEAD_FEATURES, LABELS, FEATURES)
+"""Tables whose columns an answer may show, besides those of `proteins`, whose words come first."""
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
 _MORE = re.compile(r"--\s{3,}(\S.*)")
-_PARAMETER = re.compile(r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?)?(?: = (.*?))?: (.+)")
+_PARAMETER = re.compile(r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?| (\w+(?:\|\w+)+))?(?: = (.*?))?: (.+)")
 _COLUMN = re.compile(r"(\w+): (.+)")
 
 
@@ -61,6 +78,14 @@ class Question:
     """Where definitions and methods are from."""
     sql: str
     """The SELECT, without its header."""
+    needs: tuple[str, ...] = ()
+    """Tables added to a sealed atlas that the question is about: without their rows it has no answer."""
+
+    @property
+    def command(self) -> str:
+        """The command that adds what the question needs; empty where every atlas has it."""
+        commands = [command for table, command in ADDED_BY.items() if table.name in self.needs]
+        return " and ".join(dict.fromkeys(commands))
 
     @property
     def usage(self) -> str:
@@ -85,8 +110,10 @@ class Asked:
         """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
 
         Raises:
-            QuestionError: DuckDB cannot answer, also while the rows are read.
+            QuestionError: the atlas has no rows of a table that is needed, or DuckDB cannot answer, also while the
+                rows are read.
         """
+        _refuse_what_is_missing(self.question, atlas.manifest)
         used = {name: self.bound.values[name] for name in (p.name for p in self.question.parameters)}
         rows = atlas.stream(self.question.sql, used)
         schema = _documented(rows.schema, self, atlas)
@@ -148,13 +175,14 @@ def read_question(path: Path) -> Question:
         example=texts.get("example", ""),
         grain=tuple(word.strip() for word in texts["grain"].split(",")),
         source=texts["source"],
+        needs=_needs(path, texts.get("needs", "")),
         sql="\n".join(lines[n_header:]).strip(),
     )
 
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
-    tables = [t for t in (HEADS, RESIDUES, SITES, SEQUENCES, PROTEINS) if re.search(rf"\b{t.name}\b", question.sql)]
+    tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", question.sql)]
     docs = {column.name: column.doc for table in reversed(tables) for column in table.columns}
     docs |= dict(question.columns)
     return {name: docs.get(name, "") for name in names}
@@ -176,6 +204,8 @@ def describe_lines(question: Question) -> Iterator[str]:
     yield question.answers
     yield ""
     yield f"attlas ask DIR {question.usage}"
+    if question.needs:
+        yield f"needs {', '.join(question.needs)}: `{question.command}` first"
     if question.example:
         yield f"for example: attlas ask demo-atlas {question.name} {question.example}"
     if question.parameters:
@@ -221,11 +251,31 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
 def _parameter(path: Path, entry: str) -> Parameter:
     found = _PARAMETER.fullmatch(entry)
     if not found or found[2] not in TYPES:
-        expected = f"name type [LEAST..[MOST]] [= default]: what it says; types are {', '.join(TYPES)}"
+        expected = f"name type [LEAST..[MOST]|ONE|OTHER] [= default]: what it says; types are {', '.join(TYPES)}"
         raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
-    name, kind, least, most, default, doc = found.groups()
-    bounds = (None if bound is None else float(bound) for bound in (least, most))
-    return Parameter(name, kind, doc, default, *bounds)
+    name, kind, least, most, choices, default, doc = found.groups()
+    least, most = (None if bound is None else float(bound) for bound in (least, most))
+    return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else ())
+
+
+def _needs(path: Path, text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    known = [table.name for table in ADDED_TABLES]
+    if unknown := [name for name in names if name not in known]:
+        raise QuestionError(f"{path} needs no such table.", expected=", ".join(known), offenders=unknown)
+    return names
+
+
+def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
+    tables = [table for table in ADDED_TABLES if table.name in question.needs]
+    missing = [t for t in tables if not any(file.n_rows for file in manifest.of_table(t))]
+    if missing:
+        names = " and ".join(table.name for table in missing)
+        commands = dict.fromkeys(f"`{ADDED_BY[table]}`" for table in missing)
+        raise QuestionError(
+            f"The question {question.name} needs {names}, but the atlas has no such rows.",
+            hint=f"{' and '.join(commands)} adds them; nothing is built again",
+        )
 
 
 def _column(path: Path, entry: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import cut, printable
-from attlas.schema import RESIDUES, SITES, Manifest, QuestionError
+from attlas.schema import FEATURES, RESIDUES, SITES, Manifest, QuestionError
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -20,6 +20,7 @@ NOT_HERE = "not in this atlas"
 AMBIGUOUS = "names several proteins"
 
 SITE_COLUMNS = ("position", "residue", "rank", "layer", "received", "share", "is_nonstandard")
+FEATURE_COLUMNS = ("accession", "type", "begin", "end", "description", "evidence", "source")
 _FLOAT16, _FLOAT32 = struct.Struct("=e"), struct.Struct("=f")
 
 
@@ -42,6 +43,8 @@ class Answer:
     """Each layer asked for, 0-based, with the attention received in it, (N,); none where it was not computed."""
     match: Match | None = None
     """What the id names, for one without a protein."""
+    features: tuple[dict[str, Any], ...] | None = None
+    """Known features by position; None where the atlas is not annotated, or the protein not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return plain JSON values; `outcome` is always there, `protein` is null for an id without one."""
@@ -58,6 +61,7 @@ class Answer:
             "sites": list(self.sites) if is_computed else None,
             "profile": profile,
             "profiles": [{"layer": n, "received": list(values)} for n, values in self.profiles],
+            "features": None if self.features is None else list(self.features),
             "provenance": provenance_values(manifest),
         }
 
@@ -117,7 +121,16 @@ def _answer(atlas: Atlas, asked: str, protein: dict[str, Any], layers: Sequence[
     profiles = dict(zip(wanted, layer_profiles(atlas, sequence_id, list(wanted)), strict=True))
     chosen = tuple((layer, profiles[layer]) for layer in layers)
     outcome, reason = outcome_of("ok", len(sites)), protein["sites_note"]
-    return Answer(asked, outcome, reason, protein, sites, profiles.get(called_in), chosen)
+    features = _features(atlas, sequence_id, protein["accession"])
+    return Answer(asked, outcome, reason, protein, sites, profiles.get(called_in), chosen, features=features)
+
+
+def _features(atlas: Atlas, sequence_id: int, accession: str) -> tuple[dict[str, Any], ...] | None:
+    if not atlas.manifest.of_table(FEATURES):
+        return None
+    rows = atlas.sequence_rows(FEATURES, sequence_id, FEATURE_COLUMNS).to_pylist()
+    own = [{name: row[name] for name in FEATURE_COLUMNS[1:]} for row in rows if row["accession"] == accession]
+    return tuple(sorted(own, key=lambda row: (row["begin"], row["end"], row["type"], row["description"])))
 
 
 def layer_profiles(atlas: Atlas, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:

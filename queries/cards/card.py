@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from attlas.queries.cards.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.cards.known import LABEL, MARKS, distinct, feature_lines, feature_marks, legend
 from attlas.queries.cards.tracks import (
     MORE,
     PLAIN,
@@ -42,6 +43,7 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
         _outcome(answer, run, width),
         _sites(answer),
         _profiles(answer, width, style),
+        _known(answer, width),
         _sequence(answer, width, style, sequence),
     )
     return "\n".join(line for lines in parts for line in lines)
@@ -125,6 +127,8 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if sites:
         marks = Track("rank", rank_marks(sites))
         yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
+    if known := distinct(answer.features or ()):
+        yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(known, bin_size))
     numbers = Track("", ruler(n_residues, bin_size))
     yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 
@@ -155,6 +159,21 @@ def _profile_title(
 
 def _track_line(track: Track, label_width: int, painted: str) -> str:
     return f"{INDENT}{track.label:<{label_width}}{GAP}{painted}"
+
+
+def _known(answer: Answer, width: int) -> Iterator[str]:
+    """Yield the known features of an annotated atlas: the legend of their marks, and a short list."""
+    features = answer.features or ()
+    if not features:
+        return
+    known = distinct(features)
+    sequence = (answer.protein or {})["sequence"] or ""
+    n_others = sum(feature["type"] not in MARKS for feature in features)
+    yield ""
+    if known:
+        yield from _wrapped(legend(known), width)
+    lines = feature_lines(known, _ranks(answer.sites), sequence, n_others=n_others)
+    yield from (cut(INDENT + line, width) for line in lines)
 
 
 def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Iterator[str]:

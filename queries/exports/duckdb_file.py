@@ -75,7 +75,7 @@ def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[s
         yield from comment_statements(table, kind="TABLE")
         for condition in _chunks(manifest.of_table(table)):
             chosen = "true" if n_chosen is None else _chosen(table)
-            order = ", ".join(dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
+            order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
             rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {chosen} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
     yield from docs_statements(n_layers)
@@ -87,7 +87,7 @@ def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[s
 
 def _create(table: Table, n_layers: int) -> str:
     columns = [
-        f"{column.name} {sql_type(column, n_layers)}{'' if column.is_nullable else ' NOT NULL'}"
+        f'"{column.name}" {sql_type(column, n_layers)}{"" if column.is_nullable else " NOT NULL"}'
         for column in table.columns
     ]
     key = [f"PRIMARY KEY ({', '.join(table.key)})"] if table in INDEXED else []

@@ -231,3 +231,10 @@ def test_overlapping_features_of_a_type_label_a_residue_once() -> None:
     found = {one.label: one.where for one in labels_of("A", "MKTAY", [("X", 1, 3), ("X", 2, 4)], is_by_letter=False)}
     assert found["X"].tolist() == [True, True, True, True, False]
     assert list(found) == ["residue", "X"]
+
+
+def test_a_bond_labels_its_two_ends() -> None:
+    features = [("Disulfide bond", 2, 5), ("Disulfide bond", 3, 3), ("Domain", 2, 4)]
+    found = {one.label: one.where for one in labels_of("A", "MKTAY", features, is_by_letter=False)}
+    assert found["Disulfide bond"].tolist() == [False, True, True, False, True]
+    assert found["Domain"].tolist() == [False, True, True, True, False]

@@ -1,0 +1,77 @@
+"""The nouns of annotation: what a source says of one protein, record by record, before anything is checked."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_ECO = re.compile(r"ECO:[0-9]{7}")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One feature as its source writes it; positions are still text, since a source may write `<1` or `?`."""
+
+    type: str
+    """In UniProt's words where they are known (see `types.py`), else as written."""
+    begin: str
+    """First residue, 1-based."""
+    end: str
+    """Last residue, inclusive."""
+    description: str = ""
+    evidence: str | None = None
+    """ECO codes in order, separated by `; `."""
+    isoform: str | None = None
+    """Isoform whose residues the positions count, where the source says it is not the canonical sequence."""
+    residue: str | None = None
+    """Letter the source has at `begin`."""
+    line: int | None = None
+    """Line of the source, from 1; None for XML."""
+    problem: str | None = None
+    """Why the record cannot be used whatever the protein is, as `REASON: detail`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a source says about the sequence its positions count along; None where it does not say."""
+
+    sequence: str | None = None
+    md5: str | None = None
+    crc64: str | None = None
+    length: int | None = None
+    version: int | None = None
+    """UniProt's sequence version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Records of one protein that stand together in the source."""
+
+    accessions: tuple[str, ...]
+    """Primary accession first, then secondary ones."""
+    records: tuple[Record, ...]
+    claim: Claim = Claim()
+
+
+def eco_codes(*texts: str | None) -> str | None:
+    """Return the ECO codes in some texts, each once, in order, separated by `; `; None if there are none."""
+    codes = sorted({code for text in texts if text for code in _ECO.findall(text)})
+    return "; ".join(codes) or None
+
+
+def described(
+    note: str | None,
+    *,
+    ligand: str | None = None,
+    label: str | None = None,
+    ligand_note: str | None = None,
+    part: str | None = None,
+) -> str:
+    """Return one description: for a binding site the ligand comes first, such as `Zn(2+) 1; catalytic`."""
+    named = " ".join(text for text in (ligand, label) if text)
+    return joined([named, ligand_note, f"part {part}" if part else None, note])
+
+
+def joined(texts: Iterable[str | None]) -> str:
+    """Return the texts that say something, blanks within made single, separated by `; `."""
+    clean = (" ".join(text.split()) for text in texts if text)
+    return "; ".join(text for text in clean if text)

@@ -1,0 +1,51 @@
+"""The account of what was left out: counted by reason, the first ten of each kept, all written to a file if asked."""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import IO
+
+from attlas.pipeline.annotate.check import Rejected
+from attlas.schema.errors import N_OFFENDERS_SHOWN
+
+
+@dataclass
+class Rejects:
+    """What was left out of one source."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    """Records by reason."""
+    proteins: dict[str, set[str]] = field(default_factory=dict)
+    """Accessions concerned, by reason."""
+    first: dict[str, list[Rejected]] = field(default_factory=dict)
+    """The first ten by reason."""
+    out: IO[str] | None = None
+    """Where all of them are written, as TSV."""
+
+    def __post_init__(self) -> None:
+        """Write the header."""
+        self._write(Rejected._fields)
+
+    def add(self, rejected: Rejected) -> None:
+        """Count a record, and write it."""
+        reason = rejected.reason
+        self.counts[reason] += 1
+        self.proteins.setdefault(reason, set()).add(rejected.accession)
+        shown = self.first.setdefault(reason, [])
+        if len(shown) < N_OFFENDERS_SHOWN:
+            shown.append(rejected)
+        self._write(rejected)
+
+    def _write(self, values: tuple[object, ...]) -> None:
+        if self.out is not None:
+            # No quotes: a table of tabs is cut at tabs, so none may stand within.
+            texts = [" ".join(str("" if value is None else value).split()) for value in values]
+            csv.writer(self.out, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n").writerow(
+                texts
+            )
+
+
+def shown(rejected: Rejected) -> str:
+    """Return one line about a record left out, fit for a terminal."""
+    text = " ".join([*rejected.place]) + (f": {rejected.detail}" if rejected.detail else "")
+    return "".join(c if c.isprintable() else "?" for c in text)

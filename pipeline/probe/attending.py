@@ -1,0 +1,57 @@
+"""A layer's attention weights tile by tile, for whatever is to be added up of them, on any device.
+
+Axis letters: `H` heads, `T` tokens of a sequence, `D` head dimension, `R` query rows of a tile.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attlas.pipeline.attention import Pack
+from attlas.pipeline.kernels.rows import receive_rows
+from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+
+GPU_TILE_ELEMENTS = 1 << 26
+"""Attention weights in a tile on a GPU (256 MB), which has no cache to stay in."""
+
+AddTile = Callable[[Tensor, Tile], None]
+"""Is given every tile's weights, (heads, R, T) float32 and contiguous, special tokens included, and where it stands."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile) -> Tensor | None:
+    """Return a layer's output, (H, sum of T, D), dtype of `v`, None without; `add` is given the weights on the way."""
+    way = attend_in_rows if q.is_cuda else attend_in_cache
+    with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
+        return way(q, k, v, pack=pack, scaling=scaling, add=add)
+
+
+def attend_in_cache(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile
+) -> Tensor | None:
+    """Return a layer's output on a CPU, in the build's tiles, which stay in cache."""
+    unused = np.zeros((3, q.shape[0], max(pack.n_tokens)))
+
+    def soften(tile: Tensor, at: Tile) -> None:
+        receive_rows(tile.numpy(), at.first, np.float32(np.inf), *unused[:, : len(tile), : tile.shape[2]])
+        add(tile, at)
+
+    return attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften)
+
+
+def attend_in_rows(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile
+) -> Tensor | None:
+    """Return a layer's output on any device, in tiles of all heads and some query rows."""
+    output = None if v is None else torch.empty_like(v)
+    for sequence, tokens in enumerate(pack.slices):
+        keys = k[:, tokens].float().transpose(1, 2)
+        n_rows = max(1, GPU_TILE_ELEMENTS // (len(q) * keys.shape[2]))
+        for begin in range(tokens.start, tokens.stop, n_rows):
+            rows = slice(begin, min(begin + n_rows, tokens.stop))
+            tile = torch.softmax(q[:, rows].float() @ keys * scaling, dim=-1)
+            add(tile, Tile(sequence, slice(0, len(q)), tokens, begin - tokens.start))
+            if v is not None and output is not None:
+                output[:, rows] = (tile @ v[:, tokens].float()).to(v.dtype)
+    return output

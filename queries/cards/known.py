@@ -1,0 +1,71 @@
+"""Known features in a card: marks along the profile with their legend, and a short list with the sites they meet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attlas.queries.text import Layout, counted, cut, printable
+
+MARKS = {"Active site": "A", "Binding site": "B", "DNA binding": "D", "Site": "S", "Modified residue": "M"}
+"""Types drawn and listed, with their marks; of several in one column the first here is drawn."""
+LABEL = "known"
+MAX_FEATURES = 12
+"""Features listed in a card; `--json` has them all."""
+_DESCRIPTION_WIDTH = 50
+
+
+def distinct(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return what is drawn and listed of some features: one of each type and place, their descriptions joined."""
+    shown: dict[tuple[int, int, str], list[str]] = {}
+    for f in features:
+        if f["type"] in MARKS:
+            shown.setdefault((f["begin"], f["end"], f["type"]), []).append(f["description"])
+    return [
+        {"begin": begin, "end": end, "type": kind, "description": ", ".join(dict.fromkeys(filter(None, texts)))}
+        for (begin, end, kind), texts in shown.items()
+    ]
+
+
+def feature_marks(features: Sequence[Mapping[str, Any]], bin_size: int) -> str:
+    """Return a line with the mark of each column, of `bin_size` residues, that holds a feature."""
+    marks: dict[int, str] = {}
+    for kind in reversed(MARKS):
+        for feature in features:
+            if feature["type"] == kind:
+                columns = range((feature["begin"] - 1) // bin_size, (feature["end"] - 1) // bin_size + 1)
+                marks.update(dict.fromkeys(columns, MARKS[kind]))
+    return "".join(marks.get(column, " ") for column in range(max(marks, default=-1) + 1))
+
+
+def legend(features: Sequence[Mapping[str, Any]]) -> str:
+    """Return what the marks of these features mean."""
+    kinds = {feature["type"] for feature in features}
+    return f"{LABEL}: " + ", ".join(f"{mark} {kind.lower()}" for kind, mark in MARKS.items() if kind in kinds)
+
+
+def feature_lines(
+    features: Sequence[Mapping[str, Any]], ranks: Mapping[int, int], sequence: str, *, n_others: int
+) -> Iterator[str]:
+    """Yield a list of features, with the best rank of the high-attention sites they hold.
+
+    `ranks` are those of the sites by position from 1; `n_others` is the number of features of types not listed.
+    """
+    rows = [_row(feature, ranks, sequence) for feature in features[:MAX_FEATURES]]
+    if rows:
+        yield from Layout.of(("known feature", "position", "residue", "site", "description"), rows).lines(rows)
+    left = len(features) - len(rows)
+    texts = [f"{left} more of these types"] if left > 0 else []
+    texts += [f"{counted(n_others, 'feature')} of other types"] if n_others else []
+    if texts:
+        yield f"... and {', '.join(texts)}: `--json` lists all"
+
+
+def _row(feature: Mapping[str, Any], ranks: Mapping[int, int], sequence: str) -> tuple[Any, ...]:
+    begin, end = feature["begin"], feature["end"]
+    met = [ranks[position] for position in range(begin, end + 1) if position in ranks]
+    place = str(begin) if begin == end else f"{begin}-{end}"
+    description = cut(printable(feature["description"]), _DESCRIPTION_WIDTH)
+    return feature["type"], place, sequence[begin - 1] if begin == end else "", _best(met), description
+
+
+def _best(ranks: Sequence[int]) -> str:
+    return f"rank {min(ranks)}" if ranks else ""

@@ -1,0 +1,96 @@
+"""Annotation for the atlases of the tests: rows of `features`, `labels`, `head_features` added to a sealed atlas."""
+
+import random
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+from synthetic import publish_table
+
+from attlas.pipeline.adding import add_files
+from attlas.queries import Atlas
+from attlas.schema import FEATURES, HEAD_FEATURES, LABELS, AtlasPaths, Manifest, Table
+from attlas.schema.manifest import provenance
+
+Span = tuple[str, str, int, int]
+"""Accession, type, begin, end."""
+
+Sums = dict[tuple[int, int], tuple[int, float, float]]
+"""By layer and head what a label receives: edges, their attention, all attention."""
+
+
+def annotate(root: Path, spans: Iterable[Span], *, source: str = "hand") -> None:
+    """Add features."""
+    ids = sequence_ids(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "type": type_,
+            "begin": begin,
+            "end": end,
+            "description": "",
+            "evidence": None,
+            "source": source,
+        }
+        for accession, type_, begin, end in spans
+    ]
+    _add(root, FEATURES, rows, source)
+
+
+def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None:
+    """Add labels and what they receive: accession, label, number of labelled residues, length, sums."""
+    ids, labels, heads = sequence_ids(root), [], []
+    for accession, label, n_labelled, length, sums in probed:
+        key = {"accession": accession, "sequence_id": ids[accession], "label": label}
+        labels.append({**key, "n_labelled": n_labelled, "length": length})
+        for (layer, head), values in sorted(sums.items()):
+            named = dict(zip(("n_edges", "edge_mass", "mass"), values, strict=True))
+            heads.append({**key, "layer": layer, "head": head, **named})
+    _add(root, LABELS, labels, "probe")
+    _add(root, HEAD_FEATURES, heads, "probe")
+
+
+def annotate_at_random(root: Path, *, seed: int = 0) -> None:
+    """Add features to every computed protein, and a probe for them and for its letters, of numbers that add up."""
+    choose = random.Random(seed)
+    with Atlas.open(root) as atlas:
+        proteins = atlas.sql("FROM proteins WHERE status = 'ok' ORDER BY accession").to_pylist()
+        heads = [(layer, head) for layer in range(atlas.n_layers) for head in range(atlas.manifest.run.n_heads)]
+    spans: list[Span] = []
+    probed: list[tuple[str, str, int, int, Sums]] = []
+    for protein in proteins:
+        accession, sequence = protein["accession"], protein["sequence"]
+        at = choose.randint(1, len(sequence))
+        own = [(accession, "Active site", at, at), (accession, "Binding site", 1, max(1, len(sequence) // 9))]
+        spans += own
+        by_letter = {f"aa:{x}": sequence.count(x) for x in sorted(set(sequence))}
+        wholes = {head: [choose.choice(list(by_letter)) for _ in range(60)] for head in heads}
+        probed.append((accession, "residue", len(sequence), len(sequence), _sums(wholes, set(by_letter))))
+        probed += [(accession, x, n, len(sequence), _sums(wholes, {x})) for x, n in by_letter.items()]
+        some = set(choose.sample(list(by_letter), 1))
+        probed += [(accession, t, e - b + 1, len(sequence), _sums(wholes, some)) for _, t, b, e in own]
+    annotate(root, spans)
+    probe(root, probed)
+
+
+def sequence_ids(root: Path) -> dict[str, int | None]:
+    """Return the number of the sequence of each protein."""
+    with Atlas.open(root) as atlas:
+        rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
+    return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums:
+    numbers = {head: sum(label in labels for label in some) for head, some in edges.items()}
+    return {head: (n, n * 0.5, n * 0.75) for head, n in numbers.items()}
+
+
+def _add(root: Path, table: Table, rows: list[dict], name: str) -> None:
+    paths = AtlasPaths(root)
+    manifest = Manifest.read(paths)
+    schema = table.schema(manifest.run.n_layers)
+    metadata = provenance(manifest.run, manifest.atlas_id)
+    ordered = sorted(rows, key=lambda row: [row[key] for key in table.sort])
+    file = publish_table(paths, paths.added(table, name), table, pa.Table.from_pylist(ordered, schema), metadata)
+    add_files(paths, [file], is_replaced=lambda old: False)
