@@ -53,6 +53,20 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
     return [*(given or []), *ids]
 
 
+def refuse_url(directory: Path) -> None:
+    """Refuse what was a URL before it became a path, which makes one slash of two.
+
+    Raises:
+        QuestionError: it is none of a directory.
+    """
+    from attlas.schema import QuestionError
+
+    scheme, _, rest = str(directory).partition(":/")
+    if rest and scheme.isalnum() and not directory.exists():
+        hint = "download the release, then give its folder; `show`, `sql`, `ask` and `export` read a URL"
+        raise QuestionError(f"{scheme}://{rest} is a URL.", expected="a directory", hint=hint)
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines to stdout."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
