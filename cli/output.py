@@ -90,6 +90,8 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
     from attlas.schema import QuestionError
     from attlas.schema.publish import publishing
 
+    if output is not None and output.is_dir():
+        raise QuestionError(f"{output} is a directory.", hint="name a file in it")
     if output is not None and output.exists() and not output.is_file():
         # A rename would replace a device, a pipe or /dev/stdout by a file.
         with output.open("wb") as file:

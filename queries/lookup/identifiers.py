@@ -84,7 +84,9 @@ class Match:
             return QuestionError(what, found=self.why, hint=hint)
         if self.why:
             return QuestionError(what, found=self.why)
-        return QuestionError(what, expected=FORMS, hint="`SELECT accession FROM proteins` lists all")
+        return QuestionError(
+            what, expected=FORMS, hint="`attlas sql DIR 'SELECT accession, gene FROM proteins'` lists all"
+        )
 
 
 class _Names(Protocol):
