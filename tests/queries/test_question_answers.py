@@ -71,7 +71,7 @@ ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [
         [
             (3, "C", True, 1, 9, 1, 1, 10),
             (4, "A", False, 1, 1, 0.111, 4, 10),
-            (99, None, False, 1, None, None, None, 10),
+            (99, None, None, 1, None, None, None, 10),
         ],
     ),
     (
