@@ -35,7 +35,8 @@ best AS (
     GROUP BY position
 )
 SELECT a.position, r.residue, CASE WHEN r.residue IS NOT NULL THEN s.position IS NOT NULL END AS is_site,
-       p.layer, round(r.received, 3) AS received, round(r.share, 3) AS share, r.rank, p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
+       p.layer, round(r.received, 3) AS received, round(r.share, 3) AS share, r.rank,
+       p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
 FROM asked AS a
 JOIN proteins AS p ON p.accession = $protein
 LEFT JOIN best AS b ON b.position = a.position
