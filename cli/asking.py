@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 SqlFormat = Literal["table", "csv", "tsv", "json", "parquet", "arrow"]
 Format = Annotated[SqlFormat | None, typer.Option(help="Default: table, or by the name of FILE.")]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Stop a query after so long; 0 is no limit.", min=0)]
+Memory = Annotated[
+    str | None,
+    typer.Option(metavar="SIZE", help="What a query may take before it spills to disk: 4GB, 50%.  [default: 50%]"),
+]
 TERMINAL_ROWS = 40
 """Rows of an answer shown in a terminal; a pipe or a file gets all of them."""
 TIMEOUT_S = 600.0
@@ -37,13 +42,8 @@ def sql(
     ] = None,
     format: Format = None,
     output: Output = None,
-    timeout: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Stop a query after so long; 0 is no limit.", min=0)
-    ] = TIMEOUT_S,
-    memory: Annotated[
-        str | None,
-        typer.Option(metavar="SIZE", help="What a query may take before it spills to disk: 4GB, 50%.  [default: 50%]"),
-    ] = None,
+    timeout: Timeout = TIMEOUT_S,
+    memory: Memory = None,
 ) -> None:
     """Ask an atlas one SELECT over proteins, sequences, sites, residues and heads, or open a shell for many.
 
@@ -79,6 +79,8 @@ def ask(
     as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to be changed and asked with sql.")] = False,
     format: Format = None,
     output: Output = None,
+    timeout: Timeout = TIMEOUT_S,
+    memory: Memory = None,
 ) -> None:
     """Ask an atlas a question that has a name, such as residue_enrichment.
 
@@ -88,7 +90,7 @@ def ask(
     from attlas.queries.atlas import Atlas
 
     chosen = format_of(format, output)
-    with Atlas.open(directory) as atlas:
+    with Atlas.open(directory, memory_limit=memory) as atlas:
         if question is None:
             print_lines(list_lines())
             return
@@ -102,7 +104,7 @@ def ask(
         if as_sql:
             print_lines(asked.sql.splitlines())
             return
-        write_rows(asked.answer(atlas), chosen, output)
+        write_rows(asked.answer(atlas, timeout_s=timeout or None), chosen, output)
 
 
 def _given(words: list[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from attlas.cli.output import refuse_url
 from attlas.cli.progress import build_progress, duration, say
 
 if TYPE_CHECKING:
@@ -181,6 +182,7 @@ def verify(out: Dir, as_json: AsJson = False) -> None:
     from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest
     from attlas.schema.manifest import problems
 
+    refuse_url(out)
     paths = AtlasPaths(out)
     manifest = Manifest.read(paths)
     found = problems(paths, manifest)
@@ -204,7 +206,7 @@ def fetch(
     ] = None,
     revision: Revision = None,
 ) -> None:
-    """Download a model, once. No other verb goes to the network."""
+    """Download a model, once. No other verb goes to the network, but to read an atlas whose DIR is a URL."""
     with workshop():
         from attlas.pipeline.fetch import fetch_model
 

@@ -131,12 +131,12 @@ def _write(chosen: "Export", atlas: "Atlas", request: "Request", output: Path | 
         return
     beside = EXPORTS[chosen.companion]
     if output is None:
-        note(f"{beside.title} goes beside it: `export DIR {beside.name}`, or -o FILE writes both")
+        note(f"not written: {beside.title}; `export DIR {beside.name}` has it, and -o FILE writes both")
         return
     path = output.with_suffix(beside.suffix)
     with sink(path, is_text=beside.is_text) as file:
         beside.write(atlas, request, file)
-    note(f"{beside.title} beside it: {path}")
+    note(f"beside it, {path}: {beside.title}")
 
 
 def _note_absent(chosen: "Export", atlas: "Atlas", request: "Request") -> None:

@@ -5,6 +5,7 @@ Exit codes: 0 complete (documented skips included), 1 error, 2 usage, 3 finished
 
 import os
 import sys
+import threading
 
 import typer
 
@@ -44,6 +45,10 @@ def main() -> None:
         elif not isinstance(error, Fault):
             raise
         print(f"attlas: {error}", file=sys.stderr)
+        if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
+            # A query that no interrupt reaches: DuckDB would complain at length of being left at work.
+            sys.stdout.flush()
+            os._exit(EXIT_ERROR)
         sys.exit(EXIT_ERROR)
 
 

@@ -53,6 +53,20 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
     return [*(given or []), *ids]
 
 
+def refuse_url(directory: Path) -> None:
+    """Refuse what was a URL before it became a path, which makes one slash of two.
+
+    Raises:
+        QuestionError: it is none of a directory.
+    """
+    from attlas.schema import QuestionError
+
+    scheme, _, rest = str(directory).partition(":/")
+    if rest and scheme.isalnum() and not directory.exists():
+        hint = "download the release, then give its folder; `show`, `sql`, `ask` and `export` read a URL"
+        raise QuestionError(f"{scheme}://{rest} is a URL.", expected="a directory", hint=hint)
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines to stdout."""
     sys.stdout.writelines(f"{line}\n" for line in lines)
@@ -76,6 +90,8 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
     from attlas.schema import QuestionError
     from attlas.schema.publish import publishing
 
+    if output is not None and output.is_dir():
+        raise QuestionError(f"{output} is a directory.", hint="name a file in it")
     if output is not None and output.exists() and not output.is_file():
         # A rename would replace a device, a pipe or /dev/stdout by a file.
         with output.open("wb") as file:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.output import note
+from attlas.cli.output import note, refuse_url
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -36,6 +36,7 @@ def publish(
     from attlas.queries.release import Statement
     from attlas.queries.release import publish as write_release
 
+    refuse_url(directory)
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
     manifest = write_release(directory, out, statement)
     n_bytes = sum(file.n_bytes for file in manifest.files)

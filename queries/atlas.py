@@ -171,9 +171,12 @@ class Atlas:
         """Close the files and the DuckDB connection. Safe to call twice."""
         for rows in self._shards.values():
             rows.close()
-        for name in ("_proteins", "_connection"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        if "_proteins" in self.__dict__:
+            self.__dict__.pop("_proteins").close()
+        if "_connection" in self.__dict__:
+            from attlas.queries.engine.sandbox import close
+
+            close(self.__dict__.pop("_connection"))
 
     def __enter__(self) -> Self:
         return self

@@ -106,16 +106,16 @@ class Asked:
         """The SELECT with the values as literals, to be asked with `attlas sql` as it is."""
         return with_literals(self.question.sql, self.bound.values)
 
-    def answer(self, atlas: Atlas) -> pa.RecordBatchReader:
+    def answer(self, atlas: Atlas, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
         """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
 
         Raises:
             QuestionError: the atlas has no rows of a table that is needed, or DuckDB cannot answer, also while the
-                rows are read.
+                rows are read, or not within `timeout_s`.
         """
         _refuse_what_is_missing(self.question, atlas.manifest)
         used = {name: self.bound.values[name] for name in (p.name for p in self.question.parameters)}
-        rows = atlas.stream(self.question.sql, used)
+        rows = atlas.stream(self.question.sql, used, timeout_s=timeout_s)
         schema = _documented(rows.schema, self, atlas)
         batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
         return pa.RecordBatchReader.from_batches(schema, batches)

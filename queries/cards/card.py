@@ -148,12 +148,15 @@ def _profile_title(
     profiles: Sequence[tuple[int, Sequence[float]]], called_in: int | None, bin_size: int, ranks: Any
 ) -> str:
     unit = "one residue a column" if bin_size == 1 else f"highest of {bin_size} residues a column"
+    is_shown = called_in in [layer for layer, _ in profiles]
     if len(profiles) == 1:
         layer, values = profiles[0]
         title = f"attention received in layer {layer}, peak {max(values):.3g}; {unit}"
     else:
-        convergence = "; * layer of convergence" if called_in in [layer for layer, _ in profiles] else ""
+        convergence = "; * layer of convergence" if is_shown else ""
         title = f"attention received, each layer up to its peak; {unit}{convergence}"
+    if ranks and not is_shown:
+        title += f"; ranks are those of layer {called_in}"
     return title + (f"; {MORE} rank 10 or above" if max(ranks, default=0) > 9 else "")
 
 

@@ -14,6 +14,8 @@ from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionErr
 
 LINES_SHOWN = 8
 """Lines of a long query shown before and after the place of an error."""
+LINE_SHOWN = 500
+"""Characters of a long line shown."""
 NO_OTHER_FILES = (
     "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE` "
     "and open both in DuckDB"
@@ -69,13 +71,18 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
-        found="\n".join(f"    {printable(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
+        found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
         hint=NO_OTHER_FILES if "Permission Error" in reason else _columns_hint(connection, query),
     )
 
 
-def out_of_time(query: str, timeout_s: float) -> QuestionError:
-    """Return the error for a query that was stopped by its time limit."""
+def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> QuestionError:
+    """Return the error for a query that was stopped by its time limit, or would not be."""
+    if not is_stopped:
+        return QuestionError(
+            f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{shown(query)}",
+            hint="it works until this process ends; ask for shorter texts and lists: one value holds it up",
+        )
     return QuestionError(
         f"This query was stopped after {timeout_s:g} s, its time limit:\n{shown(query)}",
         hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
@@ -84,7 +91,7 @@ def out_of_time(query: str, timeout_s: float) -> QuestionError:
 
 def shown(query: str, place: Place | None = None) -> str:
     """Return the query, indented, with carets below the place where it went wrong; far lines are left out."""
-    lines = [printable(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
+    lines = [_cut(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
     at = 0
     if place is not None and place.line <= len(lines):
         at = place.line - 1
@@ -92,6 +99,10 @@ def shown(query: str, place: Place | None = None) -> str:
     first, last = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
     window = [*(["..."] if first else []), *lines[first:last], *(["..."] if last < len(lines) else [])]
     return "\n".join(f"    {line}" for line in window).strip("\n")
+
+
+def _cut(line: str) -> str:
+    return printable(line if len(line) <= LINE_SHOWN else f"{line[:LINE_SHOWN]}... ({len(line):,} characters)")
 
 
 def _too_large(query: str, reason: str) -> EnvironmentFault:
@@ -120,7 +131,8 @@ def _place_by_explain(
     try:
         connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
     except duckdb.Error as same:
-        return Place.of(str(same), lines_before=1) if type(same) is type(error) else None
+        place = Place.of(str(same), lines_before=1) if type(same) is type(error) else None
+        return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
 
 

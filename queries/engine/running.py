@@ -6,7 +6,8 @@ DuckDB looks for signals only now and then (10 s were measured in a join), and P
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
+from threading import Thread
 from typing import TypeVar
 
 import duckdb
@@ -19,9 +20,17 @@ STEP_S = 0.2
 PATIENCE_S = 10
 """How long an interrupted query is waited for."""
 
+THREAD = "attlas-sql"
+"""Name of the threads that queries work in."""
+
 
 class OutOfTime(Exception):
     """The query has used up its time."""
+
+    def __init__(self, *, is_stopped: bool) -> None:
+        super().__init__()
+        self.is_stopped = is_stopped
+        """False where DuckDB works on, deep in one function of one value, where no interrupt reaches it."""
 
 
 class Running:
@@ -30,16 +39,15 @@ class Running:
     def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> None:
         self._cursor = cursor
         self._left_s = timeout_s
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="attlas-sql")
 
     def call(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done in the thread of this query.
+        """Return what `work` returns, done in a thread of its own.
 
         Raises:
             OutOfTime: the calls have taken longer than the time limit; the query was stopped.
         """
         started = time.monotonic()
-        future = self._thread.submit(work)
+        future = _begun(work)
         try:
             return self._result(future)
         except KeyboardInterrupt:
@@ -56,7 +64,7 @@ class Running:
             wait([future], timeout=min(STEP_S, max(until - time.monotonic(), 0)))
             if not future.done() and time.monotonic() >= until:
                 self._stop(future)
-                raise OutOfTime
+                raise OutOfTime(is_stopped=future.done())
         return future.result()  # an answer, at the last moment perhaps, or an error of the work itself
 
     def _stop(self, future: "Future[T]") -> None:
@@ -65,3 +73,18 @@ class Running:
         while not future.done() and time.monotonic() < until:
             self._cursor.interrupt()
             wait([future], timeout=0.05)
+
+
+def _begun(work: Callable[[], T]) -> "Future[T]":
+    """Return the result to come of `work`, begun in a thread that does not keep the process alive."""
+    future: Future[T] = Future()
+    Thread(target=_fulfil, args=(future, work), name=THREAD, daemon=True).start()
+    return future
+
+
+def _fulfil(future: "Future[T]", work: Callable[[], T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:
+        future.set_exception(error)
+        del future  # else error and future hold each other, and the connection with them

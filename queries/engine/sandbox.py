@@ -8,7 +8,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
@@ -82,6 +82,12 @@ def connect_unlocked(
     return connection, base
 
 
+def close(connection: duckdb.DuckDBPyConnection) -> None:
+    """Close a connection, or leave it to the end of the process if a query works on that no interrupt reaches."""
+    with suppress(duckdb.ResourceInUseException):
+        connection.close()
+
+
 def select(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = None, *, timeout_s: float | None = None
 ) -> pa.RecordBatchReader:
@@ -127,8 +133,8 @@ def _failing(
     """Turn what DuckDB raises into an error of ours."""
     try:
         yield
-    except OutOfTime:
-        raise out_of_time(query, timeout_s or 0) from None
+    except OutOfTime as late:
+        raise out_of_time(query, timeout_s or 0, is_stopped=late.is_stopped) from None
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError

@@ -98,6 +98,9 @@ class Annotation:
         return tuple(COMMENT_ENDS.sub(lambda found: quote(found[0], safe=""), line) for line in self.comments())
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
+        if not self.sites:
+            yield f"{match.accession} has no high-attention sites: {self.protein['sites_note']}"
+            return
         found = {site["position"] for site, _ in self.site_residues()}
         yield f"{len(found)} of {len(self.sites)} high-attention sites of {match.accession} are on {match.file.name}"
         for site in self.sites:

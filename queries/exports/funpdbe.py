@@ -37,7 +37,8 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     _check_entry(pdb_id, match)
     chains = _chains(annotation)
     if not chains:
-        raise InputError(f"No site of {match.accession} is on {match.file.name}.", offenders=annotation.notes())
+        what = f"No site of {match.accession} is on {match.file.name}."
+        raise InputError(what, expected="one at least: FunPDBe has no entry without", offenders=annotation.notes())
     entry = _entry(atlas, annotation, match, pdb_id, chains)
     sink.write(json.dumps(entry, ensure_ascii=False, indent=1).encode() + b"\n")
     return annotation.notes()

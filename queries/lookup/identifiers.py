@@ -29,7 +29,7 @@ ISOFORM = re.compile(r"(.+)-\d+")
 IN_TAXON = re.compile(r"(.+)@(.+)")
 MD5 = re.compile(r"(?:md5[:=-]?\s*)?([0-9a-f]{32})", re.IGNORECASE)
 CRC64 = re.compile(r"(?:crc(?:64)?[:=-]\s*)?([0-9a-f]{16})", re.IGNORECASE)
-OTHER_ISOFORM = "but an isoform is another sequence"
+OTHER_ISOFORM = "but an isoform may be another sequence"
 N_NAMED = 10
 """Candidates a one-line reason names."""
 SHOWN_WIDTH = 80
@@ -70,7 +70,7 @@ class Match:
 
     def fault(self) -> QuestionError:
         """Return the error that says why there are no rows."""
-        asked = cut(printable(self.asked), SHOWN_WIDTH)
+        asked = cut(printable(self.asked), SHOWN_WIDTH) if self.asked.strip() else "An empty id"
         if self.candidates:
             what = f"{asked} names {counted(len(self.candidates), 'protein')} of this atlas."
             in_taxa = f", or for that of one organism: {_listed(self.in_taxa)}" if self.in_taxa else ""
@@ -84,7 +84,9 @@ class Match:
             return QuestionError(what, found=self.why, hint=hint)
         if self.why:
             return QuestionError(what, found=self.why)
-        return QuestionError(what, expected=FORMS, hint="`SELECT accession FROM proteins` lists all")
+        return QuestionError(
+            what, expected=FORMS, hint="`attlas sql DIR 'SELECT accession, gene FROM proteins'` lists all"
+        )
 
 
 class _Names(Protocol):

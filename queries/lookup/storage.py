@@ -28,7 +28,10 @@ def read_manifest(root: Root) -> Manifest:
     """
     if isinstance(root, Path):
         return Manifest.read(AtlasPaths(root))
-    return Manifest.parse(root.read("manifest.json"), source=str(root))
+    try:
+        return Manifest.parse(root.read("manifest.json"), source=str(root))
+    except RecursionError as error:  # brackets without end
+        raise BrokenAtlasError(f"{root}/manifest.json cannot be read.", found=str(error)) from error
 
 
 def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:

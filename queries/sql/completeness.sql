@@ -2,7 +2,7 @@
 -- topic: The atlas
 -- answers: Is the atlas complete? Every protein that was asked for, counted by its outcome and the reason for it.
 -- columns:
---   outcome: `sites found`, or why there are none, why there may be too many, or why the protein was not computed.
+--   outcome: `sites found`, with a flag of many, or why there are none, or why the protein was not computed.
 --   n_proteins: Accessions.
 --   n_sequences: Distinct sequences among them.
 --   n_records: Input records; more than accessions where a record was repeated.
@@ -13,7 +13,10 @@
 -- grain: status, outcome
 -- source: The contract of an atlas: requested = ok + skipped + failed, every one named.
 WITH outcomes AS (
-    SELECT status, coalesce(reason, sites_note, 'sites found') AS outcome, accession, sequence, length, n_records
+    SELECT status,
+           coalesce(reason, CASE WHEN n_sites > 0 THEN concat_ws(', ', 'sites found', sites_note) END, sites_note)
+               AS outcome,
+           accession, sequence, length, n_records
     FROM proteins
 ),
 distinct_sequences AS (

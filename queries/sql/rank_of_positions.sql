@@ -6,7 +6,7 @@
 --   protein protein: An id.
 --   positions ints 1..: Positions in the sequence of the atlas, from 1; one beyond its end has no residue.
 -- columns:
---   is_site: The residue is a high-attention site.
+--   is_site: The residue is a high-attention site; null beyond the end.
 --   layer: Layer of convergence of the protein, 0-based.
 --   received: Attention received in that layer.
 --   share: `received` over the largest in that layer of this protein.
@@ -34,8 +34,9 @@ best AS (
     FROM ranked
     GROUP BY position
 )
-SELECT a.position, r.residue, s.position IS NOT NULL AS is_site, p.layer, round(r.received, 3) AS received,
-       round(r.share, 3) AS share, r.rank, p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
+SELECT a.position, r.residue, CASE WHEN r.residue IS NOT NULL THEN s.position IS NOT NULL END AS is_site,
+       p.layer, round(r.received, 3) AS received, round(r.share, 3) AS share, r.rank,
+       p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
 FROM asked AS a
 JOIN proteins AS p ON p.accession = $protein
 LEFT JOIN best AS b ON b.position = a.position

@@ -1,7 +1,7 @@
 -- title: Proteins that the heads treat alike
 -- topic: Families
--- answers: Which proteins does the model attend to as it does to this one? Homologues come first where there are any,
---   with no sequence compared. One accession per distinct sequence.
+-- answers: Which proteins does the model attend to as it does to this one? Homologues are often near the top, with no
+--   sequence compared; a protein near the top need not be one. One accession per distinct sequence.
 -- parameters:
 --   protein protein: An id.
 -- columns:

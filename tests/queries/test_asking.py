@@ -226,3 +226,15 @@ def test_ask_refuses_without_a_traceback(attlas: Run, atlas_dir: Path, words: tu
     assert done.code == 1
     assert what in done.err
     assert "Traceback" not in done.err
+
+
+def test_ask_has_a_time_limit_and_a_memory_limit(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
+    header = "".join(f"-- {field}: x\n" for field in ("title", "topic", "answers", "grain", "source"))
+    slow, memory = tmp_path / "slow.sql", tmp_path / "memory.sql"
+    slow.write_text(f"{header}SELECT count(*) AS x FROM range(1000000) a, range(1000000) b WHERE hash(a, b) % 7 = 3")
+    memory.write_text(f"{header}SELECT current_setting('memory_limit') AS x")
+    done = attlas("ask", atlas_dir, slow, "--timeout", "0.5")
+    assert (done.code, done.out) == (1, "")
+    assert "stopped after 0.5 s" in done.err
+    assert "100.0 MiB" in attlas("ask", atlas_dir, memory, "--memory", "100MiB", "--timeout", "0").out
+    assert "is no amount of memory" in attlas("ask", atlas_dir, memory, "--memory", "much").err

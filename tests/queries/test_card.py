@@ -166,6 +166,16 @@ def test_chosen_layers_stand_below_each_other_with_their_peaks(atlas: Atlas) -> 
     assert ("* layer of convergence" in " ".join(lines)) is (called_in in (3, 0))
 
 
+@pytest.mark.parametrize("n_shown", [1, 2])
+def test_ranks_below_layers_without_that_of_convergence_say_where_they_are_from(atlas: Atlas, n_shown: int) -> None:
+    called_in = atlas.protein("P04637")["layer"][0].as_py()
+    others = tuple(layer for layer in range(atlas.n_layers) if layer != called_in)[:n_shown]
+    said = f"ranks are those of layer {called_in}"
+    assert said in " ".join(shown(atlas, "P04637", layers=others).split())
+    assert said not in " ".join(shown(atlas, "P04637", layers=(*others, called_in)).split())
+    assert said not in " ".join(shown(atlas, "P04637").split())
+
+
 def test_the_profiles_of_chosen_layers_are_those_stored(atlas: Atlas) -> None:
     answer = answers(atlas, "P04637", layers=(2, 0))[0]
     received = atlas.residues("P04637")["received"].to_pylist()
@@ -198,7 +208,7 @@ def test_an_answer_without_a_protein_says_why_in_json_too(atlas: Atlas) -> None:
     assert said("TP53")["candidates"] == ["P04637", "P04637-2"]
     assert said("p04637")["similar"] == ["P04637", "P04637-2"]
     assert said("P04637-9")["reason"] == (
-        "P04637 is here, but an isoform is another sequence; similar ids here: P04637, P04637-2"
+        "P04637 is here, but an isoform may be another sequence; similar ids here: P04637, P04637-2"
     )
     assert said("P04637")["candidates"] == said("P04637")["similar"] == []
 

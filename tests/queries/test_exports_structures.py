@@ -474,8 +474,10 @@ def test_what_is_no_pdb_id_of_four_characters_is_refused(given: str) -> None:
 
 def test_funpdbe_of_a_structure_without_any_site_is_refused(tmp_path: Path, case: tuple[Path, Path]) -> None:
     path = write_pdb(tmp_path / "s.pdb", chain_of(PROTEINS[3 - 1].sequence))
-    with pytest.raises(InputError, match=r"No site of Q00001 is on s\.pdb"):
+    with pytest.raises(InputError, match=r"No site of Q00001 is on s\.pdb") as refused:
         exported(case[0], "funpdbe", ["Q00001"], structure=path, pdb_id="1abc")
+    assert "FunPDBe has no entry without" in str(refused.value)
+    assert "Q00001 has no high-attention sites: none above the elbow" in str(refused.value)
 
 
 @pytest.mark.parametrize("format", ONTO_STRUCTURES)
@@ -634,7 +636,9 @@ def test_a_protein_without_a_profile_is_refused_with_the_reason(case: tuple[Path
 
 def test_a_protein_without_sites_has_its_profile(tmp_path: Path, case: tuple[Path, Path]) -> None:
     path = write_pdb(tmp_path / "s.pdb", chain_of(PROTEINS[2].sequence))
-    attributes = parse_defattr(exported(case[0], "chimerax", ["Q00001"], structure=path)[0].decode())
+    data, notes = exported(case[0], "chimerax", ["Q00001"], structure=path)
+    attributes = parse_defattr(data.decode())
+    assert "Q00001 has no high-attention sites: none above the elbow" in notes
     assert list(attributes) == ["attlas_share"]
     assert len(attributes["attlas_share"]) == 50
 

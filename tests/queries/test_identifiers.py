@@ -120,8 +120,8 @@ def test_what_looks_like_two_forms_is_read_as_the_atlas_has_it(tricky: Atlas, as
         ("P02340.3", "P02340 is here in sequence version 4, which is another sequence"),
         ("sp|P02340.5|P53_MOUSE", "P02340 is here in sequence version 4, which is another sequence"),
         ("Q8WZ42.4", "Q8WZ42 is here without a sequence version, so it may be another sequence"),
-        ("P60709-1", "P60709 is here, but an isoform is another sequence"),
-        ("AF-P60709-2-F1", "P60709 is here, but an isoform is another sequence"),
+        ("P60709-1", "P60709 is here, but an isoform may be another sequence"),
+        ("AF-P60709-2-F1", "P60709 is here, but an isoform may be another sequence"),
         ("AF-Q8WZ42-F2", "Q8WZ42 is here as a whole; its fragment 2 counts residues from 1 again"),
         ("AF-Q8WZ42-F14-model_v4.pdb", "Q8WZ42 is here as a whole; its fragment 14 counts residues from 1 again"),
         ("Tp53@9606", "gene Tp53 is here of taxon 10090, not of 9606"),
@@ -196,6 +196,12 @@ def test_a_taxon_says_whose_gene_is_meant_and_nothing_else(tricky: Atlas, taxon:
 def test_an_unknown_id_is_met_with_similar_ones(atlas: Atlas, asked: str, close: str) -> None:
     assert close in atlas.match(asked).close
     with pytest.raises(QuestionError, match="is not in this atlas"):
+        atlas.protein(asked)
+
+
+@pytest.mark.parametrize("asked", ["", "  ", "\t"])
+def test_an_empty_id_is_called_so(atlas: Atlas, asked: str) -> None:
+    with pytest.raises(QuestionError, match=r"^An empty id is not in this atlas\."):
         atlas.protein(asked)
 
 

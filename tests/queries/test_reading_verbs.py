@@ -306,3 +306,10 @@ def test_a_full_disk_behind_stdout_is_said(atlas_dir: Path) -> None:
     assert done.returncode == 1
     assert "No space left on device" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_output_that_is_a_directory_is_refused_by_name(atlas_dir: Path, tmp_path: Path) -> None:
+    for verb in (["export", atlas_dir, "gff3"], ["sql", atlas_dir, "FROM sites", "--format", "csv"]):
+        done = attlas(*verb, "-o", tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"{tmp_path} is a directory" in done.stderr

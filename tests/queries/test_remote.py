@@ -291,3 +291,23 @@ def test_the_reading_verbs_take_a_url(attlas: Callable[..., object], server: Ser
         by_url, by_path = (attlas(*[word.format(place) for word in arguments]) for place in (server.url, atlas_dir))
         assert (by_url.code, by_url.out) == (0, by_path.out)
         assert by_url.out
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"<html>Log in</html>", b"", b"[1, 2]", b"\xff\xfe{", b"[" * 1_000_000],
+    ids=["page", "nothing", "list", "bytes", "nested"],
+)
+def test_an_answer_that_is_no_manifest_is_said(tmp_path: Path, answer: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(answer)
+    with serving(tmp_path) as server, pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
+        Atlas.open(server.url)
+
+
+@pytest.mark.parametrize("words", [("verify",), ("publish", "--out", "release")], ids=["verify", "publish"])
+def test_what_takes_no_url_says_to_download_first(attlas: Callable[..., object], words: tuple) -> None:
+    for url in ("https://127.0.0.1:1/a/b", "hf://datasets/a/b"):
+        done = attlas(words[0], url, *words[1:])
+        assert (done.code, done.out) == (1, "")
+        assert f"{url} is a URL." in done.err
+        assert "download the release" in done.err

@@ -15,7 +15,7 @@ import duckdb
 import pytest
 
 from attlas.queries import Atlas
-from attlas.queries.engine import sandbox
+from attlas.queries.engine import running, sandbox
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.schema import EnvironmentFault, QuestionError
 
@@ -206,3 +206,33 @@ def test_eight_threads_ask_one_atlas_and_each_gets_its_own_answer(atlas_dir: Pat
 
         with ThreadPoolExecutor(8) as threads:
             assert [wrong for wrongs in threads.map(ask, range(8)) for wrong in wrongs] == []
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "PATIENCE_S", 0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_query_that_no_interrupt_reaches_is_said_to_work_on_and_left(atlas_dir: Path) -> None:
+    """One call of one function on one value: DuckDB looks for interrupts between values."""
+    with Atlas.open(atlas_dir) as opened:
+        opened.sql("SELECT 1")
+        with pytest.raises(QuestionError, match=r"went past 0\.1 s, .*cannot be stopped"):
+            opened.sql("SELECT levenshtein(repeat('a', 60_000), repeat('b', 60_000))", timeout_s=0.1)
+    for thread in threading.enumerate():  # closed without an error while it works; the next test shall be alone
+        if thread.name == "attlas-sql":
+            thread.join(60)
+
+
+def test_a_command_ends_with_its_time_limit_whatever_duckdb_does(atlas_dir: Path) -> None:
+    code = (
+        "from attlas.queries.engine import running; running.PATIENCE_S = 0.2; from attlas.cli.main import main; main()"
+    )
+    query = "SELECT levenshtein(repeat('a', 400_000), repeat('b', 400_000))"  # minutes
+    command = [sys.executable, "-c", code, "sql", str(atlas_dir), query, "--timeout", "0.3"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert done.stderr.startswith("attlas: This query went past 0.3 s")
+    assert "Traceback" not in done.stderr
+    assert "nanobind" not in done.stderr

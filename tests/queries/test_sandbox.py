@@ -1,6 +1,7 @@
 """SQL: one SELECT, nothing else, no other file, nothing written."""
 
 import shutil
+import time
 from pathlib import Path
 
 import duckdb
@@ -283,3 +284,56 @@ def test_a_stream_comes_in_batches(atlas: Atlas) -> None:
     batches = list(atlas.stream("SELECT a.range AS i FROM range(100_000) AS a"))
     assert len(batches) > 3
     assert sum(batch.num_rows for batch in batches) == 100_000
+
+
+def test_many_comments_before_a_pivot_cost_no_time(atlas: Atlas) -> None:
+    started = time.monotonic()
+    assert atlas.sql("/* a */\n" * 2_000 + "PIVOT docs ON table_name USING count(*)", timeout_s=20).num_rows > 0
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_duckdb('/tmp/x.db')",
+        "SELECT * FROM read_csv('/dev/stdin')",
+        "SELECT * FROM read_text('/proc/self/environ')",
+        "SELECT * FROM read_text('file:///etc/passwd')",
+        "SELECT * FROM read_text('file://localhost/etc/passwd')",
+        "SELECT * FROM pandas_scan(1)",
+        "SELECT * FROM arrow_scan(1, 1, 1)",
+        "SELECT * FROM arrow_scan(1::POINTER, 1::POINTER, 1::POINTER)",
+        "FROM enable_logging(storage = 'file', storage_path = '/tmp/x')",
+        "FROM disable_logging()",
+        "FROM enable_profiling()",
+        "FROM create_external_resource('x', 'y')",
+        "FROM duckdb_extension_repositories()",
+        "DESCRIBE '/etc/passwd.csv'",
+        "SUMMARIZE '/etc/passwd.csv'",
+        "SELECT list_transform([1], lambda x: (SELECT count(*) FROM read_text('/etc/passwd')))",
+        "WITH x AS (ATTACH 'x.db') FROM x",
+        "WITH x AS (SET VARIABLE a = 1) FROM x",
+        "WITH x AS (CALL enable_logging()) FROM x",
+        "WITH x AS (TRUNCATE docs) FROM x",
+    ],
+)
+def test_no_function_of_duckdb_is_a_way_out(atlas: Atlas, query: str) -> None:
+    with pytest.raises(QuestionError):
+        atlas.sql(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT {'(' * 20_000}1{')' * 20_000}",
+        f"SELECT {'1+' * 20_000}1",
+        f"SELECT {'NOT ' * 20_000}true",
+        f"SELECT {'[' * 20_000}1{']' * 20_000}",
+        "EXPLAIN " * 20_000 + "SELECT 1",
+        f"PIVOT docs ON {'(' * 3_000}doc{')' * 3_000} USING count(*)",
+    ],
+    ids=["brackets", "sums", "nots", "lists", "explains", "pivots"],
+)
+def test_a_query_nested_without_end_is_an_error_and_no_crash(atlas: Atlas, query: str) -> None:
+    with pytest.raises(QuestionError):
+        atlas.sql(query)

@@ -240,7 +240,7 @@ def test_constructs_cut_tagged_and_mutated_at_random_come_out_as_they_were_made(
 def test_packed_and_plain_crlf_and_mmcif_give_the_same(tmp_path: Path) -> None:
     residues = chain_of(PROTEIN[5:100], first=77)
     plain = write_pdb(tmp_path / "a.pdb", residues)
-    (tmp_path / "b.pdb.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    (tmp_path / "b.pdb.gz").write_bytes(gzip.compress(plain.read_bytes(), mtime=0))
     (tmp_path / "c.ent").write_bytes(plain.read_bytes().replace(b"\n", b"\r\n"))
     cif = write_mmcif(tmp_path / "d.cif", residues)
     (tmp_path / "e.txt").write_bytes(b"# a comment first\n\n" + cif.read_bytes())
@@ -258,7 +258,7 @@ def test_packed_and_plain_crlf_and_mmcif_give_the_same(tmp_path: Path) -> None:
         (b"data_x\n_cell.length_a 1\n", "cannot be read as mmcif"),
         (b"data_x\nloop_\n_atom_site.id\n1 2 'unclosed\n", "cannot be read as mmcif"),
         (b"\x1f\x8b\x08broken", "cannot be read"),
-        (gzip.compress(b"ATOM  " * 500)[:-9], "cannot be read"),
+        (gzip.compress(b"ATOM  " * 500, mtime=0)[:-9], "cannot be read"),
         (pdb_text([Atoms("A", 1, "HOH", is_hetero=True)]).encode(), "holds no protein chain"),
         (pdb_text([Atoms("D", i, "DA") for i in range(1, 9)]).encode(), "holds no protein chain"),
     ],
