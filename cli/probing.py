@@ -31,8 +31,8 @@ def probe(
 ) -> None:
     """Tell what labelled residues receive from every head: tables labels and head_features of a sealed atlas.
 
-    Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; the same command
-    again continues where one was stopped.
+    Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; stopped, the
+    same command goes on where it was.
     """
     with workshop():
         from attlas.pipeline.probe.probe import probe as run

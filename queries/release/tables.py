@@ -41,10 +41,15 @@ def _write_table(source: Path, paths: AtlasPaths, table: Table, manifest: Manife
 
 
 def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
-    """Return the files of a table in groups of neighbours, each group to become one file."""
+    """Return the files of a table in groups of neighbours, each group to become one file.
+
+    Files of the same sequences, as two sources of features are, stay apart: rows are looked up by bisection, which needs
+    every file in order of `sequence_id`.
+    """
     groups: list[list[TableFile]] = []
     for file in sorted(files, key=lambda file: -1 if file.first_sequence_id is None else file.first_sequence_id):
-        if groups and sum(one.n_bytes for one in groups[-1]) + file.n_bytes <= FILE_BYTES:
+        is_next = groups and (file.first_sequence_id or 0) > (groups[-1][-1].last_sequence_id or -1)
+        if is_next and sum(one.n_bytes for one in groups[-1]) + file.n_bytes <= FILE_BYTES:
             groups[-1].append(file)
         else:
             groups.append([file])

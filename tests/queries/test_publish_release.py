@@ -24,8 +24,23 @@ from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.release import Statement, publish, tables
-from attlas.schema import RESIDUES, TABLES, AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest, Table
+from attlas.schema import (
+    PROTEINS,
+    RESIDUES,
+    SHARD_TABLES,
+    TABLES,
+    AtlasPaths,
+    BrokenAtlasError,
+    EnvironmentFault,
+    InputError,
+    Manifest,
+    Table,
+    TableFile,
+)
 from attlas.schema.manifest import problems
+
+BUILT = (PROTEINS, *SHARD_TABLES)
+"""The tables of the atlas here: nothing was added to it."""
 
 NOTHING = Statement()
 EVERYTHING = Statement(
@@ -62,7 +77,7 @@ def digests(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_a_release_holds_the_rows_of_the_atlas_in_their_order(atlas_dir: Path, release: Path, table: Table) -> None:
     assert whole(release, table) == whole(atlas_dir, table)
     assert len(list((atlas_dir / table.name).iterdir())) >= len(list((release / table.name).iterdir())) == 1
@@ -84,7 +99,7 @@ def test_a_release_is_an_atlas_with_the_same_identity(atlas_dir: Path, release: 
 
 
 def test_every_file_keeps_docs_and_provenance(atlas_dir: Path, release: Path) -> None:
-    for table in TABLES:
+    for table in BUILT:
         (path,) = (release / table.name).iterdir()
         source = next((atlas_dir / table.name).iterdir())
         assert pq.read_schema(path).equals(pq.read_schema(source), check_metadata=True)
@@ -232,7 +247,7 @@ def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -
 
 
 @of_mlcroissant
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_mlcroissant_reads_every_row_and_column(release: Path, table: Table) -> None:
     import mlcroissant
 
@@ -272,7 +287,7 @@ def views(release: Path, tmp_path: Path) -> duckdb.DuckDBPyConnection:
         yield connection
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_the_views_answer_from_anywhere_once_told_where(
     views: duckdb.DuckDBPyConnection, release: Path, atlas: Atlas, table: Table
 ) -> None:
@@ -367,7 +382,7 @@ def front_matter(root: Path) -> dict:
 def test_the_head_of_the_readme_is_what_the_hub_reads(release: Path, stated: Path) -> None:
     head = front_matter(stated)
     assert (head["pretty_name"], head["license"]) == (EVERYTHING.title, "cc-by-4.0")
-    assert [one["config_name"] for one in head["configs"]] == [table.name for table in TABLES]
+    assert [one["config_name"] for one in head["configs"]] == [table.name for table in BUILT]
     assert all(list(stated.glob(one["data_files"])) for one in head["configs"])
     assert head["size_categories"] == ["1K<n<10K"]
     assert "license" not in front_matter(release)
@@ -407,7 +422,7 @@ def test_the_card_counts_as_the_table_does(release: Path) -> None:
     layers = [row["layer"] for row in rows if row["status"] == "ok"]
     for layer in set(layers) - {None}:
         assert re.search(rf"^\| {layer} \| {layers.count(layer)} \| [\d.]+ \|$", card, re.MULTILINE)
-    for table in TABLES:
+    for table in BUILT:
         assert f"### {table.name}" in card
         assert all(f"| `{column.name}` |" in card for column in table.columns)
     assert "ECO:0008006" in card
@@ -477,3 +492,14 @@ def test_a_release_killed_midway_leaves_no_release(
     with pytest.raises(KeyboardInterrupt):
         publish(atlas_dir, tmp_path / "release", NOTHING)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_the_same_sequences_are_not_joined() -> None:
+    def file(name: str, first: int, last: int) -> TableFile:
+        return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, first, last)
+
+    one, other, third, after = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
+    assert tables.joined([one, other]) == [[one], [other]]
+    assert tables.joined([one, after]) == [[one, after]]
+    assert tables.joined([third, one]) == [[one, third]]
+    assert tables.joined([other, third]) == [[other], [third]]
