@@ -43,8 +43,8 @@ def _write_table(source: Path, paths: AtlasPaths, table: Table, manifest: Manife
 def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
     """Return the files of a table in groups of neighbours, each group to become one file.
 
-    Files of the same sequences, as two sources of features are, stay apart: rows are looked up by bisection, which needs
-    every file in order of `sequence_id`.
+    Files of the same sequences, as two sources of features are, stay apart: rows are looked up by bisection, which
+    needs every file in order of `sequence_id`.
     """
     groups: list[list[TableFile]] = []
     for file in sorted(files, key=lambda file: -1 if file.first_sequence_id is None else file.first_sequence_id):
