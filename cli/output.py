@@ -1,6 +1,5 @@
 """What the verbs of the reading room share: options, ids from a file, where answers go, many faults as one."""
 
-import codecs
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -35,19 +34,15 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
     Raises:
         QuestionError: the file cannot be read, or holds no id.
     """
+    from attlas.queries.lookup.id_file import first_column
     from attlas.schema import QuestionError
 
     if file is None:
         return list(given) if given else None
     try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        # Excel's `Unicode text` is UTF-16 with its mark.
-        text = data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+        ids = first_column(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The ids of {file} cannot be read.", found=str(error)) from error
-    # Not `splitlines`: an id may hold what Unicode calls a line end.
-    lines = (line.strip() for line in text.replace("\r", "\n").split("\n"))
-    ids = [line.split("\t")[0].strip() for line in lines if line and not line.startswith("#")]
     if not ids and not given:
         raise QuestionError(f"There is no id in {file}.", expected="one id per line")
     return [*(given or []), *ids]

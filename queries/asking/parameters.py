@@ -13,6 +13,7 @@ import pyarrow as pa
 from attlas.queries.asking.alignments import placed_rows
 from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import quote
+from attlas.queries.lookup.id_file import first_column
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -221,10 +222,9 @@ def _items(parameter: Parameter, value: object) -> list[object]:
 def _lines(parameter: Parameter, path: str) -> list[str]:
     """Return the first column of the lines of a file; blank lines and those that begin with `#` are passed over."""
     try:
-        text = Path(path).expanduser().read_text(encoding="utf-8-sig")
+        return first_column(Path(path).expanduser().read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=str(error)) from error
-    return [line.split("\t")[0] for line in text.splitlines() if not line.lstrip().startswith("#")]
 
 
 def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
