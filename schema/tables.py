@@ -282,6 +282,37 @@ HEAD_FEATURES = Table(
         Column("n_edges", pa.int32(), "pairs", "Edges into labelled residues, at the probe's theta."),
         _statistic("edge_mass", "attention", "Sum of the attention of these edges."),
         _statistic("mass", "attention", "Sum of all attention from residues to labelled residues."),
+        Column(
+            "auc",
+            pa.float32(),
+            "fraction",
+            "Chance that a labelled residue receives more from the head than another residue of the protein, ties "
+            "counted half. Null where all residues carry the label.",
+            is_nullable=True,
+        ),
+    ),
+)
+
+HEAD_MAX_SITES = Table(
+    name="head_max_sites",
+    doc="A site called as in `sites`, but of the most attention any head gives a residue, not the mean over heads.",
+    key=("accession", "position"),
+    sort=("sequence_id", "rank"),
+    row_group_rows=65_536,
+    columns=(
+        _ACCESSION,
+        _SEQUENCE_ID,
+        _POSITION,
+        _RESIDUE,
+        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        Column("layer", pa.int16(), "", "Layer of convergence of these profiles, 0-based."),
+        Column(
+            "received",
+            pa.float32(),
+            "attention",
+            "Attention received in that layer: sum over queries, the largest of the heads.",
+        ),
+        Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
     ),
 )
 
@@ -300,11 +331,104 @@ CONTACTS = Table(
     ),
 )
 
-TABLES = (PROTEINS, SEQUENCES, SITES, RESIDUES, HEADS, FEATURES, LABELS, HEAD_FEATURES, CONTACTS)
+HEAD_CONTACTS = Table(
+    name="head_contacts",
+    doc="How a head's attention on a protein agrees with the contacts of a structure; added by `attlas contacts`.",
+    key=("accession", "source", "chain", "layer", "head"),
+    sort=("sequence_id", "accession", "source", "chain", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("source", "File of the structure.", is_nullable=False),
+        _text("chain", "The author's name of the chain.", is_nullable=False),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        Column(
+            "n_edges",
+            pa.int32(),
+            "pairs",
+            f"Edges (i, j) of residues with coordinates: attention {EDGE_THETA} or more.",
+        ),
+        Column("n_contact_edges", pa.int32(), "pairs", "Of these, contacts: nearer than 8 angstrom and |i - j| >= 6."),
+        _statistic("mass", "attention", "Sum of all attention between residues with coordinates."),
+        _statistic("contact_mass", "attention", "Of this, between residues in contact."),
+        Column("n_pairs", pa.int64(), "pairs", "Ordered pairs of residues with coordinates: the background."),
+        Column("n_contact_pairs", pa.int64(), "pairs", "Of these, contacts."),
+        Column(
+            "n_top",
+            pa.int32(),
+            "pairs",
+            "Long-range pairs (|i - j| >= 24) looked at: those of highest symmetrised, product-corrected attention, as "
+            "many as residues have coordinates.",
+        ),
+        Column("n_top_contacts", pa.int32(), "pairs", "Of these, contacts: over `n_top` it is the head's P@L."),
+        Column("n_long_pairs", pa.int64(), "pairs", "All long-range pairs with coordinates, each once."),
+        Column("n_long_contacts", pa.int64(), "pairs", "Of these, contacts: what a random score would find."),
+    ),
+)
+
+COORDINATES = Table(
+    name="coordinates",
+    doc="Where a residue of a protein is in a structure; added by `attlas annotate`.",
+    key=("accession", "source", "chain", "position"),
+    sort=("sequence_id", "accession", "source", "chain", "position"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("source", "File of the structure.", is_nullable=False),
+        _text("chain", "The author's name of the chain.", is_nullable=False),
+        _POSITION,
+        _RESIDUE,
+        _text(
+            "observed",
+            "Letter in the structure, of a modified residue its parent's; another than `residue` in mutants.",
+            is_nullable=False,
+        ),
+        *(
+            Column(f"{atom}_{axis}", pa.float32(), "angstrom", f"{word}, {axis}.", is_nullable=True)
+            for atom, word in (("ca", "C-alpha"), ("cb", "C-beta, of glycine C-alpha"))
+            for axis in "xyz"
+        ),
+    ),
+)
+
+FAMILIES = Table(
+    name="families",
+    doc="A family, domain or other group that a protein is assigned to; added by `attlas annotate`.",
+    key=("accession", "database", "family", "source"),
+    sort=("sequence_id", "accession", "database", "family", "source"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
+        _text("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
+        _text("name", "Name of the family, where the source has one."),
+        _text("source", "File it was read from.", is_nullable=False),
+    ),
+)
+
+TABLES = (
+    PROTEINS,
+    SEQUENCES,
+    SITES,
+    RESIDUES,
+    HEADS,
+    FEATURES,
+    FAMILIES,
+    COORDINATES,
+    LABELS,
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    CONTACTS,
+    HEAD_CONTACTS,
+)
 """Every table, in the order they are documented."""
 
 SHARD_TABLES = (SEQUENCES, SITES, RESIDUES, HEADS)
 """The tables a shard writes; `proteins` is written when the atlas is sealed."""
 
-ADDED_TABLES = (FEATURES, LABELS, HEAD_FEATURES, CONTACTS)
+ADDED_TABLES = (FEATURES, FAMILIES, COORDINATES, LABELS, HEAD_FEATURES, HEAD_MAX_SITES, CONTACTS, HEAD_CONTACTS)
 """The tables added to a sealed atlas; without files until then."""

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "pipeline", "queries", "cli")
+ROOMS = ("schema", "structures", "pipeline", "queries", "cli")
 MAY_SPEAK_TO = {
     "schema": {"attlas.schema"},
-    "pipeline": {"attlas.pipeline", "attlas.schema"},
-    "queries": {"attlas.queries", "attlas.schema"},
+    "structures": {"attlas.structures", "attlas.schema"},
+    "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.schema"},
+    "queries": {"attlas.queries", "attlas.structures", "attlas.schema"},
     "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.schema"},
 }
 WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}

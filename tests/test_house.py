@@ -26,7 +26,7 @@ DESIGNED = {
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CODE = sorted(
     path
-    for folder in ("schema", "pipeline", "queries", "cli", "examples", "benchmarks", "tests")
+    for folder in ("schema", "structures", "pipeline", "queries", "cli", "examples", "benchmarks", "tests")
     for path in (ROOT / folder).rglob("*.py")
 )
 

@@ -145,6 +145,7 @@ def _head_rows(sequences: Sequence[LabelledSequence], sums: Sequence[NDArray[np.
         "n_edges": np.rint(edges).astype(np.int32),
         "edge_mass": edge_mass,
         "mass": mass,
+        "auc": pa.nulls(len(mass), pa.float32()),
     }
 
 

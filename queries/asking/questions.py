@@ -24,8 +24,13 @@ from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
 from attlas.schema import (
     ADDED_TABLES,
+    CONTACTS,
+    COORDINATES,
+    FAMILIES,
     FEATURES,
+    HEAD_CONTACTS,
     HEAD_FEATURES,
+    HEAD_MAX_SITES,
     HEADS,
     LABELS,
     PROTEINS,
@@ -44,9 +49,21 @@ FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "exampl
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
 OPTIONAL = ("needs", "parameters", "columns", "example")
-ADDED_BY = {FEATURES: "attlas annotate DIR SOURCE", LABELS: "attlas probe DIR", HEAD_FEATURES: "attlas probe DIR"}
+ADDED_BY = {
+    FEATURES: "attlas annotate DIR SOURCE",
+    FAMILIES: "attlas annotate DIR SOURCE",
+    COORDINATES: "attlas annotate DIR STRUCTURE",
+    LABELS: "attlas probe DIR",
+    HEAD_FEATURES: "attlas probe DIR",
+    HEAD_MAX_SITES: "attlas probe DIR",
+    CONTACTS: "attlas contacts DIR",
+    HEAD_CONTACTS: "attlas contacts DIR",
+}
 """The command that adds a table to a sealed atlas."""
-ORIGINS = (HEADS, RESIDUES, SITES, SEQUENCES, HEAD_FEATURES, LABELS, FEATURES)
+ORIGINS = (
+    *(HEADS, RESIDUES, SITES, SEQUENCES, HEAD_FEATURES, LABELS, FEATURES),
+    *(FAMILIES, COORDINATES, HEAD_MAX_SITES, CONTACTS, HEAD_CONTACTS),
+)
 """Tables whose columns an answer may show, besides those of `proteins`, whose words come first."""
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")

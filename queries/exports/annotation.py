@@ -14,10 +14,10 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.cards.answers import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
-from attlas.queries.structures.chains import Residue, read_structure
-from attlas.queries.structures.mapping import ChainMatch, StructureMatch, match_structure
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, QuestionError
+from attlas.structures.chains import Residue, read_structure
+from attlas.structures.mapping import ChainMatch, StructureMatch, match_structure
 
 MODEL_CHAIN = "A"
 """The chain of an AlphaFold model."""

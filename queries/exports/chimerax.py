@@ -11,8 +11,8 @@ from typing import BinaryIO
 from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
-from attlas.queries.structures.chains import Residue
 from attlas.schema import InputError
+from attlas.structures.chains import Residue
 
 SHARE, RANK = "attlas_share", "attlas_rank"
 CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")

@@ -13,9 +13,9 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
-from attlas.queries.structures.chains import Residue
-from attlas.queries.structures.mapping import StructureMatch
 from attlas.schema import InputError, QuestionError
+from attlas.structures.chains import Residue
+from attlas.structures.mapping import StructureMatch
 
 PDB_ID = re.compile(r"[1-9][a-z0-9]{3}")
 EXTENDED = "pdb_0000"

@@ -10,9 +10,9 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
-from attlas.queries.structures.chains import coordinate_block, require
-from attlas.queries.structures.mapping import StructureMatch
 from attlas.queries.text import printable
+from attlas.structures.chains import coordinate_block, require
+from attlas.structures.mapping import StructureMatch
 
 if TYPE_CHECKING:
     import gemmi

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO
 from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
-from attlas.queries.structures.chains import Residue, require
-from attlas.queries.structures.mapping import StructureMatch
+from attlas.structures.chains import Residue, require
+from attlas.structures.mapping import StructureMatch
 
 PALETTE = ("#fff5eb", "#fee6ce", "#fdd0a2", "#fdae6b", "#fd8d3c", "#f16913", "#d94801", "#a63603")
 """ColorBrewer's Oranges: the share from 0 to 1 in steps of an eighth."""

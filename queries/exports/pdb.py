@@ -12,8 +12,8 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
-from attlas.queries.structures.chains import StructureFile
 from attlas.schema import InputError
+from attlas.structures.chains import StructureFile
 
 if TYPE_CHECKING:
     import gemmi

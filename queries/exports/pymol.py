@@ -11,7 +11,7 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import check_chain_names
 from attlas.queries.exports.request import Request
-from attlas.queries.structures.chains import Residue
+from attlas.structures.chains import Residue
 
 ON = "attlas_on"
 """Selection that all others are within."""

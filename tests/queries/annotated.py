@@ -35,7 +35,7 @@ def annotate(root: Path, spans: Iterable[Span], *, source: str = "hand") -> None
         }
         for accession, type_, begin, end in spans
     ]
-    _add(root, FEATURES, rows, source)
+    add_rows(root, FEATURES, rows, source)
 
 
 def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None:
@@ -46,9 +46,9 @@ def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None
         labels.append({**key, "n_labelled": n_labelled, "length": length})
         for (layer, head), values in sorted(sums.items()):
             named = dict(zip(("n_edges", "edge_mass", "mass"), values, strict=True))
-            heads.append({**key, "layer": layer, "head": head, **named})
-    _add(root, LABELS, labels, "probe")
-    _add(root, HEAD_FEATURES, heads, "probe")
+            heads.append({**key, "layer": layer, "head": head, **named, "auc": None})
+    add_rows(root, LABELS, labels, "probe")
+    add_rows(root, HEAD_FEATURES, heads, "probe")
 
 
 def annotate_at_random(root: Path, *, seed: int = 0) -> None:
@@ -86,7 +86,7 @@ def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums
     return {head: (n, n * 0.5, n * 0.75) for head, n in numbers.items()}
 
 
-def _add(root: Path, table: Table, rows: list[dict], name: str) -> None:
+def add_rows(root: Path, table: Table, rows: list[dict], name: str) -> None:
     paths = AtlasPaths(root)
     manifest = Manifest.read(paths)
     schema = table.schema(manifest.run.n_layers)

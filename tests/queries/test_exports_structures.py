@@ -37,8 +37,8 @@ from structure_case import (
 from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS
 from attlas.queries.exports.funpdbe import four_letter_id
-from attlas.queries.structures.chains import require
 from attlas.schema import BrokenAtlasError, EnvironmentFault, InputError, QuestionError
+from attlas.structures.chains import require
 
 ONTO_STRUCTURES = ["chimerax", "chimerax-script", "pymol", "pdb", "mmcif", "molviewspec", "funpdbe"]
 FLOAT16 = 1e-3

@@ -10,9 +10,9 @@ import gemmi
 import pytest
 from model_structures import Atoms, chain_of, components, pdb_text, random_letters, write_mmcif, write_pdb
 
-from attlas.queries.structures.chains import letter_of, read_structure
-from attlas.queries.structures.mapping import StructureMatch, match_structure
 from attlas.schema import EnvironmentFault, InputError
+from attlas.structures.chains import letter_of, read_structure
+from attlas.structures.mapping import StructureMatch, match_structure
 
 PROTEIN = random_letters(120, 11)
 CUTS = Path(__file__).parent / "golden" / "structures" / "cuts"

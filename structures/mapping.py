@@ -9,8 +9,8 @@ Positions count from 1. Where the letters differ, a residue is named but carries
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from attlas.queries.structures.chains import Place, ProteinChain, Residue, StructureFile, require
 from attlas.schema import InputError
+from attlas.structures.chains import Place, ProteinChain, Residue, StructureFile, require
 
 MIN_IDENTITY = 0.9
 """Share of aligned letters that must be the same: point mutants and close orthologues pass, paralogues rarely do."""

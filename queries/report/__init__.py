@@ -1,0 +1,1 @@
+"""The report: figures of an atlas against known biology, one page that stands alone."""

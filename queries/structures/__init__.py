@@ -1,1 +1,0 @@
-"""PDB and mmCIF files joined to proteins by their letters."""
