@@ -9,7 +9,18 @@ import threading
 
 import typer
 
-from attlas.cli import annotating, asking, building, exporting, probing, publishing, showing
+from attlas.cli import (
+    annotating,
+    asking,
+    building,
+    comparing,
+    contacting,
+    exporting,
+    probing,
+    publishing,
+    reporting,
+    showing,
+)
 
 EXIT_ERROR = 1
 
@@ -22,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 building.add_verbs(app)
-for verbs in (annotating, probing, showing, asking, exporting, publishing):
+for verbs in (annotating, probing, contacting, showing, asking, comparing, exporting, publishing, reporting):
     verbs.add_verbs(app)
 
 

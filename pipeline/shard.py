@@ -7,7 +7,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -180,18 +180,23 @@ def _sequence_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
     }
 
 
-def _site_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
-    found = [(outcome, outcome.sites) for outcome in outcomes if outcome.sites and len(outcome.sites.positions)]
-    letters = [outcome.sequence[position - 1] for outcome, sites in found for position in sites.positions]
-    n_each = [len(sites.positions) for _, sites in found]
+def _site_rows(outcomes: Sequence[Outcome], _: int) -> Mapping[str, Any]:
+    return site_rows([(outcome.sequence_id, outcome.sequence, outcome.sites) for outcome in outcomes if outcome.sites])
+
+
+def site_rows(called: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
+    """Return the rows of a table of sites: of each sequence its `sequence_id`, its letters and what was called."""
+    found = [(sequence_id, sequence, sites) for sequence_id, sequence, sites in called if len(sites.positions)]
+    letters = [sequence[position - 1] for _, sequence, sites in found for position in sites.positions]
+    n_each = [len(sites.positions) for _, _, sites in found]
     return {
-        "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in found], np.int32), n_each),
-        "position": _joined([sites.positions for _, sites in found], np.int32),
+        "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in found], np.int32), n_each),
+        "position": _joined([sites.positions for _, _, sites in found], np.int32),
         "residue": letters,
         "rank": _joined([np.arange(1, n + 1) for n in n_each], np.int32),
-        "layer": np.repeat(np.array([sites.layer for _, sites in found], np.int16), n_each),
-        "received": _joined([sites.received for _, sites in found], np.float32),
-        "share": _joined([sites.share for _, sites in found], np.float32),
+        "layer": np.repeat(np.array([sites.layer for _, _, sites in found], np.int16), n_each),
+        "received": _joined([sites.received for _, _, sites in found], np.float32),
+        "share": _joined([sites.share for _, _, sites in found], np.float32),
         "is_nonstandard": [letter not in STANDARD_LETTERS for letter in letters],
     }
 

@@ -232,14 +232,20 @@ HEADS = Table(
 
 FEATURES = Table(
     name="features",
-    doc="A known feature of a protein, as a source of annotation gives it; added by `attlas annotate`.",
+    doc="A known feature of a protein, as a source gives it; added by `attlas annotate`. Several sources, or several "
+    "chains of a structure, may give one residue the same type: count distinct residues, not rows.",
     key=("accession", "type", "begin", "end", "description", "source"),
     sort=("sequence_id", "accession", "begin", "end", "type", "description", "source"),
     row_group_rows=16_384,
     columns=(
         Column("accession", pa.string(), "", _ACCESSION.doc),
         _SEQUENCE_ID,
-        _text("type", "Type of feature in UniProt's words, such as `Active site`.", is_nullable=False),
+        _text(
+            "type",
+            "Type of feature in UniProt's words, such as `Active site`; `Interface` is what structures show: residues "
+            "nearer than 5 angstrom to another protein chain.",
+            is_nullable=False,
+        ),
         Column("begin", pa.int32(), "residues", "First residue, 1-based, in the sequence stored in `proteins`."),
         Column("end", pa.int32(), "residues", "Last residue, inclusive."),
         _text("description", "What the source says of it; empty if nothing.", is_nullable=False),
@@ -351,6 +357,8 @@ HEAD_CONTACTS = Table(
             f"Edges (i, j) of residues with coordinates: attention {EDGE_THETA} or more.",
         ),
         Column("n_contact_edges", pa.int32(), "pairs", "Of these, contacts: nearer than 8 angstrom and |i - j| >= 6."),
+        _statistic("edge_mass", "attention", "Sum of the attention of these edges."),
+        _statistic("contact_edge_mass", "attention", "Of this, of edges between residues in contact."),
         _statistic("mass", "attention", "Sum of all attention between residues with coordinates."),
         _statistic("contact_mass", "attention", "Of this, between residues in contact."),
         Column("n_pairs", pa.int64(), "pairs", "Ordered pairs of residues with coordinates: the background."),
@@ -405,7 +413,7 @@ FAMILIES = Table(
         _SEQUENCE_ID,
         _text("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
         _text("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
-        _text("name", "Name of the family, where the source has one."),
+        _text("name", "Name of the family, where the source gives one."),
         _text("source", "File it was read from.", is_nullable=False),
     ),
 )

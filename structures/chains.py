@@ -7,12 +7,13 @@ show them. Read by gemmi. Of several models (NMR) the first one says what residu
 import gzip
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from attlas.schema import EnvironmentFault, InputError
+from attlas.structures.references import References, references
 
 if TYPE_CHECKING:
     import gemmi
@@ -64,6 +65,13 @@ class ProteinChain:
     places: tuple[Place, ...]
     has_sequence: bool
     """The file states the chain's sequence (SEQRES, entity_poly_seq); else only what has coordinates is known."""
+    accessions: tuple[str, ...] = ()
+    """UniProt accessions that the file states for it."""
+
+    @property
+    def letters(self) -> str:
+        """One letter for each place."""
+        return "".join(place.letters[0] for place in self.places)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,8 @@ class StructureFile:
     structure: "gemmi.Structure"
     chains: tuple[ProteinChain, ...]
     """Protein chains of the first model."""
+    block: "gemmi.cif.Block | None" = None
+    """The block of an mmCIF file that holds the atoms."""
 
     @property
     def name(self) -> str:
@@ -102,8 +112,11 @@ def read_structure(path: Path) -> StructureFile:
     gemmi = require("gemmi")
     data = _unpacked(path)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
+    block = None
     try:
-        structure = _read_mmcif(data) if format == "mmcif" else gemmi.read_pdb_string(data)
+        if format == "mmcif":
+            block = coordinate_block(gemmi.cif.read_string(data))
+        structure = gemmi.read_pdb_string(data) if block is None else gemmi.make_structure_from_block(block)
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
     if len(structure) == 0 or not any(len(chain) for chain in structure[0]):
@@ -111,11 +124,11 @@ def read_structure(path: Path) -> StructureFile:
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
-    chains = tuple(_protein_chains(structure))
+    chains = tuple(_protein_chains(structure, references(data, format, block)))
     if not chains:
         names = ", ".join(dict.fromkeys(chain.name for chain in structure[0]))
         raise InputError(f"{path} holds no protein chain.", found=f"chains {names}")
-    return StructureFile(path, data, format, structure, chains)
+    return StructureFile(path, data, format, structure, chains, block)
 
 
 def require(library: str) -> Any:
@@ -163,12 +176,6 @@ def _is_cif(data: bytes) -> bool:
     return first[:5].lower() == b"data_"
 
 
-def _read_mmcif(data: bytes) -> "gemmi.Structure":
-    import gemmi
-
-    return gemmi.make_structure_from_block(coordinate_block(gemmi.cif.read_string(data)))
-
-
 def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
     """Return the block of an mmCIF document that holds the atoms: the first one that does."""
     for block in document:
@@ -177,7 +184,7 @@ def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
     raise ValueError("no block with the category _atom_site")
 
 
-def _protein_chains(structure: "gemmi.Structure") -> Iterator[ProteinChain]:
+def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterator[ProteinChain]:
     import gemmi
 
     proteins = (gemmi.PolymerType.PeptideL, gemmi.PolymerType.PeptideD)
@@ -190,7 +197,8 @@ def _protein_chains(structure: "gemmi.Structure") -> Iterator[ProteinChain]:
             kind = span.check_polymer_type() if kind == gemmi.PolymerType.Unknown else kind
             if kind in proteins:
                 sequence = entity.full_sequence if entity else []
-                yield _protein_chain(chain.name, span, sequence, structure.mod_residues)
+                found = _protein_chain(chain.name, span, sequence, structure.mod_residues)
+                yield replace(found, accessions=stated(chain.name, entity))
 
 
 def _protein_chain(

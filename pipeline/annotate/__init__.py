@@ -1,6 +1,7 @@
-"""Known features of proteins, from the files of databases, as the table `features` of a sealed atlas."""
+"""What is known of proteins, from files of databases and structures, as tables of a sealed atlas."""
 
 from attlas.pipeline.annotate.formats import FORMATS
-from attlas.pipeline.annotate.write import Annotation, annotate
+from attlas.pipeline.annotate.read import Annotation, Reading, Request
+from attlas.pipeline.annotate.write import annotate
 
-__all__ = ["FORMATS", "Annotation", "annotate"]
+__all__ = ["FORMATS", "Annotation", "Reading", "Request", "annotate"]

@@ -4,22 +4,41 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attlas.pipeline.annotate import delimited, gff3, interproscan, source, uniprot_text, uniprot_xml
+from attlas.pipeline.annotate import source
+from attlas.pipeline.annotate.readers import (
+    delimited,
+    family_table,
+    gff3,
+    interproscan,
+    uniprot_text,
+    uniprot_xml,
+)
 from attlas.pipeline.annotate.records import Entry
 from attlas.schema import InputError
 
-FORMATS: dict[str, Callable[[Path], Iterator[Entry]]] = {
+READERS: dict[str, Callable[[Path], Iterator[Entry]]] = {
     "uniprot-xml": uniprot_xml.read,
     "uniprot-text": uniprot_text.read,
     "gff3": gff3.read,
     "interproscan": interproscan.read,
     "tsv": delimited.read_tsv,
     "csv": delimited.read_csv,
+    "families": family_table.read,
 }
 """The readers by the name of their format; each yields entries as it reads."""
 
+STRUCTURES = ("mmcif", "pdb")
+"""Formats of structures, whose chains are laid onto the proteins."""
+FORMATS = (*READERS, *STRUCTURES)
+"""The names of all formats."""
+
 _XML = re.compile(r"<(\?xml|!--|uniprot|entry)\b")
 _MD5 = re.compile(r"[0-9a-fA-F]{32}")
+_PDB = re.compile(
+    r"(HEADER|OBSLTE|TITLE|SPLIT|CAVEAT|COMPND|SOURCE|KEYWDS|EXPDTA|NUMMDL|MDLTYP|AUTHOR|REVDAT|REMARK|PARENT|"
+    r"DBREF[ 12]|SEQRES|HELIX|SHEET|CRYST1|ORIGX1|SCALE1|MODEL|ATOM  |HETATM)( |$)"
+)
+"""A first line of a PDB file: its records have six columns, a blank follows or the next column."""
 
 
 def format_of(path: Path) -> str:
@@ -34,17 +53,30 @@ def format_of(path: Path) -> str:
         return "uniprot-xml"
     if re.match(r"ID {3}\S", first):
         return "uniprot-text"
-    content = next((line for line in found if not line.startswith("#")), "")
-    if first.startswith("##gff-version") or gff3.is_row(content):
+    content = [line for line in found if not line.startswith("#")] or [""]
+    if content[0].lower().startswith("data_"):
+        return "mmcif"
+    if _PDB.match(content[0]) and "," not in content[0][:7] and "\t" not in content[0]:
+        return "pdb"
+    return _of_rows(first, content) or _unknown(path, content[0][:80] or first[:80])
+
+
+def _of_rows(first: str, content: list[str]) -> str | None:
+    if first.startswith("##gff-version") or gff3.is_row(content[0]):
         return "gff3"
-    fields = content.split("\t")
+    fields = content[0].split("\t")
     if len(fields) >= interproscan.N_COLUMNS and _MD5.fullmatch(fields[1]):
         return "interproscan"
-    if delimited.is_table(content):
-        return "tsv" if "\t" in content else "csv"
+    if delimited.is_table(content[0]):
+        return "tsv" if "\t" in content[0] else "csv"
+    return "families" if family_table.is_family_table(content) else None
+
+
+def _unknown(path: Path, start: str) -> str:
     raise InputError(
         f"The format of {path.name} is not known.",
-        expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, or a CSV of accession,position,label",
-        found=repr(content[:80] or first[:80]),
+        expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, a CSV of accession,position,label or "
+        "of accession,family, or a structure as mmCIF or PDB",
+        found=repr(start),
         hint=f"name it with --format: {', '.join(FORMATS)}",
     )

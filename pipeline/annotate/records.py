@@ -8,6 +8,21 @@ _ECO = re.compile(r"ECO:[0-9]{7}")
 
 
 @dataclass(frozen=True, slots=True)
+class Family:
+    """A family, domain or other group that a source assigns a protein to."""
+
+    database: str
+    """Whose families they are, in UniProt's words where it lists them (see `families.py`)."""
+    family: str
+    """Its identifier."""
+    name: str | None = None
+    line: int | None = None
+    """Line of the source, from 1; None for XML."""
+    problem: str | None = None
+    """Why it cannot be used whatever the protein is, as `REASON: detail`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One feature as its source writes it; positions are still text, since a source may write `<1` or `?`."""
 
@@ -28,6 +43,8 @@ class Record:
     """Line of the source, from 1; None for XML."""
     problem: str | None = None
     """Why the record cannot be used whatever the protein is, as `REASON: detail`."""
+    families: tuple[Family, ...] = ()
+    """What the protein is assigned to because of this record, a match; stored if the record is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +61,19 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Records of one protein that stand together in the source."""
+    """Records and families of one protein that stand together in the source."""
 
     accessions: tuple[str, ...]
     """Primary accession first, then secondary ones."""
     records: tuple[Record, ...]
     claim: Claim = Claim()
+    families: tuple[Family, ...] = ()
+    """Assignments of the whole protein."""
+
+    @property
+    def n_records(self) -> int:
+        """What the source says: features, and families that are not said by one of these."""
+        return len(self.records) + len(self.families)
 
 
 def eco_codes(*texts: str | None) -> str | None:

@@ -1,72 +1,48 @@
 """Annotate a sealed atlas: read a source, check it, publish its rows, then a receipt, then the manifest.
 
-Whoever reads sees the atlas before or after: the manifest is written last. What a killed process left, a file that no
-manifest names, is removed by the next `annotate`.
+Whoever reads sees the atlas before or after: the manifest is written last, and names the files of all tables that the
+source gives rows of. What a killed process left, a file that no manifest names, is removed by the next `annotate`.
 """
 
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.annotate.check import COLUMNS, Known
-from attlas.pipeline.annotate.formats import FORMATS, format_of
-from attlas.pipeline.annotate.gather import gathered
+from attlas.pipeline.annotate.read import Annotation, Reading, Request, read_source
 from attlas.pipeline.annotate.rejects import Rejects
+from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.directory import locked
-from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest, PlanError, TableFile
+from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.manifest import describe_file, provenance, write_table
-from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, publishing
+from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
 _N_DIGITS = 8
+_RECEIPT_PREFIXES = ("annotation-", "features-")
+"""Of receipts: today's, and that of the time when annotation was features alone."""
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """What became of a source."""
-
-    source: str
-    """Name of the file."""
-    sha256: str
-    """SHA-256 of its bytes."""
-    format: str
-    n_records: int
-    """Records of the source: stored and rejected."""
-    n_features: int
-    """Rows stored."""
-    n_proteins: int
-    """Accessions that have one."""
-    by_type: dict[str, int]
-    """Rows stored of each type."""
-    n_rejected: int
-    rejected: dict[str, int]
-    """Records left out, by reason."""
-
-
-def annotate(
-    paths: AtlasPaths, source: Path, *, format: str | None = None, rejected: Path | None = None
-) -> tuple[Annotation, Rejects, Manifest]:
-    """Add the features of `source` to a sealed atlas, in place of those of an earlier file of the same name.
+def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = None) -> tuple[Reading, Manifest]:
+    """Add what a source says to a sealed atlas, in place of what an earlier source of the same name said.
 
     Args:
         paths: the atlas.
-        source: a file in one of FORMATS, plain or gzip.
-        format: a name of FORMATS; None tells it by the content.
+        request: the source, a file in one of FORMATS, plain or gzip, or a folder of structures.
         rejected: where to write every record left out, as TSV.
 
     Raises:
         InputError: the source cannot be read, or nothing of it can be stored.
         BrokenAtlasError: the atlas is not whole.
         PlanError: another process is writing to it, or it is a release.
+        EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     manifest = Manifest.read(paths)
     if not paths.plan.is_file():
@@ -75,74 +51,79 @@ def annotate(
             expected="the directory of an atlas as `attlas build` made it",
             hint="annotate the atlas that was built, and publish it again",
         )
-    if format is not None and format not in FORMATS:
-        raise InputError("There is no such format.", expected=", ".join(FORMATS), found=format)
     with locked(paths):
         manifest = Manifest.read(paths)
         _clear_leftovers(paths, manifest)
-        found, rejects, rows = _read(paths, source, format or format_of(source), rejected)
-        if not rows.num_rows:
-            raise _nothing(found, rejects)
-        return found, rejects, _add(paths, manifest, found, rows)
-
-
-def _read(paths: AtlasPaths, source: Path, format: str, rejected: Path | None) -> tuple[Annotation, Rejects, pa.Table]:
-    known = Known.of(pq.read_table(paths.proteins, columns=list(COLUMNS)))
-    with _maybe(rejected) as out:
-        rejects = Rejects(out=out)
-        rows = gathered(FORMATS[format](source), known, source=source.name, rejects=rejects)
-    types = pc.value_counts(rows["type"]).to_pylist()
-    counts = sorted(((row["values"], row["counts"]) for row in types), key=lambda pair: (-pair[1], pair[0]))
-    found = Annotation(
-        source=source.name,
-        sha256=file_sha256(source),
-        format=format,
-        n_records=rows.num_rows + rejects.counts.total(),
-        n_features=rows.num_rows,
-        n_proteins=pc.count_distinct(rows["accession"]).as_py(),
-        by_type=dict(counts),
-        n_rejected=rejects.counts.total(),
-        rejected=dict(rejects.counts.most_common()),
-    )
-    return found, rejects, rows
+        with _maybe(rejected) as out:
+            reading = read_source(paths, request, Rejects(out=out))
+        if not any(reading.rows.filled()):
+            raise _nothing(reading.found, reading.rejects)
+        return reading, _add(paths, manifest, reading.found, reading.rows)
 
 
 def _nothing(found: Annotation, rejects: Rejects) -> InputError:
     if not found.n_records:
-        return InputError(f"{found.source} holds no feature.", expected="at least one", found=f"read as {found.format}")
+        return InputError(
+            f"{found.source} holds no feature and no family.", expected="at least one", found=f"read as {found.format}"
+        )
     reasons = [
         f"{reason}: {n:,} of {found.n_records:,} records, such as {' '.join(rejects.first[reason][0].place)}"
         for reason, n in found.rejected.items()
     ]
     return InputError(
         f"Nothing of {found.source} fits this atlas, which stays as it was.",
-        expected="features of proteins of the atlas, on the sequences it was built from",
-        found=f"{found.n_records:,} records, read as {found.format}",
+        expected="annotation of proteins of the atlas, on the sequences it was built from",
+        found=f"{found.n_records:,} records" + (f", read as {found.format}" if found.format else ""),
         offenders=reasons,
         hint="--rejected FILE writes every record with its reason",
     )
 
 
-def _add(paths: AtlasPaths, manifest: Manifest, found: Annotation, rows: pa.Table) -> Manifest:
+def _add(paths: AtlasPaths, manifest: Manifest, found: Annotation, rows: Rows) -> Manifest:
+    replaced = _replaced(paths, manifest, found.source, rows)
     name = _name(found)
-    path = paths.added(FEATURES, name)
     metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: found.source.encode()}
-    with publishing(path) as beside:
-        write_table(beside, table=FEATURES, rows=rows, metadata=metadata)
-    file = describe_file(paths, path, FEATURES)
-    receipt = {"atlas_id": manifest.atlas_id, **asdict(found), "file": asdict(file)}
+    files = []
+    for table, part in rows.filled():
+        path = paths.added(table, name)
+        with publishing(path) as beside:
+            write_table(beside, table=table, rows=part, metadata=metadata)
+        files.append(describe_file(paths, path, table))
+    receipt = {"atlas_id": manifest.atlas_id, **asdict(found), "files": [asdict(file) for file in files]}
     publish_bytes(_receipt(paths, name), (json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode())
-    added = add_files(paths, [file], is_replaced=lambda other: _is_of(paths, other, found.source))
+    added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
     _clear_leftovers(paths, added)
     return added
 
 
-def _is_of(paths: AtlasPaths, file: TableFile, source: str) -> bool:
-    """Tell whether a file holds features of a source of this name."""
-    if file.table != FEATURES.name:
-        return False
-    metadata = pq.read_schema(paths.root / file.path).metadata or {}
-    return bool(metadata.get(_SOURCE_KEY) == source.encode())
+def _replaced(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> set[str]:
+    """Return the files that the new rows take the place of: of the same source, or of a file that a folder now holds.
+
+    Raises:
+        InputError: one of the files came with a folder that holds others too.
+    """
+    sources = rows.sources()
+    replaced = set()
+    for file in (file for table in TABLES for file in manifest.of_table(table)):
+        of, held = _sources(paths, file)
+        if of == source or held <= sources:
+            replaced.add(file.path)
+        elif both := sorted(held & sources):
+            raise InputError(
+                f"The atlas has {both[0]} from the folder {of}, with {len(held) - 1:,} others.",
+                expected="a file that no folder has brought, or the whole folder again",
+                offenders=both,
+                hint=f"annotate the folder {of} again, or give the file another name",
+            )
+    return replaced
+
+
+def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, set[str]]:
+    """Return the source that a file is of, and the names of the files that its rows are of."""
+    path = paths.root / file.path
+    metadata = pq.read_schema(path).metadata or {}
+    names = pc.unique(pq.read_table(path, columns=["source"])["source"]).to_pylist()
+    return metadata.get(_SOURCE_KEY, b"").decode(), set(names)
 
 
 def _name(found: Annotation) -> str:
@@ -151,21 +132,23 @@ def _name(found: Annotation) -> str:
 
 
 def _receipt(paths: AtlasPaths, name: str) -> Path:
-    return paths.receipts / f"{FEATURES.name}-{name}.json"
+    return paths.receipts / f"{_RECEIPT_PREFIXES[0]}{name}.json"
 
 
 def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
-    """Remove files of features, and receipts of them, that no manifest names: what a killed `annotate` left."""
-    named = {Path(file.path).stem for file in manifest.of_table(FEATURES)}
-    folder = paths.root / FEATURES.name
-    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        path.unlink(missing_ok=True)
-    for path in folder.glob("*.parquet"):
-        if path.stem not in named:
+    """Remove files of annotation, and receipts of them, that no manifest names: what a killed `annotate` left."""
+    named = {Path(file.path).stem for table in TABLES for file in manifest.of_table(table)}
+    listed = {file.path for file in manifest.files}
+    for folder in (paths.root / table.name for table in TABLES):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
             path.unlink(missing_ok=True)
-    for path in paths.receipts.glob(f"{FEATURES.name}-*.json"):
-        if path.stem.removeprefix(f"{FEATURES.name}-") not in named:
-            path.unlink(missing_ok=True)
+        for path in folder.glob("*.parquet"):
+            if paths.relative(path) not in listed:
+                path.unlink(missing_ok=True)
+    for prefix in _RECEIPT_PREFIXES:
+        for path in paths.receipts.glob(f"{prefix}*.json"):
+            if path.stem.removeprefix(prefix) not in named:
+                path.unlink(missing_ok=True)
 
 
 @contextmanager

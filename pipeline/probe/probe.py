@@ -1,26 +1,16 @@
 """A probe of a sealed atlas: the model once more over every shard, with labels pushed in; resumable like a build."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.adding import add_files
-from attlas.pipeline.build import Progress, encode
-from attlas.pipeline.directory import is_as_noted, locked, read_plan
-from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.probe.shard import Probe
-from attlas.schema import (
-    FEATURES,
-    HEAD_FEATURES,
-    LABELS,
-    AtlasPaths,
-    InputError,
-    Manifest,
-    Receipt,
-)
+from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.passes import Begin, run_pass
+from attlas.pipeline.probe.shard import TABLES, Probe
+from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
 
 
 def probe(
@@ -29,11 +19,11 @@ def probe(
     theta: float,
     types: Sequence[str] | None,
     is_by_letter: bool,
-    progress: Callable[[Plan, Sequence[Shard]], Progress],
+    progress: Begin,
     n_workers: int | None = None,
     scheduler: str | None = None,
 ) -> Manifest:
-    """Compute the tables `labels` and `head_features` of a sealed atlas and add them; shards already done are kept.
+    """Compute the tables of a probe of a sealed atlas and add them; shards already done are kept.
 
     Raises:
         InputError: theta is no share, or a type of feature is asked for that the atlas does not hold.
@@ -44,14 +34,16 @@ def probe(
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         asked = _asked(paths, manifest, theta=theta, types=types, is_by_letter=is_by_letter)
-        done = _done(paths, plan, asked)
-        missing = [shard for shard in plan.shards if shard.index not in done]
-        if missing:
-            report = progress(plan, missing)
-            encode(paths, plan, shards=missing, progress=report, n_workers=n_workers, scheduler=scheduler, task=asked)
-            done = _done(paths, plan, asked)
-        files = [file for index in sorted(done) for file in done[index].files]
-        return add_files(paths, files, is_replaced=lambda file: file.table in (LABELS.name, HEAD_FEATURES.name))
+        return run_pass(
+            paths,
+            plan,
+            asked,
+            tables=TABLES,
+            shards=plan.shards,
+            progress=progress,
+            n_workers=n_workers,
+            scheduler=scheduler,
+        )
 
 
 def _asked(
@@ -77,15 +69,3 @@ def _asked(
         features_sha256=tuple(sorted(file.sha256 for file in files)),
         attlas_version=version("attlas"),
     )
-
-
-def _done(paths: AtlasPaths, plan: Plan, asked: Probe) -> dict[int, Receipt]:
-    """Return the receipts of this probe whose files are as noted."""
-    found = {}
-    for shard in plan.shards:
-        path = asked.receipt(paths, shard.index)
-        if path.is_file():
-            receipt = Receipt.read(path)
-            if all(is_as_noted(paths.root / file.path, file) for file in receipt.files):
-                found[shard.index] = receipt
-    return found

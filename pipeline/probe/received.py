@@ -1,9 +1,10 @@
 """What labelled residues receive from each head: attention against annotation, pushed into the pass.
 
 A property of residues needs no list of edges: what every residue receives from a head, summed over the labelled ones,
-is all that the shares of Vig et al. (ICLR 2021) are made of. One layer at a time is held, then only the sums are kept.
+is all that the shares of Vig et al. (ICLR 2021) are made of, and ranked, all that an AUC is. One layer at a time is
+held, then only what is said of the labels is kept, and the profile of the largest head.
 
-Axis letters: `H` heads, `T` tokens, `N` residues, `P` sequences in a pack, `F` labels.
+Axis letters: `H` heads, `T` tokens, `N` residues, `P` sequences in a pack, `F` labels, `M` measures.
 """
 
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
+from attlas.pipeline.contacts.attending import attend_in_rows
 from attlas.pipeline.kernels.rows import receive_rows
 from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+from attlas.pipeline.probe.auc import auc
 
-MEASURES = ("edges", "edge_mass", "mass")
-"""What is summed over labelled keys: edges into them, the attention of these edges, all attention."""
+SUMS = ("edges", "edge_mass", "mass")
+"""What a residue receives from a head: edges into it, the attention of these edges, all attention."""
+
+MEASURES = (*SUMS, "auc")
+"""What is said of a label: these sums over its residues, and how well `mass` tells them from the others."""
 
 Labels = NDArray[np.bool_]
 """Which residues carry which label, shape (F, N)."""
@@ -26,10 +32,11 @@ Labels = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class ReduceToLabels:
-    """A `Reduction` that sums what labelled residues receive, for the sequences of one pack.
+    """A `Reduction` to what labelled residues receive, for the sequences of one pack.
 
-    In the `PackAttention` it returns, `heads` is (1, H, sum of F x 3): of each label of each sequence, one after the
-    other, the measures in the order of MEASURES.
+    In the `PackAttention` it returns, `heads` is (1, H, sum of F x M): of each label of each sequence, one after the
+    other, the measures in the order of MEASURES; and `received` is what a residue receives from the head that gives
+    it most, not the mean over heads.
     """
 
     labels: tuple[Labels, ...]
@@ -39,43 +46,49 @@ class ReduceToLabels:
         self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
-        if q.is_cuda:
-            output, received = received_plain(q, k, v, pack=pack, scaling=scaling, theta=theta)
-        else:
-            output, received = received_tiled(q, k, v, pack=pack, scaling=scaling, theta=theta)
+        way = received_in_rows if q.is_cuda else received_tiled
+        output, received = way(q, k, v, pack=pack, scaling=scaling, theta=theta)
         inner = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in pack.slices]  # (3, H, N) each
-        mean = np.concatenate([part[MEASURES.index("mass")].mean(0) for part in inner]).astype(np.float32)
-        sums = np.concatenate(
-            [
-                np.einsum("mhn,fn->hfm", part, labels.astype(np.float64)).reshape(part.shape[1], -1)
-                for part, labels in zip(inner, self.labels, strict=True)
-            ],
-            axis=1,
-        ).astype(np.float32)
-        return PackAttention(output, torch.from_numpy(mean), torch.from_numpy(sums[None]))
+        largest = np.concatenate([part[SUMS.index("mass")].max(0) for part in inner]).astype(np.float32)
+        said = [of_labels(part, labels) for part, labels in zip(inner, self.labels, strict=True)]
+        measures = np.concatenate([own.reshape(len(own), -1) for own in said], axis=1).astype(np.float32)
+        return PackAttention(output, torch.from_numpy(largest), torch.from_numpy(measures[None]))
 
 
-def received_plain(
+def of_labels(received: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+    """Return the measures of each label, (H, F, M), from what every residue receives, (3, H, N) by SUMS."""
+    sums = received @ labels.T.astype(np.float64)  # (3, H, F)
+    # Ranked as they would be stored: what differs by less than a float32 can tell is the same.
+    areas = auc(received[SUMS.index("mass")].astype(np.float32), labels)  # (H, F)
+    return np.moveaxis(np.concatenate([sums, areas[None]]), 0, 2)
+
+
+def received_in_rows(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
-    """Return a layer's output, and what every token receives from residues, (3, H, sum of T), by the definitions."""
-    outputs, parts = [], []
-    for tokens in pack.slices:
-        attention = torch.softmax((q[:, tokens].float() @ k[:, tokens].float().transpose(1, 2)) * scaling, dim=-1)
-        rows = attention[:, 1:-1]
-        is_edge = rows >= theta
-        measures = {"edges": is_edge.sum(1), "edge_mass": (rows * is_edge).sum(1), "mass": rows.sum(1)}
-        parts.append(torch.stack([measures[name].double() for name in MEASURES]))
-        if v is not None:
-            outputs.append((attention @ v[:, tokens].float()).to(v.dtype))
-    return (torch.cat(outputs, dim=1) if outputs else None), torch.cat(parts, dim=2).cpu().numpy()
+    """Return a layer's output, and what every token receives from residues, (3, H, sum of T): on any device.
+
+    The numbers are on the host. Of the maps only some query rows are held.
+    """
+    received = torch.zeros(len(SUMS), q.shape[0], q.shape[1], dtype=torch.float64, device=q.device)
+
+    def add(tile: Tensor, at: Tile) -> None:
+        n_tokens = at.tokens.stop - at.tokens.start
+        rows = tile[:, max(1 - at.first, 0) : n_tokens - 1 - at.first]  # `<cls>` and `<eos>` are no queries
+        edges = torch.where(rows >= theta, rows, 0)
+        measures = {"edges": edges.count_nonzero(1), "edge_mass": edges.sum(1), "mass": rows.sum(1)}
+        received[:, at.heads, at.tokens] += torch.stack([measures[name].double() for name in SUMS])
+
+    with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
+        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add)
+    return output, received.cpu().numpy()
 
 
 def received_tiled(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
-    """Return the same as `received_plain`, tile by tile, on a CPU."""
-    received = np.zeros((len(MEASURES), q.shape[0], q.shape[1]))
+    """Return the same as `received_in_rows`, in the build's tiles, on a CPU."""
+    received = np.zeros((len(SUMS), q.shape[0], q.shape[1]))
     edges, edge_mass, mass = received
 
     def add(tile: Tensor, at: Tile) -> None:

@@ -1,11 +1,10 @@
 """One shard of a probe: labelled sequences in, what the labels receive out, and a receipt.
 
-Axis letters: `L` layers, `H` heads, `N` residues, `F` labels of a sequence.
+Axis letters: `L` layers, `H` heads, `N` residues, `F` labels of a sequence, `M` measures.
 """
 
-import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +13,28 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.passes import publish_rows, receipt_of
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.probe.labels import LabelledSequence, labelled_sequences
-from attlas.pipeline.probe.received import MEASURES, ReduceToLabels
+from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
 from attlas.pipeline.runners import prepare
-from attlas.pipeline.shard import peak_bytes
-from attlas.schema import HEAD_FEATURES, LABELS, AtlasPaths, EnvironmentFault, Manifest, Receipt, Table, TableFile
-from attlas.schema.manifest import describe_file, digest, provenance, write_table
-from attlas.schema.publish import publishing
+from attlas.pipeline.shard import site_rows
+from attlas.pipeline.sites import call_sites
+from attlas.schema import (
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    LABELS,
+    AtlasPaths,
+    EnvironmentFault,
+    Manifest,
+    Receipt,
+    Table,
+    TableFile,
+)
+from attlas.schema.manifest import digest
+
+TABLES = (LABELS, HEAD_FEATURES, HEAD_MAX_SITES)
+"""What a probe adds to an atlas."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,9 @@ class Probe:
 
     @property
     def probe_id(self) -> str:
-        """Return the identity: the same probe of the same atlas gives the same tables."""
-        return digest([self.atlas_id, self.theta, self.types, self.is_by_letter, self.features_sha256])
+        """Return the identity: the same probe of the same atlas gives the same tables, columns and all."""
+        columns = [[table.name, [column.name for column in table.stored()]] for table in TABLES]
+        return digest([self.atlas_id, self.theta, self.types, self.is_by_letter, self.features_sha256, columns])
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return where the receipt of shard `index` is published."""
@@ -55,7 +69,7 @@ class Probe:
 
 
 def probe_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, probe: Probe) -> Receipt:
-    """Probe a shard, publish its two files and its receipt, and return the receipt.
+    """Probe a shard, publish its three files and its receipt, and return the receipt.
 
     Raises:
         EnvironmentFault: the model's attention on a sequence is not finite, though it was when the atlas was built.
@@ -65,50 +79,70 @@ def probe_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, p
     sequences = labelled_sequences(paths, manifest, shard, types=probe.types, is_by_letter=probe.is_by_letter)
     with encoder.lock:
         before = time.perf_counter()
-        sums = _probe(encoder, sequences, plan.pack_tokens, probe.theta)
+        probed = _probe(encoder, sequences, plan.pack_tokens, probe.theta)
         model_s = time.perf_counter() - before
     files = (
         _publish(paths, plan, shard, probe, LABELS, _label_rows(sequences)),
-        _publish(paths, plan, shard, probe, HEAD_FEATURES, _head_rows(sequences, sums)),
+        _publish(paths, plan, shard, probe, HEAD_FEATURES, _head_rows(sequences, probed)),
+        _publish(paths, plan, shard, probe, HEAD_MAX_SITES, _head_max_rows(sequences, probed, plan.run.rule)),
     )
-    receipt = Receipt(
-        index=shard.index,
-        plan_id=probe.probe_id,
-        files=files,
-        n_sequences=len(sequences),
-        n_failed=0,
-        n_residues=sum(len(labelled.sequence) for labelled in sequences),
-        wall_s=round(time.perf_counter() - started, 3),
-        model_s=round(model_s, 3),
-        peak_bytes=peak_bytes(encoder.device.type),
-        predicted_bytes=shard.predicted_bytes,
-        host=socket.gethostname(),
+    receipt = receipt_of(
+        shard,
+        files,
+        pass_id=probe.probe_id,
+        lengths=[len(labelled.sequence) for labelled in sequences],
+        started=started,
+        model_s=model_s,
+        device=encoder.device.type,
     )
     receipt.write_to(probe.receipt(paths, shard.index))
     return receipt
 
 
-def _probe(
-    encoder: Encoder, sequences: Sequence[LabelledSequence], pack_tokens: int, theta: float
-) -> list[NDArray[np.float32]]:
-    """Return of each sequence what its labels receive, (F, L, H, measures)."""
-    sums: list[NDArray[np.float32]] = []
-    for part in packs([len(labelled.sequence) for labelled in sequences], pack_tokens):
-        some = sequences[part]
-        reduce = ReduceToLabels(tuple(labelled.masks for labelled in some))
-        forward = encoder.start([labelled.sequence for labelled in some], reduce=reduce, theta=theta)
-        _, heads = forward.stacked()  # (L, 1, H, F x measures) of the pack's labels, sequence after sequence
-        of_labels = heads[:, 0].reshape(len(heads), heads.shape[2], -1, len(MEASURES))
-        ends = np.cumsum([len(labelled.labels) for labelled in some])[:-1]
-        sums += [np.moveaxis(own, 2, 0) for own in np.split(of_labels, ends, axis=2)]
-    for labelled, own in zip(sequences, sums, strict=True):
-        if not np.isfinite(own).all():
+@dataclass(frozen=True)
+class Probed:
+    """What a sequence and its labels receive."""
+
+    largest: NDArray[np.float32]
+    """Of each residue, from the head of each layer that gives it most, (L, N)."""
+    labels: NDArray[np.float32]
+    """Of each label, (F, L, H, M), in the order of MEASURES."""
+
+
+def _probe(encoder: Encoder, sequences: Sequence[LabelledSequence], pack_tokens: int, theta: float) -> list[Probed]:
+    most = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
+    probed: list[Probed] = []
+    for part in packs([len(labelled.sequence) for labelled in sequences], most):
+        probed += _probe_pack(encoder, sequences[part], theta)
+    for labelled, own in zip(sequences, probed, strict=True):
+        if not np.isfinite(own.labels[..., : len(SUMS)]).all():
             raise EnvironmentFault(
                 f"The attention on {labelled.labels[0].accession} is not finite.",
                 expected="finite, as when the atlas was built",
                 hint="probe on the device and with the library versions of the build (`attlas info`)",
             )
-    return sums
+    return probed
+
+
+def _probe_pack(encoder: Encoder, sequences: Sequence[LabelledSequence], theta: float) -> list[Probed]:
+    """Probe the sequences of a pack together; where memory does not do for it, its halves, and so on."""
+    reduce = ReduceToLabels(tuple(labelled.masks for labelled in sequences))
+    try:
+        forward = encoder.start([labelled.sequence for labelled in sequences], reduce=reduce, theta=theta)
+        received, heads = forward.stacked()  # (L, sum of N), (L, 1, H, sum of F x M)
+    except (RuntimeError, MemoryError) as error:
+        if len(sequences) == 1:
+            raise
+        error.with_traceback(None)  # its frames hold the memory that was too little
+    else:
+        of_labels = heads[:, 0].reshape(len(heads), heads.shape[2], -1, len(MEASURES))
+        n_labels = np.cumsum([len(labelled.labels) for labelled in sequences])[:-1]
+        n_residues = np.cumsum(forward.pack.n_residues)[:-1]
+        parts = zip(np.split(received, n_residues, axis=1), np.split(of_labels, n_labels, axis=2), strict=True)
+        return [Probed(largest, np.moveaxis(own, 2, 0)) for largest, own in parts]
+    encoder.free_memory()
+    middle = len(sequences) // 2
+    return _probe_pack(encoder, sequences[:middle], theta) + _probe_pack(encoder, sequences[middle:], theta)
 
 
 def _label_rows(sequences: Sequence[LabelledSequence]) -> dict[str, object]:
@@ -122,10 +156,10 @@ def _label_rows(sequences: Sequence[LabelledSequence]) -> dict[str, object]:
     }
 
 
-def _head_rows(sequences: Sequence[LabelledSequence], sums: Sequence[NDArray[np.float32]]) -> dict[str, object]:
+def _head_rows(sequences: Sequence[LabelledSequence], probed: Sequence[Probed]) -> dict[str, object]:
     if not sequences:
         return {column.name: [] for column in HEAD_FEATURES.stored()}
-    values = np.concatenate(sums)  # (sum of F, L, H, measures)
+    values = np.concatenate([own.labels for own in probed])  # (sum of F, L, H, M)
     n_labels, n_layers, n_heads = values.shape[:3]
     label = _label_rows(sequences)
     _, layer, head = np.meshgrid(np.arange(n_labels), np.arange(n_layers), np.arange(n_heads), indexing="ij")
@@ -135,27 +169,33 @@ def _head_rows(sequences: Sequence[LabelledSequence], sums: Sequence[NDArray[np.
         column = pa.array(label[name])
         return column.take(pa.array(np.repeat(np.arange(n_labels), each)))
 
-    edges, edge_mass, mass = (values[..., MEASURES.index(name)].ravel() for name in ("edges", "edge_mass", "mass"))
+    measures = {name: values[..., i].ravel() for i, name in enumerate(MEASURES)}
     return {
         "sequence_id": repeated("sequence_id"),
         "accession": repeated("accession"),
         "label": repeated("label"),
         "layer": layer.ravel().astype(np.int16),
         "head": head.ravel().astype(np.int16),
-        "n_edges": np.rint(edges).astype(np.int32),
-        "edge_mass": edge_mass,
-        "mass": mass,
-        "auc": pa.nulls(len(mass), pa.float32()),
+        "n_edges": np.rint(measures["edges"]).astype(np.int32),
+        "edge_mass": measures["edge_mass"],
+        "mass": measures["mass"],
+        "auc": pa.array(measures["auc"], from_pandas=True),  # not a number becomes null
     }
 
 
+def _head_max_rows(sequences: Sequence[LabelledSequence], probed: Sequence[Probed], rule: str) -> Mapping[str, object]:
+    """Return the sites that the run's rule calls where the largest head takes the place of the mean over heads."""
+    return site_rows(
+        [
+            (labelled.sequence_id, labelled.sequence, call_sites(own.largest, rule=rule))
+            for labelled, own in zip(sequences, probed, strict=True)
+        ]
+    )
+
+
 def _publish(
-    paths: AtlasPaths, plan: Plan, shard: Shard, probe: Probe, table: Table, columns: dict[str, object]
+    paths: AtlasPaths, plan: Plan, shard: Shard, probe: Probe, table: Table, columns: Mapping[str, object]
 ) -> TableFile:
-    schema = table.schema(plan.run.n_layers)
-    arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
-    path = paths.added(table, f"probe-{probe.probe_id}-{shard.index:05d}")
-    metadata = provenance(plan.run, plan.plan_id) | {b"probe": f"theta {probe.theta}".encode()}
-    with publishing(path) as beside:
-        write_table(beside, table=table, rows=pa.Table.from_arrays(arrays, schema=schema), metadata=metadata)
-    return describe_file(paths, path, table)
+    name = f"probe-{probe.probe_id}-{shard.index:05d}"
+    metadata = {b"probe": f"theta {probe.theta}".encode()}
+    return publish_rows(paths, plan, table, columns, name=name, metadata=metadata)

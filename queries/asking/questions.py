@@ -39,6 +39,7 @@ from attlas.schema import (
     SITES,
     Manifest,
     QuestionError,
+    Table,
 )
 from attlas.schema.manifest import PROVENANCE_KEY
 
@@ -197,6 +198,12 @@ def read_question(path: Path) -> Question:
     )
 
 
+def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
+    """Return the tables that a question needs and the atlas has no rows of."""
+    tables = [table for table in ADDED_TABLES if table.name in question.needs]
+    return [table for table in tables if not any(file.n_rows for file in manifest.of_table(table))]
+
+
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
     tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", question.sql)]
@@ -284,9 +291,7 @@ def _needs(path: Path, text: str) -> tuple[str, ...]:
 
 
 def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
-    tables = [table for table in ADDED_TABLES if table.name in question.needs]
-    missing = [t for t in tables if not any(file.n_rows for file in manifest.of_table(t))]
-    if missing:
+    if missing := missing_tables(question, manifest):
         names = " and ".join(table.name for table in missing)
         commands = dict.fromkeys(f"`{ADDED_BY[table]}`" for table in missing)
         raise QuestionError(

@@ -96,6 +96,7 @@ SELECT layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) 
        round(CASE WHEN wilson.p > z * se THEN wilson.p - z * se ELSE 0 * se END, 4) AS proteins_low,
        round(CASE WHEN wilson.p + z * se > 1 THEN 1 ELSE wilson.p + z * se END, 4) AS proteins_high,
        CASE WHEN is_count THEN round(two_proportion, 2) END AS z,
-       CASE WHEN is_count THEN round(least(log10_tail + log10(n_heads), 0), 2) END AS log10_p
+       CASE WHEN is_count AND two_proportion IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END
+       AS log10_p
 FROM wilson
 ORDER BY wilson.p DESC, layer, head

@@ -8,6 +8,8 @@
 --   types texts = Active site,Binding site: Types of feature.
 --   within ints 0..1000 = 0,1,2,4: Residues along the sequence by which a site may miss; 0 is the residue itself.
 --   proteins proteins = all: Ids to count over.
+--   replicates int 2..10000 = 1000: Bootstrap replicates.
+--   seed int 0.. = 1: Seed of the bootstrap; the same seed gives the same intervals.
 -- columns:
 --   type: Type of feature.
 --   within: Residues along the sequence by which a site may miss.
@@ -21,12 +23,19 @@
 --   recall: Share of the residues with the feature that have a site within reach.
 --   background: Precision of as many sites anywhere in the same proteins.
 --   enrichment: Precision over this background; 1 is by chance.
---   enrichment_low: Lower end of its 95 % interval with whole proteins as what is independent.
+--   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, too
+--     narrow for a handful, and of no width where nothing is hit.
 --   enrichment_high: Upper end.
+--   log10_p: Logarithm to base 10 of the chance of so many hits or more, times the number of rows (Bonferroni), 0 at
+--     most; of a binomial with the mean of this background, which overstates it where hits are above that.
 --   matched_background: Precision of as many sites on the same letters of the same proteins.
 --   matched_enrichment: Precision over that: what is left beyond a liking for letters.
+--   matched_low: Lower end of its interval, by the same bootstrap.
+--   matched_high: Upper end.
+--   matched_log10_p: As `log10_p`, with the mean of the matched background.
 -- grain: type, within
--- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927; interval over proteins: Cochran 1977, 6.4.
+-- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927; percentile bootstrap with Poisson weights:
+--   Chamandy et al. 2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
 WITH carriers AS (
     SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
     FROM features JOIN proteins AS p USING (accession)
@@ -89,31 +98,89 @@ by_protein AS (
     LEFT JOIN hits USING (type, accession, within)
     LEFT JOIN matched USING (type, accession, within)
 ),
+blocks AS (
+    SELECT accession, block, md5_number_lower(concat_ws(':', accession, block, $seed::BIGINT)) AS bits
+    FROM (SELECT DISTINCT accession FROM carriers), range(($replicates::BIGINT + 3) // 4) AS b(block)
+),
+draws AS (
+    SELECT accession, block * 4 + part AS replicate, ((bits >> (16 * part)) & 65535)::INTEGER AS draw
+    FROM blocks, range(4) AS p(part)
+    WHERE block * 4 + part < $replicates::BIGINT
+),
+weights AS (
+    SELECT accession, replicate,
+           1 + (draw >= 48219)::INTEGER + (draw >= 60273)::INTEGER + (draw >= 64292)::INTEGER
+           + (draw >= 65296)::INTEGER + (draw >= 65497)::INTEGER + (draw >= 65531)::INTEGER AS weight
+    FROM draws
+    WHERE draw >= 24109
+),
+replicates AS (
+    SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,
+           sum(weight * n_hits) / nullif(sum(weight * matched), 0) AS matched_ratio
+    FROM by_protein JOIN weights USING (accession)
+    WHERE expected > 0
+    GROUP BY ALL
+),
+intervals AS (
+    SELECT type, within, quantile_cont(ratio, [0.025, 0.975]) AS ratios,
+           quantile_cont(matched_ratio, [0.025, 0.975]) AS matched_ratios
+    FROM replicates
+    GROUP BY ALL
+),
 pooled AS (
-    SELECT type, within, count(*) AS n_proteins, sum(n_sites)::BIGINT AS n, sum(n_labelled)::BIGINT AS n_labelled,
-           sum(n_found)::BIGINT AS n_found, sum(n_hits)::BIGINT AS k, sum(n_hits) / nullif(sum(n_sites), 0) AS p,
-           sum(expected) AS expected, sum(matched) AS matched, sum(n_hits) / nullif(sum(expected), 0) AS ratio,
-           sum(n_hits * n_hits) AS kk, sum(n_hits * expected) AS ke, sum(expected * expected) AS ee, 1.96 AS z
+    SELECT type, within, count(*) AS n_proteins, count(*) FILTER (expected > 0) AS n_with_sites,
+           sum(n_sites)::BIGINT AS n, sum(n_labelled)::BIGINT AS n_labelled, sum(n_found)::BIGINT AS n_found,
+           sum(n_hits)::BIGINT AS k, sum(n_hits) / nullif(sum(n_sites), 0) AS p, sum(expected) AS expected,
+           sum(matched) AS matched, 1.96 AS z
     FROM by_protein
     GROUP BY type, within
 ),
-errors AS (
-    SELECT *, sqrt(n_proteins / nullif(n_proteins - 1, 0) * greatest(kk - 2 * ratio * ke + ratio ^ 2 * ee, 0))
-              / nullif(expected, 0) AS se
+nulls AS (
+    SELECT type, within, n, k, unnest(['any', 'matched']) AS which, unnest([expected, matched]) / n AS q
     FROM pooled
+    WHERE n > 0
+),
+terms AS (
+    SELECT type, within, which, n, q, unnest(range(k, n + 1)) AS i
+    FROM nulls
+    WHERE k > 0 AND q BETWEEN 1e-300 AND 1 - 1e-12
+),
+logs AS (
+    SELECT type, within, which,
+           lgamma(n + 1) - lgamma(i + 1) - lgamma(n - i + 1) + i * ln(q) + (n - i) * ln(1 - q) AS log_term
+    FROM terms
+),
+largest AS (SELECT type, within, which, max(log_term) AS most FROM logs GROUP BY ALL),
+tails AS (
+    SELECT type, within, which, (any_value(most) + ln(sum(exp(log_term - most)))) / ln(10) AS log10_tail
+    FROM logs JOIN largest USING (type, within, which)
+    GROUP BY ALL
+),
+tested AS (
+    SELECT p.*, count(*) FILTER (n > 0) OVER () AS n_tests, coalesce(a.log10_tail, 0) AS log10_tail,
+           coalesce(m.log10_tail, 0) AS matched_log10_tail,
+           CASE WHEN n_with_sites > 1 THEN ratios END AS ratios,
+           CASE WHEN n_with_sites > 1 THEN matched_ratios END AS matched_ratios
+    FROM pooled AS p
+    LEFT JOIN intervals AS i ON i.type = p.type AND i.within = p.within
+    LEFT JOIN tails AS a ON a.type = p.type AND a.within = p.within AND a.which = 'any'
+    LEFT JOIN tails AS m ON m.type = p.type AND m.within = p.within AND m.which = 'matched'
 ),
 wilson AS (
     SELECT *, (p + z ^ 2 / (2 * n)) / (1 + z ^ 2 / nullif(n, 0)) AS middle,
            z * sqrt(p * (1 - p) / n + z ^ 2 / (4 * n ^ 2)) / (1 + z ^ 2 / nullif(n, 0)) AS half
-    FROM errors
+    FROM tested
 )
 SELECT type, within, n_proteins, n AS n_sites, n_labelled, k AS n_hits, round(p, 4) AS precision,
        round(CASE WHEN middle < half THEN 0 ELSE middle - half END, 4) AS precision_low,
        round(middle + half, 4) AS precision_high,
        round(n_found / n_labelled, 4) AS recall, round(expected / nullif(n, 0), 4) AS background,
-       round(ratio, 2) AS enrichment,
-       round(CASE WHEN ratio < z * se THEN 0 ELSE ratio - z * se END, 2) AS enrichment_low,
-       round(ratio + z * se, 2) AS enrichment_high, round(matched / nullif(n, 0), 4) AS matched_background,
-       round(k / nullif(matched, 0), 2) AS matched_enrichment
+       round(k / nullif(expected, 0), 2) AS enrichment,
+       round(ratios[1], 2) AS enrichment_low, round(ratios[2], 2) AS enrichment_high,
+       CASE WHEN n > 0 THEN round(least(log10_tail + log10(n_tests), 0), 2) END AS log10_p,
+       round(matched / nullif(n, 0), 4) AS matched_background,
+       round(k / nullif(matched, 0), 2) AS matched_enrichment,
+       round(matched_ratios[1], 2) AS matched_low, round(matched_ratios[2], 2) AS matched_high,
+       CASE WHEN n > 0 THEN round(least(matched_log10_tail + log10(n_tests), 0), 2) END AS matched_log10_p
 FROM wilson
 ORDER BY type, within

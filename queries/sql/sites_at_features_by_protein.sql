@@ -2,7 +2,9 @@
 -- topic: Annotation
 -- needs: features
 -- answers: In which proteins do high-attention sites lie at active or binding sites? Proteins that have the feature and
---   were searched for sites, as in `sites_at_features`; a sequence under several accessions is the first with it.
+--   were searched for sites, as in `sites_at_features`; a sequence under several accessions is the first with it. The
+--   sums over any of these rows are the numbers of that subset: hits over expected is its enrichment, hits less
+--   expected over the root of the variance its z.
 -- parameters:
 --   types texts = Active site,Binding site: Types of feature.
 --   within int 0..1000 = 0: Residues along the sequence by which a site may miss; 0 is the residue itself.
@@ -11,14 +13,17 @@
 --   type: Type of feature.
 --   n_labelled: Residues that carry the feature.
 --   n_hits: Sites at such a residue, or within reach of one.
+--   n_found: Residues with the feature that have a site within reach.
 --   precision: Share of the sites that are hits.
 --   recall: Share of the residues with the feature that have a site within reach.
---   expected: Hits of as many sites anywhere in the protein.
---   matched_expected: Hits of as many sites on the same letters of the protein.
+--   expected: Hits of as many sites anywhere in the protein, on average.
+--   variance: Variance of these hits.
+--   matched_expected: Hits of as many sites on the same letters of the protein, on average.
+--   matched_variance: Variance of these hits.
 --   enrichment: Hits over the expected ones.
 --   hits: These sites, ten at most.
 -- grain: type, accession
--- source: Nayar, Tartici and Altman 2025 for the sites.
+-- source: Nayar, Tartici and Altman 2025 for the sites; variances: hypergeometric, of draws without replacement.
 WITH carriers AS (
     SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
     FROM features JOIN proteins AS p USING (accession)
@@ -50,9 +55,14 @@ near_letters AS (
     FROM near JOIN proteins USING (accession)
     GROUP BY ALL
 ),
+site_letters AS (
+    SELECT accession, residue, count(*) AS n_sites FROM sites SEMI JOIN carriers USING (accession) GROUP BY ALL
+),
 matched AS (
-    SELECT type, accession, sum(n_near / n_letter) AS matched
-    FROM sites JOIN near_letters USING (accession, residue) JOIN letters USING (accession, residue)
+    SELECT type, accession, sum(n_sites * n_near / n_letter) AS matched,
+           sum(n_sites * n_near / n_letter * (1 - n_near / n_letter) * (n_letter - n_sites)
+               / greatest(n_letter - 1, 1)) AS matched_variance
+    FROM near_letters JOIN letters USING (accession, residue) JOIN site_letters USING (accession, residue)
     GROUP BY ALL
 ),
 hits AS (
@@ -73,15 +83,18 @@ found AS (
 areas AS (SELECT type, accession, sum(n_near) AS n_near FROM near_letters GROUP BY ALL),
 by_protein AS (
     SELECT type, accession, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits, at_features,
-           n_sites * n_near / length AS expected, coalesce(matched, 0) AS matched
+           n_sites * n_near / length AS expected,
+           n_sites * n_near / length * (1 - n_near / length) * (length - n_sites) / greatest(length - 1, 1) AS variance,
+           coalesce(matched, 0) AS matched, coalesce(matched_variance, 0) AS matched_variance
     FROM carriers JOIN found USING (type, accession)
     JOIN areas USING (type, accession)
     LEFT JOIN hits USING (type, accession)
     LEFT JOIN matched USING (type, accession)
 )
-SELECT b.type, b.accession, p.entry_name, p.length, b.n_sites, n_labelled, n_hits,
+SELECT b.type, b.accession, p.entry_name, p.length, b.n_sites, n_labelled, n_hits, n_found,
        round(n_hits / nullif(b.n_sites, 0), 4) AS precision, round(n_found / n_labelled, 4) AS recall,
-       round(expected, 3) AS expected, round(b.matched, 3) AS matched_expected,
+       round(expected, 6) AS expected, round(variance, 6) AS variance, round(b.matched, 6) AS matched_expected,
+       round(matched_variance, 6) AS matched_variance,
        round(n_hits / nullif(b.expected, 0), 2) AS enrichment, array_to_string(at_features[:10], ' ') AS hits
 FROM by_protein AS b JOIN proteins AS p USING (accession)
 ORDER BY b.type, n_hits DESC, b.expected, b.accession

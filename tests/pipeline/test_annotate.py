@@ -11,8 +11,9 @@ import pytest
 from annotated_case import CALMODULIN, EXPECTED, FASTA, FLAT, FORMAT_OF, SHORT, SOURCES, XML, written
 from building import build_here
 
-from attlas.pipeline.annotate import annotate
+from attlas.pipeline.annotate import Annotation, Request
 from attlas.pipeline.annotate import write as writing
+from attlas.pipeline.annotate.rejects import Rejects
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
 from attlas.schema.manifest import problems
@@ -34,6 +35,13 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
 def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     shutil.copytree(built, tmp_path / "atlas")
     return AtlasPaths(tmp_path / "atlas")
+
+
+def annotate(
+    paths: AtlasPaths, source: Path, *, format: str | None = None, rejected: Path | None = None
+) -> tuple[Annotation, Rejects, Manifest]:
+    reading, manifest = writing.annotate(paths, Request(source, format), rejected=rejected)
+    return reading.found, reading.rejects, manifest
 
 
 def rows(paths: AtlasPaths) -> list[dict]:
@@ -139,7 +147,7 @@ def test_a_record_that_does_not_fit_is_named_with_its_reason(
     values = json.loads(outcome.out)
     assert values["rejected"] == {reason: 1}
     assert (values["n_records"], values["n_features"], values["n_rejected"]) == (2, 1, 1)
-    assert f"left out, {reason}: 1 record of 1 protein" in outcome.err
+    assert f"left out, {reason}: 1 record{'' if line.startswith(',') else ' of 1 protein'}\n" in outcome.err
     assert said in outcome.err
     assert [(row["begin"], row["end"], row["type"]) for row in rows(paths)] == [(1, 20, "good")]
 
@@ -255,7 +263,7 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
     manifest = Manifest.read(paths)
     assert sorted(row["type"] for row in rows(paths)) == ["new", "other"]
     assert (manifest.version, problems(paths, manifest)) == (4, [])
-    assert len(list(paths.receipts.glob("features-*.json"))) == 2
+    assert len(list(paths.receipts.glob("annotation-*.json"))) == 2
 
 
 def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -267,12 +275,12 @@ def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_
 def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path: Path) -> None:
     source = table(tmp_path, "Q00001,1,1,a", "X1,1,1,a")
     annotate(paths, source)
-    (receipt,) = paths.receipts.glob("features-*.json")
+    (receipt,) = paths.receipts.glob("annotation-*.json")
     values = json.loads(receipt.read_text())
     (file,) = Manifest.read(paths).of_table(FEATURES)
     assert (values["source"], values["sha256"]) == ("t.csv", file_sha256(source))
     assert values["rejected"] == {"accession not in the atlas": 1}
-    assert values["file"]["sha256"] == file.sha256
+    assert [each["sha256"] for each in values["files"]] == [file.sha256]
 
 
 def test_nothing_that_was_built_is_touched(built: Path, paths: AtlasPaths, tmp_path: Path) -> None:
@@ -312,7 +320,7 @@ def test_a_kill_between_any_two_steps_leaves_the_old_or_the_new_atlas(
     annotate(paths, source)
     assert [row["type"] for row in rows(paths)] == ["new"]
     assert problems(paths, Manifest.read(paths)) == []
-    assert len(list(paths.receipts.glob("features-*.json"))) == 1
+    assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
     assert list(paths.root.rglob(".tmp-*")) == []
 
 

@@ -9,14 +9,14 @@ import pytest
 from annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FLAT, SHORT, SOURCES, XML, written
 from Bio import SeqIO, SwissProt
 
-from attlas.pipeline.annotate.formats import FORMATS, format_of
+from attlas.pipeline.annotate.formats import READERS, format_of
 from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes
 from attlas.pipeline.annotate.types import _SPELLINGS, type_word
 from attlas.schema import InputError
 
 
 def entries(path: Path, format: str | None = None) -> list[Entry]:
-    return list(FORMATS[format or format_of(path)](path))
+    return list(READERS[format or format_of(path)](path))
 
 
 def records(path: Path, format: str | None = None) -> list[Record]:
@@ -264,7 +264,7 @@ def test_xml_is_read_without_holding_the_file(tmp_path: Path) -> None:
     text = XML[: XML.index("<entry")] + entry * 400 + "</uniprot>"
     path = written(tmp_path, "many.xml", text)
     tracemalloc.start()
-    n = sum(1 for _ in FORMATS["uniprot-xml"](path))
+    n = sum(1 for _ in READERS["uniprot-xml"](path))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert n == 400

@@ -3,25 +3,25 @@
 from itertools import combinations
 from pathlib import Path
 
-import gemmi
 import numpy as np
 import pytest
 import torch
+from contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
+from contact_oracles import head_sums as sums_by_hand
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.attention import Pack, reduce_plain
+from attlas.pipeline.contacts import attending, contact_head
+from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_probabilities
+from attlas.pipeline.contacts.known import contacts_of
+from attlas.pipeline.contacts.pairs import RANGES, highest, top_contacts
+from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts, head_sums, symmetric_scores
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.kernels.tiled import reduce_tiled
 from attlas.pipeline.model import find_model
-from attlas.pipeline.probe import attending, contacts
-from attlas.pipeline.probe.contact_pairs import RANGES, Range, pairs_in_range, top_contacts
-from attlas.pipeline.probe.contact_precision import precision_at, symmetric_scores
-from attlas.pipeline.probe.contacts import ContactHead, ReduceToContacts, contact_probabilities
-from attlas.pipeline.probe.head_contacts import PAIR_MEASURES, ReduceToContactEdges, n_eligible
-from attlas.pipeline.probe.structure_contacts import chain_coordinates, contacts_of
 from attlas.pipeline.proteins import read_proteome
-from attlas.schema import EnvironmentFault, InputError
+from attlas.schema import EnvironmentFault
 
 PROTEINS = Path(__file__).parent.parent / "data" / "human200.fasta"
 SHORT = ["M", "MK", "MKTAYIAKQR"]
@@ -91,7 +91,7 @@ def test_maps_are_symmetric_to_the_last_bits(pack_maps) -> None:
 
 
 def test_a_map_does_not_depend_on_the_blocks_of_its_transpose(encoder, sequences, pack_maps, monkeypatch) -> None:
-    monkeypatch.setattr(contacts, "BLOCK", 37)
+    monkeypatch.setattr(contact_head, "BLOCK", 37)
     for ours, whole in zip(contact_probabilities(encoder, sequences), pack_maps, strict=True):
         np.testing.assert_array_equal(ours, whole)
 
@@ -217,15 +217,15 @@ def random_map(n: int, seed: int, decimals: int = 8) -> np.ndarray:
     return np.triu(some, 1) + np.triu(some, 1).T
 
 
-def in_range(pair: tuple[int, int], some: Range) -> bool:
-    return some.first <= pair[1] - pair[0] <= (10**9 if some.last is None else some.last)
+def in_range(pair: tuple[int, int], which: str) -> bool:
+    return LIMITS[which][0] <= pair[1] - pair[0] <= LIMITS[which][1]
 
 
-@pytest.mark.parametrize("n", [1, 2, 6, 7, 24, 25, 60])
-def test_pairs_in_range_are_those_counted_by_hand(n: int) -> None:
-    for some in RANGES.values():
-        i, j = pairs_in_range(n, some)
-        assert list(zip(i, j, strict=True)) == [pair for pair in combinations(range(n), 2) if in_range(pair, some)]
+def test_the_ranges_are_those_of_the_field() -> None:
+    assert list(RANGES) == list(LIMITS)
+    for name, (first, last) in LIMITS.items():
+        width = RANGES[name].width(500)
+        assert (width.start, width.stop) == (first, min(last + 1, 500))
 
 
 @pytest.mark.parametrize("n", [1, 2, 6, 7, 12, 25, 26, 80])
@@ -235,9 +235,9 @@ def test_kept_are_the_pairs_above_the_floor_and_the_best_of_each_range(n: int, d
     some = random_map(n, seed=n, decimals=decimals)
     kept = top_contacts(some, floor=floor)
     expected = set()
-    for name, limits in RANGES.items():
-        pairs = [pair for pair in combinations(range(n), 2) if in_range(pair, limits)]
-        best = sorted(pairs, key=lambda pair: (-some[pair], pair))[: n * (2 if name == "long" else 1)]
+    for name in RANGES:
+        pairs = [pair for pair in combinations(range(n), 2) if in_range(pair, name)]
+        best = sorted(pairs, key=lambda pair: (-some[pair], pair))[: round(n * (2 if name == "long" else 1.5))]
         expected |= {*best, *(pair for pair in pairs if some[pair] >= floor)}
     assert [(i - 1, j - 1) for i, j in zip(kept.i, kept.j, strict=True)] == sorted(expected)
     np.testing.assert_array_equal(kept.probability, [np.float32(some[pair]) for pair in sorted(expected)])
@@ -250,164 +250,113 @@ def test_a_map_that_is_no_number_is_refused() -> None:
         top_contacts(some)
 
 
-def test_precision_at_l_can_be_told_from_the_pairs_kept() -> None:
-    some = random_map(90, seed=5)
-    known = contacts_of(np.random.default_rng(6).normal(size=(90, 3)) * 8)
+@pytest.mark.parametrize("n_missing", [0, 9])
+def test_precision_at_l_can_be_told_from_the_pairs_kept(n_missing: int) -> None:
+    some, places = random_map(90, seed=5).astype(np.float32), folded(90, seed=6)
+    places[20 : 20 + n_missing] = np.nan
     kept = top_contacts(some, floor=1.0)
     sparse = np.full((90, 90), -1.0)
     sparse[kept.i - 1, kept.j - 1] = kept.probability
-    assert precision_at(sparse, known) == precision_at(some.astype(np.float32), known)
+    for which in LIMITS:
+        for cut in ("L", "L/2", "L/5"):
+            assert top_precision(sparse, places, which, cut) == top_precision(some, places, which, cut)
+
+
+@pytest.mark.parametrize("n", [0, 1, 3, 7, 8, 20])
+def test_the_highest_are_those_sorted_first_and_of_ties_the_first(n: int) -> None:
+    values = np.array([0.5, 0.1, 0.5, 0.9, 0.5, 0.1, 0.0, 0.9])
+    expected = sorted(sorted(range(8), key=lambda i: (-values[i], i))[:n])
+    assert np.flatnonzero(highest(values, n)).tolist() == expected
 
 
 # Against a structure
 
 
-def test_precision_is_that_counted_by_hand() -> None:
-    n = 70
-    rng = np.random.default_rng(7)
-    scores, coordinates = random_map(n, seed=8), rng.normal(size=(n, 3)) * 4
-    coordinates[[0, 20, 21, 69]] = np.nan
-    known = contacts_of(coordinates)
-    found = {(one.range, one.cut): one for one in precision_at(scores, known)}
-    assert list(found) == [(name, cut) for name in RANGES for cut in ("L", "L/2", "L/5")]
-    for name, limits in RANGES.items():
-        pairs = [p for p in combinations(range(n), 2) if in_range(p, limits) and not {0, 20, 21, 69} & {*p}]
-        true = {p for p in pairs if np.linalg.norm(coordinates[p[0]] - coordinates[p[1]]) < 8}
-        ranked = sorted(pairs, key=lambda pair: -scores[pair])
-        for cut, size in (("L", 66), ("L/2", 33), ("L/5", 13)):
-            one = found[name, cut]
-            assert one.n_contacts == len(true & {*ranked[:size]}) > 0
-            assert (one.n_pairs, one.n_known_pairs, one.n_known_contacts) == (size, len(pairs), len(true))
-            assert one.precision == one.n_contacts / size
-            assert one.background == len(true) / len(pairs)
-
-
-def test_a_perfect_score_is_right_and_pairs_without_coordinates_do_not_count() -> None:
-    known = contacts_of(np.random.default_rng(9).normal(size=(60, 3)) * 4)
-    assert {one.precision for one in precision_at(known.is_contact.astype(float), known) if one.cut == "L/5"} == {1.0}
-    nothing = contacts_of(np.full((60, 3), np.nan))
-    for one in precision_at(random_map(60, seed=1), nothing):
-        assert (one.n_pairs, one.n_known_pairs) == (0, 0)
-        assert np.isnan(one.precision)
-        assert np.isnan(one.background)
-
-
-def test_scores_of_another_shape_or_without_a_number_are_refused() -> None:
-    known = contacts_of(np.zeros((30, 3)))
-    with pytest.raises(ValueError, match=r"\(20, 20\).*30 residues"):
-        precision_at(random_map(20, seed=1), known)
-    with pytest.raises(ValueError, match="not a number"):
-        precision_at(np.full((30, 30), np.nan), known)
-
-
 def test_a_distance_of_eight_angstrom_is_no_contact() -> None:
-    known = contacts_of(np.array([[0.0, 0, 0], [7.999, 0, 0], [8.0, 0, 0], [np.nan, 0, 0]]))
-    assert known.is_known.tolist() == [True, True, True, False]
-    assert known.is_contact.tolist() == [
-        [True, True, False, False],
-        [True, True, True, False],
-        [False, True, True, False],
-        [False, False, False, False],
-    ]
+    places = np.array([[0.0, 0, 0]] + [[50.0 * k, 90, 0] for k in range(6)] + [[7.999, 0, 0], [8.0, 0, 0]])
+    places[3] = np.nan
+    known = contacts_of(places)
+    assert known.is_known.tolist() == [True, True, True, False, True, True, True, True, True]
+    assert known.contacts.T.tolist() == [[0, 7], [7, 0]]  # 7 and 8 touch, but are neighbours
+    found = known.are_contacts(np.array([0, 0, 7, 3]), np.array([7, 8, 8, 7]))
+    assert found.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("n", "missing"), [(1, []), (5, [0]), (24, []), (25, []), (70, [0, 20, 21, 69]), (40, range(40))]
+)
+def test_known_pairs_and_contacts_are_those_counted_by_hand(n: int, missing: list[int]) -> None:
+    places = folded(n, seed=n)
+    places[list(missing)] = np.nan
+    known = contacts_of(places)
+    everywhere = [(i, j) for i in range(n) for j in range(n) if is_contact(places, i, j)]
+    assert known.contacts.T.tolist() == [[*pair] for pair in everywhere]
+    long_pairs = pairs_of(places, "long")
+    assert (known.n_known, known.n_long_pairs) == (n - len(missing), len(long_pairs))
+    assert [long_pairs[k] for k in known.long_contacts] == [pair for pair in long_pairs if is_contact(places, *pair)]
+    some = random_map(n, seed=n)
+    assert known.long_values(some).tolist() == [some[pair] for pair in long_pairs]
 
 
 def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
     from transformers.models.esm.modeling_esm import average_product_correct, symmetrize
 
-    attention = np.random.default_rng(10).random((4, 30, 30))
-    expected = average_product_correct(symmetrize(torch.from_numpy(attention))).numpy()
-    np.testing.assert_allclose(symmetric_scores(attention), expected, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(
-        symmetric_scores(attention, is_corrected=False), attention + attention.transpose(0, 2, 1)
-    )
-    assert not symmetric_scores(np.zeros((1, 9, 9))).any()
+    attention = np.random.default_rng(10).random((4, 30, 30)).astype(np.float32)
+    expected = average_product_correct(symmetrize(torch.from_numpy(attention).double())).numpy()
+    for own, theirs in zip(attention, expected, strict=True):
+        np.testing.assert_allclose(symmetric_scores(own), theirs, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(corrected(own), theirs, rtol=1e-10, atol=1e-12)
+    assert not symmetric_scores(np.zeros((9, 9), np.float32)).any()
 
 
-def test_contact_edges_of_every_head_are_those_counted_by_hand_on_real_weights(encoder, eager, sequences) -> None:
-    model, tokenizer = eager
-    pair = [sequences[3], sequences[2]]
-    rng = np.random.default_rng(11)
-    places = [np.cumsum(rng.normal(size=(len(one), 3)) * 2.2, axis=0) for one in pair]
+def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weights, sequences) -> None:
+    """Two chains of a protein in one pass, one of them with a gap."""
+    sequence = sequences[3]
+    places = [folded(len(sequence), seed=11), folded(len(sequence), seed=12, step=1.5)]
     places[0][5:15] = np.nan
-    known = tuple(contacts_of(some) for some in places)
-    _, ours = encoder.start(pair, reduce=ReduceToContactEdges(known), theta=0.3).stacked()  # (L, P, H, 4)
-    assert PAIR_MEASURES == ("edges", "contact_edges", "mass", "contact_mass")
-    for p, sequence in enumerate(pair):
-        with torch.inference_mode():
-            layers = model(**tokenizer(sequence, return_tensors="pt"), output_attentions=True).attentions
-        attention = torch.stack(layers)[:, 0, :, 1:-1, 1:-1].numpy()  # (L, H, N, N)
-        expected = np.zeros((*attention.shape[:2], 4))
-        n_pairs = n_contacts = near_theta = 0
-        for i in range(len(sequence)):
-            for j in range(len(sequence)):
-                if np.isnan(places[p][[i, j]]).any():
-                    continue
-                is_contact = abs(i - j) >= 6 and np.linalg.norm(places[p][i] - places[p][j]) < 8
-                some = attention[:, :, i, j]
-                near_theta += (np.abs(some - 0.3) < 2e-6).sum()
-                values = np.stack([some >= 0.3, (some >= 0.3) * is_contact, some, some * is_contact], axis=-1)
-                expected += values
-                n_pairs, n_contacts = n_pairs + 1, n_contacts + is_contact
-        assert near_theta == 0
-        assert n_eligible(known[p]) == (n_pairs, n_contacts)
-        np.testing.assert_array_equal(ours[:, p, :, :2], expected[..., :2])
-        np.testing.assert_allclose(ours[:, p, :, 2:], expected[..., 2:], rtol=1e-4, atol=1e-4)
-    assert ours[:, 0, :, 1].sum() > 10
+    reduce = ReduceToHeadContacts(tuple(contacts_of(some) for some in places))
+    _, ours = encoder.start([sequence], reduce=reduce, theta=0.3).stacked()
+    ours = ours.reshape(encoder.n_layers, 20, 2, len(MEASURES))
+    n_top = 0
+    for layer, attention in enumerate(eager_layers(weights, sequence)):
+        for head in range(0, 20, 3):
+            for chain in range(2):
+                found = dict(zip(MEASURES, ours[layer, head, chain].tolist(), strict=True))
+                expected = sums_by_hand(attention[head], places[chain], 0.3)
+                assert expected["near"] == 0
+                assert {name: found[name] for name in MEASURES} == pytest.approx(
+                    {name: expected[name] for name in MEASURES} | {"n_top_contacts": found["n_top_contacts"]},
+                    rel=2e-4, abs=1e-4,
+                )  # fmt: skip
+                scores = corrected(attention[head])
+                ranked = sorted((scores[pair] for pair in pairs_of(places[chain], "long")), reverse=True)
+                last = ranked[min(expected["n_top"], len(ranked)) - 1]
+                near = sum(abs(score - last) < 1e-6 + 1e-5 * abs(last) for score in ranked) - 1
+                assert abs(found["n_top_contacts"] - expected["n_top_contacts"]) <= near
+                n_top += expected["n_top_contacts"]
+    assert n_top > 100
 
 
-SEQUENCE = "MKTAYIAGQRQISFVKSHFSRQLEERLGLIEVQAPILSRV"
+def test_the_output_of_a_layer_is_that_of_the_build() -> None:
+    pack = Pack((40,), torch.device("cpu"))
+    q, k, v = random_layer(40, seed=1)
+    known = (contacts_of(folded(38, seed=1)),)
+    built = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+    ours = ReduceToHeadContacts(known)(q, k, v, pack=pack, scaling=0.5, theta=0.3)
+    torch.testing.assert_close(ours.output, built.output)
+    last = ReduceToHeadContacts(known)(q, k, None, pack=pack, scaling=0.5, theta=0.3)
+    assert last.output is None
+    torch.testing.assert_close(last.heads, ours.heads)
 
 
-def write_pdb(
-    path: Path, letters: str, *, absent: range = range(0), first: int = 1, names: dict[int, str] | None = None
-) -> dict[int, tuple[float, float]]:
-    """Write chain A along x, 3.8 A apart, and return of each place the x of its CA and of its CB (glycine: CA's)."""
-    lines: list[str] = []
-    found = {}
-    usual = gemmi.expand_one_letter_sequence(letters, gemmi.ResidueKind.AA)
-    for k in [k for k in range(len(letters)) if k not in absent]:
-        x, is_glycine = 3.8 * k, letters[k] == "G"
-        atoms = [("N", x - 1.2, 0.5), ("CA", x, 0.0), ("C", x + 1.3, 0.5), ("CB", x + 0.4, 1.5)]
-        for atom, at, y in atoms[: 3 if is_glycine else 4]:
-            lines.append(atom_line(len(lines), atom, (names or {}).get(k, usual[k]), k + first, at, y))
-        found[k] = (x, x if is_glycine else x + 0.4)
-    path.write_text("\n".join([*lines, "TER", "END", ""]))
-    return found
+def test_attention_that_is_no_number_gives_none() -> None:
+    attention = np.full((30, 30), 1 / 30, np.float32)
+    known = [contacts_of(folded(30, seed=1)), contacts_of(np.full((30, 3), np.nan))]
+    assert np.isfinite(head_sums(attention, known, theta=0.3)).all()
+    attention[3, 4] = np.nan
+    assert np.isnan(head_sums(attention, known, theta=0.3)).all()
 
 
-def atom_line(serial: int, atom: str, residue: str, number: int, x: float, y: float) -> str:
-    at = f"{x:8.3f}{y:8.3f}{0.0:8.3f}"
-    return f"ATOM  {serial:5d}  {atom:<3s} {residue:>3s} A{number:4d}    {at}  1.00 10.00           {atom[0]}"
-
-
-@pytest.mark.parametrize(("atom", "which"), [("CA", 0), ("CB", 1)])
-def test_coordinates_of_a_broken_tagged_chain_stand_at_the_proteins_residues(tmp_path, atom, which) -> None:
-    letters = "HHH" + SEQUENCE[5:35]
-    places = write_pdb(tmp_path / "a.pdb", letters, absent=range(12, 18), first=-2)
-    chain = chain_coordinates(tmp_path / "a.pdb", chain="A", sequence=SEQUENCE, atom=atom)
-    seen = np.flatnonzero(np.isfinite(chain.coordinates[:, 0]))
-    assert [i for i in seen if i >= 5] == [k + 2 for k in places if k >= 3]
-    for k, at in places.items():
-        if k >= 3:
-            assert chain.coordinates[k + 2, 0] == pytest.approx(at[which], abs=1e-3)
-
-
-def test_mutations_and_modified_residues_keep_their_place(tmp_path: Path) -> None:
-    mutated = SEQUENCE[:10] + "W" + SEQUENCE[11:]
-    write_pdb(tmp_path / "a.pdb", mutated, names={0: "MSE"})
-    chain = chain_coordinates(tmp_path / "a.pdb", chain="A", sequence=SEQUENCE)
-    assert (chain.n_aligned, chain.n_different) == (40, 1)
-    assert np.isfinite(chain.coordinates).all()
-
-
-def test_a_missing_chain_a_missing_file_and_dna_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.pdb"
-    write_pdb(path, SEQUENCE)
-    with pytest.raises(InputError, match="no chain Q"):
-        chain_coordinates(path, chain="Q", sequence=SEQUENCE)
-    with pytest.raises(InputError, match="cannot be read"):
-        chain_coordinates(tmp_path / "b.pdb", chain="A", sequence=SEQUENCE)
-    lines = [atom_line(k, "P", "DA", k + 1, 6.0 * k, 0.0) for k in range(5)]
-    (tmp_path / "c.pdb").write_text("\n".join([*lines, "END", ""]))
-    with pytest.raises(InputError, match="no protein"):
-        chain_coordinates(tmp_path / "c.pdb", chain="A", sequence=SEQUENCE)
+def test_a_chain_without_a_residue_counts_nothing() -> None:
+    nothing = head_sums(np.full((30, 30), 0.5, np.float32), [contacts_of(np.full((30, 3), np.nan))], theta=0.3)
+    assert nothing.tolist() == [[0.0] * len(MEASURES)]

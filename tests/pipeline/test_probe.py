@@ -1,7 +1,7 @@
-"""A probe against edges counted in transformers' eager attention; resumed, repeated and refused like a build."""
+"""A probe against transformers' eager attention, counted and ranked; resumed, repeated and refused like a build."""
 
 import json
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +10,29 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from building import assert_whole, build_here, digests, random_proteins, write_fasta
+from oracles import convergence
+from sklearn.metrics import roc_auc_score
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.adding import add_files
+from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.probe import received
+from attlas.pipeline.probe import shard as probe_of_shard
 from attlas.pipeline.probe.labels import labels_of
 from attlas.pipeline.probe.probe import probe
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
-from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest, PlanError
+from attlas.schema import (
+    FEATURES,
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    AtlasPaths,
+    EnvironmentFault,
+    InputError,
+    Manifest,
+    PlanError,
+    Table,
+)
 from attlas.schema.manifest import describe_file, write_table
 from attlas.schema.publish import publishing
 
@@ -75,39 +90,60 @@ def real(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Path:
     return out
 
 
-def eager(weights: Path, sequence: str) -> Iterator[np.ndarray]:
-    """Yield the inner attention of each layer, (H, N, N), float64, by transformers' eager path."""
+@dataclass
+class Eager:
+    """A protein of the probed atlas by transformers' eager path in float64."""
+
+    accession: str
+    sequence: str
+    masks: dict[str, np.ndarray]
+    """The residues that carry each label, (N,)."""
+    layers: list[np.ndarray]
+    """Inner attention of each layer, (H, N, N)."""
+
+
+@pytest.fixture(scope="module")
+def eager(real: Path, weights: Path) -> list[Eager]:
     model = EsmModel.from_pretrained(weights, add_pooling_layer=False, attn_implementation="eager").eval().double()
-    tokens = EsmTokenizer.from_pretrained(weights)(sequence, return_tensors="pt")
-    with torch.inference_mode():
-        for layer in model(**tokens, output_attentions=True).attentions:
-            yield layer[0, :, 1:-1, 1:-1].numpy()
-
-
-def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, weights: Path) -> None:
-    assert_whole(real)
+    tokenizer = EsmTokenizer.from_pretrained(weights)
     with Atlas.open(real) as atlas:
-        found = {
-            (row["accession"], row["label"], row["layer"], row["head"]): row
-            for row in atlas.sql("FROM head_features").to_pylist()
-        }
         proteins = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
         features = atlas.sql('SELECT accession, type, begin, "end" FROM features').to_pylist()
-    n_compared = 0
+    found = []
     for protein in proteins:
         accession, sequence = protein["accession"], protein["sequence"]
-        own = [(f["type"], f["begin"], f["end"]) for f in features if f["accession"] == accession]
         masks = {"residue": np.ones(len(sequence), bool)}
         masks |= {f"aa:{letter}": np.array([other == letter for other in sequence]) for letter in set(sequence)}
-        for type_, begin, end in own:
-            masks.setdefault(type_, np.zeros(len(sequence), bool))[begin - 1 : end] = True
-        for layer, attention in enumerate(eager(weights, sequence)):
-            for label, where in masks.items():
+        for feature in (f for f in features if f["accession"] == accession):
+            where = masks.setdefault(feature["type"], np.zeros(len(sequence), bool))
+            where[feature["begin"] - 1 : feature["end"]] = True
+        with torch.inference_mode():
+            layers = model(**tokenizer(sequence, return_tensors="pt"), output_attentions=True).attentions
+        found.append(Eager(accession, sequence, masks, [layer[0, :, 1:-1, 1:-1].numpy() for layer in layers]))
+    return found
+
+
+Heads = dict[tuple[str, str, int, int], dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def head_rows(real: Path) -> Heads:
+    with Atlas.open(real) as atlas:
+        rows = atlas.sql("FROM head_features").to_pylist()
+    return {(row["accession"], row["label"], row["layer"], row["head"]): row for row in rows}
+
+
+def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, head_rows: Heads, eager: list[Eager]) -> None:
+    assert_whole(real)
+    found, n_compared = dict(head_rows), 0
+    for protein in eager:
+        for layer, attention in enumerate(protein.layers):
+            for label, where in protein.masks.items():
                 keys = attention[:, :, where]
                 is_edge = keys >= THETA
                 near = (np.abs(keys - THETA) < NEAR).sum((1, 2))
                 for head in range(len(attention)):
-                    row = found.pop((accession, label, layer, head))
+                    row = found.pop((protein.accession, label, layer, head))
                     assert abs(row["n_edges"] - is_edge[head].sum()) <= near[head]
                     assert row["mass"] == pytest.approx(keys[head].sum(), rel=2e-4, abs=1e-4)
                     if not near[head]:
@@ -115,6 +151,65 @@ def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, weights: 
                     n_compared += 1
     assert found == {}
     assert n_compared > 6 * 6 * 20 * 10
+
+
+def test_the_auc_is_that_of_scikit_learn_on_the_eager_attention(head_rows: Heads, eager: list[Eager]) -> None:
+    n_equal = n_compared = 0
+    for protein in eager:
+        for layer, attention in enumerate(protein.layers):
+            received = attention.sum(1)  # (H, N)
+            for label, where in protein.masks.items():
+                for head, columns in enumerate(received):
+                    found = head_rows[protein.accession, label, layer, head]["auc"]
+                    if where.all():
+                        assert found is None
+                        continue
+                    # A pair that float32 cannot tell apart may fall on either side.
+                    apart = np.abs(columns[where][:, None] - columns[~where][None])
+                    n_near = (apart < NEAR * np.abs(columns).max()).sum()
+                    expected = roc_auc_score(where, columns)
+                    assert abs(found - expected) <= n_near / apart.size + 1e-6
+                    n_equal += abs(found - expected) < 1e-6
+                    n_compared += 1
+    print(f"{n_equal} of {n_compared} equal")
+    assert n_compared > 6 * 6 * 20 * 10
+    assert n_equal > 0.95 * n_compared
+
+
+def test_only_labels_of_every_residue_have_no_auc(real: Path) -> None:
+    query = """
+    SELECT bool_and((f.auc IS NULL) = (l.n_labelled = l.length)) AS is_so, count(DISTINCT l.label) AS n_labels
+    FROM head_features AS f JOIN labels AS l USING (accession, label)
+    """
+    with Atlas.open(real) as atlas:
+        (row,) = atlas.sql(query).to_pylist()
+    assert row["is_so"]
+    assert row["n_labels"] > 20
+
+
+def test_head_max_sites_are_those_of_the_rule_on_the_largest_head(real: Path, eager: list[Eager]) -> None:
+    with Atlas.open(real) as atlas:
+        rows = atlas.sql("FROM head_max_sites ORDER BY accession, rank").to_pylist()
+        rule, usual = atlas.manifest.run.rule, atlas.sql("SELECT accession, position FROM sites").to_pylist()
+    n_clear = 0
+    for protein in eager:
+        profile = np.stack([attention.sum(1).max(0) for attention in protein.layers])  # (L, N)
+        layer, positions, ties = convergence(profile, rule=rule)
+        own = [row for row in rows if row["accession"] == protein.accession]
+        assert [row["rank"] for row in own] == list(range(1, len(own) + 1))
+        if ties["layer"] > 1e-5 and ties["count"] > 1e-4 and ties["rounding"] > 2e-4:
+            assert [row["position"] for row in own] == positions
+            assert {row["layer"] for row in own} <= {layer}
+            n_clear += 1
+        for row in own:
+            assert row["residue"] == protein.sequence[row["position"] - 1]
+            received = profile[row["layer"], row["position"] - 1]
+            assert row["received"] == pytest.approx(received, rel=1e-4)
+            assert row["share"] == pytest.approx(received / profile[row["layer"]].max(), rel=1e-4)
+    assert n_clear >= 4
+    assert {(row["accession"], row["position"]) for row in rows} != {
+        (row["accession"], row["position"]) for row in usual
+    }
 
 
 def test_every_edge_is_counted_once_by_letter_and_as_the_build_counted_it(real: Path) -> None:
@@ -166,6 +261,85 @@ def test_proteins_of_one_sequence_keep_their_own_labels(small: Path) -> None:
     run(small)
     everything = {(accession, "residue") for accession in ("A1", "A2", "B1")}
     assert labels_in(small) == {("A1", "Active site"), ("A2", "Domain"), *everything}
+
+
+def test_a_sequence_has_its_head_max_sites_once_and_one_too_short_none(tmp_path: Path, tiny_esm: Path) -> None:
+    twice, out = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSG", tmp_path / "atlas"
+    build_here(write_fasta(tmp_path / "p.fasta", {"A1": twice, "A2": twice, "T1": "MKTAYIAKQ"}), out, tiny_esm)
+    run(out)
+    with Atlas.open(out) as atlas:
+        rows = atlas.sql("SELECT accession, position FROM head_max_sites").to_pylist()
+        stored = sum(file.n_rows for file in atlas.manifest.of_table(HEAD_MAX_SITES))
+        labelled = {row["accession"] for row in atlas.sql("FROM labels").to_pylist()}
+    own = [[row["position"] for row in rows if row["accession"] == accession] for accession in ("A1", "A2", "T1")]
+    assert own[0] == own[1] != own[2] == []
+    assert stored == len(own[0])
+    assert labelled == {"A1", "A2", "T1"}
+
+
+def test_a_pack_too_large_for_the_memory_goes_on_in_halves(
+    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proteins = random_proteins([30] * 7)
+    source = write_fasta(tmp_path / "r.fasta", proteins)
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    build_here(source, whole, tiny_esm)
+    build_here(source, halved, tiny_esm)
+    run(whole)
+    start, sizes = Encoder.start, []
+
+    def scarce(encoder: Encoder, sequences: list[str], **options: object) -> object:
+        sizes.append(len(sequences))
+        if len(sequences) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return start(encoder, sequences, **options)
+
+    monkeypatch.setattr(Encoder, "start", scarce)
+    run(halved)
+    assert sizes == [7, 3, 1, 2, 4, 2, 2]
+    for table in (HEAD_FEATURES, HEAD_MAX_SITES):
+        assert rows_of(whole, table) == pytest.approx(rows_of(halved, table), rel=1e-4, nan_ok=True)
+
+
+def rows_of(out: Path, table: Table) -> list[float]:
+    with Atlas.open(out) as atlas:
+        rows = atlas.sql(f"FROM {table.name} ORDER BY ALL").to_pylist()
+    assert rows
+    return [float("nan") if x is None else x for row in rows for x in row.values() if not isinstance(x, str)]
+
+
+def test_one_sequence_too_large_for_the_memory_is_named_by_its_shard(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    before = digests(small)
+    monkeypatch.setattr(Encoder, "start", none_left)
+    with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
+        run(small)
+    assert digests(small) == before
+
+
+def test_attention_that_is_not_finite_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = received.of_labels
+    monkeypatch.setattr(received, "of_labels", lambda *given: measure(*given) * np.nan)
+    with pytest.raises(EnvironmentFault, match="is not finite"):
+        run(small)
+
+
+def test_a_probe_of_other_columns_is_another_probe(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An atlas probed before a column was there is probed again."""
+    monkeypatch.setattr(probe_of_shard, "TABLES", probe_of_shard.TABLES[:2])
+    run(small)
+    before = labelled_files(small)
+    monkeypatch.undo()
+    run(small)
+    assert before.isdisjoint(labelled_files(small))
+
+
+def labelled_files(out: Path) -> set[str]:
+    return {file.path for file in Manifest.read(AtlasPaths(out)).of_table(HEAD_FEATURES)}
 
 
 def test_a_probe_asked_again_changes_nothing(small: Path) -> None:

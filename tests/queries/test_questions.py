@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from annotated import annotate_at_random
+from contact_case import contacts_at_random
 from handmade import hand, write_handmade
 
 from attlas.queries import Atlas
@@ -29,6 +30,7 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     root = tmp_path_factory.mktemp("annotated") / "atlas"
     shutil.copytree(atlas_dir, root)
     annotate_at_random(root)
+    contacts_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -151,6 +153,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
         ],
     )
     annotate_at_random(root)
+    contacts_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -205,6 +208,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     annotate_at_random(folder / "atlas")
+    contacts_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

@@ -1,0 +1,71 @@
+"""The verb that predicts contacts and holds single heads against structures: contacts."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
+from attlas.cli.progress import build_progress, say
+
+Floor = Annotated[float, typer.Option(help="Probability from which on every pair is kept.")]
+AtomOption = Annotated[
+    Literal["ca", "cb"],
+    typer.Option(help="Atom that stands for a residue of a structure: C-alpha, or C-beta (of glycine C-alpha)."),
+]
+
+N_NAMED = 10
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(contacts)
+
+
+def contacts(
+    directory: Dir,
+    floor: Floor = 0.3,
+    atom: AtomOption = "ca",
+    max_length: MaxLength = None,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Predict contacts by the model's contact head, and compare heads with structures: contacts, head_contacts.
+
+    Of every protein the most probable pairs are kept: all from the floor on, and at least enough to tell precision. A
+    protein whose structure `attlas annotate` added is run once more, head by head. It costs about what the build did;
+    stopped, the same command goes on where it was.
+    """
+    with workshop():
+        from attlas.pipeline.contacts.contacts import contacts as run
+
+        with build_progress() as progress:
+            found = run(
+                Path(directory),
+                floor=floor,
+                atom=atom,
+                max_length=max_length,
+                progress=progress,
+                n_workers=workers,
+                scheduler=scheduler,
+            )
+    print(
+        f"{directory}: {found.n_pairs:,} pairs of {found.n_sequences:,} sequences, floor {floor}; "
+        f"heads against {found.n_chains:,} chains of structures, by {atom.upper()}"
+    )
+    _name("longer than --max-length, left out", found.longer)
+    if not found.n_chains:
+        say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one, then the same command head_contacts")
+    else:
+        say(f"ask: attlas ask {directory} contact_precision")
+    if found.failed:
+        _name("failed, as the model's attention is not finite", found.failed)
+        sys.exit(EXIT_FAILURES)
+
+
+def _name(why: str, names: tuple[str, ...]) -> None:
+    """Name what was left out, ten at most, and how many there are."""
+    if names:
+        more = f" and {len(names) - N_NAMED:,} more" if len(names) > N_NAMED else ""
+        say(f"{len(names):,} {why}: {', '.join(names[:N_NAMED])}{more}")

@@ -1,0 +1,99 @@
+"""The verb that makes the report: report."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from attlas.cli.output import AtlasDir, note, sink
+
+if TYPE_CHECKING:
+    from attlas.queries.atlas import Atlas
+
+FigureFormat = Literal["svg", "png"]
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    app.command()(report)
+
+
+def report(
+    directory: AtlasDir,
+    out: Annotated[Path, typer.Option(metavar="REPORT", help="HTML file to write.", show_default=False)],
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each figure with its numbers (CSV) as well.", show_default=False),
+    ] = None,
+    figure_format: Annotated[FigureFormat, typer.Option(help="Format of these figures.")] = "svg",
+    types: Annotated[
+        str | None,
+        typer.Option(
+            "--types",
+            metavar="TYPES",
+            help="Types of features, separated by commas, or @FILE.  [default: those on most residues]",
+            show_default=False,
+        ),
+    ] = None,
+    proteins: Annotated[
+        str | None,
+        typer.Option(metavar="IDS", help="Restrict to these proteins: ids, separated by commas, or @FILE."),
+    ] = None,
+) -> None:
+    """Write one HTML file with figures of an atlas against known biology; it opens offline and prints well.
+
+    Each figure has its caption, its SQL, its command and its numbers. What is not annotated or probed yet is said to
+    be missing, with the command that adds it.
+    """
+    from attlas.queries.atlas import Atlas
+    from attlas.queries.report import make_report, page, write_figures
+
+    started = time.monotonic()
+    with Atlas.open(directory) as atlas, _progress() as progress:
+        made = make_report(atlas, **_chosen(atlas, types=types, proteins=proteins), progress=progress)
+        data = page(made).encode()
+    with sink(out, is_text=True) as file:
+        file.write(data)
+    n_shown, n_absent = len(list(made.shown())), len(list(made.absent()))
+    if figures is not None:
+        files = write_figures(made, figures, figure_format)
+        note(f"{len(files):,} files in {figures}")
+    seconds = time.monotonic() - started
+    print(f"{out}: {n_shown} figures and tables, {len(data) / 1e6:.1f} MB, in {seconds:.0f} s")
+    if n_absent:
+        note(f"{n_absent} more need what the atlas does not have; the report ends with what adds them")
+
+
+def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:
+    """Return what was typed as lists, ids as accessions of the atlas."""
+    from attlas.queries.asking.parameters import Parameter, bind
+
+    known = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
+    typed = {"types": types, "proteins": proteins}
+    given = {name: text for name, text in typed.items() if text is not None}
+    bound = bind(atlas, "report", [known[name] for name in given], given)
+    for line in bound.notes:
+        note(line)
+    return {name: bound.values.get(name) for name in known}
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, str], None]]:
+    """Yield what tells of each figure: a bar in a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda number, n, title: note(f"{number} of {n}: {title}")
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(bar_width=30), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("opening", total=None)
+        yield lambda number, n, title: bar.update(
+            task, completed=number - 1, total=n, description=f"{number} of {n}: {escape(title)}"
+        )

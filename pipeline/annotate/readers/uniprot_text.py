@@ -1,0 +1,151 @@
+"""UniProt's flat file → entries: the lines AC, DT, DR, FT, SQ and the sequence, entry by entry.
+
+Biopython's `Bio.SwissProt` reads these files too (a test holds this reader against it), but it gives up on a feature
+at an unknown position (`?`) and does not say on which line a feature stands; every message here does.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from attlas.pipeline.annotate.families import database_word, family_word
+from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, joined
+from attlas.pipeline.annotate.source import lines, opened
+from attlas.pipeline.annotate.types import type_word
+from attlas.schema import InputError
+
+_VERSION = re.compile(r"sequence version (\d+)")
+_SEQUENCE = re.compile(r"SEQUENCE\s+(\d+) AA;.*?([0-9A-F]{16}) CRC64")
+_QUALIFIER = re.compile(r"/([A-Za-z_]+)=(.*)")
+_OLD_EVIDENCE = re.compile(r"\s*\{ECO:[^}]*\}")
+
+
+@dataclass
+class _Feature:
+    """The lines of one feature, as they come."""
+
+    line: int
+    key: str
+    location: str
+    texts: list[str] = field(default_factory=list)
+    is_old: bool = False
+
+
+@dataclass
+class _Draft:
+    """The lines of one entry, as they come."""
+
+    line: int
+    accessions: list[str] = field(default_factory=list)
+    features: list[_Feature] = field(default_factory=list)
+    version: int | None = None
+    length: int | None = None
+    crc64: str | None = None
+    sequence: list[str] = field(default_factory=list)
+    families: list[Family] = field(default_factory=list)
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a UniProt flat file.
+
+    Raises:
+        InputError: it is no flat file, or breaks off inside an entry.
+    """
+    draft: _Draft | None = None
+    with opened(path) as handle:
+        for number, line in lines(handle):
+            if line.startswith("//"):
+                if draft is not None:
+                    yield _entry(draft)
+                draft = None
+            elif line.strip():
+                draft = draft or _Draft(number)
+                if number == 1 and not line.startswith("ID   "):
+                    raise InputError(f"{path.name} is no UniProt flat file.", expected="a line ID", found=line[:60])
+                _add(draft, number, line)
+    if draft is not None:
+        raise InputError(
+            f"{path.name} breaks off inside the entry that begins on line {draft.line:,}.",
+            expected="`//` at the end of every entry",
+            hint="download or copy it again",
+        )
+
+
+def _add(draft: _Draft, number: int, line: str) -> None:
+    code, text = line[:2], line[5:]
+    if code == "AC":
+        draft.accessions += [word.strip() for word in text.split(";") if word.strip()]
+    elif code == "DT" and (version := _VERSION.search(text)):
+        draft.version = int(version[1])
+    elif code == "DR":
+        draft.families += _families(text, number)
+    elif code == "FT":
+        _add_feature(draft, number, line)
+    elif code == "SQ" and (sequence := _SEQUENCE.search(text)):
+        draft.length, draft.crc64 = int(sequence[1]), sequence[2]
+    elif code == "  ":
+        draft.sequence.append(text.replace(" ", ""))
+
+
+def _add_feature(draft: _Draft, number: int, line: str) -> None:
+    # Since 2019 the key has 16 columns and the location follows; before, key, begin and end have columns of their own.
+    is_old = bool(line[13:21].strip())
+    if key := line[5:13].strip() if is_old else line[5:21].strip():
+        location = f"{line[14:20].strip()}..{line[21:27].strip()}" if is_old else line[21:].strip()
+        draft.features.append(_Feature(number, key, location, [line[34:].strip()] if is_old else [], is_old))
+    elif draft.features:
+        draft.features[-1].texts.append(line[21:].strip())
+
+
+def _entry(draft: _Draft) -> Entry:
+    claim = Claim("".join(draft.sequence) or None, None, draft.crc64, draft.length, draft.version)
+    return Entry(tuple(draft.accessions), tuple(map(_record, draft.features)), claim, tuple(draft.families))
+
+
+def _families(text: str, number: int) -> Iterator[Family]:
+    """Yield the family of a line such as `Pfam; PF00069; Pkinase; 1.`, if it is of one."""
+    database, *rest = (part.strip() for part in text.rstrip().rstrip(".").split("; "))
+    if (word := database_word(database)) and rest:
+        name = rest[1] if len(rest) > 1 and rest[1] != "-" else None
+        yield Family(word, family_word(rest[0]), name, number)
+
+
+def _record(feature: _Feature) -> Record:
+    isoform, _, location = feature.location.rpartition(":")
+    begin, _, end = location.partition("..")
+    values = _qualifiers(feature)
+    description = described(
+        values.get("note"),
+        ligand=values.get("ligand"),
+        label=values.get("ligand_label"),
+        ligand_note=values.get("ligand_note"),
+        part=values.get("ligand_part"),
+    )
+    return Record(
+        type=type_word(feature.key),
+        begin=begin,
+        end=end or begin,
+        description=description,
+        evidence=eco_codes(values.get("evidence")),
+        isoform=isoform or None,
+        line=feature.line,
+    )
+
+
+def _qualifiers(feature: _Feature) -> dict[str, str]:
+    if feature.is_old:
+        text = joined([" ".join(text for text in feature.texts if not text.startswith("/FTId"))])
+        return {"note": _OLD_EVIDENCE.sub("", text).rstrip("."), "evidence": text}
+    values: dict[str, str] = {}
+    name = ""
+    is_open = False
+    for text in feature.texts:
+        if not is_open and (start := _QUALIFIER.fullmatch(text)):
+            name, value = start[1], start[2]
+        else:
+            # A long word is broken behind its hyphen, without a blank.
+            value = values.get(name, "") + ("" if values.get(name, "").endswith("-") else " ") + text
+        values[name] = value
+        is_open = value.startswith('"') and (len(value) == 1 or not value.endswith('"'))
+    return {name: value.strip('"').replace('""', '"') for name, value in values.items()}

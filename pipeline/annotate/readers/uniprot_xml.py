@@ -1,0 +1,131 @@
+"""UniProt XML → entries: read element by element, so that a whole proteome needs the memory of one entry."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from attlas.pipeline.annotate.families import database_word, family_word
+from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes
+from attlas.pipeline.annotate.source import opened
+from attlas.pipeline.annotate.types import type_word
+from attlas.schema import InputError
+
+_SIGNS = {"less than": "<", "greater than": ">", "uncertain": "?"}
+
+
+def read(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a UniProt XML file.
+
+    Raises:
+        InputError: it is no XML, breaks off, or holds another kind of document.
+    """
+    with opened(path) as handle:
+        events = ElementTree.iterparse(handle, events=("start", "end"))
+        try:
+            _, root = next(events)
+            if _name(root) not in ("uniprot", "entry"):
+                raise InputError(
+                    f"{path.name} is no UniProt XML.", expected="an element `uniprot`", found=f"`{_name(root)}`"
+                )
+            for event, element in events:
+                if event == "end" and _name(element) == "entry":
+                    yield _entry(element)
+                    root.clear()  # the entries read stay children of the root otherwise
+        except ElementTree.ParseError as error:
+            raise InputError(
+                f"{path.name} is no whole XML file.", found=str(error), hint="download or copy it again"
+            ) from error
+
+
+def _entry(entry: Element) -> Entry:
+    accessions = tuple((child.text or "").strip() for child in entry if _name(child) == "accession")
+    codes = {child.get("key", ""): child.get("type", "") for child in entry if _name(child) == "evidence"}
+    records = tuple(_record(child, codes) for child in entry if _name(child) == "feature")
+    # Names of sequences in other databases lie deeper; the entry's own is its child.
+    sequence = next((child for child in entry if _name(child) == "sequence"), None)
+    families = tuple(_families(entry))
+    return Entry(accessions, records, Claim() if sequence is None else _claim(sequence), families)
+
+
+def _families(entry: Element) -> Iterator[Family]:
+    """Yield the entry's own cross-references to databases of families; those of citations and isoforms lie deeper."""
+    for child in entry:
+        if _name(child) == "dbReference" and (database := database_word(child.get("type", ""))):
+            properties = {each.get("type"): each.get("value") for each in child}
+            yield Family(database, family_word(child.get("id", "")), properties.get("entry name") or None)
+
+
+def _claim(sequence: Element) -> Claim:
+    return Claim(
+        sequence="".join((sequence.text or "").split()) or None,
+        crc64=sequence.get("checksum"),
+        length=_number(sequence.get("length")),
+        version=_number(sequence.get("version")),
+    )
+
+
+def _record(feature: Element, codes: dict[str, str]) -> Record:
+    kind = type_word(feature.get("type", ""))
+    location = _child(feature, "location")
+    begin, end = ("?", "?") if location is None else _ends(location)
+    return Record(
+        type=kind,
+        begin=begin,
+        end=end,
+        description=_description(feature, kind),
+        evidence=eco_codes(*(codes.get(key) for key in feature.get("evidence", "").split())),
+        isoform=None if location is None else location.get("sequence"),
+    )
+
+
+def _ends(location: Element) -> tuple[str, str]:
+    if (position := _child(location, "position")) is not None:
+        return _position(position), _position(position)
+    begin, end = _child(location, "begin"), _child(location, "end")
+    return "?" if begin is None else _position(begin), "?" if end is None else _position(end)
+
+
+def _position(element: Element) -> str:
+    return _SIGNS.get(element.get("status", "certain"), "") + (element.get("position") or "?")
+
+
+def _description(feature: Element, kind: str) -> str:
+    note = _change(feature, feature.get("description", ""), kind)
+    ligand, part = _child(feature, "ligand"), _child(feature, "ligandPart")
+    return described(
+        note,
+        ligand=_text(ligand, "name"),
+        label=_text(ligand, "label"),
+        ligand_note=_text(ligand, "note"),
+        part=_text(part, "name"),
+    )
+
+
+def _change(feature: Element, note: str, kind: str) -> str:
+    """Return the note of a change of residues as the flat file writes it: `K->A: ...`, `R -> H (...)`."""
+    original = _text(feature, "original")
+    variations = ",".join(child.text or "" for child in feature if _name(child) == "variation")
+    if kind == "Mutagenesis":
+        return f"{original}->{variations}: {note}" if original else f"Missing: {note}"
+    if kind not in ("Alternative sequence", "Natural variant", "Sequence conflict"):
+        return note
+    change = f"{original} -> {variations}" if original else "Missing"
+    return f"{change} ({note})" if note else change
+
+
+def _child(element: Element | None, name: str) -> Element | None:
+    return None if element is None else next((child for child in element if _name(child) == name), None)
+
+
+def _text(element: Element | None, name: str) -> str | None:
+    child = _child(element, name)
+    return None if child is None else child.text
+
+
+def _name(element: Element) -> str:
+    return element.tag.rpartition("}")[2]  # http and https have both been its namespace
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() else None

@@ -1,0 +1,68 @@
+"""The rows that one source gives: features, families and coordinates, each in the columns and order of its table."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attlas.schema import COORDINATES, FAMILIES, FEATURES, Table
+
+TABLES = (FEATURES, FAMILIES, COORDINATES)
+"""The tables that annotation adds to."""
+
+
+def _empty(table: Table) -> pa.Table:
+    return table.schema(0).empty_table()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the three tables, sorted as they are stored."""
+
+    features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
+    families: pa.Table = field(default_factory=lambda: _empty(FAMILIES))
+    coordinates: pa.Table = field(default_factory=lambda: _empty(COORDINATES))
+
+    def filled(self) -> Iterator[tuple[Table, pa.Table]]:
+        """Yield the tables that have a row, with their rows."""
+        for table, rows in zip(TABLES, (self.features, self.families, self.coordinates), strict=True):
+            if rows.num_rows:
+                yield table, rows
+
+    def proteins(self) -> int:
+        """Return the number of accessions that have a row."""
+        columns = [rows["accession"] for _, rows in self.filled()]
+        chunks = [chunk for column in columns for chunk in column.chunks]
+        return int(pc.count_distinct(pa.chunked_array(chunks, pa.string())).as_py())
+
+    def sources(self) -> set[str]:
+        """Return the names of the files that the rows are of."""
+        return {name for _, rows in self.filled() for name in pc.unique(rows["source"]).to_pylist()}
+
+
+def joined(parts: Iterable[Rows]) -> Rows:
+    """Return the rows of several files as those of one source."""
+    parts = list(parts)
+    return Rows(
+        _sorted(FEATURES, [part.features for part in parts]),
+        _sorted(FAMILIES, [part.families for part in parts]),
+        _sorted(COORDINATES, [part.coordinates for part in parts]),
+    )
+
+
+def stored(table: Table, rows: pa.Table, *, source: str) -> pa.Table:
+    """Return rows that lack their source in the columns and the order of the table."""
+    whole = rows.append_column("source", pa.repeat(source, rows.num_rows))
+    return _sorted(table, [whole.select(table.schema(0).names).cast(table.schema(0))])
+
+
+def counts(rows: pa.Table, column: str) -> dict[str, int]:
+    """Return how many rows have each value of a column, most first."""
+    found = pc.value_counts(rows[column]).to_pylist()
+    return dict(sorted(((row["values"], row["counts"]) for row in found), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _sorted(table: Table, parts: list[pa.Table]) -> pa.Table:
+    rows = pa.concat_tables([_empty(table), *parts])
+    return rows.sort_by([(name, "ascending") for name in table.sort])

@@ -1,0 +1,124 @@
+"""Chains laid onto proteins → rows: coordinates, secondary structure and interfaces in the proteins' numbering."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pyarrow as pa
+
+from attlas.pipeline.annotate.rows import Rows, stored
+from attlas.pipeline.annotate.structures.assign import Assigned, chain_word
+from attlas.schema import COORDINATES, FEATURES
+from attlas.structures.atoms import Residues, ca_and_cb
+from attlas.structures.chains import Residue, StructureFile
+from attlas.structures.interfaces import Interfaces
+from attlas.structures.secondary import Element
+
+INTERFACE = "Interface"
+"""Type of a feature: residues that touch another protein chain."""
+STRUCTURE_EVIDENCE = "ECO:0007829"
+"""Evidence of UniProt for what a structure in the PDB shows: combinatorial evidence used in automatic assertion."""
+
+_AXES = tuple(f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz")
+
+
+@dataclass(frozen=True)
+class Known3D:
+    """What a structure file shows of its chains."""
+
+    residues: Residues
+    elements: Sequence[Element]
+    interfaces: Interfaces
+    evidence: str | None
+    """None for a computed model, which is no experiment."""
+
+
+def rows_of(file: StructureFile, chains: Sequence[Assigned], shown: Known3D) -> Rows:
+    """Return the rows of the chains of a file that are laid onto proteins."""
+    features = sorted({row for chain in chains for row in _features(chain, shown)}, key=str)
+    named = ("accession", "sequence_id", "type", "begin", "end", "description")
+    evidence = pa.repeat(pa.scalar(shown.evidence, pa.string()), len(features))
+    drawn = _table(named, features).append_column("evidence", evidence)
+    places = {row[:4]: row for chain in chains for row in _coordinates(chain, shown.residues)}
+    names = ("accession", "sequence_id", "chain", "position", "residue", "observed", *_AXES)
+    source = file.path.name
+    return Rows(
+        features=stored(FEATURES, drawn, source=source),
+        coordinates=stored(COORDINATES, _table(names, list(places.values())), source=source),
+    )
+
+
+def _coordinates(chain: Assigned, residues: Residues) -> Iterator[tuple[object, ...]]:
+    for placed in chain.match.placed:
+        ca, cb = ca_and_cb(residues, placed.residue)
+        key = (chain.accession, chain.sequence_id, chain.match.chain, placed.position)
+        yield (*key, placed.letter, placed.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
+
+
+def _features(chain: Assigned, shown: Known3D) -> Iterator[tuple[object, ...]]:
+    """Yield ranges of residues; what lies on residues that are not of the protein is cut off."""
+    key = (chain.accession, chain.sequence_id)
+    name = chain_word(chain.match.chain)
+    order = _order(shown.residues, chain.match.chain)
+    for element in shown.elements:
+        if element.chain == chain.match.chain:
+            for begin, end in runs(_positions(chain, element, order)):
+                words = f", {element.words}" if element.words else ""
+                yield (*key, element.type, begin, end, f"{name}{words}")
+    for partner, positions in _interface(chain, shown.interfaces).items():
+        copy = " (symmetry copy)" if partner == chain.match.chain else ""
+        for begin, end in runs(positions):
+            yield (*key, INTERFACE, begin, end, f"{name} with {chain_word(partner)}{copy}")
+
+
+def _interface(chain: Assigned, found: Interfaces) -> dict[str, list[int]]:
+    """Return the positions that touch each other chain."""
+    touching: dict[str, list[int]] = {}
+    for placed in chain.match.placed:
+        residue = placed.residue
+        for partner in found.partners.get((residue.chain, residue.number, residue.insertion), ()):
+            touching.setdefault(partner, []).append(placed.position)
+    return touching
+
+
+def _order(residues: Residues, chain: str) -> dict[tuple[int, str], int]:
+    """Return the place along the chain of each residue's number and insertion code."""
+    names = dict.fromkeys((number, code) for name, number, code, _ in residues.by_name if name == chain)
+    return {name: place for place, name in enumerate(names)}
+
+
+def _positions(chain: Assigned, element: Element, order: dict[tuple[int, str], int]) -> list[int]:
+    """Return the positions of an element: by the places of its ends along the chain, if both have coordinates."""
+    if element.first in order and element.last in order:
+        first, last = order[element.first], order[element.last]
+        return [p.position for p in chain.match.placed if first <= order.get(_name(p.residue), -1) <= last]
+    numbers = range(element.first[0], element.last[0] + 1)
+    return [p.position for p in chain.match.placed if p.residue.number in numbers]
+
+
+def _name(residue: Residue) -> tuple[int, str]:
+    return residue.number, residue.insertion
+
+
+def runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield first and last of each run of consecutive positions."""
+    ordered = sorted(set(positions))
+    if not ordered:
+        return
+    first = ordered[0]
+    for before, after in pairwise([*ordered, ordered[-1] + 2]):
+        if after != before + 1:
+            yield first, before
+            first = after
+
+
+def _table(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    types = {
+        **{name: pa.int32() for name in ("sequence_id", "position", "begin", "end")},
+        **dict.fromkeys(_AXES, pa.float32()),
+    }
+    arrays = {
+        name: pa.array(list(column), types.get(name, pa.string())) for name, column in zip(names, columns, strict=True)
+    }
+    return pa.table(arrays)

@@ -1,0 +1,1 @@
+"""Contacts from attention: the contact head's probabilities, and single heads against the contacts of structures."""

@@ -1,0 +1,148 @@
+"""Contacts from attention: the model's own contact head, added up layer by layer while the pass runs.
+
+The head is a logistic regression on the symmetrised, product-corrected map of every head of every layer (Rao et al.
+2020; `EsmContactPredictionHead`). All of it is linear before the sigmoid, so one map of a sequence is held, never
+that of each head: `b + W + W^T - sum_c (w_c / t_c) r_c r_c^T`, with `W = sum_c w_c A_c`.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `R` rows of a tile.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention import Pack, PackAttention
+from attlas.pipeline.contacts.attending import attend
+from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.kernels.tiled import Tile
+from attlas.schema import EnvironmentFault
+
+BLOCK = 1024
+"""Rows and columns of the blocks in which a map is made symmetric in place."""
+
+
+@dataclass(frozen=True)
+class ContactHead:
+    """The weights of a model's contact head."""
+
+    weights: Tensor
+    """Of each layer and head, shape (L, H), float32, on the model's device."""
+    bias: float
+
+
+def contact_head(encoder: Encoder) -> ContactHead:
+    """Return the contact head of a model.
+
+    Raises:
+        EnvironmentFault: the model has none, or its weights are not those of one value per layer and head.
+    """
+    head = getattr(encoder.model, "contact_head", None)
+    name = encoder.model.config.model_type
+    if head is None:
+        raise EnvironmentFault(
+            f"The weights of this {name} model hold no contact head: contacts cannot be predicted.",
+            expected="contact_head.regression.weight and contact_head.regression.bias, as ESM-2 has them",
+            hint="use ESM-2 as published, or a fine-tuned model saved with its contact head",
+        )
+    weights = head.regression.weight.detach().float()
+    n_heads = encoder.model.config.num_attention_heads
+    return ContactHead(weights.reshape(encoder.n_layers, n_heads), float(head.regression.bias.detach()))
+
+
+def contact_probabilities(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.float32]]:
+    """Return of each sequence the probabilities that two residues are in contact, (N, N).
+
+    Symmetric but for the last bit. The sequences run as one pack; what is held is one map each, a layer's projections
+    and a tile. Pairs nearer than 6 residues have a value too, but the published heads were not fitted to them. Where
+    half precision overflowed, the map is not finite. The encoder's `lock` is to be held where others use it.
+
+    Raises:
+        EnvironmentFault: the model has no contact head.
+    """
+    head = contact_head(encoder)
+    if not sequences:
+        return []
+    reduce = ReduceToContacts(head, [len(sequence) for sequence in sequences])
+    encoder.start(sequences, reduce=reduce)
+    return reduce.probabilities()
+
+
+class ReduceToContacts:
+    """A `Reduction` that adds up the contact head's logits of one pack: called once a layer, then asked once.
+
+    In the `PackAttention` it returns, `heads` is empty, (P, H, 0).
+    """
+
+    def __init__(self, head: ContactHead, n_residues: Sequence[int]) -> None:
+        self.head = head
+        self.n_layers_done = 0
+        device = head.weights.device
+        self._maps = [torch.zeros(n, n, device=device) for n in n_residues]  # half of the logits: M + M^T + b
+
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+    ) -> PackAttention:
+        """Add the next layer: q, k and v of shape (H, sum of T, D)."""
+        with torch.autocast(q.device.type, enabled=False):
+            layer = _Layer(self.head.weights[self.n_layers_done], self._maps, n_tokens=q.shape[1])
+            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer)
+            received = layer.correct(pack)
+        self.n_layers_done += 1
+        return PackAttention(output, received, received.new_zeros((len(pack.n_tokens), len(q), 0)))
+
+    def probabilities(self) -> list[NDArray[np.float32]]:
+        """Return the probabilities of each sequence, (N, N), once all layers are added; uses the sums up.
+
+        Raises:
+            RuntimeError: layers are missing, or it was asked before.
+        """
+        if self.n_layers_done != len(self.head.weights):
+            raise RuntimeError(f"{self.n_layers_done} of {len(self.head.weights)} layers were added")
+        maps, self._maps, self.n_layers_done = self._maps, [], 0
+        return [_add_transpose(some).add_(self.head.bias).sigmoid_().cpu().numpy() for some in maps]
+
+
+class _Layer:
+    """One layer of a pack: adds tiles of weights to the maps, and keeps what the product correction needs."""
+
+    def __init__(self, weights: Tensor, maps: list[Tensor], *, n_tokens: int) -> None:
+        self.weights, self.maps = weights, maps
+        self.rows = weights.new_zeros((len(weights), n_tokens))  # (H, sum of T), inner row masses
+        self.columns = torch.zeros_like(self.rows)
+
+    def __call__(self, tile: Tensor, at: Tile) -> None:
+        """Add attention weights, (heads, R, T)."""
+        heads, n_rows, n_tokens = tile.shape
+        first, end = max(at.first, 1), min(at.first + n_rows, n_tokens - 1)  # rows of residues, in the sequence
+        some = slice(first - at.first, end - at.first)
+        begin = at.tokens.start
+        inner = tile[:, some, 1:-1]
+        self.rows[at.heads, begin + first : begin + end] = inner.sum(2)
+        self.columns[at.heads, begin + 1 : at.tokens.stop - 1] += inner.sum(1)
+        weighted = torch.mv(tile.view(heads, -1).T, self.weights[at.heads]).view(n_rows, n_tokens)
+        self.maps[at.sequence][first - 1 : end - 1] += weighted[some, 1:-1]
+
+    def correct(self, pack: Pack) -> Tensor:
+        """Subtract the average product of each head; return attention received, mean over heads, (sum of N,)."""
+        for tokens, some in zip(pack.slices, self.maps, strict=True):
+            inner = slice(tokens.start + 1, tokens.stop - 1)
+            mass = self.rows[:, inner] + self.columns[:, inner]  # (H, N), of S = A + A^T
+            total = mass.sum(1)
+            share = torch.where(total > 0, self.weights / total, 0)  # a head that gives residues nothing adds nothing
+            some.addmm_(mass.T, share[:, None] * mass, alpha=-0.5)
+        return self.columns.mean(0)[pack.residues]
+
+
+def _add_transpose(values: Tensor) -> Tensor:
+    """Add its transpose to a square, in place, block by block: a second map may not fit beside the first."""
+    parts = [slice(first, first + BLOCK) for first in range(0, len(values), BLOCK)]
+    for i, rows in enumerate(parts):
+        for columns in parts[i:]:
+            both = values[rows, columns] + values[columns, rows].T
+            values[rows, columns] = both
+            values[columns, rows] = both.T
+    return values

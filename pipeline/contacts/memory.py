@@ -1,0 +1,84 @@
+"""What maps of pairs take: packs whose maps stay small, bytes of a shard foretold, proteins that cannot fit refused.
+
+A build never holds a map, so its own bounds do not know of them: they grow with the square of the length.
+Axis letters: `N` residues, `T = N + 2` tokens.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import isqrt
+
+from attlas.pipeline.plan import N_SPECIAL_TOKENS, Shard
+from attlas.pipeline.resources import available_bytes
+from attlas.schema import EnvironmentFault
+
+PACK_PAIRS = 1 << 26
+"""Most pairs of residues in the maps of one pack (256 MB); a protein with more stands alone."""
+
+MAP_BYTES = 4
+"""Bytes a pair of residues takes in the map that a layer is added to."""
+
+RANKING_BYTES = 6
+"""Bytes a pair takes beside it while the best pairs are told: two copies of the half above the diagonal, and marks."""
+
+HEAD_MAP_BYTES = 16
+"""Bytes a pair takes while a single head is held against structures: its map, the symmetric one, a copy where residues
+have coordinates, and the ranking of the half above the diagonal."""
+
+
+def map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
+    """Yield slices of consecutive sequences that fit a pack, in tokens and in pairs of residues."""
+    first, n_tokens, n_pairs = 0, 0, 0
+    for i, length in enumerate(lengths):
+        tokens = length + N_SPECIAL_TOKENS
+        if i > first and (n_tokens + tokens > pack_tokens or n_pairs + length**2 > PACK_PAIRS):
+            yield slice(first, i)
+            first, n_tokens, n_pairs = i, 0, 0
+        n_tokens, n_pairs = n_tokens + tokens, n_pairs + length**2
+    if first < len(lengths):
+        yield slice(first, len(lengths))
+
+
+def contact_bytes(lengths: Sequence[int], pack_tokens: int) -> int:
+    """Return what the contact head's maps of some sequences take of a process at once."""
+    packs = [[length**2 for length in lengths[part]] for part in map_packs(lengths, pack_tokens)]
+    return max((MAP_BYTES * sum(pack) + RANKING_BYTES * max(pack) for pack in packs), default=0)
+
+
+def head_contact_bytes(lengths: Sequence[int]) -> int:
+    """Return what the maps of single heads take of a process at once."""
+    return max((HEAD_MAP_BYTES * length**2 for length in lengths), default=0)
+
+
+def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, int]], device: str) -> None:
+    """Refuse, before anything is computed, proteins whose maps do not fit the memory.
+
+    `shards` know of their maps; `longest` is of each, by index, the accession and length of the longest protein.
+
+    Raises:
+        EnvironmentFault: names the proteins, what they need and what there is.
+    """
+    free = available_bytes(device)
+    large = [shard for shard in shards if shard.predicted_bytes > free]
+    if not large:
+        return
+    named = [
+        f"{longest[shard.index][0]}: {longest[shard.index][1]:,} residues, {_gib(shard.predicted_bytes)} GiB"
+        for shard in large
+    ]
+    worst = max(large, key=lambda shard: shard.predicted_bytes)
+    length = longest[worst.index][1]
+    rest = worst.predicted_bytes - (MAP_BYTES + RANKING_BYTES) * length**2  # model and tiles, near enough for a hint
+    fitting = isqrt(max(0, free - rest) // HEAD_MAP_BYTES)
+    raise EnvironmentFault(
+        f"The maps of pairs of {len(large)} {'shard does' if len(large) == 1 else 'shards do'} not fit the memory.",
+        expected=f"at most {_gib(free)} GiB, what is free now",
+        found=f"{_gib(worst.predicted_bytes)} GiB foretold; of each shard the longest protein:",
+        offenders=named,
+        hint=f"leave long proteins out, by name, with --max-length {fitting}, or use a machine with more memory"
+        if fitting
+        else "use a machine with more memory",
+    )
+
+
+def _gib(n_bytes: int) -> str:
+    return f"{n_bytes / (1 << 30):,.1f}"

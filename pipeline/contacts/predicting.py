@@ -1,0 +1,103 @@
+"""One shard of the table `contacts`: the contact head's probabilities of its sequences, the best pairs of each kept.
+
+Axis letter: `N` residues.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_head
+from attlas.pipeline.contacts.memory import map_packs
+from attlas.pipeline.contacts.pairs import ContactPairs, top_contacts
+from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.passes import computed_sequences, publish_rows, receipt_of
+from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.runners import prepare
+from attlas.schema import CONTACTS, AtlasPaths, Receipt
+from attlas.schema.manifest import digest
+
+
+@dataclass(frozen=True)
+class PredictContacts:
+    """What is asked of the contact head: a `runners.Task`, and its identity."""
+
+    atlas_id: str
+    floor: float
+    """Probability from which on a pair is kept in any case."""
+    max_length: int | None
+    """Longest sequence, residues; those beyond are left out."""
+
+    @property
+    def name(self) -> str:
+        """Return what its files are called by: the same question of the same atlas gives the same table."""
+        return f"contacts-{digest([self.atlas_id, self.floor, self.max_length])}"
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return where the receipt of shard `index` is published."""
+        return paths.receipts / f"{self.name}-{index:05d}.json"
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Predict the contacts of one shard in this process."""
+        paths, plan, encoder = prepare(root, n_threads)
+        return predict_shard(paths, plan, plan.shards[index - 1], encoder, self)
+
+
+def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, asked: PredictContacts) -> Receipt:
+    """Predict the contacts of a shard, publish its file and its receipt, and return the receipt.
+
+    A sequence whose map is not finite has no rows and counts as failed.
+
+    Raises:
+        EnvironmentFault: the model has no contact head.
+    """
+    started = time.perf_counter()
+    head = contact_head(encoder)
+    computed = computed_sequences(paths, shard)
+    sequences = {i: one for i, one in computed.items() if len(one) <= (asked.max_length or len(one))}
+    with encoder.lock:
+        before = time.perf_counter()
+        pairs = list(_pairs(encoder, head, list(sequences.values()), plan.pack_tokens, asked.floor))
+        model_s = time.perf_counter() - before
+    found = {i: one for i, one in zip(sequences, pairs, strict=True) if one is not None}
+    metadata = {b"contacts": f"floor {asked.floor}, max_length {asked.max_length}".encode()}
+    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
+    receipt = receipt_of(
+        shard,
+        [file],
+        pass_id=asked.name,
+        lengths=[len(one) for one in sequences.values()],
+        started=started,
+        model_s=model_s,
+        device=encoder.device.type,
+        n_failed=len(sequences) - len(found),
+    )
+    receipt.write_to(asked.receipt(paths, shard.index))
+    return receipt
+
+
+def _pairs(
+    encoder: Encoder, head: ContactHead, sequences: Sequence[str], pack_tokens: int, floor: float
+) -> Iterator[ContactPairs | None]:
+    """Yield the pairs kept of each sequence, None where its map is not finite."""
+    tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
+    for part in map_packs([len(one) for one in sequences], tokens):
+        some = sequences[part]
+        reduce = ReduceToContacts(head, [len(one) for one in some])
+        encoder.start(some, reduce=reduce)
+        for probabilities in reduce.probabilities():
+            is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
+            yield top_contacts(probabilities, floor=floor) if is_finite else None
+
+
+def _rows(found: dict[int, ContactPairs]) -> dict[str, object]:
+    ids = np.repeat(np.array(list(found), np.int32), [len(pairs.i) for pairs in found.values()])
+    empty = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
+    i, j, probability = (
+        np.concatenate(parts)
+        for parts in zip(empty, *((one.i, one.j, one.probability) for one in found.values()), strict=True)
+    )
+    return {"sequence_id": ids, "i": i, "j": j, "probability": probability}

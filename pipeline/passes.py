@@ -1,0 +1,132 @@
+"""A pass over a sealed atlas: the model once more over its shards, and tables added of it; resumable like a build."""
+
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from attlas.pipeline.adding import add_files
+from attlas.pipeline.build import Progress, encode
+from attlas.pipeline.directory import is_as_noted
+from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.runners import Task
+from attlas.pipeline.shard import peak_bytes, read_sequences
+from attlas.schema import SEQUENCES, AtlasPaths, Manifest, Receipt, Table, TableFile
+from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.publish import publishing
+
+Begin = Callable[[Plan, Sequence[Shard]], Progress]
+"""Is told the plan and the missing shards, and gives what to call for each that is finished."""
+
+
+def run_pass(
+    paths: AtlasPaths,
+    plan: Plan,
+    task: Task,
+    *,
+    tables: Sequence[Table],
+    shards: Sequence[Shard],
+    progress: Begin,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> Manifest:
+    """Do a task with the shards that lack its receipt, and have its files take the place of what `tables` hold.
+
+    The caller holds the lock. What was done before is kept; asked again, nothing changes.
+
+    Args:
+        paths: the atlas.
+        plan: its plan.
+        task: what to do with a shard; the task is its own identity, by the path of its receipts.
+        tables: what it publishes: their other files are forgotten.
+        shards: those it is about, with the memory that each takes of a process; all of the plan, as a rule.
+        progress: as in `build.build`.
+        n_workers: as in `build.encode`.
+        scheduler: as in `build.encode`.
+
+    Raises:
+        EnvironmentFault: as `build.encode`.
+    """
+    done = _done(paths, shards, task)
+    if missing := [shard for shard in shards if shard.index not in done]:
+        report = progress(replace(plan, shards=tuple(shards)), missing)
+        encode(paths, plan, shards=missing, progress=report, n_workers=n_workers, scheduler=scheduler, task=task)
+        done = _done(paths, shards, task)
+    files = [file for index in sorted(done) for file in done[index].files]
+    names = {table.name for table in tables}
+    return add_files(paths, files, is_replaced=lambda file: file.table in names)
+
+
+def computed_sequences(paths: AtlasPaths, shard: Shard) -> dict[int, str]:
+    """Return the sequences of a shard that the build computed, by `sequence_id`, in its order."""
+    ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=pc.field("status") == "ok")
+    sequences = read_sequences(paths, shard)
+    return {i: sequences[i - shard.first_sequence_id] for i in sorted(ok["sequence_id"].to_pylist())}
+
+
+def publish_rows(
+    paths: AtlasPaths,
+    plan: Plan,
+    table: Table,
+    columns: Mapping[str, object],
+    *,
+    name: str,
+    metadata: Mapping[bytes, bytes],
+) -> TableFile:
+    """Publish rows as a file of a table and return the manifest's entry.
+
+    `name` is the file's, `metadata` what it says beside the run.
+    """
+    schema = table.schema(plan.run.n_layers)
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
+    path = paths.added(table, name)
+    rows = pa.Table.from_arrays(arrays, schema=schema)
+    with publishing(path) as beside:
+        write_table(beside, table=table, rows=rows, metadata={**provenance(plan.run, plan.plan_id), **metadata})
+    return describe_file(paths, path, table)
+
+
+def receipt_of(
+    shard: Shard,
+    files: Sequence[TableFile],
+    *,
+    pass_id: str,
+    lengths: Sequence[int],
+    started: float,
+    model_s: float,
+    device: str,
+    n_failed: int = 0,
+) -> Receipt:
+    """Return the receipt of a shard that was begun at `started` (`time.perf_counter`), not yet published.
+
+    `lengths` are those of the sequences that ran through the model, in residues.
+    """
+    return Receipt(
+        index=shard.index,
+        plan_id=pass_id,
+        files=tuple(files),
+        n_sequences=len(lengths),
+        n_failed=n_failed,
+        n_residues=sum(lengths),
+        wall_s=round(time.perf_counter() - started, 3),
+        model_s=round(model_s, 3),
+        peak_bytes=peak_bytes(device),
+        predicted_bytes=shard.predicted_bytes,
+        host=socket.gethostname(),
+    )
+
+
+def _done(paths: AtlasPaths, shards: Sequence[Shard], task: Task) -> dict[int, Receipt]:
+    """Return the receipts of a task whose files are as noted."""
+    found = {}
+    for shard in shards:
+        path = task.receipt(paths, shard.index)
+        if path.is_file():
+            receipt = Receipt.read(path)
+            if all(is_as_noted(paths.root / file.path, file) for file in receipt.files):
+                found[shard.index] = receipt
+    return found

@@ -1,0 +1,1 @@
+"""The sites of an atlas beside a table of sites from elsewhere: read, numbered, checked, compared, pooled."""

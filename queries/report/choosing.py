@@ -1,0 +1,88 @@
+"""Which types of features, and whose families, the report shows: those asked for, else the best known there are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attlas.queries.asking.questions import ask, missing_tables, question_named
+from attlas.queries.atlas import Atlas
+from attlas.queries.report.figures import Rows
+from attlas.schema import QuestionError
+
+ALWAYS = ("Active site", "Binding site", "Helix", "Beta strand")
+"""Types that are shown wherever an atlas has them."""
+PFAM = "Pfam"
+"""Whose families are shown wherever an atlas has them."""
+N_SHOWN = 8
+"""Types shown unless others are asked for."""
+NEARLY_ALL = 0.8
+"""Share of residues from which on a type, such as `Chain`, says nothing of where in a protein a head looks."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The types that are shown, and why others are not."""
+
+    labels: tuple[str, ...]
+    """Of the probe."""
+    types: tuple[str, ...]
+    """Of the features."""
+    database: str | None
+    """Whose families; None where the atlas has none."""
+    absent_labels: tuple[str, ...] = ()
+    """In sentences."""
+    absent_types: tuple[str, ...] = ()
+
+
+def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
+    """Return the types to show; `asked` None leaves the choice to the number of residues that carry them.
+
+    Raises:
+        QuestionError: a type that was asked for is neither a feature nor a label of the probe; names those there are.
+    """
+    probed = [row for row in _rows(atlas, "probed_labels", proteins) if _is_feature(row["label"])]
+    known = _rows(atlas, "feature_types", proteins)
+    if asked is not None:
+        _refuse_unknown(asked, [row["label"] for row in probed] + [row["type"] for row in known])
+    labels, without_labels = _chosen(probed, "label", asked, "the probe")
+    types, without_types = _chosen(known, "type", asked, "the features")
+    databases = [row["database"] for row in _rows(atlas, "family_databases", proteins)]
+    database = PFAM if PFAM in databases else next(iter(databases), None)
+    return Choice(labels, types, database, without_labels, without_types)
+
+
+def _rows(atlas: Atlas, name: str, proteins: dict[str, object]) -> Rows:
+    if missing_tables(question_named(name), atlas.manifest):
+        return []
+    rows: Rows = ask(atlas, name, proteins).answer(atlas).read_all().to_pylist()
+    return rows
+
+
+def _is_feature(label: str) -> bool:
+    return label != "residue" and not label.startswith("aa:")
+
+
+def _chosen(
+    rows: Rows, column: str, asked: Sequence[str] | None, where: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    by_size = [row[column] for row in rows if row["background"] < NEARLY_ALL]
+    if asked is not None:
+        there = [row[column] for row in rows]
+        missing = [name for name in asked if name not in there]
+        notes = (
+            (f"Not shown, since {where} have none on these proteins: {', '.join(missing)}.",)
+            if missing and rows
+            else ()
+        )
+        return tuple(name for name in asked if name in there), notes
+    wanted = [name for name in ALWAYS if name in by_size]
+    wanted += [name for name in by_size if name not in wanted][: N_SHOWN - len(wanted)]
+    left = [row[column] for row in rows if row[column] not in wanted]
+    notes = (f"Not shown here, but in the table: {', '.join(left)}; `--types` shows them.",) if left else ()
+    return tuple(wanted), notes
+
+
+def _refuse_unknown(asked: Sequence[str], known: Sequence[str]) -> None:
+    unknown = [name for name in asked if name not in known]
+    if unknown:
+        there = ", ".join(dict.fromkeys(known)) or "none; `attlas annotate` and `attlas probe` add them"
+        raise QuestionError("The atlas has no such types of features.", offenders=unknown, expected=there)

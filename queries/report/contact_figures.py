@@ -1,0 +1,132 @@
+"""Figures of contacts: precision of the contact head by range, and heads that attend to residues in contact."""
+
+from itertools import groupby
+from typing import Any
+
+from attlas.queries.report.figures import Figure, Rows, Section, first, interval, number
+from attlas.queries.report.heat_maps import draw_grid, head_grid
+from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.pictures import Picture
+
+N_BEST = 15
+"""Heads that are shown with intervals."""
+
+
+def contact_section(proteins: dict[str, object], *, n_layers: int, n_heads: int) -> Section:
+    """Return contacts against structures; `proteins` restricts them."""
+
+    def heat_map(column: str, mark: str, value_name: str) -> Any:
+        def draw(rows: Rows) -> Picture:
+            grid = head_grid(rows, column, n_layers=n_layers, n_heads=n_heads)
+            return draw_grid(grid, value_name, mark=first(rows, mark), mark_name="bg")
+
+        return draw
+
+    heads = "head_contact_precision"
+    return Section(
+        "contacts",
+        "Contacts",
+        "A contact is a pair of residues nearer than 8 angstrom in a structure, six or more apart along the sequence. "
+        "Structures are of few proteins, and those easy to solve: no sample of a proteome.",
+        (
+            Figure(
+                "contact-precision",
+                "Predicted contacts by range",
+                "contact_precision",
+                proteins,
+                _PRECISION,
+                _precision,
+                _draw_precision,
+            ),
+            Figure(
+                "head-contacts",
+                "Heads whose edges are contacts",
+                heads,
+                proteins,
+                _EDGES,
+                _edges,
+                heat_map("p", "background", "p(contact | head)"),
+            ),
+            Figure(
+                "head-contacts-top",
+                "Heads as predictors of contacts",
+                heads,
+                proteins,
+                _TOP,
+                _top,
+                heat_map("top_precision", "top_background", "P@L, long range"),
+            ),
+            Figure(
+                "best-contact-heads",
+                "The best heads for contacts",
+                heads,
+                proteins,
+                _BEST,
+                _edges,
+                _draw_best,
+            ),
+        ),
+    )
+
+
+_PRECISION = (
+    "A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how many of the "
+    "best pairs are looked at, L being the residues of a structure. Point: share that are contacts; line: 95 % "
+    "interval with whole proteins as what is independent; dashed: all pairs."
+)
+_EDGES = (
+    "Colour: share of a head's edges (attention of 0.3 or more) that are contacts; the mark `bg` on the scale is the "
+    "share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
+)
+_TOP = (
+    "Colour: long-range P@L of the head by itself, from its symmetrised and corrected attention; `bg` on the scale is "
+    "the share of all long-range pairs. Ringed: the largest."
+)
+_BEST = (
+    f"The {N_BEST} heads of largest p, layer-head. Point: p; line: interval with whole proteins as what is "
+    "independent, 95 % for all reported heads at once; dashed: background."
+)
+
+
+def _precision(rows: Rows) -> str:
+    parts = [
+        f"{row['range']} {number(row['precision'])}{interval(row, 'precision_low', 'precision_high')}, background "
+        f"{number(row['background'])}"
+        for row in rows
+        if row["cut"] == "L"
+    ]
+    return f"P@L over {number(first(rows, 'n_proteins'))} proteins: {'; '.join(parts)}."
+
+
+def _draw_precision(rows: Rows) -> Picture:
+    panels = []
+    for name, group in groupby(rows, key=lambda row: row["range"]):
+        own = list(group)
+        columns = ("precision", "precision_low", "precision_high")
+        points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in own)
+        panels.append(Panel(f"{name} range", points, reference=own[0]["background"]))
+    return draw_intervals(panels, "precision")
+
+
+def _edges(rows: Rows) -> str:
+    return _best(rows, "p", "proteins_low", "proteins_high", "background")
+
+
+def _top(rows: Rows) -> str:
+    return _best(rows, "top_precision", "top_low", "top_high", "top_background")
+
+
+def _best(rows: Rows, column: str, low: str, high: str, background: str) -> str:
+    row = max(rows, key=lambda row: (row[column] or 0, -row["layer"], -row["head"]))
+    return (
+        f"Largest: {number(row[column])}{interval(row, low, high)} in layer {number(row['layer'])}, head "
+        f"{number(row['head'])}; background {number(row[background])}, over {number(row['n_proteins'])} proteins."
+    )
+
+
+def _draw_best(rows: Rows) -> Picture:
+    points = tuple(
+        Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"])
+        for row in rows[:N_BEST]
+    )
+    return draw_intervals([Panel("", points, reference=first(rows, "background"))], "p(contact | head)")

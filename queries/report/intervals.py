@@ -1,0 +1,146 @@
+"""Points with intervals, one line each, beside a reference: what lies clear of the reference line is told apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from attlas.queries.report.pictures import BLUE, FAINT, HALF, ORANGE, WIDE, Picture, axes, label
+
+LABEL = 34
+"""Letters of a label that are shown."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A value with its interval."""
+
+    label: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    other: float | None = None
+    """A second value on the same line, drawn as a hollow square."""
+    other_low: float | None = None
+    other_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Points over one axis."""
+
+    title: str
+    points: tuple[Point, ...]
+    reference: float | None = None
+    """Where the reference line is: the background, or 1 for a ratio."""
+
+
+def draw_intervals(
+    panels: Sequence[Panel],
+    value_name: str,
+    *,
+    is_log: bool = False,
+    reference_name: str = "background",
+    other_name: str = "",
+    is_half: bool = False,
+) -> Picture:
+    """Draw each panel's points from top to bottom in the order given.
+
+    `is_log` draws ratios: all panels share one scale of powers, and what lies below its begin, as 0 does, is drawn as
+    an arrow there.
+    """
+    columns = 1 if len(panels) == 1 else 2
+    lines = max(len(panel.points) for panel in panels)
+    rows = ceil(len(panels) / columns)
+    width = HALF if is_half else WIDE if columns > 1 else WIDE * 0.8
+    figure, found = axes(width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_log)
+    ends = log_ends(panels) if is_log else None
+    for axis, panel in zip(found, panels, strict=False):
+        _panel(axis, panel, ends)
+    for axis in found[len(panels) :]:
+        axis.set_visible(False)
+    for axis in found[max(len(panels) - columns, 0) : len(panels)]:
+        axis.set_xlabel(value_name)
+        axis.tick_params(labelbottom=True)
+    _key(figure, reference_name if any(p.reference is not None for p in panels) else "", other_name)
+    return Picture(figure)
+
+
+def log_ends(panels: Sequence[Panel]) -> tuple[float, float]:
+    """Return where a scale of powers begins and ends: all points but 0 are on it, an end of an interval may not be.
+
+    The interval of a few counts would else take most of the width.
+    """
+    points = [point for panel in panels for point in panel.points]
+    values = [value for point in points for value in (point.value, point.other) if value]
+    return min([0.1, *(value / 1.5 for value in values)]), max([10.0, *(value * 2 for value in values)])
+
+
+def _panel(axis: Any, panel: Panel, ends: tuple[float, float] | None) -> None:
+    places = range(len(panel.points))
+    axis.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.5)
+    axis.set_axisbelow(True)
+    if panel.reference is not None:
+        axis.axvline(panel.reference, color=FAINT, linewidth=1.2, linestyle=(0, (4, 2)))
+    has_other = any(point.other is not None for point in panel.points)
+    for place, point in zip(places, panel.points, strict=True):
+        own = (point.value, point.low, point.high)
+        _point(axis, place - 0.17 * has_other, own, ends, color=BLUE, marker="o", markerfacecolor=BLUE)
+        other = (point.other, point.other_low, point.other_high)
+        _point(axis, place + 0.17, other, ends, color=ORANGE, marker="s", markerfacecolor="none")
+    axis.set_yticks(list(places), labels=[label(point.label, LABEL) for point in panel.points])
+    axis.set_ylim(len(panel.points) - 0.4, -0.6)
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
+    if panel.title:
+        axis.set_title(label(panel.title, 48))
+    if ends is not None:
+        axis.set_xscale("log")
+        axis.set_xlim(*ends)
+        _plain_ticks(axis)
+
+
+def _point(
+    axis: Any,
+    y: float,
+    values: tuple[float | None, ...],
+    ends: tuple[float, float] | None,
+    *,
+    color: str,
+    **marks: Any,
+) -> None:
+    value, low, high = values
+    least, most = ends or (float("-inf"), float("inf"))
+    if low is not None and high is not None and high > least:
+        axis.plot([max(low, least), min(high, most)], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+        if high > most:
+            axis.plot([most], [y], color=color, marker=">", markersize=3.5, clip_on=False)
+    if value is None:
+        return
+    if value < least:
+        marks |= {"marker": "<", "clip_on": False}
+    axis.plot([max(value, least)], [y], color=color, markersize=4.3, linestyle="none", **marks)
+
+
+def _plain_ticks(axis: Any) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _key(figure: Any, reference_name: str, other_name: str) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = []
+    if reference_name:
+        handles.append(Line2D([], [], color=FAINT, linewidth=1.2, linestyle=(0, (4, 2)), label=reference_name))
+    if other_name:
+        handles.append(
+            Line2D(
+                [], [], linestyle="none", marker="s", markerfacecolor="none", markeredgecolor=ORANGE, label=other_name
+            )
+        )
+    if handles:
+        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))

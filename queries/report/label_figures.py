@@ -1,0 +1,240 @@
+"""Figures of heads against annotation: p(f | layer, head), best heads, layers, amino acids, BLOSUM62 (Vig et al.)."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from attlas.queries.report.curves import Curve, draw_curves
+from attlas.queries.report.curves import Panel as CurvePanel
+from attlas.queries.report.figures import Figure, Rows, Section, first, number, slugs
+from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
+from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
+from attlas.queries.report.pictures import Picture
+
+N_BEST = 10
+"""Heads of a label that are shown with intervals."""
+ALL_HEADS = 160
+"""Heads of a model up to which each has a column of its own beside the amino acids; else the best of each layer."""
+
+
+def label_section(
+    labels: Sequence[str], proteins: dict[str, object], *, n_layers: int, n_heads: int, absent: tuple[str, ...] = ()
+) -> Section:
+    """Return the heads against these labels of the probe; `proteins` restricts them."""
+    shape = (n_layers, n_heads)
+    return Section(
+        "heads",
+        "Heads against annotation",
+        "p(f | layer, head) is the share of a head's edges (pairs with an attention of 0.3 or more) that point to a "
+        "residue with the label, over the proteins that carry the label, in the count form of Vig et al. (2021). The "
+        "background is the share of residues with the label on the same proteins. The best of many heads lies above "
+        "the background by chance as well: believe intervals, not places.",
+        (
+            Figure("labels", "What was probed", "probed_labels", proteins, _LABELS, _labels),
+            *_heat_maps(labels, proteins, shape),
+            *_together(labels, proteins, n_layers),
+            Figure(
+                "amino-acid-heads",
+                "Amino acids that heads attend to",
+                "amino_acid_heads",
+                proteins,
+                "A row is an amino acid. The colour is p over the background: 1 is no preference, and the scale is in "
+                "powers of ten. " + ("A column is a head." if n_layers * n_heads <= ALL_HEADS else _BEST_OF_LAYER),
+                _amino_acids,
+                lambda rows: _draw_amino_acids(rows, n_layers, n_heads),
+            ),
+            Figure(
+                "blosum",
+                "Amino acids that heads take for alike",
+                "blosum_correlation",
+                proteins,
+                "Left: correlation of two amino acids over the heads, of the share of a head's edges that each "
+                "receives. Right: how readily evolution exchanges them (BLOSUM62). Light is alike; the diagonal has no "
+                "value.",
+                lambda rows: (
+                    f"Pearson correlation of the two over {number(first(rows, 'n_pairs'))} pairs: r = "
+                    f"{number(first(rows, 'r'))}, from {number(first(rows, 'n_heads'))} heads."
+                ),
+                lambda rows: draw_pairs(
+                    rows, ("correlation", "correlation over heads"), ("blosum62", "BLOSUM62 (half bits)")
+                ),
+            ),
+        ),
+        absent,
+    )
+
+
+_LABELS = "A row is a label. Labels `aa:` are amino acids; `residue` is every residue."
+_BEST_OF_LAYER = "A column is a layer, and its value that of the head of the layer with the largest."
+
+
+def _heat_maps(labels: Sequence[str], proteins: dict[str, object], shape: tuple[int, int]) -> list[Figure]:
+    """Return two for each label; without any label those that say what is missing."""
+    named = zip(labels, slugs(labels), strict=True) if labels else [("", "label")]
+    return [draw(*pair, proteins, shape) for pair in named for draw in (_heat_map, _auc_map)]
+
+
+def _together(labels: Sequence[str], proteins: dict[str, object], n_layers: int) -> list[Figure]:
+    given = {"labels": list(labels), **proteins} if labels else proteins
+    return [
+        Figure(
+            "best-heads",
+            "The best heads of each label",
+            "best_heads",
+            {**given, "n": N_BEST},
+            "A line is a head, layer-head. Point: p; line: interval with whole proteins as what is independent, 95 % "
+            "for all reported heads at once; dashed: background. An interval that reaches it is no finding.",
+            _best_heads,
+            _draw_best_heads,
+        ),
+        Figure(
+            "layers-of-labels",
+            "Layers that attend to each label",
+            "layers_of_label",
+            given,
+            "Circles: mean of p over the reported heads of a layer; squares: the best head of the layer; "
+            "dashed: background; triangle: centre of gravity of the means. Each panel has its own scale.",
+            _centres,
+            lambda rows: _draw_layers(rows, n_layers),
+        ),
+    ]
+
+
+def _heat_map(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+    def draw(rows: Rows) -> Picture:
+        grid = head_grid(rows, "p", n_layers=shape[0], n_heads=shape[1])
+        return draw_grid(grid, "p(f | head)", mark=first(rows, "background"), mark_name="bg")
+
+    return Figure(
+        f"head-{name}",
+        f"Heads that attend to: {label}" if label else "Heads that attend to a type of feature",
+        "head_labels",
+        {"label": label, **proteins} if label else proteins,
+        "Colour: p of the head; the mark `bg` on the scale is the background. Ringed: the largest. Hatched: fewer than "
+        "100 edges, not reported.",
+        _heads_of_label,
+        draw,
+    )
+
+
+def _auc_map(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+    def draw(rows: Rows) -> Picture:
+        grid = head_grid(rows, "auc", n_layers=shape[0], n_heads=shape[1])
+        return draw_grid(grid, "AUC", mark=0.5, mark_name="0.5")
+
+    return Figure(
+        f"head-auc-{name}",
+        f"Heads that tell apart: {label or 'a type of feature'}",
+        "head_auc",
+        {"labels": [label], **proteins} if label else proteins,
+        "Colour: the chance that a residue with the label receives more from the head than another of its protein, "
+        "mean over proteins. 0.5, marked on the scale, is none. Ringed: the largest.",
+        _auc_of_label,
+        draw,
+    )
+
+
+def _auc_of_label(rows: Rows) -> str:
+    best = rows[0]
+    interval = "" if best["auc_low"] is None else f" ({number(best['auc_low'])} to {number(best['auc_high'])})"
+    return (
+        f"Largest: {number(best['auc'])}{interval} in layer {number(best['layer'])}, head {number(best['head'])}; "
+        f"over {number(best['n_proteins'])} proteins."
+    )
+
+
+def _heads_of_label(rows: Rows) -> str:
+    best = rows[0]
+    interval = ""
+    if best["proteins_low"] is not None:
+        interval = f" ({number(best['proteins_low'])} to {number(best['proteins_high'])} over proteins)"
+    return (
+        f"Largest: p {number(best['p'])}{interval} in layer {number(best['layer'])}, head {number(best['head'])}; "
+        f"background {number(best['background'])}, over {number(best['n_proteins'])} proteins."
+    )
+
+
+def _labels(rows: Rows) -> str:
+    whole = next((row for row in rows if row["label"] == "residue"), rows[0])
+    return f"The probe covers {number(whole['n_residues'])} residues of {number(whole['n_proteins'])} proteins."
+
+
+def _by_label(rows: Rows) -> list[tuple[str, list]]:  # type: ignore[type-arg]
+    return [(label, list(group)) for label, group in groupby(rows, key=lambda row: row["label"])]
+
+
+def _best_heads(rows: Rows) -> str:
+    clear = [
+        f"{label} {number(group[0]['layer'])}-{number(group[0]['head'])} ({number(group[0]['p'])})"
+        for label, group in _by_label(rows)
+        if group[0]["proteins_low"] is not None and group[0]["proteins_low"] > group[0]["background"]
+    ]
+    if not clear:
+        return "No best head has an interval clear of the background."
+    return f"Best heads whose interval is clear of the background, layer-head with p: {'; '.join(clear)}."
+
+
+def _draw_best_heads(rows: Rows) -> Picture:
+    panels = [
+        Panel(
+            label,
+            tuple(
+                Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"])
+                for row in group
+            ),
+            reference=group[0]["background"],
+        )
+        for label, group in _by_label(rows)
+    ]
+    return draw_intervals(panels, "p(f | head)")
+
+
+def _centres(rows: Rows) -> str:
+    parts = [f"{label} {number(group[0]['centre'])}" for label, group in _by_label(rows)]
+    return f"Centre of gravity, in layers from 0: {', '.join(parts)}."
+
+
+def _draw_layers(rows: Rows, n_layers: int) -> Picture:
+    panels = []
+    for label, group in _by_label(rows):
+        by_layer = {row["layer"]: row for row in group}
+        layers = range(n_layers)
+        mean, best = (
+            tuple(by_layer[layer][column] if layer in by_layer else None for layer in layers)
+            for column in ("mean_p", "best_p")
+        )
+        x = tuple(map(float, layers))
+        curves = (Curve("mean of the layer's heads", x, mean), Curve("best head of the layer", x, best))
+        panels.append(CurvePanel(label, curves, reference=group[0]["background"], centre=group[0]["centre"]))
+    return draw_curves(panels, x_name="layer", y_name="p(f | head)")
+
+
+def _amino_acids(rows: Rows) -> str:
+    best = max(rows, key=lambda row: (row["ratio"], row["residue"]))
+    return (
+        f"Strongest: {best['residue']} in layer {number(best['layer'])}, head {number(best['head'])}, "
+        f"{number(best['ratio'])} times its background of {number(best['background'])}."
+    )
+
+
+def amino_acid_grid(rows: Rows, *, n_layers: int, n_heads: int) -> Grid:
+    """Return the 20 x LH grid of the ratio, or 20 x L with the largest of each layer where the model has many heads."""
+    letters = [x for x in BY_PROPERTY if any(row["residue"] == x for row in rows)]
+    heads: dict[tuple[str, int, int], float] = {(r["residue"], r["layer"], r["head"]): r["ratio"] for r in rows}
+    if n_layers * n_heads <= ALL_HEADS:
+        places = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
+        values = tuple(tuple(heads.get((x, *place)) for place in places) for x in letters)
+        return Grid(values, tuple(letters), tuple(f"{a}-{b}" for a, b in places), "amino acid", "head")
+    values = tuple(
+        tuple(
+            max((heads[x, layer, head] for head in range(n_heads) if (x, layer, head) in heads), default=None)
+            for layer in range(n_layers)
+        )
+        for x in letters
+    )
+    return Grid(values, tuple(letters), tuple(map(str, range(n_layers))), "amino acid", "layer")
+
+
+def _draw_amino_acids(rows: Rows, n_layers: int, n_heads: int) -> Picture:
+    grid = amino_acid_grid(rows, n_layers=n_layers, n_heads=n_heads)
+    return draw_grid(grid, "p over background", is_log=True, group=n_heads)

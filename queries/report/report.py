@@ -1,0 +1,143 @@
+"""The report of an atlas: every figure asked and drawn, or said to be missing, and written to files."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from attlas.queries.asking.questions import Asked, ask, missing_tables, question_named
+from attlas.queries.atlas import Atlas
+from attlas.queries.formats import write_csv
+from attlas.queries.report.contents import sections
+from attlas.queries.report.figures import Figure, Section
+from attlas.queries.report.pictures import Picture, png, style, svg
+from attlas.schema import Manifest
+from attlas.schema.publish import publishing
+
+Format = Literal["svg", "png"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A figure with its answer."""
+
+    figure: Figure
+    asked: Asked
+    rows: pa.Table
+    says: str
+    """What it says in words."""
+    picture: Picture | None
+    """None where the rows themselves are the figure."""
+    svg: str
+    """The picture as an SVG file; empty without one."""
+
+    def csv(self) -> bytes:
+        """Return the rows as CSV, as `attlas ask DIR QUESTION --format csv` writes them."""
+        text = io.BytesIO()
+        write_csv(self.rows.to_reader(), text)
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A figure that cannot be shown."""
+
+    figure: Figure
+    why: str
+    command: str
+    """What adds the numbers; empty where no command does."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section with what became of its figures, in order."""
+
+    section: Section
+    figures: tuple[Shown | Absent, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report before it is written."""
+
+    manifest: Manifest
+    parts: tuple[Part, ...]
+    proteins: tuple[str, ...] | None
+    """Accessions it is restricted to; None is all."""
+
+    def shown(self) -> Iterator[Shown]:
+        """Yield the figures that are shown."""
+        return (one for part in self.parts for one in part.figures if isinstance(one, Shown))
+
+    def absent(self) -> Iterator[Absent]:
+        """Yield those that are not."""
+        return (one for part in self.parts for one in part.figures if isinstance(one, Absent))
+
+
+Progress = Callable[[int, int, str], None]
+"""Told before a figure is asked: its number from 1, how many there are, its title."""
+
+
+def make_report(
+    atlas: Atlas,
+    *,
+    types: Sequence[str] | None = None,
+    proteins: Sequence[str] | None = None,
+    progress: Progress = lambda number, n, title: None,
+) -> Report:
+    """Return the report of an atlas, asked and drawn.
+
+    `types` are types of features to show, by default those with most residues; `proteins` restricts every question
+    that can be restricted to these accessions.
+
+    Raises:
+        QuestionError: the atlas has none of a type that was asked for.
+        EnvironmentFault: matplotlib is not installed.
+    """
+    with style():
+        found = sections(atlas, types=types, proteins=proteins)
+        n, number, parts = sum(len(section.figures) for section in found), 0, []
+        for section in found:
+            figures = []
+            for figure in section.figures:
+                number += 1
+                progress(number, n, figure.title)
+                figures.append(_shown(atlas, figure))
+            parts.append(Part(section, tuple(figures)))
+    return Report(atlas.manifest, tuple(parts), None if proteins is None else tuple(proteins))
+
+
+def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[Path]:
+    """Write each figure with its rows as CSV into a folder, which is made; return the files."""
+    written = []
+    for shown in report.shown():
+        files = {f"{shown.figure.name}.csv": shown.csv()}
+        if shown.picture is not None and format == "svg":
+            files[f"{shown.figure.name}.svg"] = shown.svg.encode()
+        elif shown.picture is not None:
+            with style():
+                files[f"{shown.figure.name}.png"] = png(shown.picture)
+        for name, data in files.items():
+            with publishing(folder / name) as beside:
+                beside.write_bytes(data)
+            written.append(folder / name)
+    return written
+
+
+def _shown(atlas: Atlas, figure: Figure) -> Shown | Absent:
+    question = question_named(figure.question)
+    if missing := missing_tables(question, atlas.manifest):
+        names = " and ".join(f"`{table.name}`" for table in missing)
+        return Absent(figure, f"the atlas has no rows of {names}", question.command)
+    names = {parameter.name for parameter in question.parameters}
+    asked = ask(atlas, figure.question, {name: value for name, value in figure.given.items() if name in names})
+    rows = asked.answer(atlas).read_all()
+    if not rows.num_rows:
+        why = f"`{figure.question}` has no rows here; `attlas ask DIR {figure.question} --describe` tells what it needs"
+        return Absent(figure, why, "")
+    values = rows.to_pylist()
+    picture = figure.draw(values) if figure.draw is not None else None
+    return Shown(figure, asked, rows, figure.says(values), picture, svg(picture) if picture is not None else "")

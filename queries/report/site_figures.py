@@ -1,0 +1,177 @@
+"""Figures of HA sites against known sites: enrichment, baselines, distance in structures, AUC of attention received."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
+
+from attlas.queries.report.curves import Curve, draw_curves
+from attlas.queries.report.curves import Panel as CurvePanel
+from attlas.queries.report.figures import Figure, Rows, Section, interval, number, slugs
+from attlas.queries.report.intervals import Panel, Point, draw_intervals
+from attlas.queries.report.pictures import Picture
+
+Group = list[Any]
+AUC_RANGE = (0.35, 0.8)
+"""Shown of the scale of AUC at least, so that figures of several types compare."""
+
+
+def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: tuple[str, ...] = ()) -> Section:
+    """Return the sites against these types of features; `proteins` restricts them."""
+    given = proteins | ({"types": list(types)} if types else {})
+    together = partial(Figure, given=given)
+    return Section(
+        "sites",
+        "High-attention sites against known sites",
+        "Do HA sites mark active and binding sites? Over the proteins that carry the feature, each sequence once. A "
+        "feature that nobody has looked for counts as absent, so precision is a lower bound.",
+        (
+            Figure("feature-types", "Known features", "feature_types", proteins, _TYPES, _feature_types),
+            together(
+                name="enrichment",
+                title="HA sites at known features",
+                question="sites_at_features",
+                reading=_ENRICHMENT.format(unit="residues along the sequence", where="proteins"),
+                says=_enrichment,
+                draw=partial(_draw_enrichment, unit="{} along"),
+            ),
+            together(
+                name="enrichment-in-space",
+                title="HA sites near known features in structures",
+                question="sites_in_structure",
+                reading=_ENRICHMENT.format(unit="angstrom, between C-beta atoms,", where="structures"),
+                says=_enrichment,
+                draw=partial(_draw_enrichment, unit="{} Å"),
+            ),
+            together(
+                name="baselines",
+                title="HA sites and simpler choices of residues",
+                question="site_baselines",
+                reading=_BASELINES,
+                says=_baselines,
+                draw=_draw_baselines,
+            ),
+            *(_auc_figure(*pair, proteins) for pair in zip(types or [""], slugs(types or ["type"]), strict=True)),
+        ),
+        absent,
+    )
+
+
+_TYPES = "A row is a type of feature. The background is the share of residues that carry it, on the same proteins."
+_ENRICHMENT = (
+    "A line says by how many {unit} a site may miss. Circle: hits over those of as many residues anywhere in the same "
+    "{where}; square: over those on the same letters, what is left beyond a liking for letters; lines: 95 % intervals "
+    "by a bootstrap of whole proteins. Dashed: chance. An arrow at an edge: it lies beyond, as 0 does."
+)
+_BASELINES = (
+    "A line is a way to choose as many residues of a protein as it has HA sites (`all layers`: more). Point: "
+    "enrichment of the chosen at the feature; line: 95 % interval by a bootstrap of whole proteins; dashed: chance. "
+    "The best of many layers is chosen with hindsight."
+)
+_AUC = (
+    "AUC: the chance that a residue with the feature receives more attention than another of its protein; 0.5 (dashed) "
+    "is none. Circles: mean over proteins, with its 95 % interval; squares: all residues pooled."
+)
+
+
+def _auc_figure(type_: str, name: str, proteins: dict[str, object]) -> Figure:
+    """Return the figure of a type; of none, one that says what is missing."""
+    return Figure(
+        f"auc-{name}",
+        f"Attention received tells: {type_ or 'a type of feature'}",
+        "received_auc",
+        {"type": type_, **proteins} if type_ else proteins,
+        _AUC,
+        _auc,
+        _draw_auc,
+    )
+
+
+def _feature_types(rows: Rows) -> str:
+    top = rows[0]
+    return f"Most residues: {top['type']}, {number(top['n_labelled'])} of {number(top['n_proteins'])} proteins."
+
+
+def _by_type(rows: Rows) -> list[tuple[str, Group]]:
+    return [(label, list(group)) for label, group in groupby(rows, key=lambda row: row["type"])]
+
+
+def _enrichment(rows: Rows) -> str:
+    parts = []
+    groups = _by_type(rows)
+    for name, row in ((name, group[0]) for name, group in groups if _is_known(group)):
+        matched = f"; {number(row['matched_enrichment'])} beside the same letters"
+        parts.append(
+            f"{name}: {number(row['n_hits'])} of {number(row['n_sites'])} sites of {number(row['n_proteins'])} "
+            f"proteins, enrichment {number(row['enrichment'])}{interval(row, 'enrichment_low', 'enrichment_high')}"
+            f"{matched if row['matched_enrichment'] is not None else ''}."
+        )
+    unknown = [name for name, group in groups if not _is_known(group)]
+    none = f" None of these proteins shows or has a site of {', '.join(unknown)}." if unknown else ""
+    return f"At the residue itself: {' '.join(parts) or 'nothing.'}{none}"
+
+
+def _is_known(group: Group) -> bool:
+    return any(row["enrichment"] is not None for row in group)
+
+
+def _draw_enrichment(rows: Rows, *, unit: str) -> Picture:
+    def point(row: Any) -> Point:
+        return Point(
+            "at the residue" if row["within"] == 0 else f"within {unit.format(row['within'])}",
+            *(row[column] for column in ("enrichment", "enrichment_low", "enrichment_high")),
+            *(row[column] for column in ("matched_enrichment", "matched_low", "matched_high")),
+        )
+
+    known = [(name, group) for name, group in _by_type(rows) if _is_known(group)] or _by_type(rows)
+    panels = [Panel(name, tuple(map(point, group)), reference=1.0) for name, group in known]
+    names = {"reference_name": "by chance", "other_name": "against the same letters"}
+    return draw_intervals(panels, "enrichment", is_log=True, **names)
+
+
+def _baselines(rows: Rows) -> str:
+    parts = []
+    for name, group in _by_type(rows):
+        found = {row["method"]: row for row in group}
+        own, last = found.get("high-attention sites"), found.get("last layer, top n")
+        if own is not None and last is not None:
+            parts.append(
+                f"{name}: enrichment {number(own['enrichment'])}{interval(own, 'enrichment_low', 'enrichment_high')}, "
+                f"of the last layer {number(last['enrichment'])}."
+            )
+    return " ".join(parts)
+
+
+def _draw_baselines(rows: Rows) -> Picture:
+    def point(row: Any) -> Point:
+        name = row["method"].removesuffix(", top n")
+        if row["layer"] is not None:
+            name = f"layer {row['layer']}{' (last)' if name == 'last layer' else ''}"
+        return Point(name, *(row[column] for column in ("enrichment", "enrichment_low", "enrichment_high")))
+
+    panels = [
+        Panel(name, tuple(point(row) for row in group if row["method"] != "random"), reference=1.0)
+        for name, group in _by_type(rows)
+    ]
+    return draw_intervals(panels, "enrichment", is_log=True, reference_name="by chance")
+
+
+def _auc(rows: Rows) -> str:
+    best = max(rows, key=lambda row: (row["auc_of_proteins"] or 0, -row["layer"]))
+    last = rows[-1]
+    return (
+        f"Highest in layer {number(best['layer'])}: {number(best['auc_of_proteins'])}"
+        f"{interval(best, 'auc_low', 'auc_high')} over {number(best['n_proteins'])} proteins; last layer: "
+        f"{number(last['auc_of_proteins'])}, pooled {number(last['auc_pooled'])}."
+    )
+
+
+def _draw_auc(rows: Rows) -> Picture:
+    x = tuple(float(row["layer"]) for row in rows)
+    column: Callable[[str], tuple[float | None, ...]] = lambda name: tuple(row[name] for row in rows)  # noqa: E731
+    curves = (
+        Curve("mean over proteins", x, column("auc_of_proteins"), column("auc_low"), column("auc_high")),
+        Curve("pooled", x, column("auc_pooled")),
+    )
+    panel = CurvePanel("", curves, reference=0.5)
+    return draw_curves([panel], x_name="layer", y_name="AUC", reference_name="chance", y_range=AUC_RANGE)

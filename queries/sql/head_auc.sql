@@ -1,0 +1,85 @@
+-- title: How well each head tells residues with a label from the others
+-- topic: Annotation
+-- needs: labels, head_features
+-- answers: Which heads single out active sites among the residues of a protein? AUC is the chance that a residue with
+--   the label receives more from the head than one without; 0.5 is none, below it they receive less. A head that tells
+--   letters apart tells apart what is made of few letters: so heads of random weights go to either side of 0.5 too.
+-- parameters:
+--   labels texts = all: Labels of the probe: types of feature, or `aa:` and a letter.
+--   weights text protein|pairs = protein: What counts the same: every protein, or every pair of a residue with the
+--     label and one without.
+--   proteins proteins = all: Ids to count over.
+--   min_proteins int 1.. = 5: Fewest proteins of a label that is reported.
+-- columns:
+--   n_proteins: Proteins with residues of both kinds, one for each sequence.
+--   n_labelled: Their residues with the label.
+--   n_residues: All their residues.
+--   auc: Mean over proteins of the AUC within each.
+--   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all heads at once
+--     (Bonferroni), by Student's t. Empty for one protein.
+--   auc_high: Upper end.
+--   t: AUC less 0.5 over its standard error; empty where all proteins agree.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of heads (Bonferroni), 0 at most.
+--   n_heads: Heads that are reported of the label.
+-- grain: label, layer, head
+-- source: Mann and Whitney 1947: ties count half; ratio of sums over proteins: Cochran 1977, 6.4; Wallace 1959 for t as
+--   a normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its
+--   tail.
+WITH chosen AS (
+    SELECT label, min(accession) AS accession
+    FROM labels
+    WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[])))
+          AND n_labelled < length
+          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
+    GROUP BY label, sequence_id
+),
+of_proteins AS (
+    SELECT f.label, f.layer, f.head, l.n_labelled, l.length, f.auc::DOUBLE AS auc,
+           CASE $weights WHEN 'pairs' THEN l.n_labelled::DOUBLE * (l.length - l.n_labelled) ELSE 1 END AS weight
+    FROM chosen AS c
+    JOIN labels AS l ON l.accession = c.accession AND l.label = c.label
+    JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
+    WHERE f.auc IS NOT NULL
+),
+means AS (
+    SELECT *, sum(auc * weight) OVER of_head / sum(weight) OVER of_head AS mean
+    FROM of_proteins
+    WINDOW of_head AS (PARTITION BY label, layer, head)
+),
+summed AS (
+    SELECT label, layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
+           sum(length)::BIGINT AS n_residues, any_value(mean) AS auc,
+           sqrt(count(*) / nullif(count(*) - 1, 0) * sum((weight * (means.auc - mean)) ^ 2)) / sum(weight) AS se
+    FROM means
+    GROUP BY label, layer, head
+    HAVING count(*) >= $min_proteins
+),
+corrected AS (
+    SELECT *, n_proteins - 1 AS df, (auc - 0.5) / nullif(se, 0) AS t, count(*) OVER (PARTITION BY label) AS n_heads
+    FROM summed
+),
+deviates AS (
+    SELECT *, sqrt(-2 * ln(0.05 / (2 * n_heads))) AS r, (8 * df + 1) / (8 * df + 3) AS wallace,
+           wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS z
+    FROM corrected
+),
+tails AS (
+    SELECT *, r - (2.515517 + 0.802853 * r + 0.010328 * r ^ 2)
+                  / (1 + 1.432788 * r + 0.189269 * r ^ 2 + 0.001308 * r ^ 3) AS quantile,
+           z / sqrt(2) AS x, 1 / (1 + z / sqrt(8)) AS u
+    FROM deviates
+),
+tested AS (
+    SELECT *, se * sqrt(df * (exp(least((quantile / wallace) ^ 2 / nullif(df, 0), 700)) - 1)) AS half,
+           (ln(u) - x ^ 2 - 1.26551223 + u * (1.00002368 + u * (0.37409196 + u * (0.09678418 + u * (-0.18628806
+            + u * (0.27886807 + u * (-1.13520398 + u * (1.48851587 + u * (-0.82215223 + u * 0.17087277)))))))))
+           / ln(10) AS log10_tail
+    FROM tails
+)
+SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tested.auc, 4) AS auc,
+       round(CASE WHEN tested.auc > half THEN tested.auc - half ELSE 0 * half END, 4) AS auc_low,
+       round(CASE WHEN tested.auc + half > 1 THEN 1 ELSE tested.auc + half END, 4) AS auc_high,
+       round(t, 2) AS t, CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END AS log10_p,
+       n_heads
+FROM tested
+ORDER BY label, tested.auc DESC, layer, head

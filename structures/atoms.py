@@ -1,0 +1,50 @@
+"""The residues of a structure by the author's names, with their atoms: where a residue laid onto a protein is."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attlas.structures.chains import Residue, StructureFile
+
+if TYPE_CHECKING:
+    import gemmi
+
+Point = tuple[float, float, float]
+"""Angstrom, in the axes of the file."""
+
+
+@dataclass(frozen=True)
+class Residues:
+    """The residues of the polymers of a structure's first model."""
+
+    by_name: dict[tuple[str, int, str, str], "gemmi.Residue"]
+    """By chain, number, insertion code and component name."""
+
+    @classmethod
+    def of(cls, file: StructureFile) -> "Residues":
+        """Return those of a structure; of two of one name the first."""
+        found: dict[tuple[str, int, str, str], gemmi.Residue] = {}
+        for chain in file.structure[0]:
+            for residue in chain.get_polymer():
+                found.setdefault((chain.name, *numbered(residue), residue.name), residue)
+        return cls(found)
+
+    def point(self, residue: Residue, atom: str) -> Point | None:
+        """Return where an atom of a residue is, the first of alternative places; None where it has no such atom."""
+        for name in residue.names:
+            found = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
+            if found is not None and (place := found.find_atom(atom, "*")):
+                x, y, z = place.pos.tolist()
+                return x, y, z
+        return None
+
+
+def numbered(residue: "gemmi.Residue") -> tuple[int, str]:
+    """Return the author's number and insertion code of a residue."""
+    seqid = residue.seqid
+    return (seqid.num if seqid.num is not None else 0), seqid.icode.strip()
+
+
+def ca_and_cb(residues: Residues, residue: Residue) -> tuple[Point | None, Point | None]:
+    """Return where C-alpha and C-beta of a residue are; glycine has no C-beta, its C-alpha stands for it."""
+    ca = residues.point(residue, "CA")
+    return ca, ca if residue.names[0] == "GLY" else residues.point(residue, "CB")

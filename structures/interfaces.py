@@ -1,0 +1,142 @@
+"""Interfaces: the residues of a protein chain that touch another protein chain, in the biological assembly.
+
+Touching: a heavy atom nearer than 5 angstrom to a heavy atom of the other chain, the cut-off of CAPRI (Mendez, Leplae,
+De Maria, Wodak, Proteins 2003, 52:51). Of each chain the first biological assembly counts that the file states for it,
+symmetry copies included; without one, the chains as they were deposited.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from attlas.structures.atoms import numbered
+from attlas.structures.chains import StructureFile
+
+if TYPE_CHECKING:
+    import gemmi
+
+TOUCH_DISTANCE = 5.0
+"""Angstrom below which two heavy atoms touch."""
+MAX_ATOMS = 200_000
+"""Heavy atoms of protein in an assembly above which only the chains as deposited are looked at, and above which
+these are not either: a virus capsid has millions, a ribosome about 60,000."""
+
+Address = tuple[str, int, str]
+"""A residue by its author's chain, number and insertion code."""
+
+
+@dataclass(frozen=True)
+class Interfaces:
+    """Which residues touch which other chains."""
+
+    partners: dict[Address, frozenset[str]]
+    """Author's names of the chains that a residue touches; its own name is that of a symmetry copy."""
+    notes: tuple[str, ...] = ()
+    """What was not looked at."""
+
+
+@dataclass(frozen=True)
+class _Copy:
+    """A chain of an assembly: the author's name and its residues where the assembly has them."""
+
+    name: str
+    residues: "tuple[gemmi.Residue, ...]"
+    transform: "gemmi.Transform | None"
+    """None where it is as deposited."""
+
+
+def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces:
+    """Return the interface residues of the protein chains of a structure's first model."""
+    chains = _protein_residues(file)
+    partners: dict[Address, set[str]] = {}
+    notes = []
+    for name, copies, wanted in _assemblies(file, chains):
+        looked = copies
+        if (n := _n_atoms(copies)) > max_atoms:
+            looked = [_Copy(chain, residues, None) for chain, residues in chains.items()]
+            is_less = _n_atoms(looked) <= max_atoms
+            rest = "of the chains as deposited only" if is_less else "not looked for"
+            notes.append(f"{name} has {n:,} heavy atoms, more than {max_atoms:,}: interfaces {rest}")
+            looked = looked if is_less else []
+        for address, partner in _touching(looked):
+            if address[0] in wanted:
+                partners.setdefault(address, set()).add(partner)
+    return Interfaces({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
+
+
+def _protein_residues(file: StructureFile) -> "dict[str, tuple[gemmi.Residue, ...]]":
+    """Return the residues of the protein chains by the chain's name."""
+    proteins = {chain.name for chain in file.chains}
+    found: dict[str, list[gemmi.Residue]] = {}
+    for chain in file.structure[0]:
+        if chain.name in proteins:
+            found.setdefault(chain.name, []).extend(chain.get_polymer())
+    return {name: tuple(residues) for name, residues in found.items()}
+
+
+def _assemblies(
+    file: StructureFile, chains: "dict[str, tuple[gemmi.Residue, ...]]"
+) -> Iterator[tuple[str, list[_Copy], frozenset[str]]]:
+    """Yield assemblies with their copies of chains and the names of those that no earlier assembly had."""
+    seen: set[str] = set()
+    for assembly in file.structure.assemblies:
+        copies = list(_copies(assembly, chains))
+        if new := {copy.name for copy in copies} - seen:
+            yield f"assembly {assembly.name}", copies, frozenset(new)
+            seen |= new
+    if not seen:  # none is stated, or none that has a protein
+        copies = [_Copy(name, residues, None) for name, residues in chains.items()]
+        yield "the file", copies, frozenset(chains)
+
+
+def _copies(assembly: "gemmi.Assembly", chains: "dict[str, tuple[gemmi.Residue, ...]]") -> Iterator[_Copy]:
+    for generator in assembly.generators:
+        names, subchains = set(generator.chains), set(generator.subchains)
+        for name, residues in chains.items():
+            # PDB files name chains, mmCIF files their parts: the polymer apart from what is bound to it.
+            taken = residues if name in names else tuple(r for r in residues if r.subchain in subchains)
+            if taken:
+                yield from (_Copy(name, taken, operator.transform) for operator in generator.operators)
+
+
+def _n_atoms(copies: Sequence[_Copy]) -> int:
+    sizes: dict[int, int] = {}
+    for copy in copies:
+        if id(copy.residues) not in sizes:
+            sizes[id(copy.residues)] = sum(not atom.is_hydrogen() for r in copy.residues for atom in r)
+    return sum(sizes[id(copy.residues)] for copy in copies)
+
+
+def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
+    """Yield each residue that touches another copy, with the name of that copy's chain; repeats may come."""
+    import gemmi
+
+    if len(copies) < 2:
+        return
+    model = _model(copies)
+    # A cell of 1 angstrom is no crystal: copies by the crystal's symmetry are those of the assembly and no others.
+    neighbours = gemmi.NeighborSearch(model, gemmi.UnitCell(), TOUCH_DISTANCE).populate(include_h=False)
+    search = gemmi.ContactSearch(TOUCH_DISTANCE)
+    search.ignore = gemmi.ContactSearch.Ignore.SameChain
+    for contact in search.find_contacts(neighbours):
+        if contact.dist < TOUCH_DISTANCE:
+            one, other = contact.partner1, contact.partner2
+            names = copies[int(one.chain.name)].name, copies[int(other.chain.name)].name
+            yield (names[0], *numbered(one.residue)), names[1]
+            yield (names[1], *numbered(other.residue)), names[0]
+
+
+def _model(copies: Sequence[_Copy]) -> "gemmi.Model":
+    """Return the copies as chains named by their number."""
+    import gemmi
+
+    model = gemmi.Model(1)
+    for k, copy in enumerate(copies):
+        chain = gemmi.Chain(str(k))
+        chain.append_residues(list(copy.residues))
+        placed = model.add_chain(chain)
+        if copy.transform is not None:
+            for residue in placed:
+                for atom in residue:
+                    atom.pos = gemmi.Position(copy.transform.apply(atom.pos))
+    return model

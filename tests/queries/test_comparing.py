@@ -1,0 +1,300 @@
+"""Agreement with sites from elsewhere: numbers against scipy, statsmodels and sets; round trips; the verb itself."""
+
+import csv
+import io
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import PROTEINS
+from scipy.stats import bootstrap, hypergeom
+from statsmodels.stats.proportion import proportion_confint
+from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
+from typer.testing import CliRunner
+
+from attlas.cli.main import app
+from attlas.queries import Atlas, compare
+from attlas.queries.comparing.agreement import Agreement
+from attlas.queries.comparing.pooling import pooled, ratio, wilson
+from attlas.schema import SITES, BrokenAtlasError, InputError
+
+Sites = dict[str, list[int]]
+COMPUTED = [protein.accession for protein in PROTEINS if protein.status == "ok"]
+EXPORTS = ("csv", "tsv", "parquet", "gff3", "jsonl")
+
+
+def sites_of(atlas: Atlas) -> Sites:
+    """Return the sites of every computed protein by rank."""
+    rows = atlas.sql("SELECT accession, position FROM sites ORDER BY accession, rank").to_pylist()
+    found: Sites = {accession: [] for accession in COMPUTED}
+    for row in rows:
+        found[row["accession"]].append(row["position"])
+    return found
+
+
+def table(path: Path, sites: Sites, *, shift: int = 0) -> Path:
+    path.write_text("".join(f"{id}\t{';'.join(str(p + shift) for p in some)}\n" for id, some in sites.items()))
+    return path
+
+
+def numbers(found: pa.Table) -> dict[str, float | None]:
+    return {row["measure"]: row["value"] for row in found.to_pylist()}
+
+
+def shared_by_chance(length: int, n: int, m: int) -> tuple[float, float]:
+    """Return mean and variance of what random sets share, from the probability of each number."""
+    k = np.arange(min(n, m) + 1)
+    p = hypergeom.pmf(k, length, n, m)  # its own moments divide by zero where a set is empty
+    return float((p * k).sum()), float((p * k**2).sum() - (p * k).sum() ** 2)
+
+
+def attlas(*words: str | Path) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, list(map(str, words)))
+    return done.exit_code, done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def perturbed(atlas_dir: Path) -> Sites:
+    """Return other sites for every protein: some of ours, some at random, in an order of their own."""
+    choose = random.Random(4)
+    lengths = {protein.accession: len(protein.sequence) for protein in PROTEINS}
+    with Atlas.open(atlas_dir) as atlas:
+        ours = sites_of(atlas)
+    found = {}
+    for accession, some in ours.items():
+        others = choose.sample(range(1, lengths[accession] + 1), min(3, lengths[accession]))
+        found[accession] = list(dict.fromkeys([*choose.sample(some, len(some) // 2), *others]))
+    return found
+
+
+@pytest.mark.parametrize("format", EXPORTS)
+def test_an_export_of_the_atlas_agrees_with_it_in_everything(atlas_dir: Path, tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"sites.{format}"
+    assert attlas("export", atlas_dir, format, "-o", path)[0] == 0
+    with Atlas.open(atlas_dir) as atlas:
+        found, ours = compare(atlas, path), sites_of(atlas)
+    with_sites = sorted(accession for accession, some in ours.items() if some)
+    expected = sorted(ours) if format in ("gff3", "jsonl") else with_sites  # tables of sites have no other proteins
+    assert found.base == 1
+    assert found.proteins["accession"].to_pylist() == expected
+    for row in found.proteins.to_pylist():
+        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(ours[row["accession"]]),) * 3
+        assert row["is_same_set"]
+        assert (row["only_ours"], row["only_theirs"]) == ("", "")
+        if row["n_ours"]:
+            agreed = (row["jaccard"], row["distance"], row["is_same_layer"], row["is_same_order"])
+            assert agreed == (1, 0, True, True)
+    said = numbers(found.pooled)
+    assert [said[name] for name in ("precision", "recall", "jaccard", "mean_jaccard", "same_set", "same_layer")] == [
+        1
+    ] * 6
+    assert said["n_only_ours"] == len(COMPUTED) - len(expected)
+
+
+def test_an_atlas_agrees_with_itself_and_its_gaps_are_named(atlas_dir: Path) -> None:
+    with Atlas.open(atlas_dir) as atlas:
+        found = compare(atlas, atlas_dir)
+    assert found.proteins["accession"].to_pylist() == sorted(COMPUTED)
+    assert numbers(found.pooled)["same_order"] == 1
+    assert {(row["id"], row["reason"]) for row in found.rejected.to_pylist()} == {
+        ("Q00003", "protein not computed here"),
+        ("Q00004", "protein not computed here"),
+    }
+    assert numbers(found.pooled)["n_left_out"] == 2
+
+
+def test_an_atlas_of_other_sequences_is_left_out_protein_by_protein(atlas: Atlas, tmp_path: Path) -> None:
+    changed = [
+        SyntheticProtein("P04637", PROTEINS[0].sequence[::-1]),
+        SyntheticProtein("Q00001", PROTEINS[4].sequence),
+        SyntheticProtein("P0DP23", PROTEINS[2].sequence, status="failed", reason="out of memory"),
+    ]
+    write_atlas(tmp_path / "other", changed)
+    found = compare(atlas, tmp_path / "other")
+    assert found.proteins["accession"].to_pylist() == ["Q00001"]
+    reasons = {(row["id"], row["reason"], row["detail"]) for row in found.rejected.to_pylist()}
+    assert ("P04637", "another sequence", "its checksum differs") in reasons
+    assert ("P0DP23", "protein not computed there", "failed: out of memory") in reasons
+
+
+def test_rows_by_protein_are_what_sets_say(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
+    found = compare(atlas, table(tmp_path / "theirs.tsv", perturbed), base=1, near=5)
+    ours = sites_of(atlas)
+    assert found.proteins["accession"].to_pylist() == sorted(perturbed)
+    sequences = {protein.accession: protein.sequence for protein in PROTEINS}
+    for row in found.proteins.to_pylist():
+        here, there = ours[row["accession"]], perturbed[row["accession"]]
+        both, either = {*here} & {*there}, {*here} | {*there}
+        gaps = [min(abs(p - q) for q in here) for p in there] if here else []
+        assert (row["n_ours"], row["n_theirs"], row["n_both"]) == (len(here), len(there), len(both))
+        assert row["jaccard"] == pytest.approx(len(both) / len(either), abs=1e-4)
+        assert row["is_same_set"] == ({*here} == {*there})
+        assert row["is_same_order"] == (here == there)
+        mean, _ = shared_by_chance(row["length"], len(here), len(there))
+        assert row["n_expected"] == pytest.approx(mean, abs=1e-4)
+        assert row["distance"] == (pytest.approx(np.mean(gaps), abs=1e-4) if gaps else None)
+        assert row["n_near"] == sum(gap <= 5 for gap in gaps)
+        letters = sequences[row["accession"]]
+        assert row["only_theirs"] == " ".join(f"{letters[p - 1]}{p}" for p in there if p not in both)
+        assert row["only_ours"] == " ".join(f"{letters[p - 1]}{p}" for p in here if p not in both)
+
+
+def test_the_same_table_counted_from_0_gives_the_same_numbers(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
+    from_1 = compare(atlas, table(tmp_path / "from1.tsv", perturbed), base=1)
+    from_0 = compare(atlas, table(tmp_path / "from0.tsv", perturbed, shift=-1), base=0)
+    assert from_0.proteins.equals(from_1.proteins)
+    assert from_0.pooled.equals(from_1.pooled)
+
+
+def test_pooled_numbers_are_those_of_sums_over_distinct_sequences(
+    atlas: Atlas, tmp_path: Path, perturbed: Sites
+) -> None:
+    theirs = {**perturbed, "P0DP24": perturbed["P0DP23"]}  # two accessions of one sequence that agree
+    found = compare(atlas, table(tmp_path / "theirs.tsv", theirs), base=1)
+    ours = sites_of(atlas)
+    used = [accession for accession in COMPUTED if accession != "P0DP24"]
+    here, there = ([set(sites[accession]) for accession in used] for sites in (ours, theirs))
+    n_both = sum(len(a & b) for a, b in zip(here, there, strict=True))
+    said = numbers(found.pooled)
+    assert said["n_proteins"] == len(COMPUTED)
+    assert said["n_sequences"] == len(used)
+    assert said["n_both"] == n_both
+    assert said["precision"] == pytest.approx(n_both / sum(map(len, here)), abs=1e-4)
+    assert said["recall"] == pytest.approx(n_both / sum(map(len, there)), abs=1e-4)
+    either = [a | b for a, b in zip(here, there, strict=True)]
+    assert said["jaccard"] == pytest.approx(n_both / sum(map(len, either)), abs=1e-4)
+    each = [len(a & b) / len(a | b) for a, b in zip(here, there, strict=True) if a | b]
+    assert said["mean_jaccard"] == pytest.approx(np.mean(each), abs=1e-4)
+
+
+def test_accessions_of_one_sequence_that_disagree_count_twice(atlas: Atlas, tmp_path: Path) -> None:
+    found = compare(atlas, table(tmp_path / "theirs.tsv", {"P0DP23": [1], "P0DP24": [2]}), base=1)
+    assert numbers(found.pooled)["n_sequences"] == 2
+
+
+def random_agreements(n: int, seed: int) -> list[Agreement]:
+    choose = random.Random(seed)
+    found = []
+    for _ in range(n):
+        length = choose.randint(20, 400)
+        ours, theirs = (choose.sample(range(1, length + 1), choose.randint(0, 9)) for _ in range(2))
+        theirs = [*dict.fromkeys([*ours[: choose.randint(0, 9)], *theirs])]
+        layers = [choose.choice([None, 3, 4]) for _ in range(2)]
+        found.append(Agreement(length, tuple(ours), tuple(theirs), *layers, is_ordered=True))
+    return found
+
+
+@pytest.mark.parametrize(("n_yes", "n"), [(0, 7), (7, 7), (3, 11), (500, 1009), (1, 1)])
+def test_intervals_of_shares_are_those_of_statsmodels(n_yes: int, n: int) -> None:
+    assert wilson(n_yes, n) == pytest.approx(proportion_confint(n_yes, n, method="wilson"), abs=1e-12)
+
+
+def test_shares_of_proteins_have_wilson_intervals_over_those_that_have_an_answer() -> None:
+    agreements = random_agreements(200, 1)
+    row = {m.measure: m for m in pooled(agreements, near=3)}
+    layers = [(a.layer_ours, a.layer_theirs) for a in agreements if None not in (a.layer_ours, a.layer_theirs)]
+    n_same = sum(here == there for here, there in layers)
+    assert (row["same_layer"].n, row["same_layer"].value) == (len(layers), n_same / len(layers))
+    assert row["same_layer"][2:4] == pytest.approx(proportion_confint(n_same, len(layers), method="wilson"))
+    same = [a for a in agreements if {*a.ours} == {*a.theirs}]
+    assert row["same_set"].value == len(same) / 200
+    assert row["same_order"].n == len([a for a in same if a.ours])
+
+
+def test_chance_is_the_sum_of_hypergeometric_distributions() -> None:
+    agreements = random_agreements(50, 2)
+    row = {m.measure: m for m in pooled(agreements, near=3)}["n_expected"]
+    moments = np.array([shared_by_chance(a.length, len(a.ours), len(a.theirs)) for a in agreements])
+    mean, sd = moments[:, 0].sum(), np.sqrt(moments[:, 1].sum())
+    assert row.value == pytest.approx(mean)
+    assert (row.low, row.high) == pytest.approx((max(0, mean - 1.959964 * sd), mean + 1.959964 * sd), rel=1e-6)
+
+
+def test_the_interval_of_a_ratio_is_near_that_of_a_bootstrap_over_proteins() -> None:
+    agreements = random_agreements(600, 3)
+    both, theirs = (np.array([f(a) for a in agreements], float) for f in (lambda a: a.n_both, lambda a: len(a.theirs)))
+    value, low, high = ratio(list(both), list(theirs))
+    again = bootstrap(
+        (both, theirs), lambda y, x, axis: y.sum(axis) / x.sum(axis), paired=True, n_resamples=4000, rng=5,
+        method="percentile",
+    ).confidence_interval  # fmt: skip
+    assert value == pytest.approx(both.sum() / theirs.sum())
+    assert (low, high) == pytest.approx((again.low, again.high), abs=0.006)
+    row = {m.measure: m for m in pooled(agreements, near=3)}["recall"]
+    assert row[1:4] == pytest.approx((value, low, high))
+
+
+def test_nothing_to_divide_by_gives_no_number_rather_than_a_wrong_one() -> None:
+    empty = Agreement(30, (), (), 1, None, is_ordered=False)
+    rows = {m.measure: m for m in pooled([empty], near=3)}
+    assert (empty.jaccard, empty.is_same_set, empty.is_same_order, empty.is_same_layer) == (None, True, None, None)
+    assert {name for name, m in rows.items() if m.value is None} == {
+        *("precision", "recall", "jaccard", "within_3", "distance", "enrichment"),
+        *("mean_jaccard", "same_order", "same_layer"),
+    }
+    alone = pooled([Agreement(30, (1,), (1,), 1, 1, is_ordered=True)], near=3)
+    assert {m.measure: m[1:4] for m in alone}["recall"] == (1, None, None)  # one protein has no spread
+
+
+def test_every_column_is_documented_and_the_metadata_say_what_was_compared(atlas: Atlas, tmp_path: Path) -> None:
+    path = table(tmp_path / "theirs.tsv", {"P0DP23": [1, 149]})
+    found = compare(atlas, path)
+    for one in (found.proteins, found.pooled, found.rejected):
+        assert [field.name for field in one.schema if not field.metadata[b"doc"]] == []
+    said = json.loads(found.pooled.schema.metadata[b"attlas"])
+    assert (said["compared_with"], said["base"]) == ("theirs.tsv", 1)
+    assert said["atlas_id"] == atlas.manifest.atlas_id
+
+
+@pytest.mark.parametrize("by", ["all", "protein"])
+def test_the_verb_writes_what_python_answers(atlas_dir: Path, tmp_path: Path, perturbed: Sites, by: str) -> None:
+    path = table(tmp_path / "theirs.tsv", perturbed)
+    with Atlas.open(atlas_dir) as atlas:
+        found = compare(atlas, path, base=1)
+    expected = found.pooled if by == "all" else found.proteins
+    words = ("compare", atlas_dir, path, "--base", "1", "--by", by)
+    code, out, err = attlas(*words, "--format", "json")
+    assert (code, json.loads(out)) == (0, expected.to_pylist())
+    assert [line.removeprefix("attlas: ") for line in err.splitlines()] == list(found.notes)
+    assert attlas(*words, "-o", tmp_path / "out.parquet")[0] == 0
+    assert pq.read_table(tmp_path / "out.parquet").equals(expected)
+    rows = list(csv.DictReader(io.StringIO(attlas(*words, "--format", "csv")[1])))
+    assert [*rows[0]] == expected.column_names
+    assert len(rows) == expected.num_rows
+
+
+def test_the_verb_writes_every_record_left_out(atlas_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("accession,position\nP0DP23,149\nP0DP24,150\nP0DP24,3\nnobody,4\nP0DP23,149\n")
+    code, _, err = attlas("compare", atlas_dir, path, "--rejected", tmp_path / "out.tsv")
+    assert code == 0
+    rows = list(csv.DictReader((tmp_path / "out.tsv").read_text().splitlines(), delimiter="\t"))
+    assert [(row["reason"], row["id"], row["position"], row["line"]) for row in rows] == [
+        ("id not in the atlas", "nobody", "4", "5"),
+        ("site said before", "P0DP23", "149", "6"),
+        ("position past the end", "P0DP24", "150", "3"),
+        ("other site of a protein left out", "P0DP24", "3", "4"),
+    ]
+    assert "P0DP24 150 (line 3): the protein has 149 residues, counted from 1" in err
+
+
+def test_a_wrong_base_or_a_directory_that_is_no_atlas_is_refused(atlas: Atlas, tmp_path: Path) -> None:
+    path = table(tmp_path / "theirs.tsv", {"P0DP23": [1]})
+    with pytest.raises(InputError, match="no such base"):
+        compare(atlas, path, base=2)
+    with pytest.raises(InputError, match="fewer than 0"):
+        compare(atlas, path, base=1, near=-1)
+    with pytest.raises(BrokenAtlasError, match=r"manifest\.json"):
+        compare(atlas, tmp_path)
+
+
+def test_a_site_of_ours_has_its_rank_by_the_order_of_the_table(atlas: Atlas) -> None:
+    """The order that `is_same_order` relies on is that of the declared table."""
+    assert SITES.sort == ("sequence_id", "rank")
+    assert AMINO_ACIDS.isalpha()
+    ranks = atlas.sites("Q00005")["rank"].to_pylist()
+    assert ranks == sorted(ranks)

@@ -1,0 +1,673 @@
+"""The report: one file that needs no other, whose every number is a row that its SQL gives, whatever it holds."""
+
+import csv
+import io
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import median
+from urllib.parse import unquote
+
+import pytest
+from annotated import Span, add_rows, annotate, annotate_at_random, probe, sequence_ids
+from matplotlib.colors import to_rgba
+from synthetic import SyntheticProtein, write_atlas
+
+from attlas.queries import Atlas
+from attlas.queries.report import Report, make_report, page, write_figures
+from attlas.queries.report.choosing import N_SHOWN, choose
+from attlas.queries.report.figures import Figure, number, slug, slugs
+from attlas.queries.report.heat_maps import LOG_FLOOR, Grid, cross_grid, draw_grid, head_grid
+from attlas.queries.report.inline import inline
+from attlas.queries.report.intervals import Panel, Point, draw_intervals, log_ends
+from attlas.queries.report.label_figures import amino_acid_grid
+from attlas.queries.report.matrix import BY_PROPERTY, pair_matrix
+from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
+from attlas.queries.report.report import Shown
+from attlas.schema import (
+    CONTACTS,
+    COORDINATES,
+    FAMILIES,
+    HEAD_CONTACTS,
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    LABELS,
+    EnvironmentFault,
+    QuestionError,
+)
+
+HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
+N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
+HEADS = [{"layer": layer, "head": head} for layer in range(N_LAYERS) for head in range(N_HEADS)]
+
+
+def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    line = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
+
+
+class Parsed(HTMLParser):
+    """A page taken apart by the standard library's parser."""
+
+    VOID = ("meta", "br", "hr", "img", "input", "link")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.code: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attributes}))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "pre":
+            self.code.append("")
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attributes}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if "pre" in self.open:
+            self.code[-1] += data
+
+    def values(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes in self.tags if name in attributes]
+
+    def files(self) -> dict[str, str]:
+        """Return the files that the page holds, by name."""
+        links = [attributes for tag, attributes in self.tags if tag == "a" and "download" in attributes]
+        return {link["download"]: unquote(link["href"].split(",", 1)[1]) for link in links}
+
+
+def add_hostile_probe(root: Path) -> None:
+    key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": HOSTILE}
+    sums = [{**at, "n_edges": 20 + at["layer"], "edge_mass": 9.0, "mass": 9.5, "auc": 0.5} for at in HEADS]
+    add_rows(root, LABELS, [{**key, "n_labelled": 1, "length": 73}], "hostile")
+    add_rows(root, HEAD_FEATURES, [{**key, **at} for at in sums], "hostile")
+
+
+def add_the_rest(root: Path) -> None:
+    """Add random families, structures, contacts, and sites of the largest head."""
+    choose, ids = random.Random(5), sequence_ids(root)
+    keys = {a: {"accession": a, "sequence_id": ids[a], "source": "s.cif"} for a in (f"X{i:05d}" for i in range(12))}
+    names = [(a, f"PF0000{int(a[1:]) % 2}") for a in keys] + [("X00001", HOSTILE)]
+    family = {"database": "Pfam", "name": HOSTILE}
+    add_rows(root, FAMILIES, [{**keys[a], **family, "family": f} for a, f in names], "families")
+    spots, pairs, heads, sites = [], [], [], []
+    for accession, key in list(keys.items())[:5]:
+        at = {**key, "chain": "A", "residue": "A", "observed": "A"}
+        axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
+        spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in axes}} for i in range(1, 41)]
+        some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
+        pairs += [{**key, "i": i, "j": j, "probability": choose.random()} for i, j in some]
+        n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
+        for head in HEADS:
+            k = {"n_edges": choose.randint(60, 99), "n_contact_edges": choose.randint(0, 30), "mass": 30.0}
+            rest = {"contact_mass": choose.uniform(0, 9), "n_top_contacts": choose.randint(0, 9)}
+            heads.append({**key, "chain": "A", **head, **n, **k, **rest})
+        site = {"position": 7, "residue": "A", "rank": 1, "layer": 1, "received": 3.0, "share": 1.0}
+        sites.append({"sequence_id": ids[accession], **site})
+    for table, rows in ((COORDINATES, spots), (CONTACTS, pairs), (HEAD_CONTACTS, heads), (HEAD_MAX_SITES, sites)):
+        add_rows(root, table, [{c.name: row.get(c.name, 1) for c in table.stored()} for row in rows], table.name)
+
+
+@pytest.fixture(scope="module")
+def whole_dir(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the atlas of `conftest.py` with all that can be added, some under a hostile name."""
+    root = tmp_path_factory.mktemp("whole") / "atlas"
+    shutil.copytree(atlas_dir, root)
+    annotate_at_random(root)
+    annotate(root, [("P04637", HOSTILE, 5, 9), ("X00003", HOSTILE, 2, 2)], source="hostile")
+    add_hostile_probe(root)
+    add_the_rest(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(whole_dir: Path) -> Iterator[Atlas]:
+    with Atlas.open(whole_dir) as atlas:
+        yield atlas
+
+
+@pytest.fixture(scope="module")
+def report(whole: Atlas) -> Report:
+    return make_report(whole)
+
+
+@pytest.fixture(scope="module")
+def text(report: Report) -> str:
+    return page(report)
+
+
+@pytest.fixture(scope="module")
+def parsed(text: str) -> Parsed:
+    return Parsed(text)
+
+
+def of(report: Report, name: str) -> Shown:
+    return next(shown for shown in report.shown() if shown.figure.name == name)
+
+
+# The page
+
+
+def test_the_page_needs_nothing_outside_of_itself(parsed: Parsed, text: str) -> None:
+    assert {tag for tag, _ in parsed.tags} & {"script", "link", "iframe", "object", "embed", "img", "base"} == set()
+    assert parsed.values("src") == []
+    papers = [a["href"] for tag, a in parsed.tags if tag == "a" and a.get("href", "").startswith("http")]
+    assert papers
+    assert all(link.startswith("https://doi.org/") for link in papers)
+    assert text.count("http") == len(papers)
+    others = {v for name in ("href", "xlink:href") for v in parsed.values(name)} - set(papers)
+    assert [link for link in others if not link.startswith(("#", "data:text/"))] == []
+    assert set(re.findall(r"url\(([^#][^)]*)\)", text)) == set()
+    assert "@import" not in text
+
+
+def test_no_attribute_runs_anything(parsed: Parsed) -> None:
+    assert {name for _, attributes in parsed.tags for name in attributes if name.startswith("on")} == set()
+    assert [link for link in parsed.values("href") if link.startswith("javascript")] == []
+
+
+def test_tags_are_balanced_and_ids_are_unique(parsed: Parsed) -> None:
+    assert (parsed.wrong, parsed.open) == ([], [])
+    assert [id for id, n in Counter(parsed.values("id")).items() if n > 1] == []
+
+
+def test_every_link_within_the_page_leads_somewhere(parsed: Parsed, text: str) -> None:
+    targets = {link[1:] for link in parsed.values("href") if link.startswith("#")}
+    targets |= set(re.findall(r"url\(#([^)]*)\)", text)) | set(parsed.values("aria-labelledby"))
+    assert targets - set(parsed.values("id")) == set()
+
+
+def test_every_picture_has_words_for_those_who_do_not_see_it(parsed: Parsed, report: Report) -> None:
+    pictures = [attributes for tag, attributes in parsed.tags if tag == "svg"]
+    drawn = [shown for shown in report.shown() if shown.picture is not None]
+    assert len(pictures) == len(drawn) > 15
+    for attributes, shown in zip(pictures, drawn, strict=True):
+        assert attributes["role"] == "img"
+        assert attributes["aria-label"].startswith(shown.figure.title.split(":")[0])
+        assert len(attributes["aria-label"]) > 40
+
+
+def test_the_page_is_of_semantic_parts_with_one_heading_above_all(parsed: Parsed) -> None:
+    tags = Counter(tag for tag, _ in parsed.tags)
+    assert (tags["h1"], tags["main"], tags["nav"], tags["header"], tags["footer"]) == (1, 1, 1, 1, 1)
+    assert tags["figure"] == tags["figcaption"] == tags["h3"]
+    assert next(attributes["lang"] for tag, attributes in parsed.tags if tag == "html") == "en"
+
+
+def test_the_contents_lead_to_every_figure(parsed: Parsed, report: Report) -> None:
+    links = {link[1:] for link in parsed.values("href") if link.startswith("#")}
+    assert {shown.figure.name for shown in report.shown()} <= links
+
+
+def test_every_text_of_the_atlas_is_escaped(parsed: Parsed, text: str) -> None:
+    assert "<script>" not in text
+    assert "\x1b" not in re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)  # SQL is as it is asked
+    assert any('</pre><script>alert("1")</script>&amp;' in data for data in parsed.texts)
+
+
+def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
+    for rule in ("prefers-color-scheme: dark", "@media print", "size: A4", "break-inside: avoid"):
+        assert rule in text
+
+
+# Every number is a row
+
+
+def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
+    shown, files = list(report.shown()), parsed.files()
+    assert len(parsed.code) == len(shown) == len(files)
+    for one, sql in zip(shown, parsed.code, strict=True):
+        assert sql == one.asked.sql
+        rows = whole.sql(sql)
+        assert rows.to_pylist() == one.rows.to_pylist(), one.figure.name
+        found = list(csv.reader(io.StringIO(files[f"{one.figure.name}.csv"])))
+        assert found[0] == rows.schema.names
+        expected = [["" if v is None else _cell(v) for v in row.values()] for row in rows.to_pylist()]
+        assert found[1:] == expected, one.figure.name
+
+
+def _cell(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_the_command_on_the_page_gives_the_same_rows(parsed: Parsed, report: Report, whole: Atlas) -> None:
+    lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
+    typed = [one for one in report.shown() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
+    assert len(lines) == len(typed) > 12
+    for line, one in zip(lines, typed, strict=True):
+        _, _, _, name, *words = shlex.split(line)
+        assert whole.ask(name, **dict(word.split("=", 1) for word in words)).to_pylist() == one.rows.to_pylist()
+
+
+def test_every_number_in_a_caption_is_in_the_rows(report: Report) -> None:
+    for shown in report.shown():
+        values = {value for row in shown.rows.to_pylist() for value in row.values()}
+        texts = {number(v) for v in values if isinstance(v, (int, float))} | {str(v) for v in values}
+        words = shown.says
+        for label in sorted((t for t in texts if not re.fullmatch(r"[\d.,-]*", t)), key=len, reverse=True):
+            words = words.replace(label, " ") if label else words
+        numbers = re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", words.replace(", ", " ; "))
+        parts = {part for n in numbers for part in (n, n.lstrip("-"))}
+        wrong = [n for n in numbers if n not in texts and n.lstrip("-") not in texts]
+        assert wrong == [], (shown.figure.name, shown.says, parts)
+
+
+def test_a_caption_says_something_of_these_rows(report: Report) -> None:
+    assert [shown.figure.name for shown in report.shown() if not re.search(r"\w", shown.says)] == []
+    assert len({shown.says for shown in report.shown()}) > len(list(report.shown())) * 0.7
+
+
+def test_the_cells_of_a_heat_map_are_the_rows(report: Report) -> None:
+    shown = of(report, "head-active-site")
+    assert shown.picture is not None
+    mesh = shown.picture.figure.axes[0].collections[0]
+    drawn = mesh.get_array()
+    found = {(row["layer"], row["head"]): row["p"] for row in shown.rows.to_pylist()}
+    assert drawn.shape == (N_LAYERS, N_HEADS)
+    for layer in range(N_LAYERS):
+        for head in range(N_HEADS):
+            if (layer, head) in found:
+                assert drawn[layer, head] == found[layer, head]
+            else:
+                assert drawn.mask[layer, head]
+    titles = re.findall(r"<title>layer (\d+), head (\d+): (\S+)</title>", shown.svg)
+    assert len(titles) == N_LAYERS * N_HEADS
+    assert {(int(a), int(b)): v for a, b, v in titles if v != "none"} == {k: f"{v:g}" for k, v in found.items()}
+
+
+def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
+    shown = of(report, "best-heads")
+    assert shown.picture is not None
+    rows = shown.rows.to_pylist()
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    for label, axis in zip(labels, shown.picture.figure.axes, strict=False):
+        own = [row for row in rows if row["label"] == label]
+        points = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"]
+        assert points == [row["p"] for row in own]
+        ends = [
+            tuple(line.get_xdata()) for line in axis.lines if len(line.get_xdata()) == 2 and line.get_color() == BLUE
+        ]
+        expected = [(row["proteins_low"], row["proteins_high"]) for row in own if row["proteins_low"] is not None]
+        assert ends == expected
+
+
+# What an atlas does not have
+
+
+def test_an_atlas_without_annotation_has_a_report_that_says_what_is_missing(atlas: Atlas) -> None:
+    report = make_report(atlas)
+    text = page(report)
+    names = {shown.figure.name for shown in report.shown()}
+    assert {"lengths", "layer-of-convergence", "residue-enrichment", "heads-entropy", "completeness"} <= names
+    assert {absent.command for absent in report.absent()} >= {"attlas annotate DIR SOURCE", "attlas probe DIR"}
+    for absent in report.absent():
+        assert text.count(f"<li>{absent.figure.title}</li>") == 1
+        assert text.count(absent.command) >= 2
+    assert Parsed(text).wrong == []
+
+
+def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    shutil.copytree(atlas_dir, root)
+    annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
+    with Atlas.open(root) as opened:
+        chosen = choose(opened, None, {})
+        report = make_report(opened)
+    assert (chosen.types, chosen.labels) == (("Active site",), ())
+    assert any("Chain" in note for note in chosen.absent_types)
+    names = {shown.figure.name for shown in report.shown()}
+    assert {"feature-types", "enrichment", "auc-active-site"} <= names
+    assert {absent.command for absent in report.absent()} >= {"attlas probe DIR"}
+
+
+def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    write_atlas(
+        root, [SyntheticProtein("A", "MK", n_sites=0), SyntheticProtein("B", "MK*", status="skipped", reason="*")]
+    )
+    with Atlas.open(root) as opened:
+        report = make_report(opened)
+    assert "completeness" in {shown.figure.name for shown in report.shown()}
+    empty = {absent.figure.name: absent.why for absent in report.absent() if not absent.command}
+    assert empty["residue-enrichment"].startswith("`residue_enrichment` has no rows here")
+    assert Parsed(page(report)).wrong == []
+
+
+def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Parsed) -> None:
+    figures = [one.figure.name for part in report.parts for one in part.figures]
+    assert len(figures) == len(set(figures)) == len(list(report.shown())) + len(list(report.absent()))
+    assert [(absent.figure.name, absent.why) for absent in report.absent() if absent.command] == []
+    shown = {one.figure.name for one in report.shown()}
+    assert shown >= {"contact-precision", "head-contacts", "families-apart", "best-families", "enrichment-in-space"}
+
+
+def test_a_missing_matplotlib_is_said_with_what_installs_it(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(EnvironmentFault, match=re.escape("pip install 'attlas[report]'")):
+        make_report(atlas)
+
+
+def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
+    code = "import sys, attlas.queries.report, attlas.cli.main; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+# What is chosen
+
+
+def test_types_are_those_on_most_residues_with_the_known_ones_first(whole: Atlas) -> None:
+    chosen = choose(whole, None, {})
+    assert chosen.types[:2] == ("Active site", "Binding site")
+    assert HOSTILE in chosen.types
+    assert not [label for label in chosen.labels if label.startswith("aa:") or label == "residue"]
+    assert len(chosen.types) <= N_SHOWN
+
+
+def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
+    assert choose(whole, ["Binding site"], {}).types == ("Binding site",)
+    with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
+        choose(whole, ["Active site", "Transit peptide"], {})
+
+
+def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas) -> None:
+    some = [f"X{i:05d}" for i in range(8)]
+    report = make_report(whole, types=["Active site"], proteins=some)
+    parsed = Parsed(page(report))
+    assert parsed.files()["ids.txt"].split() == some
+    assert of(report, "feature-types").rows["n_proteins"].to_pylist()[0] == 8
+    assert "'X00007'" in of(report, "enrichment").asked.sql
+    lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
+    assert "attlas ask DIR heads_by_entropy proteins=@ids.txt" in lines
+    n_whole = sum("proteins" not in shown.asked.bound.values for shown in report.shown())
+    assert sum(data.startswith("Of the whole atlas") for data in parsed.texts) == n_whole > 2
+
+
+# Files
+
+
+def test_the_command_writes_the_page_that_python_makes(whole_dir: Path, text: str, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "report.html"
+    done = command("report", whole_dir, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == text.encode()
+    assert re.fullmatch(rf"{out}: \d+ figures and tables, \d\.\d MB, in \d+ s\n", done.stdout)
+    lines = done.stderr.splitlines()
+    n = int(lines[0].split()[3].rstrip(":"))
+    assert [line.split(":")[1] for line in lines[:n]] == [f" {i} of {n}" for i in range(1, n + 1)]
+
+
+def test_the_same_atlas_gives_the_same_bytes(report: Report, text: str) -> None:
+    shown = of(report, "best-heads")
+    assert shown.figure.draw is not None
+    assert page(report) == text
+    with style():
+        assert svg(shown.figure.draw(shown.rows.to_pylist())) == shown.svg
+
+
+@pytest.mark.parametrize("format", ["svg", "png"])
+def test_figures_are_written_with_their_numbers(report: Report, parsed: Parsed, tmp_path: Path, format: str) -> None:
+    few = [shown for shown in report.shown() if shown.figure.name in ("lengths", "completeness", "head-active-site")]
+    part = report.parts[0].__class__(report.parts[0].section, tuple(few))
+    files = write_figures(Report(report.manifest, (part,), None), tmp_path / "figures", format)
+    names = {
+        "completeness.csv",
+        "lengths.csv",
+        "head-active-site.csv",
+        f"lengths.{format}",
+        f"head-active-site.{format}",
+    }
+    assert {path.name for path in files} == {path.name for path in (tmp_path / "figures").iterdir()} == names
+    for path in files:
+        if path.suffix == ".csv":
+            assert path.read_text() == parsed.files()[path.name]
+        elif format == "svg":
+            assert ET.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        else:
+            assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_an_unknown_type_is_refused_before_anything_is_written(whole_dir: Path, tmp_path: Path) -> None:
+    done = command("report", whole_dir, "--out", tmp_path / "r.html", "--types", "Active site,Nonsense")
+    assert done.returncode == 1
+    assert "Nonsense" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+# Colours
+
+
+def test_colours_are_those_that_anyone_tells_apart(report: Report) -> None:
+    allowed = {c.lower() for c in (BLUE, ORANGE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
+    drawn = [
+        shown for shown in report.shown() if shown.svg and "<title>" not in shown.svg and "matrix" not in shown.svg
+    ]
+    assert len(drawn) >= 6
+    for shown in drawn:
+        assert set(re.findall(r"#[0-9a-f]{6}", shown.svg)) <= allowed, shown.figure.name
+    assert MAP == "cividis"
+    for shown in report.shown():
+        meshes = [m for axis in (shown.picture.figure.axes if shown.picture else []) for m in axis.collections]
+        assert {mesh.get_cmap().name for mesh in meshes if mesh.get_array() is not None} <= {MAP}
+
+
+def test_on_the_page_ink_takes_the_colour_of_the_text(text: str) -> None:
+    body = text[text.index("</style>") :]
+    assert INK not in body
+    assert "currentColor" in body
+
+
+# Pure parts
+
+
+def test_a_grid_has_a_place_for_every_head_also_for_those_without_a_row() -> None:
+    rows = [{"layer": 0, "head": 1, "p": 0.5}, {"layer": 2, "head": 0, "p": 0.25}]
+    grid = head_grid(rows, "p", n_layers=3, n_heads=2)
+    assert grid.values == ((None, 0.5), (None, None), (0.25, None))
+    assert grid.largest() == (0, 1)
+    assert grid.titles()[:2] == ("layer 0, head 0: none", "layer 0, head 1: 0.5")
+    assert Grid(((None,),), ("0",), ("0",), "layer", "head").largest() is None
+
+
+def test_a_cross_grid_keeps_the_order_of_its_rows() -> None:
+    rows = [{"a": "x", "n": 2, "v": 1.0}, {"a": "x", "n": 10, "v": 3.0}, {"a": "b", "n": 2, "v": 5.0}]
+    grid = cross_grid(rows, "v", "a", "n")
+    assert (grid.rows, grid.columns, grid.values) == (("x", "b"), ("2", "10"), ((1.0, 3.0), (5.0, None)))
+
+
+def test_a_scale_of_powers_draws_small_values_at_its_floor() -> None:
+    grid = Grid(((0.0, 5.0), (None, 0.5)), ("0", "1"), ("0", "1"), "layer", "head")
+    with style():
+        mesh = draw_grid(grid, "ratio", is_log=True).figure.axes[0].collections[0]
+    assert mesh.get_array()[0, 0] == LOG_FLOOR
+    assert mesh.get_array().mask.tolist() == [[False, False], [True, False]]
+
+
+def test_pairs_make_a_symmetric_matrix_without_a_diagonal() -> None:
+    rows = [{"first": "A", "second": "C", "v": 2}, {"first": "C", "second": "D", "v": None}]
+    assert pair_matrix(rows, "v", ["A", "C", "D"]) == [[None, 2, None], [2, None, None], [None, None, None]]
+    assert sorted(BY_PROPERTY) == sorted("ACDEFGHIKLMNPQRSTVWY")
+
+
+def test_amino_acids_have_a_column_for_each_head_of_a_small_model_and_each_layer_of_a_large_one() -> None:
+    rows = [{"residue": "C", "layer": 0, "head": h, "ratio": r} for h, r in ((0, 2.0), (1, 3.0))]
+    small = amino_acid_grid(rows, n_layers=1, n_heads=3)
+    assert (small.rows, small.columns, small.values) == (("C",), ("0-0", "0-1", "0-2"), ((2.0, 3.0, None),))
+    large = amino_acid_grid(rows, n_layers=20, n_heads=20)
+    assert large.values[0][:2] == (3.0, None)
+    assert len(large.columns) == 20
+
+
+def test_ratios_share_a_scale_on_which_every_point_lies() -> None:
+    panels = [Panel("a", (Point("x", 0.0, 0.0, 700.0), Point("y", 8.0, 1.0, 90.0, 0.02)), reference=1.0)]
+    low, high = log_ends(panels)
+    assert low <= 0.02
+    assert 8.0 <= high < 700
+    with style():
+        axis = draw_intervals(panels, "ratio", is_log=True).figure.axes[0]
+    arrows = [(line.get_marker(), line.get_xdata()[0]) for line in axis.lines if line.get_marker() in "<>"]
+    assert ("<", pytest.approx(low)) in arrows
+    assert ("<", pytest.approx(high)) not in arrows
+    assert (">", pytest.approx(high)) in arrows
+
+
+def test_names_of_files_are_plain_and_differ() -> None:
+    assert slug("Beta strand") == "beta-strand"
+    assert re.fullmatch(r"[a-z0-9-]+", slug(HOSTILE))
+    assert slug("§§§") == "label"
+    names = slugs(["a b", "a-b", "A B", "§", "%"])
+    assert len(set(names)) == 5
+
+
+def test_an_inlined_picture_keeps_its_references_and_loses_its_namespaces() -> None:
+    text = '<?xml?><svg xmlns="http://x" width="72pt" viewBox="0 0 72 72"><defs><path id="m1" d="M 1.23456 2"/></defs>'
+    text += '<g id="free"><use xlink:href="#m1" x="10.98765"/><path clip-path="url(#m1)" d="M 0 1"/></g></svg>'
+    found = inline(text, name="f", alt='say "<b>"')
+    assert found.startswith('<svg role="img" aria-label="say &quot;&lt;b&gt;&quot;" viewBox="0 0 72 72"')
+    assert 'id="f-m1"' in found
+    assert 'href="#f-m1" x="10.98"' in found
+    assert "url(#f-m1)" in found
+    assert "free" not in found
+    assert "http" not in found
+    assert "1.23 2" in found
+
+
+@pytest.mark.parametrize("value", [0.3, 1, 1234567, 0.0001234, 2.0, 12345.5])
+def test_a_number_is_written_with_every_digit_of_the_row(value: float) -> None:
+    assert float(number(value).replace(",", "")) == value
+
+
+def test_a_png_is_on_white(report: Report) -> None:
+    from matplotlib.image import imread
+
+    picture = of(report, "lengths").picture
+    assert picture is not None
+    with style():
+        pixels = imread(io.BytesIO(png(picture)))
+    assert tuple(pixels[0, 0]) == to_rgba("white")
+
+
+# The questions that the report brought
+
+
+def distinct(atlas: Atlas) -> list[dict]:
+    return atlas.sql("FROM sequences WHERE status = 'ok' ORDER BY sequence_id").to_pylist()
+
+
+@pytest.mark.parametrize(("width", "last"), [(50, 1500), (100, 250), (1, 5), (7, 1)])
+def test_lengths_are_those_of_the_distinct_sequences(atlas: Atlas, width: int, last: int) -> None:
+    lengths = [row["length"] for row in distinct(atlas)]
+    rows = atlas.ask("lengths", width=width, last=last).to_pylist()
+    assert sum(row["n_sequences"] for row in rows) == len(lengths) == rows[0]["n_all"]
+    assert rows[0]["median_length"] == median(lengths)
+    for row in rows:
+        end = row["to_length"] or float("inf")
+        own = [n for n in lengths if row["from_length"] <= n <= end]
+        assert (row["n_sequences"], row["n_residues"]) == (len(own), sum(own))
+    assert [row["to_length"] is None for row in rows[:-1]] == [False] * (len(rows) - 1)
+
+
+def test_sites_of_a_protein_are_counted_once_for_each_sequence(atlas: Atlas) -> None:
+    counts = Counter(row["n_sites"] for row in distinct(atlas) if row["layer"] is not None)
+    rows = atlas.ask("sites_per_protein").to_pylist()
+    assert {row["n_sites"]: row["n_sequences"] for row in rows} == counts
+    every = list(counts.elements())
+    assert rows[0]["median_sites"] == median(every)
+    assert rows[0]["mean_sites"] == pytest.approx(sum(every) / len(every), abs=0.005)
+    for row in rows:
+        assert row["share_up_to"] == pytest.approx(sum(n <= row["n_sites"] for n in every) / len(every), abs=5e-5)
+
+
+SPANS: list[Span] = [
+    ("P0DP23", "Active site", 3, 5),
+    ("P0DP24", "Active site", 100, 149),  # the same sequence: the first accession counts
+    ("P04637", "Active site", 5, 9),
+    ("P04637", "Active site", 8, 12),
+    ("P04637", "Disulfide bond", 20, 40),
+]
+
+
+@pytest.fixture(scope="module")
+def by_hand(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    root = tmp_path_factory.mktemp("by_hand") / "atlas"
+    shutil.copytree(atlas_dir, root)
+    annotate(root, SPANS)
+    annotate(root, [("P04637", "Active site", 5, 9)], source="other")
+    sums = {(0, 0): (1, 0.5, 0.5)}
+    probe(root, [("P0DP23", "x", 3, 149, sums), ("P0DP24", "x", 9, 149, sums), ("P04637", "x", 4, 393, sums)])
+    with Atlas.open(root) as opened:
+        yield opened
+
+
+def test_types_of_features_count_sequences_and_residues_once(by_hand: Atlas) -> None:
+    rows = {row.pop("type"): row for row in by_hand.ask("feature_types").to_pylist()}
+    assert rows == {
+        "Active site": {
+            "n_features": 4,
+            "n_proteins": 2,
+            "n_labelled": 3 + 8,
+            "n_residues": 149 + 393,
+            "background": round(11 / 542, 4),
+            "n_sources": 2,
+            "sources": "hand, other",
+        },
+        "Disulfide bond": {
+            "n_features": 1,
+            "n_proteins": 1,
+            "n_labelled": 2,
+            "n_residues": 393,
+            "background": round(2 / 393, 4),
+            "n_sources": 1,
+            "sources": "hand",
+        },
+    }
+    (only,) = by_hand.ask("feature_types", proteins="P0DP24").to_pylist()
+    assert (only["n_labelled"], only["n_residues"]) == (50, 149)
+
+
+def test_labels_of_the_probe_count_each_sequence_once(by_hand: Atlas) -> None:
+    assert sequence_ids_alike(by_hand)
+    (row,) = by_hand.ask("probed_labels").to_pylist()
+    assert row == {"label": "x", "n_proteins": 2, "n_labelled": 7, "n_residues": 542, "background": round(7 / 542, 4)}
+    (only,) = by_hand.ask("probed_labels", proteins="P0DP24").to_pylist()
+    assert only["n_labelled"] == 9
+
+
+def sequence_ids_alike(atlas: Atlas) -> bool:
+    ids = sequence_ids(Path(str(atlas.root)))
+    return ids["P0DP23"] == ids["P0DP24"]
+
+
+def test_a_list_that_cannot_be_typed_has_no_command_but_its_sql(whole: Atlas) -> None:
+    from attlas.queries.asking.questions import ask
+    from attlas.queries.report.commands import command as typed
+
+    assert typed(ask(whole, "best_heads", {"labels": ["a,b"]})) is None
+    assert typed(ask(whole, "best_heads", {"labels": ["@a"]})) is None
+    assert (
+        typed(ask(whole, "best_heads", {"labels": ["Active site"]})) == "attlas ask DIR best_heads 'labels=Active site'"
+    )
+    assert typed(ask(whole, "heads_by_entropy", {})) == "attlas ask DIR heads_by_entropy"
+    assert isinstance(Figure("a", "b", "c", {}, "d", str), Figure)

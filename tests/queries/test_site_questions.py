@@ -1,0 +1,283 @@
+"""High-attention sites against features along the sequence, against sets, scipy and statsmodels."""
+
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from annotated import annotate
+from handmade import hand, write_handmade
+from scipy.stats import bootstrap, chisquare, hypergeom, poisson
+from site_case import (
+    TYPES,
+    Part,
+    SiteCase,
+    interval,
+    log10_tail,
+    matched_hits,
+    matched_variance,
+    replicates,
+    weights,
+    within_k,
+)
+from statsmodels.stats.proportion import proportion_confint
+
+from attlas.queries import Atlas
+from attlas.queries.asking.questions import ask
+
+REACHES = [0, 1, 3, 100]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteCase]:
+    case = SiteCase(tmp_path_factory.mktemp("sites") / "atlas")
+    yield case
+    case.atlas.close()
+
+
+def parts_of(case: SiteCase, type_: str, k: int) -> list[Part]:
+    parts = []
+    for accession in case.carriers(type_):
+        n, sites = len(case.sequences[accession]), case.sites[accession]
+        near = within_k(case.labelled(accession, type_), k, n)
+        parts.append(Part(accession, len(sites), len(near & set(sites)), len(near), n))
+    return parts
+
+
+def matched_of(case: SiteCase, type_: str, k: int) -> list[float]:
+    found = []
+    for accession in case.carriers(type_):
+        letters = dict(enumerate(case.sequences[accession], start=1))
+        near = within_k(case.labelled(accession, type_), k, len(letters))
+        found.append(matched_hits(case.sites[accession], near, letters))
+    return found
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_sites_at_features_are_those_by_enumeration(case: SiteCase, type_: str) -> None:
+    rows = case.ask("sites_at_features", types=type_, within=REACHES)
+    assert [row["within"] for row in rows] == REACHES
+    for row, k in zip(rows, REACHES, strict=True):
+        parts, matched = parts_of(case, type_, k), sum(matched_of(case, type_, k))
+        labelled = {part.accession: case.labelled(part.accession, type_) for part in parts}
+        found = sum(len(labelled[p.accession] & within_k(case.sites[p.accession], k, p.n_all)) for p in parts)
+        n, hits, expected = (sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in parts), strict=True))
+        n_labelled = sum(map(len, labelled.values()))
+        assert (row["n_proteins"], row["n_sites"], row["n_labelled"]) == (len(parts), n, n_labelled)
+        assert row["n_hits"] == hits
+        assert row["precision"] == pytest.approx(hits / n, abs=6e-5)
+        assert row["recall"] == pytest.approx(found / n_labelled, abs=6e-5)
+        assert row["background"] == pytest.approx(expected / n, abs=6e-5)
+        assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
+        assert row["matched_background"] == pytest.approx(matched / n, abs=6e-5)
+        assert row["matched_enrichment"] == pytest.approx(hits / matched, abs=0.006)
+        assert row["log10_p"] == pytest.approx(log10_tail(hits, n, expected, n_tests=4), abs=0.006)
+        assert row["matched_log10_p"] == pytest.approx(log10_tail(hits, n, matched, n_tests=4), abs=0.006)
+    assert (rows[-1]["precision"], rows[-1]["enrichment"]) == (1, 1)  # anything is within 100 residues
+    assert (rows[-1]["log10_p"], rows[-1]["matched_log10_p"]) == (0, 0)
+    assert rows[0]["log10_p"] < -1  # the features were put at sites
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_interval_of_precision_is_that_of_statsmodels(case: SiteCase, type_: str) -> None:
+    for row in case.ask("sites_at_features", types=type_, within=REACHES):
+        bounds = proportion_confint(row["n_hits"], row["n_sites"], method="wilson")
+        assert (row["precision_low"], row["precision_high"]) == pytest.approx(bounds, abs=1e-4)
+
+
+@pytest.mark.parametrize(("n", "seed"), [(1000, 1), (1000, 7), (99, 0), (2, 1)])
+def test_intervals_are_those_of_the_same_weights_in_numpy(case: SiteCase, n: int, seed: int) -> None:
+    rows = case.ask("sites_at_features", types=list(TYPES), within=REACHES, replicates=n, seed=seed)
+    for row in rows:
+        parts, matched = parts_of(case, row["type"], row["within"]), matched_of(case, row["type"], row["within"])
+        pairs = [(p.accession, p.n_hits, p.expected) for p in parts if p.n_sites]
+        bounds = interval(replicates(pairs, n=n, seed=seed))
+        assert (row["enrichment_low"], row["enrichment_high"]) == pytest.approx(bounds, abs=0.006)
+        matches = [(p.accession, p.n_hits, m) for p, m in zip(parts, matched, strict=True) if p.n_sites]
+        bounds = interval(replicates(matches, n=n, seed=seed))
+        assert (row["matched_low"], row["matched_high"]) == pytest.approx(bounds, abs=0.006)
+
+
+@pytest.mark.parametrize("type_", TYPES)
+def test_intervals_agree_with_scipy_and_with_cochran(case: SiteCase, type_: str) -> None:
+    (row,) = case.ask("sites_at_features", types=type_, within=[1], replicates=4000)
+    parts = parts_of(case, type_, 1)
+    hits, expected = (np.array(x) for x in zip(*((p.n_hits, p.expected) for p in parts), strict=True))
+    ratio, width = hits.sum() / expected.sum(), row["enrichment_high"] - row["enrichment_low"]
+    resampled = bootstrap(
+        (hits, expected),
+        lambda h, e, axis: h.sum(axis) / e.sum(axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=4000,
+        method="percentile",
+        rng=np.random.default_rng(3),
+    ).confidence_interval
+    # Poisson weights vary the number of proteins as well: a little wider, and both have Monte-Carlo error.
+    assert (row["enrichment_low"], row["enrichment_high"]) == pytest.approx(tuple(resampled), abs=0.12 * width)
+    m = len(parts)
+    half = 1.96 * np.sqrt(m / (m - 1) * ((hits - ratio * expected) ** 2).sum()) / expected.sum()
+    assert width == pytest.approx(2 * half, rel=0.2)
+
+
+def test_weights_are_poisson_and_apart() -> None:
+    drawn = np.array([weights(f"R{i:03d}", n=1000, seed=1) for i in range(50)])  # (proteins, replicates)
+    counts = np.bincount(drawn.ravel(), minlength=8)
+    tail = [*counts[:5], counts[5:].sum()]
+    shares = [*poisson.pmf(range(5), 1), poisson.sf(4, 1)]
+    assert chisquare(tail, np.array(shares) * drawn.size).pvalue > 0.001
+    apart = np.corrcoef(drawn)[np.triu_indices(50, 1)]
+    assert abs(apart.mean()) < 4 / np.sqrt(apart.size * 1000)
+    assert apart.std() == pytest.approx(1 / np.sqrt(1000), rel=0.1)
+    assert abs(np.corrcoef(drawn[0], weights("R000", n=1000, seed=2))[0, 1]) < 0.13
+
+
+def test_p_values_overstate_the_exact_ones_a_little(case: SiteCase) -> None:
+    """The exact distribution of the hits of random residues: the hypergeometric ones of the proteins, convolved."""
+    for row in case.ask("sites_at_features", types=list(TYPES), within=[0, 1]):
+        exact = np.ones(1)
+        for p in parts_of(case, row["type"], row["within"]):
+            exact = np.convolve(exact, hypergeom.pmf(range(p.n_sites + 1), p.n_all, p.n_near, p.n_sites))
+        log10_exact = np.log10(exact[row["n_hits"] :].sum() * 6)
+        assert min(log10_exact, 0) - 0.01 <= row["log10_p"] <= log10_exact * 0.7
+
+
+def test_p_values_are_uniform_or_larger_where_sites_are_random(tmp_path: Path) -> None:
+    """Sites are of random numbers here, and features of others: one in twenty is below 0.05, at most."""
+    choose = random.Random(2)
+    sequences = ["".join(choose.choices("ACDEFGHIKL", k=30)) for _ in range(12)]
+    hands = [hand(f"P{i}", s, sites=tuple(choose.sample(range(1, 31), 3)), layer=1) for i, s in enumerate(sequences)]
+    write_handmade(tmp_path / "atlas", hands)
+    types = [f"T{i}" for i in range(200)]
+    places = [(f"P{i}", t, choose.randint(1, 30)) for t in types for i in range(12)]
+    annotate(tmp_path / "atlas", [(accession, t, at, at) for accession, t, at in places])
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        rows = atlas.ask("sites_at_features", types=types, within=[2], replicates=2).to_pylist()
+    assert min(row["log10_p"] for row in rows) > -1.3  # corrected for 200 of them
+    tails = [log10_tail(r["n_hits"], r["n_sites"], r["background"] * r["n_sites"], n_tests=1) for r in rows]
+    assert 0.005 < np.mean(np.array(tails) < np.log10(0.05)) < 0.08
+
+
+@pytest.mark.parametrize("k", [0, 2])
+def test_proteins_add_up_to_the_pooled_numbers(case: SiteCase, k: int) -> None:
+    pooled = case.ask("sites_at_features", types=list(TYPES), within=[k])
+    rows = case.ask("sites_at_features_by_protein", types=list(TYPES), within=k)
+    assert len(rows) == sum(row["n_proteins"] for row in pooled)
+    for whole in pooled:
+        own = [row for row in rows if row["type"] == whole["type"]]
+        for name in ("n_sites", "n_labelled", "n_hits"):
+            assert sum(row[name] for row in own) == whole[name]
+        assert sum(row["n_found"] for row in own) / whole["n_labelled"] == pytest.approx(whole["recall"], abs=6e-5)
+        for name, of in (("expected", "background"), ("matched_expected", "matched_background")):
+            assert sum(row[name] for row in own) / whole["n_sites"] == pytest.approx(whole[of], abs=6e-5)
+
+
+@pytest.mark.parametrize("k", [0, 2])
+@pytest.mark.parametrize("type_", TYPES)
+def test_the_nulls_of_a_protein_are_hypergeometric(case: SiteCase, type_: str, k: int) -> None:
+    rows = {r["accession"]: r for r in case.ask("sites_at_features_by_protein", types=type_, within=k)}
+    parts, matched = parts_of(case, type_, k), matched_of(case, type_, k)
+    assert set(rows) == {part.accession for part in parts}
+    for part, mean in zip(parts, matched, strict=True):
+        row, letters = rows[part.accession], dict(enumerate(case.sequences[part.accession], start=1))
+        near = within_k(case.labelled(part.accession, type_), k, part.n_all)
+        spread = matched_variance(case.sites[part.accession], near, letters)
+        assert (row["n_sites"], row["n_hits"]) == (part.n_sites, part.n_hits)
+        assert (row["expected"], row["variance"]) == pytest.approx((part.expected, part.variance), abs=1e-6)
+        assert (row["matched_expected"], row["matched_variance"]) == pytest.approx((mean, spread), abs=1e-6)
+
+
+def test_the_hits_of_a_protein_are_named(case: SiteCase) -> None:
+    for row in case.ask("sites_at_features_by_protein", types="Binding site"):
+        sequence, sites = case.sequences[row["accession"]], case.sites[row["accession"]]
+        hits = sorted(set(sites) & case.labelled(row["accession"], "Binding site"))
+        assert row["hits"] == (" ".join(f"{sequence[at - 1]}{at}" for at in hits[:10]) or None)
+        assert row["precision"] == (pytest.approx(len(hits) / len(sites), abs=6e-5) if sites else None)
+
+
+def test_any_subset_is_a_select_around_the_question(case: SiteCase) -> None:
+    """What `attlas ask --sql` prints, as a table of a query of one's own: here the proteins by the length."""
+    text = ask(case.atlas, "sites_at_features_by_protein", {"types": "Binding site", "within": 1}).sql
+    own = f"""
+    SELECT p.length > 50 AS is_long, count(*) AS n_proteins, sum(n_hits) AS n_hits, sum(expected) AS expected
+    FROM ({text}) AS b JOIN proteins AS p USING (accession)
+    GROUP BY ALL
+    """
+    found = {row["is_long"]: row for row in case.atlas.sql(own).to_pylist()}
+    for is_long in (True, False):
+        chosen = [a for a in case.carriers("Binding site") if (len(case.sequences[a]) > 50) is is_long]
+        (row,) = case.ask("sites_at_features", types="Binding site", within=[1], proteins=chosen)
+        assert (row["n_proteins"], row["n_hits"]) == (found[is_long]["n_proteins"], found[is_long]["n_hits"])
+        ratio = float(found[is_long]["n_hits"]) / found[is_long]["expected"]
+        assert row["enrichment"] == pytest.approx(ratio, abs=0.006)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Atlas]:
+    """Return an atlas of four proteins, two of them one sequence; each has a feature of its own."""
+    proteins = [
+        hand("A1", "MKCAACGGHW", sites=(3, 6), layer=1),
+        hand("A2", "MKCAACGGHW", sites=(3, 6), layer=1),
+        hand("B1", "MACAACLLKR", sites=(3,), layer=1),
+        hand("N1", "MGGGGGGGGG", layer=0, note="none above the elbow"),
+    ]
+    write_handmade(tmp_path / "atlas", proteins)
+    spans = [
+        ("A1", "Disulfide bond", 3, 6),
+        ("A2", "Disulfide bond", 3, 6),
+        ("B1", "Site", 2, 4),
+        ("N1", "Lipid", 1, 1),
+    ]
+    more = [("A2", "Region", 1, 5), ("A1", "Chain", 1, 10), ("B1", "Chain", 1, 10), ("A1", "Motif", 1, 1)]
+    annotate(tmp_path / "atlas", [*spans, *more])
+    with Atlas.open(tmp_path / "atlas") as opened:
+        yield opened
+
+
+def test_a_bond_is_its_two_ends_and_counts_once(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features", types="Disulfide bond", within=[0]).to_pylist()
+    assert (row["n_proteins"], row["n_sites"], row["n_labelled"], row["n_hits"]) == (1, 2, 2, 2)
+    assert (row["precision"], row["recall"], row["background"], row["enrichment"]) == (1, 1, 0.2, 5)
+    assert (row["matched_background"], row["matched_enrichment"]) == (1, 1)  # both cysteines are at it
+    assert (row["enrichment_low"], row["enrichment_high"]) == (None, None)  # of one protein
+    assert (row["log10_p"], row["matched_log10_p"]) == (pytest.approx(np.log10(0.04), abs=0.006), 0)
+
+
+def test_a_sequence_is_taken_by_the_accession_that_has_the_feature(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features_by_protein", types="Region").to_pylist()
+    assert (row["accession"], row["n_labelled"], row["n_hits"], row["hits"]) == ("A2", 5, 1, "C3")
+
+
+def test_a_protein_without_sites_counts_as_one_without(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features", types="Lipid", within=[0]).to_pylist()
+    assert (row["n_proteins"], row["n_sites"], row["n_hits"], row["recall"]) == (1, 0, 0, 0)
+    known = ("type", "within", "n_proteins", "n_sites", "n_labelled", "n_hits", "recall")
+    assert {name: value for name, value in row.items() if name not in known and value is not None} == {}
+
+
+def test_a_window_stops_at_the_ends_of_the_sequence(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features", types="Site", within=[1000]).to_pylist()
+    assert (row["precision"], row["recall"], row["background"], row["enrichment"]) == (1, 1, 1, 1)
+
+
+def test_a_feature_of_every_residue_is_hit_by_chance(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features", types="Chain", within=[0]).to_pylist()
+    assert (row["n_proteins"], row["precision"], row["background"], row["log10_p"]) == (2, 1, 1, 0)
+    bounds = [row[name] for name in ("enrichment_low", "enrichment_high", "matched_low", "matched_high")]
+    assert bounds == [1, 1, 1, 1]
+
+
+def test_no_hit_is_an_answer(small: Atlas) -> None:
+    (row,) = small.ask("sites_at_features", types="Motif", within=[0]).to_pylist()
+    assert (row["n_hits"], row["precision"], row["precision_low"], row["enrichment"], row["log10_p"]) == (0, 0, 0, 0, 0)
+    assert (row["matched_background"], row["matched_enrichment"]) == (0, None)  # no site is a methionine
+    (own,) = small.ask("sites_at_features_by_protein", types="Motif").to_pylist()
+    assert (own["hits"], own["matched_expected"], own["matched_variance"]) == (None, 0, 0)
+
+
+def test_only_types_that_are_there_have_rows(small: Atlas) -> None:
+    assert small.ask("sites_at_features", types="Zinc finger").num_rows == 0
+    counted = Counter(small.ask("sites_at_features", types=["Zinc finger", "Site"])["type"].to_pylist())
+    assert counted == {"Site": 4}
