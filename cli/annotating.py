@@ -65,15 +65,18 @@ def annotate(
     with workshop():
         from attlas.pipeline.annotate import Request
         from attlas.pipeline.annotate import annotate as add_rows
-        from attlas.schema import AtlasPaths
+        from attlas.schema import LABELS, AtlasPaths
 
         request = Request(source, format, tuple(accession or ()), chain, database)
         reading, manifest = add_rows(AtlasPaths(directory), request, rejected=rejected)
     found = reading.found
     if as_json:
-        print(json.dumps({**asdict(found), "manifest_version": manifest.version}, indent=1))
+        replaced = [one._asdict() for one in found.replaced]
+        print(json.dumps({**asdict(found), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         _print(directory, found)
+    for line in _changes(found, is_probed=bool(manifest.of_table(LABELS))):
+        note(line)
     for line in _account(reading.rejects, "left out, "):
         note(line)
     for line in _account(reading.remarks, ""):
@@ -114,6 +117,13 @@ def _stored(found: "Annotation") -> str:
         if n
     ]
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
+def _changes(found: "Annotation", *, is_probed: bool) -> Iterator[str]:
+    for one in found.replaced:
+        yield f"these take the place of {one.n_rows:,} rows of {one.table} from an earlier {one.source}"
+    if is_probed and (found.n_features or any(one.table == "features" for one in found.replaced)):
+        yield "labels and head_features are of the features that were probed: attlas probe DIR probes these"
 
 
 def _account(rejects: "Rejects", before: str) -> Iterator[str]:

@@ -52,6 +52,7 @@ def report(
     from attlas.queries.atlas import Atlas
     from attlas.queries.report import make_report, page, write_figures
 
+    _refuse_folder(out)
     started = time.monotonic()
     with Atlas.open(directory) as atlas, _progress() as progress:
         made = make_report(atlas, **_chosen(atlas, types=types, proteins=proteins), progress=progress)
@@ -66,6 +67,18 @@ def report(
     print(f"{out}: {n_shown} figures and tables, {len(data) / 1e6:.1f} MB, in {seconds:.0f} s")
     if n_absent:
         note(f"{n_absent} more need what the atlas does not have; the report ends with what adds them")
+
+
+def _refuse_folder(out: Path) -> None:
+    """Refuse a folder before the work, not after it.
+
+    Raises:
+        QuestionError: the report would be written to a folder.
+    """
+    from attlas.schema import QuestionError
+
+    if out.is_dir():
+        raise QuestionError(f"{out} is a directory.", hint="name a file in it: --out REPORT.html")
 
 
 def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:

@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
@@ -35,6 +36,14 @@ class Request:
     """The only chain of a structure that is read."""
     database: str | None = None
     """Whose families a table of families has."""
+
+
+class Replaced(NamedTuple):
+    """A file of rows that others took the place of."""
+
+    source: str
+    table: str
+    n_rows: int
 
 
 @dataclass(frozen=True)
@@ -69,6 +78,8 @@ class Annotation:
     """Records left out, by reason."""
     remarks: dict[str, int]
     """What is stored, but not as one might think, by kind."""
+    replaced: tuple[Replaced, ...] = ()
+    """Rows of earlier sources whose place these take."""
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,14 @@ class Entry:
         return len(self.records) + len(self.families)
 
 
+def whole_number(text: str | None) -> int | None:
+    """Return a length or version as a source writes it, None where it is none; digits beyond 18 are cut off.
+
+    Whatever has so many digits differs from every stored number, which is all that is asked of it.
+    """
+    return int(text[:18]) if text and text.isascii() and text.isdecimal() else None
+
+
 def eco_codes(*texts: str | None) -> str | None:
     """Return the ECO codes in some texts, each once, in order, separated by `; `; None if there are none."""
     codes = sorted({code for text in texts if text for code in _ECO.findall(text)})

@@ -8,6 +8,9 @@ from typing import IO
 from attlas.pipeline.annotate.check import Rejected
 from attlas.schema.errors import N_OFFENDERS_SHOWN
 
+_WIDTH = 120
+"""Characters of each word of a record in a message; a table may hold any text."""
+
 
 @dataclass
 class Rejects:
@@ -69,5 +72,9 @@ def _alike(one: Rejected, other: Rejected) -> Rejected | None:
 
 def shown(rejected: Rejected) -> str:
     """Return one line about a record left out, fit for a terminal."""
-    text = " ".join([*rejected.place]) + (f": {rejected.detail}" if rejected.detail else "")
+    text = " ".join(map(_cut, rejected.place)) + (f": {rejected.detail}" if rejected.detail else "")
     return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."

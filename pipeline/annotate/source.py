@@ -22,8 +22,14 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     """Open a source, unpacked if it is gzip.
 
     Raises:
-        InputError: there is no such file, or it cannot be read to its end; also while its lines are read.
+        InputError: there is no such file, it is a pipe, or it cannot be read to its end; also while its lines are read.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(
+            f"{path} is a pipe or a device.",
+            expected="a file, which is read more than once",
+            hint="write what it gives to a file first",
+        )
     try:
         with path.open("rb") as plain:
             start = plain.read(6)
@@ -46,8 +52,9 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 def lines(handle: IO[bytes]) -> Iterator[tuple[int, str]]:
     """Yield the lines of a source with their numbers, from 1, without line ends; Latin-1 where it is not UTF-8."""
-    for number, raw in enumerate(handle, start=1):
-        text = decoded(raw).rstrip("\r\n")
+    parts = (part for raw in handle for part in raw.splitlines())  # also at \r alone, as old spreadsheets end lines
+    for number, part in enumerate(parts, start=1):
+        text = decoded(part)
         yield number, text.removeprefix(_BOM) if number == 1 else text
 
 

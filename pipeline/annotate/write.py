@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO
 
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.annotate.read import Annotation, Reading, Request, read_source
-from attlas.pipeline.annotate.rejects import Rejects
+from attlas.pipeline.annotate.read import Annotation, Reading, Replaced, Request, read_source
+from attlas.pipeline.annotate.rejects import Rejects, shown
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
@@ -45,6 +45,7 @@ def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = Non
         EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     manifest = Manifest.read(paths)
+    _refuse_target(paths, request.source, rejected)
     if not paths.plan.is_file():
         raise PlanError(
             f"{paths.root} is a release, which stays as it was published.",
@@ -58,7 +59,17 @@ def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = Non
             reading = read_source(paths, request, Rejects(out=out))
         if not any(reading.rows.filled()):
             raise _nothing(reading.found, reading.rejects)
-        return reading, _add(paths, manifest, reading.found, reading.rows)
+        return _add(paths, manifest, reading)
+
+
+def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> None:
+    """Refuse to write what is left out over the source, or into the atlas. Raises InputError."""
+    if rejected is None:
+        return
+    target = rejected.resolve()
+    if target == source.resolve() or target.is_relative_to(paths.root.resolve()) or target.is_dir():
+        here = "a folder" if target.is_dir() else "the source" if target == source.resolve() else "a part of the atlas"
+        raise InputError(f"--rejected cannot be {rejected}.", expected="a file of its own", found=here)
 
 
 def _nothing(found: Annotation, rejects: Rejects) -> InputError:
@@ -67,7 +78,7 @@ def _nothing(found: Annotation, rejects: Rejects) -> InputError:
             f"{found.source} holds no feature and no family.", expected="at least one", found=f"read as {found.format}"
         )
     reasons = [
-        f"{reason}: {n:,} of {found.n_records:,} records, such as {' '.join(rejects.first[reason][0].place)}"
+        f"{reason}: {n:,} of {found.n_records:,} records, such as {shown(rejects.first[reason][0]._replace(detail=''))}"
         for reason, n in found.rejected.items()
     ]
     return InputError(
@@ -79,7 +90,8 @@ def _nothing(found: Annotation, rejects: Rejects) -> InputError:
     )
 
 
-def _add(paths: AtlasPaths, manifest: Manifest, found: Annotation, rows: Rows) -> Manifest:
+def _add(paths: AtlasPaths, manifest: Manifest, reading: Reading) -> tuple[Reading, Manifest]:
+    found, rows = reading.found, reading.rows
     replaced = _replaced(paths, manifest, found.source, rows)
     name = _name(found)
     metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: found.source.encode()}
@@ -89,25 +101,27 @@ def _add(paths: AtlasPaths, manifest: Manifest, found: Annotation, rows: Rows) -
         with publishing(path) as beside:
             write_table(beside, table=table, rows=part, metadata=metadata)
         files.append(describe_file(paths, path, table))
-    receipt = {"atlas_id": manifest.atlas_id, **asdict(found), "files": [asdict(file) for file in files]}
+    said = {name: value for name, value in asdict(found).items() if name != "replaced"}  # the same run, the same bytes
+    receipt = {"atlas_id": manifest.atlas_id, **said, "files": [asdict(file) for file in files]}
     publish_bytes(_receipt(paths, name), (json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode())
     added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
     _clear_leftovers(paths, added)
-    return added
+    gone = sorted(replaced.keys() - {file.path for file in files})
+    return replace(reading, found=replace(found, replaced=tuple(replaced[path] for path in gone))), added
 
 
-def _replaced(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> set[str]:
+def _replaced(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> dict[str, Replaced]:
     """Return the files that the new rows take the place of: of the same source, or of a file that a folder now holds.
 
     Raises:
         InputError: one of the files came with a folder that holds others too.
     """
     sources = rows.sources()
-    replaced = set()
+    replaced = {}
     for file in (file for table in TABLES for file in manifest.of_table(table)):
         of, held = _sources(paths, file)
         if of == source or held <= sources:
-            replaced.add(file.path)
+            replaced[file.path] = Replaced(of, file.table, file.n_rows)
         elif both := sorted(held & sources):
             raise InputError(
                 f"The atlas has {both[0]} from the folder {of}, with {len(held) - 1:,} others.",

@@ -42,7 +42,9 @@ def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object
     probed = [row for row in _rows(atlas, "probed_labels", proteins) if _is_feature(row["label"])]
     known = _rows(atlas, "feature_types", proteins)
     if asked is not None:
-        _refuse_unknown(asked, [row["label"] for row in probed] + [row["type"] for row in known])
+        # Of the whole atlas: that some proteins have none of a type is no fault of who asks.
+        every = [row["label"] for row in _rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
+        _refuse_unknown(asked, every + [row["type"] for row in _rows(atlas, "feature_types", {})])
     labels, without_labels = _chosen(probed, "label", asked, "the probe")
     types, without_types = _chosen(known, "type", asked, "the features")
     databases = [row["database"] for row in _rows(atlas, "family_databases", proteins)]
@@ -66,14 +68,10 @@ def _chosen(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     by_size = [row[column] for row in rows if row["background"] < NEARLY_ALL]
     if asked is not None:
-        there = [row[column] for row in rows]
-        missing = [name for name in asked if name not in there]
-        notes = (
-            (f"Not shown, since {where} have none on these proteins: {', '.join(missing)}.",)
-            if missing and rows
-            else ()
-        )
-        return tuple(name for name in asked if name in there), notes
+        missing = [name for name in asked if name not in [row[column] for row in rows]]
+        note = f"Not shown, since {where} have none on these proteins: {', '.join(missing)}."
+        # Those without rows are asked for as well: each of their figures is then named as missing.
+        return tuple(asked), (note,) if missing and rows else ()
     wanted = [name for name in ALWAYS if name in by_size]
     wanted += [name for name in by_size if name not in wanted][: N_SHOWN - len(wanted)]
     left = [row[column] for row in rows if row[column] not in wanted]

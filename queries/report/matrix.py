@@ -20,7 +20,7 @@ def pair_matrix(rows: Rows, value: str, names: Sequence[str]) -> list[list[float
 def draw_pairs(rows: Rows, left: tuple[str, str], right: tuple[str, str]) -> Picture:
     """Draw two columns of the pairs, each with its name, over the letters in the order of `BY_PROPERTY`."""
     letters = [x for x in BY_PROPERTY if any(x in (row["first"], row["second"]) for row in rows)]
-    figure, found = axes(WIDE, 4.9, columns=2)
+    figure, found = axes(WIDE, 4.7, columns=2)
     for axis, (column, name) in zip(found, (left, right), strict=True):
         values = pair_matrix(rows, column, letters)
         mesh = draw_cells(axis, values)

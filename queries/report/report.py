@@ -132,8 +132,8 @@ def _shown(atlas: Atlas, figure: Figure) -> Shown | Absent:
     if missing := missing_tables(question, atlas.manifest):
         names = " and ".join(f"`{table.name}`" for table in missing)
         return Absent(figure, f"the atlas has no rows of {names}", question.command)
-    names = {parameter.name for parameter in question.parameters}
-    asked = ask(atlas, figure.question, {name: value for name, value in figure.given.items() if name in names})
+    known = {parameter.name for parameter in question.parameters}
+    asked = ask(atlas, figure.question, {name: value for name, value in figure.given.items() if name in known})
     rows = asked.answer(atlas).read_all()
     if not rows.num_rows:
         why = f"`{figure.question}` has no rows here; `attlas ask DIR {figure.question} --describe` tells what it needs"

@@ -1,6 +1,6 @@
 """Figures of HA sites against known sites: enrichment, baselines, distance in structures, AUC of attention received."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any
@@ -10,6 +10,7 @@ from attlas.queries.report.curves import Panel as CurvePanel
 from attlas.queries.report.figures import Figure, Rows, Section, interval, number, slugs
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
+from attlas.queries.text import counted
 
 Group = list[Any]
 AUC_RANGE = (0.35, 0.8)
@@ -33,7 +34,7 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
                 question="sites_at_features",
                 reading=_ENRICHMENT.format(unit="residues along the sequence", where="proteins"),
                 says=_enrichment,
-                draw=partial(_draw_enrichment, unit="{} along"),
+                draw=partial(_draw_enrichment, unit="residue"),
             ),
             together(
                 name="enrichment-in-space",
@@ -41,7 +42,7 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
                 question="sites_in_structure",
                 reading=_ENRICHMENT.format(unit="angstrom, between C-beta atoms,", where="structures"),
                 says=_enrichment,
-                draw=partial(_draw_enrichment, unit="{} Å"),
+                draw=partial(_draw_enrichment, unit="Å", units="Å"),
             ),
             together(
                 name="baselines",
@@ -107,7 +108,7 @@ def _enrichment(rows: Rows) -> str:
             f"{matched if row['matched_enrichment'] is not None else ''}."
         )
     unknown = [name for name, group in groups if not _is_known(group)]
-    none = f" None of these proteins shows or has a site of {', '.join(unknown)}." if unknown else ""
+    none = f" Nothing to compare for {', '.join(unknown)}." if unknown else ""
     return f"At the residue itself: {' '.join(parts) or 'nothing.'}{none}"
 
 
@@ -115,18 +116,19 @@ def _is_known(group: Group) -> bool:
     return any(row["enrichment"] is not None for row in group)
 
 
-def _draw_enrichment(rows: Rows, *, unit: str) -> Picture:
+def _draw_enrichment(rows: Rows, *, unit: str, units: str | None = None) -> Picture:
     def point(row: Any) -> Point:
         return Point(
-            "at the residue" if row["within"] == 0 else f"within {unit.format(row['within'])}",
+            "at the residue" if row["within"] == 0 else f"within {counted(row['within'], unit, units)}",
             *(row[column] for column in ("enrichment", "enrichment_low", "enrichment_high")),
             *(row[column] for column in ("matched_enrichment", "matched_low", "matched_high")),
         )
 
     known = [(name, group) for name, group in _by_type(rows) if _is_known(group)] or _by_type(rows)
     panels = [Panel(name, tuple(map(point, group)), reference=1.0) for name, group in known]
-    names = {"reference_name": "by chance", "other_name": "against the same letters"}
-    return draw_intervals(panels, "enrichment", is_log=True, **names)
+    return draw_intervals(
+        panels, "enrichment", is_log=True, reference_name="by chance", other_name="against the same letters"
+    )
 
 
 def _baselines(rows: Rows) -> str:
@@ -168,10 +170,9 @@ def _auc(rows: Rows) -> str:
 
 def _draw_auc(rows: Rows) -> Picture:
     x = tuple(float(row["layer"]) for row in rows)
-    column: Callable[[str], tuple[float | None, ...]] = lambda name: tuple(row[name] for row in rows)  # noqa: E731
-    curves = (
-        Curve("mean over proteins", x, column("auc_of_proteins"), column("auc_low"), column("auc_high")),
-        Curve("pooled", x, column("auc_pooled")),
+    mean, low, high, pooled = (
+        tuple(row[name] for row in rows) for name in ("auc_of_proteins", "auc_low", "auc_high", "auc_pooled")
     )
+    curves = (Curve("mean over proteins", x, mean, low, high), Curve("pooled", x, pooled))
     panel = CurvePanel("", curves, reference=0.5)
     return draw_curves([panel], x_name="layer", y_name="AUC", reference_name="chance", y_range=AUC_RANGE)

@@ -14,8 +14,16 @@
 --   p: Share of its edges, or of its attention, that goes to this amino acid.
 --   background: Share of the residues of these proteins that are this amino acid.
 --   ratio: The first over the second; 1 is no preference.
+--   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
+--   proteins_low: Lower end of the interval of p with whole proteins as what is independent, of 95 % over all rows of
+--     this answer at once (Bonferroni), by Student's t. Empty for one protein.
+--   proteins_high: Upper end.
+--   proteins_t: Student's t of what the amino acid gets in a protein beyond the shuffled, mean over proteins over its
+--     standard error. Empty where all proteins agree.
+--   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of rows (Bonferroni), 0 at most.
 -- grain: residue, layer, head
--- source: Vig et al. 2021 (ICLR).
+-- source: Vig et al. 2021 (ICLR); interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a normal deviate;
+--   Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its tail.
 WITH letters AS (SELECT unnest(string_split('ACDEFGHIKLMNPQRSTVWY', '')) AS residue),
 chosen AS (
     SELECT min(accession) AS accession, any_value(length) AS length
@@ -24,25 +32,70 @@ chosen AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY sequence_id
 ),
-totals AS (
-    SELECT e.layer, e.head, count(*) AS n_proteins, sum(e.n_edges)::BIGINT AS n_edges,
-           sum(CASE $form WHEN 'count' THEN e.n_edges WHEN 'weighted' THEN e.edge_mass ELSE e.mass END)::DOUBLE AS n
+wholes AS (
+    SELECT e.layer, e.head, e.n_edges,
+           (CASE $form WHEN 'count' THEN e.n_edges WHEN 'weighted' THEN e.edge_mass ELSE e.mass END)::DOUBLE AS n
     FROM chosen AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
-    GROUP BY e.layer, e.head
-    HAVING sum(e.n_edges) >= $min_edges AND n > 0
+),
+totals AS (
+    SELECT layer, head, count(*) AS n_proteins, sum(n_edges)::BIGINT AS n_edges, sum(n) AS n, sum(n * n) AS nn
+    FROM wholes
+    GROUP BY layer, head
+    HAVING sum(n_edges) >= $min_edges AND sum(wholes.n) > 0
+),
+parts AS (
+    SELECT f.label[4:] AS residue, f.layer, f.head, l.n_labelled / l.length AS share,
+           (CASE $form WHEN 'count' THEN f.n_edges WHEN 'weighted' THEN f.edge_mass ELSE f.mass END)::DOUBLE AS k,
+           (CASE $form WHEN 'count' THEN e.n_edges WHEN 'weighted' THEN e.edge_mass ELSE e.mass END)::DOUBLE AS n
+    FROM chosen AS c
+    JOIN labels AS l ON l.accession = c.accession AND l.label LIKE 'aa:_'
+    JOIN head_features AS f ON f.accession = c.accession AND f.label = l.label
+    JOIN head_features AS e
+    ON e.accession = c.accession AND e.label = 'residue' AND e.layer = f.layer AND e.head = f.head
 ),
 by_letter AS (
-    SELECT f.label[4:] AS residue, f.layer, f.head,
-           sum(CASE $form WHEN 'count' THEN f.n_edges WHEN 'weighted' THEN f.edge_mass ELSE f.mass END)::DOUBLE AS k
-    FROM chosen AS c JOIN head_features AS f ON f.accession = c.accession AND f.label LIKE 'aa:_'
+    SELECT residue, layer, head, sum(k) AS k, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * share) AS shuffled,
+           sum(k - n * share) AS d, sum((k - n * share) ^ 2) AS dd
+    FROM parts
     GROUP BY ALL
 ),
 background AS (
     SELECT l.label[4:] AS residue, sum(l.n_labelled) / (SELECT sum(length) FROM chosen) AS background
     FROM chosen AS c JOIN labels AS l ON l.accession = c.accession AND l.label LIKE 'aa:_'
     GROUP BY l.label
+),
+shares AS (
+    SELECT residue, layer, head, n_proteins, n_edges, coalesce(k, 0) / n AS p, background,
+           coalesce(shuffled, 0) / n AS shuffled, n_proteins - 1 AS df, coalesce(d, 0) AS d, coalesce(dd, 0) AS dd,
+           dd - d ^ 2 / n_proteins AS spread, count(*) OVER () AS n_rows,
+           sqrt(n_proteins / nullif(df, 0) * greatest(coalesce(kk, 0) - 2 * p * coalesce(kn, 0) + p ^ 2 * nn, 0)) / n
+           AS se
+    FROM letters JOIN background USING (residue) CROSS JOIN totals LEFT JOIN by_letter USING (residue, layer, head)
+),
+quantiles AS (
+    SELECT *, sqrt(-2 * ln(0.05 / (2 * n_rows))) AS r, (8 * df + 1) / (8 * df + 3) AS wallace,
+           CASE WHEN spread > 1e-12 * dd THEN d / sqrt(n_proteins * spread / nullif(df, 0)) END AS t
+    FROM shares
+),
+bounds AS (
+    SELECT *, r - (2.515517 + 0.802853 * r + 0.010328 * r ^ 2)
+                  / (1 + 1.432788 * r + 0.189269 * r ^ 2 + 0.001308 * r ^ 3) AS z,
+           wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS deviate, deviate / sqrt(2) AS x,
+           1 / (1 + deviate / sqrt(8)) AS u,
+           se * sqrt(df * (exp(least((z / wallace) ^ 2 / nullif(df, 0), 700)) - 1)) AS reach
+    FROM quantiles
+),
+tested AS (
+    SELECT *, (ln(u) - x ^ 2 - 1.26551223 + u * (1.00002368 + u * (0.37409196 + u * (0.09678418 + u * (-0.18628806
+            + u * (0.27886807 + u * (-1.13520398 + u * (1.48851587 + u * (-0.82215223 + u * 0.17087277)))))))))
+           / ln(10) AS log10_tail
+    FROM bounds
 )
-SELECT residue, layer, head, n_proteins, n_edges, round(coalesce(k, 0) / n, 4) AS p,
-       round(background, 4) AS background, round(coalesce(k, 0) / n / background, 2) AS ratio
-FROM letters JOIN background USING (residue) CROSS JOIN totals LEFT JOIN by_letter USING (residue, layer, head)
-ORDER BY residue, coalesce(k, 0) / n DESC, layer, head
+SELECT residue, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,
+       round(tested.p / background, 2) AS ratio, round(shuffled, 4) AS shuffled,
+       round(CASE WHEN tested.p > reach THEN tested.p - reach ELSE 0 * reach END, 4) AS proteins_low,
+       round(CASE WHEN tested.p + reach > 1 THEN 1 ELSE tested.p + reach END, 4) AS proteins_high,
+       round(t, 2) + 0 AS proteins_t,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_rows), 0), 2) END AS proteins_log10_p
+FROM tested
+ORDER BY residue, tested.p DESC, layer, head

@@ -37,19 +37,24 @@
 --   between: Mean similarity of a member to another.
 --   silhouette: Mean over members of how much nearer they are to their own than to the nearest other family, or to the
 --     rest: -1 to 1. With many other families, the nearest of them is near by chance: below 0 is no surprise.
---   silhouette_low: Lower end of its 95 % normal interval, members (where families are pooled: families) as what is
---     independent.
+--   silhouette_low: Lower end of its 95 % interval by Student's t, members (where families are pooled: families) as
+--     what is independent.
 --   silhouette_high: Upper end.
 --   ks: Largest difference of the distributions of similarity within and between (Kolmogorov-Smirnov).
 --   log10_p: Logarithm to base 10 of its asymptotic two-sided p value times the number of families reported
 --     (Bonferroni), 0 at most. Where the statistic is 1, for the next smaller one that so many pairs can give.
---   n_separated: Families whose corrected p value is below 0.05 and whose members are more alike than the others.
+--   n_separated: Families whose AUC has an interval above 0.5, of 95 % over all families of the method at once
+--     (Bonferroni).
 --   auc: Chance that a member is more like another member than like one of the others, ties counted half; mean over
 --     members. 0.5 is none, whatever the number of families.
---   auc_low: Lower end of its 95 % interval: jackknife over members; where families are pooled, normal over families.
+--   auc_low: Lower end of its 95 % interval by Student's t: jackknife over members; where families are pooled, over
+--     families. Empty for a family of two.
 --   auc_high: Upper end.
+--   auc_t: AUC less 0.5 over its standard error; empty where this is 0.
+--   auc_log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the method (Bonferroni), 0
+--     at most.
 --   gain: Mean over members of the silhouette less that of the same member by `letters`; empty if that was not asked.
---   gain_low: Lower end of its 95 % normal interval, as for the silhouette.
+--   gain_low: Lower end of its 95 % interval, as for the silhouette.
 --   gain_high: Upper end.
 --   n_compared: Sequences in the comparison, of all families.
 --   n_compared_families: Families in it.
@@ -57,7 +62,9 @@
 --     larger ones, or beyond `max_proteins`.
 -- grain: family, method
 -- source: Nayar, Tartici and Altman 2025 for the representation; Rousseeuw 1987 (silhouette); Simard and L'Ecuyer 2011
---   (tail of the KS statistic) and Vrbik 2018 (its middle), n = n1 n2 / (n1 + n2); Mann and Whitney 1947.
+--   (tail of the KS statistic) and Vrbik 2018 (its middle), n = n1 n2 / (n1 + n2); Mann and Whitney 1947;
+--   Wallace 1959 for t as a normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al.,
+--   Numerical Recipes, for its tail.
 WITH searched AS (
     SELECT sequence_id AS id, min(accession) AS accession, any_value(md5) AS md5
     FROM proteins
@@ -239,9 +246,18 @@ without_one AS (
     FROM parts JOIN of_classes USING (class) JOIN statistics USING (class)
 ),
 jackknife AS (
-    SELECT class, sqrt(any_value(n_members) - 1) * stddev_pop(auc) AS auc_se
+    SELECT class, sqrt(any_value(n_members) - 1) * CASE WHEN max(auc) - min(auc) > 1e-12 THEN stddev_pop(auc)
+                                                        WHEN max(auc) IS NOT NULL THEN 0 END AS auc_se
     FROM without_one
     GROUP BY class
+),
+areas AS (
+    SELECT class, auc, auc_se, n_members - 1 AS df, (8 * df + 1) / (8 * df + 3) AS wallace,
+           sqrt(-2 * ln(0.05 / (2 * count(auc) OVER (PARTITION BY class % 5)))) AS r,
+           r - (2.515517 + 0.802853 * r + 0.010328 * r ^ 2)
+               / (1 + 1.432788 * r + 0.189269 * r ^ 2 + 0.001308 * r ^ 3) AS z,
+           auc - auc_se * sqrt(df * (exp(least((z / wallace) ^ 2 / df, 700)) - 1)) > 0.5 AS is_separated
+    FROM statistics JOIN jackknife USING (class) JOIN of_classes USING (class)
 ),
 tested AS (
     SELECT class, round_even(n_own / 2 * n_others / (n_own / 2 + n_others), 0) AS n,
@@ -280,11 +296,12 @@ spreads AS (
     GROUP BY class
 ),
 of_families AS (
-    SELECT *, auc > 0.5 AND log10_p < log10(0.05) AS is_separated,
+    SELECT *,
            CASE WHEN $per = 'family' THEN family WHEN $per = 'all' THEN 'all' WHEN n_sequences < 5 THEN '2-4'
                 WHEN n_sequences < 10 THEN '5-9' WHEN n_sequences < 20 THEN '10-19'
                 WHEN n_sequences < 50 THEN '20-49' ELSE '50 or more' END AS grouped
-    FROM of_classes JOIN spreads USING (class) JOIN statistics USING (class) JOIN jackknife USING (class)
+    FROM of_classes JOIN spreads USING (class) JOIN (SELECT class, ks FROM statistics) USING (class)
+    JOIN (SELECT class, auc, auc_se, is_separated FROM areas) USING (class)
     LEFT JOIN p_values USING (class) LEFT JOIN gains USING (class)
     JOIN compared ON f = class // 5 JOIN sized USING (family) JOIN methods ON m = class % 5
 ),
@@ -302,21 +319,32 @@ pooled AS (
     FROM of_families
     GROUP BY grouped, m
 ),
-ordered AS (
-    SELECT *, CASE $per WHEN 'family' THEN -first_value(silhouette) OVER (PARTITION BY grouped ORDER BY m)
-                        ELSE min(least) OVER (PARTITION BY grouped) END AS turn
+quantiles AS (
+    SELECT *, CASE $per WHEN 'family' THEN n_members ELSE n_families END - 1 AS df, (8 * df + 1) / (8 * df + 3) AS wallace,
+           sqrt(df * (exp((1.96 / wallace) ^ 2 / nullif(df, 0)) - 1)) AS quantile, (auc - 0.5) / nullif(auc_se, 0) AS t,
+           wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS deviate, deviate / sqrt(2) AS x,
+           1 / (1 + deviate / sqrt(8)) AS u
     FROM pooled
+),
+ordered AS (
+    SELECT *, (ln(u) - x ^ 2 - 1.26551223 + u * (1.00002368 + u * (0.37409196 + u * (0.09678418 + u * (-0.18628806
+               + u * (0.27886807 + u * (-1.13520398 + u * (1.48851587 + u * (-0.82215223 + u * 0.17087277)))))))))
+              / ln(10) + log10(count(auc) OVER (PARTITION BY m)) AS auc_log10_p,
+           CASE $per WHEN 'family' THEN -first_value(silhouette) OVER (PARTITION BY grouped ORDER BY m)
+                        ELSE min(least) OVER (PARTITION BY grouped) END AS turn
+    FROM quantiles
 )
 SELECT grouped AS family, name, method, n_families, round(n_sequences, 1) AS n_sequences,
        round(n_members, 1) AS n_members, round(n_others, 1) AS n_others, round(within, 4) AS within,
        round(between, 4) AS between, round(silhouette, 4) AS silhouette,
-       round(greatest(silhouette - 1.96 * silhouette_se, -1 - 0 * silhouette_se), 4) AS silhouette_low,
-       round(least(silhouette + 1.96 * silhouette_se, 1 + 0 * silhouette_se), 4) AS silhouette_high,
+       round(greatest(silhouette - quantile * silhouette_se, -1 - 0 * silhouette_se), 4) AS silhouette_low,
+       round(least(silhouette + quantile * silhouette_se, 1 + 0 * silhouette_se), 4) AS silhouette_high,
        round(ks, 4) AS ks, CASE WHEN log10_p IS NOT NULL THEN round(least(log10_p, 0), 2) + 0 END AS log10_p,
        n_separated, round(auc, 4) AS auc,
-       round(greatest(auc - 1.96 * auc_se, 0 * auc_se), 4) AS auc_low,
-       round(least(auc + 1.96 * auc_se, 1 + 0 * auc_se), 4) AS auc_high, round(gain, 4) AS gain,
-       round(gain - 1.96 * gain_se, 4) AS gain_low, round(gain + 1.96 * gain_se, 4) AS gain_high,
+       round(greatest(auc - quantile * auc_se, 0 * auc_se), 4) AS auc_low,
+       round(least(auc + quantile * auc_se, 1 + 0 * auc_se), 4) AS auc_high, round(t, 2) + 0 AS auc_t,
+       CASE WHEN t IS NOT NULL THEN round(least(auc_log10_p, 0), 2) + 0 END AS auc_log10_p, round(gain, 4) AS gain,
+       round(gain - quantile * gain_se, 4) AS gain_low, round(gain + quantile * gain_se, 4) AS gain_high,
        (SELECT count(*) FROM pool) AS n_compared, (SELECT count(*) FROM compared) AS n_compared_families,
        (SELECT count(*) FROM sized) - (SELECT count(*) FROM compared) AS n_left_out
 FROM ordered

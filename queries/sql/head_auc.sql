@@ -41,18 +41,20 @@ of_proteins AS (
     JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
     WHERE f.auc IS NOT NULL
 ),
-means AS (
-    SELECT *, sum(auc * weight) OVER of_head / sum(weight) OVER of_head AS mean
-    FROM of_proteins
-    WINDOW of_head AS (PARTITION BY label, layer, head)
-),
-summed AS (
+sums AS (
     SELECT label, layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
-           sum(length)::BIGINT AS n_residues, any_value(mean) AS auc,
-           sqrt(count(*) / nullif(count(*) - 1, 0) * sum((weight * (means.auc - mean)) ^ 2)) / sum(weight) AS se
-    FROM means
+           sum(length)::BIGINT AS n_residues, min(auc) < max(auc) AS differs, sum(weight) AS w,
+           sum(weight * (auc - 0.5)) / w AS beyond, sum(weight ^ 2) AS ww, sum(weight ^ 2 * (auc - 0.5)) AS wwx,
+           sum((weight * (auc - 0.5)) ^ 2) AS wwxx
+    FROM of_proteins
     GROUP BY label, layer, head
     HAVING count(*) >= $min_proteins
+),
+summed AS (
+    SELECT label, layer, head, n_proteins, n_labelled, n_residues, 0.5 + beyond AS auc,
+           CASE WHEN differs THEN greatest(wwxx - 2 * beyond * wwx + beyond ^ 2 * ww, 0) ELSE 0 END AS spread,
+           sqrt(n_proteins / nullif(n_proteins - 1, 0) * spread) / w AS se
+    FROM sums
 ),
 corrected AS (
     SELECT *, n_proteins - 1 AS df, (auc - 0.5) / nullif(se, 0) AS t, count(*) OVER (PARTITION BY label) AS n_heads
@@ -79,7 +81,7 @@ tested AS (
 SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tested.auc, 4) AS auc,
        round(CASE WHEN tested.auc > half THEN tested.auc - half ELSE 0 * half END, 4) AS auc_low,
        round(CASE WHEN tested.auc + half > 1 THEN 1 ELSE tested.auc + half END, 4) AS auc_high,
-       round(t, 2) AS t, CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END AS log10_p,
-       n_heads
+       round(t, 2) + 0 AS t,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END AS log10_p, n_heads
 FROM tested
 ORDER BY label, tested.auc DESC, layer, head

@@ -9,14 +9,29 @@
 --   proteins proteins = all: Ids to count over, background included.
 --   min_edges int 0.. = 100: Fewest edges, over all these proteins, of a head that is reported.
 -- columns:
+--   n_proteins: Proteins that carry the label, one for each sequence.
 --   n_heads: Heads of the layer that are reported.
+--   n_edges: Their edges.
 --   mean_p: Mean of p over them, unweighted.
 --   best_p: Largest p of them.
 --   background: Share of the residues of the proteins with the label that carry it.
 --   ratio: Mean of p over the background.
+--   shuffled: What the mean of p is if the attention of each residue is shuffled over the residues of its protein.
+--   proteins_low: Lower end of the interval of the mean of p with whole proteins as what is independent, of 95 % over
+--     all layers of the label at once (Bonferroni), by Student's t. Empty for one protein.
+--   proteins_high: Upper end.
+--   proteins_t: Student's t of what the residues with the label of a protein get beyond the shuffled, mean over
+--     proteins over its standard error; a protein's heads are averaged first. Empty where all proteins agree.
+--   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of layers of the label
+--     (Bonferroni), 0 at most.
 --   centre: Centre of gravity of the label over all layers: sum of layer times mean of p over the sum of these means.
+--   centre_low: Lower end of its 95 % interval with whole proteins as what is independent, by Student's t.
+--   centre_high: Upper end.
+--   centre_shuffled: What it is of the shuffled: the centre of the layers that have reported heads.
 -- grain: label, layer
--- source: Vig et al. 2021 (ICLR).
+-- source: Vig et al. 2021 (ICLR); intervals over proteins: linearised, Cochran 1977, 6.4; Wallace 1959 for t as a
+--   normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its
+--   tail.
 WITH chosen AS (
     SELECT label, min(accession) AS accession
     FROM labels
@@ -24,10 +39,12 @@ WITH chosen AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY label, sequence_id
 ),
-backgrounds AS (
-    SELECT label, sum(n_labelled) / sum(length) AS background
+carriers AS (
+    SELECT label, accession, n_labelled, length, n_labelled / length AS share
     FROM chosen JOIN labels USING (label, accession)
-    GROUP BY label
+),
+backgrounds AS (
+    SELECT label, count(*) AS n_proteins, sum(n_labelled) / sum(length) AS background FROM carriers GROUP BY label
 ),
 labelled AS (
     SELECT label, layer, head,
@@ -36,22 +53,97 @@ labelled AS (
     GROUP BY label, layer, head
 ),
 wholes AS (
-    SELECT c.label, layer, head, sum(n_edges) AS n_edges,
-           sum(CASE $form WHEN 'count' THEN n_edges WHEN 'weighted' THEN edge_mass ELSE mass END)::DOUBLE AS n
-    FROM head_features AS e JOIN chosen AS c USING (accession)
-    WHERE e.label = 'residue'
+    SELECT c.label, layer, head, sum(n_edges) AS n_edges, sum(w * share) AS expected, sum(w) AS n
+    FROM (
+        SELECT accession, layer, head, n_edges,
+               (CASE $form WHEN 'count' THEN n_edges WHEN 'weighted' THEN edge_mass ELSE mass END)::DOUBLE AS w
+        FROM head_features
+        WHERE label = 'residue'
+    ) JOIN carriers AS c USING (accession)
     GROUP BY c.label, layer, head
 ),
-layers AS (
-    SELECT label, layer, count(*) AS n_heads, avg(k / n) AS mean_p, max(k / n) AS best_p,
-           any_value(background) AS background
-    FROM labelled JOIN wholes USING (label, layer, head) JOIN backgrounds USING (label)
+heads_reported AS (
+    SELECT label, layer, head, n_edges, n, k / n AS p, expected / n AS shuffled,
+           count(*) OVER (PARTITION BY label, layer) AS n_heads
+    FROM labelled JOIN wholes USING (label, layer, head)
     WHERE n_edges >= $min_edges AND n > 0
+),
+layers AS (
+    SELECT label, layer, count(*) AS n_heads, sum(n_edges)::BIGINT AS n_edges, avg(p) AS mean_p, max(p) AS best_p,
+           avg(shuffled) AS shuffled
+    FROM heads_reported
     GROUP BY label, layer
+),
+centres AS (
+    SELECT label, count(*) AS n_layers, sum(mean_p) AS total, sum(layer * mean_p) / nullif(total, 0) AS centre,
+           sum(layer * shuffled) / nullif(sum(shuffled), 0) AS centre_shuffled
+    FROM layers
+    GROUP BY label
+),
+of_proteins AS (
+    SELECT f.label, f.accession, f.layer, sum((k - h.p * w) / (h.n * h.n_heads)) AS apart,
+           sum((k - n_labelled / length * w) / (h.n * h.n_heads)) AS beyond
+    FROM (
+        SELECT f.label, f.accession, f.layer, f.head, l.n_labelled, l.length,
+               (CASE $form WHEN 'count' THEN f.n_edges WHEN 'weighted' THEN f.edge_mass ELSE f.mass END)::DOUBLE AS k,
+               (CASE $form WHEN 'count' THEN e.n_edges WHEN 'weighted' THEN e.edge_mass ELSE e.mass END)::DOUBLE AS w
+        FROM chosen AS c
+        JOIN labels AS l ON l.accession = c.accession AND l.label = c.label
+        JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
+        JOIN head_features AS e
+        ON e.accession = c.accession AND e.label = 'residue' AND e.layer = f.layer AND e.head = f.head
+    ) AS f
+    JOIN heads_reported AS h ON h.label = f.label AND h.layer = f.layer AND h.head = f.head
+    GROUP BY f.label, f.accession, f.layer
+),
+spreads AS (
+    SELECT label, layer, sum(apart ^ 2) AS uu, sum(beyond) AS d, sum(beyond ^ 2) AS dd
+    FROM of_proteins
+    GROUP BY label, layer
+),
+shifts AS (
+    SELECT label, sum(shift ^ 2) AS ww
+    FROM (
+        SELECT label, accession, sum((layer - centre) * apart) / nullif(any_value(total), 0) AS shift
+        FROM of_proteins JOIN centres USING (label)
+        GROUP BY label, accession
+    )
+    GROUP BY label
+),
+quantiles AS (
+    SELECT *, n_proteins - 1 AS df, sqrt(-2 * ln(0.05 / (2 * n_layers))) AS r,
+           (8 * df + 1) / (8 * df + 3) AS wallace,
+           dd - d ^ 2 / n_proteins AS spread, sqrt(n_proteins / nullif(df, 0) * uu) AS se,
+           sqrt(n_proteins / nullif(df, 0) * ww) AS centre_se,
+           CASE WHEN spread > 1e-12 * dd THEN d / sqrt(n_proteins * spread / nullif(df, 0)) END AS t
+    FROM layers JOIN centres USING (label) JOIN backgrounds USING (label) JOIN spreads USING (label, layer)
+    JOIN shifts USING (label)
+),
+bounds AS (
+    SELECT *, r - (2.515517 + 0.802853 * r + 0.010328 * r ^ 2)
+                  / (1 + 1.432788 * r + 0.189269 * r ^ 2 + 0.001308 * r ^ 3) AS z,
+           wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS deviate, deviate / sqrt(2) AS x,
+           1 / (1 + deviate / sqrt(8)) AS u,
+           se * sqrt(df * (exp(least((z / wallace) ^ 2 / nullif(df, 0), 700)) - 1)) AS reach,
+           centre_se * sqrt(df * (exp(least((1.96 / wallace) ^ 2 / nullif(df, 0), 700)) - 1)) AS centre_reach
+    FROM quantiles
+),
+tested AS (
+    SELECT *, (ln(u) - x ^ 2 - 1.26551223 + u * (1.00002368 + u * (0.37409196 + u * (0.09678418 + u * (-0.18628806
+            + u * (0.27886807 + u * (-1.13520398 + u * (1.48851587 + u * (-0.82215223 + u * 0.17087277)))))))))
+           / ln(10) AS log10_tail
+    FROM bounds
 )
-SELECT label, layer, n_heads, round(mean_p, 4) AS mean_p, round(best_p, 4) AS best_p,
-       round(background, 4) AS background, round(layers.mean_p / background, 2) AS ratio,
-       round(sum(layer * layers.mean_p) OVER of_label / nullif(sum(layers.mean_p) OVER of_label, 0), 2) AS centre
-FROM layers
-WINDOW of_label AS (PARTITION BY label)
+SELECT label, layer, n_proteins, n_heads, n_edges, round(mean_p, 4) AS mean_p, round(best_p, 4) AS best_p,
+       round(background, 4) AS background, round(tested.mean_p / background, 2) AS ratio,
+       round(shuffled, 4) AS shuffled,
+       round(CASE WHEN tested.mean_p > reach THEN tested.mean_p - reach ELSE 0 * reach END, 4) AS proteins_low,
+       round(CASE WHEN tested.mean_p + reach > 1 THEN 1 ELSE tested.mean_p + reach END, 4) AS proteins_high,
+       round(t, 2) + 0 AS proteins_t,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) END AS proteins_log10_p,
+       round(centre, 2) AS centre,
+       round(CASE WHEN tested.centre > centre_reach THEN tested.centre - centre_reach ELSE 0 * centre_reach END, 2)
+       AS centre_low,
+       round(tested.centre + centre_reach, 2) AS centre_high, round(centre_shuffled, 2) AS centre_shuffled
+FROM tested
 ORDER BY label, layer

@@ -12,11 +12,15 @@
 --   n_labelled: Their residues with the feature.
 --   n_residues: All their residues.
 --   auc_of_proteins: Mean of the AUC within each protein.
---   auc_low: Lower end of its 95 % normal interval, proteins taken as independent.
+--   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all layers at once
+--     (Bonferroni), by Student's t. Empty for one protein.
 --   auc_high: Upper end.
+--   t: Mean AUC less 0.5 over its standard error; empty where all proteins agree.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   auc_pooled: AUC over all residues at once, by attention received over the mean of the protein.
 -- grain: layer
--- source: Mann and Whitney 1947: ties count half.
+-- source: Mann and Whitney 1947: ties count half; Wallace 1959 for t as a normal deviate; Abramowitz and Stegun 26.2.23
+--   for the normal quantile, Press et al., Numerical Recipes, for its tail.
 WITH carriers AS (
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
@@ -44,12 +48,11 @@ relative AS (
     FROM profiles
 ),
 ranked AS (
-    SELECT accession, layer, has,
-           rank() OVER (PARTITION BY accession, layer ORDER BY received)
-           + (count(*) OVER (PARTITION BY accession, layer, received) - 1) / 2 AS own_rank,
-           rank() OVER (PARTITION BY layer ORDER BY relative)
-           + (count(*) OVER (PARTITION BY layer, relative) - 1) / 2 AS pooled_rank
+    SELECT accession, layer, has, (rank() OVER own + count(*) OVER own) / 2 AS own_rank,
+           (rank() OVER whole + count(*) OVER whole) / 2 AS pooled_rank
     FROM relative
+    WINDOW own AS (PARTITION BY accession, layer ORDER BY received),
+           whole AS (PARTITION BY layer ORDER BY relative)
 ),
 by_protein AS (
     SELECT accession, layer, count(*) AS n, count(*) FILTER (has) AS n_with,
@@ -63,13 +66,36 @@ within AS (
 ),
 pooled AS (
     SELECT layer, count(auc) AS n_proteins, sum(n_with)::BIGINT AS n_labelled, sum(n)::BIGINT AS n_residues,
-           avg(auc) AS auc, stddev_samp(auc) / sqrt(count(auc)) AS se, sum(pooled_ranks) AS ranks
+           avg(auc) AS auc, count(auc) - 1 AS df, sum(pooled_ranks) AS ranks,
+           CASE WHEN min(auc) < max(auc) THEN stddev_samp(auc) / sqrt(count(auc)) WHEN df > 0 THEN 0 END AS se
     FROM within
     GROUP BY layer
+),
+quantiles AS (
+    SELECT *, count(*) OVER () AS n_layers, sqrt(-2 * ln(0.05 / (2 * n_layers))) AS r,
+           (8 * df + 1) / (8 * df + 3) AS wallace, (auc - 0.5) / nullif(se, 0) AS t
+    FROM pooled
+),
+bounds AS (
+    SELECT *, r - (2.515517 + 0.802853 * r + 0.010328 * r ^ 2)
+                  / (1 + 1.432788 * r + 0.189269 * r ^ 2 + 0.001308 * r ^ 3) AS z,
+           wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS deviate, deviate / sqrt(2) AS x,
+           1 / (1 + deviate / sqrt(8)) AS u,
+           se * sqrt(df * (exp(least((z / wallace) ^ 2 / nullif(df, 0), 700)) - 1)) AS half
+    FROM quantiles
+),
+tested AS (
+    SELECT *, (ln(u) - x ^ 2 - 1.26551223 + u * (1.00002368 + u * (0.37409196 + u * (0.09678418 + u * (-0.18628806
+            + u * (0.27886807 + u * (-1.13520398 + u * (1.48851587 + u * (-0.82215223 + u * 0.17087277)))))))))
+           / ln(10) AS log10_tail
+    FROM bounds
 )
 SELECT layer, n_proteins, n_labelled, n_residues, round(auc, 4) AS auc_of_proteins,
-       round(auc - 1.96 * se, 4) AS auc_low, round(auc + 1.96 * se, 4) AS auc_high,
+       round(CASE WHEN auc > half THEN auc - half ELSE 0 * half END, 4) AS auc_low,
+       round(CASE WHEN auc + half > 1 THEN 1 ELSE auc + half END, 4) AS auc_high,
+       round(t, 2) + 0 AS t,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) END AS log10_p,
        round((ranks - n_labelled * (n_labelled + 1) / 2) / nullif(n_labelled * (n_residues - n_labelled), 0), 4)
        AS auc_pooled
-FROM pooled
+FROM tested
 ORDER BY layer

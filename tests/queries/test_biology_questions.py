@@ -12,7 +12,7 @@ import pytest
 from annotated import Span, Sums, annotate, probe
 from Bio.Align import substitution_matrices
 from handmade import hand, write_handmade
-from scipy.stats import binomtest, mannwhitneyu, norm, pearsonr
+from scipy.stats import binomtest, mannwhitneyu, norm, pearsonr, t, ttest_1samp
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
@@ -145,16 +145,16 @@ def test_shares_of_heads_are_those_by_addition(case: Case, label: str, form: str
     assert len(expected) == len(HEADS) - 1
     rows = case.ask("head_labels", label=label, form=form)
     assert {(row["layer"], row["head"]) for row in rows} == set(expected)
-    z = norm.isf(0.05 / (2 * len(expected)))
     for row in rows:
         of = expected[row["layer"], row["head"]]
+        reach = t.isf(0.05 / (2 * len(expected)), of["n_proteins"] - 1) * of["se"]
         assert (row["n_proteins"], row["n_edges"]) == (of["n_proteins"], of["n_edges"])
         assert row["p"] == pytest.approx(of["p"], abs=6e-5)
         assert row["background"] == pytest.approx(of["background"], abs=6e-5)
         assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
         assert row["ratio"] == pytest.approx(of["p"] / of["background"], abs=0.006)
-        bounds = max(of["p"] - z * of["se"], 0), min(of["p"] + z * of["se"], 1)
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=1e-4)
+        bounds = max(of["p"] - reach, 0), min(of["p"] + reach, 1)
+        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=1e-4 + 2e-3 * reach)
     assert [row["p"] for row in rows] == sorted((row["p"] for row in rows), reverse=True)
 
 
@@ -181,8 +181,8 @@ def test_the_interval_over_proteins_is_that_of_a_bootstrap(case: Case) -> None:
     choose = random.Random(1)
     drawn = [choose.choices(parts, k=len(parts)) for _ in range(4_000)]
     spread = statistics.stdev(sum(k for k, _ in some) / sum(n for _, n in some) for some in drawn)
-    z = norm.isf(0.05 / (2 * (len(HEADS) - 1)))
-    assert row["proteins_high"] - row["p"] == pytest.approx(z * spread, rel=0.1)
+    quantile = t.isf(0.05 / (2 * (len(HEADS) - 1)), len(parts) - 1)
+    assert row["proteins_high"] - row["p"] == pytest.approx(quantile * spread, rel=0.1)
 
 
 def test_only_counts_have_tests_of_counts(case: Case) -> None:
@@ -303,7 +303,7 @@ def test_a_head_by_hand(tmp_path: Path) -> None:
         (row,) = atlas.ask("head_labels", label="Site").to_pylist()
     assert (row["n_proteins"], row["n_edges"], row["p"], row["background"]) == (2, 200, 0.2, 0.1)
     assert (row["ratio"], row["shuffled"]) == (2.0, 0.1)
-    assert (row["proteins_low"], row["proteins_high"]) == (pytest.approx(0.2 - 1.96 * 0.1, abs=1e-4), 0.396)
+    assert (row["proteins_low"], row["proteins_high"]) == (0, 1)  # of two proteins: 0.2 -+ 12.7 * 0.1
 
 
 # AUC of attention received
@@ -326,10 +326,12 @@ def test_auc_is_that_of_scipy(case: Case, type_: str) -> None:
                 own.append(mannwhitneyu(*parts).statistic / (len(parts[0]) * len(parts[1])))
         assert (row["layer"], row["n_proteins"], row["n_labelled"]) == (layer, len(own), len(with_it))
         assert row["auc_of_proteins"] == pytest.approx(statistics.fmean(own), abs=6e-5)
-        half = 1.96 * statistics.stdev(own) / math.sqrt(len(own))
-        assert (row["auc_low"], row["auc_high"]) == pytest.approx(
-            (statistics.fmean(own) - half, statistics.fmean(own) + half), abs=6e-5
-        )
+        test = ttest_1samp(own, 0.5)
+        low, high = test.confidence_interval(1 - 0.05 / N_LAYERS)
+        assert (row["auc_low"], row["auc_high"]) == pytest.approx((max(low, 0), min(high, 1)), abs=1e-3)
+        assert row["t"] == pytest.approx(test.statistic, abs=0.006)
+        log10_p = min(math.log10(test.pvalue * N_LAYERS), 0)
+        assert row["log10_p"] == pytest.approx(log10_p, abs=0.006 + 0.005 * abs(log10_p))
         whole = mannwhitneyu(with_it, without).statistic / (len(with_it) * len(without))
         assert row["auc_pooled"] == pytest.approx(whole, abs=6e-5)
     assert len(rows) == N_LAYERS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from annotated import Sums, annotate, probe
 from handmade import hand, write_handmade
-from scipy.stats import norm, t, ttest_1samp
+from scipy.stats import t, ttest_1samp
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from synthetic import SyntheticProtein, write_atlas
@@ -245,7 +245,6 @@ def test_the_label_of_every_residue_is_not_tested(case: Case) -> None:
 
 def test_the_interval_over_proteins_is_that_of_the_ratio_of_their_sums(case: Case) -> None:
     rows = case.ask("head_labels", label="Binding site", form="mass")
-    z = norm.isf(0.025 / len(rows))
     for row in rows:
         at, names = (row["layer"], row["head"]), case.chosen("Binding site")
         k, n = (np.array([case.rows[a, x][2][at][2] for a in names]) for x in ("Binding site", "residue"))
@@ -253,5 +252,6 @@ def test_the_interval_over_proteins_is_that_of_the_ratio_of_their_sums(case: Cas
         # The jackknife over proteins, another way to the same standard error.
         left = np.array([(k.sum() - k[i]) / (n.sum() - n[i]) for i in range(len(k))])
         se = math.sqrt((len(k) - 1) / len(k) * ((left - left.mean()) ** 2).sum())
-        assert row["proteins_high"] == pytest.approx(p + z * se, abs=0.05 * z * se)
-        assert row["proteins_low"] == pytest.approx(max(p - z * se, 0), abs=0.05 * z * se)
+        reach = t.isf(0.025 / len(rows), len(k) - 1) * se
+        assert row["proteins_high"] == pytest.approx(min(p + reach, 1), abs=0.05 * reach)
+        assert row["proteins_low"] == pytest.approx(max(p - reach, 0), abs=0.05 * reach)

@@ -3,10 +3,10 @@
 import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
 
-from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes
-from attlas.pipeline.annotate.source import head, lines, opened
+from attlas.pipeline.annotate.readers.text_rows import text_rows
+from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes, whole_number
+from attlas.pipeline.annotate.source import head
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
@@ -54,32 +54,16 @@ def read_csv(path: Path) -> Iterator[Entry]:
 
 def _read(path: Path, delimiter: str | None) -> Iterator[Entry]:
     columns: Sequence[str | None] | None = None
-    with opened(path) as handle:
-        taken: list[int] = []
-        rows = csv.reader(_noting(taken, handle), delimiter=delimiter or _delimiter(_first(path)))
-        try:
-            for row in rows:
-                line = taken[0]  # a quoted text may go over several
-                taken.clear()
-                if columns is None:
-                    columns, is_header = _of_first(row, path)
-                    if is_header:
-                        continue
-                yield _entry(columns, row, line)
-        except csv.Error as error:
-            raise InputError(f"{path.name} is no such table.", found=f"line {taken[-1]:,}: {error}") from error
+    for line, row in text_rows(path, delimiter or _delimiter(_first(path))):
+        if columns is None:
+            columns, is_header = _of_first(row, path)
+            if is_header:
+                continue
+        yield _entry(columns, row, line)
 
 
 def _first(path: Path) -> str:
     return next((line for line in head(path) if not line.startswith("#")), "")
-
-
-def _noting(taken: list[int], handle: IO[bytes]) -> Iterator[str]:
-    """Yield the lines that say something, noting their numbers as the reader of rows takes them."""
-    for number, text in lines(handle):
-        if text.strip() and not text.startswith("#"):
-            taken.append(number)
-            yield text + "\n"
 
 
 def _of_first(row: list[str], path: Path) -> tuple[Sequence[str | None], bool]:
@@ -128,13 +112,9 @@ def _claim(values: dict[str, str]) -> Claim:
         sequence=values.get("sequence") or None,
         md5=(values.get("md5") or "").lower() or None,
         crc64=(values.get("crc64") or "").upper() or None,
-        length=_number(values.get("length")),
-        version=_number(values.get("sequence_version")),
+        length=whole_number(values.get("length")),
+        version=whole_number(values.get("sequence_version")),
     )
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None
 
 
 def _delimiter(line: str) -> str:

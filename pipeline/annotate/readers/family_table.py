@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.pipeline.annotate.families import database_of, database_word, family_word
+from attlas.pipeline.annotate.readers.text_rows import text_rows
 from attlas.pipeline.annotate.records import Entry, Family
-from attlas.pipeline.annotate.source import head, lines, opened
+from attlas.pipeline.annotate.source import head
 from attlas.schema import InputError
 
 _ACCESSIONS = ("accession", "protein", "protein_id", "uniprot", "entry", "primaryaccession")
@@ -63,17 +64,14 @@ def read(path: Path, *, database: str | None = None) -> Iterator[Entry]:
     """
     delimiter = _delimiter(next((line for line in head(path) if not line.startswith("#")), ""))
     columns: _Columns | None = None
-    with opened(path) as handle:
-        for number, line in lines(handle):
-            if not line.strip() or line.startswith("#"):
+    for number, fields in text_rows(path, delimiter):
+        row = [" ".join(text.split()) for text in fields]  # a quoted name may hold line ends
+        if columns is None:
+            columns = _header(row)
+            if columns is not None:
                 continue
-            row = [text.strip() for text in _split(line, delimiter)]
-            if columns is None:
-                columns = _header(row)
-                if columns is not None:
-                    continue
-                columns = _of_first(row, path)
-            yield _entry(row, columns, number, database=database, file=path)
+            columns = _of_first(row, path)
+        yield _entry(row, columns, number, database=database, file=path)
 
 
 def _entry(row: Sequence[str], columns: _Columns, number: int, *, database: str | None, file: Path) -> Entry:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes
+from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes, whole_number
 from attlas.pipeline.annotate.source import lines, opened
 from attlas.pipeline.annotate.types import type_word
 
@@ -42,8 +42,8 @@ def _claims(path: Path) -> dict[str, Claim]:
     with opened(path) as handle:
         for _, line in lines(handle):
             words = line.split()
-            if line.startswith("##sequence-region") and len(words) == 4 and words[3].isdecimal():
-                lengths[unquote(words[1])] = int(words[3])
+            if line.startswith("##sequence-region") and len(words) == 4 and (end := whole_number(words[3])):
+                lengths[unquote(words[1])] = end
             elif line.startswith(">"):
                 name = (line[1:].split() or [""])[0]
                 sequences[name] = []

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, joined
+from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, joined, whole_number
 from attlas.pipeline.annotate.source import lines, opened
 
 N_COLUMNS = 11
@@ -53,7 +53,7 @@ def _entry(fields: list[str], number: int) -> Entry:
         problem="match not confirmed: its status is F" if status == "F" else None,
         families=tuple(_families(analysis, signature, signature_name, rest[1:3], number)),
     )
-    claim = Claim(md5=md5.lower() or None, length=int(length) if length.isdecimal() else None)
+    claim = Claim(md5=md5.lower() or None, length=whole_number(length))
     return Entry((accession,), (record,), claim)
 
 

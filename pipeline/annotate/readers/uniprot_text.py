@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, joined
+from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, joined, whole_number
 from attlas.pipeline.annotate.source import lines, opened
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
-_VERSION = re.compile(r"sequence version (\d+)")
-_SEQUENCE = re.compile(r"SEQUENCE\s+(\d+) AA;.*?([0-9A-F]{16}) CRC64")
+_VERSION = re.compile(r"sequence version ([0-9]+)")
+_SEQUENCE = re.compile(r"SEQUENCE\s+([0-9]+) AA;.*?([0-9A-F]{16}) CRC64")
 _QUALIFIER = re.compile(r"/([A-Za-z_]+)=(.*)")
 _OLD_EVIDENCE = re.compile(r"\s*\{ECO:[^}]*\}")
 
@@ -77,13 +77,13 @@ def _add(draft: _Draft, number: int, line: str) -> None:
     if code == "AC":
         draft.accessions += [word.strip() for word in text.split(";") if word.strip()]
     elif code == "DT" and (version := _VERSION.search(text)):
-        draft.version = int(version[1])
+        draft.version = whole_number(version[1])
     elif code == "DR":
         draft.families += _families(text, number)
     elif code == "FT":
         _add_feature(draft, number, line)
     elif code == "SQ" and (sequence := _SEQUENCE.search(text)):
-        draft.length, draft.crc64 = int(sequence[1]), sequence[2]
+        draft.length, draft.crc64 = whole_number(sequence[1]), sequence[2]
     elif code == "  ":
         draft.sequence.append(text.replace(" ", ""))
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes
+from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, whole_number
 from attlas.pipeline.annotate.source import opened
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
@@ -60,8 +60,8 @@ def _claim(sequence: Element) -> Claim:
     return Claim(
         sequence="".join((sequence.text or "").split()) or None,
         crc64=sequence.get("checksum"),
-        length=_number(sequence.get("length")),
-        version=_number(sequence.get("version")),
+        length=whole_number(sequence.get("length")),
+        version=whole_number(sequence.get("version")),
     )
 
 
@@ -125,7 +125,3 @@ def _text(element: Element | None, name: str) -> str | None:
 
 def _name(element: Element) -> str:
     return element.tag.rpartition("}")[2]  # http and https have both been its namespace
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() else None

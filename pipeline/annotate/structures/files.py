@@ -20,11 +20,8 @@ def structure_paths(source: Path) -> tuple[Path, ...]:
     """
     if not source.is_dir():
         return (source,)
-    try:
-        there = sorted(path for path in source.iterdir() if path.is_file())
-    except OSError as error:
-        raise InputError(f"The folder {source} cannot be read.", found=str(error.strerror)) from error
-    found = tuple(path for path in there if path.name.lower().removesuffix(".gz").endswith(SUFFIXES))
+    there = _listed(source)
+    found = tuple(path for path in there if _is_named_so(path) and path.is_file())
     if not found:
         names = ", ".join(path.name for path in there[:5])
         raise InputError(
@@ -33,6 +30,24 @@ def structure_paths(source: Path) -> tuple[Path, ...]:
             found=f"{len(there):,} files" + (f", such as {names}" if names else ""),
         )
     return found
+
+
+def no_files(source: Path) -> tuple[Path, ...]:
+    """Return what in a folder has the name of a structure but is no file: a folder, a pipe, a link to nowhere."""
+    if not source.is_dir():
+        return ()
+    return tuple(path for path in _listed(source) if _is_named_so(path) and not path.is_file())
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be read.", found=str(error.strerror)) from error
+
+
+def _is_named_so(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
 
 
 def structures(source: Path, *, format: str | None = None) -> Iterator[StructureFile | Rejected]:
@@ -53,6 +68,9 @@ def structures(source: Path, *, format: str | None = None) -> Iterator[Structure
             if not source.is_dir():
                 raise
             yield Rejected(UNREADABLE, _said(error), "", "", file=path.name)
+    for path in no_files(source):
+        kind = "a folder" if path.is_dir() else "a link to nowhere" if path.is_symlink() else "a pipe or a device"
+        yield Rejected(UNREADABLE, f"{path.name} is {kind}", "", "", file=path.name)
 
 
 def _read(path: Path, format: str | None) -> StructureFile:
