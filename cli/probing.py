@@ -29,7 +29,7 @@ def probe(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Tell what labelled residues receive from every head: tables labels and head_features of a sealed atlas.
+    """Tell what labelled residues receive from every head: tables labels, head_features and head_max_sites.
 
     Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; stopped, the
     same command goes on where it was.

@@ -1,6 +1,7 @@
 """The residues of a structure by the author's names, with their atoms: where a residue laid onto a protein is."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from attlas.structures.chains import Residue, StructureFile
@@ -34,7 +35,7 @@ class Residues:
             found = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
             if found is not None and (place := found.find_atom(atom, "*")):
                 x, y, z = place.pos.tolist()
-                return x, y, z
+                return (x, y, z) if all(map(isfinite, (x, y, z))) else None  # files of failed models hold `nan`
         return None
 
 

@@ -63,7 +63,10 @@ class Element:
 
 
 def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
-    """Return the elements that a file records, each once, and how many records it has of other kinds, such as BEND."""
+    """Return the elements that a file records, each once, and how many records it has that are none.
+
+    Such are those of other kinds, as BEND, and those that do not number their residues as the author does.
+    """
     others: dict[str, int] = {}
     found = _of_pdb(file) if file.block is None else _of_mmcif(file, others)
     return tuple(dict.fromkeys(found)), others
@@ -82,7 +85,7 @@ def _of_pdb(file: StructureFile) -> Iterator[Element]:
 
 
 def _of_mmcif(file: StructureFile, others: dict[str, int]) -> Iterator[Element]:
-    for conf, chain, *rest in _rows(file, "_struct_conf.", _CONF):
+    for conf, chain, *rest in _rows(file, "_struct_conf.", _CONF, others):
         begin, end, begin_code, end_code, kind, details = rest
         type, words = _named(conf.upper(), kind)
         if not type:
@@ -90,7 +93,7 @@ def _of_mmcif(file: StructureFile, others: dict[str, int]) -> Iterator[Element]:
             continue
         words = "; ".join(text for text in (words, " ".join(details.split())) if text)
         yield Element(type, chain, (int(begin), begin_code), (int(end), end_code), words)
-    for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE):
+    for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE, others):
         yield Element(STRAND, chain, (int(begin), begin_code), (int(end), end_code), f"sheet {sheet}")
 
 
@@ -109,16 +112,22 @@ def _named(conf: str, kind: str) -> tuple[str, str]:
     return (POLYPROLINE if words.startswith("polyproline") else HELIX), words
 
 
-def _rows(file: StructureFile, category: str, tags: tuple[str, ...]) -> Iterator[list[str]]:
-    """Yield the rows of a category that say which residues they are of; what is unknown is empty."""
+def _rows(file: StructureFile, category: str, tags: tuple[str, ...], others: dict[str, int]) -> Iterator[list[str]]:
+    """Yield the rows of a category that say which residues they are of, and count the others; unknown is empty."""
     import gemmi
 
     if file.block is None:
         return
-    for row in file.block.find(category, list(tags)):
+    rows = file.block.find(category, list(tags))
+    n_without = 0 if len(rows) else len(file.block.find_mmcif_category(category))
+    for row in rows:
         values = [gemmi.cif.as_string(row[i]) if row.has(i) else "" for i in range(len(tags))]
         if all(_is_number(text) for text in values[2:4]):
             yield values
+        else:
+            n_without += 1
+    if n_without:
+        others[f"{category.strip('_.')} without the author's numbers"] = n_without
 
 
 def _is_number(text: str) -> bool:

@@ -19,6 +19,7 @@ from attlas.pipeline.adding import add_files
 from attlas.pipeline.annotate.read import Annotation, Reading, Replaced, Request, read_source
 from attlas.pipeline.annotate.rejects import Rejects, shown
 from attlas.pipeline.annotate.rows import TABLES, Rows
+from attlas.pipeline.annotate.structures.assign import NO_PROTEIN
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.manifest import describe_file, provenance, write_table
@@ -77,16 +78,19 @@ def _nothing(found: Annotation, rejects: Rejects) -> InputError:
         return InputError(
             f"{found.source} holds no feature and no family.", expected="at least one", found=f"read as {found.format}"
         )
-    reasons = [
+    noun = "record" if found.n_records == 1 else "records"
+    whose = "; --accession ID says whose chains they are" if NO_PROTEIN in found.rejected else ""
+    said = [
         f"{reason}: {n:,} of {found.n_records:,} records, such as {shown(rejects.first[reason][0]._replace(detail=''))}"
         for reason, n in found.rejected.items()
     ]
     return InputError(
         f"Nothing of {found.source} fits this atlas, which stays as it was.",
         expected="annotation of proteins of the atlas, on the sequences it was built from",
-        found=f"{found.n_records:,} records" + (f", read as {found.format}" if found.format else ""),
-        offenders=reasons,
-        hint="--rejected FILE writes every record with its reason",
+        found=f"{found.n_records:,} {noun}" + (f", read as {found.format}" if found.format else ""),
+        offenders=said,
+        hint="--rejected FILE writes every record with its reason"
+        + ("; " + whose if NO_PROTEIN in found.rejected else ""),
     )
 
 

@@ -92,8 +92,9 @@ def contacts(
         with_chains = {chain.sequence_id for chain in chains}
         of_shards = _by_shard(plan, proteins)
         known = _by_shard(plan, [one for one in proteins if one.sequence_id in with_chains])
+        map_bytes = partial(contact_bytes, pack_tokens=plan.pack_tokens, floor=floor)
         passes = (
-            (predict, CONTACTS, _with_maps(plan, of_shards, partial(contact_bytes, pack_tokens=plan.pack_tokens))),
+            (predict, CONTACTS, _with_maps(plan, of_shards, map_bytes)),
             (compare, HEAD_CONTACTS, _with_maps(plan, known, head_contact_bytes)),
         )
         if scheduler is None:  # the memory of others is not known here

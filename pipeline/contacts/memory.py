@@ -20,6 +20,12 @@ MAP_BYTES = 4
 RANKING_BYTES = 6
 """Bytes a pair takes beside it while the best pairs are told: two copies of the half above the diagonal, and marks."""
 
+LOW_FLOOR = 0.05
+"""Floor below which most pairs may have to be kept."""
+
+KEEPING_BYTES = 28
+"""Bytes a pair takes where it may be kept: ranking, both positions, their order and the probability (docs/log.md)."""
+
 HEAD_MAP_BYTES = 16
 """Bytes a pair takes while a single head is held against structures: its map, the symmetric one, a copy where residues
 have coordinates, and the ranking of the half above the diagonal."""
@@ -38,10 +44,11 @@ def map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
         yield slice(first, len(lengths))
 
 
-def contact_bytes(lengths: Sequence[int], pack_tokens: int) -> int:
-    """Return what the contact head's maps of some sequences take of a process at once."""
+def contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:
+    """Return what the contact head's maps of some sequences, and the pairs kept of them, take of a process at once."""
+    ranking = KEEPING_BYTES if floor < LOW_FLOOR else RANKING_BYTES
     packs = [[length**2 for length in lengths[part]] for part in map_packs(lengths, pack_tokens)]
-    return max((MAP_BYTES * sum(pack) + RANKING_BYTES * max(pack) for pack in packs), default=0)
+    return max((MAP_BYTES * sum(pack) + ranking * max(pack) for pack in packs), default=0)
 
 
 def head_contact_bytes(lengths: Sequence[int]) -> int:

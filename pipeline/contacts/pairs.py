@@ -25,6 +25,9 @@ class Range:
 RANGES = {"short": Range(6, 11), "medium": Range(12, 23), "long": Range(24, None)}
 """The field's ranges of contacts. Nearer pairs touch because the chain does."""
 
+KEPT_PER_RESIDUE = 2
+"""Pairs kept of each range in any case, times the length."""
+
 DEFAULT_FLOOR = 0.3
 """Probability from which on a pair is kept in any case."""
 
@@ -41,22 +44,19 @@ class ContactPairs:
 
 
 def top_contacts(
-    probabilities: NDArray[np.floating], *, floor: float = DEFAULT_FLOOR, keep: float = 2, keep_near: float = 1.5
+    probabilities: NDArray[np.floating], *, floor: float = DEFAULT_FLOOR, keep: int = KEPT_PER_RESIDUE
 ) -> ContactPairs:
     """Return every pair of at least `floor`, and in any case the most probable ones of each range.
 
-    Of long range `keep` x N pairs are kept, of short and medium range `keep_near` x N, or all there are; so precision
-    at L can be told from them for every range, also where residues lack coordinates: with a share f of the residues
-    known, f ** 2 of the pairs are, and f x N are looked at. Of equal probabilities the first in order of (i, j) count.
+    Of each range `keep` x N pairs are kept, or all there are; so precision at L can be told from them, also where
+    residues lack coordinates: with a share f of the residues known, f ** 2 of the pairs are, and f x N are looked at.
+    Of equal probabilities the first in order of (i, j) count.
 
     Raises:
         ValueError: a probability is not a number.
     """
     n = len(probabilities)
-    chosen = [
-        _most_probable(probabilities, some, floor=floor, n_kept=round(n * (keep if name == "long" else keep_near)))
-        for name, some in RANGES.items()
-    ]
+    chosen = [_most_probable(probabilities, some, floor=floor, n_kept=keep * n) for some in RANGES.values()]
     i, j = np.concatenate(chosen, axis=1)
     order = np.lexsort((j, i))
     i, j = i[order], j[order]

@@ -12,7 +12,7 @@ import numpy as np
 
 from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_head
 from attlas.pipeline.contacts.memory import map_packs
-from attlas.pipeline.contacts.pairs import ContactPairs, top_contacts
+from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, top_contacts
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.passes import computed_sequences, publish_rows, receipt_of
 from attlas.pipeline.plan import Plan, Shard
@@ -34,7 +34,7 @@ class PredictContacts:
     @property
     def name(self) -> str:
         """Return what its files are called by: the same question of the same atlas gives the same table."""
-        return f"contacts-{digest([self.atlas_id, self.floor, self.max_length])}"
+        return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length])}"
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return where the receipt of shard `index` is published."""

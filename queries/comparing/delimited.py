@@ -55,7 +55,9 @@ def _lines(text: str, path: Path) -> list[Line]:
     if not plain:
         raise InputError(f"{path.name} holds no row.", expected="a table of sites")
     numbers = [n for n, _ in plain]
-    rows = csv.reader((line for _, line in plain), delimiter=_delimiter(plain[0][1]), skipinitialspace=True)
+    sign = _delimiter(plain[0][1])
+    # Strict: a quote that is not closed would make one row of all that follow.
+    rows = csv.reader((line for _, line in plain), delimiter=sign, skipinitialspace=True, strict=True)
     found, before = [], 0
     try:
         for row in rows:
@@ -63,7 +65,9 @@ def _lines(text: str, path: Path) -> list[Line]:
             before = rows.line_num
     except csv.Error as error:
         at = numbers[min(before, len(numbers) - 1)]
-        raise InputError(f"{path.name} is no such table.", found=f"line {at:,}: {error}") from error
+        raise InputError(
+            f"{path.name} is no such table.", found=f"line {at:,}: {error}", hint="are its quotes closed?"
+        ) from error
     return found
 
 

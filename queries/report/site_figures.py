@@ -71,7 +71,8 @@ _BASELINES = (
 )
 _AUC = (
     "AUC: the chance that a residue with the feature receives more attention than another of its protein; 0.5 (dashed) "
-    "is none. Circles: mean over proteins, with its 95 % interval; squares: all residues pooled."
+    "is none. Circles: mean over proteins, with its interval, 95 % for all layers at once; squares: all residues "
+    "pooled."
 )
 
 

@@ -6,7 +6,8 @@
 --   the largest of that layer, to two decimals. Two sets are as alike as the mean, over the sites of both, of the best
 --   cosine to a site of the other. A sequence under several accessions counts once, and one without a site not at all.
 --   Pairs of proteins are not independent, so the p value of the KS test, as published, is far too small: read the
---   AUC, whose interval takes whole sequences as independent, and the gain. Homologues are not independent either.
+--   AUC, whose interval and p value take whole sequences as independent, and the gain. Homologues are not independent
+--   either.
 --   The atlas has no embeddings; the mean profile and the composition are the baselines instead.
 -- parameters:
 --   database text = Pfam: Whose families.
@@ -296,10 +297,9 @@ spreads AS (
     GROUP BY class
 ),
 of_families AS (
-    SELECT *,
-           CASE WHEN $per = 'family' THEN family WHEN $per = 'all' THEN 'all' WHEN n_sequences < 5 THEN '2-4'
-                WHEN n_sequences < 10 THEN '5-9' WHEN n_sequences < 20 THEN '10-19'
-                WHEN n_sequences < 50 THEN '20-49' ELSE '50 or more' END AS grouped
+    SELECT *, CASE WHEN $per = 'family' THEN family WHEN $per = 'all' THEN 'all' WHEN n_sequences < 5 THEN '2-4'
+                   WHEN n_sequences < 10 THEN '5-9' WHEN n_sequences < 20 THEN '10-19'
+                   WHEN n_sequences < 50 THEN '20-49' ELSE '50 or more' END AS grouped
     FROM of_classes JOIN spreads USING (class) JOIN (SELECT class, ks FROM statistics) USING (class)
     JOIN (SELECT class, auc, auc_se, is_separated FROM areas) USING (class)
     LEFT JOIN p_values USING (class) LEFT JOIN gains USING (class)
@@ -320,7 +320,8 @@ pooled AS (
     GROUP BY grouped, m
 ),
 quantiles AS (
-    SELECT *, CASE $per WHEN 'family' THEN n_members ELSE n_families END - 1 AS df, (8 * df + 1) / (8 * df + 3) AS wallace,
+    SELECT *, CASE $per WHEN 'family' THEN n_members ELSE n_families END - 1 AS df,
+           (8 * df + 1) / (8 * df + 3) AS wallace,
            sqrt(df * (exp((1.96 / wallace) ^ 2 / nullif(df, 0)) - 1)) AS quantile, (auc - 0.5) / nullif(auc_se, 0) AS t,
            wallace * sqrt(df * ln(1 + t ^ 2 / nullif(df, 0))) AS deviate, deviate / sqrt(2) AS x,
            1 / (1 + deviate / sqrt(8)) AS u

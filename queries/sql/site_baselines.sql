@@ -29,11 +29,11 @@
 --   sd: Standard deviation of these; of the same letters that of its own hits.
 --   background: Precision of as many residues anywhere in each protein.
 --   enrichment: Precision over this background; 1 is by chance.
---   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, too
---     narrow for a handful, and of no width where nothing is hit.
+--   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, and too
+--     narrow for a handful of proteins or hits. Where nothing is hit, that of a Poisson count of 0.
 --   enrichment_high: Upper end.
 --   difference_low: Lower end of that of the enrichment of the high-attention sites less this one, by the same
---     replicates; above 0 where the sites are better.
+--     replicates; above 0 where the sites are better. Empty where neither hits.
 --   difference_high: Upper end.
 --   z: Hits less the expected ones, over their standard deviation.
 --   log10_p: Logarithm to base 10 of the chance of so many hits or more, times the number of tests in this answer
@@ -248,8 +248,9 @@ tails AS (
 ),
 answered AS (
     SELECT s.*, n_proteins, n_labelled, coalesce(n_found, 0) AS n_found,
-           CASE WHEN n_with_sites > 1 THEN ratios END AS ratios,
-           CASE WHEN n_with_sites > 1 THEN differences END AS differences,
+           CASE WHEN n_with_sites > 1 AND is_tested AND k = 0 THEN [0, 3.689 / expected]
+                WHEN n_with_sites > 1 THEN ratios END AS ratios,
+           CASE WHEN n_with_sites > 1 AND (k > 0 OR differences[2] > 0) THEN differences END AS differences,
            coalesce(log10_tail, 0) AS log10_tail,
            count(*) FILTER (is_tested) OVER () AS n_tests
     FROM summed AS s

@@ -23,8 +23,8 @@
 --   recall: Share of the residues with the feature that have a site within reach.
 --   background: Precision of as many sites anywhere in the same proteins.
 --   enrichment: Precision over this background; 1 is by chance.
---   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, too
---     narrow for a handful, and of no width where nothing is hit.
+--   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, and too
+--     narrow for a handful of proteins or hits. Where nothing is hit, that of a Poisson count of 0.
 --   enrichment_high: Upper end.
 --   log10_p: Logarithm to base 10 of the chance of so many hits or more, times the number of rows (Bonferroni), 0 at
 --     most; of a binomial with the mean of this background, which overstates it where hits are above that.
@@ -159,8 +159,9 @@ tails AS (
 tested AS (
     SELECT p.*, count(*) FILTER (n > 0) OVER () AS n_tests, coalesce(a.log10_tail, 0) AS log10_tail,
            coalesce(m.log10_tail, 0) AS matched_log10_tail,
-           CASE WHEN n_with_sites > 1 THEN ratios END AS ratios,
-           CASE WHEN n_with_sites > 1 THEN matched_ratios END AS matched_ratios
+           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN ratios ELSE [0, 3.689 / expected] END END AS ratios,
+           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN matched_ratios
+                                                WHEN matched > 0 THEN [0, 3.689 / matched] END END AS matched_ratios
     FROM pooled AS p
     LEFT JOIN intervals AS i ON i.type = p.type AND i.within = p.within
     LEFT JOIN tails AS a ON a.type = p.type AND a.within = p.within AND a.which = 'any'

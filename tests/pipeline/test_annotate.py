@@ -266,6 +266,20 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 2
 
 
+def test_what_an_earlier_source_of_the_name_had_is_said_to_be_gone(
+    paths: AtlasPaths, tmp_path: Path, attlas: Callable
+) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    other.mkdir()
+    first = attlas("annotate", paths.root, table(one, "Q00001,1,1,a", "Q00001,2,2,a"))
+    again = attlas("annotate", paths.root, one / "t.csv")
+    assert (first.err, again.err) == ("", "")
+    second = attlas("annotate", paths.root, table(other, "Q00001,3,3,b"), "--json")
+    assert second.err == "attlas: these take the place of 2 rows of features from an earlier t.csv\n"
+    assert json.loads(second.out)["replaced"] == [{"source": "t.csv", "table": "features", "n_rows": 2}]
+
+
 def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_path: Path) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a", name="a b.csv"))
     annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a-b.csv"))
@@ -356,6 +370,28 @@ def test_a_source_without_features_is_refused(paths: AtlasPaths, tmp_path: Path)
     text = FLAT[: FLAT.index("FT ")] + FLAT[FLAT.index("SQ ") :]
     with pytest.raises(InputError, match="holds no feature"):
         annotate(paths, written(tmp_path, "c.txt", text))
+
+
+def test_what_is_left_out_is_not_written_over_the_source_or_into_the_atlas(paths: AtlasPaths, tmp_path: Path) -> None:
+    source = table(tmp_path, "Q00001,1,1,a", "X1,1,1,a")
+    (tmp_path / "link.csv").symlink_to(source)
+    before = contents(paths.root), source.read_text()
+    for rejected, found in (
+        (source, "the source"),
+        (tmp_path / "link.csv", "the source"),
+        (paths.manifest, "a part of the atlas"),
+        (tmp_path, "a folder"),
+    ):
+        with pytest.raises(InputError, match=rf"--rejected cannot be (.|\n)*found: +{found}"):
+            annotate(paths, source, rejected=rejected)
+    assert (contents(paths.root), source.read_text()) == before
+
+
+def test_a_message_shows_the_beginning_of_a_huge_text(paths: AtlasPaths, tmp_path: Path, attlas: Callable) -> None:
+    source = table(tmp_path, "Q00001,1,1,a", f"Q00001,{'9' * 5000},{'9' * 5000},{'b' * 5000}")
+    outcome = attlas("annotate", paths.root, source)
+    assert "position is no number: 1 record" in outcome.err
+    assert max(map(len, outcome.err.splitlines())) < 400
 
 
 def test_an_atlas_that_is_not_sealed_cannot_be_annotated(paths: AtlasPaths, tmp_path: Path) -> None:

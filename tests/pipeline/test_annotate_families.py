@@ -17,6 +17,7 @@ from attlas.pipeline.annotate import Reading, Request
 from attlas.pipeline.annotate import write as writing
 from attlas.pipeline.annotate.families import _DATABASES, _IDENTIFIERS, database_of, database_word, family_word
 from attlas.pipeline.annotate.formats import format_of
+from attlas.pipeline.annotate.readers import family_table
 from attlas.queries import Atlas
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.manifest import problems
@@ -414,3 +415,16 @@ def test_words_and_identifiers_that_are_none_are_not_guessed_at() -> None:
     assert [database_word(text) for text in ("GO", "DisProt", "", "Pfam-A")] == [None] * 4
     assert [database_of(text) for text in ("PF0069", "PF000690", "1.10", "P0DP23", "")] == [None] * 5
     assert (family_word("G3DSA:1.10.238.10"), database_word("prositeprofiles")) == ("1.10.238.10", "PROSITE")
+
+
+def test_a_csv_of_families_may_quote_names_over_lines_and_a_huge_field_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "f.csv", 'accession,family,name\nP1,PF00080,"Copper, zinc\nSOD"\nP2,PF00069,x\n')
+    found = [
+        (entry.accessions[0], family.name, family.line)
+        for entry in family_table.read(path)
+        for family in entry.families
+    ]
+    assert found == [("P1", "Copper, zinc SOD", 2), ("P2", "x", 4)]
+    path = written(tmp_path, "g.csv", f"accession,family\nP1,PF00080\nP2,{'a' * 200_000}\n")
+    with pytest.raises(InputError, match=r"g.csv is no such table(.|\n)*line 3: field larger"):
+        list(family_table.read(path))

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import re
 from pathlib import Path
 
@@ -273,3 +274,42 @@ def test_xml_is_read_without_holding_the_file(tmp_path: Path) -> None:
 
 def test_the_example_proteins_are_what_the_sources_speak_of() -> None:
     assert (len(CALMODULIN), CALMODULIN[20], CALMODULIN[39], len(SHORT)) == (60, "D", "L", 20)
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+def test_lines_may_end_in_any_way_and_in_several_ways_in_one_file(tmp_path: Path, end: str) -> None:
+    path = written(tmp_path, "l.csv", f"accession,position,label{end}P1,1,a\rP1,2,a\nP1,3,a{end}")
+    assert [(r.begin, r.line) for r in records(path)] == [("1", 2), ("2", 3), ("3", 4)]
+    row = "P1\tU\tActive site\t{}\t{}\t.\t.\t.\tNote=x"
+    path = written(tmp_path, "l.gff3", f"##gff-version 3{end}# made here\r{row.format(5, 5)}{end}{row.format(6, 6)}\n")
+    assert [r.begin for r in records(path)] == ["5", "6"]
+
+
+def test_a_quote_that_is_not_closed_swallows_no_row(tmp_path: Path) -> None:
+    header, rows = "accession,position,label,note\n", 'P1,1,a,x\nP1,2,a,"open\nP1,3,a,x\nP1,4,a,x\n'
+    with pytest.raises(InputError, match=r"is no such table(.|\n)*line 3: unexpected end of data"):
+        entries(written(tmp_path, "l.csv", header + rows))
+    found = records(written(tmp_path, "l.tsv", (header + rows).replace(",", "\t")))
+    assert [(r.begin, r.description) for r in found] == [("1", "x"), ("2", '"open'), ("3", "x"), ("4", "x")]
+
+
+def test_quotes_of_a_table_of_tabs_are_those_that_a_writer_put_around_a_field(tmp_path: Path) -> None:
+    header = "accession\tposition\tlabel\tnote\n"
+    texts = {'"a ""b"" c"': 'a "b" c', '"A" chain': '"A" chain', '"': '"', '""': "", '"a" or "b"': '"a" or "b"'}
+    text = header + "".join(f"P1\t{i}\tx\t{text}\n" for i, text in enumerate(texts, start=1))
+    assert [r.description for r in records(written(tmp_path, "l.tsv", text))] == list(texts.values())
+
+
+@pytest.mark.parametrize("name", ["c.xml", "c.txt"])
+def test_a_length_of_thousands_of_digits_is_another_length(tmp_path: Path, name: str) -> None:
+    text = SOURCES[name].replace('length="60"', f'length="{"9" * 5000}"').replace(" 60 AA", f" {'9' * 5000} AA")
+    (entry,) = entries(written(tmp_path, name, text))
+    assert entry.claim.length == 10**18 - 1
+    rows = f"accession,position,label,length\nP1,1,a,{'9' * 5000}\n"
+    assert entries(written(tmp_path, "l.csv", rows))[0].claim.length == 10**18 - 1
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match="is a pipe or a device"):
+        format_of(tmp_path / "pipe.csv")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -571,3 +572,57 @@ def test_gemmi_that_is_not_installed_is_said(
     outcome = attlas("annotate", paths.root, LIPASE_FILE)
     assert outcome.code == 1
     assert "pip install 'attlas[structures]'" in outcome.err
+
+
+# --- what a folder and a file may hold ---
+
+
+def test_what_is_named_as_a_structure_but_is_no_file_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    (folder / "inner.cif").mkdir(parents=True)
+    shutil.copy(LIPASE_FILE, folder / "1r4z.cif.gz")
+    (folder / "loop.pdb").symlink_to("loop.pdb")
+    (folder / "gone.cif.gz").symlink_to("nowhere")
+    (folder / "notes.txt").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.ent")
+    reading = read(paths, folder)
+    assert reasons(reading, "file cannot be read") == [
+        "gone.cif.gz gone.cif.gz is a link to nowhere",
+        "inner.cif inner.cif is a folder",
+        "loop.pdb loop.pdb is a link to nowhere",
+        "pipe.ent pipe.ent is a pipe or a device",
+    ]
+    assert (reading.found.n_chains, reading.found.n_records) == (2, 6)
+
+
+def test_a_protein_asked_for_whose_chain_is_not_there_is_named(paths: AtlasPaths) -> None:
+    reading = read(paths, LIPASE_FILE, accessions=("P37957", "P0DP23"))
+    (said,) = reasons(reading, "not the sequence of the protein")
+    assert said.startswith("P0DP23 of 1r4z.cif.gz")
+    assert "letters the same" in said
+    assert (reading.found.n_chains, reading.found.n_records) == (2, 3)
+
+
+def test_a_coordinate_that_is_no_number_is_none(paths: AtlasPaths, tmp_path: Path) -> None:
+    structure = gemmi.read_structure(str(LIPASE_FILE))
+    structure[0]["A"][0].find_atom("CA", "*").pos = gemmi.Position(float("nan"), 0, 0)
+    structure.make_mmcif_document().write_file(str(tmp_path / "x.cif"))
+    read(paths, tmp_path / "x.cif", accessions=("P37957",), chain="A")
+    first, second = sorted(rows(paths, COORDINATES), key=lambda row: row["position"])[:2]
+    assert (first["ca_x"], first["ca_y"], first["ca_z"]) == (None, None, None)
+    assert None not in (first["cb_x"], second["ca_x"])
+
+
+def test_secondary_structure_without_the_authors_numbers_is_counted(paths: AtlasPaths, tmp_path: Path) -> None:
+    text = gzip.decompress(LIPASE_FILE.read_bytes()).decode()
+    lacking = text.replace("_struct_conf.beg_auth_seq_id", "_struct_conf.beg_seq_of_ours")
+    reading = read(paths, written(tmp_path, "x.cif", lacking))
+    (said,) = remarks(reading, "secondary structure of other kinds, not stored")
+    assert said == "x.cif 20 of struct_conf without the author's numbers"
+    assert (features(paths, "Helix"), len(features(paths, "Beta strand"))) == ([], 12)
+
+
+def test_a_file_whose_chains_are_of_no_protein_says_how_to_name_it(paths: AtlasPaths, tmp_path: Path) -> None:
+    lines = gzip.decompress(LIPASE_FILE.read_bytes()).decode().replace("P37957", "Q99999")
+    with pytest.raises(InputError, match=r"no protein of the atlas: 2 of 2(.|\n)*--accession ID says whose"):
+        read(paths, written(tmp_path, "x.cif", lines.replace("ALA", "GLY")))

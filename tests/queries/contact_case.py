@@ -52,11 +52,11 @@ def all_pairs(n: int, choose: random.Random) -> Scores:
 
 
 def best_pairs(scores: Scores, n: int) -> Scores:
-    """Return what an atlas keeps of them: of each range the best 2 n (long) or 1.5 n, and all from 0.3 on."""
+    """Return what an atlas keeps of them: of each range the best 2 n, and all from 0.3 on."""
     kept: Scores = {}
-    for name, (first, last) in LIMITS.items():
+    for first, last in LIMITS.values():
         own = sorted((p for p in scores if first <= p[1] - p[0] <= last), key=lambda p: (-scores[p], p))
-        kept |= {pair: scores[pair] for pair in own[: round(n * (2 if name == "long" else 1.5))]}
+        kept |= {pair: scores[pair] for pair in own[: 2 * n]}
         kept |= {pair: scores[pair] for pair in own if scores[pair] >= 0.3}
     return kept
 

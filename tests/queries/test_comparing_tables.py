@@ -376,3 +376,10 @@ def test_a_file_that_is_not_there_is_refused_by_the_verb_without_a_traceback(atl
     done = CliRunner().invoke(app, ["compare", str(atlas_dir), str(tmp_path / "nowhere.csv")])
     assert isinstance(done.exception, InputError)
     assert "No such file" in str(done.exception)
+
+
+@pytest.mark.parametrize("sign", [",", "\t", ";"])
+def test_a_quote_that_is_not_closed_swallows_no_row(tmp_path: Path, atlas: Atlas, sign: str) -> None:
+    text = f'accession{sign}positions\nP0DP23{sign}99\nX00003{sign}"5\nQ00001{sign}1\n'
+    with pytest.raises(InputError, match=r"is no such table(.|\n)*line 3: unexpected end of data(.|\n)*quotes closed"):
+        compare(atlas, write(tmp_path, text), base=1)

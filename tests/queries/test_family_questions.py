@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from annotated import assign
 from handmade import hand, write_handmade
-from scipy.stats import binomtest, hypergeom, ks_2samp, kstwo
+from scipy.stats import binomtest, hypergeom, ks_2samp, kstwo, t
 from sklearn.metrics import silhouette_samples
 from sklearn.metrics.pairwise import cosine_similarity
 from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
@@ -113,9 +113,14 @@ def partition(carriers: dict[str, set[str]], min_size: int = 5) -> dict[str, set
     return {family: names for family, names in left.items() if len(names) >= min_size}
 
 
-def normal_interval(values: Sequence[float]) -> tuple[float, float]:
-    half = 1.96 * np.std(values, ddof=1) / math.sqrt(len(values))
+def interval_of(values: Sequence[float]) -> tuple[float, float]:
+    half = t.isf(0.025, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
     return np.mean(values) - half, np.mean(values) + half
+
+
+def near(interval: tuple[float, float]) -> object:
+    """Return what agrees with an interval as well as the quantile of t in closed form does."""
+    return pytest.approx((max(interval[0], -1), min(interval[1], 1)), abs=1e-4 + 4e-3 * (interval[1] - interval[0]))
 
 
 def mean_auc(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> float:
@@ -143,16 +148,21 @@ def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silh
     assert row["within"] == pytest.approx(np.mean(within), abs=6e-5)
     assert row["between"] == pytest.approx(np.mean(between), abs=6e-5)
     assert row["silhouette"] == pytest.approx(np.mean(silhouettes), abs=6e-5)
-    low, high = normal_interval(silhouettes)
-    assert (row["silhouette_low"], row["silhouette_high"]) == pytest.approx((max(low, -1), min(high, 1)), abs=6e-5)
+    assert (row["silhouette_low"], row["silhouette_high"]) == near(interval_of(silhouettes))
     ks = ks_2samp(within, between, method="asymp")
     assert row["ks"] == pytest.approx(ks.statistic, abs=6e-5)
     assert row["log10_p"] == pytest.approx(min(math.log10(ks.pvalue * n), 0), abs=0.02)
     auc, se = mean_auc(matrix, own, others), jackknife(matrix, own, others)
     assert row["auc"] == pytest.approx(auc, abs=6e-5)
-    assert row["auc_low"] == pytest.approx(max(auc - 1.96 * se, 0), abs=6e-5)
-    assert row["auc_high"] == pytest.approx(min(auc + 1.96 * se, 1), abs=6e-5)
-    assert row["n_separated"] == (auc > 0.5 and ks.pvalue * n < 0.05)
+    half, all_at_once = (t.isf(x, len(own) - 1) * se for x in (0.025, 0.025 / n))
+    bounds = max(auc - half, 0), min(auc + half, 1)
+    assert (row["auc_low"], row["auc_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * half)
+    if se > 1e-9:
+        assert row["auc_t"] == pytest.approx((auc - 0.5) / se, abs=0.006, rel=1e-4)
+        log10_p = (t.logsf(abs(auc - 0.5) / se, len(own) - 1) + math.log(2 * n)) / math.log(10)
+        assert row["auc_log10_p"] == pytest.approx(min(log10_p, 0), abs=0.03 + 0.02 * abs(log10_p))
+    if abs(auc - all_at_once - 0.5) > 0.02 * all_at_once:
+        assert row["n_separated"] == (auc - all_at_once > 0.5)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -196,8 +206,9 @@ def test_the_gain_is_the_mean_difference_of_the_silhouettes_of_the_same_members(
     assert len(rows) == len(families) * len(METHODS)
     for row in rows:
         gains = (of[row["method"]] - of["letters"])[labels == row["family"]]
-        expected = (np.mean(gains), *normal_interval(gains))
-        assert (row["gain"], row["gain_low"], row["gain_high"]) == pytest.approx(expected, abs=6e-5)
+        assert row["gain"] == pytest.approx(np.mean(gains), abs=6e-5)
+        low, high = interval_of(gains)
+        assert (row["gain_low"], row["gain_high"]) == pytest.approx((low, high), abs=1e-4 + 4e-3 * (high - low))
     best = [row["silhouette"] for row in rows if row["method"] == "sites"]
     assert best == sorted(best, reverse=True)
 
@@ -212,8 +223,10 @@ def test_pooled_rows_are_means_over_families(case: Case) -> None:
                 mean = np.mean([r[column] for r in own])
                 assert pooled[column] == pytest.approx(mean, abs=0.06 if column == "n_members" else 2e-4)
             if len(own) > 1:
-                low, high = normal_interval([r["auc"] for r in own])
-                assert (pooled["auc_low"], pooled["auc_high"]) == pytest.approx((low, min(high, 1)), abs=3e-4)
+                low, high = interval_of([r["auc"] for r in own])
+                assert (pooled["auc_low"], pooled["auc_high"]) == pytest.approx(
+                    (max(low, 0), min(high, 1)), abs=3e-4 + 0.03 * (high - low)
+                )
             assert (pooled["log10_p"], pooled["name"]) == (None, None)
 
 
@@ -228,7 +241,7 @@ def test_families_asked_for_have_the_rows_they_have_among_all(case: Case) -> Non
     families = sorted({row["family"] for row in every})
     some = case.ask("family_separation", families=families[:2])
     rows = [row for row in every if row["family"] in families[:2]]
-    corrected = ("log10_p", "n_separated")
+    corrected = ("log10_p", "auc_log10_p", "n_separated")
     assert len(families) > 3
     assert [{k: v for k, v in r.items() if k not in corrected} for r in some] == [
         {k: v for k, v in r.items() if k not in corrected} for r in rows

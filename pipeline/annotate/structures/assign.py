@@ -68,16 +68,18 @@ class Assignment:
 
     def _as_said(self, file: StructureFile, chains: dict[str, ProteinChain]) -> Iterator[Assigned | Rejected]:
         taken: set[str] = set()
-        problem: InputError | None = None
+        problems: dict[str, InputError] = {}
         for accession in self.accessions:
             try:
                 for found in self._laid(file, accession, self.chain):
                     taken.add(found.match.chain)
                     yield found
             except InputError as error:
-                problem = error
-        if not taken and problem is not None:
-            raise problem
+                problems[accession] = error
+        if not taken and problems:
+            raise next(iter(problems.values()))
+        for accession, error in problems.items():
+            yield Rejected(OTHER_SEQUENCE, _why(error), accession, "", file=file.path.name)
         said = ", ".join(self.accessions)
         for name in chains.keys() - taken:
             yield Rejected(OTHER_SEQUENCE, f"not of {said}", "", chain_word(name), file=file.path.name)
@@ -98,8 +100,7 @@ class Assignment:
                     n += 1
                     yield found
             except InputError as error:
-                detail = (error.offenders or [error.what])[0]
-                wrong.append(_rejected(OTHER_SEQUENCE, detail.split(": ", 1)[-1], accession, chain, file))
+                wrong.append(_rejected(OTHER_SEQUENCE, _why(error), accession, chain, file))
         yield from wrong
         if not n and not wrong:
             yield from self._by_letters(file, chain)
@@ -132,6 +133,11 @@ class Assignment:
 
 def _protein(accession: str, known: Known) -> tuple[str, int | None, Problem | None]:
     return found_protein(Entry((accession,), ()), known)
+
+
+def _why(error: InputError) -> str:
+    """Return how far the best of the chains is from fitting."""
+    return (error.offenders or [error.what])[0].split(": ", 1)[-1]
 
 
 def chain_word(name: str) -> str:
