@@ -120,10 +120,11 @@ def _stored(found: "Annotation") -> str:
 
 
 def _changes(found: "Annotation", *, is_probed: bool) -> Iterator[str]:
+    from attlas.queries.text import counted
     from attlas.schema.errors import N_OFFENDERS_SHOWN
 
     for one in found.replaced[:N_OFFENDERS_SHOWN]:
-        yield f"these take the place of {one.n_rows:,} rows of {one.table} from an earlier {one.source}"
+        yield f"these take the place of {counted(one.n_rows, 'row')} of {one.table} from an earlier {one.source}"
     if (n := len(found.replaced) - N_OFFENDERS_SHOWN) > 0:
         yield f"... and of {n:,} more such files of rows"
     if is_probed and (found.n_features or any(one.table == "features" for one in found.replaced)):

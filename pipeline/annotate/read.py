@@ -6,8 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import pyarrow.parquet as pq
-
 from attlas.pipeline.annotate.check import COLUMNS, Known
 from attlas.pipeline.annotate.families import database_word
 from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
@@ -18,6 +16,7 @@ from attlas.pipeline.annotate.rows import Rows, counts
 from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.structures.files import structure_paths
 from attlas.pipeline.annotate.structures.read import read_structures
+from attlas.pipeline.annotate.tables import stored_rows
 from attlas.schema import AtlasPaths, InputError
 from attlas.schema.publish import file_sha256
 
@@ -97,10 +96,11 @@ def read_source(paths: AtlasPaths, request: Request, rejects: Rejects) -> Readin
 
     Raises:
         InputError: it cannot be read, or an option does not go with it.
+        BrokenAtlasError: the proteins cannot be read.
         EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     format = _format(request)
-    known = Known.of(pq.read_table(paths.proteins, columns=list(COLUMNS)))
+    known = Known.of(stored_rows(paths, paths.proteins, COLUMNS))
     if format in STRUCTURES or request.source.is_dir():
         return _read_structures(request, known, rejects)
     return _read_entries(request, format, known, rejects)

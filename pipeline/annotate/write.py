@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.annotate.read import Annotation, Reading, Replaced, Request, read_source
 from attlas.pipeline.annotate.rejects import Rejects, shown
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.structures.assign import NO_PROTEIN
+from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.manifest import describe_file, provenance, write_table
@@ -139,8 +139,8 @@ def _replaced(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) ->
 def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, set[str]]:
     """Return the source that a file is of, and the names of the files that its rows are of."""
     path = paths.root / file.path
-    metadata = pq.read_schema(path).metadata or {}
-    names = pc.unique(pq.read_table(path, columns=["source"])["source"]).to_pylist()
+    metadata = stored_metadata(paths, path)
+    names = pc.unique(stored_rows(paths, path, ["source"])["source"]).to_pylist()
     return metadata.get(_SOURCE_KEY, b"").decode(), set(names)
 
 

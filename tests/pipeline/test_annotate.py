@@ -280,6 +280,17 @@ def test_what_an_earlier_source_of_the_name_had_is_said_to_be_gone(
     assert json.loads(second.out)["replaced"] == [{"source": "t.csv", "table": "features", "n_rows": 2}]
 
 
+def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
+    paths: AtlasPaths, tmp_path: Path, attlas: Callable
+) -> None:
+    annotate(paths, table(tmp_path, "Q00001,1,1,a"))
+    assert attlas("probe", paths.root, "--workers", "0").code == 0
+    said = "labels and head_features are of the features that were probed: attlas probe DIR probes these"
+    assert said in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
+    families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")
+    assert said not in attlas("annotate", paths.root, families).err
+
+
 def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_path: Path) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a", name="a b.csv"))
     annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a-b.csv"))
@@ -404,6 +415,18 @@ def test_a_release_stays_as_it_was_published(paths: AtlasPaths, tmp_path: Path) 
     paths.plan.unlink()
     with pytest.raises(PlanError, match=r"is a release(.|\n)*publish it again"):
         annotate(paths, written(tmp_path, "c.xml", XML))
+
+
+@pytest.mark.parametrize("name", ["proteins", "features"])
+def test_a_damaged_atlas_is_named_by_its_file(paths: AtlasPaths, tmp_path: Path, name: str) -> None:
+    annotate(paths, table(tmp_path, "Q00001,1,1,old"))
+    (file,) = (paths.root / name).glob("*.parquet")
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(BrokenAtlasError, match=rf"{name}/.*parquet of .* cannot be read(.|\n)*attlas verify"):
+        annotate(paths, table(tmp_path, "Q00001,2,2,new"))
+    file.unlink()
+    with pytest.raises(BrokenAtlasError, match=rf"{name}/.*parquet of .* cannot be read"):
+        annotate(paths, table(tmp_path, "Q00001,2,2,new"))
 
 
 def test_two_writers_at_once_are_kept_apart(paths: AtlasPaths, tmp_path: Path) -> None:

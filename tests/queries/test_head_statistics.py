@@ -244,7 +244,8 @@ def test_the_p_value_of_r_is_that_of_permuted_amino_acids(case: Case) -> None:
 
 
 def test_a_p_value_by_permutation_is_never_zero(case: Case) -> None:
-    assert case.ask("blosum_correlation", replicates=1)[0]["log10_p"] in (pytest.approx(math.log10(0.5), abs=0.006), 0)
+    found = {case.ask("blosum_correlation", replicates=1, seed=seed)[0]["log10_p"] for seed in range(12)}
+    assert found == {-0.3, 0}  # one of two, or two of two
 
 
 # Labels at random

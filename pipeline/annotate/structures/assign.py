@@ -78,8 +78,8 @@ class Assignment:
                 problems[accession] = error
         if not taken and problems:
             raise next(iter(problems.values()))
-        for accession, error in problems.items():
-            yield Rejected(OTHER_SEQUENCE, _why(error), accession, "", file=file.path.name)
+        for accession, problem in problems.items():
+            yield Rejected(OTHER_SEQUENCE, _why(problem), accession, "", file=file.path.name)
         said = ", ".join(self.accessions)
         for name in chains.keys() - taken:
             yield Rejected(OTHER_SEQUENCE, f"not of {said}", "", chain_word(name), file=file.path.name)
