@@ -6,7 +6,8 @@ for its own; pyarrow and DuckDB join the ranges they need before they ask, and a
 
 import io
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -60,9 +61,12 @@ class RemoteRoot:
         """
         if not SAFE_PATH.fullmatch(file.path):
             raise BrokenAtlasError(f"The manifest names a file outside the atlas: {file.path}.", found=str(self))
-        with _reaching(self / file.path):
-            opened = self._files.open(f"{self._base}/{file.path}", "rb", cache_type="none", size=file.n_bytes)
-        return RangedFile(opened, address=self / file.path, n_bytes=file.n_bytes)
+        where = f"{self._base}/{file.path}"
+        return RangedFile(
+            lambda: self._files.open(where, "rb", cache_type="none", size=file.n_bytes),
+            address=self / file.path,
+            n_bytes=file.n_bytes,
+        )
 
     @property
     def _files(self) -> "AbstractFileSystem":
@@ -86,10 +90,17 @@ class RemoteRoot:
 
 
 class RangedFile(io.RawIOBase):
-    """A file behind a URL: every read is one request for exactly the bytes asked for."""
+    """A file behind a URL: every read is one request for exactly the bytes asked for.
 
-    def __init__(self, opened: Any, *, address: str, n_bytes: int) -> None:
-        self._opened, self._address, self._n_bytes, self._at = opened, address, n_bytes, 0
+    DuckDB lets its threads share a file, and each says by `seek` where it reads before it does: the place, and the file
+    of fsspec below, which has one too, are a thread's own.
+    """
+
+    def __init__(self, opened: Callable[[], Any], *, address: str, n_bytes: int) -> None:
+        self._opened, self._address, self._n_bytes = opened, address, n_bytes
+        self._of_thread = threading.local()
+        with _reaching(address):
+            self._of_thread.file = opened()
 
     def read(self, n: int = -1) -> bytes:
         """Return the next `n` bytes, fewer only at the end of the file.
@@ -98,32 +109,37 @@ class RangedFile(io.RawIOBase):
             BrokenAtlasError: the file is not there, or shorter than the manifest says.
             EnvironmentFault: it could not be reached, or its server answers no range requests.
         """
-        left = max(0, self._n_bytes - self._at)
+        at = self.tell()
+        left = max(0, self._n_bytes - at)
         n = left if n is None or n < 0 else min(n, left)
         if n == 0:
             return b""
         with _reaching(self._address):
-            self._opened.seek(self._at)
-            data = bytes(self._opened.read(n))
+            if not hasattr(self._of_thread, "file"):
+                self._of_thread.file = self._opened()
+            self._of_thread.file.seek(at)
+            data = bytes(self._of_thread.file.read(n))
         if len(data) != n:
-            expected = f"{n:,} bytes from byte {self._at:,} of {self._n_bytes:,}"
+            expected = f"{n:,} bytes from byte {at:,} of {self._n_bytes:,}"
             raise BrokenAtlasError(
                 f"{self._address} is not as the manifest says.",
                 expected=expected,
                 found=f"{len(data):,} bytes",
                 hint="publish the release again, whole; if it was renewed just now, open it again",
             )
-        self._at += n
+        self._of_thread.at = at + n
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move to a byte, from the start, from here or from the end."""
-        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._n_bytes}[whence]
-        return self._at
+        """Move this thread to a byte, from the start, from here or from the end."""
+        from_here = self.tell() if whence == io.SEEK_CUR else 0
+        self._of_thread.at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: from_here, io.SEEK_END: self._n_bytes}[whence]
+        return self.tell()
 
     def tell(self) -> int:
-        """Return the byte the next read begins at."""
-        return self._at
+        """Return the byte the next read of this thread begins at."""
+        at: int = getattr(self._of_thread, "at", 0)
+        return at
 
     def readable(self) -> bool:
         """Say that it can be read."""

@@ -71,8 +71,8 @@ def contact_section(proteins: dict[str, object], *, n_layers: int, n_heads: int)
 
 _PRECISION = (
     "A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how many of the "
-    "best pairs are looked at, L being the residues of a structure. Point: share that are contacts; line: 95 % "
-    "interval with whole proteins as what is independent; dashed: all pairs."
+    "best pairs are looked at, L being the residues of a structure. Point: share that are contacts; line: interval "
+    "with whole proteins as what is independent, 95 % for all points at once; dashed: all pairs."
 )
 _EDGES = (
     "Colour: share of a head's edges (attention of 0.3 or more) that are contacts; the mark `bg` on the scale is the "
@@ -90,7 +90,7 @@ _BEST = (
 
 def _precision(rows: Rows) -> str:
     parts = [
-        f"{row['range']} {number(row['precision'])}{interval(row, 'precision_low', 'precision_high')}, background "
+        f"{row['range']} {number(row['precision'])}{interval(row, 'proteins_low', 'proteins_high')}, background "
         f"{number(row['background'])}"
         for row in rows
         if row["cut"] == "L"
@@ -102,7 +102,7 @@ def _draw_precision(rows: Rows) -> Picture:
     panels = []
     for name, group in groupby(rows, key=lambda row: row["range"]):
         own = list(group)
-        columns = ("precision", "precision_low", "precision_high")
+        columns = ("precision", "proteins_low", "proteins_high")
         points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in own)
         panels.append(Panel(f"{name} range", points, reference=own[0]["background"]))
     return draw_intervals(panels, "precision")

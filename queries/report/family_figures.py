@@ -113,7 +113,7 @@ def _all(rows: Rows) -> str:
     ]
     return (
         f"AUC over {number(one['n_families'])} families of {number(one['n_compared'])} sequences: {', '.join(parts)}. "
-        f"Families whose AUC is clear of 0.5, corrected for all of them: {', '.join(separated)}."
+        f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
 
 

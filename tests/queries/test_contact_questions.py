@@ -3,7 +3,7 @@
 import math
 import random
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ from contact_case import (
     random_head_contacts,
     walk,
 )
-from scipy.stats import norm
+from scipy.stats import norm, t, ttest_1samp
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from synthetic import SyntheticProtein, write_atlas
 
@@ -134,9 +134,13 @@ def test_a_structure_of_one_accession_serves_its_sequence_once(case: Case) -> No
     assert not {("T00", "R00.cif"), ("T01", "R01.cif")} & {(row["accession"], row["source"]) for row in every}
 
 
-def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool) -> dict:
+def by_chance(found: Mapping[str, float]) -> float:
+    return found["n_pairs"] * found["n_known_contacts"] / found["n_known"]
+
+
+def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool, accessions=None) -> dict:
     parts: dict[str, list[dict]] = {}
-    for one in case.counted(atom, is_every=is_every):
+    for one in case.counted(atom, is_every=is_every, accessions=accessions):
         found = by_hand(case.of(one), one.points(atom), *at)
         if found["n_known"]:
             parts.setdefault(case.sequences[one.accession], []).append(found)
@@ -144,6 +148,7 @@ def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool) -> dic
     everything = [one for some in parts.values() for one in some]
     return {
         "parts": of_proteins,
+        "by_chance": [sum(map(by_chance, some)) for some in parts.values()],
         "n_structures": len(everything),
         "n_too_few": sum(one["n_pairs"] < one["n_asked"] for one in everything),
         "known": [sum(one[name] for one in everything) for name in ("n_known_contacts", "n_known")],
@@ -164,20 +169,55 @@ def test_pooled_precision_and_its_statistics_are_those_of_scipy_and_statsmodels(
         assert row["precision"] == pytest.approx(p, abs=6e-5)
         assert row["mean_precision"] == pytest.approx(of["mean"], abs=6e-5)
         assert row["background"] == pytest.approx(of["known"][0] / of["known"][1], abs=6e-5)
-        se = math.sqrt(m / (m - 1) * sum((a - p * b) ** 2 for a, b in of["parts"])) / n
-        bounds = max(p - 1.96 * se, 0), min(p + 1.96 * se, 1)
-        assert (row["precision_low"], row["precision_high"]) == pytest.approx(bounds, abs=1e-4)
+        reach = t.isf(0.025 / len(rows), m - 1) * cluster_se(of["parts"])
+        bounds = max(p - reach, 0), min(p + reach, 1)
+        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=1e-4 + 3e-3 * reach)
+        is_tested_as_by_scipy(row, [a - b for (a, _), b in zip(of["parts"], of["by_chance"], strict=True)], len(rows))
+        assert row["shuffled"] == pytest.approx(sum(of["by_chance"]) / n, abs=6e-5)
         z, p_value = proportions_ztest([k, of["known"][0]], [n, of["known"][1]])
         assert row["z"] == pytest.approx(z, abs=0.006)
         assert row["log10_p"] == pytest.approx(min(math.log10(p_value * len(rows)), 0), abs=0.006)
 
 
+def cluster_se(parts: list[list[float]]) -> float:
+    k, n, m = sum(k for k, _ in parts), sum(n for _, n in parts), len(parts)
+    return math.sqrt(m / (m - 1) * sum((a - k / n * b) ** 2 for a, b in parts)) / n
+
+
+def is_tested_as_by_scipy(row: dict, beyond: list[float], n_rows: int, *, wide: float = 0.01) -> None:
+    test = ttest_1samp(beyond, 0)
+    log10_p = min(math.log10(test.pvalue * n_rows), 0)
+    assert row["proteins_t"] == pytest.approx(test.statistic, abs=0.006)
+    assert row["proteins_log10_p"] == pytest.approx(log10_p, abs=0.006 + wide * abs(log10_p))
+
+
+FIVE = ("R00", "R01", "R04", "R06", "R07")
+
+
+@pytest.mark.parametrize("structures", ["one", "all"])
+def test_of_five_structures_intervals_and_p_values_are_those_of_t_with_four_degrees(case: Case, structures) -> None:
+    rows = case.ask("contact_precision", proteins=FIVE, structures=structures)
+    for row in rows:
+        at = row["range"], row["cut"]
+        of = pooled(case, "cb", at, is_every=structures == "all", accessions=FIVE)
+        assert len(of["parts"]) == row["n_proteins"] == 5
+        p, se = row["precision"], cluster_se(of["parts"])
+        reach = t.isf(0.025 / 9, 4) * se
+        assert reach > 1.5 * norm.isf(0.025 / 9) * se  # what a normal quantile would give
+        bounds = max(p - reach, 0), min(p + reach, 1)
+        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=2e-4 + 0.03 * reach)
+        beyond = [a - b for (a, _), b in zip(of["parts"], of["by_chance"], strict=True)]
+        is_tested_as_by_scipy(row, beyond, 9, wide=0.03)
+
+
 def test_the_interval_over_proteins_is_that_of_a_bootstrap(case: Case) -> None:
-    (row,) = (r for r in case.ask("contact_precision") if (r["range"], r["cut"]) == ("long", "L"))
+    rows = case.ask("contact_precision")
+    (row,) = (r for r in rows if (r["range"], r["cut"]) == ("long", "L"))
     parts, choose = pooled(case, "cb", ("long", "L"), is_every=False)["parts"], random.Random(1)
     drawn = [choose.choices(parts, k=len(parts)) for _ in range(4000)]
     spread = statistics.stdev(sum(k for k, _ in some) / sum(n for _, n in some) for some in drawn)
-    assert row["precision_high"] - row["precision"] == pytest.approx(1.96 * spread, rel=0.15)
+    reach = t.isf(0.025 / len(rows), len(parts) - 1) * spread
+    assert row["proteins_high"] - row["precision"] == pytest.approx(reach, rel=0.15)
 
 
 def test_a_question_of_some_proteins_counts_these_alone(case: Case) -> None:
@@ -185,7 +225,17 @@ def test_a_question_of_some_proteins_counts_these_alone(case: Case) -> None:
     assert {row["n_proteins"] for row in rows} == {2}
     (alone,) = {row["n_structures"] for row in case.ask("contact_precision", proteins="R06", structures="one")}
     assert alone == 1
-    assert {row["precision_low"] for row in case.ask("contact_precision", proteins="R06")} == {None}
+
+
+@pytest.mark.parametrize("name", ["contact_precision", "head_contact_precision"])
+@pytest.mark.parametrize("structures", ["one", "all"])
+def test_one_protein_has_no_interval_and_no_test_over_proteins(case: Case, name: str, structures: str) -> None:
+    rows = case.ask(name, proteins="R06", structures=structures, **({"min_edges": 1} if name[0] == "h" else {}))
+    over_proteins = [x for x in rows[0] if x.startswith(("proteins_", "top_low", "top_high"))]
+    assert len(over_proteins) == (4 if name[0] == "c" else 6)
+    assert len(rows) >= 9
+    assert {row[x] for row in rows for x in over_proteins} == {None}
+    assert None not in {row["z"] for row in rows}
 
 
 def test_a_protein_too_short_for_a_range_has_no_precision_there(case: Case) -> None:
@@ -226,7 +276,8 @@ def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], 
         ]
         parts: dict[str, list[float]] = {}
         for row in rows:
-            own = parts.setdefault(case.sequences[row["accession"]], [0.0] * 4)
+            own = parts.setdefault(case.sequences[row["accession"]], [0.0] * 5)
+            own[4] += row[n_name] * row["n_contact_pairs"] / row["n_pairs"]
             for i, name in enumerate((k_name, n_name, "n_top_contacts", "n_top")):
                 own[i] += row[name]
         sums = {name: sum(row[name] for row in rows) for name in rows[0] if name.startswith("n_")}
@@ -236,18 +287,12 @@ def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], 
     return found
 
 
-def cluster_se(parts: list[tuple[float, float]]) -> float:
-    k, n, m = sum(k for k, _ in parts), sum(n for _, n in parts), len(parts)
-    return math.sqrt(m / (m - 1) * sum((a - k / n * b) ** 2 for a, b in parts)) / n
-
-
 @pytest.mark.parametrize("structures", ["one", "all"])
 @pytest.mark.parametrize("form", ["count", "weighted", "mass"])
 def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures: str) -> None:
     expected = {at: of for at, of in of_heads(case, form, is_every=structures == "all").items() if of["n_edges"] >= 100}
     rows = case.ask("head_contact_precision", form=form, structures=structures)
     assert {(row["layer"], row["head"]) for row in rows} == set(expected) == set(HEADS) - {(0, 0)}
-    z = norm.isf(0.05 / (2 * len(rows)))
     for row in rows:
         of = expected[row["layer"], row["head"]]
         p, top = of["k"] / of["n"], of["n_top_contacts"] / of["n_top"]
@@ -258,12 +303,14 @@ def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures
         assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
         assert row["top_precision"] == pytest.approx(top, abs=6e-5)
         assert row["top_background"] == pytest.approx(of["n_long_contacts"] / of["n_long_pairs"], abs=6e-5)
-        half = z * cluster_se([(own[0], own[1]) for own in of["parts"]])
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(
-            (max(p - half, 0), min(p + half, 1)), abs=2e-4
-        )
-        half = z * cluster_se([(own[2], own[3]) for own in of["parts"] if own[3]])
-        assert (row["top_low"], row["top_high"]) == pytest.approx((max(top - half, 0), min(top + half, 1)), abs=2e-4)
+        for name, share, parts in (
+            ("proteins", p, [[own[0], own[1]] for own in of["parts"]]),
+            ("top", top, [[own[2], own[3]] for own in of["parts"] if own[3]]),
+        ):
+            reach = t.isf(0.025 / len(rows), len(parts) - 1) * cluster_se(parts)
+            bounds = max(share - reach, 0), min(share + reach, 1)
+            assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(bounds, abs=2e-4 + 5e-3 * reach)
+        is_tested_as_by_scipy(row, [own[0] - own[4] for own in of["parts"]], len(rows))
     assert [row["p"] for row in rows] == sorted((row["p"] for row in rows), reverse=True)
 
 

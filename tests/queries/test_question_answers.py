@@ -45,6 +45,18 @@ ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [
             ("T1", "ok", "too short", None),
         ],
     ),
+    (
+        "lengths",
+        {"width": 10, "last": 15},
+        "from_length, to_length, n_sequences, n_residues, n_all, median_length",
+        [(1, 10, 4, 32, 5, 10), (11, None, 1, 20, 5, 10)],
+    ),
+    (
+        "sites_per_protein",
+        {},
+        "n_sites, n_sequences, share, share_up_to, n_all, mean_sites, median_sites",
+        [(n, 1, 0.25, 0.25 * (n + 1), 4, 1.5, 1.5) for n in range(4)],
+    ),
     ("duplicates", {}, "n_proteins, length, accessions, genes, n_sites", [(2, 10, ["A1", "A2"], ["ABCA", "ABCB"], 3)]),
     (
         "flagged",

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,26 @@ def test_only_the_columns_asked_for_are_read(large: Server) -> None:
         large.forget()
         opened.sequence_rows(RESIDUES, 100, ["position", "received"])
         assert large.n_bytes > narrow + 100_000
+
+
+def test_threads_that_share_a_file_read_what_each_asked_for(large: Server) -> None:
+    with Atlas.open(large.url) as opened:
+        (file,) = opened.manifest.of_table(HEADS)
+    content = (large.root / file.path).read_bytes()
+    shared = root_of(large.url).open(file)
+
+    def is_right(i: int) -> bool:
+        at = i * 7919 % (len(content) - 100)
+        shared.seek(at)
+        return shared.read(100) == content[at : at + 100]
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads change places between any two lines
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(is_right, range(400)))
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_url_without_an_atlas_says_so(server: Server) -> None:
