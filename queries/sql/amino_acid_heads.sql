@@ -96,6 +96,6 @@ SELECT residue, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(backgr
        round(CASE WHEN tested.p > reach THEN tested.p - reach ELSE 0 * reach END, 4) AS proteins_low,
        round(CASE WHEN tested.p + reach > 1 THEN 1 ELSE tested.p + reach END, 4) AS proteins_high,
        round(t, 2) + 0 AS proteins_t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_rows), 0), 2) END AS proteins_log10_p
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_rows), 0), 2) + 0 END AS proteins_log10_p
 FROM tested
 ORDER BY residue, tested.p DESC, layer, head

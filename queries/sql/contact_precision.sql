@@ -150,7 +150,7 @@ SELECT range, cut, n_proteins, n_structures, n_too_few, n::BIGINT AS n_pairs, k:
        round(CASE WHEN p + reach > 1 THEN 1 ELSE p + reach END, 4) AS proteins_high,
        round(mean_precision, 4) AS mean_precision, round(background, 4) AS background,
        round(p / nullif(background, 0), 2) AS ratio, round(shuffled, 4) AS shuffled, round(t, 2) + 0 AS proteins_t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_t_tail + log10(n_rows), 0), 2) END AS proteins_log10_p,
-       round(z, 2) AS z, CASE WHEN z IS NOT NULL THEN round(least(log10_tail + log10(n_rows), 0), 2) END AS log10_p
+       CASE WHEN t IS NOT NULL THEN round(least(log10_t_tail + log10(n_rows), 0), 2) + 0 END AS proteins_log10_p,
+       round(z, 2) AS z, CASE WHEN z IS NOT NULL THEN round(least(log10_tail + log10(n_rows), 0), 2) + 0 END AS log10_p
 FROM p_values
 ORDER BY CASE range WHEN 'short' THEN 1 WHEN 'medium' THEN 2 ELSE 3 END, divisor, range, cut

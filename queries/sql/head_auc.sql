@@ -82,6 +82,6 @@ SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tested.auc,
        round(CASE WHEN tested.auc > half THEN tested.auc - half ELSE 0 * half END, 4) AS auc_low,
        round(CASE WHEN tested.auc + half > 1 THEN 1 ELSE tested.auc + half END, 4) AS auc_high,
        round(t, 2) + 0 AS t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END AS log10_p, n_heads
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) + 0 END AS log10_p, n_heads
 FROM tested
 ORDER BY label, tested.auc DESC, layer, head

@@ -134,9 +134,9 @@ SELECT layer, head, n_proteins, n_structures, n_edges, round(p, 4) AS p, round(b
        round(CASE WHEN wilson.p > reach THEN wilson.p - reach ELSE 0 * reach END, 4) AS proteins_low,
        round(CASE WHEN wilson.p + reach > 1 THEN 1 ELSE wilson.p + reach END, 4) AS proteins_high,
        round(t, 2) + 0 AS proteins_t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_t_tail + log10(n_heads), 0), 2) END AS proteins_log10_p,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_t_tail + log10(n_heads), 0), 2) + 0 END AS proteins_log10_p,
        CASE WHEN is_count THEN round(two_proportion, 2) END AS z,
-       CASE WHEN is_count AND two_proportion IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) END
+       CASE WHEN is_count AND two_proportion IS NOT NULL THEN round(least(log10_tail + log10(n_heads), 0), 2) + 0 END
        AS log10_p,
        round(top, 4) AS top_precision,
        round(CASE WHEN top > top_reach THEN top - top_reach ELSE 0 * top_reach END, 4) AS top_low,

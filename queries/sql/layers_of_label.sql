@@ -140,7 +140,7 @@ SELECT label, layer, n_proteins, n_heads, n_edges, round(mean_p, 4) AS mean_p, r
        round(CASE WHEN tested.mean_p > reach THEN tested.mean_p - reach ELSE 0 * reach END, 4) AS proteins_low,
        round(CASE WHEN tested.mean_p + reach > 1 THEN 1 ELSE tested.mean_p + reach END, 4) AS proteins_high,
        round(t, 2) + 0 AS proteins_t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) END AS proteins_log10_p,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) + 0 END AS proteins_log10_p,
        round(centre, 2) AS centre,
        round(CASE WHEN tested.centre > centre_reach THEN tested.centre - centre_reach ELSE 0 * centre_reach END, 2)
        AS centre_low,

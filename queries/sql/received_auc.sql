@@ -94,7 +94,7 @@ SELECT layer, n_proteins, n_labelled, n_residues, round(auc, 4) AS auc_of_protei
        round(CASE WHEN auc > half THEN auc - half ELSE 0 * half END, 4) AS auc_low,
        round(CASE WHEN auc + half > 1 THEN 1 ELSE auc + half END, 4) AS auc_high,
        round(t, 2) + 0 AS t,
-       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) END AS log10_p,
+       CASE WHEN t IS NOT NULL THEN round(least(log10_tail + log10(n_layers), 0), 2) + 0 END AS log10_p,
        round((ranks - n_labelled * (n_labelled + 1) / 2) / nullif(n_labelled * (n_residues - n_labelled), 0), 4)
        AS auc_pooled
 FROM tested

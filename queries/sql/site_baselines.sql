@@ -270,7 +270,7 @@ SELECT type, within, method, layer, n_proteins, n AS n_sites, n_labelled, round(
        round(ratios[1], 2) AS enrichment_low, round(ratios[2], 2) AS enrichment_high,
        round(differences[1], 2) + 0 AS difference_low, round(differences[2], 2) + 0 AS difference_high,
        CASE WHEN is_tested THEN round((k - expected) / nullif(sd, 0), 2) END AS z,
-       CASE WHEN is_tested THEN round(least(log10_tail + log10(n_tests), 0), 2) END AS log10_p
+       CASE WHEN is_tested THEN round(least(log10_tail + log10(n_tests), 0), 2) + 0 END AS log10_p
 FROM answered
 ORDER BY type, within, list_position(['high-attention sites', 'head-max sites', 'last layer, top n',
                                       'any layer, top n', 'all layers, top n', 'random'], method) NULLS LAST,

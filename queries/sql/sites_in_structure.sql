@@ -204,10 +204,10 @@ SELECT type, within, n_proteins, n_left_out, n AS n_sites, n_all_sites - n AS n_
        round(n_found / nullif(n_labelled, 0), 4) AS recall, round(expected / nullif(n, 0), 4) AS background,
        round(k / nullif(expected, 0), 2) AS enrichment,
        round(ratios[1], 2) AS enrichment_low, round(ratios[2], 2) AS enrichment_high,
-       CASE WHEN n > 0 THEN round(least(log10_tail + log10(n_tests), 0), 2) END AS log10_p,
+       CASE WHEN n > 0 THEN round(least(log10_tail + log10(n_tests), 0), 2) + 0 END AS log10_p,
        round(matched / nullif(n, 0), 4) AS matched_background,
        round(k / nullif(matched, 0), 2) AS matched_enrichment,
        round(matched_ratios[1], 2) AS matched_low, round(matched_ratios[2], 2) AS matched_high,
-       CASE WHEN n > 0 THEN round(least(matched_log10_tail + log10(n_tests), 0), 2) END AS matched_log10_p
+       CASE WHEN n > 0 THEN round(least(matched_log10_tail + log10(n_tests), 0), 2) + 0 END AS matched_log10_p
 FROM tested
 ORDER BY type, within

@@ -1,7 +1,7 @@
 """The bar: real weights, 200 human proteins, an eager float64 model and an independent rule give the same answers.
 
-The whole of it takes minutes: `pytest --thorough`. The default suite runs sites by the first rule and profiles of all
-200, and the head statistics and the second rule of every fourth protein.
+The whole of it takes minutes: `pytest --thorough`. The default suite runs sites by the first rule and profiles of every
+second protein by length, and the head statistics and the second rule of every fourth.
 
 Nothing of the workshop is used for the expected side but the sequences: transformers' eager path in float64, and
 `oracles`, which is NumPy.
@@ -50,17 +50,17 @@ def proteins():
 
 @pytest.fixture(scope="module")
 def compared(weights, proteins, is_thorough):
-    """Every protein through the tiled path, packed, and through eager float64, one at a time."""
+    """Proteins through the tiled path, packed, and through eager float64, one at a time."""
     encoder = Encoder(find_model(str(weights)), device="cpu", dtype="float32", theta=0.3)
     eager = EsmModel.from_pretrained(weights, add_pooling_layer=False, attn_implementation="eager").double().eval()
     tokenizer = EsmTokenizer.from_pretrained(weights)
-    ordered = sorted(proteins, key=lambda protein: protein.length)
+    ordered = sorted(proteins, key=lambda protein: protein.length)[:: 1 if is_thorough else 2]
     ours = []
     for pack in packs([protein.length for protein in ordered], 1024):
         ours += encoder.encode([protein.sequence for protein in ordered[pack]])
     both = zip(ordered, ours, strict=True)
     return [
-        _compare(protein, answer, eager, tokenizer, has_heads=is_thorough or i % 4 == 0)
+        _compare(protein, answer, eager, tokenizer, has_heads=is_thorough or i % 2 == 0)
         for i, (protein, answer) in enumerate(both)
     ]
 
@@ -143,4 +143,4 @@ def test_the_exact_solver_is_never_worse_than_pwlf_on_real_profiles(compared):
             n_converged += 1
             assert comparison.is_same_breakpoint(len(profile)), protein.accession
     print(f"pwlf converged on {n_converged} of {len(compared)}")
-    assert n_converged > 150
+    assert n_converged > 0.75 * len(compared)
