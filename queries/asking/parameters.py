@@ -5,6 +5,7 @@ import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ TYPES = {
     "alignment": "a file of aligned sequences (FASTA, Stockholm, Clustal), `-` for stdin",
 }
 """The types a parameter may have, and what a value of each is."""
+MOST_NAMED = 12
+"""Most values of a column that an error lists."""
 EVERY = "all"
 """The value of a list of proteins or texts that sets no bound; it is bound as NULL."""
 NAME = re.compile(r"\$([a-z_][a-z0-9_]*)")
@@ -53,6 +56,8 @@ class Parameter:
     """Largest number allowed."""
     choices: tuple[str, ...] = ()
     """Texts allowed; empty where any is."""
+    column: str | None = None
+    """TABLE.COLUMN whose values are the texts allowed, such as `features.type`."""
 
     @property
     def is_required(self) -> bool:
@@ -64,6 +69,8 @@ class Parameter:
         """The values allowed, such as `1 or more`; empty where there is no bound."""
         if self.choices:
             return " or ".join((", ".join(self.choices[:-1]), self.choices[-1]))
+        if self.column:
+            return f"of {self.column}"
         if self.least is None:
             return ""
         return f"{self.least:g} or more" if self.most is None else f"{self.least:g} to {self.most:g}"
@@ -102,6 +109,9 @@ def bind(atlas: Atlas, question: str, parameters: Sequence[Parameter], given: Ma
         if value is None and parameter.default == EVERY:
             value = EVERY
         values[parameter.name] = _value(atlas, parameter, value, notes.append)
+        if parameter.column and values[parameter.name] is not None:
+            note = None if parameter.name in given else notes.append
+            values[parameter.name] = _in_column(atlas, parameter, values[parameter.name], note)
     return Bound(values, tuple(dict.fromkeys(notes)))
 
 
@@ -225,6 +235,43 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
         return first_column(Path(path).expanduser().read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=str(error)) from error
+
+
+def _in_column(
+    atlas: Atlas, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
+) -> str | list[str]:
+    """Return texts as their column writes them, whatever the letter case they were typed in.
+
+    With `note`, which is for a default, texts that are no value are let pass, and named if all are.
+
+    Raises:
+        QuestionError: a given text is no value of the column.
+    """
+    table, column = str(parameter.column).split(".")
+    rows = atlas.sql(f"SELECT DISTINCT {column} AS found FROM {table} WHERE {column} IS NOT NULL ORDER BY found")
+    names: list[str] = rows["found"].to_pylist()
+    written = {name.lower(): name for name in reversed(names)} | {name: name for name in names}
+    asked = [value] if isinstance(value, str) else value
+    strange = [text for text in asked if text not in written and text.lower() not in written]
+    if names and strange and (note is None or len(strange) == len(asked)):  # without names a table is missing: said later
+        what = f"This atlas has no {', '.join(map(repr, map(printable, strange)))} in {parameter.column}."
+        like = _those_like(strange, names)
+        if note is None:
+            query = f"SELECT {column}, count(*) AS n FROM {table} GROUP BY ALL"
+            raise QuestionError(what, expected=like, hint=f'`attlas sql DIR "{query}"` lists all {len(names):,}')
+        note(f"{what} It has {like}")
+    meant = [written.get(text, written.get(text.lower(), text)) for text in asked]
+    return meant[0] if isinstance(value, str) else list(dict.fromkeys(meant))
+
+
+def _those_like(strange: list[str], names: list[str]) -> str:
+    """Return the names to choose from: all of a few, else those like what was typed, else the first."""
+    if len(names) <= MOST_NAMED:
+        return ", ".join(names)
+    lower = {name.lower(): name for name in names}
+    close = [lower[name] for text in strange for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
+    shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
+    return f"{', '.join(shown)}, ..."
 
 
 def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:

@@ -2,7 +2,8 @@
 
 A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, needs, answers,
 parameters, columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line
-`name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says` for a choice.
+`name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says` for a choice,
+or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
 A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/tables.py`.
 `needs` names tables that are added to a sealed atlas.
 """
@@ -70,7 +71,9 @@ ORIGINS = (
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
 _MORE = re.compile(r"--\s{3,}(\S.*)")
-_PARAMETER = re.compile(r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?| (\w+(?:\|\w+)+))?(?: = (.*?))?: (.+)")
+_PARAMETER = re.compile(
+    r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?| (\w+(?:\|\w+)+)| of (\w+\.\w+))?(?: = (.*?))?: (.+)"
+)
 _COLUMN = re.compile(r"(\w+): (.+)")
 
 
@@ -275,11 +278,12 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
 def _parameter(path: Path, entry: str) -> Parameter:
     found = _PARAMETER.fullmatch(entry)
     if not found or found[2] not in TYPES:
-        expected = f"name type [LEAST..[MOST]|ONE|OTHER] [= default]: what it says; types are {', '.join(TYPES)}"
+        shape = "name type [LEAST..[MOST]|ONE|OTHER|of TABLE.COLUMN] [= default]: what it says"
+        expected = f"{shape}; types are {', '.join(TYPES)}"
         raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
-    name, kind, least, most, choices, default, doc = found.groups()
+    name, kind, least, most, choices, column, default, doc = found.groups()
     least, most = (None if bound is None else float(bound) for bound in (least, most))
-    return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else ())
+    return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else (), column)
 
 
 def _needs(path: Path, text: str) -> tuple[str, ...]:

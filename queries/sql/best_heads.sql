@@ -5,7 +5,7 @@
 --   it, as in `head_labels`. The best of many heads is above the background by chance as well: interval and p value
 --   are of all reported heads of the label at once, not of all labels.
 -- parameters:
---   labels texts = all: Labels of the probe.
+--   labels texts of labels.label = all: Labels of the probe.
 --   n int 1.. = 1: Heads shown of each label.
 --   form text count|weighted|mass = count: Edges, the attention of these edges, or all attention without a threshold.
 --   proteins proteins = all: Ids to count over, background included.

@@ -5,8 +5,8 @@
 --   often than other sequences of the atlas do? Each distinct sequence counts once. Sequences of a family are
 --   homologues, not independent draws: the p value takes them as independent.
 -- parameters:
---   database text = Pfam: Whose families.
---   families texts = all: Families to show.
+--   database text of families.database = Pfam: Whose families.
+--   families texts of families.family = all: Families to show.
 --   min_size int 1.. = 5: Fewest distinct sequences of a family.
 --   proteins proteins = all: Ids to count over, background included.
 -- columns:

@@ -10,8 +10,8 @@
 --   either.
 --   The atlas has no embeddings; the mean profile and the composition are the baselines instead.
 -- parameters:
---   database text = Pfam: Whose families.
---   families texts = all: Families to report; the others stay in as what they are compared with.
+--   database text of families.database = Pfam: Whose families.
+--   families texts of families.family = all: Families to report; the others stay in as what they are compared with.
 --   per text family|size|all = family: A row for each family, or the mean over the families of a size or over all.
 --   method text every|sites|random|letters|profile|composition = every: What a protein is represented by.
 --   against text families|rest = families: What a family is compared with. `families`: each other family, the nearest

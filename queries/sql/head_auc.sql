@@ -5,7 +5,7 @@
 --   the label receives more from the head than one without; 0.5 is none, below it they receive less. A head that tells
 --   letters apart tells apart what is made of few letters: so heads of random weights go to either side of 0.5 too.
 -- parameters:
---   labels texts = all: Labels of the probe: types of feature, or `aa:` and a letter.
+--   labels texts of labels.label = all: Labels of the probe: types of feature, or `aa:` and a letter.
 --   weights text protein|pairs = protein: What counts the same: every protein, or every pair of a residue with the
 --     label and one without.
 --   proteins proteins = all: Ids to count over.

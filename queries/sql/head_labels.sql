@@ -7,7 +7,7 @@
 --   are significant so without reason: believe what is over proteins. Of few proteins or a rare label that errs too:
 --   it finds too few heads above the background, and too many below it.
 -- parameters:
---   label text = Active site: A label of the probe: a type of feature, or `aa:` and a letter.
+--   label text of labels.label = Active site: A label of the probe: a type of feature, or `aa:` and a letter.
 --   form text count|weighted|mass = count: Edges, the attention of these edges, or all attention without a threshold.
 --   proteins proteins = all: Ids to count over, background included.
 --   min_edges int 0.. = 100: Fewest edges, over all these proteins, of a head that is reported.

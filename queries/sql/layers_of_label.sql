@@ -4,7 +4,7 @@
 -- answers: Do early or late layers attend to binding sites, active sites or an amino acid? Each label over the proteins
 --   that carry it, as in `head_labels`; every reported head counts the same.
 -- parameters:
---   labels texts = all: Labels of the probe.
+--   labels texts of labels.label = all: Labels of the probe.
 --   form text count|weighted|mass = count: Edges, the attention of these edges, or all attention without a threshold.
 --   proteins proteins = all: Ids to count over, background included.
 --   min_edges int 0.. = 100: Fewest edges, over all these proteins, of a head that is reported.

@@ -5,7 +5,7 @@
 --   a residue with the feature receives more than one without; 0.5 is none. Over the proteins with the feature, each
 --   sequence once, as in `sites_at_features`.
 -- parameters:
---   type text = Active site: Type of feature.
+--   type text of features.type = Active site: Type of feature.
 --   proteins proteins = all: Ids to count over.
 -- columns:
 --   n_proteins: Proteins with residues of both kinds.

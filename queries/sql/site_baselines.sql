@@ -6,7 +6,7 @@
 --   this has sites. Each sequence counts once, as in `sites_at_features`. The best of many layers is chosen with
 --   hindsight: believe it on other proteins first. An atlas without the table `head_max_sites` has no row of those.
 -- parameters:
---   types texts = Active site,Binding site: Types of feature.
+--   types texts of features.type = Active site,Binding site: Types of feature.
 --   within ints 0..1000 = 0: Residues along the sequence by which a choice may miss; 0 is the residue itself.
 --   proteins proteins = all: Ids to count over.
 --   replicates int 2..10000 = 1000: Bootstrap replicates.

@@ -5,7 +5,7 @@
 --   were searched for sites, each sequence once: where it has several accessions with the feature, the first. A
 --   disulfide bond and a cross-link are their two ends; any other feature is all its residues.
 -- parameters:
---   types texts = Active site,Binding site: Types of feature.
+--   types texts of features.type = Active site,Binding site: Types of feature.
 --   within ints 0..1000 = 0,1,2,4: Residues along the sequence by which a site may miss; 0 is the residue itself.
 --   proteins proteins = all: Ids to count over.
 --   replicates int 2..10000 = 1000: Bootstrap replicates.

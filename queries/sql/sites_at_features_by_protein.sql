@@ -6,7 +6,7 @@
 --   sums over any of these rows are the numbers of that subset: hits over expected is its enrichment, hits less
 --   expected over the root of the variance its z.
 -- parameters:
---   types texts = Active site,Binding site: Types of feature.
+--   types texts of features.type = Active site,Binding site: Types of feature.
 --   within int 0..1000 = 0: Residues along the sequence by which a site may miss; 0 is the residue itself.
 --   proteins proteins = all: Ids to list.
 -- columns:

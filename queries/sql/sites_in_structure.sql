@@ -5,7 +5,7 @@
 --   over the residues that a structure shows. One structure of each sequence, its file and chain with most residues; a
 --   protein counts if it shows a residue with the feature. What it does not show is counted beside.
 -- parameters:
---   types texts = Active site,Binding site: Types of feature.
+--   types texts of features.type = Active site,Binding site: Types of feature.
 --   within ints 0..1000 = 0,4,6,8,10: Angstrom by which a site may miss; 0 is the residue itself.
 --   atom text ca|cb = cb: Atom that distances are between: C-alpha, or C-beta (of glycine C-alpha).
 --   proteins proteins = all: Ids to count over.

@@ -5,7 +5,7 @@
 --   The proteins and structures of `sites_in_structure`. The sums over any of these rows are the numbers of that
 --   subset: hits over expected is its enrichment, hits less expected over the root of the variance its z.
 -- parameters:
---   types texts = Active site,Binding site: Types of feature.
+--   types texts of features.type = Active site,Binding site: Types of feature.
 --   within int 0..1000 = 8: Angstrom by which a site may miss; 0 is the residue itself.
 --   atom text ca|cb = cb: Atom that distances are between: C-alpha, or C-beta (of glycine C-alpha).
 --   proteins proteins = all: Ids to list.

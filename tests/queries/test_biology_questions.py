@@ -205,7 +205,8 @@ def test_heads_can_be_asked_of_some_proteins_and_with_few_edges(case: Case) -> N
 
 
 def test_a_label_that_was_not_probed_has_no_heads(case: Case) -> None:
-    assert case.ask("head_labels", label="Domain") == []
+    with pytest.raises(QuestionError, match=r"no 'Domain' in labels.label"):
+        case.ask("head_labels", label="Domain")
 
 
 def test_layers_are_means_of_their_heads_with_a_centre(case: Case) -> None:
@@ -408,3 +409,33 @@ def test_a_question_cannot_need_what_is_no_added_table(tmp_path: Path) -> None:
     path.write_text(HEADER.format(needs="features, sites", choices="= one"))
     with pytest.raises(QuestionError, match="sites"):
         read_question(path)
+
+
+# Texts that stand in a column
+
+
+@pytest.mark.parametrize("typed", ["active site", "ACTIVE SITE", "Active site"])
+def test_a_label_is_found_in_any_letter_case(case: Case, typed: str) -> None:
+    assert case.ask("head_labels", label=typed) == case.ask("head_labels", label="Active site") != []
+    assert case.ask("best_heads", labels=[typed, "Active site"]) == case.ask("best_heads", labels="Active site")
+
+
+def test_a_text_that_is_no_value_of_its_column_is_refused_with_those_there_are(case: Case) -> None:
+    with pytest.raises(QuestionError) as caught:
+        case.ask("best_heads", labels="Active site,Actve site")
+    assert caught.value.what == "This atlas has no 'Actve site' in labels.label."
+    assert "Active site" in caught.value.expected
+    query = re.search(r"attlas sql DIR \"(.*?)\"", caught.value.hint)
+    counted = {row["label"]: row["n"] for row in case.atlas.sql(query[1]).to_pylist()}
+    assert sorted(counted) == sorted({label for _, label in case.probed})
+
+
+def test_a_default_that_an_atlas_has_nothing_of_is_said(tmp_path: Path) -> None:
+    proteins = [SyntheticProtein("A1", "MKCAACGGHW")]
+    write_atlas(tmp_path / "atlas", proteins, n_layers=2, n_heads=2)
+    annotate(tmp_path / "atlas", [("A1", "Site", 2, 3)])
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        with pytest.warns(UserWarning, match=r"no 'Active site', 'Binding site' in features.type. It has Site"):
+            assert atlas.ask("sites_at_features").num_rows == 0
+        with pytest.warns(UserWarning, match=r"no 'Active site' in features.type. It has Site"):
+            assert atlas.ask("received_auc").num_rows == 0

@@ -705,8 +705,8 @@ def test_a_list_that_cannot_be_typed_has_no_command_but_its_sql(whole: Atlas) ->
     from attlas.queries.asking.questions import ask
     from attlas.queries.report.commands import command as typed
 
-    assert typed(ask(whole, "best_heads", {"labels": ["a,b"]})) is None
-    assert typed(ask(whole, "best_heads", {"labels": ["@a"]})) is None
+    assert typed(ask(whole, "sites_on_residues", {"residues": ["a,b"]})) is None
+    assert typed(ask(whole, "sites_on_residues", {"residues": ["@a"]})) is None
     assert (
         typed(ask(whole, "best_heads", {"labels": ["Active site"]})) == "attlas ask DIR best_heads 'labels=Active site'"
     )
