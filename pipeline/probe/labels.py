@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.annotate.types import PAIRED_TYPES
+from attlas.pipeline.passes import computed_sequences
 from attlas.pipeline.plan import Shard
-from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, Manifest
+from attlas.schema import FEATURES, AtlasPaths, Manifest
 
 EVERY = "residue"
 """The label of every residue: the denominators."""
@@ -54,7 +55,7 @@ def labelled_sequences(
     proteins: dict[int, list[tuple[str, str]]] = {}
     for sequence_id, accession, sequence in _proteins(paths, shard):
         proteins.setdefault(sequence_id, []).append((accession, sequence))
-    computed = _computed(paths, shard)
+    computed = computed_sequences(paths, shard)
     return [
         LabelledSequence(
             sequence_id,
@@ -108,11 +109,6 @@ def _proteins(paths: AtlasPaths, shard: Shard) -> list[tuple[int, str, str]]:
     columns = ["sequence_id", "accession", "sequence"]
     rows = pq.read_table(paths.planned_proteins, columns=columns, filters=_within(shard)).to_pydict()
     return list(zip(*(rows[name] for name in columns), strict=True))
-
-
-def _computed(paths: AtlasPaths, shard: Shard) -> set[int]:
-    rows = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id", "status"]).to_pydict()
-    return {i for i, status in zip(rows["sequence_id"], rows["status"], strict=True) if status == "ok"}
 
 
 def _within(shard: Shard) -> pc.Expression:

@@ -253,7 +253,8 @@ def _in_column(
     written = {name.lower(): name for name in reversed(names)} | {name: name for name in names}
     asked = [value] if isinstance(value, str) else value
     strange = [text for text in asked if text not in written and text.lower() not in written]
-    if names and strange and (note is None or len(strange) == len(asked)):  # without names a table is missing: said later
+    # Without names the table is missing, which the question says.
+    if names and strange and (note is None or len(strange) == len(asked)):
         what = f"This atlas has no {', '.join(map(repr, map(printable, strange)))} in {parameter.column}."
         like = _those_like(strange, names)
         if note is None:

@@ -10,7 +10,7 @@ from attlas.queries.atlas import Atlas
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import cut, printable
-from attlas.schema import FEATURES, RESIDUES, SITES, Manifest, QuestionError
+from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -21,6 +21,7 @@ AMBIGUOUS = "names several proteins"
 
 SITE_COLUMNS = ("position", "residue", "rank", "layer", "received", "share", "is_nonstandard")
 FEATURE_COLUMNS = ("accession", "type", "begin", "end", "description", "evidence", "source")
+FAMILY_COLUMNS = ("accession", "database", "family", "name", "source")
 _FLOAT16, _FLOAT32 = struct.Struct("=e"), struct.Struct("=f")
 
 
@@ -45,6 +46,8 @@ class Answer:
     """What the id names, for one without a protein."""
     features: tuple[dict[str, Any], ...] | None = None
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
+    families: tuple[dict[str, Any], ...] | None = None
+    """Families by database; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return plain JSON values; `outcome` is always there, `protein` is null for an id without one."""
@@ -62,6 +65,7 @@ class Answer:
             "profile": profile,
             "profiles": [{"layer": n, "received": list(values)} for n, values in self.profiles],
             "features": None if self.features is None else list(self.features),
+            "families": None if self.families is None else list(self.families),
             "provenance": provenance_values(manifest),
         }
 
@@ -121,16 +125,21 @@ def _answer(atlas: Atlas, asked: str, protein: dict[str, Any], layers: Sequence[
     profiles = dict(zip(wanted, layer_profiles(atlas, sequence_id, list(wanted)), strict=True))
     chosen = tuple((layer, profiles[layer]) for layer in layers)
     outcome, reason = outcome_of("ok", len(sites)), protein["sites_note"]
-    features = _features(atlas, sequence_id, protein["accession"])
-    return Answer(asked, outcome, reason, protein, sites, profiles.get(called_in), chosen, features=features)
+    features = _known(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = _known(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    profile = profiles.get(called_in)
+    return Answer(asked, outcome, reason, protein, sites, profile, chosen, features=features, families=families)
 
 
-def _features(atlas: Atlas, sequence_id: int, accession: str) -> tuple[dict[str, Any], ...] | None:
-    if not atlas.manifest.of_table(FEATURES):
+def _known(
+    atlas: Atlas, table: Table, protein: dict[str, Any], columns: Sequence[str], *, by: Sequence[str]
+) -> tuple[dict[str, Any], ...] | None:
+    """Return the rows of a protein in a table that was added, in order; None where the atlas has no such table."""
+    if not atlas.manifest.of_table(table):
         return None
-    rows = atlas.sequence_rows(FEATURES, sequence_id, FEATURE_COLUMNS).to_pylist()
-    own = [{name: row[name] for name in FEATURE_COLUMNS[1:]} for row in rows if row["accession"] == accession]
-    return tuple(sorted(own, key=lambda row: (row["begin"], row["end"], row["type"], row["description"])))
+    rows = atlas.sequence_rows(table, protein["sequence_id"], columns).to_pylist()
+    own = [{name: row[name] for name in columns[1:]} for row in rows if row["accession"] == protein["accession"]]
+    return tuple(sorted(own, key=lambda row: [row[name] for name in by]))
 
 
 def layer_profiles(atlas: Atlas, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:

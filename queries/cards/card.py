@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from attlas.queries.cards.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
-from attlas.queries.cards.known import LABEL, MARKS, distinct, feature_lines, feature_marks, legend
+from attlas.queries.cards.known import LABEL, MARKS, distinct, family_text, feature_lines, feature_marks, legend
 from attlas.queries.cards.tracks import (
     MORE,
     PLAIN,
@@ -60,6 +60,8 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         counted(protein["length"], "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
+    if answer.families:
+        yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if answer.asked != protein["accession"]:
         yield cut(f"asked as {printable(answer.asked)}", width)
 

@@ -1,4 +1,4 @@
-"""Known features in a card: marks along the profile with their legend, and a short list with the sites they meet."""
+"""What is known, in a card: families; features as marks along the profile, and as a short list with their sites."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,22 @@ MARKS = {"Active site": "A", "Binding site": "B", "DNA binding": "D", "Site": "S
 LABEL = "known"
 MAX_FEATURES = 12
 """Features listed in a card; `--json` has them all."""
+FAMILIES_OF = ("Pfam", "InterPro")
+"""Databases whose families a card names: the first of which a protein has any; else the first it has."""
+MAX_FAMILIES = 6
+"""Families named in a card; `--json` has them all."""
 _DESCRIPTION_WIDTH = 50
+
+
+def family_text(families: Sequence[Mapping[str, Any]]) -> str:
+    """Return the families of a protein that has some, those of one database by name, in one text."""
+    named = {(f["database"], f["family"]): f["name"] or "" for f in families}
+    databases = [database for database, _ in named]
+    database = next((one for one in FAMILIES_OF if one in databases), databases[0])
+    shown = [family for of, family in named if of == database][:MAX_FAMILIES]
+    parts = ", ".join(f"{family} {named[database, family]}".rstrip() for family in shown)
+    left = len(named) - len(shown)
+    return f"{database} {parts}" + (f"; {left} more with `--json`" if left else "")
 
 
 def distinct(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

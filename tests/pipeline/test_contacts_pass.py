@@ -29,7 +29,7 @@ from contact_oracles import (
     top_precision,
 )
 from safetensors.torch import load_file, save_file
-from tiny_esm import save_tiny_esm
+from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import Request, annotate
@@ -302,18 +302,78 @@ def test_a_release_has_no_plan(small: Path) -> None:
         run(small)
 
 
-def test_a_model_without_a_contact_head_is_refused_and_the_atlas_stays(tmp_path: Path, tiny_esm: Path) -> None:
+@pytest.fixture
+def headless(tmp_path: Path, tiny_esm: Path) -> Path:
+    """An atlas of a model without a contact head."""
     model = tmp_path / "model"
     model.mkdir()
     for path in tiny_esm.iterdir():
         (model / path.name).write_bytes(path.read_bytes())
     kept = {name: some for name, some in load_file(tiny_esm / "model.safetensors").items() if "contact" not in name}
     save_file(kept, model / "model.safetensors", metadata={"format": "pt"})
-    build_here(write_fasta(tmp_path / "p.fasta", {"A": SEQUENCE}), tmp_path / "atlas", model)
-    before = digests(tmp_path / "atlas")
-    with pytest.raises(EnvironmentFault, match="no contact head"):
-        run(tmp_path / "atlas")
-    assert digests(tmp_path / "atlas") == before
+    build_here(write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE}), tmp_path / "atlas", model)
+    return tmp_path / "atlas"
+
+
+def test_a_model_without_a_contact_head_is_refused_and_the_atlas_stays(headless: Path) -> None:
+    before = digests(headless)
+    with pytest.raises(EnvironmentFault, match=r"(?s)no contact head.*--heads-only"):
+        run(headless)
+    assert digests(headless) == before
+
+
+def test_without_a_contact_head_single_heads_are_held_against_structures(headless: Path, attlas) -> None:
+    with pytest.raises(InputError, match="No protein has a structure"):
+        run(headless, is_heads_only=True)
+    add_coordinates(headless, {("A1", "x.cif", "A"): folded(34, seed=1)})
+    outcome = attlas("contacts", headless, "--workers", 0, "--heads-only")
+    assert (outcome.code, outcome.out.strip()) == (0, f"{headless}: heads against 1 chain of structures, by CA")
+    assert "head_contact_precision" in outcome.err
+    assert assert_whole(headless).of_table(CONTACTS) == ()
+    assert rows_of(headless, "SELECT count(*) AS n FROM head_contacts")[0]["n"] > 0
+
+
+def test_heads_of_an_esmc_model_are_held_against_a_structure_as_by_its_eager_path(tmp_path: Path) -> None:
+    import torch
+    from transformers import EsmcConfig, EsmcModel
+
+    torch.manual_seed(0)
+    shape = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 3, "num_attention_heads": 3}
+    model = EsmcModel(EsmcConfig(vocab_size=64, attn_implementation="eager", **shape)).eval()
+    for name, weight in model.named_parameters():
+        if "norm" in name and weight.ndim == 1:
+            torch.nn.init.normal_(weight, std=3)  # else attention is flat and no pair an edge
+    model.save_pretrained(tmp_path / "model")
+    save_vocabulary(tmp_path / "model")
+    build_here(write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE}), tmp_path / "atlas", tmp_path / "model")
+    places = folded(len(SEQUENCE), seed=1)
+    add_coordinates(tmp_path / "atlas", {("A1", "x.cif", "A"): places})
+    run(tmp_path / "atlas", is_heads_only=True)
+    tokens = EsmTokenizer.from_pretrained(tmp_path / "model")(SEQUENCE, return_tensors="pt")
+    with torch.inference_mode():
+        layers = model(**tokens, output_attentions=True).attentions
+    rows = {(row["layer"], row["head"]): row for row in rows_of(tmp_path / "atlas", "FROM head_contacts")}
+    assert len(rows) == 9
+    assert sum(row["n_contact_edges"] for row in rows.values()) > 0
+    for (layer, head), row in rows.items():
+        expected = head_sums(layers[layer][0, head, 1:-1, 1:-1].double().numpy(), places, 0.3)
+        assert expected["near"] == 0
+        assert {name: row[name] for name in ("n_edges", "n_contact_edges", "n_pairs", "n_contact_pairs")} == {
+            name: expected[name] for name in ("n_edges", "n_contact_edges", "n_pairs", "n_contact_pairs")
+        }
+        assert row["contact_mass"] == pytest.approx(expected["contact_mass"], abs=1e-4)
+
+
+def test_heads_alone_are_as_beside_the_contact_head(small: Path) -> None:
+    add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1)})
+    run(small, is_heads_only=True)
+    alone = digests(small)
+    run(small)
+    both = digests(small)
+    assert {path: sha for path, sha in both.items() if path.startswith("head_contacts/")} == {
+        path: sha for path, sha in alone.items() if path.startswith("head_contacts/")
+    }
+    assert run(small, is_heads_only=True, progress=refuse).manifest.of_table(CONTACTS) != ()
 
 
 def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypatch, attlas) -> None:
@@ -357,7 +417,7 @@ def test_the_command_says_what_it_did_and_what_is_missing(small: Path, attlas) -
     assert "1 longer than --max-length, left out: B1 (36 residues)" in outcome.err
     add_coordinates(small, {("A1", "x.cif", "A"): folded(34, seed=1), ("B1", "y.cif", "A"): folded(36, seed=1)})
     outcome = attlas("contacts", small, "--workers", 0, "--max-length", 35)
-    assert "1 chain" in outcome.out
+    assert "heads against 1 chain of structures" in outcome.out
     assert "attlas ask" in outcome.err
 
 

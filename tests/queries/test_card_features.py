@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from annotated import add_rows
 from synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.cards.answers import answers
 from attlas.queries.cards.card import card
-from attlas.queries.cards.known import MAX_FEATURES, distinct, feature_marks
-from attlas.schema import FEATURES, AtlasPaths, Manifest
+from attlas.queries.cards.known import MAX_FAMILIES, MAX_FEATURES, distinct, feature_marks
+from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
 from attlas.schema.manifest import provenance
 
 SEQUENCE = "ACDEFGHIKLMNPQRSTVWY" * 4
@@ -37,6 +38,17 @@ def annotated(root: Path, features: list[dict]) -> Path:
         files.append(publish_table(paths, paths.added(FEATURES, source), FEATURES, table, metadata))
     changed = Manifest(**{**vars(manifest), "files": (*manifest.files, *files), "version": 2})
     changed.write(paths)
+    return root
+
+
+def with_families(root: Path, rows: list[tuple[str, str, str, str | None]]) -> Path:
+    """Write an atlas with families: accession, database, family, name."""
+    write_atlas(root, PROTEINS)
+    with Atlas.open(root) as atlas:
+        ids = {p.accession: atlas.protein(p.accession)["sequence_id"][0].as_py() for p in PROTEINS}
+    names = ("accession", "database", "family", "name")
+    named = [dict(zip(names, row, strict=True)) for row in rows]
+    add_rows(root, FAMILIES, [{**row, "sequence_id": ids[row["accession"]], "source": "a"} for row in named], "a")
     return root
 
 
@@ -130,3 +142,30 @@ def test_a_column_is_marked_if_one_of_its_residues_is(bin_size: int) -> None:
         residues = set(range(column * bin_size + 1, (column + 1) * bin_size + 1))
         expected += "A" if 8 in residues else "S" if residues & set(range(4, 10)) else " "
     assert feature_marks(features, bin_size) == expected.rstrip()
+
+
+def test_the_card_names_families_of_one_database_and_counts_the_others(tmp_path: Path) -> None:
+    rows = [("P1", "InterPro", "IPR1", "Lip"), ("P1", "Pfam", "PF2", None), ("P1", "Pfam", "PF1", "Lipase")]
+    root = with_families(tmp_path / "atlas", [*rows, ("P2", "mine", "kinases", "")])
+    assert drawn(root, "P1")[2] == "families: Pfam PF1 Lipase, PF2; 1 more with `--json`"
+    assert drawn(root, "P2")[2] == "families: mine kinases"
+    assert not any(line.startswith("families") for line in drawn(root, "P3"))
+    with Atlas.open(root) as atlas:
+        (first,), (third,) = (answers(atlas, name) for name in ("P1", "P3"))
+        assert [row["family"] for row in first.to_json(atlas.manifest)["families"]] == ["IPR1", "PF1", "PF2"]
+        assert third.to_json(atlas.manifest)["families"] == []
+
+
+def test_many_families_are_cut_and_counted(tmp_path: Path) -> None:
+    rows = [("P1", "Pfam", f"PF{i:05d}", "a rather long name of a family") for i in range(40)]
+    lines = drawn(with_families(tmp_path / "atlas", rows), "P1", width=60)
+    text = " ".join(line for line in lines[2 : lines.index("")])
+    assert max(map(len, lines)) <= 60
+    assert (f"PF{MAX_FAMILIES - 1:05d}" in text, f"PF{MAX_FAMILIES:05d}" in text) == (True, False)
+    assert f"; {40 - MAX_FAMILIES} more with `--json`" in text
+
+
+def test_an_atlas_without_families_says_null(root: Path) -> None:
+    with Atlas.open(root) as atlas:
+        (answer,) = answers(atlas, "P1")
+        assert answer.to_json(atlas.manifest)["families"] is None

@@ -25,8 +25,8 @@ from site_case import (
 from statsmodels.stats.proportion import proportion_confint
 
 from attlas.queries import Atlas
-from attlas.schema import QuestionError
 from attlas.queries.asking.questions import ask
+from attlas.schema import QuestionError
 
 REACHES = [0, 1, 3, 100]
 
