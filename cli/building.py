@@ -71,11 +71,14 @@ def build(
     """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
     with workshop():
         from attlas.pipeline import build as steps
+        from attlas.pipeline.seal import sealed_before
+        from attlas.schema import AtlasPaths
 
         options = steps.Options(model, revision, device, dtype, rule, max_length)
         if dry_run:
             _print_dry_run(model, *steps.dry_run(source, options, n_workers=workers))
             return
+        before = sealed_before(AtlasPaths(out))
         with build_progress() as progress:
             manifest = steps.build(
                 source,
@@ -86,6 +89,8 @@ def build(
                 scheduler=scheduler,
                 is_retry=retry_failed,
             )
+    if before and before.added and before.version != manifest.version:
+        _say_added(before, manifest)
     _finish(out, manifest)
 
 
@@ -231,6 +236,17 @@ def workshop() -> Iterator[None]:
             f"This verb needs the package {error.name}, which is not installed.",
             hint="pip install 'attlas[build]'",
         ) from error
+
+
+def _say_added(before: "Manifest", after: "Manifest") -> None:
+    """Say what became of the tables that were added before shards were computed again."""
+    kept = {file.path for file in after.added}
+    lost = [file for file in before.added if file.path not in kept]
+    for table in sorted({file.table for file in lost}):
+        paths = [file.path for file in lost if file.table == table]
+        say(f"left out of {table}, as files were damaged: {', '.join(paths[:5])}; the verb that added it adds it again")
+    if names := sorted({file.table for file in after.added}):
+        say(f"kept as they were: {', '.join(names)}; for proteins computed now, add them again")
 
 
 def _finish(out: Path, manifest: "Manifest") -> None:

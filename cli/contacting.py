@@ -41,6 +41,8 @@ def contacts(
     protein whose structure `attlas annotate` added is run once more, head by head. It costs about what the build did;
     stopped, the same command goes on where it was.
     """
+    from attlas.queries.text import counted
+
     with workshop():
         from attlas.pipeline.contacts.contacts import contacts as run
 
@@ -55,8 +57,8 @@ def contacts(
                 n_workers=workers,
                 scheduler=scheduler,
             )
-    pairs = f"{found.n_pairs:,} pairs of {_counted(found.n_sequences, 'sequence')}, floor {floor}; "
-    chains = f"heads against {_counted(found.n_chains, 'chain')} of structures, by {atom.upper()}"
+    pairs = f"{found.n_pairs:,} pairs of {counted(found.n_sequences, 'sequence')}, floor {floor}; "
+    chains = f"heads against {counted(found.n_chains, 'chain')} of structures, by {atom.upper()}"
     print(f"{directory}: {'' if heads_only else pairs}{chains}")
     _name("longer than --max-length, left out", found.longer)
     if not found.n_chains:
@@ -66,10 +68,6 @@ def contacts(
     if found.failed:
         _name("failed, as the model's attention is not finite", found.failed)
         sys.exit(EXIT_FAILURES)
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
 def _name(why: str, names: tuple[str, ...]) -> None:

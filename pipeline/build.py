@@ -13,7 +13,7 @@ from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_disk, fitting_workers
 from attlas.pipeline.runners import ENCODE, Task, run_dask, run_inline
-from attlas.pipeline.seal import seal
+from attlas.pipeline.seal import seal, set_aside
 from attlas.pipeline.sites import DEFAULT_RULE, RULES
 from attlas.schema import (
     FORMAT_VERSION,
@@ -137,6 +137,8 @@ def encode(
         return
     device = plan.run.device
     check_disk(paths.root, plan.run, shards)
+    for shard in shards:  # a receipt whose files are gone or damaged must not stand for an answer
+        task.receipt(paths, shard.index).unlink(missing_ok=True)
     if scheduler is not None:
         n = n_workers or 0
         finished = run_dask(paths.root, shards, n_workers=n, scheduler=scheduler, device=device, task=task)
@@ -190,7 +192,7 @@ def build(
             manifest = Manifest.read(paths)
             if not problems(paths, manifest):
                 return manifest
-            paths.manifest.unlink()  # what is damaged is computed again
+            set_aside(paths)  # what is damaged is computed again
         if shards := missing_shards(paths, plan):
             report = progress(plan, shards)
             encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
@@ -201,7 +203,7 @@ def forget_failed(paths: AtlasPaths, plan: Plan) -> None:
     """Take back the receipts of shards with failed proteins, and the manifest, so that they are computed again."""
     failed = [receipt for receipt in read_receipts(paths, plan).values() if receipt.n_failed]
     if failed:
-        paths.manifest.unlink(missing_ok=True)  # first: without all its shards the atlas is not whole
+        set_aside(paths)  # first: without all its shards the atlas is not whole
     for receipt in failed:
         paths.receipt(receipt.index).unlink()
 

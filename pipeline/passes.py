@@ -15,12 +15,46 @@ from attlas.pipeline.directory import is_as_noted
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import Task
 from attlas.pipeline.shard import peak_bytes, read_sequences
-from attlas.schema import SEQUENCES, AtlasPaths, Manifest, Receipt, Table, TableFile
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema import (
+    SEQUENCES,
+    TABLES,
+    AtlasPaths,
+    BrokenAtlasError,
+    EnvironmentFault,
+    Manifest,
+    Receipt,
+    Table,
+    TableFile,
+)
+from attlas.schema.manifest import describe_file, digest, provenance, write_table
 from attlas.schema.publish import publishing
 
 Begin = Callable[[Plan, Sequence[Shard]], Progress]
 """Is told the plan and the missing shards, and gives what to call for each that is finished."""
+
+
+Inputs = tuple[tuple[str, str], ...]
+"""Tables that a pass reads, each with the digest of its files: another answer belongs to other inputs."""
+
+
+def inputs_of(manifest: Manifest, *tables: Table) -> Inputs:
+    """Return what a pass is asked of."""
+    return tuple((table.name, digest(sorted(file.sha256 for file in manifest.of_table(table)))) for table in tables)
+
+
+def refuse_other_inputs(manifest: Manifest, asked: Inputs) -> None:
+    """Refuse to answer from tables that are no longer what was asked of, as where a scheduler kept a task for long.
+
+    Raises:
+        EnvironmentFault: a table is another.
+    """
+    tables = {table.name: table for table in TABLES}
+    found = inputs_of(manifest, *(tables[name] for name, _ in asked))
+    if changed := [name for name, of in asked if (name, of) not in found]:
+        raise EnvironmentFault(
+            f"Tables were changed while a pass over them was running: {', '.join(changed)}.",
+            hint="run the same command again: it asks of the tables as they are now",
+        )
 
 
 def run_pass(
@@ -51,14 +85,22 @@ def run_pass(
     Raises:
         EnvironmentFault: as `build.encode`.
     """
-    done = _done(paths, shards, task)
+    done = finished(paths, shards, task)
     if missing := [shard for shard in shards if shard.index not in done]:
         report = progress(replace(plan, shards=tuple(shards)), missing)
         encode(paths, plan, shards=missing, progress=report, n_workers=n_workers, scheduler=scheduler, task=task)
-        done = _done(paths, shards, task)
+        done = finished(paths, shards, task)
+    if lost := [shard.index for shard in shards if shard.index not in done]:
+        raise BrokenAtlasError(
+            "Files of finished shards are missing or changed.",
+            offenders=[f"shard {index}" for index in lost],
+            hint="run the same command again: it computes those shards",
+        )
     files = [file for index in sorted(done) for file in done[index].files]
     names = {table.name for table in tables}
-    return add_files(paths, files, is_replaced=lambda file: file.table in names)
+    manifest = add_files(paths, files, is_replaced=lambda file: file.table in names)
+    _forget_unnamed(paths, manifest, tables)
+    return manifest
 
 
 def computed_sequences(paths: AtlasPaths, shard: Shard) -> dict[int, str]:
@@ -120,7 +162,16 @@ def receipt_of(
     )
 
 
-def _done(paths: AtlasPaths, shards: Sequence[Shard], task: Task) -> dict[int, Receipt]:
+def _forget_unnamed(paths: AtlasPaths, manifest: Manifest, tables: Sequence[Table]) -> None:
+    """Remove what passes that were asked otherwise, and never finished, left in the folders of some tables."""
+    for table in tables:
+        named = {paths.root / file.path for file in manifest.of_table(table)}
+        for path in paths.added(table, "any").parent.glob("*.parquet"):
+            if path not in named:
+                path.unlink()
+
+
+def finished(paths: AtlasPaths, shards: Sequence[Shard], task: Task) -> dict[int, Receipt]:
     """Return the receipts of a task whose files are as noted."""
     found = {}
     for shard in shards:

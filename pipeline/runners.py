@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import default_workers
+from attlas.pipeline.resources import default_workers, give_back_memory
 from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
 
 TASKS_PER_THREAD = 2
@@ -137,6 +137,7 @@ def prepare(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
 
     from attlas.pipeline.directory import read_plan
 
+    give_back_memory()
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)

@@ -10,6 +10,9 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import is_as_noted, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
+    COORDINATES,
+    FAMILIES,
+    FEATURES,
     FORMAT_VERSION,
     PROTEINS,
     SEQUENCES,
@@ -28,6 +31,8 @@ from attlas.schema.publish import publishing
 def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
     """Check that every shard is done, write `proteins`, then the manifest; the caller holds the lock.
 
+    What was added to an atlas that was sealed before stays in it, as far as its files are whole.
+
     Raises:
         PlanError: shards are missing.
         BrokenAtlasError: a shard's file is not as its receipt says.
@@ -44,6 +49,8 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
     proteins = _proteins(paths, plan)
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
+    before = sealed_before(paths)
+    added = _whole(paths, before.added) if before else []
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         atlas_id=plan.plan_id,
@@ -51,7 +58,12 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         source=plan.source,
         source_sha256=plan.source_sha256,
         counts=_counts(proteins, plan, list(receipts.values())),
-        files=(describe_file(paths, paths.proteins, PROTEINS), *files),
+        files=(
+            describe_file(paths, paths.proteins, PROTEINS),
+            *files,
+            *added,
+        ),
+        version=before.version + 1 if before else 1,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={
             "wall_s": round(sum(receipt.wall_s for receipt in receipts.values()), 1),
@@ -60,7 +72,37 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         },
     )
     manifest.write(paths)
+    paths.manifest_before.unlink(missing_ok=True)
+    for file in before.added if before else ():
+        if file not in added:
+            (paths.root / file.path).unlink(missing_ok=True)
     return manifest
+
+
+def set_aside(paths: AtlasPaths) -> None:
+    """Take the manifest away while shards are computed again; what it says of tables added later is kept for `seal`."""
+    if paths.manifest.is_file():
+        paths.manifest.replace(paths.manifest_before)
+
+
+def sealed_before(paths: AtlasPaths) -> Manifest | None:
+    """Return the manifest of an atlas as it is sealed, or was before shards were computed again; None if it never was.
+
+    Raises:
+        BrokenAtlasError: it is of another format version, or cannot be read.
+    """
+    for path in (paths.manifest, paths.manifest_before):
+        if path.is_file():
+            return Manifest.parse(path.read_bytes(), source=str(paths.root))
+    return None
+
+
+def _whole(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
+    """Return the added files that are as noted; of a table with a file per shard, all or none."""
+    damaged = {file for file in files if not is_as_noted(paths.root / file.path, file)}
+    by_source = {table.name for table in (FEATURES, FAMILIES, COORDINATES)}
+    in_part = {file.table for file in damaged} - by_source
+    return [file for file in files if file not in damaged and file.table not in in_part]
 
 
 def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:

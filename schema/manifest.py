@@ -13,7 +13,7 @@ from attlas.schema.errors import BrokenAtlasError
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256, publish_bytes
 from attlas.schema.run import Run
-from attlas.schema.tables import FORMAT_VERSION, PROTEINS, TABLES, Table
+from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, PROTEINS, TABLES, Table
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
@@ -114,6 +114,12 @@ class Manifest:
     """What it took: summed seconds and largest bytes over the shards."""
     version: int = 1
     """Counts up with every table added to the sealed atlas, or replaced."""
+
+    @property
+    def added(self) -> tuple[TableFile, ...]:
+        """The files of tables that were added after the atlas was sealed."""
+        names = {table.name for table in ADDED_TABLES}
+        return tuple(file for file in self.files if file.table in names)
 
     def of_table(self, table: Table) -> tuple[TableFile, ...]:
         """Return the files of one table, in order of `sequence_id`."""

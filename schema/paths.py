@@ -28,6 +28,11 @@ class AtlasPaths:
         return self.root / "manifest.json"
 
     @property
+    def manifest_before(self) -> Path:
+        """The manifest of before, while shards of a sealed atlas are computed again: it names what was added since."""
+        return self.root / "manifest-before.json"
+
+    @property
     def lock(self) -> Path:
         """Locked while a process writes: exclusively by build, plan and seal, shared by encode."""
         return self.root / ".lock"

@@ -15,10 +15,10 @@ from attlas.pipeline.contacts.chains import Atom, Chain, chain_contacts
 from attlas.pipeline.contacts.known import KnownContacts
 from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import computed_sequences, publish_rows, receipt_of
+from attlas.pipeline.passes import Inputs, computed_sequences, publish_rows, receipt_of, refuse_other_inputs
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import HEAD_CONTACTS, AtlasPaths, Manifest, Receipt
+from attlas.schema import COORDINATES, HEAD_CONTACTS, AtlasPaths, Manifest, Receipt
 from attlas.schema.manifest import digest
 
 
@@ -32,13 +32,13 @@ class CompareHeads:
     """Attention from which on a pair counts as an edge."""
     max_length: int | None
     """Longest sequence, residues; those beyond are left out."""
-    coordinates_sha256: tuple[str, ...]
-    """Digests of the files of `coordinates` it was asked of."""
+    inputs: Inputs
+    """The sequences that were computed, and the coordinates."""
 
     @property
     def name(self) -> str:
         """Return what its files are called by: the same question of the same structures gives the same table."""
-        values = [self.atlas_id, self.atom, self.theta, self.max_length, self.coordinates_sha256]
+        values = [self.atlas_id, self.atom, self.theta, self.max_length, self.inputs]
         return f"head-contacts-{digest(values)}"
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
@@ -55,11 +55,16 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     """Compare the heads on a shard's proteins with their structures, publish file and receipt; return the receipt.
 
     A sequence on which the attention is not finite has no rows and counts as failed.
+
+    Raises:
+        EnvironmentFault: the atlas has other coordinates, or sequences, than were asked of.
     """
     started = time.perf_counter()
+    manifest = Manifest.read(paths)
+    refuse_other_inputs(manifest, asked.inputs)
     computed = computed_sequences(paths, shard)
     sequences = {i: one for i, one in computed.items() if len(one) <= (asked.max_length or len(one))}
-    chains = chain_contacts(paths, Manifest.read(paths), shard, atom=asked.atom, sequences=sequences)
+    chains = chain_contacts(paths, manifest, shard, atom=asked.atom, sequences=sequences)
     with encoder.lock:
         before = time.perf_counter()
         sums = {i: _sums(encoder, sequences[i], list(own.values()), asked.theta) for i, own in chains.items()}
@@ -68,7 +73,7 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     of_chains = [(chain, known, finite[i][n]) for i in finite for n, (chain, known) in enumerate(chains[i].items())]
     metadata = {
         b"head_contacts": f"theta {asked.theta}, atom {asked.atom}, max_length {asked.max_length}".encode(),
-        b"coordinates_sha256": " ".join(asked.coordinates_sha256).encode(),
+        b"coordinates_sha256": " ".join(sorted(file.sha256 for file in manifest.of_table(COORDINATES))).encode(),
     }
     rows = _rows(of_chains, plan.run.n_layers, plan.run.n_heads)
     file = publish_rows(paths, plan, HEAD_CONTACTS, rows, name=f"{asked.name}-{shard.index:05d}", metadata=metadata)

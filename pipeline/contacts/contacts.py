@@ -16,10 +16,10 @@ from attlas.pipeline.contacts.memory import check_memory, contact_bytes, head_co
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, RANGES
 from attlas.pipeline.contacts.predicting import PredictContacts
 from attlas.pipeline.directory import locked, read_plan
-from attlas.pipeline.passes import Begin, run_pass
+from attlas.pipeline.passes import Begin, finished, inputs_of, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
-from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, SEQUENCES, AtlasPaths, InputError, Manifest, Table
 
 
 @dataclass(frozen=True)
@@ -87,30 +87,30 @@ def contacts(
         if is_heads_only and not chains:
             hint = f"`attlas annotate {root} STRUCTURE` adds structures"
             raise InputError("No protein has a structure to hold single heads against.", hint=hint)
-        predict = PredictContacts(manifest.atlas_id, floor, max_length)
+        predict = PredictContacts(manifest.atlas_id, floor, max_length, inputs_of(manifest, SEQUENCES))
         compare = CompareHeads(
             atlas_id=manifest.atlas_id,
             atom=atom,
             theta=plan.run.edge_theta,
             max_length=max_length,
-            coordinates_sha256=tuple(sorted(file.sha256 for file in manifest.of_table(COORDINATES))),
+            inputs=inputs_of(manifest, SEQUENCES, COORDINATES),
         )
         with_chains = {chain.sequence_id for chain in chains}
         of_shards = _by_shard(plan, proteins)
         known = _by_shard(plan, [one for one in proteins if one.sequence_id in with_chains])
         map_bytes = partial(contact_bytes, pack_tokens=plan.pack_tokens, floor=floor)
-        passes: tuple[tuple[PredictContacts | CompareHeads, Table, list[Shard]], ...] = (
-            (predict, CONTACTS, _with_maps(plan, of_shards, map_bytes)),
-            (compare, HEAD_CONTACTS, _with_maps(plan, known, head_contact_bytes)),
-        )[1 if is_heads_only else 0 :]
+        passes = [_Pass(compare, HEAD_CONTACTS, known, _with_maps(plan, known, head_contact_bytes))]
+        if not is_heads_only:
+            passes.insert(0, _Pass(predict, CONTACTS, of_shards, _with_maps(plan, of_shards, map_bytes)))
         if scheduler is None:  # the memory of others is not known here
-            longest = {index: (some[-1].accession, some[-1].length) for index, some in of_shards.items()}
-            for task, _, shards in passes:
-                missing = [shard for shard in shards if not task.receipt(paths, shard.index).is_file()]
+            for one in passes:
+                done = finished(paths, one.shards, one.task)
+                longest = {index: (some[-1].accession, some[-1].length) for index, some in one.proteins.items()}
+                missing = [shard for shard in one.shards if shard.index not in done]
                 check_memory(missing, longest=longest, device=plan.run.device)
-        for task, table, shards in passes:
+        for one in passes:
             manifest = run_pass(
-                paths, plan, task, tables=[table], shards=shards, progress=progress,
+                paths, plan, one.task, tables=[one.table], shards=one.shards, progress=progress,
                 n_workers=n_workers, scheduler=scheduler,
             )  # fmt: skip
         return Contacts(
@@ -121,6 +121,17 @@ def contacts(
             longer=tuple(str(one) for one in everyone if one.sequence_id not in lengths),
             failed=tuple(_failed(paths, manifest, [] if is_heads_only else proteins, chains)),
         )
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """A task with the shards it is about."""
+
+    task: PredictContacts | CompareHeads
+    table: Table
+    proteins: dict[int, list[Protein]]
+    """Of each shard, in order of length."""
+    shards: list[Shard]
 
 
 def _check(floor: float, atom: Atom) -> None:

@@ -14,10 +14,10 @@ from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts,
 from attlas.pipeline.contacts.memory import map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, top_contacts
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import computed_sequences, publish_rows, receipt_of
+from attlas.pipeline.passes import Inputs, computed_sequences, publish_rows, receipt_of, refuse_other_inputs
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import CONTACTS, AtlasPaths, Receipt
+from attlas.schema import CONTACTS, AtlasPaths, Manifest, Receipt
 from attlas.schema.manifest import digest
 
 
@@ -30,11 +30,13 @@ class PredictContacts:
     """Probability from which on a pair is kept in any case."""
     max_length: int | None
     """Longest sequence, residues; those beyond are left out."""
+    inputs: Inputs
+    """The sequences that were computed."""
 
     @property
     def name(self) -> str:
         """Return what its files are called by: the same question of the same atlas gives the same table."""
-        return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length])}"
+        return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length, self.inputs])}"
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return where the receipt of shard `index` is published."""
@@ -52,9 +54,10 @@ def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     A sequence whose map is not finite has no rows and counts as failed.
 
     Raises:
-        EnvironmentFault: the model has no contact head.
+        EnvironmentFault: the model has no contact head, or the atlas other sequences than were asked about.
     """
     started = time.perf_counter()
+    refuse_other_inputs(Manifest.read(paths), asked.inputs)
     head = contact_head(encoder)
     computed = computed_sequences(paths, shard)
     sequences = {i: one for i, one in computed.items() if len(one) <= (asked.max_length or len(one))}

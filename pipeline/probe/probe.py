@@ -1,16 +1,15 @@
 """A probe of a sealed atlas: the model once more over every shard, with labels pushed in; resumable like a build."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.directory import locked, read_plan
-from attlas.pipeline.passes import Begin, run_pass
+from attlas.pipeline.passes import Begin, inputs_of, run_pass
 from attlas.pipeline.probe.shard import TABLES, Probe
-from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
+from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, InputError, Manifest
 
 
 def probe(
@@ -66,6 +65,5 @@ def _asked(
         theta=theta,
         types=None if types is None else tuple(sorted(set(types))),
         is_by_letter=is_by_letter,
-        features_sha256=tuple(sorted(file.sha256 for file in files)),
-        attlas_version=version("attlas"),
+        inputs=inputs_of(manifest, SEQUENCES, FEATURES),
     )

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import publish_rows, receipt_of
+from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.probe.labels import LabelledSequence, labelled_sequences
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
@@ -48,15 +48,14 @@ class Probe:
     """Types of features that are labels; None takes all."""
     is_by_letter: bool
     """Amino acids are labels too."""
-    features_sha256: tuple[str, ...]
-    """Digests of the files of `features` it was asked of."""
-    attlas_version: str
+    inputs: Inputs
+    """The sequences that were computed, and the features."""
 
     @property
     def probe_id(self) -> str:
         """Return the identity: the same probe of the same atlas gives the same tables, columns and all."""
         columns = [[table.name, [column.name for column in table.stored()]] for table in TABLES]
-        return digest([self.atlas_id, self.theta, self.types, self.is_by_letter, self.features_sha256, columns])
+        return digest([self.atlas_id, self.theta, self.types, self.is_by_letter, self.inputs, columns])
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return where the receipt of shard `index` is published."""
@@ -72,10 +71,12 @@ def probe_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, p
     """Probe a shard, publish its three files and its receipt, and return the receipt.
 
     Raises:
+        EnvironmentFault: the atlas has other features, or sequences, than the probe was asked of.
         EnvironmentFault: the model's attention on a sequence is not finite, though it was when the atlas was built.
     """
     started = time.perf_counter()
     manifest = Manifest.read(paths)
+    refuse_other_inputs(manifest, probe.inputs)
     sequences = labelled_sequences(paths, manifest, shard, types=probe.types, is_by_letter=probe.is_by_letter)
     with encoder.lock:
         before = time.perf_counter()

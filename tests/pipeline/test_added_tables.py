@@ -1,0 +1,171 @@
+"""What was added to a sealed atlas survives a damaged shard, a retry and a change below a running pass, or is said."""
+
+from pathlib import Path
+
+import pytest
+from building import assert_whole, build_here, random_proteins, write_fasta
+
+from attlas.pipeline import build as steps
+from attlas.pipeline import passes
+from attlas.pipeline.adding import add_files
+from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.passes import inputs_of, run_pass
+from attlas.pipeline.probe import shard as probing
+from attlas.pipeline.probe.probe import probe
+from attlas.queries import Atlas
+from attlas.schema import (
+    FEATURES,
+    HEADS,
+    LABELS,
+    SEQUENCES,
+    AtlasPaths,
+    BrokenAtlasError,
+    EnvironmentFault,
+    Manifest,
+)
+
+PROTEINS = random_proteins([400] * 14)
+"""Enough for three shards."""
+
+
+def quietly(*_: object):
+    return lambda shard, receipt: None
+
+
+def run(out: Path, **options: object) -> Manifest:
+    return probe(
+        out, progress=quietly, **({"theta": 0.3, "types": None, "is_by_letter": True, "n_workers": 0} | options)
+    )
+
+
+def labelled(out: Path) -> set[str]:
+    with Atlas.open(out) as atlas:
+        return set(atlas.sql("SELECT DISTINCT accession FROM labels")["accession"].to_pylist())
+
+
+@pytest.fixture
+def probed(tmp_path: Path, tiny_esm: Path) -> Path:
+    build_here(write_fasta(tmp_path / "p.fasta", PROTEINS), tmp_path / "atlas", tiny_esm)
+    assert len(run(tmp_path / "atlas").of_table(LABELS)) == 3
+    return tmp_path / "atlas"
+
+
+def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path, tiny_esm: Path, attlas) -> None:
+    before = Manifest.read(AtlasPaths(probed))
+    damaged = probed / before.of_table(HEADS)[0].path
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
+    after = assert_whole(probed)
+    assert (after.added, after.version) == (before.added, before.version + 1)
+    assert "kept as they were: head_features, head_max_sites, labels" in outcome.err
+    assert not AtlasPaths(probed).manifest_before.exists()
+    assert labelled(probed) == set(PROTEINS)
+
+
+def test_a_build_killed_between_its_manifests_still_knows_what_was_added(probed: Path, tiny_esm: Path) -> None:
+    paths = AtlasPaths(probed)
+    before = Manifest.read(paths)
+    steps.set_aside(paths)
+    with pytest.raises(BrokenAtlasError, match="no manifest"):
+        Manifest.read(paths)
+    after = build_here(probed.parent / "p.fasta", probed, tiny_esm)
+    assert (after.added, after.version) == (before.added, before.version + 1)
+    assert_whole(probed)
+
+
+def test_sealed_once_more_an_atlas_keeps_what_was_added(probed: Path, attlas) -> None:
+    before = Manifest.read(AtlasPaths(probed))
+    assert attlas("seal", probed).code == 0
+    assert assert_whole(probed).added == before.added
+
+
+def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_esm: Path, attlas) -> None:
+    first = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
+    (probed / first).write_bytes(b"")
+    outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
+    assert f"left out of labels, as files were damaged: {first}" in outcome.err
+    assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
+    run(probed)
+    assert labelled(probed) == set(PROTEINS)
+
+
+def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm: Path, monkeypatch) -> None:
+    begin, bad = Encoder.start, PROTEINS["P00002"]
+
+    def broken(self, sequences, **options):
+        if bad in sequences:
+            raise RuntimeError("broken")
+        return begin(self, sequences, **options)
+
+    source, out = write_fasta(tmp_path / "p.fasta", PROTEINS), tmp_path / "atlas"
+    with monkeypatch.context() as patch:
+        patch.setattr(Encoder, "start", broken)
+        assert build_here(source, out, tiny_esm).counts.n_failed > 0
+    run(out)
+    without = labelled(out)
+    assert "P00002" not in without
+    options = steps.Options(str(tiny_esm), device="cpu")
+    steps.build(str(source), out, options, progress=quietly, n_workers=0, is_retry=True)
+    assert labelled(out) == without
+    run(out)
+    assert labelled(out) == set(PROTEINS)
+    assert_whole(out)
+
+
+class Failing(probing.Probe):
+    """A probe whose first shard cannot be computed."""
+
+    def __call__(self, root, index, n_threads):
+        if index == 1:
+            raise MemoryError("too little")
+        return super().__call__(root, index, n_threads)
+
+
+def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: object) -> probing.Probe:
+    manifest = Manifest.read(AtlasPaths(out))
+    values = {"atlas_id": manifest.atlas_id, "theta": 0.3, "types": None, "is_by_letter": True}
+    return kind(**values | {"inputs": inputs_of(manifest, SEQUENCES, FEATURES)} | changed)
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(probed: Path, n_workers: int) -> None:
+    run(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
+    paths = AtlasPaths(probed)
+    before = Manifest.read(paths)
+    with locked(paths), pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"):
+        run_pass(
+            paths, read_plan(paths), asked_of(probed, Failing), tables=probing.TABLES, shards=read_plan(paths).shards,
+            progress=quietly, n_workers=n_workers,
+        )  # fmt: skip
+    assert Manifest.read(paths) == before
+
+
+def test_a_pass_that_lost_a_shard_is_not_sealed(probed: Path, monkeypatch) -> None:
+    monkeypatch.setattr(passes, "encode", lambda *_, **__: None)
+    before = Manifest.read(AtlasPaths(probed))
+    with pytest.raises(BrokenAtlasError, match=r"(?s)missing or changed.*shard 1.*shard 3"):
+        run(probed, theta=0.25)
+    assert Manifest.read(AtlasPaths(probed)) == before
+
+
+def test_a_task_is_not_answered_from_other_tables_than_it_was_asked_of(probed: Path) -> None:
+    paths, asked = AtlasPaths(probed), asked_of(probed)
+    gone = Manifest.read(paths).of_table(SEQUENCES)[0]
+    add_files(paths, [], is_replaced=lambda file: file == gone)
+    with pytest.raises(EnvironmentFault, match="changed while a pass over them was running: sequences"):
+        asked(str(probed), 1, 1)
+
+
+def test_what_another_probe_left_unfinished_is_removed(probed: Path) -> None:
+    paths = AtlasPaths(probed)
+    other = asked_of(probed, theta=0.11)
+    other(str(probed), 1, 1)  # and killed before the second
+    left = {path for path in probed.rglob("*.parquet") if other.probe_id in path.name}
+    assert len(left) == 3
+    run(probed, theta=0.12)
+    assert not any(path.exists() for path in left)
+    assert_whole(probed)
+    assert run(probed, theta=0.11).of_table(LABELS) != ()
+    assert_whole(probed)
+    assert paths.manifest.is_file()
