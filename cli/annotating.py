@@ -14,6 +14,7 @@ from attlas.cli.output import note
 if TYPE_CHECKING:
     from attlas.pipeline.annotate import Annotation
     from attlas.pipeline.annotate.rejects import Rejects
+    from attlas.schema import Manifest
 
 FORMATS = "uniprot-xml, uniprot-text, gff3, interproscan, tsv, csv, families, mmcif or pdb"
 
@@ -65,17 +66,19 @@ def annotate(
     with workshop():
         from attlas.pipeline.annotate import Request
         from attlas.pipeline.annotate import annotate as add_rows
-        from attlas.schema import LABELS, AtlasPaths
+        from attlas.schema import AtlasPaths, Manifest
 
+        paths = AtlasPaths(directory)
+        before = Manifest.read(paths)
         request = Request(source, format, tuple(accession or ()), chain, database)
-        reading, manifest = add_rows(AtlasPaths(directory), request, rejected=rejected)
+        reading, manifest = add_rows(paths, request, rejected=rejected)
     found = reading.found
     if as_json:
         replaced = [one._asdict() for one in found.replaced]
         print(json.dumps({**asdict(found), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         _print(directory, found)
-    for line in _changes(found, is_probed=bool(manifest.of_table(LABELS))):
+    for line in (*_changes(found), *_stale(before, manifest)):
         note(line)
     for line in _account(reading.rejects, "left out, "):
         note(line)
@@ -119,7 +122,7 @@ def _stored(found: "Annotation") -> str:
     return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
 
 
-def _changes(found: "Annotation", *, is_probed: bool) -> Iterator[str]:
+def _changes(found: "Annotation") -> Iterator[str]:
     from attlas.queries.text import counted
     from attlas.schema.errors import N_OFFENDERS_SHOWN
 
@@ -127,8 +130,19 @@ def _changes(found: "Annotation", *, is_probed: bool) -> Iterator[str]:
         yield f"these take the place of {counted(one.n_rows, 'row')} of {one.table} from an earlier {one.source}"
     if (n := len(found.replaced) - N_OFFENDERS_SHOWN) > 0:
         yield f"... and of {n:,} more such files of rows"
-    if is_probed and (found.n_features or any(one.table == "features" for one in found.replaced)):
+
+
+def _stale(before: "Manifest", now: "Manifest") -> Iterator[str]:
+    """Yield which tables are of annotation that has changed since they were made."""
+    from attlas.schema import COORDINATES, FEATURES, HEAD_CONTACTS, LABELS
+
+    if now.of_table(LABELS) and before.of_table(FEATURES) != now.of_table(FEATURES):
         yield "labels and head_features are of the features that were probed: attlas probe DIR probes these"
+    if now.of_table(HEAD_CONTACTS) and before.of_table(COORDINATES) != now.of_table(COORDINATES):
+        yield (
+            "head_contacts is of the structures that heads were held against: attlas contacts DIR holds heads "
+            "against these"
+        )
 
 
 def _account(rejects: "Rejects", before: str) -> Iterator[str]:

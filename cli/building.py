@@ -185,12 +185,15 @@ def status(out: Dir, as_json: AsJson = False) -> None:
 def verify(out: Dir, as_json: AsJson = False) -> None:
     """Check every file of an atlas against its manifest: digests, schemas, counts, completeness."""
     from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest
-    from attlas.schema.manifest import problems
+    from attlas.schema.manifest import problems, unfinished
 
     refuse_url(out)
     paths = AtlasPaths(out)
     manifest = Manifest.read(paths)
     found = problems(paths, manifest)
+    if left := unfinished(paths, manifest):
+        say(f"{len(left):,} files, such as {left[0]}, are of an annotation, probe or contacts that was not finished")
+        say("they are no part of the atlas: the same command goes on with them, another removes them")
     if as_json:
         print(json.dumps({"is_whole": not found, "n_files": len(manifest.files), "problems": found}, indent=1))
     if found:

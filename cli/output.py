@@ -87,6 +87,8 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
 
     if output is not None and output.is_dir():
         raise QuestionError(f"{output} is a directory.", hint="name a file in it")
+    if output is not None:
+        refuse_inside_atlas(output)
     if output is not None and output.exists() and not output.is_file():
         # A rename would replace a device, a pipe or /dev/stdout by a file.
         with output.open("wb") as file:
@@ -100,6 +102,19 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
         raise QuestionError("This format is not for a terminal.", hint="give a file with -o FILE, or pipe it")
     yield sys.stdout.buffer
     sys.stdout.buffer.flush()
+
+
+def refuse_inside_atlas(output: Path) -> None:
+    """Refuse to write among the files of an atlas, or over them.
+
+    Raises:
+        QuestionError: the path lies in the directory of an atlas.
+    """
+    from attlas.schema import QuestionError
+
+    inside = [folder for folder in output.resolve().parents if (folder / "manifest.json").is_file()]
+    if atlas := next((folder for folder in inside if (folder / "proteins").is_dir()), None):
+        raise QuestionError(f"{output} lies in the atlas {atlas}.", hint="write to a place outside of it")
 
 
 def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":

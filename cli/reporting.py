@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import AtlasDir, note, sink
+from attlas.cli.output import AtlasDir, note, refuse_inside_atlas, sink
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -51,8 +51,14 @@ def report(
     """
     from attlas.queries.atlas import Atlas
     from attlas.queries.report import make_report, page, write_figures
+    from attlas.schema import QuestionError
 
     _refuse_folder(out)
+    refuse_inside_atlas(out)
+    if figures is not None:
+        refuse_inside_atlas(figures / "figure")
+        if figures.exists() and not figures.is_dir():
+            raise QuestionError(f"{figures} is a file.", hint="name a folder: --figures FOLDER")
     started = time.monotonic()
     with Atlas.open(directory) as atlas, _progress() as progress:
         made = make_report(atlas, **_chosen(atlas, types=types, proteins=proteins), progress=progress)

@@ -9,8 +9,9 @@ from attlas.schema import AtlasPaths, Manifest, TableFile
 def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Callable[[TableFile], bool]) -> Manifest:
     """Name published files in the manifest and forget those they replace; the caller holds the lock.
 
-    The manifest is written last: whoever reads sees the atlas before or after, never between. Nothing that was built
-    changes, nor does the atlas id. The files replaced are removed once nothing names them.
+    The manifest is written last: whoever opens the atlas sees it before or after, never between. Nothing that was built
+    changes, nor does the atlas id. The files replaced are removed once nothing names them; who had it open opens it
+    again.
     """
     manifest = Manifest.read(paths)
     names = {file.path for file in files}

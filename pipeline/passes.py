@@ -26,7 +26,7 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, digest, provenance, write_table
+from attlas.schema.manifest import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 Begin = Callable[[Plan, Sequence[Shard]], Progress]
@@ -39,7 +39,12 @@ Inputs = tuple[tuple[str, str], ...]
 
 def inputs_of(manifest: Manifest, *tables: Table) -> Inputs:
     """Return what a pass is asked of."""
-    return tuple((table.name, digest(sorted(file.sha256 for file in manifest.of_table(table)))) for table in tables)
+    return tuple((table.name, manifest.digest_of(table)) for table in tables)
+
+
+def settings_text(asked: Inputs, **settings: object) -> bytes:
+    """Return what a pass was asked, as its files say it (`queries/lookup/settings.py` reads it)."""
+    return ", ".join(f"{name} {value}" for name, value in [*settings.items(), *asked]).encode()
 
 
 def refuse_other_inputs(manifest: Manifest, asked: Inputs) -> None:

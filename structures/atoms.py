@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from attlas.structures.chains import Residue, StructureFile
+from attlas.structures.chains import Residue, StructureFile, polymers
 
 if TYPE_CHECKING:
     import gemmi
@@ -25,7 +25,7 @@ class Residues:
         """Return those of a structure; of two of one name the first."""
         found: dict[tuple[str, int, str, str], gemmi.Residue] = {}
         for chain in file.structure[0]:
-            for residue in chain.get_polymer():
+            for residue in (residue for span in polymers(chain) for residue in span):
                 found.setdefault((chain.name, *numbered(residue), residue.name), residue)
         return cls(found)
 

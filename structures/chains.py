@@ -67,6 +67,8 @@ class ProteinChain:
     """The file states the chain's sequence (SEQRES, entity_poly_seq); else only what has coordinates is known."""
     accessions: tuple[str, ...] = ()
     """UniProt accessions that the file states for it."""
+    part: str = ""
+    """Its own name within the file (`label_asym_id`): two polymers may share the author's."""
 
     @property
     def letters(self) -> str:
@@ -184,21 +186,28 @@ def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
     raise ValueError("no block with the category _atom_site")
 
 
+def polymers(chain: "gemmi.Chain") -> "Iterator[gemmi.ResidueSpan]":
+    """Yield the polymers of a chain; an author may have given several one name, of which gemmi's own has the first."""
+    import gemmi
+
+    for span in chain.subchains():
+        if len(span) and span[0].entity_type == gemmi.EntityType.Polymer:
+            yield span
+
+
 def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterator[ProteinChain]:
     import gemmi
 
     proteins = (gemmi.PolymerType.PeptideL, gemmi.PolymerType.PeptideD)
     for chain in structure[0]:
-        for span in chain.subchains():
-            if len(span) == 0 or span[0].entity_type != gemmi.EntityType.Polymer:
-                continue
+        for span in polymers(chain):
             entity = structure.get_entity_of(span)  # none for a chain without a name
             kind = entity.polymer_type if entity else gemmi.PolymerType.Unknown
             kind = span.check_polymer_type() if kind == gemmi.PolymerType.Unknown else kind
             if kind in proteins:
                 sequence = entity.full_sequence if entity else []
                 found = _protein_chain(chain.name, span, sequence, structure.mod_residues)
-                yield replace(found, accessions=stated(chain.name, entity))
+                yield replace(found, accessions=stated(chain.name, entity), part=span.subchain_id())
 
 
 def _protein_chain(

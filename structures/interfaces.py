@@ -2,7 +2,8 @@
 
 Touching: a heavy atom nearer than 5 angstrom to a heavy atom of the other chain, the cut-off of CAPRI (Mendez, Leplae,
 De Maria, Wodak, Proteins 2003, 52:51). Of each chain the first biological assembly counts that the file states for it,
-symmetry copies included; without one, the chains as they were deposited.
+symmetry copies included; without one, the chains as they were deposited. A chain is what the author names one: polymers
+of one name do not touch each other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from attlas.structures.atoms import numbered
-from attlas.structures.chains import StructureFile
+from attlas.structures.chains import StructureFile, polymers
 
 if TYPE_CHECKING:
     import gemmi
@@ -66,11 +67,12 @@ def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces
 
 def _protein_residues(file: StructureFile) -> "dict[str, tuple[gemmi.Residue, ...]]":
     """Return the residues of the protein chains by the chain's name."""
-    proteins = {chain.name for chain in file.chains}
+    proteins = {(chain.name, chain.part) for chain in file.chains}
     found: dict[str, list[gemmi.Residue]] = {}
     for chain in file.structure[0]:
-        if chain.name in proteins:
-            found.setdefault(chain.name, []).extend(chain.get_polymer())
+        for span in polymers(chain):
+            if (chain.name, span.subchain_id()) in proteins:
+                found.setdefault(chain.name, []).extend(span)
     return {name: tuple(residues) for name, residues in found.items()}
 
 

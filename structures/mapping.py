@@ -58,6 +58,8 @@ class ChainMatch:
     """Those aligned to the protein, with coordinates or not."""
     n_same: int
     """Those of the same letter."""
+    part: str = ""
+    """The chain's own name within the file; two may share the author's."""
 
     @property
     def identity(self) -> float:
@@ -136,6 +138,7 @@ def _laid(
         n_letters=len(chain.places),
         n_aligned=len(pairs),
         n_same=sum(sequence[at] in chain.places[index].letters for at, index in pairs),
+        part=chain.part,
     )
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from attlas.pipeline.annotate.records import Claim, Entry, Family, Record
+from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, is_reserved
 
 UNKNOWN = "accession not in the atlas"
 NOT_COMPUTED = "protein not computed"
@@ -24,6 +25,7 @@ REVERSED = "begin after end"
 PAST_END = "position past the end"
 OTHER_RESIDUE = "another residue"
 NO_TYPE = "no type or label"
+RESERVED = "type is a label of the probe's own"
 NO_FAMILY = "no family named"
 REPEATED = "said before"
 """Reasons of rejection; a reader's own, such as `line cannot be read`, join them."""
@@ -223,6 +225,8 @@ def _wrong(record: Record, row: int, known: Known) -> Problem | None:
         return Problem(ISOFORM, f"counted along {isoform}")
     if not record.type:
         return Problem(NO_TYPE, "")
+    if is_reserved(record.type):
+        return Problem(RESERVED, f"`{EVERY_RESIDUE}` and what begins with `{AMINO_ACID}`; give it another name")
     for text in (record.begin, record.end):
         if not _NUMBER.fullmatch(text):
             return _no_number(text)

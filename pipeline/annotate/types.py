@@ -6,6 +6,11 @@ Source: UniProt's user manual (keys of the flat file), its XML schema (`featureT
 PAIRED_TYPES = ("Disulfide bond", "Cross-link")
 """Types whose `begin` and `end`, where they differ, are two residues joined to each other and no range."""
 
+EVERY_RESIDUE = "residue"
+"""The probe's label of every residue."""
+AMINO_ACID = "aa:"
+"""What the probe's label of an amino acid begins with."""
+
 _SPELLINGS = (
     # Word in UniProt's JSON and GFF3, key of the flat file, then XML and others.
     ("Initiator methionine", "INIT_MET"),
@@ -55,7 +60,6 @@ def _key(text: str) -> str:
 
 
 _WORDS = {_key(spelling): spellings[0] for spellings in _SPELLINGS for spelling in spellings}
-_KEYS = {spellings[1]: spellings[0] for spellings in _SPELLINGS}
 
 
 def type_word(text: str) -> str:
@@ -63,6 +67,6 @@ def type_word(text: str) -> str:
     return _WORDS.get(_key(text), " ".join(text.split()))
 
 
-def is_flat_key(text: str) -> bool:
-    """Tell whether a text is a key of UniProt's flat file, such as `ACT_SITE`."""
-    return text in _KEYS
+def is_reserved(text: str) -> bool:
+    """Tell whether a type would be taken for a label that the probe makes itself; letter case counts, as in labels."""
+    return text == EVERY_RESIDUE or text.startswith(AMINO_ACID)

@@ -1,17 +1,20 @@
 """Annotate a sealed atlas: read a source, check it, publish its rows, then a receipt, then the manifest.
 
 Whoever reads sees the atlas before or after: the manifest is written last, and names the files of all tables that the
-source gives rows of. What a killed process left, a file that no manifest names, is removed by the next `annotate`.
+source gives rows of. A file is named by what it holds, so that no other bytes come under a name that a manifest has.
+What a killed process left, a file that no manifest names, is removed by the next `annotate`.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from attlas.pipeline.adding import add_files
@@ -26,7 +29,8 @@ from attlas.schema.manifest import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
-_N_DIGITS = 8
+_N_DIGITS = 12
+_CHUNK_ROWS = 65_536
 _RECEIPT_PREFIXES = ("annotation-", "features-")
 """Of receipts: today's, and that of the time when annotation was features alone."""
 
@@ -97,7 +101,8 @@ def _nothing(found: Annotation, rejects: Rejects) -> InputError:
 def _add(paths: AtlasPaths, manifest: Manifest, reading: Reading) -> tuple[Reading, Manifest]:
     found, rows = reading.found, reading.rows
     replaced = _replaced(paths, manifest, found.source, rows)
-    name = _name(found)
+    said = {name: value for name, value in asdict(found).items() if name != "replaced"}  # the same run, the same bytes
+    name = _name(said, rows)
     metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: found.source.encode()}
     files = []
     for table, part in rows.filled():
@@ -105,7 +110,6 @@ def _add(paths: AtlasPaths, manifest: Manifest, reading: Reading) -> tuple[Readi
         with publishing(path) as beside:
             write_table(beside, table=table, rows=part, metadata=metadata)
         files.append(describe_file(paths, path, table))
-    said = {name: value for name, value in asdict(found).items() if name != "replaced"}  # the same run, the same bytes
     receipt = {"atlas_id": manifest.atlas_id, **said, "files": [asdict(file) for file in files]}
     publish_bytes(_receipt(paths, name), (json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode())
     added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
@@ -144,9 +148,16 @@ def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, set[str]]:
     return metadata.get(_SOURCE_KEY, b"").decode(), set(names)
 
 
-def _name(found: Annotation) -> str:
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", found.source).strip("-")[:80] or "source"
-    return f"{slug}-{found.sha256[:_N_DIGITS]}"
+def _name(said: dict[str, Any], rows: Rows) -> str:
+    """Return the name of the files and the receipt of a source: its own, and a digest of all that they hold."""
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", said["source"]).strip("-")[:80] or "source"
+    # The library writes the bytes: a newer one may write the same rows otherwise.
+    digest = hashlib.sha256(json.dumps([pa.__version__, said]).encode())
+    for _, part in rows.filled():
+        digest.update(part.schema.serialize())
+        for batch in part.to_batches(max_chunksize=_CHUNK_ROWS):
+            digest.update(batch.serialize())
+    return f"{slug}-{digest.hexdigest()[:_N_DIGITS]}"
 
 
 def _receipt(paths: AtlasPaths, name: str) -> Path:

@@ -15,7 +15,14 @@ from attlas.pipeline.contacts.chains import Atom, Chain, chain_contacts
 from attlas.pipeline.contacts.known import KnownContacts
 from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import Inputs, computed_sequences, publish_rows, receipt_of, refuse_other_inputs
+from attlas.pipeline.passes import (
+    Inputs,
+    computed_sequences,
+    publish_rows,
+    receipt_of,
+    refuse_other_inputs,
+    settings_text,
+)
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
 from attlas.schema import COORDINATES, HEAD_CONTACTS, AtlasPaths, Manifest, Receipt
@@ -72,7 +79,7 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     finite = {i: some for i, some in sums.items() if np.isfinite(some).all()}
     of_chains = [(chain, known, finite[i][n]) for i in finite for n, (chain, known) in enumerate(chains[i].items())]
     metadata = {
-        b"head_contacts": f"theta {asked.theta}, atom {asked.atom}, max_length {asked.max_length}".encode(),
+        b"head_contacts": settings_text(asked.inputs, theta=asked.theta, atom=asked.atom, max_length=asked.max_length),
         b"coordinates_sha256": " ".join(sorted(file.sha256 for file in manifest.of_table(COORDINATES))).encode(),
     }
     rows = _rows(of_chains, plan.run.n_layers, plan.run.n_heads)

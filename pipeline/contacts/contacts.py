@@ -76,6 +76,7 @@ def contacts(
     """
     _check(floor, atom)
     paths = AtlasPaths(root)
+    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         if scheduler is None:

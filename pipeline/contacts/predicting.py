@@ -14,7 +14,14 @@ from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts,
 from attlas.pipeline.contacts.memory import map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, top_contacts
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import Inputs, computed_sequences, publish_rows, receipt_of, refuse_other_inputs
+from attlas.pipeline.passes import (
+    Inputs,
+    computed_sequences,
+    publish_rows,
+    receipt_of,
+    refuse_other_inputs,
+    settings_text,
+)
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
 from attlas.schema import CONTACTS, AtlasPaths, Manifest, Receipt
@@ -66,7 +73,7 @@ def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
         pairs = list(_pairs(encoder, head, list(sequences.values()), plan.pack_tokens, asked.floor))
         model_s = time.perf_counter() - before
     found = {i: one for i, one in zip(sequences, pairs, strict=True) if one is not None}
-    metadata = {b"contacts": f"floor {asked.floor}, max_length {asked.max_length}".encode()}
+    metadata = {b"contacts": settings_text(asked.inputs, floor=asked.floor, max_length=asked.max_length)}
     file = publish_rows(paths, plan, CONTACTS, _rows(found), name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
     receipt = receipt_of(
         shard,

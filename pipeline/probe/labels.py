@@ -8,16 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.pipeline.annotate.types import PAIRED_TYPES
+from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 from attlas.pipeline.passes import computed_sequences
 from attlas.pipeline.plan import Shard
 from attlas.schema import FEATURES, AtlasPaths, Manifest
-
-EVERY = "residue"
-"""The label of every residue: the denominators."""
-
-AMINO_ACID = "aa:"
-"""What the label of an amino acid begins with."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +69,7 @@ def labels_of(
     accession: str, sequence: str, features: Sequence[tuple[str, int, int]], *, is_by_letter: bool
 ) -> Iterator[Labelled]:
     """Yield every label of a protein: all residues, its letters, its features (type, begin, end; from 1, inclusive)."""
-    yield Labelled(accession, EVERY, np.ones(len(sequence), bool))
+    yield Labelled(accession, EVERY_RESIDUE, np.ones(len(sequence), bool))
     if is_by_letter:
         letters = np.frombuffer(sequence.encode(), np.uint8)
         for letter in sorted(set(sequence)):

@@ -30,6 +30,7 @@ def probe(
         EnvironmentFault: as `build.encode`.
     """
     paths = AtlasPaths(root)
+    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         asked = _asked(paths, manifest, theta=theta, types=types, is_by_letter=is_by_letter)
@@ -54,7 +55,9 @@ def _asked(
     there: set[str] = set()
     for file in files:
         there.update(pc.unique(pq.read_table(paths.root / file.path, columns=["type"])["type"]).to_pylist())
-    if unknown := sorted(set(types or ()) - there):
+    written = {name.lower(): name for name in sorted(there, reverse=True)} | {name: name for name in there}
+    chosen = [written.get(name, written.get(name.lower(), name)) for name in types or ()]
+    if unknown := sorted(set(chosen) - there):
         raise InputError(
             f"The atlas holds no feature of {len(unknown)} of the types asked for.",
             expected=", ".join(sorted(there)) or "features, added with `attlas annotate`",
@@ -63,7 +66,7 @@ def _asked(
     return Probe(
         atlas_id=manifest.atlas_id,
         theta=theta,
-        types=None if types is None else tuple(sorted(set(types))),
+        types=None if types is None else tuple(sorted(set(chosen))),
         is_by_letter=is_by_letter,
         inputs=inputs_of(manifest, SEQUENCES, FEATURES),
     )

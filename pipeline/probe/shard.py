@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs
+from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs, settings_text
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.probe.labels import LabelledSequence, labelled_sequences
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
@@ -198,5 +198,5 @@ def _publish(
     paths: AtlasPaths, plan: Plan, shard: Shard, probe: Probe, table: Table, columns: Mapping[str, object]
 ) -> TableFile:
     name = f"probe-{probe.probe_id}-{shard.index:05d}"
-    metadata = {b"probe": f"theta {probe.theta}".encode()}
+    metadata = {b"probe": settings_text(probe.inputs, theta=probe.theta)}
     return publish_rows(paths, plan, table, columns, name=name, metadata=metadata)

@@ -10,8 +10,8 @@ A column is `name: what it says`; one without a line is one of the atlas's own, 
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
+from attlas.queries.lookup.settings import outdated
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
 from attlas.schema import (
@@ -149,7 +150,19 @@ def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> Asked:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
-    return Asked(question, bind(atlas, question.name, question.parameters, given))
+    bound = bind(atlas, question.name, question.parameters, given)
+    return Asked(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
+
+
+def stale_notes(atlas: Atlas, names: Iterable[str]) -> list[str]:
+    """Return what is to be said of tables, by name, that were computed from others which have changed since."""
+    tables = [table for table in (HEAD_FEATURES, CONTACTS, HEAD_CONTACTS) if table.name in names]
+    changed = {table: outdated(atlas.root, atlas.manifest, table) for table in tables}
+    return [
+        f"{table.name} are of other {' and '.join(names)} than the atlas has now: `{ADDED_BY[table]}` renews them"
+        for table, names in changed.items()
+        if names
+    ]
 
 
 def questions() -> tuple[Question, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from attlas.queries.comparing.claims import UNREADABLE, Row
 from attlas.queries.comparing.columns import expected, roles, row_of
+from attlas.queries.comparing.file_text import LINE_END
 from attlas.queries.comparing.positions import is_position, whole_number
 from attlas.schema import InputError
 
@@ -51,7 +52,7 @@ def read_layers(text: str, path: Path) -> Iterator[tuple[int, str, int | None]]:
 
 
 def _lines(text: str, path: Path) -> list[Line]:
-    plain = [(n, line) for n, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1) if _says_something(line)]
+    plain = [(n, line) for n, line in enumerate(re.split(LINE_END, text), start=1) if _says_something(line)]
     if not plain:
         raise InputError(f"{path.name} holds no row.", expected="a table of sites")
     numbers = [n for n, _ in plain]

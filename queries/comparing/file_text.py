@@ -11,6 +11,9 @@ GZIP = b"\x1f\x8b"
 PACKED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"(\xb5/\xfd": "Zstandard", b"PK\x03\x04": "zip, as Excel's files are"}
 """How packed files begin that are not unpacked here."""
 
+LINE_END = r"\r\n|\r|\n"
+"""What ends a line of any of these formats; `str.splitlines` cuts at signs that names may hold, such as U+2028."""
+
 
 def bytes_of(path: Path) -> bytes:
     """Return the bytes of a file, unpacked if it is gzip.

@@ -1,10 +1,12 @@
 """Sites as GFF3 → rows: a feature of one residue is a site; positions are 1-based by the format's definition."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 from attlas.queries.comparing.claims import NOT_A_POSITION, UNREADABLE, Row, Spot
 from attlas.queries.comparing.columns import row_of
+from attlas.queries.comparing.file_text import LINE_END
 
 HEADER = "##gff-version"
 N_COLUMNS = 9
@@ -12,7 +14,7 @@ N_COLUMNS = 9
 
 def read(text: str) -> Iterator[Row]:
     """Yield a row per feature, and one per sequence region, which says the length of a protein, with sites or none."""
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(re.split(LINE_END, text), start=1):
         if line.startswith("##FASTA"):
             return
         if line.startswith("##sequence-region"):

@@ -1,12 +1,14 @@
 """JSON → rows: an object of protein to positions, a list of objects, or an object per line as `export jsonl` writes."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from attlas.queries.comparing.claims import Row
 from attlas.queries.comparing.columns import expected, roles, row_of
+from attlas.queries.comparing.file_text import LINE_END
 from attlas.schema import InputError
 
 
@@ -36,7 +38,7 @@ def _values(text: str, path: Path) -> Iterator[tuple[int, Any]]:
         try:
             whole = json.loads(text)
         except json.JSONDecodeError:
-            lines = enumerate(text.splitlines(), start=1)
+            lines = enumerate(re.split(LINE_END, text), start=1)
             yield from [(number, json.loads(line)) for number, line in lines if line.strip()]
             return
     except (ValueError, RecursionError) as error:

@@ -5,9 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from attlas.queries.comparing.agreement import Agreement
-
-Z = 1.959963984540054
-"""Standard normal quantile of a 95 % interval."""
+from attlas.queries.comparing.student_t import Z, quantile
 
 
 class Measure(NamedTuple):
@@ -27,8 +25,8 @@ class Measure(NamedTuple):
 def pooled(agreements: Sequence[Agreement], *, near: int) -> list[Measure]:
     """Return the pooled numbers of agreements, one for each distinct sequence.
 
-    Shares of proteins have Wilson's interval; ratios of sums over proteins the normal interval of the ratio estimator,
-    proteins taken as independent (Cochran, Sampling Techniques, 1977, section 6.4); means the normal interval.
+    Shares of proteins have Wilson's interval; ratios of sums over proteins that of the ratio estimator, proteins taken
+    as independent (Cochran, Sampling Techniques, 1977, section 6.4), and means theirs, both with Student's t quantile.
     """
     return [*_sites(agreements), *_ratios(agreements, near=near), *_by_protein(agreements)]
 
@@ -44,20 +42,24 @@ def wilson(n_yes: int, n: int) -> tuple[float | None, float | None]:
 
 
 def ratio(over: Sequence[float], under: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the ratio of two sums over proteins and its 95 % interval by linearisation; None where there is none."""
-    total, n = math.fsum(under), len(under)
+    """Return the ratio of two sums over proteins and its 95 % interval by linearisation; None where there is none.
+
+    Student's t has one degree of freedom less than there are proteins with something to divide by: the others say
+    nothing of the spread. A single one has no interval.
+    """
+    total, n = math.fsum(under), sum(1 for x in under if x)
     if not total:
         return None, None, None
     value = math.fsum(over) / total
     if n < 2:
         return value, None, None
     square = math.fsum((y - value * x) ** 2 for y, x in zip(over, under, strict=True))
-    half = Z * math.sqrt(n / (n - 1) * square) / total
+    half = quantile(n - 1) * math.sqrt(n / (n - 1) * square) / total
     return value, max(0.0, value - half), value + half
 
 
 def mean(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the mean and its 95 % normal interval."""
+    """Return the mean and its 95 % interval by Student's t; no interval for a single value."""
     return ratio(values, [1.0] * len(values))
 
 

@@ -36,7 +36,7 @@ PROTEIN_COLUMNS = (
 POOLED_COLUMNS = (
     Column("measure", pa.string(), "", "Name of the number."),
     Column("value", pa.float64(), "", "The number.", True),
-    Column("low", pa.float64(), "", "Lower end of its 95 % interval; null for counts.", True),
+    Column("low", pa.float64(), "", "Lower end of its 95 % interval; null for counts and of one protein.", True),
     Column("high", pa.float64(), "", "Upper end.", True),
     Column("n", pa.int64(), "", "Proteins, distinct sequences or sites that it is of."),
     Column("says", pa.string(), "", "What it says, in a few words; see the manual."),

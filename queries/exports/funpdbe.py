@@ -39,7 +39,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     if not chains:
         what = f"No site of {match.accession} is on {match.file.name}."
         raise InputError(what, expected="one at least: FunPDBe has no entry without", offenders=annotation.notes())
-    entry = _entry(atlas, annotation, match, pdb_id, chains)
+    entry = _entry(atlas, annotation, pdb_id, chains)
     sink.write(json.dumps(entry, ensure_ascii=False, indent=1).encode() + b"\n")
     return annotation.notes()
 
@@ -70,9 +70,7 @@ def _check_entry(pdb_id: str, match: StructureMatch) -> None:
         )
 
 
-def _entry(
-    atlas: Atlas, annotation: Annotation, match: StructureMatch, pdb_id: str, chains: list[dict[str, Any]]
-) -> dict[str, Any]:
+def _entry(atlas: Atlas, annotation: Annotation, pdb_id: str, chains: list[dict[str, Any]]) -> dict[str, Any]:
     run, protein = atlas.manifest.run, annotation.protein
     sealed = datetime.fromisoformat(atlas.manifest.created)
     names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")

@@ -138,16 +138,6 @@ class ProteinRows:
         at = bisect_left(range(len(values)), accession, key=lambda i: values[i].as_py())
         return self._starts[group] + at if at < len(values) and values[at].as_py() == accession else None
 
-    def rows_beginning(self, prefix: str, limit: int) -> list[int]:
-        """Return the first rows, at most `limit`, whose accession begins with `prefix`."""
-        group = bisect_left(self._groups, prefix, key=itemgetter(1))
-        if group == len(self._groups):
-            return []
-        values = self._array(group, "accession")
-        first = self._starts[group] + bisect_left(range(len(values)), prefix, key=lambda i: values[i].as_py())
-        near = range(first, min(first + limit, self.n_rows))
-        return [row for row in near if self.value(row, "accession").startswith(prefix)]
-
     def where(self, column: str, value: str) -> list[int]:
         """Return the rows whose `column` equals `value`; looks through that whole column."""
         sought = value.encode("utf-8", "replace")
@@ -189,11 +179,6 @@ class ProteinRows:
         if ordered == list(rows):
             return found
         return _taken(found, [bisect_left(ordered, row) for row in rows]).combine_chunks()
-
-    @property
-    def n_rows(self) -> int:
-        """Proteins of the atlas."""
-        return self._file.n_rows
 
     def close(self) -> None:
         """Close the file."""

@@ -55,7 +55,7 @@ def hint(root: Root) -> str:
     """Return what to do about a file that cannot be read."""
     if isinstance(root, RemoteRoot):
         return "download the release and see `sha256sum -c SHA256SUMS`, or tell who published it"
-    return f"see `attlas verify {root}` for every file that differs"
+    return f"open it again, if a table was renewed; else see `attlas verify {root}` for every file that differs"
 
 
 def missing_files(root: Root, manifest: Manifest) -> list[str]:

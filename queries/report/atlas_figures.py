@@ -195,7 +195,7 @@ def _draw_sites_by_length(rows: Rows) -> Picture:
 
 def _letters(rows: Rows) -> str:
     clear = [row for row in rows if row["ratio_low"] is not None and row["ratio_low"] > 1]
-    named = [f"{row['residue']} ({number(row['ratio'])})" for row in clear[:5]]
+    named = [f"{row['residue']} ({number(row['ratio'])})" for row in clear]
     return f"The interval is above 1, with the ratio: {', '.join(named)}." if named else "No letter is clear of 1."
 
 

@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.figures import Figure, Rows, Section, first, interval, number
+from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, interval, is_significant, number
 from attlas.queries.report.heat_maps import draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
@@ -12,8 +12,18 @@ N_BEST = 15
 """Heads that are shown with intervals."""
 
 
-def contact_section(proteins: dict[str, object], *, n_layers: int, n_heads: int) -> Section:
-    """Return contacts against structures; `proteins` restricts them."""
+ATOMS = {"ca": "C-alpha", "cb": "C-beta"}
+"""Names of the atoms that stand for residues."""
+
+
+def contact_section(
+    proteins: dict[str, object], *, n_layers: int, n_heads: int, theta: float | None, atom: str | None
+) -> Section:
+    """Return contacts against structures; `proteins` restricts them.
+
+    `theta` is the attention from which on a pair of a head was counted as an edge, `atom` (`ca`, `cb`) what its
+    contacts are between; None where the atlas does not say.
+    """
 
     def heat_map(column: str, mark: str, value_name: str) -> Any:
         def draw(rows: Rows) -> Picture:
@@ -39,16 +49,16 @@ def contact_section(proteins: dict[str, object], *, n_layers: int, n_heads: int)
                 _draw_precision,
             ),
             Figure(
-                "head-contacts",
+                "contact-heads",  # not `head-…`, as the heat maps of labels: one may be called `contacts`
                 "Heads whose edges are contacts",
                 heads,
                 proteins,
-                _EDGES,
+                _EDGES.format(at_least=at_least(theta, "the run"), atoms=_between(atom)),
                 _edges,
                 heat_map("p", "background", "p(contact | head)"),
             ),
             Figure(
-                "head-contacts-top",
+                "contact-heads-top",
                 "Heads as predictors of contacts",
                 heads,
                 proteins,
@@ -62,7 +72,7 @@ def contact_section(proteins: dict[str, object], *, n_layers: int, n_heads: int)
                 heads,
                 proteins,
                 _BEST,
-                _edges,
+                lambda rows: f"{_edges(rows)} {_significant(rows)}",
                 _draw_best,
             ),
         ),
@@ -75,8 +85,8 @@ _PRECISION = (
     "with whole proteins as what is independent, 95 % for all points at once; dashed: all pairs."
 )
 _EDGES = (
-    "Colour: share of a head's edges (attention of 0.3 or more) that are contacts; the mark `bg` on the scale is the "
-    "share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
+    "Colour: share of a head's edges (attention of {at_least}) that are contacts{atoms}; the mark `bg` on the scale is "
+    "the share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
 )
 _TOP = (
     "Colour: long-range P@L of the head by itself, from its symmetrised and corrected attention; `bg` on the scale is "
@@ -84,8 +94,13 @@ _TOP = (
 )
 _BEST = (
     f"The {N_BEST} heads of largest p, layer-head. Point: p; line: interval with whole proteins as what is "
-    "independent, 95 % for all reported heads at once; dashed: background."
+    "independent, 95 % for all reported heads at once; dashed: background; square: p if attention is shuffled over the "
+    "pairs of its structure. The test, `proteins_log10_p`, is against the square; -1.3 or less is significant at 5 %."
 )
+
+
+def _between(atom: str | None) -> str:
+    return f" between {ATOMS[atom]} atoms" if atom in ATOMS else ""
 
 
 def _precision(rows: Rows) -> str:
@@ -126,7 +141,13 @@ def _best(rows: Rows, column: str, low: str, high: str, background: str) -> str:
 
 def _draw_best(rows: Rows) -> Picture:
     points = tuple(
-        Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"])
+        Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"], row["shuffled"])
         for row in rows[:N_BEST]
     )
-    return draw_intervals([Panel("", points, reference=first(rows, "background"))], "p(contact | head)")
+    panel = Panel("", points, reference=first(rows, "background"))
+    return draw_intervals([panel], "p(contact | head)", other_name="shuffled")
+
+
+def _significant(rows: Rows) -> str:
+    named = [f"{number(row['layer'])}-{number(row['head'])}" for row in rows[:N_BEST] if is_significant(row)]
+    return f"Significant of these: {', '.join(named) or 'none'}."

@@ -1,8 +1,11 @@
 """What the report shows of an atlas, in order: its sections with their figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from attlas.queries.asking.questions import stale_notes
 from attlas.queries.atlas import Atlas
+from attlas.queries.lookup.settings import number_of, settings_of
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import choose
 from attlas.queries.report.contact_figures import contact_section
@@ -11,6 +14,7 @@ from attlas.queries.report.figures import Section
 from attlas.queries.report.label_figures import label_section
 from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.site_figures import site_section
+from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
 
 
 def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
@@ -18,17 +22,32 @@ def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[st
 
     Raises:
         QuestionError: the atlas has none of a type that was asked for.
+        BrokenAtlasError: a file of the probe, or of heads against contacts, cannot be read.
     """
     run = atlas.manifest.run
     only: dict[str, object] = {} if proteins is None else {"proteins": list(proteins)}
     chosen = choose(atlas, types, only)
     shape = {"n_layers": run.n_layers, "n_heads": run.n_heads}
+    probe, against = (settings_of(atlas.root, atlas.manifest, table) for table in (HEAD_FEATURES, HEAD_CONTACTS))
     return (
         about_section(),
         atlas_section(),
-        model_section(only, **shape),
-        label_section(chosen.labels, only, **shape, absent=chosen.absent_labels),
+        model_section(only, **shape, theta=run.edge_theta),
+        label_section(
+            chosen.labels,
+            only,
+            **shape,
+            theta=number_of(probe, "theta"),
+            absent=(*chosen.absent_labels, *_sentences(atlas, HEAD_FEATURES)),
+        ),
         site_section(chosen.types, only, absent=chosen.absent_types),
-        contact_section(only, **shape),
+        replace(
+            contact_section(only, **shape, theta=number_of(against, "theta"), atom=against.get("atom")),
+            absent=tuple(_sentences(atlas, CONTACTS, HEAD_CONTACTS)),
+        ),
         family_section(chosen.database, only),
     )
+
+
+def _sentences(atlas: Atlas, *tables: Table) -> list[str]:
+    return [f"{note[0].upper()}{note[1:]}." for note in stale_notes(atlas, [table.name for table in tables])]

@@ -111,8 +111,10 @@ def _all(rows: Rows) -> str:
         for row in rows
         if row["method"] in ("sites", "letters")
     ]
+    left = f"; {number(one['n_left_out'])} more of that size are left out" if one["n_left_out"] else ""
     return (
-        f"AUC over {number(one['n_families'])} families of {number(one['n_compared'])} sequences: {', '.join(parts)}. "
+        f"AUC over {number(one['n_families'])} families of {number(one['n_compared'])} sequences{left}: "
+        f"{', '.join(parts)}. "
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
 
@@ -122,7 +124,8 @@ def _draw_all(rows: Rows) -> Picture:
         Panel(title, tuple(_point(row, column) for row in rows), reference=chance)
         for title, column, chance in (("AUC", "auc", 0.5), ("silhouette", "silhouette", 0.0))
     ]
-    return draw_intervals(panels, "mean over families", reference_name="chance (AUC); as near (silhouette)")
+    reference_name = "chance (AUC); as near (silhouette)"
+    return draw_intervals(panels, "mean over families", reference_name=reference_name, is_shared=False)
 
 
 def _point(row: Any, column: str) -> Point:

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from attlas.queries.report.pictures import Picture
 
 Rows = Sequence[Mapping[str, Any]]
+LOG10_LEVEL = -1.3
+"""Logarithm of the 5 % from which on a head is named as significant, rounded as captions have it."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class Section:
     """Why figures that a reader may look for are not among them, in sentences."""
 
 
+def is_significant(row: Mapping[str, Any]) -> bool:
+    """Say whether a head attends to more than the shuffled, at 5 % corrected for all heads, proteins as what counts."""
+    log10_p, t = row["proteins_log10_p"], row["proteins_t"]
+    return log10_p is not None and t > 0 and log10_p <= LOG10_LEVEL
+
+
 def number(value: float | int | None) -> str:
     """Return a value of a row as a caption says it: the digits of the row, thousands apart."""
     if value is None:
@@ -55,6 +64,11 @@ def interval(row: Mapping[str, Any], low: str, high: str) -> str:
     return "" if row[low] is None else f" ({number(row[low])} to {number(row[high])})"
 
 
+def at_least(theta: float | None, whose: str) -> str:
+    """Return the attention from which on a pair counts as an edge, in words; `whose` it is where it is not known."""
+    return f"{whose}'s threshold or more" if theta is None else f"{number(theta)} or more"
+
+
 def slug(text: str) -> str:
     """Return a text as part of a name of a file or an anchor: small letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60] or "label"
@@ -65,7 +79,8 @@ def slugs(texts: Sequence[str]) -> list[str]:
     names: list[str] = []
     for text in texts:
         name = slug(text)
-        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+        numbered = (f"{name}-{n}" for n in count(2))
+        names.append(name if name not in names else next(other for other in numbered if other not in names))
     return names
 
 

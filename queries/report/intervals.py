@@ -43,17 +43,18 @@ def draw_intervals(
     reference_name: str = "background",
     other_name: str = "",
     is_half: bool = False,
+    is_shared: bool = True,
 ) -> Picture:
     """Draw each panel's points from top to bottom in the order given.
 
-    `is_log` draws ratios: all panels share one scale of powers, and what lies below its begin, as 0 does, is drawn as
-    an arrow there.
+    Panels share one scale, so that they can be compared, but where `is_shared` is not, as they show different things.
+    `is_log` draws ratios on a scale of powers, and what lies below its begin, as 0 does, is drawn as an arrow there.
     """
     columns = 1 if len(panels) == 1 else 2
     lines = max(len(panel.points) for panel in panels)
     rows = ceil(len(panels) / columns)
     width = HALF if is_half else WIDE if columns > 1 else WIDE * 0.8
-    figure, found = axes(width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_log)
+    figure, found = axes(width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_shared)
     ends = log_ends(panels) if is_log else None
     for axis, panel in zip(found, panels, strict=False):
         _panel(axis, panel, ends)
@@ -113,6 +114,8 @@ def _point(
     least, most = ends or (float("-inf"), float("inf"))
     if low is not None and high is not None and high > least:
         axis.plot([max(low, least), min(high, most)], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+        if low < least:
+            axis.plot([least], [y], color=color, marker="<", markersize=3.5, clip_on=False)
         if high > most:
             axis.plot([most], [y], color=color, marker=">", markersize=3.5, clip_on=False)
     if value is None:

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from attlas.queries.report.curves import Curve, draw_curves
 from attlas.queries.report.curves import Panel as CurvePanel
-from attlas.queries.report.figures import Figure, Rows, Section, first, number, slugs
+from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, is_significant, number, slugs
 from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
@@ -18,17 +18,26 @@ ALL_HEADS = 160
 
 
 def label_section(
-    labels: Sequence[str], proteins: dict[str, object], *, n_layers: int, n_heads: int, absent: tuple[str, ...] = ()
+    labels: Sequence[str],
+    proteins: dict[str, object],
+    *,
+    n_layers: int,
+    n_heads: int,
+    theta: float | None,
+    absent: tuple[str, ...] = (),
 ) -> Section:
-    """Return the heads against these labels of the probe; `proteins` restricts them."""
+    """Return the heads against these labels of the probe; `proteins` restricts them.
+
+    `theta` is the attention from which on the probe counted a pair as an edge; None where the atlas does not say.
+    """
     shape = (n_layers, n_heads)
     return Section(
         "heads",
         "Heads against annotation",
-        "p(f | layer, head) is the share of a head's edges (pairs with an attention of 0.3 or more) that point to a "
-        "residue with the label, over the proteins that carry the label, in the count form of Vig et al. (2021). The "
-        "background is the share of residues with the label on the same proteins. The best of many heads lies above "
-        "the background by chance as well: believe intervals, not places.",
+        f"p(f | layer, head) is the share of a head's edges (pairs with an attention of {at_least(theta, 'the probe')})"
+        " that point to a residue with the label, over the proteins that carry the label, in the count form of Vig et "
+        "al. (2021). The background is the share of residues with the label on the same proteins. The best of many "
+        "heads lies above the background by chance as well: believe intervals, not places.",
         (
             Figure("labels", "What was probed", "probed_labels", proteins, _LABELS, _labels),
             *_heat_maps(labels, proteins, shape),
@@ -39,7 +48,8 @@ def label_section(
                 "amino_acid_heads",
                 proteins,
                 "A row is an amino acid. The colour is p over the background: 1 is no preference, and the scale is in "
-                "powers of ten. " + ("A column is a head." if n_layers * n_heads <= ALL_HEADS else _BEST_OF_LAYER),
+                "powers of ten; below 0.1, as 0 is, has the colour of 0.1. "
+                + ("A column is a head." if n_layers * n_heads <= ALL_HEADS else _BEST_OF_LAYER),
                 _amino_acids,
                 lambda rows: _draw_amino_acids(rows, n_layers, n_heads),
             ),
@@ -83,7 +93,9 @@ def _together(labels: Sequence[str], proteins: dict[str, object], n_layers: int)
             "best_heads",
             {**given, "n": N_BEST},
             "A line is a head, layer-head. Point: p; line: interval with whole proteins as what is independent, 95 % "
-            "for all reported heads at once; dashed: background. An interval that reaches it is no finding.",
+            "for all reported heads at once; dashed: background; square: what p is if each residue's attention is "
+            "shuffled over its protein. The test is against the square, protein by protein: `proteins_log10_p`, "
+            "corrected for all heads, of -1.3 or less is significant at 5 %.",
             _best_heads,
             _draw_best_heads,
         ),
@@ -123,7 +135,7 @@ def _auc_map(label: str, name: str, proteins: dict[str, object], shape: tuple[in
         return draw_grid(grid, "AUC", mark=0.5, mark_name="0.5")
 
     return Figure(
-        f"head-auc-{name}",
+        f"heads-auc-{name}",  # `head-auc-` would be the heat map of a label `auc …` as well
         f"Heads that tell apart: {label or 'a type of feature'}",
         "head_auc",
         {"labels": [label], **proteins} if label else proteins,
@@ -164,14 +176,16 @@ def _by_label(rows: Rows) -> list[tuple[str, list]]:  # type: ignore[type-arg]
 
 
 def _best_heads(rows: Rows) -> str:
-    clear = [
-        f"{label} {number(group[0]['layer'])}-{number(group[0]['head'])} ({number(group[0]['p'])})"
-        for label, group in _by_label(rows)
-        if group[0]["proteins_low"] is not None and group[0]["proteins_low"] > group[0]["background"]
-    ]
-    if not clear:
-        return "No best head has an interval clear of the background."
-    return f"Best heads whose interval is clear of the background, layer-head with p: {'; '.join(clear)}."
+    parts = []
+    for label, group in _by_label(rows):
+        clear = [row for row in group if is_significant(row)]
+        if clear:
+            heads = ", ".join(f"{number(row['layer'])}-{number(row['head'])} ({number(row['p'])})" for row in clear)
+            parts.append(f"{label} {heads}")
+    return f"Significant of these, layer-head with p: {'; '.join(parts)}." if parts else "None of these is significant."
+
+
+_BEST_COLUMNS = ("p", "proteins_low", "proteins_high", "shuffled")
 
 
 def _draw_best_heads(rows: Rows) -> Picture:
@@ -179,14 +193,20 @@ def _draw_best_heads(rows: Rows) -> Picture:
         Panel(
             label,
             tuple(
-                Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"])
+                Point(
+                    f"{row['layer']}-{row['head']}",
+                    row["p"],
+                    row["proteins_low"],
+                    row["proteins_high"],
+                    row["shuffled"],
+                )
                 for row in group
             ),
             reference=group[0]["background"],
         )
         for label, group in _by_label(rows)
     ]
-    return draw_intervals(panels, "p(f | head)")
+    return draw_intervals(panels, "p(f | head)", other_name="shuffled")
 
 
 def _centres(rows: Rows) -> str:

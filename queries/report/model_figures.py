@@ -9,21 +9,24 @@ from attlas.queries.report.pictures import Picture
 Proteins = dict[str, object]
 
 
-def model_section(proteins: Proteins, *, n_layers: int, n_heads: int) -> Section:
-    """Return heat maps of the statistics of heads; `proteins` restricts them."""
+def model_section(proteins: Proteins, *, n_layers: int, n_heads: int, theta: float) -> Section:
+    """Return heat maps of the statistics of heads; `proteins` restricts them.
+
+    `theta` is the attention from which on the build counted a pair as an edge.
+    """
     figure = partial(_heat_map, proteins, n_layers, n_heads)
     return Section(
         "model",
         "The heads, before any annotation",
         "Means over distinct sequences of ten residues or more. A cell is a head; layers run downwards, both counted "
         "from 0. Ringed: the largest value. Resting the pointer on a cell tells its value.",
-        tuple(figure(*line) for line in _STATISTICS),
+        tuple(figure(*line[:-1], line[-1].format(theta=number(theta))) for line in _STATISTICS),
     )
 
 
 _SPREAD = "Entropy of a residue's attention over that of even attention: 0 looks at one token, 1 at all alike."
 _FAR = "Mean separation of what a residue attends to, over that of even attention: 1 reaches as far as chance."
-_EDGES = "Pairs of residues with an attention of 0.3 or more, per residue: what the next section counts."
+_EDGES = "Pairs of residues with an attention of {theta} or more, per residue."
 _HELIX = "Attention to residues three and four away, over that of even attention. A period is no structure by itself."
 _SINKS = "Attention that goes to the special tokens: where a head rests that has found nothing."
 

@@ -22,8 +22,9 @@
 --     standard error. Empty where all proteins agree.
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of rows (Bonferroni), 0 at most.
 -- grain: residue, layer, head
--- source: Vig et al. 2021 (ICLR); interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a normal deviate;
---   Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its tail.
+-- source: Vig et al. 2021 (ICLR); interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a normal deviate
+--   (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al.,
+--   Numerical Recipes, for its tail.
 WITH letters AS (SELECT unnest(string_split('ACDEFGHIKLMNPQRSTVWY', '')) AS residue),
 chosen AS (
     SELECT min(accession) AS accession, any_value(length) AS length

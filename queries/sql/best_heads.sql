@@ -27,8 +27,9 @@
 --     at most; in every form.
 --   n_heads: Heads of this label that are reported.
 -- grain: label, layer, head
--- source: Vig et al. 2021 (ICLR); interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a normal deviate;
---   Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its tail.
+-- source: Vig et al. 2021 (ICLR); interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a normal deviate
+--   (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al.,
+--   Numerical Recipes, for its tail.
 WITH chosen AS (
     SELECT label, min(accession) AS accession
     FROM labels

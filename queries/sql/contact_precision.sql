@@ -32,8 +32,8 @@
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows (Bonferroni), 0 at most.
 -- grain: range, cut
 -- source: Rao et al. 2020 for ranges and cuts; interval over proteins: Cochran 1977, 6.4; Wallace 1959 for t as a
---   normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its
---   tail.
+--   normal deviate (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal quantile,
+--   Press et al., Numerical Recipes, for its tail.
 WITH placed AS (
     SELECT accession, sequence_id, source, chain, position,
            (CASE $atom WHEN 'ca' THEN ca_x ELSE cb_x END)::DOUBLE AS x,
@@ -60,12 +60,12 @@ chosen AS (
     QUALIFY $structures = 'all'
             OR row_number() OVER (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain) = 1
 ),
-places AS (
+places AS MATERIALIZED (
     SELECT accession, source, chain, position, x, y, z
     FROM placed SEMI JOIN chosen USING (accession, source, chain)
     WHERE x IS NOT NULL
 ),
-pairs AS (
+pairs AS NOT MATERIALIZED (
     SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
            CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
                 ELSE 'long' END AS range,

@@ -45,12 +45,12 @@ chosen AS (
     QUALIFY $structures = 'all'
             OR row_number() OVER (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain) = 1
 ),
-places AS (
+places AS MATERIALIZED (
     SELECT accession, source, chain, position, x, y, z
     FROM placed SEMI JOIN chosen USING (accession, source, chain)
     WHERE x IS NOT NULL
 ),
-pairs AS (
+pairs AS NOT MATERIALIZED (
     SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
            CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
                 ELSE 'long' END AS range,

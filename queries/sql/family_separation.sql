@@ -3,12 +3,11 @@
 -- needs: families
 -- answers: Are the sites of two proteins of a family more alike than those of proteins of two families, and is that so
 --   of random residues as well? A protein is the set of its sites, a site the attention it receives in each layer over
---   the largest of that layer, to two decimals. Two sets are as alike as the mean, over the sites of both, of the best
---   cosine to a site of the other. A sequence under several accessions counts once, and one without a site not at all.
---   Pairs of proteins are not independent, so the p value of the KS test, as published, is far too small: read the
---   AUC, whose interval and p value take whole sequences as independent, and the gain. Homologues are not independent
---   either.
---   The atlas has no embeddings; the mean profile and the composition are the baselines instead.
+--   the largest of that layer, to two decimals. Two sets are as alike as the mean of two means: of the best cosine to a
+--   site of the other, over the sites of each. A sequence under several accessions counts once, and one without a site
+--   not at all. Pairs of proteins are not independent, so the p value of the KS test, as published, is far too small:
+--   read the AUC, whose interval and p value take whole sequences as independent, and the gain. Homologues are not
+--   independent either. The atlas has no embeddings; the mean profile and the composition are the baselines instead.
 -- parameters:
 --   database text of families.database = Pfam: Whose families.
 --   families texts of families.family = all: Families to report; the others stay in as what they are compared with.
@@ -63,9 +62,9 @@
 --     larger ones, or beyond `max_proteins`.
 -- grain: family, method
 -- source: Nayar, Tartici and Altman 2025 for the representation; Rousseeuw 1987 (silhouette); Simard and L'Ecuyer 2011
---   (tail of the KS statistic) and Vrbik 2018 (its middle), n = n1 n2 / (n1 + n2); Mann and Whitney 1947;
---   Wallace 1959 for t as a normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al.,
---   Numerical Recipes, for its tail.
+--   (tail of the KS statistic) and Vrbik 2018 (its middle), n = n1 n2 / (n1 + n2); Mann and Whitney 1947; Wallace 1959
+--   for t as a normal deviate (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal
+--   quantile, Press et al., Numerical Recipes, for its tail.
 WITH searched AS (
     SELECT sequence_id AS id, min(accession) AS accession, any_value(md5) AS md5
     FROM proteins

@@ -23,8 +23,8 @@
 --   n_heads: Heads that are reported of the label.
 -- grain: label, layer, head
 -- source: Mann and Whitney 1947: ties count half; ratio of sums over proteins: Cochran 1977, 6.4; Wallace 1959 for t as
---   a normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its
---   tail.
+--   a normal deviate (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal quantile,
+--   Press et al., Numerical Recipes, for its tail.
 WITH chosen AS (
     SELECT label, min(accession) AS accession
     FROM labels

@@ -38,7 +38,7 @@
 -- grain: layer, head
 -- source: Vig et al. 2021 (ICLR) for p, background and 100 edges; Rao et al. 2020 for P@L; Wilson 1927; Abramowitz and
 --   Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its tail; Wallace 1959 for t as a
---   normal deviate; interval over proteins: Cochran 1977, 6.4.
+--   normal deviate (too wide for fewer than five proteins); interval over proteins: Cochran 1977, 6.4.
 WITH chains AS (
     SELECT sequence_id, source, chain, arg_min(accession, (-n_pairs, accession)) AS accession, max(n_pairs) AS n_pairs
     FROM head_contacts

@@ -31,8 +31,8 @@
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0 at most.
 -- grain: layer, head
 -- source: Vig et al. 2021 (ICLR) for p, background, shuffling and 100 edges; Wilson 1927; Abramowitz and Stegun 26.2.23
---   for the normal quantile, Press et al., Numerical Recipes, for its tail; Wallace 1959 for t as a normal deviate;
---   interval over proteins: Cochran 1977, 6.4.
+--   for the normal quantile, Press et al., Numerical Recipes, for its tail; Wallace 1959 for t as a normal deviate (too
+--   wide for fewer than five proteins); interval over proteins: Cochran 1977, 6.4.
 WITH chosen AS (
     SELECT label, min(accession) AS accession
     FROM labels

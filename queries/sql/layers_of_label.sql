@@ -30,8 +30,8 @@
 --   centre_shuffled: What it is of the shuffled: the centre of the layers that have reported heads.
 -- grain: label, layer
 -- source: Vig et al. 2021 (ICLR); intervals over proteins: linearised, Cochran 1977, 6.4; Wallace 1959 for t as a
---   normal deviate; Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its
---   tail.
+--   normal deviate (too wide for fewer than five proteins); Abramowitz and Stegun 26.2.23 for the normal quantile,
+--   Press et al., Numerical Recipes, for its tail.
 WITH chosen AS (
     SELECT label, min(accession) AS accession
     FROM labels

@@ -19,8 +19,8 @@
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
 --   auc_pooled: AUC over all residues at once, by attention received over the mean of the protein.
 -- grain: layer
--- source: Mann and Whitney 1947: ties count half; Wallace 1959 for t as a normal deviate; Abramowitz and Stegun 26.2.23
---   for the normal quantile, Press et al., Numerical Recipes, for its tail.
+-- source: Mann and Whitney 1947: ties count half; Wallace 1959 for t as a normal deviate (too wide for fewer than five
+--   proteins); Abramowitz and Stegun 26.2.23 for the normal quantile, Press et al., Numerical Recipes, for its tail.
 WITH carriers AS (
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from building import assert_whole, build_here, random_proteins, write_fasta
 
@@ -22,8 +24,11 @@ from attlas.schema import (
     AtlasPaths,
     BrokenAtlasError,
     EnvironmentFault,
+    InputError,
     Manifest,
 )
+from attlas.schema.manifest import describe_file, write_table
+from attlas.schema.publish import publishing
 
 PROTEINS = random_proteins([400] * 14)
 """Enough for three shards."""
@@ -169,3 +174,53 @@ def test_what_another_probe_left_unfinished_is_removed(probed: Path) -> None:
     assert run(probed, theta=0.11).of_table(LABELS) != ()
     assert_whole(probed)
     assert paths.manifest.is_file()
+
+
+def test_what_was_not_finished_is_told_and_is_no_damage(probed: Path, attlas) -> None:
+    asked_of(probed, theta=0.11)(str(probed), 1, 1)
+    outcome = attlas("verify", probed)
+    assert outcome.code == 0
+    assert "3 files, such as head_features/probe-" in outcome.err
+    assert "not finished" in outcome.err
+
+
+@pytest.mark.parametrize("verb", ["probe", "contacts"])
+def test_where_there_is_no_atlas_no_directory_is_made(tmp_path: Path, attlas, verb: str) -> None:
+    assert attlas(verb, tmp_path / "typo" / "deep").code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_type_to_probe_is_found_in_any_letter_case(probed: Path) -> None:
+    proteins = pq.read_table(AtlasPaths(probed).proteins, columns=["accession", "sequence_id"]).to_pylist()
+    of = {row["accession"]: row["sequence_id"] for row in proteins}
+    names = ("accession", "sequence_id", "type", "begin", "end", "description", "evidence", "source")
+    row = ("P00000", of["P00000"], "Active site", 1, 2, "", None, "hand")
+    table = pa.Table.from_pylist([dict(zip(names, row, strict=True))], FEATURES.schema(1))
+    paths = AtlasPaths(probed)
+    with publishing(paths.added(FEATURES, "hand")) as beside:
+        write_table(beside, table=FEATURES, rows=table, metadata={b"attlas": b"{}"})
+    added = describe_file(paths, paths.added(FEATURES, "hand"), FEATURES)
+    add_files(paths, [added], is_replaced=lambda file: False)
+    manifest = run(probed, types=["active SITE"], is_by_letter=False)
+    labels = {
+        row for file in manifest.of_table(LABELS) for row in pq.read_table(probed / file.path)["label"].to_pylist()
+    }
+    assert labels == {"residue", "Active site"}
+    with pytest.raises(InputError, match="no feature of 1 of the types"):
+        run(probed, types=["actve site"])
+
+
+def test_a_probe_of_older_features_is_said_to_be(probed: Path, attlas) -> None:
+    question = ("head_labels", "label=aa:K", "min_edges=0")
+    assert "other features" not in attlas("ask", probed, *question).err
+    (probed.parent / "a.csv").write_text("accession,position,label\nP00000,3,Active site\n")
+    annotated = attlas("annotate", probed, probed.parent / "a.csv")
+    assert annotated.code == 0, annotated.err
+    said = "head_features are of other features than the atlas has now: `attlas probe DIR` renews them"
+    assert said in attlas("ask", probed, *question).err
+    assert attlas("report", probed, "--out", probed.parent / "r.html").code == 0
+    assert said[1:50] in (probed.parent / "r.html").read_text()
+    run(probed)
+    assert "other features" not in attlas("ask", probed, *question).err
+    assert attlas("publish", probed, "--out", probed.parent / "release").code == 0
+    assert "other" not in attlas("ask", probed.parent / "release", *question).err

@@ -14,6 +14,7 @@ from building import build_here
 from attlas.pipeline.annotate import Annotation, Request
 from attlas.pipeline.annotate import write as writing
 from attlas.pipeline.annotate.rejects import Rejects
+from attlas.pipeline.probe.labels import labels_of
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
 from attlas.schema.manifest import problems
@@ -132,6 +133,8 @@ REASONS = {
     "Q00001,,,a": ("position is no number", "``"),
     "Q00001,\u0661,2,a": ("position is no number", "`\u0661`"),
     "Q00001,1,1,": ("no type or label", "Q00001"),
+    "Q00001,1,1,residue": ("type is a label of the probe's own", "Q00001 residue 1 (line 3): `residue` and"),
+    "Q00001,1,1,aa:Q": ("type is a label of the probe's own", "Q00001 aa:Q 1 (line 3): `residue` and"),
     "Q00001,1": ("line cannot be read", "2 columns where its header has 4"),
 }
 
@@ -245,6 +248,15 @@ def test_only_ten_are_shown_and_the_rest_counted(paths: AtlasPaths, tmp_path: Pa
     assert "25 of 26 records left out" in outcome.out
 
 
+def test_the_labels_that_no_feature_may_have_are_those_that_the_probe_makes(paths: AtlasPaths, tmp_path: Path) -> None:
+    made = {found.label for found in labels_of("Q00001", SHORT, [], is_by_letter=True)}
+    assert len(made) == len(set(SHORT)) + 1
+    lines = ["Q00001,1,1,Residue", "Q00001,1,1,AA:M", *(f"Q00001,1,1,{label}" for label in sorted(made))]
+    found, _, _ = annotate(paths, table(tmp_path, *lines))
+    assert found.rejected == {"type is a label of the probe's own": len(made)}
+    assert {row["type"] for row in rows(paths)} == {"Residue", "AA:M"}
+
+
 # --- the protocol ---
 
 
@@ -286,6 +298,7 @@ def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
     annotate(paths, table(tmp_path, "Q00001,1,1,a"))
     assert attlas("probe", paths.root, "--workers", "0").code == 0
     said = "labels and head_features are of the features that were probed: attlas probe DIR probes these"
+    assert said not in attlas("annotate", paths.root, tmp_path / "t.csv").err
     assert said in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
     families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")
     assert said not in attlas("annotate", paths.root, families).err
@@ -294,7 +307,11 @@ def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
 def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_path: Path) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a", name="a b.csv"))
     annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a-b.csv"))
-    assert sorted(row["source"] for row in rows(paths)) == ["a b.csv", "a-b.csv"]
+    annotate(paths, table(tmp_path, "Q00001,1,1,b", name="a.b.csv"))  # of the same bytes, too
+    assert sorted(row["source"] for row in rows(paths)) == ["a b.csv", "a-b.csv", "a.b.csv"]
+    manifest = Manifest.read(paths)
+    assert len(manifest.of_table(FEATURES)) == len(list(paths.receipts.glob("annotation-*.json"))) == 3
+    assert problems(paths, manifest) == []
 
 
 def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path: Path) -> None:

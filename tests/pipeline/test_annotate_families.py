@@ -140,6 +140,53 @@ def test_the_caller_may_say_whose_families_they_are(paths: AtlasPaths, tmp_path:
     assert families(paths) == [("P0DP23", "SUPFAM", "PF00069", None)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "P0DP23;PF00069;PF07714\n",
+        "P0DP23,PF00069,PF07714,\n",
+        "P0DP23\tPF00069\tPF07714\n",
+        "P0DP23\tPF00069;\tPF07714;\t\n",
+    ],
+)
+def test_without_a_header_columns_of_identifiers_are_families(paths: AtlasPaths, tmp_path: Path, text: str) -> None:
+    found = read(paths, written(tmp_path, "t.txt", text)).found
+    assert families(paths) == [("P0DP23", "Pfam", "PF00069", None), ("P0DP23", "Pfam", "PF07714", None)]
+    assert (found.n_records, found.rejected) == (2, {})
+
+
+def test_rows_without_a_header_may_differ_in_their_columns_and_none_is_dropped(
+    paths: AtlasPaths, tmp_path: Path, attlas: Callable
+) -> None:
+    lines = [
+        "P0DP23;PF00001",
+        "P0DP24;PF00002;Protein kinase",
+        "Q00001;PF00003;PF00004;IPR000719;PF00005",
+        "Q00002;PF00006;Protein kinase;PF00007",
+        "Q00002;PF00008;PF00009;Protein kinase",
+        "Q00002",
+    ]
+    outcome = attlas("annotate", paths.root, written(tmp_path, "t.csv", "\n".join(lines) + "\n"), "--json")
+    assert json.loads(outcome.out)["rejected"] == {"line cannot be read": 3}
+    said = "4 columns where there should be an accession, then identifiers, or a family and its name"
+    assert f"- Q00002 (line 4): {said}" in outcome.err
+    assert f"- Q00002 (line 5): {said}" in outcome.err
+    assert sorted(families(paths)) == [
+        ("P0DP23", "Pfam", "PF00001", None),
+        ("P0DP24", "Pfam", "PF00002", "Protein kinase"),
+        ("Q00001", "InterPro", "IPR000719", None),
+        ("Q00001", "Pfam", "PF00003", None),
+        ("Q00001", "Pfam", "PF00004", None),
+        ("Q00001", "Pfam", "PF00005", None),
+    ]
+
+
+def test_a_row_that_ends_before_its_accession_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
+    found = read(paths, written(tmp_path, "t.tsv", "Pfam\tEntry\nPF00001\tP0DP23\nPF00002\n"))
+    assert families(paths) == [("P0DP23", "Pfam", "PF00001", None)]
+    assert found.found.rejected == {"line cannot be read": 1}
+
+
 def test_words_that_no_database_has_need_a_header_or_the_name_of_the_format(paths: AtlasPaths, tmp_path: Path) -> None:
     source = written(tmp_path, "groups.csv", "P0DP23,AGC\nQ00001,CMGC\n")
     with pytest.raises(InputError, match=r"format of groups.csv is not known(.|\n)*families"):
@@ -351,6 +398,33 @@ def test_a_kill_between_the_tables_of_a_source_leaves_the_atlas_as_it_was(
     assert (families(paths), rows(paths, FEATURES)) == old
     read(paths, written(tmp_path, "c.xml", changed))
     assert ("P0DP23", "Pfam", "PF00036", "EF-hand_7") in families(paths)
+    assert problems(paths, Manifest.read(paths)) == []
+    assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
+
+
+@pytest.mark.parametrize("step", ["publish_bytes", "add_files"])
+def test_a_kill_with_other_options_on_the_same_source_leaves_every_file_as_the_manifest_has_it(
+    paths: AtlasPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    source = written(tmp_path, "t.tsv", "P0DP23\tPF00069\n")
+    read(paths, source, database="mine")
+    old = families(paths)
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, step, killed)
+        with pytest.raises(Killed):
+            read(paths, source, database="theirs")
+    assert families(paths) == old
+    assert [text for text in problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
+    found = read(paths, source, database="theirs").found
+    assert [tuple(one) for one in found.replaced] == [("t.tsv", "families", 1)]
+    assert families(paths) == [("P0DP23", "theirs", "PF00069", None)]
+    before = paths.manifest.read_bytes()
+    assert read(paths, source, database="theirs").found.replaced == ()
+    assert paths.manifest.read_bytes() == before
     assert problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 

@@ -135,6 +135,13 @@ def test_gff3_of_others_is_decoded_and_its_sequences_are_claimed(tmp_path: Path)
     assert third.records[0].line == 4
 
 
+def test_only_a_region_that_begins_at_1_tells_the_length(tmp_path: Path) -> None:
+    regions = "##sequence-region P1 5 20\n##sequence-region P2 1 20\n##sequence-region P3 0 20\n"
+    rows = "".join(f"P{i}\tx\tsite\t6\t6\t.\t.\t.\tID={i}\n" for i in (1, 2, 3))
+    found = entries(written(tmp_path, "r.gff3", f"##gff-version 3\n{regions}{rows}"))
+    assert [entry.claim.length for entry in found] == [None, 20, None]
+
+
 def test_a_row_of_gff3_may_end_with_a_tab_as_uniprot_writes_it(tmp_path: Path) -> None:
     text = SOURCES["c.gff"].replace("\n", "\t\n").removeprefix("##gff-version 3\t\n")
     path = written(tmp_path, "c.gff", text)

@@ -39,7 +39,17 @@ from attlas.pipeline.contacts.contacts import Contacts, contacts
 from attlas.pipeline.contacts.memory import contact_bytes, head_contact_bytes, map_packs
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
-from attlas.schema import CONTACTS, HEAD_CONTACTS, AtlasPaths, EnvironmentFault, InputError, Manifest, PlanError
+from attlas.schema import (
+    CONTACTS,
+    COORDINATES,
+    HEAD_CONTACTS,
+    SEQUENCES,
+    AtlasPaths,
+    EnvironmentFault,
+    InputError,
+    Manifest,
+    PlanError,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 STRUCTURE = ROOT / "examples" / "1r4z.cif.gz"
@@ -150,9 +160,11 @@ def test_the_table_says_what_it_was_asked(real: Path) -> None:
     assert_whole(real)
     manifest = Manifest.read(AtlasPaths(real))
     said = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
-    assert said[b"contacts"] == b"floor 0.3, max_length None"
+    inputs = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
+    assert said[b"contacts"].decode() == f"floor 0.3, max_length None, sequences {inputs['sequences']}"
     said = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
-    assert said[b"head_contacts"] == b"theta 0.3, atom ca, max_length None"
+    of = f"sequences {inputs['sequences']}, coordinates {inputs['coordinates']}"
+    assert said[b"head_contacts"].decode() == f"theta 0.3, atom ca, max_length None, {of}"
     assert said[b"coordinates_sha256"].decode() == manifest.of_table(verb.COORDINATES)[0].sha256
     assert rows_of(real, "SELECT count(*) AS n FROM contacts WHERE accession = 'SEVEN'") == [{"n": 1}]
 

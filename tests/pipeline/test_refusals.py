@@ -1,5 +1,6 @@
 """What cannot be built is refused early and clearly: inputs, models, directories, changed plans, disk, memory."""
 
+import ctypes
 import errno
 import gzip
 import json
@@ -495,3 +496,17 @@ def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_st
     assert "does not fit the memory of 3 workers" in result.err
     assert "use fewer --workers" in result.err
     assert resources.fitting_workers(plan.shards, device="cpu", asked=None) == 2
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="another C library than glibc")
+def test_freed_memory_goes_back_to_the_system_before_a_shard(tiny_esm: Path, tmp_path: Path, monkeypatch) -> None:
+    def resident() -> float:
+        return resources.psutil.Process().memory_info().rss / 2**20
+
+    pieces = [(bytearray(100_000), bytearray(3_000)) for _ in range(2000)]  # what is kept stands between what is freed
+    kept = [small for _, small in pieces]
+    del pieces
+    before = resident()
+    build_here(write_fasta(tmp_path / "p.fasta", {"A1": "MKTAYIAKQR"}), tmp_path / "atlas", tiny_esm)
+    assert len(kept) == 2000
+    assert resident() < before - 100

@@ -1,7 +1,7 @@
 """Annotation for the atlases of the tests: rows of `features`, `labels`, `head_features` added to a sealed atlas."""
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,11 +168,12 @@ def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums
     return {head: (n, n * 0.5, n * 0.75, None if n == 60 else n / 60) for head, n in numbers.items()}
 
 
-def add_rows(root: Path, table: Table, rows: list[dict], name: str) -> None:
+def add_rows(root: Path, table: Table, rows: list[dict], name: str, said: Mapping[bytes, bytes] | None = None) -> None:
+    """Add a file of a table; its metadata say `said` beside the run."""
     paths = AtlasPaths(root)
     manifest = Manifest.read(paths)
     schema = table.schema(manifest.run.n_layers)
-    metadata = provenance(manifest.run, manifest.atlas_id)
+    metadata = {**provenance(manifest.run, manifest.atlas_id), **(said or {})}
     ordered = sorted(rows, key=lambda row: [row[key] for key in table.sort])
     file = publish_table(paths, paths.added(table, name), table, pa.Table.from_pylist(ordered, schema), metadata)
     add_files(paths, [file], is_replaced=lambda old: False)

@@ -187,7 +187,9 @@ def test_the_interval_over_proteins_is_that_of_a_bootstrap(case: Case) -> None:
 
 def test_only_counts_have_tests_of_counts(case: Case) -> None:
     for form in ("weighted", "mass"):
-        for row in case.ask("head_labels", form=form):
+        rows = case.ask("head_labels", form=form)
+        assert len(rows) == len(HEADS) - 1
+        for row in rows:
             assert [row[name] for name in ("wilson_low", "wilson_high", "z", "log10_p")] == [None] * 4
 
 

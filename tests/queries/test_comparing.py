@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import PROTEINS
 from scipy.stats import bootstrap, hypergeom
+from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 from typer.testing import CliRunner
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 from attlas.cli.main import app
 from attlas.queries import Atlas, compare
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.pooling import pooled, ratio, wilson
+from attlas.queries.comparing.pooling import mean, pooled, ratio, wilson
+from attlas.queries.comparing.student_t import N_SUMMED, Z, quantile
 from attlas.schema import SITES, BrokenAtlasError, InputError
 
 Sites = dict[str, list[int]]
@@ -226,6 +228,29 @@ def test_the_interval_of_a_ratio_is_near_that_of_a_bootstrap_over_proteins() -> 
     assert (low, high) == pytest.approx((again.low, again.high), abs=0.006)
     row = {m.measure: m for m in pooled(agreements, near=3)}["recall"]
     assert row[1:4] == pytest.approx((value, low, high))
+
+
+def test_quantiles_of_t_are_those_of_scipy() -> None:
+    few, many = list(range(1, 2 * N_SUMMED)), [1000, 4259, 20_430, 10**6]
+    assert [quantile(df) for df in few + many] == pytest.approx(student.ppf(0.975, few + many), rel=1e-9)
+    assert quantile(10**9) == pytest.approx(Z, abs=1e-8)
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 10])
+def test_the_interval_of_a_mean_of_few_holds_what_it_is_said_to(n: int) -> None:
+    drawn = np.random.default_rng(n).normal(0.5, 0.1, (4000, n))
+    ends = np.array([mean(list(row))[1:] for row in drawn])
+    assert ((ends[:, 0] <= 0.5) & (ends[:, 1] >= 0.5)).mean() == pytest.approx(0.95, abs=0.015)
+    expected = student.interval(0.95, n - 1, drawn[0].mean(), drawn[0].std(ddof=1) / np.sqrt(n))
+    assert ends[0] == pytest.approx((max(0, expected[0]), expected[1]), rel=1e-9)
+
+
+def test_proteins_with_nothing_to_divide_by_do_not_narrow_an_interval() -> None:
+    over, under = [1.0, 2.0, 2.0], [2.0, 5.0, 3.0]
+    alone = ratio(over, under)
+    assert alone[1] is not None
+    assert ratio([*over, 0.0, 0.0], [*under, 0.0, 0.0]) == alone
+    assert ratio([1.0, 0.0, 0.0], [2.0, 0.0, 0.0]) == (0.5, None, None)
 
 
 def test_nothing_to_divide_by_gives_no_number_rather_than_a_wrong_one() -> None:

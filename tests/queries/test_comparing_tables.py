@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PROTEINS
+from synthetic import SyntheticProtein, write_atlas
 from typer.testing import CliRunner
 
 from attlas.cli.main import app
@@ -80,6 +81,44 @@ def test_every_form_says_the_same(atlas: Atlas, tmp_path: Path, form: str) -> No
     expected = {id: some for id, some in THEIRS.items() if some or form not in WITHOUT_NONE}
     assert said(found) == expected
     assert found.rejected.num_rows == 0
+
+
+STRANGE = "a\u2028b\u0085c\u2029d\x0be\x0cf\x1cg"
+"""Signs at which `str.splitlines` cuts, and which end no line of these formats."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(
+            json.dumps({"accession": id, "positions": some, "description": STRANGE}, ensure_ascii=False) + "\n"
+            for id, some in THEIRS.items()
+        ),
+        "##gff-version 3\n##sequence-region Q00001 1 80\n"
+        + "".join(f"{a}\t.\tsite\t{p}\t{p}\t.\t.\t.\tNote={STRANGE}\n" for a, some in THEIRS.items() for p in some),
+        "accession,positions,note\n"
+        + "".join(f"{a},{';'.join(map(str, some))},{STRANGE}\n" for a, some in THEIRS.items()),
+    ],
+    ids=["JSON lines", "GFF3", "CSV"],
+)  # fmt: skip
+def test_a_line_ends_at_its_end_and_not_at_a_sign_in_a_name(atlas: Atlas, tmp_path: Path, text: str) -> None:
+    found = compare(atlas, write(tmp_path, text), base=1)
+    assert said(found) == THEIRS
+    assert found.rejected.num_rows == 0
+
+
+def test_an_export_of_a_header_with_a_line_separator_is_read_again(tmp_path: Path) -> None:
+    strange = SyntheticProtein("P00001", CALM, description=STRANGE)
+    write_atlas(tmp_path / "atlas", [strange, SyntheticProtein("P00002", MANY)])
+    for format in ("jsonl", "gff3", "csv", "tsv"):
+        path = tmp_path / f"sites.{format}"
+        done = CliRunner().invoke(app, ["export", str(tmp_path / "atlas"), format, "-o", str(path)])
+        assert done.exit_code == 0
+        with Atlas.open(tmp_path / "atlas") as atlas:
+            found = compare(atlas, path)
+        assert found.proteins["accession"].to_pylist() == ["P00001", "P00002"]
+        assert all(found.proteins["is_same_set"].to_pylist())
+        assert found.rejected.num_rows == 0
 
 
 @pytest.mark.parametrize("packed", [gzip.compress, lambda data: data.decode().encode("utf-16")], ids=["gzip", "UTF-16"])

@@ -94,6 +94,8 @@ def test_the_interval_over_five_structures_covers_what_is_true(heads: list[dict]
 
 
 def test_the_test_of_a_head_keeps_its_level_over_five_structures_and_that_of_edges_does_not(heads) -> None:
+    assert {row["n_structures"] for row in heads} == {N_STRUCTURES}
+    assert len(heads) == N_SETS
     over_proteins = np.mean([row["proteins_log10_p"] < np.log10(0.05) for row in heads])
     over_edges = np.mean([row["log10_p"] < np.log10(0.05) for row in heads])
     assert 0.01 < over_proteins < 0.09

@@ -215,8 +215,11 @@ def test_the_gain_is_the_mean_difference_of_the_silhouettes_of_the_same_members(
 
 def test_pooled_rows_are_means_over_families(case: Case) -> None:
     rows = case.ask("family_separation")
-    for per in ("size", "all"):
-        for pooled in case.ask("family_separation", per=per):
+    sizes = {(r["method"], size) for r in rows for size in ("2-4", "5-9", "10-19", "20-49") if of_size(r, size)}
+    for per, n_pooled in (("size", len(sizes)), ("all", len(METHODS))):
+        answer = case.ask("family_separation", per=per)
+        assert len(answer) == n_pooled > 0
+        for pooled in answer:
             own = [r for r in rows if r["method"] == pooled["method"] and of_size(r, pooled["family"])]
             assert (pooled["n_families"], pooled["n_separated"]) == (len(own), sum(r["n_separated"] for r in own))
             for column in ("silhouette", "auc", "ks", "within", "between", "gain", "n_members"):
@@ -276,7 +279,9 @@ def test_the_members_taken_are_those_of_the_lowest_hashes(case: Case) -> None:
     taken = {f: sorted(n, key=lambda a: case.ticket(7, case.md5[a]))[:5] for f, n in families.items()}
     names = sorted(set().union(*taken.values()))
     matrix = case.similarities(names, "sites")
-    for row in case.ask("family_separation", method="sites", max_members=5, seed=7):
+    rows = case.ask("family_separation", method="sites", max_members=5, seed=7)
+    assert {row["family"] for row in rows} == families.keys()
+    for row in rows:
         own = [names.index(a) for a in taken[row["family"]]]
         assert row["within"] == pytest.approx(np.mean([matrix[a, b] for a in own for b in own if a < b]), abs=6e-5)
 
@@ -316,7 +321,9 @@ def test_three_families_by_hand_have_the_known_answer(tmp_path: Path) -> None:
     write_handmade(tmp_path / "one", hands)
     assign(tmp_path / "one", [(h.protein.accession, "Pfam", h.protein.accession[0]) for h in hands])
     with Atlas.open(tmp_path / "one") as atlas:
-        for row in atlas.ask("family_separation", method="sites", min_size=3).to_pylist():
+        rows = atlas.ask("family_separation", method="sites", min_size=3).to_pylist()
+        assert {row["family"] for row in rows} == {"A", "B", "C"}
+        for row in rows:
             assert (row["within"], row["between"], row["silhouette"], row["ks"]) == (1, 1, 0, 0)
             assert (row["auc"], row["auc_low"], row["auc_high"], row["n_separated"]) == (0.5, 0.5, 0.5, 0)
     two = [hand(h.protein.accession, h.protein.sequence, sites=(3, 6), layer=h.layer) for h in hands]
@@ -352,6 +359,7 @@ def test_p_values_are_those_of_scipy_over_their_whole_range(tmp_path: Path, n_ow
             params={"d": statistics},
         ).fetchall()
     n = np.round(n_own / 2 * n_others / (n_own / 2 + n_others))
+    assert sum(kstwo.sf(statistics, n) > 1e-290) > 5
     for d, (log10_p,) in zip(statistics, rows, strict=True):
         expected = kstwo.sf(d, n)
         if expected > 1e-290:

@@ -122,6 +122,7 @@ def test_the_correction_is_that_of_statsmodels(case: Case, label: str) -> None:
     rows = case.ask("head_auc", labels=label)
     raw = [ttest_1samp(areas(case, label, (row["layer"], row["head"]))[0], 0.5).pvalue for row in rows]
     corrected = multipletests(raw, method="bonferroni")[1]
+    assert len(rows) == len(HEADS)
     assert [10 ** row["log10_p"] for row in rows] == pytest.approx(corrected.tolist(), rel=0.05)
 
 
@@ -232,19 +233,24 @@ def test_some_proteins_give_the_sums_by_hand(case: Case, form: str) -> None:
 
 
 def test_a_layer_is_the_mean_of_the_heads_that_are_reported(case: Case) -> None:
-    for row in case.ask("layers_of_label", labels=list(LABELS)):
+    rows = case.ask("layers_of_label", labels=list(LABELS))
+    assert len(rows) == len(LABELS) * N_LAYERS
+    for row in rows:
         reported = [at for at in HEADS[:-1] if at[0] == row["layer"]]
         shares = [k / n for k, n in (case.sums(row["label"], at, "count") for at in reported)]
         assert (row["n_heads"], row["mean_p"]) == (len(reported), pytest.approx(statistics.fmean(shares), abs=6e-5))
 
 
 def test_the_label_of_every_residue_is_not_tested(case: Case) -> None:
-    for row in case.ask("head_labels", label="residue"):
+    rows = case.ask("head_labels", label="residue")
+    assert len(rows) == len(HEADS[:-1])
+    for row in rows:
         assert (row["p"], row["background"], row["z"], row["log10_p"]) == (1, 1, None, None)
 
 
 def test_the_interval_over_proteins_is_that_of_the_ratio_of_their_sums(case: Case) -> None:
     rows = case.ask("head_labels", label="Binding site", form="mass")
+    assert len(rows) == len(HEADS[:-1])
     for row in rows:
         at, names = (row["layer"], row["head"]), case.chosen("Binding site")
         k, n = (np.array([case.rows[a, x][2][at][2] for a in names]) for x in ("Binding site", "residue"))

@@ -101,7 +101,9 @@ def test_a_head_is_tested_as_scipy_tests_what_proteins_give_beyond_the_shuffled(
 @pytest.mark.parametrize("form", FORMS)
 def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> None:
     names = ("shuffled", "proteins_low", "proteins_high", "proteins_t", "proteins_log10_p")
-    for row in case.ask("best_heads", form=form, labels=["aa:L", "aa:A"], n=9):
+    rows = case.ask("best_heads", form=form, labels=["aa:L", "aa:A"], n=9)
+    assert len(rows) == len(case.reported("aa:L")) + len(case.reported("aa:A"))
+    for row in rows:
         same = case.ask("head_labels", label=row["label"], form=form)[row["place"] - 1]
         assert [row[name] for name in names] == [same[name] for name in names]
 
@@ -185,6 +187,7 @@ def test_intervals_of_layers_and_their_centre_are_those_of_a_jackknife(case: Cas
 @pytest.mark.parametrize("form", FORMS)
 def test_a_layer_is_tested_as_scipy_tests_the_mean_over_its_heads(case: Case, form: str) -> None:
     rows = case.ask("layers_of_label", labels="aa:L", form=form)
+    assert [row["layer"] for row in rows] == list(range(N_LAYERS))
     for row in rows:
         heads = [at for at in case.reported("aa:L") if at[0] == row["layer"]]
         parts = [case.parts("aa:L", at, form) for at in heads]
@@ -217,6 +220,7 @@ def correlation(found: Array, scores: Array, letters: Array) -> float:
 
 def test_the_interval_of_r_leaves_out_one_amino_acid_after_the_other(case: Case) -> None:
     rows = case.ask("blosum_correlation", form="mass")
+    assert len(rows) == 20 * 19 / 2
     found, scores = matrices(rows)
     r = correlation(found, scores, np.arange(20))
     left = [math.atanh(correlation(found, scores, np.delete(np.arange(20), i))) for i in range(20)]

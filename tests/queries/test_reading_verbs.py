@@ -252,6 +252,20 @@ def test_every_verb_has_help(verb: str) -> None:
     assert "Directory of the atlas, or its URL." in result.output
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "sites/shard-00001.parquet", "new.csv", "../atlas/x.csv"])
+def test_nothing_is_written_into_an_atlas(atlas_dir: Path, tmp_path: Path, name: str) -> None:
+    copy = tmp_path / "atlas"
+    shutil.copytree(atlas_dir, copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    for words in (("sql", copy, "SELECT 1 AS n", "--format", "csv", "-o"), ("export", copy, "csv", "-o")):
+        done = attlas(*words, copy / name)
+        assert (done.returncode, f"lies in the atlas {copy}" in done.stderr) == (1, True), done.stderr
+    for options in (("--out", copy / name), ("--out", tmp_path / "r.html", "--figures", copy / "figures")):
+        done = attlas("report", copy, *options)
+        assert (done.returncode, f"lies in the atlas {copy}" in done.stderr) == (1, True), done.stderr
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
 def test_an_output_that_is_a_link_or_a_device_stays_one(atlas_dir: Path, tmp_path: Path) -> None:
     target, link = tmp_path / "sites.csv", tmp_path / "link.csv"
     target.write_text("old")

@@ -22,17 +22,23 @@ from matplotlib.colors import to_rgba
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.lookup.settings import number_of, settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
+from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import N_SHOWN, choose
+from attlas.queries.report.contact_figures import contact_section
 from attlas.queries.report.contents import sections
+from attlas.queries.report.family_figures import family_section
 from attlas.queries.report.figures import Figure, number, slug, slugs
 from attlas.queries.report.heat_maps import LOG_FLOOR, Grid, cross_grid, draw_grid, head_grid
 from attlas.queries.report.inline import inline
 from attlas.queries.report.intervals import Panel, Point, draw_intervals, log_ends
-from attlas.queries.report.label_figures import amino_acid_grid
+from attlas.queries.report.label_figures import amino_acid_grid, label_section
 from attlas.queries.report.matrix import BY_PROPERTY, pair_matrix
+from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
 from attlas.queries.report.report import Shown
+from attlas.queries.report.site_figures import site_section
 from attlas.schema import (
     CONTACTS,
     COORDINATES,
@@ -359,7 +365,7 @@ def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Pa
     assert len(figures) == len(set(figures)) == len(list(report.shown())) + len(list(report.absent()))
     assert [(absent.figure.name, absent.why) for absent in report.absent() if absent.command] == []
     shown = {one.figure.name for one in report.shown()}
-    assert shown >= {"contact-precision", "head-contacts", "families-apart", "best-families", "enrichment-in-space"}
+    assert shown >= {"contact-precision", "contact-heads", "families-apart", "best-families", "enrichment-in-space"}
 
 
 def test_a_missing_matplotlib_is_said_with_what_installs_it(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -372,6 +378,77 @@ def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
     code = "import sys, attlas.queries.report, attlas.cli.main; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False"]
+
+
+# What it was asked with
+
+
+def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[bytes]) -> Path:
+    """Return an atlas with files of a probe at each theta, and of heads against contacts that say each of `said`."""
+    shutil.copytree(atlas_dir, root)
+    key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": "Active site"}
+    key |= {"source": "s", "chain": "A", "layer": 0, "head": 0}
+    names = [b"" if theta is None else f"theta {theta}".encode() for theta in probes]
+    asked = ((LABELS, b"probe", names), (HEAD_FEATURES, b"probe", names), (HEAD_CONTACTS, b"head_contacts", said))
+    for table, name, texts in asked:
+        row = {column.name: key.get(column.name, 1) for column in table.stored()}
+        for at, text in enumerate(texts):
+            add_rows(root, table, [row], f"file{at}", {name: text} if text else {})
+    return root
+
+
+def readings(root: Path) -> tuple[str, str]:
+    """Return how to read the heads against labels, and the heads against contacts."""
+    with Atlas.open(root) as opened:
+        parts = {part.name: part for part in sections(opened, types=None, proteins=None)}
+    (heads,) = [figure for figure in parts["contacts"].figures if figure.name == "contact-heads"]
+    return parts["heads"].intro, heads.reading
+
+
+def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_path: Path) -> None:
+    said = b"theta 0.125, atom cb, max_length None"
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=[said]))
+    assert "pairs with an attention of 0.05 or more)" in labels
+    assert "(attention of 0.125 or more) that are contacts between C-beta atoms;" in heads
+
+
+@pytest.mark.parametrize(
+    ("probes", "said"),
+    [
+        ([None], [b""]),
+        ([0.05, 0.3], [b"theta 0.1, atom ca", b"theta 0.3, atom cb"]),
+        ([0.05, None], [b"theta 0.1", b""]),
+        ([], [b"theta <b>0.5</b>, atom <i>"]),
+        ([], [b"theta nan, atom \xff"]),
+        ([], []),
+    ],
+    ids=["not said", "two", "one of two", "no number", "not a number", "no files"],
+)
+def test_captions_without_one_threshold_say_no_number(
+    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[bytes]
+) -> None:
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, said=said))
+    assert "pairs with an attention of the probe's threshold or more)" in labels
+    assert "(attention of the run's threshold or more) that are contacts;" in heads
+
+
+def test_the_edges_of_the_build_are_said_with_the_threshold_of_the_build() -> None:
+    (figure,) = [f for f in model_section({}, n_layers=1, n_heads=1, theta=0.25).figures if f.name == "heads-edges"]
+    assert figure.reading.startswith("Pairs of residues with an attention of 0.25 or more")
+
+
+def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tmp_path: Path) -> None:
+    said = [b"theta 0.3, atom ca, max_length None", b"theta 0.3, atom cb, max_length None"]
+    root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=said)
+    with Atlas.open(root) as opened:
+        found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
+        assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
+    assert found == [{"theta": "0.05"}, {"theta": "0.05"}, {"theta": "0.3", "max_length": "None"}]
+    assert (number_of(found[0], "theta"), number_of(found[0], "floor"), number_of(found[2], "max_length")) == (
+        0.05,
+        None,
+        None,
+    )
 
 
 # What is chosen
@@ -536,6 +613,14 @@ def test_amino_acids_have_a_column_for_each_head_of_a_small_model_and_each_layer
     assert len(large.columns) == 20
 
 
+def test_panels_of_one_quantity_share_a_scale_and_those_of_two_do_not() -> None:
+    panels = [Panel(name, (Point("x", value, value - 0.1, value + 0.1),)) for name, value in (("a", 0.2), ("b", 0.9))]
+    for is_shared in (True, False):
+        with style():
+            first, second = draw_intervals(panels, "share", is_shared=is_shared).figure.axes
+        assert (first.get_xlim() == second.get_xlim()) is is_shared
+
+
 def test_ratios_share_a_scale_on_which_every_point_lies() -> None:
     panels = [Panel("a", (Point("x", 0.0, 0.0, 700.0), Point("y", 8.0, 1.0, 90.0, 0.02)), reference=1.0)]
     low, high = log_ends(panels)
@@ -555,6 +640,30 @@ def test_names_of_files_are_plain_and_differ() -> None:
     assert slug("§§§") == "label"
     names = slugs(["a b", "a-b", "A B", "§", "%"])
     assert len(set(names)) == 5
+
+
+@pytest.mark.parametrize("texts", [["x-3", "x", "x!"], ["x", "x!", "x-2", "x-2!"], ["§"] * 4, ["a" * 70, "a" * 71]])
+def test_a_number_that_tells_slugs_apart_is_no_slug_of_another(texts: list[str]) -> None:
+    names = slugs(texts)
+    assert len(set(names)) == len(texts)
+    assert names[0] == slug(texts[0])
+
+
+def test_no_label_takes_the_name_of_another_figure() -> None:
+    labels = ["Helix", "auc helix", "x-3", "x", "x!", "contacts", "contacts top", "auc", "s-auc helix", "s edges"]
+    shape = {"n_layers": N_LAYERS, "n_heads": N_HEADS}
+    parts = (
+        about_section(),
+        atlas_section(),
+        model_section({}, **shape, theta=0.3),
+        label_section(labels, {}, **shape, theta=None),
+        site_section(labels, {}),
+        contact_section({}, **shape, theta=None, atom=None),
+        family_section(None, {}),
+    )
+    names = [figure.name for part in parts for figure in part.figures] + [f"{part.name}-section" for part in parts]
+    assert len(names) > 3 * len(labels)
+    assert [name for name, n in Counter(names).items() if n > 1] == []
 
 
 def test_an_inlined_picture_keeps_its_references_and_loses_its_namespaces() -> None:

@@ -10,6 +10,7 @@ from annotated import annotate
 from handmade import hand, write_handmade
 from site_case import (
     N_LAYERS,
+    TYPES,
     Part,
     SiteCase,
     interval,
@@ -151,8 +152,10 @@ def test_random_residues_of_the_same_letters(case: SiteCase, type_: str, k: int)
 
 
 def test_the_sites_are_those_of_the_question_on_sites(case: SiteCase) -> None:
-    rows = [r for r in case.ask("site_baselines", within=[0, 3]) if r["method"] == SITES]
-    wholes = case.ask("sites_at_features", within=[0, 3])
+    given = {"types": list(TYPES), "within": [0, 3]}
+    rows = [r for r in case.ask("site_baselines", **given) if r["method"] == SITES]
+    wholes = case.ask("sites_at_features", **given)
+    assert len(rows) == len(TYPES) * 2
     same = ("n_proteins", "n_sites", "n_labelled", "n_hits", "precision", "recall", "background")
     names = ("type", "within", *same, "enrichment", "enrichment_low", "enrichment_high")
     assert [[r[name] for name in names] for r in rows] == [[w[name] for name in names] for w in wholes]
@@ -224,7 +227,9 @@ def test_one_protein_says_nothing_of_how_proteins_differ(small: Atlas) -> None:
 
 
 def test_a_feature_of_every_residue_is_hit_by_every_choice(small: Atlas) -> None:
-    for row in small.ask("site_baselines", types="Chain").to_pylist():
+    rows = small.ask("site_baselines", types="Chain").to_pylist()
+    assert {row["method"] for row in rows} >= {SITES, LAST, ANY, ALL, RANDOM, LETTERS}
+    for row in rows:
         assert (row["precision"], row["background"], row["enrichment"], row["sd"]) == (1, 1, 1, 0)
         assert (row["z"], row["log10_p"]) == (None, None if row["method"] in (RANDOM, LETTERS) else 0)
 

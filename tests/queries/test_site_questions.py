@@ -83,7 +83,9 @@ def test_sites_at_features_are_those_by_enumeration(case: SiteCase, type_: str) 
 
 @pytest.mark.parametrize("type_", TYPES)
 def test_the_interval_of_precision_is_that_of_statsmodels(case: SiteCase, type_: str) -> None:
-    for row in case.ask("sites_at_features", types=type_, within=REACHES):
+    rows = case.ask("sites_at_features", types=type_, within=REACHES)
+    assert len(rows) == len(REACHES)
+    for row in rows:
         bounds = proportion_confint(row["n_hits"], row["n_sites"], method="wilson")
         assert (row["precision_low"], row["precision_high"]) == pytest.approx(bounds, abs=1e-4)
 
@@ -91,6 +93,7 @@ def test_the_interval_of_precision_is_that_of_statsmodels(case: SiteCase, type_:
 @pytest.mark.parametrize(("n", "seed"), [(1000, 1), (1000, 7), (99, 0), (2, 1)])
 def test_intervals_are_those_of_the_same_weights_in_numpy(case: SiteCase, n: int, seed: int) -> None:
     rows = case.ask("sites_at_features", types=list(TYPES), within=REACHES, replicates=n, seed=seed)
+    assert len(rows) == len(TYPES) * len(REACHES)
     for row in rows:
         parts, matched = parts_of(case, row["type"], row["within"]), matched_of(case, row["type"], row["within"])
         pairs = [(p.accession, p.n_hits, p.expected) for p in parts if p.n_sites]
@@ -137,7 +140,9 @@ def test_weights_are_poisson_and_apart() -> None:
 
 def test_p_values_overstate_the_exact_ones_a_little(case: SiteCase) -> None:
     """The exact distribution of the hits of random residues: the hypergeometric ones of the proteins, convolved."""
-    for row in case.ask("sites_at_features", types=list(TYPES), within=[0, 1]):
+    rows = case.ask("sites_at_features", types=list(TYPES), within=[0, 1])
+    assert len(rows) == len(TYPES) * 2
+    for row in rows:
         exact = np.ones(1)
         for p in parts_of(case, row["type"], row["within"]):
             exact = np.convolve(exact, hypergeom.pmf(range(p.n_sites + 1), p.n_all, p.n_near, p.n_sites))
@@ -165,6 +170,7 @@ def test_p_values_are_uniform_or_larger_where_sites_are_random(tmp_path: Path) -
 def test_proteins_add_up_to_the_pooled_numbers(case: SiteCase, k: int) -> None:
     pooled = case.ask("sites_at_features", types=list(TYPES), within=[k])
     rows = case.ask("sites_at_features_by_protein", types=list(TYPES), within=k)
+    assert len(pooled) == len(TYPES)
     assert len(rows) == sum(row["n_proteins"] for row in pooled)
     for whole in pooled:
         own = [row for row in rows if row["type"] == whole["type"]]
@@ -191,7 +197,10 @@ def test_the_nulls_of_a_protein_are_hypergeometric(case: SiteCase, type_: str, k
 
 
 def test_the_hits_of_a_protein_are_named(case: SiteCase) -> None:
-    for row in case.ask("sites_at_features_by_protein", types="Binding site"):
+    rows = case.ask("sites_at_features_by_protein", types="Binding site")
+    assert sorted(row["accession"] for row in rows) == sorted(case.carriers("Binding site"))
+    assert sum(row["hits"] is not None for row in rows) > 10
+    for row in rows:
         sequence, sites = case.sequences[row["accession"]], case.sites[row["accession"]]
         hits = sorted(set(sites) & case.labelled(row["accession"], "Binding site"))
         assert row["hits"] == (" ".join(f"{sequence[at - 1]}{at}" for at in hits[:10]) or None)

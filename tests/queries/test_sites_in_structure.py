@@ -138,6 +138,7 @@ def test_the_numbers_of_a_protein(case: SiteCase, type_: str, k: int) -> None:
 def test_proteins_add_up_to_the_pooled_numbers(case: SiteCase) -> None:
     pooled = case.ask("sites_in_structure", types=list(TYPES), within=[6])
     rows = case.ask("sites_in_structure_by_protein", types=list(TYPES), within=6)
+    assert len(pooled) == len(TYPES)
     for whole in pooled:
         own = [row for row in rows if row["type"] == whole["type"]]
         assert len(own) == whole["n_proteins"]
@@ -252,5 +253,7 @@ def test_a_protein_without_sites_in_its_structure(root: Path) -> None:
 
 
 def test_a_feature_of_every_residue_is_near_everything(root: Path) -> None:
-    for row in asked(root, line("A1", "a.cif", "A", range(1, 11)), types="Chain"):
+    rows = asked(root, line("A1", "a.cif", "A", range(1, 11)), types="Chain", within=[0, 4])
+    assert [row["within"] for row in rows] == [0, 4]
+    for row in rows:
         assert (row["precision"], row["background"], row["enrichment"], row["log10_p"]) == (1, 1, 1, 0)

@@ -1,7 +1,8 @@
 """Tables of families → entries: accession and family, with a name if there is a third column; TSV or CSV.
 
 A header may name the database: `Entry<TAB>Pfam`, as UniProt's REST service writes it, where one field lists several
-families (`PF00069;PF07714;`) and several columns are several databases.
+families (`PF00069;PF07714;`) and several columns are several databases. Without a header, columns of identifiers after
+the second are families as well (`P06239;PF00069;PF07714`).
 """
 
 import csv
@@ -42,8 +43,7 @@ def is_family_table(first: Sequence[str]) -> bool:
     if not rows or len(rows[0]) < 2:
         return False
     if (columns := _header(rows[0])) is None:
-        parts = _parts(rows[0][1])
-        return len(rows[0]) <= 3 and bool(parts) and all(database_of(part) for part in parts)
+        return _is_known(rows[0][1]) and _of_row(rows[0]) is not None
     words = [rows[0][at] for at, _ in columns.families]
     if any(database_word(word) or _key(word) in _FAMILIES for word in words):
         return True
@@ -63,24 +63,35 @@ def read(path: Path, *, database: str | None = None) -> Iterator[Entry]:
         InputError: it cannot be read, or has no column of families.
     """
     delimiter = _delimiter(next((line for line in head(path) if not line.startswith("#")), ""))
-    columns: _Columns | None = None
-    for number, fields in text_rows(path, delimiter):
+    header: _Columns | None = None
+    for i, (number, fields) in enumerate(text_rows(path, delimiter)):
         row = [" ".join(text.split()) for text in fields]  # a quoted name may hold line ends
-        if columns is None:
-            columns = _header(row)
-            if columns is not None:
+        if i == 0:
+            header = _header(row)
+            if header is not None:
                 continue
-            columns = _of_first(row, path)
-        yield _entry(row, columns, number, database=database, file=path)
+            _refuse_first(row, path)
+        columns = header or _of_row(row)
+        if columns is None or not _holds(columns, row):
+            yield _bad_line(row, header, number)
+        else:
+            yield _entry(row, columns, number, database=database, file=path)
+
+
+def _holds(columns: _Columns, row: Sequence[str]) -> bool:
+    return max(columns.accession, *(at for at, _ in columns.families)) < len(row) <= (columns.n or len(row))
+
+
+def _bad_line(row: Sequence[str], header: _Columns | None, number: int) -> Entry:
+    accession = 0 if header is None else header.accession
+    n = (header and header.n) or "an accession, then identifiers, or a family and its name"
+    problem = f"{_BAD_LINE}: {len(row)} {'column' if len(row) == 1 else 'columns'} where there should be {n}"
+    named = row[accession] if accession < len(row) else ""
+    return Entry((named,), (), families=(Family("", "", line=number, problem=problem),))
 
 
 def _entry(row: Sequence[str], columns: _Columns, number: int, *, database: str | None, file: Path) -> Entry:
-    accession = row[columns.accession] if columns.accession < len(row) else ""
-    last = max(at for at, _ in columns.families)
-    if len(row) <= last or (columns.n is not None and len(row) > columns.n):
-        n = columns.n or f"at least {last + 1}"
-        problem = f"{_BAD_LINE}: {len(row)} {'column' if len(row) == 1 else 'columns'} where there should be {n}"
-        return Entry((accession,), (), families=(Family("", "", line=number, problem=problem),))
+    accession = row[columns.accession]
     name = row[columns.name] if columns.name is not None and columns.name < len(row) else ""
     said = row[columns.database] if columns.database is not None and columns.database < len(row) else ""
     families = [
@@ -94,15 +105,23 @@ def _entry(row: Sequence[str], columns: _Columns, number: int, *, database: str 
     return Entry((accession,), (), families=tuple(families) or (blank,))
 
 
-def _of_first(row: Sequence[str], path: Path) -> _Columns:
-    """Return the columns of a table without a header."""
-    if len(row) not in (2, 3):
+def _refuse_first(row: Sequence[str], path: Path) -> None:
+    """Refuse a table without a header whose first line is no row of families. Raises InputError."""
+    if _of_row(row) is None:
         raise InputError(
             f"{path.name} is no table of families.",
             expected="accession and family in the first two columns, or a header that names them",
             found=", ".join(row)[:80],
         )
-    return _Columns(0, ((1, None),), 2 if len(row) == 3 else None)
+
+
+def _of_row(row: Sequence[str]) -> _Columns | None:
+    """Return the columns of a row without a header; None if it has some that are neither families nor one name."""
+    said = [at for at in range(2, len(row)) if row[at].strip()]
+    more = [at for at in said if _is_known(row[at])]
+    if len(row) < 2 or (said != more and said != [2]):
+        return None
+    return _Columns(0, tuple((at, None) for at in (1, *more)), name=None if said == more else 2)
 
 
 def _header(row: Sequence[str]) -> _Columns | None:
@@ -120,6 +139,12 @@ def _header(row: Sequence[str]) -> _Columns | None:
         known = [(at, row[at].strip() or None)]
         name = 2 if len(row) == 3 and name is None else name
     return _Columns(accession, tuple(known), name, database, len(row)) if known else None
+
+
+def _is_known(text: str) -> bool:
+    """Tell whether a field holds identifiers that databases have, and nothing else."""
+    parts = _parts(text)
+    return bool(parts) and all(database_of(part) for part in parts)
 
 
 def _parts(text: str) -> list[str]:

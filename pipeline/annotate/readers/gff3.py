@@ -43,7 +43,9 @@ def _claims(path: Path) -> dict[str, Claim]:
         for _, line in lines(handle):
             words = line.split()
             if line.startswith("##sequence-region") and len(words) == 4 and (end := whole_number(words[3])):
-                lengths[unquote(words[1])] = end
+                # A region that begins elsewhere says nothing of the length of the protein.
+                if whole_number(words[2]) == 1:
+                    lengths[unquote(words[1])] = end
             elif line.startswith(">"):
                 name = (line[1:].split() or [""])[0]
                 sequences[name] = []

@@ -1,7 +1,7 @@
 """Which protein of the atlas a chain is of: as the caller says, as the file says, or by having its very sequence."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from attlas.pipeline.annotate.check import UNKNOWN, Known, Problem, Rejected, found_protein
 from attlas.pipeline.annotate.records import Entry
@@ -11,6 +11,7 @@ from attlas.structures.mapping import ChainMatch, match_structure
 
 NO_PROTEIN = "no protein of the atlas"
 OTHER_SEQUENCE = "not the sequence of the protein"
+SAME_NAME = "another polymer of the chain's name"
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,25 @@ class Assignment:
         Raises:
             InputError: the caller said which protein or chain it is, and it is not.
         """
-        chains = {chain.name: chain for chain in file.chains if self.chain in (None, chain.name)}
+        chains = [chain for chain in file.chains if self.chain in (None, chain.name)]
         if not chains:
             names = ", ".join(dict.fromkeys(chain.name for chain in file.chains))
             raise InputError(f"{file.path.name} has no protein chain {self.chain}.", expected=f"one of {names}")
+        apart, mixed = _told_apart(chains)
+        for chain in mixed:
+            yield _rejected(SAME_NAME, "its residues have the numbers of the other's", "", chain, file)
         if self.accessions:
-            yield from self._as_said(file, chains)
-            return
-        for chain in chains.values():
-            yield from self._as_stated(file, chain)
+            yield from _once(self._as_said(file, apart), file)
+        else:
+            yield from _once((found for chain in apart for found in self._as_stated(file, chain)), file)
 
-    def _as_said(self, file: StructureFile, chains: dict[str, ProteinChain]) -> Iterator[Assigned | Rejected]:
-        taken: set[str] = set()
+    def _as_said(self, file: StructureFile, chains: Sequence[ProteinChain]) -> Iterator[Assigned | Rejected]:
+        taken: set[tuple[str, str]] = set()
         problems: dict[str, InputError] = {}
         for accession in self.accessions:
             try:
-                for found in self._laid(file, accession, self.chain):
-                    taken.add(found.match.chain)
+                for found in self._laid(file, accession, chains, named=self.chain):
+                    taken.add((found.match.chain, found.match.part))
                     yield found
             except InputError as error:
                 problems[accession] = error
@@ -81,8 +84,9 @@ class Assignment:
         for accession, problem in problems.items():
             yield Rejected(OTHER_SEQUENCE, _why(problem), accession, "", file=file.path.name)
         said = ", ".join(self.accessions)
-        for name in chains.keys() - taken:
-            yield Rejected(OTHER_SEQUENCE, f"not of {said}", "", chain_word(name), file=file.path.name)
+        for chain in chains:
+            if (chain.name, chain.part) not in taken:
+                yield _rejected(OTHER_SEQUENCE, f"not of {said}", "", chain, file)
 
     def _as_stated(self, file: StructureFile, chain: ProteinChain) -> Iterator[Assigned | Rejected]:
         """Yield what a chain is of by the accessions that the file states, several for a fusion."""
@@ -96,7 +100,7 @@ class Assignment:
                 wrong.append(_rejected(problem.reason, problem.detail, accession, chain, file))
                 continue
             try:
-                for found in self._laid(file, accession, chain.name):
+                for found in self._laid(file, accession, [chain], named=chain.name):
                     n += 1
                     yield found
             except InputError as error:
@@ -108,7 +112,7 @@ class Assignment:
     def _by_letters(self, file: StructureFile, chain: ProteinChain) -> Iterator[Assigned | Rejected]:
         accessions = self._same(chain.letters)
         for accession in accessions:
-            for found in self._laid(file, accession, chain.name):
+            for found in self._laid(file, accession, [chain], named=chain.name):
                 yield Assigned(found.accession, found.sequence_id, found.match, is_by_sequence=True)
         if not accessions:
             stated = ", ".join(chain.accessions)
@@ -122,13 +126,48 @@ class Assignment:
         within = [s for s in self._by_sequence if len(s) < len(letters) <= 2 * len(s) and s in letters]
         return self._by_sequence[max(within, key=len)] if within else ()
 
-    def _laid(self, file: StructureFile, accession: str, chain: str | None) -> Iterator[Assigned]:
+    def _laid(
+        self, file: StructureFile, accession: str, chains: Sequence[ProteinChain], *, named: str | None
+    ) -> Iterator[Assigned]:
         found, row, _ = _protein(accession, self.known)
         if row is None:
             return
         sequence = self.known.columns["sequence"][row]
-        for match in match_structure(file, found, sequence, chain=chain).chains:
+        for match in match_structure(replace(file, chains=tuple(chains)), found, sequence, chain=named).chains:
             yield Assigned(found, self.known.columns["sequence_id"][row], match)
+
+
+def _told_apart(chains: Iterable[ProteinChain]) -> tuple[list[ProteinChain], list[ProteinChain]]:
+    """Return the chains, and apart from them those with a residue of an earlier one's chain, number and insertion code.
+
+    Atoms are found by these names.
+    """
+    seen: set[tuple[str, int, str]] = set()
+    apart: list[ProteinChain] = []
+    mixed: list[ProteinChain] = []
+    for chain in chains:
+        names = {(chain.name, p.residue.number, p.residue.insertion) for p in chain.places if p.residue is not None}
+        (mixed if names & seen else apart).append(chain)
+        seen |= names
+    return apart, mixed
+
+
+def _once(found: Iterable[Assigned | Rejected], file: StructureFile) -> Iterator[Assigned | Rejected]:
+    """Yield what is found, without polymers whose positions another one of the same chain and protein has already."""
+    taken: dict[tuple[str, str], dict[int, str]] = {}
+    for one in found:
+        if isinstance(one, Rejected):
+            yield one
+            continue
+        match = one.match
+        parts = taken.setdefault((one.accession, match.chain), {})
+        others = {parts[placed.position] for placed in match.placed if placed.position in parts}
+        if not others:
+            parts.update((placed.position, match.part) for placed in match.placed)
+            yield one
+        elif others != {match.part}:  # else the file names the protein twice
+            detail = "it lies on the same positions as the other"
+            yield Rejected(SAME_NAME, detail, one.accession, chain_word(match.chain), file=file.path.name)
 
 
 def _protein(accession: str, known: Known) -> tuple[str, int | None, Problem | None]:

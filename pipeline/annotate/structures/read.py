@@ -13,7 +13,7 @@ from attlas.pipeline.annotate.structures.draw import STRUCTURE_EVIDENCE, Known3D
 from attlas.pipeline.annotate.structures.files import structures
 from attlas.schema import InputError
 from attlas.structures.atoms import Residues
-from attlas.structures.chains import StructureFile
+from attlas.structures.chains import StructureFile, polymers
 from attlas.structures.interfaces import interfaces
 from attlas.structures.secondary import Element, elements
 
@@ -84,15 +84,13 @@ def _assigned(file: StructureFile, assignment: Assignment, rejects: Rejects, *, 
 
 def _others(file: StructureFile) -> Iterator[Rejected]:
     """Yield the polymers that are no proteins, such as DNA."""
-    names = {chain.name for chain in file.chains}
+    proteins = {(chain.name, chain.part) for chain in file.chains}
     for chain in file.structure[0]:
-        polymer = chain.get_polymer()
-        if len(polymer) and chain.name not in names:
-            kind = polymer.check_polymer_type()
-            what = _KINDS.get(kind.name, kind.name)
-            yield Rejected(
-                NOT_PROTEIN, f"{what}, {len(polymer):,} residues", "", chain_word(chain.name), file=file.path.name
-            )
+        for polymer in polymers(chain):
+            if (chain.name, polymer.subchain_id()) not in proteins:
+                kind = polymer.check_polymer_type()
+                said = f"{_KINDS.get(kind.name, kind.name)}, {len(polymer):,} residues"
+                yield Rejected(NOT_PROTEIN, said, "", chain_word(chain.name), file=file.path.name)
 
 
 def _rows(file: StructureFile, chains: Sequence[Assigned], remarks: Rejects) -> Rows:

@@ -1,0 +1,37 @@
+"""What the passes were asked with stands in their files where `attlas.queries` looks for it."""
+
+from pathlib import Path
+
+import numpy as np
+from building import build_here, random_proteins, write_fasta
+from contact_oracles import add_coordinates
+
+from attlas.pipeline.contacts.contacts import contacts
+from attlas.pipeline.probe.probe import probe
+from attlas.queries import Atlas
+from attlas.queries.lookup.settings import number_of, settings_of
+from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, HEAD_MAX_SITES, LABELS, PROTEINS
+
+
+def quietly(*_: object):
+    return lambda shard, receipt: None
+
+
+def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_path: Path, tiny_esm: Path) -> None:
+    proteins, out = random_proteins([40, 50]), tmp_path / "atlas"
+    build_here(write_fasta(tmp_path / "p.fasta", proteins), out, tiny_esm)
+    first = min(proteins)
+    places = np.random.default_rng(1).normal(0, 9, (len(proteins[first]), 3))
+    add_coordinates(out, {(first, "hand.cif", "A"): places})
+    probe(out, progress=quietly, theta=0.05, types=None, is_by_letter=True, n_workers=0)
+    contacts(out, progress=quietly, atom="cb", is_heads_only=True, n_workers=0)
+    with Atlas.open(out) as atlas:
+        asked = {table.name: settings_of(atlas.root, atlas.manifest, table) for table in (LABELS, HEAD_CONTACTS)}
+        for table in (HEAD_FEATURES, HEAD_MAX_SITES):
+            assert settings_of(atlas.root, atlas.manifest, table) == asked["labels"]
+        assert settings_of(atlas.root, atlas.manifest, CONTACTS) == {}
+        assert settings_of(atlas.root, atlas.manifest, PROTEINS) == {}
+        theta = atlas.manifest.run.edge_theta
+    assert asked["labels"].items() >= {"theta": "0.05"}.items()
+    assert asked["head_contacts"].items() >= {"theta": str(theta), "atom": "cb", "max_length": "None"}.items()
+    assert number_of(asked["labels"], "theta") == 0.05
