@@ -85,7 +85,7 @@ def test_the_workers_of_a_running_scheduler_write_the_same_bytes(
     scheduler = start([DASK, "scheduler", *options, "--port", "0"])
     workers = [start([DASK, "worker", *options, "--nthreads", "1", "--memory-limit", "0"]) for _ in range(2)]
     try:
-        wait_for(note.is_file, what="the scheduler's file")
+        wait_for(lambda: note.is_file() and note.read_text().endswith("}"), what="the scheduler's file, whole")
         address = json.loads(note.read_text())["address"]
         result = subprocess.run(
             build_command(EXAMPLES, out, weights, "--scheduler", address), capture_output=True, text=True, check=False
