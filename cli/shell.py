@@ -57,7 +57,7 @@ class Session:
             print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
 
     def _command(self, words: list[str]) -> None:
-        from attlas.queries.engine.shell import COMMANDS, help_lines, schema_lines, tables_lines
+        from attlas.queries.engine.shell import COMMANDS, functions_lines, help_lines, schema_lines, tables_lines
         from attlas.schema import QuestionError
 
         match words:
@@ -67,6 +67,8 @@ class Session:
                 print_lines(help_lines())
             case [".tables"]:
                 print_lines(tables_lines(self.atlas.manifest))
+            case [".functions"]:
+                print_lines(functions_lines())
             case [".schema"]:
                 print_lines(schema_lines(self.atlas.manifest, None))
             case [".schema", table]:

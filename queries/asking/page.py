@@ -14,6 +14,7 @@ from pathlib import Path
 from attlas.queries.asking.parameters import TYPES, Parameter
 from attlas.queries.asking.questions import TOPICS, Question, ask, column_docs, questions
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.functions import Function, functions
 from attlas.queries.formats import write_text
 
 N_ROWS = 10
@@ -55,13 +56,22 @@ question that needs annotation is answered once `attlas annotate` or `attlas pro
 """
 
 
+_FUNCTIONS = """\
+## Functions
+
+What the questions compute with; `attlas sql` and `Atlas.sql` know them as well, and so does the file of
+`attlas export DIR duckdb`. One macro to a file in `queries/functions/`.
+"""
+
+
 def page(atlas: Atlas | None) -> str:
     """Return the page, with answers if there is an atlas to ask."""
     parts = [_HEAD, *_contents()]
     for topic in TOPICS:
         parts.append(f"\n## {topic}\n")
         parts += ["\n".join(_section(question, atlas)) for question in questions() if question.topic == topic]
-    return "\n".join(parts)
+    parts += [_FUNCTIONS, *map(_function, functions())]
+    return "\n".join(parts) + "\n"
 
 
 def without_answers(text: str) -> str:
@@ -80,6 +90,7 @@ def _contents() -> Iterator[str]:
     for topic in TOPICS:
         links = (f"[{q.name}](#{q.name})" for q in questions() if q.topic == topic)
         yield f"- **{topic}**: {', '.join(links)}"
+    yield "- **[Functions](#functions)** that they share"
 
 
 def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
@@ -95,7 +106,15 @@ def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
     yield ""
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
     yield f"\nOne row per {_named(question.grain)}. Source: {question.source}\n"
+    if question.functions:
+        yield f"Functions: {', '.join(f'[{f.name}](#{f.name})' for f in question.functions)}.\n"
     yield f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
+
+
+def _function(function: Function) -> str:
+    source = f" Source: {function.source}" if function.source else ""
+    head = f'<a id="{function.name}"></a>\n### {function.call}\n'
+    return f"{head}\n{function.returns}{source}\n\n```sql\n{function.sql}\n```\n"
 
 
 def _named(names: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Questions with a name: one SELECT per file of `sql/`, its header read, its parameters bound, its rows answered.
+"""Questions with a name: one SELECT per file of `sql/TOPIC/`, its header read, parameters bound, rows answered.
 
 A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, needs, answers,
 parameters, columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.functions import Function, functions
 from attlas.queries.lookup.settings import outdated
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
@@ -108,6 +109,11 @@ class Question:
         """The command that adds what the question needs; empty where every atlas has it."""
         commands = [command for table, command in ADDED_BY.items() if table.name in self.needs]
         return " and ".join(dict.fromkeys(commands))
+
+    @property
+    def functions(self) -> tuple[Function, ...]:
+        """The functions of ours that its SQL calls."""
+        return tuple(f for f in functions() if re.search(rf"\b{f.name}\(", self.sql))
 
     @property
     def usage(self) -> str:
@@ -260,11 +266,15 @@ def describe_lines(question: Question) -> Iterator[str]:
     yield ""
     yield f"one row per: {', '.join(question.grain)}"
     yield f"source: {question.source}"
+    if question.functions:
+        yield ""
+        calls = [(function.call, function.returns) for function in question.functions]
+        yield from Layout.of(("function", "what it returns"), calls).lines(calls)
 
 
 @cache
 def _by_name() -> dict[str, Question]:
-    return {path.stem: read_question(path) for path in sorted(FOLDER.glob("*.sql"))}
+    return {path.stem: read_question(path) for path in sorted(FOLDER.glob("*/*.sql"))}
 
 
 def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:

@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from attlas.queries.engine.errors import out_of_time, unanswered
+from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import statement_to_run
 from attlas.queries.engine.views import (
@@ -72,7 +73,7 @@ def connect_unlocked(
     connection = duckdb.connect(":memory:")
     try:
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest)):
+        for statement in (*limits, *function_statements(), *_view_statements(base, manifest)):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()

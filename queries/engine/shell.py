@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from attlas.queries.engine.functions import functions
 from attlas.queries.engine.views import DOCS, PROVENANCE, docs_rows
 from attlas.queries.provenance import provenance_rows
 from attlas.queries.text import Layout, counted, printable
@@ -13,6 +14,7 @@ from attlas.schema import TABLES, Manifest, QuestionError
 COMMANDS = {
     ".tables": "the tables, with their number of rows",
     ".schema [TABLE]": "the columns of a table, or of all: type, unit and what each says",
+    ".functions": "the functions that the questions share, for any query",
     ".mode table|csv|tsv|json": "how answers are printed",
     ".timer on|off": "say how long each query took",
     ".timeout SECONDS": "stop a query after so long; 0 is no limit",
@@ -113,11 +115,18 @@ def schema_lines(manifest: Manifest, table: str | None) -> Iterator[str]:
         yield from (f"  {line}" for line in Layout.of(("column", "type", "unit", "doc"), rows).lines(rows))
 
 
+def functions_lines() -> Iterator[str]:
+    """Yield the functions of ours with what each returns."""
+    rows = [(function.call, function.returns) for function in functions()]
+    yield from Layout.of(("function", "what it returns"), rows).lines(rows)
+
+
 def completions(word: str, line: str) -> list[str]:
     """Return what `word`, the last of `line`, may become: commands after a dot, else names, then keywords."""
     if line.startswith(".") and " " not in line.lstrip():
         return [command.split()[0] for command in COMMANDS if command.startswith(line)]
     tables = [t.name for t in TABLES] + [DOCS, PROVENANCE]
-    names = dict.fromkeys(tables + [column.name for t in TABLES for column in t.columns])
+    columns = [column.name for t in TABLES for column in t.columns]
+    names = dict.fromkeys([*tables, *columns, *(function.name for function in functions())])
     keywords = (KEYWORDS if word.isupper() else KEYWORDS.lower()).split()
     return [name for name in [*names, *keywords] if word and name.startswith(word)]

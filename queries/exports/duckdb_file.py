@@ -1,9 +1,9 @@
 """A whole atlas, or some of its proteins, as one DuckDB file: tables as `attlas sql` shows them, for any DuckDB client.
 
 `proteins`, `sequences`, `sites`, `residues` and `heads` have the names, columns and comments of the views, so that a
-query for one runs on the other; `docs` tells every column and `provenance` where the numbers are from. The file is of
-storage version 1.0.0, which DuckDB opens from 1.0 on. Rows stand in the order of `sequence_id`, then by accession;
-written again, they are the same, though the bytes of the file are not.
+query for one runs on the other; the functions of `attlas sql` are there, too; `docs` tells every column and
+`provenance` where the numbers are from. The file is of storage version 1.0.0, which DuckDB opens from 1.0 on. Rows
+stand in the order of `sequence_id`, then by accession; written again, they are the same, though the bytes are not.
 
 Memory does not grow with the atlas: rows are sorted and inserted some shards at a time. Small tables have their key as
 PRIMARY KEY; for `residues` and `heads` its index would be larger than the rows, and be held in memory while it is made.
@@ -19,6 +19,7 @@ from typing import BinaryIO
 import duckdb
 
 from attlas.queries.atlas import Atlas
+from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import Running
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
@@ -78,6 +79,7 @@ def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[s
             order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
             rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {chosen} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
+    yield from function_statements()
     yield from docs_statements(n_layers)
     n_proteins = f"{'all' if n_chosen is None else n_chosen} of {manifest.counts.n_requested}"
     yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])

@@ -1,4 +1,4 @@
-"""`atlas.duckdb`: a DuckDB file of views over the Parquet of a release, a few hundred kilobytes without any rows.
+"""`atlas.duckdb`: views over the Parquet of a release and our functions, a few hundred kilobytes without any rows.
 
 The views name files relative to the working directory, or below `getvariable('atlas')`, a folder or a URL: a release
 may lie anywhere. In storage version 1.0.0; `getvariable` needs DuckDB 1.1. The same release gives the same bytes.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.views import (
     comment_statements,
     docs_statements,
@@ -44,6 +45,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
 
 
 def _statements(manifest: Manifest) -> Iterator[str]:
+    yield from function_statements()
     for table in TABLES:
         names = ["{atlas}/" + file.path for file in manifest.of_table(table) if file.n_rows]
         yield view_statement(table, names, manifest.run.n_layers).replace(_MARK, _BASE)

@@ -209,7 +209,7 @@ def test_of_five_structures_intervals_and_p_values_are_those_of_t_with_four_degr
         reach = t.isf(0.025 / 9, 4) * se
         assert reach > 1.5 * norm.isf(0.025 / 9) * se  # what a normal quantile would give
         bounds = max(p - reach, 0), min(p + reach, 1)
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=2e-4 + 0.03 * reach)
+        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=6e-5 + 0.001 * reach)
         beyond = [a - b for (a, _), b in zip(of["parts"], of["by_chance"], strict=True)]
         is_tested_as_by_scipy(row, beyond, 9, wide=0.03)
 

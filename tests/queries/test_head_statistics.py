@@ -74,7 +74,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 
 
 def near(log10_p: float) -> object:
-    return pytest.approx(min(log10_p, 0), abs=0.006 + 0.01 * abs(log10_p))
+    return pytest.approx(min(log10_p, 0), abs=0.006 + 0.001 * abs(log10_p))
 
 
 # Heads

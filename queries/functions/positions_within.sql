@@ -1,0 +1,3 @@
+-- returns: The positions not farther than reach from a position, along a sequence of that length, as a list.
+CREATE MACRO positions_within(position, reach, length) AS
+    range(greatest(position - reach, 1), least(position + reach, length) + 1)::INTEGER[]

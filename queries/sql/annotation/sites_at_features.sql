@@ -1,0 +1,177 @@
+-- title: High-attention sites against known features
+-- topic: Annotation
+-- needs: features
+-- answers: Do high-attention sites mark active and binding sites? Pooled over the proteins that have the feature and
+--   were searched for sites, each sequence once: where it has several accessions with the feature, the first. A
+--   disulfide bond and a cross-link are their two ends; any other feature is all its residues.
+-- parameters:
+--   types texts of features.type = Active site,Binding site: Types of feature.
+--   within ints 0..1000 = 0,1,2,4: Residues along the sequence by which a site may miss; 0 is the residue itself.
+--   proteins proteins = all: Ids to count over.
+--   replicates int 2..10000 = 1000: Bootstrap replicates.
+--   seed int 0.. = 1: Seed of the bootstrap; the same seed gives the same intervals.
+-- columns:
+--   type: Type of feature.
+--   within: Residues along the sequence by which a site may miss.
+--   n_proteins: Proteins, one for each sequence; also those without a site.
+--   n_sites: Their sites.
+--   n_labelled: Their residues that carry the feature.
+--   n_hits: Sites at such a residue, or within reach of one.
+--   precision: Share of the sites that are hits.
+--   precision_low: Lower end of its 95 % Wilson interval, sites taken as independent.
+--   precision_high: Upper end.
+--   recall: Share of the residues with the feature that have a site within reach.
+--   background: Precision of as many sites anywhere in the same proteins.
+--   enrichment: Precision over this background; 1 is by chance.
+--   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, and too
+--     narrow for a handful of proteins or hits. Where nothing is hit, that of a Poisson count of 0.
+--   enrichment_high: Upper end.
+--   log10_p: Logarithm to base 10 of the chance of so many hits or more, times the number of rows (Bonferroni), 0 at
+--     most; of a binomial with the mean of this background, which overstates it where hits are above that.
+--   matched_background: Precision of as many sites on the same letters of the same proteins.
+--   matched_enrichment: Precision over that: what is left beyond a liking for letters.
+--   matched_low: Lower end of its interval, by the same bootstrap.
+--   matched_high: Upper end.
+--   matched_log10_p: As `log10_p`, with the mean of the matched background.
+-- grain: type, within
+-- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927; percentile bootstrap with Poisson weights:
+--   Chamandy et al. 2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
+WITH carriers AS (
+    SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
+    FROM features JOIN proteins AS p USING (accession)
+    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
+          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
+    GROUP BY type, p.sequence_id
+),
+labelled AS (
+    SELECT DISTINCT c.type, c.accession, c.length,
+           unnest(feature_positions(c.type, f.begin, f.end)) AS position
+    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
+),
+reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
+near AS (
+    SELECT DISTINCT type, accession, within,
+           unnest(positions_within(position, within, length)) AS position
+    FROM labelled, reaches
+),
+letters AS (
+    SELECT accession, residue, count(*) AS n_letter
+    FROM (
+        SELECT accession, unnest(string_split(sequence, '')) AS residue
+        FROM proteins SEMI JOIN carriers USING (accession)
+    )
+    GROUP BY accession, residue
+),
+near_letters AS (
+    SELECT type, accession, within, sequence[position] AS residue, count(*) AS n_near
+    FROM near JOIN proteins USING (accession)
+    GROUP BY ALL
+),
+matched AS (
+    SELECT type, accession, within, sum(n_near / n_letter) AS matched
+    FROM sites JOIN near_letters USING (accession, residue) JOIN letters USING (accession, residue)
+    GROUP BY ALL
+),
+hits AS (
+    SELECT n.type, n.accession, within, count(*) AS n_hits
+    FROM near AS n JOIN sites AS s ON s.accession = n.accession AND s.position = n.position
+    GROUP BY ALL
+),
+distances AS (
+    SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
+    FROM labelled AS l LEFT JOIN sites AS s ON s.accession = l.accession
+    GROUP BY ALL
+),
+found AS (
+    SELECT type, accession, within, count(*) AS n_labelled,
+           count(*) FILTER (distance <= within) AS n_found
+    FROM distances, reaches
+    GROUP BY ALL
+),
+areas AS (SELECT type, accession, within, sum(n_near) AS n_near FROM near_letters GROUP BY ALL),
+by_protein AS (
+    SELECT type, accession, within, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits,
+           n_sites * n_near / length AS expected, coalesce(matched, 0) AS matched
+    FROM carriers CROSS JOIN reaches JOIN found USING (type, accession, within)
+    JOIN areas USING (type, accession, within)
+    LEFT JOIN hits USING (type, accession, within)
+    LEFT JOIN matched USING (type, accession, within)
+),
+blocks AS (
+    SELECT accession, block, md5_number_lower(concat_ws(':', accession, block, $seed::BIGINT)) AS bits
+    FROM (SELECT DISTINCT accession FROM carriers), range(($replicates::BIGINT + 3) // 4) AS b(block)
+),
+draws AS (
+    SELECT accession, block * 4 + part AS replicate, ((bits >> (16 * part)) & 65535)::INTEGER AS draw
+    FROM blocks, range(4) AS p(part)
+    WHERE block * 4 + part < $replicates::BIGINT
+),
+weights AS (
+    SELECT accession, replicate, poisson_weight(draw) AS weight FROM draws WHERE poisson_weight(draw) > 0
+),
+replicates AS (
+    SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,
+           sum(weight * n_hits) / nullif(sum(weight * matched), 0) AS matched_ratio
+    FROM by_protein JOIN weights USING (accession)
+    WHERE expected > 0
+    GROUP BY ALL
+),
+intervals AS (
+    SELECT type, within, quantile_cont(ratio, [0.025, 0.975]) AS ratios,
+           quantile_cont(matched_ratio, [0.025, 0.975]) AS matched_ratios
+    FROM replicates
+    GROUP BY ALL
+),
+pooled AS (
+    SELECT type, within, count(*) AS n_proteins, count(*) FILTER (expected > 0) AS n_with_sites,
+           sum(n_sites)::BIGINT AS n, sum(n_labelled)::BIGINT AS n_labelled, sum(n_found)::BIGINT AS n_found,
+           sum(n_hits)::BIGINT AS k, sum(n_hits) / nullif(sum(n_sites), 0) AS p, sum(expected) AS expected,
+           sum(matched) AS matched
+    FROM by_protein
+    GROUP BY type, within
+),
+nulls AS (
+    SELECT type, within, n, k, unnest(['any', 'matched']) AS which, unnest([expected, matched]) / n AS q
+    FROM pooled
+    WHERE n > 0
+),
+terms AS (
+    SELECT type, within, which, n, q, unnest(range(k, n + 1)) AS i
+    FROM nulls
+    WHERE k > 0 AND q BETWEEN 1e-300 AND 1 - 1e-12
+),
+logs AS (
+    SELECT type, within, which,
+           log_choose(n, i) + i * ln(q) + (n - i) * ln(1 - q) AS log_term
+    FROM terms
+),
+largest AS (SELECT type, within, which, max(log_term) AS most FROM logs GROUP BY ALL),
+tails AS (
+    SELECT type, within, which, (any_value(most) + ln(sum(exp(log_term - most)))) / ln(10) AS log10_tail
+    FROM logs JOIN largest USING (type, within, which)
+    GROUP BY ALL
+),
+tested AS (
+    SELECT p.*, count(*) FILTER (n > 0) OVER () AS n_tests, coalesce(a.log10_tail, 0) AS log10_tail,
+           coalesce(m.log10_tail, 0) AS matched_log10_tail,
+           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN ratios ELSE [0, 3.689 / expected] END END AS ratios,
+           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN matched_ratios
+                                                WHEN matched > 0 THEN [0, 3.689 / matched] END END AS matched_ratios
+    FROM pooled AS p
+    LEFT JOIN intervals AS i ON i.type = p.type AND i.within = p.within
+    LEFT JOIN tails AS a ON a.type = p.type AND a.within = p.within AND a.which = 'any'
+    LEFT JOIN tails AS m ON m.type = p.type AND m.within = p.within AND m.which = 'matched'
+)
+SELECT type, within, n_proteins, n AS n_sites, n_labelled, k AS n_hits, round(p, 4) AS precision,
+       round(wilson_low(p, nullif(n, 0), 1.96), 4) AS precision_low,
+       round(wilson_high(p, nullif(n, 0), 1.96), 4) AS precision_high,
+       round(n_found / n_labelled, 4) AS recall, round(expected / nullif(n, 0), 4) AS background,
+       round(k / nullif(expected, 0), 2) AS enrichment,
+       round(ratios[1], 2) AS enrichment_low, round(ratios[2], 2) AS enrichment_high,
+       CASE WHEN n > 0 THEN round(bonferroni(log10_tail, n_tests), 2) + 0 END AS log10_p,
+       round(matched / nullif(n, 0), 4) AS matched_background,
+       round(k / nullif(matched, 0), 2) AS matched_enrichment,
+       round(matched_ratios[1], 2) AS matched_low, round(matched_ratios[2], 2) AS matched_high,
+       CASE WHEN n > 0 THEN round(bonferroni(matched_log10_tail, n_tests), 2) + 0 END AS matched_log10_p
+FROM tested
+ORDER BY type, within

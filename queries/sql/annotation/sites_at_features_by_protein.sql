@@ -1,0 +1,98 @@
+-- title: High-attention sites against known features, protein by protein
+-- topic: Annotation
+-- needs: features
+-- answers: In which proteins do high-attention sites lie at active or binding sites? Proteins that have the feature and
+--   were searched for sites, as in `sites_at_features`; a sequence under several accessions is the first with it. The
+--   sums over any of these rows are the numbers of that subset: hits over expected is its enrichment, hits less
+--   expected over the root of the variance its z.
+-- parameters:
+--   types texts of features.type = Active site,Binding site: Types of feature.
+--   within int 0..1000 = 0: Residues along the sequence by which a site may miss; 0 is the residue itself.
+--   proteins proteins = all: Ids to list.
+-- columns:
+--   type: Type of feature.
+--   n_labelled: Residues that carry the feature.
+--   n_hits: Sites at such a residue, or within reach of one.
+--   n_found: Residues with the feature that have a site within reach.
+--   precision: Share of the sites that are hits.
+--   recall: Share of the residues with the feature that have a site within reach.
+--   expected: Hits of as many sites anywhere in the protein, on average.
+--   variance: Variance of these hits.
+--   matched_expected: Hits of as many sites on the same letters of the protein, on average.
+--   matched_variance: Variance of these hits.
+--   enrichment: Hits over the expected ones.
+--   hits: These sites, ten at most.
+-- grain: type, accession
+-- source: Nayar, Tartici and Altman 2025 for the sites; variances: hypergeometric, of draws without replacement.
+WITH carriers AS (
+    SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
+    FROM features JOIN proteins AS p USING (accession)
+    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
+          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
+    GROUP BY type, p.sequence_id
+),
+labelled AS (
+    SELECT DISTINCT c.type, c.accession, c.length,
+           unnest(feature_positions(c.type, f.begin, f.end)) AS position
+    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
+),
+near AS (
+    SELECT DISTINCT type, accession,
+           unnest(positions_within(position, $within, length)) AS position
+    FROM labelled
+),
+letters AS (
+    SELECT accession, residue, count(*) AS n_letter
+    FROM (
+        SELECT accession, unnest(string_split(sequence, '')) AS residue
+        FROM proteins SEMI JOIN carriers USING (accession)
+    )
+    GROUP BY accession, residue
+),
+near_letters AS (
+    SELECT type, accession, sequence[position] AS residue, count(*) AS n_near
+    FROM near JOIN proteins USING (accession)
+    GROUP BY ALL
+),
+site_letters AS (
+    SELECT accession, residue, count(*) AS n_sites FROM sites SEMI JOIN carriers USING (accession) GROUP BY ALL
+),
+matched AS (
+    SELECT type, accession, sum(n_sites * n_near / n_letter) AS matched,
+           sum(hypergeometric_variance(n_sites, n_near, n_letter)) AS matched_variance
+    FROM near_letters JOIN letters USING (accession, residue) JOIN site_letters USING (accession, residue)
+    GROUP BY ALL
+),
+hits AS (
+    SELECT n.type, n.accession, count(*) AS n_hits, list(s.residue || s.position ORDER BY s.position) AS at_features
+    FROM near AS n JOIN sites AS s ON s.accession = n.accession AND s.position = n.position
+    GROUP BY ALL
+),
+distances AS (
+    SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
+    FROM labelled AS l LEFT JOIN sites AS s ON s.accession = l.accession
+    GROUP BY ALL
+),
+found AS (
+    SELECT type, accession, count(*) AS n_labelled, count(*) FILTER (distance <= $within) AS n_found
+    FROM distances
+    GROUP BY ALL
+),
+areas AS (SELECT type, accession, sum(n_near) AS n_near FROM near_letters GROUP BY ALL),
+by_protein AS (
+    SELECT type, accession, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits, at_features,
+           n_sites * n_near / length AS expected,
+           hypergeometric_variance(n_sites, n_near, length) AS variance,
+           coalesce(matched, 0) AS matched, coalesce(matched_variance, 0) AS matched_variance
+    FROM carriers JOIN found USING (type, accession)
+    JOIN areas USING (type, accession)
+    LEFT JOIN hits USING (type, accession)
+    LEFT JOIN matched USING (type, accession)
+)
+SELECT b.type, b.accession, p.entry_name, p.length, b.n_sites, n_labelled, n_hits, n_found,
+       round(n_hits / nullif(b.n_sites, 0), 4) AS precision, round(n_found / n_labelled, 4) AS recall,
+       round(expected, 6) AS expected, round(variance, 6) AS variance, round(b.matched, 6) AS matched_expected,
+       round(matched_variance, 6) AS matched_variance,
+       round(n_hits / nullif(b.expected, 0), 2) AS enrichment, array_to_string(at_features[:10], ' ') AS hits
+FROM by_protein AS b JOIN proteins AS p USING (accession)
+ORDER BY b.type, n_hits DESC, b.expected, b.accession

@@ -1,0 +1,35 @@
+-- title: Number of sites by length of the protein
+-- topic: Sites
+-- answers: Do longer proteins have more sites, or fewer for their length? Counted over distinct sequences.
+-- parameters:
+--   edges ints 1.. = 1,50,100,200,300,400,600,1000,2000: Lengths at which a class begins, residues.
+-- columns:
+--   from_length: Shortest length of the class; 0 for those below the first edge.
+--   n_sequences: Distinct sequences searched for sites.
+--   n_sites: Their sites.
+--   mean_sites: Sites of a sequence, mean.
+--   median_sites: Sites of a sequence, median.
+--   sites_per_100: All sites of the class over 100 of its residues.
+--   share_without: Share of sequences in which no residue stood above the elbow.
+--   share_low: Lower end of its 95 % Wilson interval.
+--   share_high: Upper end.
+-- grain: from_length
+-- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
+WITH classed AS (
+    SELECT coalesce(list_max(list_filter($edges::INTEGER[], lambda edge: edge <= length)), 0) AS from_length,
+           length, n_sites
+    FROM sequences
+    WHERE layer IS NOT NULL
+),
+counted AS (
+    SELECT from_length, count(*) AS n, sum(n_sites)::BIGINT AS n_sites, avg(n_sites) AS mean_sites,
+           median(n_sites) AS median_sites, sum(length) AS n_residues,
+           count(*) FILTER (n_sites = 0) / count(*) AS without
+    FROM classed
+    GROUP BY from_length
+)
+SELECT from_length, n AS n_sequences, n_sites, round(mean_sites, 2) AS mean_sites, median_sites,
+       round(100 * n_sites / n_residues, 3) AS sites_per_100, round(without, 3) AS share_without,
+       round(wilson_low(without, n, 1.96), 3) AS share_low, round(wilson_high(without, n, 1.96), 3) AS share_high
+FROM counted
+ORDER BY from_length

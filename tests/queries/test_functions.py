@@ -1,0 +1,208 @@
+"""The SQL functions that questions share, against scipy, and where they can be called."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from scipy.special import comb
+from scipy.stats import binom, hypergeom, norm, poisson, t, ttest_1samp
+from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+
+from attlas.queries import Atlas
+from attlas.queries.asking.questions import FOLDER as QUESTIONS
+from attlas.queries.asking.questions import questions
+from attlas.queries.engine.functions import FOLDER, Function, _read, function_statements, functions
+from attlas.queries.engine.shell import completions, functions_lines
+
+DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        for statement in function_statements():
+            connection.execute(statement)
+        yield connection
+
+
+def calculated(connection: duckdb.DuckDBPyConnection, expression: str, **columns: object) -> np.ndarray:
+    """Return an expression of columns, row by row."""
+    names = ", ".join(f"unnest(${name}) AS {name}" for name in columns)
+    given = {name: np.asarray(values, dtype=float).tolist() for name, values in columns.items()}
+    return connection.execute(f"SELECT {expression} AS y FROM (SELECT {names})", given).fetchnumpy()["y"]
+
+
+def only(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
+    return connection.execute(f"SELECT {expression}").fetchall()[0][0]
+
+
+def test_the_normal_tail_is_that_of_scipy_however_small(connection: duckdb.DuckDBPyConnection) -> None:
+    z = np.linspace(-37, 37, 1001)
+    found = calculated(connection, "normal_log10_tail(z)", z=z) * np.log(10)
+    assert found == pytest.approx(norm.logsf(abs(z)) + np.log(2), abs=1.3e-7)
+
+
+def test_the_normal_quantile_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
+    p = np.concatenate([np.geomspace(1e-300, 0.5, 1000), [0.0749999, 0.075, 0.0750001, np.exp(-25)]])
+    assert calculated(connection, "normal_quantile(p)", p=p) == pytest.approx(norm.isf(p), rel=2e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", DF)
+def test_the_tail_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
+    at = np.geomspace(1e-3, 300, 300)
+    wanted = (t.logsf(at, df) + np.log(2)) / np.log(10)
+    found = calculated(connection, "student_t_log10_tail(t, df)", t=at, df=np.full(len(at), df))
+    is_finite = np.isfinite(wanted)  # scipy's is -inf where the chance is no float any more
+    is_small = is_finite & (wanted < -1)
+    assert found[is_small] == pytest.approx(wanted[is_small], abs=3.1e-4, rel=1e-6)
+    assert found[is_finite] == pytest.approx(wanted[is_finite], abs=2.1e-3, rel=1e-6)
+    assert np.all(np.diff(found) < 0)
+    assert np.array_equal(found, calculated(connection, "student_t_log10_tail(t, df)", t=-at, df=np.full(len(at), df)))
+
+
+@pytest.mark.parametrize("df", DF)
+def test_the_quantile_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
+    p = np.geomspace(1e-12, 0.025, 100)
+    found = calculated(connection, "student_t_quantile(p, df)", p=p, df=np.full(len(p), df))
+    assert found == pytest.approx(t.isf(p, df), rel=3e-4)
+
+
+def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConnection) -> None:
+    for expression in ("student_t_quantile(0.025, NULL)", "student_t_log10_tail(NULL, 0)", "bonferroni(NULL, 5)"):
+        assert only(connection, expression) is None
+    assert only(connection, "one_sample_t(1, 2.0, 4.0)") is None
+    assert only(connection, "one_sample_t(4, 4.0, 4.0)") is None
+    assert only(connection, "ratio_error(1, 0.5, 2.0, 1.0, 1.0, 1.0)") is None
+    assert only(connection, "ratio_error(3, 0.5, 0.0, 0.0, 0.0, 0.0)") is None
+    assert only(connection, "clamped(NULL, 0, 1)") is None
+    assert only(connection, "two_proportion_z(0, 0, 1, 4)") is None
+    assert only(connection, "wilson_low(NULL, NULL, 1.96)") is None
+
+
+def test_t_of_differences_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
+    x = np.random.default_rng(3).normal(0.2, 1, 12)
+    found = calculated(connection, "one_sample_t(12, d, dd)", d=[x.sum()], dd=[(x**2).sum()])
+    assert found[0] == pytest.approx(ttest_1samp(x, 0).statistic)
+
+
+def test_the_error_of_a_ratio_is_the_linearised_one(connection: duckdb.DuckDBPyConnection) -> None:
+    rng = np.random.default_rng(4)
+    n = rng.integers(1, 50, 9).astype(float)
+    k = rng.binomial(n.astype(int), 0.3).astype(float)
+    p = k.sum() / n.sum()
+    wanted = (k - p * n).std(ddof=1) * np.sqrt(9) / n.sum()
+    sums = {"kk": [(k * k).sum()], "kn": [(k * n).sum()], "nn": [(n * n).sum()], "p": [p], "n": [n.sum()]}
+    assert calculated(connection, "ratio_error(9, p, n, kk, kn, nn)", **sums)[0] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
+def test_the_interval_of_a_share_is_wilsons(connection: duckdb.DuckDBPyConnection, k: int, n: int) -> None:
+    wanted = proportion_confint(k, n, alpha=0.05, method="wilson")
+    z = norm.isf(0.025)
+    found = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
+    assert found == pytest.approx(wanted, abs=1e-12)
+
+
+def test_z_of_two_proportions_is_that_of_statsmodels(connection: duckdb.DuckDBPyConnection) -> None:
+    wanted, _ = proportions_ztest([30, 200], [100, 1_500])
+    assert only(connection, "two_proportion_z(30, 100, 200, 1500)") == pytest.approx(wanted)
+
+
+def test_choices_and_drawing_are_those_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "exp(log_choose(20, 7))") == pytest.approx(comb(20, 7))
+    assert only(connection, "log_choose(9, 0)") == pytest.approx(0)
+    for n, marked, n_all in ((3, 10, 50), (0, 4, 9), (9, 4, 9), (1, 1, 1)):
+        found = only(connection, f"hypergeometric_variance({n}, {marked}, {n_all})")
+        assert found == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
+
+
+def test_weights_of_a_bootstrap_are_poisson(connection: duckdb.DuckDBPyConnection) -> None:
+    weights = connection.execute("SELECT poisson_weight(i) AS w FROM range(65536) AS r(i)").fetchnumpy()["w"]
+    assert np.all(np.diff(weights) >= 0)
+    shares = np.bincount(weights) / 65536
+    assert shares == pytest.approx(poisson(1).pmf(range(len(shares))), abs=1.1e-4)
+    assert weights.mean() == pytest.approx(1, abs=2e-4)
+    assert binom(65536, poisson(1).pmf(0)).ppf(0.01) < (weights == 0).sum() < binom(65536, poisson(1).pmf(0)).ppf(0.99)
+
+
+def test_positions_keep_to_the_sequence_and_the_kind_of_feature(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "positions_within(2, 3, 4)") == [1, 2, 3, 4]
+    assert only(connection, "positions_within(7, 0, 9)") == [7]
+    assert only(connection, "feature_positions('Helix', 3, 5)") == [3, 4, 5]
+    assert only(connection, "feature_positions('Disulfide bond', 3, 50)") == [3, 50]
+    assert only(connection, "feature_positions('Cross-link', 3, 50)") == [3, 50]
+
+
+def test_forms_and_atoms_are_chosen_by_name(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [only(connection, f"in_form('{form}', 1, 2, 3)") for form in ("count", "weighted", "mass")] == [
+        1.0,
+        2.0,
+        3.0,
+    ]
+    assert [only(connection, f"of_atom('{atom}', 1, 2)") for atom in ("ca", "cb")] == [1.0, 2.0]
+
+
+def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [only(connection, f"clamped({x}, 0, 1)") for x in (-1, 0.25, 7)] == pytest.approx([0, 0.25, 1])
+    assert only(connection, "bonferroni(-3, 10)") == pytest.approx(-2)
+    assert only(connection, "bonferroni(-1, 1000)") == 0
+
+
+def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    calls = "\n".join([*(q.sql for q in questions()), *(f.sql.partition(" AS")[2] for f in functions())])
+    assert [f.name for f in functions() if not re.search(rf"\b{f.name}\(", calls)] == []
+    query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+    assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
+
+
+def test_formulas_stand_in_functions_only() -> None:
+    formula = re.compile(
+        r"lgamma|0\.17087277|sqrt\(-2 \* ln|\bz \^ 2|'Disulfide bond'|WHEN 'count' THEN \w*\.?n_edges|THEN ca_x"
+    )
+    assert [path.stem for path in sorted(QUESTIONS.glob("*/*.sql")) if formula.search(path.read_text())] == []
+
+
+def test_a_question_lies_in_the_folder_of_its_topic() -> None:
+    folders = {q.name: q.topic.removeprefix("The ").lower() for q in questions()}
+    assert {path.stem: path.parent.name for path in QUESTIONS.glob("*/*.sql")} == folders
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_a_file_keeps_the_style_of_the_house(function: Function) -> None:
+    text = (FOLDER / f"{function.name}.sql").read_text()
+    assert [line for line in text.splitlines() if len(line) > 120 or line != line.rstrip() or "\t" in line] == []
+    assert [text for text in (function.returns, function.source) if text and not text.endswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE MACRO odd(x) AS x\n",
+        "-- returns: x.\nCREATE MACRO other(x) AS x\n",
+        "-- returns: x.\nCREATE MACRO odd(x) AS x; DROP TABLE y\n",
+        "-- returns: x.\nSELECT 1\n",
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.sql"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"odd\.sql is not as"):
+        _read(path)
+
+
+def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
+    found = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
+    assert found[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
+
+
+def test_the_shell_lists_and_completes_them() -> None:
+    lines = list(functions_lines())
+    assert any(line.startswith("student_t_quantile(p, df)") for line in lines)
+    assert max(map(len, lines)) <= 175
+    assert "student_t_quantile" in completions("student_t", "SELECT student_t")
