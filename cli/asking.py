@@ -102,7 +102,7 @@ def ask(
         for text in asked.bound.notes:
             note(text)
         if as_sql:
-            print_lines(asked.sql.splitlines())
+            print_lines(asked.sql.split("\n"))
             return
         write_rows(asked.answer(atlas, timeout_s=timeout or None), chosen, output)
 

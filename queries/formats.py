@@ -18,6 +18,7 @@ from attlas.schema import QuestionError
 
 TABLE_SAMPLE_ROWS = 1_000
 """Rows whose widths decide the columns of a text table; later ones may stand out, but nothing is held back."""
+NO_ROWS = "(no rows)"
 PLAN = ["explain_key", "explain_value"]
 """Columns of what EXPLAIN answers: a drawing of many lines, shown as it is."""
 
@@ -79,7 +80,7 @@ def write_text(
 ) -> bool:
     """Write a table of text; return whether rows were left out because there are more than `limit`.
 
-    `width` is that of the terminal, None for no bound; `limit` None writes every row.
+    `width` is that of the terminal, None for no bound; `limit` None writes every row. An empty table says that it is.
     """
     if rows.schema.names == PLAN:
         return _write_plan(rows, sink)
@@ -88,7 +89,7 @@ def write_text(
     layout = Layout.of(rows.schema.names, first)
     lines = layout.blocks(first, width) if width is not None and layout.width > width else layout.lines(first)
     rest = () if limit is not None else map(layout.line, stream)
-    for line in chain(lines, rest):
+    for line in chain(lines, rest if first else [NO_ROWS]):
         sink.write(f"{line}\n".encode())
     return limit is not None and next(stream, None) is not None
 

@@ -118,6 +118,9 @@ def _format(request: Request) -> str:
         )
     format = request.format or ("" if is_folder else format_of(request.source))
     is_structure = is_folder or format in STRUCTURES
+    for option, text in (("--database", request.database), ("--chain", request.chain)):
+        if text is not None and not text.strip():
+            raise InputError(f"{option} is empty.", hint=f"name what it is about, or leave {option} out")
     for option, value, fits in (
         ("--accession", request.accessions, is_structure),
         ("--chain", request.chain, is_structure),

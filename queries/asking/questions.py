@@ -197,7 +197,9 @@ def read_question(path: Path) -> Question:
         QuestionError: the file cannot be read, or its header is not as the docstring of this module says.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split(
+            "\n"
+        )  # what else `splitlines` takes for an end may stand in a text
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The question {path} cannot be read.", found=str(error)) from error
     n_header = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))

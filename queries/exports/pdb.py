@@ -32,7 +32,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the structure; return what is to be said beside it."""
     annotation = annotate(atlas, request)
     file = _file(annotation)
-    lines = _text(file).splitlines(keepends=True)
+    lines = [line.decode("latin-1") for line in _data(file).splitlines(keepends=True)]  # of bytes: at no \x85
     body = list(_with_values(lines, b_values(annotation), file.name))
     at = next((i for i, line in enumerate(body) if not _is_before_remark(line)), len(body))
     remark = list(_remark_lines(annotation))
@@ -45,13 +45,13 @@ def _file(annotation: Annotation) -> StructureFile:
     return annotation.match.file
 
 
-def _text(file: StructureFile) -> str:
+def _data(file: StructureFile) -> bytes:
     if file.format == "pdb":
-        return file.data.decode("latin-1")  # any byte survives
+        return file.data
     too_large = _too_large(file.structure)
     if too_large:
         raise InputError(f"{file.name} does not fit into PDB format.", found=too_large, hint="use the format mmcif")
-    return str(file.structure.make_pdb_string())
+    return str(file.structure.make_pdb_string()).encode("latin-1")
 
 
 def _too_large(structure: "gemmi.Structure") -> str | None:

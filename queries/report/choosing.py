@@ -44,7 +44,7 @@ def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object
     if asked is not None:
         # Of the whole atlas: that some proteins have none of a type is no fault of who asks.
         every = [row["label"] for row in _rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
-        _refuse_unknown(asked, every + [row["type"] for row in _rows(atlas, "feature_types", {})])
+        asked = _as_written(asked, every + [row["type"] for row in _rows(atlas, "feature_types", {})])
     labels, without_labels = _chosen(probed, "label", asked, "the probe")
     types, without_types = _chosen(known, "type", asked, "the features")
     databases = [row["database"] for row in _rows(atlas, "family_databases", proteins)]
@@ -79,8 +79,11 @@ def _chosen(
     return tuple(wanted), notes
 
 
-def _refuse_unknown(asked: Sequence[str], known: Sequence[str]) -> None:
-    unknown = [name for name in asked if name not in known]
-    if unknown:
+def _as_written(asked: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return types as the atlas writes them, whatever the letter case they were typed in."""
+    written = {name.lower(): name for name in reversed(known)} | {name: name for name in known}
+    found = [written.get(name, written.get(name.lower())) for name in asked]
+    if unknown := [name for name, there in zip(asked, found, strict=True) if there is None]:
         there = ", ".join(dict.fromkeys(known)) or "none; `attlas annotate` and `attlas probe` add them"
         raise QuestionError("The atlas has no such types of features.", offenders=unknown, expected=there)
+    return list(dict.fromkeys(name for name in found if name is not None))

@@ -138,6 +138,9 @@ def test_the_caller_may_say_whose_families_they_are(paths: AtlasPaths, tmp_path:
     assert families(paths) == [("P0DP23", "mine", "PF00069", None)]
     assert attlas("annotate", paths.root, source, "--database", "superfamily").code == 0
     assert families(paths) == [("P0DP23", "SUPFAM", "PF00069", None)]
+    for option in ("--database", "--chain"):
+        refused = attlas("annotate", paths.root, source, option, " ")
+        assert (refused.code, f"{option} is empty" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(

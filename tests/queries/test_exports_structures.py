@@ -321,6 +321,13 @@ def test_pdb_lines_that_are_short_or_end_as_windows_ends_them_are_kept(tmp_path:
     assert max(float(line[60:66]) for line in atoms) == 100.0
 
 
+def test_a_byte_that_unicode_takes_for_the_end_of_a_line_is_none(tmp_path: Path, case: tuple[Path, Path]) -> None:
+    path = tmp_path / "s.pdb"
+    title = b"TITLE     BEFORE\x85ATOM      1  AFTER\n"
+    path.write_bytes(title + write_pdb(path, chain_of(SEQUENCE)).read_bytes())
+    assert title in exported(case[0], "pdb", structure=path)[0]
+
+
 @pytest.mark.parametrize("format", ["pdb", "mmcif"])
 def test_every_model_of_an_ensemble_gets_its_values(tmp_path: Path, case: tuple[Path, Path], format: str) -> None:
     path = write_pdb(tmp_path / "s.pdb", chain_of(SEQUENCE), n_models=3)

@@ -105,7 +105,7 @@ def test_an_empty_answer_is_still_csv_json_and_a_table(atlas_dir: Path) -> None:
     query = "SELECT accession FROM sites WHERE false"
     assert attlas("sql", atlas_dir, query, "--format", "csv").stdout == "accession\n"
     assert attlas("sql", atlas_dir, query, "--format", "json").stdout == "[]\n"
-    assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n"
+    assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n(no rows)\n"
 
 
 def test_sql_writes_tsv_whose_rows_are_lines_whatever_the_values_hold(atlas_dir: Path) -> None:

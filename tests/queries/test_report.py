@@ -464,6 +464,7 @@ def test_types_are_those_on_most_residues_with_the_known_ones_first(whole: Atlas
 
 def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
     assert choose(whole, ["Binding site"], {}).types == ("Binding site",)
+    assert choose(whole, ["BINDING SITE", "binding site"], {}).types == ("Binding site",)
     with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
         choose(whole, ["Active site", "Transit peptide"], {})
 
