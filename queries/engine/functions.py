@@ -1,14 +1,15 @@
 """SQL functions of ours: what the questions compute with, and whoever asks an atlas may. One macro to a file.
 
 A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there is one,
-`-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They are made in the order of their
-names, so one may call those before it.
+`-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one another, and read
+the views.
 """
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from attlas.queries.engine.views import quote
@@ -34,6 +35,16 @@ class Function:
     sql: str
     """The CREATE MACRO."""
 
+    @property
+    def is_table(self) -> bool:
+        """It returns rows, and stands after FROM."""
+        return f"{self.call} AS TABLE" in self.sql
+
+    @property
+    def body(self) -> str:
+        """What a call of it stands for."""
+        return self.sql.removeprefix(f"CREATE MACRO {self.call} AS")
+
 
 @cache
 def functions() -> tuple[Function, ...]:
@@ -41,11 +52,31 @@ def functions() -> tuple[Function, ...]:
     return tuple(_read(path) for path in sorted(FOLDER.glob("*.sql")))
 
 
+def called_in(sql: str) -> tuple[Function, ...]:
+    """Return the functions that a text of SQL calls, by name."""
+    return tuple(function for function in functions() if re.search(rf"\b{function.name}\(", sql))
+
+
+def with_bodies(sql: str) -> str:
+    """Return a text of SQL and, after it, the bodies of all functions that it calls, or that these call."""
+    bodies: dict[str, str] = {}
+    waiting = [*called_in(sql)]
+    while waiting:
+        function = waiting.pop()
+        if function.name not in bodies:
+            bodies[function.name] = function.body
+            waiting += called_in(function.body)
+    return "\n".join([sql, *bodies.values()])
+
+
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each."""
-    for function in functions():
+    """Yield what makes the functions, those that others call first, and the comment of each; the views are there."""
+    by_name = {function.name: function for function in functions()}
+    calls = {function.name: [called.name for called in called_in(function.body)] for function in functions()}
+    for function in map(by_name.__getitem__, TopologicalSorter(calls).static_order()):
         yield function.sql
-        yield f"COMMENT ON MACRO {function.name} IS {quote(function.returns)}"
+        kind = "MACRO TABLE" if function.is_table else "MACRO"
+        yield f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
 
 
 def _read(path: Path) -> Function:

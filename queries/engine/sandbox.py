@@ -73,7 +73,7 @@ def connect_unlocked(
     connection = duckdb.connect(":memory:")
     try:
         base = _base(connection, root, manifest)
-        for statement in (*limits, *function_statements(), *_view_statements(base, manifest)):
+        for statement in (*limits, *_view_statements(base, manifest), *function_statements()):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()

@@ -45,10 +45,10 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
 
 
 def _statements(manifest: Manifest) -> Iterator[str]:
-    yield from function_statements()
     for table in TABLES:
         names = ["{atlas}/" + file.path for file in manifest.of_table(table) if file.n_rows]
         yield view_statement(table, names, manifest.run.n_layers).replace(_MARK, _BASE)
         yield from comment_statements(table)
+    yield from function_statements()
     yield from docs_statements(manifest.run.n_layers)
     yield from provenance_statements(provenance_rows(manifest))

@@ -14,7 +14,7 @@ from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
-from attlas.queries.engine.functions import function_statements, functions
+from attlas.queries.engine.functions import functions
 from attlas.queries.engine.views import docs_rows, documented
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
 from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, BrokenAtlasError, Table
@@ -54,15 +54,12 @@ def test_duckdb_1_4_answers_a_named_question_from_its_sql(atlas: Atlas, database
     assert rows == as_json(atlas.ask(name).to_pylist())
 
 
-def test_duckdb_1_4_has_the_functions_and_says_what_they_return(database: Path) -> None:
+def test_duckdb_1_4_has_the_functions_and_says_what_they_return(atlas: Atlas, database: Path) -> None:
     calls = [f"student_t_quantile({p}, {df})" for p in (0.025, 0.00005) for df in (1, 3, 40)]
     calls += ["student_t_log10_tail(3, 5)", "normal_quantile(0.3)", "normal_log10_tail(20)"]
     said = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal AND comment <> '' ORDER BY 1"
     rows, comments = ask_older(database, f"SELECT {', '.join(calls)}", said)
-    with duckdb.connect() as connection:
-        for statement in function_statements():
-            connection.execute(statement)
-        assert rows[0] == pytest.approx(list(connection.execute(f"SELECT {', '.join(calls)}").fetchall()[0]))
+    assert rows[0] == pytest.approx(list(atlas.sql(f"SELECT {', '.join(calls)}").to_pylist()[0].values()))
     assert comments == [[function.name, function.returns] for function in functions()]
 
 

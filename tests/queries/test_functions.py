@@ -15,17 +15,16 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import FOLDER as QUESTIONS
 from attlas.queries.asking.questions import questions
-from attlas.queries.engine.functions import FOLDER, Function, _read, function_statements, functions
+from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, with_bodies
+from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 
 
 @pytest.fixture(scope="module")
-def connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        for statement in function_statements():
-            connection.execute(statement)
+def connection(atlas_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with Atlas.open(atlas_dir) as atlas, connect_unlocked(atlas.root, atlas.manifest)[0] as connection:
         yield connection
 
 
@@ -155,10 +154,16 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
 def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    calls = "\n".join([*(q.sql for q in questions()), *(f.sql.partition(" AS")[2] for f in functions())])
-    assert [f.name for f in functions() if not re.search(rf"\b{f.name}\(", calls)] == []
+    calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
+    assert called_in(calls) == functions()
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
+
+
+def test_bodies_of_all_that_is_called_are_found_once() -> None:
+    text = with_bodies("SELECT * FROM label_heads(NULL, NULL, 'count')")
+    assert [text.count(word) for word in ("FROM label_edges(", "JOIN head_features AS f", "CASE form")] == [1, 1, 1]
+    assert with_bodies("SELECT 1 FROM label_heads") == "SELECT 1 FROM label_heads"
 
 
 def test_formulas_stand_in_functions_only() -> None:

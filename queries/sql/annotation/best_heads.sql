@@ -28,37 +28,11 @@
 --   n_heads: Heads of this label that are reported.
 -- grain: label, layer, head
 -- source: Vig et al. 2021 (ICLR); interval over proteins: linearised, Cochran 1977, 6.4, with Student's t.
-WITH chosen AS (
-    SELECT label, min(accession) AS accession
-    FROM labels
-    WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[]))) AND label <> 'residue'
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY label, sequence_id
-),
-of_proteins AS (
-    SELECT f.label, f.layer, f.head, e.n_edges, l.n_labelled, l.length,
-           in_form($form, f.n_edges, f.edge_mass, f.mass) AS k,
-           in_form($form, e.n_edges, e.edge_mass, e.mass) AS n
-    FROM chosen AS c
-    JOIN labels AS l ON l.accession = c.accession AND l.label = c.label
-    JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
-    JOIN head_features AS e
-    ON e.accession = c.accession AND e.label = 'residue' AND e.layer = f.layer AND e.head = f.head
-),
-summed AS (
-    SELECT label, layer, head, count(*) AS n_proteins, sum(n_edges)::BIGINT AS n_edges, sum(k) AS k, sum(n) AS n,
-           sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn,
-           sum(n * n_labelled / length) / nullif(sum(n), 0) AS shuffled,
-           sum(k - n * n_labelled / length) AS d, sum((k - n * n_labelled / length) ^ 2) AS dd,
-           sum(n_labelled)::DOUBLE AS n_labelled, sum(length)::DOUBLE AS n_residues
-    FROM of_proteins
-    GROUP BY label, layer, head
-),
-reported AS (
+WITH reported AS (
     SELECT *, k / n AS p, n_labelled / n_residues AS background, count(*) OVER (PARTITION BY label) AS n_heads,
            n_proteins - 1 AS df, one_sample_t(n_proteins, d, dd) AS t
-    FROM summed
-    WHERE n_edges >= $min_edges AND n > 0
+    FROM label_heads($labels, $proteins, $form)
+    WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
 placed AS (
     SELECT *, row_number() OVER (PARTITION BY label ORDER BY p DESC, layer, head) AS place

@@ -32,75 +32,13 @@
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows (Bonferroni), 0 at most.
 -- grain: range, cut
 -- source: Rao et al. 2020 for ranges and cuts; interval over proteins: linearised, Cochran 1977, 6.4, with Student's t.
-WITH placed AS (
-    SELECT accession, sequence_id, source, chain, position,
-           of_atom($atom, ca_x, cb_x) AS x,
-           of_atom($atom, ca_y, cb_y) AS y,
-           of_atom($atom, ca_z, cb_z) AS z
-    FROM coordinates SEMI JOIN contacts USING (accession)
-    WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
-),
-chains AS (
-    SELECT sequence_id, source, chain, accession, count(*) AS n_residues
-    FROM placed
-    WHERE x IS NOT NULL
-    GROUP BY ALL
-),
-distinct_chains AS (
-    SELECT sequence_id, source, chain, arg_min(accession, (-n_residues, accession)) AS accession,
-           max(n_residues) AS n_residues
-    FROM chains
-    GROUP BY sequence_id, source, chain
-),
-chosen AS (
-    SELECT sequence_id, accession, source, chain, n_residues
-    FROM distinct_chains
-    QUALIFY $structures = 'all'
-            OR row_number() OVER (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain) = 1
-),
-places AS MATERIALIZED (
-    SELECT accession, source, chain, position, x, y, z
-    FROM placed SEMI JOIN chosen USING (accession, source, chain)
-    WHERE x IS NOT NULL
-),
-pairs AS NOT MATERIALIZED (
-    SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
-           CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
-                ELSE 'long' END AS range,
-           (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 + (a.z - b.z) ^ 2 < 64 AS is_contact
-    FROM places AS a JOIN places AS b
-    ON b.accession = a.accession AND b.source = a.source AND b.chain = a.chain AND b.position >= a.position + 6
-),
-known AS (
-    SELECT accession, source, chain, range, count(*) AS n_known, count(*) FILTER (is_contact) AS n_known_contacts
-    FROM pairs
-    GROUP BY accession, source, chain, range
-),
-ranked AS (
-    SELECT accession, source, chain, range, is_contact,
-           row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY probability DESC, i, j) AS rank
-    FROM contacts JOIN pairs USING (accession, i, j)
-),
-asked AS (
-    SELECT sequence_id, accession, source, chain, range, cut, divisor, n_known, n_known_contacts,
-           least(greatest(n_residues // divisor, 1), n_known) AS n_asked
-    FROM chosen JOIN known USING (accession, source, chain)
-    CROSS JOIN (VALUES ('L', 1), ('L/2', 2), ('L/5', 5)) AS d (cut, divisor)
-),
-found AS (
-    SELECT a.sequence_id, a.accession, a.source, a.chain, a.range, a.cut, a.divisor, a.n_asked, a.n_known,
-           a.n_known_contacts, count(rank) AS n, count(*) FILTER (is_contact) AS k
-    FROM asked AS a LEFT JOIN ranked AS r
-    ON r.accession = a.accession AND r.source = a.source AND r.chain = a.chain AND r.range = a.range
-       AND r.rank <= a.n_asked
-    GROUP BY ALL
-),
-proteins_found AS (
-    SELECT sequence_id, range, cut, divisor, count(*) AS n_structures, count(*) FILTER (n < n_asked) AS n_too_few,
-           sum(n)::DOUBLE AS n, sum(k)::DOUBLE AS k, sum(n * n_known_contacts / n_known) AS shuffled,
-           sum(n_known)::DOUBLE AS n_known, sum(n_known_contacts)::DOUBLE AS k_known,
-           sum(k / nullif(n, 0)) AS precisions
-    FROM found
+WITH proteins_found AS (
+    SELECT sequence_id, range, cut, divisor, count(*) AS n_structures, count(*) FILTER (n_pairs < n_asked) AS n_too_few,
+           sum(n_pairs)::DOUBLE AS n, sum(n_contacts)::DOUBLE AS k,
+           sum(n_pairs * n_known_contacts / n_known) AS shuffled, sum(n_known)::DOUBLE AS n_known,
+           sum(n_known_contacts)::DOUBLE AS k_known, sum(n_contacts / nullif(n_pairs, 0)) AS precisions
+    FROM chain_contacts($atom, $structures, $proteins)
+    WHERE n_known > 0
     GROUP BY ALL
 ),
 pooled AS (

@@ -30,44 +30,14 @@
 --   centre_shuffled: What it is of the shuffled: the centre of the layers that have reported heads.
 -- grain: label, layer
 -- source: Vig et al. 2021 (ICLR); intervals over proteins: linearised, Cochran 1977, 6.4, with Student's t.
-WITH chosen AS (
-    SELECT label, min(accession) AS accession
-    FROM labels
-    WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[]))) AND label <> 'residue'
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY label, sequence_id
-),
-carriers AS (
-    SELECT label, accession, n_labelled, length, n_labelled / length AS share
-    FROM chosen JOIN labels USING (label, accession)
-),
-backgrounds AS (
-    SELECT label, count(*) AS n_proteins, sum(n_labelled) / sum(length) AS background FROM carriers GROUP BY label
-),
-labelled AS (
-    SELECT label, layer, head,
-           sum(in_form($form, n_edges, edge_mass, mass)) AS k
-    FROM head_features SEMI JOIN chosen USING (label, accession)
-    GROUP BY label, layer, head
-),
-wholes AS (
-    SELECT c.label, layer, head, sum(n_edges) AS n_edges, sum(w * share) AS expected, sum(w) AS n
-    FROM (
-        SELECT accession, layer, head, n_edges,
-               in_form($form, n_edges, edge_mass, mass) AS w
-        FROM head_features
-        WHERE label = 'residue'
-    ) JOIN carriers AS c USING (accession)
-    GROUP BY c.label, layer, head
-),
-heads_reported AS (
-    SELECT label, layer, head, n_edges, n, k / n AS p, expected / n AS shuffled,
-           count(*) OVER (PARTITION BY label, layer) AS n_heads
-    FROM labelled JOIN wholes USING (label, layer, head)
-    WHERE n_edges >= $min_edges AND n > 0
+WITH heads_reported AS (
+    SELECT *, k / n AS p, count(*) OVER (PARTITION BY label, layer) AS n_heads
+    FROM label_heads($labels, $proteins, $form)
+    WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
 layers AS (
-    SELECT label, layer, count(*) AS n_heads, sum(n_edges)::BIGINT AS n_edges, avg(p) AS mean_p, max(p) AS best_p,
+    SELECT label, layer, any_value(n_proteins) AS n_proteins, any_value(n_labelled / n_residues) AS background,
+           count(*) AS n_heads, sum(n_edges)::BIGINT AS n_edges, avg(p) AS mean_p, max(p) AS best_p,
            avg(shuffled) AS shuffled
     FROM heads_reported
     GROUP BY label, layer
@@ -79,20 +49,11 @@ centres AS (
     GROUP BY label
 ),
 of_proteins AS (
-    SELECT f.label, f.accession, f.layer, sum((k - h.p * w) / (h.n * h.n_heads)) AS apart,
-           sum((k - n_labelled / length * w) / (h.n * h.n_heads)) AS beyond
-    FROM (
-        SELECT f.label, f.accession, f.layer, f.head, l.n_labelled, l.length,
-               in_form($form, f.n_edges, f.edge_mass, f.mass) AS k,
-               in_form($form, e.n_edges, e.edge_mass, e.mass) AS w
-        FROM chosen AS c
-        JOIN labels AS l ON l.accession = c.accession AND l.label = c.label
-        JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
-        JOIN head_features AS e
-        ON e.accession = c.accession AND e.label = 'residue' AND e.layer = f.layer AND e.head = f.head
-    ) AS f
-    JOIN heads_reported AS h ON h.label = f.label AND h.layer = f.layer AND h.head = f.head
-    GROUP BY f.label, f.accession, f.layer
+    SELECT e.label, e.accession, e.layer, sum((e.k - h.p * e.n) / (h.n * h.n_heads)) AS apart,
+           sum((e.k - e.n_labelled / e.length * e.n) / (h.n * h.n_heads)) AS beyond
+    FROM label_edges($labels, $proteins, $form) AS e
+    JOIN heads_reported AS h ON h.label = e.label AND h.layer = e.layer AND h.head = e.head
+    GROUP BY e.label, e.accession, e.layer
 ),
 spreads AS (
     SELECT label, layer, sum(apart ^ 2) AS uu, sum(beyond) AS d, sum(beyond ^ 2) AS dd
@@ -112,7 +73,7 @@ tested AS (
     SELECT *, n_proteins - 1 AS df, one_sample_t(n_proteins, d, dd) AS t,
            sqrt(n_proteins / nullif(df, 0) * uu) * student_t_quantile(0.025 / n_layers, nullif(df, 0)) AS reach,
            sqrt(n_proteins / nullif(df, 0) * ww) * student_t_quantile(0.025, nullif(df, 0)) AS centre_reach
-    FROM layers JOIN centres USING (label) JOIN backgrounds USING (label) JOIN spreads USING (label, layer)
+    FROM layers JOIN centres USING (label) JOIN spreads USING (label, layer)
     JOIN shifts USING (label)
 )
 SELECT label, layer, n_proteins, n_heads, n_edges, round(mean_p, 4) AS mean_p, round(best_p, 4) AS best_p,

@@ -42,19 +42,9 @@
 -- source: Nayar, Tartici and Altman 2025 for the sites; hypergeometric mean and variance, summed over proteins;
 --   Hoeffding 1956 for the binomial as a bound; percentile bootstrap with Poisson weights: Chamandy et al. 2012. Ties
 --   break by position, as in the rule of the sites; attention received is read as stored, in 16 bits.
-WITH carriers AS (
-    SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
-    FROM features JOIN proteins AS p USING (accession)
-    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY type, p.sequence_id
-),
+WITH carriers AS (FROM featured_sequences($types, $proteins)),
 searched AS (SELECT DISTINCT accession, length, n_sites FROM carriers),
-labelled AS (
-    SELECT DISTINCT c.type, c.accession, c.length,
-           unnest(feature_positions(c.type, f.begin, f.end)) AS position
-    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
-),
+labelled AS (FROM featured_residues($types, $proteins)),
 reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
 near AS (
     SELECT DISTINCT type, accession, within,
@@ -164,17 +154,8 @@ found AS (
     FROM windows
     GROUP BY ALL
 ),
-blocks AS (
-    SELECT accession, block, md5_number_lower(concat_ws(':', accession, block, $seed::BIGINT)) AS bits
-    FROM searched, range(($replicates::BIGINT + 3) // 4) AS b(block)
-),
-draws AS (
-    SELECT accession, block * 4 + part AS replicate, ((bits >> (16 * part)) & 65535)::INTEGER AS draw
-    FROM blocks, range(4) AS p(part)
-    WHERE block * 4 + part < $replicates::BIGINT
-),
 weights AS (
-    SELECT accession, replicate, poisson_weight(draw) AS weight FROM draws WHERE poisson_weight(draw) > 0
+    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM searched), $replicates, $seed)
 ),
 of_types AS (
     SELECT type, count(DISTINCT accession) AS n_proteins, count(*) AS n_labelled FROM labelled GROUP BY type

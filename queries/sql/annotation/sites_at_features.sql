@@ -36,18 +36,8 @@
 -- grain: type, within
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927; percentile bootstrap with Poisson weights:
 --   Chamandy et al. 2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
-WITH carriers AS (
-    SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
-    FROM features JOIN proteins AS p USING (accession)
-    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY type, p.sequence_id
-),
-labelled AS (
-    SELECT DISTINCT c.type, c.accession, c.length,
-           unnest(feature_positions(c.type, f.begin, f.end)) AS position
-    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
-),
+WITH carriers AS (FROM featured_sequences($types, $proteins)),
+labelled AS (FROM featured_residues($types, $proteins)),
 reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
 near AS (
     SELECT DISTINCT type, accession, within,
@@ -97,17 +87,8 @@ by_protein AS (
     LEFT JOIN hits USING (type, accession, within)
     LEFT JOIN matched USING (type, accession, within)
 ),
-blocks AS (
-    SELECT accession, block, md5_number_lower(concat_ws(':', accession, block, $seed::BIGINT)) AS bits
-    FROM (SELECT DISTINCT accession FROM carriers), range(($replicates::BIGINT + 3) // 4) AS b(block)
-),
-draws AS (
-    SELECT accession, block * 4 + part AS replicate, ((bits >> (16 * part)) & 65535)::INTEGER AS draw
-    FROM blocks, range(4) AS p(part)
-    WHERE block * 4 + part < $replicates::BIGINT
-),
 weights AS (
-    SELECT accession, replicate, poisson_weight(draw) AS weight FROM draws WHERE poisson_weight(draw) > 0
+    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM carriers), $replicates, $seed)
 ),
 replicates AS (
     SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,

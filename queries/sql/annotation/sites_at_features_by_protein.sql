@@ -24,18 +24,8 @@
 --   hits: These sites, ten at most.
 -- grain: type, accession
 -- source: Nayar, Tartici and Altman 2025 for the sites; variances: hypergeometric, of draws without replacement.
-WITH carriers AS (
-    SELECT type, min(accession) AS accession, any_value(length) AS length, any_value(n_sites) AS n_sites
-    FROM features JOIN proteins AS p USING (accession)
-    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY type, p.sequence_id
-),
-labelled AS (
-    SELECT DISTINCT c.type, c.accession, c.length,
-           unnest(feature_positions(c.type, f.begin, f.end)) AS position
-    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
-),
+WITH carriers AS (FROM featured_sequences($types, $proteins)),
+labelled AS (FROM featured_residues($types, $proteins)),
 near AS (
     SELECT DISTINCT type, accession,
            unnest(positions_within(position, $within, length)) AS position

@@ -38,18 +38,8 @@
 -- grain: type, within
 -- source: Nayar, Tartici and Altman 2025 for the sites; percentile bootstrap with Poisson weights: Chamandy et al.
 --   2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
-WITH carriers AS (
-    SELECT type, p.sequence_id, min(accession) AS accession, any_value(n_sites) AS n_all_sites
-    FROM features JOIN proteins AS p USING (accession)
-    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY type, p.sequence_id
-),
-labelled AS (
-    SELECT DISTINCT c.type, c.sequence_id,
-           unnest(feature_positions(c.type, f.begin, f.end)) AS position
-    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
-),
+WITH carriers AS (SELECT * RENAME (n_sites AS n_all_sites) FROM featured_sequences($types, $proteins)),
+labelled AS (FROM featured_residues($types, $proteins)),
 points AS (
     SELECT sequence_id, accession AS shown, source, chain, position, residue,
            of_atom($atom, ca_x, cb_x) AS x,
@@ -124,17 +114,8 @@ by_protein AS (
            matched
     FROM counted AS c JOIN matched AS m USING (type, sequence_id) LEFT JOIN found USING (type, sequence_id, within)
 ),
-blocks AS (
-    SELECT accession, block, md5_number_lower(concat_ws(':', accession, block, $seed::BIGINT)) AS bits
-    FROM (SELECT DISTINCT accession FROM counted), range(($replicates::BIGINT + 3) // 4) AS b(block)
-),
-draws AS (
-    SELECT accession, block * 4 + part AS replicate, ((bits >> (16 * part)) & 65535)::INTEGER AS draw
-    FROM blocks, range(4) AS p(part)
-    WHERE block * 4 + part < $replicates::BIGINT
-),
 weights AS (
-    SELECT accession, replicate, poisson_weight(draw) AS weight FROM draws WHERE poisson_weight(draw) > 0
+    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM counted), $replicates, $seed)
 ),
 replicates AS (
     SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,

@@ -29,18 +29,8 @@
 --   hits: These sites, ten at most, with the angstrom to the nearest residue with the feature.
 -- grain: type, accession
 -- source: Nayar, Tartici and Altman 2025 for the sites; variances: hypergeometric, of draws without replacement.
-WITH carriers AS (
-    SELECT type, p.sequence_id, min(accession) AS accession, any_value(n_sites) AS n_all_sites
-    FROM features JOIN proteins AS p USING (accession)
-    WHERE type IN (SELECT unnest($types::VARCHAR[])) AND p.layer IS NOT NULL
-          AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY type, p.sequence_id
-),
-labelled AS (
-    SELECT DISTINCT c.type, c.sequence_id,
-           unnest(feature_positions(c.type, f.begin, f.end)) AS position
-    FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
-),
+WITH carriers AS (SELECT * RENAME (n_sites AS n_all_sites) FROM featured_sequences($types, $proteins)),
+labelled AS (FROM featured_residues($types, $proteins)),
 points AS (
     SELECT sequence_id, accession AS shown, source, chain, position, residue,
            of_atom($atom, ca_x, cb_x) AS x,
