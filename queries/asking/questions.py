@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
-from attlas.queries.engine.functions import Function, called_in, with_bodies
+from attlas.queries.engine.functions import Function, reached_from
 from attlas.queries.lookup.settings import outdated
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
@@ -112,8 +112,13 @@ class Question:
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """The functions of ours that its SQL calls."""
-        return called_in(self.sql)
+        """The functions of ours that its SQL calls, and those that these call."""
+        return reached_from(self.sql)
+
+    @property
+    def whole_sql(self) -> str:
+        """The SELECT and what its functions stand for: every table that is read is named here."""
+        return "\n".join([self.sql, *(function.body for function in self.functions)])
 
     @property
     def usage(self) -> str:
@@ -230,8 +235,7 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
-    sql = with_bodies(question.sql)
-    tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", sql)]
+    tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", question.whole_sql)]
     docs = {column.name: column.doc for table in reversed(tables) for column in table.columns}
     docs |= dict(question.columns)
     return {name: docs.get(name, "") for name in names}

@@ -57,16 +57,16 @@ def called_in(sql: str) -> tuple[Function, ...]:
     return tuple(function for function in functions() if re.search(rf"\b{function.name}\(", sql))
 
 
-def with_bodies(sql: str) -> str:
-    """Return a text of SQL and, after it, the bodies of all functions that it calls, or that these call."""
-    bodies: dict[str, str] = {}
+def reached_from(sql: str) -> tuple[Function, ...]:
+    """Return the functions that a text of SQL calls, and those that these call, by name."""
+    found: set[Function] = set()
     waiting = [*called_in(sql)]
     while waiting:
         function = waiting.pop()
-        if function.name not in bodies:
-            bodies[function.name] = function.body
+        if function not in found:
+            found.add(function)
             waiting += called_in(function.body)
-    return "\n".join([sql, *bodies.values()])
+    return tuple(sorted(found, key=lambda function: function.name))
 
 
 def function_statements() -> Iterator[str]:

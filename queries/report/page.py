@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from attlas.queries.engine.functions import reached_from
 from attlas.queries.report.commands import IDS_FILE, command
 from attlas.queries.report.inline import inline
 from attlas.queries.report.report import Absent, Part, Report, Shown
@@ -55,6 +56,7 @@ def page(report: Report) -> str:
         "<main>",
         *(line for part in report.parts for line in _section(part, is_restricted=report.proteins is not None)),
         *_missing(report),
+        *_functions(report),
         "</main>",
         *_footer(),
         "</body>\n</html>\n",
@@ -112,7 +114,8 @@ def _contents(report: Report) -> Iterator[str]:
         )
         inner = f"\n<ul>\n{links}\n</ul>\n" if links else ""
         yield f'<li><a href="#{part.section.name}-section">{_text(part.section.title)}</a>{inner}</li>'
-    yield '<li><a href="#missing-section">What is missing</a></li>\n</ol>\n</nav>'
+    yield '<li><a href="#missing-section">What is missing</a></li>'
+    yield '<li><a href="#functions-section">Functions that the SQL calls</a></li>\n</ol>\n</nav>'
 
 
 def _section(part: Part, *, is_restricted: bool) -> Iterator[str]:
@@ -162,7 +165,9 @@ def _sources(shown: Shown) -> Iterator[str]:
     if typed is not None:
         yield f'<p class="command"><code>{_text(typed)}</code></p>'
     yield f"<details>\n<summary>SQL</summary>\n<pre><code>{escape(shown.asked.sql)}</code></pre>"
-    yield f"<p>Source of the method: {_text(shown.asked.question.source)}</p>\n</details>"
+    calls = ", ".join(f'<a href="#function-{f.name}"><code>{f.name}</code></a>' for f in shown.asked.question.functions)
+    functions = f" Functions: {calls}." if calls else ""
+    yield f"<p>Source of the method: {_text(shown.asked.question.source)}{functions}</p>\n</details>"
     n = shown.rows.num_rows
     link = _download(shown.csv(), f"{shown.figure.name}.csv", "text/csv")
     yield f"<details>\n<summary>Numbers ({n:,} {'row' if n == 1 else 'rows'})</summary>\n<p>{link}</p>"
@@ -211,6 +216,17 @@ def _missing(report: Report) -> Iterator[str]:
         titles = "; ".join(_text(one.figure.title) for one in absent if one.command == adding)
         yield f"<li>{f'<code>{_text(adding)}</code>' if adding else 'No rows'}: {titles}</li>"
     yield "</ul>\n</section>"
+
+
+def _functions(report: Report) -> Iterator[str]:
+    yield '<section class="no-print" aria-labelledby="functions-section">'
+    yield '<h2 id="functions-section">Functions that the SQL calls</h2>'
+    yield "<p>They are in every atlas that is opened with <code>attlas sql</code>; this is what they stand for.</p>"
+    for function in reached_from("\n".join(one.asked.sql for one in report.shown())):
+        yield f'<details id="function-{function.name}">\n<summary><code>{escape(function.call)}</code></summary>'
+        yield f"<p>{_words(f'{function.returns} {function.source}'.strip())}</p>"
+        yield f"<pre><code>{escape(function.sql)}</code></pre>\n</details>"
+    yield "</section>"
 
 
 def _footer() -> Iterator[str]:

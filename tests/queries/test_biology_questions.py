@@ -17,7 +17,6 @@ from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import Question, describe_lines, question_named, questions, read_question
-from attlas.queries.engine.functions import with_bodies
 from attlas.schema import ADDED_TABLES, QuestionError
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -376,7 +375,7 @@ def test_a_table_without_rows_is_as_none(tmp_path: Path) -> None:
 def test_every_question_on_an_added_table_says_that_it_needs_it() -> None:
     does_without = {"site_baselines": {"head_max_sites"}, "predicted_contacts": {"coordinates"}}  # and says less then
     for question in questions():
-        sql = with_bodies(question.sql)
+        sql = question.whole_sql
         named = set(re.findall(r"\b(?:FROM|JOIN) (\w+)", sql)) - set(re.findall(r"(\w+) AS \(", sql))
         used = named & {table.name for table in ADDED_TABLES}
         assert set(question.needs) | does_without.get(question.name, set()) == used

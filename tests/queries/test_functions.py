@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import FOLDER as QUESTIONS
 from attlas.queries.asking.questions import questions
-from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, with_bodies
+from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 
@@ -160,10 +160,10 @@ def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comm
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 
 
-def test_bodies_of_all_that_is_called_are_found_once() -> None:
-    text = with_bodies("SELECT * FROM label_heads(NULL, NULL, 'count')")
-    assert [text.count(word) for word in ("FROM label_edges(", "JOIN head_features AS f", "CASE form")] == [1, 1, 1]
-    assert with_bodies("SELECT 1 FROM label_heads") == "SELECT 1 FROM label_heads"
+def test_what_functions_call_is_found_as_well() -> None:
+    reached = reached_from("SELECT wilson_low(k, n, 2) FROM label_heads(NULL, NULL, 'count')")
+    assert [f.name for f in reached] == ["clamped", "in_form", "label_edges", "label_heads", "wilson_low"]
+    assert reached_from("SELECT 1 FROM label_heads") == ()
 
 
 def test_formulas_stand_in_functions_only() -> None:

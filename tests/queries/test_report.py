@@ -22,6 +22,7 @@ from matplotlib.colors import to_rgba
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.engine.functions import reached_from
 from attlas.queries.lookup.settings import number_of, settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
 from attlas.queries.report.atlas_figures import about_section, atlas_section
@@ -243,8 +244,12 @@ def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
 
 def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
     shown, files = list(report.shown()), parsed.files()
-    assert len(parsed.code) == len(shown) == len(files)
-    for one, sql in zip(shown, parsed.code, strict=True):
+    queries, definitions = parsed.code[: len(shown)], parsed.code[len(shown) :]
+    assert len(queries) == len(shown) == len(files)
+    # What the queries call, and what this calls, stands at the end of the page.
+    assert definitions == [function.sql for function in reached_from("\n".join(queries))]
+    assert len(definitions) > 15
+    for one, sql in zip(shown, queries, strict=True):
         assert sql == one.asked.sql
         rows = whole.sql(sql)
         assert rows.to_pylist() == one.rows.to_pylist(), one.figure.name
