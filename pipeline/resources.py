@@ -3,7 +3,7 @@
 import ctypes
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -40,6 +40,26 @@ def fitting_workers(shards: Sequence[Shard], *, device: str, asked: int | None) 
             hint="use fewer --workers, set --max-length, or use a machine with more memory",
         )
     return max(1, n)
+
+
+def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> None:
+    """Refuse workers of a Dask scheduler whose memory limit the largest shard would break: they would be killed at it.
+
+    `limits` has the bytes of each by its address, 0 for none. The threads of a worker share one model and take turns
+    at it, so that a worker needs what one shard does.
+
+    Raises:
+        EnvironmentFault: names the workers, a limit and what is needed.
+    """
+    largest = max(shards, key=lambda shard: shard.predicted_bytes)
+    if small := sorted(name for name, limit in limits.items() if 0 < limit < largest.predicted_bytes):
+        raise EnvironmentFault(
+            f"Shard {largest.index} does not fit the memory of {len(small)} of the scheduler's {len(limits)} workers.",
+            expected=f"a limit of {_gib(largest.predicted_bytes)} GiB or more",
+            found=f"{_gib(min(limits[name] for name in small))} GiB",
+            offenders=small,
+            hint="start them with more: dask worker ADDRESS --memory-limit …; or plan with --max-length",
+        )
 
 
 def available_bytes(device: str) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import default_workers, give_back_memory
+from attlas.pipeline.resources import default_workers, give_back_memory, refuse_small_workers
 from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
 
 TASKS_PER_THREAD = 2
@@ -78,11 +78,11 @@ def run_dask(
     all of it where `n_workers` is 0; its workers must see the atlas directory and the model under the same paths.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, or has no workers.
+        EnvironmentFault: the scheduler cannot be reached, has no workers, or such as have too little memory.
     """
     from distributed import as_completed
 
-    with _cluster(n_workers, scheduler, device) as (client, n_threads):
+    with _cluster(n_workers, scheduler, device, shards) as (client, n_threads):
         waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
         running: dict[str, Shard] = {}
 
@@ -170,7 +170,7 @@ def _encoder(directory: str, run: Run) -> Any:
 
 
 @contextmanager
-def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tuple[Any, int]]:
+def _cluster(n_workers: int, scheduler: str | None, device: str, shards: Sequence[Shard]) -> Iterator[tuple[Any, int]]:
     """Yield a client and the torch threads of each worker."""
     import dask
     from distributed import Client
@@ -201,6 +201,9 @@ def _cluster(n_workers: int, scheduler: str | None, device: str) -> Iterator[tup
                     hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
                 ) from error
             _wait_for_workers(client, scheduler)
+            if device == "cpu":
+                workers = client.scheduler_info()["workers"]
+                refuse_small_workers({name: one["memory_limit"] or 0 for name, one in workers.items()}, shards)
             yield client, 1
             return
         cluster = stack.enter_context(_local_cluster(n_workers, device))

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,17 +84,24 @@ def test_the_workers_of_a_running_scheduler_write_the_same_bytes(
     note, out = tmp_path / "scheduler.json", tmp_path / "atlas"
     options = ["--scheduler-file", str(note), "--no-dashboard", "--interface", "lo"]
     scheduler = start([DASK, "scheduler", *options, "--port", "0"])
-    workers = [start([DASK, "worker", *options, "--nthreads", "1", "--memory-limit", "0"]) for _ in range(2)]
+    small = start([DASK, "worker", *options, "--nthreads", "2", "--memory-limit", "600MB"])
+    workers: list[subprocess.Popen[str]] = []
     try:
         wait_for(lambda: note.is_file() and note.read_text().endswith("}"), what="the scheduler's file, whole")
         address = json.loads(note.read_text())["address"]
-        result = subprocess.run(
-            build_command(EXAMPLES, out, weights, "--scheduler", address), capture_output=True, text=True, check=False
-        )
+        command = build_command(EXAMPLES, out, weights, "--scheduler", address)
+        refused = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1
+        assert "does not fit the memory of 1 of the scheduler's 1 workers" in refused.stderr
+        assert re.search(r"limit of \d\.\d GiB or more\s+found: +0\.6 GiB\s+.*tcp://", refused.stderr), refused.stderr
+        small.terminate()
+        small.wait(timeout=30)
+        workers += [start([DASK, "worker", *options, "--nthreads", "1", "--memory-limit", "0"]) for _ in range(2)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     finally:
-        for process in [*workers, scheduler]:
+        for process in [small, *workers, scheduler]:
             process.terminate()
-        for process in [*workers, scheduler]:
+        for process in [small, *workers, scheduler]:
             process.communicate(timeout=30)
     assert result.returncode == 0, result.stderr
     assert digests(out) == digests(reference)
