@@ -59,8 +59,9 @@ question that needs annotation is answered once `attlas annotate` or `attlas pro
 _FUNCTIONS = """\
 ## Functions
 
-What the questions compute with; `attlas sql` and `Atlas.sql` know them as well, and so does the file of
-`attlas export DIR duckdb`. One macro to a file in `queries/functions/`.
+What the questions compute with; `attlas sql` and `Atlas.sql` know them as well, and so do the file of
+`attlas export DIR duckdb` and that of a release (where one is attached to another database: `USE` it first). One macro
+to a file in `queries/functions/`.
 """
 
 
@@ -113,8 +114,9 @@ def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
 
 def _function(function: Function) -> str:
     source = f" Source: {function.source}" if function.source else ""
+    notes = f"\n\n{function.notes}" if function.notes else ""
     head = f'<a id="{function.name}"></a>\n### {function.call}\n'
-    return f"{head}\n{function.returns}{source}\n\n```sql\n{function.sql}\n```\n"
+    return f"{head}\n{function.returns}{notes}{source}\n\n```sql\n{function.sql}\n```\n"
 
 
 def _named(names: tuple[str, ...]) -> str:

@@ -17,8 +17,8 @@ LINES_SHOWN = 8
 LINE_SHOWN = 500
 """Characters of a long line shown."""
 NO_OTHER_FILES = (
-    "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE` "
-    "and open both in DuckDB"
+    "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE`, "
+    "open FILE in DuckDB and attach yours"
 )
 LISTING = """
 SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns() WHERE NOT internal

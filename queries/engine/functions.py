@@ -1,8 +1,8 @@
 """SQL functions of ours: what the questions compute with, and whoever asks an atlas may. One macro to a file.
 
-A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there is one,
-`-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one another, and read
-the views.
+A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there are some,
+`-- notes: ...` and `-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one
+another, and read the views: as `main.sites`, or else a CTE of whoever calls would take their place.
 """
 
 import re
@@ -17,7 +17,8 @@ from attlas.queries.engine.views import quote
 FOLDER = Path(__file__).parents[1] / "functions"
 
 _FILE = re.compile(
-    r"-- returns: (?P<returns>.+\n(?:--   .+\n)*)(?:-- source: (?P<source>.+\n(?:--   .+\n)*))?"
+    r"-- returns: (?P<returns>.+\n(?:--   .+\n)*)(?:-- notes: (?P<notes>.+\n(?:--   .+\n)*))?"
+    r"(?:-- source: (?P<source>.+\n(?:--   .+\n)*))?"
     r"(?P<sql>CREATE MACRO (?P<call>(?P<name>\w+)\([\w, ]*\)) AS\b[^;]+)"
 )
 
@@ -30,6 +31,8 @@ class Function:
     call: str
     """Its name with its parameters, such as `log_choose(n, k)`."""
     returns: str
+    notes: str
+    """Of parameters and columns; may be empty."""
     source: str
     """Where the method is from; may be empty."""
     sql: str
@@ -54,11 +57,11 @@ def functions() -> tuple[Function, ...]:
 
 def called_in(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    return tuple(function for function in functions() if re.search(rf"\b{function.name}\(", sql))
+    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", sql, re.IGNORECASE))
 
 
 def reached_from(sql: str) -> tuple[Function, ...]:
-    """Return the functions that a text of SQL calls, and those that these call, by name."""
+    """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
     found: set[Function] = set()
     waiting = [*called_in(sql)]
     while waiting:
@@ -66,23 +69,31 @@ def reached_from(sql: str) -> tuple[Function, ...]:
         if function not in found:
             found.add(function)
             waiting += called_in(function.body)
-    return tuple(sorted(found, key=lambda function: function.name))
+    return tuple(function for function in _in_order() if function in found)
 
 
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, those that others call first, and the comment of each; the views are there."""
-    by_name = {function.name: function for function in functions()}
-    calls = {function.name: [called.name for called in called_in(function.body)] for function in functions()}
-    for function in map(by_name.__getitem__, TopologicalSorter(calls).static_order()):
+    """Yield what makes the functions, and the comment of each; the views are there."""
+    for function in _in_order():
         yield function.sql
         kind = "MACRO TABLE" if function.is_table else "MACRO"
         yield f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
+
+
+@cache
+def _in_order() -> tuple[Function, ...]:
+    """Return every function, each after those that it calls."""
+    by_name = {function.name: function for function in functions()}
+    calls = {function.name: [called.name for called in called_in(function.body)] for function in functions()}
+    return tuple(by_name[name] for name in TopologicalSorter(calls).static_order())
 
 
 def _read(path: Path) -> Function:
     found = _FILE.fullmatch(path.read_text(encoding="utf-8"))
     if found is None or found["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
-    texts = ((text or "").replace("\n--", " ") for text in found.group("returns", "source"))
-    returns, source = (" ".join(text.split()) for text in texts)
-    return Function(name=path.stem, call=found["call"], returns=returns, source=source, sql=found["sql"].strip())
+    texts = ((text or "").replace("\n--", " ") for text in found.group("returns", "notes", "source"))
+    returns, notes, source = (" ".join(text.split()) for text in texts)
+    return Function(
+        name=path.stem, call=found["call"], returns=returns, notes=notes, source=source, sql=found["sql"].strip()
+    )

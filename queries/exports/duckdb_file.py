@@ -2,7 +2,7 @@
 
 `proteins`, `sequences`, `sites`, `residues` and `heads` have the names, columns and comments of the views, so that a
 query for one runs on the other; the functions of `attlas sql` are there, too; `docs` tells every column and
-`provenance` where the numbers are from. The file is of storage version 1.0.0, which DuckDB opens from 1.0 on. Rows
+`provenance` where the numbers are from. The file is of storage version 1.0.0, which DuckDB opens from 1.1 on. Rows
 stand in the order of `sequence_id`, then by accession; written again, they are the same, though the bytes are not.
 
 Memory does not grow with the atlas: rows are sorted and inserted some shards at a time. Small tables have their key as

@@ -1,4 +1,5 @@
 -- returns: How often each accession of a list is in each replicate of a bootstrap, where it is in it at all.
+-- notes: accessions is a list. Columns: accession, replicate (from 0), weight (from 1).
 -- source: Poisson weights of mean 1, from digests of accession, block and seed: Chamandy et al. 2012.
 CREATE MACRO bootstrap_weights(accessions, replicates, seed) AS TABLE
     SELECT accession, replicate, poisson_weight(draw) AS weight

@@ -1,5 +1,9 @@
 -- returns: Of chains with coordinates, one a sequence or 'all', how many of the most probable pairs are contacts, by
 --   range.
+-- notes: atom is 'cb' or 'ca'; structures is 'one', the chain with most residues of each sequence, or 'all'; ids NULL
+--   is all proteins. Columns: sequence_id, accession, source, chain, n_residues with coordinates, range (short, medium
+--   or long, from first residues apart), cut (L, L/2 or L/5: n_residues over divisor), n_known pairs with coordinates,
+--   n_known_contacts of them, n_asked pairs by the cut, n_pairs that the atlas holds of these, n_contacts of them.
 -- source: Rao et al. 2020 for ranges and cuts; a contact is a pair closer than 8 angstrom, at least six residues apart.
 CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
     WITH placed AS (
@@ -7,7 +11,7 @@ CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
                of_atom(atom, ca_x, cb_x) AS x,
                of_atom(atom, ca_y, cb_y) AS y,
                of_atom(atom, ca_z, cb_z) AS z
-        FROM coordinates SEMI JOIN contacts USING (accession)
+        FROM main.coordinates SEMI JOIN main.contacts USING (accession)
         WHERE ids IS NULL OR accession IN (SELECT unnest(ids::VARCHAR[]))
     ),
     chains AS (
@@ -25,8 +29,9 @@ CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
     chosen AS (
         SELECT sequence_id, accession, source, chain, n_residues
         FROM distinct_chains
-        QUALIFY structures = 'all'
-                OR row_number() OVER (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain) = 1
+        WINDOW of_sequence AS (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain)
+        QUALIFY CASE structures WHEN 'all' THEN true WHEN 'one' THEN row_number() OVER of_sequence = 1
+                                ELSE error('Structures are one or all.') END
     ),
     places AS MATERIALIZED (
         SELECT accession, source, chain, position, x, y, z
@@ -49,7 +54,7 @@ CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
     ranked AS (
         SELECT accession, source, chain, range, is_contact,
                row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY probability DESC, i, j) AS rank
-        FROM contacts JOIN pairs USING (accession, i, j)
+        FROM main.contacts JOIN pairs USING (accession, i, j)
     ),
     asked AS (
         SELECT c.*, range, first, cut, divisor, coalesce(n_known, 0) AS n_known,

@@ -1,7 +1,8 @@
 -- returns: The number that a standard normal one exceeds with a chance of p, above 0 and not above 0.5.
 -- source: Wichura 1988, algorithm AS 241, PPND7; to six digits.
 CREATE MACRO normal_quantile(p) AS
-    CASE WHEN p > 0.075
+    CASE WHEN p <= 0 OR p > 0.5 THEN NULL
+         WHEN p > 0.075
          THEN (0.5 - p)
               * list_sum([c * (0.180625 - (0.5 - p) ^ 2) ^ (i - 1)
                           FOR c, i IN [3.3871327179, 50.434271938, 159.29113202, 59.109374720]])

@@ -1,2 +1,3 @@
--- returns: A coordinate of the alpha carbon for 'ca', else of the beta carbon.
-CREATE MACRO of_atom(atom, ca, cb) AS (CASE atom WHEN 'ca' THEN ca ELSE cb END)::DOUBLE
+-- returns: A coordinate of the alpha carbon for 'ca', of the beta carbon for 'cb'.
+CREATE MACRO of_atom(atom, ca, cb) AS
+    (CASE atom WHEN 'ca' THEN ca WHEN 'cb' THEN cb ELSE error('The atom is ca or cb.') END)::DOUBLE

@@ -95,8 +95,9 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
         '    print(atlas.sql("SELECT residue, layer, count(*) AS n FROM sites GROUP BY ALL ORDER BY n DESC"))',
     )
     yield "`attlas show RELEASE ID`, `attlas sql RELEASE QUERY` and `attlas export RELEASE FORMAT` do it from a shell."
-    yield "Without attlas, `atlas.duckdb` (DuckDB 1.1 or later) has views of the files. Opened in this folder it finds"
-    yield "them; elsewhere say where they are, a path or a URL, with `SET VARIABLE atlas = '/path/to/RELEASE'`:"
+    yield "Without attlas, `atlas.duckdb` (DuckDB 1.1 or later) has views of the files, and the functions of attlas"
+    yield "(attached to another database, say `USE` before you call one). Opened in this folder it finds the files;"
+    yield "elsewhere say where they are, a path or a URL, with `SET VARIABLE atlas = '/path/to/RELEASE'`:"
     yield ""
     yield from _block("sql", f"SELECT position, residue, share FROM sites WHERE accession = {_quoted(accession)};")
     yield "## Over HTTPS"

@@ -224,7 +224,7 @@ def _functions(report: Report) -> Iterator[str]:
     yield "<p>They are in every atlas that is opened with <code>attlas sql</code>; this is what they stand for.</p>"
     for function in reached_from("\n".join(one.asked.sql for one in report.shown())):
         yield f'<details id="function-{function.name}">\n<summary><code>{escape(function.call)}</code></summary>'
-        yield f"<p>{_words(f'{function.returns} {function.source}'.strip())}</p>"
+        yield f"<p>{_words(' '.join([function.returns, function.notes, function.source]).strip())}</p>"
         yield f"<pre><code>{escape(function.sql)}</code></pre>\n</details>"
     yield "</section>"
 

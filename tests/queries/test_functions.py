@@ -18,6 +18,7 @@ from attlas.queries.asking.questions import questions
 from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
+from attlas.schema import TABLES
 
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 
@@ -80,6 +81,49 @@ def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConne
     assert only(connection, "clamped(NULL, 0, 1)") is None
     assert only(connection, "two_proportion_z(0, 0, 1, 4)") is None
     assert only(connection, "wilson_low(NULL, NULL, 1.96)") is None
+    assert only(connection, "wilson_low(0.0 / 0, 0, 1.96)") is None
+    assert only(connection, "wilson_high(0.5, 0, 1.96)") is None
+    assert only(connection, "ratio_error(2, 0.5, 10, 30, NULL, 60)") is None
+    assert only(connection, "bonferroni(-3, NULL)") is None
+    assert only(connection, "positions_within(NULL, 2, 10)") is None
+    assert only(connection, "log_choose(5, 6)") is None
+    assert only(connection, "hypergeometric_variance(60000, 70000, 100000)") == pytest.approx(5040.05, abs=0.1)
+
+
+@pytest.mark.parametrize("p", [-1, 0, 0.7, 1])
+def test_a_quantile_of_no_tail_is_empty(connection: duckdb.DuckDBPyConnection, p: float) -> None:
+    assert only(connection, f"normal_quantile({p})") is None
+    assert only(connection, f"student_t_quantile({p}, 5)") is None
+
+
+@pytest.mark.parametrize(("k", "n"), [([0, 0, 0], [3, 4, 5]), ([3, 4, 5], [3, 4, 5]), ([1, 2, 3], [2, 4, 6])])
+def test_where_all_units_agree_there_is_no_error(connection: duckdb.DuckDBPyConnection, k: list, n: list) -> None:
+    k, n = np.array(k, dtype=float), np.array(n, dtype=float)
+    sums = {"kk": [(k * k).sum()], "kn": [(k * n).sum()], "nn": [(n * n).sum()], "p": [k.sum() / n.sum()]}
+    assert calculated(connection, f"ratio_error(3, p, {n.sum()}, kk, kn, nn)", **sums).mask.all()
+
+
+@pytest.mark.parametrize(
+    "call", ["in_form('Count', 1, 2, 3)", "in_form(NULL, 1, 2, 3)", "of_atom('CA', 1, 2)", "of_atom('x', 1, 2)"]
+)
+def test_a_choice_there_is_not_is_refused(connection: duckdb.DuckDBPyConnection, call: str) -> None:
+    with pytest.raises(duckdb.InvalidInputException, match=r"The (form of attention|atom) is"):
+        only(connection, call)
+
+
+def test_a_table_of_the_callers_takes_no_place_inside_a_function(atlas: Atlas) -> None:
+    query = "SELECT count(*) AS n FROM featured_sequences(['Active site'], NULL)"
+    before = atlas.sql(query).to_pylist()
+    names = ("proteins", "features", "labels", "head_features", "coordinates", "contacts")
+    none = ", ".join(f"{name} AS (SELECT 1 AS accession)" for name in names)
+    assert atlas.sql(f"WITH {none} {query}").to_pylist() == before
+    for call in ("label_heads(NULL, NULL, 'count')", "chain_contacts('cb', 'one', NULL)"):
+        atlas.sql(f"WITH {none} SELECT count(*) FROM {call}")
+
+
+def test_tables_in_functions_are_named_whole() -> None:
+    tables = "|".join(table.name for table in TABLES)
+    assert [f.name for f in functions() if re.search(rf"\b(?:FROM|JOIN) (?:{tables})\b", f.body)] == []
 
 
 def test_t_of_differences_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
@@ -162,7 +206,10 @@ def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comm
 
 def test_what_functions_call_is_found_as_well() -> None:
     reached = reached_from("SELECT wilson_low(k, n, 2) FROM label_heads(NULL, NULL, 'count')")
-    assert [f.name for f in reached] == ["clamped", "in_form", "label_edges", "label_heads", "wilson_low"]
+    names = [function.name for function in reached]
+    assert sorted(names) == ["clamped", "in_form", "label_edges", "label_heads", "wilson_low"]
+    assert names.index("in_form") < names.index("label_edges") < names.index("label_heads")
+    assert [function.name for function in reached_from("SELECT Wilson_LOW (k, n, 2)")] == ["clamped", "wilson_low"]
     assert reached_from("SELECT 1 FROM label_heads") == ()
 
 

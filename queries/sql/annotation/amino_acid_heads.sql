@@ -16,7 +16,7 @@
 --   ratio: The first over the second; 1 is no preference.
 --   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
 --   proteins_low: Lower end of the interval of p with whole proteins as what is independent, of 95 % over all rows of
---     this answer at once (Bonferroni), by Student's t. Empty for one protein.
+--     this answer at once (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   proteins_high: Upper end.
 --   proteins_t: Student's t of what the amino acid gets in a protein beyond the shuffled, mean over proteins over its
 --     standard error. Empty where all proteins agree.
@@ -71,7 +71,7 @@ shares AS (
     FROM letters JOIN background USING (residue) CROSS JOIN totals LEFT JOIN by_letter USING (residue, layer, head)
 ),
 tested AS (
-    SELECT *, one_sample_t(n_proteins, d, dd) AS t, se * student_t_quantile(0.025 / n_rows, nullif(df, 0)) AS reach
+    SELECT *, one_sample_t(n_proteins, d, dd) AS t, se * student_t_quantile(0.025 / n_rows, df) AS reach
     FROM shares
 )
 SELECT residue, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,

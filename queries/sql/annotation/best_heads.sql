@@ -19,7 +19,7 @@
 --   ratio: The first over the second; 1 is no preference.
 --   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
 --   proteins_low: Lower end of its interval with whole proteins as what is independent, of 95 % over all reported heads
---     at once (Bonferroni), by Student's t. Empty for one protein.
+--     at once (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   proteins_high: Upper end.
 --   proteins_t: Student's t of what the residues with the label of a protein get beyond the shuffled, mean over
 --     proteins over its standard error. Empty where all proteins agree.
@@ -40,7 +40,7 @@ placed AS (
 ),
 tested AS (
     SELECT *, ratio_error(n_proteins, p, n, kk, kn, nn)
-              * student_t_quantile(0.025 / n_heads, nullif(df, 0)) AS reach
+              * student_t_quantile(0.025 / n_heads, df) AS reach
     FROM placed
     WHERE place <= $n
 )

@@ -95,7 +95,7 @@ without_one AS (
 ),
 jackknife AS (
     SELECT count(*) - 1 AS df, sqrt((count(*) - 1) * var_pop(atanh(least(greatest(r, -1 + 1e-12), 1 - 1e-12)))) AS se,
-           se * student_t_quantile(0.025, nullif(df, 0)) AS half
+           se * student_t_quantile(0.025, df) AS half
     FROM without_one
     HAVING count(*) > 3 AND min(n) > 2
 ),

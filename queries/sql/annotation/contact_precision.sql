@@ -19,7 +19,7 @@
 --   n_contacts: Of these, contacts: nearer than 8 angstrom.
 --   precision: Share of contacts, all pairs together.
 --   proteins_low: Lower end of its interval with whole proteins as what is independent, of 95 % over all rows at once
---     (Bonferroni), by Student's t. Empty for one protein.
+--     (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   proteins_high: Upper end.
 --   proteins_t: Student's t of the contacts of a protein beyond the shuffled, mean over proteins over its standard
 --     error. Empty where all proteins agree.
@@ -53,7 +53,7 @@ pooled AS (
 ),
 tested AS (
     SELECT *, one_sample_t(n_proteins, d, dd) AS t, two_proportion_z(k, n, k_known, n_known) AS z,
-           ratio_error(n_proteins, p, n, kk, kn, nn) * student_t_quantile(0.025 / n_rows, nullif(df, 0)) AS reach
+           ratio_error(n_proteins, p, n, kk, kn, nn) * student_t_quantile(0.025 / n_rows, df) AS reach
     FROM pooled
 )
 SELECT range, cut, n_proteins, n_structures, n_too_few, n::BIGINT AS n_pairs, k::BIGINT AS n_contacts,

@@ -16,7 +16,7 @@
 --   n_residues: All their residues.
 --   auc: Mean over proteins of the AUC within each.
 --   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all heads at once
---     (Bonferroni), by Student's t. Empty for one protein.
+--     (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   auc_high: Upper end.
 --   t: AUC less 0.5 over its standard error; empty where all proteins agree.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of heads (Bonferroni), 0 at most.
@@ -60,7 +60,7 @@ corrected AS (
     FROM summed
 ),
 tested AS (
-    SELECT *, se * student_t_quantile(0.025 / n_heads, nullif(df, 0)) AS half
+    SELECT *, nullif(se, 0) * student_t_quantile(0.025 / n_heads, df) AS half
     FROM corrected
 )
 SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tested.auc, 4) AS auc,

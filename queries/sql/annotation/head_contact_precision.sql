@@ -21,7 +21,7 @@
 --   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni).
 --   wilson_high: Upper end.
 --   proteins_low: Lower end of its interval with whole proteins as what is independent, of 95 % over all reported heads
---     at once (Bonferroni), by Student's t. Empty for one protein.
+--     at once (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   proteins_high: Upper end.
 --   proteins_t: Student's t of what the contacts of a protein get beyond the shuffled, mean over proteins over its
 --     standard error. Empty where all proteins agree.
@@ -84,9 +84,9 @@ reported AS (
 ),
 tested AS (
     SELECT *, ratio_error(n_proteins, p, n, kk, kn, nn)
-              * student_t_quantile(0.025 / n_heads, nullif(df, 0)) AS reach,
+              * student_t_quantile(0.025 / n_heads, df) AS reach,
            ratio_error(n_with_top, top, m, ll, lm, mm)
-           * student_t_quantile(0.025 / n_heads, nullif(greatest(n_with_top - 1, 0), 0)) AS top_reach
+           * student_t_quantile(0.025 / n_heads, n_with_top - 1) AS top_reach
     FROM reported
 )
 SELECT layer, head, n_proteins, n_structures, n_edges, round(p, 4) AS p, round(background, 4) AS background,

@@ -18,7 +18,7 @@
 --   ratio: Mean of p over the background.
 --   shuffled: What the mean of p is if the attention of each residue is shuffled over the residues of its protein.
 --   proteins_low: Lower end of the interval of the mean of p with whole proteins as what is independent, of 95 % over
---     all layers of the label at once (Bonferroni), by Student's t. Empty for one protein.
+--     all layers of the label at once (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   proteins_high: Upper end.
 --   proteins_t: Student's t of what the residues with the label of a protein get beyond the shuffled, mean over
 --     proteins over its standard error; a protein's heads are averaged first. Empty where all proteins agree.
@@ -71,8 +71,8 @@ shifts AS (
 ),
 tested AS (
     SELECT *, n_proteins - 1 AS df, one_sample_t(n_proteins, d, dd) AS t,
-           sqrt(n_proteins / nullif(df, 0) * uu) * student_t_quantile(0.025 / n_layers, nullif(df, 0)) AS reach,
-           sqrt(n_proteins / nullif(df, 0) * ww) * student_t_quantile(0.025, nullif(df, 0)) AS centre_reach
+           sqrt(n_proteins / nullif(df, 0) * nullif(uu, 0)) * student_t_quantile(0.025 / n_layers, df) AS reach,
+           sqrt(n_proteins / nullif(df, 0) * nullif(ww, 0)) * student_t_quantile(0.025, df) AS centre_reach
     FROM layers JOIN centres USING (label) JOIN spreads USING (label, layer)
     JOIN shifts USING (label)
 )

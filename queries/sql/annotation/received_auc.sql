@@ -13,7 +13,7 @@
 --   n_residues: All their residues.
 --   auc_of_proteins: Mean of the AUC within each protein.
 --   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all layers at once
---     (Bonferroni), by Student's t. Empty for one protein.
+--     (Bonferroni), by Student's t. Empty for one protein, and where all agree.
 --   auc_high: Upper end.
 --   t: Mean AUC less 0.5 over its standard error; empty where all proteins agree.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
@@ -71,7 +71,7 @@ pooled AS (
 ),
 tested AS (
     SELECT *, count(*) OVER () AS n_layers, (auc - 0.5) / nullif(se, 0) AS t,
-           se * student_t_quantile(0.025 / n_layers, nullif(df, 0)) AS half
+           nullif(se, 0) * student_t_quantile(0.025 / n_layers, df) AS half
     FROM pooled
 )
 SELECT layer, n_proteins, n_labelled, n_residues, round(auc, 4) AS auc_of_proteins,

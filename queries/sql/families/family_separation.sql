@@ -228,7 +228,7 @@ own_ranks AS (
            of_member AS (PARTITION BY a.class, id ORDER BY similarity)
 ),
 statistics AS (
-    SELECT class, avg(chance) AS auc,
+    SELECT class, round(avg(chance), 12) AS auc,
            max(greatest(own_share - others_upto / nullif(n_others, 0),
                         others_below / nullif(n_others, 0) - own_below / n_own)) AS ks
     FROM own_ranks
@@ -288,7 +288,7 @@ gains AS (
     GROUP BY a.class
 ),
 spreads AS (
-    SELECT class, avg(silhouette) AS silhouette, stddev_samp(silhouette) / sqrt(count(*)) AS silhouette_se
+    SELECT class, round(avg(silhouette), 12) AS silhouette, stddev_samp(silhouette) / sqrt(count(*)) AS silhouette_se
     FROM of_members
     GROUP BY class
 ),
@@ -317,7 +317,7 @@ pooled AS (
 ),
 quantiles AS (
     SELECT *, CASE $per WHEN 'family' THEN n_members ELSE n_families END - 1 AS df,
-           student_t_quantile(0.025, nullif(df, 0)) AS quantile, (auc - 0.5) / nullif(auc_se, 0) AS t
+           student_t_quantile(0.025, df) AS quantile, (auc - 0.5) / nullif(auc_se, 0) AS t
     FROM pooled
 ),
 ordered AS (
