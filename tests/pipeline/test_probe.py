@@ -154,13 +154,14 @@ def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, head_rows
 
 
 def test_the_auc_is_that_of_scikit_learn_on_the_eager_attention(head_rows: Heads, eager: list[Eager]) -> None:
+    """Of every second head: scikit-learn takes a millisecond for each."""
     n_equal = n_compared = 0
     for protein in eager:
         for layer, attention in enumerate(protein.layers):
             received = attention.sum(1)  # (H, N)
             for label, where in protein.masks.items():
-                for head, columns in enumerate(received):
-                    found = head_rows[protein.accession, label, layer, head]["auc"]
+                for head in range(layer % 2, len(received), 2):
+                    columns, found = received[head], head_rows[protein.accession, label, layer, head]["auc"]
                     if where.all():
                         assert found is None
                         continue
@@ -172,7 +173,7 @@ def test_the_auc_is_that_of_scikit_learn_on_the_eager_attention(head_rows: Heads
                     n_equal += abs(found - expected) < 1e-6
                     n_compared += 1
     print(f"{n_equal} of {n_compared} equal")
-    assert n_compared > 6 * 6 * 20 * 10
+    assert n_compared > 6 * 6 * 10 * 10
     assert n_equal > 0.95 * n_compared
 
 
