@@ -163,6 +163,18 @@ def test_choices_and_drawing_are_those_of_scipy(connection: duckdb.DuckDBPyConne
         assert found == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
 
 
+@pytest.mark.parametrize(("k", "n", "q"), [(1, 1, 0.5), (5, 10, 0.2), (10, 10, 0.9), (100, 9000, 0.001), (3, 40, 1e-9)])
+def test_the_tail_of_a_binomial_is_that_of_scipy(
+    connection: duckdb.DuckDBPyConnection, k: int, n: int, q: float
+) -> None:
+    found = only(connection, f"binomial_log10_tail({k}, {n}, {q}::DOUBLE)")
+    assert found == pytest.approx(binom.logsf(k - 1, n, q) / np.log(10), abs=1e-9)
+
+
+def test_a_binomial_without_a_tail_has_no_surprise(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [only(connection, f"binomial_log10_tail({x})") for x in ("0, 5, 0.2", "2, 5, 1", "2, 5, NULL")] == [0] * 3
+
+
 def test_weights_of_a_bootstrap_are_poisson(connection: duckdb.DuckDBPyConnection) -> None:
     weights = connection.execute("SELECT poisson_weight(i) AS w FROM range(65536) AS r(i)").fetchnumpy()["w"]
     assert np.all(np.diff(weights) >= 0)

@@ -202,30 +202,12 @@ intervals AS (
     FROM compared
     GROUP BY ALL
 ),
-terms AS (
-    SELECT method, layer, type, within, n, expected / n AS q, unnest(range(k::BIGINT, n + 1)) AS i
-    FROM summed
-    WHERE is_tested AND k > 0 AND expected < n * (1 - 1e-12)
-),
-logs AS (
-    SELECT method, layer, type, within,
-           log_choose(n, i) + i * ln(q) + (n - i) * ln(1 - q) AS log_term
-    FROM terms
-),
-largest AS (SELECT method, layer, type, within, max(log_term) AS most FROM logs GROUP BY ALL),
-tails AS (
-    SELECT a.method, a.layer, a.type, a.within, (any_value(most) + ln(sum(exp(log_term - most)))) / ln(10) AS log10_tail
-    FROM logs AS a
-    JOIN largest AS b
-    ON b.method = a.method AND b.layer IS NOT DISTINCT FROM a.layer AND b.type = a.type AND b.within = a.within
-    GROUP BY ALL
-),
 answered AS (
     SELECT s.*, n_proteins, n_labelled, coalesce(n_found, 0) AS n_found,
            CASE WHEN n_with_sites > 1 AND is_tested AND k = 0 THEN [0, 3.689 / expected]
                 WHEN n_with_sites > 1 THEN ratios END AS ratios,
            CASE WHEN n_with_sites > 1 AND (k > 0 OR differences[2] > 0) THEN differences END AS differences,
-           coalesce(log10_tail, 0) AS log10_tail,
+           CASE WHEN is_tested THEN binomial_log10_tail(k, n, expected / n) END AS log10_tail,
            count(*) FILTER (is_tested) OVER () AS n_tests
     FROM summed AS s
     JOIN of_types USING (type)
@@ -233,8 +215,6 @@ answered AS (
     ON f.method = s.method AND f.layer IS NOT DISTINCT FROM s.layer AND f.type = s.type AND f.within = s.within
     LEFT JOIN intervals AS i
     ON i.method = s.method AND i.layer IS NOT DISTINCT FROM s.layer AND i.type = s.type AND i.within = s.within
-    LEFT JOIN tails AS t
-    ON t.method = s.method AND t.layer IS NOT DISTINCT FROM s.layer AND t.type = s.type AND t.within = s.within
 )
 SELECT type, within, method, layer, n_proteins, n AS n_sites, n_labelled, round(k, 2) AS n_hits,
        round(k / nullif(n, 0), 4) AS precision,

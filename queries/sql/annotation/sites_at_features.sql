@@ -36,59 +36,9 @@
 -- grain: type, within
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927; percentile bootstrap with Poisson weights:
 --   Chamandy et al. 2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
-WITH carriers AS (FROM featured_sequences($types, $proteins)),
-labelled AS (FROM featured_residues($types, $proteins)),
-reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
-near AS (
-    SELECT DISTINCT type, accession, within,
-           unnest(positions_within(position, within, length)) AS position
-    FROM labelled, reaches
-),
-letters AS (
-    SELECT accession, residue, count(*) AS n_letter
-    FROM (
-        SELECT accession, unnest(string_split(sequence, '')) AS residue
-        FROM proteins SEMI JOIN carriers USING (accession)
-    )
-    GROUP BY accession, residue
-),
-near_letters AS (
-    SELECT type, accession, within, sequence[position] AS residue, count(*) AS n_near
-    FROM near JOIN proteins USING (accession)
-    GROUP BY ALL
-),
-matched AS (
-    SELECT type, accession, within, sum(n_near / n_letter) AS matched
-    FROM sites JOIN near_letters USING (accession, residue) JOIN letters USING (accession, residue)
-    GROUP BY ALL
-),
-hits AS (
-    SELECT n.type, n.accession, within, count(*) AS n_hits
-    FROM near AS n JOIN sites AS s ON s.accession = n.accession AND s.position = n.position
-    GROUP BY ALL
-),
-distances AS (
-    SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
-    FROM labelled AS l LEFT JOIN sites AS s ON s.accession = l.accession
-    GROUP BY ALL
-),
-found AS (
-    SELECT type, accession, within, count(*) AS n_labelled,
-           count(*) FILTER (distance <= within) AS n_found
-    FROM distances, reaches
-    GROUP BY ALL
-),
-areas AS (SELECT type, accession, within, sum(n_near) AS n_near FROM near_letters GROUP BY ALL),
-by_protein AS (
-    SELECT type, accession, within, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits,
-           n_sites * n_near / length AS expected, coalesce(matched, 0) AS matched
-    FROM carriers CROSS JOIN reaches JOIN found USING (type, accession, within)
-    JOIN areas USING (type, accession, within)
-    LEFT JOIN hits USING (type, accession, within)
-    LEFT JOIN matched USING (type, accession, within)
-),
+WITH by_protein AS (FROM sequence_hits($types, $within::INTEGER[], $proteins)),
 weights AS (
-    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM carriers), $replicates, $seed)
+    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM by_protein), $replicates, $seed)
 ),
 replicates AS (
     SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,
@@ -111,37 +61,14 @@ pooled AS (
     FROM by_protein
     GROUP BY type, within
 ),
-nulls AS (
-    SELECT type, within, n, k, unnest(['any', 'matched']) AS which, unnest([expected, matched]) / n AS q
-    FROM pooled
-    WHERE n > 0
-),
-terms AS (
-    SELECT type, within, which, n, q, unnest(range(k, n + 1)) AS i
-    FROM nulls
-    WHERE k > 0 AND q BETWEEN 1e-300 AND 1 - 1e-12
-),
-logs AS (
-    SELECT type, within, which,
-           log_choose(n, i) + i * ln(q) + (n - i) * ln(1 - q) AS log_term
-    FROM terms
-),
-largest AS (SELECT type, within, which, max(log_term) AS most FROM logs GROUP BY ALL),
-tails AS (
-    SELECT type, within, which, (any_value(most) + ln(sum(exp(log_term - most)))) / ln(10) AS log10_tail
-    FROM logs JOIN largest USING (type, within, which)
-    GROUP BY ALL
-),
 tested AS (
-    SELECT p.*, count(*) FILTER (n > 0) OVER () AS n_tests, coalesce(a.log10_tail, 0) AS log10_tail,
-           coalesce(m.log10_tail, 0) AS matched_log10_tail,
+    SELECT p.*, count(*) FILTER (n > 0) OVER () AS n_tests, binomial_log10_tail(k, n, expected / n) AS log10_tail,
+           binomial_log10_tail(k, n, matched / n) AS matched_log10_tail,
            CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN ratios ELSE [0, 3.689 / expected] END END AS ratios,
            CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN matched_ratios
                                                 WHEN matched > 0 THEN [0, 3.689 / matched] END END AS matched_ratios
     FROM pooled AS p
     LEFT JOIN intervals AS i ON i.type = p.type AND i.within = p.within
-    LEFT JOIN tails AS a ON a.type = p.type AND a.within = p.within AND a.which = 'any'
-    LEFT JOIN tails AS m ON m.type = p.type AND m.within = p.within AND m.which = 'matched'
 )
 SELECT type, within, n_proteins, n AS n_sites, n_labelled, k AS n_hits, round(p, 4) AS precision,
        round(wilson_low(p, nullif(n, 0), 1.96), 4) AS precision_low,

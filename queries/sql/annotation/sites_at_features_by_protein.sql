@@ -24,65 +24,10 @@
 --   hits: These sites, ten at most.
 -- grain: type, accession
 -- source: Nayar, Tartici and Altman 2025 for the sites; variances: hypergeometric, of draws without replacement.
-WITH carriers AS (FROM featured_sequences($types, $proteins)),
-labelled AS (FROM featured_residues($types, $proteins)),
-near AS (
-    SELECT DISTINCT type, accession,
-           unnest(positions_within(position, $within, length)) AS position
-    FROM labelled
-),
-letters AS (
-    SELECT accession, residue, count(*) AS n_letter
-    FROM (
-        SELECT accession, unnest(string_split(sequence, '')) AS residue
-        FROM proteins SEMI JOIN carriers USING (accession)
-    )
-    GROUP BY accession, residue
-),
-near_letters AS (
-    SELECT type, accession, sequence[position] AS residue, count(*) AS n_near
-    FROM near JOIN proteins USING (accession)
-    GROUP BY ALL
-),
-site_letters AS (
-    SELECT accession, residue, count(*) AS n_sites FROM sites SEMI JOIN carriers USING (accession) GROUP BY ALL
-),
-matched AS (
-    SELECT type, accession, sum(n_sites * n_near / n_letter) AS matched,
-           sum(hypergeometric_variance(n_sites, n_near, n_letter)) AS matched_variance
-    FROM near_letters JOIN letters USING (accession, residue) JOIN site_letters USING (accession, residue)
-    GROUP BY ALL
-),
-hits AS (
-    SELECT n.type, n.accession, count(*) AS n_hits, list(s.residue || s.position ORDER BY s.position) AS at_features
-    FROM near AS n JOIN sites AS s ON s.accession = n.accession AND s.position = n.position
-    GROUP BY ALL
-),
-distances AS (
-    SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
-    FROM labelled AS l LEFT JOIN sites AS s ON s.accession = l.accession
-    GROUP BY ALL
-),
-found AS (
-    SELECT type, accession, count(*) AS n_labelled, count(*) FILTER (distance <= $within) AS n_found
-    FROM distances
-    GROUP BY ALL
-),
-areas AS (SELECT type, accession, sum(n_near) AS n_near FROM near_letters GROUP BY ALL),
-by_protein AS (
-    SELECT type, accession, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits, at_features,
-           n_sites * n_near / length AS expected,
-           hypergeometric_variance(n_sites, n_near, length) AS variance,
-           coalesce(matched, 0) AS matched, coalesce(matched_variance, 0) AS matched_variance
-    FROM carriers JOIN found USING (type, accession)
-    JOIN areas USING (type, accession)
-    LEFT JOIN hits USING (type, accession)
-    LEFT JOIN matched USING (type, accession)
-)
 SELECT b.type, b.accession, p.entry_name, p.length, b.n_sites, n_labelled, n_hits, n_found,
        round(n_hits / nullif(b.n_sites, 0), 4) AS precision, round(n_found / n_labelled, 4) AS recall,
        round(expected, 6) AS expected, round(variance, 6) AS variance, round(b.matched, 6) AS matched_expected,
        round(matched_variance, 6) AS matched_variance,
        round(n_hits / nullif(b.expected, 0), 2) AS enrichment, array_to_string(at_features[:10], ' ') AS hits
-FROM by_protein AS b JOIN proteins AS p USING (accession)
+FROM sequence_hits($types, [$within], $proteins) AS b JOIN proteins AS p USING (accession)
 ORDER BY b.type, n_hits DESC, b.expected, b.accession

@@ -1,0 +1,58 @@
+-- returns: Sites near features along the sequence, for each feature type, sequence and reach in residues.
+-- notes: types and withins are lists; ids NULL is all proteins. Columns: type, accession, within, length, n_sites,
+--   n_labelled, n_found, n_hits, at_features, expected, variance, matched, matched_variance.
+CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
+    WITH carriers AS (FROM featured_sequences(types, ids)),
+    labelled AS (FROM featured_residues(types, ids)),
+    reaches AS (SELECT DISTINCT unnest(withins) AS within),
+    near AS (
+        SELECT DISTINCT type, accession, within, unnest(positions_within(position, within, length)) AS position
+        FROM labelled, reaches
+    ),
+    letters AS (
+        SELECT accession, residue, count(*) AS n_letter
+        FROM (
+            SELECT accession, unnest(string_split(sequence, '')) AS residue
+            FROM main.proteins SEMI JOIN carriers USING (accession)
+        )
+        GROUP BY accession, residue
+    ),
+    near_letters AS (
+        SELECT type, accession, within, sequence[position] AS residue, count(*) AS n_near
+        FROM near JOIN main.proteins USING (accession)
+        GROUP BY ALL
+    ),
+    site_letters AS (
+        SELECT accession, residue, count(*) AS n_sites FROM main.sites SEMI JOIN carriers USING (accession) GROUP BY ALL
+    ),
+    matched AS (
+        SELECT type, accession, within, sum(n_sites * n_near / n_letter) AS matched,
+               sum(hypergeometric_variance(n_sites, n_near, n_letter)) AS matched_variance
+        FROM near_letters JOIN letters USING (accession, residue) JOIN site_letters USING (accession, residue)
+        GROUP BY ALL
+    ),
+    hits AS (
+        SELECT n.type, n.accession, within, count(*) AS n_hits,
+               list(s.residue || s.position ORDER BY s.position) AS at_features
+        FROM near AS n JOIN main.sites AS s ON s.accession = n.accession AND s.position = n.position
+        GROUP BY ALL
+    ),
+    distances AS (
+        SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
+        FROM labelled AS l LEFT JOIN main.sites AS s ON s.accession = l.accession
+        GROUP BY ALL
+    ),
+    found AS (
+        SELECT type, accession, within, count(*) AS n_labelled, count(*) FILTER (distance <= within) AS n_found
+        FROM distances, reaches
+        GROUP BY ALL
+    ),
+    areas AS (SELECT type, accession, within, sum(n_near) AS n_near FROM near_letters GROUP BY ALL)
+    SELECT type, accession, within, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits, at_features,
+           n_sites * n_near / length AS expected,
+           hypergeometric_variance(n_sites, n_near, length) AS variance,
+           coalesce(matched, 0) AS matched, coalesce(matched_variance, 0) AS matched_variance
+    FROM carriers JOIN found USING (type, accession)
+    JOIN areas USING (type, accession, within)
+    LEFT JOIN hits USING (type, accession, within)
+    LEFT JOIN matched USING (type, accession, within)

@@ -1,0 +1,91 @@
+-- returns: Sites near features in a structure, for each feature type, sequence and reach in angstrom.
+-- notes: types and withins are lists; ids NULL is all proteins; atom is 'cb' or 'ca'. Of each sequence the chain with
+--   most coordinates. Columns: type, sequence_id, accession, n_all_sites, source, chain, n_residues, n_all_labelled,
+--   n_labelled, within, n_sites, n_hits, n_found, expected, variance, matched, matched_variance, at_features.
+CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
+    WITH carriers AS (SELECT * RENAME (n_sites AS n_all_sites) FROM featured_sequences(types, ids)),
+    labelled AS (FROM featured_residues(types, ids)),
+    points AS (
+        SELECT sequence_id, accession AS shown, source, chain, position, residue,
+               of_atom(atom, ca_x, cb_x) AS x,
+               of_atom(atom, ca_y, cb_y) AS y,
+               of_atom(atom, ca_z, cb_z) AS z
+        FROM main.coordinates SEMI JOIN carriers USING (sequence_id)
+    ),
+    structures AS (
+        SELECT sequence_id, shown, source, chain, count(*) AS n_residues
+        FROM points
+        WHERE isfinite(x) AND isfinite(y) AND isfinite(z)
+        GROUP BY sequence_id, shown, source, chain
+        QUALIFY row_number() OVER (PARTITION BY sequence_id ORDER BY count(*) DESC, source, chain, shown) = 1
+    ),
+    seen AS (
+        SELECT sequence_id, position, residue, x, y, z
+        FROM points JOIN structures USING (sequence_id, shown, source, chain)
+        WHERE isfinite(x) AND isfinite(y) AND isfinite(z)
+    ),
+    labelled_seen AS (
+        SELECT type, sequence_id, position, x, y, z FROM labelled JOIN seen USING (sequence_id, position)
+    ),
+    all_labelled AS (SELECT type, sequence_id, count(*) AS n_all_labelled FROM labelled GROUP BY ALL),
+    counted AS (
+        SELECT type, sequence_id, c.accession, n_all_sites, source, chain, n_residues, n_all_labelled,
+               count(*) AS n_labelled
+        FROM carriers AS c JOIN structures USING (sequence_id) JOIN all_labelled USING (type, sequence_id)
+        JOIN labelled_seen USING (type, sequence_id)
+        GROUP BY ALL
+    ),
+    nearest AS (
+        SELECT l.type, s.sequence_id, s.position, s.residue,
+               sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
+        FROM seen AS s JOIN labelled_seen AS l ON l.sequence_id = s.sequence_id
+        GROUP BY ALL
+    ),
+    sites_seen AS (
+        SELECT DISTINCT s.sequence_id, s.position, s.residue, x, y, z
+        FROM main.sites AS s JOIN seen AS e ON e.sequence_id = s.sequence_id AND e.position = s.position
+    ),
+    at_sites AS (
+        SELECT type, sequence_id, position, residue, distance
+        FROM nearest SEMI JOIN sites_seen USING (sequence_id, position)
+    ),
+    at_labelled AS (
+        SELECT l.type, l.sequence_id, l.position,
+               sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
+        FROM labelled_seen AS l JOIN sites_seen AS s ON s.sequence_id = l.sequence_id
+        GROUP BY ALL
+    ),
+    reaches AS (SELECT DISTINCT unnest(withins) AS within),
+    areas AS (
+        SELECT type, sequence_id, within, residue, count(*) AS n_letter, count(*) FILTER (distance <= within) AS n_near
+        FROM nearest, reaches
+        GROUP BY ALL
+    ),
+    hits AS (
+        SELECT type, sequence_id, within, residue, count(*) AS n_sites, count(*) FILTER (distance <= within) AS n_hits
+        FROM at_sites, reaches
+        GROUP BY ALL
+    ),
+    found AS (
+        SELECT type, sequence_id, within, count(*) FILTER (distance <= within) AS n_found
+        FROM at_labelled, reaches
+        GROUP BY ALL
+    ),
+    matched AS (
+        SELECT type, sequence_id, within, sum(n_near) AS n_near, sum(coalesce(n_sites, 0)) AS n_sites,
+               sum(coalesce(n_hits, 0)) AS n_hits, sum(coalesce(n_sites * n_near / n_letter, 0)) AS matched,
+               sum(coalesce(hypergeometric_variance(n_sites, n_near, n_letter), 0)) AS matched_variance
+        FROM areas LEFT JOIN hits USING (type, sequence_id, within, residue)
+        GROUP BY ALL
+    ),
+    named AS (
+        SELECT type, sequence_id, within,
+               list(residue || position || ' ' || round(distance, 1) ORDER BY position) FILTER (distance <= within)
+               AS at_features
+        FROM at_sites, reaches
+        GROUP BY type, sequence_id, within
+    )
+    SELECT c.*, within, m.n_sites, n_hits, coalesce(n_found, 0) AS n_found, m.n_sites * n_near / n_residues AS expected,
+           hypergeometric_variance(m.n_sites, n_near, n_residues) AS variance, matched, matched_variance, at_features
+    FROM counted AS c JOIN matched AS m USING (type, sequence_id) LEFT JOIN found USING (type, sequence_id, within)
+    LEFT JOIN named USING (type, sequence_id, within)
