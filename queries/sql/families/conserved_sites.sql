@@ -16,24 +16,7 @@
 -- example: alignment=examples/gpcrs.fasta min_sites=2
 -- grain: alignment_column
 -- source: Nayar, Tartici and Altman 2025 for the sites. Aligned proteins are no independent trials, so no interval.
-WITH given AS (SELECT unnest($alignment, recursive := true)),
-alignment_rows AS (
-    SELECT p.sequence_id, g.first, g.aligned, min(accession) AS accession, any_value(p.length) AS length,
-           any_value(p.n_sites) AS n_sites, row_number() OVER (ORDER BY p.sequence_id, g.first, g.aligned) AS row_id
-    FROM given AS g JOIN proteins AS p USING (accession)
-    GROUP BY p.sequence_id, g.first, g.aligned
-),
-cells AS (
-    SELECT *, unnest(string_split(aligned, '')) AS residue,
-           unnest(range(1, length(aligned) + 1))::INTEGER AS alignment_column
-    FROM alignment_rows
-),
-letters AS (
-    SELECT row_id, accession, residue, alignment_column, n_sites / length AS rate,
-           first - 1 + row_number() OVER (PARTITION BY row_id ORDER BY alignment_column) AS position
-    FROM cells
-    WHERE residue <> '-'
-),
+WITH letters AS (FROM alignment_letters($alignment)),
 at_columns AS (
     SELECT l.*, s.position IS NOT NULL AS is_site
     FROM letters AS l LEFT JOIN sites AS s ON s.accession = l.accession AND s.position = l.position
