@@ -16,8 +16,26 @@ from pathlib import Path
 
 ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
 NO_NOUNS = frozenset(
-    ["found", "one", "some", "said", "asked", "here", "there", "known", "laid", "theirs", "ours", "own", "rest"]
-    + ["wanted", "chosen", "each", "least", "first"]
+    (
+        "found",
+        "one",
+        "some",
+        "said",
+        "asked",
+        "here",
+        "there",
+        "known",
+        "laid",
+        "theirs",
+        "ours",
+        "own",
+        "rest",
+        "wanted",
+        "chosen",
+        "each",
+        "least",
+        "first",
+    )
 )
 """Pronouns and participles that say nothing of what a variable holds."""
 LONG_LINE = 100
