@@ -1,7 +1,7 @@
 """The documents and their blocks of code: read, run in a reader's folder, compared with what is told.
 
-`python -m helpers.documents` from `tests/`, or `make pages`, renews the output that is told below the commands. Lines `...` stand for
-lines left out: a command that has them is left alone, and named where it no longer holds.
+`make pages` renews the output that is told below the commands. Lines `...` stand for lines left out: a command that has
+them is left alone, and named where it no longer holds.
 """
 
 import gzip
