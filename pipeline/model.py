@@ -178,6 +178,9 @@ MIXED = "mixed"
 """A dtype of runs: matrix products in float16, what lies between them in float32. It moves a fifth of the site sets
 that bfloat16 moves, 3 of 100 against 15 (docs/log.md); still too many to be the default."""
 
+ATTENTION_BOUNDS = {"float32": 1e-3, "bfloat16": 1e-1, MIXED: 1e-2}
+"""Largest difference from a model's own eager attention with which it is accepted, of a layer's maximum, by dtype."""
+
 ROTARY = ("esmc", "modernbert", "eurobert")
 """Architectures whose positions are always rotary: they have no limit, whatever length they were trained at."""
 

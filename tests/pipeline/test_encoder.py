@@ -56,11 +56,11 @@ def test_the_plain_path_gives_the_same_as_the_tiled_path(weights, encoder):
 
 def test_tokens_are_those_of_the_models_own_tokenizer(weights, encoder):
     letters = "ACDEFGHIKLMNPQRSTVWYXBUZO"
-    assert encoder._token_ids(letters).tolist() == EsmTokenizer.from_pretrained(weights)(letters)["input_ids"]
+    assert encoder.vocabulary.token_ids(letters).tolist() == EsmTokenizer.from_pretrained(weights)(letters)["input_ids"]
 
 
 def test_j_is_given_to_the_model_as_x(encoder):
-    assert encoder._token_ids("MJK").tolist() == encoder._token_ids("MXK").tolist()
+    assert encoder.vocabulary.token_ids("MJK").tolist() == encoder.vocabulary.token_ids("MXK").tolist()
 
 
 def test_a_padded_batch_of_transformers_gives_the_same_profile(weights, encoder):
@@ -144,7 +144,7 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
     encoder = Encoder(files, device="cpu", dtype="float32", theta=0.3)
     for sequence, answer in zip([UBIQUITIN, CALMODULIN], encoder.encode([UBIQUITIN, CALMODULIN]), strict=True):
         with torch.inference_mode():
-            layers = model(input_ids=encoder._token_ids(sequence)[None], output_attentions=True).attentions
+            layers = model(input_ids=encoder.vocabulary.token_ids(sequence)[None], output_attentions=True).attentions
         theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
 
