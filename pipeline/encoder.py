@@ -176,7 +176,7 @@ class Encoder:
         Raises:
             EnvironmentFault: the model does not hand its attention to the attention interface.
         """
-        ids = [self.vocabulary.token_ids(sequence) for sequence in sequences]
+        ids = [torch.from_numpy(self.vocabulary.token_ids(sequence)) for sequence in sequences]
         pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
         positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
         forward = Forward(

@@ -90,11 +90,11 @@ def _refuse_other_heads(encoder: "Encoder", ours: NDArray[np.float32], own: NDAr
     layer, head, i = np.unravel_index(int(np.argmax(deviations)), deviations.shape)
     if not deviations[layer, head, i] <= encoder.attention_bound:
         statistic = COMPARED_STATISTICS[i]
+        values = f"{ours[layer, head, statistic]:.5g} here, {own[layer, head, statistic]:.5g} by its own"
         raise _refused(
             encoder,
             expected=f"head statistics as its own eager attention gives them, within {encoder.attention_bound:.0e}",
-            found=f"on a known protein, head {layer}-{head}: {STATISTICS[statistic]} {ours[layer, head, statistic]:.5g} "
-            f"here, {own[layer, head, statistic]:.5g} by its own",
+            found=f"on a known protein, head {layer}-{head}: {STATISTICS[statistic]} {values}",
         )
 
 
@@ -172,7 +172,7 @@ def _own_attention(encoder: "Encoder", sequence: str) -> OwnAttention:
     Raises:
         EnvironmentFault: the model does not return one map of every head for each of its layers.
     """
-    tokens = encoder.vocabulary.token_ids(sequence)
+    tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))
     try:
         with _eager_attention(encoder.model), encoder.precision():
             output = encoder.model(input_ids=tokens[None].to(encoder.device), output_attentions=True)

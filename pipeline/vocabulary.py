@@ -1,110 +1,45 @@
-"""What a model reads for each letter of a protein, held against its own tokenizer. Loads no weights."""
+"""A model's vocabulary, held against what its own tokenizer does. Loads no weights."""
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
+from attlas.pipeline.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
 from attlas.pipeline.model import ModelFiles
 from attlas.pipeline.offline import first_line, quiet, transformers
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
-OTHER_LETTERS = "XBZUOJ"
-"""Letters of sequence databases beside the 20 amino acids: unknown, two that stand for either of two, two rare ones
-(selenocysteine, pyrrolysine), and leucine or isoleucine."""
-
-READ_AS_X_BY_PROTTRANS = "UZOB"
-"""Letters that the models of ProtTrans (Elnaggar et al., IEEE TPAMI 2022) were never trained on, though their
-vocabularies have them: their authors replace them by X before training and use."""
-
 PROTTRANS_ARCHITECTURES = ("bert", "albert", "electra")
 """Architectures of ProtTrans that run here: ProtBert, ProtBert-BFD, ProtAlbert, ProtElectra."""
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """Token ids of a model, by letter."""
-
-    begin: int
-    """Token before a sequence, such as <cls>."""
-    end: int
-    """Token after a sequence, such as <eos>."""
-    tokens: Mapping[str, int]
-    """Token of each letter that the model can be given."""
-    stand_ins: Mapping[str, str | None]
-    """Letters without a token of their own: the letter or the token read in place of them; None: there is none."""
-
-    @property
-    def unreadable(self) -> str:
-        """Return the letters that the model cannot be given at all."""
-        return "".join(letter for letter, stand_in in self.stand_ins.items() if stand_in is None)
-
-    @property
-    def mapping(self) -> str:
-        """Return in words what stands in for which letters, as a run records it: `J as X`; empty where nothing does."""
-        pairs = sorted(self.stand_ins.items())
-        return ", ".join(f"{letter} as {stand_in or 'nothing (skipped)'}" for letter, stand_in in pairs)
-
-    def reason_to_skip(self, sequence: str) -> str | None:
-        """Return why the model cannot be given a sequence, or None where it can."""
-        if not self.unreadable:
-            return None
-        letter = re.search(f"[{self.unreadable}]", sequence)
-        if letter is None:
-            return None
-        return f"this model's vocabulary has no token for {letter[0]}, nor for X: position {letter.start() + 1:,}"
-
-    def token_ids(self, sequence: str) -> Tensor:
-        """Return the tokens of a sequence that the model can be given, shape (T,), int64."""
-        letters = self._table[np.frombuffer(sequence.encode(), np.uint8)]
-        return torch.from_numpy(np.concatenate([[self.begin], letters, [self.end]]))
-
-    @cached_property
-    def _table(self) -> NDArray[np.int64]:
-        """Token ids by letter code, shape (256,)."""
-        table = np.full(256, self.begin, np.int64)
-        for letter, token in self.tokens.items():
-            table[ord(letter)] = token
-        return table
-
-
 def read_vocabulary(files: ModelFiles) -> Vocabulary:
-    """Return the vocabulary of a model, after holding it against what the model's own tokenizer does.
+    """Return the vocabulary of a model.
 
-    One of the 20 amino acids without a token is refused. X, B, Z, U, O and J without one are read as X, else as the
-    unknown token. Models of ProtTrans read U, Z, O and B as X, though they have tokens for them: no file of theirs
-    says so, hence every BERT, ALBERT or ELECTRA whose tokenizer wants its letters separated by blanks is taken for
-    one. A model of that form which was trained on those letters is given X for them all the same; the run says so.
+    No file of a ProtTrans model says that it reads U, Z, O and B as X. Every BERT, ALBERT or ELECTRA whose tokenizer
+    wants blanks between the letters is therefore taken for one. Where such a model was trained on those letters, it is
+    given X for them all the same, and the run says so.
 
     Raises:
-        EnvironmentFault: the tokenizer cannot be loaded, lacks a token that is needed, or does not give each residue
-            a token of its own.
+        EnvironmentFault: the tokenizer cannot be loaded, lacks one of the 20 amino acids or a token that begins or ends
+            a sequence, or does not give each residue a token of its own.
     """
     tokenizer = _load_tokenizer(files)
-    begin, end = _ends(files, tokenizer)
-    own = {
-        letter: token for letter in STANDARD_LETTERS + OTHER_LETTERS if (token := _token(tokenizer, letter)) is not None
-    }
+    ends = _ends(files, tokenizer)
+
+    tokens = {letter: _token(tokenizer, letter) for letter in STANDARD_LETTERS + OTHER_LETTERS}
+    own = {letter: token for letter, token in tokens.items() if token is not None}
     if lacking := [letter for letter in STANDARD_LETTERS if letter not in own]:
         raise _foreign(
             files,
             expected="a token for each of the 20 amino acids",
-            found=f"none for {', '.join(lacking)}; tokens such as {', '.join(_samples(tokenizer))}",
+            found=f"none for {', '.join(lacking)}; its tokens are such as {_samples(tokenizer)}",
         )
-    is_spaced = _refuse_other_tokens(files, tokenizer, own, (begin, end))
 
-    stand_in, token = _stand_in(tokenizer, own)
-    as_x = READ_AS_X_BY_PROTTRANS if is_spaced and files.shape.architecture in PROTTRANS_ARCHITECTURES else ""
-    replaced = [letter for letter in OTHER_LETTERS if letter not in own or (letter in as_x and "X" in own)]
-    tokens = own | ({} if token is None else dict.fromkeys(replaced, token))
-    return Vocabulary(begin, end, tokens, dict.fromkeys(replaced, stand_in))
+    is_spaced = _wants_blanks(files, tokenizer, own, ends)
+    unknown = None if tokenizer.unk_token_id is None else (str(tokenizer.unk_token), int(tokenizer.unk_token_id))
+    is_of_prottrans = is_spaced and files.shape.architecture in PROTTRANS_ARCHITECTURES
+    return make_vocabulary(own, ends=ends, unknown=unknown, is_of_prottrans=is_of_prottrans)
 
 
 def _load_tokenizer(files: ModelFiles) -> Any:
@@ -143,17 +78,12 @@ def _token(tokenizer: Any, letter: str) -> int | None:
     return None if token is None or token == tokenizer.unk_token_id else int(token)
 
 
-def _stand_in(tokenizer: Any, own: Mapping[str, int]) -> tuple[str | None, int | None]:
-    """Return what is read for letters without a token, by name and token id: X, else the unknown token, else None."""
-    if "X" in own:
-        return "X", own["X"]
-    if tokenizer.unk_token_id is not None:
-        return str(tokenizer.unk_token), int(tokenizer.unk_token_id)
-    return None, None
+def _wants_blanks(files: ModelFiles, tokenizer: Any, own: Mapping[str, int], ends: tuple[int, int]) -> bool:
+    """Tell whether a tokenizer gives each residue its token only with blanks between them.
 
-
-def _refuse_other_tokens(files: ModelFiles, tokenizer: Any, own: Mapping[str, int], ends: tuple[int, int]) -> bool:
-    """Refuse a tokenizer that does not give one token a residue; tell whether it wants blanks between the letters."""
+    Raises:
+        EnvironmentFault: it does so neither with blanks nor without.
+    """
     letters = "".join(own) * 2 + "".join(own)[::-1]
     expected = [ends[0], *(own[letter] for letter in letters), ends[1]]
     numbers = {}
@@ -176,8 +106,9 @@ def _refuse_other_tokens(files: ModelFiles, tokenizer: Any, own: Mapping[str, in
     )
 
 
-def _samples(tokenizer: Any) -> list[str]:
-    return sorted(map(repr, tokenizer.get_vocab()))[:8]
+def _samples(tokenizer: Any) -> str:
+    longest = sorted(tokenizer.get_vocab(), key=lambda token: (-len(token), token))
+    return ", ".join(longest[:5])[:100]
 
 
 def _foreign(files: ModelFiles, *, expected: str, found: str, hint: str | None = None) -> EnvironmentFault:

@@ -144,7 +144,9 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
     encoder = Encoder(files, device="cpu", dtype="float32", theta=0.3)
     for sequence, answer in zip([UBIQUITIN, CALMODULIN], encoder.encode([UBIQUITIN, CALMODULIN]), strict=True):
         with torch.inference_mode():
-            layers = model(input_ids=encoder.vocabulary.token_ids(sequence)[None], output_attentions=True).attentions
+            layers = model(
+                input_ids=torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None], output_attentions=True
+            ).attentions
         theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
 
