@@ -53,9 +53,7 @@ class Vocabulary:
         letter = re.search(f"[{self.unreadable}]", sequence) if self.unreadable else None
         if letter is None:
             return None
-        return (
-            f"this model has no token for {letter[0]} (position {letter.start() + 1:,}), nor for X or unknown residues"
-        )
+        return f"this model has no token for {letter[0]} (position {letter.start() + 1:,}), nor for unknown residues"
 
     def token_ids(self, sequence: str) -> NDArray[np.int64]:
         """Return the tokens of a sequence that the model can be given, shape (T,)."""

@@ -32,7 +32,7 @@ class Run:
     """Largest difference from the model's own eager attention, on one known protein and of a layer's maximum, with
     which a model is accepted whenever it is loaded."""
     letters: str
-    """What the model reads for letters that it is not given as they are, such as `J as X`; empty where there are none."""
+    """What the model reads for letters that it is not given as they are, such as `J as X`; empty where none is."""
     rule: str
     """Rule for HA sites, such as `nayar-2025-05`."""
     edge_theta: float
