@@ -8,8 +8,14 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-FORMAT_VERSION = 1
-"""Version of the tables and of the directory; a reader refuses any other."""
+FORMAT_VERSION = 2
+"""Version of the tables and of the directory; a reader refuses any other.
+
+2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
+"""
+
+OLDER_FORMATS = {1: "attlas from before its first release"}
+"""Which release reads an atlas of an older format version."""
 
 EDGE_THETA = 0.3
 """Attention of a query to a key from which on the pair counts as an edge (Vig et al., ICLR 2021)."""
@@ -81,6 +87,12 @@ _POSITION = Column(
     "position", pa.int32(), "residues", "Position in the sequence stored in `proteins`, 1-based, UniProt numbering."
 )
 _RESIDUE = Column("residue", pa.string(), "", "One-letter code of the residue at this position.")
+_RANK = Column(
+    "rank",
+    pa.int32(),
+    "",
+    "Rank among the sites of the protein by unrounded `received`, 1 is the highest, ties by position.",
+)
 _STATUS = Column(
     "status", pa.string(), "", "`ok`: computed; `skipped`: not computed, by rule; `failed`: could not be computed."
 )
@@ -166,7 +178,7 @@ SITES = Table(
         _SEQUENCE_ID,
         _POSITION,
         _RESIDUE,
-        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        _RANK,
         Column("layer", pa.int16(), "", "Layer of convergence the site was called in, 0-based."),
         Column(
             "received",
@@ -176,6 +188,13 @@ SITES = Table(
         ),
         Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
         Column("is_nonstandard", pa.bool_(), "", "The site falls on a letter outside the 20 standard amino acids."),
+        Column(
+            "is_initiator_methionine",
+            pa.bool_(),
+            "",
+            "The site is a methionine at position 1, to which the start of the sequence may draw attention: 11 % of "
+            "the sites of B. subtilis are such.",
+        ),
     ),
 )
 
@@ -310,7 +329,7 @@ HEAD_MAX_SITES = Table(
         _SEQUENCE_ID,
         _POSITION,
         _RESIDUE,
-        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        _RANK,
         Column("layer", pa.int16(), "", "Layer of convergence of these profiles, 0-based."),
         Column(
             "received",

@@ -127,6 +127,22 @@ def test_a_selenocysteine_is_written_as_it_is(odd: Atlas, format: str) -> None:
         assert data.count(b"nonstandard=true") == 3
 
 
+INITIATOR_MARKS = {
+    "gff3": b"initiator_methionine=true",
+    **dict.fromkeys(("interproscan", "uniprot", "jalview-features", "jalview-annotation"), b"initiator methionine"),
+}
+
+
+@pytest.mark.parametrize("format", INITIATOR_MARKS)
+def test_a_site_at_the_initiator_methionine_is_marked_in_formats_with_attributes_or_descriptions(
+    tmp_path: Path, format: str
+) -> None:
+    write_atlas(tmp_path / "atlas", [SyntheticProtein("START", "M" * 12, n_sites=12)], n_layers=2)
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        assert atlas.sites("START")["position"].to_pylist().count(1) == 1
+        assert exported(atlas, format).count(INITIATOR_MARKS[format]) == 1
+
+
 @pytest.mark.parametrize("format", READERS)
 def test_hostile_accessions_and_headers_survive(odd: Atlas, odd_dir: Path, format: str) -> None:
     expected = stored_sites(odd_dir)
