@@ -47,7 +47,7 @@ def test_a_card_names_protein_layer_and_sites(atlas: Atlas) -> None:
 
 
 def test_a_card_marks_a_site_at_the_initiator_methionine_and_no_other(tmp_path: Path) -> None:
-    proteins = [SyntheticProtein("START", "M" * 12, n_sites=12), SyntheticProtein("LATER", "A" + "M" * 11, n_sites=12)]
+    proteins = [SyntheticProtein("START", "M" * 12, n_sites=11), SyntheticProtein("LATER", "A" + "M" * 11, n_sites=11)]
     write_atlas(tmp_path / "atlas", proteins, n_layers=2)
     with Atlas.open(tmp_path / "atlas") as atlas:
         start, later = shown(atlas, "START"), shown(atlas, "LATER")
