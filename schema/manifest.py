@@ -13,7 +13,8 @@ from attlas.schema.errors import BrokenAtlasError
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256, publish_bytes
 from attlas.schema.run import Run
-from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS, PROTEINS, TABLES, Table
+from attlas.schema.table import Table
+from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS, PROTEINS, TABLES
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
