@@ -231,6 +231,7 @@ def _sites(sequences: Sequences, part: np.ndarray, profiles: np.ndarray, run: Ru
         "received": values,
         "share": (values / np.repeat(tops, n_sites)).astype(np.float32),
         "is_nonstandard": np.zeros(len(at), bool),
+        "is_initiator_methionine": (at == 0) & (letters == ord("M")),
     }
     schema = SITES.schema(run.n_layers)
     return pa.Table.from_arrays([pa.array(columns[field.name]) for field in schema], schema=schema)

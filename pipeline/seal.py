@@ -10,9 +10,7 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import is_as_noted, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
+    ADDED_TABLES,
     FORMAT_VERSION,
     PROTEINS,
     SEQUENCES,
@@ -100,9 +98,9 @@ def sealed_before(paths: AtlasPaths) -> Manifest | None:
 def _whole(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
     """Return the added files that are as noted; of a table with a file per shard, all or none."""
     damaged = {file for file in files if not is_as_noted(paths.root / file.path, file)}
-    by_source = {table.name for table in (FEATURES, FAMILIES, COORDINATES)}
-    in_part = {file.table for file in damaged} - by_source
-    return [file for file in files if file not in damaged and file.table not in in_part]
+    by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
+    incomplete = {file.table for file in damaged} - by_source
+    return [file for file in files if file not in damaged and file.table not in incomplete]
 
 
 def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:

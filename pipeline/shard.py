@@ -188,16 +188,20 @@ def site_rows(called: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
     """Return the rows of a table of sites: of each sequence its `sequence_id`, its letters and what was called."""
     found = [(sequence_id, sequence, sites) for sequence_id, sequence, sites in called if len(sites.positions)]
     letters = [sequence[position - 1] for _, sequence, sites in found for position in sites.positions]
+    positions = _joined([sites.positions for _, _, sites in found], np.int32)
     n_each = [len(sites.positions) for _, _, sites in found]
     return {
         "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in found], np.int32), n_each),
-        "position": _joined([sites.positions for _, _, sites in found], np.int32),
+        "position": positions,
         "residue": letters,
         "rank": _joined([np.arange(1, n + 1) for n in n_each], np.int32),
         "layer": np.repeat(np.array([sites.layer for _, _, sites in found], np.int16), n_each),
         "received": _joined([sites.received for _, _, sites in found], np.float32),
         "share": _joined([sites.share for _, _, sites in found], np.float32),
         "is_nonstandard": [letter not in STANDARD_LETTERS for letter in letters],
+        "is_initiator_methionine": [
+            letter == "M" and position == 1 for letter, position in zip(letters, positions, strict=True)
+        ],
     }
 
 

@@ -11,6 +11,8 @@ from attlas.schema.errors import (
 from attlas.schema.manifest import Counts, Manifest, Receipt, TableFile
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.run import Run
+from attlas.schema.settings import Computation
+from attlas.schema.table import Column, Command, Setting, Table
 from attlas.schema.tables import (
     ADDED_TABLES,
     CONTACTS,
@@ -29,8 +31,7 @@ from attlas.schema.tables import (
     SHARD_TABLES,
     SITES,
     TABLES,
-    Column,
-    Table,
+    tables_added_by,
 )
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "AtlasPaths",
     "BrokenAtlasError",
     "Column",
+    "Command",
+    "Computation",
     "Counts",
     "EnvironmentFault",
     "Fault",
@@ -63,6 +66,8 @@ __all__ = [
     "QuestionError",
     "Receipt",
     "Run",
+    "Setting",
     "Table",
     "TableFile",
+    "tables_added_by",
 ]

@@ -13,7 +13,8 @@ from attlas.schema.errors import BrokenAtlasError
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256, publish_bytes
 from attlas.schema.run import Run
-from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, PROTEINS, TABLES, Table
+from attlas.schema.table import Table
+from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS, PROTEINS, TABLES
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
@@ -163,7 +164,7 @@ class Manifest:
                 f"{source} is of another atlas format.",
                 expected=f"format version {FORMAT_VERSION}",
                 found=f"format version {version}",
-                hint="read it with the attlas release that wrote it, or build it again",
+                hint=_other_format(version),
             )
         try:
             values["run"] = Run.from_json(values["run"])
@@ -296,6 +297,14 @@ def _parsed(data: bytes, name: Path | str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise _unreadable(name, f"a JSON {type(values).__name__}, not an object")
     return values
+
+
+def _other_format(version: object) -> str:
+    """Return what to do with an atlas of another format version."""
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        return "read it with a newer attlas release"
+    release = OLDER_FORMATS.get(version) if isinstance(version, int) else None
+    return f"build it again; it can be read by {release or 'the attlas release that wrote it'} only"
 
 
 def _unreadable(name: Path | str, found: str) -> BrokenAtlasError:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from attlas.schema.tables import Table
+from attlas.schema.table import Table
 
 
 @dataclass(frozen=True)

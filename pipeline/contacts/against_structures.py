@@ -21,11 +21,10 @@ from attlas.pipeline.passes import (
     publish_rows,
     receipt_of,
     refuse_other_inputs,
-    settings_text,
 )
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import COORDINATES, HEAD_CONTACTS, AtlasPaths, Manifest, Receipt
+from attlas.schema import HEAD_CONTACTS, AtlasPaths, Computation, Manifest, Receipt
 from attlas.schema.manifest import digest
 
 
@@ -78,12 +77,11 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
         model_s = time.perf_counter() - before
     finite = {i: some for i, some in sums.items() if np.isfinite(some).all()}
     of_chains = [(chain, known, finite[i][n]) for i in finite for n, (chain, known) in enumerate(chains[i].items())]
-    metadata = {
-        b"head_contacts": settings_text(asked.inputs, theta=asked.theta, atom=asked.atom, max_length=asked.max_length),
-        b"coordinates_sha256": " ".join(sorted(file.sha256 for file in manifest.of_table(COORDINATES))).encode(),
-    }
+    settings = {"theta": asked.theta, "atom": asked.atom, "max_length": asked.max_length}
+    computation = Computation(settings, dict(asked.inputs))
     rows = _rows(of_chains, plan.run.n_layers, plan.run.n_heads)
-    file = publish_rows(paths, plan, HEAD_CONTACTS, rows, name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
+    name = f"{asked.name}-{shard.index:05d}"
+    file = publish_rows(paths, plan, HEAD_CONTACTS, rows, name=name, computation=computation)
     receipt = receipt_of(
         shard,
         [file],

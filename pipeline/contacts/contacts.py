@@ -19,7 +19,7 @@ from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, finished, inputs_of, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
-from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, SEQUENCES, AtlasPaths, InputError, Manifest, Table
+from attlas.schema import CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
 
 
 @dataclass(frozen=True)
@@ -88,13 +88,13 @@ def contacts(
         if is_heads_only and not chains:
             hint = f"`attlas annotate {root} STRUCTURE` adds structures"
             raise InputError("No protein has a structure to hold single heads against.", hint=hint)
-        predict = PredictContacts(manifest.atlas_id, floor, max_length, inputs_of(manifest, SEQUENCES))
+        predict = PredictContacts(manifest.atlas_id, floor, max_length, inputs_of(manifest, CONTACTS))
         compare = CompareHeads(
             atlas_id=manifest.atlas_id,
             atom=atom,
             theta=plan.run.edge_theta,
             max_length=max_length,
-            inputs=inputs_of(manifest, SEQUENCES, COORDINATES),
+            inputs=inputs_of(manifest, HEAD_CONTACTS),
         )
         with_chains = {chain.sequence_id for chain in chains}
         of_shards = _by_shard(plan, proteins)

@@ -20,11 +20,10 @@ from attlas.pipeline.passes import (
     publish_rows,
     receipt_of,
     refuse_other_inputs,
-    settings_text,
 )
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import CONTACTS, AtlasPaths, Manifest, Receipt
+from attlas.schema import CONTACTS, AtlasPaths, Computation, Manifest, Receipt
 from attlas.schema.manifest import digest
 
 
@@ -73,8 +72,9 @@ def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
         pairs = list(_pairs(encoder, head, list(sequences.values()), plan.pack_tokens, asked.floor))
         model_s = time.perf_counter() - before
     found = {i: one for i, one in zip(sequences, pairs, strict=True) if one is not None}
-    metadata = {b"contacts": settings_text(asked.inputs, floor=asked.floor, max_length=asked.max_length)}
-    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
+    computation = Computation({"floor": asked.floor, "max_length": asked.max_length}, dict(asked.inputs))
+    name = f"{asked.name}-{shard.index:05d}"
+    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=name, computation=computation)
     receipt = receipt_of(
         shard,
         [file],

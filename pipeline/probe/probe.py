@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, inputs_of, run_pass
 from attlas.pipeline.probe.shard import TABLES, Probe
-from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, InputError, Manifest
+from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
 
 
 def probe(
@@ -68,5 +68,5 @@ def _asked(
         theta=theta,
         types=None if types is None else tuple(sorted(set(chosen))),
         is_by_letter=is_by_letter,
-        inputs=inputs_of(manifest, SEQUENCES, FEATURES),
+        inputs=inputs_of(manifest, *TABLES),
     )

@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs, settings_text
+from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.probe.labels import LabelledSequence, labelled_sequences
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
@@ -25,15 +25,17 @@ from attlas.schema import (
     HEAD_MAX_SITES,
     LABELS,
     AtlasPaths,
+    Computation,
     EnvironmentFault,
     Manifest,
     Receipt,
     Table,
     TableFile,
+    tables_added_by,
 )
 from attlas.schema.manifest import digest
 
-TABLES = (LABELS, HEAD_FEATURES, HEAD_MAX_SITES)
+TABLES = tables_added_by("probe")
 """What a probe adds to an atlas."""
 
 
@@ -198,5 +200,5 @@ def _publish(
     paths: AtlasPaths, plan: Plan, shard: Shard, probe: Probe, table: Table, columns: Mapping[str, object]
 ) -> TableFile:
     name = f"probe-{probe.probe_id}-{shard.index:05d}"
-    metadata = {b"probe": settings_text(probe.inputs, theta=probe.theta)}
-    return publish_rows(paths, plan, table, columns, name=name, metadata=metadata)
+    computation = Computation({"theta": probe.theta}, dict(probe.inputs))
+    return publish_rows(paths, plan, table, columns, name=name, computation=computation)

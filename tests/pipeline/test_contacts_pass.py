@@ -33,7 +33,6 @@ from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import Request, annotate
-from attlas.pipeline.contacts import contacts as verb
 from attlas.pipeline.contacts import memory, predicting
 from attlas.pipeline.contacts.contacts import Contacts, contacts
 from attlas.pipeline.contacts.memory import contact_bytes, head_contact_bytes, map_packs
@@ -159,13 +158,17 @@ def test_precision_told_by_sql_is_that_of_the_whole_map(real: Path, weights: Pat
 def test_the_table_says_what_it_was_asked(real: Path) -> None:
     assert_whole(real)
     manifest = Manifest.read(AtlasPaths(real))
-    said = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
-    inputs = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
-    assert said[b"contacts"].decode() == f"floor 0.3, max_length None, sequences {inputs['sequences']}"
-    said = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
-    of = f"sequences {inputs['sequences']}, coordinates {inputs['coordinates']}"
-    assert said[b"head_contacts"].decode() == f"theta 0.3, atom ca, max_length None, {of}"
-    assert said[b"coordinates_sha256"].decode() == manifest.of_table(verb.COORDINATES)[0].sha256
+    digests = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
+    metadata = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
+    assert json.loads(metadata[b"attlas.settings"]) == {
+        "settings": {"floor": 0.3, "max_length": None},
+        "computed_from": {"sequences": digests["sequences"]},
+    }
+    metadata = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
+    assert json.loads(metadata[b"attlas.settings"]) == {
+        "settings": {"theta": 0.3, "atom": "ca", "max_length": None},
+        "computed_from": digests,
+    }
     assert rows_of(real, "SELECT count(*) AS n FROM contacts WHERE accession = 'SEVEN'") == [{"n": 1}]
 
 

@@ -7,7 +7,8 @@ from building import random_proteins
 
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.model import find_model
-from attlas.pipeline.shard import _encode
+from attlas.pipeline.shard import _encode, site_rows
+from attlas.pipeline.sites import Sites
 
 LENGTHS = [20, 25, 30, 35, 40, 45, 50]
 
@@ -82,3 +83,10 @@ def test_the_next_pack_is_begun_before_the_last_ones_results_are_waited_for(enco
     assert len(list(_encode(encoder, sequences, pack_tokens=100))) == len(sequences)
     steps = [("start", 0), ("start", 1), ("wait", 0), ("start", 2), ("wait", 1), ("wait", 2)]
     assert order == steps
+
+
+def test_only_a_methionine_at_the_first_position_is_marked_as_the_initiator():
+    sites = Sites(0, np.array([3, 1], np.int32), np.array([2, 1], np.float32), np.array([1, 0.5], np.float32), None)
+    rows = site_rows([(0, "MAMAA", sites), (1, "AAMAA", sites)])
+    assert rows["residue"] == ["M", "M", "M", "A"]
+    assert rows["is_initiator_methionine"] == [False, True, False, False]

@@ -136,6 +136,7 @@ def _site_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
             "received": value,
             "share": value / 9,
             "is_nonstandard": residue not in AMINO_ACIDS,
+            "is_initiator_methionine": residue == "M" and position == 1,
         }
 
 

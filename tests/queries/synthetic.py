@@ -192,6 +192,7 @@ def _site_row(outcome: Outcome, rank: int, at: int, profile: np.ndarray) -> dict
         "received": float(profile[at]),
         "share": float(profile[at] / profile.max()),
         "is_nonstandard": outcome.sequence[at] not in AMINO_ACIDS,
+        "is_initiator_methionine": at == 0 and outcome.sequence[at] == "M",
     }
 
 

@@ -132,6 +132,25 @@ def test_another_format_version_is_refused_with_both_named(
     assert caught.value.found == f"format version {version}"
 
 
+@pytest.mark.parametrize(
+    ("version", "what_to_do"),
+    [
+        (1, "build it again; it can be read by attlas from before its first release only"),
+        (FORMAT_VERSION + 1, "read it with a newer attlas release"),
+        (None, "build it again; it can be read by the attlas release that wrote it only"),
+    ],
+)
+def test_an_atlas_of_another_format_is_refused_with_what_to_do(
+    tmp_path: Path, version: object, what_to_do: str
+) -> None:
+    # Of another format nothing else is expected to be as it is now: the version alone decides.
+    (tmp_path / "manifest.json").write_text(json.dumps({"format_version": version}))
+    with pytest.raises(BrokenAtlasError, match="is of another atlas format") as caught:
+        Manifest.read(AtlasPaths(tmp_path))
+    assert caught.value.hint == what_to_do
+    assert str(tmp_path) in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["run", "counts", "files", "atlas_id", "created"])
 def test_a_manifest_without_a_field_cannot_be_read(paths: AtlasPaths, manifest: Manifest, key: str) -> None:
     values = json.loads(paths.manifest.read_text())
