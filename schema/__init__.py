@@ -2,6 +2,7 @@
 
 from attlas.schema.errors import (
     BrokenAtlasError,
+    DeviceFault,
     EnvironmentFault,
     Fault,
     InputError,
@@ -55,6 +56,7 @@ __all__ = [
     "BrokenAtlasError",
     "Column",
     "Counts",
+    "DeviceFault",
     "EnvironmentFault",
     "Fault",
     "InputError",
