@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from attlas.cli.interrupting import stopping_at_once
 from attlas.cli.output import refuse_url
 from attlas.cli.progress import build_progress, duration, say
 
@@ -224,14 +225,12 @@ def fetch(
 
 @contextmanager
 def workshop() -> Iterator[None]:
-    """Say which extra to install where the workshop's libraries are missing."""
+    """Answer Ctrl-C at once, and say which extra to install where the workshop's libraries are missing."""
     from attlas.schema import EnvironmentFault
 
     try:
-        yield
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on where it was")
-        raise
+        with stopping_at_once("stopped; the same command goes on where it was"):
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "attlas":
             raise

@@ -2,6 +2,7 @@
 
 from attlas.schema.errors import (
     BrokenAtlasError,
+    DeviceFault,
     EnvironmentFault,
     Fault,
     InputError,
@@ -58,6 +59,7 @@ __all__ = [
     "Command",
     "Computation",
     "Counts",
+    "DeviceFault",
     "EnvironmentFault",
     "Fault",
     "InputError",

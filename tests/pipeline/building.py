@@ -35,7 +35,7 @@ def build_here(source: Path, out: Path, model: Path, **options: object) -> Manif
         str(source),
         out,
         Options(str(model), device="cpu", **options),
-        progress=lambda plan, shards: lambda shard, receipt: None,
+        progress=lambda plan, shards: lambda event: None,
         n_workers=0,
     )
 

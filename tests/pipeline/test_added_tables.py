@@ -36,7 +36,7 @@ PROTEINS = random_proteins([400] * 14)
 
 
 def quietly(*_: object):
-    return lambda shard, receipt: None
+    return lambda event: None
 
 
 def run(out: Path, **options: object) -> Manifest:

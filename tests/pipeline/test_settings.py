@@ -14,7 +14,7 @@ from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, HEAD_MAX_SITES
 
 
 def quietly(*_: object):
-    return lambda shard, receipt: None
+    return lambda event: None
 
 
 def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_path: Path, tiny_esm: Path) -> None:

@@ -207,7 +207,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     chosen = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
     folder = tmp_path_factory.mktemp("real")
     (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in chosen))
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     annotate_at_random(folder / "atlas")
     contacts_at_random(folder / "atlas")
@@ -232,7 +232,7 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     from attlas.pipeline.build import Options, build
 
     monkeypatch.chdir(ROOT)
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build("examples/proteins.fasta", tmp_path / "demo", Options(str(weights), device="cpu"), **quiet)
     with Atlas.open(tmp_path / "demo") as demo:
         built = re.split("^### ", page(demo), flags=re.MULTILINE)
