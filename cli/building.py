@@ -185,7 +185,7 @@ def status(out: Dir, as_json: AsJson = False) -> None:
 def verify(out: Dir, as_json: AsJson = False) -> None:
     """Check every file of an atlas against its manifest: digests, schemas, counts, completeness."""
     from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest
-    from attlas.schema.manifest import problems, unfinished
+    from attlas.schema.verify import problems, unfinished
 
     refuse_url(out)
     paths = AtlasPaths(out)

@@ -25,9 +25,10 @@ from attlas.schema import (
     PlanError,
     Receipt,
 )
-from attlas.schema.manifest import digest, problems
+from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
+from attlas.schema.verify import problems
 
 Progress = Callable[[Shard, Receipt], None]
 """Called for every shard that is finished."""

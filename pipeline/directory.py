@@ -22,7 +22,7 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.manifest import provenance, write_table
+from attlas.schema.parquet_file import provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, publishing, write_fault
 
 

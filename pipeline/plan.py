@@ -10,7 +10,7 @@ from typing import Any, Self
 from attlas.pipeline.kernels.tiles import tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.proteins import Protein
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 
 N_SPECIAL_TOKENS = 2

@@ -25,7 +25,7 @@ from attlas.pipeline.annotate.structures.assign import NO_PROTEIN
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"

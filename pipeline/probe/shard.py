@@ -31,7 +31,7 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest
 
 TABLES = (LABELS, HEAD_FEATURES, HEAD_MAX_SITES)
 """What a probe adds to an atlas."""

@@ -44,7 +44,7 @@ from attlas.schema import (
     QuestionError,
     Table,
 )
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema.parquet_file import PROVENANCE_KEY
 
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")

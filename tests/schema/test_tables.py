@@ -8,7 +8,7 @@ import pytest
 
 from attlas.schema import ADDED_TABLES, HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, Table
 from attlas.schema.document import TABLES_MD, main, tables_markdown
-from attlas.schema.manifest import write_table
+from attlas.schema.parquet_file import write_table
 
 N_LAYERS = 6
 
