@@ -2,12 +2,11 @@
 
 Readers of Parquet find everything by the footer, so that between the columns and the footer there is room for more:
 
-    data | digest of each block of the data | trailer | footer | length of the footer, `PAR1`
+    data | digest of each block of the data | digest of each page of digests | trailer | footer | its length, `PAR1`
 
-A block has the same size all over a file. The trailer holds the digest of the digests. Trailer and footer, to the end
-of the file, are its tail, and the digest of the tail stands in the manifest: a reader checks the tail by the manifest,
-the digests by the trailer, every block by its digest. Where the digests are few, the tail holds them too, so that one
-request brings all.
+A block has the same size all over a file. All from the digests of pages to the end of the file is its tail, and the
+digest of the tail stands in the manifest: a reader checks the tail by the manifest, the pages that it needs by the
+tail, every block by its page. Where the digests are few, the tail holds them too, so that one request brings all.
 """
 
 import hashlib
@@ -22,11 +21,13 @@ from attlas.schema.errors import BrokenAtlasError
 DIGEST_BYTES = 16
 """Bytes kept of the SHA-256 of a block."""
 SMALLEST_BLOCK_BYTES = 1024
+PAGE_BYTES = 1 << 14
+"""Bytes of digests that are read and checked together: those of 1,024 blocks."""
 FEW_DIGEST_BYTES = 4096
 """Up to this size the digests are part of the tail."""
 
-_TRAILER = struct.Struct("<16sQI8s")
-"""Digest of the digests, bytes of the data, bytes of a block, magic."""
+_TRAILER = struct.Struct("<QI8s")
+"""Bytes of the data, bytes of a block, magic."""
 _MAGIC = b"ATTLAS-1"
 _FOOTER_END = struct.Struct("<I4s")
 """Length of the footer and `PAR1`: what every Parquet file ends with."""
@@ -39,8 +40,8 @@ class Blocks:
     data_bytes: int
     """The data is bytes 0 to this; the digests follow."""
     block_bytes: int
-    digests_digest: bytes
-    """Digest of all digests, end to end."""
+    page_digests: bytes
+    """Digest of each page of digests, end to end."""
 
     @property
     def n_blocks(self) -> int:
@@ -52,6 +53,11 @@ class Blocks:
         """Return the size of the digests of all blocks."""
         return self.n_blocks * DIGEST_BYTES
 
+    @property
+    def pages_bytes(self) -> int:
+        """Return the size of the digests of all pages."""
+        return -(-self.digests_bytes // PAGE_BYTES) * DIGEST_BYTES
+
     @classmethod
     def of_tail(cls, tail: bytes) -> Self:
         """Return what the tail of a file says.
@@ -59,13 +65,14 @@ class Blocks:
         Raises:
             ValueError: it is no tail of a Parquet file with digests.
         """
-        footer_start = len(tail) - _FOOTER_END.size - _footer_bytes(tail[-_FOOTER_END.size :])
-        if footer_start < _TRAILER.size:
+        trailer_start = _trailer_start(tail)
+        if trailer_start < 0:
             raise ValueError("no digests of blocks")
-        digests_digest, data_bytes, block_bytes, magic = _TRAILER.unpack_from(tail, footer_start - _TRAILER.size)
+        data_bytes, block_bytes, magic = _TRAILER.unpack_from(tail, trailer_start)
         if magic != _MAGIC or not block_bytes:
             raise ValueError("no digests of blocks")
-        return cls(data_bytes, block_bytes, digests_digest)
+        blocks = cls(data_bytes, block_bytes, b"")
+        return cls(data_bytes, block_bytes, tail[max(0, trailer_start - blocks.pages_bytes) : trailer_start])
 
 
 def block_digest(block: bytes | memoryview) -> bytes:
@@ -95,7 +102,8 @@ def add_block_digests(path: Path) -> None:
             block_digest(file.read(min(block_bytes, data_bytes - start))) for start in range(0, data_bytes, block_bytes)
         )
         file.seek(data_bytes)
-        file.write(digests + _TRAILER.pack(block_digest(digests), data_bytes, block_bytes, _MAGIC) + footer)
+        pages = b"".join(block_digest(digests[at : at + PAGE_BYTES]) for at in range(0, len(digests), PAGE_BYTES))
+        file.write(digests + pages + _TRAILER.pack(data_bytes, block_bytes, _MAGIC) + footer)
 
 
 def read_tail(path: Path) -> bytes:
@@ -106,13 +114,11 @@ def read_tail(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            start = _footer_start(file) - _TRAILER.size
-            file.seek(max(start, 0))
+            file.seek(max(_footer_start(file) - _TRAILER.size, 0))
+            blocks = Blocks.of_tail(file.read())
+            is_few = blocks.digests_bytes <= FEW_DIGEST_BYTES
+            file.seek(blocks.data_bytes + (0 if is_few else blocks.digests_bytes))
             tail = file.read()
-            blocks = Blocks.of_tail(tail)
-            if blocks.digests_bytes <= FEW_DIGEST_BYTES:
-                file.seek(start - blocks.digests_bytes)
-                tail = file.read()
     except (ValueError, OSError) as error:
         raise BrokenAtlasError(f"{path} is no file of an atlas.", found=str(error)) from error
     return tail
@@ -120,10 +126,14 @@ def read_tail(path: Path) -> bytes:
 
 def digests_in(tail: bytes, blocks: Blocks) -> bytes | None:
     """Return the digests that a tail holds; None if they are too many for it."""
-    before_trailer = len(tail) - _FOOTER_END.size - _footer_bytes(tail[-_FOOTER_END.size :]) - _TRAILER.size
-    if before_trailer < blocks.digests_bytes:
-        return None
-    return tail[before_trailer - blocks.digests_bytes : before_trailer]
+    end = _trailer_start(tail) - blocks.pages_bytes
+    return tail[end - blocks.digests_bytes : end] if end >= blocks.digests_bytes else None
+
+
+def _trailer_start(tail: bytes) -> int:
+    """Return where the trailer begins in the tail of a Parquet file, less than 0 for none. Raises ValueError."""
+    end = tail[-_FOOTER_END.size :]
+    return len(tail) - _FOOTER_END.size - _footer_bytes(end) - _TRAILER.size
 
 
 def _footer_start(file: BinaryIO) -> int:
