@@ -52,7 +52,7 @@ def sql(
     from attlas.queries.atlas import Atlas
 
     chosen = format_of(format, output)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if query is None:
             from attlas.cli.shell import run_shell
 
@@ -90,7 +90,7 @@ def ask(
     from attlas.queries.atlas import Atlas
 
     chosen = format_of(format, output)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if question is None:
             print_lines(list_lines())
             return

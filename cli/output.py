@@ -58,7 +58,7 @@ def refuse_url(directory: Path) -> None:
 
     scheme, _, rest = str(directory).partition(":/")
     if rest and scheme.isalnum() and not directory.exists():
-        hint = "download the release, then give its folder; `show`, `sql`, `ask` and `export` read a URL"
+        hint = "download the release, then give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
         raise QuestionError(f"{scheme}://{rest} is a URL.", expected="a directory", hint=hint)
 
 

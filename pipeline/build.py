@@ -37,9 +37,10 @@ from attlas.schema import (
     PlanError,
     Receipt,
 )
-from attlas.schema.manifest import digest, problems
+from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
+from attlas.schema.verify import problems
 
 Progress = Callable[[WorkersStarted | WorkerLeftOut | ShardFinished], None]
 """Is told what happens while shards are computed."""

@@ -27,7 +27,7 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 Begin = Callable[[Plan, Sequence[Shard]], Progress]

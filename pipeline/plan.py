@@ -11,7 +11,7 @@ from attlas.pipeline.kernels.tiles import tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
 from attlas.pipeline.proteins import Protein
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest, from_json
 from attlas.schema.run import Run
 
 N_SPECIAL_TOKENS = 2
@@ -94,11 +94,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the plan that `to_json` wrote."""
-        fields = {name: value for name, value in values.items() if name != "plan_id"}
-        fields["run"] = Run.from_json(fields["run"])
-        fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
-        return cls(**fields)
+        """Return the plan that `to_json` wrote. Raises IllTypedError for values of other types."""
+        return from_json(cls, {name: value for name, value in values.items() if name != "plan_id"})
 
 
 def sequence_order(proteins: Sequence[Protein]) -> list[str]:

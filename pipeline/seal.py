@@ -22,7 +22,7 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 

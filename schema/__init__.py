@@ -9,11 +9,13 @@ from attlas.schema.errors import (
     PlanError,
     QuestionError,
 )
-from attlas.schema.manifest import Counts, Manifest, Receipt, TableFile
+from attlas.schema.manifest import Counts, Manifest
 from attlas.schema.paths import AtlasPaths
+from attlas.schema.receipt import Receipt
 from attlas.schema.run import Run
 from attlas.schema.settings import Computation
 from attlas.schema.table import Column, Command, Setting, Table
+from attlas.schema.table_file import TableFile
 from attlas.schema.tables import (
     ADDED_TABLES,
     CONTACTS,

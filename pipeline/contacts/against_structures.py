@@ -26,7 +26,7 @@ from attlas.pipeline.passes import (
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
 from attlas.schema import HEAD_CONTACTS, AtlasPaths, Computation, Manifest, Receipt
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest
 
 
 @dataclass(frozen=True)

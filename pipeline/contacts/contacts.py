@@ -20,6 +20,7 @@ from attlas.pipeline.passes import Begin, finished, inputs_of, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
 from attlas.schema import CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+from attlas.schema.links import refuse_wrong_links
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ def contacts(
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         if scheduler is None:
             check_device(plan.run.device)
         everyone = list(_computed(paths))

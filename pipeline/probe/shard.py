@@ -34,7 +34,7 @@ from attlas.schema import (
     TableFile,
     tables_added_by,
 )
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest
 
 TABLES = tables_added_by("probe")
 """What a probe adds to an atlas."""

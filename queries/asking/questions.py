@@ -26,7 +26,7 @@ from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
 from attlas.schema import ADDED_TABLES, TABLES, Manifest, QuestionError, Table
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema.parquet_file import PROVENANCE_KEY
 from attlas.schema.settings import outdated_notes
 
 FOLDER = Path(__file__).parents[1] / "sql"

@@ -11,7 +11,7 @@ from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.text import cut, printable
 from attlas.schema import PROTEINS, SITES
-from attlas.schema.manifest import provenance
+from attlas.schema.parquet_file import provenance
 
 ANSWER_COLUMNS = {
     "asked": "The id as it was asked.",

@@ -14,8 +14,8 @@ from attlas.queries.release.readme import readme
 from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import write_tables
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
-from attlas.schema.manifest import problems
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
+from attlas.schema.verify import problems
 
 README, DATACARD, CROISSANT, SUMS = "README.md", "DATACARD.md", "croissant.json", "SHA256SUMS"
 SPARE_BYTES = 50_000_000

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.schema import PROTEINS, TABLES, AtlasPaths, BrokenAtlasError, Manifest, Table, TableFile
-from attlas.schema.manifest import describe_file, parquet_options
+from attlas.schema.parquet_file import describe_file, parquet_options
 from attlas.schema.publish import publishing
 
 FILE_BYTES = 128_000_000

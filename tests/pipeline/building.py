@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.build import Options, build
 from attlas.schema import AtlasPaths, Manifest
-from attlas.schema.manifest import problems
 from attlas.schema.publish import file_sha256
+from attlas.schema.verify import problems
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 

@@ -28,7 +28,7 @@ from attlas.schema import (
     InputError,
     Manifest,
 )
-from attlas.schema.manifest import describe_file, write_table
+from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
 PROTEINS = random_proteins([400] * 14)

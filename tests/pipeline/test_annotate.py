@@ -17,8 +17,8 @@ from attlas.pipeline.annotate.rejects import Rejects
 from attlas.pipeline.probe.labels import labels_of
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
-from attlas.schema.manifest import problems
 from attlas.schema.publish import file_sha256
+from attlas.schema.verify import problems
 
 HEADER = "accession,begin,end,label\n"
 

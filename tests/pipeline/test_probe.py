@@ -34,7 +34,7 @@ from attlas.schema import (
     PlanError,
     Table,
 )
-from attlas.schema.manifest import describe_file, write_table
+from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
 HUMAN = Path(__file__).parent.parent / "data" / "human200.fasta"

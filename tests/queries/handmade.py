@@ -14,7 +14,8 @@ import pyarrow as pa
 from synthetic import AMINO_ACIDS, SyntheticProtein, publish_table, synthetic_run
 
 from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest
-from attlas.schema.manifest import digest, provenance
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import provenance
 
 N_LAYERS, N_HEADS = 3, 2
 

@@ -22,7 +22,8 @@ from attlas.queries.exports import EXPORTS, Request, rows
 from attlas.queries.exports.escaping import percent
 from attlas.queries.provenance import provenance_values
 from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
-from attlas.schema.manifest import describe_file, problems, write_table
+from attlas.schema.parquet_file import describe_file, write_table
+from attlas.schema.verify import problems
 
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
 CONTROLS = "tab\there\nline\rreturn \x1b[31mred \x00nul \\back %09 %zz 50% \xa0nbsp ;=&%,\"'`<b>|#"

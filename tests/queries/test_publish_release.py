@@ -37,7 +37,7 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import problems
+from attlas.schema.verify import problems
 
 BUILT = (PROTEINS, *SHARD_TABLES)
 """The tables of the atlas here: nothing was added to it."""

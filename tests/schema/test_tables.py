@@ -19,7 +19,7 @@ from attlas.schema import (
     tables_added_by,
 )
 from attlas.schema.document import TABLES_MD, main, tables_markdown
-from attlas.schema.manifest import write_table
+from attlas.schema.parquet_file import write_table
 
 N_LAYERS = 6
 
