@@ -219,7 +219,8 @@ def _eager_attention(model: Any) -> Iterator[None]:
 def _relative_differences(values: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the largest difference in each layer over the layer's maximum, (L,), of profiles (L, N)."""
     maximum = np.maximum(np.abs(reference).max(1), np.finfo(np.float32).tiny)
-    return np.abs(values - reference).max(1) / maximum
+    differences: NDArray[np.float32] = np.abs(values - reference).max(1) / maximum
+    return differences
 
 
 def _refused(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:

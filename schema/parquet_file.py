@@ -12,8 +12,9 @@ from attlas.schema.blocks import add_block_digests, read_tail
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
 from attlas.schema.run import Run
+from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import PROTEINS, Table
+from attlas.schema.tables import PROTEINS
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""

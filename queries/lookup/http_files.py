@@ -144,7 +144,7 @@ class HttpFiles:
         tag = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
-        return self._tags.setdefault(path, tag) == tag
+        return bool(self._tags.setdefault(path, tag) == tag)
 
     async def _request(self, address: str, headers: dict[str, str], most: int) -> _Answer:
         until = time.monotonic() + self._timeout_s
