@@ -5,7 +5,7 @@ from typing import Any
 
 from attlas.pipeline.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
 from attlas.pipeline.model import ModelFiles
-from attlas.pipeline.offline import first_line, quiet, transformers
+from attlas.pipeline.offline import first_line, quiet, read_configuration, read_files, transformers
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
@@ -43,20 +43,13 @@ def read_vocabulary(files: ModelFiles) -> Vocabulary:
 
 
 def _load_tokenizer(files: ModelFiles) -> Any:
-    with quiet():
-        try:
-            return transformers.AutoTokenizer.from_pretrained(
-                files.directory, local_files_only=True, trust_remote_code=False
-            )
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever damaged or foreign files raise on their way through three libraries
-            raise EnvironmentFault(
-                f"The vocabulary in {files.directory} cannot be read.",
-                expected="the tokenizer's files beside the weights, such as vocab.txt and tokenizer_config.json",
-                found=first_line(error),
-                hint="copy the whole model again, its tokenizer included",
-            ) from error
+    return read_files(
+        transformers.AutoTokenizer,
+        files.directory,
+        what="vocabulary",
+        expected="the tokenizer's files beside the weights, such as vocab.txt and tokenizer_config.json",
+        config=read_configuration(files.directory),
+    )
 
 
 def _ends(files: ModelFiles, tokenizer: Any) -> tuple[int, int]:

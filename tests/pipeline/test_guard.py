@@ -1,4 +1,4 @@
-"""The last guard: a known protein through a model's own eager attention and through ours; and later through ours again."""
+"""The last guard: a known protein through a model's own eager attention and ours, and later through ours again."""
 
 import numpy as np
 import pytest
@@ -15,9 +15,7 @@ from attlas.pipeline.interface import INTERFACE
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
-TWO_NUMBERS = (
-    r"within 1e-03 of(.|\n)*in layer \d, a difference of \S+ of the maximum \(maximum here \S+, of the model's own"
-)
+TWO_NUMBERS = r"within 1e-03 of(.|\n)*in layer \d, a difference of \S+ of the maximum \(maximum here \S+, of the model"
 
 
 def save(directory, config, save_tokenizer=save_vocabulary):
@@ -34,7 +32,7 @@ def encoder(tiny_esm):
 def test_the_known_protein_holds_all_amino_acids_and_is_the_same_every_time():
     assert set(known_protein(300)) == set(STANDARD_LETTERS)
     assert known_protein(300).startswith(known_protein(40))
-    assert known_protein(300)[20:40] == "QSGNWQNRGPTHRTHWLNNI"
+    assert known_protein(300)[20:40] == "SIPWSYNCFGRYIEQMVLWK"
 
 
 @pytest.mark.parametrize("name", ["ModernBERT with local layers", "BERT as a decoder", "LLaMA", "Gemma 2"])
@@ -112,9 +110,7 @@ def test_a_device_that_raises_does_not_pass_the_known_protein(encoder, monkeypat
         raise RuntimeError("CUDA error: an illegal memory access was encountered\nmore of it")
 
     monkeypatch.setattr(encoder.model, "forward", fail)
-    with pytest.raises(
-        EnvironmentFault, match="device cpu no longer(.|\n)*RuntimeError: CUDA error: an illegal memory"
-    ):
+    with pytest.raises(EnvironmentFault, match=r"device cpu no longer(.|\n)*RuntimeError: CUDA error"):
         check_known_protein(encoder)
 
 
@@ -122,7 +118,7 @@ def test_a_device_that_raises_does_not_pass_the_known_protein(encoder, monkeypat
 def test_a_device_that_computes_something_else_does_not_pass_the_known_protein(encoder, value):
     with torch.no_grad():
         encoder.model.encoder.layer[1].attention.self.query.weight.fill_(value)
-    with pytest.raises(EnvironmentFault, match="device cpu no longer(.|\n)*a difference of"):
+    with pytest.raises(EnvironmentFault, match=r"device cpu no longer(.|\n)*a difference of"):
         check_known_protein(encoder)
 
 
