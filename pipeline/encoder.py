@@ -144,7 +144,7 @@ class Encoder:
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
         self.model = load_model(files, weights).to(self.device)
         offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
-        self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
+        self.first_position = (self.model.config.pad_token_id or 0) + 1 if offset_positions else 0
 
         self.fitting_tokens: int | None = None
         """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""

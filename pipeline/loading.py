@@ -8,7 +8,7 @@ from torch import Tensor
 from attlas.pipeline.honoured import refuse_configuration
 from attlas.pipeline.interface import INTERFACE
 from attlas.pipeline.model import ModelFiles
-from attlas.pipeline.offline import first_line, quiet, transformers
+from attlas.pipeline.offline import read_configuration, read_files, transformers
 from attlas.schema import EnvironmentFault
 
 NOT_OF_ATTENTION = ("contact_head.", "pooler.")
@@ -42,32 +42,19 @@ def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
 
 def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]]:
     """Return the model and the names of the weights that its files do not hold, in order."""
-    with quiet():
-        try:
-            config = transformers.AutoConfig.from_pretrained(
-                files.directory, local_files_only=True, trust_remote_code=False
-            )
-            options = {"add_pooling_layer": False} if _has_pooler(config) else {}
-            # Pickles may run code when they are read; `weights_only` reads tensors and nothing else.
-            model, report = transformers.AutoModel.from_pretrained(
-                files.directory,
-                config=config,
-                dtype=dtype,
-                local_files_only=True,
-                trust_remote_code=False,
-                weights_only=True,
-                output_loading_info=True,
-                **options,
-            )
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever damaged or foreign files raise on their way through three libraries
-            raise EnvironmentFault(
-                f"The model in {files.directory} cannot be loaded.",
-                expected="an encoder of the transformers library with its weights",
-                found=first_line(error),
-                hint="copy the model again, or use another",
-            ) from error
+    config = read_configuration(files.directory)
+    options = {"add_pooling_layer": False} if _has_pooler(config) else {}
+    model, report = read_files(
+        transformers.AutoModel,
+        files.directory,
+        what="model",
+        expected="an encoder of the transformers library with its weights",
+        config=config,
+        dtype=dtype,
+        weights_only=True,  # a pickle may run code when it is read; this reads tensors and nothing else
+        output_loading_info=True,
+        **options,
+    )
     return model, sorted(report["missing_keys"])
 
 

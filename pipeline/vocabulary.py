@@ -5,18 +5,18 @@ from typing import Any
 
 from attlas.pipeline.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
 from attlas.pipeline.model import ModelFiles
-from attlas.pipeline.offline import first_line, quiet, transformers
+from attlas.pipeline.offline import first_line, quiet, read_configuration, read_files, transformers
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
-PROTTRANS_ARCHITECTURES = ("bert", "albert", "electra")
-"""Architectures of ProtTrans that run here: ProtBert, ProtBert-BFD, ProtAlbert, ProtElectra."""
+PROTTRANS_ARCHITECTURES = ("bert", "electra")
+"""Architectures of ProtTrans that run here: ProtBert, ProtBert-BFD and ProtElectra."""
 
 
 def read_vocabulary(files: ModelFiles) -> Vocabulary:
     """Return the vocabulary of a model.
 
-    No file of a ProtTrans model says that it reads U, Z, O and B as X. Every BERT, ALBERT or ELECTRA whose tokenizer
+    No file of a ProtTrans model says that it reads U, Z, O and B as X. Every BERT or ELECTRA whose tokenizer
     wants blanks between the letters is therefore taken for one. Where such a model was trained on those letters, it is
     given X for them all the same, and the run says so.
 
@@ -43,20 +43,13 @@ def read_vocabulary(files: ModelFiles) -> Vocabulary:
 
 
 def _load_tokenizer(files: ModelFiles) -> Any:
-    with quiet():
-        try:
-            return transformers.AutoTokenizer.from_pretrained(
-                files.directory, local_files_only=True, trust_remote_code=False
-            )
-        except MemoryError:
-            raise
-        except Exception as error:  # whatever damaged or foreign files raise on their way through three libraries
-            raise EnvironmentFault(
-                f"The vocabulary in {files.directory} cannot be read.",
-                expected="the tokenizer's files beside the weights, such as vocab.txt and tokenizer_config.json",
-                found=first_line(error),
-                hint="copy the whole model again, its tokenizer included",
-            ) from error
+    return read_files(
+        transformers.AutoTokenizer,
+        files.directory,
+        what="vocabulary",
+        expected="the tokenizer's files beside the weights, such as vocab.txt and tokenizer_config.json",
+        config=read_configuration(files.directory),
+    )
 
 
 def _ends(files: ModelFiles, tokenizer: Any) -> tuple[int, int]:
@@ -79,31 +72,46 @@ def _token(tokenizer: Any, letter: str) -> int | None:
 
 
 def _wants_blanks(files: ModelFiles, tokenizer: Any, own: Mapping[str, int], ends: tuple[int, int]) -> bool:
-    """Tell whether a tokenizer gives each residue its token only with blanks between them.
+    """Tell whether a tokenizer wants blanks between the residues, each of which it gives the token of its letter.
 
     Raises:
-        EnvironmentFault: it does so neither with blanks nor without.
+        EnvironmentFault: it gives them other tokens, with blanks and without.
     """
-    letters = "".join(own) * 2 + "".join(own)[::-1]
-    expected = [ends[0], *(own[letter] for letter in letters), ends[1]]
-    numbers = {}
-    for is_spaced, text in ((False, letters), (True, " ".join(letters))):
-        try:
-            tokens = list(tokenizer(text)["input_ids"])
-        except Exception as error:
-            raise _foreign(files, expected="a tokenizer that reads letters", found=first_line(error)) from error
-        if tokens == expected:
-            return is_spaced
-        numbers[is_spaced] = len(tokens)
+    sequence = _telling_sequence(tokenizer, own)
+    expected = [ends[0], *(own[letter] for letter in sequence), ends[1]]
+    plain = _tokens(files, tokenizer, sequence)
+    if plain == expected:
+        return False
+
+    # Words of letters without blanks must mean nothing to it: else a protein could be read in either way.
+    word = _tokens(files, tokenizer, STANDARD_LETTERS)
+    spaced = _tokens(files, tokenizer, " ".join(sequence))
+    if spaced == expected and set(word) <= {*ends, tokenizer.unk_token_id}:
+        return True
+
+    with_blanks = "other tokens" if len(spaced) == len(expected) else f"{len(spaced):,} tokens"
     raise _foreign(
         files,
-        expected=f"one token a residue, between two more: {len(expected)} for {len(letters)} residues, each the token "
-        "of its letter",
-        found=f"{numbers[False]} tokens from its tokenizer, or {numbers[True]} with blanks between the residues"
-        + (", of other ids" if len(expected) in numbers.values() else ""),
+        expected=f"one token a residue, that of its letter: {len(expected):,} for {len(sequence):,} residues and ends",
+        found=f"{len(plain):,} tokens from its tokenizer, and {with_blanks} with blanks between the residues",
         hint="use a model that reads single letters, such as ESM-2; a tokenizer that turns capitals into small letters "
         'wants "do_lower_case": false in tokenizer_config.json',
     )
+
+
+def _telling_sequence(tokenizer: Any, own: Mapping[str, int]) -> str:
+    """Return a sequence that holds every pair of letters, and every token of more letters that the vocabulary has."""
+    pairs = "".join(left + right for left in own for right in own)
+    words = sorted(token for token in tokenizer.get_vocab() if len(token) > 1 and set(token) <= own.keys())
+    return pairs + "".join(words)
+
+
+def _tokens(files: ModelFiles, tokenizer: Any, text: str) -> list[int]:
+    with quiet():
+        try:
+            return [int(token) for token in tokenizer(text)["input_ids"]]
+        except Exception as error:  # of whichever library the tokenizer is written in
+            raise _foreign(files, expected="a tokenizer that reads letters", found=first_line(error)) from error
 
 
 def _samples(tokenizer: Any) -> str:
