@@ -8,7 +8,8 @@ from pathlib import Path
 
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
 from attlas.pipeline.estimate import Estimate, estimate
-from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
+from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
+from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_device, check_disk, fitting_workers, has_device
@@ -109,8 +110,9 @@ def draft_plan(source: str, options: Options) -> Draft:
     _check_options(options)
     files = find_model(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
-    proteins = _limited(proteome, files.shape)
-    run = _run(files, options)
+    vocabulary = _vocabulary(files)
+    proteins = _skip_unreadable(proteome, files.shape, vocabulary)
+    run = _run(files, options, vocabulary)
     lengths = [len(sequence) for sequence in sequence_order(proteins)]
     plan = Plan(
         run=run,
@@ -284,7 +286,8 @@ def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> t
     """
     _check_options(options)
     shape = shape_of(options.model, revision=options.revision)
-    proteins = _limited(read_proteome(source, max_length=options.max_length), shape)
+    proteome = read_proteome(source, max_length=options.max_length)
+    proteins = _skip_unreadable(proteome, shape, _expected_vocabulary(options))
     skipped = tuple(protein for protein in proteins if protein.reason is not None)
     lengths = [len(sequence) for sequence in sequence_order(proteins)]
     device = _device(options.device)
@@ -311,7 +314,26 @@ def _check_options(options: Options) -> None:
         raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
 
 
-def _run(files: ModelFiles, options: Options) -> Run:
+def _vocabulary(files: ModelFiles) -> Vocabulary:
+    """Return what the model reads for each letter."""
+    if has_esm2_vocabulary(files.directory):
+        return ESM2_VOCABULARY
+    from attlas.pipeline.vocabulary import read_vocabulary  # imports transformers, which takes seconds
+
+    return read_vocabulary(files)
+
+
+def _expected_vocabulary(options: Options) -> Vocabulary:
+    """Return what a model reads that need not be on this machine: then it is a published ESM-2."""
+    try:
+        return _vocabulary(find_model(options.model, revision=options.revision))
+    except EnvironmentFault:
+        if options.model not in PUBLISHED_SHAPES:
+            raise
+    return ESM2_VOCABULARY
+
+
+def _run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
     device = _device(options.device)
     return Run(
         model=files.name,
@@ -324,6 +346,8 @@ def _run(files: ModelFiles, options: Options) -> Run:
         dtype=options.dtype,
         device=device,
         attention=REDUCTION[device],
+        attention_bound=ATTENTION_BOUNDS[options.dtype],
+        letters=vocabulary.mapping,
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
@@ -343,18 +367,20 @@ def _device(asked: str) -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _limited(proteome: Proteome, shape: ModelShape) -> tuple[Protein, ...]:
-    """Return the proteins, those longer than the model's positions reach skipped with that reason."""
-    limit = shape.max_residues
-    if limit is None:
-        return proteome.proteins
-    reason = f"longer than the {limit:,} residues this model's positions reach"
+def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:
+    """Return the proteins, those that the model cannot be given skipped with the reason."""
     return tuple(
-        replace(protein, reason=f"{reason}: {protein.length:,} residues")
-        if protein.reason is None and protein.length > limit
-        else protein
+        protein if protein.reason else replace(protein, reason=_unreadable(protein, shape, vocabulary))
         for protein in proteome.proteins
     )
+
+
+def _unreadable(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
+    """Return why the model cannot be given a protein: a length, or a letter; None where it can."""
+    limit = shape.max_residues
+    if limit is not None and protein.length > limit:
+        return f"longer than the {limit:,} residues this model's positions reach: {protein.length:,} residues"
+    return vocabulary.reason_to_skip(protein.sequence)
 
 
 def _proteins_digest(proteins: Sequence[Protein]) -> str:

@@ -96,6 +96,8 @@ def synthetic_run(n_layers: int, n_heads: int) -> Run:
         dtype="float32",
         device="cpu",
         attention="tiled",
+        attention_bound=1e-3,
+        letters="J as X",
         rule="nayar-2025-05",
         edge_theta=EDGE_THETA,
         max_length=None,
