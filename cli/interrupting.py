@@ -10,6 +10,11 @@ from contextlib import contextmanager
 EXIT_INTERRUPTED = 130
 """Of a command that Ctrl-C ended, as shells have it: 128 and the number of the signal."""
 
+STDERR = 2
+
+TRACKER = "multiprocessing.resource_tracker"
+"""The process by which Python tidies up after processes that were killed."""
+
 SHOW_CURSOR = "\x1b[?25h"
 """A progress bar hides the cursor of a terminal."""
 
@@ -31,7 +36,8 @@ def stopping_at_once(message: str) -> Iterator[None]:
     earlier_end = signal.set_wakeup_fd(writing_end, warn_on_full_buffer=False)
     threading.Thread(target=_wait_for_interrupt, args=(reading_end, message), daemon=True).start()
     try:
-        yield
+        with _without_warning_of_tracker():
+            yield
     finally:
         signal.set_wakeup_fd(earlier_end)
         signal.signal(signal.SIGINT, earlier_handler)
@@ -48,8 +54,8 @@ def _wait_for_interrupt(reading_end: int, message: str) -> None:
 
 def _end(message: str) -> None:
     # Not by way of sys.stderr, whose lock the main thread may hold.
-    restored = SHOW_CURSOR if sys.stderr.isatty() else ""
-    os.write(2, f"{restored}\nattlas: {message}\n".encode() if restored else f"attlas: {message}\n".encode())
+    line_before = f"{SHOW_CURSOR}\n" if sys.stderr.isatty() else ""
+    os.write(STDERR, f"{line_before}attlas: {message}\n".encode())
     _kill_children()
     os._exit(EXIT_INTERRUPTED)
 
@@ -60,6 +66,22 @@ def _kill_children() -> None:
 
     for child in psutil.Process().children(recursive=True):
         try:
-            child.kill()
+            if TRACKER not in " ".join(child.cmdline()):  # it removes the workers' semaphores
+                child.kill()
         except psutil.NoSuchProcess:
             continue
+
+
+@contextmanager
+def _without_warning_of_tracker() -> Iterator[None]:
+    """Have the tracker, if it is started meanwhile, not warn on the terminal that it has to tidy up."""
+    earlier = os.environ.get("PYTHONWARNINGS")
+    silence = f"ignore::UserWarning:{TRACKER}"
+    os.environ["PYTHONWARNINGS"] = f"{earlier},{silence}" if earlier else silence
+    try:
+        yield
+    finally:
+        if earlier is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = earlier

@@ -138,7 +138,8 @@ def _lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
     def progress(event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
         nonlocal last_line
         _count(meter, event)
-        if time.monotonic() - last_line >= SECONDS_BETWEEN_LINES or not meter.missing:
+        is_due = time.monotonic() - last_line >= SECONDS_BETWEEN_LINES
+        if not meter.missing or (is_due and meter.done_sequences):
             last_line = time.monotonic()
             say(str(meter))
 

@@ -45,7 +45,6 @@ def open_cluster(
         "distributed.scheduler.no-workers-timeout": PATIENCE,
         # By default the place of a worker that is away 15 s after a death is given up; importing torch may take that.
         "distributed.deploy.lost-worker-timeout": "1 day",
-        "distributed.worker.preload": [__name__],
         "distributed.worker.daemon": True,
     }
     with ExitStack() as stack:
@@ -59,7 +58,8 @@ def open_cluster(
                 refuse_small_workers(limits, shards)
             yield client, 1
         else:
-            cluster = stack.enter_context(_local_cluster(n_workers, device))
+            with _without_interrupts():
+                cluster = stack.enter_context(_local_cluster(n_workers, device))
             n_threads = max(1, default_workers("cpu") // n_workers)
             yield stack.enter_context(Client(cluster)), n_threads
 
@@ -69,9 +69,17 @@ def leave_out(client: Any, worker: str) -> None:
     client.retire_workers([worker], close_workers=True)
 
 
-def dask_setup(_: Any) -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the build: Dask calls this as a worker starts."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Block Ctrl-C in this thread, and for good in the threads and processes that it starts meanwhile.
+
+    A terminal sends Ctrl-C to every process: workers leave it to the build.
+    """
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 def _connect(scheduler: str) -> Any:
