@@ -78,7 +78,7 @@ def annotate(
         print(json.dumps({**asdict(found), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         _print(directory, found)
-    for line in (*_changes(found), *_stale(before, manifest)):
+    for line in (*_changes(found), *_outdated(before, manifest)):
         note(line)
     for line in _account(reading.rejects, "left out, "):
         note(line)
@@ -132,7 +132,7 @@ def _changes(found: "Annotation") -> Iterator[str]:
         yield f"... and of {n:,} more such files of rows"
 
 
-def _stale(before: "Manifest", now: "Manifest") -> Iterator[str]:
+def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
     """Yield a sentence for each command that renews tables which the annotation has made outdated."""
     from attlas.schema import ADDED_TABLES, TABLES
     from attlas.schema.settings import outdated_notes

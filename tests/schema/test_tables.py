@@ -1,5 +1,6 @@
 """The declared tables: documented, keyed, and their docs travel into Arrow, Parquet and TABLES.md."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -107,6 +108,12 @@ def test_a_table_is_computed_from_tables_that_are_declared_before_it() -> None:
 def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
     assert [table.name for table in tables_added_by("probe")] == ["labels", "head_features", "head_max_sites"]
     assert {table for verb in ("annotate", "probe", "contacts") for table in tables_added_by(verb)} == {*ADDED_TABLES}
+
+
+def test_a_doc_that_says_which_command_adds_a_table_says_it_as_declared() -> None:
+    for table in TABLES:
+        verbs = re.findall(r"added by `attlas (\w+)`", table.doc)
+        assert verbs in ([], [table.added_by.verb] if table.added_by else []), table.name
 
 
 def test_shards_write_every_table_but_proteins() -> None:
