@@ -17,7 +17,7 @@ def change_manifest(root: Path, change: Callable[[dict[str, Any]], None]) -> Non
     path.write_text(json.dumps({**values, "manifest_sha256": content_sha256(values)}))
 
 
-def change_file(root: Path, table: str, **values: object) -> None:
+def change_file(root: Path, table: str, /, **values: object) -> None:
     """Change what a manifest says of the first file of a table."""
 
     def change(manifest: dict[str, Any]) -> None:
