@@ -211,7 +211,7 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
         raise BrokenAtlasError(
             f"{directory} is not as its manifest says.",
             offenders=texts,
-            hint="copy it again; where it was built, the same `attlas build` computes again what is damaged",
+            hint="--json names all of them; copy it again; where it was built, `attlas build` computes what is damaged",
         )
     if not as_json:
         n_bytes = sum(file.n_bytes for file in manifest.files)

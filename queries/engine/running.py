@@ -37,7 +37,7 @@ class Running:
     """The calls of one query, one after another; its time counts only while DuckDB works, not between the calls."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection | None, timeout_s: float | None) -> None:
-        """Begin the count of time. `cursor` is what the calls work with and may be interrupted; None if none."""
+        """Begin the count of time. `cursor` is what the calls work with, to be interrupted; None: nothing can be."""
         self._cursor = cursor
         self._left_s = timeout_s
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from changed_manifest import change_file, change_manifest
 
 from attlas.schema import (
     FORMAT_VERSION,
@@ -281,3 +282,105 @@ def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
     assert len(digest({})) == 16
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": None},
+        {"files": [1]},
+        {"files": [{}]},
+        {"files": {"0": {}}},
+        {"counts": 5},
+        {"counts": {"n_ok": 1}},
+        {"run": []},
+        {"run": "model"},
+        {"source": 7},
+        {"source": "\ud800"},
+        {"created": "yesterday"},
+        {"cost": [1]},
+        {"cost": {"wall_s": "long"}},
+        {"version": True},
+        {"version": "2"},
+        {"atlas_id": None},
+        {"something": "else"},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_a_value_of_another_type_is_said(
+    paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
+) -> None:
+    change_manifest(paths.root, lambda values: values.update(change))
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*found: .*(is|are|Invalid)"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_rows": "2"},
+        {"n_rows": -1},
+        {"n_bytes": 2**64},
+        {"n_bytes": 1.5},
+        {"sha256": "x"},
+        {"tail_bytes": 0},
+        {"tail_bytes": 10**9},
+        {"first_sequence_id": "0"},
+        {"table": "signs"},
+        {"table": ["sites"]},
+        {"path": None},
+        {"path": "proteins/proteins.parquet"},
+        {"path": "sites/other.parquet"},
+        {"path": "sites/shard-00001.parquet\n"},
+        {"path": "sites//shard-00001.parquet"},
+        {"path": "./sites/shard-00001.parquet"},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_file_with_a_value_that_none_has_is_said(
+    paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
+) -> None:
+    change_file(paths.root, "sites", **change)
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*found: +files"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize("n_layers", [0, -1, 10**9])
+def test_a_number_of_layers_that_no_model_has_is_said(paths: AtlasPaths, manifest: Manifest, n_layers: int) -> None:
+    change_manifest(paths.root, lambda values: values["run"].update(n_layers=n_layers))
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*layer"):
+        Manifest.read(paths)
+
+
+def test_every_changed_byte_of_a_manifest_is_noticed_or_changes_nothing(paths: AtlasPaths, manifest: Manifest) -> None:
+    whole = paths.manifest.read_bytes()
+    n_noticed = 0
+    for at in range(0, len(whole), 7):
+        harmed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        try:
+            assert Manifest.parse(harmed, source="x") == manifest
+        except BrokenAtlasError:
+            n_noticed += 1
+    assert n_noticed > 0.8 * len(whole) / 7
+
+
+def test_nested_brackets_without_end_are_said(paths: AtlasPaths, manifest: Manifest) -> None:
+    paths.manifest.write_text("[" * 200_000)
+    with pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize("name", ["files", "n_sequences", "wall_s", "host"])
+@pytest.mark.parametrize("value", [None, "", [], {}, True])
+def test_a_receipt_with_a_value_of_another_type_is_said(
+    paths: AtlasPaths, manifest: Manifest, name: str, value: object
+) -> None:
+    receipt = Receipt(1, ATLAS_ID, manifest.files, 5, 1, 745, 1.25, 1.0, 2**33, 2**34, "here")
+    receipt.write(paths)
+    values = json.loads(paths.receipt(1).read_text())
+    if type(values[name]) is type(value):
+        value = 5
+    paths.receipt(1).write_text(json.dumps(values | {name: value}))
+    with pytest.raises(BrokenAtlasError, match=rf"(?s)shard-00001\.json cannot be read.*{name}"):
+        Receipt.read(paths.receipt(1))
