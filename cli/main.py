@@ -55,7 +55,9 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         elif not isinstance(error, Fault):
             raise
-        print(f"attlas: {error}", file=sys.stderr)
+        from attlas.cli.output import note
+
+        note(str(error))
         if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
             # A query that no interrupt reaches: DuckDB would complain at length of being left at work.
             sys.stdout.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from attlas.cli.asking import SqlFormat, write_rows
-from attlas.cli.output import note, print_lines
+from attlas.cli.output import SPREADSHEET_FORMATS, note, print_lines
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -28,6 +28,8 @@ class Session:
     mode: SqlFormat
     timeout_s: float | None
     """Seconds of work after which a query is stopped; None is no limit."""
+    is_defused: bool = False
+    """Answers in CSV and TSV are safe for spreadsheets."""
     is_timed: bool = False
     typed: str = ""
     """What of a statement has been typed."""
@@ -52,7 +54,8 @@ class Session:
     def run(self, statement: str) -> None:
         """Answer one statement."""
         started = time.monotonic()
-        write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None)
+        is_defused = self.is_defused and self.mode in SPREADSHEET_FORMATS
+        write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None, is_defused=is_defused)
         if self.is_timed:
             print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
 
@@ -84,7 +87,9 @@ class Session:
                 raise QuestionError(f"There is no command {' '.join(words)}.", expected=", ".join(known or COMMANDS))
 
 
-def run_shell(atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None) -> None:
+def run_shell(
+    atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None, is_defused: bool = False
+) -> None:
     """Ask an atlas what stdin says: a terminal is prompted until it ends, a script runs to its end or first error.
 
     Raises:
@@ -95,7 +100,7 @@ def run_shell(atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s
     if output is not None or mode not in shell_modes():
         expected = f"answers on stdout, as {', '.join(shell_modes())}"
         raise QuestionError("Without a QUERY there may be many answers.", expected=expected, hint="give a QUERY")
-    session = Session(atlas, mode, timeout_s)
+    session = Session(atlas, mode, timeout_s, is_defused)
     if sys.stdin.isatty():
         _prompt(session)
     else:
@@ -155,7 +160,7 @@ def _take(session: Session, line: str) -> None:
     except KeyboardInterrupt:
         note("stopped")
     except Fault as error:
-        print(f"attlas: {error}", file=sys.stderr)
+        note(str(error))
 
 
 def _line_editing() -> Callable[[], None]:

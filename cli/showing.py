@@ -16,10 +16,12 @@ from attlas.cli.output import (
     AtlasDir,
     IdsFile,
     Output,
+    SafeForSpreadsheets,
     note,
     print_json,
     print_lines,
     read_ids,
+    refuse_unsafe_format,
     sink,
     together,
 )
@@ -65,6 +67,7 @@ def show(
         typer.Option(help="A table in place of cards. With --ids: table, or by the name of -o FILE."),
     ] = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     unmatched: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Ids without a protein go there, with the reason, and are no error then."),
@@ -78,12 +81,15 @@ def show(
     """
     from attlas.queries.atlas import Atlas
 
-    is_table = format is not None or output is not None or unmatched is not None
+    is_table = format is not None or output is not None or unmatched is not None or safe_for_spreadsheets
     _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
     asked = _sound(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            _show_table(atlas, asked, taxon, format_of(format, output), output, unmatched)
+            chosen = format_of(format, output)
+            if safe_for_spreadsheets:
+                refuse_unsafe_format(chosen)
+            _show_table(atlas, asked, taxon, chosen, output, unmatched, is_defused=safe_for_spreadsheets)
         else:
             _show_cards(atlas, asked, taxon, layers, sequence, as_json)
 
@@ -184,6 +190,8 @@ def _show_table(
     format: SqlFormat,
     output: Path | None,
     unmatched_file: Path | None,
+    *,
+    is_defused: bool,
 ) -> None:
     from attlas.queries.lookup.batch import unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
@@ -191,7 +199,7 @@ def _show_table(
     from attlas.schema import QuestionError
 
     rows = atlas.lookup(asked, taxon=taxon)
-    is_cut = _write_table(rows, format, output)
+    is_cut = _write_table(rows, format, output, is_defused=is_defused)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
     missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
@@ -205,15 +213,18 @@ def _show_table(
         raise QuestionError(f"{said}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
 
 
-def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None) -> bool:
+def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.lookup.batch import for_reading
+    from attlas.queries.spreadsheets import without_formulas
+    from attlas.queries.text import terminal_width
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:
         if format == "table":
-            limit = TERMINAL_ROWS if is_terminal else None
-            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
-        WRITERS[format](rows.to_reader(BATCH_ROWS), file)
+            width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
+            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, width=width, limit=limit)
+        stream = rows.to_reader(BATCH_ROWS)
+        WRITERS[format](without_formulas(stream) if is_defused else stream, file)
     return False
