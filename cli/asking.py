@@ -50,6 +50,7 @@ def sql(
 
     `FROM docs` lists every column with its unit and meaning. Nothing is written, and no file but the atlas's is read.
     """
+    from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
 
     chosen = format_of(format, output)
@@ -63,6 +64,8 @@ def sql(
             return
         text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if query == "-" else query
         write_rows(atlas.stream(text, timeout_s=timeout or None), chosen, output, is_defused=safe_for_spreadsheets)
+        for remark in never_matching_notes(atlas, text):
+            note(remark)
 
 
 def ask(

@@ -53,9 +53,13 @@ class Session:
 
     def run(self, statement: str) -> None:
         """Answer one statement."""
+        from attlas.queries.asking.never_matching import never_matching_notes
+
         started = time.monotonic()
         is_defused = self.is_defused and self.mode in SPREADSHEET_FORMATS
         write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None, is_defused=is_defused)
+        for remark in never_matching_notes(self.atlas, statement):
+            note(remark)
         if self.is_timed:
             print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
 
