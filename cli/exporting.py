@@ -11,6 +11,7 @@ from attlas.cli.output import (
     IdsFile,
     Output,
     SafeForSpreadsheets,
+    fold_width,
     note,
     print_lines,
     read_ids,
@@ -59,7 +60,7 @@ def export(
 
     with Atlas.open(directory) as atlas:
         if format is None:
-            print_lines(list_lines())
+            print_lines(list_lines(fold_width()))
             return
         chosen = export_named(format)
         ids, output = _output_among(chosen, atlas, ids or [], output)

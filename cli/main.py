@@ -16,6 +16,7 @@ from attlas.cli import (
     comparing,
     contacting,
     exporting,
+    finding,
     probing,
     publishing,
     reporting,
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, asking, comparing, exporting, publishing, reporting):
+for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
     verbs.add_verbs(app)
 
 

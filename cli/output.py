@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 # A text: `Path` would make one slash of the two in a URL.
 AtlasDir = Annotated[str, typer.Argument(metavar="DIR", help="Directory of the atlas, or its URL.", show_default=False)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: stdout.")]
+OUTPUT_NAMES = ("--output", "-o", "--out")
+"""How every verb that writes a file or a folder is told where."""
+Output = Annotated[Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="File to write; default: stdout.")]
 SafeForSpreadsheets = Annotated[
     bool,
     typer.Option(
@@ -82,6 +84,13 @@ def print_json(values: object) -> None:
     """Print JSON to stdout, UTF-8 whatever the locale."""
     sys.stdout.buffer.write(json.dumps(values, ensure_ascii=False, indent=1).encode() + b"\n")
     sys.stdout.buffer.flush()
+
+
+def fold_width() -> int | None:
+    """Return the width into which tables are folded: that of the terminal; None where stdout is none."""
+    from attlas.queries.text import terminal_width
+
+    return terminal_width() if sys.stdout.isatty() else None
 
 
 def note(text: str) -> None:

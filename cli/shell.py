@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from attlas.cli.asking import SqlFormat, write_rows
-from attlas.cli.output import SPREADSHEET_FORMATS, note, print_lines
+from attlas.cli.output import SPREADSHEET_FORMATS, fold_width, note, print_lines
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -73,13 +73,13 @@ class Session:
             case [".help"]:
                 print_lines(help_lines())
             case [".tables"]:
-                print_lines(tables_lines(self.atlas.manifest))
+                print_lines(tables_lines(self.atlas.manifest, fold_width()))
             case [".functions"]:
-                print_lines(functions_lines())
+                print_lines(functions_lines(fold_width()))
             case [".schema"]:
-                print_lines(schema_lines(self.atlas.manifest, None))
+                print_lines(schema_lines(self.atlas.manifest, None, fold_width()))
             case [".schema", table]:
-                print_lines(schema_lines(self.atlas.manifest, table))
+                print_lines(schema_lines(self.atlas.manifest, table, fold_width()))
             case [".mode", mode] if mode in shell_modes():
                 self.mode = cast(SqlFormat, mode)
             case [".timer", ("on" | "off") as switch]:

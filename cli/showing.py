@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from attlas.queries.atlas import Atlas
     from attlas.queries.cards.answers import Answer
-    from attlas.schema import Manifest
+    from attlas.queries.lookup.find import Hit
+    from attlas.queries.lookup.identifiers import Match
+    from attlas.schema import Manifest, QuestionError
 
 Extent = Literal["auto", "whole", "none"]
 BATCH_ROWS = 16_384
@@ -143,14 +146,49 @@ def _show_cards(
 
     chosen = () if layers is None else layers_named(layers, atlas.n_layers)
     matches = atlas.matches(asked, taxon=taxon)
+    faults = [match.fault() for match in matches if not match.rows]
+    if faults and taxon is None:
+        matches, faults = _by_name(atlas, matches)
     found = (answer for match in matches for answer in answers_to(atlas, match, layers=chosen))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in found)
     else:
         _print_cards(found, atlas.manifest, sequence or "auto")
-    faults = [match.fault() for match in matches if not match.rows]
     if faults:
         raise together(faults, n_asked=len(matches))
+
+
+def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
+    """Look for what is no id among the names of proteins; return the matches, and an error for each without one."""
+    from attlas.queries.lookup.find import protein_meant
+    from attlas.queries.text import printable
+
+    named, faults = [], []
+    for match in matches:
+        # Where more is known than that the id is not here, as of another isoform, a name would be a guess.
+        is_name = not match.rows and not match.candidates and match.why is None
+        hits = atlas.hits(match.asked) if is_name else []
+        if (hit := protein_meant(hits)) is not None:
+            note(printable(f"{match.asked} is taken for {hit.accession}, by its {hit.fit}"))
+            named.append(replace(match, rows=(hit.row,)))
+            continue
+
+        named.append(match)
+        if not match.rows:
+            whole = [hit for hit in hits if hit.is_of_whole_words]
+            faults.append(_several(match.asked, whole) if whole else match.fault())
+    return named, faults
+
+
+def _several(asked: str, hits: "list[Hit]") -> "QuestionError":
+    """Return the error that lists the proteins which a name may mean, the likeliest first."""
+    from attlas.queries.text import counted, printable
+    from attlas.schema import QuestionError
+
+    proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
+    what = printable(f"{asked} names {counted(len(hits), 'protein')} of this atlas.")
+    hint = printable(f"show one by its accession; `attlas find DIR '{asked}'` lists them all")
+    return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
 def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
