@@ -161,7 +161,8 @@ def _show_cards(
 def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
     """Look for what is no id among the names of proteins; return the matches, and an error for each without one."""
     from attlas.queries.lookup.find import protein_meant
-    from attlas.queries.text import printable
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import cut, printable
 
     named, faults = [], []
     for match in matches:
@@ -169,7 +170,8 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
         is_name = not match.rows and not match.candidates and match.why is None
         hits = atlas.hits(match.asked) if is_name else []
         if (hit := protein_meant(hits)) is not None:
-            note(printable(f"{match.asked} is taken for {hit.accession}, by its {hit.fit}"))
+            asked = cut(printable(match.asked), SHOWN_WIDTH)
+            note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
             named.append(replace(match, rows=(hit.row,)))
             continue
 
@@ -182,12 +184,14 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
 
 def _several(asked: str, hits: "list[Hit]") -> "QuestionError":
     """Return the error that lists the proteins which a name may mean, the likeliest first."""
-    from attlas.queries.text import counted, printable
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import counted, cut, printable
     from attlas.schema import QuestionError
 
     proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
-    what = printable(f"{asked} names {counted(len(hits), 'protein')} of this atlas.")
-    hint = printable(f"show one by its accession; `attlas find DIR '{asked}'` lists them all")
+    text = cut(printable(asked), SHOWN_WIDTH)
+    what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
+    hint = f"show one by its accession; `attlas find DIR '{text}'` lists them all"
     return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
@@ -256,13 +260,12 @@ def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.lookup.batch import for_reading
     from attlas.queries.spreadsheets import without_formulas
-    from attlas.queries.text import terminal_width
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:
         if format == "table":
-            width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
-            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, width=width, limit=limit)
+            limit = TERMINAL_ROWS if is_terminal else None
+            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
         stream = rows.to_reader(BATCH_ROWS)
         WRITERS[format](without_formulas(stream) if is_defused else stream, file)
     return False

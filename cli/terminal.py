@@ -8,8 +8,6 @@ import codecs
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
-from attlas.queries.text import printable_lines
-
 if TYPE_CHECKING:
     from collections.abc import Buffer
 
@@ -18,7 +16,10 @@ class TerminalText(io.BufferedIOBase):
     """A sink of UTF-8 text that writes to a terminal, with control characters as `\\x1b`."""
 
     def __init__(self, terminal: BinaryIO) -> None:
+        from attlas.queries.text import printable_lines
+
         self._terminal = terminal
+        self._printable = printable_lines
         # A writer may hand over bytes that end within a character.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
@@ -29,7 +30,7 @@ class TerminalText(io.BufferedIOBase):
     def write(self, data: "Buffer") -> int:
         """Write the text, and return the number of bytes taken."""
         taken = bytes(data)
-        self._terminal.write(printable_lines(self._decoder.decode(taken)).encode())
+        self._terminal.write(self._printable(self._decoder.decode(taken)).encode())
         return len(taken)
 
     def flush(self) -> None:
