@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.interrupting import stopping_at_once
-from attlas.cli.output import AtlasDir
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir
 from attlas.cli.progress import build_progress, duration, say
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ N_SKIPPED_SHOWN = 10
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "mixed", "bfloat16"]
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or gzip; `-` is stdin.")]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the atlas.", show_default=False)]
+Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]

@@ -5,7 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attlas.cli.output import ID_FORMS, AtlasDir, IdsFile, Output, note, print_lines, read_ids, sink, together
+from attlas.cli.output import (
+    ID_FORMS,
+    AtlasDir,
+    IdsFile,
+    Output,
+    SafeForSpreadsheets,
+    fold_width,
+    note,
+    print_lines,
+    read_ids,
+    sink,
+    together,
+)
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -27,6 +39,7 @@ def export(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=f"{ID_FORMS} Default: all.")] = None,
     ids_file: IdsFile = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PDB or mmCIF file (or .gz) that the protein is joined to.")
     ] = None,
@@ -43,11 +56,11 @@ def export(
     `attlas export DIR` lists the formats.
     """
     from attlas.queries.atlas import Atlas
-    from attlas.queries.exports import Request, export_named, list_lines
+    from attlas.queries.exports import Request, check_request, export_named, list_lines
 
     with Atlas.open(directory) as atlas:
         if format is None:
-            print_lines(list_lines())
+            print_lines(list_lines(fold_width()))
             return
         chosen = export_named(format)
         ids, output = _output_among(chosen, atlas, ids or [], output)
@@ -60,10 +73,11 @@ def export(
             chain=chain,
             pdb_id=pdb_id,
             alignment=aligned,
-            file_name=None if output is None else output.name,
+            file_names=_file_names(chosen, output),
+            is_safe_for_spreadsheets=safe_for_spreadsheets,
         )
-        chosen.check(request)
-        _check_output(output, structure)
+        check_request(chosen, request)
+        _check_output(chosen, output, structure)
         _write(chosen, atlas, request, output)
         _note_absent(chosen, atlas, request)
     if faults:
@@ -79,10 +93,31 @@ def _output_among(
     return ids, output
 
 
-def _check_output(output: Path | None, structure: Path | None) -> None:
-    """Refuse to write over the structure that is read."""
+def _file_names(chosen: "Export", output: Path | None) -> dict[str, str]:
+    """Return the names of the files that are written, by format: the one asked for and its companion."""
+    if output is None:
+        return {}
+    beside = _companion(chosen, output)
+    return {chosen.name: output.name, **({} if beside is None else {beside[0].name: beside[1].name})}
+
+
+def _companion(chosen: "Export", output: Path) -> "tuple[Export, Path] | None":
+    """Return the format that is written beside a file, and where; None where there is none."""
+    from attlas.queries.exports import EXPORTS
+
+    if chosen.companion is None:
+        return None
+    beside = EXPORTS[chosen.companion]
+    return beside, output.with_suffix(beside.suffix)
+
+
+def _check_output(chosen: "Export", output: Path | None, structure: Path | None) -> None:
+    """Refuse to write over the structure that is read, or two files under one name."""
     from attlas.schema import QuestionError
 
+    if output is not None and (beside := _companion(chosen, output)) and beside[1] == output:
+        what = f"{output} is the name of the file that is written beside it: {beside[0].title}."
+        raise QuestionError(what, hint=f"give a name that ends with {chosen.suffix}")
     if output is not None and structure is not None and output.resolve() == structure.resolve():
         raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")
 
@@ -127,13 +162,14 @@ def _write(chosen: "Export", atlas: "Atlas", request: "Request", output: Path | 
         notes = chosen.write(atlas, request, file)
     for text in notes or ():
         note(text)
+
     if chosen.companion is None:
         return
-    beside = EXPORTS[chosen.companion]
     if output is None:
+        beside = EXPORTS[chosen.companion]
         note(f"not written: {beside.title}; `export DIR {beside.name}` has it, and -o FILE writes both")
         return
-    path = output.with_suffix(beside.suffix)
+    beside, path = EXPORTS[chosen.companion], output.with_suffix(EXPORTS[chosen.companion].suffix)
     with sink(path, is_text=beside.is_text) as file:
         beside.write(atlas, request, file)
     note(f"beside it, {path}: {beside.title}")
@@ -143,6 +179,6 @@ def _note_absent(chosen: "Export", atlas: "Atlas", request: "Request") -> None:
     """Say on stderr which proteins a format leaves out: nothing is dropped in silence."""
     from attlas.queries.exports.left_out import left_out
 
-    text = None if chosen.has_all_proteins else left_out(atlas, chosen.leaves_out, request.accessions)
+    text = None if chosen.leaves_out is None else left_out(atlas, chosen.leaves_out, request.accessions)
     if text:
         note(f"{text}; `coverage` and `jsonl` name every protein with its outcome")

@@ -17,6 +17,7 @@ from attlas.cli import (
     comparing,
     contacting,
     exporting,
+    finding,
     probing,
     publishing,
     reporting,
@@ -53,7 +54,7 @@ def _options(
 
 
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, asking, comparing, exporting, publishing, reporting):
+for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
     verbs.add_verbs(app)
 
 
@@ -75,7 +76,9 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         elif not isinstance(error, Fault):
             raise
-        print(f"attlas: {error}", file=sys.stderr)
+        from attlas.cli.output import note
+
+        note(str(error))
         if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
             # A query that no interrupt reaches: DuckDB would complain at length of being left at work.
             sys.stdout.flush()

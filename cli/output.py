@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 
 # A text: `Path` would make one slash of the two in a URL.
 AtlasDir = Annotated[str, typer.Argument(metavar="DIR", help="Directory of the atlas, or its URL.", show_default=False)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: stdout.")]
+OUTPUT_NAMES = ("--output", "-o", "--out")
+"""How every verb that writes a file or a folder is told where."""
+Output = Annotated[Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="File to write; default: stdout.")]
+SafeForSpreadsheets = Annotated[
+    bool,
+    typer.Option(
+        "--safe-for-spreadsheets",
+        help="CSV and TSV with an apostrophe before texts that begin with =, +, - or @: spreadsheets run those.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 IdsFile = Annotated[
     str | None,
     typer.Option("--ids", metavar="FILE", help="Ids from a file, one per line; `-` reads stdin.", show_default=False),
 ]
+SPREADSHEET_FORMATS = ("csv", "tsv")
+"""Formats of an answer that a spreadsheet opens and in which it runs formulas."""
 ID_FORMS = (
     "Accession (also P04637-2, P04637.4, UniProtKB:P04637), sp|ACCESSION|NAME, AF-ACCESSION-F1, entry name, gene or "
     "GENE@TAXON, or MD5 or CRC64 of a sequence."
@@ -35,12 +46,13 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
         QuestionError: the file cannot be read, or holds no id.
     """
     from attlas.queries.lookup.id_file import first_column
+    from attlas.queries.lookup.small_file import read_small_file
     from attlas.schema import QuestionError
 
     if file is None:
         return list(given) if given else None
     try:
-        ids = first_column(sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes())
+        ids = first_column(read_small_file(file))
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The ids of {file} cannot be read.", found=str(error)) from error
     if not ids and not given:
@@ -74,9 +86,18 @@ def print_json(values: object) -> None:
     sys.stdout.buffer.flush()
 
 
+def fold_width() -> int | None:
+    """Return the width into which tables are folded: that of the terminal; None where stdout is none."""
+    from attlas.queries.text import terminal_width
+
+    return terminal_width() if sys.stdout.isatty() else None
+
+
 def note(text: str) -> None:
-    """Say something beside the answer, on stderr."""
-    print(f"attlas: {text}", file=sys.stderr)
+    """Say something beside the answer, on stderr; names in it may hold escape codes of a terminal."""
+    from attlas.queries.text import printable_lines
+
+    print(f"attlas: {printable_lines(text)}", file=sys.stderr)
 
 
 @contextmanager
@@ -100,8 +121,27 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
         return
     if not is_text and sys.stdout.isatty():
         raise QuestionError("This format is not for a terminal.", hint="give a file with -o FILE, or pipe it")
-    yield sys.stdout.buffer
+
+    if is_text and sys.stdout.isatty():
+        from attlas.cli.terminal import TerminalText
+
+        yield cast(BinaryIO, TerminalText(sys.stdout.buffer))
+    else:
+        yield sys.stdout.buffer
     sys.stdout.buffer.flush()
+
+
+def refuse_unsafe_format(format: str) -> None:
+    """Refuse `--safe-for-spreadsheets` for a format that no spreadsheet takes for formulas.
+
+    Raises:
+        QuestionError: the format is neither CSV nor TSV.
+    """
+    from attlas.schema import QuestionError
+
+    if format not in SPREADSHEET_FORMATS:
+        expected = f"one of {', '.join(SPREADSHEET_FORMATS)}"
+        raise QuestionError(f"--safe-for-spreadsheets does nothing for {format}.", expected=expected, found=format)
 
 
 def refuse_inside_atlas(output: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import AtlasDir, note, refuse_inside_atlas, sink
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir, note, refuse_inside_atlas, sink
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -24,7 +24,7 @@ def add_verbs(app: typer.Typer) -> None:
 
 def report(
     directory: AtlasDir,
-    out: Annotated[Path, typer.Option(metavar="REPORT", help="HTML file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="REPORT", help="HTML file to write.", show_default=False)],
     figures: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each figure with its numbers (CSV) as well.", show_default=False),
@@ -84,7 +84,7 @@ def _refuse_folder(out: Path) -> None:
     from attlas.schema import QuestionError
 
     if out.is_dir():
-        raise QuestionError(f"{out} is a directory.", hint="name a file in it: --out REPORT.html")
+        raise QuestionError(f"{out} is a directory.", hint="name a file in it: -o REPORT.html")
 
 
 def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:

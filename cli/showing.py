@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,10 +17,12 @@ from attlas.cli.output import (
     AtlasDir,
     IdsFile,
     Output,
+    SafeForSpreadsheets,
     note,
     print_json,
     print_lines,
     read_ids,
+    refuse_unsafe_format,
     sink,
     together,
 )
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
     from attlas.queries.atlas import Atlas
     from attlas.queries.cards.answers import Answer
-    from attlas.schema import Manifest
+    from attlas.queries.lookup.find import Hit
+    from attlas.queries.lookup.identifiers import Match
+    from attlas.schema import Manifest, QuestionError
 
 Extent = Literal["auto", "whole", "none"]
 BATCH_ROWS = 16_384
@@ -65,6 +70,7 @@ def show(
         typer.Option(help="A table in place of cards. With --ids: table, or by the name of -o FILE."),
     ] = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     unmatched: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Ids without a protein go there, with the reason, and are no error then."),
@@ -78,12 +84,15 @@ def show(
     """
     from attlas.queries.atlas import Atlas
 
-    is_table = format is not None or output is not None or unmatched is not None
+    is_table = format is not None or output is not None or unmatched is not None or safe_for_spreadsheets
     _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
     asked = _sound(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            _show_table(atlas, asked, taxon, format_of(format, output), output, unmatched)
+            chosen = format_of(format, output)
+            if safe_for_spreadsheets:
+                refuse_unsafe_format(chosen)
+            _show_table(atlas, asked, taxon, chosen, output, unmatched, is_defused=safe_for_spreadsheets)
         else:
             _show_cards(atlas, asked, taxon, layers, sequence, as_json)
 
@@ -137,14 +146,53 @@ def _show_cards(
 
     chosen = () if layers is None else layers_named(layers, atlas.n_layers)
     matches = atlas.matches(asked, taxon=taxon)
+    faults = [match.fault() for match in matches if not match.rows]
+    if faults and taxon is None:
+        matches, faults = _by_name(atlas, matches)
     found = (answer for match in matches for answer in answers_to(atlas, match, layers=chosen))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in found)
     else:
         _print_cards(found, atlas.manifest, sequence or "auto")
-    faults = [match.fault() for match in matches if not match.rows]
     if faults:
         raise together(faults, n_asked=len(matches))
+
+
+def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
+    """Look for what is no id among the names of proteins; return the matches, and an error for each without one."""
+    from attlas.queries.lookup.find import protein_meant
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import cut, printable
+
+    named, faults = [], []
+    for match in matches:
+        # Where more is known than that the id is not here, as of another isoform, a name would be a guess.
+        is_name = not match.rows and not match.candidates and match.why is None
+        hits = atlas.hits(match.asked) if is_name else []
+        if (hit := protein_meant(hits)) is not None:
+            asked = cut(printable(match.asked), SHOWN_WIDTH)
+            note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
+            named.append(replace(match, rows=(hit.row,)))
+            continue
+
+        named.append(match)
+        if not match.rows:
+            whole = [hit for hit in hits if hit.is_of_whole_words]
+            faults.append(_several(match.asked, whole) if whole else match.fault())
+    return named, faults
+
+
+def _several(asked: str, hits: "list[Hit]") -> "QuestionError":
+    """Return the error that lists the proteins which a name may mean, the likeliest first."""
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import counted, cut, printable
+    from attlas.schema import QuestionError
+
+    proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
+    text = cut(printable(asked), SHOWN_WIDTH)
+    what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
+    hint = f"show one by its accession; `attlas find DIR '{text}'` lists them all"
+    return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
 def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
@@ -184,6 +232,8 @@ def _show_table(
     format: SqlFormat,
     output: Path | None,
     unmatched_file: Path | None,
+    *,
+    is_defused: bool,
 ) -> None:
     from attlas.queries.lookup.batch import unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
@@ -191,7 +241,7 @@ def _show_table(
     from attlas.schema import QuestionError
 
     rows = atlas.lookup(asked, taxon=taxon)
-    is_cut = _write_table(rows, format, output)
+    is_cut = _write_table(rows, format, output, is_defused=is_defused)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
     missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
@@ -205,15 +255,17 @@ def _show_table(
         raise QuestionError(f"{said}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
 
 
-def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None) -> bool:
+def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.lookup.batch import for_reading
+    from attlas.queries.spreadsheets import without_formulas
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:
         if format == "table":
             limit = TERMINAL_ROWS if is_terminal else None
             return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
-        WRITERS[format](rows.to_reader(BATCH_ROWS), file)
+        stream = rows.to_reader(BATCH_ROWS)
+        WRITERS[format](without_formulas(stream) if is_defused else stream, file)
     return False

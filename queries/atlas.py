@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
+from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, structures_named
 from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, read_manifest, root_of
+from attlas.queries.lookup.text_arrays import text_array
 from attlas.queries.text import printable
 from attlas.schema import (
     HEADS,
@@ -159,6 +161,22 @@ class Atlas:
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
         """Return what each of many ids names here, in one pass over `proteins`."""
         return find_all(self._proteins, ids, taxon=taxon)
+
+    def find(self, text: str) -> pa.Table:
+        """Return the proteins that a text may mean, the likeliest first, as `attlas find` does.
+
+        Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
+        that proteins of the atlas are placed on. The column `fit` says how a protein fits.
+        """
+        hits = self.hits(text)
+        columns = [*NAME_COLUMNS, "fit"]
+        arrays = [text_array([getattr(hit, name) or None for hit in hits]) for name in columns]
+        return pa.Table.from_arrays(arrays, names=columns)
+
+    def hits(self, text: str) -> list[Hit]:
+        """Return what `find` returns, with the row of `proteins` of each."""
+        structures = structures_named(self.root, self.manifest, text)
+        return find_proteins(self._proteins, text, structures=structures)
 
     def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of `proteins` by number, as a `Match` holds them."""

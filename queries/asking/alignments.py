@@ -1,7 +1,6 @@
 """An alignment of proteins of the atlas: aligned FASTA read, its letters checked against the stored sequences."""
 
 import re
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from attlas.queries.asking.alignment_blocks import is_blocks, read_blocks
 from attlas.queries.atlas import Atlas
+from attlas.queries.lookup.small_file import read_small_file
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -86,7 +86,7 @@ def read_alignment(source: object) -> dict[str, str]:
     if not isinstance(source, (str, Path)):
         raise QuestionError("An alignment is a FASTA file.", found=type(source).__name__)
     try:
-        text = sys.stdin.read() if str(source) == "-" else Path(source).expanduser().read_text(encoding="utf-8-sig")
+        text = read_small_file(source).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The alignment {source} cannot be read.", found=str(error)) from error
     rows: dict[str, list[str]] = {}

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from attlas.queries.asking.alignments import placed_rows
 from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import first_column
+from attlas.queries.lookup.small_file import read_small_file
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -232,7 +232,7 @@ def _items(parameter: Parameter, value: object) -> list[object]:
 def _lines(parameter: Parameter, path: str) -> list[str]:
     """Return the first column of the lines of a file; blank lines and those that begin with `#` are passed over."""
     try:
-        return first_column(Path(path).expanduser().read_bytes())
+        return first_column(read_small_file(path))
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=str(error)) from error
 

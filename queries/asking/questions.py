@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import Function, reached_from
@@ -128,7 +129,8 @@ def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> Asked:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
-    bound = bind(atlas, question.name, question.parameters, given)
+    parameters = [held_to_atlas(parameter, atlas.n_layers) for parameter in question.parameters]
+    bound = bind(atlas, question.name, parameters, given)
     return Asked(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 

@@ -16,6 +16,8 @@ LINES_SHOWN = 8
 """Lines of a long query shown before and after the place of an error."""
 LINE_SHOWN = 500
 """Characters of a long line shown."""
+VALUE_ERRORS = ("Invalid Input Error", "Conversion Error", "Out of Range Error")
+"""How the reasons of errors begin that are about a value: a list of the columns would not help."""
 NO_OTHER_FILES = (
     "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE`, "
     "open FILE in DuckDB and attach yours"
@@ -72,7 +74,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
         found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
-        hint=NO_OTHER_FILES if "Permission Error" in reason else _columns_hint(connection, query),
+        hint=_hint(connection, query, reason),
     )
 
 
@@ -142,6 +144,12 @@ def _place_by_explain(
         place = Place.of(str(same), lines_before=1) if type(same) is type(error) else None
         return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
+
+
+def _hint(connection: duckdb.DuckDBPyConnection, query: str, reason: str) -> str | None:
+    if "Permission Error" in reason:
+        return NO_OTHER_FILES
+    return None if reason.startswith(VALUE_ERRORS) else _columns_hint(connection, query)
 
 
 def _columns_hint(connection: duckdb.DuckDBPyConnection, query: str) -> str:

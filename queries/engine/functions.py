@@ -73,7 +73,7 @@ def reached_from(sql: str) -> tuple[Function, ...]:
 
 
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each; the views are there."""
+    """Yield what makes the functions, and the comment of each; the views, and the table `docs`, are there."""
     for function in _in_order():
         yield function.sql
         kind = "MACRO TABLE" if function.is_table else "MACRO"

@@ -208,7 +208,8 @@ def _limit_statements(memory_limit: str) -> list[str]:
         f"SET temp_directory = {quote(str(spill))}",
         f"SET max_temp_directory_size = '{int(shutil.disk_usage(folder).free * SPILL_SHARE)}B'",
         "SET enable_progress_bar = false",
-        "SET python_enable_replacements = false",  # else `FROM x` finds Python variables of whoever calls us
+        # Else `FROM x` finds Python variables of whoever calls us; GLOBAL, because queries run on cursors.
+        "SET GLOBAL python_enable_replacements = false",
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
     ]

@@ -38,7 +38,7 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
         QuestionError: it is not one statement, or none that only reads.
         duckdb.ParserException: it is no SQL.
     """
-    kinds = [statement.type.name for statement in cursor.extract_statements(query)]
+    kinds = [_kind(statement) for statement in cursor.extract_statements(query)]
     if kinds in (["EXPLAIN"], ["MULTI"]) and (found := _EXPLAIN.fullmatch(query)):
         # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
         return "\n" * found["before"].count("\n") + found["explain"] + " " + statement_to_run(cursor, found["rest"])
@@ -49,6 +49,14 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     else:
         raise _refused(query, found=" and ".join(kinds) or "no statement")
     return query
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """Return what kind of statement it is, such as `SELECT`."""
+    try:
+        return str(statement.type.name)
+    except ValueError:  # of a kind that DuckDB's Python module has no name for, such as UPDATE EXTENSIONS
+        return "a statement that is no SELECT"
 
 
 def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:

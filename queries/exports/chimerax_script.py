@@ -5,7 +5,6 @@ runs a script in the script's own folder.
 """
 
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import BinaryIO
 
 from attlas.queries.atlas import Atlas
@@ -14,6 +13,8 @@ from attlas.queries.exports.chimerax import SHARE, check_chain_names, residue_sp
 from attlas.queries.exports.request import Request
 from attlas.schema import QuestionError
 
+ATTRIBUTES_FORMAT = "chimerax"
+"""The format of the file that the script opens."""
 PALETTE = "white:orange:red"
 
 
@@ -21,20 +22,20 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return what is to be said beside it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")
-    for line in _lines(annotation, _attributes_file(request.file_name)):
+    for line in _lines(annotation, _attributes_file(request)):
         sink.write(f"{line}\n".encode())
     return annotation.notes()
 
 
-def _attributes_file(file_name: str | None) -> str | None:
-    """Return the quoted name of the attributes' file; None where it is not known.
+def _attributes_file(request: Request) -> str | None:
+    """Return the quoted name of the file of attributes; None where it is not known.
 
     Raises:
         QuestionError: ChimeraX has no way to write the name.
     """
-    if file_name is None:
+    name = request.file_names.get(ATTRIBUTES_FORMAT)
+    if name is None:
         return None
-    name = file_name if not file_name.endswith(".cxc") else PurePath(file_name).with_suffix(".defattr").name
     if '"' in name or "\\" in name or not name.isprintable():
         raise QuestionError(f"A ChimeraX script cannot name the file {name!r}.", hint="choose a plain name with -o")
     return f'"{name}"'

@@ -79,8 +79,8 @@ def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[s
             order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
             rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {chosen} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
-    yield from function_statements()
     yield from docs_statements(n_layers)
+    yield from function_statements()  # they read tables, `docs` too
     n_proteins = f"{'all' if n_chosen is None else n_chosen} of {manifest.counts.n_requested}"
     yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])
     yield "USE memory"

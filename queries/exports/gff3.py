@@ -1,8 +1,11 @@
 """High-attention sites as GFF3: one feature of type `amino_acid` per site, 1-based, along the protein.
 
 Every computed protein has its `##sequence-region`, also one without sites; one that was not computed has a comment
-with the reason. Texts are percent-encoded as the specification asks (github.com/The-Sequence-Ontology/Specifications,
-gff3.md): in column 1 all but its own alphabet, in column 9 control characters and `% ; = & ,`.
+with the reason. These stand at the head, and the features after them by protein and position, as tabix indexes them:
+`bgzip FILE && tabix -p gff FILE.gz`.
+
+Texts are percent-encoded as the specification asks (github.com/The-Sequence-Ontology/Specifications, gff3.md): in
+column 1 all but its own alphabet, in column 9 control characters and `% ; = & ,`.
 """
 
 import re
@@ -12,7 +15,7 @@ from urllib.parse import quote
 
 from attlas.queries.atlas import Atlas
 from attlas.queries.exports.request import Request
-from attlas.queries.exports.rows import protein_rows
+from attlas.queries.exports.rows import outcome_rows, protein_rows
 from attlas.queries.exports.site_text import site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
@@ -29,8 +32,13 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
+
+    # A first pass over the proteins alone, so that no comment stands among the features: tabix reads none there.
+    for protein in outcome_rows(atlas, request.accessions):
+        sink.write(f"{_region_line(protein)}\n".encode())
+
     for protein in json_rows(protein_rows(atlas, request.accessions)):
-        for line in _protein_lines(protein):
+        for line in _feature_lines(protein):
             sink.write(f"{line}\n".encode())
 
 
@@ -44,12 +52,19 @@ def _header(manifest: Manifest) -> Iterator[str]:
     yield "# score: attention received in the layer of convergence (0-based), mean over heads of the sum over queries"
 
 
-def _protein_lines(protein: dict[str, Any]) -> Iterator[str]:
-    seqid = quote(protein["accession"], safe=SEQID_ALPHABET)
+def _region_line(protein: dict[str, Any]) -> str:
+    seqid = _seqid(protein)
     if protein["status"] != "ok":
-        yield f"# {seqid} not computed, {protein['status']}: {attribute(protein['reason'] or '')}"
-        return
-    yield f"##sequence-region {seqid} 1 {protein['length']}"
+        return f"# {seqid} not computed, {protein['status']}: {attribute(protein['reason'] or '')}"
+    return f"##sequence-region {seqid} 1 {protein['length']}"
+
+
+def _seqid(protein: dict[str, Any]) -> str:
+    return quote(protein["accession"], safe=SEQID_ALPHABET)
+
+
+def _feature_lines(protein: dict[str, Any]) -> Iterator[str]:
+    seqid = _seqid(protein)
     for site in sorted(protein["sites"] or [], key=lambda site: site["position"]):
         at, score = str(site["position"]), str(site["received"])
         columns = [seqid, "attlas", FEATURE, at, at, score, ".", ".", _attributes(protein, site)]

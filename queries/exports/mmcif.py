@@ -25,7 +25,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     gemmi = require("gemmi")
     annotation = annotate(atlas, request)
     match = annotation.match
-    assert match is not None  # Export.check has seen to it
+    assert match is not None  # check_request has seen to it
     is_cif = match.file.format == "mmcif"
     document = gemmi.cif.read_string(match.file.data) if is_cif else match.file.structure.make_mmcif_document()
     block = coordinate_block(document)

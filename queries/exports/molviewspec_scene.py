@@ -24,7 +24,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the archive; return what is to be said beside it."""
     annotation = annotate(atlas, request)
     match = annotation.match
-    assert match is not None  # Export.check has seen to it
+    assert match is not None  # check_request has seen to it
     name = "structure.pdb" if match.file.format == "pdb" else "structure.cif"
     state = _state(annotation, match, name, atlas.manifest.created)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -41,7 +41,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
 
 
 def _file(annotation: Annotation) -> StructureFile:
-    assert annotation.match is not None  # Export.check has seen to it
+    assert annotation.match is not None  # check_request has seen to it
     return annotation.match.file
 
 

@@ -48,6 +48,10 @@ FROM chosen AS p LEFT JOIN sites_of_protein AS s ON s.accession = p.accession
 ORDER BY p.accession
 """
 
+OUTCOME_ROWS = """
+SELECT accession, length, status, reason FROM proteins WHERE {chosen} ORDER BY accession
+"""
+
 CHUNK_STARTS = """
 SELECT accession FROM (SELECT accession, row_number() OVER (ORDER BY accession) AS n FROM proteins)
 WHERE (n - 1) % $chunk = 0
@@ -71,6 +75,13 @@ def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBat
         BrokenAtlasError: as `site_rows`.
     """
     return _ask(atlas, PROTEIN_ROWS, accessions)
+
+
+def outcome_rows(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """Yield accession, length, status and reason of every protein wanted, by accession."""
+    for chosen, parameters in _chunks(atlas, accessions):
+        for batch in atlas.stream(OUTCOME_ROWS.format(chosen=chosen), parameters):
+            yield from batch.to_pylist()
 
 
 def check_letters(atlas: Atlas, accessions: Sequence[str] | None) -> None:

@@ -53,6 +53,6 @@ def _statements(manifest: Manifest) -> Iterator[str]:
         names = ["{atlas}/" + file.path for file in manifest.of_table(table) if file.n_rows]
         yield view_statement(table, names, manifest.run.n_layers).replace(_MARK, _BASE)
         yield from comment_statements(table)
-    yield from function_statements()
     yield from docs_statements(manifest.run.n_layers)
+    yield from function_statements()  # they read tables, `docs` too
     yield from provenance_statements(provenance_rows(manifest))

@@ -10,6 +10,7 @@ from conftest import P53
 
 from attlas.queries import Atlas
 from attlas.queries.asking.alignments import placed_rows, read_alignment
+from attlas.queries.lookup import small_file
 from attlas.schema import QuestionError
 
 
@@ -137,3 +138,20 @@ def test_the_example_is_what_its_script_makes() -> None:
     # The arginine of the DRY motif, R131 of ADRB2, stands in one column.
     at = [at for at, letter in enumerate(rows["sp|P07550|ADRB2_HUMAN"]) if letter != "-"][130]
     assert {row[at] for row in rows.values()} == {"R"}
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero here")
+def test_an_alignment_without_end_is_refused(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small_file, "MOST_BYTES", 1 << 20)
+    with pytest.raises(QuestionError, match="/dev/zero is too large to be a parameter") as caught:
+        read_alignment("/dev/zero")
+    assert caught.value.expected == "at most 1 MiB"
+    with pytest.raises(QuestionError, match="too large to be a parameter"):
+        atlas.ask("sites_of", proteins="@/dev/zero")
+
+
+def test_a_file_of_just_the_size_allowed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "rows.fasta"
+    path.write_text(">a\r\nMK-\r\n>b\rM-K\r")
+    monkeypatch.setattr(small_file, "MOST_BYTES", path.stat().st_size)
+    assert read_alignment(path) == {"a": "MK-", "b": "M-K"}

@@ -18,7 +18,7 @@ from attlas.queries.asking.questions import questions
 from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
-from attlas.schema import TABLES
+from attlas.schema import TABLES, QuestionError
 
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 
@@ -207,11 +207,15 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
     assert only(connection, "bonferroni(-1, 1000)") == 0
 
 
+FOR_USERS = ("at_layer", "profile")
+"""Functions that no question needs: they are for whoever writes SQL."""
+
+
 def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert called_in(calls) == functions()
+    assert called_in(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 
@@ -258,6 +262,27 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ValueError, match=r"odd\.sql is not as"):
         _read(path)
+
+
+def test_a_layer_is_counted_from_0_and_one_that_is_not_there_is_an_error(atlas: Atlas) -> None:
+    rows = atlas.sql(
+        "SELECT received, at_layer(received, 0) AS first, at_layer(received, 3) AS last, "
+        "at_layer(received, NULL) AS none FROM residues"
+    ).to_pylist()
+    assert [(row["first"], row["last"]) for row in rows] == [(row["received"][0], row["received"][3]) for row in rows]
+    assert {row["none"] for row in rows} == {None}
+    assert atlas.sql("SELECT at_layer(NULL::FLOAT[4], 9) AS x")["x"].to_pylist() == [None]
+    for layer in ("4", "-1", "1.5"):
+        with pytest.raises(QuestionError, match="cannot be answered") as caught:
+            atlas.sql(f"SELECT at_layer(received, {layer}) FROM residues")
+        assert f"there is no layer {layer}, layers are 0 to 3" in (caught.value.found or "")
+
+
+def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
+    query = "SELECT position, layer, received FROM profile() WHERE accession = 'P04637' ORDER BY position, layer"
+    rows = [tuple(row.values()) for row in atlas.sql(query).to_pylist()]
+    residues = atlas.residues("P04637").to_pylist()
+    assert rows == [(r["position"], layer, x) for r in residues for layer, x in enumerate(r["received"])]
 
 
 def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
