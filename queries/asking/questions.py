@@ -22,7 +22,7 @@ import pyarrow as pa
 from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
-from attlas.queries.engine.functions import Function, reached_from
+from attlas.queries.engine.functions import Function, reached_from, without_comments
 from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
@@ -85,8 +85,8 @@ class Question:
 
     @property
     def whole_sql(self) -> str:
-        """The SELECT and what its functions stand for: every table that is read is named here."""
-        return "\n".join([self.sql, *(function.body for function in self.functions)])
+        """The SELECT and the bodies of its functions, without comments: every table that is read is named here."""
+        return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
     def usage(self) -> str:
