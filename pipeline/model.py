@@ -68,8 +68,8 @@ class ModelFiles:
 
     def config_sha256(self) -> str:
         """Return the SHA-256 over the digests of the configuration and the vocabulary."""
-        patterns = ("config.json", "vocab*", "tokenizer*", "special_tokens_map.json", "added_tokens.json")
-        patterns += ("merges.txt", "*.model")
+        patterns = ["config.json", "vocab*", "tokenizer*", "special_tokens_map.json", "added_tokens.json"]
+        patterns += ["merges.txt", "*.model"]
         paths = sorted({path for pattern in patterns for path in self.directory.glob(pattern) if path.is_file()})
         return hashlib.sha256("".join(file_sha256(path) for path in paths).encode()).hexdigest()
 
