@@ -37,6 +37,7 @@ from attlas.schema import (
     PlanError,
     Receipt,
 )
+from attlas.schema.errors import first_line
 from attlas.schema.manifest import digest, problems
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
@@ -167,7 +168,7 @@ def encode(
         raise EnvironmentFault(
             f"{len(given_up)} of {len(shards)} shards were not finished; the others are kept.",
             offenders=[
-                f"shard {event.shard.index} ({event.shard.n_sequences} sequences): {_first_line(event.error)}"
+                f"shard {event.shard.index} ({event.shard.n_sequences} sequences): {first_line(event.error)}"
                 for event in given_up
             ],
             hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
@@ -390,7 +391,3 @@ def _proteins_digest(proteins: Sequence[Protein]) -> str:
     """
     ordered = sorted(proteins, key=lambda protein: protein.accession)
     return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

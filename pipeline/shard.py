@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.device_check import describe_error, pack_runner
+from attlas.pipeline.device_check import pack_runner
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.proteins import STANDARD_LETTERS
@@ -33,11 +33,9 @@ from attlas.schema import (
     Table,
     TableFile,
 )
+from attlas.schema.errors import first_line
 from attlas.schema.manifest import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
-
-LONGEST_REASON = 300
-"""Characters of an error's message that are kept as the reason of a failure."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +143,7 @@ def encode_sequences(
 
 def _outcome(sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str) -> Outcome:
     if isinstance(attention, Exception):
-        return Outcome(sequence_id, sequence, None, None, describe_error(attention)[:LONGEST_REASON])
+        return Outcome(sequence_id, sequence, None, None, first_line(attention))
     if not attention.is_finite:
         return Outcome(sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)")
     return Outcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
