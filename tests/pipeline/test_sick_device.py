@@ -11,8 +11,8 @@ import torch
 from building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 
 from attlas.pipeline import runners
-from attlas.pipeline.build import encode
 from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.runners import EncodeTask, FailingWorkers, GivenBack, WorkerLeftOut, WorkersStarted
