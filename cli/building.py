@@ -130,6 +130,7 @@ def encode(
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.encode import encode as encode_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
@@ -137,7 +138,7 @@ def encode(
         with locked(paths, is_shared=True), build_progress() as progress:
             chosen = steps.chosen_shards(made, shards)
             missing = [shard for shard in steps.missing_shards(paths, made) if shard in chosen]
-            steps.encode(
+            encode_shards(
                 paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
             )
     print(f"{out}: {len(missing):,} shards computed")

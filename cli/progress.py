@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from attlas.pipeline.build import Progress
+    from attlas.pipeline.encode import Progress
     from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.runners import ShardFinished, WorkerLeftOut, WorkersStarted
     from attlas.schema import Receipt

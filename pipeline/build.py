@@ -1,36 +1,23 @@
 """The three steps of a build: plan, encode, seal; each picks up what the one before left in the directory."""
 
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
+from attlas.pipeline.encode import Progress, encode
 from attlas.pipeline.estimate import Estimate, estimate
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
 from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
-from attlas.pipeline.resources import check_device, check_disk, fitting_workers, has_device
-from attlas.pipeline.runners import (
-    ENCODE,
-    Event,
-    ShardFinished,
-    ShardGivenUp,
-    Task,
-    WorkerLeftOut,
-    WorkersStarted,
-    run_dask,
-    run_inline,
-)
+from attlas.pipeline.resources import check_device, fitting_workers, has_device
 from attlas.pipeline.seal import seal, set_aside
 from attlas.pipeline.sites import DEFAULT_RULE, RULES
 from attlas.schema import (
     FORMAT_VERSION,
     AtlasPaths,
-    BrokenAtlasError,
-    DeviceFault,
     EnvironmentFault,
     InputError,
     Manifest,
@@ -41,9 +28,6 @@ from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
 from attlas.schema.verify import problems
-
-Progress = Callable[[WorkersStarted | WorkerLeftOut | ShardFinished], None]
-"""Is told what happens while shards are computed."""
 
 
 @dataclass(frozen=True)
@@ -84,19 +68,20 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     """
     proteins, plan = draft
     if paths.plan.is_file():
-        begun = read_plan(paths)
-        if differences := begun.differences(plan):
+        earlier = read_plan(paths)
+        if differences := earlier.differences(plan):
             raise PlanError(
                 f"{paths.root} was begun with another input, model or rule.",
-                expected=f"plan {begun.plan_id}",
+                expected=f"plan {earlier.plan_id}",
                 found=f"plan {plan.plan_id}; what changed (there -> now):",
                 offenders=differences,
                 hint="repeat the command it was begun with, or build into another directory",
             )
-        if begun.model_directory != plan.model_directory:
-            begun = replace(begun, model_directory=plan.model_directory)
-            write_plan(paths, begun, proteins)
-        return begun
+        if earlier.model_directory != plan.model_directory:
+            earlier = replace(earlier, model_directory=plan.model_directory)
+            write_plan(paths, earlier, proteins)
+        return earlier
+
     write_plan(paths, plan, proteins)
     return plan
 
@@ -126,78 +111,6 @@ def draft_plan(source: str, options: Options) -> Draft:
         shards=cut_shards(lengths, shape=files.shape, device=run.device),
     )
     return proteins, plan
-
-
-def encode(
-    paths: AtlasPaths,
-    plan: Plan,
-    *,
-    shards: Sequence[Shard],
-    progress: Progress,
-    n_workers: int | None = None,
-    scheduler: str | None = None,
-    task: Task = ENCODE,
-) -> None:
-    """Compute shards, those of `missing_shards` or some of them; the caller holds the lock.
-
-    `n_workers` 0 computes in this process; None takes as many workers as the machine has cores (or GPUs) and
-    memory for.
-
-    Raises:
-        EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
-            the disk is too small or full; or shards were given up as their workers died, after the others are done.
-    """
-    if not shards:
-        return
-    check_disk(paths.root, plan.run, shards)
-    for shard in shards:  # a receipt whose files are gone or damaged must not stand for an answer
-        task.receipt(paths, shard.index).unlink(missing_ok=True)
-
-    given_up: list[ShardGivenUp] = []
-    # Workers end before an error goes on.
-    with closing(_run_shards(paths, plan, shards, n_workers=n_workers, scheduler=scheduler, task=task)) as events:
-        for event in events:
-            if not isinstance(event, ShardGivenUp):
-                progress(event)
-            elif _concerns_all_shards(event.error):
-                raise event.error
-            else:
-                given_up.append(event)
-
-    if given_up:
-        raise EnvironmentFault(
-            f"{len(given_up)} of {len(shards)} shards were not finished; the others are kept.",
-            offenders=[
-                f"shard {event.shard.index} ({event.shard.n_sequences} sequences): {_first_line(event.error)}"
-                for event in given_up
-            ],
-            hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
-        )
-
-
-def _run_shards(
-    paths: AtlasPaths,
-    plan: Plan,
-    shards: Sequence[Shard],
-    *,
-    n_workers: int | None,
-    scheduler: str | None,
-    task: Task,
-) -> Generator[Event, None, None]:
-    """Return the run of shards by a scheduler's workers, by this process, or by workers that are started for it."""
-    device = plan.run.device
-    if scheduler is not None:
-        return run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device, task=task)
-    if n_workers == 0 or len(shards) == 1:
-        fitting_workers(shards, device=device, asked=1)
-        return run_inline(paths.root, shards, task=task)
-    n = min(len(shards), fitting_workers(shards, device=device, asked=n_workers))
-    return run_dask(paths.root, shards, n_workers=n, scheduler=None, device=device, task=task)
-
-
-def _concerns_all_shards(error: Exception) -> bool:
-    """Tell whether an error would come again with every other shard, on any worker."""
-    return isinstance(error, (EnvironmentFault, BrokenAtlasError)) and not isinstance(error, DeviceFault)
 
 
 def build(
@@ -264,10 +177,11 @@ def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     """
     if text is None:
         return plan.shards
-    first, _, last = text.partition("-")
-    last = last or first
-    if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= min(int(last), len(plan.shards)):
-        return plan.shards[int(first) - 1 : int(last)]
+    begin, _, end = text.partition("-")
+    end = end or begin
+    if begin.isdecimal() and end.isdecimal() and 1 <= int(begin) <= min(int(end), len(plan.shards)):
+        return plan.shards[int(begin) - 1 : int(end)]
+
     raise InputError(
         f"--shards {text} names no shards of this plan.", expected=f"A-B within 1-{len(plan.shards)}", found=text
     )
@@ -295,8 +209,9 @@ def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> t
     shards = cut_shards(lengths, shape=shape, device=device)
 
     # 0 workers are one process, this one; on a login node without the device nothing can be held against memory.
-    n = 1 if n_workers == 0 else n_workers
-    n = fitting_workers(shards, device=device, asked=n) if shards and has_device(device) else n or 1
+    n_processes = 1 if n_workers == 0 else n_workers
+    if shards and has_device(device):
+        n_processes = fitting_workers(shards, device=device, n_workers=n_processes)
     cost = estimate(
         shards,
         lengths,
@@ -305,7 +220,7 @@ def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> t
         n_skipped=len(skipped),
         device=device,
         dtype=options.dtype,
-        n_workers=n,
+        n_workers=n_processes or 1,
     )
     return cost, skipped
 
@@ -359,10 +274,10 @@ def _run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
     )
 
 
-def _device(asked: str) -> str:
-    """Return the device a run is for. Asked for by name it need not be here: a plan is made on any machine."""
-    if asked != "auto":
-        return asked
+def _device(option: str) -> str:
+    """Return the device a run is for. Given by name it need not be here: a plan is made on any machine."""
+    if option != "auto":
+        return option
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -391,7 +306,3 @@ def _proteins_digest(proteins: Sequence[Protein]) -> str:
     """
     ordered = sorted(proteins, key=lambda protein: protein.accession)
     return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -6,19 +6,13 @@ from functools import partial
 from typing import TypeVar
 
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.guard import check_known_protein
 from attlas.pipeline.packing import PackRunner
-from attlas.schema import DeviceFault, EnvironmentFault
+from attlas.schema import DeviceFault, Fault
+from attlas.schema.errors import first_line
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-KNOWN_PROTEIN = "ACDEFGHIKLMNPQRSTVWY" * 15
-
-
-def check_known_protein(encoder: Encoder) -> None:
-    """Run the known protein. Raises EnvironmentFault if the attention is not finite."""
-    if not encoder.encode([KNOWN_PROTEIN])[0].is_finite:
-        raise EnvironmentFault("The attention on the known protein is not finite.")
 
 
 def pack_runner(
@@ -48,16 +42,11 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
         encoder.free_memory()
         check_known_protein(encoder)
     except Exception as failure:
-        doubt = "attention that is not finite" if error is None else describe_error(error)
+        found = failure.found if isinstance(failure, Fault) else first_line(failure)
+        doubt = "attention that is not finite" if error is None else first_line(error)
         raise DeviceFault(
             f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
             expected="the attention on a known protein as it was then",
-            found=f"{describe_error(failure)}; before that, on the proteins of a shard: {doubt}",
+            found=f"{found}; before that, on a protein of the atlas: {doubt}",
             hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
         ) from None  # the tracebacks hold memory of the device
-
-
-def describe_error(error: Exception) -> str:
-    """Return the type of an error and the first line of its message."""
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

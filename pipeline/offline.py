@@ -13,6 +13,7 @@ os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 import transformers
 
 from attlas.schema import EnvironmentFault
+from attlas.schema.errors import first_line
 
 __all__ = ["first_line", "quiet", "read_configuration", "read_files", "transformers"]
 
@@ -65,9 +66,3 @@ def read_configuration(directory: Path) -> Any:
     """
     expected = "a config.json of an architecture of the transformers library"
     return read_files(transformers.AutoConfig, directory, what="configuration", expected=expected)
-
-
-def first_line(error: BaseException) -> str:
-    """Return the kind of an error of another library and the first line of its message, of 300 characters at most."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.build import Progress, encode
 from attlas.pipeline.directory import is_as_noted
+from attlas.pipeline.encode import Progress, encode
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import Task
 from attlas.pipeline.shard import peak_bytes, read_sequences
@@ -80,11 +80,11 @@ def run_pass(
         tables: what it publishes: their other files are forgotten.
         shards: those it is about, with the memory that each takes of a process; all of the plan, as a rule.
         progress: as in `build.build`.
-        n_workers: as in `build.encode`.
-        scheduler: as in `build.encode`.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
 
     Raises:
-        EnvironmentFault: as `build.encode`.
+        EnvironmentFault: as `encode.encode`.
     """
     done = finished(paths, shards, task)
     if missing := [shard for shard in shards if shard.index not in done]:

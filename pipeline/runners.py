@@ -13,6 +13,7 @@ from attlas.pipeline.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, op
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import default_workers, give_back_memory
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
+from attlas.schema.errors import first_line
 
 TASKS_PER_THREAD = 2
 """Shards in flight per thread of a worker: one computed, one waiting; never the whole plan."""
@@ -253,7 +254,6 @@ _loading = threading.Lock()
 @lru_cache(maxsize=1)
 def _encoder(directory: str, run: Run) -> Any:
     """Load the model once per process, after checking that it is the planned one."""
-    from attlas.pipeline.device_check import describe_error
     from attlas.pipeline.encoder import Encoder
     from attlas.pipeline.model import find_model
 
@@ -275,7 +275,7 @@ def _encoder(directory: str, run: Run) -> Any:
         raise
     except Exception as error:
         raise DeviceFault(
-            f"The model cannot be put onto the device {run.device} of {socket.gethostname()}.",
-            found=describe_error(error),
+            f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
+            found=first_line(error),
             hint="see whether another program uses the device, or its memory (nvidia-smi); then the same command",
         ) from None

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.device_check import describe_error, pack_runner
+from attlas.pipeline.device_check import pack_runner
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.proteins import STANDARD_LETTERS
@@ -33,11 +33,9 @@ from attlas.schema import (
     Table,
     TableFile,
 )
+from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
-
-LONGEST_REASON = 300
-"""Characters of an error's message that are kept as the reason of a failure."""
 
 
 @dataclass(frozen=True)
@@ -99,18 +97,19 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
 
 def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
     """Return the shard's distinct sequences in order of `sequence_id`, from the planned proteins."""
-    first, end = shard.first_sequence_id, shard.end_sequence_id
-    within = (pc.field("sequence_id") >= first) & (pc.field("sequence_id") < end)
-    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=within).to_pydict()
-    by_id = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
-    if sorted(by_id) != list(range(first, end)):
+    begin, end = shard.first_sequence_id, shard.end_sequence_id
+    is_of_shard = (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
+    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=is_of_shard).to_pydict()
+    sequences = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
+
+    if sorted(sequences) != list(range(begin, end)):
         raise BrokenAtlasError(
             f"{paths.planned_proteins} does not hold the sequences of shard {shard.index}.",
-            expected=f"sequence_id {first} to {end - 1}",
-            found=f"{len(by_id)} of {end - first}",
+            expected=f"sequence_id {begin} to {end - 1}",
+            found=f"{len(sequences)} of {end - begin}",
             hint="start again in a new directory",
         )
-    return [by_id[i] for i in range(first, end)]
+    return [sequences[sequence_id] for sequence_id in range(begin, end)]
 
 
 def peak_bytes(device: str) -> int:
@@ -145,7 +144,7 @@ def encode_sequences(
 
 def _outcome(sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str) -> Outcome:
     if isinstance(attention, Exception):
-        return Outcome(sequence_id, sequence, None, None, describe_error(attention)[:LONGEST_REASON])
+        return Outcome(sequence_id, sequence, None, None, first_line(attention))
     if not attention.is_finite:
         return Outcome(sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)")
     return Outcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
@@ -162,15 +161,15 @@ def _publish(paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes
 
 
 def _sequence_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
-    called = [outcome.sites for outcome in outcomes]
+    sites_of_sequences = [outcome.sites for outcome in outcomes]
     return {
         "sequence_id": [outcome.sequence_id for outcome in outcomes],
         "length": [len(outcome.sequence) for outcome in outcomes],
         "status": ["ok" if outcome.reason is None else "failed" for outcome in outcomes],
         "reason": [outcome.reason for outcome in outcomes],
-        "layer": [sites.layer if sites else None for sites in called],
-        "n_sites": [len(sites.positions) if sites else None for sites in called],
-        "sites_note": [sites.note if sites else None for sites in called],
+        "layer": [sites.layer if sites else None for sites in sites_of_sequences],
+        "n_sites": [len(sites.positions) if sites else None for sites in sites_of_sequences],
+        "sites_note": [sites.note if sites else None for sites in sites_of_sequences],
     }
 
 
@@ -202,15 +201,17 @@ def site_rows(called: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
 def _residue_rows(outcomes: Sequence[Outcome], n_layers: int) -> dict[str, Any]:
     computed = _computed(outcomes)
     lengths = [len(outcome.sequence) for outcome, _ in computed]
+
     # Residue by residue, its layers side by side: (N, L) of every sequence, one after the other.
     profiles = [attention.received.T for _, attention in computed]
     values = np.concatenate(profiles).astype(np.float16) if profiles else np.empty((0, n_layers), np.float16)
-    kind = RESIDUES.schema(n_layers).field("received").type
+    list_type = RESIDUES.schema(n_layers).field("received").type
+
     return {
         "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in computed], np.int32), lengths),
         "position": _joined([np.arange(1, n + 1) for n in lengths], np.int32),
         "residue": list("".join(outcome.sequence for outcome, _ in computed)),
-        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=kind),
+        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=list_type),
     }
 
 
@@ -221,12 +222,15 @@ def _head_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
         return {column.name: [] for column in HEADS.stored()}
     values = np.stack([attention.heads for _, attention in computed])  # (n, L, H, S)
     n_layers, n_heads = values.shape[1:3]
+
+    # A row for every sequence, layer and head, in this order.
     sequence, layer, head = np.meshgrid(ids, np.arange(n_layers), np.arange(n_heads), indexing="ij")
     columns: dict[str, Any] = {
         "sequence_id": sequence.ravel(),
         "layer": layer.ravel().astype(np.int16),
         "head": head.ravel().astype(np.int16),
     }
+
     for name, column in zip(STATISTICS, np.moveaxis(values, -1, 0), strict=True):
         columns[name] = column.ravel().astype(np.int32 if name == "n_edges" else np.float32)
     return columns

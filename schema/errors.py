@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 N_OFFENDERS_SHOWN = 10
 
+LONGEST_LINE = 300
+"""Characters of another library's message that are shown or kept."""
+
 
 class Fault(Exception):
     """What every attlas error carries; never raised itself.
@@ -44,6 +47,12 @@ class Fault(Exception):
         if self.hint is not None:
             lines.append(f"  to do:    {self.hint}")
         return "\n".join(lines)
+
+
+def first_line(error: BaseException) -> str:
+    """Return the type of an error and the first line of its message, of LONGEST_LINE characters at most."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:LONGEST_LINE]}" if lines else type(error).__name__
 
 
 class InputError(Fault, ValueError):

@@ -72,7 +72,7 @@ def contacts(
         InputError: the floor is no probability, the atom none of a residue's, or there is neither a contact head to ask
             nor a structure.
         PlanError: there is no plan, as in a release: it needs the directory the atlas was built in.
-        EnvironmentFault: as `build.encode`; the model has no contact head; or the maps of a protein do not fit the
+        EnvironmentFault: as `encode.encode`; the model has no contact head; or the maps of a protein do not fit the
             memory, before anything is computed.
     """
     _check(floor, atom)

@@ -28,7 +28,7 @@ def probe(
     Raises:
         InputError: theta is no share, or a type of feature is asked for that the atlas does not hold.
         PlanError: there is no plan, as in a release: a probe needs the directory the atlas was built in.
-        EnvironmentFault: as `build.encode`.
+        EnvironmentFault: as `encode.encode`.
     """
     paths = AtlasPaths(root)
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made

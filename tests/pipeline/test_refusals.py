@@ -505,7 +505,7 @@ def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_st
     assert result.code == 1
     assert "does not fit the memory of 3 workers" in result.err
     assert "use fewer --workers" in result.err
-    assert resources.fitting_workers(plan.shards, device="cpu", asked=None) == 2
+    assert resources.fitting_workers(plan.shards, device="cpu", n_workers=None) == 2
 
 
 FREED_IN_PIECES = """

@@ -11,8 +11,8 @@ import torch
 from building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 
 from attlas.pipeline import runners
-from attlas.pipeline.build import encode
 from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.runners import EncodeTask, FailingWorkers, GivenBack, WorkerLeftOut, WorkersStarted
@@ -57,6 +57,8 @@ def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_ar
         return [replace(attention, received=attention.received * np.nan) for attention in results(self)]
 
     out = tmp_path / "atlas"
+    assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
+    runners.prepare(str(out), 1)  # the device works when the model is loaded
     monkeypatch.setattr(Forward, "results", spoiled)
     result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0)
     assert result.code == 1, result.out
@@ -64,7 +66,7 @@ def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_ar
     assert receipts(out) == []
 
 
-def test_a_model_that_cannot_be_put_onto_the_device_is_the_devices_fault(
+def test_a_model_that_cannot_be_run_on_the_device_is_the_devices_fault(
     fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: torch.nn.Module, *_: object, **__: object) -> None:
@@ -76,7 +78,7 @@ def test_a_model_that_cannot_be_put_onto_the_device_is_the_devices_fault(
     runners._encoder.cache_clear()
     result = attlas("encode", out, "--workers", 0)
     assert result.code == 1
-    assert "cannot be put onto the device cpu" in result.err
+    assert "cannot be run on the device cpu" in result.err
     assert "busy or unavailable" in result.err
 
 
