@@ -95,14 +95,15 @@ class Annotation:
 
         PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
         """
-        return tuple(COMMENT_ENDS.sub(lambda found: quote(found[0], safe=""), line) for line in self.comments())
+        return tuple(COMMENT_ENDS.sub(lambda match: quote(match[0], safe=""), line) for line in self.comments())
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
         if not self.sites:
             yield f"{match.accession} has no high-attention sites: {self.protein['sites_note']}"
             return
-        found = {site["position"] for site, _ in self.site_residues()}
-        yield f"{len(found)} of {len(self.sites)} high-attention sites of {match.accession} are on {match.file.name}"
+        placed_positions = {site["position"] for site, _ in self.site_residues()}
+        n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
+        yield f"{n_placed} of {match.accession} are on {match.file.name}"
         for site in self.sites:
             reasons = ", ".join(_absence(site["position"], match.chains))
             if reasons:

@@ -40,10 +40,10 @@ def check_chain_names(annotation: Annotation, viewer: str) -> None:
     Raises:
         InputError: names them.
     """
-    odd = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
-    if odd:
+    unusable = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
+    if unusable:
         raise InputError(
-            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=odd
+            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=unusable
         )
 
 

@@ -125,8 +125,8 @@ def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     for site, residue in annotation.site_residues():
         by_chain.setdefault(residue.chain, []).append((site, residue))
     return [
-        {"chain_label": chain, "residues": [_residue(*each) for each in sorted(each_on, key=_position)]}
-        for chain, each_on in by_chain.items()
+        {"chain_label": chain, "residues": [_residue(*site_on) for site_on in sorted(sites_on_chain, key=_position)]}
+        for chain, sites_on_chain in by_chain.items()
     ]
 
 

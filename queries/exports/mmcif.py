@@ -71,9 +71,9 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance
-    said = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
-    said |= {**run, "b_iso_or_equiv": MEANING}
-    for name, value in said.items():
+    facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+    facts |= {**run, "b_iso_or_equiv": MEANING}
+    for name, value in facts.items():
         plain = _plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])

@@ -10,8 +10,8 @@ def site_name(site: dict[str, Any]) -> str:
 
 def site_text(site: dict[str, Any], n_sites: int) -> str:
     """Return a site in words; says so where its letter is none of the 20 standard amino acids."""
-    odd = ", not a standard amino acid" if site["is_nonstandard"] else ""
-    return f"High-attention site {site_name(site)}{odd}, rank {site['rank']} of {n_sites}, layer {site['layer']}"
+    warning = ", not a standard amino acid" if site["is_nonstandard"] else ""
+    return f"High-attention site {site_name(site)}{warning}, rank {site['rank']} of {n_sites}, layer {site['layer']}"
 
 
 def sites_text(n_sites: int) -> str:
