@@ -63,6 +63,7 @@ def place(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[tup
         hint = "ids are the first word of a header line, with or without /FIRST-LAST at the end"
         names = [row.id for row in rows]
         raise QuestionError("No row of the alignment is a computed protein of this atlas.", offenders=names, hint=hint)
+
     first_positions = [_first(row, protein["sequence"]) for row, protein in placeable]
     differing = [
         f"{protein['accession']}: {at}"
@@ -73,6 +74,7 @@ def place(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[tup
         what = "Rows of the alignment differ from the sequences of this atlas."
         hint = "align the sequences the atlas was built from; a piece of one is fine"
         raise QuestionError(what, offenders=differing, hint=hint)
+
     # The differences were raised above: what is left are positions.
     return [
         (row, protein, first)
@@ -93,6 +95,7 @@ def read_alignment(source: object) -> dict[str, str]:
         text = read_small_file(source).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The alignment {source} cannot be read.", found=str(error)) from error
+
     rows: dict[str, list[str]] = {}
     if is_blocks(text):
         return read_blocks(text)
@@ -100,6 +103,7 @@ def read_alignment(source: object) -> dict[str, str]:
     if not lines or not lines[0].startswith(">"):
         found = repr(lines[0][:60]) if lines else "nothing"
         raise QuestionError(f"{source} is no alignment.", expected="aligned FASTA, Stockholm or Clustal", found=found)
+
     for line in lines:
         if line.startswith(">"):
             id = (line[1:].split() or [""])[0]
@@ -114,6 +118,7 @@ def read_alignment(source: object) -> dict[str, str]:
 def _rows(source: object) -> list[Row]:
     given = source if isinstance(source, Mapping) else read_alignment(source)
     rows = [_row(str(id), str(aligned)) for id, aligned in given.items()]
+
     lengths = {len(row.aligned) for row in rows}
     if len(lengths) > 1:
         long, short = (next(row for row in rows if len(row.aligned) == n) for n in (max(lengths), min(lengths)))
@@ -122,6 +127,7 @@ def _rows(source: object) -> list[Row]:
             found=f"{len(long.aligned)} columns in {long.id}, {len(short.aligned)} in {short.id}",
             hint="write it as aligned FASTA, with `-` for every gap (A3M leaves some out)",
         )
+
     if with_other_signs := [f"{row.id}: {bad[0]!r}" for row in rows if (bad := re.search("[^A-Z-]", row.aligned))]:
         raise QuestionError("An alignment holds letters and gaps.", offenders=with_other_signs)
     return rows
@@ -140,13 +146,16 @@ def _proteins(atlas: Atlas, rows: list[Row], note: Callable[[str], None]) -> lis
     if absent:
         shown = ", ".join(map(printable, absent[:10])) + (f" and {len(absent) - 10:,} more" if len(absent) > 10 else "")
         note(f"rows of the alignment that are not in this atlas, left out: {shown}")
+
     numbers = [match.rows[0] for match in matches if match.rows]
     proteins = iter(atlas.protein_rows(numbers).to_pylist())
     proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
+
     for _, protein in proteins_of_rows:
         if protein is not None and protein["status"] != "ok":
             accession = printable(protein["accession"])
             note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])}), left out")
+
     return [(row, protein if protein and protein["status"] == "ok" else None) for row, protein in proteins_of_rows]
 
 
@@ -161,6 +170,7 @@ def _first(row: Row, sequence: str) -> int | str:
             return f"the id says {first}-{last}, and the row holds {len(letters):,} letters"
         piece = sequence[max(first - 1, 0) : last]
         return first if _is_same(letters, piece) else _difference(letters, piece, first)
+
     pattern = re.compile(f"(?={letters.replace('X', NONSTANDARD)})")  # ahead: pieces may overlap
     firsts = [found.start() + 1 for found in pattern.finditer(sequence)]
     if len(firsts) > 1:

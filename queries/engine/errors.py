@@ -62,6 +62,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     reason = _PLACE.sub("", text).strip()
     if fault := fault_in(text):
         return fault
+
     if "Out of Memory Error" in reason:
         return _too_large(query, reason)
     if "No space left on device" in reason:
@@ -70,6 +71,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     if _is_broken(error, reason):
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
+
     place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
@@ -99,6 +101,7 @@ def shown(query: str, place: Place | None = None) -> str:
         at = place.line - 1
         lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
     first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
+
     window = [
         *(["..."] if first_line else []),
         *lines[first_line:last_line],

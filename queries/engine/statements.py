@@ -39,11 +39,13 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
         duckdb.ParserException: it is no SQL.
     """
     kinds = [_kind(statement) for statement in cursor.extract_statements(query)]
+
     if kinds in (["EXPLAIN"], ["MULTI"]) and (explain := _EXPLAIN.fullmatch(query)):
         # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
         return (
             "\n" * explain["before"].count("\n") + explain["explain"] + " " + statement_to_run(cursor, explain["rest"])
         )
+
     if kinds == ["SELECT"]:
         _refuse_what_writes(cursor, query)
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT

@@ -20,7 +20,7 @@ CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the attributes of one protein; return what is to be said beside them."""
+    """Write the attributes of one protein; return notes to show beside them."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")
     for line in _lines(annotation):

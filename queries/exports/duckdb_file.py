@@ -41,6 +41,7 @@ INDEXED = (PROTEINS, SEQUENCES, SITES)
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write the database of some proteins, or of all."""
     check_letters(atlas, request.accessions)
+
     with tempfile.TemporaryDirectory(prefix="attlas-export-") as folder:
         path = Path(folder) / "atlas.duckdb"
         connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit or MEMORY_LIMIT)
@@ -50,6 +51,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
             raise _unwritten(path, error) from error
         finally:
             connection.close()
+
         with path.open("rb") as database:
             shutil.copyfileobj(database, sink, 1 << 20)
 
@@ -71,6 +73,7 @@ def _statements(atlas: Atlas, path: Path, *, n_accessions: int | None) -> Iterat
     manifest, n_layers = atlas.manifest, atlas.n_layers
     yield f"ATTACH {quote(str(path))} AS out (STORAGE_VERSION '{STORAGE_VERSION}')"
     yield "USE out"
+
     for table in TABLES:
         yield _create(table, n_layers)
         yield from comment_statements(table, kind="TABLE")
@@ -79,10 +82,12 @@ def _statements(atlas: Atlas, path: Path, *, n_accessions: int | None) -> Iterat
             order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
             rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {selection} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
+
     yield from docs_statements(n_layers)
     yield from function_statements()  # they read tables, `docs` too
     n_proteins = f"{'all' if n_accessions is None else n_accessions} of {manifest.counts.n_requested}"
     yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])
+
     yield "USE memory"
     yield "DETACH out"
 
@@ -107,6 +112,7 @@ def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
     if all(file.first_sequence_id is None for file in files):  # `proteins`, or a table without rows
         yield "true"
         return
+
     first_id, n_rows = 0, 0
     for file in sorted((f for f in files if f.n_rows), key=lambda file: file.first_sequence_id or 0):
         n_rows += file.n_rows

@@ -26,7 +26,7 @@ SITE = 1
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the entry; return what is to be said beside it.
+    """Write the entry; return notes to show beside it.
 
     Raises:
         QuestionError: neither the request nor the structure has a PDB id, or none of four characters.

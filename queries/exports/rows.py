@@ -111,6 +111,7 @@ def _chunks(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[tuple[st
             chunk = ordered[start : start + CHUNK_PROTEINS]
             yield "accession IN (SELECT unnest($accessions))", {"accessions": chunk}
         return
+
     starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
     for begin, end in pairwise(starts):
         yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
