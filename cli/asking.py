@@ -56,7 +56,7 @@ def sql(
     file_format = format_of(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if query is None:
             from attlas.cli.shell import run_shell
 
@@ -99,7 +99,7 @@ def ask(
     file_format = format_of(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if question is None:
             print_lines(list_lines())
             return

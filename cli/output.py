@@ -70,7 +70,7 @@ def refuse_url(directory: Path) -> None:
 
     scheme, _, address = str(directory).partition(":/")
     if address and scheme.isalnum() and not directory.exists():
-        hint = "download the release, then give its folder; `show`, `sql`, `ask` and `export` read a URL"
+        hint = "download the release, then give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
         raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 

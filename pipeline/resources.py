@@ -71,18 +71,26 @@ def available_bytes(device: str) -> int:
     return int(min([psutil.virtual_memory().available, *_cgroup_free()]))
 
 
+def has_device(device: str) -> bool:
+    """Tell whether this machine has a device: a CPU always."""
+    if device != "cuda":
+        return True
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def check_device(device: str) -> None:
     """Refuse a device this machine does not have. Raises EnvironmentFault."""
-    if device != "cuda":
+    if has_device(device):
         return
     import torch
 
-    if not torch.cuda.is_available():
-        raise EnvironmentFault(
-            "There is no CUDA device on this machine.",
-            found=f"torch {torch.__version__} sees none",
-            hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
-        )
+    raise EnvironmentFault(
+        "There is no CUDA device on this machine.",
+        found=f"torch {torch.__version__} sees none",
+        hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
+    )
 
 
 def default_workers(device: str) -> int:

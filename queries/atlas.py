@@ -1,5 +1,6 @@
 """`Atlas`: a sealed atlas opened for reading; lookups by id and SQL, answered as Arrow tables."""
 
+import time
 import warnings
 from array import array
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, structures_named
 from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, read_manifest, root_of
 from attlas.queries.lookup.text_arrays import text_array
 from attlas.queries.text import printable
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     import duckdb
 
     from attlas.queries.engine.sandbox import Parameters
+
+SHORTEST_S = 0.001
+"""What a query is given where connecting has used up its time."""
 
 
 class Atlas:
@@ -53,14 +58,17 @@ class Atlas:
         self._shards: dict[str, SequenceRows] = {}
 
     @classmethod
-    def open(cls, place: str | Path, *, memory_limit: str | None = None) -> Self:
+    def open(cls, place: str | Path, *, memory_limit: str | None = None, timeout_s: float | None = None) -> Self:
         """Open an atlas in a directory or behind a URL (`https://`, `s3://`, `hf://`); reads its manifest, no more.
+
+        `timeout_s` is how long a request to the server of a URL may take, from now on; None: ten minutes, of which a
+        minute in silence.
 
         Raises:
             BrokenAtlasError: there is no such atlas, it is not finished, or it is of another format.
             EnvironmentFault: the URL cannot be reached, or a package that reads such URLs is missing.
         """
-        root = root_of(place)
+        root = root_of(place, timeout_s=timeout_s)
         return cls(root, read_manifest(root), memory_limit=memory_limit)
 
     def protein(self, id: str) -> pa.Table:
@@ -114,7 +122,11 @@ class Atlas:
         """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
         from attlas.queries.engine.sandbox import select
 
-        return select(self._connection, query, params, timeout_s=timeout_s)
+        # To connect is to read the footers, over a network perhaps: part of what the query takes.
+        started = time.monotonic()
+        connection = self._connected(timeout_s)
+        left_s = None if timeout_s is None else max(timeout_s - (time.monotonic() - started), SHORTEST_S)
+        return select(connection, query, params, timeout_s=left_s, limit_s=timeout_s)
 
     def ask(self, question: str | Path, /, **parameters: object) -> pa.Table:
         """Answer a question by its name, as `attlas ask` does, or one of your own in a file like ours.
@@ -191,6 +203,8 @@ class Atlas:
             rows.close()
         if "_proteins" in self.__dict__:
             self.__dict__.pop("_proteins").close()
+        if isinstance(self.root, RemoteRoot):
+            self.root.close()
         if "_connection" in self.__dict__:
             from attlas.queries.engine.sandbox import close
 
@@ -220,6 +234,18 @@ class Atlas:
         from attlas.queries.engine.sandbox import connect
 
         return connect(self.root, self.manifest, memory_limit=self.memory_limit)
+
+    def _connected(self, timeout_s: float | None) -> "duckdb.DuckDBPyConnection":
+        """Return the connection, made within `timeout_s`. Raises QuestionError if that takes longer."""
+        if timeout_s is None or "_connection" in self.__dict__:
+            return self._connection
+        from attlas.queries.engine.errors import not_connected
+        from attlas.queries.engine.running import OutOfTime, Running
+
+        try:
+            return Running(None, timeout_s).call(lambda: self._connection)
+        except OutOfTime:
+            raise not_connected(str(self.root), timeout_s) from None
 
     def _shard(self, table: Table) -> SequenceRows:
         if table.name not in self._shards:

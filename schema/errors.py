@@ -58,6 +58,10 @@ class EnvironmentFault(Fault, RuntimeError):
     """This machine lacks what the work needs: memory, disk, a package, a model."""
 
 
+class DeviceFault(EnvironmentFault):
+    """The device of this process computes wrong numbers or none: no protein is to blame, another device may go on."""
+
+
 class BrokenAtlasError(Fault, RuntimeError):
     """Files of an atlas are missing or differ from what the manifest says."""
 

@@ -4,6 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "structures", "pipeline", "queries", "cli")
+ROOMS = ("schema", "structures", "pipeline", "queries", "cli", "python")
+"""The rooms, lowest first. `python/` is installed as `attlas` itself, each other room below it by its own name."""
 MAY_SPEAK_TO = {
+    "python": {"attlas.queries"},
     "schema": {"attlas.schema"},
     "structures": {"attlas.structures", "attlas.schema"},
     "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.schema"},
@@ -96,6 +99,12 @@ def test_a_room_is_never_imported_by_its_bare_name_nor_relatively(folder: str) -
     assert wrong == []
 
 
+def test_the_python_door_imports_nothing_heavy_until_an_atlas_is_opened() -> None:
+    code = "import sys, attlas; print(sorted({'pyarrow', 'duckdb', 'torch', 'numpy', 'pandas'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
 def test_the_front_desk_starts_without_torch() -> None:
     code = "import sys, attlas.cli.main; print(sorted({'torch', 'transformers', 'dask', 'duckdb'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -118,6 +127,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def test_the_packages_that_are_named_are_those_of_the_tree() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in _sources(room)}
+    by_package = {
+        "attlas" if folder == "python" else f"attlas.{folder.replace('/', '.')}": folder for folder in folders
+    }
+    assert setuptools["package-dir"] == by_package
+    assert sorted(setuptools["packages"]) == sorted(by_package)
+
+
 def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
@@ -129,8 +148,8 @@ def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     files = [
         path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".sql", ".html", ".js")
     ]
-    needed = {f"attlas/{path.relative_to(ROOT).as_posix()}" for path in files}
-    needed |= {f"attlas/{room}/py.typed" for room in ROOMS}
+    files += [ROOT / room / "py.typed" for room in ROOMS]
+    needed = {f"attlas/{path.relative_to(ROOT).as_posix().removeprefix('python/')}" for path in files}
     assert needed - packed == set()
 
 

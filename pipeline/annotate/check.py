@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from attlas.pipeline.annotate.records import Claim, Entry, Family, Record
-from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, is_reserved
+from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, is_label_of_probe
 
 UNKNOWN = "accession not in the atlas"
 NOT_COMPUTED = "protein not computed"
@@ -225,7 +225,7 @@ def _wrong(record: Record, row: int, known: Known) -> Problem | None:
         return Problem(ISOFORM, f"counted along {isoform}")
     if not record.type:
         return Problem(NO_TYPE, "")
-    if is_reserved(record.type):
+    if is_label_of_probe(record.type):
         return Problem(RESERVED, f"`{EVERY_RESIDUE}` and what begins with `{AMINO_ACID}`; give it another name")
     for text in (record.begin, record.end):
         if not _NUMBER.fullmatch(text):

@@ -25,7 +25,8 @@ from attlas.pipeline.annotate.structures.assign import NO_PROTEIN
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.links import refuse_wrong_links
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
@@ -59,6 +60,7 @@ def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = Non
         )
     with locked(paths):
         manifest = Manifest.read(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         _clear_leftovers(paths, manifest)
         with _maybe(rejected) as out:
             reading = read_source(paths, request, Rejects(out=out))

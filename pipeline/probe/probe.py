@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, inputs_of, run_pass
 from attlas.pipeline.probe.shard import TABLES, Probe
-from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, InputError, Manifest
+from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
+from attlas.schema.links import refuse_wrong_links
 
 
 def probe(
@@ -33,6 +34,7 @@ def probe(
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         asked = _asked(paths, manifest, theta=theta, types=types, is_by_letter=is_by_letter)
         return run_pass(
             paths,
@@ -68,5 +70,5 @@ def _asked(
         theta=theta,
         types=None if types is None else tuple(sorted(set(chosen))),
         is_by_letter=is_by_letter,
-        inputs=inputs_of(manifest, SEQUENCES, FEATURES),
+        inputs=inputs_of(manifest, *TABLES),
     )

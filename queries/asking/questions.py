@@ -22,30 +22,13 @@ import pyarrow as pa
 from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
 from attlas.queries.atlas import Atlas
-from attlas.queries.engine.functions import Function, reached_from
-from attlas.queries.lookup.settings import outdated
+from attlas.queries.engine.functions import Function, reached_from, without_comments
+from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import Layout
-from attlas.schema import (
-    ADDED_TABLES,
-    CONTACTS,
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
-    HEAD_CONTACTS,
-    HEAD_FEATURES,
-    HEAD_MAX_SITES,
-    HEADS,
-    LABELS,
-    PROTEINS,
-    RESIDUES,
-    SEQUENCES,
-    SITES,
-    Manifest,
-    QuestionError,
-    Table,
-)
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema import ADDED_TABLES, TABLES, Manifest, QuestionError, Table
+from attlas.schema.parquet_file import PROVENANCE_KEY
+from attlas.schema.settings import outdated_notes
 
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")
@@ -54,22 +37,6 @@ FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "exampl
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
 OPTIONAL = ("needs", "parameters", "columns", "example")
-ADDED_BY = {
-    FEATURES: "attlas annotate DIR SOURCE",
-    FAMILIES: "attlas annotate DIR SOURCE",
-    COORDINATES: "attlas annotate DIR STRUCTURE",
-    LABELS: "attlas probe DIR",
-    HEAD_FEATURES: "attlas probe DIR",
-    HEAD_MAX_SITES: "attlas probe DIR",
-    CONTACTS: "attlas contacts DIR",
-    HEAD_CONTACTS: "attlas contacts DIR",
-}
-"""The command that adds a table to a sealed atlas."""
-ORIGINS = (
-    *(HEADS, RESIDUES, SITES, SEQUENCES, HEAD_FEATURES, LABELS, FEATURES),
-    *(FAMILIES, COORDINATES, HEAD_MAX_SITES, CONTACTS, HEAD_CONTACTS),
-)
-"""Tables whose columns an answer may show, besides those of `proteins`, whose words come first."""
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
@@ -108,8 +75,8 @@ class Question:
     @property
     def command(self) -> str:
         """The command that adds what the question needs; empty where every atlas has it."""
-        commands = [command for table, command in ADDED_BY.items() if table.name in self.needs]
-        return " and ".join(dict.fromkeys(commands))
+        commands = dict.fromkeys(str(table.added_by) for table in ADDED_TABLES if table.name in self.needs)
+        return " and ".join(commands)
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -118,8 +85,8 @@ class Question:
 
     @property
     def whole_sql(self) -> str:
-        """The SELECT and what its functions stand for: every table that is read is named here."""
-        return "\n".join([self.sql, *(function.body for function in self.functions)])
+        """The SELECT and the bodies of its functions, without comments: every table that is read is named here."""
+        return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
     def usage(self) -> str:
@@ -168,14 +135,10 @@ def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> Asked:
 
 
 def stale_notes(atlas: Atlas, names: Iterable[str]) -> list[str]:
-    """Return what is to be said of tables, by name, that were computed from others which have changed since."""
-    tables = [table for table in (HEAD_FEATURES, CONTACTS, HEAD_CONTACTS) if table.name in names]
-    changed = {table: outdated(atlas.root, atlas.manifest, table) for table in tables}
-    return [
-        f"{table.name} are of other {' and '.join(names)} than the atlas has now: `{ADDED_BY[table]}` renews them"
-        for table, names in changed.items()
-        if names
-    ]
+    """Return a sentence for each command that renews outdated tables among these, given by name."""
+    tables = [table for table in ADDED_TABLES if table.name in names]
+    sources = {table: changed_sources(atlas.root, atlas.manifest, table) for table in tables}
+    return outdated_notes({table: changed for table, changed in sources.items() if changed})
 
 
 def questions() -> tuple[Question, ...]:
@@ -237,8 +200,9 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
-    tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", question.whole_sql)]
-    docs = {column.name: column.doc for table in reversed(tables) for column in table.columns}
+    tables = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
+    # TABLES go from the general to the special: of a column that several tables have, the doc of the last counts.
+    docs = {column.name: column.doc for table in tables for column in table.columns}
     docs |= dict(question.columns)
     return {name: docs.get(name, "") for name in names}
 
@@ -329,7 +293,7 @@ def _needs(path: Path, text: str) -> tuple[str, ...]:
 def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
     if missing := missing_tables(question, manifest):
         names = " and ".join(table.name for table in missing)
-        commands = dict.fromkeys(f"`{ADDED_BY[table]}`" for table in missing)
+        commands = dict.fromkeys(f"`{table.added_by}`" for table in missing)
         raise QuestionError(
             f"The question {question.name} needs {names}, but the atlas has no such rows.",
             hint=f"{' and '.join(commands)} adds them; nothing is built again",

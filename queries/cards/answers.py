@@ -19,7 +19,16 @@ FAILED = "failed"
 NOT_HERE = "not in this atlas"
 AMBIGUOUS = "names several proteins"
 
-SITE_COLUMNS = ("position", "residue", "rank", "layer", "received", "share", "is_nonstandard")
+SITE_COLUMNS = (
+    "position",
+    "residue",
+    "rank",
+    "layer",
+    "received",
+    "share",
+    "is_nonstandard",
+    "is_initiator_methionine",
+)
 FEATURE_COLUMNS = ("accession", "type", "begin", "end", "description", "evidence", "source")
 FAMILY_COLUMNS = ("accession", "database", "family", "name", "source")
 _FLOAT16, _FLOAT32 = struct.Struct("=e"), struct.Struct("=f")

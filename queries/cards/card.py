@@ -99,8 +99,8 @@ def _sites(answer: Answer) -> Iterator[str]:
     sequence = (answer.protein or {})["sequence"] or ""
     shown = answer.sites[:MAX_SITES]
     rows = [
-        (s["rank"], s["position"], s["residue"] + ("*" if s["is_nonstandard"] else ""), _fixed(s["received"], 2),
-         _fixed(s["share"], 3), _around(sequence, s["position"]))
+        (s["rank"], s["position"], _residue(s), _fixed(s["received"], 2), _fixed(s["share"], 3),
+         _around(sequence, s["position"]))
         for s in shown
     ]  # fmt: skip
     yield ""
@@ -108,8 +108,17 @@ def _sites(answer: Answer) -> Iterator[str]:
     yield from (INDENT + line for line in layout.lines(rows))
     if any(site["is_nonstandard"] for site in shown):
         yield f"{INDENT}* outside the 20 standard amino acids"
+    if any(site["is_initiator_methionine"] for site in shown):
+        yield f"{INDENT}initiator: methionine at position 1; the start of the sequence may draw attention to it"
     if len(answer.sites) > len(shown):
         yield f"{INDENT}... and {len(answer.sites) - len(shown)} more: `--json` lists all"
+
+
+def _residue(site: dict[str, Any]) -> str:
+    """Return the letter of a site, marked where it is nonstandard or the initiator methionine."""
+    if site["is_initiator_methionine"]:
+        return f"{site['residue']} (initiator)"
+    return f"{site['residue']}*" if site["is_nonstandard"] else str(site["residue"])
 
 
 def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:

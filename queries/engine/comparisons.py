@@ -75,10 +75,11 @@ def _column_values(node: Node) -> Iterator[tuple[list[str], Value, bool]]:
     else:
         return
 
-    columns = [side["column_names"] for side in sides if _has_type(side, "COLUMN_REF")]
+    nodes: list[Node] = [side for side in sides if isinstance(side, dict)]
+    columns = [side["column_names"] for side in nodes if _has_type(side, "COLUMN_REF")]
     if len(columns) != 1:
         return
-    for side in sides:
+    for side in nodes:
         if _has_type(side, "VALUE_CONSTANT") and (value := _literal(side)) is not None:
             yield columns[0], value, _is(node, "ARRAY_EXTRACT")
 

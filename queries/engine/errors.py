@@ -8,7 +8,7 @@ from typing import Self
 import duckdb
 
 from attlas.queries.engine.views import DOCS
-from attlas.queries.lookup.remote import fault_in
+from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 
@@ -90,6 +90,14 @@ def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> Que
     return QuestionError(
         f"This query was stopped after {timeout_s:g} s, its time limit:\n{shown(query)}",
         hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
+    )
+
+
+def not_connected(place: str, timeout_s: float) -> QuestionError:
+    """Return the error for an atlas whose tables could not be opened within the time limit of a query."""
+    return QuestionError(
+        f"The tables of {place} could not be opened within {timeout_s:g} s, the time limit.",
+        hint="see whether its server answers, or give it more time (--timeout, timeout_s=)",
     )
 
 

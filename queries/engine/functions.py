@@ -22,6 +22,8 @@ _FILE = re.compile(
     r"(?P<sql>CREATE MACRO (?P<call>(?P<name>\w+)\([\w, ]*\)) AS\b[^;]+)"
 )
 
+_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Function:
@@ -57,7 +59,13 @@ def functions() -> tuple[Function, ...]:
 
 def called_in(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", sql, re.IGNORECASE))
+    code = without_comments(sql)
+    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", code, re.IGNORECASE))
+
+
+def without_comments(sql: str) -> str:
+    """Return a text of SQL of ours without its comments, which are lines of their own."""
+    return _COMMENT.sub("", sql)
 
 
 def reached_from(sql: str) -> tuple[Function, ...]:

@@ -136,7 +136,7 @@ def _position(site_on: tuple[dict[str, Any], Residue]) -> int:
 
 def _residue(site: dict[str, Any], residue: Residue) -> dict[str, Any]:
     data = {"site_id_ref": SITE, "raw_score": site["received"], "confidence_classification": "null"}
-    additional = {name: site[name] for name in ("position", "residue", "rank", "share")}
+    additional = {name: site[name] for name in ("position", "residue", "rank", "share", "is_initiator_methionine")}
     return {
         "pdb_res_label": residue.numbered,
         "aa_type": residue.names[0],

@@ -17,7 +17,7 @@ from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.jalview_features import rows_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
-from attlas.queries.exports.site_text import site_name
+from attlas.queries.exports.site_text import INITIATOR, site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text, provenance_values
 from attlas.schema import BrokenAtlasError
@@ -77,5 +77,6 @@ def _value(share: float, site: dict[str, Any] | None) -> str:
     if site is None:
         return f"{share:.3g},,"
     mark = RANKS[site["rank"] - 1] if site["rank"] <= len(RANKS) else BEYOND
-    tooltip = f"{site_name(site)} rank {site['rank']} share {site['share']:.3f}"
+    initiator = f" {INITIATOR}" if site["is_initiator_methionine"] else ""
+    tooltip = f"{site_name(site)}{initiator} rank {site['rank']} share {site['share']:.3f}"
     return f"{share:.3g},{mark},{tooltip},[{SITE_COLOUR}]"

@@ -82,8 +82,9 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
     _set_category(block, "_attlas_site.", [
         {"rank": site["rank"], "position": site["position"], "residue": site["residue"], "received": site["received"],
-         "share": site["share"], "auth_asym_id": residue.chain, "auth_seq_id": residue.number,
-         "pdbx_PDB_ins_code": residue.insertion, "auth_comp_id": residue.names[0]}
+         "share": site["share"], "is_initiator_methionine": "yes" if site["is_initiator_methionine"] else "no",
+         "auth_asym_id": residue.chain, "auth_seq_id": residue.number, "pdbx_PDB_ins_code": residue.insertion,
+         "auth_comp_id": residue.names[0]}
         for site, residue in annotation.site_residues()
     ])  # fmt: skip
     _set_category(block, "_attlas_mismatch.", [

@@ -26,7 +26,8 @@ located AS (
 
 SITE_ROWS = f"""WITH {_SITES}
 SELECT p.accession, p.entry_name, p.gene, p.organism, p.taxon_id, p.length, p.md5, p.crc64,
-       s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard, s.misfit
+       s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard,
+       s.is_initiator_methionine, s.misfit
 FROM located AS s JOIN chosen AS p ON p.accession = s.accession
 ORDER BY p.accession, s.rank
 """
@@ -35,7 +36,7 @@ PROTEIN_ROWS = f"""WITH {_SITES},
 sites_of_protein AS (
     SELECT accession, list({{{{
         'position': position, 'residue': residue, 'rank': rank, 'layer': layer, 'received': received, 'share': share,
-        'is_nonstandard': is_nonstandard
+        'is_nonstandard': is_nonstandard, 'is_initiator_methionine': is_initiator_methionine
     }}}} ORDER BY rank) AS sites,
     first({{{{'position': position, 'residue': residue, 'misfit': misfit}}}} ORDER BY position)
         FILTER (WHERE misfit IS NOT NULL) AS misfit

@@ -12,7 +12,7 @@ from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
 from attlas.schema import PROTEINS, SITES
-from attlas.schema.manifest import PROVENANCE_KEY, provenance
+from attlas.schema.parquet_file import PROVENANCE_KEY, provenance
 
 
 def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Atlas) -> pa.RecordBatchReader:

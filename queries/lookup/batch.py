@@ -11,7 +11,7 @@ from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.text import cut, printable
 from attlas.schema import PROTEINS, SITES
-from attlas.schema.manifest import provenance
+from attlas.schema.parquet_file import provenance
 
 ANSWER_COLUMNS = {
     "asked": "The id as it was asked.",
@@ -22,7 +22,7 @@ ANSWER_COLUMNS = {
 """What a row says about the question, with the doc of each column; texts."""
 PROTEIN_COLUMNS = ("accession", "entry_name", "gene", "organism", "taxon_id", "length", "md5", "layer")
 """What it says about the protein; null for an id that names none."""
-SITE_COLUMNS = ("position", "residue", "rank", "received", "share", "is_nonstandard")
+SITE_COLUMNS = ("position", "residue", "rank", "received", "share", "is_nonstandard", "is_initiator_methionine")
 """What it says about the site; null where there is none."""
 TEXT_COLUMNS = (
     "asked", "accession", "gene", "layer", "position", "residue", "rank", "received", "share", "outcome", "reason",

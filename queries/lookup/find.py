@@ -79,7 +79,8 @@ def find_proteins(
         together = " ".join(names).casefold()
         has_structure = bool(structures) and names[0] in (structures or {})
         if has_structure or all(word in together for word in words):
-            hits.append(Hit(row, *names, fit="structure" if has_structure else _fit(names, whole, phrase, words)))
+            fit = "structure" if has_structure else _fit(names, whole, phrase, words)
+            hits.append(Hit(row, names[0], names[1], names[2], names[3], names[4], fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
 

@@ -7,6 +7,7 @@ from attlas.queries.asking.questions import ask, missing_tables, question_named
 from attlas.queries.atlas import Atlas
 from attlas.queries.report.figures import Rows
 from attlas.schema import QuestionError
+from attlas.schema.labels import is_label_of_probe
 
 ALWAYS = ("Active site", "Binding site", "Helix", "Beta strand")
 """Types that are shown wherever an atlas has them."""
@@ -60,7 +61,7 @@ def _rows(atlas: Atlas, name: str, proteins: dict[str, object]) -> Rows:
 
 
 def _is_feature(label: str) -> bool:
-    return label != "residue" and not label.startswith("aa:")
+    return not is_label_of_probe(label)
 
 
 def _chosen(

@@ -10,6 +10,7 @@ from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
 from attlas.queries.report.pictures import Picture
+from attlas.schema.labels import EVERY_RESIDUE
 
 N_BEST = 10
 """Heads of a label that are shown with intervals."""
@@ -167,7 +168,7 @@ def _heads_of_label(rows: Rows) -> str:
 
 
 def _labels(rows: Rows) -> str:
-    whole = next((row for row in rows if row["label"] == "residue"), rows[0])
+    whole = next((row for row in rows if row["label"] == EVERY_RESIDUE), rows[0])
     return f"The probe covers {number(whole['n_residues'])} residues of {number(whole['n_proteins'])} proteins."
 
 

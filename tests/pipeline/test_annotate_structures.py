@@ -19,7 +19,7 @@ from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, shee
 
 from attlas.pipeline.annotate import Reading, Request, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.manifest import problems
+from attlas.schema.verify import problems
 
 ROWS = (COORDINATES, FEATURES, FAMILIES)
 

@@ -398,6 +398,16 @@ def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
     assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
 
 
+def test_a_build_for_a_gpu_that_is_not_there_leaves_nothing_behind(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    out = tmp_path / "folder" / "atlas"
+    result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda")
+    assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
+    assert not out.parent.exists()
+
+
 # --- disk and memory ---
 
 

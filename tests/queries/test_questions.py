@@ -16,6 +16,7 @@ from attlas.queries import Atlas
 from attlas.queries.asking.page import page, without_answers
 from attlas.queries.asking.parameters import with_literals
 from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
+from attlas.queries.engine.functions import without_comments
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = [question.name for question in questions()]
@@ -89,10 +90,26 @@ def test_the_sql_keeps_the_style_of_the_house(question: Question) -> None:
     keywords = (
         "select from where group order by join on with as and or not over having union case when then else end in"
     )
-    code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", question.sql))  # `end` is a column of `features`
+    code = without_comments(question.sql)
+    code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", code))  # `end` is a column of `features`
     assert set(re.findall(r"\w+", code)) & set(keywords.split()) == set()
     assert [name for name in re.findall(r"\b(\w+) AS \(", code) if name != name.lower()] == []
-    assert "--" not in code
+
+
+@every_question
+def test_paragraphs_of_the_sql_are_told_apart(question: Question) -> None:
+    lines = question.sql.splitlines()
+    # A blank line before each CTE (or its comment) and before the last SELECT; a comment is a line of its own.
+    begins = [i for i, line in enumerate(lines) if re.match(r"\w+ AS (NOT )?(MATERIALIZED )?\(", line)]
+    for i in begins:
+        while lines[i - 1].startswith("--"):
+            i -= 1
+        assert lines[i - 1] == "", lines[i]
+    if lines[0].startswith("WITH"):
+        last = next(i for i, line in enumerate(lines) if line.startswith("SELECT"))
+        assert lines[last - 1] == ""
+    trailing = [line for line in lines if "--" in re.sub(r"'[^']*'", "''", line) and not re.match(r"\s*-- ", line)]
+    assert trailing == []
 
 
 @every_question
@@ -207,7 +224,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     chosen = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
     folder = tmp_path_factory.mktemp("real")
     (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in chosen))
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     annotate_at_random(folder / "atlas")
     contacts_at_random(folder / "atlas")
@@ -232,7 +249,7 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     from attlas.pipeline.build import Options, build
 
     monkeypatch.chdir(ROOT)
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build("examples/proteins.fasta", tmp_path / "demo", Options(str(weights), device="cpu"), **quiet)
     with Atlas.open(tmp_path / "demo") as demo:
         built = re.split("^### ", page(demo), flags=re.MULTILINE)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import math
 import random
 import re
 import shlex
@@ -23,7 +25,7 @@ from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.engine.functions import reached_from
-from attlas.queries.lookup.settings import number_of, settings_of
+from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import N_SHOWN, choose
@@ -51,6 +53,7 @@ from attlas.schema import (
     EnvironmentFault,
     QuestionError,
 )
+from attlas.schema.settings import SETTINGS_KEY
 
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
 N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
@@ -388,17 +391,17 @@ def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
 # What it was asked with
 
 
-def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[bytes]) -> Path:
-    """Return an atlas with files of a probe at each theta, and of heads against contacts that say each of `said`."""
+def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[dict]) -> Path:
+    """Return an atlas with files of a probe at each theta, and of heads against contacts with each of the settings."""
     shutil.copytree(atlas_dir, root)
     key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": "Active site"}
     key |= {"source": "s", "chain": "A", "layer": 0, "head": 0}
-    names = [b"" if theta is None else f"theta {theta}".encode() for theta in probes]
-    asked = ((LABELS, b"probe", names), (HEAD_FEATURES, b"probe", names), (HEAD_CONTACTS, b"head_contacts", said))
-    for table, name, texts in asked:
+    thetas = [{} if theta is None else {"theta": theta} for theta in probes]
+    for table, files in ((LABELS, thetas), (HEAD_FEATURES, thetas), (HEAD_CONTACTS, said)):
         row = {column.name: key.get(column.name, 1) for column in table.stored()}
-        for at, text in enumerate(texts):
-            add_rows(root, table, [row], f"file{at}", {name: text} if text else {})
+        for at, settings in enumerate(files):
+            metadata = {SETTINGS_KEY: json.dumps({"settings": settings}).encode()} if settings else {}
+            add_rows(root, table, [row], f"file{at}", metadata)
     return root
 
 
@@ -411,7 +414,7 @@ def readings(root: Path) -> tuple[str, str]:
 
 
 def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_path: Path) -> None:
-    said = b"theta 0.125, atom cb, max_length None"
+    said = {"theta": 0.125, "atom": "cb", "max_length": None}
     labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=[said]))
     assert "pairs with an attention of 0.05 or more)" in labels
     assert "(attention of 0.125 or more) that are contacts between C-beta atoms;" in heads
@@ -420,17 +423,17 @@ def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_pat
 @pytest.mark.parametrize(
     ("probes", "said"),
     [
-        ([None], [b""]),
-        ([0.05, 0.3], [b"theta 0.1, atom ca", b"theta 0.3, atom cb"]),
-        ([0.05, None], [b"theta 0.1", b""]),
-        ([], [b"theta <b>0.5</b>, atom <i>"]),
-        ([], [b"theta nan, atom \xff"]),
+        ([None], [{}]),
+        ([0.05, 0.3], [{"theta": 0.1, "atom": "ca"}, {"theta": 0.3, "atom": "cb"}]),
+        ([0.05, None], [{"theta": 0.1}, {}]),
+        ([], [{"theta": "<b>0.5</b>", "atom": "<i>"}]),
+        ([], [{"theta": math.nan, "atom": 7}]),
         ([], []),
     ],
     ids=["not said", "two", "one of two", "no number", "not a number", "no files"],
 )
 def test_captions_without_one_threshold_say_no_number(
-    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[bytes]
+    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[dict]
 ) -> None:
     labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, said=said))
     assert "pairs with an attention of the probe's threshold or more)" in labels
@@ -443,17 +446,12 @@ def test_the_edges_of_the_build_are_said_with_the_threshold_of_the_build() -> No
 
 
 def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tmp_path: Path) -> None:
-    said = [b"theta 0.3, atom ca, max_length None", b"theta 0.3, atom cb, max_length None"]
+    said = [{"theta": 0.3, "atom": "ca", "max_length": None}, {"theta": 0.3, "atom": "cb", "max_length": None}]
     root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=said)
     with Atlas.open(root) as opened:
         found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
         assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
-    assert found == [{"theta": "0.05"}, {"theta": "0.05"}, {"theta": "0.3", "max_length": "None"}]
-    assert (number_of(found[0], "theta"), number_of(found[0], "floor"), number_of(found[2], "max_length")) == (
-        0.05,
-        None,
-        None,
-    )
+    assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
 
 
 # What is chosen
