@@ -53,17 +53,17 @@ def sql(
     from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
 
-    chosen = format_of(format, output)
+    file_format = format_of(format, output)
     if safe_for_spreadsheets:
-        refuse_unsafe_format(chosen)
+        refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if query is None:
             from attlas.cli.shell import run_shell
 
-            run_shell(atlas, chosen, output=output, timeout_s=timeout or None, is_defused=safe_for_spreadsheets)
+            run_shell(atlas, file_format, output=output, timeout_s=timeout or None, is_defused=safe_for_spreadsheets)
             return
         text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if query == "-" else query
-        write_rows(atlas.stream(text, timeout_s=timeout or None), chosen, output, is_defused=safe_for_spreadsheets)
+        write_rows(atlas.stream(text, timeout_s=timeout or None), file_format, output, is_defused=safe_for_spreadsheets)
         for remark in never_matching_notes(atlas, text):
             note(remark)
 
@@ -96,9 +96,9 @@ def ask(
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
 
-    chosen = format_of(format, output)
+    file_format = format_of(format, output)
     if safe_for_spreadsheets:
-        refuse_unsafe_format(chosen)
+        refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if question is None:
             print_lines(list_lines())
@@ -107,13 +107,18 @@ def ask(
         if describe:
             print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
             return
-        asked = ask(atlas, name, _given(parameters or []))
-        for text in asked.bound.notes:
+        bound_question = ask(atlas, name, _given(parameters or []))
+        for text in bound_question.bound.notes:
             note(text)
         if as_sql:
-            print_lines(asked.sql.split("\n"))
+            print_lines(bound_question.sql.split("\n"))
             return
-        write_rows(asked.answer(atlas, timeout_s=timeout or None), chosen, output, is_defused=safe_for_spreadsheets)
+        write_rows(
+            bound_question.answer(atlas, timeout_s=timeout or None),
+            file_format,
+            output,
+            is_defused=safe_for_spreadsheets,
+        )
 
 
 def _given(words: list[str]) -> dict[str, str]:

@@ -68,10 +68,10 @@ def refuse_url(directory: Path) -> None:
     """
     from attlas.schema import QuestionError
 
-    scheme, _, rest = str(directory).partition(":/")
-    if rest and scheme.isalnum() and not directory.exists():
+    scheme, _, address = str(directory).partition(":/")
+    if address and scheme.isalnum() and not directory.exists():
         hint = "download the release, then give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
-        raise QuestionError(f"{scheme}://{rest} is a URL.", expected="a directory", hint=hint)
+        raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -91,13 +91,13 @@ def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[
     """Return what was typed as lists, ids as accessions of the atlas."""
     from attlas.queries.asking.parameters import Parameter, bind
 
-    known = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
+    parameters = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
     typed = {"types": types, "proteins": proteins}
     given = {name: text for name, text in typed.items() if text is not None}
-    bound = bind(atlas, "report", [known[name] for name in given], given)
+    bound = bind(atlas, "report", [parameters[name] for name in given], given)
     for line in bound.notes:
         note(line)
-    return {name: bound.values.get(name) for name in known}
+    return {name: bound.values.get(name) for name in parameters}
 
 
 @contextmanager

@@ -87,8 +87,10 @@ class Session:
             case [".timeout", seconds] if seconds.replace(".", "", 1).isdecimal():
                 self.timeout_s = float(seconds) or None
             case _:
-                known = [command for command in COMMANDS if command.split()[0] == words[0]]
-                raise QuestionError(f"There is no command {' '.join(words)}.", expected=", ".join(known or COMMANDS))
+                spellings = [command for command in COMMANDS if command.split()[0] == words[0]]
+                raise QuestionError(
+                    f"There is no command {' '.join(words)}.", expected=", ".join(spellings or COMMANDS)
+                )
 
 
 def run_shell(
@@ -176,8 +178,8 @@ def _line_editing() -> Callable[[], None]:
     from attlas.queries.engine.shell import completions
 
     def complete(word: str, n: int) -> str | None:
-        found = completions(word, readline.get_line_buffer())
-        return found[n] if n < len(found) else None
+        names = completions(word, readline.get_line_buffer())
+        return names[n] if n < len(names) else None
 
     readline.set_completer(complete)
     readline.set_completer_delims(" \t\n`!@#$%^&*()-=+[{]}|;:'\",<>/?")

@@ -86,15 +86,15 @@ def show(
 
     is_table = format is not None or output is not None or unmatched is not None or safe_for_spreadsheets
     _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
-    asked = _sound(read_ids(ids, ids_file))
+    all_ids = _sound(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            chosen = format_of(format, output)
+            file_format = format_of(format, output)
             if safe_for_spreadsheets:
-                refuse_unsafe_format(chosen)
-            _show_table(atlas, asked, taxon, chosen, output, unmatched, is_defused=safe_for_spreadsheets)
+                refuse_unsafe_format(file_format)
+            _show_table(atlas, all_ids, taxon, file_format, output, unmatched, is_defused=safe_for_spreadsheets)
         else:
-            _show_cards(atlas, asked, taxon, layers, sequence, as_json)
+            _show_cards(atlas, all_ids, taxon, layers, sequence, as_json)
 
 
 def info(
@@ -136,7 +136,7 @@ def _sound(ids: list[str] | None) -> list[str]:
 
 def _show_cards(
     atlas: "Atlas",
-    asked: list[str],
+    ids: list[str],
     taxon: str | None,
     layers: str | None,
     sequence: Extent | None,
@@ -144,16 +144,16 @@ def _show_cards(
 ) -> None:
     from attlas.queries.cards.answers import answers_to, layers_named
 
-    chosen = () if layers is None else layers_named(layers, atlas.n_layers)
-    matches = atlas.matches(asked, taxon=taxon)
+    shown_layers = () if layers is None else layers_named(layers, atlas.n_layers)
+    matches = atlas.matches(ids, taxon=taxon)
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
         matches, faults = _by_name(atlas, matches)
-    found = (answer for match in matches for answer in answers_to(atlas, match, layers=chosen))
+    answers = (answer for match in matches for answer in answers_to(atlas, match, layers=shown_layers))
     if as_json:
-        _print_json_array(answer.to_json(atlas.manifest) for answer in found)
+        _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
     else:
-        _print_cards(found, atlas.manifest, sequence or "auto")
+        _print_cards(answers, atlas.manifest, sequence or "auto")
     if faults:
         raise together(faults, n_asked=len(matches))
 
@@ -182,20 +182,20 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
     return named, faults
 
 
-def _several(asked: str, hits: "list[Hit]") -> "QuestionError":
+def _several(name: str, hits: "list[Hit]") -> "QuestionError":
     """Return the error that lists the proteins which a name may mean, the likeliest first."""
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import counted, cut, printable
     from attlas.schema import QuestionError
 
     proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
-    text = cut(printable(asked), SHOWN_WIDTH)
+    text = cut(printable(name), SHOWN_WIDTH)
     what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
     hint = f"show one by its accession; `attlas find DIR '{text}'` lists them all"
     return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
-def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
+def _print_cards(answers: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
     from attlas.queries.cards.card import card
     from attlas.queries.cards.tracks import COLOURED, PLAIN
     from attlas.queries.text import terminal_width
@@ -203,7 +203,7 @@ def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Exte
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
     before = ""
-    for answer in found:
+    for answer in answers:
         if answer.protein:
             _print_fitting([before + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
             before = "\n"
@@ -227,7 +227,7 @@ def _print_json_array(values: Iterable[object]) -> None:
 
 def _show_table(
     atlas: "Atlas",
-    asked: list[str],
+    ids: list[str],
     taxon: str | None,
     format: SqlFormat,
     output: Path | None,
@@ -240,19 +240,19 @@ def _show_table(
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
 
-    rows = atlas.lookup(asked, taxon=taxon)
+    rows = atlas.lookup(ids, taxon=taxon)
     is_cut = _write_table(rows, format, output, is_defused=is_defused)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
     missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
-    said = f"{len(missing):,} of {len(asked):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
+    summary = f"{len(missing):,} of {len(ids):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
     if unmatched_file is not None:
         with sink(unmatched_file, is_text=True) as file:
             file.write("".join(f"{id}\t{reason}\n" for id, reason in missing.items()).encode())
-        note(f"{said}; see {unmatched_file}" if missing else "every id has an answer")
+        note(f"{summary}; see {unmatched_file}" if missing else "every id has an answer")
     elif missing:
         offenders = [cut(f"{cut(id, SHOWN_WIDTH)}: {reason}", 4 * SHOWN_WIDTH) for id, reason in missing.items()]
-        raise QuestionError(f"{said}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
+        raise QuestionError(f"{summary}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
 
 
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:

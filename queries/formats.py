@@ -80,12 +80,14 @@ def write_text(
     if rows.schema.names == PLAN:
         return _write_plan(rows, sink)
     stream = _value_rows(rows)
-    first = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
-    layout = Layout.of(rows.schema.names, first)
+
+    sample = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
+    layout = Layout.of(rows.schema.names, sample)
     is_too_wide = width is not None and layout.folded(width) is None
-    lines = layout.blocks(first, width or 0) if is_too_wide else layout.lines(first, width)
-    rest = () if limit is not None else map(layout.line, stream)
-    for line in chain(lines, rest if first else [NO_ROWS]):
+    lines = layout.blocks(sample, width or 0) if is_too_wide else layout.lines(sample, width)
+
+    later = () if limit is not None else map(layout.line, stream)
+    for line in chain(lines, later if sample else [NO_ROWS]):
         sink.write(f"{line}\n".encode())
     return limit is not None and next(stream, None) is not None
 

@@ -34,12 +34,12 @@ def comparisons_in(tree: str) -> list[Comparison]:
     nodes = list(_nodes(json.loads(tree)))
     tables = {node["alias"] or node["table_name"]: node["table_name"] for node in nodes if _is(node, "BASE_TABLE")}
 
-    found = [
+    comparisons = [
         Comparison(column[-1].lower(), _tables_of(column, tables), value, is_element)
         for node in nodes
         for column, value, is_element in _column_values(node)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(comparisons))
 
 
 def _nodes(tree: object) -> Iterator[Node]:

@@ -46,14 +46,14 @@ class Place:
     @classmethod
     def of(cls, error: str, *, lines_before: int = 0) -> Self | None:
         """Return the place that the text of an error ends with; None if it names none."""
-        found = _PLACE.search(error)
-        if found is None:
+        match = _PLACE.search(error)
+        if match is None:
             return None
-        indent = max(len(found[3]) - len(f"LINE {found[1]}: "), 0)
-        text, n_tabs = found[2], 0
+        indent = max(len(match[3]) - len(f"LINE {match[1]}: "), 0)
+        text, n_tabs = match[2], 0
         while (n := text[: indent + n_tabs + 1].count("\t")) > n_tabs:  # DuckDB gives a tab no width
             n_tabs = n
-        return cls(int(found[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, found[4])
+        return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
 def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
@@ -62,6 +62,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     reason = _PLACE.sub("", text).strip()
     if fault := fault_in(text):
         return fault
+
     if "Out of Memory Error" in reason:
         return _too_large(query, reason)
     if "No space left on device" in reason:
@@ -70,6 +71,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     if _is_broken(error, reason):
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
+
     place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
@@ -106,8 +108,13 @@ def shown(query: str, place: Place | None = None) -> str:
     if place is not None and place.line <= len(lines):
         at = place.line - 1
         lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
-    first, last = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
-    window = [*(["..."] if first else []), *lines[first:last], *(["..."] if last < len(lines) else [])]
+    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
+
+    window = [
+        *(["..."] if first_line else []),
+        *lines[first_line:last_line],
+        *(["..."] if last_line < len(lines) else []),
+    ]
     return "\n".join(f"    {line}" for line in window).strip("\n")
 
 

@@ -70,14 +70,14 @@ def without_comments(sql: str) -> str:
 
 def reached_from(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
-    found: set[Function] = set()
+    reached: set[Function] = set()
     waiting = [*called_in(sql)]
     while waiting:
         function = waiting.pop()
-        if function not in found:
-            found.add(function)
+        if function not in reached:
+            reached.add(function)
             waiting += called_in(function.body)
-    return tuple(function for function in _in_order() if function in found)
+    return tuple(function for function in _in_order() if function in reached)
 
 
 def function_statements() -> Iterator[str]:
@@ -97,11 +97,11 @@ def _in_order() -> tuple[Function, ...]:
 
 
 def _read(path: Path) -> Function:
-    found = _FILE.fullmatch(path.read_text(encoding="utf-8"))
-    if found is None or found["name"] != path.stem:
+    match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
+    if match is None or match["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
-    texts = ((text or "").replace("\n--", " ") for text in found.group("returns", "notes", "source"))
+    texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
     returns, notes, source = (" ".join(text.split()) for text in texts)
     return Function(
-        name=path.stem, call=found["call"], returns=returns, notes=notes, source=source, sql=found["sql"].strip()
+        name=path.stem, call=match["call"], returns=returns, notes=notes, source=source, sql=match["sql"].strip()
     )

@@ -48,6 +48,7 @@ class Running:
             OutOfTime: the calls have taken longer than the time limit; the query was stopped.
         """
         started = time.monotonic()
+
         future = _begun(work)
         try:
             return self._result(future)

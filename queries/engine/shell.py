@@ -66,6 +66,7 @@ class Input:
         """Take a text apart at every `;` that stands in no string, quoted name or comment."""
         statements: list[str] = []
         start, is_empty = 0, True
+
         for piece in _PIECE.finditer(text):
             if piece["open"]:
                 return cls(tuple(statements), text[start:])

@@ -39,9 +39,13 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
         duckdb.ParserException: it is no SQL.
     """
     kinds = [_kind(statement) for statement in cursor.extract_statements(query)]
-    if kinds in (["EXPLAIN"], ["MULTI"]) and (found := _EXPLAIN.fullmatch(query)):
+
+    if kinds in (["EXPLAIN"], ["MULTI"]) and (explain := _EXPLAIN.fullmatch(query)):
         # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
-        return "\n" * found["before"].count("\n") + found["explain"] + " " + statement_to_run(cursor, found["rest"])
+        return (
+            "\n" * explain["before"].count("\n") + explain["explain"] + " " + statement_to_run(cursor, explain["rest"])
+        )
+
     if kinds == ["SELECT"]:
         _refuse_what_writes(cursor, query)
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
@@ -72,9 +76,9 @@ def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _refuse_words(query: str) -> None:
     """Refuse a statement without a tree by its words, also in strings and comments: rather too much than too little."""
-    if found := _WRITES.search(query):
-        hint = f"a PIVOT may not hold the word {found[0]}, not even in a text; `ON column IN (values)` may"
-        raise _refused(query, found=f"the word {found[0]}", hint=hint)
+    if match := _WRITES.search(query):
+        hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
+        raise _refused(query, found=f"the word {match[0]}", hint=hint)
 
 
 def _refused(query: str, *, found: str, hint: str | None = None) -> QuestionError:

@@ -52,7 +52,7 @@ def by_accession(rows: Sequence[AlignedRow] | None) -> dict[str, list[AlignedRow
     """Return the rows of each protein; None for no alignment."""
     if rows is None:
         return None
-    found: dict[str, list[AlignedRow]] = {}
+    rows_by_accession: dict[str, list[AlignedRow]] = {}
     for row in rows:
-        found.setdefault(row.accession, []).append(row)
-    return found
+        rows_by_accession.setdefault(row.accession, []).append(row)
+    return rows_by_accession

@@ -65,7 +65,7 @@ class Annotation:
         return tuple(dict.fromkeys(residue.chain for _, residue in self.residues))
 
     def notes(self) -> tuple[str, ...]:
-        """Return what is to be said beside the file: coverage, mismatches, sites that could not be placed.
+        """Return notes to show beside the file: coverage, mismatches, sites that could not be placed.
 
         Without control characters, as they go to a terminal.
         """
@@ -95,14 +95,16 @@ class Annotation:
 
         PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
         """
-        return tuple(COMMENT_ENDS.sub(lambda found: quote(found[0], safe=""), line) for line in self.comments())
+        return tuple(COMMENT_ENDS.sub(lambda match: quote(match[0], safe=""), line) for line in self.comments())
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
         if not self.sites:
             yield f"{match.accession} has no high-attention sites: {self.protein['sites_note']}"
             return
-        found = {site["position"] for site, _ in self.site_residues()}
-        yield f"{len(found)} of {len(self.sites)} high-attention sites of {match.accession} are on {match.file.name}"
+
+        placed_positions = {site["position"] for site, _ in self.site_residues()}
+        n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
+        yield f"{n_placed} of {match.accession} are on {match.file.name}"
         for site in self.sites:
             reasons = ", ".join(_absence(site["position"], match.chains))
             if reasons:
@@ -122,7 +124,9 @@ def annotate(atlas: Atlas, request: Request) -> Annotation:
     protein = answer.protein or {}
     if answer.profile is None:
         raise QuestionError(f"There is nothing to put onto a structure for {accession}.", found=_why(protein))
+
     _check_letters(protein, answer.sites)
+
     match = None
     if request.structure is not None:
         file = read_structure(request.structure)
@@ -130,6 +134,7 @@ def annotate(atlas: Atlas, request: Request) -> Annotation:
         residues = tuple((p.position, p.residue) for chain in match.chains for p in chain.same)
     else:
         residues = tuple(_model_residues(protein["sequence"], request.chain or MODEL_CHAIN))
+
     top = max(answer.profile)
     shares = tuple(value / top for value in answer.profile)
     return Annotation(protein, shares, answer.sites, residues, match, provenance_values(atlas.manifest))
@@ -173,5 +178,6 @@ def _absence(position: int, chains: tuple[ChainMatch, ...]) -> Iterator[str]:
         elif position in chain.unresolved:
             yield f"no coordinates on chain {chain.chain}"
             is_anywhere = True
+
     if not is_anywhere:
         yield "outside the structure"

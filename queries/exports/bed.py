@@ -52,6 +52,7 @@ def _line(accession: str, site: dict[str, Any]) -> str:
         round(site["share"] * 1000),
         ".",
     ]
+
     return "\t".join(str(value) for value in [*fixed, *(site[name] for name in OWN_COLUMNS)])
 
 

@@ -20,7 +20,7 @@ CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the attributes of one protein; return what is to be said beside them."""
+    """Write the attributes of one protein; return notes to show beside them."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")
     for line in _lines(annotation):
@@ -40,10 +40,10 @@ def check_chain_names(annotation: Annotation, viewer: str) -> None:
     Raises:
         InputError: names them.
     """
-    odd = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
-    if odd:
+    unusable = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
+    if unusable:
         raise InputError(
-            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=odd
+            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=unusable
         )
 
 

@@ -19,7 +19,7 @@ PALETTE = "white:orange:red"
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the script for one protein; return what is to be said beside it."""
+    """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")
     for line in _lines(annotation, _attributes_file(request)):
@@ -44,12 +44,15 @@ def _attributes_file(request: Request) -> str | None:
 def _lines(annotation: Annotation, attributes: str | None) -> Iterator[str]:
     chains = f"/{','.join(annotation.chains)} " if all(annotation.chains) else ""
     yield from (f"# {line}" for line in annotation.script_comments())
+
     yield "# Open the structure first, then this script."
     if attributes is None:
         yield "# Then open the file of attributes (attlas export ... chimerax) before the next command."
     else:
         yield f"open {attributes} format defattr"
+
     yield f"color byattribute r:{SHARE} {chains}target acs palette {PALETTE} range 0,1 noValueColor gray"
+
     for site, residue in annotation.site_residues():
         spec = residue_spec(residue)
         yield f"show {spec} atoms"

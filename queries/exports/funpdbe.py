@@ -26,7 +26,7 @@ SITE = 1
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the entry; return what is to be said beside it.
+    """Write the entry; return notes to show beside it.
 
     Raises:
         QuestionError: neither the request nor the structure has a PDB id, or none of four characters.
@@ -125,8 +125,8 @@ def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     for site, residue in annotation.site_residues():
         by_chain.setdefault(residue.chain, []).append((site, residue))
     return [
-        {"chain_label": chain, "residues": [_residue(*each) for each in sorted(each_on, key=_position)]}
-        for chain, each_on in by_chain.items()
+        {"chain_label": chain, "residues": [_residue(*site_on) for site_on in sorted(sites_on_chain, key=_position)]}
+        for chain, sites_on_chain in by_chain.items()
     ]
 
 

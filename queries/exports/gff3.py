@@ -76,12 +76,14 @@ def _attributes(protein: dict[str, Any], site: dict[str, Any]) -> str:
     values = {"ID": f"{accession}.ha{site['position']}", "Name": site_name(site)}
     if UNIPROT_ACCESSION.fullmatch(accession):
         values["Dbxref"] = f"UniProtKB:{accession}"
+
     values["Ontology_term"] = EVIDENCE
     # Attributes of our own begin in lower case: the specification keeps upper case for itself.
     values |= {name: str(site[name]) for name in ("residue", "rank", "layer", "share")}
     values |= {"nonstandard": "true"} if site["is_nonstandard"] else {}
     values |= {"initiator_methionine": "true"} if site["is_initiator_methionine"] else {}
     values |= {name: protein[name] for name in ("gene", "organism", "md5") if protein[name]}
+
     return ";".join(f"{name}={attribute(value)}" for name, value in values.items())
 
 

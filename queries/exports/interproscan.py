@@ -35,6 +35,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
 def _lines(protein: dict[str, Any], manifest: Manifest) -> Iterator[str]:
     date = datetime.fromisoformat(manifest.created).strftime("%d-%m-%Y")
     sites = protein["sites"] or []
+
     for site in sites:
         columns = [
             *(protein["accession"], protein["md5"] or MISSING, protein["length"]),

@@ -33,13 +33,15 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     values = provenance_values(atlas.manifest)
     head = ["JALVIEW_ANNOTATION", *(f"# {name}: {percent(value)}" for name, value in values.items())]
     sink.writelines(f"{line}\n".encode() for line in head)
-    said, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
+
+    provenance, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
+
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["layer"] is None:
             continue
         profile = _profile(atlas, protein)
         for row in rows_of(protein, rows):
-            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, said))
+            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, provenance))
 
 
 def _profile(atlas: Atlas, protein: dict[str, Any]) -> Sequence[float]:
@@ -54,14 +56,15 @@ def _profile(atlas: Atlas, protein: dict[str, Any]) -> Sequence[float]:
     return profile
 
 
-def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], said: str) -> Iterator[str]:
+def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], provenance: str) -> Iterator[str]:
     sites, peak, end = protein["sites"] or [], max(profile), row.first + row.n_residues
+
     label = f"attention, layer {protein['layer']}"
-    about = (
-        f"Attention received by {percent(protein['accession'], also='|')} over the layer's largest, {peak:.3g}; {said}"
-    )
+    accession = percent(protein["accession"], also="|")
+    about = f"Attention received by {accession} over the layer's largest, {peak:.3g}; {provenance}"
     marked = {site["position"]: site for site in sites}
     values = [_value(profile[at - 1] / peak, marked.get(at)) for at in range(row.first, end)]
+
     yield f"SEQUENCE_REF\t{row.name}\t{row.number}"
     # Closed by a bar also at the end: a single value would be taken for the score of the whole row.
     yield f"BAR_GRAPH\t{label}\t{about}\t{'|'.join(values)}|"

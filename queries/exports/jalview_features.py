@@ -30,10 +30,10 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     group = f"attlas {atlas.manifest.atlas_id}"
     lines = [f"{type}\t{colour}" for type, colour in COLOURS.items()]
     sink.writelines(f"{line}\n".encode() for line in [*lines, f"STARTGROUP\t{group}"])
-    said, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
+    provenance, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         for row in rows_of(protein, rows):
-            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, said))
+            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, provenance))
     sink.write(f"ENDGROUP\t{group}\n".encode())
 
 
@@ -47,11 +47,11 @@ def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None
     return [AlignedRow(name, accession, first=1, number=1, n_residues=protein["length"])]
 
 
-def _lines(protein: dict[str, Any], row: AlignedRow, said: str) -> Iterator[str]:
+def _lines(protein: dict[str, Any], row: AlignedRow, provenance: str) -> Iterator[str]:
     sites = [(row.number_of(site["position"]), site) for site in protein["sites"] or []]
-    here = [(number, site) for number, site in sites if number is not None]
-    yield _line(f"{_outcome(protein, len(here))}; {said}", row.name, 0, ABOUT)
-    for number, site in here:
+    numbered = [(number, site) for number, site in sites if number is not None]
+    yield _line(f"{_outcome(protein, len(numbered))}; {provenance}", row.name, 0, ABOUT)
+    for number, site in numbered:
         yield _line(site_text(site, len(sites)), row.name, number, SITE, site["share"])
 
 

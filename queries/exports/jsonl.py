@@ -16,9 +16,9 @@ from attlas.queries.provenance import provenance_values
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
-    said = provenance_values(atlas.manifest)
+    provenance = provenance_values(atlas.manifest)
     for row in json_rows(protein_rows(atlas, request.accessions)):
-        sink.write(dump_json({**_protein(row), "provenance": said}) + b"\n")
+        sink.write(dump_json({**_protein(row), "provenance": provenance}) + b"\n")
 
 
 def _protein(row: dict[str, Any]) -> dict[str, Any]:

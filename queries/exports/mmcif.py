@@ -21,16 +21,19 @@ B_COLUMN = "_atom_site.B_iso_or_equiv"
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return what is to be said beside it."""
+    """Write the structure; return notes to show beside it."""
     gemmi = require("gemmi")
     annotation = annotate(atlas, request)
     match = annotation.match
     assert match is not None  # check_request has seen to it
+
     is_cif = match.file.format == "mmcif"
     document = gemmi.cif.read_string(match.file.data) if is_cif else match.file.structure.make_mmcif_document()
+
     block = coordinate_block(document)
     _set_values(block, b_values(annotation), match.file.name)
     _say(block, annotation, match)
+
     sink.write(document.as_string().encode())
     return annotation.notes()
 
@@ -71,9 +74,9 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance
-    said = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
-    said |= {**run, "b_iso_or_equiv": MEANING}
-    for name, value in said.items():
+    facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+    facts |= {**run, "b_iso_or_equiv": MEANING}
+    for name, value in facts.items():
         plain = _plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])

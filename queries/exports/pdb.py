@@ -29,7 +29,7 @@ TITLE_SECTION = (
 
 
 def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return what is to be said beside it."""
+    """Write the structure; return notes to show beside it."""
     annotation = annotate(atlas, request)
     file = _file(annotation)
     lines = [line.decode("latin-1") for line in _data(file).splitlines(keepends=True)]  # of bytes: at no \x85
@@ -78,6 +78,7 @@ def _with_values(lines: list[str], values: dict[Key, float], name: str) -> Itera
             continue
         key = (line[20:22].strip(), line[22:26].strip(), line[26:27].strip(), line[17:20].strip())
         seen.add(key)
+
         end = line[len(line.rstrip("\r\n")) :]
         text = line.rstrip("\r\n")
         yield f"{text[:60]:60}{values.get(key, NO_VALUE):6.2f}{text[66:]}{end}"

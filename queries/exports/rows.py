@@ -79,8 +79,8 @@ def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBat
 
 def outcome_rows(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Yield accession, length, status and reason of every protein wanted, by accession."""
-    for chosen, parameters in _chunks(atlas, accessions):
-        for batch in atlas.stream(OUTCOME_ROWS.format(chosen=chosen), parameters):
+    for selection, parameters in _chunks(atlas, accessions):
+        for batch in atlas.stream(OUTCOME_ROWS.format(chosen=selection), parameters):
             yield from batch.to_pylist()
 
 
@@ -98,8 +98,8 @@ def _ask(atlas: Atlas, query: str, accessions: Sequence[str] | None) -> pa.Recor
     schema = atlas.stream(query.format(chosen="false")).schema
     batches = (
         _checked(batch)
-        for chosen, parameters in _chunks(atlas, accessions)
-        for batch in atlas.stream(query.format(chosen=chosen), parameters)
+        for selection, parameters in _chunks(atlas, accessions)
+        for batch in atlas.stream(query.format(chosen=selection), parameters)
     )
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 
@@ -107,16 +107,17 @@ def _ask(atlas: Atlas, query: str, accessions: Sequence[str] | None) -> pa.Recor
 def _chunks(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conditions on `accession`, with their parameters, that choose all proteins wanted in order."""
     if accessions is not None:
-        wanted = sorted(set(accessions))
-        for start in range(0, len(wanted), CHUNK_PROTEINS):
-            chunk = wanted[start : start + CHUNK_PROTEINS]
+        ordered = sorted(set(accessions))
+        for start in range(0, len(ordered), CHUNK_PROTEINS):
+            chunk = ordered[start : start + CHUNK_PROTEINS]
             yield "accession IN (SELECT unnest($accessions))", {"accessions": chunk}
         return
+
     starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
-    for first, beyond in pairwise(starts):
-        yield "accession >= $first AND accession < $beyond", {"first": first, "beyond": beyond}
+    for begin, end in pairwise(starts):
+        yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
     if starts:
-        yield "accession >= $first", {"first": starts[-1]}
+        yield "accession >= $begin", {"begin": starts[-1]}
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:

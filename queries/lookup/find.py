@@ -66,11 +66,11 @@ def find_proteins(
 
     `structures` are the files of structures that the text names, by accession, as `structures_named` returns them.
     """
-    wanted = _words(text)
-    if not wanted:
+    words = _words(text)
+    if not words:
         return []
 
-    whole, phrase = text.strip().casefold(), " ".join(wanted)
+    whole, phrase = text.strip().casefold(), " ".join(words)
     hits = []
     columns = [proteins.column(name) for name in NAME_COLUMNS]
     for row, values in enumerate(zip(*columns, strict=True)):
@@ -78,8 +78,8 @@ def find_proteins(
         # Nearly every protein is left out here, before its words are told apart.
         together = " ".join(names).casefold()
         has_structure = bool(structures) and names[0] in (structures or {})
-        if has_structure or all(word in together for word in wanted):
-            fit = "structure" if has_structure else _fit(names, whole, phrase, wanted)
+        if has_structure or all(word in together for word in words):
+            fit = "structure" if has_structure else _fit(names, whole, phrase, words)
             hits.append(Hit(row, names[0], names[1], names[2], names[3], names[4], fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
@@ -126,7 +126,7 @@ def _words(text: str) -> list[str]:
     return WORD.findall(text.casefold())
 
 
-def _fit(names: Sequence[str], whole: str, phrase: str, wanted: Sequence[str]) -> str:
+def _fit(names: Sequence[str], whole: str, phrase: str, wanted_words: Sequence[str]) -> str:
     for fit, name in zip(("accession", "entry name", "gene", "whole name"), names, strict=False):
         if name.casefold() == whole:
             return fit
@@ -135,4 +135,4 @@ def _fit(names: Sequence[str], whole: str, phrase: str, wanted: Sequence[str]) -
     if f" {phrase} " in f" {description} ":
         return "words of the name in order"
     words = {word for name in names for word in _words(name)}
-    return "words" if words.issuperset(wanted) else FITS[-1]
+    return "words" if words.issuperset(wanted_words) else FITS[-1]

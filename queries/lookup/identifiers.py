@@ -193,11 +193,13 @@ def _match(names: _Names, asked: str, taxon: int | str | None) -> Match:
         if (row := names.row_of(text)) is not None:
             is_piece = form.fragment > 1 and text == form.name
             return Match(asked, why=_of_fragment(form)) if is_piece else Match(asked, (row,))
+
     if (versioned := VERSIONED.fullmatch(form.name)) and (row := names.row_of(versioned[1])) is not None:
         return _of_version(names, asked, row, int(versioned[2]))
     for column, value, said in _searches(form):
         if rows := names.where(column, value):
             return _of_rows(names, Match(asked), column, rows, said or taxon)
+
     isoform = ISOFORM.fullmatch(form.name)
     if isoform and names.row_of(isoform[1]) is not None:
         return Match(asked, why=f"{isoform[1]} is here, {OTHER_ISOFORM}")
@@ -238,7 +240,9 @@ def _of_rows(names: _Names, match: Match, column: str, rows: list[int], taxon: i
         return replace(match, rows=tuple(rows))
     if column == "entry_name":
         return _of_entry(names, match, rows)
+
     chosen = rows if taxon is None else [row for row in rows if _is_of_taxon(names, row, taxon)]
+
     if len(chosen) == 1:
         return replace(match, rows=(chosen[0],))
     if not chosen:
