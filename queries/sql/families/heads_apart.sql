@@ -5,7 +5,7 @@
 --   statistics depend on length: compare sets of like lengths, or the difference is that.
 -- parameters:
 --   proteins proteins: Ids of the first set.
---   against proteins = all: Ids of the second set; all others of the atlas by default.
+--   other_proteins proteins = all: Ids of the second set; all others of the atlas by default.
 -- columns:
 --   statistic: Which column of `heads`; edges are counted per residue.
 --   mean: Mean over the first set.
@@ -21,7 +21,7 @@
 WITH sequence_sets AS (
     SELECT min(accession) AS accession, any_value(length) AS length,
            bool_or(accession IN (SELECT unnest($proteins::VARCHAR[]))) AS is_first,
-           bool_or($against IS NULL OR accession IN (SELECT unnest($against::VARCHAR[]))) AS is_second
+           bool_or($other_proteins IS NULL OR accession IN (SELECT unnest($other_proteins::VARCHAR[]))) AS is_second
     FROM proteins
     WHERE status = 'ok' AND length >= 10
     GROUP BY sequence_id

@@ -4,7 +4,7 @@
 --   layer and sites? Names are a first guess at homology: numbers at their end are dropped, and what is left has three
 --   letters or more. Isoforms are left out, and a sequence under several accessions counts once.
 -- parameters:
---   min_sequences int 2.. = 2: Fewest sequences of a family.
+--   min_size int 2.. = 2: Fewest sequences of a family.
 -- columns:
 --   family: What the entry names have in common.
 --   n_sequences: Distinct sequences.
@@ -33,7 +33,7 @@ families AS (
            count(DISTINCT layer) AS n_layers, avg(n_sites) AS mean_sites
     FROM named_sequences
     GROUP BY family
-    HAVING count(*) >= $min_sequences
+    HAVING count(*) >= $min_size
 ),
 
 layer_counts AS (SELECT family, layer, count(*) AS n FROM named_sequences GROUP BY family, layer),
