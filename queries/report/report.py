@@ -8,7 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import Asked, ask, missing_tables, question_named
+from attlas.queries.asking.questions import BoundQuestion, ask, missing_tables, question_named
 from attlas.queries.atlas import Atlas
 from attlas.queries.formats import write_csv
 from attlas.queries.report.contents import sections
@@ -25,7 +25,7 @@ class Shown:
     """A figure with its answer."""
 
     figure: Figure
-    asked: Asked
+    asked: BoundQuestion
     rows: pa.Table
     says: str
     """What it says in words."""

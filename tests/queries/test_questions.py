@@ -13,12 +13,14 @@ from contact_case import contacts_at_random
 from handmade import hand, write_handmade
 
 from attlas.queries import Atlas
-from attlas.queries.asking.page import page, without_answers
+from attlas.queries.asking.page import main, page_name, pages, without_answers
 from attlas.queries.asking.parameters import with_literals
 from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
 from attlas.queries.engine.functions import without_comments
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "questions"
+"""Written by `queries/asking/page.py`, with the answers of the demo."""
 NAMES = [question.name for question in questions()]
 every_question = pytest.mark.parametrize("question", questions(), ids=NAMES)
 PROTEIN, PROTEINS = "P0DP23", "P0DP23,P04637,X00003,Q00001"
@@ -192,21 +194,44 @@ def test_an_answer_is_the_same_twice(atlas: Atlas, name: str) -> None:
     assert atlas.ask(name, **given).equals(atlas.ask(name, **given))
 
 
-def test_the_page_is_in_step_with_the_questions() -> None:
-    written = (ROOT / "docs" / "questions.md").read_text()
-    assert without_answers(written) == page(None), "see the first lines of docs/questions.md for how to renew it"
+def test_the_pages_are_in_step_with_the_questions() -> None:
+    texts = {path.name: without_answers(path.read_text()) for path in PAGES.glob("*.md")}
+    assert texts == pages(None), "see the first lines of docs/questions/index.md for how to renew them"
 
 
-def test_the_page_has_an_answer_to_every_question() -> None:
-    written, _, functions = (ROOT / "docs" / "questions.md").read_text().partition("\n## Functions\n")
-    assert functions
-    sections = re.split(r"^### ", written, flags=re.MULTILINE)[1:]
-    assert [section.splitlines()[0] for section in sections] == NAMES
-    needy = {question.name for question in questions() if question.needs}
-    assert [s.splitlines()[0] for s in sections if "\nNeeds `" in s] == [name for name in NAMES if name in needy]
-    for section in (section for section in sections if section.splitlines()[0] not in needy):
-        (answer,) = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        assert len(answer.splitlines()) >= 2
+def test_there_is_a_page_for_each_topic_with_a_section_for_each_question_and_every_link_leads_somewhere() -> None:
+    texts = pages(None)
+    assert list(texts) == ["index.md", *map(page_name, TOPICS), "functions.md"]
+    for topic in TOPICS:
+        headings = re.findall("^## (.+)$", texts[page_name(topic)], re.MULTILINE)
+        assert headings == [question.name for question in questions() if question.topic == topic]
+    for text in texts.values():
+        for name, anchor in re.findall(r"\]\(([\w-]+\.md)#?(\w*)\)", text):
+            target = texts[name]
+            assert not anchor or f"## {anchor}\n" in target or f'<a id="{anchor}">' in target
+
+
+def test_the_pages_are_written_into_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--write", str(tmp_path / "docs" / "questions")])
+    written = {path.name: path.read_text() for path in (tmp_path / "docs" / "questions").iterdir()}
+    assert written == pages(None)
+    assert capsys.readouterr().out == ""
+    main([])
+    assert capsys.readouterr().out == "\n".join(pages(None).values())
+
+
+def test_the_pages_have_an_answer_to_every_question() -> None:
+    written = {path.name: path.read_text() for path in PAGES.glob("*.md")}
+    assert written
+    for topic in TOPICS:
+        sections = re.split(r"^## ", written[page_name(topic)], flags=re.MULTILINE)[1:]
+        needy = {question.name for question in questions() if question.needs}
+        for section in sections:
+            if section.splitlines()[0] in needy:
+                assert "\nNeeds `" in section
+                continue
+            (answer,) = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+            assert len(answer.splitlines()) >= 2
 
 
 def test_a_question_that_needs_parameters_has_an_example() -> None:
@@ -252,8 +277,9 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build("examples/proteins.fasta", tmp_path / "demo", Options(str(weights), device="cpu"), **quiet)
     with Atlas.open(tmp_path / "demo") as demo:
-        built = re.split("^### ", page(demo), flags=re.MULTILINE)
-    written = re.split("^### ", (ROOT / "docs" / "questions.md").read_text(), flags=re.MULTILINE)
+        built = [section for text in pages(demo).values() for section in re.split("^## ", text, flags=re.MULTILINE)]
+    written_pages = [(PAGES / name).read_text() for name in pages(None)]
+    written = [section for text in written_pages for section in re.split("^## ", text, flags=re.MULTILINE)]
     differing = [a.splitlines()[0] for a, b in zip(built, written, strict=True) if a != b]
     # One has the time; a pair at 0.3 to the last bit is an edge with one number of threads and none with another.
     assert set(differing) <= {"provenance", "edge_heads"}
