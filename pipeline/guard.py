@@ -63,13 +63,30 @@ def check_attention(encoder: "Encoder") -> "SequenceAttention":
     Raises:
         EnvironmentFault: they differ by more than `encoder.attention_bound` of a layer's maximum; the model has no
             such maps, or of other layers than its configuration says; or it asks for attention that is not computed
-            here (see `honoured`).
+            here (see `honoured`); or it cannot be run at all.
     """
     sequence = known_protein(_known_length(encoder))
-    ours = _run_known(encoder, sequence)
-    own = _own_attention(encoder, sequence)
+    try:
+        ours = _run_known(encoder, sequence)
+        own = _own_attention(encoder, sequence)
+    except Fault:
+        raise
+    except Exception as error:  # of the model, of its kernels or of the device: no protein of a build is to blame
+        raise EnvironmentFault(
+            f"This {encoder.model.config.model_type} model cannot be run on the device {encoder.device}.",
+            expected=f"attention on one known protein of {len(sequence)} residues",
+            found=first_line(error),
+            hint="use ESM-2 or another encoder of the transformers library; if that fails too, look at the device",
+        ) from error
 
-    differences = _relative_differences(ours.received, own.received)
+    _refuse_other_profiles(encoder, ours.received, own.received)
+    _refuse_other_heads(encoder, ours.heads, own.heads)
+    return ours
+
+
+def _refuse_other_profiles(encoder: "Encoder", ours: NDArray[np.float32], own: NDArray[np.float32]) -> None:
+    """Refuse a model whose attention received, shape (L, N), differs from its own eager attention's."""
+    differences = _relative_differences(ours, own)
     worst = int(np.argmax(differences))  # NaN counts as the largest
     if not differences[worst] <= encoder.attention_bound:
         raise _refused(
@@ -77,11 +94,8 @@ def check_attention(encoder: "Encoder") -> "SequenceAttention":
             expected=f"attention received as the model's own eager attention gives it, within "
             f"{encoder.attention_bound:.0e} of the layer's maximum",
             found=f"on a known protein, in layer {worst}, a difference of {differences[worst]:.1e} of the maximum "
-            f"(maximum here {ours.received[worst].max():.4g}, of the model's own {own.received[worst].max():.4g})",
+            f"(maximum here {ours[worst].max():.4g}, of the model's own {own[worst].max():.4g})",
         )
-
-    _refuse_other_heads(encoder, ours.heads, own.heads)
-    return ours
 
 
 def _refuse_other_heads(encoder: "Encoder", ours: NDArray[np.float32], own: NDArray[np.float32]) -> None:
@@ -173,15 +187,8 @@ def _own_attention(encoder: "Encoder", sequence: str) -> OwnAttention:
         EnvironmentFault: the model does not return one map of every head for each of its layers.
     """
     tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))
-    try:
-        with _eager_attention(encoder.model), encoder.precision():
-            output = encoder.model(input_ids=tokens[None].to(encoder.device), output_attentions=True)
-    except Fault:
-        raise
-    except Exception as error:
-        raise _refused(
-            encoder, expected="a model that runs with its own eager attention", found=first_line(error)
-        ) from error
+    with _eager_attention(encoder.model), encoder.precision():
+        output = encoder.model(input_ids=tokens[None].to(encoder.device), output_attentions=True)
 
     maps = getattr(output, "attentions", None) or ()
     shape = (1, encoder.n_heads, len(tokens), len(tokens))
@@ -219,7 +226,8 @@ def _eager_attention(model: Any) -> Iterator[None]:
 def _relative_differences(values: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the largest difference in each layer over the layer's maximum, (L,), of profiles (L, N)."""
     maximum = np.maximum(np.abs(reference).max(1), np.finfo(np.float32).tiny)
-    return np.abs(values - reference).max(1) / maximum
+    differences: NDArray[np.float32] = np.abs(values - reference).max(1) / maximum
+    return differences
 
 
 def _refused(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:

@@ -20,6 +20,17 @@ DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
 LOCAL_REVISION = "local"
 """What a run records as the revision of a model given as a directory."""
 
+READ_BESIDE_WEIGHTS = (
+    "config.json",
+    "vocab*",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",  # of byte-level BPE
+    "*.model",  # of SentencePiece
+)
+"""Files of a model beside its weights that its attention depends on: patterns of names."""
+
 PUBLISHED_SHAPES = {  # Lin et al., Science 2023: layers, width, heads
     "facebook/esm2_t6_8M_UR50D": (6, 320, 20),
     "facebook/esm2_t12_35M_UR50D": (12, 480, 20),
@@ -68,9 +79,9 @@ class ModelFiles:
 
     def config_sha256(self) -> str:
         """Return the SHA-256 over the digests of the configuration and the vocabulary."""
-        patterns = ("config.json", "vocab*", "tokenizer*", "special_tokens_map.json", "added_tokens.json")
-        patterns += ("merges.txt", "*.model")
-        paths = sorted({path for pattern in patterns for path in self.directory.glob(pattern) if path.is_file()})
+        paths = sorted(
+            {path for pattern in READ_BESIDE_WEIGHTS for path in self.directory.glob(pattern) if path.is_file()}
+        )
         return hashlib.sha256("".join(file_sha256(path) for path in paths).encode()).hexdigest()
 
 

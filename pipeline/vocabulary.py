@@ -12,6 +12,9 @@ from attlas.schema import EnvironmentFault
 PROTTRANS_ARCHITECTURES = ("bert", "electra")
 """Architectures of ProtTrans that run here: ProtBert, ProtBert-BFD and ProtElectra."""
 
+MARKS = "▁Ġ#"
+"""Beginnings of tokens: at the beginning of a word (SentencePiece, byte-level BPE) or inside of it (WordPiece)."""
+
 
 def read_vocabulary(files: ModelFiles) -> Vocabulary:
     """Return the vocabulary of a model.
@@ -77,16 +80,17 @@ def _wants_blanks(files: ModelFiles, tokenizer: Any, own: Mapping[str, int], end
     Raises:
         EnvironmentFault: it gives them other tokens, with blanks and without.
     """
-    sequence = _telling_sequence(tokenizer, own)
+    # Every pair of letters, and every token of more letters that the vocabulary has.
+    words = _words(tokenizer, own)
+    sequence = "".join(left + right for left in own for right in own) + "".join(words)
     expected = [ends[0], *(own[letter] for letter in sequence), ends[1]]
     plain = _tokens(files, tokenizer, sequence)
     if plain == expected:
         return False
 
-    # Words of letters without blanks must mean nothing to it: else a protein could be read in either way.
-    word = _tokens(files, tokenizer, STANDARD_LETTERS)
+    # Where the vocabulary has words or pieces of words, it was not made for single letters with blanks between them.
     spaced = _tokens(files, tokenizer, " ".join(sequence))
-    if spaced == expected and set(word) <= {*ends, tokenizer.unk_token_id}:
+    if spaced == expected and not words:
         return True
 
     with_blanks = "other tokens" if len(spaced) == len(expected) else f"{len(spaced):,} tokens"
@@ -99,11 +103,10 @@ def _wants_blanks(files: ModelFiles, tokenizer: Any, own: Mapping[str, int], end
     )
 
 
-def _telling_sequence(tokenizer: Any, own: Mapping[str, int]) -> str:
-    """Return a sequence that holds every pair of letters, and every token of more letters that the vocabulary has."""
-    pairs = "".join(left + right for left in own for right in own)
-    words = sorted(token for token in tokenizer.get_vocab() if len(token) > 1 and set(token) <= own.keys())
-    return pairs + "".join(words)
+def _words(tokenizer: Any, own: Mapping[str, int]) -> list[str]:
+    """Return the letters of the tokens that are no single letter of a protein: words, and pieces such as `##A`."""
+    letters = {token: token.lstrip(MARKS) for token in tokenizer.get_vocab() if token not in own}
+    return sorted({word for word in letters.values() if word and set(word) <= own.keys()})
 
 
 def _tokens(files: ModelFiles, tokenizer: Any, text: str) -> list[int]:
@@ -115,8 +118,8 @@ def _tokens(files: ModelFiles, tokenizer: Any, text: str) -> list[int]:
 
 
 def _samples(tokenizer: Any) -> str:
-    longest = sorted(tokenizer.get_vocab(), key=lambda token: (-len(token), token))
-    return ", ".join(longest[:5])[:100]
+    tokens = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
+    return ", ".join(sorted(tokens, key=lambda token: (-len(token), token))[:5])[:100]
 
 
 def _foreign(files: ModelFiles, *, expected: str, found: str, hint: str | None = None) -> EnvironmentFault:
