@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,7 @@ from attlas.schema.publish import file_sha256
 
 SLOW = """
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from attlas.pipeline import shard
 
@@ -54,6 +56,22 @@ def source(tmp_path: Path) -> Path:
     return write_fasta(tmp_path / "in.fasta", random_proteins([400 + i for i in range(60)]))
 
 
+@pytest.fixture
+def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Return what starts a command; whatever is left of one in the end is killed."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def run(arguments: list[str], **options: object) -> subprocess.Popen[str]:
+        processes.append(start(arguments, **options))
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
 def slowed(folder: Path, wait: str) -> dict[str, str]:
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(SLOW.format(wait=wait))
@@ -63,10 +81,10 @@ def slowed(folder: Path, wait: str) -> dict[str, str]:
 def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.Process]]:
     """Send Ctrl-C as a terminal does, to the whole group; return seconds, stderr and what is still alive."""
     family = psutil.Process(process.pid).children(recursive=True)
-    begin = time.monotonic()
+    sent = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)
     process.wait(timeout=30)
-    seconds = time.monotonic() - begin
+    seconds = time.monotonic() - sent
     _, err = process.communicate()
     _, alive = psutil.wait_procs(family, timeout=5)
     return seconds, err, alive
@@ -74,12 +92,12 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.P
 
 @pytest.mark.parametrize(("n_workers", "wait"), [(2, "time.sleep(30)"), (0, STUCK)], ids=["workers", "in a library"])
 def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
-    n_workers: int, wait: str, source: Path, tmp_path: Path, tiny_esm: Path
+    n_workers: int, wait: str, source: Path, tmp_path: Path, tiny_esm: Path, begin
 ) -> None:
     out = tmp_path / "atlas"
     arguments = build_command(source, out, tiny_esm, "--workers", n_workers)
-    process = start(arguments, env=slowed(tmp_path / "slow", wait))
-    wait_for(lambda: len(receipts(out)) >= max(1, n_workers), what="the first receipts")
+    process = begin(arguments, env=slowed(tmp_path / "slow", wait))
+    wait_for(lambda: len(receipts(out)) >= max(1, n_workers), what="the first receipts", seconds=240)
     seconds, err, alive = interrupt(process)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "attlas: stopped; the same command goes on where it was"
@@ -99,9 +117,11 @@ def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
     assert_whole(out)
 
 
-def test_ctrl_c_while_workers_start_leaves_none_and_no_traceback(source: Path, tmp_path: Path, tiny_esm: Path) -> None:
+def test_ctrl_c_while_workers_start_leaves_none_and_no_traceback(
+    source: Path, tmp_path: Path, tiny_esm: Path, begin
+) -> None:
     out = tmp_path / "atlas"
-    process = start(build_command(source, out, tiny_esm, "--workers", 2))
+    process = begin(build_command(source, out, tiny_esm, "--workers", 2))
     wait_for(lambda: len(psutil.Process(process.pid).children(recursive=True)) >= 2, what="the first worker's process")
     seconds, err, alive = interrupt(process)
     assert (process.returncode, seconds < 1.0, alive) == (130, True, [])
