@@ -96,7 +96,7 @@ def _converted(kind: Any, value: object, name: str) -> object:
     if origin in (Union, types.UnionType):
         return _of_union(kind, value, name)
     if origin is tuple:
-        items = _checked(value, list, name, "a list")
+        items = _checked(value, list | tuple, name, "a list")
         return tuple(_converted(get_args(kind)[0], item, f"{name}[{i}]") for i, item in enumerate(items))
     if origin is dict:
         values = _checked(value, dict, name, "an object")
@@ -145,7 +145,7 @@ def _of_plain_type(kind: Any, value: object, name: str) -> object:
     return value
 
 
-def _checked(value: object, kind: type[T], name: str, expected: str) -> T:
+def _checked(value: object, kind: Any, name: str, expected: str) -> Any:
     if not isinstance(value, kind):
         raise IllTypedError(f"{name} is of type {type(value).__name__}, not {expected}")
     return value

@@ -24,7 +24,8 @@ def publishing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # What lies under that name, of a killed process with our number or a link put there, is not written through.
-        beside.unlink(missing_ok=True)
+        if beside.is_symlink() or beside.exists():
+            beside.unlink()
         yield beside
         _fsync(beside)
         beside.replace(path)
