@@ -104,21 +104,14 @@ def note(text: str) -> None:
 def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
     """Yield where to write: stdout, a file that is there whole or not at all, or a device or pipe as it is."""
     from attlas.schema import QuestionError
-    from attlas.schema.publish import publishing
 
-    if output is not None and output.is_dir():
-        raise QuestionError(f"{output} is a directory.", hint="name a file in it")
     if output is not None:
-        refuse_inside_atlas(output)
-    if output is not None and output.exists() and not output.is_file():
-        # A rename would replace a device, a pipe or /dev/stdout by a file.
-        with output.open("wb") as file:
+        from attlas.queries.output_file import open_output
+
+        with open_output(output) as file:
             yield file
         return
-    if output is not None:
-        with publishing(output.resolve()) as beside, beside.open("wb") as file:  # a link stays a link
-            yield file
-        return
+
     if not is_text and sys.stdout.isatty():
         raise QuestionError("This format is not for a terminal.", hint="give a file with -o FILE, or pipe it")
 
@@ -142,19 +135,6 @@ def refuse_unsafe_format(format: str) -> None:
     if format not in SPREADSHEET_FORMATS:
         expected = f"one of {', '.join(SPREADSHEET_FORMATS)}"
         raise QuestionError(f"--safe-for-spreadsheets does nothing for {format}.", expected=expected, found=format)
-
-
-def refuse_inside_atlas(output: Path) -> None:
-    """Refuse to write among the files of an atlas, or over them.
-
-    Raises:
-        QuestionError: the path lies in the directory of an atlas.
-    """
-    from attlas.schema import QuestionError
-
-    inside = [folder for folder in output.resolve().parents if (folder / "manifest.json").is_file()]
-    if atlas := next((folder for folder in inside if (folder / "proteins").is_dir()), None):
-        raise QuestionError(f"{output} lies in the atlas {atlas}.", hint="write to a place outside of it")
 
 
 def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":

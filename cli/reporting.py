@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import OUTPUT_NAMES, AtlasDir, note, refuse_inside_atlas, sink
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir, note, sink
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -50,6 +50,7 @@ def report(
     be missing, with the command that adds it.
     """
     from attlas.queries.atlas import Atlas
+    from attlas.queries.output_file import refuse_inside_atlas
     from attlas.queries.report import make_report, page, write_figures
     from attlas.schema import QuestionError
 

@@ -30,8 +30,8 @@ from attlas.cli.output import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from attlas.queries.answers.one import Answer
     from attlas.queries.atlas import Atlas
-    from attlas.queries.cards.answers import Answer
     from attlas.queries.lookup.find import Hit
     from attlas.queries.lookup.identifiers import Match
     from attlas.schema import Manifest, QuestionError
@@ -142,7 +142,7 @@ def _show_cards(
     sequence: Extent | None,
     as_json: bool,
 ) -> None:
-    from attlas.queries.cards.answers import answers_to, layers_named
+    from attlas.queries.answers.one import answers_to, layers_named
 
     shown_layers = () if layers is None else layers_named(layers, atlas.n_layers)
     matches = atlas.matches(ids, taxon=taxon)
@@ -235,7 +235,7 @@ def _show_table(
     *,
     is_defused: bool,
 ) -> None:
-    from attlas.queries.lookup.batch import unmatched
+    from attlas.queries.answers.many import unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
@@ -257,8 +257,8 @@ def _show_table(
 
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
+    from attlas.queries.answers.many import for_reading
     from attlas.queries.formats import BINARY, WRITERS, write_text
-    from attlas.queries.lookup.batch import for_reading
     from attlas.queries.spreadsheets import without_formulas
 
     is_terminal = output is None and sys.stdout.isatty()

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from attlas.queries.asking.alignment_blocks import is_blocks, read_blocks
-from attlas.queries.atlas import Atlas
 from attlas.queries.lookup.small_file import read_small_file
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -37,7 +37,7 @@ class Row:
         return self.aligned.replace(GAP, "")
 
 
-def placed_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def placed_rows(atlas: Store, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
     """Return the rows of an alignment that are proteins of the atlas: accession, first position, aligned letters.
 
     As `place`, for a question.
@@ -48,7 +48,7 @@ def placed_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> li
     ]
 
 
-def place(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any], int]]:
+def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any], int]]:
     """Return the rows of an alignment that are proteins of the atlas, each with its protein and its first position.
 
     `source` is a path, `-` for stdin, or a mapping of ids to aligned sequences. Rows of proteins that are not in the
@@ -140,7 +140,7 @@ def _row(id: str, aligned: str) -> Row:
     return Row(id, letters)
 
 
-def _proteins(atlas: Atlas, rows: list[Row], note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any] | None]]:
+def _proteins(atlas: Store, rows: list[Row], note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any] | None]]:
     matches = atlas.matches([row.id for row in rows])
     absent = [match.asked for match in matches if not match.rows]
     if absent:

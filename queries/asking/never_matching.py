@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.comparisons import TREE, Comparison, comparisons_in
 from attlas.queries.engine.views import quote
+from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
 from attlas.schema import TABLES
 
@@ -25,7 +25,7 @@ TIMEOUT_S = 2.0
 VALUE_WIDTH = 60
 
 
-def never_matching_notes(atlas: Atlas, query: str) -> list[str]:
+def never_matching_notes(atlas: Store, query: str) -> list[str]:
     """Return a sentence for each literal of a query that no row of the atlas can equal; none if in doubt."""
     notes: list[str] = []
     # Whatever goes wrong here, as a tree of a version of DuckDB still to come, the answer stands without notes.
@@ -36,7 +36,7 @@ def never_matching_notes(atlas: Atlas, query: str) -> list[str]:
     return notes
 
 
-def _notes(atlas: Atlas, comparison: Comparison) -> Iterator[str]:
+def _notes(atlas: Store, comparison: Comparison) -> Iterator[str]:
     tables = [table for table in TABLES if table.name in comparison.tables]
     columns = {column.name: column for table in tables for column in table.columns}
     column = columns.get(comparison.column)
@@ -59,7 +59,7 @@ def _notes(atlas: Atlas, comparison: Comparison) -> Iterator[str]:
             yield from _word_notes(atlas, comparison, value)
 
 
-def _accession_notes(atlas: Atlas, value: str) -> Iterator[str]:
+def _accession_notes(atlas: Store, value: str) -> Iterator[str]:
     match = atlas.match(value)
     accessions = atlas.protein_rows(match.rows, ["accession"])["accession"].to_pylist() if match.rows else []
     if value in accessions:
@@ -74,7 +74,7 @@ def _accession_notes(atlas: Atlas, value: str) -> Iterator[str]:
         yield beginning
 
 
-def _word_notes(atlas: Atlas, comparison: Comparison, value: str) -> Iterator[str]:
+def _word_notes(atlas: Store, comparison: Comparison, value: str) -> Iterator[str]:
     column = comparison.column
     tables = [t.name for t in TABLES if t.name in comparison.tables and column in {c.name for c in t.columns}]
     if not tables or not set(tables) <= set(WORD_TABLES):

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from attlas.queries.asking.parameters import TYPES, Parameter
 from attlas.queries.asking.questions import TOPICS, Question, ask, column_docs, questions
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import Function, functions
 from attlas.queries.formats import write_text
+from attlas.queries.store import Store
 
 N_ROWS = 10
 """Rows of an answer that a page shows."""
@@ -66,7 +66,7 @@ to a file in `queries/functions/`.
 """
 
 
-def pages(atlas: Atlas | None) -> dict[str, str]:
+def pages(atlas: Store | None) -> dict[str, str]:
     """Return the text of each page by the name of its file, with answers if there is an atlas to ask."""
     texts = {INDEX: "\n".join([_INDEX_HEAD, *_contents()]) + "\n"}
     for topic in TOPICS:
@@ -106,7 +106,7 @@ def _contents() -> Iterator[str]:
     yield f"## [Functions]({FUNCTIONS})\n\nWhat the SQL of several questions calls."
 
 
-def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
+def _section(question: Question, atlas: Store | None) -> Iterator[str]:
     yield f"## {question.name}\n"
     yield f"**{question.title}.** {question.answers}\n"
     yield from _parameters(question.parameters)
@@ -146,7 +146,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     yield ""
 
 
-def _answer(question: Question, atlas: Atlas) -> str:
+def _answer(question: Question, atlas: Store) -> str:
     given = dict(word.split("=", 1) for word in question.example.split())
     rows = ask(atlas, question.name, given).answer(atlas).read_all()
     undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]
@@ -165,7 +165,7 @@ def main(arguments: list[str]) -> None:
     if root is None:
         texts = pages(None)
     else:
-        with Atlas.open(root) as atlas:
+        with Store.open(root) as atlas:
             texts = pages(atlas)
 
     if directory is None:

@@ -11,10 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from attlas.queries.asking.alignments import placed_rows
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import first_column
 from attlas.queries.lookup.small_file import read_small_file
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -92,7 +92,7 @@ class BoundValues:
     """What was left out of the values, and why."""
 
 
-def bind(atlas: Atlas, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> BoundValues:
+def bind(atlas: Store, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> BoundValues:
     """Return a value for each parameter: the given one, converted to the parameter's type, or the default.
 
     A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
@@ -175,7 +175,7 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
     return "\n".join(["give them as NAME=VALUE; the parameters are", *(f"    {line}" for line in lines)])
 
 
-def _value(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
     match parameter.type:
         case "int":
             return _whole(parameter, value)
@@ -260,7 +260,7 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
 
 
 def _in_column(
-    atlas: Atlas, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
+    atlas: Store, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
 ) -> str | list[str]:
     """Return texts as their column spells them, in whatever letter case they were typed.
 
@@ -299,7 +299,7 @@ def _those_like(unknown: list[str], names: list[str]) -> str:
     return f"{', '.join(shown)}, ..."
 
 
-def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
+def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
     accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
     if len(accessions) > 1:
         # A digest: they share one sequence, and so the answer.
@@ -308,7 +308,7 @@ def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Call
     return accessions[0]
 
 
-def _accessions(atlas: Atlas, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
+def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
     """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
     matches = atlas.matches([_text(parameter, item) for item in items])
     faults = [match.fault() for match in matches if not match.rows]

@@ -21,10 +21,10 @@ import pyarrow as pa
 
 from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, BoundValues, Parameter, bind, with_literals
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import Function, reached_from, without_comments
 from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.queries.text import Layout
 from attlas.schema import ADDED_TABLES, TABLES, Manifest, QuestionError, Table
 from attlas.schema.parquet_file import PROVENANCE_KEY
@@ -107,7 +107,7 @@ class BoundQuestion:
         """The SELECT with the values as literals, to be asked with `attlas sql` as it is."""
         return with_literals(self.question.sql, self.bound.values)
 
-    def answer(self, atlas: Atlas, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
+    def answer(self, atlas: Store, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
         """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
 
         Raises:
@@ -122,7 +122,7 @@ class BoundQuestion:
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> BoundQuestion:
+def ask(atlas: Store, name: str | Path, given: Mapping[str, object]) -> BoundQuestion:
     """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
 
     Raises:
@@ -134,7 +134,7 @@ def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> BoundQue
     return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 
-def stale_notes(atlas: Atlas, names: Iterable[str]) -> list[str]:
+def stale_notes(atlas: Store, names: Iterable[str]) -> list[str]:
     """Return a sentence for each command that renews outdated tables among these, given by name."""
     tables = [table for table in ADDED_TABLES if table.name in names]
     sources = {table: changed_sources(atlas.root, atlas.manifest, table) for table in tables}
@@ -311,7 +311,7 @@ def _column(path: Path, entry: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _documented(schema: pa.Schema, bound_question: BoundQuestion, atlas: Atlas) -> pa.Schema:
+def _documented(schema: pa.Schema, bound_question: BoundQuestion, atlas: Store) -> pa.Schema:
     """Return the schema of an answer with what each column means, the question, its parameters and the provenance."""
     question = bound_question.question
     docs = column_docs(question, schema.names)

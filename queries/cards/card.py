@@ -1,10 +1,10 @@
 """The card of a protein for `attlas show`: values in, lines of text out."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from attlas.queries.cards.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.answers.one import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
 from attlas.queries.cards.known import LABEL, MARKS, distinct, family_text, feature_lines, feature_marks, legend
 from attlas.queries.cards.tracks import (
     MORE,
@@ -51,8 +51,7 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
 
 def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein or {}
-    names = [protein["accession"], protein["entry_name"], protein["description"]]
-    title = cut(GAP.join(printable(name) for name in names if name), width)
+    title = cut(title_of(protein), width)
     yield f"{style.bold}{title}{style.reset}"
     facts = [
         _organism(protein),
@@ -64,6 +63,12 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if answer.asked != protein["accession"]:
         yield cut(f"asked as {printable(answer.asked)}", width)
+
+
+def title_of(protein: Mapping[str, Any]) -> str:
+    """Return the names of a protein in one line: accession, entry name, description."""
+    names = [protein["accession"], protein["entry_name"], protein["description"]]
+    return GAP.join(printable(name) for name in names if name)
 
 
 def _organism(protein: dict[str, object]) -> str:

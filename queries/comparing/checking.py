@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.claims import NOT_A_POSITION, Row, Source, Spot
 from attlas.queries.comparing.numbering import Numbering, numbering_of
 from attlas.queries.comparing.rejects import (
@@ -21,6 +20,7 @@ from attlas.queries.comparing.rejects import (
     UNKNOWN,
     Rejected,
 )
+from attlas.queries.store import Store
 
 COLUMNS = ("accession", "sequence", "length", "md5", "crc64", "sequence_id", "status", "reason", "layer")
 """Columns of `proteins` that are needed."""
@@ -88,7 +88,7 @@ class _Here:
         return str(self.columns[name][row])
 
 
-def lay(source: Source, atlas: Atlas, *, base: int | None) -> Laid:
+def lay(source: Source, atlas: Store, *, base: int | None) -> Laid:
     """Check every row of a source against the atlas.
 
     Raises:
@@ -123,7 +123,7 @@ def lay(source: Source, atlas: Atlas, *, base: int | None) -> Laid:
     )
 
 
-def _here(atlas: Atlas, source: Source) -> _Here:
+def _here(atlas: Store, source: Source) -> _Here:
     ids = list(dict.fromkeys(row.id for row in source.rows))
     rows: dict[str, int] = {}
     problems: dict[str, _Problem] = {}

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing import rejects
 from attlas.queries.comparing.agreement import NEAR, Agreement
 from attlas.queries.comparing.checking import Laid, lay
@@ -14,6 +13,7 @@ from attlas.queries.comparing.notes import notes
 from attlas.queries.comparing.reading import read, read_layers
 from attlas.queries.comparing.rejects import Rejected
 from attlas.queries.comparing.tables import by_protein, over_all
+from attlas.queries.store import Store
 from attlas.schema import SITES, InputError
 from attlas.schema.errors import N_OFFENDERS_SHOWN
 
@@ -37,7 +37,7 @@ class Comparison:
 
 
 def compare(
-    atlas: Atlas, path: str | Path, *, base: int | None = None, layers: Path | None = None, near: int = NEAR
+    atlas: Store, path: str | Path, *, base: int | None = None, layers: Path | None = None, near: int = NEAR
 ) -> Comparison:
     """Return the agreement of the sites of an atlas with those of a table, or of another atlas.
 
@@ -91,7 +91,7 @@ def _with_layers(source: Source, path: Path | None) -> tuple[Source, list[Reject
     return replace(source, rows=tuple(rows)), rejected
 
 
-def _agreements(atlas: Atlas, laid: Laid) -> list[Agreement]:
+def _agreements(atlas: Store, laid: Laid) -> list[Agreement]:
     ids = {one.sequence_id for one in laid.proteins}
     table, where = atlas.rows_of_sequences(SITES, ids, ("position",))  # by rank, as they are stored
     positions = table.column("position").to_pylist()
@@ -108,7 +108,7 @@ def _agreements(atlas: Atlas, laid: Laid) -> list[Agreement]:
     ]
 
 
-def _unnamed(atlas: Atlas, laid: Laid) -> tuple[int, list[str]]:
+def _unnamed(atlas: Store, laid: Laid) -> tuple[int, list[str]]:
     """Return how many computed proteins the source does not name, and the first ten."""
     names = ("accession", "status")
     table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), names)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.claims import NOT_COMPUTED_THERE, Row, Source, Spot
+from attlas.queries.store import Store
 from attlas.schema import SITES
 
 COLUMNS = ("accession", "sequence_id", "status", "reason", "md5", "length", "layer")
@@ -15,14 +15,14 @@ def read(place: str | Path) -> Source:
     Raises:
         BrokenAtlasError: it cannot be read.
     """
-    with Atlas.open(place) as atlas:
+    with Store.open(place) as atlas:
         rows = _rows(atlas)
         run, n_layers = atlas.manifest.run, atlas.n_layers
         kind = f"atlas of {run.model}, {n_layers} layers, rule {run.rule}"
         return Source(Path(str(place)).name, kind, atlas.manifest.atlas_id, rows, base=1, is_list=True)
 
 
-def _rows(atlas: Atlas) -> tuple[Row, ...]:
+def _rows(atlas: Store) -> tuple[Row, ...]:
     proteins = atlas.protein_rows(range(atlas.manifest.counts.n_requested), COLUMNS)
     columns = [proteins.column(name).to_pylist() for name in COLUMNS]
     computed = [id for id, status in zip(columns[1], columns[2], strict=True) if status == "ok"]

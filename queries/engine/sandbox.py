@@ -108,11 +108,13 @@ def select(
     query: str,
     parameters: Parameters = None,
     *,
+    tables: Mapping[str, pa.Table] | None = None,
     timeout_s: float | None = None,
     limit_s: float | None = None,
 ) -> pa.RecordBatchReader:
     """Run one SELECT and return its rows as a stream of record batches.
 
+    `tables` are tables of the caller's, by the names that the query calls them; no other query sees them.
     `timeout_s` counts while DuckDB works, not while the rows are used; None is no limit. Ctrl-C stops the query.
     `limit_s` is the time limit that an error names, where connecting has used up some of it; None: `timeout_s`.
 
@@ -125,6 +127,8 @@ def select(
     running = Running(cursor, timeout_s)
 
     def start() -> pa.RecordBatchReader:
+        for name, rows in (tables or {}).items():
+            cursor.register(name, rows)
         statement = statement_to_run(cursor, query)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attlas.queries.asking.alignments import GAP, place, read_alignment
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AlignedRow:
         return position - self.first + self.number if is_here else None
 
 
-def aligned_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> tuple[AlignedRow, ...]:
+def aligned_rows(atlas: Store, source: object, note: Callable[[str], None]) -> tuple[AlignedRow, ...]:
     """Return the rows of an alignment file that are proteins of the atlas.
 
     Jalview also opens sequences that are not aligned, so here rows may differ in length.

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import answers
+from attlas.queries.answers.one import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, QuestionError
 from attlas.structures.chains import Residue, read_structure
@@ -111,7 +111,7 @@ class Annotation:
                 yield f"site {site['residue']}{site['position']}, rank {site['rank']}: {reasons}"
 
 
-def annotate(atlas: Atlas, request: Request) -> Annotation:
+def annotate(atlas: Store, request: Request) -> Annotation:
     """Return the attention of the request's one protein on the residues of its structure, or of a model's chain.
 
     Raises:

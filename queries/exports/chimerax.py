@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.schema import InputError
 from attlas.structures.chains import Residue
 
@@ -19,7 +19,7 @@ CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 """Names that a selection of ChimeraX or PyMOL takes as they are: no range, list, wildcard or quote in them."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the attributes of one protein; return notes to show beside them."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")

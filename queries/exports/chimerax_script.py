@@ -7,10 +7,10 @@ runs a script in the script's own folder.
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import SHARE, check_chain_names, residue_spec
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.schema import QuestionError
 
 ATTRIBUTES_FORMAT = "chimerax"
@@ -18,7 +18,7 @@ ATTRIBUTES_FORMAT = "chimerax"
 PALETTE = "white:orange:red"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")

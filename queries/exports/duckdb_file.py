@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 import duckdb
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import Running
 from attlas.queries.engine.sandbox import connect_unlocked
@@ -26,6 +25,7 @@ from attlas.queries.engine.views import comment_statements, docs_statements, pro
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import check_letters
 from attlas.queries.provenance import provenance_rows
+from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
 
 STORAGE_VERSION = "v1.0.0"
@@ -38,7 +38,7 @@ INDEXED = (PROTEINS, SEQUENCES, SITES)
 """The tables whose key is a PRIMARY KEY."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the database of some proteins, or of all."""
     check_letters(atlas, request.accessions)
 
@@ -56,7 +56,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
             shutil.copyfileobj(database, sink, 1 << 20)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, atlas: Atlas, accessions: Sequence[str] | None, path: Path) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, atlas: Store, accessions: Sequence[str] | None, path: Path) -> None:
     running = Running(connection, None)  # so that Ctrl-C stops it
     if accessions is not None:
         connection.execute("CREATE TEMP TABLE chosen (accession VARCHAR)")
@@ -69,7 +69,7 @@ def _execute(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     connection.execute(statement).fetchall()
 
 
-def _statements(atlas: Atlas, path: Path, *, n_accessions: int | None) -> Iterator[str]:
+def _statements(atlas: Store, path: Path, *, n_accessions: int | None) -> Iterator[str]:
     manifest, n_layers = atlas.manifest, atlas.n_layers
     yield f"ATTACH {quote(str(path))} AS out (STORAGE_VERSION '{STORAGE_VERSION}')"
     yield "USE out"

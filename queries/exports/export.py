@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.left_out import Kind
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Export:
     name: str
     suffix: str
     """How files of the format end, with the dot."""
-    write: Callable[[Atlas, Request, BinaryIO], Sequence[str] | None]
+    write: Callable[[Store, Request, BinaryIO], Sequence[str] | None]
     """Writes to a binary sink, protein by protein or batch by batch; returns notes to be shown beside the file."""
     title: str
     """What the file holds, in a few words, for the list of formats."""

@@ -9,10 +9,10 @@ import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
+from attlas.queries.store import Store
 from attlas.schema import InputError, QuestionError
 from attlas.structures.chains import Residue
 from attlas.structures.mapping import StructureMatch
@@ -25,7 +25,7 @@ NO_ENTRY = ("", "xxxx")
 SITE = 1
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the entry; return notes to show beside it.
 
     Raises:
@@ -87,7 +87,7 @@ def _entry_id(given: str | None, match: StructureMatch) -> str:
     return pdb_id
 
 
-def _entry(atlas: Atlas, annotation: Annotation, pdb_id: str, chains: list[dict[str, Any]]) -> dict[str, Any]:
+def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[str, Any]]) -> dict[str, Any]:
     run, protein = atlas.manifest.run, annotation.protein
     sealed = datetime.fromisoformat(atlas.manifest.created)
     names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")

@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import outcome_rows, protein_rows
 from attlas.queries.exports.site_text import site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 FEATURE = "amino_acid"
@@ -28,7 +28,7 @@ UNIPROT_ACCESSION = re.compile(r"([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9]([A-Z]
 SEQID_ALPHABET = ".:^*$@!+_?-|"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())

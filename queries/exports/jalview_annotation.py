@@ -10,8 +10,7 @@ A protein without a layer of convergence has no row.
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import layer_profiles
+from attlas.queries.answers.one import layer_profiles
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.jalview_features import rows_of
@@ -20,6 +19,7 @@ from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import INITIATOR, site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import BrokenAtlasError
 
 SITE_COLOUR = "b30000"
@@ -28,7 +28,7 @@ BEYOND = "+"
 """The mark of a site whose rank has two digits: a bar has room for one character."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the profiles of some proteins, or of all."""
     values = provenance_values(atlas.manifest)
     head = ["JALVIEW_ANNOTATION", *(f"# {name}: {percent(value)}" for name, value in values.items())]
@@ -44,7 +44,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
             sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, provenance))
 
 
-def _profile(atlas: Atlas, protein: dict[str, Any]) -> Sequence[float]:
+def _profile(atlas: Store, protein: dict[str, Any]) -> Sequence[float]:
     """Return the attention received by each residue in the layer of convergence, (N,)."""
     profile = layer_profiles(atlas, protein["sequence_id"], [protein["layer"]])[0]
     if len(profile) != protein["length"]:

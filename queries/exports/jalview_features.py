@@ -10,8 +10,7 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import SITES_FOUND, outcome_of
+from attlas.queries.answers.one import SITES_FOUND, outcome_of
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
@@ -19,13 +18,14 @@ from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text, sites_text
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text
+from attlas.queries.store import Store
 
 SITE, ABOUT = "high-attention site", "attlas"
 COLOURS = {SITE: "ffe0b3|b30000|absolute|0|1|none", ABOUT: "808080"}
 """Sites from pale to dark red by their score, which goes from 0 to 1; the other type is not drawn."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the features of some proteins, or of all."""
     group = f"attlas {atlas.manifest.atlas_id}"
     lines = [f"{type}\t{colour}" for type, colour in COLOURS.items()]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 
 Kind = Literal["without sites", "without a layer of convergence", "not computed"]
@@ -16,7 +16,7 @@ CONDITIONS: dict[Kind, str] = {
 N_NAMED = 10
 
 
-def left_out(atlas: Atlas, kind: Kind, accessions: Sequence[str] | None) -> str | None:
+def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
     """Return a line that counts the proteins left out of those wanted and names the first; None if there are none."""
     selection = "true" if accessions is None else "accession IN (SELECT unnest($accessions))"
     parameters = None if accessions is None else {"accessions": list(accessions)}

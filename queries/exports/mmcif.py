@@ -6,10 +6,10 @@ holds, where it is from, and which sites and mismatches there are. A PDB file is
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.structures.chains import coordinate_block, require
 from attlas.structures.mapping import StructureMatch
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 B_COLUMN = "_atom_site.B_iso_or_equiv"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the structure; return notes to show beside it."""
     gemmi = require("gemmi")
     annotation = annotate(atlas, request)

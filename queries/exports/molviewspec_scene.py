@@ -7,9 +7,9 @@ structure inside is the one given, byte for byte (unpacked). Format: molstar.org
 import zipfile
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.structures.chains import Residue, require
 from attlas.structures.mapping import StructureMatch
 
@@ -20,7 +20,7 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the zip, so that bytes repeat."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the archive; return notes to show beside it."""
     annotation = annotate(atlas, request)
     match = annotation.match

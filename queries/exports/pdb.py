@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.schema import InputError
 from attlas.structures.chains import StructureFile
 
@@ -28,7 +28,7 @@ TITLE_SECTION = (
 """Records that stand before the remarks."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the structure; return notes to show beside it."""
     annotation = annotate(atlas, request)
     file = _file(annotation)

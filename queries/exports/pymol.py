@@ -7,10 +7,10 @@ number and component name agree: another protein, or the same one numbered other
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import check_chain_names
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.structures.chains import Residue
 
 ON = "attlas_on"
@@ -27,7 +27,7 @@ if lost:
 python end"""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "PyMOL")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 from attlas.schema import BrokenAtlasError
 
 CHUNK_PROTEINS = 4_096
@@ -59,7 +59,7 @@ ORDER BY accession
 """
 
 
-def site_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def site_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     """Return one row per site, by accession and rank; `accessions` None means every protein.
 
     Raises:
@@ -68,7 +68,7 @@ def site_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchR
     return _ask(atlas, SITE_ROWS, accessions)
 
 
-def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     """Return one row per protein, by accession, with a list of its sites by rank, null where there are none.
 
     Raises:
@@ -77,14 +77,14 @@ def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBat
     return _ask(atlas, PROTEIN_ROWS, accessions)
 
 
-def outcome_rows(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+def outcome_rows(atlas: Store, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Yield accession, length, status and reason of every protein wanted, by accession."""
     for selection, parameters in _chunks(atlas, accessions):
         for batch in atlas.stream(OUTCOME_ROWS.format(chosen=selection), parameters):
             yield from batch.to_pylist()
 
 
-def check_letters(atlas: Atlas, accessions: Sequence[str] | None) -> None:
+def check_letters(atlas: Store, accessions: Sequence[str] | None) -> None:
     """Compare the letters of sites with the sequences, for an export that copies the tables as they are.
 
     Raises:
@@ -94,7 +94,7 @@ def check_letters(atlas: Atlas, accessions: Sequence[str] | None) -> None:
         pass
 
 
-def _ask(atlas: Atlas, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     schema = atlas.stream(query.format(chosen="false")).schema
     batches = (
         _checked(batch)
@@ -104,7 +104,7 @@ def _ask(atlas: Atlas, query: str, accessions: Sequence[str] | None) -> pa.Recor
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 
 
-def _chunks(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conditions on `accession`, with their parameters, that choose all proteins wanted in order."""
     if accessions is not None:
         ordered = sorted(set(accessions))

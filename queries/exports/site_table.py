@@ -6,23 +6,23 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import view_schema
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SITES
 from attlas.schema.parquet_file import PROVENANCE_KEY, provenance
 
 
-def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Atlas) -> pa.RecordBatchReader:
+def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Store) -> pa.RecordBatchReader:
     """Return the rows with a column for each thing that says where they are from."""
     facts = provenance_values(atlas.manifest)
     schema = pa.schema([*rows.schema, *(pa.field(name, pa.string()) for name in facts)])
     return pa.RecordBatchReader.from_batches(schema, _with_columns(rows, facts, schema))
 
 
-def documented_sites(atlas: Atlas, request: Request) -> pa.RecordBatchReader:
+def documented_sites(atlas: Store, request: Request) -> pa.RecordBatchReader:
     """Return one row per site, with the docs of the columns and the provenance in the metadata of the schema.
 
     The key `attlas` holds the run as in the atlas's own files, with the counts of proteins and the evidence code.
@@ -39,7 +39,7 @@ def _with_columns(rows: pa.RecordBatchReader, facts: dict[str, str], schema: pa.
         yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=schema)
 
 
-def _documented(schema: pa.Schema, atlas: Atlas) -> pa.Schema:
+def _documented(schema: pa.Schema, atlas: Store) -> pa.Schema:
     docs = {field.name: field.metadata for table in (PROTEINS, SITES) for field in view_schema(table, atlas.n_layers)}
     facts = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
     facts |= {"evidence": EVIDENCE, "counts": asdict(atlas.manifest.counts)}

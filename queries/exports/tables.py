@@ -13,33 +13,33 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from attlas.queries import formats
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.exports.site_table import documented_sites, with_provenance_columns
 from attlas.queries.spreadsheets import without_formulas
+from attlas.queries.store import Store
 
 
-def write_csv(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write_csv(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all, as CSV."""
     formats.write_csv(_sites_with_provenance(atlas, request), sink)
 
 
-def write_tsv(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write_tsv(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all, as tab-separated values, quoted as CSV is."""
     formats.write_tsv(_sites_with_provenance(atlas, request), sink)
 
 
-def write_parquet(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write_parquet(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all, as Parquet."""
     formats.write_parquet(documented_sites(atlas, request), sink)
 
 
-def write_arrow(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write_arrow(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all, as an Arrow IPC file."""
     formats.write_arrow(documented_sites(atlas, request), sink)
 
 
-def _sites_with_provenance(atlas: Atlas, request: Request) -> pa.RecordBatchReader:
+def _sites_with_provenance(atlas: Store, request: Request) -> pa.RecordBatchReader:
     rows = with_provenance_columns(site_rows(atlas, request.accessions), atlas)
     return without_formulas(rows) if request.is_safe_for_spreadsheets else rows

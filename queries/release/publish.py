@@ -6,13 +6,13 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.release.catalogue import CATALOGUE, CATALOGUE_PREFIX, catalogue
 from attlas.queries.release.croissant import croissant
 from attlas.queries.release.datacard import datacard
 from attlas.queries.release.readme import readme
 from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import write_tables
+from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
@@ -62,7 +62,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE, catalogue(release, published))
-    with Atlas.open(release) as atlas:
+    with Store.open(release) as atlas:
         publish_bytes(release / README, readme(atlas, statement).encode())
         publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
     others = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attlas.queries.asking.questions import ask, missing_tables, question_named
-from attlas.queries.atlas import Atlas
 from attlas.queries.report.figures import Rows
+from attlas.queries.store import Store
 from attlas.schema import QuestionError
 from attlas.schema.labels import is_label_of_probe
 
@@ -34,7 +34,7 @@ class Choice:
     absent_types: tuple[str, ...] = ()
 
 
-def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
+def choose(atlas: Store, asked: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
     """Return the types to show; `asked` None leaves the choice to the number of residues that carry them.
 
     Raises:
@@ -53,7 +53,7 @@ def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object
     return Choice(labels, types, database, without_labels, without_types)
 
 
-def _rows(atlas: Atlas, name: str, proteins: dict[str, object]) -> Rows:
+def _rows(atlas: Store, name: str, proteins: dict[str, object]) -> Rows:
     if missing_tables(question_named(name), atlas.manifest):
         return []
     rows: Rows = ask(atlas, name, proteins).answer(atlas).read_all().to_pylist()

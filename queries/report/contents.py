@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.queries.asking.questions import stale_notes
-from attlas.queries.atlas import Atlas
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import choose
@@ -14,10 +13,11 @@ from attlas.queries.report.figures import Section
 from attlas.queries.report.label_figures import label_section
 from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.site_figures import site_section
+from attlas.queries.store import Store
 from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
 
 
-def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
+def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
     """Return every section; a figure whose tables an atlas does not have is among them all the same.
 
     Raises:
@@ -50,5 +50,5 @@ def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[st
     )
 
 
-def _sentences(atlas: Atlas, *tables: Table) -> list[str]:
+def _sentences(atlas: Store, *tables: Table) -> list[str]:
     return [f"{note[0].upper()}{note[1:]}." for note in stale_notes(atlas, [table.name for table in tables])]

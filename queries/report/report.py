@@ -9,11 +9,11 @@ from typing import Literal
 import pyarrow as pa
 
 from attlas.queries.asking.questions import BoundQuestion, ask, missing_tables, question_named
-from attlas.queries.atlas import Atlas
 from attlas.queries.formats import write_csv
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Figure, Section
 from attlas.queries.report.pictures import Picture, png, style, svg
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 from attlas.schema.publish import publishing
 
@@ -82,7 +82,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def make_report(
-    atlas: Atlas,
+    atlas: Store,
     *,
     types: Sequence[str] | None = None,
     proteins: Sequence[str] | None = None,
@@ -127,7 +127,7 @@ def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[
     return written
 
 
-def _shown(atlas: Atlas, figure: Figure) -> Shown | Absent:
+def _shown(atlas: Store, figure: Figure) -> Shown | Absent:
     question = question_named(figure.question)
     if missing := missing_tables(question, atlas.manifest):
         names = " and ".join(f"`{table.name}`" for table in missing)

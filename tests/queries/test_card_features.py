@@ -8,7 +8,7 @@ from annotated import add_rows
 from synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.cards.answers import answers
+from attlas.queries.answers.one import answers
 from attlas.queries.cards.card import card
 from attlas.queries.cards.known import MAX_FAMILIES, MAX_FEATURES, distinct, feature_marks
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest

@@ -16,8 +16,8 @@ import pytest
 from conftest import HOSTILE, PROTEINS
 
 from attlas.queries import Atlas
+from attlas.queries.answers.many import TEXT_COLUMNS
 from attlas.queries.cards.tracks import COLOURED
-from attlas.queries.lookup.batch import TEXT_COLUMNS
 
 Command = Callable[..., "object"]
 SHOW = [sys.executable, "-m", "attlas.cli.main", "show"]

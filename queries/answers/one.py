@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
 from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
 
@@ -75,7 +75,7 @@ class Answer:
         return self.match.fault() if self.match else None
 
 
-def answers(atlas: Atlas, asked: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()) -> list[Answer]:
+def answers(atlas: Store, asked: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()) -> list[Answer]:
     """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id.
 
     `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too.
@@ -83,7 +83,7 @@ def answers(atlas: Atlas, asked: str, *, taxon: int | str | None = None, layers:
     return answers_to(atlas, atlas.match(asked, taxon=taxon), layers=layers)
 
 
-def answers_to(atlas: Atlas, match: Match, *, layers: Sequence[int] = ()) -> list[Answer]:
+def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> list[Answer]:
     """Return the answers to what an id was found to name."""
     if not match.rows:
         return [Answer(match.asked, AMBIGUOUS if match.candidates else NOT_HERE, match.reason, match=match)]
@@ -116,7 +116,7 @@ def outcome_of(status: str, n_sites: int) -> str:
     return SKIPPED if status == "skipped" else FAILED
 
 
-def _answer(atlas: Atlas, asked: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
+def _answer(atlas: Store, asked: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
     if protein["status"] != "ok":
         return Answer(asked, outcome_of(protein["status"], 0), protein["reason"], protein)
     sequence_id, called_in = protein["sequence_id"], protein["layer"]
@@ -132,7 +132,7 @@ def _answer(atlas: Atlas, asked: str, protein: dict[str, Any], layers: Sequence[
 
 
 def _known(
-    atlas: Atlas, table: Table, protein: dict[str, Any], columns: Sequence[str], *, by: Sequence[str]
+    atlas: Store, table: Table, protein: dict[str, Any], columns: Sequence[str], *, by: Sequence[str]
 ) -> tuple[dict[str, Any], ...] | None:
     """Return the rows of a protein in a table that was added, in order; None where the atlas has no such table."""
     if not atlas.manifest.of_table(table):
@@ -142,7 +142,7 @@ def _known(
     return tuple(sorted(own, key=lambda row: [row[name] for name in by]))
 
 
-def layer_profiles(atlas: Atlas, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
+def layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
     """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
     if not layers:
         return []

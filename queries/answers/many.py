@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import AMBIGUOUS, NOT_HERE, outcome_of
+from attlas.queries.answers.one import AMBIGUOUS, NOT_HERE, outcome_of
 from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.identifiers import Match
+from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
 from attlas.schema import PROTEINS, SITES
 from attlas.schema.parquet_file import provenance
@@ -47,7 +47,7 @@ class _Row:
     """Rows among the sites looked up; one null where there are none."""
 
 
-def lookup(atlas: Atlas, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
+def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
     """Return the sites of every protein that the ids name, by id in the order asked, then by rank.
 
     An id asked twice is answered once; two ids of one protein are both answered, and so is every accession of a digest.
@@ -95,7 +95,7 @@ def _rows(
         yield _Row(match.asked, outcome, None if reason is None else str(reason), at[number], sites or _NO_SITE)
 
 
-def _table(atlas: Atlas, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
+def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
     said = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
     answers = pa.Table.from_arrays(
         [*said, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
@@ -110,7 +110,7 @@ def _numbers(values: Iterator[int | None]) -> pa.Array:
     return pa.array(list(values), pa.int64())
 
 
-def _schema(atlas: Atlas) -> pa.Schema:
+def _schema(atlas: Store) -> pa.Schema:
     said = [pa.field(name, pa.string(), metadata={"doc": doc}) for name, doc in ANSWER_COLUMNS.items()]
     seen = [view_schema(PROTEINS, atlas.n_layers).field(name) for name in PROTEIN_COLUMNS]
     seen += [view_schema(SITES, atlas.n_layers).field(name) for name in SITE_COLUMNS]
