@@ -1,5 +1,6 @@
 """Ctrl-C during long work: an answer within a second, whatever a library is busy with."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -61,15 +62,12 @@ def _end(message: str) -> None:
 
 
 def _kill_children() -> None:
-    """Kill the workers that this process started; they would end by themselves, once they miss it."""
-    import psutil
+    """Kill the workers that this process started; they would end by themselves, once they miss it.
 
-    for child in psutil.Process().children(recursive=True):
-        try:
-            if TRACKER not in " ".join(child.cmdline()):  # it removes the workers' semaphores
-                child.kill()
-        except psutil.NoSuchProcess:
-            continue
+    Not the tracker, which is no worker and removes their semaphores.
+    """
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 @contextmanager
