@@ -1,6 +1,5 @@
 """Ctrl-C during long work: an answer within a second, whatever a library is busy with."""
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -66,6 +65,8 @@ def _kill_children() -> None:
 
     Not the tracker, which is no worker and removes their semaphores.
     """
+    import multiprocessing  # not above: most verbs do without, and it takes its time
+
     for process in multiprocessing.active_children():
         process.kill()
 
