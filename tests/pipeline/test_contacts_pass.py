@@ -413,7 +413,7 @@ def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attla
     from attlas.pipeline import runners
 
     _, _, encoder = runners.prepare(str(tmp_path / "atlas"), 1)
-    encoder.model.embeddings.word_embeddings.weight.data[encoder.letters[ord("O")]] = float("nan")
+    encoder.model.embeddings.word_embeddings.weight.data[encoder.vocabulary.token_ids("O")[1]] = float("nan")
     outcome = attlas("contacts", tmp_path / "atlas", "--workers", 0)
     runners._encoder.cache_clear()
     assert outcome.code == 3
