@@ -141,7 +141,7 @@ class HttpFiles:
 
     def _is_same_version(self, path: str, answer: _Answer) -> bool:
         """Tell whether an answer is of the version of the file that was read first; the first is remembered."""
-        tag = answer.headers.get("ETag")
+        tag: str | None = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
         return self._tags.setdefault(path, tag) == tag
