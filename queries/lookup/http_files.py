@@ -184,7 +184,6 @@ class HttpFiles:
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=silence_s, sock_read=silence_s),
                     headers={"Accept-Encoding": "identity"},  # a compressed answer has other ranges than the file
                     auto_decompress=False,
-                    trust_env=True,
                 )
                 weakref.finalize(self, _close_soon, self._session)
             return self._session
