@@ -140,10 +140,13 @@ class Store:
         from attlas.queries.engine.sandbox import select
 
         own_tables = arrow_tables(tables or {})
-        # To connect is to read the footers, over a network perhaps: part of what the query takes.
+        if timeout_s is None or isinstance(self.root, Path):
+            return select(self._connection, query, params, tables=own_tables, timeout_s=timeout_s)
+
+        # To connect is to read footers, over a network that may be slow: a part of what the query takes.
         started = time.monotonic()
         connection = self._connected(timeout_s)
-        left_s = None if timeout_s is None else max(timeout_s - (time.monotonic() - started), SHORTEST_S)
+        left_s = max(timeout_s - (time.monotonic() - started), SHORTEST_S)
         return select(connection, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
@@ -227,10 +230,8 @@ class Store:
 
         return connect(self.root, self.manifest, memory_limit=self.memory_limit)
 
-    def _connected(self, timeout_s: float | None) -> "duckdb.DuckDBPyConnection":
+    def _connected(self, timeout_s: float) -> "duckdb.DuckDBPyConnection":
         """Return the connection, made within `timeout_s`. Raises QuestionError if that takes longer."""
-        if timeout_s is None or "_connection" in self.__dict__:
-            return self._connection
         from attlas.queries.engine.errors import not_connected
         from attlas.queries.engine.running import OutOfTime, Running
 

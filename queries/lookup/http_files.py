@@ -141,7 +141,7 @@ class HttpFiles:
 
     def _is_same_version(self, path: str, answer: _Answer) -> bool:
         """Tell whether an answer is of the version of the file that was read first; the first is remembered."""
-        tag = answer.headers.get("ETag")
+        tag: str | None = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
         return bool(self._tags.setdefault(path, tag) == tag)
@@ -184,7 +184,6 @@ class HttpFiles:
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=silence_s, sock_read=silence_s),
                     headers={"Accept-Encoding": "identity"},  # a compressed answer has other ranges than the file
                     auto_decompress=False,
-                    trust_env=True,
                 )
                 weakref.finalize(self, _close_soon, self._session)
             return self._session
