@@ -3,7 +3,17 @@
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, interval, is_significant, number
+from attlas.queries.report.figures import (
+    UNTESTED,
+    Figure,
+    Rows,
+    Section,
+    at_least,
+    first,
+    interval,
+    is_significant,
+    number,
+)
 from attlas.queries.report.heat_maps import draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
@@ -81,8 +91,9 @@ def contact_section(
 
 _PRECISION = (
     "A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how many of the "
-    "best pairs are looked at, L being the residues of a structure. Point: share that are contacts; line: interval "
-    "with whole proteins as what is independent, 95 % for all points at once; dashed: all pairs."
+    "best pairs are looked at, L being the residues of a structure. Square: the share of contacts among all pairs of "
+    "the same structures. Point: that of the best; line: interval of it beside the square, with proteins as the "
+    f"independent units, 95 % for all points at once; {UNTESTED}."
 )
 _EDGES = (
     "Colour: share of a head's edges (attention of {at_least}) that are contacts{atoms}; the mark `bg` on the scale is "
@@ -93,9 +104,10 @@ _TOP = (
     "the share of all long-range pairs. Ringed: the largest."
 )
 _BEST = (
-    f"The {N_BEST} heads of largest p, layer-head. Point: p; line: interval with whole proteins as what is "
-    "independent, 95 % for all reported heads at once; dashed: background; square: p if attention is shuffled over the "
-    "pairs of its structure. The test, `proteins_log10_p`, is against the square; -1.3 or less is significant at 5 %."
+    f"The {N_BEST} heads of largest p, layer-head. Square: p if attention is shuffled over the pairs of its structure. "
+    "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported heads at "
+    f"once; {UNTESTED}. A head is significant at 5 %, corrected for all heads, where its interval does not reach the "
+    "square."
 )
 
 
@@ -117,10 +129,10 @@ def _draw_precision(rows: Rows) -> Picture:
     panels = []
     for name, group in groupby(rows, key=lambda row: row["range"]):
         own = list(group)
-        columns = ("precision", "proteins_low", "proteins_high")
+        columns = ("precision", "proteins_low", "proteins_high", "shuffled")
         points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in own)
-        panels.append(Panel(f"{name} range", points, reference=own[0]["background"]))
-    return draw_intervals(panels, "precision")
+        panels.append(Panel(f"{name} range", points))
+    return draw_intervals(panels, "precision", other_name="all pairs of the structures")
 
 
 def _edges(rows: Rows) -> str:
@@ -144,8 +156,7 @@ def _draw_best(rows: Rows) -> Picture:
         Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"], row["shuffled"])
         for row in rows[:N_BEST]
     )
-    panel = Panel("", points, reference=first(rows, "background"))
-    return draw_intervals([panel], "p(contact | head)", other_name="shuffled")
+    return draw_intervals([Panel("", points)], "p(contact | head)", other_name="shuffled")
 
 
 def _significant(rows: Rows) -> str:

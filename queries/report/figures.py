@@ -9,8 +9,8 @@ from typing import Any
 from attlas.queries.report.pictures import Picture
 
 Rows = Sequence[Mapping[str, Any]]
-LOG10_LEVEL = -1.3
-"""Logarithm of the 5 % from which on a head is named as significant, rounded as captions have it."""
+UNTESTED = "hollow: fewer than five proteins, or nearly all of one, say too little for an interval"
+"""What a point without an interval is drawn as, for the text below a figure."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,11 @@ class Section:
 
 
 def is_significant(row: Mapping[str, Any]) -> bool:
-    """Say whether a head attends to more than the shuffled, at 5 % corrected for all heads, proteins as what counts."""
-    log10_p, t = row["proteins_log10_p"], row["proteins_t"]
-    return log10_p is not None and t > 0 and log10_p <= LOG10_LEVEL
+    """Return whether the interval of a row lies above the shuffled.
+
+    It does if and only if the test against the shuffled, corrected for all rows, rejects at 5 % and p is larger.
+    """
+    return row["proteins_low"] is not None and bool(row["proteins_low"] > row["shuffled"])
 
 
 def number(value: float | int | None) -> str:

@@ -1,4 +1,7 @@
-"""Points with intervals, one line each, beside a reference: what lies clear of the reference line is told apart."""
+"""Points with intervals, one line each, beside what is without an effect: a line for all, or a square for each point.
+
+A point that has no interval is hollow: too little is known to say how sure it is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,7 +89,8 @@ def _panel(axis: Any, panel: Panel, ends: tuple[float, float] | None) -> None:
     has_other = any(point.other is not None for point in panel.points)
     for place, point in zip(places, panel.points, strict=True):
         own = (point.value, point.low, point.high)
-        _point(axis, place - 0.17 * has_other, own, ends, color=BLUE, marker="o", markerfacecolor=BLUE)
+        fill = BLUE if point.low is not None else "none"
+        _point(axis, place - 0.17 * has_other, own, ends, color=BLUE, marker="o", markerfacecolor=fill)
         other = (point.other, point.other_low, point.other_high)
         _point(axis, place + 0.17, other, ends, color=ORANGE, marker="s", markerfacecolor="none")
     axis.set_yticks(list(places), labels=[label(point.label, LABEL) for point in panel.points])

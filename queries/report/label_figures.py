@@ -5,7 +5,17 @@ from itertools import groupby
 
 from attlas.queries.report.curves import Curve, draw_curves
 from attlas.queries.report.curves import Panel as CurvePanel
-from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, is_significant, number, slugs
+from attlas.queries.report.figures import (
+    UNTESTED,
+    Figure,
+    Rows,
+    Section,
+    at_least,
+    first,
+    is_significant,
+    number,
+    slugs,
+)
 from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
@@ -92,10 +102,10 @@ def _together(labels: Sequence[str], proteins: dict[str, object], n_layers: int)
             "The best heads of each label",
             "best_heads",
             {**given, "n": N_BEST},
-            "A line is a head, layer-head. Point: p; line: interval with whole proteins as what is independent, 95 % "
-            "for all reported heads at once; dashed: background; square: what p is if each residue's attention is "
-            "shuffled over its protein. The test is against the square, protein by protein: `proteins_log10_p`, "
-            "corrected for all heads, of -1.3 or less is significant at 5 %.",
+            "A line is a head, layer-head. Square: what p is if each residue's attention is shuffled over its protein. "
+            "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported "
+            f"heads at once; {UNTESTED}. The test is of the same error: a head is significant at 5 %, corrected for all "
+            "heads, where its interval does not reach the square.",
             _best_heads,
             _draw_best_heads,
         ),
@@ -185,9 +195,6 @@ def _best_heads(rows: Rows) -> str:
     return f"Significant of these, layer-head with p: {'; '.join(parts)}." if parts else "None of these is significant."
 
 
-_BEST_COLUMNS = ("p", "proteins_low", "proteins_high", "shuffled")
-
-
 def _draw_best_heads(rows: Rows) -> Picture:
     panels = [
         Panel(
@@ -202,7 +209,6 @@ def _draw_best_heads(rows: Rows) -> Picture:
                 )
                 for row in group
             ),
-            reference=group[0]["background"],
         )
         for label, group in _by_label(rows)
     ]

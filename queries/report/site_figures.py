@@ -7,7 +7,7 @@ from typing import Any
 
 from attlas.queries.report.curves import Curve, draw_curves
 from attlas.queries.report.curves import Panel as CurvePanel
-from attlas.queries.report.figures import Figure, Rows, Section, interval, number, slugs
+from attlas.queries.report.figures import UNTESTED, Figure, Rows, Section, interval, number, slugs
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
@@ -61,13 +61,16 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
 _TYPES = "A row is a type of feature. The background is the share of residues that carry it, on the same proteins."
 _ENRICHMENT = (
     "A line says by how many {unit} a site may miss. Circle: hits over those of as many residues anywhere in the same "
-    "{where}; square: over those on the same letters, what is left beyond a liking for letters; lines: 95 % intervals "
-    "by a bootstrap of whole proteins. Dashed: chance. An arrow at an edge: it lies beyond, as 0 does."
+    "{where}; square: over those on the same letters, what is left beyond a liking for letters; dashed: chance; lines: "
+    "intervals with proteins as the independent units, 95 % for all lines of the figure at once. The test is of the "
+    "same error: it rejects chance at 5 %, corrected for all lines, where an interval does not reach the dashed line; "
+    f"{UNTESTED}. An arrow at an edge: it lies beyond, as 0 does."
 )
 _BASELINES = (
     "A line is a way to choose as many residues of a protein as it has HA sites (`all layers`: more). Point: "
-    "enrichment of the chosen at the feature; line: 95 % interval by a bootstrap of whole proteins; dashed: chance. "
-    "The best of many layers is chosen with hindsight."
+    "enrichment of the chosen at the feature; dashed: chance; line: interval with proteins as the independent units, "
+    "95 % for all choices at once, so that what does not reach the dashed line is significant at 5 %; "
+    f"{UNTESTED}. The best of many layers is chosen with hindsight."
 )
 _AUC = (
     "AUC: the chance that a residue with the feature receives more attention than another of its protein; 0.5 (dashed) "

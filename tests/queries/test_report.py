@@ -827,3 +827,31 @@ def test_a_list_that_cannot_be_typed_has_no_command_but_its_sql(whole: Atlas) ->
     )
     assert typed(ask(whole, "heads_by_entropy", {})) == "attlas ask DIR heads_by_entropy"
     assert isinstance(Figure("a", "b", "c", {}, "d", str), Figure)
+
+
+# What is sure and what is not
+
+
+def test_what_is_called_significant_is_what_is_drawn_clear_of_its_square(report: Report) -> None:
+    for name in ("best-heads", "best-contact-heads"):
+        shown = of(report, name)
+        rows = [row for row in shown.rows.to_pylist() if row["proteins_low"] is not None]
+        clear = {f"{row['layer']}-{row['head']}" for row in rows if row["proteins_low"] > row["shuffled"]}
+        rejected = {f"{r['layer']}-{r['head']}" for r in rows if r["proteins_log10_p"] < -1.301 and r["proteins_t"] > 0}
+        assert clear == rejected
+        assert (set(re.findall(r"\d+-\d+", shown.says.split(":")[-1])) <= clear) or "None" in shown.says
+        assert all(head in shown.says for head in clear)
+        assert not [line for axis in shown.picture.figure.axes for line in axis.lines if line.get_color() == FAINT]
+
+
+def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(whole: Atlas) -> None:
+    """Two proteins that agree were once the surest point of the page."""
+    report = make_report(whole, types=["Active site"], proteins=["X00001", "X00003", "X00005"])
+    for name in ("best-heads", "enrichment", "baselines"):
+        shown = of(report, name)
+        assert {row["note"] for row in shown.rows.to_pylist()} <= {"fewer than 5 proteins", None}
+        circles = [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_marker() in "o<"]
+        assert circles
+        assert {line.get_markerfacecolor() for line in circles if line.get_marker() == "o"} <= {"none"}
+        assert [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_solid_capstyle() == "butt"] == []
+        assert "hollow: fewer than five proteins" in shown.figure.reading
