@@ -6,6 +6,6 @@
 -- source: Student 1908; Bonferroni's correction.
 CREATE MACRO ratio_test(beyond, error, df, n_tests) AS
     {'t': CASE WHEN df > 0 THEN beyond / error END,
-     'reach': error * student_t_quantile(0.025 / n_tests, df),
+     'reach': error * student_t_quantile(tail_chance(n_tests), df),
      'log10_p': bonferroni(student_t_log10_tail(CASE WHEN df > 0 THEN beyond / error END, df), n_tests),
-     'confidence': CASE WHEN df > 0 AND error > 0 THEN 1 - 0.05 / n_tests END}
+     'confidence': CASE WHEN df > 0 AND error > 0 THEN 1 - 2 * tail_chance(n_tests) END}

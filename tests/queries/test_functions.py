@@ -192,6 +192,17 @@ def test_the_variance_by_chance_is_that_of_a_binomial(connection: duckdb.DuckDBP
     assert [only(connection, f"attention_draws('{x}', 7, 50)") for x in ("count", "weighted", "mass")] == [7, 7, 50]
 
 
+def test_levels_and_distances_have_names(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "tail_chance(4)") == pytest.approx(0.025 / 4)
+    assert only(connection, "normal_95()") == pytest.approx(norm.isf(0.025), abs=1e-6)
+    assert [only(connection, f"is_near({x}, 0, 0)") for x in ("8.01::DOUBLE", "-7.99::DOUBLE", "NULL")] == [
+        False,
+        True,
+        None,
+    ]
+    assert only(connection, "is_near(5::DOUBLE, 5::DOUBLE, 5::DOUBLE)") is False
+
+
 def test_z_of_two_proportions_is_that_of_statsmodels(connection: duckdb.DuckDBPyConnection) -> None:
     wanted, _ = proportions_ztest([30, 200], [100, 1_500])
     assert only(connection, "two_proportion_z(30, 100, 200, 1500)") == pytest.approx(wanted)

@@ -220,10 +220,10 @@ def test_of_labels_that_mean_nothing_few_heads_are_found(tmp_path: Path, n_prote
     tested = [row for row in found if row["note"] is None]
     assert len(tested) > 150 * (n_proteins > 5)
 
-    # Uncorrected, one in twenty may be found.
+    # Uncorrected, one in twenty may be found; all heads are of the same labels, so this share varies.
     effective = dict(zip(heads, np.sum(weights, axis=0) ** 2 / np.square(weights).sum(axis=0), strict=True))
     rejected = [abs(r["proteins_t"]) > t.isf(0.025, effective[r["layer"], r["head"]] - 1) for r in tested]
-    assert np.mean(rejected) < 0.08
+    assert np.mean(rejected) < 0.1
     assert min((row["proteins_log10_p"] for row in tested), default=0) > LEVEL
     assert np.mean([abs(row["z"]) > 1.96 for row in found]) > 0.1
 

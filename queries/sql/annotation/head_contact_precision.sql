@@ -94,7 +94,7 @@ changes AS (
 ),
 heads_reported AS (
     SELECT t.* EXCLUDE (shuffled), k / n AS p, n_contact_pairs / n_pairs AS background, shuffled / n AS shuffled,
-           count(*) OVER () AS n_heads, normal_quantile(0.025 / n_heads) AS wilson_z,
+           count(*) OVER () AS n_heads, normal_quantile(tail_chance(n_heads)) AS wilson_z,
            CASE $form WHEN 'count' THEN two_proportion_z(k, n, n_contact_pairs, n_pairs) END AS z,
            error_over_proteins(n_counted, squares, by_chance / n ^ 2) AS error, effective_df(n_counted, n, nn) AS df,
            n_top_contacts / nullif(n_top, 0) AS top, error_over_proteins(n_with_top, top_squares, 0) AS top_error,
@@ -103,7 +103,7 @@ heads_reported AS (
 ),
 tests AS (
     SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test,
-           top_error * student_t_quantile(0.025 / n_heads, top_df) AS top_reach
+           top_error * student_t_quantile(tail_chance(n_heads), top_df) AS top_reach
     FROM heads_reported
 )
 

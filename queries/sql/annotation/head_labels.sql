@@ -39,7 +39,7 @@
 --   over proteins (Tukey 1958; Cochran 1977, 6.15) with Student's t.
 WITH heads_reported AS (
     SELECT *, k / n AS p, n_labelled / n_residues AS background, count(*) OVER () AS n_heads,
-           normal_quantile(0.025 / n_heads) AS wilson_z,
+           normal_quantile(tail_chance(n_heads)) AS wilson_z,
            CASE $form WHEN 'count' THEN two_proportion_z(k, n, n_labelled, n_residues) END AS z
     FROM label_heads([$label], $proteins, $form)
     WHERE n_edges >= $min_edges AND n > 0

@@ -86,7 +86,7 @@ centre_errors AS (
 ),
 tests AS (
     SELECT *, ratio_test(mean_p - shuffled, error, df, n_layers) AS test,
-           centre_error * student_t_quantile(0.025, centre_df) AS centre_reach
+           centre_error * student_t_quantile(tail_chance(1), centre_df) AS centre_reach
     FROM layers JOIN centres USING (label) JOIN errors USING (label, layer) JOIN centre_errors USING (label)
 )
 

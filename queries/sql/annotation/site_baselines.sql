@@ -90,7 +90,8 @@ tests AS (
     SELECT e.*, ratio_test(e.enrichment - 1, e.error, e.df, e.n_tests) AS test,
            CASE WHEN e.method <> 'high-attention sites' THEN s.enrichment - e.enrichment END AS difference,
            error_over_proteins(s.n_counted, greatest(site_totals.squares + e.extra_squares, 0), 0)
-           * student_t_quantile(0.025 / e.n_tests, CASE WHEN e.df < s.df THEN e.df ELSE s.df END) AS difference_reach
+           * student_t_quantile(tail_chance(e.n_tests), CASE WHEN e.df < s.df THEN e.df ELSE s.df END)
+           AS difference_reach
     FROM errors AS e
     LEFT JOIN errors AS s ON s.method = 'high-attention sites' AND s.type = e.type AND s.within = e.within
     LEFT JOIN site_totals ON site_totals.type = e.type AND site_totals.within = e.within

@@ -46,7 +46,7 @@ everywhere AS (
     SELECT (SELECT count(*) FROM site_words) / sum(greatest(length - $before - $after, 0)) AS rate
     FROM chosen
 ),
-shares AS (SELECT *, k / n AS p, 1.96 AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
+shares AS (SELECT *, k / n AS p, normal_95() AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
 SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) AS motif, k AS n_sites, n_sequences,
        n AS n_occurrences, round(p, 3) AS share_at_sites,
        round(wilson_low(p, n, z), 3)
