@@ -66,7 +66,7 @@ def report(
         data = page(made).encode()
     with sink(out, is_text=True) as file:
         file.write(data)
-    n_shown, n_absent = len(list(made.shown())), len(list(made.absent()))
+    n_shown, n_absent = len(list(made.shown_figures())), len(list(made.missing_figures()))
     if figures is not None:
         files = write_figures(made, figures, figure_format)
         note(f"{len(files):,} files in {figures}")
