@@ -102,9 +102,13 @@ def lay(source: Source, atlas: Atlas, *, base: int | None) -> Laid:
             rejected += _whole(row, here.problems[row.id])
         else:
             claims.append(_Claim(row, here.rows[row.id]))
-    fitting = (claim for claim in claims if _unfit(claim, here) is None)
+    fitting = [claim for claim in claims if _unfit(claim, here) is None]
     on_sequences = ((spot, here.text("sequence", c.protein)) for c in fitting for spot in c.row.spots)
-    numbering = numbering_of(on_sequences, asked=base, by_format=source.base, source=source.name)
+    # A 0 is a 0 whatever its protein: it needs no sequence to say where the source counts from.
+    n_zero_elsewhere = _n_zero(source.rows) - _n_zero(claim.row for claim in fitting)
+    numbering = numbering_of(
+        on_sequences, asked=base, by_format=source.base, source=source.name, n_zero_elsewhere=n_zero_elsewhere
+    )
     has_ranks = any(spot.rank is not None for row in source.rows for spot in row.spots)
     found: list[Theirs] = []
     by_protein = _by_protein(claims)
@@ -121,6 +125,10 @@ def lay(source: Source, atlas: Atlas, *, base: int | None) -> Laid:
         tuple(rejected),
         order,
     )
+
+
+def _n_zero(rows: Iterable[Row]) -> int:
+    return sum(spot.number == 0 for row in rows for spot in row.spots)
 
 
 def _here(atlas: Atlas, source: Source) -> _Here:

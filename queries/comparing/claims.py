@@ -53,5 +53,7 @@ class Source:
     """Number of the first residue, where the format itself says it."""
     is_list: bool = False
     """A row is all that is said of its protein, not one site of it."""
+    n_layers: int | None = None
+    """Layers of its model, where the source is an atlas."""
     notes: tuple[str, ...] = field(default=())
     """What is to be said about it."""

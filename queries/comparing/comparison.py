@@ -93,12 +93,13 @@ def _with_layers(source: Source, path: Path | None) -> tuple[Source, list[Reject
 
 def _agreements(atlas: Atlas, laid: Laid) -> list[Agreement]:
     ids = {one.sequence_id for one in laid.proteins}
-    table, where = atlas.rows_of_sequences(SITES, ids, ("position",))  # by rank, as they are stored
-    positions = table.column("position").to_pylist()
+    table, where = atlas.rows_of_sequences(SITES, ids, ("position", "share"))  # by rank, as they are stored
+    positions, shares = (table.column(name).to_pylist() for name in ("position", "share"))
     return [
         Agreement(
             length=len(one.sequence),
             ours=tuple(positions[at] for at in where[one.sequence_id]),
+            hundredths=tuple(round(shares[at] * 100) for at in where[one.sequence_id]),
             theirs=one.positions,
             layer_ours=one.layer_here,
             layer_theirs=one.layer,

@@ -21,7 +21,7 @@ class Evidence:
     n_agree: tuple[int, int]
     """Of these, letters that are the stored ones, if counted from 0 and if from 1."""
     n_zero: int
-    """Positions that are 0: there are none in a table that counts from 1."""
+    """Positions that are 0, also of proteins that the atlas lacks: there are none in a table that counts from 1."""
     n_at_length: int
     """Positions that equal the length of their protein: there are none in a table that counts from 0."""
     n_past: int
@@ -54,7 +54,12 @@ class Numbering:
 
 
 def numbering_of(
-    spots: Iterable[tuple[Spot, str]], *, asked: int | None, by_format: int | None, source: str
+    spots: Iterable[tuple[Spot, str]],
+    *,
+    asked: int | None,
+    by_format: int | None,
+    source: str,
+    n_zero_elsewhere: int = 0,
 ) -> Numbering:
     """Return the base of positions, each with the sequence it is on.
 
@@ -66,7 +71,7 @@ def numbering_of(
     """
     if asked not in (None, 0, 1):
         raise InputError("There is no such base.", expected="0 or 1: the number of the first residue", found=str(asked))
-    found = _evidence(spots)
+    found = _evidence(spots, n_zero_elsewhere)
     by_letters = _told_by_letters(found)
     for said, why in ((asked, "as asked"), (by_format, "by the definition of the format")):
         if said is not None and by_letters not in (None, said):
@@ -79,8 +84,9 @@ def numbering_of(
     return Numbering(*told, found)
 
 
-def _evidence(spots: Iterable[tuple[Spot, str]]) -> Evidence:
-    n_positions = n_letters = n_zero = n_at_length = n_past = 0
+def _evidence(spots: Iterable[tuple[Spot, str]], n_zero_elsewhere: int) -> Evidence:
+    n_positions = n_letters = n_at_length = n_past = 0
+    n_zero = n_zero_elsewhere
     n_agree, smallest = [0, 0], None
     for spot, sequence in spots:
         number = spot.number

@@ -19,7 +19,8 @@ def read(place: str | Path) -> Source:
         rows = _rows(atlas)
         run, n_layers = atlas.manifest.run, atlas.n_layers
         kind = f"atlas of {run.model}, {n_layers} layers, rule {run.rule}"
-        return Source(Path(str(place)).name, kind, atlas.manifest.atlas_id, rows, base=1, is_list=True)
+        name, digest = Path(str(place)).name, atlas.manifest.atlas_id
+        return Source(name, kind, digest, rows, base=1, is_list=True, n_layers=n_layers)
 
 
 def _rows(atlas: Atlas) -> tuple[Row, ...]:

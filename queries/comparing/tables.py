@@ -9,7 +9,7 @@ import pyarrow as pa
 from attlas.queries.comparing.agreement import Agreement
 from attlas.queries.comparing.checking import Laid, Theirs
 from attlas.queries.comparing.claims import Source
-from attlas.queries.comparing.pooling import Measure, pooled
+from attlas.queries.comparing.pooling import Estimate, Measure, pooled_measures
 from attlas.queries.provenance import provenance_values
 from attlas.schema import Column, Manifest
 from attlas.schema.manifest import PROVENANCE_KEY
@@ -23,7 +23,13 @@ PROTEIN_COLUMNS = (
     Column("n_expected", pa.float64(), "sites", "Sites two random sets share on average: n_ours x n_theirs / length."),
     Column("jaccard", pa.float64(), "fraction", "n_both over sites in either; null if neither has one.", True),
     Column("is_same_set", pa.bool_(), "", "The sites are the same, also where neither has one."),
-    Column("is_same_order", pa.bool_(), "", "They are in the same order too; null if it is not known.", True),
+    Column(
+        "is_same_order",
+        pa.bool_(),
+        "",
+        "None of them before one of more attention, to 1/100; null if no order is known.",
+        True,
+    ),
     Column("layer_ours", pa.int16(), "", "Layer of convergence in the atlas, 0-based.", True),
     Column("layer_theirs", pa.int32(), "", "Layer in the other table, as it stands there.", True),
     Column("is_same_layer", pa.bool_(), "", "These are equal; null where one is missing.", True),
@@ -36,7 +42,13 @@ PROTEIN_COLUMNS = (
 POOLED_COLUMNS = (
     Column("measure", pa.string(), "", "Name of the number."),
     Column("value", pa.float64(), "", "The number.", True),
-    Column("low", pa.float64(), "", "Lower end of its 95 % interval; null for counts and of one protein.", True),
+    Column(
+        "low",
+        pa.float64(),
+        "",
+        "Lower end of its 95 % interval; null for counts, and of fewer than 5 proteins.",
+        True,
+    ),
     Column("high", pa.float64(), "", "Upper end.", True),
     Column("n", pa.int64(), "", "Proteins, distinct sequences or sites that it is of."),
     Column("says", pa.string(), "", "What it says, in a few words; see the manual."),
@@ -70,9 +82,15 @@ def over_all(
         ("n_only_theirs", laid.n_unknown, "ids not in the atlas"),
         ("n_left_out", laid.n_left_out, "in both, not comparable"),
     )
-    measures = [Measure(name, n, None, None, n, says) for name, n, says in counts] + pooled(distinct, near=near)
-    rows = (m._replace(value=_round(m.value), low=_round(m.low), high=_round(m.high)) for m in measures)
-    return _table(POOLED_COLUMNS, rows, _metadata(manifest, source, laid, near))
+    measures = [Measure(name, Estimate(n), n, says) for name, n, says in counts]
+    measures += pooled_measures(distinct, near=near)
+    return _table(POOLED_COLUMNS, map(_pooled_row, measures), _metadata(manifest, source, laid, near))
+
+
+def _pooled_row(measure: Measure) -> tuple[object, ...]:
+    estimate = measure.estimate
+    numbers = (_round(number) for number in (estimate.value, estimate.low, estimate.high))
+    return (measure.name, *numbers, measure.n, measure.says)
 
 
 def _protein_row(one: Theirs, agreed: Agreement, near: int) -> tuple[object, ...]:

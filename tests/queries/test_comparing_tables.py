@@ -214,6 +214,12 @@ class TestBase:
         with pytest.raises(InputError, match="counts residues from 1, not from 0"):
             compare(atlas, path, base=0)
 
+    def test_a_position_0_of_an_id_that_the_atlas_lacks_tells_as_well(self, atlas: Atlas, tmp_path: Path) -> None:
+        """As in the released table on an atlas of some of its proteins."""
+        found = compare(atlas, write(tmp_path, "P0DP23\t98;25\nnobody\t0;7\n"))
+        assert (found.base, found.why_base) == (0, "position 0 occurs 1 time")
+        assert said(found) == {"P0DP23": (99, 26)}
+
     def test_gff3_is_counted_from_1_by_definition(self, atlas: Atlas, tmp_path: Path) -> None:
         found = compare(atlas, write(tmp_path, FORMS["GFF3"]))
         assert (found.base, found.why_base) == (1, "by the definition of the format")
@@ -377,6 +383,31 @@ class TestOrderAndLayer:
         text = "accession,position,layer\n" + "".join(f"{r['accession']},5,{r['layer']}\n" for r in here)
         found = compare(atlas, write(tmp_path, text), base=1)
         assert any("12 are ours plus 1: are they counted from 1 there?" in note for note in found.notes)
+
+    def test_one_layer_of_many_is_no_reason_to_warn(self, atlas: Atlas, tmp_path: Path) -> None:
+        here = atlas.sql(
+            "SELECT accession, layer FROM proteins WHERE accession LIKE 'X%' ORDER BY accession"
+        ).to_pylist()
+        layers = [here[0]["layer"] + 1, *(row["layer"] + 2 for row in here[1:])]
+        rows = [f"{row['accession']},5,{layer}\n" for row, layer in zip(here, layers, strict=True)]
+        for n in (1, 4, len(rows)):  # all of too few, and few of many
+            text = "accession,position,layer\n" + "".join(rows[:n])
+            found = compare(atlas, write(tmp_path, text), base=1)
+            assert not any("counted from 1 there" in note for note in found.notes)
+
+    def test_layers_of_another_model_are_said_to_be_so_and_nothing_more(self, atlas: Atlas, tmp_path: Path) -> None:
+        computed = [protein for protein in PROTEINS if protein.status == "ok"]
+        write_atlas(tmp_path / "deeper", computed, n_layers=33, seed=5)
+        found = compare(atlas, tmp_path / "deeper")
+        assert [note for note in found.notes if "layers are" in note or "warning" in note] == [
+            "layers are of models of 4 and 33 layers: that two are the same says little"
+        ]
+        here = atlas.sql("SELECT accession FROM proteins WHERE accession LIKE 'X%'").to_pylist()
+        text = "accession,position,layer\n" + "".join(f"{row['accession']},5,{i}\n" for i, row in enumerate(here))
+        warned = compare(atlas, write(tmp_path, text), base=1)
+        assert [note for note in warned.notes if note.startswith("warning")] == [
+            "warning: layer 11 there, and the model here has 4: they are of another model"
+        ]
 
 
 HOSTILE = {
