@@ -95,7 +95,7 @@ lint: env  ## ruff check, ruff format --check, mypy on a plain install
 	$(BIN)/ruff format --check .
 	rm -rf $(PLAIN)
 	mkdir -p $(PLAIN)/source
-	cp -R pyproject.toml README.md LICENSE schema structures pipeline queries cli $(PLAIN)/source
+	cp -R pyproject.toml README.md LICENSE schema intake structures pipeline queries cli $(PLAIN)/source
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(PLAIN)/site $(PLAIN)/source
 	MYPYPATH=$(PLAIN)/site $(BIN)/mypy -p attlas
 
@@ -111,4 +111,4 @@ bench: env  ## every benchmark
 clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay
 	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
 	rm -rf demo-atlas.gff3 build dist $(PLAIN) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find schema structures pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find schema intake structures pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from Bio.SeqUtils.CheckSum import crc64
 
-from attlas.pipeline.fasta import Record, decoded, read_fasta
+from attlas.intake.text import decoded
+from attlas.pipeline.fasta import Record, read_fasta
 from attlas.pipeline.headers import parse_header
 from attlas.schema import InputError
 
@@ -76,7 +77,7 @@ class Proteome:
     name: str
     """File name, or `-` for standard input."""
     sha256: str
-    """SHA-256 of the bytes as read: for a gzip file, of the compressed bytes."""
+    """SHA-256 of the bytes as handed in: of a compressed file, of the compressed bytes."""
     n_records: int
     """Records in the file: the sum of `n_records` over the proteins."""
     proteins: tuple[Protein, ...]
@@ -84,7 +85,7 @@ class Proteome:
 
 
 def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
-    """Read the proteins of a FASTA file: a path, plain or gzip, or `-` for standard input.
+    """Read the proteins of a FASTA file: a path, plain or compressed, or `-` for standard input.
 
     A record that cannot be computed is a protein with a `reason`; the others go on. Repeats of an accession with
     the same sequence are merged and counted, the first header kept.
@@ -101,6 +102,7 @@ def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
         raise InputError("--max-length must be at least 1.", expected="a number of residues", found=str(max_length))
     fasta = read_fasta(source)
     proteins = [_protein(record, max_length) for record in fasta.records]
+    _refuse_blank_accessions(proteins, fasta.name)
     _refuse_nucleotides(proteins, fasta.name)
     return Proteome(fasta.name, fasta.sha256, len(proteins), _merged(proteins, fasta.name))
 
@@ -158,6 +160,19 @@ def _length_reason(n: int, max_length: int | None) -> str | None:
     if n > MAX_RESIDUES:
         return f"longer than {MAX_RESIDUES:,} residues, the largest sum that float16 can hold: {n:,} residues"
     return None
+
+
+def _refuse_blank_accessions(proteins: Iterable[Protein], name: str) -> None:
+    """Refuse accessions of white space alone, such as a no-break space: nobody could ask for them."""
+    lines = [f"line {protein.line:,}: {protein.accession!r}" for protein in proteins if protein.accession.isspace()]
+    if lines:
+        raise InputError(
+            "An accession is white space alone.",
+            expected="a word behind `>`, or nothing",
+            found=f"{len(lines):,} such headers in {name}",
+            offenders=lines,
+            hint="name these records; a header with nothing in it is named after its line",
+        )
 
 
 def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:

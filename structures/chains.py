@@ -1,17 +1,18 @@
-"""A structure file, PDB or mmCIF, plain or gzipped: its bytes, and its protein chains as letters with their residues.
+"""A structure file, PDB or mmCIF: its bytes, and its protein chains as letters with their residues.
 
 Chains, numbers and insertion codes are the author's (`auth_asym_id`, `auth_seq_id`, `pdbx_PDB_ins_code`), as viewers
 show them. Read by gemmi. Of several models (NMR) the first one says what residues there are.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from attlas.intake.compression import plain_name
+from attlas.intake.files import read_file
+from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
 from attlas.structures.references import References, references
 
@@ -92,8 +93,8 @@ class StructureFile:
 
     @property
     def name(self) -> str:
-        """Name of the file without folder and `.gz`."""
-        return self.path.name.removesuffix(".gz")
+        """Name of the file without its folder and without the ending of a compressed file."""
+        return plain_name(self.path.name)
 
     @property
     def entry(self) -> str:
@@ -112,7 +113,8 @@ def read_structure(path: Path) -> StructureFile:
         EnvironmentFault: gemmi is not installed.
     """
     gemmi = require("gemmi")
-    data = _unpacked(path)
+    file = read_file(path, expected="a structure as PDB or mmCIF")
+    data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
     block = None
     try:
@@ -122,7 +124,7 @@ def read_structure(path: Path) -> StructureFile:
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
     if len(structure) == 0 or not any(len(chain) for chain in structure[0]):
-        raise InputError(f"{path} holds no coordinates.", expected="a PDB or mmCIF file, plain or .gz")
+        raise InputError(f"{path} holds no coordinates.", expected="a structure as PDB or mmCIF")
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
@@ -162,14 +164,6 @@ def letter_of(name: str, modified: "Sequence[gemmi.ModRes]" = ()) -> str:
         return letter
     parents = [residue.parent_comp_id for residue in modified if residue.res_id.name == name]
     return letter_of(parents[0]) if parents and parents[0] not in ("", name) else "X"
-
-
-def _unpacked(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"The structure {path} cannot be read.", found=str(error)) from error
 
 
 def _is_cif(data: bytes) -> bool:
