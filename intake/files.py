@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -39,8 +40,9 @@ class HandedFile:
         """Its name without the ending of a compressed file."""
         return plain_name(self.name)
 
+    @cached_property
     def text(self) -> str:
-        """Return its text. Raises InputError if it is binary."""
+        """Its text. Raises InputError if it is binary."""
         return text_of(self.data, name=self.name)
 
 

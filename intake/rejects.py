@@ -6,7 +6,7 @@ asked for the records counts them in an `Account`.
 
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import IO
@@ -53,11 +53,6 @@ class Reason(Enum):
     # Tables of sites.
     OTHER_SITES = "protein given twice, with different sites"
     SITE_OF_REJECTED = "other site of a protein left out"
-
-    # What leaves the protein of a table of sites in the comparison.
-    SEVERAL_LAYERS = "protein with several layers"
-    LAYER_OF_ABSENT = "layer of a protein that the table lacks"
-    LAYER_NO_NUMBER = "layer is no number"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +152,15 @@ class Account:
         ends = (record.begin, record.end)
         self._write((kind, item.detail, record.id, type, *ends, record.description, line, record.file))
 
-    def lines(self, *, prefix: str = "") -> Iterator[str]:
-        """Yield for each kind how many records of how many proteins, and the first ten."""
+    def lines(self, *, prefix: str = "", only_counted: Container[str] = ()) -> Iterator[str]:
+        """Yield for each kind how many records of how many proteins, and the first ten; of some the number alone."""
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
             noun = self.shown[kind][0][0].record.noun
             of_proteins = f" of {_counted(n_proteins, 'protein')}" if n_proteins else ""
             yield f"{prefix}{kind}: {_counted(n, noun)}{of_proteins}"
+            if kind in only_counted:
+                continue
 
             for item, chains in self.shown[kind]:
                 yield f"  - {record_in_words(item, chains)}"

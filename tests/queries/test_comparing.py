@@ -113,8 +113,8 @@ def test_an_atlas_agrees_with_itself_and_its_gaps_are_named(atlas_dir: Path) -> 
     assert found.proteins["accession"].to_pylist() == sorted(COMPUTED)
     assert numbers(found.pooled)["same_order"] == 1
     assert {(row["id"], row["reason"]) for row in found.rejected.to_pylist()} == {
-        ("Q00003", "protein not computed here"),
-        ("Q00004", "protein not computed here"),
+        ("Q00003", "protein not computed"),
+        ("Q00004", "protein not computed"),
     }
     assert numbers(found.pooled)["n_left_out"] == 2
 
@@ -130,7 +130,7 @@ def test_an_atlas_of_other_sequences_is_left_out_protein_by_protein(atlas: Atlas
     assert found.proteins["accession"].to_pylist() == ["Q00001"]
     reasons = {(row["id"], row["reason"], row["detail"]) for row in found.rejected.to_pylist()}
     assert ("P04637", "another sequence", "its checksum differs") in reasons
-    assert ("P0DP23", "protein not computed there", "failed: out of memory") in reasons
+    assert ("P0DP23", "protein not computed in the source", "failed: out of memory") in reasons
 
 
 def test_rows_by_protein_are_what_sets_say(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
@@ -373,11 +373,11 @@ def test_the_verb_writes_every_record_left_out(atlas_dir: Path, tmp_path: Path) 
     rows = list(csv.DictReader((tmp_path / "out.tsv").read_text().splitlines(), delimiter="\t"))
     assert [(row["reason"], row["id"], row["position"], row["line"]) for row in rows] == [
         ("id not in the atlas", "nobody", "4", "5"),
-        ("site said before", "P0DP23", "149", "6"),
         ("position past the end", "P0DP24", "150", "3"),
         ("other site of a protein left out", "P0DP24", "3", "4"),
+        ("site given before", "P0DP23", "149", "6"),
     ]
-    assert "P0DP24 150 (line 3): the protein has 149 residues, counted from 1" in err
+    assert "P0DP24 150 (line 3): 150; the protein has 149 residues, counted from 1" in err
 
 
 def test_a_wrong_base_or_a_directory_that_is_no_atlas_is_refused(atlas: Atlas, tmp_path: Path) -> None:
