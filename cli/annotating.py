@@ -86,7 +86,7 @@ def annotate(
         print(json.dumps({**asdict(report), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         _print_report(directory, report)
-    for line in (*_replaced_lines(report), *_stale_lines(before, manifest)):
+    for line in (*_replaced_lines(report), *_stale(before, manifest)):
         note(line)
     for line in (*imported.rejected.lines(prefix="left out, "), *imported.remarks.lines()):
         note(line)
@@ -142,11 +142,14 @@ def _replaced_lines(report: "ImportReport") -> Iterator[str]:
         yield f"Replaced the rows of {n:,} more files as well."
 
 
-def _stale_lines(before: "Manifest", now: "Manifest") -> Iterator[str]:
-    """Yield which tables were made from annotation that has changed since."""
+def _stale(before: "Manifest", now: "Manifest") -> Iterator[str]:
+    """Yield which tables are of annotation that has changed since they were made."""
     from attlas.schema import COORDINATES, FEATURES, HEAD_CONTACTS, LABELS
 
     if now.of_table(LABELS) and before.of_table(FEATURES) != now.of_table(FEATURES):
-        yield "labels and head_features are still of the features before: `attlas probe DIR` makes them of these."
+        yield "labels and head_features are of the features that were probed: attlas probe DIR probes these"
     if now.of_table(HEAD_CONTACTS) and before.of_table(COORDINATES) != now.of_table(COORDINATES):
-        yield "head_contacts is still of the structures before: `attlas contacts DIR` makes it of these."
+        yield (
+            "head_contacts is of the structures that heads were held against: attlas contacts DIR holds heads "
+            "against these"
+        )

@@ -51,6 +51,7 @@ def read_file(
     *,
     expected: str,
     max_bytes: int = MAX_BYTES,
+    may_be_empty: bool = False,
     place_in: Callable[[bytes], str] | None = None,
 ) -> HandedFile:
     """Read a file to its end.
@@ -59,6 +60,7 @@ def read_file(
         source: its path, or `-` for standard input.
         expected: what it should be, such as `a FASTA file`, for messages.
         max_bytes: bytes above which it is refused.
+        may_be_empty: an empty file is read, too; else it is refused.
         place_in: says of the bytes before a damage where it is; by default the number of the line.
 
     Raises:
@@ -68,7 +70,7 @@ def read_file(
     packed = _read_packed(source, expected, max_bytes)
     name = STANDARD_INPUT if str(source) == STANDARD_INPUT else Path(source).name
     data = _unpacked_to_end(packed, name, max_bytes, place_in or _line_number)
-    if not data.removeprefix(UTF8_MARK).strip():
+    if not may_be_empty and not data.removeprefix(UTF8_MARK).strip():
         raise InputError(
             f"{name} is empty.", expected=expected, found="no text in it", hint="check the download or the command"
         )

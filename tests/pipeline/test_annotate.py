@@ -297,7 +297,7 @@ def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
 ) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a"))
     assert attlas("probe", paths.root, "--workers", "0").code == 0
-    said = "labels and head_features are still of the features before: `attlas probe DIR` makes them of these."
+    said = "labels and head_features are of the features that were probed: attlas probe DIR probes these"
     assert said not in attlas("annotate", paths.root, tmp_path / "t.csv").err
     assert said in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
     families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")
