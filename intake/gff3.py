@@ -83,7 +83,8 @@ def read_gff3(lines: Iterable[NumberedLine]) -> Iterator[Gff3Item]:
         if line.startswith(">"):
             name = (line[1:].split() or [""])[0]
         elif name is not None:
-            yield Gff3Sequence(name, "".join(line.split()))
+            if letters := "".join(line.split()):
+                yield Gff3Sequence(name, letters)
         elif line.startswith("##FASTA"):
             name = ""
         elif line.startswith("##sequence-region"):
