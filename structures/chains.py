@@ -24,6 +24,9 @@ PEPTIDE_BOND_MAX = 2.0
 ALPHA_STEP_MAX = 4.5
 """Angstrom from one C-alpha to the next where there is no C or N: 3.8 ideal, 2.9 in a cis peptide."""
 
+_HEAD_BYTES = 100_000
+"""Bytes in which the first line that is no comment tells mmCIF from PDB."""
+
 
 @dataclass(frozen=True)
 class Residue:
@@ -167,9 +170,9 @@ def letter_of(name: str, modified: "Sequence[gemmi.ModRes]" = ()) -> str:
 
 
 def _is_cif(data: bytes) -> bool:
-    lines = (line.strip() for line in data[:100_000].splitlines())
-    first = next((line for line in lines if line and not line.startswith(b"#")), b"")
-    return first[:5].lower() == b"data_"
+    lines = (line.strip() for line in data[:_HEAD_BYTES].splitlines())
+    content = next((line for line in lines if line and not line.startswith(b"#")), b"")
+    return content[:5].lower() == b"data_"
 
 
 def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
@@ -200,8 +203,8 @@ def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterato
             kind = span.check_polymer_type() if kind == gemmi.PolymerType.Unknown else kind
             if kind in proteins:
                 sequence = entity.full_sequence if entity else []
-                found = _protein_chain(chain.name, span, sequence, structure.mod_residues)
-                yield replace(found, accessions=stated(chain.name, entity), part=span.subchain_id())
+                protein_chain = _protein_chain(chain.name, span, sequence, structure.mod_residues)
+                yield replace(protein_chain, accessions=stated(chain.name, entity), part=span.subchain_id())
 
 
 def _protein_chain(
@@ -223,11 +226,12 @@ def _protein_chain(
 
 
 def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[str]) -> bool:
-    """Return whether every residue has its own place in the stated sequence, with its name there."""
-    at = [group[0].label_seq for group in groups]
-    if not sequence or len(set(at)) != len(at) or any(i is None or not 1 <= i <= len(sequence) for i in at):
+    """Tell whether every residue has a place of its own in the stated sequence, under the name that it has there."""
+    places = [group[0].label_seq for group in groups]
+    is_distinct = len(set(places)) == len(places)
+    if not sequence or not is_distinct or any(i is None or not 1 <= i <= len(sequence) for i in places):
         return False
-    return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(at, groups, strict=True) if i)
+    return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(places, groups, strict=True) if i)
 
 
 def _place(
@@ -248,9 +252,9 @@ def _place(
 
 
 def _is_bonded(before: "gemmi.Residue", after: "gemmi.Residue") -> bool:
-    """Return whether two residues follow each other in the chain, as far as their atoms tell."""
-    for first, second, most in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
-        a, b = before.find_atom(first, "*"), after.find_atom(second, "*")
-        if a and b:
-            return bool(a.pos.dist(b.pos) <= most)
+    """Tell whether two residues follow each other in the chain, as far as their atoms tell."""
+    for name_before, name_after, max_distance in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
+        atom_before, atom_after = before.find_atom(name_before, "*"), after.find_atom(name_after, "*")
+        if atom_before and atom_after:
+            return bool(atom_before.pos.dist(atom_after.pos) <= max_distance)
     return True
