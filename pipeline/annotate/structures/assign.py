@@ -86,8 +86,8 @@ class Assignment:
         if not assigned and errors:
             raise next(iter(errors.values()))
 
-        for accession, error in errors.items():
-            yield Rejected(Reason.NOT_OF_PROTEIN, Record(accession, file=file.path.name), error.likeness)
+        for accession, unlike in errors.items():
+            yield Rejected(Reason.NOT_OF_PROTEIN, Record(accession, file=file.path.name), unlike.likeness)
         problem = Problem(Reason.NOT_OF_PROTEIN, f"not of {', '.join(self.accessions)}")
         for protein_chain in chains:
             if (protein_chain.name, protein_chain.part) not in assigned:
