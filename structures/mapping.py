@@ -77,12 +77,12 @@ class ChainMatch:
     @property
     def same(self) -> tuple[AlignedResidue, ...]:
         """Residues of the protein's own letter: those that may carry its values."""
-        return tuple(placed for placed in self.placed if placed.is_same)
+        return tuple(residue for residue in self.placed if residue.is_same)
 
     @property
     def mismatches(self) -> tuple[AlignedResidue, ...]:
         """Residues of another letter."""
-        return tuple(placed for placed in self.placed if not placed.is_same)
+        return tuple(residue for residue in self.placed if not residue.is_same)
 
 
 @dataclass(frozen=True)
@@ -132,8 +132,8 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
 def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
     """Align a chain to a sequence; what does not agree is left out of the alignment."""
     pairs = _align(sequence, chain.places)
-    first, end = _agreeing(pairs, sequence, chain.places)
-    return _chain_match(chain, sequence, pairs[first:end], [*pairs[:first], *pairs[end:]])
+    begin, end = _agreeing(pairs, sequence, chain.places)
+    return _chain_match(chain, sequence, pairs[begin:end], [*pairs[:begin], *pairs[end:]])
 
 
 def _chain_match(
@@ -143,22 +143,22 @@ def _chain_match(
         chain=chain.name,
         placed=tuple(_aligned_residues(chain, sequence, pairs)),
         trimmed=tuple(_aligned_residues(chain, sequence, trimmed)),
-        unresolved=frozenset(at + 1 for at, index in pairs if chain.places[index].residue is None),
+        unresolved=frozenset(i + 1 for i, place in pairs if chain.places[place].residue is None),
         n_letters=len(chain.places),
         n_aligned=len(pairs),
-        n_same=sum(sequence[at] in chain.places[index].letters for at, index in pairs),
+        n_same=sum(sequence[i] in chain.places[place].letters for i, place in pairs),
         part=chain.part,
     )
 
 
 def _aligned_residues(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]]) -> Iterator[AlignedResidue]:
     """Yield the pairs that have coordinates."""
-    for at, index in pairs:
-        place = chain.places[index]
+    for i, place_index in pairs:
+        place = chain.places[place_index]
         if place.residue is not None:
-            letter = sequence[at] if sequence[at] in place.letters else place.letters[0]
+            letter = sequence[i] if sequence[i] in place.letters else place.letters[0]
             residue = _with_letter(place.residue, place.letters, letter)
-            yield AlignedResidue(position=at + 1, letter=sequence[at], found=letter, residue=residue)
+            yield AlignedResidue(position=i + 1, letter=sequence[i], found=letter, residue=residue)
 
 
 def _with_letter(residue: Residue, letters: str, letter: str) -> Residue:
@@ -184,28 +184,29 @@ def _align(sequence: str, places: Sequence[Place], *, extension: int = 0) -> lis
 
 def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
     """Yield the pairs of a CIGAR string: M pairs letters, I is the protein's alone, D the chain's alone."""
-    at, index, digits = 0, 0, ""
+    i, place, digits = 0, 0, ""
     for character in cigar:
         if character.isdigit():
             digits += character
             continue
         n, digits = int(digits), ""
         if character == "M":
-            yield from zip(range(at, at + n), range(index, index + n), strict=True)
-        at += n if character in "MI" else 0
-        index += n if character in "MD" else 0
+            yield from zip(range(i, i + n), range(place, place + n), strict=True)
+        i += n if character in "MI" else 0
+        place += n if character in "MD" else 0
 
 
 def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
-    """Return first and end of the run of pairs of the highest score: a tag differs more than it agrees."""
-    best = (0, 0, 0)  # score, first, end
-    score = first = 0
-    for i, (at, index) in enumerate(pairs):
+    """Return begin and end of the run of pairs with the highest score: a tag differs more than it agrees."""
+    best_score, best_begin, best_end = 0, 0, 0
+    score = begin = 0
+    for k, (i, place) in enumerate(pairs):
         if score <= 0:
-            score, first = 0, i
-        score += 1 if sequence[at] in places[index].letters else -2
-        best = max(best, (score, first, i + 1), key=lambda run: run[0])
-    return best[1], best[2]
+            score, begin = 0, k
+        score += 1 if sequence[i] in places[place].letters else -2
+        if score > best_score:
+            best_score, best_begin, best_end = score, begin, k + 1
+    return best_begin, best_end
 
 
 def _fits(match: ChainMatch, length: int, *, is_named: bool) -> bool:

@@ -9,8 +9,9 @@ from attlas.intake.rejects import Record, Remark
 from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.account import account_lines, account_table, reason_lines
 from attlas.queries.comparing.agreement import NEAR, Agreement
-from attlas.queries.comparing.matching import SEVERAL_LAYERS, MatchedTable, match_published_sites
+from attlas.queries.comparing.matching import MatchedTable, match_published_sites
 from attlas.queries.comparing.notes import absent_lines, source_lines, warning_lines
+from attlas.queries.comparing.protein_rows import SEVERAL_LAYERS
 from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.comparing.reading import read_layers, read_table
 from attlas.queries.comparing.tables import pooled_table, protein_table, table_metadata

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.matching import MatchedProtein, MatchedTable
+from attlas.queries.comparing.matching import MatchedTable
 from attlas.queries.comparing.pooling import Estimate, Measure, pooled_measures
+from attlas.queries.comparing.protein_rows import MatchedProtein
 from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.provenance import provenance_values
 from attlas.schema import Column, Manifest

@@ -53,10 +53,10 @@ def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: Struc
 
 
 def _coordinates(chain: AssignedChain, residues: Residues) -> Iterator[tuple[object, ...]]:
-    for placed in chain.match.placed:
-        ca, cb = ca_and_cb(residues, placed.residue)
-        key = (chain.accession, chain.sequence_id, chain.match.chain, placed.position)
-        yield (*key, placed.letter, placed.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
+    for aligned in chain.match.placed:
+        ca, cb = ca_and_cb(residues, aligned.residue)
+        key = (chain.accession, chain.sequence_id, chain.match.chain, aligned.position)
+        yield (*key, aligned.letter, aligned.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
 
 
 def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple[object, ...]]:
@@ -78,10 +78,10 @@ def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple
 def _interface(chain: AssignedChain, interfaces: Interfaces) -> dict[str, list[int]]:
     """Return the positions that touch each other chain."""
     touching: dict[str, list[int]] = {}
-    for placed in chain.match.placed:
-        residue = placed.residue
+    for aligned in chain.match.placed:
+        residue = aligned.residue
         for partner in interfaces.partners.get((residue.chain, residue.number, residue.insertion), ()):
-            touching.setdefault(partner, []).append(placed.position)
+            touching.setdefault(partner, []).append(aligned.position)
     return touching
 
 
