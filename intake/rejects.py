@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import IO
 
+from attlas.intake.text import printable_text
 from attlas.schema.errors import N_OFFENDERS_SHOWN
 
 _WIDTH = 120
@@ -25,6 +26,7 @@ class Reason(Enum):
     NOT_COMPUTED = "protein not computed"
     NOT_COMPUTED_IN_SOURCE = "protein not computed in the source"
     ISOFORM = "position of an isoform"
+    FRAGMENT = "position of a fragment"
     OTHER_VERSION = "another sequence version"
     OTHER_SEQUENCE = "another sequence"
     FUZZY_POSITION = "position not exact"
@@ -209,7 +211,7 @@ def record_in_words(item: Rejected | Remark, chains: list[str] | None = None) ->
     words += ["" if record.line is None else f"(line {record.line:,})"]
     words += [f"of {record.file}" if record.file and is_of_file else record.file]
     text = " ".join(_cut(word) for word in words if word) + (f": {item.detail}" if item.detail else "")
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return printable_text(text)
 
 
 def _but_chain(item: Rejected | Remark) -> Rejected | Remark:

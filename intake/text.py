@@ -77,6 +77,13 @@ def content_lines(lines: Iterable[NumberedLine]) -> Iterator[NumberedLine]:
     return ((number, line) for number, line in lines if line.strip() and not line.startswith("#"))
 
 
+def printable_text(text: str) -> str:
+    """Return a text as one line without control characters: a name in a file may hold escape codes of a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
 def not_text(name: str, data: bytes) -> InputError:
     """Return the error for binary data."""
     number = data[: data.find(b"\0") + 1].count(b"\n") + 1

@@ -4,24 +4,28 @@ Records are features and families; a family has no positions, but its protein mu
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import pyarrow as pa
+
+from attlas.intake.claims import COLUMNS as CHECKED_COLUMNS
 from attlas.intake.claims import (
     SequenceClaim,
     StoredProtein,
     no_position,
     not_computed,
     other_sequence,
+    stored_proteins,
     unusable_position,
 )
+from attlas.intake.identifiers import NAME_COLUMNS, VERSIONED, NameTable, read_id, resolve_id
 from attlas.intake.rejects import Problem, Reason, Record, Rejected
 from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord
 from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, is_reserved
+from attlas.schema.errors import N_OFFENDERS_SHOWN
 
-_FASTA_ID = re.compile(r"(?:sp|tr)\|([^|\s]+)(?:\|.*)?|(?:UniProtKB|UniProt):(\S+)", re.IGNORECASE)
-_VERSIONED = re.compile(r"(.+)\.(\d{1,4})")
-_ISOFORM = re.compile(r"(.+)-\d+")
 _ISOFORM_POSITION = re.compile(r"(\S+-\d+):(.+)")
 _POSITION = re.compile(r"[0-9]{1,9}")
 
@@ -62,8 +66,22 @@ class ProteinOfEntry(NamedTuple):
     """What makes the whole entry unusable."""
 
 
-Proteins = Mapping[str, StoredProtein]
-"""The proteins of an atlas by accession."""
+@dataclass(frozen=True)
+class Proteins:
+    """The proteins of an atlas."""
+
+    by_accession: Mapping[str, StoredProtein]
+    names: NameTable
+    """Their other names."""
+
+    @classmethod
+    def of(cls, table: pa.Table) -> "Proteins":
+        """Return those of a table with the columns COLUMNS."""
+        return cls(stored_proteins(table), NameTable(table))
+
+
+COLUMNS = tuple(dict.fromkeys((*CHECKED_COLUMNS, *NAME_COLUMNS)))
+"""Columns of `proteins` that the checks need."""
 
 
 def check_entry(entry: Entry, proteins: Proteins) -> Iterator[FeatureRow | FamilyRow | Rejected]:
@@ -77,34 +95,52 @@ def check_entry(entry: Entry, proteins: Proteins) -> Iterator[FeatureRow | Famil
         yield _check_family(family, about)
 
 
-def find_protein(accessions: tuple[str, ...], claim: SequenceClaim, proteins: Proteins) -> ProteinOfEntry:
-    """Return the protein that accessions name, the first of them that the atlas has.
+def find_protein(ids: Sequence[str], claim: SequenceClaim, proteins: Proteins) -> ProteinOfEntry:
+    """Return the protein that ids name: the first of them that is an accession of the atlas, else the first id.
 
-    An accession may be written as in FASTA headers (`sp|P04637|P53_HUMAN`), with its database (`UniProtKB:P04637`) or
-    with its sequence version (`P04637.4`), which is then checked.
+    An id may have any form that `attlas.intake.identifiers` reads. A sequence version in it (`P04637.4`) is checked.
     """
-    names = [_bare_accession(accession) for accession in accessions] or [""]
-    for name in names:
-        if protein := proteins.get(name):
-            return ProteinOfEntry(name, protein, not_computed(protein) or other_sequence(claim, protein))
+    forms = [read_id(id) for id in ids] or [read_id("")]
+    for id, form in zip(ids, forms, strict=False):
+        for accession in (id, form.name):
+            if protein := proteins.by_accession.get(accession):
+                if form.fragment > 1 and accession == form.name:
+                    detail = f"model {form.fragment} of AlphaFold counts residues from 1 again"
+                    return ProteinOfEntry(accession, protein, Problem(Reason.FRAGMENT, detail))
+                return _checked(protein, claim)
 
-    versioned = _VERSIONED.fullmatch(names[0])
-    if versioned and (protein := proteins.get(versioned[1])):
-        version_claim = SequenceClaim(version=int(versioned[2]))
-        problem = not_computed(protein) or other_sequence(claim, protein) or other_sequence(version_claim, protein)
-        return ProteinOfEntry(protein.accession, protein, problem)
-
-    isoform = _ISOFORM.fullmatch(names[0])
-    if isoform and isoform[1] in proteins:
-        detail = f"{isoform[1]} is in the atlas, but an isoform is another sequence"
-        return ProteinOfEntry(names[0], None, Problem(Reason.ISOFORM, detail))
-    detail = "" if names[0] else "the record has no accession"
-    return ProteinOfEntry(names[0], None, Problem(Reason.UNKNOWN_ID, detail))
+    name = forms[0].name
+    versioned = VERSIONED.fullmatch(name)
+    if versioned and (protein := proteins.by_accession.get(versioned[1])):
+        return _checked(protein, claim, SequenceClaim(version=int(versioned[2])))
+    return _find_by_other_names(ids[0] if ids else "", name, claim, proteins)
 
 
-def _bare_accession(text: str) -> str:
-    match = _FASTA_ID.fullmatch(text.strip())
-    return (match[1] or match[2]) if match else text.strip()
+def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Proteins) -> ProteinOfEntry:
+    """Return the protein of an id that is no accession: an entry name, a gene, a checksum; or why there is none."""
+    resolution = resolve_id(proteins.names, id)
+    accessions = resolution.candidates or [proteins.names.value(row, "accession") for row in resolution.rows]
+    if len(resolution.rows) == 1:
+        return _checked(proteins.by_accession[accessions[0]], claim)
+
+    if accessions:
+        shown = ", ".join(accessions[:N_OFFENDERS_SHOWN])
+        n_more = len(accessions) - N_OFFENDERS_SHOWN
+        problem = Problem(Reason.AMBIGUOUS_ID, f"one of {shown}" + (f" and {n_more:,} more" if n_more > 0 else ""))
+    elif resolution.is_isoform:
+        entry = name.rpartition("-")[0]
+        problem = Problem(Reason.ISOFORM, f"{entry} is in the atlas, but an isoform is another sequence")
+    else:
+        problem = Problem(Reason.UNKNOWN_ID, resolution.why or "" if name else "the record has no accession")
+    return ProteinOfEntry(name, None, problem)
+
+
+def _checked(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
+    """Return a protein with what makes it unusable: it was not computed, or the source has another sequence."""
+    problem = not_computed(protein)
+    for claim in claims:
+        problem = problem or other_sequence(claim, protein)
+    return ProteinOfEntry(protein.accession, protein, problem)
 
 
 def _check_feature(feature: FeatureRecord, about: ProteinOfEntry) -> Iterator[FeatureRow | FamilyRow | Rejected]:

@@ -7,10 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from attlas.intake.claims import COLUMNS, stored_proteins
 from attlas.intake.files import STANDARD_INPUT
 from attlas.intake.rejects import Account, Rejected, Remark
-from attlas.pipeline.annotate.check import Proteins, check_entry
+from attlas.pipeline.annotate.check import COLUMNS, Proteins, check_entry
 from attlas.pipeline.annotate.families import database_word
 from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
 from attlas.pipeline.annotate.gather import DraftRows
@@ -112,7 +111,7 @@ def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) 
     """
     _refuse_standard_input(source.path)
     format = _format(source)
-    proteins = stored_proteins(stored_rows(paths, paths.proteins, COLUMNS))
+    proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
     if format in STRUCTURES or source.path.is_dir():
         return _import_structures(source, proteins, rejected)
     return _import_entries(source, format, proteins, rejected)

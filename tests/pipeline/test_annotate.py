@@ -1,6 +1,7 @@
 """`attlas annotate`: what is stored, what is rejected and why, and an atlas that is always the old one or the new."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -100,6 +101,46 @@ def test_an_accession_may_be_written_as_databases_write_it(paths: AtlasPaths, tm
     names = ["sp|Q00001|SHORT_HUMAN", "UniProtKB:Q00001", "Q00001.3", " Q00001 "]
     found, _, _ = annotate(paths, table(tmp_path, *(f"{name},{i},{i},a" for i, name in enumerate(names, start=1))))
     assert (found.n_features, {row["accession"] for row in rows(paths)}) == (4, {"Q00001"})
+
+
+@pytest.mark.parametrize(
+    "id",
+    [
+        "SHORT_HUMAN",
+        "AF-Q00001-F1-model_v4",
+        ">sp|Q00001|SHORT_HUMAN Short OS=Homo sapiens",
+        "gi|12|sp|Q00001|SHORT_HUMAN",
+        "AlphaFoldDB:Q00001",
+        "UniProtKB/Swiss-Prot: Q00001",
+        hashlib.md5(SHORT.encode(), usedforsecurity=False).hexdigest().upper(),
+    ],
+)
+def test_a_protein_may_be_named_as_in_any_other_command(paths: AtlasPaths, tmp_path: Path, id: str) -> None:
+    annotate(paths, table(tmp_path, f'"{id}",1,1,a'))
+    assert [row["accession"] for row in rows(paths)] == ["Q00001"]
+
+
+@pytest.mark.parametrize(
+    ("id", "reason", "detail"),
+    [
+        ("AF-Q00001-F2", "position of a fragment", "model 2 of AlphaFold counts residues from 1 again"),
+        (
+            hashlib.md5(CALMODULIN.encode(), usedforsecurity=False).hexdigest(),
+            "id names several proteins",
+            "one of P0DP23, P0DP24",
+        ),
+        ("CALM1@9606", None, ""),
+        ("CALM1@10090", "id not in the atlas", "gene CALM1 is here of taxon 9606, not of 10090"),
+        ("calm1", "id not in the atlas", ""),
+    ],
+)
+def test_an_id_that_names_no_protein_or_several_is_rejected(
+    paths: AtlasPaths, tmp_path: Path, id: str, reason: str | None, detail: str
+) -> None:
+    report, rejected, _ = annotate(paths, table(tmp_path, "Q00001,1,1,good", f"{id},1,1,a"))
+    assert report.rejected == ({reason: 1} if reason else {})
+    if reason:
+        assert rejected.shown[reason][0][0].detail == detail
 
 
 def test_a_secondary_accession_counts_where_the_sequence_is_the_same(paths: AtlasPaths, tmp_path: Path) -> None:

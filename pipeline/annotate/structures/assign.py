@@ -44,7 +44,7 @@ class Assignment:
                     expected="the accession of a protein that was computed",
                     found=about.problem.detail or None,
                 )
-        for accession, protein in self.proteins.items():
+        for accession, protein in self.proteins.by_accession.items():
             if protein.is_computed:
                 self._by_sequence.setdefault(protein.sequence, []).append(accession)
 
