@@ -12,11 +12,18 @@ from attlas.cli.building import workshop
 from attlas.cli.output import note
 
 if TYPE_CHECKING:
-    from attlas.pipeline.annotate import Annotation
-    from attlas.pipeline.annotate.rejects import Rejects
+    from attlas.pipeline.annotate import ImportReport
     from attlas.schema import Manifest
 
 FORMATS = "uniprot-xml, uniprot-text, gff3, interproscan, tsv, csv, families, mmcif or pdb"
+
+
+_ROW_NOUNS = {
+    "features": ("feature", "features"),
+    "families": ("family assignment", "family assignments"),
+    "coordinates": ("residue with coordinates", "residues with coordinates"),
+}
+"""What a row of an added table is called, one and several."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -31,7 +38,7 @@ def annotate(
         typer.Argument(
             metavar="SOURCE",
             help="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, CSV of accession,position,label or "
-            "of accession,family, a structure (mmCIF, PDB) or a folder of structures; plain or gzip.",
+            "of accession,family, a structure (mmCIF, PDB) or a folder of structures; plain or compressed.",
             show_default=False,
         ),
     ],
@@ -61,75 +68,78 @@ def annotate(
 
     Nothing of the atlas is computed again. Every record is checked against the stored sequence; what does not fit is
     left out, named and counted, never shifted. Chains of structures are laid onto proteins by their letters. A source
-    of the same name takes the place of the earlier one.
+    of the same name replaces the rows of the earlier one.
     """
     with workshop():
-        from attlas.pipeline.annotate import Request
+        from attlas.pipeline.annotate import AnnotationSource
         from attlas.pipeline.annotate import annotate as add_rows
         from attlas.schema import AtlasPaths, Manifest
 
         paths = AtlasPaths(directory)
         before = Manifest.read(paths)
-        request = Request(source, format, tuple(accession or ()), chain, database)
-        reading, manifest = add_rows(paths, request, rejected=rejected)
-    found = reading.found
+        annotation = AnnotationSource(source, format, tuple(accession or ()), chain, database)
+        imported, manifest = add_rows(paths, annotation, rejected=rejected)
+
+    report = imported.report
     if as_json:
-        replaced = [one._asdict() for one in found.replaced]
-        print(json.dumps({**asdict(found), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
+        replaced = [file._asdict() for file in report.replaced]
+        print(json.dumps({**asdict(report), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
-        _print(directory, found)
-    for line in (*_changes(found), *_outdated(before, manifest)):
+        _print_report(directory, report)
+    for line in (*_replaced_lines(report), *_outdated(before, manifest)):
         note(line)
-    for line in _account(reading.rejects, "left out, "):
+    for line in (*imported.rejected.lines(prefix="left out, "), *imported.remarks.lines()):
         note(line)
-    for line in _account(reading.remarks, ""):
-        note(line)
-    if found.n_rejected and rejected is None:
+    if report.n_rejected and rejected is None:
         note("--rejected FILE writes every record left out, with why")
 
 
-def _print(directory: Path, found: "Annotation") -> None:
+def _print_report(directory: Path, report: "ImportReport") -> None:
     from attlas.queries.text import counted
 
-    stored = f"{_stored(found)} of {counted(found.n_proteins, 'protein')} from {found.source} ({found.format})"
-    print(f"{directory}: {stored}; {found.n_rejected:,} of {found.n_records:,} records left out")
-    parts = {
-        "features": found.by_type,
-        "families": found.by_database,
-        "coordinates": {"residues": found.n_coordinates, "chains": found.n_chains, "files": found.n_structures},
+    stored = f"{_stored_in_words(report)} of {counted(report.n_proteins, 'protein')}"
+    print(f"{directory}: {stored} from {report.source} ({report.format}); {_left_out_in_words(report)}")
+
+    counts_by_table = {
+        "features": report.by_type,
+        "families": report.by_database,
+        "coordinates": {
+            "residues": report.n_coordinates,
+            "chains": report.n_chains,
+            "files": report.n_structures,
+        },
     }
-    filled = {name: counts for name, counts in parts.items() if any(counts.values())}
+    filled = {table: counts for table, counts in counts_by_table.items() if any(counts.values())}
     width = max(len(kind) for counts in filled.values() for kind in counts)
-    for name, counts in filled.items():
+    for table, counts in filled.items():
         if len(filled) > 1:
-            print(name)
+            print(table)
         for kind, n in counts.items():
             print(f"  {kind:<{width}}  {n:>9,}")
 
 
-def _stored(found: "Annotation") -> str:
+def _left_out_in_words(report: "ImportReport") -> str:
+    return f"{report.n_rejected:,} of {report.n_records:,} records left out"
+
+
+def _stored_in_words(report: "ImportReport") -> str:
     from attlas.queries.text import counted
 
-    said = [
-        counted(n, one, many)
-        for n, one, many in (
-            (found.n_features, "feature", "features"),
-            (found.n_families, "family assignment", "family assignments"),
-            (found.n_coordinates, "residue with coordinates", "residues with coordinates"),
-        )
-        if n
-    ]
-    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+    n_rows = {"features": report.n_features, "families": report.n_families, "coordinates": report.n_coordinates}
+    words = [counted(n, *_ROW_NOUNS[table]) for table, n in n_rows.items() if n]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _changes(found: "Annotation") -> Iterator[str]:
+def _replaced_lines(report: "ImportReport") -> Iterator[str]:
+    """Yield which rows of earlier imports are gone."""
     from attlas.queries.text import counted
     from attlas.schema.errors import N_OFFENDERS_SHOWN
 
-    for one in found.replaced[:N_OFFENDERS_SHOWN]:
-        yield f"these take the place of {counted(one.n_rows, 'row')} of {one.table} from an earlier {one.source}"
-    if (n := len(found.replaced) - N_OFFENDERS_SHOWN) > 0:
-        yield f"... and of {n:,} more such files of rows"
+    for file in report.replaced[:N_OFFENDERS_SHOWN]:
+        rows = counted(file.n_rows, *_ROW_NOUNS[file.table])
+        yield f"Replaced {rows} that an earlier import of {file.source} had added."
+    if (n := len(report.replaced) - N_OFFENDERS_SHOWN) > 0:
+        yield f"Replaced the rows of {n:,} more files as well."
 
 
 def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
@@ -144,17 +154,3 @@ def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
         if now.of_table(table)
     }
     yield from outdated_notes({table: changed for table, changed in sources.items() if changed})
-
-
-def _account(rejects: "Rejects", before: str) -> Iterator[str]:
-    from attlas.pipeline.annotate.rejects import shown
-    from attlas.queries.text import counted
-
-    for reason, n in rejects.counts.most_common():
-        proteins = len(rejects.proteins[reason])
-        of = f" of {counted(proteins, 'protein')}" if proteins else ""
-        yield f"{before}{reason}: {counted(n, rejects.noun(reason))}{of}"
-        for rejected in rejects.first[reason]:
-            yield f"  - {shown(rejected)}"
-        if n > rejects.n_shown[reason]:
-            yield f"  ... and {n - rejects.n_shown[reason]:,} more"

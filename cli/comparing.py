@@ -39,7 +39,8 @@ def compare(
         str,
         typer.Argument(
             metavar="FILE",
-            help="Sites as CSV, TSV, JSON, GFF3 or Parquet, a row per site or a list per protein; or another atlas.",
+            help="Sites as CSV, TSV, JSON, GFF3 or Parquet, a row per site or a list per protein; `-` reads stdin; or "
+            "another atlas.",
             show_default=False,
         ),
     ],
@@ -57,17 +58,19 @@ def compare(
     Every position is checked against the stored sequence; what does not fit is left out, named and counted.
     """
     from attlas.queries.atlas import Atlas
-    from attlas.queries.comparing.comparison import compare as compared
+    from attlas.queries.comparing.comparison import compare as compare_sites
     from attlas.queries.formats import write_tsv
 
-    chosen = format_of(format, output)
+    table_format = format_of(format, output)
     with Atlas.open(directory) as atlas:
-        found = compared(atlas, file, base=base, layers=layers, near=within)
+        comparison = compare_sites(atlas, file, base=base, layers=layers, near=within)
+
     if rejected is not None:
         with sink(rejected, is_text=True) as account:
-            write_tsv(found.rejected.to_reader(), account)
-    for text in found.notes:
+            write_tsv(comparison.rejected.to_reader(), account)
+    for text in comparison.notes:
         note(text)
-    if found.rejected.num_rows and rejected is None:
+    if comparison.rejected.num_rows and rejected is None:
         note("--rejected FILE writes every record left out, with why")
-    write_rows((found.proteins if by == "protein" else found.pooled).to_reader(), chosen, output)
+    answer = comparison.proteins if by == "protein" else comparison.pooled
+    write_rows(answer.to_reader(), table_format, output)

@@ -43,18 +43,15 @@ def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
     Blank lines and lines that begin with `#` are passed over; of a line of several columns the first is the id.
 
     Raises:
-        QuestionError: the file cannot be read, or holds no id.
+        InputError: the file cannot be read.
+        QuestionError: it holds no id.
     """
-    from attlas.queries.lookup.id_file import first_column
-    from attlas.queries.lookup.small_file import read_small_file
+    from attlas.queries.lookup.id_file import read_ids as read_id_file
     from attlas.schema import QuestionError
 
     if file is None:
         return list(given) if given else None
-    try:
-        ids = first_column(read_small_file(file))
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionError(f"The ids of {file} cannot be read.", found=str(error)) from error
+    ids = read_id_file(file)
     if not ids and not given:
         raise QuestionError(f"There is no id in {file}.", expected="one id per line")
     return [*(given or []), *ids]

@@ -1,32 +1,18 @@
-"""Bytes of a FASTA file (plain, gzip or stdin) → records with their line numbers; refuses what is no FASTA.
+"""A FASTA file → its records with their line numbers; what is no FASTA is refused.
 
 Biopython's parsers do not say on which line a record or a letter stands, and every message here does: hence this
 reader. The file is held in memory whole; a proteome fits.
 """
 
-import hashlib
 import re
-import sys
-import zlib
 from dataclasses import dataclass
-from pathlib import Path
 
+from attlas.intake.compression import COMPRESSIONS
+from attlas.intake.files import HandedFile, read_file
+from attlas.intake.text import UTF8_MARK, as_utf8, decoded, not_text
 from attlas.schema import InputError
 
-_GZIP = b"\x1f\x8b"
-_BOM = b"\xef\xbb\xbf"
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
-_PIECE_BYTES = 4096
-"""Compressed bytes unpacked at a time: how precisely the line where a damaged file breaks off can be named."""
-
-_PACKED = {
-    b"BZh": "bzip2",
-    b"\xfd7zXZ": "xz",
-    b"(\xb5/\xfd": "Zstandard",
-    b"PK\x03\x04": "zip",
-    b"\x1f\x9d": "compress",
-}
-_LOOKS_LIKE = {
+_FORMATS = {
     b"@": "FASTQ (sequencing reads)",
     b"LOCUS ": "a GenBank file",
     b"ID   ": "a UniProt or EMBL flat file",
@@ -41,7 +27,11 @@ _LOOKS_LIKE = {
     b"[": "JSON",
     b";": "the old FASTA dialect with `;` comments",
 }
+"""What files that are no FASTA begin with."""
 _PIR = re.compile(rb">(?:P1|F1);")
+"""Header of a PIR file, whose next line is a description."""
+_N_SHOWN = 60
+"""Characters of a line that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -63,145 +53,67 @@ class FastaFile:
     name: str
     """File name, or `-` for standard input."""
     sha256: str
-    """SHA-256 of the bytes as read: for a gzip file, of the compressed bytes."""
+    """SHA-256 of the bytes as handed in: of a compressed file, of the compressed bytes."""
     records: tuple[Record, ...]
 
 
 def read_fasta(source: str) -> FastaFile:
-    """Read the FASTA file at path `source`, or standard input for `-`; gzip is known by its first bytes.
+    """Read the FASTA file at path `source`, or standard input for `-`.
 
-    Line ends may be Unix, Windows or old Mac. Headers are UTF-8; a header that is not is read as Latin-1, so no
-    character is lost. A UTF-8 byte order mark is passed over.
+    It may be compressed, and UTF-8 or UTF-16. Line ends may be Unix, Windows or old Mac. A header that is not UTF-8 is
+    read as Latin-1, so that no character is lost.
 
     Raises:
-        InputError: no such file, a directory, unreadable, empty, damaged gzip, another compression, UTF-16, NUL bytes,
-            or no FASTA; says what was found and on which line.
+        InputError: it cannot be read (see `read_file`), or is no FASTA; says what was found and on which line.
     """
-    name = "-" if source == "-" else Path(source).name
-    data = _read_bytes(source)
-    text = _unpack(data, name) if data.startswith(_GZIP) else data
+    file = read_file(source, expected="a FASTA file", place_in=_record_near_end)
+    text = _fasta_bytes(file)
+    _refuse_other_formats(text, file.name)
+    if b"\0" in text:
+        raise not_text(file.name, text)
+    return FastaFile(name=file.name, sha256=file.sha256, records=_records(text))
+
+
+def _fasta_bytes(file: HandedFile) -> bytes:
+    text = as_utf8(file.data, name=file.name)
     # Files joined end to end may carry a mark before any of their headers.
-    text = text.removeprefix(_BOM).replace(_BOM + b">", b">")
-    _check_text(text, name)
-    return FastaFile(name=name, sha256=hashlib.sha256(data).hexdigest(), records=_records(text))
+    return text.replace(UTF8_MARK + b">", b">")
 
 
-def decoded(raw: bytes) -> str:
-    """Return text as UTF-8 or, where it is not, as Latin-1, which maps every byte to a character."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
-
-
-def _read_bytes(source: str) -> bytes:
-    if source == "-":
-        return sys.stdin.buffer.read()
-    path = Path(source)
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(
-            "There is no such input file.",
-            expected="a FASTA file",
-            found=f"nothing at {source}",
-            hint="check the path; `-` reads standard input",
-        ) from error
-    except IsADirectoryError as error:
-        raise InputError(
-            "The input is a directory.",
-            expected="a FASTA file",
-            found=f"a directory at {source}",
-            hint="name one file, or join several: cat DIR/*.fasta | attlas build - ...",
-        ) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise InputError(
-            "The input file cannot be read.",
-            expected="a readable FASTA file",
-            found=f"{source}: {error}",
-            hint="check its permissions and the disk",
-        ) from error
-
-
-def _unpack(data: bytes, name: str) -> bytes:
-    """Return the unpacked bytes of a gzip file of one or more members (bgzip writes many)."""
-    pieces: list[bytes] = []
-    at = 0
-    while at < len(data):
-        if not data.startswith(_GZIP, at):
-            raise _damaged(pieces, name, f"{len(data) - at:,} bytes after the end that are no gzip data")
-        stream = zlib.decompressobj(wbits=31)
-        while at < len(data) and not stream.eof:
-            try:
-                pieces.append(stream.decompress(data[at : at + _PIECE_BYTES]))
-            except zlib.error as error:
-                raise _damaged(pieces, name, str(error)) from error
-            at = min(at + _PIECE_BYTES, len(data))
-        if not stream.eof:
-            raise _damaged(pieces, name, "the file ends before its gzip data does: it is truncated")
-        at -= len(stream.unused_data)
-        while at < len(data) and data[at] == 0:  # zero padding after a member is allowed
-            at += 1
-    return b"".join(pieces)
-
-
-def _damaged(pieces: list[bytes], name: str, why: str) -> InputError:
-    lines = b"".join(pieces).removeprefix(_BOM).splitlines()
-    headers = [line for line in lines if line.startswith(b">")]
-    where = f"in record {len(headers):,} ({decoded(headers[-1])[:60]})" if headers else "before the first record"
-    return InputError(
-        "The gzip file is damaged.",
-        expected=f"{name} to unpack to its end",
-        found=f"{why}; it breaks off near line {max(len(lines), 1):,}, {where}",
-        hint="download or copy it again; `gzip -t` checks a file",
-    )
-
-
-def _check_text(text: bytes, name: str) -> None:
-    if not text.strip():
-        raise InputError(
-            "The input is empty.",
-            expected="a FASTA file with at least one record",
-            found=f"no text in {name}",
-            hint="check the download or the command before the pipe",
-        )
-    if text.startswith(_UTF16):
-        raise InputError(
-            "The input is UTF-16 text.",
-            expected="ASCII or UTF-8",
-            found=f"a UTF-16 mark in {name}",
-            hint="convert it: iconv -f UTF-16 -t UTF-8",
-        )
-    first = text.lstrip()
-    if not first.startswith(b">") or _PIR.match(first):
-        raise _not_fasta(text, name)
-    at = text.find(b"\0")
-    if at >= 0:
-        found = f"a NUL byte on line {len(text[: at + 1].splitlines()):,} of {name}"
-        raise InputError(
-            "The input holds NUL bytes: it is binary, UTF-16 or damaged.",
-            expected="ASCII or UTF-8 text",
-            found=found,
-            hint="copy or download it again; convert UTF-16 with iconv",
-        )
-
-
-def _not_fasta(text: bytes, name: str) -> InputError:
+def _record_near_end(text: bytes) -> str:
+    """Return in words the line and the record at which a text breaks off."""
     lines = text.splitlines()
-    number = next(i for i, line in enumerate(lines) if line.strip())
-    start = lines[number].lstrip()
-    guess = "PIR, where a description line follows the header" if _PIR.match(start) else None
-    guess = guess or next((kind for mark, kind in _LOOKS_LIKE.items() if start.startswith(mark)), None)
-    hint = f"it looks like {guess}; convert it to protein FASTA" if guess else "give protein sequences as FASTA"
-    packed = next((kind for mark, kind in {**_PACKED, _GZIP: "gzip"}.items() if text.startswith(mark)), None)
-    if packed:
-        hint = f"it is packed with {packed}; unpack it first (plain and once-gzipped files are read)"
-    return InputError(
+    headers = [line for line in lines if line.startswith(b">")]
+    record = f"in record {len(headers):,} ({decoded(headers[-1])[:_N_SHOWN]})" if headers else "before the first record"
+    return f"near line {max(len(lines), 1):,}, {record}"
+
+
+def _refuse_other_formats(text: bytes, name: str) -> None:
+    """Refuse a file whose first line that is not blank is no header. Raises InputError."""
+    lines = text.splitlines()
+    number = next((i for i, line in enumerate(lines, start=1) if line.strip()), 1)
+    start = lines[number - 1].lstrip()
+    is_pir = _PIR.match(start) is not None
+    if start.startswith(b">") and not is_pir:
+        return
+
+    packed = next((each.name for each in COMPRESSIONS if text.startswith(each.start)), None)
+    looks_like = "PIR, where a description line follows the header" if is_pir else _format_of(start)
+    hint = "give protein sequences as FASTA"
+    if packed is not None:
+        hint = f"it is packed with {packed}; unpack it first (what is packed once is read)"
+    elif looks_like is not None:
+        hint = f"it looks like {looks_like}; convert it to protein FASTA"
+    raise InputError(
         f"{name} is not FASTA.",
         expected="the first line to be a header that starts with `>`",
-        found=f"line {number + 1:,}: {decoded(start)[:60]!r}",
+        found=f"line {number:,}: {decoded(start)[:_N_SHOWN]!r}",
         hint=hint,
     )
+
+
+def _format_of(start: bytes) -> str | None:
+    return next((format for mark, format in _FORMATS.items() if start.startswith(mark)), None)
 
 
 def _records(text: bytes) -> tuple[Record, ...]:

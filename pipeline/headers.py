@@ -9,11 +9,12 @@ _TAG = re.compile(r"(?:\A|[ \t])(OS|OX|GN|PE|SV)=")
 _FIRST_TAG = re.compile(r"(?:\A|[ \t])OS=")
 _MODIFIER = re.compile(r"\[(gene|organism)=([^\]]*)\]")
 _MAX_INT32 = 2**31 - 1
+"""Largest taxon id and sequence version that their columns hold."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a header line says; what it does not say is None."""
+    """The fields of a header line; what it does not say is None."""
 
     accession: str
     entry_name: str | None = None
@@ -37,20 +38,22 @@ def parse_header(text: str, *, line: int) -> Header:
         return Header(accession=f"line:{line}")
     # Only blank and tab separate: other white space (NCBI's Ctrl-A, a no-break space) belongs to the header's text.
     parts = re.split(r"[ \t]+", text, maxsplit=1)
-    word, rest = parts[0], parts[1] if len(parts) > 1 else ""
+    word, description = parts[0], parts[1] if len(parts) > 1 else ""
     uniprot = _UNIPROT.match(word)
     if uniprot:
-        return _uniprot_header(uniprot[1], uniprot[2], rest)
-    modifiers = dict(_MODIFIER.findall(rest))
-    organism = modifiers.get("organism") or _closing_bracket(rest)
-    return Header(word, gene=modifiers.get("gene") or None, organism=organism, description=rest or None)
+        return _uniprot_header(uniprot[1], uniprot[2], description)
+
+    modifiers = dict(_MODIFIER.findall(description))
+    organism = modifiers.get("organism") or _closing_bracket(description)
+    return Header(word, gene=modifiers.get("gene") or None, organism=organism, description=description or None)
 
 
-def _uniprot_header(accession: str, entry_name: str | None, rest: str) -> Header:
-    # The tail begins with OS= as UniProt writes it; a `GN=` before that belongs to the protein's name.
-    start = _FIRST_TAG.search(rest) or _TAG.search(rest)
-    end = start.start() if start else len(rest)
-    pieces = _TAG.split(rest[end:])  # "", tag, value, tag, value, ...
+def _uniprot_header(accession: str, entry_name: str | None, text: str) -> Header:
+    """Return the fields of a header whose protein name and tags are `text`."""
+    # The tags begin with OS= as UniProt writes them; a `GN=` before that belongs to the protein's name.
+    tags_start = _FIRST_TAG.search(text) or _TAG.search(text)
+    name_end = tags_start.start() if tags_start else len(text)
+    pieces = _TAG.split(text[name_end:])  # "", tag, value, tag, value, ...
     tags = {tag: value.strip(" \t") for tag, value in zip(pieces[1::2], pieces[2::2], strict=True)}
     return Header(
         accession=accession,
@@ -59,7 +62,7 @@ def _uniprot_header(accession: str, entry_name: str | None, rest: str) -> Header
         organism=tags.get("OS") or None,
         taxon_id=_int32(tags.get("OX")),
         sequence_version=_int32(tags.get("SV")),
-        description=rest[:end].strip(" \t") or None,
+        description=text[:name_end].strip(" \t") or None,
     )
 
 

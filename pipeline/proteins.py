@@ -8,7 +8,8 @@ from functools import cached_property
 
 from Bio.SeqUtils.CheckSum import crc64
 
-from attlas.pipeline.fasta import Record, decoded, read_fasta
+from attlas.intake.text import decoded
+from attlas.pipeline.fasta import Record, read_fasta
 from attlas.pipeline.headers import parse_header
 from attlas.schema import InputError
 
@@ -23,7 +24,9 @@ _FOREIGN = re.compile(r"[^ABCDEFGHIJKLMNOPQRSTUVWXYZ]")
 _BLANKS = b" \t\v\f"
 _NUCLEOTIDES = b"ACGTUN"
 _NUCLEOTIDE_SHARE = 0.95
+"""Share of nucleotide letters above which a sequence may be one of nucleotides."""
 _MIN_NUCLEOTIDES = 300
+"""Letters of a file below which it is not judged: a peptide may be made of A, C, G and T."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ class Proteome:
     name: str
     """File name, or `-` for standard input."""
     sha256: str
-    """SHA-256 of the bytes as read: for a gzip file, of the compressed bytes."""
+    """SHA-256 of the bytes as handed in: of a compressed file, of the compressed bytes."""
     n_records: int
     """Records in the file: the sum of `n_records` over the proteins."""
     proteins: tuple[Protein, ...]
@@ -84,7 +87,7 @@ class Proteome:
 
 
 def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
-    """Read the proteins of a FASTA file: a path, plain or gzip, or `-` for standard input.
+    """Read the proteins of a FASTA file: a path, plain or compressed, or `-` for standard input.
 
     A record that cannot be computed is a protein with a `reason`; the others go on. Repeats of an accession with
     the same sequence are merged and counted, the first header kept.
@@ -101,6 +104,7 @@ def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
         raise InputError("--max-length must be at least 1.", expected="a number of residues", found=str(max_length))
     fasta = read_fasta(source)
     proteins = [_protein(record, max_length) for record in fasta.records]
+    _refuse_blank_accessions(proteins, fasta.name)
     _refuse_nucleotides(proteins, fasta.name)
     return Proteome(fasta.name, fasta.sha256, len(proteins), _merged(proteins, fasta.name))
 
@@ -122,19 +126,20 @@ def _clean_lines(record: Record) -> list[str]:
 
 def _foreign_letter(record: Record, sequence: str) -> str | None:
     """Return the reason that names the first character that is no letter, its position and its line."""
-    found = _FOREIGN.search(sequence)
-    if found is None:
+    foreign = _FOREIGN.search(sequence)
+    if foreign is None:
         return None
-    line, before = record.line, 0
+
+    line, n_letters = record.line, 0
     for text in _clean_lines(record):
         line += 1
-        before += len(text)
-        if before > found.start():
+        n_letters += len(text)
+        if n_letters > foreign.start():
             break
-    return f"{_what_is(found[0])} at position {found.start() + 1:,} (line {line:,})"
+    return f"{_in_words(foreign[0])} at position {foreign.start() + 1:,} (line {line:,})"
 
 
-def _what_is(character: str) -> str:
+def _in_words(character: str) -> str:
     if character == "*":
         return "stop `*` inside the sequence"
     if character in "-.":
@@ -155,18 +160,31 @@ def _length_reason(n: int, max_length: int | None) -> str | None:
     return None
 
 
+def _refuse_blank_accessions(proteins: Iterable[Protein], name: str) -> None:
+    """Refuse accessions of white space alone, such as a no-break space: nobody could ask for them."""
+    lines = [f"line {protein.line:,}: {protein.accession!r}" for protein in proteins if protein.accession.isspace()]
+    if lines:
+        raise InputError(
+            "An accession is white space alone.",
+            expected="a word behind `>`, or nothing",
+            found=f"{len(lines):,} such headers in {name}",
+            offenders=lines,
+            hint="name these records; a header with nothing in it is named after its line",
+        )
+
+
 def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
     """Return the proteins unique by accession, in order; the same accession with two sequences is refused."""
     by_accession: dict[str, Protein] = {}
     conflicts: list[str] = []
     for protein in proteins:
-        first = by_accession.setdefault(protein.accession, protein)
-        if first is protein:
+        earlier = by_accession.setdefault(protein.accession, protein)
+        if earlier is protein:
             continue
-        if first.sequence != protein.sequence:
-            lengths = f"{first.length:,} and {protein.length:,} residues"
-            conflicts.append(f"{protein.accession}: lines {first.line:,} and {protein.line:,} ({lengths})")
-        by_accession[protein.accession] = replace(first, n_records=first.n_records + 1)
+        if earlier.sequence != protein.sequence:
+            lengths = f"{earlier.length:,} and {protein.length:,} residues"
+            conflicts.append(f"{protein.accession}: lines {earlier.line:,} and {protein.line:,} ({lengths})")
+        by_accession[protein.accession] = replace(earlier, n_records=earlier.n_records + 1)
     if conflicts:
         raise InputError(
             "An accession stands for two different sequences.",
@@ -184,18 +202,22 @@ def _refuse_nucleotides(proteins: Iterable[Protein], name: str) -> None:
     One such sequence alone may be a real protein (poly-Ala, Gly-Ala repeats), so single records are never judged.
     """
     sequences = [protein.sequence.encode() for protein in proteins]
-    n = sum(map(len, sequences))
-    if n < _MIN_NUCLEOTIDES:
+    n_letters = sum(map(len, sequences))
+    if n_letters < _MIN_NUCLEOTIDES:
         return
-    if any(len(s.translate(None, _NUCLEOTIDES)) > (1 - _NUCLEOTIDE_SHARE) * len(s) for s in sequences):
+
+    # Another letter is rare in every sequence, and none of the four bases is rare in the file.
+    max_rare = 1 - _NUCLEOTIDE_SHARE
+    if any(len(sequence.translate(None, _NUCLEOTIDES)) > max_rare * len(sequence) for sequence in sequences):
         return
-    counts = {base: sum(s.count(base) for s in sequences) for base in (b"A", b"C", b"G", b"T", b"U")}
+    counts = {base: sum(sequence.count(base) for sequence in sequences) for base in (b"A", b"C", b"G", b"T", b"U")}
     counts[b"T"] += counts.pop(b"U")
-    if min(counts.values()) < (1 - _NUCLEOTIDE_SHARE) * n:
+    if min(counts.values()) < max_rare * n_letters:
         return
+
     raise InputError(
         f"{name} looks like nucleotides.",
         expected="protein sequences",
-        found=f"only A, C, G, T, U and N in more than {_NUCLEOTIDE_SHARE:.0%} of every sequence ({n:,} letters)",
+        found=f"only A, C, G, T, U, N in more than {_NUCLEOTIDE_SHARE:.0%} of every sequence ({n_letters:,} letters)",
         hint="translate the coding sequences first, or take the proteome's protein FASTA",
     )

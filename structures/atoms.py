@@ -22,24 +22,24 @@ class Residues:
 
     @classmethod
     def of(cls, file: StructureFile) -> "Residues":
-        """Return those of a structure; of two of one name the first."""
-        found: dict[tuple[str, int, str, str], gemmi.Residue] = {}
+        """Return the residues of a structure; of two of one name the first."""
+        by_name: dict[tuple[str, int, str, str], gemmi.Residue] = {}
         for chain in file.structure[0]:
             for residue in (residue for span in polymers(chain) for residue in span):
-                found.setdefault((chain.name, *numbered(residue), residue.name), residue)
-        return cls(found)
+                by_name.setdefault((chain.name, *author_number(residue), residue.name), residue)
+        return cls(by_name)
 
     def point(self, residue: Residue, atom: str) -> Point | None:
         """Return where an atom of a residue is, the first of alternative places; None where it has no such atom."""
         for name in residue.names:
-            found = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
-            if found is not None and (place := found.find_atom(atom, "*")):
-                x, y, z = place.pos.tolist()
+            in_file = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
+            if in_file is not None and (atom_in_file := in_file.find_atom(atom, "*")):
+                x, y, z = atom_in_file.pos.tolist()
                 return (x, y, z) if all(map(isfinite, (x, y, z))) else None  # files of failed models hold `nan`
         return None
 
 
-def numbered(residue: "gemmi.Residue") -> tuple[int, str]:
+def author_number(residue: "gemmi.Residue") -> tuple[int, str]:
     """Return the author's number and insertion code of a residue."""
     seqid = residue.seqid
     return (seqid.num if seqid.num is not None else 0), seqid.icode.strip()

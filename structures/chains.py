@@ -1,17 +1,18 @@
-"""A structure file, PDB or mmCIF, plain or gzipped: its bytes, and its protein chains as letters with their residues.
+"""A structure file, PDB or mmCIF: its bytes, and its protein chains as letters with their residues.
 
 Chains, numbers and insertion codes are the author's (`auth_asym_id`, `auth_seq_id`, `pdbx_PDB_ins_code`), as viewers
 show them. Read by gemmi. Of several models (NMR) the first one says what residues there are.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from attlas.intake.compression import plain_name
+from attlas.intake.files import read_file
+from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
 from attlas.structures.references import References, references
 
@@ -22,6 +23,9 @@ PEPTIDE_BOND_MAX = 2.0
 """Angstrom from C to the next N up to which two residues count as bonded: 1.33 is ideal, models in work are loose."""
 ALPHA_STEP_MAX = 4.5
 """Angstrom from one C-alpha to the next where there is no C or N: 3.8 ideal, 2.9 in a cis peptide."""
+
+_HEAD_BYTES = 100_000
+"""Bytes in which the first line that is no comment tells mmCIF from PDB."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +96,8 @@ class StructureFile:
 
     @property
     def name(self) -> str:
-        """Name of the file without folder and `.gz`."""
-        return self.path.name.removesuffix(".gz")
+        """Name of the file without its folder and without the ending of a compressed file."""
+        return plain_name(self.path.name)
 
     @property
     def entry(self) -> str:
@@ -112,7 +116,8 @@ def read_structure(path: Path) -> StructureFile:
         EnvironmentFault: gemmi is not installed.
     """
     gemmi = require("gemmi")
-    data = _unpacked(path)
+    file = read_file(path, expected="a structure as PDB or mmCIF")
+    data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
     block = None
     try:
@@ -122,7 +127,7 @@ def read_structure(path: Path) -> StructureFile:
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
     if len(structure) == 0 or not any(len(chain) for chain in structure[0]):
-        raise InputError(f"{path} holds no coordinates.", expected="a PDB or mmCIF file, plain or .gz")
+        raise InputError(f"{path} holds no coordinates.", expected="a structure as PDB or mmCIF")
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
@@ -164,18 +169,10 @@ def letter_of(name: str, modified: "Sequence[gemmi.ModRes]" = ()) -> str:
     return letter_of(parents[0]) if parents and parents[0] not in ("", name) else "X"
 
 
-def _unpacked(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"The structure {path} cannot be read.", found=str(error)) from error
-
-
 def _is_cif(data: bytes) -> bool:
-    lines = (line.strip() for line in data[:100_000].splitlines())
-    first = next((line for line in lines if line and not line.startswith(b"#")), b"")
-    return first[:5].lower() == b"data_"
+    lines = (line.strip() for line in data[:_HEAD_BYTES].splitlines())
+    content = next((line for line in lines if line and not line.startswith(b"#")), b"")
+    return content[:5].lower() == b"data_"
 
 
 def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
@@ -206,8 +203,8 @@ def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterato
             kind = span.check_polymer_type() if kind == gemmi.PolymerType.Unknown else kind
             if kind in proteins:
                 sequence = entity.full_sequence if entity else []
-                found = _protein_chain(chain.name, span, sequence, structure.mod_residues)
-                yield replace(found, accessions=stated(chain.name, entity), part=span.subchain_id())
+                protein_chain = _protein_chain(chain.name, span, sequence, structure.mod_residues)
+                yield replace(protein_chain, accessions=stated(chain.name, entity), part=span.subchain_id())
 
 
 def _protein_chain(
@@ -229,11 +226,12 @@ def _protein_chain(
 
 
 def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[str]) -> bool:
-    """Return whether every residue has its own place in the stated sequence, with its name there."""
-    at = [group[0].label_seq for group in groups]
-    if not sequence or len(set(at)) != len(at) or any(i is None or not 1 <= i <= len(sequence) for i in at):
+    """Tell whether every residue has a place of its own in the stated sequence, under the name that it has there."""
+    places = [group[0].label_seq for group in groups]
+    is_distinct = len(set(places)) == len(places)
+    if not sequence or not is_distinct or any(i is None or not 1 <= i <= len(sequence) for i in places):
         return False
-    return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(at, groups, strict=True) if i)
+    return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(places, groups, strict=True) if i)
 
 
 def _place(
@@ -254,9 +252,9 @@ def _place(
 
 
 def _is_bonded(before: "gemmi.Residue", after: "gemmi.Residue") -> bool:
-    """Return whether two residues follow each other in the chain, as far as their atoms tell."""
-    for first, second, most in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
-        a, b = before.find_atom(first, "*"), after.find_atom(second, "*")
-        if a and b:
-            return bool(a.pos.dist(b.pos) <= most)
+    """Tell whether two residues follow each other in the chain, as far as their atoms tell."""
+    for name_before, name_after, max_distance in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
+        atom_before, atom_after = before.find_atom(name_before, "*"), after.find_atom(name_after, "*")
+        if atom_before and atom_after:
+            return bool(atom_before.pos.dist(atom_after.pos) <= max_distance)
     return True

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from attlas.structures.atoms import numbered
+from attlas.structures.atoms import author_number
 from attlas.structures.chains import StructureFile, polymers
 
 if TYPE_CHECKING:
@@ -51,16 +51,19 @@ def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces
     chains = _protein_residues(file)
     partners: dict[Address, set[str]] = {}
     notes = []
-    for name, copies, wanted in _assemblies(file, chains):
-        looked = copies
-        if (n := _n_atoms(copies)) > max_atoms:
-            looked = [_Copy(chain, residues, None) for chain, residues in chains.items()]
-            is_less = _n_atoms(looked) <= max_atoms
-            rest = "of the chains as deposited only" if is_less else "not looked for"
-            notes.append(f"{name} has {n:,} heavy atoms, more than {max_atoms:,}: interfaces {rest}")
-            looked = looked if is_less else []
-        for address, partner in _touching(looked):
-            if address[0] in wanted:
+    for name, assembly_copies, new_chains in _assemblies(file, chains):
+        copies = assembly_copies
+        n_atoms = _n_atoms(assembly_copies)
+        if n_atoms > max_atoms:
+            # Too large with its symmetry copies: the chains as deposited, unless these are too large as well.
+            deposited = [_Copy(chain, residues, None) for chain, residues in chains.items()]
+            is_small_enough = _n_atoms(deposited) <= max_atoms
+            copies = deposited if is_small_enough else []
+            instead = "of the chains as deposited only" if is_small_enough else "not looked for"
+            notes.append(f"{name} has {n_atoms:,} heavy atoms, more than {max_atoms:,}: interfaces {instead}")
+
+        for address, partner in _touching(copies):
+            if address[0] in new_chains:
                 partners.setdefault(address, set()).add(partner)
     return Interfaces({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
 
@@ -68,12 +71,12 @@ def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces
 def _protein_residues(file: StructureFile) -> "dict[str, tuple[gemmi.Residue, ...]]":
     """Return the residues of the protein chains by the chain's name."""
     proteins = {(chain.name, chain.part) for chain in file.chains}
-    found: dict[str, list[gemmi.Residue]] = {}
+    residues_by_name: dict[str, list[gemmi.Residue]] = {}
     for chain in file.structure[0]:
         for span in polymers(chain):
             if (chain.name, span.subchain_id()) in proteins:
-                found.setdefault(chain.name, []).extend(span)
-    return {name: tuple(residues) for name, residues in found.items()}
+                residues_by_name.setdefault(chain.name, []).extend(span)
+    return {name: tuple(residues) for name, residues in residues_by_name.items()}
 
 
 def _assemblies(
@@ -96,9 +99,9 @@ def _copies(assembly: "gemmi.Assembly", chains: "dict[str, tuple[gemmi.Residue, 
         names, subchains = set(generator.chains), set(generator.subchains)
         for name, residues in chains.items():
             # PDB files name chains, mmCIF files their parts: the polymer apart from what is bound to it.
-            taken = residues if name in names else tuple(r for r in residues if r.subchain in subchains)
-            if taken:
-                yield from (_Copy(name, taken, operator.transform) for operator in generator.operators)
+            copied = residues if name in names else tuple(r for r in residues if r.subchain in subchains)
+            if copied:
+                yield from (_Copy(name, copied, operator.transform) for operator in generator.operators)
 
 
 def _n_atoms(copies: Sequence[_Copy]) -> int:
@@ -122,10 +125,10 @@ def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
     search.ignore = gemmi.ContactSearch.Ignore.SameChain
     for contact in search.find_contacts(neighbours):
         if contact.dist < TOUCH_DISTANCE:
-            one, other = contact.partner1, contact.partner2
-            names = copies[int(one.chain.name)].name, copies[int(other.chain.name)].name
-            yield (names[0], *numbered(one.residue)), names[1]
-            yield (names[1], *numbered(other.residue)), names[0]
+            partner1, partner2 = contact.partner1, contact.partner2
+            name1, name2 = (copies[int(partner.chain.name)].name for partner in (partner1, partner2))
+            yield (name1, *author_number(partner1.residue)), name2
+            yield (name2, *author_number(partner2.residue)), name1
 
 
 def _model(copies: Sequence[_Copy]) -> "gemmi.Model":
@@ -133,12 +136,12 @@ def _model(copies: Sequence[_Copy]) -> "gemmi.Model":
     import gemmi
 
     model = gemmi.Model(1)
-    for k, copy in enumerate(copies):
-        chain = gemmi.Chain(str(k))
+    for index, copy in enumerate(copies):
+        chain = gemmi.Chain(str(index))
         chain.append_residues(list(copy.residues))
-        placed = model.add_chain(chain)
+        chain_in_model = model.add_chain(chain)
         if copy.transform is not None:
-            for residue in placed:
+            for residue in chain_in_model:
                 for atom in residue:
                     atom.pos = gemmi.Position(copy.transform.apply(atom.pos))
     return model

@@ -6,9 +6,10 @@ is left over at either end, where letters differ more than they agree, is trimme
 Positions count from 1. Where the letters differ, a residue is named but carries no value.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from attlas.intake.rejects import chain_words
 from attlas.schema import InputError
 from attlas.structures.chains import Place, ProteinChain, Residue, StructureFile, require
 
@@ -24,8 +25,15 @@ MATCH, MISMATCH, GAP = 2, -2, -10
 """Scores of the alignment; a gap costs the same however long, so five differing letters in a row open none yet."""
 
 
+class UnlikeProteinError(InputError):
+    """No chain of a structure is of the protein."""
+
+    likeness = ""
+    """How alike the first of the chains is, in words."""
+
+
 @dataclass(frozen=True)
-class Placed:
+class AlignedResidue:
     """A residue with coordinates that is aligned to a position of the protein."""
 
     position: int
@@ -46,9 +54,9 @@ class ChainMatch:
     """A chain laid onto the protein."""
 
     chain: str
-    placed: tuple[Placed, ...]
+    placed: tuple[AlignedResidue, ...]
     """Residues with coordinates, by position, those of another letter included."""
-    trimmed: tuple[Placed, ...]
+    trimmed: tuple[AlignedResidue, ...]
     """Residues at the ends that lie opposite a position but are taken for a tag, by position."""
     unresolved: frozenset[int]
     """Positions that the chain has but without coordinates."""
@@ -67,14 +75,14 @@ class ChainMatch:
         return self.n_same / self.n_aligned if self.n_aligned else 0.0
 
     @property
-    def same(self) -> tuple[Placed, ...]:
+    def same(self) -> tuple[AlignedResidue, ...]:
         """Residues of the protein's own letter: those that may carry its values."""
-        return tuple(placed for placed in self.placed if placed.is_same)
+        return tuple(residue for residue in self.placed if residue.is_same)
 
     @property
-    def mismatches(self) -> tuple[Placed, ...]:
+    def mismatches(self) -> tuple[AlignedResidue, ...]:
         """Residues of another letter."""
-        return tuple(placed for placed in self.placed if not placed.is_same)
+        return tuple(residue for residue in self.placed if not residue.is_same)
 
 
 @dataclass(frozen=True)
@@ -91,13 +99,13 @@ class StructureMatch:
 
     def lines(self) -> Iterator[str]:
         """Yield what a reader has to know: coverage of each chain, mismatches, chains left out."""
-        alike: dict[str, list[str]] = {}
+        names_by_words: dict[str, list[str]] = {}
         for match in self.chains:
-            alike.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
-        for words, names in alike.items():
-            yield f"{self.file.name} {chain_words(names)}: {words}"
+            names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
+        for words, names in names_by_words.items():
+            yield f"{self.file.name} {chain_words(_distinct(names))}: {words}"
         if self.others:
-            yield f"{self.file.name} {chain_words(self.others)}: not of {self.accession}, without values"
+            yield f"{self.file.name} {chain_words(_distinct(self.others))}: not of {self.accession}, without values"
 
 
 def match_structure(file: StructureFile, accession: str, sequence: str, *, chain: str | None = None) -> StructureMatch:
@@ -108,62 +116,58 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
     Raises:
         InputError: there is no such chain, or none fits; says how far each one does and where it first differs.
     """
-    named = [each for each in file.chains if chain is None or each.name == chain]
-    if not named:
-        names = ", ".join(dict.fromkeys(each.name for each in file.chains))
+    candidates = [candidate for candidate in file.chains if chain is None or candidate.name == chain]
+    if not candidates:
+        names = ", ".join(dict.fromkeys(candidate.name for candidate in file.chains))
         raise InputError(f"{file.name} has no protein chain {chain}.", expected=f"one of {names}", found=str(chain))
-    matches = [match_chain(each, sequence) for each in named]
+
+    matches = [match_chain(candidate, sequence) for candidate in candidates]
     fitting = [match for match in matches if _fits(match, len(sequence), is_named=chain is not None)]
     if not fitting:
-        raise _refusal(file, accession, sequence, named)
+        raise _refusal(file, accession, sequence, candidates)
     others = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
     return StructureMatch(file, accession, len(sequence), tuple(fitting), others)
 
 
 def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
     """Align a chain to a sequence; what does not agree is left out of the alignment."""
-    pairs = _aligned(sequence, chain.places)
-    first, end = _agreeing(pairs, sequence, chain.places)
-    return _laid(chain, sequence, pairs[first:end], [*pairs[:first], *pairs[end:]])
+    pairs = _align(sequence, chain.places)
+    begin, end = _agreeing(pairs, sequence, chain.places)
+    return _chain_match(chain, sequence, pairs[begin:end], [*pairs[:begin], *pairs[end:]])
 
 
-def _laid(
+def _chain_match(
     chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]], trimmed: Sequence[tuple[int, int]] = ()
 ) -> ChainMatch:
     return ChainMatch(
         chain=chain.name,
-        placed=tuple(_placed(chain, sequence, pairs)),
-        trimmed=tuple(_placed(chain, sequence, trimmed)),
-        unresolved=frozenset(at + 1 for at, index in pairs if chain.places[index].residue is None),
+        placed=tuple(_aligned_residues(chain, sequence, pairs)),
+        trimmed=tuple(_aligned_residues(chain, sequence, trimmed)),
+        unresolved=frozenset(i + 1 for i, place in pairs if chain.places[place].residue is None),
         n_letters=len(chain.places),
         n_aligned=len(pairs),
-        n_same=sum(sequence[at] in chain.places[index].letters for at, index in pairs),
+        n_same=sum(sequence[i] in chain.places[place].letters for i, place in pairs),
         part=chain.part,
     )
 
 
-def _placed(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]]) -> Iterator[Placed]:
+def _aligned_residues(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[int, int]]) -> Iterator[AlignedResidue]:
     """Yield the pairs that have coordinates."""
-    for at, index in pairs:
-        place = chain.places[index]
+    for i, place_index in pairs:
+        place = chain.places[place_index]
         if place.residue is not None:
-            found = sequence[at] if sequence[at] in place.letters else place.letters[0]
-            yield Placed(at + 1, sequence[at], found, _as_found(place.residue, place.letters, found))
+            letter = sequence[i] if sequence[i] in place.letters else place.letters[0]
+            residue = _with_letter(place.residue, place.letters, letter)
+            yield AlignedResidue(position=i + 1, letter=sequence[i], found=letter, residue=residue)
 
 
-def chain_words(names: Sequence[str]) -> str:
-    """Return `chain A` or `chains A, B`; a chain without a name is quoted."""
-    names = [name or "''" for name in dict.fromkeys(names)]
-    return f"{'chain' if len(names) == 1 else 'chains'} {', '.join(names)}"
-
-
-def _as_found(residue: Residue, letters: str, found: str) -> Residue:
-    """Return the residue with the names that have the letter found: of several at one place, the protein's."""
-    names = tuple(name for name, letter in zip(residue.names, letters, strict=True) if letter == found)
+def _with_letter(residue: Residue, letters: str, letter: str) -> Residue:
+    """Return the residue with the names that have a letter: of several residues at one place, the protein's."""
+    names = tuple(name for name, of_name in zip(residue.names, letters, strict=True) if of_name == letter)
     return Residue(residue.chain, residue.number, residue.insertion, names)
 
 
-def _aligned(sequence: str, places: Sequence[Place], *, extension: int = 0) -> list[tuple[int, int]]:
+def _align(sequence: str, places: Sequence[Place], *, extension: int = 0) -> list[tuple[int, int]]:
     """Return the aligned pairs, (index into the sequence, index into the places), both from 0.
 
     `extension` is the score of each letter that a gap is longer.
@@ -180,28 +184,29 @@ def _aligned(sequence: str, places: Sequence[Place], *, extension: int = 0) -> l
 
 def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
     """Yield the pairs of a CIGAR string: M pairs letters, I is the protein's alone, D the chain's alone."""
-    at, index, digits = 0, 0, ""
+    i, place, digits = 0, 0, ""
     for character in cigar:
         if character.isdigit():
             digits += character
             continue
         n, digits = int(digits), ""
         if character == "M":
-            yield from zip(range(at, at + n), range(index, index + n), strict=True)
-        at += n if character in "MI" else 0
-        index += n if character in "MD" else 0
+            yield from zip(range(i, i + n), range(place, place + n), strict=True)
+        i += n if character in "MI" else 0
+        place += n if character in "MD" else 0
 
 
 def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
-    """Return first and end of the run of pairs of the highest score: a tag differs more than it agrees."""
-    best = (0, 0, 0)  # score, first, end
-    score = first = 0
-    for i, (at, index) in enumerate(pairs):
+    """Return begin and end of the run of pairs with the highest score: a tag differs more than it agrees."""
+    best_score, best_begin, best_end = 0, 0, 0
+    score = begin = 0
+    for k, (i, place) in enumerate(pairs):
         if score <= 0:
-            score, first = 0, i
-        score += 1 if sequence[at] in places[index].letters else -2
-        best = max(best, (score, first, i + 1), key=lambda run: run[0])
-    return best[1], best[2]
+            score, begin = 0, k
+        score += 1 if sequence[i] in places[place].letters else -2
+        if score > best_score:
+            best_score, best_begin, best_end = score, begin, k + 1
+    return best_begin, best_end
 
 
 def _fits(match: ChainMatch, length: int, *, is_named: bool) -> bool:
@@ -225,22 +230,31 @@ def _words(match: ChainMatch, accession: str, length: int) -> str:
     return text
 
 
-def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> InputError:
+def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> UnlikeProteinError:
     """Return the error for chains that do not fit: how alike they are when they are made to pair all along."""
-    laid = [_laid(chain, sequence, _aligned(sequence, chain.places, extension=-1)) for chain in chains]
-    best = max(laid, key=lambda match: match.identity)
+    matches = [_chain_match(chain, sequence, _align(sequence, chain.places, extension=-1)) for chain in chains]
+    best = max(matches, key=lambda match: match.identity)
     found = None
     if best.mismatches:
-        first = best.mismatches[0]
-        found = f"{first.residue} ({first.found}) where {accession} has {first.letter}{first.position}"
-    return InputError(
-        f"{file.name} {chain_words([chain.name for chain in chains])}: not of {accession}.",
+        mismatch = best.mismatches[0]
+        place = f"{accession} has {mismatch.letter}{mismatch.position}"
+        found = f"{mismatch.residue} ({mismatch.found}) where {place}"
+
+    likeness = [
+        f"{match.n_same} of {match.n_aligned} letters the same ({match.identity:.0%}), of"
+        f" {match.n_letters} in the chain and {len(sequence)} in {accession}"
+        for match in matches
+    ]
+    error = UnlikeProteinError(
+        f"{file.name} {chain_words(_distinct(chain.name for chain in chains))}: not of {accession}.",
         expected=f"{MIN_IDENTITY:.0%} or more of the aligned letters the same, over half of the chain or the protein",
         found=found,
-        offenders=[
-            f"chain {match.chain}: {match.n_same} of {match.n_aligned} letters the same ({match.identity:.0%}), of"
-            f" {match.n_letters} in the chain and {len(sequence)} in {accession}"
-            for match in laid
-        ],
+        offenders=[f"chain {match.chain}: {words}" for match, words in zip(matches, likeness, strict=True)],
         hint="is it this protein's structure? a small part of a fusion is taken when its chain is named: --chain NAME",
     )
+    error.likeness = likeness[0]
+    return error
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -26,9 +26,9 @@ def references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.B
     stated = _of_mmcif(block) if block is not None else _of_pdb(data)
 
     def of_chain(chain: str, entity: "gemmi.Entity | None") -> tuple[str, ...]:
-        named = stated.get(chain, []) if format == "pdb" else stated.get(entity.name if entity else "", [])
-        mapped = list(entity.sifts_unp_acc) if entity else []  # PDBe's updated files
-        return tuple(dict.fromkeys(text for text in [*mapped, *named] if text))
+        key = chain if format == "pdb" else entity.name if entity else ""
+        by_sifts = list(entity.sifts_unp_acc) if entity else []  # PDBe's updated files
+        return tuple(dict.fromkeys(text for text in [*by_sifts, *stated.get(key, [])] if text))
 
     return of_chain
 
@@ -37,18 +37,18 @@ def _of_mmcif(block: "gemmi.cif.Block") -> dict[str, list[str]]:
     """Return accessions by entity."""
     import gemmi
 
-    found: dict[str, list[str]] = {}
+    accessions: dict[str, list[str]] = {}
     for category, tags in _MMCIF_TAGS.items():
         for row in block.find(category, list(tags)):
             entity, database, accession = (gemmi.cif.as_string(text) for text in row)
             if database.upper() in _UNIPROT:
-                found.setdefault(entity, []).append(accession)
-    return found
+                accessions.setdefault(entity, []).append(accession)
+    return accessions
 
 
 def _of_pdb(data: bytes) -> dict[str, list[str]]:
     """Return accessions by chain. Columns are those of the PDB format 3.30; DBREF1 and DBREF2 hold long names."""
-    found: dict[str, list[str]] = {}
+    accessions: dict[str, list[str]] = {}
     is_uniprot = False
     for raw in data.splitlines():
         if raw.startswith((b"ATOM  ", b"HETATM")):
@@ -56,9 +56,9 @@ def _of_pdb(data: bytes) -> dict[str, list[str]]:
         line = raw.decode("latin-1")
         if line.startswith("DBREF "):
             if line[26:32].strip().upper() in _UNIPROT:
-                found.setdefault(line[12].strip(), []).append(line[33:41].strip())
+                accessions.setdefault(line[12].strip(), []).append(line[33:41].strip())
         elif line.startswith("DBREF1"):
             is_uniprot = line[26:32].strip().upper() in _UNIPROT
         elif line.startswith("DBREF2") and is_uniprot:
-            found.setdefault(line[12].strip(), []).append(line[18:40].strip())
-    return found
+            accessions.setdefault(line[12].strip(), []).append(line[18:40].strip())
+    return accessions

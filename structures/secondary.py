@@ -67,9 +67,9 @@ def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
 
     Such are those of other kinds, as BEND, and those that do not number their residues as the author does.
     """
-    others: dict[str, int] = {}
-    found = _of_pdb(file) if file.block is None else _of_mmcif(file, others)
-    return tuple(dict.fromkeys(found)), others
+    n_others: dict[str, int] = {}
+    recorded = _of_pdb(file) if file.block is None else _of_mmcif(file, n_others)
+    return tuple(dict.fromkeys(recorded)), n_others
 
 
 def _of_pdb(file: StructureFile) -> Iterator[Element]:
@@ -84,20 +84,20 @@ def _of_pdb(file: StructureFile) -> Iterator[Element]:
             yield Element(STRAND, strand.start.chain_name, _seqid(first), _seqid(last), f"sheet {sheet.name}")
 
 
-def _of_mmcif(file: StructureFile, others: dict[str, int]) -> Iterator[Element]:
-    for conf, chain, *rest in _rows(file, "_struct_conf.", _CONF, others):
-        begin, end, begin_code, end_code, kind, details = rest
-        type, words = _named(conf.upper(), kind)
+def _of_mmcif(file: StructureFile, n_others: dict[str, int]) -> Iterator[Element]:
+    for row in _rows(file, "_struct_conf.", _CONF, n_others):
+        conf, chain, begin, end, begin_code, end_code, helix_class, details = row
+        type, words = _type_and_words(conf.upper(), helix_class)
         if not type:
-            others[conf] = others.get(conf, 0) + 1
+            n_others[conf] = n_others.get(conf, 0) + 1
             continue
         words = "; ".join(text for text in (words, " ".join(details.split())) if text)
         yield Element(type, chain, (int(begin), begin_code), (int(end), end_code), words)
-    for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE, others):
+    for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE, n_others):
         yield Element(STRAND, chain, (int(begin), begin_code), (int(end), end_code), f"sheet {sheet}")
 
 
-def _named(conf: str, kind: str) -> tuple[str, str]:
+def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
     """Return type and words of a `conf_type_id`, with the helix class where there is one; no type if it is another."""
     if conf.startswith("STRN"):
         return STRAND, ""
@@ -108,11 +108,11 @@ def _named(conf: str, kind: str) -> tuple[str, str]:
     parts = conf.split("_")  # HELX_P, HELX_RH_P, HELX_RH_AL_P
     name = next((_KINDS[part] for part in parts if part in _KINDS), "")
     is_left = "LH" in parts and name != "polyproline"
-    words = f"{'left-handed ' if is_left else ''}{name} helix" if name else _CLASSES.get(kind, "helix")
+    words = f"{'left-handed ' if is_left else ''}{name} helix" if name else _CLASSES.get(helix_class, "helix")
     return (POLYPROLINE if words.startswith("polyproline") else HELIX), words
 
 
-def _rows(file: StructureFile, category: str, tags: tuple[str, ...], others: dict[str, int]) -> Iterator[list[str]]:
+def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: dict[str, int]) -> Iterator[list[str]]:
     """Yield the rows of a category that say which residues they are of, and count the others; unknown is empty."""
     import gemmi
 
@@ -127,7 +127,7 @@ def _rows(file: StructureFile, category: str, tags: tuple[str, ...], others: dic
         else:
             n_without += 1
     if n_without:
-        others[f"{category.strip('_.')} without the author's numbers"] = n_without
+        n_others[f"{category.strip('_.')} without the author's numbers"] = n_without
 
 
 def _is_number(text: str) -> bool:

@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "structures", "pipeline", "queries", "cli", "python")
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
 """The rooms, lowest first. `python/` is installed as `attlas` itself, each other room below it by its own name."""
 MAY_SPEAK_TO = {
     "python": {"attlas.queries"},
     "schema": {"attlas.schema"},
-    "structures": {"attlas.structures", "attlas.schema"},
-    "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.schema"},
-    "queries": {"attlas.queries", "attlas.structures", "attlas.schema"},
-    "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.schema"},
+    "intake": {"attlas.intake", "attlas.schema"},
+    "structures": {"attlas.structures", "attlas.intake", "attlas.schema"},
+    "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.intake", "attlas.schema"},
+    "queries": {"attlas.queries", "attlas.structures", "attlas.intake", "attlas.schema"},
+    "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.intake", "attlas.schema"},
 }
 WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}
 READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
@@ -71,9 +72,19 @@ def test_a_room_speaks_only_along_the_arrows(room: str) -> None:
     assert wrong == []
 
 
-def test_the_contract_needs_only_pyarrow_and_the_standard_library() -> None:
-    known = {*sys.stdlib_module_names, "attlas", "pyarrow"}
-    assert [found for found in _by_file("schema") if found[1].split(".")[0] not in known] == []
+@pytest.mark.parametrize("room", ["schema", "intake"])
+def test_the_rooms_below_all_others_need_only_pyarrow_and_the_standard_library(room: str) -> None:
+    allowed = {*sys.stdlib_module_names, "attlas", "pyarrow"}
+    assert [pair for pair in _by_file(room) if pair[1].split(".")[0] not in allowed] == []
+
+
+def test_pyproject_lists_every_folder_of_the_rooms_that_holds_code() -> None:
+    """Found by setuptools, `schema`, `queries` or `tests` would be packed at the root; so the list is kept by hand."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in _sources(room)}
+    in_tree = {f"attlas.{folder.replace('/', '.')}": folder for folder in folders}
+    assert set(setuptools["packages"]) == set(in_tree)
+    assert setuptools["package-dir"] == in_tree
 
 
 @pytest.mark.parametrize(

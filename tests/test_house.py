@@ -17,6 +17,7 @@ DESIGNED = {
     ".ci": ["run"],
     "docs": ["log.md", "manual.md", "commands.md", "questions.md"],
     "schema": ["tables.py", "run.py", "manifest.py", "paths.py", "errors.py", "TABLES.md"],
+    "intake": ["compression.py", "files.py", "text.py"],
     "pipeline": ["proteins.py", "plan.py", "encoder.py", "attention.py", "sites.py", "shard.py", "runners.py"],
     "queries": ["atlas.py", "asking/questions.py", "exports/gff3.py"],
     "cli": ["main.py"],
@@ -24,11 +25,8 @@ DESIGNED = {
 }
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CODE = sorted(
-    path
-    for folder in ("python", "schema", "structures", "pipeline", "queries", "cli", "examples", "benchmarks", "tests")
-    for path in (ROOT / folder).rglob("*.py")
-)
+ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "cli")
+CODE = sorted(path for folder in (*ROOMS, "examples", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 
 @pytest.mark.parametrize("folder", DESIGNED)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from attlas.pipeline.annotate import source
+from attlas.intake.gff3 import HEADER, is_gff3_row
 from attlas.pipeline.annotate.readers import (
     delimited,
     family_table,
@@ -14,6 +14,7 @@ from attlas.pipeline.annotate.readers import (
     uniprot_xml,
 )
 from attlas.pipeline.annotate.records import Entry
+from attlas.pipeline.annotate.source import first_lines
 from attlas.schema import InputError
 
 READERS: dict[str, Callable[[Path], Iterator[Entry]]] = {
@@ -47,22 +48,26 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: it cannot be read, or is in none of the formats.
     """
-    found = source.head(path)
-    first = found[0].lstrip()
+    lines = first_lines(path)
+    first = lines[0].lstrip()
     if _XML.match(first):
         return "uniprot-xml"
     if re.match(r"ID {3}\S", first):
         return "uniprot-text"
-    content = [line for line in found if not line.startswith("#")] or [""]
+
+    content = [line for line in lines if not line.startswith("#")] or [""]
     if content[0].lower().startswith("data_"):
         return "mmcif"
     if _PDB.match(content[0]) and "," not in content[0][:7] and "\t" not in content[0]:
         return "pdb"
-    return _of_rows(first, content) or _unknown(path, content[0][:80] or first[:80])
+    table_format = _table_format(first, content)
+    if table_format is None:
+        raise _unknown(path, content[0][:80] or first[:80])
+    return table_format
 
 
-def _of_rows(first: str, content: list[str]) -> str | None:
-    if first.startswith("##gff-version") or gff3.is_row(content[0]):
+def _table_format(first: str, content: list[str]) -> str | None:
+    if first.startswith(HEADER) or is_gff3_row(content[0]):
         return "gff3"
     fields = content[0].split("\t")
     if len(fields) >= interproscan.N_COLUMNS and _MD5.fullmatch(fields[1]):
@@ -72,8 +77,8 @@ def _of_rows(first: str, content: list[str]) -> str | None:
     return "families" if family_table.is_family_table(content) else None
 
 
-def _unknown(path: Path, start: str) -> str:
-    raise InputError(
+def _unknown(path: Path, start: str) -> InputError:
+    return InputError(
         f"The format of {path.name} is not known.",
         expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, a CSV of accession,position,label or "
         "of accession,family, or a structure as mmCIF or PDB",

@@ -1,23 +1,23 @@
-"""Checked records → the rows of one source; what a source says twice is stored once."""
+"""Rows as they come from a source → its tables as they are stored; what a source says twice is stored once."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 
-from attlas.pipeline.annotate.check import REPEATED, FamilyRow, Known, Rejected, Row, checked
-from attlas.pipeline.annotate.records import Entry, eco_codes
-from attlas.pipeline.annotate.rejects import Rejects
-from attlas.pipeline.annotate.rows import Rows, stored
+from attlas.intake.rejects import Reason, Record, Rejected
+from attlas.pipeline.annotate.check import FamilyRow, FeatureRow
+from attlas.pipeline.annotate.records import eco_codes
+from attlas.pipeline.annotate.rows import Rows, as_stored
 from attlas.schema import FAMILIES, FEATURES
 
 CHUNK_ROWS = 65_536
-"""Rows held as Python objects at a time; the rest lies in Arrow columns."""
+"""Rows held as Python objects at a time; the others lie in Arrow columns."""
 
-_FEATURE_ORDER = ("sequence_id", "accession", "begin", "end", "type", "description")
+_FEATURE_KEY = ("sequence_id", "accession", "begin", "end", "type", "description")
 """Order of the features of one source, and what makes two of them the same."""
-_FAMILY_ORDER = ("sequence_id", "accession", "database", "family")
+_FAMILY_KEY = ("sequence_id", "accession", "database", "family")
 """The same of families."""
 _TYPES = {
     "sequence_id": pa.int32(),
@@ -26,97 +26,104 @@ _TYPES = {
     "line": pa.int64(),
     "is_of_match": pa.bool_(),
 }
+"""Arrow types of the columns that are no texts."""
 
 
-class Gathered(NamedTuple):
-    """What became of the entries of a source."""
-
-    rows: Rows
-    n_records: int
-    """Records of the entries: features, and families that are not said by one of these."""
-
-
-def gathered(entries: Iterable[Entry], known: Known, *, source: str, rejects: Rejects) -> Gathered:
-    """Return the rows that the sequences of the atlas bear out, in stored order; the others go to `rejects`."""
-    drafts = _Drafts()
-    n_records = 0
-    for entry in entries:
-        n_records += entry.n_records
-        for found in checked(entry, known):
-            if isinstance(found, Rejected):
-                rejects.add(found)
-            else:
-                drafts.add(found)
-    features = _merged_features(drafts.sorted(Row, _FEATURE_ORDER), rejects)
-    families = _merged_families(drafts.sorted(FamilyRow, _FAMILY_ORDER), rejects)
-    rows = Rows(stored(FEATURES, features, source=source), stored(FAMILIES, families, source=source))
-    return Gathered(rows, n_records)
-
-
-class _Drafts:
-    """Rows as they come, the earlier ones in Arrow columns."""
+class DraftRows:
+    """Features and families in the order in which they come."""
 
     def __init__(self) -> None:
-        self._rows: dict[type, list[Any]] = {Row: [], FamilyRow: []}
-        self._tables: dict[type, list[pa.Table]] = {Row: [], FamilyRow: []}
+        self._features = _Draft(FeatureRow._fields)
+        self._families = _Draft(FamilyRow._fields)
 
-    def add(self, row: Row | FamilyRow) -> None:
-        rows = self._rows[type(row)]
-        rows.append(row)
-        if len(rows) >= CHUNK_ROWS:
-            self._pack(type(row))
+    def add(self, row: FeatureRow | FamilyRow) -> None:
+        """Take a row."""
+        (self._features if isinstance(row, FeatureRow) else self._families).add(row)
 
-    def sorted(self, kind: type, order: tuple[str, ...]) -> pa.Table:
-        """Return the rows of a kind in order, what was said first before its repeats."""
-        self._pack(kind)
-        return pa.concat_tables(self._tables[kind]).sort_by([(name, "ascending") for name in (*order, "line")])
+    def finish(self, *, source: str) -> tuple[Rows, list[Rejected]]:
+        """Return the rows as they are stored, each once, and the repeats that were left out."""
+        features, feature_repeats = _merge_features(self._features.sorted(_FEATURE_KEY))
+        families, family_repeats = _merge_families(self._families.sorted(_FAMILY_KEY))
+        rows = Rows(as_stored(FEATURES, features, source=source), as_stored(FAMILIES, families, source=source))
+        return rows, [*feature_repeats, *family_repeats]
 
-    def _pack(self, kind: type) -> None:
-        rows, names = self._rows[kind], kind._fields  # type: ignore[attr-defined]  # both are named tuples
-        columns = zip(*rows, strict=True) if rows else [()] * len(names)
-        table = {
-            name: pa.array(values, _TYPES.get(name, pa.string())) for name, values in zip(names, columns, strict=True)
+
+class _Draft:
+    """Rows of one kind, the earlier ones in Arrow columns."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._rows: list[tuple[Any, ...]] = []
+        self._tables: list[pa.Table] = []
+
+    def add(self, row: tuple[Any, ...]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= CHUNK_ROWS:
+            self._pack()
+
+    def sorted(self, key: Iterable[str]) -> pa.Table:
+        """Return the rows in order; of equal ones, the one that stands first in the source comes first."""
+        self._pack()
+        return pa.concat_tables(self._tables).sort_by([(name, "ascending") for name in (*key, "line")])
+
+    def _pack(self) -> None:
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(self._names)
+        arrays = {
+            name: pa.array(values, _TYPES.get(name, pa.string()))
+            for name, values in zip(self._names, columns, strict=True)
         }
-        self._tables[kind].append(pa.table(table))
-        self._rows[kind] = []
+        self._tables.append(pa.table(arrays))
+        self._rows = []
 
 
-def _merged_features(draft: pa.Table, rejects: Rejects) -> pa.Table:
-    """Return sorted rows without repeats; the evidence of what is said twice is joined."""
-    kept: list[int] = []
+def _merge_features(draft: pa.Table) -> tuple[pa.Table, list[Rejected]]:
+    """Return sorted features without repeats, and the repeats; the evidence of what is said twice is joined."""
+    places: list[int] = []
     evidence: list[str | None] = []
-    for _, group in groupby(enumerate(_rows(draft)), key=lambda item: item[1][:-2]):
-        (first, row), *repeats = group
-        kept.append(first)
-        evidence.append(eco_codes(row[-2], *(again[-2] for _, again in repeats)) if repeats else row[-2])
-        for _, again in repeats:
-            rejects.add(_repeat(Row(*again)))
-    rows = draft.take(pa.array(kept, pa.int64()))
-    return rows.set_column(rows.schema.get_field_index("evidence"), "evidence", pa.array(evidence, pa.string()))
+    repeats: list[Rejected] = []
+    rows = (FeatureRow(*values) for values in _table_rows(draft))
+    for _, group in groupby(enumerate(rows), key=lambda item: item[1][: len(_FEATURE_KEY)]):
+        same = list(group)
+        place, row = same[0]
+        places.append(place)
+        codes = [again.evidence for _, again in same]
+        evidence.append(eco_codes(*codes) if len(same) > 1 else row.evidence)
+        repeats += [_repeated_feature(again) for _, again in same[1:]]
+    return _replace_column(draft.take(pa.array(places, pa.int64())), "evidence", evidence), repeats
 
 
-def _merged_families(draft: pa.Table, rejects: Rejects) -> pa.Table:
-    """Return sorted rows without repeats, with the first name that is given; matches may repeat a family."""
-    kept: list[int] = []
+def _merge_families(draft: pa.Table) -> tuple[pa.Table, list[Rejected]]:
+    """Return sorted families without repeats, with the first name that is given, and the repeats.
+
+    Matches may repeat a family: it occurs several times along the protein.
+    """
+    places: list[int] = []
     names: list[str | None] = []
-    for _, group in groupby(enumerate(_rows(draft)), key=lambda item: item[1][:4]):
-        members = [(at, FamilyRow(*values)) for at, values in group]
-        kept.append(members[0][0])
-        names.append(next((row.name for _, row in members if row.name), None))
-        for _, again in members[1:]:
-            if not again.is_of_match:
-                detail = "same protein, database and family"
-                place = (again.accession, again.database)
-                rejects.add(Rejected(REPEATED, detail, *place, description=again.family, line=again.line))
-    rows = draft.take(pa.array(kept, pa.int64()))
-    return rows.set_column(rows.schema.get_field_index("name"), "name", pa.array(names, pa.string()))
+    repeats: list[Rejected] = []
+    rows = (FamilyRow(*values) for values in _table_rows(draft))
+    for _, group in groupby(enumerate(rows), key=lambda item: item[1][: len(_FAMILY_KEY)]):
+        same = list(group)
+        places.append(same[0][0])
+        names.append(next((row.name for _, row in same if row.name), None))
+        repeats += [_repeated_family(again) for _, again in same[1:] if not again.is_of_match]
+    return _replace_column(draft.take(pa.array(places, pa.int64())), "name", names), repeats
 
 
-def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+def _table_rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
     for batch in table.to_batches(max_chunksize=CHUNK_ROWS):
         yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
 
 
-def _repeat(row: Row) -> Rejected:
+def _replace_column(table: pa.Table, name: str, texts: Sequence[str | None]) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, pa.array(texts, pa.string()))
+
+
+def _repeated_feature(row: FeatureRow) -> Rejected:
+    record = Record(row.accession, row.type, str(row.begin), str(row.end), row.description, row.line)
     detail = "same protein, type, positions and description; its evidence is kept with the first"
-    return Rejected(REPEATED, detail, row.accession, row.type, str(row.begin), str(row.end), row.description, row.line)
+    return Rejected(Reason.REPEATED, record, detail)
+
+
+def _repeated_family(row: FamilyRow) -> Rejected:
+    record = Record(row.accession, row.database, description=row.family, line=row.line)
+    return Rejected(Reason.REPEATED, record, "same protein, database and family")

@@ -1,31 +1,34 @@
 """A source → the rows that fit the atlas, and the account of it."""
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from attlas.pipeline.annotate.check import COLUMNS, Known
+from attlas.intake.files import STANDARD_INPUT
+from attlas.intake.rejects import Account, Rejected, Remark
+from attlas.pipeline.annotate.check import COLUMNS, Proteins, check_entry
 from attlas.pipeline.annotate.families import database_word
 from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
-from attlas.pipeline.annotate.gather import gathered
+from attlas.pipeline.annotate.gather import DraftRows
 from attlas.pipeline.annotate.readers import family_table
-from attlas.pipeline.annotate.rejects import Rejects
-from attlas.pipeline.annotate.rows import Rows, counts
+from attlas.pipeline.annotate.records import Entry
+from attlas.pipeline.annotate.rows import Rows, concatenate, counts_of
 from attlas.pipeline.annotate.structures.assign import Assignment
 from attlas.pipeline.annotate.structures.files import structure_paths
-from attlas.pipeline.annotate.structures.read import read_structures
+from attlas.pipeline.annotate.structures.read import StructureRows, read_structures
 from attlas.pipeline.annotate.tables import stored_rows
 from attlas.schema import AtlasPaths, InputError
 from attlas.schema.publish import file_sha256
 
 
 @dataclass(frozen=True)
-class Request:
+class AnnotationSource:
     """A source and what the caller says of it."""
 
-    source: Path
+    path: Path
     """A file, or a folder of structures."""
     format: str | None = None
     """A name of FORMATS; None tells it by the content."""
@@ -36,8 +39,13 @@ class Request:
     database: str | None = None
     """Whose families a table of families has."""
 
+    @property
+    def name(self) -> str:
+        """Name of the file or folder."""
+        return self.path.name if self.path.name not in ("", "..") else self.path.resolve().name
 
-class Replaced(NamedTuple):
+
+class ReplacedFile(NamedTuple):
     """A file of rows that others took the place of."""
 
     source: str
@@ -46,7 +54,7 @@ class Replaced(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Annotation:
+class ImportReport:
     """What became of a source."""
 
     source: str
@@ -77,121 +85,160 @@ class Annotation:
     """Records left out, by reason."""
     remarks: dict[str, int]
     """What is stored, but not as one might think, by kind."""
-    replaced: tuple[Replaced, ...] = ()
-    """Rows of earlier sources whose place these take."""
+    replaced: tuple[ReplacedFile, ...] = ()
+    """Rows of earlier imports whose place these take."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class Import:
     """A source as read."""
 
-    found: Annotation
+    report: ImportReport
     rows: Rows
-    rejects: Rejects
-    remarks: Rejects
+    rejected: Account
+    """Records left out."""
+    remarks: Account
+    """Records that are stored, but not as one might think."""
 
 
-def read_source(paths: AtlasPaths, request: Request, rejects: Rejects) -> Reading:
-    """Read a source against the proteins of an atlas; what does not fit goes to `rejects`.
+def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) -> Import:
+    """Read a source against the proteins of an atlas; what does not fit is counted in `rejected`.
 
     Raises:
         InputError: it cannot be read, or an option does not go with it.
         BrokenAtlasError: the proteins cannot be read.
         EnvironmentFault: structures are read by gemmi, which is not installed.
     """
-    format = _format(request)
-    known = Known.of(stored_rows(paths, paths.proteins, COLUMNS))
-    if format in STRUCTURES or request.source.is_dir():
-        return _read_structures(request, known, rejects)
-    return _read_entries(request, format, known, rejects)
+    _refuse_standard_input(source.path)
+    format = _format(source)
+    proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
+    if format in STRUCTURES or source.path.is_dir():
+        return _import_structures(source, proteins, rejected)
+    return _import_entries(source, format, proteins, rejected)
 
 
-def _format(request: Request) -> str:
-    """Return the format; of a folder that of its structures, empty for both. Raises InputError."""
-    is_folder = request.source.is_dir()
-    if request.format is not None and request.format not in FORMATS:
-        raise InputError("There is no such format.", expected=", ".join(FORMATS), found=request.format)
-    if is_folder and request.format is not None and request.format not in STRUCTURES:
+def _refuse_standard_input(path: Path) -> None:
+    if str(path) == STANDARD_INPUT:
         raise InputError(
-            f"{request.source.name} is a folder; a source of the format {request.format} is a file.",
+            "annotate reads no standard input.",
+            expected="a file: it is read more than once, and the rows are named after it",
+            found="`-`",
+            hint="write what the pipe gives to a file first",
+        )
+
+
+def _format(source: AnnotationSource) -> str:
+    """Return the format; of a folder that of its structures, empty for both. Raises InputError."""
+    is_folder = source.path.is_dir()
+    if source.format is not None and source.format not in FORMATS:
+        raise InputError("There is no such format.", expected=", ".join(FORMATS), found=source.format)
+    if is_folder and source.format is not None and source.format not in STRUCTURES:
+        raise InputError(
+            f"{source.path.name} is a folder; a source of the format {source.format} is a file.",
             expected="a folder of structures, or a file",
         )
-    format = request.format or ("" if is_folder else format_of(request.source))
-    is_structure = is_folder or format in STRUCTURES
-    for option, text in (("--database", request.database), ("--chain", request.chain)):
-        if text is not None and not text.strip():
-            raise InputError(f"{option} is empty.", hint=f"name what it is about, or leave {option} out")
-    for option, value, fits in (
-        ("--accession", request.accessions, is_structure),
-        ("--chain", request.chain, is_structure),
-        ("--database", request.database, format == "families"),
-    ):
-        if value and not fits:
-            kind = "a table of families" if option == "--database" else "a structure"
-            raise InputError(f"{option} goes with {kind}.", found=f"{request.source.name}, read as {format or 'mmcif'}")
+
+    format = source.format or ("" if is_folder else format_of(source.path))
+    _check_options(source, format, is_structure=is_folder or format in STRUCTURES)
     return format
 
 
-def _read_entries(request: Request, format: str, known: Known, rejects: Rejects) -> Reading:
+def _check_options(source: AnnotationSource, format: str, *, is_structure: bool) -> None:
+    """Refuse an option that is empty, or that does not go with the format. Raises InputError."""
+    for option, text in (("--database", source.database), ("--chain", source.chain)):
+        if text is not None and not text.strip():
+            raise InputError(f"{option} is empty.", hint=f"name what it is about, or leave {option} out")
+    for option, value, fits in (
+        ("--accession", source.accessions, is_structure),
+        ("--chain", source.chain, is_structure),
+        ("--database", source.database, format == "families"),
+    ):
+        if value and not fits:
+            kind = "a table of families" if option == "--database" else "a structure"
+            raise InputError(f"{option} goes with {kind}.", found=f"{source.path.name}, read as {format or 'mmcif'}")
+
+
+def _import_entries(source: AnnotationSource, format: str, proteins: Proteins, rejected: Account) -> Import:
+    draft = DraftRows()
+    n_records = 0
+    for entry in _entries(source, format):
+        n_records += entry.n_records
+        for outcome in check_entry(entry, proteins):
+            if isinstance(outcome, Rejected):
+                rejected.add(outcome)
+            else:
+                draft.add(outcome)
+
+    rows, repeats = draft.finish(source=source.path.name)
+    for repeat in repeats:
+        rejected.add(repeat)
+    remarks = Account()
+    return Import(_report(source, format, rows, rejected, remarks, n_records=n_records), rows, rejected, remarks)
+
+
+def _entries(source: AnnotationSource, format: str) -> Iterator[Entry]:
     reader = READERS[format]
-    if format == "families" and request.database:
-        database = database_word(request.database) or request.database
+    if format == "families" and source.database:
+        database = database_word(source.database) or source.database
         reader = partial(family_table.read, database=database)
-    name = request.source.name
-    rows, n_records = gathered(reader(request.source), known, source=name, rejects=rejects)
-    digest = file_sha256(request.source)
-    remarks = Rejects()
-    return Reading(_account(name, digest, format, rows, rejects, remarks, n_records=n_records), rows, rejects, remarks)
+    return reader(source.path)
 
 
-def _read_structures(request: Request, known: Known, rejects: Rejects) -> Reading:
-    assignment = Assignment(known, request.accessions, request.chain)
-    rows, formats, n_chains, remarks = read_structures(request.source, assignment, rejects, format=request.format)
-    found = _account(
-        request.source.name if request.source.name not in ("", "..") else request.source.resolve().name,
-        _digest(request.source),
-        ", ".join(formats),
-        rows,
-        rejects,
-        remarks,
-        n_records=n_chains + rejects.counts.total(),
-        n_chains=n_chains,
-    )
-    return Reading(found, rows, rejects, remarks)
+def _import_structures(source: AnnotationSource, proteins: Proteins, rejected: Account) -> Import:
+    assignment = Assignment(proteins, source.accessions, source.chain)
+    remarks = Account()
+    structures: list[StructureRows] = []
+    for outcome in read_structures(source.path, assignment, format=source.format):
+        if isinstance(outcome, Rejected):
+            rejected.add(outcome)
+        elif isinstance(outcome, Remark):
+            remarks.add(outcome)
+        else:
+            structures.append(outcome)
+
+    rows = concatenate(structure.rows for structure in structures)
+    n_chains = sum(structure.n_chains for structure in structures)
+    formats = ", ".join(sorted({structure.format for structure in structures}))
+    n_records = n_chains + rejected.counts.total()
+    report = _report(source, formats, rows, rejected, remarks, n_records=n_records, n_chains=n_chains)
+    return Import(report, rows, rejected, remarks)
 
 
-def _digest(source: Path) -> str:
-    if not source.is_dir():
-        return file_sha256(source)
-    lines = (f"{path.name} {file_sha256(path)}\n" for path in structure_paths(source))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _account(
-    source: str,
-    sha256: str,
+def _report(
+    source: AnnotationSource,
     format: str,
     rows: Rows,
-    rejects: Rejects,
-    remarks: Rejects,
+    rejected: Account,
+    remarks: Account,
     *,
     n_records: int,
     n_chains: int = 0,
-) -> Annotation:
-    return Annotation(
-        source=source,
-        sha256=sha256,
+) -> ImportReport:
+    return ImportReport(
+        source=source.name,
+        sha256=_digest(source.path),
         format=format,
         n_records=n_records,
-        n_proteins=rows.proteins(),
+        n_proteins=rows.n_proteins(),
         n_features=rows.features.num_rows,
         n_families=rows.families.num_rows,
         n_coordinates=rows.coordinates.num_rows,
-        by_type=counts(rows.features, "type"),
-        by_database=counts(rows.families, "database"),
-        n_structures=len(counts(rows.coordinates, "source")),
+        by_type=counts_of(rows.features, "type"),
+        by_database=counts_of(rows.families, "database"),
+        n_structures=len(counts_of(rows.coordinates, "source")),
         n_chains=n_chains,
-        n_rejected=rejects.counts.total(),
-        rejected=dict(rejects.counts.most_common()),
+        n_rejected=rejected.counts.total(),
+        rejected=dict(rejected.counts.most_common()),
         remarks=dict(remarks.counts.most_common()),
     )
+
+
+def _digest(path: Path) -> str:
+    if not path.is_dir():
+        return file_sha256(path)
+    return _digest_of_files(structure_paths(path))
+
+
+def _digest_of_files(paths: Iterable[Path]) -> str:
+    lines = (f"{path.name} {file_sha256(path)}\n" for path in paths)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

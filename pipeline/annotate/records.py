@@ -4,11 +4,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from attlas.intake.claims import NO_CLAIM, SequenceClaim
+from attlas.intake.rejects import Problem
+
 _ECO = re.compile(r"ECO:[0-9]{7}")
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class FamilyRecord:
     """A family, domain or other group that a source assigns a protein to."""
 
     database: str
@@ -18,12 +21,12 @@ class Family:
     name: str | None = None
     line: int | None = None
     """Line of the source, from 1; None for XML."""
-    problem: str | None = None
-    """Why it cannot be used whatever the protein is, as `REASON: detail`."""
+    problem: Problem | None = None
+    """Why it cannot be used whatever the protein is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class FeatureRecord:
     """One feature as its source writes it; positions are still text, since a source may write `<1` or `?`."""
 
     type: str
@@ -38,50 +41,30 @@ class Record:
     isoform: str | None = None
     """Isoform whose residues the positions count, where the source says it is not the canonical sequence."""
     residue: str | None = None
-    """Letter the source has at `begin`."""
+    """Letters that the source has from `begin` on."""
     line: int | None = None
     """Line of the source, from 1; None for XML."""
-    problem: str | None = None
-    """Why the record cannot be used whatever the protein is, as `REASON: detail`."""
-    families: tuple[Family, ...] = ()
+    problem: Problem | None = None
+    """Why the record cannot be used whatever the protein is."""
+    families: tuple[FamilyRecord, ...] = ()
     """What the protein is assigned to because of this record, a match; stored if the record is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """What a source says about the sequence its positions count along; None where it does not say."""
-
-    sequence: str | None = None
-    md5: str | None = None
-    crc64: str | None = None
-    length: int | None = None
-    version: int | None = None
-    """UniProt's sequence version."""
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """Records and families of one protein that stand together in the source."""
+    """Features and families of one protein that stand together in the source."""
 
     accessions: tuple[str, ...]
     """Primary accession first, then secondary ones."""
-    records: tuple[Record, ...]
-    claim: Claim = Claim()
-    families: tuple[Family, ...] = ()
+    features: tuple[FeatureRecord, ...]
+    claim: SequenceClaim = NO_CLAIM
+    families: tuple[FamilyRecord, ...] = ()
     """Assignments of the whole protein."""
 
     @property
     def n_records(self) -> int:
         """What the source says: features, and families that are not said by one of these."""
-        return len(self.records) + len(self.families)
-
-
-def whole_number(text: str | None) -> int | None:
-    """Return a length or version as a source writes it, None where it is none; digits beyond 18 are cut off.
-
-    Whatever has so many digits differs from every stored number, which is all that is asked of it.
-    """
-    return int(text[:18]) if text and text.isascii() and text.isdecimal() else None
+        return len(self.features) + len(self.families)
 
 
 def eco_codes(*texts: str | None) -> str | None:
@@ -99,8 +82,8 @@ def described(
     part: str | None = None,
 ) -> str:
     """Return one description: for a binding site the ligand comes first, such as `Zn(2+) 1; catalytic`."""
-    named = " ".join(text for text in (ligand, label) if text)
-    return joined([named, ligand_note, f"part {part}" if part else None, note])
+    ligand_with_label = " ".join(text for text in (ligand, label) if text)
+    return joined([ligand_with_label, ligand_note, f"part {part}" if part else None, note])
 
 
 def joined(texts: Iterable[str | None]) -> str:

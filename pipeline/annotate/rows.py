@@ -31,7 +31,7 @@ class Rows:
             if rows.num_rows:
                 yield table, rows
 
-    def proteins(self) -> int:
+    def n_proteins(self) -> int:
         """Return the number of accessions that have a row."""
         columns = [rows["accession"] for _, rows in self.filled()]
         chunks = [chunk for column in columns for chunk in column.chunks]
@@ -42,26 +42,27 @@ class Rows:
         return {name for _, rows in self.filled() for name in pc.unique(rows["source"]).to_pylist()}
 
 
-def joined(parts: Iterable[Rows]) -> Rows:
+def concatenate(parts: Iterable[Rows]) -> Rows:
     """Return the rows of several files as those of one source."""
     parts = list(parts)
     return Rows(
-        _sorted(FEATURES, [part.features for part in parts]),
-        _sorted(FAMILIES, [part.families for part in parts]),
-        _sorted(COORDINATES, [part.coordinates for part in parts]),
+        features=_sorted(FEATURES, [part.features for part in parts]),
+        families=_sorted(FAMILIES, [part.families for part in parts]),
+        coordinates=_sorted(COORDINATES, [part.coordinates for part in parts]),
     )
 
 
-def stored(table: Table, rows: pa.Table, *, source: str) -> pa.Table:
+def as_stored(table: Table, rows: pa.Table, *, source: str) -> pa.Table:
     """Return rows that lack their source in the columns and the order of the table."""
-    whole = rows.append_column("source", pa.repeat(source, rows.num_rows))
-    return _sorted(table, [whole.select(table.schema(0).names).cast(table.schema(0))])
+    schema = table.schema(0)
+    with_source = rows.append_column("source", pa.repeat(source, rows.num_rows))
+    return _sorted(table, [with_source.select(schema.names).cast(schema)])
 
 
-def counts(rows: pa.Table, column: str) -> dict[str, int]:
+def counts_of(rows: pa.Table, column: str) -> dict[str, int]:
     """Return how many rows have each value of a column, most first."""
-    found = pc.value_counts(rows[column]).to_pylist()
-    return dict(sorted(((row["values"], row["counts"]) for row in found), key=lambda pair: (-pair[1], pair[0])))
+    counts = [(row["values"], row["counts"]) for row in pc.value_counts(rows[column]).to_pylist()]
+    return dict(sorted(counts, key=lambda pair: (-pair[1], pair[0])))
 
 
 def _sorted(table: Table, parts: list[pa.Table]) -> pa.Table:

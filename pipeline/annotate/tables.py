@@ -12,18 +12,18 @@ from attlas.schema import AtlasPaths, BrokenAtlasError
 
 def stored_rows(paths: AtlasPaths, path: Path, columns: Sequence[str]) -> pa.Table:
     """Return columns of a file of the atlas. Raises BrokenAtlasError."""
-    with _named(paths, path):
+    with _named_if_damaged(paths, path):
         return pq.read_table(path, columns=list(columns))
 
 
 def stored_metadata(paths: AtlasPaths, path: Path) -> dict[bytes, bytes]:
     """Return the metadata of a file of the atlas. Raises BrokenAtlasError."""
-    with _named(paths, path):
+    with _named_if_damaged(paths, path):
         return pq.read_schema(path).metadata or {}
 
 
 @contextmanager
-def _named(paths: AtlasPaths, path: Path) -> Iterator[None]:
+def _named_if_damaged(paths: AtlasPaths, path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, pa.ArrowInvalid) as error:

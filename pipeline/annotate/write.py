@@ -17,11 +17,10 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from attlas.intake.rejects import Account, Reason
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.annotate.read import Annotation, Reading, Replaced, Request, read_source
-from attlas.pipeline.annotate.rejects import Rejects, shown
+from attlas.pipeline.annotate.read import AnnotationSource, Import, ImportReport, ReplacedFile, read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
-from attlas.pipeline.annotate.structures.assign import NO_PROTEIN
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
@@ -30,18 +29,21 @@ from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
+"""Metadata of a file that names the source it is of."""
 _N_DIGITS = 12
+"""Hexadecimal digits of the digest in the name of a file."""
 _CHUNK_ROWS = 65_536
+"""Rows of a batch that is hashed."""
 _RECEIPT_PREFIXES = ("annotation-", "features-")
 """Of receipts: today's, and that of the time when annotation was features alone."""
 
 
-def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = None) -> tuple[Reading, Manifest]:
+def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | None = None) -> tuple[Import, Manifest]:
     """Add what a source says to a sealed atlas, in place of what an earlier source of the same name said.
 
     Args:
         paths: the atlas.
-        request: the source, a file in one of FORMATS, plain or gzip, or a folder of structures.
+        source: a file in one of FORMATS, plain or compressed, or a folder of structures.
         rejected: where to write every record left out, as TSV.
 
     Raises:
@@ -50,23 +52,24 @@ def annotate(paths: AtlasPaths, request: Request, *, rejected: Path | None = Non
         PlanError: another process is writing to it, or it is a release.
         EnvironmentFault: structures are read by gemmi, which is not installed.
     """
-    manifest = Manifest.read(paths)
-    _refuse_target(paths, request.source, rejected)
+    Manifest.read(paths)  # an atlas that is not whole is refused before anything is read
+    _refuse_target(paths, source.path, rejected)
     if not paths.plan.is_file():
         raise PlanError(
             f"{paths.root} is a release, which stays as it was published.",
             expected="the directory of an atlas as `attlas build` made it",
             hint="annotate the atlas that was built, and publish it again",
         )
+
     with locked(paths):
         manifest = Manifest.read(paths)
         refuse_wrong_links(paths.root, manifest.files)
         _clear_leftovers(paths, manifest)
-        with _maybe(rejected) as out:
-            reading = read_source(paths, request, Rejects(out=out))
-        if not any(reading.rows.filled()):
-            raise _nothing(reading.found, reading.rejects)
-        return _add(paths, manifest, reading)
+        with _open_target(rejected) as out:
+            imported = read_source(paths, source, Account(out=out))
+        if not any(imported.rows.filled()):
+            raise _nothing_fits(imported)
+        return _add(paths, manifest, imported)
 
 
 def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> None:
@@ -74,70 +77,90 @@ def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> No
     if rejected is None:
         return
     target = rejected.resolve()
-    if target == source.resolve() or target.is_relative_to(paths.root.resolve()) or target.is_dir():
-        here = "a folder" if target.is_dir() else "the source" if target == source.resolve() else "a part of the atlas"
-        raise InputError(f"--rejected cannot be {rejected}.", expected="a file of its own", found=here)
+    if target.is_dir():
+        what = "a folder"
+    elif target == source.resolve():
+        what = "the source"
+    elif target.is_relative_to(paths.root.resolve()):
+        what = "a part of the atlas"
+    else:
+        return
+    raise InputError(f"--rejected cannot be {rejected}.", expected="a file of its own", found=what)
 
 
-def _nothing(found: Annotation, rejects: Rejects) -> InputError:
-    if not found.n_records:
+def _nothing_fits(imported: Import) -> InputError:
+    report = imported.report
+    if not report.n_records:
         return InputError(
-            f"{found.source} holds no feature and no family.", expected="at least one", found=f"read as {found.format}"
+            f"{report.source} holds no feature and no family.",
+            expected="at least one",
+            found=f"read as {report.format}",
         )
-    noun = "record" if found.n_records == 1 else "records"
-    whose = "; --accession ID says whose chains they are" if NO_PROTEIN in found.rejected else ""
-    said = [
-        f"{reason}: {n:,} of {found.n_records:,} records, such as {shown(rejects.first[reason][0]._replace(detail=''))}"
-        for reason, n in found.rejected.items()
+    reasons = [
+        f"{reason}: {n:,} of {report.n_records:,} records, such as {imported.rejected.first(reason)}"
+        for reason, n in report.rejected.items()
     ]
+    hint = "--rejected FILE writes every record with its reason"
+    if Reason.NO_PROTEIN.value in report.rejected:
+        hint += "; --accession ID says whose chains they are"
+    noun = "record" if report.n_records == 1 else "records"
     return InputError(
-        f"Nothing of {found.source} fits this atlas, which stays as it was.",
+        f"Nothing of {report.source} fits this atlas, which stays as it was.",
         expected="annotation of proteins of the atlas, on the sequences it was built from",
-        found=f"{found.n_records:,} {noun}" + (f", read as {found.format}" if found.format else ""),
-        offenders=said,
-        hint="--rejected FILE writes every record with its reason"
-        + ("; " + whose if NO_PROTEIN in found.rejected else ""),
+        found=f"{report.n_records:,} {noun}" + (f", read as {report.format}" if report.format else ""),
+        offenders=reasons,
+        hint=hint,
     )
 
 
-def _add(paths: AtlasPaths, manifest: Manifest, reading: Reading) -> tuple[Reading, Manifest]:
-    found, rows = reading.found, reading.rows
-    replaced = _replaced(paths, manifest, found.source, rows)
-    said = {name: value for name, value in asdict(found).items() if name != "replaced"}  # the same run, the same bytes
-    name = _name(said, rows)
-    metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: found.source.encode()}
+def _add(paths: AtlasPaths, manifest: Manifest, imported: Import) -> tuple[Import, Manifest]:
+    """Publish the rows of a source, then its receipt, then the manifest that names them."""
+    report, rows = imported.report, imported.rows
+    replaced = _replaced_files(paths, manifest, report.source, rows)
+    values = _receipt_values(report)
+    name = _file_name(values, rows)
+    metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: report.source.encode()}
+
     files = []
-    for table, part in rows.filled():
+    for table, table_rows in rows.filled():
         path = paths.added(table, name)
         with publishing(path) as beside:
-            write_table(beside, table=table, rows=part, metadata=metadata)
+            write_table(beside, table=table, rows=table_rows, metadata=metadata)
         files.append(describe_file(paths, path, table))
-    receipt = {"atlas_id": manifest.atlas_id, **said, "files": [asdict(file) for file in files]}
+
+    receipt = {"atlas_id": manifest.atlas_id, **values, "files": [asdict(file) for file in files]}
     publish_bytes(_receipt(paths, name), (json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode())
+
     added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
     _clear_leftovers(paths, added)
     gone = sorted(replaced.keys() - {file.path for file in files})
-    return replace(reading, found=replace(found, replaced=tuple(replaced[path] for path in gone))), added
+    report = replace(report, replaced=tuple(replaced[path] for path in gone))
+    return replace(imported, report=report), added
 
 
-def _replaced(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> dict[str, Replaced]:
+def _receipt_values(report: ImportReport) -> dict[str, Any]:
+    """Return the report without what it replaced: the same source gives the same bytes whenever it is imported."""
+    return {name: value for name, value in asdict(report).items() if name != "replaced"}
+
+
+def _replaced_files(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> dict[str, ReplacedFile]:
     """Return the files that the new rows take the place of: of the same source, or of a file that a folder now holds.
 
     Raises:
         InputError: one of the files came with a folder that holds others too.
     """
-    sources = rows.sources()
+    new_names = rows.sources()
     replaced = {}
     for file in (file for table in TABLES for file in manifest.of_table(table)):
-        of, held = _sources(paths, file)
-        if of == source or held <= sources:
-            replaced[file.path] = Replaced(of, file.table, file.n_rows)
-        elif both := sorted(held & sources):
+        file_source, file_names = _sources(paths, file)
+        if file_source == source or file_names <= new_names:
+            replaced[file.path] = ReplacedFile(file_source, file.table, file.n_rows)
+        elif shared := sorted(file_names & new_names):
             raise InputError(
-                f"The atlas has {both[0]} from the folder {of}, with {len(held) - 1:,} others.",
+                f"The atlas has {shared[0]} from the folder {file_source}, with {len(file_names) - 1:,} others.",
                 expected="a file that no folder has brought, or the whole folder again",
-                offenders=both,
-                hint=f"annotate the folder {of} again, or give the file another name",
+                offenders=shared,
+                hint=f"annotate the folder {file_source} again, or give the file another name",
             )
     return replaced
 
@@ -150,11 +173,11 @@ def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, set[str]]:
     return metadata.get(_SOURCE_KEY, b"").decode(), set(names)
 
 
-def _name(said: dict[str, Any], rows: Rows) -> str:
+def _file_name(values: dict[str, Any], rows: Rows) -> str:
     """Return the name of the files and the receipt of a source: its own, and a digest of all that they hold."""
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", said["source"]).strip("-")[:80] or "source"
+    slug = re.sub(r"[^A-Za-z0-9_]+", "-", values["source"]).strip("-")[:80] or "source"
     # The library writes the bytes: a newer one may write the same rows otherwise.
-    digest = hashlib.sha256(json.dumps([pa.__version__, said]).encode())
+    digest = hashlib.sha256(json.dumps([pa.__version__, values]).encode())
     for _, part in rows.filled():
         digest.update(part.schema.serialize())
         for batch in part.to_batches(max_chunksize=_CHUNK_ROWS):
@@ -168,8 +191,8 @@ def _receipt(paths: AtlasPaths, name: str) -> Path:
 
 def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
     """Remove files of annotation, and receipts of them, that no manifest names: what a killed `annotate` left."""
-    named = {Path(file.path).stem for table in TABLES for file in manifest.of_table(table)}
     listed = {file.path for file in manifest.files}
+    with_receipt = {Path(file.path).stem for table in TABLES for file in manifest.of_table(table)}
     for folder in (paths.root / table.name for table in TABLES):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
             path.unlink(missing_ok=True)
@@ -178,12 +201,12 @@ def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
                 path.unlink(missing_ok=True)
     for prefix in _RECEIPT_PREFIXES:
         for path in paths.receipts.glob(f"{prefix}*.json"):
-            if path.stem.removeprefix(prefix) not in named:
+            if path.stem.removeprefix(prefix) not in with_receipt:
                 path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _maybe(path: Path | None) -> Iterator[IO[str] | None]:
+def _open_target(path: Path | None) -> Iterator[IO[str] | None]:
     if path is None:
         yield None
         return

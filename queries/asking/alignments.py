@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attlas.intake.files import read_file
+from attlas.intake.text import numbered_lines
 from attlas.queries.asking.alignment_blocks import is_blocks, read_blocks
-from attlas.queries.lookup.small_file import read_small_file
 from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
+EXPECTED = "an alignment as FASTA, Stockholm or Clustal"
+"""What a file should be, for messages."""
 GAP = "-"
 GAPS = str.maketrans({".": GAP, "~": GAP, "_": GAP})
 """Other signs for a gap, as Stockholm, MSF and hmmer's programs write them."""
@@ -86,24 +89,23 @@ def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tup
 def read_alignment(source: object) -> dict[str, str]:
     """Return the rows of aligned FASTA by the first word of their header lines, of Stockholm or Clustal by their ids.
 
+    It may be compressed, and `-` is standard input.
+
     Raises:
-        QuestionError: it cannot be read, is none of these, or names a row twice.
+        InputError: it cannot be read.
+        QuestionError: it is none of these, or names a row twice.
     """
     if not isinstance(source, (str, Path)):
         raise QuestionError("An alignment is a FASTA file.", found=type(source).__name__)
-    try:
-        text = read_small_file(source).decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionError(f"The alignment {source} cannot be read.", found=str(error)) from error
-
-    rows: dict[str, list[str]] = {}
+    text = read_file(source, expected=EXPECTED).text
     if is_blocks(text):
         return read_blocks(text)
-    lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(";")]
+
+    lines = [line.strip() for _, line in numbered_lines(text) if line.strip() and not line.startswith(";")]
     if not lines or not lines[0].startswith(">"):
         found = repr(lines[0][:60]) if lines else "nothing"
-        raise QuestionError(f"{source} is no alignment.", expected="aligned FASTA, Stockholm or Clustal", found=found)
-
+        raise QuestionError(f"{source} is no alignment.", expected=EXPECTED, found=found)
+    rows: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith(">"):
             id = (line[1:].split() or [""])[0]

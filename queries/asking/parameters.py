@@ -12,11 +12,10 @@ import pyarrow as pa
 
 from attlas.queries.asking.alignments import placed_rows
 from attlas.queries.engine.views import quote
-from attlas.queries.lookup.id_file import first_column
-from attlas.queries.lookup.small_file import read_small_file
+from attlas.queries.lookup.id_file import read_ids
 from attlas.queries.store import Store
 from attlas.queries.text import printable
-from attlas.schema import QuestionError
+from attlas.schema import InputError, QuestionError
 
 TYPES = {
     "int": "a whole number",
@@ -254,9 +253,10 @@ def _items(parameter: Parameter, value: object) -> list[object]:
 def _lines(parameter: Parameter, path: str) -> list[str]:
     """Return the first column of the lines of a file; blank lines and those that begin with `#` are passed over."""
     try:
-        return first_column(read_small_file(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=str(error)) from error
+        return read_ids(path)
+    except InputError as error:
+        found = "; ".join(text for text in (error.what, error.found) if text)
+        raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=found) from error
 
 
 def _in_column(

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 NEAR = 3
 """Residues along the sequence within which sites are near, unless told otherwise."""
@@ -10,18 +11,22 @@ NEAR = 3
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement on one protein."""
+    """The agreement on one protein. `ours` are the sites of the atlas, `theirs` those of the other table."""
 
     length: int
     """Residues of the protein."""
     ours: tuple[int, ...]
     """Sites of the atlas by rank, 1-based."""
+    hundredths: tuple[int, ...]
+    """Attention received at each of `ours`, in hundredths of the layer's maximum: all that published orders go by."""
     theirs: tuple[int, ...]
     """Sites of the other table in its order, 1-based, each once."""
     layer_ours: int | None
+    """Layer of convergence in the atlas."""
     layer_theirs: int | None
+    """Layer of convergence in the other table."""
     is_ordered: bool
-    """The order of their sites may be compared."""
+    """The order of `theirs` may be that of the attention."""
 
     @property
     def n_both(self) -> int:
@@ -45,8 +50,17 @@ class Agreement:
 
     @property
     def is_same_order(self) -> bool | None:
-        """The same sites in the same order; None where the order is not known or neither has a site."""
-        return self.ours == self.theirs if self.is_ordered and self.n_union else None
+        """The same sites, none before one that received more; None where no order is known or there is no site.
+
+        The published rule rounds the profile to hundredths before it sorts, so that sites of one value have no order.
+        """
+        if not self.is_ordered or not self.n_union:
+            return None
+        if not self.is_same_set:
+            return False
+
+        hundredths_at = dict(zip(self.ours, self.hundredths, strict=True))
+        return all(hundredths_at[site] >= hundredths_at[after] for site, after in pairwise(self.theirs))
 
     @property
     def is_same_layer(self) -> bool | None:
@@ -60,22 +74,16 @@ class Agreement:
         """Sites that two random sets of these sizes share: the mean of the hypergeometric distribution."""
         return len(self.ours) * len(self.theirs) / self.length
 
-    @property
-    def variance(self) -> float:
-        """Variance of that number."""
-        n, a, b = self.length, len(self.ours), len(self.theirs)
-        return a * b / n * (1 - a / n) * (n - b) / (n - 1) if n > 1 else 0.0
-
     def distances(self) -> list[int]:
-        """Return for each of their sites the residues along the sequence to our nearest; empty without ours."""
+        """Return the residues from each of `theirs` to the nearest of `ours`; nothing where the atlas has no site."""
         ours = sorted(self.ours)
-        return [_nearest(ours, site) for site in self.theirs] if ours else []
+        return [_distance_to_nearest(ours, site) for site in self.theirs] if ours else []
 
     def n_shifted(self, by: int) -> int:
-        """Return how many sites would be shared if theirs stood `by` residues further on."""
+        """Return how many sites would be shared if `theirs` stood `by` residues further on."""
         return len(set(self.ours) & {site + by for site in self.theirs})
 
 
-def _nearest(ordered: Sequence[int], site: int) -> int:
-    at = bisect_left(ordered, site)
-    return min(abs(other - site) for other in ordered[max(at - 1, 0) : at + 1])
+def _distance_to_nearest(ordered: Sequence[int], site: int) -> int:
+    place = bisect_left(ordered, site)
+    return min(abs(neighbour - site) for neighbour in ordered[max(place - 1, 0) : place + 1])

@@ -1,11 +1,14 @@
-"""The columns of a table of sites, by the many names they have, and a row of such a table made a `Row`."""
+"""The columns of a table of sites, by the many names they have, and a row of such a table made a `PublishedRow`."""
 
 from collections.abc import Mapping, Sequence
 
-from attlas.queries.comparing.claims import NOT_COMPUTED_THERE, UNREADABLE, Row, Spot
-from attlas.queries.comparing.positions import is_nothing, spots_of, whole_number
+from attlas.intake.claims import SequenceClaim
+from attlas.intake.rejects import Problem, Reason
+from attlas.intake.rows import find_columns
+from attlas.queries.comparing.positions import is_nothing, read_sites, whole_number
+from attlas.queries.comparing.published import PublishedRow, PublishedSite
 
-NAMES = {
+SYNONYMS = {
     "accession": (
         "accession", "acc", "uniprot", "uniprot_id", "uniprot_ac", "uniprot_acc", "uniprot_accession", "uniprotkb",
         "protein", "protein_id", "protein_accession", "entry", "id", "protein_name", "entry_name", "name", "gene",
@@ -26,58 +29,51 @@ NAMES = {
 }  # fmt: skip
 """Columns read, each by its names in order of preference; letter case, blanks and hyphens do not count."""
 
-
-def roles(names: Sequence[str]) -> dict[str, int]:
-    """Return which column of a header is what, by its place; empty unless protein and position are there."""
-    plain = ["_".join(name.strip().strip("\ufeff").lower().replace("-", " ").split()) for name in names]
-    found = {}
-    for role, synonyms in NAMES.items():
-        name = next((name for name in synonyms if name in plain), None)
-        if name is not None:
-            found[role] = plain.index(name)
-    if "position" not in found and "residue" in found:  # `residue` is the number in some tables
-        found["position"] = found.pop("residue")
-    return found
+_N_SHOWN = 40
+"""Characters of a cell that a message repeats."""
 
 
-def expected(*needed: str) -> str:
+def site_columns(header: Sequence[str]) -> dict[str, int]:
+    """Return the place of each column that a header names; `residue` alone is the position in some tables."""
+    places = find_columns(header, SYNONYMS)
+    if "position" not in places and "residue" in places:
+        places["position"] = places.pop("residue")
+    return places
+
+
+def expected_columns(*columns: str) -> str:
     """Return what a header is to have, for messages."""
-    return " and ".join(f"{role} (or {', '.join(NAMES[role][1:6])})" for role in needed)
+    return " and ".join(f"{column} (or {', '.join(SYNONYMS[column][1:6])})" for column in columns)
 
 
-def row_of(values: Mapping[str, str | None], line: int) -> Row:
-    """Return the row that the cells of a line say."""
-    id = (values.get("accession") or "").strip()
-    problem = _not_computed(values)
-    spots: tuple[Spot, ...] = ()
+def read_row(cells: Mapping[str, str | None], line: int | None) -> PublishedRow:
+    """Return the row that the cells of a line, by column, say."""
+    problem = _not_computed(cells)
+    sites: tuple[PublishedSite, ...] = ()
     try:
-        spots = spots_of(values.get("position") or "", letters=values.get("residue"), rank=values.get("rank"))
+        sites = read_sites(cells.get("position") or "", letters=cells.get("residue"), rank=cells.get("rank"))
     except ValueError as error:
-        problem = problem or (UNREADABLE, str(error))
-    layer = values.get("layer")
-    number = whole_number(layer)
-    if number is None and not is_nothing(layer):
-        problem = problem or (UNREADABLE, f"layer `{(layer or '')[:40]}` is no number from 0")
-    return Row(
-        id,
-        spots,
-        line,
-        number,
-        md5=_or_none(values.get("md5"), lower=True),
-        crc64=_or_none(values.get("crc64"), lower=False),
-        length=whole_number(values.get("length")),
-        problem=problem,
+        problem = problem or Problem(Reason.UNREADABLE_LINE, str(error))
+
+    layer_cell = cells.get("layer")
+    layer = whole_number(layer_cell)
+    if layer is None and not is_nothing(layer_cell):
+        detail = f"layer `{(layer_cell or '')[:_N_SHOWN]}` is no number from 0"
+        problem = problem or Problem(Reason.UNREADABLE_LINE, detail)
+
+    md5, crc64 = _text(cells.get("md5")), _text(cells.get("crc64"))
+    claim = SequenceClaim(
+        md5=md5 and md5.lower(), crc64=crc64 and crc64.upper(), length=whole_number(cells.get("length"))
     )
+    return PublishedRow((cells.get("accession") or "").strip(), sites, line, layer, claim, problem)
 
 
-def _not_computed(values: Mapping[str, str | None]) -> tuple[str, str] | None:
-    status = values.get("status")
-    if status is None or status not in ("skipped", "failed"):
+def _not_computed(cells: Mapping[str, str | None]) -> Problem | None:
+    status = cells.get("status")
+    if status not in ("skipped", "failed"):
         return None
-    return NOT_COMPUTED_THERE, f"{status}: {values.get('reason') or 'no reason given'}"
+    return Problem(Reason.NOT_COMPUTED_IN_SOURCE, f"{status}: {cells.get('reason') or 'no reason given'}")
 
 
-def _or_none(text: str | None, *, lower: bool) -> str | None:
-    if text is None or is_nothing(text):
-        return None
-    return text.strip().lower() if lower else text.strip().upper()
+def _text(cell: str | None) -> str | None:
+    return None if cell is None or is_nothing(cell) else cell.strip()

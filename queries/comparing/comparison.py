@@ -5,17 +5,22 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.queries.comparing import rejects
+from attlas.intake.rejects import Record, Remark
+from attlas.queries.comparing.account import account_lines, account_table, reason_lines
 from attlas.queries.comparing.agreement import NEAR, Agreement
-from attlas.queries.comparing.checking import Laid, lay
-from attlas.queries.comparing.claims import Source
-from attlas.queries.comparing.notes import notes
-from attlas.queries.comparing.reading import read, read_layers
-from attlas.queries.comparing.rejects import Rejected
-from attlas.queries.comparing.tables import by_protein, over_all
+from attlas.queries.comparing.matching import MatchedTable, match_published_sites
+from attlas.queries.comparing.notes import absent_lines, source_lines, warning_lines
+from attlas.queries.comparing.protein_rows import SEVERAL_LAYERS
+from attlas.queries.comparing.published import PublishedTable
+from attlas.queries.comparing.reading import read_layers, read_table
+from attlas.queries.comparing.tables import pooled_table, protein_table, table_metadata
 from attlas.queries.store import Store
 from attlas.schema import SITES, InputError
 from attlas.schema.errors import N_OFFENDERS_SHOWN
+
+LAYER_OF_ABSENT = "layer of a protein that the table lacks"
+LAYER_NO_NUMBER = "layer is no number"
+"""Kinds of remarks on a file of layers."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +48,10 @@ def compare(
 
     Args:
         atlas: the atlas.
-        path: CSV, TSV, JSON, GFF3 or Parquet, plain or gzip, with a row per site or a list of positions per protein;
-            or the directory or URL of another atlas.
-        base: number of the first residue there; None lets its letters, a 0 or the last residue tell.
-        layers: a table of protein and layer of convergence, 0-based, for a source that has none in its columns.
+        path: CSV, TSV, JSON, GFF3 or Parquet, plain or compressed, with a row per site or a list of positions per
+            protein; `-` for standard input; or the directory or URL of another atlas.
+        base: number of the first residue in the table; None lets its letters, a 0 or the last residue tell.
+        layers: a table of protein and layer of convergence, 0-based, for a table that has none in its columns.
         near: residues along the sequence within which two sites are near.
 
     Raises:
@@ -55,73 +60,87 @@ def compare(
     """
     if near < 0:
         raise InputError("Sites cannot be within fewer than 0 residues.", expected="0 or more", found=str(near))
-    source, apart = _with_layers(read(path), layers)
-    laid = lay(source, atlas, base=base)
-    if not laid.proteins:
-        raise _nothing(source, laid)
-    rejected = (*laid.rejected, *apart)
-    agreements = _agreements(atlas, laid)
-    n_unnamed, unnamed = _unnamed(atlas, laid)
-    manifest = atlas.manifest
-    said = notes(manifest, source, laid, agreements, rejected=rejected, unnamed=(n_unnamed, unnamed))
+    table, layer_remarks = _with_layers(read_table(path), layers)
+    matched = match_published_sites(table, atlas, first_position=base)
+    if not matched.proteins:
+        raise _nothing_to_compare(table, matched)
+
+    agreements = _agreements(atlas, matched)
+    n_absent, absent = _absent_proteins(atlas, matched)
+    remarks = (*matched.remarks, *layer_remarks)
+    notes = (
+        *source_lines(atlas.manifest, table, matched),
+        *warning_lines(atlas.manifest, table, matched, agreements),
+        *account_lines(matched.rejected, remarks),
+        *absent_lines(n_absent, absent),
+    )
+    metadata = table_metadata(atlas.manifest, table, matched, near)
     return Comparison(
-        proteins=by_protein(laid, agreements, near=near, manifest=manifest, source=source),
-        pooled=over_all(laid, agreements, n_unnamed=n_unnamed, near=near, manifest=manifest, source=source),
-        rejected=rejects.as_table(rejected),
-        base=laid.numbering.base,
-        why_base=laid.numbering.why,
-        notes=tuple(said),
+        proteins=protein_table(matched, agreements, near=near, metadata=metadata),
+        pooled=pooled_table(matched, agreements, n_absent=n_absent, near=near, metadata=metadata),
+        rejected=account_table([*matched.rejected, *remarks]),
+        base=matched.numbering.first_position,
+        why_base=matched.numbering.why,
+        notes=notes,
     )
 
 
-def _with_layers(source: Source, path: Path | None) -> tuple[Source, list[Rejected]]:
-    """Return the source with the layers of a file of their own, and what of that file cannot be used."""
+def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTable, list[Remark]]:
+    """Return the table with the layers of a file of their own, and remarks on what of that file is not used."""
     if path is None:
-        return source, []
-    found: dict[str, int | None] = {}
-    rejected = []
-    named = {row.id for row in source.rows}
+        return table, []
+    layers: dict[str, int | None] = {}
+    remarks = []
+    ids = {row.id for row in table.rows}
     for line, id, layer in read_layers(path):
-        reason = rejects.LAYER_UNREADABLE if layer is None else None if id in named else rejects.LAYER_ALONE
-        if reason is None and found.setdefault(id, layer) != layer:
-            reason, found[id] = rejects.LAYERS_DIFFER, None
-        if reason is not None:
-            rejected.append(Rejected(reason, f"in {path.name}", id, "", line))
-    rows = (row._replace(layer=found.get(row.id, row.layer)) for row in source.rows)
-    return replace(source, rows=tuple(rows)), rejected
+        kind = None
+        if layer is None:
+            kind = LAYER_NO_NUMBER
+        elif id not in ids:
+            kind = LAYER_OF_ABSENT
+        elif layers.setdefault(id, layer) != layer:
+            kind = SEVERAL_LAYERS
+            layers[id] = None
+        if kind is not None:
+            remarks.append(Remark(kind, Record(id, line=line), f"in {path.name}"))
+
+    rows = (replace(row, layer=layers.get(row.id, row.layer)) for row in table.rows)
+    return replace(table, rows=tuple(rows)), remarks
 
 
-def _agreements(atlas: Store, laid: Laid) -> list[Agreement]:
-    ids = {one.sequence_id for one in laid.proteins}
-    table, where = atlas.rows_of_sequences(SITES, ids, ("position",))  # by rank, as they are stored
-    positions = table.column("position").to_pylist()
+def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
+    """Return the agreement on each matched protein."""
+    sequence_ids = {protein.sequence_id for protein in matched.proteins}
+    sites, rows_of = atlas.rows_of_sequences(SITES, sequence_ids, ("position", "share"))  # by rank, as stored
+    positions, shares = (sites.column(name).to_pylist() for name in ("position", "share"))
     return [
         Agreement(
-            length=len(one.sequence),
-            ours=tuple(positions[at] for at in where[one.sequence_id]),
-            theirs=one.positions,
-            layer_ours=one.layer_here,
-            layer_theirs=one.layer,
-            is_ordered=one.is_ordered and bool(laid.order),
+            length=len(protein.sequence),
+            ours=tuple(positions[row] for row in rows_of[protein.sequence_id]),
+            hundredths=tuple(round(shares[row] * 100) for row in rows_of[protein.sequence_id]),
+            theirs=protein.positions,
+            layer_ours=protein.layer_in_atlas,
+            layer_theirs=protein.layer,
+            is_ordered=protein.is_ordered and bool(matched.order),
         )
-        for one in laid.proteins
+        for protein in matched.proteins
     ]
 
 
-def _unnamed(atlas: Store, laid: Laid) -> tuple[int, list[str]]:
-    """Return how many computed proteins the source does not name, and the first ten."""
-    names = ("accession", "status")
-    table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), names)
-    rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
-    found = [accession for accession, status in rows if status == "ok" and accession not in laid.named]
-    return len(found), found[:N_OFFENDERS_SHOWN]
+def _absent_proteins(atlas: Store, matched: MatchedTable) -> tuple[int, list[str]]:
+    """Return how many computed proteins the table does not name, and the first ten."""
+    columns = ("accession", "status")
+    table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), columns)
+    rows = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
+    absent = [accession for accession, status in rows if status == "ok" and accession not in matched.accessions]
+    return len(absent), absent[:N_OFFENDERS_SHOWN]
 
 
-def _nothing(source: Source, laid: Laid) -> InputError:
+def _nothing_to_compare(table: PublishedTable, matched: MatchedTable) -> InputError:
     return InputError(
-        f"Nothing of {source.name} can be compared with this atlas.",
+        f"Nothing of {table.name} can be compared with this atlas.",
         expected="sites of proteins that the atlas computed, on the same sequences",
-        found=laid.numbering.line if laid.numbering.evidence.n_positions else None,
-        offenders=list(rejects.reasons(laid.rejected)),
-        hint="`attlas show DIR ID` tells what one of its ids names here",
+        found=matched.numbering.line if matched.numbering.evidence.n_positions else None,
+        offenders=list(reason_lines(matched.rejected)),
+        hint="`attlas show DIR ID` tells what one of its ids names in the atlas",
     )

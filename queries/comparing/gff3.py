@@ -1,43 +1,36 @@
 """Sites as GFF3 → rows: a feature of one residue is a site; positions are 1-based by the format's definition."""
 
-import re
 from collections.abc import Iterator
-from urllib.parse import unquote
+from dataclasses import replace
 
-from attlas.queries.comparing.claims import NOT_A_POSITION, UNREADABLE, Row, Spot
-from attlas.queries.comparing.columns import row_of
-from attlas.queries.comparing.file_text import LINE_END
+from attlas.intake.claims import SequenceClaim
+from attlas.intake.files import HandedFile
+from attlas.intake.gff3 import Gff3Feature, Gff3Region, Gff3Unreadable, read_gff3
+from attlas.intake.rejects import Problem, Reason
+from attlas.intake.text import numbered_lines
+from attlas.queries.comparing.columns import read_row
+from attlas.queries.comparing.published import PublishedRow, PublishedSite
 
-HEADER = "##gff-version"
-N_COLUMNS = 9
+_ATTRIBUTES = ("residue", "rank", "layer", "md5")
+"""Attributes that are read as columns."""
 
 
-def read(text: str) -> Iterator[Row]:
+def read_gff3_sites(file: HandedFile) -> Iterator[PublishedRow]:
     """Yield a row per feature, and one per sequence region, which says the length of a protein, with sites or none."""
-    for number, line in enumerate(re.split(LINE_END, text), start=1):
-        if line.startswith("##FASTA"):
-            return
-        if line.startswith("##sequence-region"):
-            yield _region(line, number)
-        elif line.strip() and not line.startswith("#"):
-            yield _feature(line.split("\t"), number)
+    for item in read_gff3(numbered_lines(file.text)):
+        if isinstance(item, Gff3Region):
+            yield PublishedRow(item.sequence, line=item.line, claim=SequenceClaim(length=item.length))
+        elif isinstance(item, Gff3Unreadable):
+            problem = Problem(Reason.UNREADABLE_LINE, item.detail)
+            yield PublishedRow(item.sequence, line=item.line, problem=problem)
+        elif isinstance(item, Gff3Feature):
+            yield _row(item)
 
 
-def _region(line: str, number: int) -> Row:
-    words = line.split()
-    if len(words) != 4 or not (words[2] + words[3]).isdecimal():
-        return Row(unquote(words[1]) if len(words) > 1 else "", (), number, problem=(UNREADABLE, line[:60]))
-    # A region that begins elsewhere says nothing of the length of the protein.
-    return Row(unquote(words[1]), (), number, length=int(words[3]) if words[2] == "1" else None)
-
-
-def _feature(cells: list[str], number: int) -> Row:
-    if len(cells) != N_COLUMNS:
-        return Row(unquote(cells[0]), (), number, problem=(UNREADABLE, f"{len(cells)} columns instead of {N_COLUMNS}"))
-    pairs = (part.partition("=") for part in cells[8].split(";"))
-    said = {name.strip().lower(): unquote(value) for name, _, value in pairs}
-    named = {name: said.get(name) for name in ("residue", "rank", "layer", "md5")}
-    row = row_of({"accession": unquote(cells[0]), "position": cells[3], **named}, number)
-    if cells[3] != cells[4]:
-        return row._replace(spots=(Spot(f"{cells[3]}..{cells[4]}", None),), problem=(NOT_A_POSITION, "a range"))
-    return row
+def _row(feature: Gff3Feature) -> PublishedRow:
+    attributes = {name: feature.attributes.get(name) for name in _ATTRIBUTES}
+    row = read_row({"accession": feature.sequence, "position": feature.begin, **attributes}, feature.line)
+    if feature.begin == feature.end:
+        return row
+    site = PublishedSite(f"{feature.begin}..{feature.end}", None)
+    return replace(row, sites=(site,), problem=Problem(Reason.NO_NUMBER, "a range"))

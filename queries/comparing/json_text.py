@@ -1,59 +1,58 @@
 """JSON → rows: an object of protein to positions, a list of objects, or an object per line as `export jsonl` writes."""
 
 import json
-import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from attlas.queries.comparing.claims import Row
-from attlas.queries.comparing.columns import expected, roles, row_of
-from attlas.queries.comparing.file_text import LINE_END
+from attlas.intake.files import HandedFile
+from attlas.intake.text import numbered_lines
+from attlas.queries.comparing.columns import expected_columns, read_row, site_columns
+from attlas.queries.comparing.published import PublishedRow
 from attlas.schema import InputError
 
 
-def read(text: str, path: Path) -> Iterator[Row]:
+def read_json(file: HandedFile) -> Iterator[PublishedRow]:
     """Yield a row per object, or per protein of one object.
 
     Raises:
         InputError: it is no JSON, or an object lacks protein or positions.
     """
-    for number, value in _values(text, path):
+    for number, value in _objects(file):
         if not isinstance(value, dict):
-            raise _lacking(path, number, value)
-        places = roles(list(value))
+            raise _lacking(file.name, number, value)
+        names = list(value)
+        places = site_columns(names)
         if {"accession", "position"} <= set(places):
-            names = list(value)
-            yield _row({role: value[names[at]] for role, at in places.items()}, number)
+            yield _row({column: value[names[place]] for column, place in places.items()}, number)
         elif all(isinstance(item, (list, int, str)) or item is None for item in value.values()):
-            for id, item in value.items():
-                yield _row({"accession": id, "position": item}, number)._replace(line=None)
+            for id, positions in value.items():
+                yield _row({"accession": id, "position": positions}, None)
         else:
-            raise _lacking(path, number, value)
+            raise _lacking(file.name, number, value)
 
 
-def _values(text: str, path: Path) -> Iterator[tuple[int, Any]]:
+def _objects(file: HandedFile) -> Iterator[tuple[int, Any]]:
     """Yield the objects with their numbers: lines where there are several, places in a list, or 1."""
+    text = file.text
     try:
         try:
-            whole = json.loads(text)
+            document = json.loads(text)
         except json.JSONDecodeError:
-            lines = enumerate(re.split(LINE_END, text), start=1)
-            yield from [(number, json.loads(line)) for number, line in lines if line.strip()]
+            yield from [(number, json.loads(line)) for number, line in numbered_lines(text) if line.strip()]
             return
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path.name} is no JSON.", found=str(error)) from error
-    yield from enumerate(whole, start=1) if isinstance(whole, list) else [(1, whole)]
+        raise InputError(f"{file.name} is no JSON.", found=str(error)) from error
+    yield from enumerate(document, start=1) if isinstance(document, list) else [(1, document)]
 
 
-def _row(values: dict[str, Any], number: int) -> Row:
+def _row(values: dict[str, Any], number: int | None) -> PublishedRow:
     sites = values["position"]
     if isinstance(sites, list) and sites and all(isinstance(site, dict) for site in sites):
-        values |= _of_sites(sites)
-    return row_of({role: _text(value) for role, value in values.items()}, number)
+        values |= _columns_of_sites(sites)
+    return read_row({column: _text(value) for column, value in values.items()}, number)
 
 
-def _of_sites(sites: list[dict[str, Any]]) -> dict[str, Any]:
+def _columns_of_sites(sites: list[dict[str, Any]]) -> dict[str, Any]:
     """Return positions and letters of sites that are objects, in order of rank where they all have one."""
     if all(isinstance(site.get("rank"), (int, float)) for site in sites):
         sites = sorted(sites, key=lambda site: site["rank"])
@@ -70,10 +69,10 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def _lacking(path: Path, number: int, value: object) -> InputError:
-    names = ", ".join(value) if isinstance(value, dict) else type(value).__name__
+def _lacking(name: str, number: int, value: object) -> InputError:
+    content = ", ".join(value) if isinstance(value, dict) else type(value).__name__
     return InputError(
-        f"{path.name} is no JSON of sites.",
-        expected=f"objects with {expected('accession', 'position')}, or one object of protein to list of positions",
-        found=f"object {number:,}: {names}"[:120],
+        f"{name} is no JSON of sites.",
+        expected=f"objects with {expected_columns('accession', 'position')}, or one object of protein to positions",
+        found=f"object {number:,}: {content}"[:120],
     )

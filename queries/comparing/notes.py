@@ -2,58 +2,73 @@
 
 from collections.abc import Iterator, Sequence
 
-from attlas.queries.comparing import rejects
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.checking import Laid
-from attlas.queries.comparing.claims import Source
-from attlas.queries.comparing.rejects import Rejected
+from attlas.queries.comparing.matching import MatchedTable
+from attlas.queries.comparing.pooling import MIN_PROTEINS
+from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.text import counted, printable
 from attlas.schema import Manifest
 
 
-def notes(
-    manifest: Manifest,
-    source: Source,
-    laid: Laid,
-    agreements: Sequence[Agreement],
-    *,
-    rejected: Sequence[Rejected],
-    unnamed: tuple[int, Sequence[str]],
-) -> Iterator[str]:
-    """Yield the lines; `unnamed` are the computed proteins that the source lacks: how many, and the first."""
+def source_lines(manifest: Manifest, table: PublishedTable, matched: MatchedTable) -> Iterator[str]:
+    """Yield what was compared, and where the table counts from."""
     run = manifest.run
-    yield printable(f"here: atlas of {run.model}, {run.n_layers} layers, rule {run.rule}")
-    order = f"sites in order {laid.order}" if laid.order else "no order of sites"
-    yield printable(f"there: {source.name}, {source.kind}; {order}")
-    yield laid.numbering.line
-    yield from _shifted(laid, agreements)
-    yield from _layers_shifted(agreements)
-    yield from rejects.lines(rejected)
-    n, names = unnamed
-    if n:
-        more = f" and {n - len(names):,} more" if n > len(names) else ""
-        what = counted(n, "computed protein is not there", "computed proteins are not there")
-        yield f"{what}: {', '.join(map(printable, names))}{more}"
+    order = f"sites in order {matched.order}" if matched.order else "no order of sites"
+    yield printable(f"ours: atlas of {run.model}, {run.n_layers} layers, rule {run.rule}")
+    yield printable(f"theirs: {table.name}, {table.kind}; {order}")
+    yield matched.numbering.line
 
 
-def _shifted(laid: Laid, agreements: Sequence[Agreement]) -> Iterator[str]:
-    """Say so if the other base would agree better, which letters would have told."""
-    by = 1 if laid.numbering.base == 1 else -1
-    here, there = (sum(one.n_shifted(step) for one in agreements) for step in (0, by))
-    if there > here and not laid.numbering.evidence.n_letters:
-        other = 1 - laid.numbering.base
-        yield f"warning: {here:,} sites agree, and {there:,} would if the table counted from {other}: does it?"
+def warning_lines(
+    manifest: Manifest, table: PublishedTable, matched: MatchedTable, agreements: Sequence[Agreement]
+) -> Iterator[str]:
+    """Yield what looks wrong about the numbering of residues and of layers."""
+    yield from _numbering_lines(matched, agreements)
+    yield from _layer_lines(manifest.run.n_layers, table, agreements)
 
 
-def _layers_shifted(agreements: Sequence[Agreement]) -> Iterator[str]:
-    steps = [
-        one.layer_theirs - one.layer_ours
-        for one in agreements
-        if one.layer_theirs is not None and one.layer_ours is not None
+def absent_lines(n_absent: int, accessions: Sequence[str]) -> Iterator[str]:
+    """Yield how many computed proteins the table does not name, and the first of them."""
+    if n_absent:
+        more = f" and {n_absent - len(accessions):,} more" if n_absent > len(accessions) else ""
+        proteins = counted(n_absent, "computed protein is", "computed proteins are")
+        yield f"{proteins} not in the table: {', '.join(map(printable, accessions))}{more}"
+
+
+def _numbering_lines(matched: MatchedTable, agreements: Sequence[Agreement]) -> Iterator[str]:
+    """Say so if the other numbering would agree better, which letters would have told."""
+    if matched.numbering.evidence.n_letters:
+        return
+    first_position = matched.numbering.first_position
+    shift = 1 if first_position == 1 else -1
+    n_both = sum(agreement.n_both for agreement in agreements)
+    n_shifted = sum(agreement.n_shifted(shift) for agreement in agreements)
+    if n_shifted > n_both:
+        other = 1 - first_position
+        yield f"warning: {n_both:,} sites agree, and {n_shifted:,} would if the table counted from {other}: does it?"
+
+
+def _layer_lines(n_layers: int, table: PublishedTable, agreements: Sequence[Agreement]) -> Iterator[str]:
+    """Say so if the layers cannot be of one model, or else if they seem to be counted from 1."""
+    pairs = [
+        (agreement.layer_ours, agreement.layer_theirs)
+        for agreement in agreements
+        if agreement.layer_theirs is not None and agreement.layer_ours is not None
     ]
+    highest = max((theirs for _, theirs in pairs), default=0)
+    if table.n_layers not in (None, n_layers):
+        yield f"layers are of models of {n_layers} and {table.n_layers} layers: that two are the same says little"
+    elif highest > n_layers:
+        yield f"warning: the table has a layer {highest:,}, and this model {n_layers} layers: it is of another model"
+    elif table.n_layers is None:  # an atlas counts its layers from 0
+        yield from _layers_from_1_lines([theirs - ours for ours, theirs in pairs])
+
+
+def _layers_from_1_lines(steps: Sequence[int]) -> Iterator[str]:
+    """Say so if most layers of the table are one above ours."""
     n_same, n_above = steps.count(0), steps.count(1)
-    if n_above > n_same:
+    if len(steps) >= MIN_PROTEINS and n_above > len(steps) / 2:
         yield (
             f"warning: of {counted(len(steps), 'layer')} {n_same:,} are the same and {n_above:,} are ours plus 1: "
-            "are they counted from 1 there?"
+            "does the table count them from 1?"
         )

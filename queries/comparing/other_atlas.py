@@ -2,41 +2,56 @@
 
 from pathlib import Path
 
-from attlas.queries.comparing.claims import NOT_COMPUTED_THERE, Row, Source, Spot
+from attlas.intake.claims import SequenceClaim
+from attlas.intake.rejects import Problem, Reason
+from attlas.queries.comparing.published import PublishedRow, PublishedSite, PublishedTable
 from attlas.queries.store import Store
 from attlas.schema import SITES
 
-COLUMNS = ("accession", "sequence_id", "status", "reason", "md5", "length", "layer")
+PROTEIN_COLUMNS = ("accession", "sequence_id", "status", "reason", "md5", "length", "layer")
+SITE_COLUMNS = ("position", "residue", "rank")
 
 
-def read(place: str | Path) -> Source:
-    """Return what an atlas says.
+def read_atlas(place: str | Path) -> PublishedTable:
+    """Return the sites of the atlas at a directory or URL.
 
     Raises:
         BrokenAtlasError: it cannot be read.
     """
     with Store.open(place) as atlas:
-        rows = _rows(atlas)
-        run, n_layers = atlas.manifest.run, atlas.n_layers
-        kind = f"atlas of {run.model}, {n_layers} layers, rule {run.rule}"
-        return Source(Path(str(place)).name, kind, atlas.manifest.atlas_id, rows, base=1, is_list=True)
-
-
-def _rows(atlas: Store) -> tuple[Row, ...]:
-    proteins = atlas.protein_rows(range(atlas.manifest.counts.n_requested), COLUMNS)
-    columns = [proteins.column(name).to_pylist() for name in COLUMNS]
-    computed = [id for id, status in zip(columns[1], columns[2], strict=True) if status == "ok"]
-    sites, where = atlas.rows_of_sequences(SITES, computed, ("position", "residue", "rank"))
-    values = list(zip(*(sites.column(name).to_pylist() for name in ("position", "residue", "rank")), strict=True))
-    spots = [Spot(str(position), position, residue, rank) for position, residue, rank in values]
-    return tuple(
-        Row(
-            accession,
-            tuple(spots[at] for at in where[sequence_id]) if status == "ok" else (),
-            layer=layer,
-            md5=md5,
-            length=length,
-            problem=None if status == "ok" else (NOT_COMPUTED_THERE, f"{status}: {reason}"),
+        run = atlas.manifest.run
+        return PublishedTable(
+            name=Path(str(place)).name,
+            kind=f"atlas of {run.model}, {run.n_layers} layers, rule {run.rule}",
+            sha256=atlas.manifest.atlas_id,
+            rows=_rows(atlas),
+            first_position=1,
+            has_lists=True,
+            n_layers=run.n_layers,
         )
-        for accession, sequence_id, status, reason, md5, length, layer in zip(*columns, strict=True)
-    )
+
+
+def _rows(atlas: Store) -> tuple[PublishedRow, ...]:
+    proteins = atlas.protein_rows(range(atlas.manifest.counts.n_requested), PROTEIN_COLUMNS).to_pylist()
+    computed = [protein["sequence_id"] for protein in proteins if protein["status"] == "ok"]
+    table, rows_of = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)
+    columns = (table.column(name).to_pylist() for name in SITE_COLUMNS)
+    sites = [
+        PublishedSite(str(position), position, *letter_and_rank)
+        for position, *letter_and_rank in zip(*columns, strict=True)
+    ]
+
+    rows = []
+    for protein in proteins:
+        is_computed = protein["status"] == "ok"
+        problem = Problem(Reason.NOT_COMPUTED_IN_SOURCE, f"{protein['status']}: {protein['reason']}")
+        rows.append(
+            PublishedRow(
+                id=protein["accession"],
+                sites=tuple(sites[row] for row in rows_of[protein["sequence_id"]]) if is_computed else (),
+                layer=protein["layer"],
+                claim=SequenceClaim(md5=protein["md5"], length=protein["length"]),
+                problem=None if is_computed else problem,
+            )
+        )
+    return tuple(rows)

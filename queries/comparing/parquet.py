@@ -2,41 +2,43 @@
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.queries.comparing.claims import Row
-from attlas.queries.comparing.columns import expected, roles, row_of
+from attlas.intake.files import HandedFile
+from attlas.queries.comparing.columns import expected_columns, read_row, site_columns
+from attlas.queries.comparing.published import PublishedRow
 from attlas.schema import InputError
 
-MARK = b"PAR1"
+MAGIC = b"PAR1"
+"""How a Parquet file begins."""
 
 
-def read(data: bytes, path: Path) -> Iterator[Row]:
-    """Yield a row per row.
+def read_parquet(file: HandedFile) -> Iterator[PublishedRow]:
+    """Yield the rows of a table.
 
     Raises:
         InputError: it is damaged, or lacks a column.
     """
     try:
-        file = pq.ParquetFile(io.BytesIO(data))
-        places = roles(file.schema_arrow.names)
+        parquet = pq.ParquetFile(io.BytesIO(file.data))
+        header = parquet.schema_arrow.names
+        places = site_columns(header)
         if not {"accession", "position"} <= set(places):
             raise InputError(
-                f"{path.name} lacks a column.",
-                expected=expected("accession", "position"),
-                found=", ".join(file.schema_arrow.names)[:120],
+                f"{file.name} lacks a column.",
+                expected=expected_columns("accession", "position"),
+                found=", ".join(header)[:120],
             )
-        names = {role: file.schema_arrow.names[at] for role, at in places.items()}
-        table = file.read(columns=list(names.values()))
+        table = parquet.read(columns=[header[place] for place in places.values()])
     except (pa.ArrowException, OSError) as error:
-        found = str(error).splitlines()[0]
-        raise InputError(f"{path.name} is no Parquet that can be read.", found=found) from error
-    columns = [table.column(name).to_pylist() for name in names.values()]
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{file.name} is no Parquet that can be read.", found=reason) from error
+
+    columns = [table.column(header[place]).to_pylist() for place in places.values()]
     for number, values in enumerate(zip(*columns, strict=True), start=1):
-        yield row_of({role: _text(value) for role, value in zip(names, values, strict=True)}, number)
+        yield read_row({column: _text(value) for column, value in zip(places, values, strict=True)}, number)
 
 
 def _text(value: object) -> str | None:

@@ -1,118 +1,169 @@
-"""Many agreements as numbers with their intervals: shares of proteins, ratios of sums, and what chance would give."""
+"""Many agreements as numbers with their intervals: shares of proteins, ratios of sums, and what chance would give.
+
+The unit of independence is the distinct sequence, for every interval here. `n_both` outside the interval of
+`n_expected` and 1 outside that of `enrichment` are one test, by one construction: they never contradict each other.
+"""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.student_t import Z, quantile
+from attlas.queries.comparing.student_t import NORMAL_QUANTILE, t_quantile
+
+MIN_PROTEINS = 5
+"""Proteins below which no interval is given: of fewer, an interval says more of chance than of the spread."""
+NO_INTERVAL = f"no interval: fewer than {MIN_PROTEINS} proteins"
+"""What a number says where it would have an interval, were there more proteins."""
 
 
-class Measure(NamedTuple):
+@dataclass(frozen=True)
+class Estimate:
+    """A number and its 95 % interval; None where there is none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def at_most_one(self) -> "Estimate":
+        """Return the estimate of a share, whose interval ends at 1."""
+        return replace(self, high=None if self.high is None else min(1.0, self.high))
+
+
+@dataclass(frozen=True)
+class Measure:
     """One pooled number."""
 
-    measure: str
-    value: float | None
-    low: float | None
-    """Lower end of its 95 % interval."""
-    high: float | None
+    name: str
+    estimate: Estimate
     n: int
     """Sequences, or sites, that it is of."""
     says: str
     """What it says, in a few words."""
 
 
-def pooled(agreements: Sequence[Agreement], *, near: int) -> list[Measure]:
-    """Return the pooled numbers of agreements, one for each distinct sequence.
+def pooled_measures(agreements: Sequence[Agreement], *, near: int) -> list[Measure]:
+    """Return the pooled numbers of agreements, one agreement for each distinct sequence.
 
-    Shares of proteins have Wilson's interval; ratios of sums over proteins that of the ratio estimator, proteins taken
-    as independent (Cochran, Sampling Techniques, 1977, section 6.4), and means theirs, both with Student's t quantile.
+    Shares of proteins have Wilson's interval. Ratios of sums over proteins have that of the ratio estimator, proteins
+    taken as independent (Cochran, Sampling Techniques, 1977, section 6.4), and means are ratios to the number of
+    proteins; both by Student's t. Of fewer than MIN_PROTEINS proteins there is no interval, and the measure says so.
     """
-    return [*_sites(agreements), *_ratios(agreements, near=near), *_by_protein(agreements)]
+    return [*_site_counts(agreements), *_ratios(agreements, near=near), *_shares_of_proteins(agreements)]
 
 
-def wilson(n_yes: int, n: int) -> tuple[float | None, float | None]:
-    """Return the 95 % interval of a share (Wilson 1927); None for no observations."""
+def wilson_estimate(n_yes: int, n: int) -> Estimate:
+    """Return a share of `n` proteins with its interval (Wilson 1927)."""
     if not n:
-        return None, None
-    share, z2 = n_yes / n, Z * Z
+        return Estimate(None)
+    share, z2 = n_yes / n, NORMAL_QUANTILE**2
+    if n < MIN_PROTEINS:
+        return Estimate(share)
+
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    half = NORMAL_QUANTILE / (1 + z2 / n) * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return Estimate(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
-def ratio(over: Sequence[float], under: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the ratio of two sums over proteins and its 95 % interval by linearisation; None where there is none.
+def ratio_estimate(numerators: Sequence[float], denominators: Sequence[float]) -> Estimate:
+    """Return the ratio of two sums over proteins with its interval by linearisation.
 
     Student's t has one degree of freedom less than there are proteins with something to divide by: the others say
-    nothing of the spread. A single one has no interval.
+    nothing of the spread.
     """
-    total, n = math.fsum(under), sum(1 for x in under if x)
+    total = math.fsum(denominators)
     if not total:
-        return None, None, None
-    value = math.fsum(over) / total
-    if n < 2:
-        return value, None, None
-    square = math.fsum((y - value * x) ** 2 for y, x in zip(over, under, strict=True))
-    half = quantile(n - 1) * math.sqrt(n / (n - 1) * square) / total
-    return value, max(0.0, value - half), value + half
+        return Estimate(None)
+    ratio = math.fsum(numerators) / total
+    n = sum(1 for denominator in denominators if denominator)
+    if n < MIN_PROTEINS:
+        return Estimate(ratio)
+
+    squares = math.fsum((y - ratio * x) ** 2 for y, x in zip(numerators, denominators, strict=True))
+    half = t_quantile(n - 1) * math.sqrt(n / (n - 1) * squares) / total
+    return Estimate(ratio, max(0.0, ratio - half), ratio + half)
 
 
-def mean(values: Sequence[float]) -> tuple[float | None, float | None, float | None]:
-    """Return the mean and its 95 % interval by Student's t; no interval for a single value."""
-    return ratio(values, [1.0] * len(values))
+def mean_estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean over proteins with its interval by Student's t."""
+    return ratio_estimate(values, [1.0] * len(values))
 
 
-def _sites(agreements: Sequence[Agreement]) -> Iterable[Measure]:
-    n_both = sum(one.n_both for one in agreements)
-    expected = math.fsum(one.n_expected for one in agreements)
-    spread = Z * math.sqrt(math.fsum(one.variance for one in agreements))
+def _site_counts(agreements: Sequence[Agreement]) -> Iterator[Measure]:
+    n_both = sum(agreement.n_both for agreement in agreements)
+    n_ours = sum(len(agreement.ours) for agreement in agreements)
+    n_theirs = sum(len(agreement.theirs) for agreement in agreements)
     n = len(agreements)
-    yield Measure("n_ours", sum(len(one.ours) for one in agreements), None, None, n, "our sites")
-    yield Measure("n_theirs", sum(len(one.theirs) for one in agreements), None, None, n, "their sites")
-    yield Measure("n_both", n_both, None, None, n, "sites in both")
-    says = "shared by chance, 95 % of it"
-    yield Measure("n_expected", expected, max(0.0, expected - spread), expected + spread, n, says)
+    yield Measure("n_ours", Estimate(n_ours), n, "our sites")
+    yield Measure("n_theirs", Estimate(n_theirs), n, "their sites")
+    yield Measure("n_both", Estimate(n_both), n, "sites in both")
+
+    expected = math.fsum(agreement.n_expected for agreement in agreements)
+    says = "shared by chance, and where 95 % of n_both would be"
+    yield _with_interval("n_expected", _chance_estimate(expected, _enrichment(agreements)), n, says)
 
 
-def _ratios(agreements: Sequence[Agreement], *, near: int) -> Iterable[Measure]:
-    both = [float(one.n_both) for one in agreements]
-    ours, theirs = (
-        [float(len(s)) for s in sets] for sets in zip(*((o.ours, o.theirs) for o in agreements), strict=True)
+def _chance_estimate(expected: float, enrichment: Estimate) -> Estimate:
+    """Return the number expected by chance, and where n_both would be if there were no enrichment but its spread.
+
+    n_both / expected is the enrichment, so that both intervals have one half-width, here times `expected`.
+    """
+    if enrichment.value is None or enrichment.high is None:
+        return Estimate(expected)
+    half = (enrichment.high - enrichment.value) * expected
+    return Estimate(expected, max(0.0, expected - half), expected + half)
+
+
+def _enrichment(agreements: Sequence[Agreement]) -> Estimate:
+    return ratio_estimate(
+        [float(agreement.n_both) for agreement in agreements], [agreement.n_expected for agreement in agreements]
     )
-    union = [float(one.n_union) for one in agreements]
-    distances = [one.distances() for one in agreements]
-    is_near = [float(sum(d <= near for d in some)) for some in distances]
-    yield _share("precision", both, ours, "share of ours that is theirs")
-    yield _share("recall", both, theirs, "share of theirs that is ours")
-    yield _share("jaccard", both, union, "in both over in either")
-    yield _share(f"within_{near}", is_near, theirs, "share of theirs near ours")
-    sums, counts = [float(sum(some)) for some in distances], [float(len(some)) for some in distances]
-    yield Measure("distance", *ratio(sums, counts), int(sum(counts)), "residues to our nearest")
-    enriched = ratio(both, [one.n_expected for one in agreements])
-    yield Measure("enrichment", *enriched, len(agreements), "n_both over n_expected")
 
 
-def _by_protein(agreements: Sequence[Agreement]) -> Iterable[Measure]:
-    values = [one.jaccard for one in agreements if one.jaccard is not None]
-    yield Measure("mean_jaccard", *_at_most_one(*mean(values)), len(values), "mean over sequences")
-    yield _share_of((one.is_same_set for one in agreements), "same_set", "share with the same sites")
-    says = "of these, in the same order"
-    yield _share_of((one.is_same_order for one in agreements if one.is_same_set), "same_order", says)
-    yield _share_of((one.is_same_layer for one in agreements), "same_layer", "share with the same layer")
+def _ratios(agreements: Sequence[Agreement], *, near: int) -> Iterator[Measure]:
+    n_both = [float(agreement.n_both) for agreement in agreements]
+    n_ours = [float(len(agreement.ours)) for agreement in agreements]
+    n_theirs = [float(len(agreement.theirs)) for agreement in agreements]
+    n_union = [float(agreement.n_union) for agreement in agreements]
+    distances = [agreement.distances() for agreement in agreements]
+    n_near = [float(sum(distance <= near for distance in of_protein)) for of_protein in distances]
+    yield _ratio_share("precision", n_both, n_ours, "share of ours that is theirs")
+    yield _ratio_share("recall", n_both, n_theirs, "share of theirs that is ours")
+    yield _ratio_share("jaccard", n_both, n_union, "in both over in either")
+    yield _ratio_share(f"within_{near}", n_near, n_theirs, "share of theirs near ours")
+
+    sums = [float(sum(of_protein)) for of_protein in distances]
+    counts = [float(len(of_protein)) for of_protein in distances]
+    distance = ratio_estimate(sums, counts)
+    yield _with_interval("distance", distance, int(sum(counts)), "residues to our nearest")
+    yield _with_interval("enrichment", _enrichment(agreements), len(agreements), "n_both over n_expected")
 
 
-def _share(name: str, over: Sequence[float], under: Sequence[float], says: str) -> Measure:
-    return Measure(name, *_at_most_one(*ratio(over, under)), int(sum(under)), says)
+def _shares_of_proteins(agreements: Sequence[Agreement]) -> Iterator[Measure]:
+    jaccards = [agreement.jaccard for agreement in agreements if agreement.jaccard is not None]
+    mean = mean_estimate(jaccards).at_most_one()
+    yield _with_interval("mean_jaccard", mean, len(jaccards), "mean over sequences")
+
+    is_same_set = [agreement.is_same_set for agreement in agreements]
+    is_same_order = [agreement.is_same_order for agreement in agreements if agreement.is_same_set]
+    is_same_layer = [agreement.is_same_layer for agreement in agreements]
+    yield _protein_share("same_set", is_same_set, "share with the same sites")
+    yield _protein_share("same_order", is_same_order, "of these, in the same order")
+    yield _protein_share("same_layer", is_same_layer, "share with the same layer")
 
 
-def _share_of(answers: Iterable[bool | None], name: str, says: str) -> Measure:
-    known = [answer for answer in answers if answer is not None]
-    share = sum(known) / len(known) if known else None
-    return Measure(name, share, *wilson(sum(known), len(known)), len(known), says)
+def _ratio_share(name: str, numerators: Sequence[float], denominators: Sequence[float], says: str) -> Measure:
+    estimate = ratio_estimate(numerators, denominators).at_most_one()
+    return _with_interval(name, estimate, int(sum(denominators)), says)
 
 
-def _at_most_one(
-    value: float | None, low: float | None, high: float | None
-) -> tuple[float | None, float | None, float | None]:
-    return value, low, None if high is None else min(1.0, high)
+def _protein_share(name: str, answers: Sequence[bool | None], says: str) -> Measure:
+    """Return the share of yes among the proteins that have an answer."""
+    answered = [answer for answer in answers if answer is not None]
+    return _with_interval(name, wilson_estimate(sum(answered), len(answered)), len(answered), says)
+
+
+def _with_interval(name: str, estimate: Estimate, n: int, says: str) -> Measure:
+    """Return a measure that has an interval, or says that it has none."""
+    is_without = estimate.value is not None and estimate.low is None
+    return Measure(name, estimate, n, f"{says}; {NO_INTERVAL}" if is_without else says)

@@ -1,10 +1,10 @@
 """The text of a cell → positions: `99`, `99.0`, `G99`, `Gly99`, `99;26;62`, `[99, 26]` as Python and NumPy write it."""
 
+import math
 import re
 from collections.abc import Sequence
-from itertools import repeat
 
-from attlas.queries.comparing.claims import Spot
+from attlas.queries.comparing.published import PublishedSite
 
 NOTHING = frozenset(("", "-", "none", "nan", "na", "n/a", "null", "nil", "<na>"))
 """Cells that hold no position, in lower case; an empty list is one after its brackets are gone."""
@@ -14,7 +14,7 @@ THREE_LETTERS = {
     "TYR": "Y", "VAL": "V", "SEC": "U", "PYL": "O",
 }  # fmt: skip
 """One-letter codes of the three-letter ones."""
-N_PLAIN = 12
+MAX_PLAIN_CELL = 12
 """Characters below which a cell of letters and digits is one position."""
 
 _WRITTEN_BY_PYTHON = re.compile(
@@ -26,7 +26,7 @@ _WHOLE = re.compile(r"([0-9]{1,9})(?:\.0*)?")
 _POSITION = re.compile(r"([A-Za-z]|[A-Za-z]{3})?([0-9]{1,9})(?:\.0*)?")
 
 
-def spots_of(cell: str, *, letters: str | None = None, rank: str | None = None) -> tuple[Spot, ...]:
+def read_sites(cell: str, *, letters: str | None = None, rank: str | None = None) -> tuple[PublishedSite, ...]:
     """Return the positions of a cell in their order, with their letters.
 
     `letters` is the cell that says the residues: one letter, a three-letter code, or as many of them as positions.
@@ -36,11 +36,11 @@ def spots_of(cell: str, *, letters: str | None = None, rank: str | None = None) 
         ValueError: the numbers of letters and positions differ.
     """
     tokens = _tokens(cell)
-    beside: Sequence[str | None] = [None] * len(tokens)
+    site_letters: Sequence[str | None] = [None] * len(tokens)
     if letters and _tokens(letters):
-        beside = _letters(letters, len(tokens))
-    ranks = repeat(_number(rank) if len(tokens) == 1 else None)
-    return tuple(_spot(token, letter, rank) for token, letter, rank in zip(tokens, beside, ranks, strict=False))
+        site_letters = _letters(letters, len(tokens))
+    site_rank = _number(rank) if len(tokens) == 1 else None
+    return tuple(_site(token, letter, site_rank) for token, letter in zip(tokens, site_letters, strict=True))
 
 
 def is_position(cell: str) -> bool:
@@ -50,8 +50,8 @@ def is_position(cell: str) -> bool:
 
 def whole_number(text: str | None) -> int | None:
     """Return a number of 0 or more as tables have it, `10` or `10.0`; None for all else."""
-    found = _WHOLE.fullmatch((text or "").strip())
-    return int(found[1]) if found else None
+    match = _WHOLE.fullmatch((text or "").strip())
+    return int(match[1]) if match else None
 
 
 def is_nothing(cell: str | None) -> bool:
@@ -60,7 +60,7 @@ def is_nothing(cell: str | None) -> bool:
 
 
 def _tokens(cell: str) -> list[str]:
-    if cell.isalnum() and len(cell) < N_PLAIN:  # nearly all of them: one number, or one letter
+    if cell.isalnum() and len(cell) < MAX_PLAIN_CELL:  # nearly all of them: one number, or one letter
         return [] if cell.lower() in NOTHING else [cell]
     if cell.strip().lower() in NOTHING:
         return []
@@ -78,12 +78,15 @@ def _letters(cell: str, n: int) -> list[str | None]:
     return [_one_letter(word) for word in words]
 
 
-def _spot(token: str, letter: str | None, rank: float | None) -> Spot:
-    found = _POSITION.fullmatch(token)
-    own = _one_letter(found[1]) if found and found[1] else None
-    if found is None or (found[1] and own is None):
-        return Spot(token, None, letter, rank)
-    return Spot(token, int(found[2]), own or letter, rank)
+def _site(token: str, letter: str | None, rank: float | None) -> PublishedSite:
+    """Return a site; a letter in the token itself (`G99`) counts before that of another cell."""
+    match = _POSITION.fullmatch(token)
+    if match is None:
+        return PublishedSite(token, None, letter, rank)
+    token_letter = _one_letter(match[1]) if match[1] else None
+    if match[1] and token_letter is None:
+        return PublishedSite(token, None, letter, rank)
+    return PublishedSite(token, int(match[2]), token_letter or letter, rank)
 
 
 def _one_letter(word: str) -> str | None:
@@ -96,4 +99,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if value == value else None
+    return None if math.isnan(value) else value

@@ -1,15 +1,16 @@
 """What a comparison answers as documented Arrow tables: a row per protein, and a row per pooled number."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.checking import Laid, Theirs
-from attlas.queries.comparing.claims import Source
-from attlas.queries.comparing.pooling import Measure, pooled
+from attlas.queries.comparing.matching import MatchedTable
+from attlas.queries.comparing.pooling import Estimate, Measure, pooled_measures
+from attlas.queries.comparing.protein_rows import MatchedProtein
+from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.provenance import provenance_values
 from attlas.schema import Column, Manifest
 from attlas.schema.parquet_file import PROVENANCE_KEY
@@ -23,7 +24,13 @@ PROTEIN_COLUMNS = (
     Column("n_expected", pa.float64(), "sites", "Sites two random sets share on average: n_ours x n_theirs / length."),
     Column("jaccard", pa.float64(), "fraction", "n_both over sites in either; null if neither has one.", True),
     Column("is_same_set", pa.bool_(), "", "The sites are the same, also where neither has one."),
-    Column("is_same_order", pa.bool_(), "", "They are in the same order too; null if it is not known.", True),
+    Column(
+        "is_same_order",
+        pa.bool_(),
+        "",
+        "None of them before one of more attention, to 1/100; null if no order is known.",
+        True,
+    ),
     Column("layer_ours", pa.int16(), "", "Layer of convergence in the atlas, 0-based.", True),
     Column("layer_theirs", pa.int32(), "", "Layer in the other table, as it stands there.", True),
     Column("is_same_layer", pa.bool_(), "", "These are equal; null where one is missing.", True),
@@ -36,7 +43,13 @@ PROTEIN_COLUMNS = (
 POOLED_COLUMNS = (
     Column("measure", pa.string(), "", "Name of the number."),
     Column("value", pa.float64(), "", "The number.", True),
-    Column("low", pa.float64(), "", "Lower end of its 95 % interval; null for counts and of one protein.", True),
+    Column(
+        "low",
+        pa.float64(),
+        "",
+        "Lower end of its 95 % interval; null for counts, and of fewer than 5 proteins.",
+        True,
+    ),
     Column("high", pa.float64(), "", "Upper end.", True),
     Column("n", pa.int64(), "", "Proteins, distinct sequences or sites that it is of."),
     Column("says", pa.string(), "", "What it says, in a few words; see the manual."),
@@ -46,60 +59,87 @@ DIGITS = 4
 """Decimals of shares and means; counts are whole."""
 
 
-def by_protein(
-    laid: Laid, agreements: Sequence[Agreement], *, near: int, manifest: Manifest, source: Source
+def protein_table(
+    matched: MatchedTable, agreements: Sequence[Agreement], *, near: int, metadata: dict[bytes, bytes]
 ) -> pa.Table:
     """Return a row per protein compared, by accession."""
-    rows = (_protein_row(one, agreed, near) for one, agreed in zip(laid.proteins, agreements, strict=True))
-    return _table(PROTEIN_COLUMNS, rows, _metadata(manifest, source, laid, near))
+    pairs = zip(matched.proteins, agreements, strict=True)
+    return _table(PROTEIN_COLUMNS, (_protein_row(*pair, near=near) for pair in pairs), metadata)
 
 
-def over_all(
-    laid: Laid, agreements: Sequence[Agreement], *, n_unnamed: int, near: int, manifest: Manifest, source: Source
+def pooled_table(
+    matched: MatchedTable,
+    agreements: Sequence[Agreement],
+    *,
+    n_absent: int,
+    near: int,
+    metadata: dict[bytes, bytes],
 ) -> pa.Table:
-    """Return a row per pooled number; `n_unnamed` computed proteins are not in the other table.
+    """Return a row per pooled number; `n_absent` computed proteins are not in the other table.
 
     Accessions of one sequence are one observation, unless the other table says different things of them.
     """
-    keys = ((one.sequence_id, agreed) for one, agreed in zip(laid.proteins, agreements, strict=True))
-    distinct = [agreed for _, agreed in dict.fromkeys(keys)]
+    sequence_ids = [protein.sequence_id for protein in matched.proteins]
+    distinct = [agreement for _, agreement in dict.fromkeys(zip(sequence_ids, agreements, strict=True))]
     counts = (
-        ("n_proteins", len(laid.proteins), "proteins compared"),
+        ("n_proteins", len(matched.proteins), "proteins compared"),
         ("n_sequences", len(distinct), "distinct sequences of them"),
-        ("n_only_ours", n_unnamed, "computed here, not there"),
-        ("n_only_theirs", laid.n_unknown, "ids not in the atlas"),
-        ("n_left_out", laid.n_left_out, "in both, not comparable"),
+        ("n_only_ours", n_absent, "computed here, not there"),
+        ("n_only_theirs", matched.n_unknown_ids, "ids not in the atlas"),
+        ("n_left_out", matched.n_left_out, "in both, not comparable"),
     )
-    measures = [Measure(name, n, None, None, n, says) for name, n, says in counts] + pooled(distinct, near=near)
-    rows = (m._replace(value=_round(m.value), low=_round(m.low), high=_round(m.high)) for m in measures)
-    return _table(POOLED_COLUMNS, rows, _metadata(manifest, source, laid, near))
+    measures = [Measure(name, Estimate(n), n, says) for name, n, says in counts]
+    measures += pooled_measures(distinct, near=near)
+    return _table(POOLED_COLUMNS, map(_pooled_row, measures), metadata)
 
 
-def _protein_row(one: Theirs, agreed: Agreement, near: int) -> tuple[object, ...]:
-    distances = agreed.distances()
+def table_metadata(manifest: Manifest, table: PublishedTable, matched: MatchedTable, near: int) -> dict[bytes, bytes]:
+    """Return what the answer tables say of themselves: the atlas, what it was compared with, and how."""
+    values: dict[str, Any] = {
+        **provenance_values(manifest),
+        "compared_with": table.name,
+        "compared_with_kind": table.kind,
+        "compared_with_sha256": table.sha256,
+        "base": matched.numbering.first_position,
+        "why_base": matched.numbering.why,
+        "near": near,
+    }
+    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
+
+
+def _pooled_row(measure: Measure) -> tuple[object, ...]:
+    estimate = measure.estimate
+    numbers = (_round(number) for number in (estimate.value, estimate.low, estimate.high))
+    return (measure.name, *numbers, measure.n, measure.says)
+
+
+def _protein_row(protein: MatchedProtein, agreement: Agreement, *, near: int) -> tuple[object, ...]:
+    """Return the values of PROTEIN_COLUMNS."""
+    distances = agreement.distances()
     return (
-        one.accession,
-        agreed.length,
-        len(agreed.ours),
-        len(agreed.theirs),
-        agreed.n_both,
-        _round(agreed.n_expected),
-        _round(agreed.jaccard),
-        agreed.is_same_set,
-        agreed.is_same_order,
-        agreed.layer_ours,
-        agreed.layer_theirs,
-        agreed.is_same_layer,
+        protein.accession,
+        agreement.length,
+        len(agreement.ours),
+        len(agreement.theirs),
+        agreement.n_both,
+        _round(agreement.n_expected),
+        _round(agreement.jaccard),
+        agreement.is_same_set,
+        agreement.is_same_order,
+        agreement.layer_ours,
+        agreement.layer_theirs,
+        agreement.is_same_layer,
         _round(sum(distances) / len(distances)) if distances else None,
         sum(distance <= near for distance in distances),
-        _sites(one, agreed.ours, but=agreed.theirs),
-        _sites(one, agreed.theirs, but=agreed.ours),
+        _sites(protein.sequence, agreement.ours, but=agreement.theirs),
+        _sites(protein.sequence, agreement.theirs, but=agreement.ours),
     )
 
 
-def _sites(one: Theirs, positions: Iterable[int], *, but: Iterable[int]) -> str:
+def _sites(sequence: str, positions: Iterable[int], *, but: Iterable[int]) -> str:
+    """Return positions with their letters, without those of another set."""
     others = set(but)
-    return " ".join(f"{one.sequence[at - 1]}{at}" for at in positions if at not in others)
+    return " ".join(f"{sequence[position - 1]}{position}" for position in positions if position not in others)
 
 
 def _round(value: float | None) -> float | None:
@@ -108,12 +148,6 @@ def _round(value: float | None) -> float | None:
 
 def _table(columns: Sequence[Column], rows: Iterable[Sequence[object]], metadata: dict[bytes, bytes]) -> pa.Table:
     schema = pa.schema([column.field(0) for column in columns], metadata=metadata)
-    values: Iterator[tuple[object, ...]] = zip(*rows, strict=True)
-    return pa.Table.from_arrays([pa.array(v, f.type) for v, f in zip(values, schema, strict=True)], schema=schema)
-
-
-def _metadata(manifest: Manifest, source: Source, laid: Laid, near: int) -> dict[bytes, bytes]:
-    said: dict[str, Any] = dict(provenance_values(manifest))
-    said |= {"compared_with": source.name, "compared_with_kind": source.kind, "compared_with_sha256": source.sha256}
-    said |= {"base": laid.numbering.base, "why_base": laid.numbering.why, "near": near}
-    return {PROVENANCE_KEY: json.dumps(said, sort_keys=True).encode()}
+    values_by_column = zip(*rows, strict=True)
+    arrays = [pa.array(values, field.type) for values, field in zip(values_by_column, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)

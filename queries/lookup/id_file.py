@@ -1,18 +1,19 @@
 """Ids in a file of one per line, as people and spreadsheets write them."""
 
-import codecs
+from pathlib import Path
+
+from attlas.intake.files import read_file
+from attlas.intake.text import content_lines, numbered_lines
 
 
-def first_column(data: bytes) -> list[str]:
-    """Return the first column of each line; blank lines and those that begin with `#` are passed over.
+def read_ids(source: str | Path) -> list[str]:
+    """Return the first column of each line of a file, or of standard input for `-`.
 
-    UTF-8, with its mark or without, or UTF-16 with its mark; columns are separated by tabs.
+    Columns are separated by tabs; blank lines and those that begin with `#` are passed over.
 
     Raises:
-        UnicodeDecodeError: it is neither.
+        InputError: it cannot be read, or is no text.
     """
-    # Excel's `Unicode text` is UTF-16 with its mark.
-    text = data.decode("utf-16" if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
-    # Not `splitlines`: an id may hold what Unicode calls a line end.
-    lines = (line.strip() for line in text.replace("\r", "\n").split("\n"))
-    return [line.split("\t")[0].strip() for line in lines if line and not line.startswith("#")]
+    file = read_file(source, expected="a file of ids, one per line", may_be_empty=True)
+    lines = ((number, line.strip()) for number, line in numbered_lines(file.text))
+    return [line.split("\t")[0].strip() for _, line in content_lines(lines)]

@@ -1,6 +1,7 @@
 """`attlas annotate`: what is stored, what is rejected and why, and an atlas that is always the old one or the new."""
 
 import csv
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,9 +12,9 @@ import pytest
 from annotated_case import CALMODULIN, EXPECTED, FASTA, FLAT, FORMAT_OF, SHORT, SOURCES, XML, written
 from building import build_here
 
-from attlas.pipeline.annotate import Annotation, Request
+from attlas.intake.rejects import Account
+from attlas.pipeline.annotate import AnnotationSource, ImportReport
 from attlas.pipeline.annotate import write as writing
-from attlas.pipeline.annotate.rejects import Rejects
 from attlas.pipeline.probe.labels import labels_of
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
@@ -40,9 +41,9 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
 
 def annotate(
     paths: AtlasPaths, source: Path, *, format: str | None = None, rejected: Path | None = None
-) -> tuple[Annotation, Rejects, Manifest]:
-    reading, manifest = writing.annotate(paths, Request(source, format), rejected=rejected)
-    return reading.found, reading.rejects, manifest
+) -> tuple[ImportReport, Account, Manifest]:
+    imported, manifest = writing.annotate(paths, AnnotationSource(source, format), rejected=rejected)
+    return imported.report, imported.rejected, manifest
 
 
 def rows(paths: AtlasPaths) -> list[dict]:
@@ -102,6 +103,46 @@ def test_an_accession_may_be_written_as_databases_write_it(paths: AtlasPaths, tm
     assert (found.n_features, {row["accession"] for row in rows(paths)}) == (4, {"Q00001"})
 
 
+@pytest.mark.parametrize(
+    "id",
+    [
+        "SHORT_HUMAN",
+        "AF-Q00001-F1-model_v4",
+        ">sp|Q00001|SHORT_HUMAN Short OS=Homo sapiens",
+        "gi|12|sp|Q00001|SHORT_HUMAN",
+        "AlphaFoldDB:Q00001",
+        "UniProtKB/Swiss-Prot: Q00001",
+        hashlib.md5(SHORT.encode(), usedforsecurity=False).hexdigest().upper(),
+    ],
+)
+def test_a_protein_may_be_named_as_in_any_other_command(paths: AtlasPaths, tmp_path: Path, id: str) -> None:
+    annotate(paths, table(tmp_path, f'"{id}",1,1,a'))
+    assert [row["accession"] for row in rows(paths)] == ["Q00001"]
+
+
+@pytest.mark.parametrize(
+    ("id", "reason", "detail"),
+    [
+        ("AF-Q00001-F2", "position of a fragment", "model 2 of AlphaFold counts residues from 1 again"),
+        (
+            hashlib.md5(CALMODULIN.encode(), usedforsecurity=False).hexdigest(),
+            "id names several proteins",
+            "one of P0DP23, P0DP24",
+        ),
+        ("CALM1@9606", None, ""),
+        ("CALM1@10090", "id not in the atlas", "gene CALM1 is here of taxon 9606, not of 10090"),
+        ("calm1", "id not in the atlas", ""),
+    ],
+)
+def test_an_id_that_names_no_protein_or_several_is_rejected(
+    paths: AtlasPaths, tmp_path: Path, id: str, reason: str | None, detail: str
+) -> None:
+    report, rejected, _ = annotate(paths, table(tmp_path, "Q00001,1,1,good", f"{id},1,1,a"))
+    assert report.rejected == ({reason: 1} if reason else {})
+    if reason:
+        assert rejected.shown[reason][0][0].detail == detail
+
+
 def test_a_secondary_accession_counts_where_the_sequence_is_the_same(paths: AtlasPaths, tmp_path: Path) -> None:
     text = XML.replace(">P0DP23<", ">A0A000<").replace(">P02593<", ">P0DP23<")
     annotate(paths, written(tmp_path, "c.xml", text))
@@ -111,9 +152,9 @@ def test_a_secondary_accession_counts_where_the_sequence_is_the_same(paths: Atla
 # --- what is rejected ---
 
 REASONS = {
-    "X99999,1,1,a": ("accession not in the atlas", "X99999 a 1 (line 3)"),
-    ",1,1,a": ("accession not in the atlas", "no accession"),
-    "q00001,1,1,a": ("accession not in the atlas", "q00001"),
+    "X99999,1,1,a": ("id not in the atlas", "X99999 a 1 (line 3)"),
+    ",1,1,a": ("id not in the atlas", "no accession"),
+    "q00001,1,1,a": ("id not in the atlas", "q00001"),
     "Q00003,1,1,a": ("protein not computed", "skipped: stop `*` inside the sequence at position 4"),
     "Q00001-2,1,1,a": ("position of an isoform", "Q00001 is in the atlas, but an isoform is another sequence"),
     "Q00001,Q00001-2:3,Q00001-2:4,a": ("position of an isoform", "counted along Q00001-2"),
@@ -124,8 +165,8 @@ REASONS = {
     "Q00001,?12,?,a": ("position not exact", "`?12`"),
     "Q00001,?,?,a": ("position not exact", "`?`"),
     "Q00001,5,4,a": ("begin after end", "5 to 4"),
-    "Q00001,0,4,a": ("position below 1", "0"),
-    "Q00001,-3,4,a": ("position below 1", "-3"),
+    "Q00001,0,4,a": ("position before the first residue", "0"),
+    "Q00001,-3,4,a": ("position before the first residue", "-3"),
     "Q00001,20,21,a": ("position past the end", "21; the protein has 20 residues"),
     "Q00001,21,21,a": ("position past the end", "21; the protein has 20 residues"),
     "Q00001,999999999999,999999999999,a": ("position is no number", "999999999999"),
@@ -223,8 +264,8 @@ def test_whatever_a_table_says_of_the_sequence_is_checked(
 def test_what_is_said_twice_is_stored_once_with_the_evidence_of_both(paths: AtlasPaths, tmp_path: Path) -> None:
     lines = ["Q00001,1,1,a,ECO:0000269", "Q00001,2,2,a,", "Q00001,1,1,a,ECO:0000255"]
     found, rejects, _ = annotate(paths, table(tmp_path, *lines, header="accession,begin,end,type,evidence\n"))
-    assert found.rejected == {"said before": 1}
-    assert rejects.first["said before"][0].line == 4
+    assert found.rejected == {"given before": 1}
+    assert rejects.shown["given before"][0][0].record.line == 4
     assert [(row["begin"], row["evidence"]) for row in rows(paths)] == [(1, "ECO:0000255; ECO:0000269"), (2, None)]
 
 
@@ -242,7 +283,7 @@ def test_only_ten_are_shown_and_the_rest_counted(paths: AtlasPaths, tmp_path: Pa
     source = table(tmp_path, "Q00001,1,1,good", *(f"X{i},1,1,a" for i in range(25)))
     outcome = attlas("annotate", paths.root, source)
     assert outcome.err.count("  - X") == 10
-    assert "accession not in the atlas: 25 records of 25 proteins" in outcome.err
+    assert "id not in the atlas: 25 records of 25 proteins" in outcome.err
     assert "... and 15 more" in outcome.err
     assert "1 features of 1 proteins" not in outcome.out
     assert "25 of 26 records left out" in outcome.out
@@ -288,7 +329,7 @@ def test_what_an_earlier_source_of_the_name_had_is_said_to_be_gone(
     again = attlas("annotate", paths.root, one / "t.csv")
     assert (first.err, again.err) == ("", "")
     second = attlas("annotate", paths.root, table(other, "Q00001,3,3,b"), "--json")
-    assert second.err == "attlas: these take the place of 2 rows of features from an earlier t.csv\n"
+    assert second.err == "attlas: Replaced 2 features that an earlier import of t.csv had added.\n"
     assert json.loads(second.out)["replaced"] == [{"source": "t.csv", "table": "features", "n_rows": 2}]
 
 
@@ -324,7 +365,7 @@ def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path
     values = json.loads(receipt.read_text())
     (file,) = Manifest.read(paths).of_table(FEATURES)
     assert (values["source"], values["sha256"]) == ("t.csv", file_sha256(source))
-    assert values["rejected"] == {"accession not in the atlas": 1}
+    assert values["rejected"] == {"id not in the atlas": 1}
     assert [each["sha256"] for each in values["files"]] == [file.sha256]
 
 
@@ -392,7 +433,7 @@ def test_a_source_of_which_nothing_fits_leaves_the_atlas_as_it_was(
     before = contents(paths.root)
     outcome = attlas("annotate", paths.root, table(tmp_path, "X1,1,1,a"), "--rejected", tmp_path / "left.tsv")
     assert outcome.code == 1
-    assert "accession not in the atlas: 1 of 1 records, such as X1 a 1 (line 2)" in outcome.err
+    assert "id not in the atlas: 1 of 1 records, such as X1 a 1 (line 2)" in outcome.err
     assert contents(paths.root) == before
     assert len((tmp_path / "left.tsv").read_text().splitlines()) == 2
 

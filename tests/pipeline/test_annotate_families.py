@@ -13,7 +13,7 @@ from annotated_case import CALMODULIN, FASTA, FLAT, XML, written
 from Bio import SwissProt
 from building import build_here
 
-from attlas.pipeline.annotate import Reading, Request
+from attlas.pipeline.annotate import AnnotationSource, Import
 from attlas.pipeline.annotate import write as writing
 from attlas.pipeline.annotate.families import _DATABASES, _IDENTIFIERS, database_of, database_word, family_word
 from attlas.pipeline.annotate.formats import format_of
@@ -75,8 +75,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Reading:
-    return writing.annotate(paths, Request(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
+    return writing.annotate(paths, AnnotationSource(source, **said))[0]
 
 
 def rows(paths: AtlasPaths, table: Table = FAMILIES) -> list[dict]:
@@ -114,7 +114,7 @@ def test_a_table_of_families_may_be_written_in_any_usual_way(
 ) -> None:
     source = written(tmp_path, name, text)
     assert format_of(source) == "families"
-    found = read(paths, source).found
+    found = read(paths, source).report
     assert families(paths) == [("P0DP23", *expected)]
     assert (found.format, found.n_families, found.n_features, found.n_records) == ("families", 1, 0, 1)
     assert found.by_database == {expected[0]: 1}
@@ -153,7 +153,7 @@ def test_the_caller_may_say_whose_families_they_are(paths: AtlasPaths, tmp_path:
     ],
 )
 def test_without_a_header_columns_of_identifiers_are_families(paths: AtlasPaths, tmp_path: Path, text: str) -> None:
-    found = read(paths, written(tmp_path, "t.txt", text)).found
+    found = read(paths, written(tmp_path, "t.txt", text)).report
     assert families(paths) == [("P0DP23", "Pfam", "PF00069", None), ("P0DP23", "Pfam", "PF07714", None)]
     assert (found.n_records, found.rejected) == (2, {})
 
@@ -187,7 +187,7 @@ def test_rows_without_a_header_may_differ_in_their_columns_and_none_is_dropped(
 def test_a_row_that_ends_before_its_accession_is_named(paths: AtlasPaths, tmp_path: Path) -> None:
     found = read(paths, written(tmp_path, "t.tsv", "Pfam\tEntry\nPF00001\tP0DP23\nPF00002\n"))
     assert families(paths) == [("P0DP23", "Pfam", "PF00001", None)]
-    assert found.found.rejected == {"line cannot be read": 1}
+    assert found.report.rejected == {"line cannot be read": 1}
 
 
 def test_words_that_no_database_has_need_a_header_or_the_name_of_the_format(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -221,13 +221,13 @@ def test_each_row_that_does_not_fit_is_named_with_its_reason(
     values = json.loads(outcome.out)
     assert families(paths) == [("P0DP23", "Pfam", "PF00001", None)]
     assert values["rejected"] == {
-        "accession not in the atlas": 2,
+        "id not in the atlas": 2,
         "no family named": 2,
         "line cannot be read": 2,
         "protein not computed": 1,
         "another sequence version": 1,
         "position of an isoform": 1,
-        "said before": 1,
+        "given before": 1,
     }
     assert (values["n_records"], values["n_families"]) == (11, 1)
     for said in (
@@ -275,7 +275,7 @@ def with_lines(text: str) -> str:
 def test_xml_and_flat_file_give_the_same_families_beside_the_features(
     paths: AtlasPaths, tmp_path: Path, name: str, text: str
 ) -> None:
-    found = read(paths, written(tmp_path, name, text)).found
+    found = read(paths, written(tmp_path, name, text)).report
     assert families(paths) == OF_CALMODULIN
     assert (found.n_features, found.n_families, found.n_records, found.n_rejected) == (3, 3, 6, 0)
     manifest = Manifest.read(paths)
@@ -300,7 +300,7 @@ def test_rows_of_xml_are_as_many_as_a_regular_expression_finds(paths: AtlasPaths
         text = entry.replace("P0DP23", accession).replace("P02593", "X1")
         body += text.replace('  <feature type="active site"', references + '  <feature type="active site"', 1)
     text = XML[: XML.index("<entry")] + body + "</uniprot>"
-    found = read(paths, written(tmp_path, "two.xml", text)).found
+    found = read(paths, written(tmp_path, "two.xml", text)).report
     pattern = r'^  <dbReference type="(Pfam|InterPro|PROSITE)" id='
     assert found.by_database == dict(Counter(re.findall(pattern, text, re.MULTILINE))) == {"Pfam": 3}
 
@@ -324,7 +324,7 @@ def test_families_of_another_sequence_are_rejected_with_the_features(
 def test_a_source_of_families_alone_is_welcome(paths: AtlasPaths, tmp_path: Path) -> None:
     text = with_lines(FLAT)
     text = "".join(line + "\n" for line in text.splitlines() if not line.startswith("FT"))
-    found = read(paths, written(tmp_path, "c.txt", text)).found
+    found = read(paths, written(tmp_path, "c.txt", text)).report
     assert (found.n_features, found.n_families) == (0, 3)
     assert [file.table for file in Manifest.read(paths).files if file.table in ("features", "families")] == ["families"]
 
@@ -352,7 +352,7 @@ def test_matches_of_interproscan_are_features_and_families(paths: AtlasPaths, tm
         {3: "ProSiteProfiles", 4: "PS50222", 5: "EF_HAND_2", 11: "IPR002048", 12: "EF_hand_dom"},
         {3: "Coils", 4: "Coil", 5: "Coil", 11: "-", 12: "-"},
     )
-    found = read(paths, interproscan(paths, tmp_path, *matches)).found
+    found = read(paths, interproscan(paths, tmp_path, *matches)).report
     assert families(paths) == [
         ("P0DP23", "Gene3D", "1.10.238.10", None),
         ("P0DP23", "InterPro", "IPR002048", "EF_hand_dom"),
@@ -366,7 +366,7 @@ def test_matches_of_interproscan_are_features_and_families(paths: AtlasPaths, tm
 
 def test_a_match_that_is_rejected_assigns_no_family(paths: AtlasPaths, tmp_path: Path) -> None:
     matches = ({}, {4: "PF00002", 7: "99"}, {4: "PF00003", 9: "F"}, {0: "X1", 4: "PF00004"})
-    found = read(paths, interproscan(paths, tmp_path, *matches)).found
+    found = read(paths, interproscan(paths, tmp_path, *matches)).report
     assert [family for _, database, family, _ in families(paths) if database == "Pfam"] == ["PF13499"]
     assert (found.n_records, found.n_features, found.n_rejected) == (4, 1, 3)
 
@@ -422,11 +422,11 @@ def test_a_kill_with_other_options_on_the_same_source_leaves_every_file_as_the_m
             read(paths, source, database="theirs")
     assert families(paths) == old
     assert [text for text in problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
-    found = read(paths, source, database="theirs").found
+    found = read(paths, source, database="theirs").report
     assert [tuple(one) for one in found.replaced] == [("t.tsv", "families", 1)]
     assert families(paths) == [("P0DP23", "theirs", "PF00069", None)]
     before = paths.manifest.read_bytes()
-    assert read(paths, source, database="theirs").found.replaced == ()
+    assert read(paths, source, database="theirs").report.replaced == ()
     assert paths.manifest.read_bytes() == before
     assert problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1

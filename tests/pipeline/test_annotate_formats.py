@@ -10,8 +10,10 @@ import pytest
 from annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FLAT, SHORT, SOURCES, XML, written
 from Bio import SeqIO, SwissProt
 
+from attlas.intake.claims import SequenceClaim
+from attlas.intake.rejects import Problem, Reason
 from attlas.pipeline.annotate.formats import READERS, format_of
-from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes
+from attlas.pipeline.annotate.records import Entry, FeatureRecord, described, eco_codes
 from attlas.pipeline.annotate.types import _SPELLINGS, type_word
 from attlas.schema import InputError
 
@@ -20,11 +22,11 @@ def entries(path: Path, format: str | None = None) -> list[Entry]:
     return list(READERS[format or format_of(path)](path))
 
 
-def records(path: Path, format: str | None = None) -> list[Record]:
-    return [record for entry in entries(path, format) for record in entry.records]
+def records(path: Path, format: str | None = None) -> list[FeatureRecord]:
+    return [record for entry in entries(path, format) for record in entry.features]
 
 
-def values(record: Record) -> tuple[object, ...]:
+def values(record: FeatureRecord) -> tuple[object, ...]:
     return (record.type, record.begin, record.end, record.description, record.evidence)
 
 
@@ -42,7 +44,7 @@ def test_xml_and_flat_file_claim_the_sequence_its_checksum_and_version(tmp_path:
     for name in ("c.xml", "c.txt"):
         (entry,) = entries(written(tmp_path, name, SOURCES[name]))
         assert entry.accessions == ("P0DP23", "P02593")
-        assert entry.claim == Claim(CALMODULIN, None, "0" * 16, 60, 2)
+        assert entry.claim == SequenceClaim(CALMODULIN, None, "0" * 16, 60, 2)
 
 
 def test_biopython_reads_the_same_features_out_of_the_flat_file(tmp_path: Path) -> None:
@@ -52,17 +54,17 @@ def test_biopython_reads_the_same_features_out_of_the_flat_file(tmp_path: Path) 
     assert entry.claim.sequence == theirs.sequence
     assert (entry.claim.length, entry.claim.crc64) == (theirs.seqinfo[0], theirs.seqinfo[2])
     assert entry.claim.version == theirs.sequence_update[1]
-    assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.records] == [
+    assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.features] == [
         (type_word(f.type), f.location.start, f.location.end) for f in theirs.features
     ]
-    assert entry.records[0].description == theirs.features[0].qualifiers["note"]
+    assert entry.features[0].description == theirs.features[0].qualifiers["note"]
 
 
 def test_biopython_reads_the_same_places_out_of_the_xml(tmp_path: Path) -> None:
     (theirs,) = SeqIO.parse(io.BytesIO(XML.replace("https://", "http://").encode()), "uniprot-xml")
     (entry,) = entries(written(tmp_path, "c.xml", XML))
     assert entry.claim.sequence == str(theirs.seq)
-    assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.records] == [
+    assert [(r.type, int(r.begin) - 1, int(r.end)) for r in entry.features] == [
         (type_word(f.type), f.location.start, f.location.end) for f in theirs.features
     ]
 
@@ -127,12 +129,12 @@ def test_gff3_of_others_is_decoded_and_its_sequences_are_claimed(tmp_path: Path)
         "##FASTA\n>Q2 second\nMKV\nLAA\n"
     )
     first, second, third = entries(written(tmp_path, "o.gff3", text))
-    assert (first.accessions, first.claim) == (("sp|Q1",), Claim())
-    assert values(first.records[0]) == ("Active site", "5", "5", "N;1", None)
-    assert (second.claim, second.records[0].begin) == (Claim(sequence="MKVLAA"), "?1")
-    assert (second.records[0].type, second.records[0].description) == ("protein_match", "Kinase")
-    assert third.records[0].problem == "line cannot be read: 4 columns where GFF3 has 9"
-    assert third.records[0].line == 4
+    assert (first.accessions, first.claim) == (("sp|Q1",), SequenceClaim())
+    assert values(first.features[0]) == ("Active site", "5", "5", "N;1", None)
+    assert (second.claim, second.features[0].begin) == (SequenceClaim(sequence="MKVLAA"), "?1")
+    assert (second.features[0].type, second.features[0].description) == ("protein_match", "Kinase")
+    assert third.features[0].problem == Problem(Reason.UNREADABLE_LINE, "4 columns where GFF3 has 9")
+    assert third.features[0].line == 4
 
 
 def test_only_a_region_that_begins_at_1_tells_the_length(tmp_path: Path) -> None:
@@ -162,13 +164,13 @@ def test_interproscan_tables_claim_md5_and_length(tmp_path: Path) -> None:
     path = written(tmp_path, "i.tsv", text)
     assert format_of(path) == "interproscan"
     found = entries(path)
-    assert found[0].claim == Claim(md5="0" * 32, length=60)
-    first, second, third, fourth = (entry.records[0] for entry in found)
+    assert found[0].claim == SequenceClaim(md5="0" * 32, length=60)
+    first, second, third, fourth = (entry.features[0] for entry in found)
     described_as = "PF13499 EF-hand domain pair; IPR011992 EF-hand domain pair"
     assert values(first) == ("Pfam", "10", "50", described_as, None)
     assert (second.type, second.description) == ("Coiled coil", "Coil")
-    assert third.problem == "match not confirmed: its status is F"
-    assert fourth.problem == "line cannot be read: 5 columns where InterProScan has at least 11"
+    assert third.problem == Problem(Reason.UNCONFIRMED_MATCH, "its status is F")
+    assert fourth.problem == Problem(Reason.UNREADABLE_LINE, "5 columns where InterProScan has at least 11")
 
 
 @pytest.mark.parametrize(
@@ -186,20 +188,20 @@ def test_a_table_of_labels_may_be_written_in_any_usual_way(tmp_path: Path, text:
     path = written(tmp_path, "l.csv", text)
     (entry,) = entries(path)
     assert entry.accessions == ("P1",)
-    assert values(entry.records[0]) == ("my label", "45", "45", "", None)
+    assert values(entry.features[0]) == ("my label", "45", "45", "", None)
 
 
 def test_rows_of_a_table_know_their_lines_even_behind_texts_of_several(tmp_path: Path) -> None:
     text = 'accession,position,label,note\nP1,1,a,"two\nlines"\n\nP1,2,b\nP1,3,c,\n'
     found = records(written(tmp_path, "l.csv", text))
     assert [(r.line, r.description) for r in found] == [(2, "two lines"), (5, ""), (6, "")]
-    assert found[1].problem == "line cannot be read: 3 columns where its header has 4"
+    assert found[1].problem == Problem(Reason.UNREADABLE_LINE, "3 columns where its header has 4")
 
 
 def test_a_table_may_claim_a_checksum_and_a_residue(tmp_path: Path) -> None:
     text = f"accession,position,label,residue,md5,length\nP1,3,x,V,{'AB' * 16},20\n"
     (entry,) = entries(written(tmp_path, "l.csv", text))
-    assert (entry.claim, entry.records[0].residue) == (Claim(md5="ab" * 16, length=20), "V")
+    assert (entry.claim, entry.features[0].residue) == (SequenceClaim(md5="ab" * 16, length=20), "V")
 
 
 def test_every_spelling_of_a_type_is_one_word() -> None:
@@ -230,7 +232,7 @@ def test_evidence_is_its_codes_in_order_each_once() -> None:
         (b"\n \n", "is empty"),
         (b"hello world\n", "is not known"),
         (b">P1\nMKV\n", "is not known"),
-        ("accession,position,label\n".encode("utf-16"), "UTF-16"),
+        (b"\xff\xfea\xd8\x00\xd8", "broken UTF-16"),
         (b"a\0b", "NUL bytes"),
         (b"PK\x03\x04xx", "packed with zip"),
         (b"<html><body>Not found</body></html>", "is not known"),
@@ -254,7 +256,7 @@ def test_a_format_asked_for_by_name_is_not_guessed(tmp_path: Path) -> None:
         entries(path, "csv")
     with pytest.raises(InputError, match="is no UniProt flat file"):
         entries(path, "uniprot-text")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="no such file"):
         entries(tmp_path / "absent.csv", "csv")
 
 

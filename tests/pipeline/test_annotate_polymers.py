@@ -11,7 +11,8 @@ from annotated_case import CALMODULIN, FASTA, SHORT, written
 from building import build_here
 from pdb_case import Chain, dbref, pdb
 
-from attlas.pipeline.annotate import Reading, Request, annotate
+from attlas.intake.rejects import record_in_words
+from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.structures.chains import read_structure
 
@@ -33,8 +34,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Reading:
-    return annotate(paths, Request(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
+    return annotate(paths, AnnotationSource(source, **said))[0]
 
 
 def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
@@ -42,8 +43,8 @@ def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
     return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
 
 
-def said(reading: Reading, reason: str) -> list[str]:
-    return [" ".join([*r.place, r.detail]) for r in reading.rejects.first.get(reason, [])]
+def said(reading: Import, reason: str) -> list[str]:
+    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
 
 
 def one_name(
@@ -76,7 +77,7 @@ def test_two_polymers_of_two_proteins_are_both_stored_from_their_own_atoms(paths
     chains = [Chain("A", CALMODULIN), Chain("B", SHORT, y=40, first=101)]
     header = [dbref("A", "P0DP23"), dbref("B", "Q00001")]
     reading = read(paths, one_name(tmp_path, chains, header, helices=[(3, 9), (104, 108)]))
-    assert (reading.found.n_chains, reading.found.n_records, reading.found.rejected) == (2, 2, {})
+    assert (reading.report.n_chains, reading.report.n_records, reading.report.rejected) == (2, 2, {})
     expected = [("P0DP23", "A", i, 0.0) for i in range(1, 61)] + [("Q00001", "A", i, 40.0) for i in range(1, 21)]
     assert sorted((r["accession"], r["chain"], r["position"], r["ca_y"]) for r in rows(paths)) == expected
     helices = {(row["accession"], row["begin"], row["end"]) for row in rows(paths, FEATURES)}
@@ -86,7 +87,7 @@ def test_two_polymers_of_two_proteins_are_both_stored_from_their_own_atoms(paths
 def test_two_pieces_of_one_protein_are_stored_as_one_chain(paths: AtlasPaths, tmp_path: Path) -> None:
     chains = [Chain("A", CALMODULIN[:30]), Chain("B", CALMODULIN[30:], y=9, first=31)]
     reading = read(paths, one_name(tmp_path, chains, [dbref("A", "P0DP23"), dbref("B", "P0DP23")]))
-    assert (reading.found.n_chains, reading.found.rejected) == (2, {})
+    assert (reading.report.n_chains, reading.report.rejected) == (2, {})
     assert [(row["position"], row["ca_y"]) for row in rows(paths)] == [
         (i, 0.0 if i <= 30 else 9.0) for i in range(1, 61)
     ]
@@ -98,7 +99,7 @@ def test_of_two_copies_under_one_name_the_second_is_named(paths: AtlasPaths, tmp
     header = [dbref("A", "Q00001"), dbref("B", "Q00001")]
     reading = read(paths, one_name(tmp_path, chains, header), **options)
     assert said(reading, OTHER) == ["Q00001 chain A of x.cif it lies on the same positions as the other"]
-    assert (reading.found.n_chains, reading.found.n_records, reading.found.n_rejected) == (1, 2, 1)
+    assert (reading.report.n_chains, reading.report.n_records, reading.report.n_rejected) == (1, 2, 1)
     assert {row["ca_y"] for row in rows(paths)} == {0.0}
     assert len(rows(paths)) == 20
 
@@ -108,7 +109,7 @@ def test_polymers_whose_residues_have_the_same_numbers_cannot_be_told_apart(path
     source = one_name(tmp_path, chains, [dbref("A", "P0DP23"), dbref("B", "Q00001")])
     reading = read(paths, source)
     assert said(reading, OTHER) == ["chain A of x.cif its residues have the numbers of the other's"]
-    assert (reading.found.n_chains, reading.found.n_records) == (1, 2)
+    assert (reading.report.n_chains, reading.report.n_records) == (1, 2)
     assert {(row["accession"], row["ca_y"]) for row in rows(paths)} == {("P0DP23", 0.0)}
     with pytest.raises(InputError, match=r"x.cif chain A: not of Q00001"):
         read(paths, source, accessions=("Q00001",))
@@ -120,13 +121,13 @@ def test_a_polymer_that_is_not_of_the_protein_asked_for_is_named(paths: AtlasPat
     assert said(reading, "not the sequence of the protein") == ["chain A of x.cif not of Q00001"]
     assert {(row["accession"], row["ca_y"]) for row in rows(paths)} == {("Q00001", 40.0)}
     reading = read(paths, source, accessions=("Q00001", "P0DP24"))
-    assert (reading.found.n_chains, reading.found.rejected) == (2, {})
+    assert (reading.report.n_chains, reading.report.rejected) == (2, {})
 
 
 def test_a_protein_named_twice_has_its_chain_once(paths: AtlasPaths, tmp_path: Path) -> None:
     source = written(tmp_path, "c.pdb", pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")]))
     reading = read(paths, source, accessions=("Q00001", "sp|Q00001|SHORT_HUMAN"))
-    assert (reading.found.n_chains, reading.found.n_records, reading.found.rejected) == (1, 1, {})
+    assert (reading.report.n_chains, reading.report.n_records, reading.report.rejected) == (1, 1, {})
     assert len(rows(paths)) == 20
 
 
@@ -134,7 +135,7 @@ def test_dna_under_the_name_of_a_protein_chain_is_named(paths: AtlasPaths, tmp_p
     dna = Chain("D", "ACGTACGT", y=90, first=101, names=dict(enumerate(["DA", "DC", "DG", "DT"] * 2)))
     reading = read(paths, one_name(tmp_path, [Chain("A", SHORT), dna], [dbref("A", "Q00001")]))
     assert said(reading, "no protein chain") == ["chain A of x.cif DNA, 8 residues"]
-    assert (reading.found.n_chains, reading.found.n_records) == (1, 2)
+    assert (reading.report.n_chains, reading.report.n_records) == (1, 2)
 
 
 def test_the_second_polymer_of_a_name_touches_other_chains_like_the_first(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -168,5 +169,5 @@ def test_heads_held_against_structures_before_are_said_to_be_of_those(
     assert note in attlas("annotate", paths.root, two).err
     replaced = written(tmp_path, "one.pdb", pdb([Chain("B", SHORT)], header=[dbref("B", "Q00001")]))
     outcome = attlas("annotate", paths.root, replaced)
-    assert "take the place of 20 rows of coordinates from an earlier one.pdb" in outcome.err
+    assert "Replaced 20 residues with coordinates that an earlier import of one.pdb had added." in outcome.err
     assert note in outcome.err

@@ -17,7 +17,8 @@ from Bio.PDB import MMCIFParser
 from building import build_here
 from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
 
-from attlas.pipeline.annotate import Reading, Request, annotate
+from attlas.intake.rejects import record_in_words
+from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.verify import problems
 
@@ -39,8 +40,8 @@ def paths(built: Path, tmp_path: Path) -> AtlasPaths:
     return AtlasPaths(tmp_path / "atlas")
 
 
-def read(paths: AtlasPaths, source: Path, **said: object) -> Reading:
-    return annotate(paths, Request(source, **said))[0]
+def read(paths: AtlasPaths, source: Path, **said: object) -> Import:
+    return annotate(paths, AnnotationSource(source, **said))[0]
 
 
 def rows(paths: AtlasPaths, table: Table) -> list[dict]:
@@ -53,12 +54,12 @@ def features(paths: AtlasPaths, kind: str) -> list[tuple]:
     return [(row["accession"], row["begin"], row["end"], row["description"]) for row in found]
 
 
-def reasons(reading: Reading, reason: str) -> list[str]:
-    return [" ".join([*r.place, r.detail]).strip() for r in reading.rejects.first.get(reason, [])]
+def reasons(reading: Import, reason: str) -> list[str]:
+    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
 
 
-def remarks(reading: Reading, kind: str) -> list[str]:
-    return [" ".join([*r.place, r.detail]).strip() for r in reading.remarks.first.get(kind, [])]
+def remarks(reading: Import, kind: str) -> list[str]:
+    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
 
 
 # --- against other readers ---
@@ -73,7 +74,7 @@ def lipase_atoms(tmp_path_factory: pytest.TempPathFactory) -> dict:
 
 
 def test_coordinates_are_those_that_biopython_reads(paths: AtlasPaths, lipase_atoms: dict) -> None:
-    found = read(paths, LIPASE_FILE).found
+    found = read(paths, LIPASE_FILE).report
     expected = {
         (chain, residue.id[1] + OFFSET): (
             residue["CA"].coord,
@@ -272,7 +273,7 @@ def test_the_caller_may_say_which_protein_and_which_chain(paths: AtlasPaths, tmp
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ({"accessions": ("X99999",)}, "No structure can be laid onto X99999: accession not in the atlas"),
+        ({"accessions": ("X99999",)}, "No structure can be laid onto X99999: id not in the atlas"),
         ({"accessions": ("Q00003",)}, r"No structure can be laid onto Q00003: protein not computed(.|\n)*skipped"),
         ({"accessions": ("P37957",)}, r"c.pdb chain A: not of P37957"),
         ({"chain": "Z"}, r"has no protein chain Z(.|\n)*one of A"),
@@ -309,7 +310,7 @@ def test_chains_of_other_proteins_and_of_dna_are_named(paths: AtlasPaths, tmp_pa
     assert re.fullmatch(r"P0DP23 chain C of c.pdb \d+ of \d+ letters the same .*", other)
     assert reasons(reading, "no protein chain") == ["chain D of c.pdb DNA, 8 residues"]
     assert {row["chain"] for row in rows(paths, COORDINATES)} == {"A"}
-    assert (reading.found.n_records, reading.found.n_rejected) == (4, 3)
+    assert (reading.report.n_records, reading.report.n_rejected) == (4, 3)
 
 
 def test_chains_of_which_the_same_is_said_are_named_together(
@@ -592,7 +593,7 @@ def test_what_is_named_as_a_structure_but_is_no_file_is_named(paths: AtlasPaths,
         "loop.pdb loop.pdb is a link to nowhere",
         "pipe.ent pipe.ent is a pipe or a device",
     ]
-    assert (reading.found.n_chains, reading.found.n_records) == (2, 6)
+    assert (reading.report.n_chains, reading.report.n_records) == (2, 6)
 
 
 def test_a_protein_asked_for_whose_chain_is_not_there_is_named(paths: AtlasPaths) -> None:
@@ -600,7 +601,7 @@ def test_a_protein_asked_for_whose_chain_is_not_there_is_named(paths: AtlasPaths
     (said,) = reasons(reading, "not the sequence of the protein")
     assert said.startswith("P0DP23 of 1r4z.cif.gz")
     assert "letters the same" in said
-    assert (reading.found.n_chains, reading.found.n_records) == (2, 3)
+    assert (reading.report.n_chains, reading.report.n_records) == (2, 3)
 
 
 def test_a_coordinate_that_is_no_number_is_none(paths: AtlasPaths, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from safetensors.torch import load_file, save_file
 from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
-from attlas.pipeline.annotate import Request, annotate
+from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.contacts import memory, predicting
 from attlas.pipeline.contacts.contacts import Contacts, contacts
 from attlas.pipeline.contacts.memory import contact_bytes, head_contact_bytes, map_packs
@@ -79,7 +79,7 @@ def proteins() -> dict[str, str]:
 def real(tmp_path_factory: pytest.TempPathFactory, weights: Path, proteins: dict[str, str]) -> Path:
     folder = tmp_path_factory.mktemp("contacts")
     build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", weights)
-    annotate(AtlasPaths(folder / "atlas"), Request(STRUCTURE))
+    annotate(AtlasPaths(folder / "atlas"), AnnotationSource(STRUCTURE))
     run(folder / "atlas")
     return folder / "atlas"
 

@@ -282,12 +282,12 @@ def test_an_indented_header_is_a_header(read) -> None:
 
 
 def test_no_such_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such input file"):
+    with pytest.raises(InputError, match="no such file"):
         read_proteome(str(tmp_path / "absent.fasta"))
 
 
 def test_a_directory_is_said(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a directory"):
+    with pytest.raises(InputError, match="is a folder"):
         read_proteome(str(tmp_path))
 
 
@@ -298,7 +298,7 @@ def test_a_path_that_cannot_be_opened_is_said() -> None:
 
 @pytest.mark.parametrize("text", [b"", b"\n \r\n\t\n", gzip.compress(b"", mtime=0), b"\xef\xbb\xbf\n"])
 def test_an_empty_file_is_said(read, text: bytes) -> None:
-    with pytest.raises(InputError, match=r"empty(.|\n)*in\.fasta"):
+    with pytest.raises(InputError, match=r"in\.fasta is empty"):
         read(text)
 
 
@@ -315,12 +315,15 @@ def test_an_empty_file_is_said(read, text: bytes) -> None:
         (b"P04637\nP0DP23\n", "line 1: 'P04637'"),
         (b">P1;CRAB_ANAPL\nALPHA CRYSTALLIN B CHAIN\nMDITIHN*\n", r"P1;CRAB(.|\n)*PIR"),
         (b"PK\x03\x04\x14\x00\x00", "packed with zip"),
-        (b"\xfd7zXZ\x00\x00", "packed with xz"),
-        (gzip.compress(gzip.compress(b">a\nMK\n", mtime=0), mtime=0), r"packed with gzip(.|\n)*once-gzipped"),
+        (b"\xfd7zXZ\x00\x00", "xz file .* is damaged"),
+        (
+            gzip.compress(gzip.compress(b">a\nMK\n", mtime=0), mtime=0),
+            r"packed with gzip(.|\n)*what is packed once is read",
+        ),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "line 1"),
-        (">a\nMK\n".encode("utf-16"), r"UTF-16(.|\n)*iconv"),
-        (">a\nMK\n".encode("utf-16-le"), "NUL byte on line 1"),
-        (b">a\nMK\n>b\nM\0K\n", "NUL byte on line 4"),
+        (b"\xff\xfe>\x00a", "broken UTF-16"),
+        (">a\nMK\n".encode("utf-16-le"), r"NUL bytes on line 1(.|\n)*iconv"),
+        (b">a\nMK\n>b\nM\0K\n", "NUL bytes on line 4"),
     ],
 )
 def test_what_is_no_fasta_is_refused_with_what_it_is(read, text: bytes, message: str) -> None:
@@ -349,7 +352,7 @@ def test_a_truncated_gzip_file_names_the_record_and_line_where_it_breaks_off(rea
 def test_a_gzip_file_with_a_wrong_byte_is_refused(read) -> None:
     whole = bytearray(gzip.compress(many(1000), mtime=0))
     whole[len(whole) // 2] ^= 0xFF
-    with pytest.raises(InputError, match=r"gzip file is damaged(.|\n)*near line"):
+    with pytest.raises(InputError, match=r"gzip file in.fasta is damaged(.|\n)*near line"):
         read(bytes(whole))
     checksum = bytearray(gzip.compress(many(10), mtime=0))
     checksum[-6] ^= 0xFF
@@ -358,11 +361,23 @@ def test_a_gzip_file_with_a_wrong_byte_is_refused(read) -> None:
 
 
 def test_other_bytes_after_a_gzip_file_are_refused_not_ignored(read) -> None:
-    with pytest.raises(InputError, match="6 bytes after the end that are no gzip data"):
+    with pytest.raises(InputError, match="bytes after its end that are not compressed"):
         read(gzip.compress(b">a\nMK\n", mtime=0) + b">b\nMK\n")
 
 
 # --- nucleotides ---
+
+
+@pytest.mark.parametrize("header", ["\u00a0", "\u2003 OS=Homo sapiens", "\x0b"])
+def test_an_accession_of_white_space_alone_is_refused_with_its_line(read, header: str) -> None:
+    with pytest.raises(InputError, match=r"white space alone(.|\n)*- line 3: '\\"):
+        read(f">a\nMK\n>{header}\nMKV\n")
+
+
+def test_utf_16_with_its_mark_is_read(read) -> None:
+    assert [(p.accession, p.description, p.sequence) for p in read(">a é\r\nMK\r\n".encode("utf-16")).proteins] == [
+        ("a", "é", "MK")
+    ]
 
 
 def test_a_file_of_nothing_but_nucleotides_is_refused(read) -> None:

@@ -72,12 +72,12 @@ def build(attlas, tmp_path: Path, tiny_esm: Path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "There is no such input file"),
-        (b"", "The input is empty"),
-        (b"\n \n", "The input is empty"),
+        (None, "There is no such file"),
+        (b"", "in.fasta is empty"),
+        (b"\n \n", "in.fasta is empty"),
         (b"hello\nworld\n", "is not FASTA"),
         (b"@read1\nACGT\n+\n!!!!\n", "FASTQ"),
-        (gzip.compress(b">A1\nMKV\n" * 999)[:-20], "The gzip file is damaged"),
+        (gzip.compress(b">A1\nMKV\n" * 999)[:-20], "The gzip file in.fasta is damaged"),
         (b">A1\nMKVL\n>A1\nMKVLL\n", "A1: lines 1 and 3 (4 and 5 residues)"),
         (b">A1\n" + b"ACGT" * 200 + b"\n", "looks like nucleotides"),
     ],

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import PROTEINS
-from scipy.stats import bootstrap, hypergeom
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.stats import bootstrap, hypergeom, ttest_1samp
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
@@ -20,8 +22,16 @@ from typer.testing import CliRunner
 from attlas.cli.main import app
 from attlas.queries import Atlas, compare
 from attlas.queries.comparing.agreement import Agreement
-from attlas.queries.comparing.pooling import mean, pooled, ratio, wilson
-from attlas.queries.comparing.student_t import N_SUMMED, Z, quantile
+from attlas.queries.comparing.pooling import (
+    NO_INTERVAL,
+    Estimate,
+    Measure,
+    mean_estimate,
+    pooled_measures,
+    ratio_estimate,
+    wilson_estimate,
+)
+from attlas.queries.comparing.student_t import MAX_DF_OF_SUM, NORMAL_QUANTILE, t_quantile
 from attlas.schema import SITES, BrokenAtlasError, InputError
 
 Sites = dict[str, list[int]]
@@ -103,8 +113,8 @@ def test_an_atlas_agrees_with_itself_and_its_gaps_are_named(atlas_dir: Path) -> 
     assert found.proteins["accession"].to_pylist() == sorted(COMPUTED)
     assert numbers(found.pooled)["same_order"] == 1
     assert {(row["id"], row["reason"]) for row in found.rejected.to_pylist()} == {
-        ("Q00003", "protein not computed here"),
-        ("Q00004", "protein not computed here"),
+        ("Q00003", "protein not computed"),
+        ("Q00004", "protein not computed"),
     }
     assert numbers(found.pooled)["n_left_out"] == 2
 
@@ -120,7 +130,7 @@ def test_an_atlas_of_other_sequences_is_left_out_protein_by_protein(atlas: Atlas
     assert found.proteins["accession"].to_pylist() == ["Q00001"]
     reasons = {(row["id"], row["reason"], row["detail"]) for row in found.rejected.to_pylist()}
     assert ("P04637", "another sequence", "its checksum differs") in reasons
-    assert ("P0DP23", "protein not computed there", "failed: out of memory") in reasons
+    assert ("P0DP23", "protein not computed in the source", "failed: out of memory") in reasons
 
 
 def test_rows_by_protein_are_what_sets_say(atlas: Atlas, tmp_path: Path, perturbed: Sites) -> None:
@@ -186,83 +196,146 @@ def random_agreements(n: int, seed: int) -> list[Agreement]:
         ours, theirs = (choose.sample(range(1, length + 1), choose.randint(0, 9)) for _ in range(2))
         theirs = [*dict.fromkeys([*ours[: choose.randint(0, 9)], *theirs])]
         layers = [choose.choice([None, 3, 4]) for _ in range(2)]
-        found.append(Agreement(length, tuple(ours), tuple(theirs), *layers, is_ordered=True))
+        hundredths = tuple(sorted((choose.randint(0, 100) for _ in ours), reverse=True))
+        found.append(Agreement(length, tuple(ours), hundredths, tuple(theirs), *layers, is_ordered=True))
     return found
 
 
-@pytest.mark.parametrize(("n_yes", "n"), [(0, 7), (7, 7), (3, 11), (500, 1009), (1, 1)])
+def by_name(agreements: list[Agreement]) -> dict[str, Measure]:
+    return {measure.name: measure for measure in pooled_measures(agreements, near=3)}
+
+
+def interval(measure: Measure) -> tuple[float | None, float | None]:
+    return measure.estimate.low, measure.estimate.high
+
+
+@pytest.mark.parametrize(("n_yes", "n"), [(0, 7), (7, 7), (3, 11), (500, 1009), (1, 5)])
 def test_intervals_of_shares_are_those_of_statsmodels(n_yes: int, n: int) -> None:
-    assert wilson(n_yes, n) == pytest.approx(proportion_confint(n_yes, n, method="wilson"), abs=1e-12)
+    estimate = wilson_estimate(n_yes, n)
+    assert (estimate.low, estimate.high) == pytest.approx(proportion_confint(n_yes, n, method="wilson"), abs=1e-12)
 
 
 def test_shares_of_proteins_have_wilson_intervals_over_those_that_have_an_answer() -> None:
     agreements = random_agreements(200, 1)
-    row = {m.measure: m for m in pooled(agreements, near=3)}
+    measures = by_name(agreements)
     layers = [(a.layer_ours, a.layer_theirs) for a in agreements if None not in (a.layer_ours, a.layer_theirs)]
     n_same = sum(here == there for here, there in layers)
-    assert (row["same_layer"].n, row["same_layer"].value) == (len(layers), n_same / len(layers))
-    assert row["same_layer"][2:4] == pytest.approx(proportion_confint(n_same, len(layers), method="wilson"))
+    same_layer = measures["same_layer"]
+    assert (same_layer.n, same_layer.estimate.value) == (len(layers), n_same / len(layers))
+    assert interval(same_layer) == pytest.approx(proportion_confint(n_same, len(layers), method="wilson"))
     same = [a for a in agreements if {*a.ours} == {*a.theirs}]
-    assert row["same_set"].value == len(same) / 200
-    assert row["same_order"].n == len([a for a in same if a.ours])
+    assert measures["same_set"].estimate.value == len(same) / 200
+    assert measures["same_order"].n == len([a for a in same if a.ours])
 
 
-def test_chance_is_the_sum_of_hypergeometric_distributions() -> None:
+def test_the_number_expected_by_chance_is_the_sum_of_hypergeometric_means() -> None:
     agreements = random_agreements(50, 2)
-    row = {m.measure: m for m in pooled(agreements, near=3)}["n_expected"]
-    moments = np.array([shared_by_chance(a.length, len(a.ours), len(a.theirs)) for a in agreements])
-    mean, sd = moments[:, 0].sum(), np.sqrt(moments[:, 1].sum())
-    assert row.value == pytest.approx(mean)
-    assert (row.low, row.high) == pytest.approx((max(0, mean - 1.959964 * sd), mean + 1.959964 * sd), rel=1e-6)
+    means = [shared_by_chance(a.length, len(a.ours), len(a.theirs))[0] for a in agreements]
+    assert by_name(agreements)["n_expected"].estimate.value == pytest.approx(sum(means))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(20, 60),
+            st.sets(st.integers(1, 20), max_size=6).map(sorted),
+            st.sets(st.integers(1, 20), max_size=6).map(sorted),
+        ),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_an_interval_leaves_chance_out_if_and_only_if_the_t_test_rejects_it(
+    proteins: list[tuple[int, list[int], list[int]]],
+) -> None:
+    """scipy's one-sample t test of the linearised values, (y - ratio x) + mean of (y - x), against 0."""
+    agreements = [
+        Agreement(length, tuple(ours), (50,) * len(ours), tuple(theirs), None, None, is_ordered=False)
+        for length, ours, theirs in proteins
+    ]
+    measures = by_name(agreements)
+    enrichment, expected = measures["enrichment"].estimate, measures["n_expected"].estimate
+    pairs = [(a.n_both, a.n_expected) for a in agreements if a.n_expected]
+    if len(pairs) < 5:
+        assert (enrichment.low, enrichment.high, expected.low, expected.high) == (None,) * 4
+        return
+    assert None not in (enrichment.low, enrichment.high, expected.low, expected.high, enrichment.value)
+
+    both, chance = (np.array(values, float) for values in zip(*pairs, strict=True))
+    ratio = both.sum() / chance.sum()
+    values = both - ratio * chance + (both - chance).mean()
+    assume(values.std() > 1e-9)
+    p = ttest_1samp(values, 0).pvalue
+    assume(abs(p - 0.05) > 1e-6)
+    assert (not enrichment.low <= 1 <= enrichment.high) == (p < 0.05)
+    assert (not expected.low <= both.sum() <= expected.high) == (p < 0.05)
 
 
 def test_the_interval_of_a_ratio_is_near_that_of_a_bootstrap_over_proteins() -> None:
     agreements = random_agreements(600, 3)
     both, theirs = (np.array([f(a) for a in agreements], float) for f in (lambda a: a.n_both, lambda a: len(a.theirs)))
-    value, low, high = ratio(list(both), list(theirs))
+    estimate = ratio_estimate(list(both), list(theirs))
     again = bootstrap(
         (both, theirs), lambda y, x, axis: y.sum(axis) / x.sum(axis), paired=True, n_resamples=4000, rng=5,
         method="percentile",
     ).confidence_interval  # fmt: skip
-    assert value == pytest.approx(both.sum() / theirs.sum())
-    assert (low, high) == pytest.approx((again.low, again.high), abs=0.006)
-    row = {m.measure: m for m in pooled(agreements, near=3)}["recall"]
-    assert row[1:4] == pytest.approx((value, low, high))
+    assert estimate.value == pytest.approx(both.sum() / theirs.sum())
+    assert (estimate.low, estimate.high) == pytest.approx((again.low, again.high), abs=0.006)
+    assert by_name(agreements)["recall"].estimate == estimate
 
 
 def test_quantiles_of_t_are_those_of_scipy() -> None:
-    few, many = list(range(1, 2 * N_SUMMED)), [1000, 4259, 20_430, 10**6]
-    assert [quantile(df) for df in few + many] == pytest.approx(student.ppf(0.975, few + many), rel=1e-9)
-    assert quantile(10**9) == pytest.approx(Z, abs=1e-8)
+    few, many = list(range(1, 2 * MAX_DF_OF_SUM)), [1000, 4259, 20_430, 10**6]
+    assert [t_quantile(df) for df in few + many] == pytest.approx(student.ppf(0.975, few + many), rel=1e-9)
+    assert t_quantile(10**9) == pytest.approx(NORMAL_QUANTILE, abs=1e-8)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 10])
+@pytest.mark.parametrize("n", [5, 10, 20])
 def test_the_interval_of_a_mean_of_few_holds_what_it_is_said_to(n: int) -> None:
     drawn = np.random.default_rng(n).normal(0.5, 0.1, (4000, n))
-    ends = np.array([mean(list(row))[1:] for row in drawn])
+    estimates = [mean_estimate(list(row)) for row in drawn]
+    ends = np.array([(estimate.low, estimate.high) for estimate in estimates])
     assert ((ends[:, 0] <= 0.5) & (ends[:, 1] >= 0.5)).mean() == pytest.approx(0.95, abs=0.015)
     expected = student.interval(0.95, n - 1, drawn[0].mean(), drawn[0].std(ddof=1) / np.sqrt(n))
     assert ends[0] == pytest.approx((max(0, expected[0]), expected[1]), rel=1e-9)
 
 
 def test_proteins_with_nothing_to_divide_by_do_not_narrow_an_interval() -> None:
-    over, under = [1.0, 2.0, 2.0], [2.0, 5.0, 3.0]
-    alone = ratio(over, under)
-    assert alone[1] is not None
-    assert ratio([*over, 0.0, 0.0], [*under, 0.0, 0.0]) == alone
-    assert ratio([1.0, 0.0, 0.0], [2.0, 0.0, 0.0]) == (0.5, None, None)
+    numerators, denominators = [1.0, 2.0, 2.0, 1.0, 0.0], [2.0, 5.0, 3.0, 2.0, 1.0]
+    alone = ratio_estimate(numerators, denominators)
+    assert alone.low is not None
+    assert ratio_estimate([*numerators, 0.0, 0.0], [*denominators, 0.0, 0.0]) == alone
+    assert ratio_estimate([1.0, *[0.0] * 9], [2.0, *[0.0] * 9]) == Estimate(0.5)
 
 
 def test_nothing_to_divide_by_gives_no_number_rather_than_a_wrong_one() -> None:
-    empty = Agreement(30, (), (), 1, None, is_ordered=False)
-    rows = {m.measure: m for m in pooled([empty], near=3)}
+    empty = Agreement(30, (), (), (), 1, None, is_ordered=False)
     assert (empty.jaccard, empty.is_same_set, empty.is_same_order, empty.is_same_layer) == (None, True, None, None)
-    assert {name for name, m in rows.items() if m.value is None} == {
+    assert {name for name, measure in by_name([empty]).items() if measure.estimate.value is None} == {
         *("precision", "recall", "jaccard", "within_3", "distance", "enrichment"),
         *("mean_jaccard", "same_order", "same_layer"),
     }
-    alone = pooled([Agreement(30, (1,), (1,), 1, 1, is_ordered=True)], near=3)
-    assert {m.measure: m[1:4] for m in alone}["recall"] == (1, None, None)  # one protein has no spread
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_fewer_than_five_proteins_give_no_interval_and_say_so(n: int) -> None:
+    agreements = [Agreement(30 + i, (1, 2), (100, 90), (1, 3), 1, 1, is_ordered=True) for i in range(n)]
+    measures = by_name(agreements)
+    assert [name for name, measure in measures.items() if interval(measure) != (None, None)] == []
+    silent = {name for name, measure in measures.items() if NO_INTERVAL not in measure.says}
+    assert silent == {"n_ours", "n_theirs", "n_both", "same_order"}  # counts, and what has no value
+    assert measures["recall"].estimate.value == 0.5
+
+
+@pytest.mark.parametrize(
+    ("theirs", "is_same"),
+    [((9, 5, 3, 7), True), ((9, 3, 5, 7), True), ((9, 5, 7, 3), False), ((5, 9, 3, 7), False), ((9, 5, 3), False)],
+    ids=["as ranked", "equal values the other way", "a lower value first", "the second first", "one is missing"],
+)
+def test_sites_of_one_rounded_value_have_no_order(theirs: tuple[int, ...], is_same: bool) -> None:
+    agreement = Agreement(30, (9, 5, 3, 7), (100, 80, 80, 60), theirs, None, None, is_ordered=True)
+    assert agreement.is_same_order is is_same
 
 
 def test_every_column_is_documented_and_the_metadata_say_what_was_compared(atlas: Atlas, tmp_path: Path) -> None:
@@ -300,11 +373,11 @@ def test_the_verb_writes_every_record_left_out(atlas_dir: Path, tmp_path: Path) 
     rows = list(csv.DictReader((tmp_path / "out.tsv").read_text().splitlines(), delimiter="\t"))
     assert [(row["reason"], row["id"], row["position"], row["line"]) for row in rows] == [
         ("id not in the atlas", "nobody", "4", "5"),
-        ("site said before", "P0DP23", "149", "6"),
         ("position past the end", "P0DP24", "150", "3"),
         ("other site of a protein left out", "P0DP24", "3", "4"),
+        ("site given before", "P0DP23", "149", "6"),
     ]
-    assert "P0DP24 150 (line 3): the protein has 149 residues, counted from 1" in err
+    assert "P0DP24 150 (line 3): 150; the protein has 149 residues, counted from 1" in err
 
 
 def test_a_wrong_base_or_a_directory_that_is_no_atlas_is_refused(atlas: Atlas, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from attlas.cli.main import app
 from attlas.queries import Atlas, Comparison, compare
-from attlas.queries.comparing.positions import spots_of
+from attlas.queries.comparing.positions import read_sites
 from attlas.schema import InputError
 
 CALM = PROTEINS[2].sequence
@@ -159,14 +159,14 @@ def test_parquet_with_lists_is_read(atlas: Atlas, tmp_path: Path) -> None:
 def test_a_cell_is_read_as_positions_or_as_none_that_can_be_used(
     cell: str, read: list[tuple[int | None, str | None]]
 ) -> None:
-    assert [(spot.number, spot.letter) for spot in spots_of(cell)] == read
+    assert [(spot.number, spot.letter) for spot in read_sites(cell)] == read
 
 
 def test_letters_of_a_list_stand_beside_it_or_are_refused() -> None:
-    assert [spot.letter for spot in spots_of("4;5;6", letters="GAL")] == ["G", "A", "L"]
-    assert [spot.letter for spot in spots_of("4;5", letters="Gly Ala")] == ["G", "A"]
+    assert [spot.letter for spot in read_sites("4;5;6", letters="GAL")] == ["G", "A", "L"]
+    assert [spot.letter for spot in read_sites("4;5", letters="Gly Ala")] == ["G", "A"]
     with pytest.raises(ValueError, match="2 letters for 3 positions"):
-        spots_of("4;5;6", letters="G;A")
+        read_sites("4;5;6", letters="G;A")
 
 
 class TestBase:
@@ -214,6 +214,12 @@ class TestBase:
         with pytest.raises(InputError, match="counts residues from 1, not from 0"):
             compare(atlas, path, base=0)
 
+    def test_a_position_0_of_an_id_that_the_atlas_lacks_tells_as_well(self, atlas: Atlas, tmp_path: Path) -> None:
+        """As in the released table on an atlas of some of its proteins."""
+        found = compare(atlas, write(tmp_path, "P0DP23\t98;25\nnobody\t0;7\n"))
+        assert (found.base, found.why_base) == (0, "position 0 occurs 1 time")
+        assert said(found) == {"P0DP23": (99, 26)}
+
     def test_gff3_is_counted_from_1_by_definition(self, atlas: Atlas, tmp_path: Path) -> None:
         found = compare(atlas, write(tmp_path, FORMS["GFF3"]))
         assert (found.base, found.why_base) == (1, "by the definition of the format")
@@ -243,8 +249,8 @@ class TestChecks:
     @pytest.mark.parametrize(
         ("cell", "reason"),
         [
-            ("0", "position before the first"),
-            ("-4", "position before the first"),
+            ("0", "position before the first residue"),
+            ("-4", "position before the first residue"),
             ("150", "position past the end"),
             ("99-101", "position is no number"),
             ("about 9", "position is no number"),
@@ -266,7 +272,7 @@ class TestChecks:
         found = compare(atlas, write(tmp_path, f"accession,position,residue\nP0DP23,26,{wrong}\n{rest}"))
         assert said(found).keys() == {"Q00005"}
         assert reasons(found) == [("another residue", "P0DP23", "26")]
-        assert found.rejected["detail"].to_pylist() == [f"{wrong} there, {CALM[25]} here"]
+        assert found.rejected["detail"].to_pylist() == [f"{wrong} in the source, {CALM[25]} at 26 in the atlas"]
 
     @pytest.mark.parametrize(
         ("column", "value"), [("md5", "0" * 32), ("length", "148"), ("crc64", "A" * 16)], ids=["MD5", "length", "CRC64"]
@@ -287,8 +293,8 @@ class TestChecks:
             ("id not in the atlas", "nobody", "3"),
             ("id names several proteins", "TP53", "3"),
             ("id not in the atlas", "P0DP23-7", "3"),
-            ("protein not computed here", "Q00003", "3"),
-            ("protein not computed here", "Q00004", ""),
+            ("protein not computed", "Q00003", "3"),
+            ("protein not computed", "Q00004", ""),
         ]
         assert "failed: out of memory" in found.rejected["detail"].to_pylist()
 
@@ -296,7 +302,7 @@ class TestChecks:
         text = "accession,position\nP0DP23,99\nP0DP23,26\nP0DP23,99\nX00003,5\n"
         found = compare(atlas, write(tmp_path, text), base=1)
         assert said(found) == {"P0DP23": (99, 26), "X00003": (5,)}
-        assert reasons(found) == [("site said before", "P0DP23", "99")]
+        assert reasons(found) == [("site given before", "P0DP23", "99")]
 
     def test_two_lists_of_one_protein_are_no_answer_unless_they_agree(self, atlas: Atlas, tmp_path: Path) -> None:
         found = compare(atlas, write(tmp_path, "P0DP23\t99;26\nCALM1_HUMAN\t62\nX00003\t5\n"), base=1)
@@ -376,7 +382,32 @@ class TestOrderAndLayer:
         here = atlas.sql("SELECT accession, layer + 1 AS layer FROM proteins WHERE accession LIKE 'X%'").to_pylist()
         text = "accession,position,layer\n" + "".join(f"{r['accession']},5,{r['layer']}\n" for r in here)
         found = compare(atlas, write(tmp_path, text), base=1)
-        assert any("12 are ours plus 1: are they counted from 1 there?" in note for note in found.notes)
+        assert any("12 are ours plus 1: does the table count them from 1?" in note for note in found.notes)
+
+    def test_one_layer_of_many_is_no_reason_to_warn(self, atlas: Atlas, tmp_path: Path) -> None:
+        here = atlas.sql(
+            "SELECT accession, layer FROM proteins WHERE accession LIKE 'X%' ORDER BY accession"
+        ).to_pylist()
+        layers = [here[0]["layer"] + 1, *(row["layer"] + 2 for row in here[1:])]
+        rows = [f"{row['accession']},5,{layer}\n" for row, layer in zip(here, layers, strict=True)]
+        for n in (1, 4, len(rows)):  # all of too few, and few of many
+            text = "accession,position,layer\n" + "".join(rows[:n])
+            found = compare(atlas, write(tmp_path, text), base=1)
+            assert not any("count them from 1" in note for note in found.notes)
+
+    def test_layers_of_another_model_are_said_to_be_so_and_nothing_more(self, atlas: Atlas, tmp_path: Path) -> None:
+        computed = [protein for protein in PROTEINS if protein.status == "ok"]
+        write_atlas(tmp_path / "deeper", computed, n_layers=33, seed=5)
+        found = compare(atlas, tmp_path / "deeper")
+        assert [note for note in found.notes if "layers are" in note or "warning" in note] == [
+            "layers are of models of 4 and 33 layers: that two are the same says little"
+        ]
+        here = atlas.sql("SELECT accession FROM proteins WHERE accession LIKE 'X%'").to_pylist()
+        text = "accession,position,layer\n" + "".join(f"{row['accession']},5,{i}\n" for i, row in enumerate(here))
+        warned = compare(atlas, write(tmp_path, text), base=1)
+        assert [note for note in warned.notes if note.startswith("warning")] == [
+            "warning: the table has a layer 11, and this model 4 layers: it is of another model"
+        ]
 
 
 HOSTILE = {
@@ -414,7 +445,7 @@ def test_parquet_of_other_columns_is_refused(atlas: Atlas, tmp_path: Path) -> No
 def test_a_file_that_is_not_there_is_refused_by_the_verb_without_a_traceback(atlas_dir: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["compare", str(atlas_dir), str(tmp_path / "nowhere.csv")])
     assert isinstance(done.exception, InputError)
-    assert "No such file" in str(done.exception)
+    assert "no such file" in str(done.exception)
 
 
 @pytest.mark.parametrize("sign", [",", "\t", ";"])

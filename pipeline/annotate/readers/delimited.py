@@ -1,12 +1,13 @@
 """Tables with a header line → entries: UniProt's features as TSV, and a plain CSV of accession, position, label."""
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from attlas.pipeline.annotate.readers.text_rows import text_rows
-from attlas.pipeline.annotate.records import Claim, Entry, Record, described, eco_codes, whole_number
-from attlas.pipeline.annotate.source import head
+from attlas.intake.claims import SequenceClaim, whole_number
+from attlas.intake.rejects import Problem, Reason
+from attlas.intake.rows import find_columns, split_row
+from attlas.pipeline.annotate.readers.text_rows import first_row_line, text_rows
+from attlas.pipeline.annotate.records import Entry, FeatureRecord, described, eco_codes
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
@@ -26,16 +27,17 @@ _COLUMNS = {
     "length": ("length",),
     "sequence_version": ("sequence_version",),
 }
-"""Columns read, each by the names it may have; letter case does not count."""
+"""Columns read, each by the names it may have, in order of preference."""
 
-_NAMES = {name: column for column, names in _COLUMNS.items() for name in names}
 _WITHOUT_HEADER = {3: ("accession", "position", "type"), 4: ("accession", "begin", "end", "type")}
 """Columns of a table whose first line is a row already, by their number."""
+_DELIMITERS = ",;\t"
 
 
 def is_table(line: str) -> bool:
     """Tell whether a line may be the first of such a table."""
-    return _columns(_split(line)) is not None
+    cells = split_row(line, _delimiter(line))
+    return bool(_header_places(cells) or _usual_places(cells))
 
 
 def read_tsv(path: Path) -> Iterator[Entry]:
@@ -53,49 +55,49 @@ def read_csv(path: Path) -> Iterator[Entry]:
 
 
 def _read(path: Path, delimiter: str | None) -> Iterator[Entry]:
-    columns: Sequence[str | None] | None = None
-    for line, row in text_rows(path, delimiter or _delimiter(_first(path))):
-        if columns is None:
-            columns, is_header = _of_first(row, path)
-            if is_header:
+    places: Mapping[str, int] = {}
+    n_columns = 0
+    for line, row in text_rows(path, delimiter or _delimiter(first_row_line(path))):
+        if not places:
+            places, n_columns = _header_places(row), len(row)
+            if places:
                 continue
-        yield _entry(columns, row, line)
+            places = _usual_places(row)
+            if not places:
+                raise _lacking(row, path)
+        yield _entry(places, n_columns, row, line)
 
 
-def _first(path: Path) -> str:
-    return next((line for line in head(path) if not line.startswith("#")), "")
+def _header_places(row: Sequence[str]) -> dict[str, int]:
+    """Return the places of the columns that a header names; empty if it is no header of such a table."""
+    places = find_columns(row, _COLUMNS)
+    has_position = "position" in places or {"begin", "end"} <= set(places)
+    return places if has_position and {"accession", "type"} <= set(places) else {}
 
 
-def _of_first(row: list[str], path: Path) -> tuple[Sequence[str | None], bool]:
-    found = _columns(row)
-    if found is None:
-        raise InputError(
-            f"{path.name} lacks a column.",
-            expected="a header line with accession, position (or begin and end), and label (or type)",
-            found=", ".join(row)[:80],
-        )
-    return found
+def _usual_places(row: Sequence[str]) -> dict[str, int]:
+    """Return the places of the columns of a row of a table without a header; empty if it is none."""
+    columns = _WITHOUT_HEADER.get(len(row), ())
+    if columns and all(cell.strip().isdecimal() for cell in row[1:-1]):
+        return {column: place for place, column in enumerate(columns)}
+    return {}
 
 
-def _columns(row: list[str]) -> tuple[Sequence[str | None], bool] | None:
-    """Return the columns by place, and whether the row names them; None if this is no such table."""
-    names = [_NAMES.get(text.strip().lower().replace(" ", "_")) for text in row]
-    has_position = "position" in names or {"begin", "end"} <= set(names)
-    if has_position and {"accession", "type"} <= set(names):
-        return names, True
-    usual = _WITHOUT_HEADER.get(len(row))
-    if usual and all(text.strip().isdecimal() for text in row[1:-1]):
-        return usual, False
-    return None
+def _lacking(row: Sequence[str], path: Path) -> InputError:
+    return InputError(
+        f"{path.name} lacks a column.",
+        expected="a header line with accession, position (or begin and end), and label (or type)",
+        found=", ".join(row)[:80],
+    )
 
 
-def _entry(columns: Sequence[str | None], row: list[str], line: int) -> Entry:
-    values = {column: text.strip() for column, text in zip(columns, row, strict=False) if column}
+def _entry(places: Mapping[str, int], n_columns: int, row: Sequence[str], line: int) -> Entry:
+    values = {column: row[place].strip() for column, place in places.items() if place < len(row)}
     accession = values.get("accession", "")
-    if len(row) != len(columns):
-        problem = f"line cannot be read: {len(row)} columns where its header has {len(columns)}"
-        return Entry((accession,), (Record("", "", "", line=line, problem=problem),))
-    record = Record(
+    if len(row) != n_columns:
+        problem = Problem(Reason.UNREADABLE_LINE, f"{len(row)} columns where its header has {n_columns}")
+        return Entry((accession,), (FeatureRecord("", "", "", line=line, problem=problem),))
+    record = FeatureRecord(
         type=type_word(values["type"]),
         begin=values.get("begin", values.get("position", "")),
         end=values.get("end", values.get("position", "")),
@@ -107,8 +109,8 @@ def _entry(columns: Sequence[str | None], row: list[str], line: int) -> Entry:
     return Entry((accession,), (record,), _claim(values))
 
 
-def _claim(values: dict[str, str]) -> Claim:
-    return Claim(
+def _claim(values: Mapping[str, str]) -> SequenceClaim:
+    return SequenceClaim(
         sequence=values.get("sequence") or None,
         md5=(values.get("md5") or "").lower() or None,
         crc64=(values.get("crc64") or "").upper() or None,
@@ -118,8 +120,4 @@ def _claim(values: dict[str, str]) -> Claim:
 
 
 def _delimiter(line: str) -> str:
-    return max(",;\t", key=line.count)
-
-
-def _split(line: str) -> list[str]:
-    return next(csv.reader([line], delimiter=_delimiter(line)), [])
+    return max(_DELIMITERS, key=line.count)

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from attlas.intake.claims import SequenceClaim, whole_number
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, joined, whole_number
-from attlas.pipeline.annotate.source import lines, opened
+from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, described, eco_codes, joined
+from attlas.pipeline.annotate.source import source_lines
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
@@ -30,6 +31,7 @@ class _Feature:
     location: str
     texts: list[str] = field(default_factory=list)
     is_old: bool = False
+    """Written as before 2019."""
 
 
 @dataclass
@@ -43,7 +45,7 @@ class _Draft:
     length: int | None = None
     crc64: str | None = None
     sequence: list[str] = field(default_factory=list)
-    families: list[Family] = field(default_factory=list)
+    families: list[FamilyRecord] = field(default_factory=list)
 
 
 def read(path: Path) -> Iterator[Entry]:
@@ -53,17 +55,17 @@ def read(path: Path) -> Iterator[Entry]:
         InputError: it is no flat file, or breaks off inside an entry.
     """
     draft: _Draft | None = None
-    with opened(path) as handle:
-        for number, line in lines(handle):
-            if line.startswith("//"):
-                if draft is not None:
-                    yield _entry(draft)
-                draft = None
-            elif line.strip():
-                draft = draft or _Draft(number)
-                if number == 1 and not line.startswith("ID   "):
-                    raise InputError(f"{path.name} is no UniProt flat file.", expected="a line ID", found=line[:60])
-                _add(draft, number, line)
+    for number, line in source_lines(path):
+        if number == 1 and not line.startswith("ID   "):
+            raise InputError(f"{path.name} is no UniProt flat file.", expected="a line ID", found=line[:60])
+        if line.startswith("//"):
+            if draft is not None:
+                yield _entry(draft)
+            draft = None
+        elif line.strip():
+            draft = draft or _Draft(number)
+            _add_line(draft, number, line)
+
     if draft is not None:
         raise InputError(
             f"{path.name} breaks off inside the entry that begins on line {draft.line:,}.",
@@ -72,7 +74,7 @@ def read(path: Path) -> Iterator[Entry]:
         )
 
 
-def _add(draft: _Draft, number: int, line: str) -> None:
+def _add_line(draft: _Draft, number: int, line: str) -> None:
     code, text = line[:2], line[5:]
     if code == "AC":
         draft.accessions += [word.strip() for word in text.split(";") if word.strip()]
@@ -99,19 +101,21 @@ def _add_feature(draft: _Draft, number: int, line: str) -> None:
 
 
 def _entry(draft: _Draft) -> Entry:
-    claim = Claim("".join(draft.sequence) or None, None, draft.crc64, draft.length, draft.version)
+    claim = SequenceClaim(
+        sequence="".join(draft.sequence) or None, crc64=draft.crc64, length=draft.length, version=draft.version
+    )
     return Entry(tuple(draft.accessions), tuple(map(_record, draft.features)), claim, tuple(draft.families))
 
 
-def _families(text: str, number: int) -> Iterator[Family]:
+def _families(text: str, number: int) -> Iterator[FamilyRecord]:
     """Yield the family of a line such as `Pfam; PF00069; Pkinase; 1.`, if it is of one."""
-    database, *rest = (part.strip() for part in text.rstrip().rstrip(".").split("; "))
-    if (word := database_word(database)) and rest:
-        name = rest[1] if len(rest) > 1 and rest[1] != "-" else None
-        yield Family(word, family_word(rest[0]), name, number)
+    fields = [part.strip() for part in text.rstrip().rstrip(".").split("; ")]
+    if (database := database_word(fields[0])) and len(fields) > 1:
+        name = fields[2] if len(fields) > 2 and fields[2] != "-" else None
+        yield FamilyRecord(database, family_word(fields[1]), name, number)
 
 
-def _record(feature: _Feature) -> Record:
+def _record(feature: _Feature) -> FeatureRecord:
     isoform, _, location = feature.location.rpartition(":")
     begin, _, end = location.partition("..")
     values = _qualifiers(feature)
@@ -122,7 +126,7 @@ def _record(feature: _Feature) -> Record:
         ligand_note=values.get("ligand_note"),
         part=values.get("ligand_part"),
     )
-    return Record(
+    return FeatureRecord(
         type=type_word(feature.key),
         begin=begin,
         end=end or begin,

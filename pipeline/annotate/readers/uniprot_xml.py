@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
+from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
 from attlas.pipeline.annotate.families import database_word, family_word
-from attlas.pipeline.annotate.records import Claim, Entry, Family, Record, described, eco_codes, whole_number
-from attlas.pipeline.annotate.source import opened
+from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord, described, eco_codes
+from attlas.pipeline.annotate.source import open_source
 from attlas.pipeline.annotate.types import type_word
 from attlas.schema import InputError
 
@@ -20,22 +22,36 @@ def read(path: Path) -> Iterator[Entry]:
     Raises:
         InputError: it is no XML, breaks off, or holds another kind of document.
     """
-    with opened(path) as handle:
-        events = ElementTree.iterparse(handle, events=("start", "end"))
-        try:
-            _, root = next(events)
-            if _name(root) not in ("uniprot", "entry"):
-                raise InputError(
-                    f"{path.name} is no UniProt XML.", expected="an element `uniprot`", found=f"`{_name(root)}`"
-                )
-            for event, element in events:
-                if event == "end" and _name(element) == "entry":
-                    yield _entry(element)
-                    root.clear()  # the entries read stay children of the root otherwise
-        except ElementTree.ParseError as error:
+    with open_source(path) as handle:
+        events = _events(handle, path)
+        _, root = next(events)
+        if _name(root) not in ("uniprot", "entry"):
             raise InputError(
-                f"{path.name} is no whole XML file.", found=str(error), hint="download or copy it again"
-            ) from error
+                f"{path.name} is no UniProt XML.", expected="an element `uniprot`", found=f"`{_name(root)}`"
+            )
+        for event, element in events:
+            if event == "end" and _name(element) == "entry":
+                yield _entry(element)
+                root.clear()  # the entries read stay children of the root otherwise
+
+
+def _events(handle: IO[bytes], path: Path) -> Iterator[tuple[str, Element]]:
+    """Yield the beginning and the end of each element. Raises InputError."""
+    try:
+        yield from ElementTree.iterparse(handle, events=("start", "end"))
+    except ElementTree.ParseError as error:
+        raise InputError(
+            f"{path.name} is no whole XML file.", found=str(error), hint="download or copy it again"
+        ) from error
+    except InputError:
+        raise
+    except (LookupError, ValueError) as error:  # what the parser raises for an encoding that it does not know
+        raise InputError(
+            f"{path.name} is in an encoding that is not read.",
+            expected="XML in UTF-8, UTF-16 or an encoding of one byte a character",
+            found=str(error),
+            hint="convert it to UTF-8, and say so in its first line",
+        ) from error
 
 
 def _entry(entry: Element) -> Entry:
@@ -45,19 +61,19 @@ def _entry(entry: Element) -> Entry:
     # Names of sequences in other databases lie deeper; the entry's own is its child.
     sequence = next((child for child in entry if _name(child) == "sequence"), None)
     families = tuple(_families(entry))
-    return Entry(accessions, records, Claim() if sequence is None else _claim(sequence), families)
+    return Entry(accessions, records, NO_CLAIM if sequence is None else _claim(sequence), families)
 
 
-def _families(entry: Element) -> Iterator[Family]:
+def _families(entry: Element) -> Iterator[FamilyRecord]:
     """Yield the entry's own cross-references to databases of families; those of citations and isoforms lie deeper."""
     for child in entry:
         if _name(child) == "dbReference" and (database := database_word(child.get("type", ""))):
-            properties = {each.get("type"): each.get("value") for each in child}
-            yield Family(database, family_word(child.get("id", "")), properties.get("entry name") or None)
+            properties = {detail.get("type"): detail.get("value") for detail in child}
+            yield FamilyRecord(database, family_word(child.get("id", "")), properties.get("entry name") or None)
 
 
-def _claim(sequence: Element) -> Claim:
-    return Claim(
+def _claim(sequence: Element) -> SequenceClaim:
+    return SequenceClaim(
         sequence="".join((sequence.text or "").split()) or None,
         crc64=sequence.get("checksum"),
         length=whole_number(sequence.get("length")),
@@ -65,11 +81,11 @@ def _claim(sequence: Element) -> Claim:
     )
 
 
-def _record(feature: Element, codes: dict[str, str]) -> Record:
+def _record(feature: Element, codes: dict[str, str]) -> FeatureRecord:
     kind = type_word(feature.get("type", ""))
     location = _child(feature, "location")
     begin, end = ("?", "?") if location is None else _ends(location)
-    return Record(
+    return FeatureRecord(
         type=kind,
         begin=begin,
         end=end,

@@ -6,8 +6,9 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from attlas.pipeline.annotate.rows import Rows, stored
-from attlas.pipeline.annotate.structures.assign import Assigned, chain_word
+from attlas.intake.rejects import chain_words
+from attlas.pipeline.annotate.rows import Rows, as_stored
+from attlas.pipeline.annotate.structures.assign import AssignedChain
 from attlas.schema import COORDINATES, FEATURES
 from attlas.structures.atoms import Residues, ca_and_cb
 from attlas.structures.chains import Residue, StructureFile
@@ -20,10 +21,12 @@ STRUCTURE_EVIDENCE = "ECO:0007829"
 """Evidence of UniProt for what a structure in the PDB shows: combinatorial evidence used in automatic assertion."""
 
 _AXES = tuple(f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz")
+_FEATURE_COLUMNS = ("accession", "sequence_id", "type", "begin", "end", "description")
+_COORDINATE_COLUMNS = ("accession", "sequence_id", "chain", "position", "residue", "observed", *_AXES)
 
 
 @dataclass(frozen=True)
-class Known3D:
+class StructureContent:
     """What a structure file shows of its chains."""
 
     residues: Residues
@@ -33,51 +36,52 @@ class Known3D:
     """None for a computed model, which is no experiment."""
 
 
-def rows_of(file: StructureFile, chains: Sequence[Assigned], shown: Known3D) -> Rows:
+def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: StructureContent) -> Rows:
     """Return the rows of the chains of a file that are laid onto proteins."""
-    features = sorted({row for chain in chains for row in _features(chain, shown)}, key=str)
-    named = ("accession", "sequence_id", "type", "begin", "end", "description")
-    evidence = pa.repeat(pa.scalar(shown.evidence, pa.string()), len(features))
-    drawn = _table(named, features).append_column("evidence", evidence)
-    places = {row[:4]: row for chain in chains for row in _coordinates(chain, shown.residues)}
-    names = ("accession", "sequence_id", "chain", "position", "residue", "observed", *_AXES)
+    features = sorted({row for chain in chains for row in _features(chain, content)}, key=str)
+    evidence = pa.repeat(pa.scalar(content.evidence, pa.string()), len(features))
+    feature_table = _table(_FEATURE_COLUMNS, features).append_column("evidence", evidence)
+
+    # A chain that was laid onto a protein twice has each position once.
+    by_position = {row[:4]: row for chain in chains for row in _coordinates(chain, content.residues)}
+    coordinate_table = _table(_COORDINATE_COLUMNS, list(by_position.values()))
     source = file.path.name
     return Rows(
-        features=stored(FEATURES, drawn, source=source),
-        coordinates=stored(COORDINATES, _table(names, list(places.values())), source=source),
+        features=as_stored(FEATURES, feature_table, source=source),
+        coordinates=as_stored(COORDINATES, coordinate_table, source=source),
     )
 
 
-def _coordinates(chain: Assigned, residues: Residues) -> Iterator[tuple[object, ...]]:
-    for placed in chain.match.placed:
-        ca, cb = ca_and_cb(residues, placed.residue)
-        key = (chain.accession, chain.sequence_id, chain.match.chain, placed.position)
-        yield (*key, placed.letter, placed.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
+def _coordinates(chain: AssignedChain, residues: Residues) -> Iterator[tuple[object, ...]]:
+    for aligned in chain.match.placed:
+        ca, cb = ca_and_cb(residues, aligned.residue)
+        key = (chain.accession, chain.sequence_id, chain.match.chain, aligned.position)
+        yield (*key, aligned.letter, aligned.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
 
 
-def _features(chain: Assigned, shown: Known3D) -> Iterator[tuple[object, ...]]:
+def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple[object, ...]]:
     """Yield ranges of residues; what lies on residues that are not of the protein is cut off."""
     key = (chain.accession, chain.sequence_id)
-    name = chain_word(chain.match.chain)
-    order = _order(shown.residues, chain.match.chain)
-    for element in shown.elements:
+    name = chain_words([chain.match.chain])
+    order = _order(content.residues, chain.match.chain)
+    for element in content.elements:
         if element.chain == chain.match.chain:
             for begin, end in runs(_positions(chain, element, order)):
                 words = f", {element.words}" if element.words else ""
                 yield (*key, element.type, begin, end, f"{name}{words}")
-    for partner, positions in _interface(chain, shown.interfaces).items():
+    for partner, positions in _interface(chain, content.interfaces).items():
         copy = " (symmetry copy)" if partner == chain.match.chain else ""
         for begin, end in runs(positions):
-            yield (*key, INTERFACE, begin, end, f"{name} with {chain_word(partner)}{copy}")
+            yield (*key, INTERFACE, begin, end, f"{name} with {chain_words([partner])}{copy}")
 
 
-def _interface(chain: Assigned, found: Interfaces) -> dict[str, list[int]]:
+def _interface(chain: AssignedChain, interfaces: Interfaces) -> dict[str, list[int]]:
     """Return the positions that touch each other chain."""
     touching: dict[str, list[int]] = {}
-    for placed in chain.match.placed:
-        residue = placed.residue
-        for partner in found.partners.get((residue.chain, residue.number, residue.insertion), ()):
-            touching.setdefault(partner, []).append(placed.position)
+    for aligned in chain.match.placed:
+        residue = aligned.residue
+        for partner in interfaces.partners.get((residue.chain, residue.number, residue.insertion), ()):
+            touching.setdefault(partner, []).append(aligned.position)
     return touching
 
 
@@ -87,7 +91,7 @@ def _order(residues: Residues, chain: str) -> dict[tuple[int, str], int]:
     return {name: place for place, name in enumerate(names)}
 
 
-def _positions(chain: Assigned, element: Element, order: dict[tuple[int, str], int]) -> list[int]:
+def _positions(chain: AssignedChain, element: Element, order: dict[tuple[int, str], int]) -> list[int]:
     """Return the positions of an element: by the places of its ends along the chain, if both have coordinates."""
     if element.first in order and element.last in order:
         first, last = order[element.first], order[element.last]
@@ -105,11 +109,11 @@ def runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
     ordered = sorted(set(positions))
     if not ordered:
         return
-    first = ordered[0]
-    for before, after in pairwise([*ordered, ordered[-1] + 2]):
-        if after != before + 1:
-            yield first, before
-            first = after
+    begin = ordered[0]
+    for position, following in pairwise([*ordered, ordered[-1] + 2]):
+        if following != position + 1:
+            yield begin, position
+            begin = following
 
 
 def _table(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> pa.Table:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from attlas.pipeline.annotate.check import Rejected
+from attlas.intake.compression import SUFFIXES as COMPRESSED
+from attlas.intake.compression import plain_name
+from attlas.intake.rejects import Reason, Record, Rejected
 from attlas.schema import InputError
 from attlas.structures.chains import StructureFile, read_structure
 
 SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")
-"""Names of the files of a folder that are read, each also with `.gz`."""
-UNREADABLE = "file cannot be read"
+"""Endings of the files of a folder that are read, each also compressed."""
 
 
 def structure_paths(source: Path) -> tuple[Path, ...]:
@@ -20,37 +21,37 @@ def structure_paths(source: Path) -> tuple[Path, ...]:
     """
     if not source.is_dir():
         return (source,)
-    there = _listed(source)
-    found = tuple(path for path in there if _is_named_so(path) and path.is_file())
-    if not found:
-        names = ", ".join(path.name for path in there[:5])
+    paths = _files_in(source)
+    structures = tuple(path for path in paths if _has_structure_name(path) and path.is_file())
+    if not structures:
+        names = ", ".join(path.name for path in paths[:5])
         raise InputError(
             f"The folder {source.name} holds no structure.",
-            expected=f"files named {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, each also with .gz",
-            found=f"{len(there):,} files" + (f", such as {names}" if names else ""),
+            expected=f"files named {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, each also with {COMPRESSED[0]}",
+            found=f"{len(paths):,} files" + (f", such as {names}" if names else ""),
         )
-    return found
+    return structures
 
 
-def no_files(source: Path) -> tuple[Path, ...]:
+def paths_without_file(source: Path) -> tuple[Path, ...]:
     """Return what in a folder has the name of a structure but is no file: a folder, a pipe, a link to nowhere."""
     if not source.is_dir():
         return ()
-    return tuple(path for path in _listed(source) if _is_named_so(path) and not path.is_file())
+    return tuple(path for path in _files_in(source) if _has_structure_name(path) and not path.is_file())
 
 
-def _listed(folder: Path) -> list[Path]:
+def _files_in(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
     except OSError as error:
         raise InputError(f"The folder {folder} cannot be read.", found=str(error.strerror)) from error
 
 
-def _is_named_so(path: Path) -> bool:
-    return path.name.lower().removesuffix(".gz").endswith(SUFFIXES)
+def _has_structure_name(path: Path) -> bool:
+    return plain_name(path.name).lower().endswith(SUFFIXES)
 
 
-def structures(source: Path, *, format: str | None = None) -> Iterator[StructureFile | Rejected]:
+def read_files(source: Path, *, format: str | None = None) -> Iterator[StructureFile | Rejected]:
     """Yield the structures of a source; of a folder, what cannot be read comes as rejected.
 
     Args:
@@ -67,10 +68,15 @@ def structures(source: Path, *, format: str | None = None) -> Iterator[Structure
         except InputError as error:
             if not source.is_dir():
                 raise
-            yield Rejected(UNREADABLE, _said(error), "", "", file=path.name)
-    for path in no_files(source):
+            yield _unreadable(path, "; ".join(text for text in (error.what.rstrip("."), error.found) if text))
+
+    for path in paths_without_file(source):
         kind = "a folder" if path.is_dir() else "a link to nowhere" if path.is_symlink() else "a pipe or a device"
-        yield Rejected(UNREADABLE, f"{path.name} is {kind}", "", "", file=path.name)
+        yield _unreadable(path, f"{path.name} is {kind}")
+
+
+def _unreadable(path: Path, detail: str) -> Rejected:
+    return Rejected(Reason.UNREADABLE_FILE, Record(file=path.name), detail)
 
 
 def _read(path: Path, format: str | None) -> StructureFile:
@@ -78,7 +84,3 @@ def _read(path: Path, format: str | None) -> StructureFile:
     if format is not None and file.format != format:
         raise InputError(f"{path.name} is of another format.", expected=format, found=file.format)
     return file
-
-
-def _said(error: InputError) -> str:
-    return "; ".join(text for text in (error.what.rstrip("."), error.found) if text)

@@ -1,25 +1,22 @@
-"""A source of structures → rows, with all that was left out and all that a reader should know."""
+"""A source of structures → the rows of each file, what was left out, and what a reader should know."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from attlas.pipeline.annotate.check import Rejected
-from attlas.pipeline.annotate.rejects import Rejects
-from attlas.pipeline.annotate.rows import Rows, joined
-from attlas.pipeline.annotate.structures.assign import Assigned, Assignment, chain_word
-from attlas.pipeline.annotate.structures.draw import STRUCTURE_EVIDENCE, Known3D, rows_of
-from attlas.pipeline.annotate.structures.files import structures
+from attlas.intake.rejects import Reason, Record, Rejected, Remark
+from attlas.pipeline.annotate.rows import Rows
+from attlas.pipeline.annotate.structures.assign import AssignedChain, Assignment
+from attlas.pipeline.annotate.structures.draw import STRUCTURE_EVIDENCE, StructureContent, rows_of
+from attlas.pipeline.annotate.structures.files import read_files
 from attlas.schema import InputError
 from attlas.structures.atoms import Residues
 from attlas.structures.chains import StructureFile, polymers
 from attlas.structures.interfaces import interfaces
-from attlas.structures.secondary import Element, elements
+from attlas.structures.secondary import elements
 
-NOT_PROTEIN = "no protein chain"
-NOT_AS_ASKED = "no chain as asked for"
-_KINDS = {"Dna": "DNA", "Rna": "RNA", "DnaRnaHybrid": "DNA and RNA", "Unknown": "unknown kind"}
+_POLYMER_WORDS = {"Dna": "DNA", "Rna": "RNA", "DnaRnaHybrid": "DNA and RNA", "Unknown": "unknown kind"}
+"""Kinds of polymers as gemmi calls them, in words."""
 
 NO_SECONDARY = "no secondary structure in the file"
 OTHER_SECONDARY = "secondary structure of other kinds, not stored"
@@ -28,105 +25,108 @@ OTHER_LETTERS = "another residue than the protein's, kept as observed"
 NOT_OF_PROTEIN = "residues not of the protein, left out"
 BY_SEQUENCE = "protein found by the chain's sequence"
 FEWER_INTERFACES = "structure too large for its assembly"
-"""What a reader should know of a file that is stored, beside the reasons why something is left out."""
+"""Kinds of remarks on files and chains that are stored."""
+
+_N_MISMATCHES_SHOWN = 5
 
 
-class Structures(NamedTuple):
-    """What became of a source of structures."""
+class StructureRows(NamedTuple):
+    """What a structure file gives."""
 
     rows: Rows
-    formats: tuple[str, ...]
+    format: str
     n_chains: int
-    """Chains laid onto a protein; one of several proteins counts for each."""
-    remarks: Rejects
-    """What is stored, but not as one might think."""
+    """Chains laid onto a protein; one of several proteins counts for each. May be 0."""
 
 
-def read_structures(source: Path, assignment: Assignment, rejects: Rejects, *, format: str | None) -> Structures:
-    """Read the structures of a file or folder; chains without a protein of the atlas go to `rejects`.
+def read_structures(
+    source: Path, assignment: Assignment, *, format: str | None
+) -> Iterator[StructureRows | Rejected | Remark]:
+    """Yield what each structure of a file or folder gives, chains without a protein of the atlas, and remarks.
 
     Raises:
-        InputError: as `structures`; or the only file is not what the caller says it is.
+        InputError: as `read_files`; or the only file is not what the caller says it is.
         EnvironmentFault: gemmi is not installed.
     """
-    remarks = Rejects()
-    parts: list[Rows] = []
-    formats: Counter[str] = Counter()
-    n_chains = 0
-    for file in structures(source, format=format):
+    for file in read_files(source, format=format):
         if isinstance(file, Rejected):
-            rejects.add(file)
+            yield file
             continue
-        formats[file.format] += 1
-        chains = _assigned(file, assignment, rejects, is_folder=source.is_dir())
-        if chains:
-            n_chains += len(chains)
-            parts.append(_rows(file, chains, remarks))
-    return Structures(joined(parts), tuple(sorted(formats)), n_chains, remarks)
 
-
-def _assigned(file: StructureFile, assignment: Assignment, rejects: Rejects, *, is_folder: bool) -> list[Assigned]:
-    chains: list[Assigned] = []
-    try:
-        for found in assignment.of(file):
-            if isinstance(found, Rejected):
-                rejects.add(found)
+        chains: list[AssignedChain] = []
+        for outcome in _assign(file, assignment, is_in_folder=source.is_dir()):
+            if isinstance(outcome, Rejected):
+                yield outcome
             else:
-                chains.append(found)
+                chains.append(outcome)
+        yield from _nonprotein_chains(file)
+        yield from _content(file, chains)
+
+
+def _assign(file: StructureFile, assignment: Assignment, *, is_in_folder: bool) -> Iterator[AssignedChain | Rejected]:
+    try:
+        yield from assignment.assign(file)
     except InputError as error:
-        if not is_folder:
+        if not is_in_folder:
             raise
-        rejects.add(Rejected(NOT_AS_ASKED, error.what.rstrip("."), "", "", file=file.path.name))
-    for rejected in _others(file):
-        rejects.add(rejected)
-    return chains
+        yield Rejected(Reason.NOT_AS_ASKED, Record(file=file.path.name), error.what.rstrip("."))
 
 
-def _others(file: StructureFile) -> Iterator[Rejected]:
+def _nonprotein_chains(file: StructureFile) -> Iterator[Rejected]:
     """Yield the polymers that are no proteins, such as DNA."""
     proteins = {(chain.name, chain.part) for chain in file.chains}
     for chain in file.structure[0]:
         for polymer in polymers(chain):
             if (chain.name, polymer.subchain_id()) not in proteins:
-                kind = polymer.check_polymer_type()
-                said = f"{_KINDS.get(kind.name, kind.name)}, {len(polymer):,} residues"
-                yield Rejected(NOT_PROTEIN, said, "", chain_word(chain.name), file=file.path.name)
+                kind = polymer.check_polymer_type().name
+                detail = f"{_POLYMER_WORDS.get(kind, kind)}, {len(polymer):,} residues"
+                yield Rejected(Reason.NO_PROTEIN_CHAIN, Record(file=file.path.name, chain=chain.name), detail)
 
 
-def _rows(file: StructureFile, chains: Sequence[Assigned], remarks: Rejects) -> Rows:
-    found, others = elements(file)
-    touching = interfaces(file)
-    for remark in _remarks(file, chains, found, others, touching.notes):
-        remarks.add(remark)
-    return rows_of(file, chains, Known3D(Residues.of(file), found, touching, _evidence(file)))
-
-
-def _remarks(
-    file: StructureFile,
-    chains: Sequence[Assigned],
-    found: Sequence[Element],
-    others: dict[str, int],
-    notes: Sequence[str],
-) -> Iterator[Rejected]:
-    name = file.path.name
-    if not found:
-        yield Rejected(NO_SECONDARY, "", "", "", file=name)
-    for kind, n in others.items():
-        yield Rejected(OTHER_SECONDARY, f"{n:,} of {kind}", "", "", file=name)
-    if len(file.structure) > 1:
-        yield Rejected(SEVERAL_MODELS, f"{len(file.structure):,} models", "", "", file=name)
-    for note in notes:
-        yield Rejected(FEWER_INTERFACES, note, "", "", file=name)
+def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[StructureRows | Remark]:
+    """Yield the remarks on a file, then its rows."""
+    if not chains:
+        yield StructureRows(Rows(), file.format, 0)
+        return
+    secondary, n_others = elements(file)
+    contacts = interfaces(file)
+    yield from _file_remarks(file, has_secondary=bool(secondary), n_others=n_others, notes=contacts.notes)
     for chain in chains:
-        place = (chain.accession, chain_word(chain.match.chain))
-        if chain.is_by_sequence:
-            yield Rejected(BY_SEQUENCE, "", *place, file=name)
-        if n := chain.match.n_letters - chain.match.n_aligned:
-            yield Rejected(NOT_OF_PROTEIN, f"{n:,} of the chain's {chain.match.n_letters:,}", *place, file=name)
-        if wrong := chain.match.mismatches:
-            texts = [f"{p.letter}{p.position} is {p.residue.names[0]} {p.residue.numbered}" for p in wrong]
-            more = f" and {len(texts) - 5:,} more" if len(texts) > 5 else ""
-            yield Rejected(OTHER_LETTERS, ", ".join(texts[:5]) + more, *place, file=name)
+        yield from _chain_remarks(file, chain)
+
+    content = StructureContent(Residues.of(file), secondary, contacts, _evidence(file))
+    yield StructureRows(rows_of(file, chains, content), file.format, len(chains))
+
+
+def _file_remarks(
+    file: StructureFile, *, has_secondary: bool, n_others: dict[str, int], notes: Sequence[str]
+) -> Iterator[Remark]:
+    record = Record(file=file.path.name)
+    if not has_secondary:
+        yield Remark(NO_SECONDARY, record)
+    for kind, n in n_others.items():
+        yield Remark(OTHER_SECONDARY, record, f"{n:,} of {kind}")
+    if len(file.structure) > 1:
+        yield Remark(SEVERAL_MODELS, record, f"{len(file.structure):,} models")
+    for note in notes:
+        yield Remark(FEWER_INTERFACES, record, note)
+
+
+def _chain_remarks(file: StructureFile, chain: AssignedChain) -> Iterator[Remark]:
+    match = chain.match
+    record = Record(chain.accession, file=file.path.name, chain=match.chain)
+    if chain.is_by_sequence:
+        yield Remark(BY_SEQUENCE, record)
+    if n_foreign := match.n_letters - match.n_aligned:
+        yield Remark(NOT_OF_PROTEIN, record, f"{n_foreign:,} of the chain's {match.n_letters:,}")
+    if mismatches := match.mismatches:
+        words = [
+            f"{mismatch.letter}{mismatch.position} is {mismatch.residue.names[0]} {mismatch.residue.numbered}"
+            for mismatch in mismatches
+        ]
+        n_more = len(words) - _N_MISMATCHES_SHOWN
+        more = f" and {n_more:,} more" if n_more > 0 else ""
+        yield Remark(OTHER_LETTERS, record, ", ".join(words[:_N_MISMATCHES_SHOWN]) + more)
 
 
 def _evidence(file: StructureFile) -> str | None:

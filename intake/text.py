@@ -1,0 +1,129 @@
+"""Bytes as text: UTF-8, marked UTF-16, or Latin-1 where a line is not UTF-8; lines with their numbers."""
+
+import codecs
+import itertools
+import re
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from attlas.schema import InputError
+
+UTF8_MARK = codecs.BOM_UTF8
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How UTF-16 begins, as Excel's `Unicode text` does; without its mark it is taken for binary."""
+LINE_END = r"\r\n|\r|\n"
+"""What ends a line; `str.splitlines` would cut at signs that names may hold, such as U+2028."""
+
+NumberedLine = tuple[int, str]
+"""Number of a line, from 1, and its text without its end."""
+
+_CHUNK_BYTES = 1 << 16
+
+
+def decoded(raw: bytes) -> str:
+    """Return text as UTF-8 or, where it is not, as Latin-1, which maps every byte to a character."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def as_utf8(data: bytes, *, name: str) -> bytes:
+    """Return marked UTF-16 as UTF-8; other text as it is; without a mark at its beginning.
+
+    Raises:
+        InputError: it is broken UTF-16.
+    """
+    if not data.startswith(UTF16_MARKS):
+        return data.removeprefix(UTF8_MARK)
+    try:
+        return data.decode("utf-16").encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise broken_utf16(name, error) from error
+
+
+def text_of(data: bytes, *, name: str) -> str:
+    """Return the text of a file; a line that is not UTF-8 is Latin-1, so that no character is lost.
+
+    Raises:
+        InputError: it is binary, or broken UTF-16.
+    """
+    plain = as_utf8(data, name=name)
+    if b"\0" in plain:
+        raise not_text(name, plain)
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return "".join(decoded(line) for line in plain.splitlines(keepends=True))
+
+
+def numbered_lines(text: str) -> Iterator[NumberedLine]:
+    """Yield the lines of a text with their numbers."""
+    return enumerate(re.split(LINE_END, text), start=1)
+
+
+def stream_lines(handle: IO[bytes], *, name: str) -> Iterator[NumberedLine]:
+    """Yield the lines of an open file with their numbers, without holding the file.
+
+    Raises:
+        InputError: it is broken UTF-16.
+    """
+    for number, line in enumerate(_lines_of(_utf8_chunks(handle, name)), start=1):
+        yield number, decoded(line.rstrip(b"\r\n"))
+
+
+def content_lines(lines: Iterable[NumberedLine]) -> Iterator[NumberedLine]:
+    """Yield the lines that are neither blank nor a comment (`#`)."""
+    return ((number, line) for number, line in lines if line.strip() and not line.startswith("#"))
+
+
+def printable_text(text: str) -> str:
+    """Return a text as one line without control characters: a name in a file may hold escape codes of a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def not_text(name: str, data: bytes) -> InputError:
+    """Return the error for binary data."""
+    number = data[: data.find(b"\0") + 1].count(b"\n") + 1
+    return InputError(
+        f"{name} is no plain text.",
+        expected="text as UTF-8, or as UTF-16 with its mark",
+        found=f"NUL bytes on line {number:,}: it is binary, damaged, or UTF-16 without its mark",
+        hint="copy or download it again; `iconv -f UTF-16 -t UTF-8` converts",
+    )
+
+
+def broken_utf16(name: str, error: UnicodeDecodeError) -> InputError:
+    """Return the error for a file that begins as UTF-16 and is none."""
+    return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
+
+
+def _utf8_chunks(handle: IO[bytes], name: str) -> Iterator[bytes]:
+    """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark."""
+    start = handle.read(_CHUNK_BYTES)
+    chunks = itertools.chain([start], iter(lambda: handle.read(_CHUNK_BYTES), b""))
+    if not start.startswith(UTF16_MARKS):
+        yield start.removeprefix(UTF8_MARK)
+        yield from itertools.islice(chunks, 1, None)
+        return
+
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    try:
+        for chunk in chunks:
+            yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+        yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise broken_utf16(name, error) from error
+
+
+def _lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield lines with their ends: line feed, carriage return, or both."""
+    pending = b""
+    for chunk in chunks:
+        # The last line may go on in the next chunk, and so may its end.
+        *lines, pending = (pending + chunk).splitlines(keepends=True) or [b""]
+        yield from lines
+    if pending:
+        yield pending

@@ -1,0 +1,278 @@
+"""Every way in reads every compression and encoding, and refuses the same things with the same words."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from attlas.intake import compression, files
+from attlas.intake.compression import plain_name
+from attlas.intake.files import MAX_BYTES, open_file, read_file
+from attlas.intake.text import stream_lines, text_of
+from attlas.pipeline.annotate.formats import format_of
+from attlas.pipeline.annotate.readers import delimited, uniprot_xml
+from attlas.pipeline.proteins import read_proteome
+from attlas.queries.asking.alignments import read_alignment
+from attlas.queries.comparing.reading import read_table
+from attlas.queries.lookup.id_file import read_ids
+from attlas.schema import InputError
+from attlas.structures.chains import read_structure
+
+Pack = Callable[[bytes], bytes]
+
+
+def zstandard(data: bytes) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, "zstd") as packed:
+        packed.write(data)
+    return bytes(out.getvalue().to_pybytes())
+
+
+def bgzip(data: bytes) -> bytes:
+    """Blocks of their own and an empty one at the end, as samtools' bgzip writes."""
+    blocks = [data[at : at + 40] for at in range(0, len(data), 40)] + [b""]
+    return b"".join(gzip.compress(block, mtime=0) for block in blocks)
+
+
+COMPRESSIONS: dict[str, Pack] = {
+    "gzip": gzip.compress,
+    "bgzip": bgzip,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "Zstandard": zstandard,
+}
+ENCODINGS: dict[str, Pack] = {
+    "plain": lambda data: data,
+    "UTF-8 with its mark": lambda data: b"\xef\xbb\xbf" + data,
+    "UTF-16": lambda data: data.decode().encode("utf-16"),
+    "UTF-16, the other way round": lambda data: b"\xfe\xff" + data.decode().encode("utf-16-be"),
+}
+ATOM = "ATOM  {0:5d} {1:<4} ALA A{2:4d}    {3:8.3f}{4:8.3f}   0.000  1.00  0.00           {5}\n"
+ALANINES = "".join(
+    ATOM.format(4 * i + j, name, i, 3.8 * i + j, j, name[1])
+    for i in range(1, 4)
+    for j, name in enumerate((" N", " CA", " C", " O"))
+).encode()
+
+
+def annotation(path: Path) -> list[str]:
+    assert format_of(path) == "csv"
+    return [entry.accessions[0] for entry in delimited.read_csv(path)]
+
+
+WAYS: dict[str, tuple[bytes, Callable[[Path], object], object]] = {
+    "build": (
+        b">P1 \xc3\xa9t\xc3\xa9\r\nMKV\n",
+        lambda path: [(p.accession, p.description, p.sequence) for p in read_proteome(str(path)).proteins],
+        [("P1", "été", "MKV")],
+    ),
+    "annotate": (b"accession,position,label\nP1,3,x\nP2,4,y\n", annotation, ["P1", "P2"]),
+    "annotate XML": (
+        b'<?xml version="1.0"?>\n<uniprot><entry><accession>P1</accession></entry></uniprot>\n',
+        lambda path: [entry.accessions for entry in uniprot_xml.read(path)],
+        [("P1",)],
+    ),
+    "compare": (
+        b"accession\tposition\nP1\t3\n",
+        lambda path: [(row.id, row.sites[0].number) for row in read_table(path).rows],
+        [("P1", 3)],
+    ),
+    "--ids": (b"P1\tx\n# no\nP2\n", read_ids, ["P1", "P2"]),
+    "alignment": (b">P1 x\nMK-\n>P2\nM-K\n", read_alignment, {"P1": "MK-", "P2": "M-K"}),
+    "structure": (
+        ALANINES,
+        lambda path: [chain.letters for chain in read_structure(path).chains],
+        ["AAA"],
+    ),
+}
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+@every_way
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_way_in_reads_every_compression_and_encoding(
+    tmp_path: Path, way: str, compression: str, encoding: str
+) -> None:
+    data, read, expected = WAYS[way]
+    path = tmp_path / "handed"  # by its bytes, not by its name
+    path.write_bytes(COMPRESSIONS[compression](ENCODINGS[encoding](data)))
+    assert read(path) == expected
+
+
+@every_way
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04rest", "handed is packed with zip"),
+        (gzip.compress(b"x" * 99, mtime=0)[:-9], "The gzip file handed is damaged"),
+        (zstandard(bytes(range(250)) * 9)[:-9], "The Zstandard file handed is damaged"),
+        (None, "There is no such file: .*handed"),
+        ("folder", "is a folder"),
+        ("/dev/zero", "is a pipe or a device"),
+    ],
+    ids=["an archive", "damaged gzip", "damaged Zstandard", "nothing", "a folder", "a device"],
+)
+def test_every_way_in_refuses_the_same_with_the_same_words(
+    tmp_path: Path, way: str, content: bytes | str | None, message: str
+) -> None:
+    path = tmp_path / "handed"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content == "folder":
+        path.mkdir()
+    elif content is not None:
+        path = Path(content)
+    if content == "folder" and way == "compare":
+        pytest.skip("a folder is another atlas")
+    read = WAYS[way][1]
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize("way", [way for way in WAYS if not way.startswith(("annotate", "structure"))])
+def test_standard_input_is_read_where_a_file_is_read_once(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    data, read, expected = WAYS[way]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(data))))
+    assert read(Path("-")) == expected
+
+
+def test_annotation_is_not_read_from_standard_input_and_says_why() -> None:
+    with pytest.raises(InputError, match=r"read more than once(.|\n)*standard input(.|\n)*to a file first"):
+        format_of(Path("-"))
+
+
+# --- bounds ---
+
+
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "Zstandard"])
+def test_a_bomb_is_refused_after_its_first_megabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(compression, "MIN_BYTES_OF_BOMB", 1 << 20)
+    path = tmp_path / "bomb"
+    path.write_bytes(COMPRESSIONS[name](bytes(16 << 20)))
+    with pytest.raises(InputError, match=r"compressed more than any text(.|\n)*at most 250 bytes") as caught:
+        read_file(path, expected="anything")
+    n_unpacked = int(re.match("([0-9,]+) bytes from", caught.value.found or "")[1].replace(",", ""))  # type: ignore[index]
+    assert n_unpacked < 6 << 20, "it is not unpacked to its end first"
+    with pytest.raises(InputError, match="compressed more"), open_file(path, expected="anything") as handle:
+        handle.read()
+
+
+def test_letters_that_repeat_are_no_bomb(tmp_path: Path) -> None:
+    text = b">titin\n" + b"MKV" * 1_000_000
+    (tmp_path / "t.gz").write_bytes(gzip.compress(text))
+    assert read_file(tmp_path / "t.gz", expected="a FASTA file").data == text
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+def test_a_file_above_the_bound_is_refused_and_one_at_it_is_read(tmp_path: Path, pack: Pack) -> None:
+    data = os.urandom(1000)
+    path = tmp_path / "large"
+    path.write_bytes(pack(data))
+    n = max(len(data), path.stat().st_size)
+    assert read_file(path, expected="anything", max_bytes=n).data == data
+    with pytest.raises(InputError, match=r"at most 999 bytes"):
+        read_file(path, expected="anything", max_bytes=999)
+    assert MAX_BYTES == 4 * 1024**3
+
+
+def test_a_pipe_without_an_end_is_read_to_the_bound_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(io.RawIOBase):
+        n_read = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+            self.n_read += len(buffer)
+            buffer[:] = b"x" * len(buffer)
+            return len(buffer)
+
+    endless = Endless()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(endless)))
+    with pytest.raises(InputError, match=r"standard input is larger than is read(.|\n)*may have no end"):
+        read_file("-", expected="anything", max_bytes=1 << 22)
+    assert endless.n_read < 1 << 23
+
+
+# --- damage ---
+
+
+@pytest.mark.parametrize("name", ["gzip", "bzip2", "xz", "Zstandard"])
+def test_what_stands_behind_the_compressed_data_is_refused_and_padding_is_not(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "p"
+    packed = COMPRESSIONS[name](b"MKV\n" * 99)
+    path.write_bytes(packed + packed)
+    assert read_file(path, expected="anything").data == b"MKV\n" * 198
+    path.write_bytes(packed + b">b\nMK\n")
+    with pytest.raises(InputError, match=f"The {name} file p is damaged"):
+        read_file(path, expected="anything")
+    if name != "Zstandard":
+        path.write_bytes(packed + bytes(512))
+        assert read_file(path, expected="anything").data == b"MKV\n" * 99
+
+
+def test_a_damaged_file_says_on_which_line_it_breaks_off(tmp_path: Path) -> None:
+    lines = b"".join(b"%d %s\n" % (i, os.urandom(20).hex().encode()) for i in range(2000))
+    packed = gzip.compress(lines)
+    (tmp_path / "d").write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"truncated; it breaks off near line [\d,]+") as caught:
+        read_file(tmp_path / "d", expected="anything")
+    number = int(re.search(r"near line ([\d,]+)", str(caught.value))[1].replace(",", ""))  # type: ignore[index]
+    assert 800 < number < 1200
+
+
+# --- text ---
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_stream_gives_the_lines_of_a_text_wherever_its_chunks_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    text = "a\u2028b\r\n\r\nç\rlast but one\n\x0bend"
+    path = tmp_path / "t"
+    path.write_bytes(text.encode(encoding))
+    expected = list(enumerate(re.split("\r\n|\r|\n", text), start=1))
+    for n in (1, 2, 3, 7, 1 << 16):
+        monkeypatch.setattr("attlas.intake.text._CHUNK_BYTES", max(n, 3 if encoding == "utf-8-sig" else 2))
+        with open_file(path, expected="anything") as handle:
+            assert list(stream_lines(handle, name="t")) == expected
+
+
+def test_a_line_that_is_not_utf_8_is_latin_1_and_the_others_stay(tmp_path: Path) -> None:
+    data = "α\n".encode() + "é\r".encode("latin-1") + b"end"
+    assert text_of(data, name="t") == "α\né\rend"
+    path = tmp_path / "t"
+    path.write_bytes(data)
+    with open_file(path, expected="anything") as handle:
+        assert [line for _, line in stream_lines(handle, name="t")] == ["α", "é", "end"]
+
+
+@pytest.mark.parametrize("data", [b"a\0b", "MK\n".encode("utf-16-le"), b"\xff\xfea"])
+def test_binary_and_broken_text_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match="t is no plain text"):
+        text_of(data, name="t")
+
+
+@pytest.mark.parametrize("encoding", ["klingon", "utf-32", "shift_jis"])
+def test_xml_of_an_encoding_that_is_not_read_is_a_sentence(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "c.xml"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?>\n<uniprot/>\n')
+    with pytest.raises(InputError, match=r"c\.xml is in an encoding that is not read(.|\n)*convert it to UTF-8"):
+        list(uniprot_xml.read(path))
+
+
+def test_a_name_without_the_ending_of_a_compressed_file() -> None:
+    names = {"a.pdb.gz": "a.pdb", "b.cif.BZ2": "b.cif", "c.fa.zst": "c.fa", "d.csv": "d.csv", ".xz": ""}
+    assert {name: plain_name(name) for name in names} == names
+    assert files.STANDARD_INPUT == "-"
