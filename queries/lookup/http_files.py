@@ -115,7 +115,9 @@ class HttpFiles:
             try:
                 answer = _wait_for(self._request(address, headers | self._if_match(path), most))
             except TimeoutError as error:
-                raise unreachable(address, f"no answer within {self._timeout_s:g} s") from error
+                # aiohttp says in words that it heard nothing for too long; the limit of the request has no words.
+                seconds = min(SILENCE_S, self._timeout_s) if str(error) else self._timeout_s
+                raise unreachable(address, f"no answer within {seconds:g} s") from error
         if answer.status == 404:
             raise not_there(address)
         if answer.status in BUSY:
