@@ -129,7 +129,7 @@ class HttpFiles:
                 f"{address} was changed while it was read.",
                 expected=f"the version {self._tags.get(path)}",
                 found=answer.headers.get("ETag"),
-                hint="ask again: the atlas is then opened as it is now",
+                hint="open the atlas again: it was published anew, or a part of it was",
             )
         if answer.status not in (200, 206, 416):
             raise unreachable(address, f"{answer.status}, {answer.reason}")
