@@ -22,8 +22,9 @@ METHODS = {
 
 def family_section(database: str | None, proteins: dict[str, object]) -> Section:
     """Return the families of a database; `proteins` restricts them."""
-    given = proteins | ({"database": database} if database is not None else {})
+    parameters = proteins | ({"database": database} if database is not None else {})
     separation = "family_separation"
+
     return Section(
         "families",
         "Families",
@@ -37,7 +38,7 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "families-apart",
                 "How well families are told apart",
                 separation,
-                {**given, "per": "all"},
+                {**parameters, "per": "all"},
                 _ALL,
                 _all,
                 _draw_all,
@@ -46,9 +47,9 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "families-by-size",
                 "How well families are told apart, by their size",
                 separation,
-                {**given, "per": "size"},
-                "A panel is a range of sizes. Point: AUC, mean over its families; line: 95 % interval with families as "
-                "what is independent; dashed: chance.",
+                {**parameters, "per": "size"},
+                "A panel is a range of sizes. Point: AUC, mean over its families; line: its interval, of 95 % over all "
+                "sizes at once, from five families on; dashed: chance. The unit is the family.",
                 _sizes,
                 _draw_sizes,
             ),
@@ -56,7 +57,7 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "best-families",
                 "Families whose sites are most alike",
                 separation,
-                {**given, "method": "sites"},
+                {**parameters, "method": "sites"},
                 _BEST,
                 _families,
                 _draw_families,
@@ -65,7 +66,7 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "family-layers",
                 "Layers that families converge in",
                 "family_layers",
-                given,
+                parameters,
                 _LAYERS,
                 _layers,
                 _draw_layers,
@@ -78,14 +79,14 @@ _DATABASES = "A row is a database. Figures below are of one: Pfam where the atla
 _ALL = (
     "AUC: the chance that a member is more like another member than like a sequence of another family; 0.5 is none. "
     "Silhouette: how much nearer members are to their own than to the nearest other family; with many families some "
-    "other is near by chance, so below 0 is no surprise. Points: means over families; lines: 95 % intervals with "
-    "families as what is independent."
+    "other is near by chance, so below 0 is no surprise, and silhouettes of two methods cannot be compared. Points: "
+    "means over families; lines: 95 % intervals, from five families on. The unit is the family."
 )
 
 
 _BEST = (
     f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; line: 95 % "
-    "interval over members; dashed: no nearer to their own than to the nearest other family."
+    "interval over members, from five on; dashed: no nearer to their own than to the nearest other family."
 )
 _LAYERS = (
     f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: share of the "
@@ -105,16 +106,23 @@ def _all(rows: Rows) -> str:
         f"{METHODS.get(row['method'], row['method'])} {number(row['auc'])}{interval(row, 'auc_low', 'auc_high')}"
         for row in rows
     ]
-    one = rows[0]
+    of_letters = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
+    gain = (
+        ""
+        if of_letters is None
+        else f"HA sites less random residues of the same letters: {number(of_letters['gain'])}"
+        f"{interval(of_letters, 'gain_low', 'gain_high')}; 0 for random families. "
+    )
     separated = [
         f"{METHODS.get(row['method'], row['method'])} {number(row['n_separated'])} (KS {number(row['ks'])} in the mean)"
         for row in rows
         if row["method"] in ("sites", "letters")
     ]
-    left = f"; {number(one['n_left_out'])} more of that size are left out" if one["n_left_out"] else ""
+    n_left_out = first(rows, "n_left_out")
+    left_out = f"; {number(n_left_out)} more of that size are left out" if n_left_out else ""
     return (
-        f"AUC over {number(one['n_families'])} families of {number(one['n_compared'])} sequences{left}: "
-        f"{', '.join(parts)}. "
+        f"AUC over {number(first(rows, 'n_families'))} families of {number(first(rows, 'n_compared'))} "
+        f"sequences{left_out}: {', '.join(parts)}. {gain}"
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
 
