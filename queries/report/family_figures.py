@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.figures import Figure, Rows, Section, first, interval, number
+from attlas.queries.report.figures import Figure, Rows, Section, shared_value, spell, spell_interval
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
@@ -24,7 +24,6 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
     """Return the families of a database; `proteins` restricts them."""
     parameters = proteins | ({"database": database} if database is not None else {})
     separation = "family_separation"
-
     return Section(
         "families",
         "Families",
@@ -33,14 +32,21 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
         "residues, of random residues on the same letters, and of one vector for a whole protein stands beside it: "
         "what these do as well is not due to sites. Homologues are not independent.",
         (
-            Figure("family-databases", "Families there are", "family_databases", proteins, _DATABASES, _databases),
+            Figure(
+                "family-databases",
+                "Families there are",
+                "family_databases",
+                proteins,
+                _DATABASES_READING,
+                _describe_databases,
+            ),
             Figure(
                 "families-apart",
                 "How well families are told apart",
                 separation,
                 {**parameters, "per": "all"},
-                _ALL,
-                _all,
+                _ALL_READING,
+                _describe_all,
                 _draw_all,
             ),
             Figure(
@@ -50,7 +56,7 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 {**parameters, "per": "size"},
                 "A panel is a range of sizes. Point: AUC, mean over its families; line: its interval, of 95 % over all "
                 "sizes at once, from five families on; dashed: chance. The unit is the family.",
-                _sizes,
+                _describe_sizes,
                 _draw_sizes,
             ),
             Figure(
@@ -58,8 +64,8 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "Families whose sites are most alike",
                 separation,
                 {**parameters, "method": "sites"},
-                _BEST,
-                _families,
+                _BEST_READING,
+                _describe_families,
                 _draw_families,
             ),
             Figure(
@@ -67,16 +73,16 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "Layers that families converge in",
                 "family_layers",
                 parameters,
-                _LAYERS,
-                _layers,
+                _LAYERS_READING,
+                _describe_layers,
                 _draw_layers,
             ),
         ),
     )
 
 
-_DATABASES = "A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest."
-_ALL = (
+_DATABASES_READING = "A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest."
+_ALL_READING = (
     "AUC: the chance that a member is more like another member than like a sequence of another family; 0.5 is none. "
     "Silhouette: how much nearer members are to their own than to the nearest other family; with many families some "
     "other is near by chance, so below 0 is no surprise, and silhouettes of two methods cannot be compared. Points: "
@@ -84,71 +90,69 @@ _ALL = (
 )
 
 
-_BEST = (
+_BEST_READING = (
     f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; line: 95 % "
     "interval over members, from five on; dashed: no nearer to their own than to the nearest other family."
 )
-_LAYERS = (
+_LAYERS_READING = (
     f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: share of the "
     "family's sequences that converge there; line: 95 % Wilson interval; square: share of all other sequences."
 )
 
 
-def _databases(rows: Rows) -> str:
-    parts = [
-        f"{row['database']} {number(row['n_families'])}, of {number(row['n_sequences'])} sequences" for row in rows
-    ]
+def _describe_databases(rows: Rows) -> str:
+    parts = [f"{row['database']} {spell(row['n_families'])}, of {spell(row['n_sequences'])} sequences" for row in rows]
     return f"Families: {'; '.join(parts)}."
 
 
-def _all(rows: Rows) -> str:
+def _describe_all(rows: Rows) -> str:
     parts = [
-        f"{METHODS.get(row['method'], row['method'])} {number(row['auc'])}{interval(row, 'auc_low', 'auc_high')}"
+        f"{METHODS.get(row['method'], row['method'])} {spell(row['auc'])}{spell_interval(row, 'auc_low', 'auc_high')}"
         for row in rows
     ]
-    of_letters = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
+    sites = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
     gain = (
         ""
-        if of_letters is None
-        else f"HA sites less random residues of the same letters: {number(of_letters['gain'])}"
-        f"{interval(of_letters, 'gain_low', 'gain_high')}; 0 for random families. "
+        if sites is None
+        else f"HA sites less random residues of the same letters: {spell(sites['gain'])}"
+        f"{spell_interval(sites, 'gain_low', 'gain_high')}; 0 for random families. "
     )
+    row = rows[0]
     separated = [
-        f"{METHODS.get(row['method'], row['method'])} {number(row['n_separated'])} (KS {number(row['ks'])} in the mean)"
+        f"{METHODS.get(row['method'], row['method'])} {spell(row['n_separated'])} (KS {spell(row['ks'])} in the mean)"
         for row in rows
         if row["method"] in ("sites", "letters")
     ]
-    n_left_out = first(rows, "n_left_out")
-    left_out = f"; {number(n_left_out)} more of that size are left out" if n_left_out else ""
+    left = f"; {spell(row['n_left_out'])} more of that size are left out" if row["n_left_out"] else ""
     return (
-        f"AUC over {number(first(rows, 'n_families'))} families of {number(first(rows, 'n_compared'))} "
-        f"sequences{left_out}: {', '.join(parts)}. {gain}"
+        f"AUC over {spell(row['n_families'])} families of {spell(row['n_compared'])} sequences{left}: "
+        f"{', '.join(parts)}. {gain}"
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
 
 
 def _draw_all(rows: Rows) -> Picture:
     panels = [
-        Panel(title, tuple(_point(row, column) for row in rows), reference=chance)
+        Panel(title, tuple(_make_point(row, column) for row in rows), reference=chance)
         for title, column, chance in (("AUC", "auc", 0.5), ("silhouette", "silhouette", 0.0))
     ]
     reference_name = "chance (AUC); as near (silhouette)"
     return draw_intervals(panels, "mean over families", reference_name=reference_name, is_shared=False)
 
 
-def _point(row: Any, column: str) -> Point:
+def _make_point(row: Any, column: str) -> Point:
     values = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
     return Point(METHODS.get(row["method"], row["method"]), *values)
 
 
-def _by_size(rows: Rows) -> list[tuple[str, list[Any]]]:
+def _group_by_size(rows: Rows) -> list[tuple[str, list[Any]]]:
     return [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["family"])]
 
 
-def _sizes(rows: Rows) -> str:
+def _describe_sizes(rows: Rows) -> str:
     parts = [
-        f"{name}: {number(row['auc'])} over {number(row['n_families'])} families"
-        for name, group in _by_size(rows)
+        f"{name}: {spell(row['auc'])} over {spell(row['n_families'])} families"
+        for name, group in _group_by_size(rows)
         for row in group
         if row["method"] == "sites"
     ]
@@ -157,46 +161,47 @@ def _sizes(rows: Rows) -> str:
 
 def _draw_sizes(rows: Rows) -> Picture:
     panels = []
-    for name, group in _by_size(rows):
+    for name, group in _group_by_size(rows):
         title = f"{name} sequences ({counted(group[0]['n_families'], 'family', 'families')})"
-        panels.append(Panel(title, tuple(_point(row, "auc") for row in group), reference=0.5))
+        panels.append(Panel(title, tuple(_make_point(row, "auc") for row in group), reference=0.5))
     return draw_intervals(panels, "AUC", reference_name="chance")
 
 
-def _families(rows: Rows) -> str:
+def _describe_families(rows: Rows) -> str:
     best = rows[0]
     name = f" ({best['name']})" if best["name"] else ""
     return (
-        f"Largest: {best['family']}{name}, silhouette {number(best['silhouette'])}"
-        f"{interval(best, 'silhouette_low', 'silhouette_high')}, KS {number(best['ks'])}, of "
-        f"{number(best['n_members'])} sequences; {number(first(rows, 'n_compared_families'))} families were compared."
+        f"Largest: {best['family']}{name}, silhouette {spell(best['silhouette'])}"
+        f"{spell_interval(best, 'silhouette_low', 'silhouette_high')}, KS {spell(best['ks'])}, of "
+        f"{spell(best['n_members'])} sequences; {spell(shared_value(rows, 'n_compared_families'))} families were "
+        "compared."
     )
 
 
 def _draw_families(rows: Rows) -> Picture:
     points = tuple(
-        Point(_family(row), row["silhouette"], row["silhouette_low"], row["silhouette_high"])
+        Point(_name_family(row), row["silhouette"], row["silhouette_low"], row["silhouette_high"])
         for row in rows[:N_FAMILIES]
     )
     return draw_intervals([Panel("", points, reference=0.0)], "silhouette", reference_name="as near to another")
 
 
-def _family(row: Any) -> str:
+def _name_family(row: Any) -> str:
     return f"{row['family']} {row['name'] or ''}".strip()
 
 
-def _layers(rows: Rows) -> str:
+def _describe_layers(rows: Rows) -> str:
     best = max(rows, key=lambda row: row["n_sequences"])
     return (
-        f"Of {_family(best)}, {number(best['n_at_layer'])} of {number(best['n_fitted'])} sequences converge in layer "
-        f"{number(best['layer'])}; of other sequences a share of {number(best['background'])} does."
+        f"Of {_name_family(best)}, {spell(best['n_at_layer'])} of {spell(best['n_fitted'])} sequences converge in "
+        f"layer {spell(best['layer'])}; of other sequences a share of {spell(best['background'])} does."
     )
 
 
 def _draw_layers(rows: Rows) -> Picture:
     points = tuple(
         Point(
-            f"{_family(row)}: layer {row['layer']}",
+            f"{_name_family(row)}: layer {row['layer']}",
             *(row[name] for name in ("share_at_layer", "share_low", "share_high", "background")),
         )
         for row in sorted(rows, key=lambda row: (-row["n_sequences"], row["family"]))[:N_FAMILIES]

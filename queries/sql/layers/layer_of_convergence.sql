@@ -18,7 +18,7 @@ WITH by_layer AS (
     GROUP BY layer
 ),
 
-shares AS (SELECT *, sum(k) OVER () AS n, k / sum(k) OVER () AS p, 1.96 AS z FROM by_layer)
+shares AS (SELECT *, sum(k) OVER () AS n, k / sum(k) OVER () AS p, normal_95() AS z FROM by_layer)
 
 SELECT layer, k AS n_sequences, round(p, 4) AS share,
        round(wilson_low(p, n, z), 4) AS share_low,

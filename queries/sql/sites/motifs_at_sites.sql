@@ -50,7 +50,7 @@ everywhere AS (
     FROM searched
 ),
 
-shares AS (SELECT *, k / n AS p, 1.96 AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
+shares AS (SELECT *, k / n AS p, normal_95() AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
 
 SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) AS motif, k AS n_sites, n_sequences,
        n AS n_occurrences, round(p, 3) AS share_at_sites,

@@ -49,7 +49,7 @@ at_sites AS (
 ),
 
 shares AS (
-    SELECT terminus, from_end, n, coalesce(k, 0) AS k, coalesce(k, 0) / n AS p, commonest, 1.96 AS z
+    SELECT terminus, from_end, n, coalesce(k, 0) AS k, coalesce(k, 0) / n AS p, commonest, normal_95() AS z
     FROM reached LEFT JOIN at_sites USING (terminus, from_end)
 )
 
