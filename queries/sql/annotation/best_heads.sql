@@ -36,6 +36,7 @@ WITH heads_reported AS (
     FROM label_heads($labels, $proteins, $form)
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
+
 best AS (
     SELECT *, row_number() OVER (PARTITION BY label ORDER BY p DESC, layer, head) AS place
     FROM heads_reported

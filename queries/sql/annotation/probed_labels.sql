@@ -18,6 +18,7 @@ WITH carriers AS (
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
     GROUP BY label, sequence_id
 )
+
 SELECT label, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(length)::BIGINT AS n_residues,
        round(sum(n_labelled) / sum(length), 4) AS background
 FROM carriers JOIN labels USING (label, accession)
