@@ -45,6 +45,7 @@ pairs AS (
     LEFT JOIN places AS b ON b.position = j
     WHERE probability >= $least
 )
+
 SELECT i, j, residues, j - i AS separation, round(probability, 4) AS probability, round(distance, 2) AS distance,
        is_contact, CASE WHEN distance IS NOT NULL THEN source END AS source,
        CASE WHEN distance IS NOT NULL THEN chain END AS chain

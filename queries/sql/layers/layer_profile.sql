@@ -19,6 +19,8 @@ WITH profile AS (
     FROM residues
     WHERE accession = $protein
 ),
+
+-- The spread over residues is the exponential of the entropy of these shares.
 shares AS (SELECT *, received / sum(received) OVER (PARTITION BY layer) AS share FROM profile),
 by_layer AS (
     SELECT layer, arg_min({'position': position, 'residue': residue}, (-received, position)) AS top,
@@ -27,6 +29,7 @@ by_layer AS (
     FROM shares
     GROUP BY layer
 )
+
 SELECT b.layer, b.layer IS NOT DISTINCT FROM p.layer AS is_convergence, b.top.position AS top_position,
        b.top.residue AS top_residue, round(b.received, 3) AS received, round(b.share, 4) AS share,
        round(b.effective_residues, 1) AS effective_residues

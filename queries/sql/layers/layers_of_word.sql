@@ -30,6 +30,7 @@ shares AS (
            n_others / nullif(sum(n_others) OVER (), 0) AS share_others
     FROM counted
 )
+
 SELECT layer, n_with, round(share_with, 3) AS share_with, n_others, round(share_others, 3) AS share_others,
        round(share_with / nullif(share_others, 0), 2) AS ratio
 FROM shares

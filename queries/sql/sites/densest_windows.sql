@@ -14,6 +14,7 @@
 -- grain: accession
 -- source: Nayar, Tartici and Altman 2025; the ratio is of the best of all windows, so it is above 1 by chance as well.
 WITH windows AS (
+    -- A window for each site, which is its first.
     SELECT accession, position AS first, count(*) OVER ahead AS n_in_window, max(position) OVER ahead AS last,
            list(residue || position) OVER ahead AS sites
     FROM sites
@@ -27,6 +28,7 @@ densest AS (
     WHERE n_in_window >= $min_sites
     QUALIFY row_number() OVER (PARTITION BY accession ORDER BY n_in_window DESC, first) = 1
 )
+
 SELECT accession, p.entry_name, p.length, d.first, d.last, d.n_in_window, p.n_sites,
        round(d.n_in_window / (p.n_sites * least($window, p.length) / p.length), 2) AS ratio,
        array_to_string(d.sites[:10], ' ') AS sites

@@ -19,7 +19,8 @@
 --   examples: Accessions of such sites, five at most.
 -- grain: motif
 -- source: Wilson 1927 for the interval.
-WITH chosen AS (
+WITH distinct_proteins AS (
+    -- A sequence under several accessions counts once: as the first of them.
     SELECT min(accession) AS accession, any_value(sequence) AS sequence, any_value(length) AS length
     FROM proteins
     WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
@@ -27,7 +28,7 @@ WITH chosen AS (
 ),
 site_words AS (
     SELECT c.accession, c.sequence[s.position - $before:s.position + $after] AS word
-    FROM sites AS s JOIN chosen AS c USING (accession)
+    FROM sites AS s JOIN distinct_proteins AS c USING (accession)
     WHERE s.position > $before AND s.position + $after <= c.length
 ),
 at_sites AS (
@@ -36,15 +37,19 @@ at_sites AS (
     FROM site_words
     GROUP BY word
 ),
+
+-- Words do not overlap within a frame; all frames together have every word.
 frames AS (SELECT unnest(range(1, $before + $after + 2))::INTEGER AS frame),
 words AS (
     SELECT unnest(regexp_extract_all(c.sequence[f.frame:], '.{' || ($before + $after + 1) || '}')) AS word
-    FROM chosen AS c, frames AS f
+    FROM distinct_proteins AS c, frames AS f
 ),
 occurrences AS (SELECT word, count(*) AS n FROM words SEMI JOIN at_sites USING (word) GROUP BY word),
+
+-- How often a residue that could be the site of a word of this length is one.
 everywhere AS (
     SELECT (SELECT count(*) FROM site_words) / sum(greatest(length - $before - $after, 0)) AS rate
-    FROM chosen
+    FROM distinct_proteins
 ),
 shares AS (SELECT *, k / n AS p, normal_95() AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
 SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) AS motif, k AS n_sites, n_sequences,

@@ -17,7 +17,7 @@
 -- example: protein=P07477 positions=57,63,107,200
 -- grain: position
 -- source: Nayar, Tartici and Altman 2025; the profiles are stored in float16.
-WITH asked AS (SELECT DISTINCT unnest($positions::INTEGER[]) AS position),
+WITH positions AS (SELECT DISTINCT unnest($positions::INTEGER[]) AS position),
 profile AS (
     SELECT position, residue, unnest(received) AS received, unnest(range(len(received)))::SMALLINT AS layer
     FROM residues
@@ -29,15 +29,18 @@ ranked AS (
     FROM profile
     WINDOW of_layer AS (PARTITION BY layer)
 ),
+
+-- The layer in which each position has its best rank.
 best AS (
     SELECT position, min(rank) AS rank, arg_min(layer, (rank, layer)) AS layer
     FROM ranked
     GROUP BY position
 )
+
 SELECT a.position, r.residue, CASE WHEN r.residue IS NOT NULL THEN s.position IS NOT NULL END AS is_site,
        p.layer, round(r.received, 3) AS received, round(r.share, 3) AS share, r.rank,
        p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
-FROM asked AS a
+FROM positions AS a
 JOIN proteins AS p ON p.accession = $protein
 LEFT JOIN best AS b ON b.position = a.position
 LEFT JOIN ranked AS r ON r.position = a.position AND r.layer = p.layer

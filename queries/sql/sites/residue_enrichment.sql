@@ -17,7 +17,8 @@
 --   ratio_high: Upper end.
 -- grain: residue
 -- source: Wilson 1927 for the interval; background on the same proteins as in Vig et al. 2021.
-WITH chosen AS (
+WITH distinct_proteins AS (
+    -- A sequence under several accessions counts once: as the first of them.
     SELECT min(accession) AS accession
     FROM proteins
     WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
@@ -25,12 +26,12 @@ WITH chosen AS (
 ),
 background AS (
     SELECT residue, count(*) AS n_residues
-    FROM residues SEMI JOIN chosen USING (accession)
+    FROM residues SEMI JOIN distinct_proteins USING (accession)
     GROUP BY residue
 ),
 at_sites AS (
     SELECT residue, count(*) AS n_sites, count(DISTINCT sequence_id) AS n_sequences
-    FROM sites SEMI JOIN chosen USING (accession)
+    FROM sites SEMI JOIN distinct_proteins USING (accession)
     GROUP BY residue
 ),
 shares AS (
@@ -39,6 +40,7 @@ shares AS (
            n_residues / sum(n_residues) OVER () AS expected, $z AS z
     FROM background LEFT JOIN at_sites USING (residue)
 )
+
 SELECT residue, n_sites, n_sequences, n_residues, round(p, 4) AS share_of_sites,
        round(expected, 4) AS share_of_residues, round(p / expected, 2) AS ratio,
        round(wilson_low(p, n, z)

@@ -17,7 +17,8 @@
 --   ratio_high: Upper end.
 -- grain: from_site, residue
 -- source: Wilson 1927 for the interval.
-WITH chosen AS (
+WITH distinct_proteins AS (
+    -- A sequence under several accessions counts once: as the first of them.
     SELECT min(accession) AS accession, any_value(sequence) AS sequence, any_value(length) AS length
     FROM proteins
     WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
@@ -25,14 +26,14 @@ WITH chosen AS (
 ),
 background AS (
     SELECT residue, count(*) AS n_residues
-    FROM residues SEMI JOIN chosen USING (accession)
+    FROM residues SEMI JOIN distinct_proteins USING (accession)
     GROUP BY residue
 ),
 expected AS (SELECT residue, n_residues / sum(n_residues) OVER () AS expected FROM background),
 distances AS (SELECT unnest(range(-$reach, $reach + 1))::INTEGER AS from_site),
 neighbours AS (
     SELECT d.from_site, c.sequence[s.position + d.from_site] AS residue
-    FROM sites AS s JOIN chosen AS c USING (accession), distances AS d
+    FROM sites AS s JOIN distinct_proteins AS c USING (accession), distances AS d
     WHERE d.from_site <> 0 AND s.position + d.from_site BETWEEN 1 AND c.length
 ),
 counted AS (SELECT from_site, residue, count(*) AS k FROM neighbours GROUP BY from_site, residue),
@@ -41,6 +42,7 @@ shares AS (
            c.k / sum(c.k) OVER (PARTITION BY c.from_site) AS p, e.expected, $z AS z
     FROM counted AS c JOIN expected AS e USING (residue)
 )
+
 SELECT from_site, residue, k AS n, n::BIGINT AS n_sites, round(p, 4) AS share, round(expected, 4) AS share_of_residues,
        round(p / expected, 2) AS ratio,
        round(wilson_low(p, n, z)

@@ -29,17 +29,20 @@ commonest AS (
     FROM by_separation
     GROUP BY first, second
 ),
-counted AS (
+pair_counts AS (
     SELECT first, second, count(*) AS n_pairs, count(DISTINCT sequence_id) AS n_sequences,
            median(separation) AS median_separation
     FROM pairs
     GROUP BY first, second
 ),
+
+-- Expected: the product of how often each letter stands at its place.
 compared AS (
     SELECT *, sum(n_pairs) OVER (PARTITION BY first) * sum(n_pairs) OVER (PARTITION BY second)
               / sum(n_pairs) OVER () AS expected
-    FROM counted
+    FROM pair_counts
 )
+
 SELECT first, second, n_pairs, n_sequences, round(expected, 2) AS expected, round(n_pairs / expected, 2) AS ratio,
        median_separation, commonest_separation
 FROM compared JOIN commonest USING (first, second)

@@ -15,19 +15,22 @@
 WITH searched AS (SELECT sequence_id, length, n_sites FROM sequences WHERE n_sites >= 2),
 separations AS (SELECT unnest(range(1, $reach + 1))::INTEGER AS separation),
 distinct_sites AS (SELECT DISTINCT sequence_id, position FROM sites),
-found AS (
+site_pairs AS (
     SELECT b.position - a.position AS separation, count(*) AS n_pairs, count(DISTINCT a.sequence_id) AS n_sequences
     FROM distinct_sites AS a
     JOIN distinct_sites AS b
     ON b.sequence_id = a.sequence_id AND b.position > a.position AND b.position <= a.position + $reach
     GROUP BY separation
 ),
+
+-- Pairs at this separation, if the sites of each sequence lay anywhere in it.
 expected AS (
     SELECT separation, sum(n_sites * (n_sites - 1.0) * (length - separation) / (length * (length - 1.0))) AS expected
     FROM searched JOIN separations ON separation < length
     GROUP BY separation
 )
+
 SELECT separation, coalesce(n_pairs, 0) AS n_pairs, coalesce(n_sequences, 0) AS n_sequences,
        round(expected, 2) AS expected, round(coalesce(n_pairs, 0) / expected, 2) AS ratio
-FROM expected LEFT JOIN found USING (separation)
+FROM expected LEFT JOIN site_pairs USING (separation)
 ORDER BY separation

@@ -40,6 +40,7 @@ shares AS (
     SELECT terminus, from_end, n, coalesce(k, 0) AS k, coalesce(k, 0) / n AS p, commonest, normal_95() AS z
     FROM reached LEFT JOIN at_sites USING (terminus, from_end)
 )
+
 SELECT terminus, from_end, n AS n_sequences, k AS n_sites, round(p, 4) AS share,
        round(wilson_low(p, n, z), 4)
        AS share_low,

@@ -28,6 +28,7 @@ counted AS (
     FROM classed
     GROUP BY from_length
 )
+
 SELECT from_length, n AS n_sequences, n_sites, round(mean_sites, 2) AS mean_sites, median_sites,
        round(100 * n_sites / n_residues, 3) AS sites_per_100, round(without, 3) AS share_without,
        round(wilson_low(without, n, normal_95()), 3) AS share_low,
