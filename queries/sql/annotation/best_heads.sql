@@ -43,7 +43,7 @@ best AS (
     QUALIFY place <= $n
 ),
 
--- Corrected for all reported heads of the label, not for those shown: the best were chosen among all.
+-- Corrected for all reported heads of the label, not for those shown: the best were distinct_proteins among all.
 tests AS (SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test FROM best)
 
 SELECT label, place, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,

@@ -27,6 +27,7 @@
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over proteins (Tukey 1958; Cochran 1977,
 --   6.15) with Student's t.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[])))

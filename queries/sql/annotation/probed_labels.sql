@@ -13,6 +13,7 @@
 -- grain: label
 -- source: Vig et al. 2021 (ICLR) for the background.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))

@@ -23,6 +23,7 @@
 -- grain: layer
 -- source: Mann and Whitney 1947: ties count half; interval and test over proteins: Student's t.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
     WHERE type = $type AND p.status = 'ok'
