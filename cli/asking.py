@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast, get_args
 
 import typer
 
-from attlas.cli.output import AtlasDir, Output, note, print_lines, sink
+from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, note, print_lines, refuse_unsafe_format, sink
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +42,7 @@ def sql(
     ] = None,
     format: Format = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     timeout: Timeout = TIMEOUT_S,
     memory: Memory = None,
 ) -> None:
@@ -49,17 +50,22 @@ def sql(
 
     `FROM docs` lists every column with its unit and meaning. Nothing is written, and no file but the atlas's is read.
     """
+    from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
 
-    chosen = format_of(format, output)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    file_format = format_of(format, output)
+    if safe_for_spreadsheets:
+        refuse_unsafe_format(file_format)
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if query is None:
             from attlas.cli.shell import run_shell
 
-            run_shell(atlas, chosen, output=output, timeout_s=timeout or None)
+            run_shell(atlas, file_format, output=output, timeout_s=timeout or None, is_defused=safe_for_spreadsheets)
             return
         text = sys.stdin.buffer.read().decode("utf-8-sig", "surrogateescape") if query == "-" else query
-        write_rows(atlas.stream(text, timeout_s=timeout or None), chosen, output)
+        write_rows(atlas.stream(text, timeout_s=timeout or None), file_format, output, is_defused=safe_for_spreadsheets)
+        for remark in never_matching_notes(atlas, text):
+            note(remark)
 
 
 def ask(
@@ -79,6 +85,7 @@ def ask(
     as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to be changed and asked with sql.")] = False,
     format: Format = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     timeout: Timeout = TIMEOUT_S,
     memory: Memory = None,
 ) -> None:
@@ -89,8 +96,10 @@ def ask(
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
 
-    chosen = format_of(format, output)
-    with Atlas.open(directory, memory_limit=memory) as atlas:
+    file_format = format_of(format, output)
+    if safe_for_spreadsheets:
+        refuse_unsafe_format(file_format)
+    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
         if question is None:
             print_lines(list_lines())
             return
@@ -98,13 +107,18 @@ def ask(
         if describe:
             print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
             return
-        asked = ask(atlas, name, _given(parameters or []))
-        for text in asked.bound.notes:
+        bound_question = ask(atlas, name, _given(parameters or []))
+        for text in bound_question.bound.notes:
             note(text)
         if as_sql:
-            print_lines(asked.sql.split("\n"))
+            print_lines(bound_question.sql.split("\n"))
             return
-        write_rows(asked.answer(atlas, timeout_s=timeout or None), chosen, output)
+        write_rows(
+            bound_question.answer(atlas, timeout_s=timeout or None),
+            file_format,
+            output,
+            is_defused=safe_for_spreadsheets,
+        )
 
 
 def _given(words: list[str]) -> dict[str, str]:
@@ -120,9 +134,15 @@ def _given(words: list[str]) -> dict[str, str]:
     return {name: word.partition("=")[2] for name, word in zip(names, words, strict=True)}
 
 
-def write_rows(rows: "pa.RecordBatchReader", format: SqlFormat, output: Path | None) -> None:
-    """Write an answer where it is wanted; say so when a terminal gets the first rows only."""
+def write_rows(
+    rows: "pa.RecordBatchReader", format: SqlFormat, output: Path | None, *, is_defused: bool = False
+) -> None:
+    """Write an answer where it is wanted; say so when a terminal gets the first rows only.
+
+    With `is_defused`, texts that a spreadsheet would run as formulas have an apostrophe before them.
+    """
     from attlas.queries.formats import BINARY, WRITERS, write_text
+    from attlas.queries.spreadsheets import without_formulas
     from attlas.queries.text import terminal_width
 
     is_terminal = output is None and sys.stdout.isatty()
@@ -132,7 +152,7 @@ def write_rows(rows: "pa.RecordBatchReader", format: SqlFormat, output: Path | N
             width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
             is_cut = write_text(rows, file, width=width, limit=limit)
         else:
-            WRITERS[format](rows, file)
+            WRITERS[format](without_formulas(rows) if is_defused else rows, file)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} rows; there are more: `attlas sql DIR QUERY -o FILE.csv` has all")
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import refuse_url
+from attlas.cli.interrupting import stopping_at_once
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir
 from attlas.cli.progress import build_progress, duration, say
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ N_SKIPPED_SHOWN = 10
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "mixed", "bfloat16"]
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or gzip; `-` is stdin.")]
-Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the atlas.", show_default=False)]
+Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
@@ -129,6 +130,7 @@ def encode(
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.encode import encode as encode_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
@@ -136,7 +138,7 @@ def encode(
         with locked(paths, is_shared=True), build_progress() as progress:
             chosen = steps.chosen_shards(made, shards)
             missing = [shard for shard in steps.missing_shards(paths, made) if shard in chosen]
-            steps.encode(
+            encode_shards(
                 paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
             )
     print(f"{out}: {len(missing):,} shards computed")
@@ -182,29 +184,40 @@ def status(out: Dir, as_json: AsJson = False) -> None:
     print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {values['n_failed']:,} failed")
 
 
-def verify(out: Dir, as_json: AsJson = False) -> None:
-    """Check every file of an atlas against its manifest: digests, schemas, counts, completeness."""
-    from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest
-    from attlas.schema.manifest import problems, unfinished
+def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
+    """Check every file of an atlas against its manifest: digests, schemas, counts, completeness.
 
-    refuse_url(out)
-    paths = AtlasPaths(out)
-    manifest = Manifest.read(paths)
-    found = problems(paths, manifest)
-    if left := unfinished(paths, manifest):
-        say(f"{len(left):,} files, such as {left[0]}, are of an annotation, probe or contacts that was not finished")
-        say("they are no part of the atlas: the same command goes on with them, another removes them")
+    Behind a URL every file is read, from end to end.
+    """
+    from attlas.queries.lookup.storage import read_manifest, root_of
+    from attlas.schema import AtlasPaths, BrokenAtlasError
+    from attlas.schema.verify import problems, unfinished
+
+    root = root_of(directory)
+    manifest = read_manifest(root)
+    if isinstance(root, Path):
+        texts = problems(AtlasPaths(root), manifest)
+        if left := unfinished(AtlasPaths(root), manifest):
+            say(
+                f"{len(left):,} files, such as {left[0]}, are of an annotation, probe or contacts that was not finished"
+            )
+            say("they are no part of the atlas: the same command goes on with them, another removes them")
+    else:
+        from attlas.queries.lookup.verify_remote import remote_problems
+
+        texts = remote_problems(root, manifest)
     if as_json:
-        print(json.dumps({"is_whole": not found, "n_files": len(manifest.files), "problems": found}, indent=1))
-    if found:
+        print(json.dumps({"is_whole": not texts, "n_files": len(manifest.files), "problems": texts}, indent=1))
+    if texts:
         raise BrokenAtlasError(
-            f"{out} is not as its manifest says.",
-            offenders=found,
-            hint="copy it again; where it was built, the same `attlas build` computes again what is damaged",
+            f"{directory} is not as its manifest says.",
+            offenders=texts,
+            hint="--json names all of them; copy it again; where it was built, `attlas build` computes what is damaged",
         )
     if not as_json:
         n_bytes = sum(file.n_bytes for file in manifest.files)
-        print(f"{out}: whole; {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB, every digest as in the manifest")
+        summary = f"whole; {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB, every digest as in the manifest"
+        print(f"{directory}: {summary}")
 
 
 def fetch(
@@ -224,14 +237,12 @@ def fetch(
 
 @contextmanager
 def workshop() -> Iterator[None]:
-    """Say which extra to install where the workshop's libraries are missing."""
+    """Answer Ctrl-C at once, and say which extra to install where the workshop's libraries are missing."""
     from attlas.schema import EnvironmentFault
 
     try:
-        yield
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on where it was")
-        raise
+        with stopping_at_once("stopped; the same command goes on where it was"):
+            yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "attlas":
             raise

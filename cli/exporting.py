@@ -5,13 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attlas.cli.output import ID_FORMS, AtlasDir, IdsFile, Output, note, print_lines, read_ids, sink, together
+from attlas.cli.output import (
+    ID_FORMS,
+    AtlasDir,
+    IdsFile,
+    Output,
+    SafeForSpreadsheets,
+    fold_width,
+    note,
+    print_lines,
+    read_ids,
+    sink,
+    together,
+)
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
-    from attlas.queries.exports import Export, Request
-    from attlas.queries.exports.alignment import AlignedRow
-    from attlas.schema import QuestionError
+    from attlas.queries.exports import Export
+    from attlas.queries.exports.exporting import PreparedExport
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -27,6 +38,7 @@ def export(
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=f"{ID_FORMS} Default: all.")] = None,
     ids_file: IdsFile = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PDB or mmCIF file (or .gz) that the protein is joined to.")
     ] = None,
@@ -43,106 +55,66 @@ def export(
     `attlas export DIR` lists the formats.
     """
     from attlas.queries.atlas import Atlas
-    from attlas.queries.exports import Request, export_named, list_lines
+    from attlas.queries.exports import export_named, list_lines
+    from attlas.queries.exports.exporting import ExportOptions, prepare_export
 
     with Atlas.open(directory) as atlas:
         if format is None:
-            print_lines(list_lines())
+            print_lines(list_lines(fold_width()))
             return
-        chosen = export_named(format)
-        ids, output = _output_among(chosen, atlas, ids or [], output)
-        asked = read_ids(ids, ids_file)
-        proteins, faults = _proteins(atlas, asked)
-        proteins, aligned = (proteins, None) if alignment is None else _aligned(atlas, alignment, proteins)
-        request = Request(
-            accessions=None if proteins is None else tuple(str(protein["accession"]) for protein in proteins),
+
+        ids, output = _output_among(export_named(format), atlas, ids or [], output)
+        all_ids = read_ids(ids, ids_file)
+        options = ExportOptions(
+            ids=None if all_ids is None else tuple(all_ids),
+            output=output,
             structure=structure,
             chain=chain,
             pdb_id=pdb_id,
-            alignment=aligned,
-            file_name=None if output is None else output.name,
+            alignment=alignment,
+            is_safe_for_spreadsheets=safe_for_spreadsheets,
         )
-        chosen.check(request)
-        _check_output(output, structure)
-        _write(chosen, atlas, request, output)
-        _note_absent(chosen, atlas, request)
-    if faults:
-        raise together(faults, n_asked=len(set(asked or [])))
+        prepared = prepare_export(atlas, format, options)
+
+        # Ids without an answer are told after the others are written; where none has one, there is nothing to write.
+        n_ids = len(set(all_ids or []))
+        if not prepared.faults or len(prepared.faults) < n_ids:
+            _write(atlas, prepared, output)
+    if prepared.faults:
+        raise together(prepared.faults, n_asked=n_ids)
 
 
 def _output_among(
-    chosen: "Export", atlas: "Atlas", ids: list[str], output: Path | None
+    file_format: "Export", atlas: "Atlas", ids: list[str], output: Path | None
 ) -> tuple[list[str], Path | None]:
     """Take `export DIR gff3 sites.gff3` as what it means: a last word that ends as files of the format do, no id."""
-    if output is None and ids and ids[-1].endswith(chosen.suffix) and not atlas.match(ids[-1]).rows:
+    if output is None and ids and ids[-1].endswith(file_format.suffix) and not atlas.match(ids[-1]).rows:
         return ids[:-1], Path(ids[-1])
     return ids, output
 
 
-def _check_output(output: Path | None, structure: Path | None) -> None:
-    """Refuse to write over the structure that is read."""
-    from attlas.schema import QuestionError
-
-    if output is not None and structure is not None and output.resolve() == structure.resolve():
-        raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")
-
-
-def _proteins(atlas: "Atlas", asked: list[str] | None) -> tuple[list[dict[str, object]] | None, "list[QuestionError]"]:
-    """Return the rows of `proteins` that ids name, None for all, and an error for each id without an answer."""
-    if asked is None:
-        return None, []
-    matches = atlas.matches(list(dict.fromkeys(asked)))
-    faults = [match.fault() for match in matches if not match.rows]
-    if len(faults) == len(matches):
-        raise together(faults, n_asked=len(matches))
-    rows = dict.fromkeys(row for match in matches for row in match.rows)
-    return atlas.protein_rows(list(rows)).to_pylist(), faults
-
-
-def _aligned(
-    atlas: "Atlas", path: Path, proteins: list[dict[str, object]] | None
-) -> tuple[list[dict[str, object]], "tuple[AlignedRow, ...]"]:
-    """Return the proteins wanted that stand in an alignment, and its rows; says which proteins do not."""
-    from attlas.queries.exports.alignment import aligned_rows
-    from attlas.queries.text import printable
-    from attlas.schema import QuestionError
-
-    rows = aligned_rows(atlas, path, note)
-    there = dict.fromkeys(row.accession for row in rows)
-    if proteins is None:
-        proteins = [row for name in there for row in atlas.protein(name).to_pylist()]
-    outside = [printable(protein["accession"]) for protein in proteins if protein["accession"] not in there]
-    wanted = [protein for protein in proteins if protein["accession"] in there]
-    if not wanted:
-        raise QuestionError("None of these proteins is in the alignment.", offenders=outside)
-    if outside:
-        note(f"not in the alignment, left out: {', '.join(outside[:10])}{' and more' if len(outside) > 10 else ''}")
-    return wanted, rows
-
-
-def _write(chosen: "Export", atlas: "Atlas", request: "Request", output: Path | None) -> None:
+def _write(atlas: "Atlas", prepared: "PreparedExport", output: Path | None) -> None:
+    """Write an export to a file or to stdout, and print its notes to stderr."""
     from attlas.queries.exports import EXPORTS
+    from attlas.queries.exports.exporting import absence_notes, write_files
 
-    with sink(output, is_text=chosen.is_text) as file:
-        notes = chosen.write(atlas, request, file)
-    for text in notes or ():
+    if output is not None:
+        written = write_files(atlas, prepared, output)
+        notes = list(written.notes)
+        if written.companion is not None:
+            companion, path = written.companion
+            notes.append(f"beside it, {path}: {companion.title}")
+        notes += written.absences
+    else:
+        export = prepared.export
+        with sink(None, is_text=export.is_text) as file:
+            notes = [*prepared.notes, *(export.write(atlas, prepared.request, file) or ())]
+        if export.companion is not None:
+            companion = EXPORTS[export.companion]
+            notes.append(
+                f"not written: {companion.title}; `export DIR {companion.name}` has it, and -o FILE writes both"
+            )
+        notes += absence_notes(atlas, prepared)
+
+    for text in notes:
         note(text)
-    if chosen.companion is None:
-        return
-    beside = EXPORTS[chosen.companion]
-    if output is None:
-        note(f"not written: {beside.title}; `export DIR {beside.name}` has it, and -o FILE writes both")
-        return
-    path = output.with_suffix(beside.suffix)
-    with sink(path, is_text=beside.is_text) as file:
-        beside.write(atlas, request, file)
-    note(f"beside it, {path}: {beside.title}")
-
-
-def _note_absent(chosen: "Export", atlas: "Atlas", request: "Request") -> None:
-    """Say on stderr which proteins a format leaves out: nothing is dropped in silence."""
-    from attlas.queries.exports.left_out import left_out
-
-    text = None if chosen.has_all_proteins else left_out(atlas, chosen.leaves_out, request.accessions)
-    if text:
-        note(f"{text}; `coverage` and `jsonl` name every protein with its outcome")

@@ -6,6 +6,7 @@ Exit codes: 0 complete (documented skips included), 1 error, 2 usage, 3 finished
 import os
 import sys
 import threading
+from typing import Annotated
 
 import typer
 
@@ -16,6 +17,7 @@ from attlas.cli import (
     comparing,
     contacting,
     exporting,
+    finding,
     probing,
     publishing,
     reporting,
@@ -32,8 +34,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"attlas {version('attlas')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Build and query attention atlases of proteomes."""
+
+
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, asking, comparing, exporting, publishing, reporting):
+for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
     verbs.add_verbs(app)
 
 
@@ -55,7 +76,9 @@ def main() -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         elif not isinstance(error, Fault):
             raise
-        print(f"attlas: {error}", file=sys.stderr)
+        from attlas.cli.output import note
+
+        note(str(error))
         if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
             # A query that no interrupt reaches: DuckDB would complain at length of being left at work.
             sys.stdout.flush()

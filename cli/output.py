@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
 
 import typer
 
@@ -14,12 +14,23 @@ if TYPE_CHECKING:
 
 # A text: `Path` would make one slash of the two in a URL.
 AtlasDir = Annotated[str, typer.Argument(metavar="DIR", help="Directory of the atlas, or its URL.", show_default=False)]
-Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write; default: stdout.")]
+OUTPUT_NAMES = ("--output", "-o", "--out")
+"""How every verb that writes a file or a folder is told where."""
+Output = Annotated[Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="File to write; default: stdout.")]
+SafeForSpreadsheets = Annotated[
+    bool,
+    typer.Option(
+        "--safe-for-spreadsheets",
+        help="CSV and TSV with an apostrophe before texts that begin with =, +, - or @: spreadsheets run those.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 IdsFile = Annotated[
     str | None,
     typer.Option("--ids", metavar="FILE", help="Ids from a file, one per line; `-` reads stdin.", show_default=False),
 ]
+SPREADSHEET_FORMATS = ("csv", "tsv")
+"""Formats of an answer that a spreadsheet opens and in which it runs formulas."""
 ID_FORMS = (
     "Accession (also P04637-2, P04637.4, UniProtKB:P04637), sp|ACCESSION|NAME, AF-ACCESSION-F1, entry name, gene or "
     "GENE@TAXON, or MD5 or CRC64 of a sequence."
@@ -54,10 +65,10 @@ def refuse_url(directory: Path) -> None:
     """
     from attlas.schema import QuestionError
 
-    scheme, _, rest = str(directory).partition(":/")
-    if rest and scheme.isalnum() and not directory.exists():
-        hint = "download the release, then give its folder; `show`, `sql`, `ask` and `export` read a URL"
-        raise QuestionError(f"{scheme}://{rest} is a URL.", expected="a directory", hint=hint)
+    scheme, _, address = str(directory).partition(":/")
+    if address and scheme.isalnum() and not directory.exists():
+        hint = "download the release, then give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
+        raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
 def print_lines(lines: Iterable[str]) -> None:
@@ -72,47 +83,55 @@ def print_json(values: object) -> None:
     sys.stdout.buffer.flush()
 
 
+def fold_width() -> int | None:
+    """Return the width into which tables are folded: that of the terminal; None where stdout is none."""
+    from attlas.queries.text import terminal_width
+
+    return terminal_width() if sys.stdout.isatty() else None
+
+
 def note(text: str) -> None:
-    """Say something beside the answer, on stderr."""
-    print(f"attlas: {text}", file=sys.stderr)
+    """Say something beside the answer, on stderr; names in it may hold escape codes of a terminal."""
+    from attlas.queries.text import printable_lines
+
+    print(f"attlas: {printable_lines(text)}", file=sys.stderr)
 
 
 @contextmanager
 def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
     """Yield where to write: stdout, a file that is there whole or not at all, or a device or pipe as it is."""
     from attlas.schema import QuestionError
-    from attlas.schema.publish import publishing
 
-    if output is not None and output.is_dir():
-        raise QuestionError(f"{output} is a directory.", hint="name a file in it")
     if output is not None:
-        refuse_inside_atlas(output)
-    if output is not None and output.exists() and not output.is_file():
-        # A rename would replace a device, a pipe or /dev/stdout by a file.
-        with output.open("wb") as file:
+        from attlas.queries.output_file import open_output
+
+        with open_output(output) as file:
             yield file
         return
-    if output is not None:
-        with publishing(output.resolve()) as beside, beside.open("wb") as file:  # a link stays a link
-            yield file
-        return
+
     if not is_text and sys.stdout.isatty():
         raise QuestionError("This format is not for a terminal.", hint="give a file with -o FILE, or pipe it")
-    yield sys.stdout.buffer
+
+    if is_text and sys.stdout.isatty():
+        from attlas.cli.terminal import TerminalText
+
+        yield cast(BinaryIO, TerminalText(sys.stdout.buffer))
+    else:
+        yield sys.stdout.buffer
     sys.stdout.buffer.flush()
 
 
-def refuse_inside_atlas(output: Path) -> None:
-    """Refuse to write among the files of an atlas, or over them.
+def refuse_unsafe_format(format: str) -> None:
+    """Refuse `--safe-for-spreadsheets` for a format that no spreadsheet takes for formulas.
 
     Raises:
-        QuestionError: the path lies in the directory of an atlas.
+        QuestionError: the format is neither CSV nor TSV.
     """
     from attlas.schema import QuestionError
 
-    inside = [folder for folder in output.resolve().parents if (folder / "manifest.json").is_file()]
-    if atlas := next((folder for folder in inside if (folder / "proteins").is_dir()), None):
-        raise QuestionError(f"{output} lies in the atlas {atlas}.", hint="write to a place outside of it")
+    if format not in SPREADSHEET_FORMATS:
+        expected = f"one of {', '.join(SPREADSHEET_FORMATS)}"
+        raise QuestionError(f"--safe-for-spreadsheets does nothing for {format}.", expected=expected, found=format)
 
 
 def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.output import note, refuse_url
+from attlas.cli.output import OUTPUT_NAMES, note, refuse_url
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -15,7 +15,9 @@ def add_verbs(app: typer.Typer) -> None:
 
 def publish(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)],
-    out: Annotated[Path, typer.Option(metavar="RELEASE", help="Folder to write; it must not be there yet.")],
+    out: Annotated[
+        Path, typer.Option(*OUTPUT_NAMES, metavar="RELEASE", help="Folder to write; it must not be there yet.")
+    ],
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Default: from input and model.")] = None,
     creator: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Who made it; may be given several times.")

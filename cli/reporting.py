@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.output import AtlasDir, note, refuse_inside_atlas, sink
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir, note, sink
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -24,7 +24,7 @@ def add_verbs(app: typer.Typer) -> None:
 
 def report(
     directory: AtlasDir,
-    out: Annotated[Path, typer.Option(metavar="REPORT", help="HTML file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="REPORT", help="HTML file to write.", show_default=False)],
     figures: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each figure with its numbers (CSV) as well.", show_default=False),
@@ -50,6 +50,7 @@ def report(
     be missing, with the command that adds it.
     """
     from attlas.queries.atlas import Atlas
+    from attlas.queries.output_file import refuse_inside_atlas
     from attlas.queries.report import make_report, page, write_figures
     from attlas.schema import QuestionError
 
@@ -65,7 +66,7 @@ def report(
         data = page(made).encode()
     with sink(out, is_text=True) as file:
         file.write(data)
-    n_shown, n_absent = len(list(made.shown())), len(list(made.absent()))
+    n_shown, n_absent = len(list(made.shown_figures())), len(list(made.missing_figures()))
     if figures is not None:
         files = write_figures(made, figures, figure_format)
         note(f"{len(files):,} files in {figures}")
@@ -84,20 +85,20 @@ def _refuse_folder(out: Path) -> None:
     from attlas.schema import QuestionError
 
     if out.is_dir():
-        raise QuestionError(f"{out} is a directory.", hint="name a file in it: --out REPORT.html")
+        raise QuestionError(f"{out} is a directory.", hint="name a file in it: -o REPORT.html")
 
 
 def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:
     """Return what was typed as lists, ids as accessions of the atlas."""
     from attlas.queries.asking.parameters import Parameter, bind
 
-    known = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
+    parameters = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
     typed = {"types": types, "proteins": proteins}
     given = {name: text for name, text in typed.items() if text is not None}
-    bound = bind(atlas, "report", [known[name] for name in given], given)
+    bound = bind(atlas, "report", [parameters[name] for name in given], given)
     for line in bound.notes:
         note(line)
-    return {name: bound.values.get(name) for name in known}
+    return {name: bound.values.get(name) for name in parameters}
 
 
 @contextmanager

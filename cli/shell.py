@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
 from attlas.cli.asking import SqlFormat, write_rows
-from attlas.cli.output import note, print_lines
+from attlas.cli.output import SPREADSHEET_FORMATS, fold_width, note, print_lines
 
 if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
@@ -28,6 +28,8 @@ class Session:
     mode: SqlFormat
     timeout_s: float | None
     """Seconds of work after which a query is stopped; None is no limit."""
+    is_defused: bool = False
+    """Answers in CSV and TSV are safe for spreadsheets."""
     is_timed: bool = False
     typed: str = ""
     """What of a statement has been typed."""
@@ -51,8 +53,13 @@ class Session:
 
     def run(self, statement: str) -> None:
         """Answer one statement."""
+        from attlas.queries.asking.never_matching import never_matching_notes
+
         started = time.monotonic()
-        write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None)
+        is_defused = self.is_defused and self.mode in SPREADSHEET_FORMATS
+        write_rows(self.atlas.stream(statement, timeout_s=self.timeout_s), self.mode, None, is_defused=is_defused)
+        for remark in never_matching_notes(self.atlas, statement):
+            note(remark)
         if self.is_timed:
             print(f"{time.monotonic() - started:.3f} s", file=sys.stderr)
 
@@ -66,13 +73,13 @@ class Session:
             case [".help"]:
                 print_lines(help_lines())
             case [".tables"]:
-                print_lines(tables_lines(self.atlas.manifest))
+                print_lines(tables_lines(self.atlas.manifest, fold_width()))
             case [".functions"]:
-                print_lines(functions_lines())
+                print_lines(functions_lines(fold_width()))
             case [".schema"]:
-                print_lines(schema_lines(self.atlas.manifest, None))
+                print_lines(schema_lines(self.atlas.manifest, None, fold_width()))
             case [".schema", table]:
-                print_lines(schema_lines(self.atlas.manifest, table))
+                print_lines(schema_lines(self.atlas.manifest, table, fold_width()))
             case [".mode", mode] if mode in shell_modes():
                 self.mode = cast(SqlFormat, mode)
             case [".timer", ("on" | "off") as switch]:
@@ -80,11 +87,15 @@ class Session:
             case [".timeout", seconds] if seconds.replace(".", "", 1).isdecimal():
                 self.timeout_s = float(seconds) or None
             case _:
-                known = [command for command in COMMANDS if command.split()[0] == words[0]]
-                raise QuestionError(f"There is no command {' '.join(words)}.", expected=", ".join(known or COMMANDS))
+                spellings = [command for command in COMMANDS if command.split()[0] == words[0]]
+                raise QuestionError(
+                    f"There is no command {' '.join(words)}.", expected=", ".join(spellings or COMMANDS)
+                )
 
 
-def run_shell(atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None) -> None:
+def run_shell(
+    atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None, is_defused: bool = False
+) -> None:
     """Ask an atlas what stdin says: a terminal is prompted until it ends, a script runs to its end or first error.
 
     Raises:
@@ -95,7 +106,7 @@ def run_shell(atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s
     if output is not None or mode not in shell_modes():
         expected = f"answers on stdout, as {', '.join(shell_modes())}"
         raise QuestionError("Without a QUERY there may be many answers.", expected=expected, hint="give a QUERY")
-    session = Session(atlas, mode, timeout_s)
+    session = Session(atlas, mode, timeout_s, is_defused)
     if sys.stdin.isatty():
         _prompt(session)
     else:
@@ -155,7 +166,7 @@ def _take(session: Session, line: str) -> None:
     except KeyboardInterrupt:
         note("stopped")
     except Fault as error:
-        print(f"attlas: {error}", file=sys.stderr)
+        note(str(error))
 
 
 def _line_editing() -> Callable[[], None]:
@@ -167,8 +178,8 @@ def _line_editing() -> Callable[[], None]:
     from attlas.queries.engine.shell import completions
 
     def complete(word: str, n: int) -> str | None:
-        found = completions(word, readline.get_line_buffer())
-        return found[n] if n < len(found) else None
+        names = completions(word, readline.get_line_buffer())
+        return names[n] if n < len(names) else None
 
     readline.set_completer(complete)
     readline.set_completer_delims(" \t\n`!@#$%^&*()-=+[{]}|;:'\",<>/?")

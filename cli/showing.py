@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,10 +17,12 @@ from attlas.cli.output import (
     AtlasDir,
     IdsFile,
     Output,
+    SafeForSpreadsheets,
     note,
     print_json,
     print_lines,
     read_ids,
+    refuse_unsafe_format,
     sink,
     together,
 )
@@ -27,9 +30,11 @@ from attlas.cli.output import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from attlas.queries.answers.one import Answer
     from attlas.queries.atlas import Atlas
-    from attlas.queries.cards.answers import Answer
-    from attlas.schema import Manifest
+    from attlas.queries.lookup.find import Hit
+    from attlas.queries.lookup.identifiers import Match
+    from attlas.schema import Manifest, QuestionError
 
 Extent = Literal["auto", "whole", "none"]
 BATCH_ROWS = 16_384
@@ -65,6 +70,7 @@ def show(
         typer.Option(help="A table in place of cards. With --ids: table, or by the name of -o FILE."),
     ] = None,
     output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
     unmatched: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Ids without a protein go there, with the reason, and are no error then."),
@@ -78,14 +84,17 @@ def show(
     """
     from attlas.queries.atlas import Atlas
 
-    is_table = format is not None or output is not None or unmatched is not None
+    is_table = format is not None or output is not None or unmatched is not None or safe_for_spreadsheets
     _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
-    asked = _sound(read_ids(ids, ids_file))
+    all_ids = _sound(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            _show_table(atlas, asked, taxon, format_of(format, output), output, unmatched)
+            file_format = format_of(format, output)
+            if safe_for_spreadsheets:
+                refuse_unsafe_format(file_format)
+            _show_table(atlas, all_ids, taxon, file_format, output, unmatched, is_defused=safe_for_spreadsheets)
         else:
-            _show_cards(atlas, asked, taxon, layers, sequence, as_json)
+            _show_cards(atlas, all_ids, taxon, layers, sequence, as_json)
 
 
 def info(
@@ -127,27 +136,66 @@ def _sound(ids: list[str] | None) -> list[str]:
 
 def _show_cards(
     atlas: "Atlas",
-    asked: list[str],
+    ids: list[str],
     taxon: str | None,
     layers: str | None,
     sequence: Extent | None,
     as_json: bool,
 ) -> None:
-    from attlas.queries.cards.answers import answers_to, layers_named
+    from attlas.queries.answers.one import answers_to, layers_named
 
-    chosen = () if layers is None else layers_named(layers, atlas.n_layers)
-    matches = atlas.matches(asked, taxon=taxon)
-    found = (answer for match in matches for answer in answers_to(atlas, match, layers=chosen))
-    if as_json:
-        _print_json_array(answer.to_json(atlas.manifest) for answer in found)
-    else:
-        _print_cards(found, atlas.manifest, sequence or "auto")
+    shown_layers = () if layers is None else layers_named(layers, atlas.n_layers)
+    matches = atlas.matches(ids, taxon=taxon)
     faults = [match.fault() for match in matches if not match.rows]
+    if faults and taxon is None:
+        matches, faults = _by_name(atlas, matches)
+    answers = (answer for match in matches for answer in answers_to(atlas, match, layers=shown_layers))
+    if as_json:
+        _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
+    else:
+        _print_cards(answers, atlas.manifest, sequence or "auto")
     if faults:
         raise together(faults, n_asked=len(matches))
 
 
-def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
+def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
+    """Look for what is no id among the names of proteins; return the matches, and an error for each without one."""
+    from attlas.queries.lookup.find import protein_meant
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import cut, printable
+
+    named, faults = [], []
+    for match in matches:
+        # Where more is known than that the id is not here, as of another isoform, a name would be a guess.
+        is_name = not match.rows and not match.candidates and match.why is None
+        hits = atlas.hits(match.asked) if is_name else []
+        if (hit := protein_meant(hits)) is not None:
+            asked = cut(printable(match.asked), SHOWN_WIDTH)
+            note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
+            named.append(replace(match, rows=(hit.row,)))
+            continue
+
+        named.append(match)
+        if not match.rows:
+            whole = [hit for hit in hits if hit.is_of_whole_words]
+            faults.append(_several(match.asked, whole) if whole else match.fault())
+    return named, faults
+
+
+def _several(name: str, hits: "list[Hit]") -> "QuestionError":
+    """Return the error that lists the proteins which a name may mean, the likeliest first."""
+    from attlas.queries.lookup.identifiers import SHOWN_WIDTH
+    from attlas.queries.text import counted, cut, printable
+    from attlas.schema import QuestionError
+
+    proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
+    text = cut(printable(name), SHOWN_WIDTH)
+    what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
+    hint = f"show one by its accession; `attlas find DIR '{text}'` lists them all"
+    return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
+
+
+def _print_cards(answers: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
     from attlas.queries.cards.card import card
     from attlas.queries.cards.tracks import COLOURED, PLAIN
     from attlas.queries.text import terminal_width
@@ -155,7 +203,7 @@ def _print_cards(found: "Iterable[Answer]", manifest: "Manifest", sequence: Exte
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
     before = ""
-    for answer in found:
+    for answer in answers:
         if answer.protein:
             _print_fitting([before + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
             before = "\n"
@@ -179,41 +227,45 @@ def _print_json_array(values: Iterable[object]) -> None:
 
 def _show_table(
     atlas: "Atlas",
-    asked: list[str],
+    ids: list[str],
     taxon: str | None,
     format: SqlFormat,
     output: Path | None,
     unmatched_file: Path | None,
+    *,
+    is_defused: bool,
 ) -> None:
-    from attlas.queries.lookup.batch import unmatched
+    from attlas.queries.answers.many import unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
 
-    rows = atlas.lookup(asked, taxon=taxon)
-    is_cut = _write_table(rows, format, output)
+    rows = atlas.lookup(ids, taxon=taxon)
+    is_cut = _write_table(rows, format, output, is_defused=is_defused)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
     missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
-    said = f"{len(missing):,} of {len(asked):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
+    summary = f"{len(missing):,} of {len(ids):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
     if unmatched_file is not None:
         with sink(unmatched_file, is_text=True) as file:
             file.write("".join(f"{id}\t{reason}\n" for id, reason in missing.items()).encode())
-        note(f"{said}; see {unmatched_file}" if missing else "every id has an answer")
+        note(f"{summary}; see {unmatched_file}" if missing else "every id has an answer")
     elif missing:
         offenders = [cut(f"{cut(id, SHOWN_WIDTH)}: {reason}", 4 * SHOWN_WIDTH) for id, reason in missing.items()]
-        raise QuestionError(f"{said}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
+        raise QuestionError(f"{summary}.", offenders=offenders, hint="--unmatched FILE writes them all to a file")
 
 
-def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None) -> bool:
+def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
+    from attlas.queries.answers.many import for_reading
     from attlas.queries.formats import BINARY, WRITERS, write_text
-    from attlas.queries.lookup.batch import for_reading
+    from attlas.queries.spreadsheets import without_formulas
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:
         if format == "table":
             limit = TERMINAL_ROWS if is_terminal else None
             return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
-        WRITERS[format](rows.to_reader(BATCH_ROWS), file)
+        stream = rows.to_reader(BATCH_ROWS)
+        WRITERS[format](without_formulas(stream) if is_defused else stream, file)
     return False

@@ -1,4 +1,4 @@
-"""Tables added to a sealed atlas: their files published first, then a manifest that names them, one version on."""
+"""Tables added to a sealed atlas: their files are published first, then a manifest of the next version names them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -7,21 +7,29 @@ from attlas.schema import AtlasPaths, Manifest, TableFile
 
 
 def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Callable[[TableFile], bool]) -> Manifest:
-    """Name published files in the manifest and forget those they replace; the caller holds the lock.
+    """Name published files in the manifest, in place of those they replace; the caller holds the lock.
 
-    The manifest is written last: whoever opens the atlas sees it before or after, never between. Nothing that was built
-    changes, nor does the atlas id. The files replaced are removed once nothing names them; who had it open opens it
-    again.
+    The manifest is written last: a reader sees the atlas before or after, never between. What the build wrote does not
+    change, nor does the atlas id. Replaced files are removed once no manifest names them; a reader that had the atlas
+    open has to open it again.
     """
     manifest = Manifest.read(paths)
-    names = {file.path for file in files}
-    gone = [file for file in manifest.files if is_replaced(file) and file.path not in names]
-    kept = [file for file in manifest.files if not is_replaced(file) and file.path not in names]
-    ordered = tuple(sorted([*kept, *files], key=lambda file: (file.table, file.path)))
-    if ordered == tuple(sorted(manifest.files, key=lambda file: (file.table, file.path))):
+    new_paths = {file.path for file in files}
+    old_files = [file for file in manifest.files if file.path not in new_paths]
+    replaced_files = [file for file in old_files if is_replaced(file)]
+    kept_files = [file for file in old_files if not is_replaced(file)]
+
+    # The same files again are no new version.
+    all_files = _sorted([*kept_files, *files])
+    if all_files == _sorted(manifest.files):
         return manifest
-    manifest = replace(manifest, files=ordered, version=manifest.version + 1)
+
+    manifest = replace(manifest, files=all_files, version=manifest.version + 1)
     manifest.write(paths)
-    for file in gone:
+    for file in replaced_files:
         (paths.root / file.path).unlink(missing_ok=True)
     return manifest
+
+
+def _sorted(files: Sequence[TableFile]) -> tuple[TableFile, ...]:
+    return tuple(sorted(files, key=lambda file: (file.table, file.path)))

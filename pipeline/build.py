@@ -1,36 +1,33 @@
 """The three steps of a build: plan, encode, seal; each picks up what the one before left in the directory."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
+from attlas.pipeline.encode import Progress, encode
 from attlas.pipeline.estimate import Estimate, estimate
-from attlas.pipeline.model import ModelFiles, ModelShape, find_model, shape_of
+from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
+from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, shape_of
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
-from attlas.pipeline.resources import check_disk, fitting_workers
-from attlas.pipeline.runners import ENCODE, Task, run_dask, run_inline
+from attlas.pipeline.resources import check_device, fitting_workers, has_device
 from attlas.pipeline.seal import seal, set_aside
 from attlas.pipeline.sites import DEFAULT_RULE, RULES
 from attlas.schema import (
     FORMAT_VERSION,
     AtlasPaths,
-    BrokenAtlasError,
     EnvironmentFault,
     InputError,
     Manifest,
     PlanError,
     Receipt,
 )
-from attlas.schema.manifest import digest, problems
+from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 from attlas.schema.tables import EDGE_THETA
-
-Progress = Callable[[Shard, Receipt], None]
-"""Called for every shard that is finished."""
+from attlas.schema.verify import problems
 
 
 @dataclass(frozen=True)
@@ -71,19 +68,20 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     """
     proteins, plan = draft
     if paths.plan.is_file():
-        begun = read_plan(paths)
-        if differences := begun.differences(plan):
+        earlier = read_plan(paths)
+        if differences := earlier.differences(plan):
             raise PlanError(
                 f"{paths.root} was begun with another input, model or rule.",
-                expected=f"plan {begun.plan_id}",
+                expected=f"plan {earlier.plan_id}",
                 found=f"plan {plan.plan_id}; what changed (there -> now):",
                 offenders=differences,
                 hint="repeat the command it was begun with, or build into another directory",
             )
-        if begun.model_directory != plan.model_directory:
-            begun = replace(begun, model_directory=plan.model_directory)
-            write_plan(paths, begun, proteins)
-        return begun
+        if earlier.model_directory != plan.model_directory:
+            earlier = replace(earlier, model_directory=plan.model_directory)
+            write_plan(paths, earlier, proteins)
+        return earlier
+
     write_plan(paths, plan, proteins)
     return plan
 
@@ -98,8 +96,9 @@ def draft_plan(source: str, options: Options) -> Draft:
     _check_options(options)
     files = find_model(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
-    proteins = _limited(proteome, files.shape)
-    run = _run(files, options)
+    vocabulary = _vocabulary(files)
+    proteins = _skip_unreadable(proteome, files.shape, vocabulary)
+    run = _run(files, options, vocabulary)
     lengths = [len(sequence) for sequence in sequence_order(proteins)]
     plan = Plan(
         run=run,
@@ -112,58 +111,6 @@ def draft_plan(source: str, options: Options) -> Draft:
         shards=cut_shards(lengths, shape=files.shape, device=run.device),
     )
     return proteins, plan
-
-
-def encode(
-    paths: AtlasPaths,
-    plan: Plan,
-    *,
-    shards: Sequence[Shard],
-    progress: Progress,
-    n_workers: int | None = None,
-    scheduler: str | None = None,
-    task: Task = ENCODE,
-) -> None:
-    """Compute shards, those of `missing_shards` or some of them; the caller holds the lock.
-
-    `n_workers` 0 computes in this process; None takes as many workers as the machine has cores (or GPUs) and
-    memory for.
-
-    Raises:
-        EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
-            the disk is too small or full; or shards were given up as their workers died, after the others are done.
-    """
-    if not shards:
-        return
-    device = plan.run.device
-    check_disk(paths.root, plan.run, shards)
-    for shard in shards:  # a receipt whose files are gone or damaged must not stand for an answer
-        task.receipt(paths, shard.index).unlink(missing_ok=True)
-    if scheduler is not None:
-        n = n_workers or 0
-        finished = run_dask(paths.root, shards, n_workers=n, scheduler=scheduler, device=device, task=task)
-    elif n_workers == 0 or len(shards) == 1:
-        fitting_workers(shards, device=device, asked=1)
-        finished = run_inline(paths.root, shards, task=task)
-    else:
-        n = fitting_workers(shards, device=device, asked=n_workers)
-        n = min(n, len(shards))
-        finished = run_dask(paths.root, shards, n_workers=n, scheduler=None, device=device, task=task)
-    given_up: list[str] = []
-    with closing(finished):  # workers end before an error goes on
-        for shard, result in finished:
-            if isinstance(result, Receipt):
-                progress(shard, result)
-            elif isinstance(result, (EnvironmentFault, BrokenAtlasError)):
-                raise result
-            else:
-                given_up.append(f"shard {shard.index} ({shard.n_sequences} sequences): {_first_line(result)}")
-    if given_up:
-        raise EnvironmentFault(
-            f"{len(given_up)} of {len(shards)} shards were not finished; the others are kept.",
-            offenders=given_up,
-            hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
-        )
 
 
 def build(
@@ -182,8 +129,13 @@ def build(
 
     `progress` is told the plan and the missing shards, and gives what to call for each that is finished.
     """
-    draft = draft_plan(source, options)  # before the lock: what cannot be built leaves no directory behind
+    # Before the lock: what cannot be built leaves no directory behind.
+    draft = draft_plan(source, options)
     paths = AtlasPaths(out)
+    _, drafted = draft
+    if drafted.shards and scheduler is None and not paths.plan.is_file():
+        check_device(drafted.run.device)
+
     with locked(paths):
         plan = make_plan(draft, paths)
         if is_retry:
@@ -193,6 +145,7 @@ def build(
             if not problems(paths, manifest):
                 return manifest
             set_aside(paths)  # what is damaged is computed again
+
         if shards := missing_shards(paths, plan):
             report = progress(plan, shards)
             encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
@@ -224,10 +177,11 @@ def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     """
     if text is None:
         return plan.shards
-    first, _, last = text.partition("-")
-    last = last or first
-    if first.isdecimal() and last.isdecimal() and 1 <= int(first) <= min(int(last), len(plan.shards)):
-        return plan.shards[int(first) - 1 : int(last)]
+    begin, _, end = text.partition("-")
+    end = end or begin
+    if begin.isdecimal() and end.isdecimal() and 1 <= int(begin) <= min(int(end), len(plan.shards)):
+        return plan.shards[int(begin) - 1 : int(end)]
+
     raise InputError(
         f"--shards {text} names no shards of this plan.", expected=f"A-B within 1-{len(plan.shards)}", found=text
     )
@@ -243,16 +197,21 @@ def status(paths: AtlasPaths) -> Status:
 def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> tuple[Estimate, tuple[Protein, ...]]:
     """Return what a build would cost and the proteins it would skip, writing nothing and loading no model.
 
-    The published ESM-2 models need not be on this machine: their shapes are known.
+    The published ESM-2 models need not be on this machine: their shapes are known. Nor need the device be.
     """
     _check_options(options)
     shape = shape_of(options.model, revision=options.revision)
-    proteins = _limited(read_proteome(source, max_length=options.max_length), shape)
+    proteome = read_proteome(source, max_length=options.max_length)
+    proteins = _skip_unreadable(proteome, shape, _expected_vocabulary(options))
     skipped = tuple(protein for protein in proteins if protein.reason is not None)
     lengths = [len(sequence) for sequence in sequence_order(proteins)]
     device = _device(options.device)
     shards = cut_shards(lengths, shape=shape, device=device)
-    n = fitting_workers(shards, device=device, asked=n_workers or (1 if n_workers == 0 else None)) if shards else 1
+
+    # 0 workers are one process, this one; on a login node without the device nothing can be held against memory.
+    n_processes = 1 if n_workers == 0 else n_workers
+    if shards and has_device(device):
+        n_processes = fitting_workers(shards, device=device, n_workers=n_processes)
     cost = estimate(
         shards,
         lengths,
@@ -261,7 +220,7 @@ def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> t
         n_skipped=len(skipped),
         device=device,
         dtype=options.dtype,
-        n_workers=n,
+        n_workers=n_processes or 1,
     )
     return cost, skipped
 
@@ -271,7 +230,26 @@ def _check_options(options: Options) -> None:
         raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
 
 
-def _run(files: ModelFiles, options: Options) -> Run:
+def _vocabulary(files: ModelFiles) -> Vocabulary:
+    """Return what the model reads for each letter."""
+    if has_esm2_vocabulary(files.directory):
+        return ESM2_VOCABULARY
+    from attlas.pipeline.vocabulary import read_vocabulary  # imports transformers, which takes seconds
+
+    return read_vocabulary(files)
+
+
+def _expected_vocabulary(options: Options) -> Vocabulary:
+    """Return what a model reads that need not be on this machine: then it is a published ESM-2."""
+    try:
+        return _vocabulary(find_model(options.model, revision=options.revision))
+    except EnvironmentFault:
+        if options.model not in PUBLISHED_SHAPES:
+            raise
+    return ESM2_VOCABULARY
+
+
+def _run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
     device = _device(options.device)
     return Run(
         model=files.name,
@@ -284,6 +262,8 @@ def _run(files: ModelFiles, options: Options) -> Run:
         dtype=options.dtype,
         device=device,
         attention=REDUCTION[device],
+        attention_bound=ATTENTION_BOUNDS[options.dtype],
+        letters=vocabulary.mapping,
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
@@ -294,27 +274,29 @@ def _run(files: ModelFiles, options: Options) -> Run:
     )
 
 
-def _device(asked: str) -> str:
-    """Return the device a run is for. Asked for by name it need not be here: a plan is made on any machine."""
-    if asked != "auto":
-        return asked
+def _device(option: str) -> str:
+    """Return the device a run is for. Given by name it need not be here: a plan is made on any machine."""
+    if option != "auto":
+        return option
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _limited(proteome: Proteome, shape: ModelShape) -> tuple[Protein, ...]:
-    """Return the proteins, those longer than the model's positions reach skipped with that reason."""
-    limit = shape.max_residues
-    if limit is None:
-        return proteome.proteins
-    reason = f"longer than the {limit:,} residues this model's positions reach"
+def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:
+    """Return the proteins, those that the model cannot be given skipped with the reason."""
     return tuple(
-        replace(protein, reason=f"{reason}: {protein.length:,} residues")
-        if protein.reason is None and protein.length > limit
-        else protein
+        protein if protein.reason else replace(protein, reason=_unreadable(protein, shape, vocabulary))
         for protein in proteome.proteins
     )
+
+
+def _unreadable(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
+    """Return why the model cannot be given a protein: a length, or a letter; None where it can."""
+    limit = shape.max_residues
+    if limit is not None and protein.length > limit:
+        return f"longer than the {limit:,} residues this model's positions reach: {protein.length:,} residues"
+    return vocabulary.reason_to_skip(protein.sequence)
 
 
 def _proteins_digest(proteins: Sequence[Protein]) -> str:
@@ -324,7 +306,3 @@ def _proteins_digest(proteins: Sequence[Protein]) -> str:
     """
     ordered = sorted(proteins, key=lambda protein: protein.accession)
     return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

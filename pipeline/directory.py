@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.pipeline.plan import Plan, sequence_order
+from attlas.pipeline.plan import Plan, Shard, sequence_order
 from attlas.pipeline.proteins import Protein
 from attlas.schema import (
     ADDED_TABLES,
@@ -22,7 +22,8 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.manifest import provenance, write_table
+from attlas.schema.links import refuse_links_to_write
+from attlas.schema.parquet_file import provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, publishing, write_fault
 
 
@@ -34,9 +35,11 @@ def locked(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
 
     Raises:
         PlanError: another process holds it, or the directory is there and is no atlas.
+        BrokenAtlasError: folders, or files that are not a table's, are symbolic links: nothing is written through one.
         EnvironmentFault: the directory cannot be written.
     """
     _refuse_foreign(paths)
+    refuse_links_to_write(paths)
     try:
         paths.root.mkdir(parents=True, exist_ok=True)
         handle = paths.lock.open("a")
@@ -91,11 +94,12 @@ def read_plan(paths: AtlasPaths) -> Plan:
             )
         plan_id = values["plan_id"]
         plan = Plan.from_json(values)
+        _check_shards(plan)
     except PlanError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenAtlasError(
-            f"{paths.plan} cannot be read.", found=repr(error), hint="build into a new directory"
+            f"{paths.plan} cannot be read.", found=f"{error!r}"[:300], hint="build into a new directory"
         ) from error
     if plan.plan_id != plan_id:
         raise BrokenAtlasError(
@@ -108,7 +112,11 @@ def read_plan(paths: AtlasPaths) -> Plan:
 
 
 def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
-    """Return the receipts of this plan by shard. Raises BrokenAtlasError for one that belongs to another plan."""
+    """Return the receipts of this plan by shard.
+
+    Raises:
+        BrokenAtlasError: one cannot be read, belongs to another plan, or names other files than those of its shard.
+    """
     receipts = {}
     for shard in plan.shards:
         path = paths.receipt(shard.index)
@@ -121,6 +129,7 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
                     found=receipt.plan_id,
                     hint="remove the file to compute its shard again",
                 )
+            _check_receipt(paths, receipt, path, shard)
             receipts[shard.index] = receipt
     return receipts
 
@@ -140,6 +149,30 @@ def is_as_noted(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
     if not path.is_file() or path.stat().st_size != file.n_bytes:
         return False
     return not by_digest or file_sha256(path) == file.sha256
+
+
+def _check_shards(plan: Plan) -> None:
+    """Raise ValueError unless the shards are numbered from 1 and follow one another in `sequence_id`."""
+    if not plan.shards:
+        return
+    if [shard.index for shard in plan.shards] != list(range(1, len(plan.shards) + 1)):
+        raise ValueError("its shards are not numbered 1, 2, ...")
+    ends = [0, *(shard.end_sequence_id for shard in plan.shards)]
+    if [shard.first_sequence_id for shard in plan.shards] != ends[:-1] or sorted(set(ends)) != ends:
+        raise ValueError("its shards do not follow one another")
+
+
+def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard) -> None:
+    """Raise BrokenAtlasError unless a receipt of the build is of the shard and names the shard's files."""
+    expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
+    files = {file.path for file in receipt.files}
+    if receipt.index != shard.index or files != expected:
+        raise BrokenAtlasError(
+            f"{path} is not the receipt of shard {shard.index}.",
+            expected=", ".join(sorted(expected)),
+            found=", ".join(sorted(files)),
+            hint="remove the file to compute its shard again",
+        )
 
 
 def _row(sequence_id: int | None, protein: Protein) -> dict[str, object]:

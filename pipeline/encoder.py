@@ -1,45 +1,29 @@
-"""The model: load it from disk, pack sequences end to end, run it with the reductions inside its forward.
+"""The model: pack sequences end to end and run them, with the reductions inside the model's forward.
 
-transformers' attention interface hands every layer's q, k and v, positions applied, to `_attend`, which reduces
-them and returns the output. No padding, and no map outlives its tile.
+transformers' attention interface hands every layer's q, k and v, positions applied, to the pass at hand (`interface`),
+which reduces them and returns the output. No padding, and no map outlives its tile.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `S` head statistics.
 """
 
-import logging
-import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pickle import PickleError
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
-from attlas.pipeline.model import MIXED, OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.guard import check_attention, check_known_protein
+from attlas.pipeline.interface import attending
+from attlas.pipeline.loading import load_model
+from attlas.pipeline.model import ATTENTION_BOUNDS, MIXED, OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import fitting_tokens
-from attlas.pipeline.proteins import model_letters
+from attlas.pipeline.vocabulary import read_vocabulary
 from attlas.schema import EnvironmentFault
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")  # loading must never reach for the network; set before the import
-os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-
-import transformers
-from transformers import AttentionInterface, AutoConfig, AutoModel, AutoTokenizer
-from transformers.masking_utils import AttentionMaskInterface
-from transformers.models.esm.modeling_esm import EsmIntermediate
-
-LOADING_ERRORS = (OSError, ValueError, KeyError, TypeError, RuntimeError, EOFError, PickleError, SafetensorError)
-"""What a damaged or foreign model raises on the way into memory."""
-
-INTERFACE = "attlas"
-"""Our name in transformers' attention interface."""
 
 
 @dataclass(frozen=True)
@@ -136,34 +120,43 @@ class _LastLayerDone(Exception):
 
 
 class Encoder:
-    """A model in memory, ready to reduce the attention of sequences.
+    """A model in memory, ready to reduce the attention of sequences, and held against its own eager attention.
 
     `lock` is to be held while a shard's packs run: one shard at a time uses the device, while another one's tables
     are written.
 
     Raises:
-        EnvironmentFault: the weights do not fit the configuration, or the architecture does not run its attention
-            through transformers' attention interface.
+        EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
+            its own; or the architecture's attention is not what is computed here (see `guard`).
     """
 
     def __init__(self, files: ModelFiles, *, device: str, dtype: str, theta: float, attention: str = "tiled") -> None:
         self.device = torch.device(device)
         self.theta = theta
         self.reduce = find_reduction(attention)
-        self.n_layers = files.shape.n_layers
+        self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
+        self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
-        weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
-        self.model = _load(files, weights).to(self.device).eval()
-        self.letters, self.begin, self.end = _vocabulary(files)
-        offset_positions = files.shape.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
-        self.first_position = self.model.config.pad_token_id + 1 if offset_positions else 0
+        self.attention_bound = ATTENTION_BOUNDS[dtype]
         self.lock = threading.Lock()
+
+        self.vocabulary = read_vocabulary(files)
+        weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
+        self.model = load_model(files, weights).to(self.device)
+        offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
+        self.first_position = (self.model.config.pad_token_id or 0) + 1 if offset_positions else 0
+
         self.fitting_tokens: int | None = None
         """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
             self.fitting_tokens = fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
+
+        self.known_attention = check_attention(self)
+        """What our attention says about the known protein, for `check_known_protein`."""
+        if self.device.type == "cuda":
             compile_layers(self.model, self.n_layers)
+            check_known_protein(self)  # once more, as compiled code is other code
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return what each one's attention says.
@@ -183,7 +176,7 @@ class Encoder:
         Raises:
             EnvironmentFault: the model does not hand its attention to the attention interface.
         """
-        ids = [self._token_ids(sequence) for sequence in sequences]
+        ids = [torch.from_numpy(self.vocabulary.token_ids(sequence)) for sequence in sequences]
         pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
         positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
         forward = Forward(
@@ -192,8 +185,7 @@ class Encoder:
             reduce=reduce or self.reduce,
             theta=self.theta if theta is None else theta,
         )
-        half = torch.autocast(self.device.type, torch.float16, enabled=self.is_mixed)
-        with torch.inference_mode(), half, _running(forward):
+        with self.precision(), attending(forward.add_layer):
             try:
                 self.model(input_ids=self._on_device(torch.cat(ids)), position_ids=self._on_device(positions))
             except _LastLayerDone:
@@ -207,6 +199,13 @@ class Encoder:
             )
         return forward
 
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """Run the model without gradients, its matrix products in float16 where the run is mixed."""
+        half = torch.autocast(self.device.type, torch.float16, enabled=self.is_mixed)
+        with torch.inference_mode(), half:
+            yield
+
     def free_memory(self) -> None:
         """Give cached memory back to the device, before less is tried where more did not fit."""
         if self.device.type == "cuda":
@@ -217,71 +216,6 @@ class Encoder:
         tokens = tokens[None]
         return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
 
-    def _token_ids(self, sequence: str) -> Tensor:
-        letters = self.letters[np.frombuffer(model_letters(sequence).encode(), np.uint8)]
-        return torch.from_numpy(np.concatenate([[self.begin], letters, [self.end]]))
-
-
-_in_this_thread = threading.local()
-
-
-@contextmanager
-def _running(forward: Forward) -> Iterator[None]:
-    """Make `forward` the one that attention is added to.
-
-    Not an argument of the model: a compiled layer would be compiled again for every new one.
-    """
-    _in_this_thread.forward = forward
-    try:
-        yield
-    finally:
-        del _in_this_thread.forward
-
-
-@torch.library.custom_op("attlas::attend", mutates_args=())
-def _attend_op(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    """Attend within each sequence of the pack: (1, H, sum of T, D) each in, (1, sum of T, H, D) out, contiguous.
-
-    An operator of its own, so that torch.compile fuses what is around it and does not look inside.
-    """
-    return _attend_in_pack(query, key, value, scaling)
-
-
-def _attend_in_pack(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    forward: Forward = _in_this_thread.forward
-    output = forward.add_layer(query[0], key[0], value[0], scaling=scaling)
-    return output.transpose(0, 1).contiguous()[None]
-
-
-@_attend_op.register_fake
-def _(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
-    return value.new_empty((value.shape[0], value.shape[2], value.shape[1], value.shape[3]))
-
-
-def _attend(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    *,
-    scaling: float | None = None,
-    **_: object,
-) -> tuple[Tensor, None]:
-    """Attend in the form of transformers' attention functions: (1, H, sum of T, D) in, (1, sum of T, H, D) out."""
-    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    # An operator costs its dispatch, and the layer that ends the pass raises through it: only compiled code needs one.
-    attend = _attend_op if torch.compiler.is_compiling() else _attend_in_pack
-    return attend(query, key, value, scale), None
-
-
-def _no_mask(*_: object, **__: object) -> None:
-    """Return no mask: the sequences of a pack are told apart by their lengths."""
-
-
-AttentionInterface.register(INTERFACE, _attend)
-AttentionMaskInterface.register(INTERFACE, _no_mask)
-
 
 def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
     """Have torch compile a model's layers, one for all: they are alike, and the pack's length is left open.
@@ -291,102 +225,3 @@ def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "ind
     stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
     for layer in stacks[0][:-1] if stacks else ():
         layer.compile(dynamic=True, backend=backend)
-
-
-def _load(files: ModelFiles, dtype: torch.dtype) -> Any:
-    with _quiet():
-        try:
-            config = AutoConfig.from_pretrained(files.directory, local_files_only=True)
-            options = {"add_pooling_layer": False} if _has_pooler(config) else {}
-            model, report = AutoModel.from_pretrained(
-                files.directory, dtype=dtype, local_files_only=True, output_loading_info=True, **options
-            )
-        except LOADING_ERRORS as error:
-            raise EnvironmentFault(
-                f"The model in {files.directory} cannot be loaded.",
-                expected="an encoder of the transformers library with its weights",
-                found=f"{type(error).__name__}: {str(error).splitlines()[0][:300]}",
-                hint="copy the model again, or use another",
-            ) from error
-    # The contact head is no part of attention; every other weight has to be there, or the numbers are random.
-    missing = sorted(key for key in report["missing_keys"] if not key.startswith(("contact_head.", "pooler.")))
-    if any(key.startswith("contact_head.") for key in report["missing_keys"]):
-        model.contact_head = None  # a random one must not predict contacts
-    if missing:
-        raise EnvironmentFault(
-            f"The weights in {files.directory} do not fill the model: {len(missing)} are missing.",
-            expected=f"the weights of a {config.model_type} model",
-            offenders=missing,
-            hint="the weights belong to another architecture, or the copy is not whole",
-        )
-    if not getattr(model, "_supports_attention_backend", False):
-        raise EnvironmentFault(
-            f"A {config.model_type} model does not support transformers' attention interface.",
-            hint="use ESM-2 or another encoder that does",
-        )
-    model.set_attn_implementation(INTERFACE)
-    if dtype == torch.float32:
-        _fuse_gelu(model)
-    return model
-
-
-def _fuse_gelu(model: Any) -> None:
-    """Have ESM-2's feed-forward layers use torch's GELU, one pass over memory where transformers' own takes five.
-
-    Equal to the last bit or two of a float32; in half precision, where they differ, nothing is changed.
-    """
-    for module in list(model.modules()):
-        for name, part in module.named_children():
-            if isinstance(part, EsmIntermediate):
-                setattr(module, name, _FeedForward(part.dense))
-
-
-class _FeedForward(torch.nn.Module):
-    def __init__(self, dense: torch.nn.Linear) -> None:
-        super().__init__()
-        self.dense = dense
-
-    def forward(self, hidden_states: Tensor) -> Tensor:
-        return torch.nn.functional.gelu(self.dense(hidden_states))
-
-
-def _has_pooler(config: Any) -> bool:
-    try:
-        return "add_pooling_layer" in transformers.AutoModel._model_mapping[type(config)].__init__.__code__.co_varnames
-    except (KeyError, AttributeError):
-        return False
-
-
-def _vocabulary(files: ModelFiles) -> tuple[NDArray[np.int64], int, int]:
-    """Return token ids by letter code (256 entries), and those that begin and end a sequence."""
-    with _quiet():
-        tokenizer = AutoTokenizer.from_pretrained(files.directory, local_files_only=True)
-    begin = tokenizer.cls_token_id
-    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
-    unknown = tokenizer.unk_token_id
-    x = tokenizer.convert_tokens_to_ids("X")
-    if begin is None or end is None or x in (None, unknown):
-        raise EnvironmentFault(
-            f"The vocabulary of {files.directory} is not that of a protein model.",
-            expected="a token for each amino acid and X, one that begins and one that ends a sequence",
-            found=f"begin {begin}, end {end}, X {x}",
-        )
-    ids = np.full(256, x, np.int64)  # a letter the model has no token for is an unknown residue, X
-    for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ":
-        token = tokenizer.convert_tokens_to_ids(letter)
-        if token is not None and token != unknown:
-            ids[ord(letter)] = token
-    return ids, int(begin), int(end)
-
-
-@contextmanager
-def _quiet() -> Any:
-    """Silence transformers' loading report and bars: what matters in them is raised as an error above."""
-    logger = logging.getLogger("transformers")
-    level = logger.level
-    transformers.utils.logging.disable_progress_bar()
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

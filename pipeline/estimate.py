@@ -15,6 +15,9 @@ CPU_EFFICIENCY = 0.5
 GPU_OPERATIONS_PER_S = 1.5e14
 """Rate assumed for a GPU, where none is measured before the build: half of a first prototype's on one H200."""
 
+N_PRODUCTS = 5
+"""Products of matrices by which this machine is measured."""
+
 LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 """Lower edges of the length histogram, residues; 1,022 is where ESM-2's training crops end."""
 
@@ -73,8 +76,8 @@ def estimate(
 
 def _histogram(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
     counts, _ = np.histogram(lengths, bins=[*LENGTH_EDGES, np.inf])
-    ends = [edge - 1 for edge in LENGTH_EDGES[1:]] + [0]
-    return tuple((low, high, int(n)) for low, high, n in zip(LENGTH_EDGES, ends, counts, strict=True))
+    upper_edges = [edge - 1 for edge in LENGTH_EDGES[1:]] + [0]
+    return tuple((low, high, int(n)) for low, high, n in zip(LENGTH_EDGES, upper_edges, counts, strict=True))
 
 
 def _matrix_rate(size: int = 768) -> float:
@@ -82,13 +85,13 @@ def _matrix_rate(size: int = 768) -> float:
 
     NumPy's library may use several cores; the share of one is what counts here.
     """
-    a = np.ones((size, size), np.float32)
-    best = min(_seconds(a) for _ in range(5))
-    return 2 * size**3 / best
+    matrix = np.ones((size, size), np.float32)
+    fastest_s = min(_seconds(matrix) for _ in range(N_PRODUCTS))
+    return 2 * size**3 / fastest_s
 
 
-def _seconds(a: np.ndarray) -> float:
-    wall, cpu = time.perf_counter(), time.process_time()
-    a @ a
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    return max(wall, cpu)
+def _seconds(matrix: np.ndarray) -> float:
+    """Return the time of a matrix times itself: of the wall or, where several cores shared it, of all of them."""
+    wall_begin, cpu_begin = time.perf_counter(), time.process_time()
+    matrix @ matrix
+    return max(time.perf_counter() - wall_begin, time.process_time() - cpu_begin)

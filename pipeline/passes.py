@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.build import Progress, encode
 from attlas.pipeline.directory import is_as_noted
+from attlas.pipeline.encode import Progress, encode
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import Task
 from attlas.pipeline.shard import peak_bytes, read_sequences
@@ -20,13 +20,14 @@ from attlas.schema import (
     TABLES,
     AtlasPaths,
     BrokenAtlasError,
+    Computation,
     EnvironmentFault,
     Manifest,
     Receipt,
     Table,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 Begin = Callable[[Plan, Sequence[Shard]], Progress]
@@ -34,28 +35,23 @@ Begin = Callable[[Plan, Sequence[Shard]], Progress]
 
 
 Inputs = tuple[tuple[str, str], ...]
-"""Tables that a pass reads, each with the digest of its files: another answer belongs to other inputs."""
+"""Name of each table that a pass reads, with the digest of its files: a changed table changes the pass's identity."""
 
 
 def inputs_of(manifest: Manifest, *tables: Table) -> Inputs:
-    """Return what a pass is asked of."""
-    return tuple((table.name, manifest.digest_of(table)) for table in tables)
+    """Return the tables that some added tables are computed from, each with the digest of its files."""
+    sources = dict.fromkeys(source for table in tables for source in table.computed_from)
+    return tuple((source.name, manifest.digest_of(source)) for source in sources)
 
 
-def settings_text(asked: Inputs, **settings: object) -> bytes:
-    """Return what a pass was asked, as its files say it (`queries/lookup/settings.py` reads it)."""
-    return ", ".join(f"{name} {value}" for name, value in [*settings.items(), *asked]).encode()
-
-
-def refuse_other_inputs(manifest: Manifest, asked: Inputs) -> None:
-    """Refuse to answer from tables that are no longer what was asked of, as where a scheduler kept a task for long.
+def refuse_other_inputs(manifest: Manifest, inputs: Inputs) -> None:
+    """Refuse to compute from tables that have changed since the pass began, as where a scheduler kept a task for long.
 
     Raises:
-        EnvironmentFault: a table is another.
+        EnvironmentFault: a table has changed.
     """
-    tables = {table.name: table for table in TABLES}
-    found = inputs_of(manifest, *(tables[name] for name, _ in asked))
-    if changed := [name for name, of in asked if (name, of) not in found]:
+    digests = {table.name: manifest.digest_of(table) for table in TABLES}
+    if changed := [name for name, digest in inputs if digests[name] != digest]:
         raise EnvironmentFault(
             f"Tables were changed while a pass over them was running: {', '.join(changed)}.",
             hint="run the same command again: it asks of the tables as they are now",
@@ -84,11 +80,11 @@ def run_pass(
         tables: what it publishes: their other files are forgotten.
         shards: those it is about, with the memory that each takes of a process; all of the plan, as a rule.
         progress: as in `build.build`.
-        n_workers: as in `build.encode`.
-        scheduler: as in `build.encode`.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
 
     Raises:
-        EnvironmentFault: as `build.encode`.
+        EnvironmentFault: as `encode.encode`.
     """
     done = finished(paths, shards, task)
     if missing := [shard for shard in shards if shard.index not in done]:
@@ -122,18 +118,19 @@ def publish_rows(
     columns: Mapping[str, object],
     *,
     name: str,
-    metadata: Mapping[bytes, bytes],
+    computation: Computation,
 ) -> TableFile:
-    """Publish rows as a file of a table and return the manifest's entry.
+    """Publish rows as a file of an added table and return the manifest's entry.
 
-    `name` is the file's, `metadata` what it says beside the run.
+    `name` is the file's; its metadata say the run and the computation.
     """
     schema = table.schema(plan.run.n_layers)
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
     path = paths.added(table, name)
     rows = pa.Table.from_arrays(arrays, schema=schema)
+    metadata = {**provenance(plan.run, plan.plan_id), **computation.metadata(table)}
     with publishing(path) as beside:
-        write_table(beside, table=table, rows=rows, metadata={**provenance(plan.run, plan.plan_id), **metadata})
+        write_table(beside, table=table, rows=rows, metadata=metadata)
     return describe_file(paths, path, table)
 
 

@@ -9,8 +9,9 @@ from typing import Any, Self
 
 from attlas.pipeline.kernels.tiles import tile_bytes
 from attlas.pipeline.model import ModelShape
+from attlas.pipeline.packing import Budget, cut_runs
 from attlas.pipeline.proteins import Protein
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest, from_json
 from attlas.schema.run import Run
 
 N_SPECIAL_TOKENS = 2
@@ -93,11 +94,8 @@ class Plan:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the plan that `to_json` wrote."""
-        fields = {name: value for name, value in values.items() if name != "plan_id"}
-        fields["run"] = Run.from_json(fields["run"])
-        fields["shards"] = tuple(Shard(**shard) for shard in fields["shards"])
-        return cls(**fields)
+        """Return the plan that `to_json` wrote. Raises IllTypedError for values of other types."""
+        return from_json(cls, {name: value for name, value in values.items() if name != "plan_id"})
 
 
 def sequence_order(proteins: Sequence[Protein]) -> list[str]:
@@ -116,24 +114,21 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     smallest = cost_of(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
     shards: list[Shard] = []
-    for first, end in _runs(costs, target):
-        n_residues = sum(lengths[first:end])
-        bound = shard_bytes(lengths[first:end], shape=shape, pack_tokens=PACK_TOKENS[device])
-        shards.append(Shard(len(shards) + 1, first, end, n_residues, sum(costs[first:end]), bound))
+    for run in cut_runs(Budget(costs, target)):
+        n_residues = sum(lengths[run])
+        bound = shard_bytes(lengths[run], shape=shape, pack_tokens=PACK_TOKENS[device])
+        shards.append(Shard(len(shards) + 1, run.start, run.stop, n_residues, sum(costs[run]), bound))
     return tuple(shards)
 
 
 def packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than one stands alone."""
-    first, n_tokens = 0, 0
-    for i, length in enumerate(lengths):
-        tokens = length + N_SPECIAL_TOKENS
-        if i > first and n_tokens + tokens > pack_tokens:
-            yield slice(first, i)
-            first, n_tokens = i, 0
-        n_tokens += tokens
-    if first < len(lengths):
-        yield slice(first, len(lengths))
+    return cut_runs(token_budget(lengths, pack_tokens))
+
+
+def token_budget(lengths: Sequence[int], pack_tokens: int) -> Budget:
+    """Return the budget of tokens that sequences of these lengths, in residues, share in a pack."""
+    return Budget([length + N_SPECIAL_TOKENS for length in lengths], pack_tokens)
 
 
 def cost_of(length: int, shape: ModelShape) -> float:
@@ -188,15 +183,3 @@ def disk_bytes(n_residues: int, n_sequences: int, n_layers: int, n_heads: int) -
     per_residue = 1.8 * n_layers + 2
     per_sequence = 42 * n_layers * n_heads + 600
     return int(n_residues * per_residue + n_sequences * per_sequence)
-
-
-def _runs(costs: Sequence[float], target: float) -> Iterator[tuple[int, int]]:
-    """Yield (first, end) of consecutive items whose summed cost stays within `target`, at least one each."""
-    first, total = 0, 0.0
-    for i, cost in enumerate(costs):
-        if i > first and total + cost > target:
-            yield first, i
-            first, total = i, 0.0
-        total += cost
-    if first < len(costs):
-        yield first, len(costs)

@@ -109,11 +109,6 @@ def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
     return Proteome(fasta.name, fasta.sha256, len(proteins), _merged(proteins, fasta.name))
 
 
-def model_letters(sequence: str) -> str:
-    """Return what the tokenizer is given: ESM-2's vocabulary has X B U Z O but no J (leucine or isoleucine)."""
-    return sequence.replace("J", "X")
-
-
 def _protein(record: Record, max_length: int | None) -> Protein:
     # bytes.upper touches ASCII only: no letter changes the length of what follows.
     letters = b"".join(line.translate(None, _BLANKS) for line in record.body).upper()

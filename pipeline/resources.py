@@ -13,23 +13,23 @@ from attlas.schema import EnvironmentFault
 from attlas.schema.run import Run
 
 
-def fitting_workers(shards: Sequence[Shard], *, device: str, asked: int | None) -> int:
-    """Return how many workers to start: as asked, or as many as cores (GPUs) and memory allow.
+def fitting_workers(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> int:
+    """Return how many workers to start: `n_workers` or, where None, as many as cores (GPUs) and memory allow.
 
     Raises:
         EnvironmentFault: the device is not there, or the largest shard does not fit its memory once, or as often as
-            asked.
+            `n_workers` says.
     """
     check_device(device)
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     free = available_bytes(device)
-    n = default_workers(device) if asked is None else asked
-    if device == "cpu":
-        fits = int(free // largest.predicted_bytes)
-        n = min(n, max(1, fits)) if asked is None else n
-        needed = n * largest.predicted_bytes
-    else:
-        needed = largest.predicted_bytes
+    n = default_workers(device) if n_workers is None else n_workers
+
+    # Workers on CPUs share the memory of the machine; each GPU has its own.
+    if device == "cpu" and n_workers is None:
+        n = min(n, max(1, free // largest.predicted_bytes))
+    needed = n * largest.predicted_bytes if device == "cpu" else largest.predicted_bytes
+
     if needed > free:
         raise EnvironmentFault(
             f"Shard {largest.index} does not fit the memory"
@@ -52,11 +52,11 @@ def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> 
         EnvironmentFault: names the workers, a limit and what is needed.
     """
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
-    if small := sorted(name for name, limit in limits.items() if 0 < limit < largest.predicted_bytes):
+    if small := sorted(address for address, limit in limits.items() if 0 < limit < largest.predicted_bytes):
         raise EnvironmentFault(
             f"Shard {largest.index} does not fit the memory of {len(small)} of the scheduler's {len(limits)} workers.",
             expected=f"a limit of {_gib(largest.predicted_bytes)} GiB or more",
-            found=f"{_gib(min(limits[name] for name in small))} GiB",
+            found=f"{_gib(min(limits[address] for address in small))} GiB",
             offenders=small,
             hint="start them with more: dask worker ADDRESS --memory-limit …; or plan with --max-length",
         )
@@ -71,18 +71,26 @@ def available_bytes(device: str) -> int:
     return int(min([psutil.virtual_memory().available, *_cgroup_free()]))
 
 
+def has_device(device: str) -> bool:
+    """Tell whether this machine has a device: a CPU always."""
+    if device != "cuda":
+        return True
+    import torch
+
+    return bool(torch.cuda.is_available())
+
+
 def check_device(device: str) -> None:
     """Refuse a device this machine does not have. Raises EnvironmentFault."""
-    if device != "cuda":
+    if has_device(device):
         return
     import torch
 
-    if not torch.cuda.is_available():
-        raise EnvironmentFault(
-            "There is no CUDA device on this machine.",
-            found=f"torch {torch.__version__} sees none",
-            hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
-        )
+    raise EnvironmentFault(
+        "There is no CUDA device on this machine.",
+        found=f"torch {torch.__version__} sees none",
+        hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
+    )
 
 
 def default_workers(device: str) -> int:

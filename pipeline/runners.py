@@ -1,40 +1,71 @@
 """Who computes the missing shards: this process, or Dask workers. The receipts are the only memory."""
 
-import logging
-import signal
+import socket
 import threading
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections import defaultdict
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from attlas.pipeline.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, open_cluster
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import default_workers, give_back_memory, refuse_small_workers
-from attlas.schema import AtlasPaths, EnvironmentFault, Receipt, Run
+from attlas.pipeline.resources import default_workers, give_back_memory
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
+from attlas.schema.errors import first_line
 
 TASKS_PER_THREAD = 2
 """Shards in flight per thread of a worker: one computed, one waiting; never the whole plan."""
 
-WORKER_THREADS = {"cpu": 1, "cuda": 3}
-"""Shards that a worker has in hand: on a GPU one runs through the model (`Encoder.lock`), while the sites of others
-are called and their tables written."""
 
-WORKER_DEATHS = 3
-"""How often a shard may take its worker down before it is given up (and the others go on)."""
+@dataclass(frozen=True)
+class WorkersStarted:
+    """Whoever computes is there."""
 
-PATIENCE = "2 minutes"
-"""How long shards wait while there is no worker at all, before they are given up: never for ever."""
+    n_workers: int
+    """Processes, each with a model and a device."""
+    n_threads: int
+    """Shards that all of them have in hand at once."""
 
-Finished = Receipt | Exception
+
+@dataclass(frozen=True)
+class WorkerLeftOut:
+    """A worker whose device does not work was ended; its shards go to others."""
+
+    worker: str
+    fault: DeviceFault
+
+
+@dataclass(frozen=True)
+class ShardFinished:
+    """A shard was computed and published."""
+
+    shard: Shard
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class ShardGivenUp:
+    """A shard could not be computed; the others go on."""
+
+    shard: Shard
+    error: Exception
+
+
+Event = WorkersStarted | WorkerLeftOut | ShardFinished | ShardGivenUp
+"""What happens while shards are computed."""
 
 
 class Task(Protocol):
     """What is done with a shard, in this process or a worker's; it travels there pickled."""
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Do it with shard `index`, publish the receipt and return it."""
+        """Do it with shard `index`, publish the receipt and return it.
+
+        Raises:
+            DeviceFault: the device of this process does not work; nothing was published.
+        """
         ...
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
@@ -63,52 +94,124 @@ ENCODE = EncodeTask()
 
 def run_inline(
     root: Path, shards: Sequence[Shard], *, n_threads: int | None = None, task: Task = ENCODE
-) -> Generator[tuple[Shard, Finished], None, None]:
+) -> Generator[Event, None, None]:
     """Compute shards one after the other in this process."""
+    yield WorkersStarted(n_workers=1, n_threads=1)
     for shard in shards:
-        yield shard, task(str(root), shard.index, n_threads or default_workers("cpu"))
+        yield ShardFinished(shard, task(str(root), shard.index, n_threads or default_workers("cpu")))
 
 
 def run_dask(
     root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
-) -> Generator[tuple[Shard, Finished], None, None]:
-    """Compute shards on Dask workers, the costliest first, and yield each as it is finished or given up.
+) -> Generator[Event, None, None]:
+    """Compute shards on Dask workers, the costliest first, and yield what happens.
 
-    A shard whose worker dies is sent to another, WORKER_DEATHS times. With `scheduler` an existing cluster is used,
-    all of it where `n_workers` is 0; its workers must see the atlas directory and the model under the same paths.
+    A shard whose worker dies is sent to another, WORKER_DEATHS times. A worker whose device does not work is left out,
+    and the shard is sent to another. With `scheduler` an existing cluster is used, all of it where `n_workers` is 0;
+    its workers must see the atlas directory and the model under the same paths.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, has no workers, or such as have too little memory.
+        EnvironmentFault: the scheduler cannot be reached, has no workers, or such as have too little memory; or the
+            devices of all workers failed.
     """
     from distributed import as_completed
 
-    with _cluster(n_workers, scheduler, device, shards) as (client, n_threads):
+    with open_cluster(n_workers, scheduler=scheduler, device=device, shards=shards) as (client, n_threads):
+        threads_of_workers = client.ncores()
+        n_in_hand = n_workers * WORKER_THREADS[device] or sum(threads_of_workers.values())
+        yield WorkersStarted(len(threads_of_workers), min(n_in_hand, sum(threads_of_workers.values())))
+
         waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
         running: dict[str, Shard] = {}
+        failing = FailingWorkers(n_at_start=len(threads_of_workers))
 
         def submit(shard: Shard) -> Any:
             # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
-            future = client.submit(task, str(root), shard.index, n_threads, pure=False)
+            future = client.submit(compute_at_worker, task, str(root), shard.index, n_threads, pure=False)
             running[future.key] = shard
             return future
 
-        in_hand = n_workers * WORKER_THREADS[device] or sum(client.ncores().values())
-        window = in_hand * TASKS_PER_THREAD
-        done = as_completed([submit(shard) for _, shard in zip(range(window), waiting, strict=False)])
-        for future in done:
+        n_in_flight = n_in_hand * TASKS_PER_THREAD
+        futures = as_completed([submit(shard) for _, shard in zip(range(n_in_flight), waiting, strict=False)])
+        for future in futures:
             shard = running.pop(future.key)
             result = _result(future, task.receipt(AtlasPaths(root), shard.index))
             future.release()
-            for following in waiting:
-                done.add(submit(following))
-                break
-            yield shard, result
+
+            if isinstance(result, GivenBack):
+                if failing.add(shard, result):
+                    leave_out(client, result.worker)
+                    yield WorkerLeftOut(result.worker, result.fault)
+                failing.refuse_none_left(set(client.ncores()))
+                if not failing.is_hopeless(shard):
+                    futures.add(submit(shard))
+                    continue
+                result = result.fault
+
+            if (following := next(waiting, None)) is not None:
+                futures.add(submit(following))
+            yield ShardFinished(shard, result) if isinstance(result, Receipt) else ShardGivenUp(shard, result)
 
 
-def _result(future: Any, receipt: Path) -> Finished:
+@dataclass(frozen=True)
+class GivenBack:
+    """A shard that a worker could not compute as its device does not work."""
+
+    worker: str
+    """Its address."""
+    fault: DeviceFault
+
+
+class FailingWorkers:
+    """The workers whose devices failed, and the shards at which they did."""
+
+    def __init__(self, n_at_start: int) -> None:
+        self.n_at_start = n_at_start
+        self.faults: dict[str, DeviceFault] = {}
+        self.workers_of_shard: dict[int, set[str]] = defaultdict(set)
+
+    def add(self, shard: Shard, given_back: GivenBack) -> bool:
+        """Count a shard given back, and tell whether it is the first of its worker."""
+        is_new = given_back.worker not in self.faults
+        self.faults.setdefault(given_back.worker, given_back.fault)
+        self.workers_of_shard[shard.index].add(given_back.worker)
+        return is_new
+
+    def is_hopeless(self, shard: Shard) -> bool:
+        """Tell whether a shard was given back so often that it is more likely to blame than the devices."""
+        return len(self.workers_of_shard[shard.index]) > WORKER_DEATHS
+
+    def refuse_none_left(self, workers: set[str]) -> None:
+        """Stop where the device of every worker failed; a worker that died otherwise may come back.
+
+        Raises:
+            EnvironmentFault: names the workers and what went wrong.
+        """
+        if workers - self.faults.keys() or len(self.faults) < self.n_at_start:
+            return
+        raise EnvironmentFault(
+            "No worker is left whose device works; finished shards are kept.",
+            expected="a device that computes a known protein as it did when the model was loaded",
+            found=f"{len(self.faults)} that failed:",
+            offenders=[f"{worker}: {fault.found or fault.what}" for worker, fault in sorted(self.faults.items())],
+            hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
+        )
+
+
+def compute_at_worker(task: Task, root: str, index: int, n_threads: int) -> Receipt | GivenBack:
+    """Do a task in a Dask worker, and say which one it was where its device does not work."""
+    from distributed import get_worker
+
+    try:
+        return task(root, index, n_threads)
+    except DeviceFault as fault:
+        return GivenBack(get_worker().address, fault)
+
+
+def _result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
     """Return what became of a task, dead workers and a lost scheduler in the words of a build.
 
-    What is on disk counts: a worker may die with its answer on its lips.
+    What is on disk counts: a worker may die after it has published its receipt and before it has said so.
 
     Raises:
         EnvironmentFault: the scheduler went away, and every task with it.
@@ -127,7 +230,7 @@ def _result(future: Any, receipt: Path) -> Finished:
     if isinstance(error, KilledWorker):
         n_died = error.allowed_failures + 1
         return RuntimeError(f"{n_died} workers died while they computed it, as when memory runs out")
-    result: Finished = error if error is not None else future.result()
+    result: Receipt | GivenBack | Exception = error if error is not None else future.result()
     return result
 
 
@@ -166,82 +269,13 @@ def _encoder(directory: str, run: Run) -> Any:
                 found=f"sha256 {found}",
                 hint="put the planned model back, or build into a new directory",
             )
-    return Encoder(files, device=run.device, dtype=run.dtype, theta=run.edge_theta, attention=run.attention)
-
-
-@contextmanager
-def _cluster(n_workers: int, scheduler: str | None, device: str, shards: Sequence[Shard]) -> Iterator[tuple[Any, int]]:
-    """Yield a client and the torch threads of each worker."""
-    import dask
-    from distributed import Client
-
-    # Dask's default has the allocator give memory back at once; a model asks for the same again in the next layer.
-    environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    settings = {
-        "distributed.nanny.pre-spawn-environ": environment,
-        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
-        # A task that waits at a worker is blamed for its death like the one it computes: let none wait there.
-        "distributed.scheduler.worker-saturation": 1.0,
-        "distributed.scheduler.no-workers-timeout": PATIENCE,
-        # By default the place of a worker that is away 15 s after a death is given up; importing torch may take that.
-        "distributed.deploy.lost-worker-timeout": "1 day",
-        "distributed.worker.preload": [__name__],
-        "distributed.worker.daemon": True,
-    }
-    with ExitStack() as stack:
-        stack.enter_context(dask.config.set(settings))
-        if scheduler is not None:
-            try:
-                client = stack.enter_context(Client(scheduler, timeout=10))
-            except (OSError, TimeoutError, ValueError) as error:
-                raise EnvironmentFault(
-                    f"The Dask scheduler {scheduler} does not answer.",
-                    expected="an address such as tcp://host:8786",
-                    found=str(error).splitlines()[0],
-                    hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
-                ) from error
-            _wait_for_workers(client, scheduler)
-            if device == "cpu":
-                workers = client.scheduler_info()["workers"]
-                refuse_small_workers({name: one["memory_limit"] or 0 for name, one in workers.items()}, shards)
-            yield client, 1
-            return
-        cluster = stack.enter_context(_local_cluster(n_workers, device))
-        n_threads = max(1, default_workers("cpu") // n_workers)
-        yield stack.enter_context(Client(cluster)), n_threads
-
-
-def _wait_for_workers(client: Any, scheduler: str) -> None:
     try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        raise EnvironmentFault(
-            f"The Dask scheduler {scheduler} has no workers.",
-            found=f"none in {PATIENCE}",
-            hint=f"start some: dask worker {scheduler} --nthreads 1",
-        ) from error
-
-
-def dask_setup(_: Any) -> None:
-    """Leave Ctrl-C, which a terminal sends to every process, to the build: Dask calls this as a worker starts."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _local_cluster(n_workers: int, device: str) -> Any:
-    from distributed import LocalCluster
-
-    # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
-    options: dict[str, Any] = {"n_workers": n_workers, "memory_limit": 0}
-    options["threads_per_worker"] = WORKER_THREADS[device]
-    # No dashboard; but a scheduler opens its HTTP port all the same, and warns where the usual one is taken.
-    options |= {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
-    # What goes wrong is told once, by the build, not by every process of the cluster.
-    options["silence_logs"] = logging.CRITICAL
-    if device == "cuda":
-        try:
-            from dask_cuda import LocalCUDACluster
-        except ImportError:
-            # Nothing gives each process a GPU of its own, so one process takes the first.
-            return LocalCluster(processes=True, **(options | {"n_workers": 1}))
-        return LocalCUDACluster(**options)
-    return LocalCluster(processes=True, **options)
+        return Encoder(files, device=run.device, dtype=run.dtype, theta=run.edge_theta, attention=run.attention)
+    except Fault:
+        raise
+    except Exception as error:
+        raise DeviceFault(
+            f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
+            found=first_line(error),
+            hint="see whether another program uses the device, or its memory (nvidia-smi); then the same command",
+        ) from None

@@ -10,12 +10,11 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import is_as_noted, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
+    ADDED_TABLES,
     FORMAT_VERSION,
     PROTEINS,
     SEQUENCES,
+    SITES,
     AtlasPaths,
     BrokenAtlasError,
     Counts,
@@ -24,7 +23,7 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 
@@ -38,19 +37,24 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         BrokenAtlasError: a shard's file is not as its receipt says.
     """
     receipts = read_receipts(paths, plan)
+
     if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
         raise PlanError(
             f"{len(missing)} of {len(plan.shards)} shards are not done.",
             offenders=[f"shard {index}" for index in missing],
             hint=f"run `attlas encode {paths.root}`",
         )
-    files = [file for index in sorted(receipts) for file in receipts[index].files]
-    _check_files(paths, files)
+    shard_files = [file for index in sorted(receipts) for file in receipts[index].files]
+    _check_files(paths, shard_files)
+
     proteins = _proteins(paths, plan)
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
-    before = sealed_before(paths)
-    added = _whole(paths, before.added) if before else []
+
+    # An atlas that is sealed again keeps the tables that were added to it, as far as their files are undamaged.
+    previous = sealed_before(paths)
+    added_files = _undamaged(paths, previous.added) if previous else []
+
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         atlas_id=plan.plan_id,
@@ -60,10 +64,10 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         counts=_counts(proteins, plan, list(receipts.values())),
         files=(
             describe_file(paths, paths.proteins, PROTEINS),
-            *files,
-            *added,
+            *shard_files,
+            *added_files,
         ),
-        version=before.version + 1 if before else 1,
+        version=previous.version + 1 if previous else 1,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={
             "wall_s": round(sum(receipt.wall_s for receipt in receipts.values()), 1),
@@ -72,9 +76,10 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         },
     )
     manifest.write(paths)
+
     paths.manifest_before.unlink(missing_ok=True)
-    for file in before.added if before else ():
-        if file not in added:
+    for file in previous.added if previous else ():
+        if file not in added_files:
             (paths.root / file.path).unlink(missing_ok=True)
     return manifest
 
@@ -97,12 +102,12 @@ def sealed_before(paths: AtlasPaths) -> Manifest | None:
     return None
 
 
-def _whole(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
-    """Return the added files that are as noted; of a table with a file per shard, all or none."""
+def _undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
+    """Return the added files that are as the manifest says; of a table with a file per shard, all or none."""
     damaged = {file for file in files if not is_as_noted(paths.root / file.path, file)}
-    by_source = {table.name for table in (FEATURES, FAMILIES, COORDINATES)}
-    in_part = {file.table for file in damaged} - by_source
-    return [file for file in files if file not in damaged and file.table not in in_part]
+    by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
+    incomplete = {file.table for file in damaged} - by_source
+    return [file for file in files if file not in damaged and file.table not in incomplete]
 
 
 def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:
@@ -123,26 +128,27 @@ def _proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
         return planned.sort_by("accession").cast(schema)
     outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
     # Sequence ids are 0, 1, ... in the order of the shards: a protein's outcome is the row of its id.
-    found = outcomes.take(planned["sequence_id"])
+    sequence_outcomes = outcomes.take(planned["sequence_id"])
+
     is_skipped = pc.equal(planned["status"], "skipped")
     columns = {name: planned[name] for name in planned.column_names}
-    columns["status"] = pc.if_else(is_skipped, "skipped", found["status"])
-    columns["reason"] = pc.if_else(is_skipped, planned["reason"], found["reason"])
+    columns["status"] = pc.if_else(is_skipped, "skipped", sequence_outcomes["status"])
+    columns["reason"] = pc.if_else(is_skipped, planned["reason"], sequence_outcomes["reason"])
     for name in ("layer", "n_sites", "sites_note"):
-        columns[name] = found[name]
+        columns[name] = sequence_outcomes[name]
     return pa.table(columns).select(schema.names).sort_by("accession").cast(schema)
 
 
 def _counts(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
-    n = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
-    sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == "sites"]
+    by_status = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
+    n_sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == SITES.name]
     return Counts(
         n_records=plan.n_records,
         n_requested=proteins.num_rows,
-        n_ok=n.get("ok", 0),
-        n_skipped=n.get("skipped", 0),
-        n_failed=n.get("failed", 0),
+        n_ok=by_status.get("ok", 0),
+        n_skipped=by_status.get("skipped", 0),
+        n_failed=by_status.get("failed", 0),
         n_sequences=sum(receipt.n_sequences for receipt in receipts),
         n_residues=sum(receipt.n_residues for receipt in receipts),
-        n_sites=sum(sites),
+        n_sites=sum(n_sites),
     )

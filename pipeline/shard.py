@@ -7,9 +7,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
+from attlas.pipeline.device_check import pack_runner
+from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.pipeline.sites import Sites, call_sites
@@ -29,12 +29,12 @@ from attlas.schema import (
     SITES,
     AtlasPaths,
     BrokenAtlasError,
-    Fault,
     Receipt,
     Table,
     TableFile,
 )
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.errors import first_line
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
 
@@ -54,30 +54,36 @@ class Outcome:
 def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) -> Receipt:
     """Compute a shard, publish its files and its receipt, and return the receipt.
 
-    A sequence that fails, alone, is recorded as failed with the reason; the others of its pack go on.
+    A sequence that fails, alone, on a device that works is recorded as failed with the reason; the others go on.
 
     Raises:
+        DeviceFault: the device does not work; nothing is published.
         EnvironmentFault: a file cannot be written.
         BrokenAtlasError: the planned proteins do not hold the shard's sequences.
     """
     started = time.perf_counter()
     sequences = read_sequences(paths, shard)
+
+    # One shard at a time uses the device, while the tables of another are written.
     with encoder.lock:
-        before = time.perf_counter()
-        attentions = list(_encode(encoder, sequences, plan.pack_tokens))
-        model_s = time.perf_counter() - before
+        model_started = time.perf_counter()
+        attentions = list(encode_sequences(encoder, sequences, plan.pack_tokens))
+        model_s = time.perf_counter() - model_started
+
     outcomes = [
-        _outcome(shard.first_sequence_id + i, sequence, attention, plan.run.rule)
-        for i, (sequence, attention) in enumerate(zip(sequences, attentions, strict=True))
+        _outcome(sequence_id, sequence, attention, plan.run.rule)
+        for sequence_id, (sequence, attention) in enumerate(
+            zip(sequences, attentions, strict=True), start=shard.first_sequence_id
+        )
     ]
     files = tuple(_publish(paths, plan, shard, table, outcomes) for table in _ROWS)
-    failed = [outcome for outcome in outcomes if outcome.reason is not None]
+
     receipt = Receipt(
         index=shard.index,
         plan_id=plan.plan_id,
         files=files,
         n_sequences=len(outcomes),
-        n_failed=len(failed),
+        n_failed=sum(outcome.reason is not None for outcome in outcomes),
         n_residues=sum(len(outcome.sequence) for outcome in outcomes if outcome.reason is None),
         wall_s=round(time.perf_counter() - started, 3),
         model_s=round(model_s, 3),
@@ -91,18 +97,19 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
 
 def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
     """Return the shard's distinct sequences in order of `sequence_id`, from the planned proteins."""
-    first, end = shard.first_sequence_id, shard.end_sequence_id
-    within = (pc.field("sequence_id") >= first) & (pc.field("sequence_id") < end)
-    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=within).to_pydict()
-    by_id = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
-    if sorted(by_id) != list(range(first, end)):
+    begin, end = shard.first_sequence_id, shard.end_sequence_id
+    is_of_shard = (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
+    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=is_of_shard).to_pydict()
+    sequences = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
+
+    if sorted(sequences) != list(range(begin, end)):
         raise BrokenAtlasError(
             f"{paths.planned_proteins} does not hold the sequences of shard {shard.index}.",
-            expected=f"sequence_id {first} to {end - 1}",
-            found=f"{len(by_id)} of {end - first}",
+            expected=f"sequence_id {begin} to {end - 1}",
+            found=f"{len(sequences)} of {end - begin}",
             hint="start again in a new directory",
         )
-    return [by_id[i] for i in range(first, end)]
+    return [sequences[sequence_id] for sequence_id in range(begin, end)]
 
 
 def peak_bytes(device: str) -> int:
@@ -115,43 +122,29 @@ def peak_bytes(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _encode(encoder: Encoder, sequences: Sequence[str], pack_tokens: int) -> Iterator[SequenceAttention | Exception]:
-    """Encode sequences pack by pack, each begun before the last one's results are waited for."""
-    most = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
-    waiting: Iterator[SequenceAttention | Exception] = iter(())
-    for pack in packs([len(sequence) for sequence in sequences], most):
-        following = _encode_pack(encoder, sequences[pack])
-        yield from waiting
-        waiting = following
-    yield from waiting
+def encode_sequences(
+    encoder: Encoder, sequences: Sequence[str], pack_tokens: int
+) -> Iterator[SequenceAttention | Exception]:
+    """Yield the attention of each sequence, or the error with which it fails on a device that works.
 
+    Attention that is not finite is that of the sequence: the device was finite on the known protein.
 
-def _encode_pack(encoder: Encoder, sequences: Sequence[str]) -> Iterator[SequenceAttention | Exception]:
-    """Begin to encode a pack; if it fails, its halves, and so on, so that only the culprit is lost.
-
-    A pack too large for the memory there is goes on in pieces that fit.
+    Raises:
+        DeviceFault: the device does not work.
     """
-    try:
-        return _results(encoder.start(sequences))
-    except Fault:  # no protein's doing: the model or the machine
-        raise
-    except (RuntimeError, MemoryError, ValueError, IndexError) as error:
-        failure: Exception = error.with_traceback(None)  # its frames hold the memory that was too little
-    if len(sequences) == 1:
-        return iter([failure])
-    encoder.free_memory()
-    middle = len(sequences) // 2
-    return chain(_encode_pack(encoder, sequences[:middle]), _encode_pack(encoder, sequences[middle:]))
 
+    def begin(pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
+        return encoder.start(pack).results
 
-def _results(forward: Forward) -> Iterator[SequenceAttention]:
-    yield from forward.results()  # when they are asked for, not before
+    runner = pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
+    tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
+    lengths = [len(sequence) for sequence in sequences]
+    return runner.run(sequences[pack] for pack in packs(lengths, tokens))
 
 
 def _outcome(sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str) -> Outcome:
     if isinstance(attention, Exception):
-        reason = f"{type(attention).__name__}: {str(attention).splitlines()[0] if str(attention) else 'no message'}"
-        return Outcome(sequence_id, sequence, None, None, reason[:300])
+        return Outcome(sequence_id, sequence, None, None, first_line(attention))
     if not attention.is_finite:
         return Outcome(sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)")
     return Outcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
@@ -168,15 +161,15 @@ def _publish(paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes
 
 
 def _sequence_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
-    called = [outcome.sites for outcome in outcomes]
+    sites_of_sequences = [outcome.sites for outcome in outcomes]
     return {
         "sequence_id": [outcome.sequence_id for outcome in outcomes],
         "length": [len(outcome.sequence) for outcome in outcomes],
         "status": ["ok" if outcome.reason is None else "failed" for outcome in outcomes],
         "reason": [outcome.reason for outcome in outcomes],
-        "layer": [sites.layer if sites else None for sites in called],
-        "n_sites": [len(sites.positions) if sites else None for sites in called],
-        "sites_note": [sites.note if sites else None for sites in called],
+        "layer": [sites.layer if sites else None for sites in sites_of_sequences],
+        "n_sites": [len(sites.positions) if sites else None for sites in sites_of_sequences],
+        "sites_note": [sites.note if sites else None for sites in sites_of_sequences],
     }
 
 
@@ -188,31 +181,37 @@ def site_rows(called: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
     """Return the rows of a table of sites: of each sequence its `sequence_id`, its letters and what was called."""
     found = [(sequence_id, sequence, sites) for sequence_id, sequence, sites in called if len(sites.positions)]
     letters = [sequence[position - 1] for _, sequence, sites in found for position in sites.positions]
+    positions = _joined([sites.positions for _, _, sites in found], np.int32)
     n_each = [len(sites.positions) for _, _, sites in found]
     return {
         "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in found], np.int32), n_each),
-        "position": _joined([sites.positions for _, _, sites in found], np.int32),
+        "position": positions,
         "residue": letters,
         "rank": _joined([np.arange(1, n + 1) for n in n_each], np.int32),
         "layer": np.repeat(np.array([sites.layer for _, _, sites in found], np.int16), n_each),
         "received": _joined([sites.received for _, _, sites in found], np.float32),
         "share": _joined([sites.share for _, _, sites in found], np.float32),
         "is_nonstandard": [letter not in STANDARD_LETTERS for letter in letters],
+        "is_initiator_methionine": [
+            letter == "M" and position == 1 for letter, position in zip(letters, positions, strict=True)
+        ],
     }
 
 
 def _residue_rows(outcomes: Sequence[Outcome], n_layers: int) -> dict[str, Any]:
     computed = _computed(outcomes)
     lengths = [len(outcome.sequence) for outcome, _ in computed]
+
     # Residue by residue, its layers side by side: (N, L) of every sequence, one after the other.
     profiles = [attention.received.T for _, attention in computed]
     values = np.concatenate(profiles).astype(np.float16) if profiles else np.empty((0, n_layers), np.float16)
-    kind = RESIDUES.schema(n_layers).field("received").type
+    list_type = RESIDUES.schema(n_layers).field("received").type
+
     return {
         "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in computed], np.int32), lengths),
         "position": _joined([np.arange(1, n + 1) for n in lengths], np.int32),
         "residue": list("".join(outcome.sequence for outcome, _ in computed)),
-        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=kind),
+        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=list_type),
     }
 
 
@@ -223,12 +222,15 @@ def _head_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
         return {column.name: [] for column in HEADS.stored()}
     values = np.stack([attention.heads for _, attention in computed])  # (n, L, H, S)
     n_layers, n_heads = values.shape[1:3]
+
+    # A row for every sequence, layer and head, in this order.
     sequence, layer, head = np.meshgrid(ids, np.arange(n_layers), np.arange(n_heads), indexing="ij")
     columns: dict[str, Any] = {
         "sequence_id": sequence.ravel(),
         "layer": layer.ravel().astype(np.int16),
         "head": head.ravel().astype(np.int16),
     }
+
     for name, column in zip(STATISTICS, np.moveaxis(values, -1, 0), strict=True):
         columns[name] = column.ravel().astype(np.int32 if name == "n_edges" else np.float32)
     return columns

@@ -76,7 +76,7 @@ class Sites:
     layer: int | None
     """Layer of convergence, 0-based; None where nothing was fitted."""
     positions: NDArray[np.int32]
-    """(n,) positions, 1-based, in order of rank."""
+    """(n,) positions, 1-based, in order of rank: by `received`, descending, ties by position."""
     received: NDArray[np.float32]
     """(n,) attention received in that layer, unrounded."""
     share: NDArray[np.float32]
@@ -91,8 +91,12 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
     Per layer the attention is divided by its maximum, rounded to two decimals (`np.round`: half to even, in
     float64, where only the ratios 1/8, 3/8, 5/8, 7/8 are exact ties; in float32, as published, a ratio within
     6e-8 of a tie may round the other way), sorted, and fitted with two segments. The layer whose elbow angle is nearest
-    90 degrees is the layer of convergence, the lowest of equals. Its first n residues are the sites; equal rounded
-    values rank by position. A layer whose rounded profile is constant has no elbow and is left out of the choice.
+    90 degrees is the layer of convergence, the lowest of equals. Its first n residues are the sites, of equal rounded
+    values those of lower position. A layer whose rounded profile is constant has no elbow and is left out of the
+    choice.
+
+    Within the set, sites rank by unrounded attention. So rounding can leave out a residue that received more than the
+    last site: of two residues that round to the same hundredth, the rule takes the one of lower position.
 
     Args:
         received: (L, N) attention received per layer, unrounded, not negative.
@@ -115,7 +119,7 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
     if (profile == profile[:, :1]).all():
         return _no_sites(None, CONSTANT)
     layer, index = _convergence(profile, RULES[rule].step(n_residues))
-    return _ranked(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
+    return _rank_sites(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
 
 
 def _profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
@@ -151,13 +155,19 @@ def elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDArray[np.
         return np.asarray(np.degrees(np.arctan((m2 - m1) / (1.0 + m1 * m2))))
 
 
-def _ranked(received: NDArray[np.float32], profile: NDArray[np.int16], layer: int, n: int) -> Sites:
+def _rank_sites(received: NDArray[np.float32], profile: NDArray[np.int16], layer: int, n: int) -> Sites:
+    """Return the first n residues of the rounded profile (N,) as sites, ranked by unrounded attention (N,)."""
     if n == 0:
         return _no_sites(layer, NONE_ABOVE)
-    first = np.argsort(-profile, kind="stable")[:n]  # (n,): value descending, then position ascending
-    values = received[first].astype(np.float32)
-    share = (values / received.max()).astype(np.float32)
-    return Sites(layer, (first + 1).astype(np.int32), values, share, MANY if n >= MANY_SITES else None)
+
+    # Which residues are sites: the published order, by rounded value descending, then position ascending.
+    residues = np.sort(np.argsort(-profile, kind="stable")[:n])  # (n,) indices, ascending
+
+    # Their rank: by unrounded value, descending; the stable sort leaves ties in order of position.
+    residues = residues[np.argsort(-received[residues].astype(np.float32), kind="stable")]
+    site_received = received[residues].astype(np.float32)
+    share = (site_received / received.max()).astype(np.float32)
+    return Sites(layer, (residues + 1).astype(np.int32), site_received, share, MANY if n >= MANY_SITES else None)
 
 
 def _no_sites(layer: int | None, note: str) -> Sites:

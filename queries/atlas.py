@@ -1,38 +1,20 @@
-"""`Atlas`: a sealed atlas opened for reading; lookups by id and SQL, answered as Arrow tables."""
+"""`Atlas`: what a user of Python opens; the tables of `Store`, and the questions, cards and exports on top of them."""
 
 import warnings
-from array import array
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from attlas.queries.engine.views import view_schema
-from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
-from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
-from attlas.queries.lookup.storage import Root, read_manifest, root_of
-from attlas.queries.text import printable
-from attlas.schema import (
-    HEADS,
-    PROTEINS,
-    RESIDUES,
-    SITES,
-    BrokenAtlasError,
-    Manifest,
-    QuestionError,
-    Table,
-)
+from attlas.queries.store import Store
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, QuestionError, Table
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from attlas.queries.engine.sandbox import Parameters
+    from attlas.queries.cards.protein_card import ProteinCard
 
 
-class Atlas:
+class Atlas(Store):
     """An atlas, in a directory or behind a URL, open for reading; close it, or use it in a `with`.
 
     Ids are an accession (`P04637`, `P04637-2`, `P04637.4`), a FASTA id (`sp|P04637|P53_HUMAN`), `UniProtKB:P04637`,
@@ -41,78 +23,71 @@ class Atlas:
     Lookups read Parquet directly; DuckDB is imported and connected by the first `sql`.
     """
 
-    def __init__(self, root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> None:
-        self.root = root
-        """The directory, or the URL."""
-        self.manifest = manifest
-        """What the atlas was computed from, how, and its files."""
-        self.memory_limit = memory_limit
-        """What SQL may take of memory before it spills to disk, such as `4GB` or `50%`; None is half the machine's."""
-        self._shards: dict[str, SequenceRows] = {}
+    def lookup(self, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
+        """Return the sites of many proteins in one table: a row per site, and a row for each id without one.
 
-    @classmethod
-    def open(cls, place: str | Path, *, memory_limit: str | None = None) -> Self:
-        """Open an atlas in a directory or behind a URL (`https://`, `s3://`, `hf://`); reads its manifest, no more.
-
-        Raises:
-            BrokenAtlasError: there is no such atlas, it is not finished, or it is of another format.
-            EnvironmentFault: the URL cannot be reached, or a package that reads such URLs is missing.
+        The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id that is repeated is
+        answered once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
         """
-        root = root_of(place)
-        return cls(root, read_manifest(root), memory_limit=memory_limit)
+        from attlas.queries.answers.many import lookup
 
-    def protein(self, id: str) -> pa.Table:
-        """Return the row of `proteins`; several for a digest that several accessions share.
+        return lookup(self, ids, taxon=taxon)
+
+    def show(self, id: str, *, layers: Sequence[int] = ()) -> "ProteinCard":
+        """Return the card of a protein: printed as `attlas show` prints it, and drawn in a notebook.
+
+        `layers`, counted from 0, are those whose profiles are shown beside the layer of convergence.
 
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        rows = self._proteins.take(rows_named(self._proteins, id))
-        return _seen(rows, view_schema(PROTEINS, self.n_layers))
+        from attlas.queries.answers.one import answers
+        from attlas.queries.cards.protein_card import ProteinCard
 
-    def sites(self, id: str) -> pa.Table:
-        """Return the high-attention sites by rank; no rows means computed, and none found.
+        given = answers(self, id, layers=layers)
+        if given[0].fault is not None:
+            raise given[0].fault
+        return ProteinCard(given[0], self.manifest.run)
 
-        Raises:
-            QuestionError: as `protein`; also if the protein was not computed, with the reason.
-        """
-        return self._lookup(SITES, id)
-
-    def residues(self, id: str) -> pa.Table:
-        """Return every residue by position, with the attention it receives in each of the L layers.
+    def features(self, id: str) -> pa.Table:
+        """Return the known features of a protein by position.
 
         Raises:
-            QuestionError: as `sites`.
+            QuestionError: the id is not in the atlas, or the atlas is not annotated.
         """
-        return self._lookup(RESIDUES, id)
+        return self._added_rows(FEATURES, id, order='"begin", "end", type, description, source')
 
-    def heads(self, id: str) -> pa.Table:
-        """Return the statistics of every head by layer and head, L x H rows.
+    def families(self, id: str) -> pa.Table:
+        """Return the families that a protein is assigned to, by database.
 
         Raises:
-            QuestionError: as `sites`.
+            QuestionError: the id is not in the atlas, or the atlas has no families.
         """
-        return self._lookup(HEADS, id)
+        return self._added_rows(FAMILIES, id, order="database, family, source")
 
-    def sql(self, query: str, params: "Parameters" = None, *, timeout_s: float | None = None) -> pa.Table:
-        """Answer one SELECT over the views `proteins, sequences, sites, residues, heads`; `FROM docs` describes them.
-
-        `params` are bound to `?` (a sequence) or `$name` (a mapping). `timeout_s` stops a runaway; None is no limit.
+    def contacts(self, id: str) -> pa.Table:
+        """Return the contacts that the model predicts for a protein, the likeliest first.
 
         Raises:
-            QuestionError: the query is not one SELECT that only reads, cannot be answered, with the place and the
-                columns there are, or takes longer than `timeout_s`.
-            EnvironmentFault: it needs more memory, or more disk to spill to, than `memory_limit` and the disk give.
+            QuestionError: the id is not in the atlas, or `attlas contacts` has not been run on it.
         """
-        return self.stream(query, params, timeout_s=timeout_s).read_all()
+        return self._added_rows(CONTACTS, id, order="probability DESC, i, j")
 
-    def stream(
-        self, query: str, params: "Parameters" = None, *, timeout_s: float | None = None
-    ) -> pa.RecordBatchReader:
-        """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
-        from attlas.queries.engine.sandbox import select
+    def questions(self) -> pa.Table:
+        """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""
+        from attlas.queries.asking.questions import missing_tables, questions
 
-        return select(self._connection, query, params, timeout_s=timeout_s)
+        rows = [
+            {
+                "name": question.name,
+                "topic": question.topic,
+                "title": question.title,
+                "missing": ", ".join(table.name for table in missing_tables(question, self.manifest)) or None,
+            }
+            for question in questions()
+        ]
+        fields = [pa.field(name, pa.string()) for name in ("name", "topic", "title", "missing")]
+        return pa.Table.from_pylist(rows, schema=pa.schema(fields))
 
     def ask(self, question: str | Path, /, **parameters: object) -> pa.Table:
         """Answer a question by its name, as `attlas ask` does, or one of your own in a file like ours.
@@ -125,114 +100,70 @@ class Atlas:
         """
         from attlas.queries.asking.questions import ask
 
-        asked = ask(self, question, parameters)
-        for note in asked.bound.notes:
+        bound_question = ask(self, question, parameters)
+        for note in bound_question.bound.notes:
             warnings.warn(note, stacklevel=2)
-        return asked.answer(self).read_all()
+        return bound_question.answer(self).read_all()
 
-    def lookup(self, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
-        """Return the sites of many proteins in one table: a row per site, and a row for each id without one.
+    def export(
+        self,
+        format: str,
+        output: str | Path,
+        ids: str | Sequence[str] | None = None,
+        *,
+        structure: str | Path | None = None,
+        chain: str | None = None,
+        pdb_id: str | None = None,
+        alignment: str | Path | None = None,
+        is_safe_for_spreadsheets: bool = False,
+    ) -> list[Path]:
+        """Write the sites in another tool's format, as `attlas export` does, and return the files written.
 
-        The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id asked twice is answered
-        once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
+        Args:
+            format: name of the format, such as `gff3`; `attlas export DIR` lists them.
+            output: file to write. What goes beside it, such as ChimeraX commands, is written next to it.
+            ids: proteins to write; None writes all.
+            structure: PDB or mmCIF file that the protein is joined to.
+            chain: chain of the structure; None takes every chain that fits.
+            pdb_id: PDB id of the structure, where the format names it.
+            alignment: FASTA, Stockholm or Clustal file whose ids Jalview shows.
+            is_safe_for_spreadsheets: keep CSV and TSV from being taken for formulas.
+
+        A warning says what the file leaves out.
+
+        Raises:
+            QuestionError: there is no such format, it cannot take what is given, or an id has no answer.
         """
-        from attlas.queries.lookup.batch import lookup
+        from attlas.queries.exports.exporting import ExportOptions, prepare_export, write_files
 
-        return lookup(self, ids, taxon=taxon)
+        options = ExportOptions(
+            ids=(ids,) if isinstance(ids, str) else None if ids is None else tuple(ids),
+            output=Path(output),
+            structure=None if structure is None else Path(structure),
+            chain=chain,
+            pdb_id=pdb_id,
+            alignment=None if alignment is None else Path(alignment),
+            is_safe_for_spreadsheets=is_safe_for_spreadsheets,
+        )
+        prepared = prepare_export(self, format, options)
+        if prepared.faults:
+            raise prepared.faults[0]
+        written = write_files(self, prepared, Path(output))
+        for note in (*written.notes, *written.absences):
+            warnings.warn(note, stacklevel=2)
+        return [Path(output), *([] if written.companion is None else [written.companion[1]])]
 
-    def match(self, id: str, *, taxon: int | str | None = None) -> Match:
-        """Return what an id names here: rows of `proteins`, candidates, or similar ids. Never raises."""
-        return find(self._proteins, id, taxon=taxon)
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the atlas was computed from, how, and its tables."""
+        from attlas.queries.cards.atlas_html import atlas_html
 
-    def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-        """Return what each of many ids names here, in one pass over `proteins`."""
-        return find_all(self._proteins, ids, taxon=taxon)
+        return atlas_html(str(self.root), self.manifest)
 
-    def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
-        """Return rows of `proteins` by number, as a `Match` holds them."""
-        return self._proteins.take(rows, columns)
-
-    def sequence_rows(self, table: Table, sequence_id: int, columns: Sequence[str]) -> pa.Table:
-        """Return stored columns of one sequence in one of the shard tables, in stored order and type."""
-        return self._shard(table).of(sequence_id, columns)
-
-    def rows_of_sequences(
-        self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
-    ) -> tuple[pa.Table, dict[int, range]]:
-        """Return stored columns of many sequences, and where in that table the rows of each sequence stand."""
-        return self._shard(table).of_many(sequence_ids, columns)
-
-    @property
-    def n_layers(self) -> int:
-        """Layers of the model."""
-        return self.manifest.run.n_layers
-
-    def close(self) -> None:
-        """Close the files and the DuckDB connection. Safe to call twice."""
-        for rows in self._shards.values():
-            rows.close()
-        if "_proteins" in self.__dict__:
-            self.__dict__.pop("_proteins").close()
-        if "_connection" in self.__dict__:
-            from attlas.queries.engine.sandbox import close
-
-            close(self.__dict__.pop("_connection"))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        counts, run = self.manifest.counts, self.manifest.run
-        return f"<Atlas {self.root}: {counts.n_requested:,} proteins, {run.model}, {run.rule}>"
-
-    @cached_property
-    def _proteins(self) -> ProteinRows:
-        files = self.manifest.of_table(PROTEINS)
-        if not files:
-            raise BrokenAtlasError(f"The manifest of {self.root} names no file of `proteins`.")
-        return ProteinRows(self.root, files[0])
-
-    @cached_property
-    def _connection(self) -> "duckdb.DuckDBPyConnection":
-        from attlas.queries.engine.sandbox import connect
-
-        return connect(self.root, self.manifest, memory_limit=self.memory_limit)
-
-    def _shard(self, table: Table) -> SequenceRows:
-        if table.name not in self._shards:
-            files = self.manifest.of_table(table)
-            self._shards[table.name] = SequenceRows(self.root, table.schema(self.n_layers), files)
-        return self._shards[table.name]
-
-    def _lookup(self, table: Table, id: str) -> pa.Table:
-        schema = view_schema(table, self.n_layers)
-        parts = [self._lookup_row(table, schema, row) for row in rows_named(self._proteins, id)]
-        return pa.concat_tables(parts)
-
-    def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:
-        accession = self._proteins.value(row, "accession")
-        if self._proteins.value(row, "status") != "ok":
-            status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
-            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
-        sequence_id = self._proteins.value(row, "sequence_id")
-        stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
-        rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
-        return _seen(rows, schema)
-
-
-def _repeated(text: str, n: int) -> pa.Array:
-    # From buffers, because `pa.array` and `pa.repeat` import pandas where it is installed: a quarter of a second.
-    data = text.encode()
-    ends = array("i", [len(data) * i for i in range(n + 1)])
-    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
-
-
-def _seen(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    # A cast imports `pyarrow.compute`, and only `residues` is seen in another type than it is stored in.
-    is_seen_as_stored = rows.schema.types == schema.types
-    return pa.Table.from_arrays(rows.columns, schema=schema) if is_seen_as_stored else rows.cast(schema)
+    def _added_rows(self, table: Table, id: str, *, order: str) -> pa.Table:
+        """Return a protein's rows of a table that was added to the atlas."""
+        accessions = self.protein(id).column("accession").to_pylist()
+        if not self.manifest.of_table(table):
+            hint = f"`{table.added_by}` adds it" if table.added_by else None
+            raise QuestionError(f"This atlas has no table {table.name}.", hint=hint)
+        query = f"SELECT * FROM {table.name} WHERE list_contains($accessions, accession) ORDER BY accession, {order}"
+        return self.sql(query, {"accessions": accessions})

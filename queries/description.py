@@ -20,7 +20,7 @@ def to_json(manifest: Manifest) -> dict[str, Any]:
         "run": {"run_id": manifest.run.run_id, **manifest.run.to_json()},
         "counts": asdict(manifest.counts),
         "cost": manifest.cost,
-        "tables": [_table(manifest, table) for table in TABLES],
+        "tables": table_sizes(manifest),
     }
 
 
@@ -36,7 +36,7 @@ def info_lines(manifest: Manifest) -> Iterator[str]:
     label = max(len(name) for name, _ in pairs)
     yield from (f"{name:<{label}}  {printable(value)}" for name, value in pairs)
     yield ""
-    tables = [_table(manifest, table) for table in TABLES]
+    tables = table_sizes(manifest)
     rows = [(t["name"], f"{t['n_rows']:,}", t["n_files"], _megabytes(t["n_bytes"]), t["doc"]) for t in tables]
     yield from Layout.of(("table", "rows", "files", "MB", "a row is"), rows).lines(rows)
 
@@ -67,6 +67,11 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     )
     yield "sequences", f"{counts.n_sequences:,} distinct, {counted(counts.n_residues, 'residue')} computed"
     yield "sites", f"{counted(counts.n_sites, 'high-attention site')} on distinct sequences"
+
+
+def table_sizes(manifest: Manifest) -> list[dict[str, Any]]:
+    """Return name, doc, rows, files and bytes of every table, as plain JSON values."""
+    return [_table(manifest, table) for table in TABLES]
 
 
 def _table(manifest: Manifest, table: Table) -> dict[str, Any]:

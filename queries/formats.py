@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
 from itertools import chain, islice
@@ -13,7 +13,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.queries.text import Layout
+from attlas.queries.text import Layout, printable, printable_lines
 from attlas.schema import QuestionError
 
 TABLE_SAMPLE_ROWS = 1_000
@@ -22,30 +22,19 @@ NO_ROWS = "(no rows)"
 PLAN = ["explain_key", "explain_value"]
 """Columns of what EXPLAIN answers: a drawing of many lines, shown as it is."""
 
-TSV_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-"""What a value of a TSV may not hold as it is, and how it is written."""
-
 
 def write_csv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write RFC 4180 CSV, UTF-8, `\\n` line ends, one header line; null is empty; lists and structs are JSON."""
-    text = io.TextIOWrapper(sink, encoding="utf-8", newline="")
-    plain = csv.writer(text, lineterminator="\n")
-    # Before Python 3.13 the writer leaves a carriage return without quotes, and readers take it for the end of a row.
-    quoting = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    for row in chain([rows.schema.names], (list(map(_csv_cell, row)) for row in _value_rows(rows))):
-        (quoting if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
-    text.detach()  # flushes; the sink stays open, it is the caller's
+    _write_delimited(rows, sink, delimiter=",")
 
 
 def write_tsv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write tab-separated values, UTF-8, one header line; null is empty; lists and structs are JSON.
 
-    A row is a line and a column lies between tabs, whatever the values hold: tab, line feed, carriage return and
-    backslash are written `\\t`, `\\n`, `\\r` and `\\\\`, and nothing is quoted (pandas: `quoting=csv.QUOTE_NONE`).
+    Quotes are those of CSV, as pandas and polars expect them by default: a value that holds a tab, a line end or a
+    quote stands between `"`, and a quote in it is doubled. All else is as it is.
     """
-    sink.write(_tsv_line(rows.schema.names))
-    for row in _value_rows(rows):
-        sink.write(_tsv_line(map(_csv_cell, row)))
+    _write_delimited(rows, sink, delimiter="\t")
 
 
 def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
@@ -61,7 +50,12 @@ def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write Parquet, zstd; the metadata of the schema goes with it."""
     _refuse_same_names(rows.schema)
-    with pq.ParquetWriter(sink, rows.schema, compression="zstd") as writer:
+    try:
+        writer = pq.ParquetWriter(sink, rows.schema, compression="zstd")
+    except pa.ArrowNotImplementedError as error:
+        raise _unwritable("Parquet", error) from error
+
+    with writer:
         for batch in rows:
             writer.write_batch(batch)
 
@@ -80,23 +74,27 @@ def write_text(
 ) -> bool:
     """Write a table of text; return whether rows were left out because there are more than `limit`.
 
-    `width` is that of the terminal, None for no bound; `limit` None writes every row. An empty table says that it is.
+    `width` is that of the terminal, None for no bound: columns of text are folded to fit, and where that is not
+    enough each row is a block of lines. `limit` None writes every row. An empty table says that it is.
     """
     if rows.schema.names == PLAN:
         return _write_plan(rows, sink)
     stream = _value_rows(rows)
-    first = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
-    layout = Layout.of(rows.schema.names, first)
-    lines = layout.blocks(first, width) if width is not None and layout.width > width else layout.lines(first)
-    rest = () if limit is not None else map(layout.line, stream)
-    for line in chain(lines, rest if first else [NO_ROWS]):
+
+    sample = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
+    layout = Layout.of(rows.schema.names, sample)
+    is_too_wide = width is not None and layout.folded(width) is None
+    lines = layout.blocks(sample, width or 0) if is_too_wide else layout.lines(sample, width)
+
+    later = () if limit is not None else map(layout.line, stream)
+    for line in chain(lines, later if sample else [NO_ROWS]):
         sink.write(f"{line}\n".encode())
     return limit is not None and next(stream, None) is not None
 
 
 def _write_plan(rows: pa.RecordBatchReader, sink: BinaryIO) -> bool:
     for _, plan in _value_rows(rows):
-        sink.write(f"{plan}\n".encode())
+        sink.write(f"{printable_lines(str(plan))}\n".encode())
     return False
 
 
@@ -127,9 +125,13 @@ def dump_json(value: object) -> bytes:
 
 def shortest_floats(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the batch with float32 as the float64 of the same shortest decimal: 0.1, not 0.10000000149011612."""
-    if not any(_recast(field.type, pa.string()) != field.type for field in batch.schema):
-        return batch
-    return batch.cast(_recast_schema(batch.schema, pa.string())).cast(_recast_schema(batch.schema, pa.float64()))
+    columns = [_shortest(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _shortest(column: pa.Array) -> pa.Array:
+    as_text = _recast(column.type, pa.string())
+    return column if as_text == column.type else column.cast(as_text).cast(_recast(column.type, pa.float64()))
 
 
 def _refuse_same_names(schema: pa.Schema) -> None:
@@ -140,10 +142,6 @@ def _refuse_same_names(schema: pa.Schema) -> None:
             found=f"twice or more: {', '.join(twice)}",
             hint="name the columns you want, with AS where they would be alike; csv, tsv and table do without",
         )
-
-
-def _recast_schema(schema: pa.Schema, to: pa.DataType) -> pa.Schema:
-    return pa.schema([pa.field(field.name, _recast(field.type, to)) for field in schema])
 
 
 def _recast(kind: pa.DataType, to: pa.DataType) -> pa.DataType:
@@ -162,25 +160,52 @@ def _recast(kind: pa.DataType, to: pa.DataType) -> pa.DataType:
 def _value_rows(rows: pa.RecordBatchReader) -> Iterator[tuple[object, ...]]:
     # Not as dictionaries: two columns of a query may have one name.
     for batch in rows:
-        yield from zip(*map(_values, shortest_floats(batch).columns), strict=True)
+        columns = [_values(name, column) for name, column in zip(batch.schema.names, batch.columns, strict=True)]
+        yield from zip(*columns, strict=True)
 
 
-def _values(column: pa.Array) -> list[object]:
+def _values(name: str, column: pa.Array) -> list[object]:
+    """Return the values of a column as Python has them, or as texts where Python's types lack them.
+
+    Raises:
+        QuestionError: they can be made neither, as dates beyond the year 9999 in a list.
+    """
     try:
-        return list(column.to_pylist())
-    except (OverflowError, ValueError):  # a date beyond the year 9999, or nanoseconds, which Python's types lack
+        return list(_shortest(column).to_pylist())
+    except (OverflowError, ValueError):  # a date beyond the year 9999, or nanoseconds
+        pass
+    except pa.ArrowNotImplementedError as error:
+        raise _unwritable(f"text, column {printable(name)}", error) from error
+    try:
         return list(column.cast(pa.string()).to_pylist())
+    except pa.ArrowException as error:
+        raise _unwritable(f"text, column {printable(name)}", error) from error
+
+
+def _unwritable(form: str, error: Exception) -> QuestionError:
+    return QuestionError(
+        f"This answer has values that cannot be written as {form}.",
+        found=printable(str(error).splitlines()[0]),
+        hint="name the columns you want, and cast those of rare types: CAST(column AS VARCHAR)",
+    )
+
+
+def _write_delimited(rows: pa.RecordBatchReader, sink: BinaryIO, *, delimiter: str) -> None:
+    text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)  # the sink has its own buffer
+    plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    # Before Python 3.13 the writer leaves a carriage return without quotes, and readers take it for the end of a row.
+    quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+
+    for row in chain([rows.schema.names], (list(map(_csv_cell, row)) for row in _value_rows(rows))):
+        has_carriage_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
+        (quoting if has_carriage_return else plain).writerow(row)
+    text.detach()  # flushes; the sink stays open, it is the caller's
 
 
 def _csv_cell(value: object) -> object:
     if isinstance(value, (list, dict)):
         return dump_json(value).decode()
     return str(value).lower() if isinstance(value, bool) else value
-
-
-def _tsv_line(cells: Iterable[object]) -> bytes:
-    texts = ("" if cell is None else str(cell).translate(TSV_ESCAPES) for cell in cells)
-    return ("\t".join(texts) + "\n").encode()
 
 
 def _plain(value: object) -> object:

@@ -2,15 +2,20 @@
 
 from attlas.schema.errors import (
     BrokenAtlasError,
+    DeviceFault,
     EnvironmentFault,
     Fault,
     InputError,
     PlanError,
     QuestionError,
 )
-from attlas.schema.manifest import Counts, Manifest, Receipt, TableFile
+from attlas.schema.manifest import Counts, Manifest
 from attlas.schema.paths import AtlasPaths
+from attlas.schema.receipt import Receipt
 from attlas.schema.run import Run
+from attlas.schema.settings import Computation
+from attlas.schema.table import Column, Command, Setting, Table
+from attlas.schema.table_file import TableFile
 from attlas.schema.tables import (
     ADDED_TABLES,
     CONTACTS,
@@ -29,8 +34,7 @@ from attlas.schema.tables import (
     SHARD_TABLES,
     SITES,
     TABLES,
-    Column,
-    Table,
+    tables_added_by,
 )
 
 __all__ = [
@@ -54,7 +58,10 @@ __all__ = [
     "AtlasPaths",
     "BrokenAtlasError",
     "Column",
+    "Command",
+    "Computation",
     "Counts",
+    "DeviceFault",
     "EnvironmentFault",
     "Fault",
     "InputError",
@@ -63,6 +70,8 @@ __all__ = [
     "QuestionError",
     "Receipt",
     "Run",
+    "Setting",
     "Table",
     "TableFile",
+    "tables_added_by",
 ]

@@ -6,7 +6,8 @@
 import sys
 from pathlib import Path
 
-from attlas.schema.tables import FORMAT_VERSION, TABLES, Column, Table
+from attlas.schema.table import Column, Table
+from attlas.schema.tables import FORMAT_VERSION, TABLES
 
 TABLES_MD = Path(__file__).with_name("TABLES.md")
 
@@ -29,11 +30,22 @@ def tables_markdown() -> str:
 
 
 def table_markdown(table: Table) -> str:
-    """Return what a row of a table is, its key, its order, and a Markdown table of its columns."""
+    """Return what a row of a table is, its key, its order, its origin, and a Markdown table of its columns."""
     order = f"Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
+    lines = [f"## {table.name}", "", table.doc, f"Key: {_names(table.key)}. {order}", ""]
+    if table.added_by:
+        lines += [*_origin(table), ""]
     head = "| column | type | unit | what it says |\n|---|---|---|---|"
-    rows = [_column(column) for column in table.columns]
-    return "\n".join([f"## {table.name}", "", table.doc, f"Key: {_names(table.key)}. {order}", "", head, *rows, ""])
+    return "\n".join([*lines, head, *(_column(column) for column in table.columns), ""])
+
+
+def _origin(table: Table) -> list[str]:
+    """Return which command adds a table and from what, then a line for each of its settings."""
+    sources = " and ".join(f"`{source.name}`" for source in table.computed_from)
+    origin = f"computed from {sources}" if sources else "one file for each source"
+    settings = [f"- `{setting.name}`: {setting.doc}" for setting in table.settings]
+    text = f"Added by `{table.added_by}`, {origin}."
+    return [f"{text} Its files say the settings in their metadata:", "", *settings] if settings else [text]
 
 
 def _column(column: Column) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 N_OFFENDERS_SHOWN = 10
 
+LONGEST_LINE = 300
+"""Characters of another library's message that are shown or kept."""
+
 
 class Fault(Exception):
     """What every attlas error carries; never raised itself.
@@ -46,6 +49,12 @@ class Fault(Exception):
         return "\n".join(lines)
 
 
+def first_line(error: BaseException) -> str:
+    """Return the type of an error and the first line of its message, of LONGEST_LINE characters at most."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:LONGEST_LINE]}" if lines else type(error).__name__
+
+
 class InputError(Fault, ValueError):
     """The proteins or options given cannot be used as they are: the caller's input."""
 
@@ -56,6 +65,10 @@ class PlanError(Fault, ValueError):
 
 class EnvironmentFault(Fault, RuntimeError):
     """This machine lacks what the work needs: memory, disk, a package, a model."""
+
+
+class DeviceFault(EnvironmentFault):
+    """The device of this process computes wrong numbers or none: no protein is to blame, another device may go on."""
 
 
 class BrokenAtlasError(Fault, RuntimeError):

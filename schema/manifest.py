@@ -1,38 +1,24 @@
-"""Receipts and the manifest: what says that a shard is finished and that an atlas is whole."""
+"""The manifest: what says that an atlas is whole, what it was computed from, and every file of it with its digest."""
 
-import hashlib
-import json
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
-from typing import Any, Self
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+import datetime
+from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 from attlas.schema.errors import BrokenAtlasError
+from attlas.schema.json_file import IllTypedError, content_sha256, digest, from_json, json_bytes, parse_json, unreadable
+from attlas.schema.links import refuse_linked_folders
 from attlas.schema.paths import AtlasPaths
-from attlas.schema.publish import file_sha256, publish_bytes
+from attlas.schema.publish import publish_bytes
 from attlas.schema.run import Run
-from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, PROTEINS, TABLES, Table
+from attlas.schema.table import Table
+from attlas.schema.table_file import TableFile, parse_table_files
+from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS
 
-PROVENANCE_KEY = b"attlas"
-"""Key of the provenance JSON in the metadata of every Parquet file."""
+_DIGEST_KEY = "manifest_sha256"
+"""Key of the digest of all other values of a manifest.json."""
 
-
-@dataclass(frozen=True)
-class TableFile:
-    """One Parquet file of an atlas."""
-
-    table: str
-    """Name of its table."""
-    path: str
-    """Path relative to the atlas, forward slashes."""
-    n_rows: int
-    n_bytes: int
-    sha256: str
-    first_sequence_id: int | None = None
-    """Smallest `sequence_id` in the file; None for `proteins`. A lookup opens only the file that can hold it."""
-    last_sequence_id: int | None = None
+MOST_LAYERS = 10_000
+"""More than any model has; a column of a list per layer is declared for as many."""
 
 
 @dataclass(frozen=True)
@@ -52,46 +38,6 @@ class Counts:
     """Residues of the distinct sequences computed."""
     n_sites: int
     """HA sites of the distinct sequences computed."""
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """One shard finished: its files are published and these are their digests."""
-
-    index: int
-    """Number of the shard, from 1."""
-    plan_id: str
-    """Digest of the plan it belongs to."""
-    files: tuple[TableFile, ...]
-    n_sequences: int
-    n_failed: int
-    n_residues: int
-    wall_s: float
-    model_s: float
-    """Seconds of `wall_s` inside the model's forward, reductions included."""
-    peak_bytes: int
-    """Largest resident memory of the process so far (CPU) or allocated on the device (CUDA)."""
-    predicted_bytes: int
-    """The bound the plan gave for it."""
-    host: str
-
-    def write(self, paths: AtlasPaths) -> None:
-        """Publish the receipt of a build; from here on the shard is done."""
-        self.write_to(paths.receipt(self.index))
-
-    def write_to(self, path: Path) -> None:
-        """Publish the receipt of another pass over the shard."""
-        publish_bytes(path, _dump(asdict(self)))
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """Read a receipt. Raises BrokenAtlasError if it cannot be read."""
-        values = _load(path)
-        try:
-            values["files"] = tuple(TableFile(**file) for file in values["files"])
-            return cls(**values)
-        except (KeyError, TypeError) as error:
-            raise _unreadable(path, repr(error)) from error
 
 
 @dataclass(frozen=True)
@@ -131,21 +77,24 @@ class Manifest:
 
     def write(self, paths: AtlasPaths) -> None:
         """Publish the manifest; from here on the atlas is whole."""
-        publish_bytes(paths.manifest, _dump(asdict(self)))
+        values = asdict(self)
+        publish_bytes(paths.manifest, json_bytes({**values, _DIGEST_KEY: content_sha256(values)}))
 
     @classmethod
     def read(cls, paths: AtlasPaths) -> Self:
         """Read the manifest of an atlas.
 
         Raises:
-            BrokenAtlasError: there is none, it is of another format version, or cannot be read.
+            BrokenAtlasError: there is none, it is of another format version, cannot be read, or names files outside
+                the atlas; or folders of the atlas are symbolic links.
         """
         if not paths.manifest.is_file():
             raise _no_manifest(paths)
         try:
             data = paths.manifest.read_bytes()
         except OSError as error:
-            raise _unreadable(paths.manifest, str(error)) from error
+            raise unreadable(paths.manifest, str(error)) from error
+        refuse_linked_folders(paths)
         return cls.parse(data, source=str(paths.root))
 
     @classmethod
@@ -153,155 +102,54 @@ class Manifest:
         """Return the manifest in the bytes of a manifest.json; `source` says where they are from, for errors.
 
         Raises:
-            BrokenAtlasError: it is of another format version, or cannot be read.
+            BrokenAtlasError: it is of another format version, cannot be read, was changed since it was written, or
+                names a file outside the atlas.
         """
         name = f"{source}/manifest.json"
-        values = _parsed(data, name)
+        values = parse_json(data, name)
         version = values.get("format_version")
-        if version != FORMAT_VERSION:
+        if type(version) is not int or version != FORMAT_VERSION:
             raise BrokenAtlasError(
                 f"{source} is of another atlas format.",
                 expected=f"format version {FORMAT_VERSION}",
-                found=f"format version {version}",
-                hint="read it with the attlas release that wrote it, or build it again",
+                found=f"format version {version}"[:200],
+                hint=_other_format(version),
             )
+        noted = values.pop(_DIGEST_KEY, None)
         try:
-            values["run"] = Run.from_json(values["run"])
-            values["counts"] = Counts(**values["counts"])
-            values["files"] = tuple(TableFile(**file) for file in values["files"])
-            values.setdefault("version", 1)  # atlases sealed before tables could be added
-            return cls(**{field.name: values[field.name] for field in fields(cls)})
-        except (KeyError, TypeError) as error:
-            raise _unreadable(name, repr(error)) from error
+            files = parse_table_files(values.get("files"))
+            manifest = replace(from_json(cls, {**values, "files": []}), files=files)
+            _check_numbers(manifest)
+        except IllTypedError as error:
+            raise unreadable(name, str(error)) from error
+        if noted != content_sha256(values):
+            raise BrokenAtlasError(
+                f"{name} was changed after it was written, or on its way here.",
+                expected=f"{_DIGEST_KEY} {content_sha256(values)}",
+                found=f"{noted}"[:200],
+                hint="copy it again, or ask for it again; where the atlas was built, the same `attlas build` renews it",
+            )
+        return manifest
 
 
-def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
-    """Return the metadata every Parquet file of an atlas carries: the run and the atlas id, and no time stamp."""
-    values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
-    values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
-    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
-
-
-def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
-    """Write the rows of a table as Parquet at `path` (a path from `publishing`), with docs and provenance inside."""
-    schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **metadata})
-    pq.write_table(rows.cast(schema), path, row_group_size=table.row_group_rows, **parquet_options(schema))
-
-
-def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return how the Parquet files of an atlas are written: compression, dictionaries, page index."""
-    # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
-    words = [field.name for field in schema if not _holds_floats(field.type)]
-    return {"compression": "zstd", "use_dictionary": words, "write_page_index": True}
-
-
-def _holds_floats(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
-
-
-def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
-    """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
-    metadata = pq.read_metadata(path)
-    first, last = _sequence_range(metadata) if table is not PROTEINS else (None, None)
-    return TableFile(
-        table=table.name,
-        path=paths.relative(path),
-        n_rows=metadata.num_rows,
-        n_bytes=path.stat().st_size,
-        sha256=file_sha256(path),
-        first_sequence_id=first,
-        last_sequence_id=last,
-    )
-
-
-def unfinished(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return files of added tables that no manifest names yet: what a probe, say, that was stopped goes on with."""
-    listed = {file.path for file in manifest.files}
-    folders = [paths.added(table, "any").parent for table in ADDED_TABLES]
-    there = {paths.relative(path) for folder in folders for path in folder.glob("*.parquet")}
-    return sorted(there - listed)
-
-
-def problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return every way in which the directory differs from its manifest; empty when all is well.
-
-    Checks that each file is there, of the size and SHA-256 noted, of its table's schema and number of rows, and
-    that the counts keep the completeness contract.
-    """
-    found = [text for file in manifest.files for text in _file_problems(paths, manifest, file)]
-    listed = {file.path for file in manifest.files}
-    folders = [paths.root / table.name for table in TABLES]
-    there = {paths.relative(path) for folder in folders for path in folder.glob("*.parquet")}
-    unnamed = sorted(there - listed - set(unfinished(paths, manifest)))
-    found += [f"{path}: not in the manifest; remove it" for path in unnamed]
-    counts = manifest.counts
-    if counts.n_requested != counts.n_ok + counts.n_skipped + counts.n_failed:
-        found.append(f"counts: {counts.n_requested} requested, but ok + skipped + failed differ: {counts}")
-    n_proteins = sum(file.n_rows for file in manifest.of_table(PROTEINS))
-    if n_proteins != counts.n_requested:
-        found.append(f"proteins: {counts.n_requested} rows expected, {n_proteins} found")
-    return found
-
-
-def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:
-    path = paths.root / file.path
-    if not path.is_file():
-        return [f"{file.path}: missing"]
-    if path.stat().st_size != file.n_bytes:
-        return [f"{file.path}: {file.n_bytes:,} bytes expected, {path.stat().st_size:,} found"]
-    if (digest := file_sha256(path)) != file.sha256:
-        return [f"{file.path}: sha256 {file.sha256} expected, {digest} found"]
-    table = next((table for table in TABLES if table.name == file.table), None)
-    if table is None:
-        return [f"{file.path}: no table named {file.table}"]
-    metadata = pq.read_metadata(path)
-    texts = []
-    if not pq.read_schema(path).equals(table.schema(manifest.run.n_layers)):
-        texts.append(f"{file.path}: its columns are not those of table {table.name}")
-    if metadata.num_rows != file.n_rows:
-        texts.append(f"{file.path}: {file.n_rows:,} rows expected, {metadata.num_rows:,} found")
-    return texts
-
-
-def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:
-    names = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
-    column = names.index("sequence_id")
-    groups = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
-    ranges = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
-    return (min(r[0] for r in ranges), max(r[1] for r in ranges)) if ranges else (None, None)
-
-
-def digest(values: object) -> str:
-    """Return 16 hexadecimal digits that identify plain JSON values."""
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
-
-
-def _dump(values: dict[str, Any]) -> bytes:
-    return (json.dumps(values, indent=1) + "\n").encode()
-
-
-def _load(path: Path) -> dict[str, Any]:
+def _check_numbers(manifest: Manifest) -> None:
+    """Raise IllTypedError for a value of the right type that no atlas has."""
+    if min(manifest.run.n_layers, manifest.run.n_heads) < 1:
+        raise IllTypedError("run: a model has at least one layer and one head")
+    if manifest.run.n_layers > MOST_LAYERS:
+        raise IllTypedError(f"run: {manifest.run.n_layers} layers are more than any model has")
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise _unreadable(path, str(error)) from error
-    return _parsed(data, path)
-
-
-def _parsed(data: bytes, name: Path | str) -> dict[str, Any]:
-    try:
-        values = json.loads(data)
+        datetime.datetime.fromisoformat(manifest.created)
     except ValueError as error:
-        raise _unreadable(name, str(error)) from error
-    if not isinstance(values, dict):
-        raise _unreadable(name, f"a JSON {type(values).__name__}, not an object")
-    return values
+        raise IllTypedError(f"created: {error}") from error
 
 
-def _unreadable(name: Path | str, found: str) -> BrokenAtlasError:
-    return BrokenAtlasError(
-        f"{name} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again"
-    )
+def _other_format(version: object) -> str:
+    """Return what to do with an atlas of another format version."""
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        return "read it with a newer attlas release"
+    release = OLDER_FORMATS.get(version) if isinstance(version, int) else None
+    return f"build it again; it can be read by {release or 'the attlas release that wrote it'} only"
 
 
 def _no_manifest(paths: AtlasPaths) -> BrokenAtlasError:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from attlas.schema.tables import Table
+from attlas.schema.table import Table
+from attlas.schema.tables import TABLES
 
 
 @dataclass(frozen=True)
@@ -11,6 +12,12 @@ class AtlasPaths:
     """The layout below the root of an atlas directory."""
 
     root: Path
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Every folder that an atlas may have below its root: of its tables, its receipts and its plan."""
+        tables = [self.root / table.name for table in TABLES]
+        return (*tables, self.receipts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:

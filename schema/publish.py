@@ -23,6 +23,9 @@ def publishing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # What lies under that name, of a killed process with our number or a link put there, is not written through.
+        if beside.is_symlink() or beside.exists():
+            beside.unlink()
         yield beside
         _fsync(beside)
         beside.replace(path)

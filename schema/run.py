@@ -15,7 +15,7 @@ class Run:
     revision: str
     """Revision of the model, a commit where the hub tells; `local` for a directory."""
     weights_sha256: str
-    """SHA-256 over the weight files, in order of name."""
+    """SHA-256 over the weight files that are loaded, in order of name."""
     config_sha256: str
     """SHA-256 over the configuration and vocabulary files, in order of name."""
     architecture: str
@@ -28,6 +28,11 @@ class Run:
     """`cpu` or `cuda`: the last bits of a sum depend on it."""
     attention: str
     """Which implementation of the reductions runs, such as `tiled`."""
+    attention_bound: float
+    """Largest difference from the model's own eager attention, on one known protein and of a layer's maximum, with
+    which a model is accepted whenever it is loaded."""
+    letters: str
+    """What the model reads for letters that it is not given as they are, such as `J as X`; empty where none is."""
     rule: str
     """Rule for HA sites, such as `nayar-2025-05`."""
     edge_theta: float

@@ -1,65 +1,32 @@
-"""Every table of an atlas: columns, Arrow type, unit, one-sentence doc, key and sort. Nothing here is derived.
+"""Every table of an atlas: columns, key and order; of an added table its command, its sources and its settings.
 
-DuckDB comments, `TABLES.md`, empty tables and checks all come from these declarations.
+DuckDB comments, `TABLES.md`, empty tables, checks, notes on outdated tables and the lists of tables below all come
+from these declarations: a table is told nowhere else.
 Axis letters: `L` layers, `H` heads, `N` residues of a protein, `T = N + 2` tokens.
 """
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-FORMAT_VERSION = 1
-"""Version of the tables and of the directory; a reader refuses any other."""
+from attlas.schema.table import Column, Command, Setting, Table
+
+FORMAT_VERSION = 2
+"""Version of the tables and of the directory; a reader refuses any other.
+
+2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
+"""
+
+OLDER_FORMATS = {1: "attlas from before its first release"}
+"""Which release reads an atlas of an older format version."""
 
 EDGE_THETA = 0.3
 """Attention of a query to a key from which on the pair counts as an edge (Vig et al., ICLR 2021)."""
 
-
-@dataclass(frozen=True)
-class Column:
-    """One column of a table."""
-
-    name: str
-    type: pa.DataType
-    """Arrow type; a list column holds its element type here and `is_per_layer` says so."""
-    unit: str
-    """Unit in words; empty for names and texts."""
-    doc: str
-    """What the column says, in one sentence."""
-    is_nullable: bool = False
-    is_per_layer: bool = False
-    """A fixed-size list of `L` values, layer 0 first."""
-    is_joined: bool = False
-    """Seen in the view through `proteins`; not stored in this table's files."""
-
-    def field(self, n_layers: int) -> pa.Field:
-        """Return the Arrow field, with doc and unit as metadata, for a model of `n_layers` layers."""
-        kind = pa.list_(pa.field("item", self.type, nullable=False), n_layers) if self.is_per_layer else self.type
-        return pa.field(self.name, kind, nullable=self.is_nullable, metadata={"doc": self.doc, "unit": self.unit})
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: what a row is, its columns, its key and the order it is stored in."""
-
-    name: str
-    doc: str
-    """What a row is, in one sentence."""
-    key: tuple[str, ...]
-    """Columns that name a row in the view a user types."""
-    sort: tuple[str, ...]
-    """Order of the stored rows."""
-    row_group_rows: int
-    """Rows of a Parquet row group: the unit a lookup reads."""
-    columns: tuple[Column, ...]
-
-    def stored(self) -> tuple[Column, ...]:
-        """Return the columns that the files hold."""
-        return tuple(column for column in self.columns if not column.is_joined)
-
-    def schema(self, n_layers: int) -> pa.Schema:
-        """Return the Arrow schema of the files, for a model of `n_layers` layers."""
-        return pa.schema([column.field(n_layers) for column in self.stored()], metadata={"doc": self.doc})
+_PROBE = Command("probe", "DIR")
+_CONTACTS = Command("contacts", "DIR")
+_THETA = Setting("theta", float, "Attention of a query to a key from which on the pair counts as an edge.")
+_MAX_LENGTH = Setting(
+    "max_length", int, "Longest sequence computed, residues; longer ones have no rows.", is_optional=True
+)
 
 
 def _text(name: str, doc: str, *, is_nullable: bool = True) -> Column:
@@ -81,6 +48,12 @@ _POSITION = Column(
     "position", pa.int32(), "residues", "Position in the sequence stored in `proteins`, 1-based, UniProt numbering."
 )
 _RESIDUE = Column("residue", pa.string(), "", "One-letter code of the residue at this position.")
+_RANK = Column(
+    "rank",
+    pa.int32(),
+    "",
+    "Rank among the sites of the protein by unrounded `received`, 1 is the highest, ties by position.",
+)
 _STATUS = Column(
     "status", pa.string(), "", "`ok`: computed; `skipped`: not computed, by rule; `failed`: could not be computed."
 )
@@ -166,7 +139,7 @@ SITES = Table(
         _SEQUENCE_ID,
         _POSITION,
         _RESIDUE,
-        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        _RANK,
         Column("layer", pa.int16(), "", "Layer of convergence the site was called in, 0-based."),
         Column(
             "received",
@@ -176,6 +149,13 @@ SITES = Table(
         ),
         Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
         Column("is_nonstandard", pa.bool_(), "", "The site falls on a letter outside the 20 standard amino acids."),
+        Column(
+            "is_initiator_methionine",
+            pa.bool_(),
+            "",
+            "The site is a methionine at position 1, to which the start of the sequence may draw attention: 11 % of "
+            "the sites of B. subtilis are such.",
+        ),
     ),
 )
 
@@ -252,6 +232,51 @@ FEATURES = Table(
         _text("evidence", "Evidence codes of the source (ECO), separated by `; `."),
         _text("source", "File it was read from.", is_nullable=False),
     ),
+    added_by=Command("annotate", "DIR SOURCE"),
+)
+
+FAMILIES = Table(
+    name="families",
+    doc="A family, domain or other group that a protein is assigned to; added by `attlas annotate`.",
+    key=("accession", "database", "family", "source"),
+    sort=("sequence_id", "accession", "database", "family", "source"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
+        _text("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
+        _text("name", "Name of the family, where the source gives one."),
+        _text("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR SOURCE"),
+)
+
+COORDINATES = Table(
+    name="coordinates",
+    doc="Where a residue of a protein is in a structure; added by `attlas annotate`.",
+    key=("accession", "source", "chain", "position"),
+    sort=("sequence_id", "accession", "source", "chain", "position"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", _ACCESSION.doc),
+        _SEQUENCE_ID,
+        _text("source", "File of the structure.", is_nullable=False),
+        _text("chain", "The author's name of the chain.", is_nullable=False),
+        _POSITION,
+        _RESIDUE,
+        _text(
+            "observed",
+            "Letter in the structure, of a modified residue its parent's; another than `residue` in mutants.",
+            is_nullable=False,
+        ),
+        *(
+            Column(f"{atom}_{axis}", pa.float32(), "angstrom", f"{word}, {axis}.", is_nullable=True)
+            for atom, word in (("ca", "C-alpha"), ("cb", "C-beta, of glycine C-alpha"))
+            for axis in "xyz"
+        ),
+    ),
+    added_by=Command("annotate", "DIR STRUCTURE"),
 )
 
 LABELS = Table(
@@ -271,6 +296,9 @@ LABELS = Table(
         Column("n_labelled", pa.int32(), "residues", "Residues that carry the label."),
         Column("length", pa.int32(), "residues", "Residues of the protein."),
     ),
+    added_by=_PROBE,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
 )
 
 HEAD_FEATURES = Table(
@@ -297,6 +325,9 @@ HEAD_FEATURES = Table(
             is_nullable=True,
         ),
     ),
+    added_by=_PROBE,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
 )
 
 HEAD_MAX_SITES = Table(
@@ -310,7 +341,7 @@ HEAD_MAX_SITES = Table(
         _SEQUENCE_ID,
         _POSITION,
         _RESIDUE,
-        Column("rank", pa.int32(), "", "Rank by attention received, 1 is the highest."),
+        _RANK,
         Column("layer", pa.int16(), "", "Layer of convergence of these profiles, 0-based."),
         Column(
             "received",
@@ -320,6 +351,9 @@ HEAD_MAX_SITES = Table(
         ),
         Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
     ),
+    added_by=_PROBE,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
 )
 
 CONTACTS = Table(
@@ -335,6 +369,9 @@ CONTACTS = Table(
         Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
         _statistic("probability", "fraction", "Probability by the contact head: C-beta within 8 angstrom."),
     ),
+    added_by=_CONTACTS,
+    computed_from=(SEQUENCES,),
+    settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
 )
 
 HEAD_CONTACTS = Table(
@@ -374,47 +411,12 @@ HEAD_CONTACTS = Table(
         Column("n_long_pairs", pa.int64(), "pairs", "All long-range pairs with coordinates, each once."),
         Column("n_long_contacts", pa.int64(), "pairs", "Of these, contacts: what a random score would find."),
     ),
-)
-
-COORDINATES = Table(
-    name="coordinates",
-    doc="Where a residue of a protein is in a structure; added by `attlas annotate`.",
-    key=("accession", "source", "chain", "position"),
-    sort=("sequence_id", "accession", "source", "chain", "position"),
-    row_group_rows=16_384,
-    columns=(
-        Column("accession", pa.string(), "", _ACCESSION.doc),
-        _SEQUENCE_ID,
-        _text("source", "File of the structure.", is_nullable=False),
-        _text("chain", "The author's name of the chain.", is_nullable=False),
-        _POSITION,
-        _RESIDUE,
-        _text(
-            "observed",
-            "Letter in the structure, of a modified residue its parent's; another than `residue` in mutants.",
-            is_nullable=False,
-        ),
-        *(
-            Column(f"{atom}_{axis}", pa.float32(), "angstrom", f"{word}, {axis}.", is_nullable=True)
-            for atom, word in (("ca", "C-alpha"), ("cb", "C-beta, of glycine C-alpha"))
-            for axis in "xyz"
-        ),
-    ),
-)
-
-FAMILIES = Table(
-    name="families",
-    doc="A family, domain or other group that a protein is assigned to; added by `attlas annotate`.",
-    key=("accession", "database", "family", "source"),
-    sort=("sequence_id", "accession", "database", "family", "source"),
-    row_group_rows=16_384,
-    columns=(
-        Column("accession", pa.string(), "", _ACCESSION.doc),
-        _SEQUENCE_ID,
-        _text("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
-        _text("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
-        _text("name", "Name of the family, where the source gives one."),
-        _text("source", "File it was read from.", is_nullable=False),
+    added_by=_CONTACTS,
+    computed_from=(SEQUENCES, COORDINATES),
+    settings=(
+        _THETA,
+        Setting("atom", str, "Atom between which distances are measured, `ca` or `cb`."),
+        _MAX_LENGTH,
     ),
 )
 
@@ -435,8 +437,13 @@ TABLES = (
 )
 """Every table, in the order they are documented."""
 
-SHARD_TABLES = (SEQUENCES, SITES, RESIDUES, HEADS)
+ADDED_TABLES = tuple(table for table in TABLES if table.added_by)
+"""The tables added to a sealed atlas; without files until then."""
+
+SHARD_TABLES = tuple(table for table in TABLES if not table.added_by and table is not PROTEINS)
 """The tables a shard writes; `proteins` is written when the atlas is sealed."""
 
-ADDED_TABLES = (FEATURES, FAMILIES, COORDINATES, LABELS, HEAD_FEATURES, HEAD_MAX_SITES, CONTACTS, HEAD_CONTACTS)
-"""The tables added to a sealed atlas; without files until then."""
+
+def tables_added_by(verb: str) -> tuple[Table, ...]:
+    """Return the tables that a command adds, by its name, such as `probe`."""
+    return tuple(table for table in ADDED_TABLES if table.added_by and table.added_by.verb == verb)

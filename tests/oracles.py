@@ -75,14 +75,15 @@ def convergence(profile: np.ndarray, *, rule: str) -> tuple[int, list[int], dict
     b = fits[layer][0] * n
     count = math.floor(b + 1e-9) - (0 if rule == "nayar-2025-05" else 1)
     count = max(0, min(count, n - 1))
-    order = sorted(range(n), key=lambda j: (-rounded[layer, j], j))
+    chosen = sorted(range(n), key=lambda j: (-rounded[layer, j], j))[:count]  # which: by rounded value
+    ranked = sorted(chosen, key=lambda j: (-profile[layer, j], j))  # in which order: by what they received
     ratio = profile / profile.max(1, keepdims=True) * 100
     ties = {
         "layer": float(np.sort(away)[1] - np.sort(away)[0]) if len(away) > 1 else math.inf,
         "count": float(abs(b - round(b))),
         "rounding": float(np.abs(np.abs(ratio[layer] - np.floor(ratio[layer])) - 0.5).min()),
     }
-    return layer, [j + 1 for j in order[:count]], ties
+    return layer, [j + 1 for j in ranked], ties
 
 
 def _best_fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:

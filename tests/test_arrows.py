@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli")
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
+"""The rooms, lowest first. `python/` is installed as `attlas` itself, each other room below it by its own name."""
 MAY_SPEAK_TO = {
+    "python": {"attlas.queries"},
     "schema": {"attlas.schema"},
     "intake": {"attlas.intake", "attlas.schema"},
     "structures": {"attlas.structures", "attlas.intake", "attlas.schema"},
@@ -76,15 +78,6 @@ def test_the_rooms_below_all_others_need_only_pyarrow_and_the_standard_library(r
     assert [pair for pair in _by_file(room) if pair[1].split(".")[0] not in allowed] == []
 
 
-def test_pyproject_lists_every_folder_of_the_rooms_that_holds_code() -> None:
-    """Found by setuptools, `schema`, `queries` or `tests` would be packed at the root; so the list is kept by hand."""
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in _sources(room)}
-    in_tree = {f"attlas.{folder.replace('/', '.')}": folder for folder in folders}
-    assert set(setuptools["packages"]) == set(in_tree)
-    assert setuptools["package-dir"] == in_tree
-
-
 @pytest.mark.parametrize(
     ("room", "banned"), [("queries", WORKSHOP_ONLY), ("cli", WORKSHOP_ONLY), ("pipeline", READING_ROOM_ONLY)]
 )
@@ -106,6 +99,12 @@ def test_the_front_desk_imports_a_room_only_when_a_verb_needs_it() -> None:
 def test_a_room_is_never_imported_by_its_bare_name_nor_relatively(folder: str) -> None:
     wrong = [(path, name) for path, name in _by_file(folder) if name.startswith(".") or name.split(".")[0] in ROOMS]
     assert wrong == []
+
+
+def test_the_python_door_imports_nothing_heavy_until_an_atlas_is_opened() -> None:
+    code = "import sys, attlas; print(sorted({'pyarrow', 'duckdb', 'torch', 'numpy', 'pandas'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
 
 
 def test_the_front_desk_starts_without_torch() -> None:
@@ -130,6 +129,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
+def test_the_packages_that_are_named_are_those_of_the_tree() -> None:
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in _sources(room)}
+    by_package = {
+        "attlas" if folder == "python" else f"attlas.{folder.replace('/', '.')}": folder for folder in folders
+    }
+    assert setuptools["package-dir"] == by_package
+    assert sorted(setuptools["packages"]) == sorted(by_package)
+
+
 def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
@@ -141,8 +150,8 @@ def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     files = [
         path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".sql", ".html", ".js")
     ]
-    needed = {f"attlas/{path.relative_to(ROOT).as_posix()}" for path in files}
-    needed |= {f"attlas/{room}/py.typed" for room in ROOMS}
+    files += [ROOT / room / "py.typed" for room in ROOMS]
+    needed = {f"attlas/{path.relative_to(ROOT).as_posix().removeprefix('python/')}" for path in files}
     assert needed - packed == set()
 
 

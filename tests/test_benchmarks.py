@@ -22,7 +22,7 @@ from attlas.pipeline.model import ModelShape, find_model
 from attlas.pipeline.sites import call_sites
 from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
-from attlas.schema.manifest import problems
+from attlas.schema.verify import problems
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [

@@ -27,7 +27,18 @@ DESIGNED = {
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CODE = sorted(
     path
-    for folder in ("schema", "intake", "structures", "pipeline", "queries", "cli", "examples", "benchmarks", "tests")
+    for folder in (
+        "python",
+        "schema",
+        "intake",
+        "structures",
+        "pipeline",
+        "queries",
+        "cli",
+        "examples",
+        "benchmarks",
+        "tests",
+    )
     for path in (ROOT / folder).rglob("*.py")
 )
 
@@ -74,7 +85,7 @@ def test_every_line_of_the_constraints_is_an_exact_pin_in_order() -> None:
 
 def test_every_requirement_of_the_tests_is_pinned_within_its_bound() -> None:
     extras = PROJECT["optional-dependencies"]
-    for text in [*PROJECT["dependencies"], *extras["build"], *extras["test"], *extras["lint"]]:
+    for text in [*PROJECT["dependencies"], *extras["build"], *extras["test"], *extras["lint"], *extras["docs"]]:
         requirement = Requirement(text)
         if requirement.name != PROJECT["name"]:
             assert requirement.specifier.contains(_pins()[_canonical(requirement.name)]), text

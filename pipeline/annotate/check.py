@@ -23,8 +23,8 @@ from attlas.intake.claims import (
 from attlas.intake.identifiers import NAME_COLUMNS, VERSIONED, NameTable, read_id, resolve_id
 from attlas.intake.rejects import Problem, Reason, Record, Rejected
 from attlas.pipeline.annotate.records import Entry, FamilyRecord, FeatureRecord
-from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, is_reserved
 from attlas.schema.errors import N_OFFENDERS_SHOWN
+from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, is_label_of_probe
 
 _ISOFORM_POSITION = re.compile(r"(\S+-\d+):(.+)")
 _POSITION = re.compile(r"[0-9]{1,9}")
@@ -195,7 +195,7 @@ def _feature_problem(feature: FeatureRecord, sequence: str) -> Problem | None:
         return Problem(Reason.ISOFORM, f"counted along {isoform}")
     if not feature.type:
         return Problem(Reason.NO_TYPE)
-    if is_reserved(feature.type):
+    if is_label_of_probe(feature.type):
         detail = f"`{EVERY_RESIDUE}` and what begins with `{AMINO_ACID}`; give it another name"
         return Problem(Reason.RESERVED_TYPE, detail)
 

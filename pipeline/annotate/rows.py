@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attlas.schema import COORDINATES, FAMILIES, FEATURES, Table
+from attlas.schema import COORDINATES, FAMILIES, FEATURES, Table, tables_added_by
 
-TABLES = (FEATURES, FAMILIES, COORDINATES)
+TABLES = tables_added_by("annotate")
 """The tables that annotation adds to."""
 
 
@@ -18,7 +18,7 @@ def _empty(table: Table) -> pa.Table:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of the three tables, sorted as they are stored."""
+    """Rows of each of TABLES, in a field of its name, sorted as they are stored."""
 
     features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
     families: pa.Table = field(default_factory=lambda: _empty(FAMILIES))
@@ -26,7 +26,8 @@ class Rows:
 
     def filled(self) -> Iterator[tuple[Table, pa.Table]]:
         """Yield the tables that have a row, with their rows."""
-        for table, rows in zip(TABLES, (self.features, self.families, self.coordinates), strict=True):
+        for table in TABLES:
+            rows: pa.Table = getattr(self, table.name)
             if rows.num_rows:
                 yield table, rows
 

@@ -3,14 +3,6 @@
 Source: UniProt's user manual (keys of the flat file), its XML schema (`featureType`) and its JSON and GFF3.
 """
 
-PAIRED_TYPES = ("Disulfide bond", "Cross-link")
-"""Types whose `begin` and `end`, where they differ, are two residues joined to each other and no range."""
-
-EVERY_RESIDUE = "residue"
-"""The probe's label of every residue."""
-AMINO_ACID = "aa:"
-"""What the probe's label of an amino acid begins with."""
-
 _SPELLINGS = (
     # Word in UniProt's JSON and GFF3, key of the flat file, then XML and others.
     ("Initiator methionine", "INIT_MET"),
@@ -65,8 +57,3 @@ _WORDS = {_key(spelling): spellings[0] for spellings in _SPELLINGS for spelling 
 def type_word(text: str) -> str:
     """Return the type in UniProt's words, such as `Active site` for `ACT_SITE`; one it does not have, as written."""
     return _WORDS.get(_key(text), " ".join(text.split()))
-
-
-def is_reserved(text: str) -> bool:
-    """Tell whether a type would be taken for a label that the probe makes itself; letter case counts, as in labels."""
-    return text == EVERY_RESIDUE or text.startswith(AMINO_ACID)

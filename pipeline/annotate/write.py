@@ -24,7 +24,8 @@ from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import locked
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
-from attlas.schema.manifest import describe_file, provenance, write_table
+from attlas.schema.links import refuse_wrong_links
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
@@ -62,6 +63,7 @@ def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | No
 
     with locked(paths):
         manifest = Manifest.read(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         _clear_leftovers(paths, manifest)
         with _open_target(rejected) as out:
             imported = read_source(paths, source, Account(out=out))

@@ -4,7 +4,7 @@ Axis letters: `L` layers, `H` heads, `K` chains of a sequence, `M` measures.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.chains import Atom, Chain, chain_contacts
 from attlas.pipeline.contacts.known import KnownContacts
 from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts
+from attlas.pipeline.device_check import pack_runner
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.passes import (
     Inputs,
@@ -21,12 +22,11 @@ from attlas.pipeline.passes import (
     publish_rows,
     receipt_of,
     refuse_other_inputs,
-    settings_text,
 )
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import COORDINATES, HEAD_CONTACTS, AtlasPaths, Manifest, Receipt
-from attlas.schema.manifest import digest
+from attlas.schema import HEAD_CONTACTS, AtlasPaths, Computation, Manifest, Receipt
+from attlas.schema.json_file import digest
 
 
 @dataclass(frozen=True)
@@ -74,16 +74,16 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     chains = chain_contacts(paths, manifest, shard, atom=asked.atom, sequences=sequences)
     with encoder.lock:
         before = time.perf_counter()
-        sums = {i: _sums(encoder, sequences[i], list(own.values()), asked.theta) for i, own in chains.items()}
+        known = [(sequences[i], tuple(of_sequence.values())) for i, of_sequence in chains.items()]
+        sums = dict(zip(chains, _head_sums(encoder, known, asked.theta), strict=True))
         model_s = time.perf_counter() - before
     finite = {i: some for i, some in sums.items() if np.isfinite(some).all()}
     of_chains = [(chain, known, finite[i][n]) for i in finite for n, (chain, known) in enumerate(chains[i].items())]
-    metadata = {
-        b"head_contacts": settings_text(asked.inputs, theta=asked.theta, atom=asked.atom, max_length=asked.max_length),
-        b"coordinates_sha256": " ".join(sorted(file.sha256 for file in manifest.of_table(COORDINATES))).encode(),
-    }
+    settings = {"theta": asked.theta, "atom": asked.atom, "max_length": asked.max_length}
+    computation = Computation(settings, dict(asked.inputs))
     rows = _rows(of_chains, plan.run.n_layers, plan.run.n_heads)
-    file = publish_rows(paths, plan, HEAD_CONTACTS, rows, name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
+    name = f"{asked.name}-{shard.index:05d}"
+    file = publish_rows(paths, plan, HEAD_CONTACTS, rows, name=name, computation=computation)
     receipt = receipt_of(
         shard,
         [file],
@@ -98,8 +98,29 @@ def compare_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
     return receipt
 
 
+def _head_sums(
+    encoder: Encoder, sequences: Sequence[tuple[str, Sequence[KnownContacts]]], theta: float
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the measures of every head on each sequence against each of its chains, (K, L, H, M).
+
+    Raises:
+        DeviceFault: the device does not work.
+        Exception: a sequence fails alone, as where it needs more memory than there is.
+    """
+
+    def begin(pack: Sequence[tuple[str, Sequence[KnownContacts]]]) -> Callable[[], list[NDArray[np.float32]]]:
+        ((sequence, known),) = pack
+        sums = _sums(encoder, sequence, known, theta)
+        return lambda: [sums]
+
+    runner = pack_runner(encoder, begin=begin, is_finite=lambda sums: bool(np.isfinite(sums).all()))
+    for outcome in runner.run([sequence] for sequence in sequences):
+        if isinstance(outcome, Exception):
+            raise outcome
+        yield outcome
+
+
 def _sums(encoder: Encoder, sequence: str, known: Sequence[KnownContacts], theta: float) -> NDArray[np.float32]:
-    """Return the measures of every head against each chain, (K, L, H, M)."""
     forward = encoder.start([sequence], reduce=ReduceToHeadContacts(tuple(known)), theta=theta)
     _, heads = forward.stacked()  # (L, 1, H, K x M)
     return np.moveaxis(heads.reshape(len(heads), heads.shape[2], len(known), len(MEASURES)), 2, 0)

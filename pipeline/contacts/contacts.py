@@ -19,7 +19,8 @@ from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, finished, inputs_of, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
-from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS, SEQUENCES, AtlasPaths, InputError, Manifest, Table
+from attlas.schema import CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+from attlas.schema.links import refuse_wrong_links
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def contacts(
         InputError: the floor is no probability, the atom none of a residue's, or there is neither a contact head to ask
             nor a structure.
         PlanError: there is no plan, as in a release: it needs the directory the atlas was built in.
-        EnvironmentFault: as `build.encode`; the model has no contact head; or the maps of a protein do not fit the
+        EnvironmentFault: as `encode.encode`; the model has no contact head; or the maps of a protein do not fit the
             memory, before anything is computed.
     """
     _check(floor, atom)
@@ -79,6 +80,7 @@ def contacts(
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         if scheduler is None:
             check_device(plan.run.device)
         everyone = list(_computed(paths))
@@ -88,13 +90,13 @@ def contacts(
         if is_heads_only and not chains:
             hint = f"`attlas annotate {root} STRUCTURE` adds structures"
             raise InputError("No protein has a structure to hold single heads against.", hint=hint)
-        predict = PredictContacts(manifest.atlas_id, floor, max_length, inputs_of(manifest, SEQUENCES))
+        predict = PredictContacts(manifest.atlas_id, floor, max_length, inputs_of(manifest, CONTACTS))
         compare = CompareHeads(
             atlas_id=manifest.atlas_id,
             atom=atom,
             theta=plan.run.edge_theta,
             max_length=max_length,
-            inputs=inputs_of(manifest, SEQUENCES, COORDINATES),
+            inputs=inputs_of(manifest, HEAD_CONTACTS),
         )
         with_chains = {chain.sequence_id for chain in chains}
         of_shards = _by_shard(plan, proteins)

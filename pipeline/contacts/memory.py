@@ -7,7 +7,8 @@ Axis letters: `N` residues, `T = N + 2` tokens.
 from collections.abc import Iterator, Mapping, Sequence
 from math import isqrt
 
-from attlas.pipeline.plan import N_SPECIAL_TOKENS, Shard
+from attlas.pipeline.packing import Budget, cut_runs
+from attlas.pipeline.plan import Shard, token_budget
 from attlas.pipeline.resources import available_bytes
 from attlas.schema import EnvironmentFault
 
@@ -33,15 +34,8 @@ have coordinates, and the ranking of the half above the diagonal."""
 
 def map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences that fit a pack, in tokens and in pairs of residues."""
-    first, n_tokens, n_pairs = 0, 0, 0
-    for i, length in enumerate(lengths):
-        tokens = length + N_SPECIAL_TOKENS
-        if i > first and (n_tokens + tokens > pack_tokens or n_pairs + length**2 > PACK_PAIRS):
-            yield slice(first, i)
-            first, n_tokens, n_pairs = i, 0, 0
-        n_tokens, n_pairs = n_tokens + tokens, n_pairs + length**2
-    if first < len(lengths):
-        yield slice(first, len(lengths))
+    pairs = Budget([length**2 for length in lengths], PACK_PAIRS)
+    return cut_runs(token_budget(lengths, pack_tokens), pairs)
 
 
 def contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:

@@ -4,7 +4,7 @@ Axis letter: `N` residues.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_head
 from attlas.pipeline.contacts.memory import map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, top_contacts
+from attlas.pipeline.device_check import pack_runner
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.passes import (
     Inputs,
@@ -20,12 +21,11 @@ from attlas.pipeline.passes import (
     publish_rows,
     receipt_of,
     refuse_other_inputs,
-    settings_text,
 )
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import prepare
-from attlas.schema import CONTACTS, AtlasPaths, Manifest, Receipt
-from attlas.schema.manifest import digest
+from attlas.schema import CONTACTS, AtlasPaths, Computation, Manifest, Receipt
+from attlas.schema.json_file import digest
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,9 @@ def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
         pairs = list(_pairs(encoder, head, list(sequences.values()), plan.pack_tokens, asked.floor))
         model_s = time.perf_counter() - before
     found = {i: one for i, one in zip(sequences, pairs, strict=True) if one is not None}
-    metadata = {b"contacts": settings_text(asked.inputs, floor=asked.floor, max_length=asked.max_length)}
-    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=f"{asked.name}-{shard.index:05d}", metadata=metadata)
+    computation = Computation({"floor": asked.floor, "max_length": asked.max_length}, dict(asked.inputs))
+    name = f"{asked.name}-{shard.index:05d}"
+    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=name, computation=computation)
     receipt = receipt_of(
         shard,
         [file],
@@ -92,15 +93,35 @@ def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder,
 def _pairs(
     encoder: Encoder, head: ContactHead, sequences: Sequence[str], pack_tokens: int, floor: float
 ) -> Iterator[ContactPairs | None]:
-    """Yield the pairs kept of each sequence, None where its map is not finite."""
+    """Yield the pairs kept of each sequence, None where its map is not finite.
+
+    Raises:
+        DeviceFault: the device does not work.
+        Exception: a sequence fails alone, as where it needs more memory than there is.
+    """
+
+    def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
+        # All of it at once: the maps of two packs must not stand beside each other.
+        pairs = list(_pack_pairs(encoder, head, pack, floor))
+        return lambda: pairs
+
+    runner = pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
     tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
-    for part in map_packs([len(one) for one in sequences], tokens):
-        some = sequences[part]
-        reduce = ReduceToContacts(head, [len(one) for one in some])
-        encoder.start(some, reduce=reduce)
-        for probabilities in reduce.probabilities():
-            is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
-            yield top_contacts(probabilities, floor=floor) if is_finite else None
+    lengths = [len(sequence) for sequence in sequences]
+    for outcome in runner.run(sequences[pack] for pack in map_packs(lengths, tokens)):
+        if isinstance(outcome, Exception):
+            raise outcome
+        yield outcome
+
+
+def _pack_pairs(
+    encoder: Encoder, head: ContactHead, pack: Sequence[str], floor: float
+) -> Iterator[ContactPairs | None]:
+    reduce = ReduceToContacts(head, [len(sequence) for sequence in pack])
+    encoder.start(pack, reduce=reduce)
+    for probabilities in reduce.probabilities():
+        is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
+        yield top_contacts(probabilities, floor=floor) if is_finite else None
 
 
 def _rows(found: dict[int, ContactPairs]) -> dict[str, object]:

@@ -8,10 +8,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.pipeline.annotate.types import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 from attlas.pipeline.passes import computed_sequences
 from attlas.pipeline.plan import Shard
 from attlas.schema import FEATURES, AtlasPaths, Manifest
+from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.passes import Begin, inputs_of, run_pass
 from attlas.pipeline.probe.shard import TABLES, Probe
-from attlas.schema import FEATURES, SEQUENCES, AtlasPaths, InputError, Manifest
+from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
+from attlas.schema.links import refuse_wrong_links
 
 
 def probe(
@@ -27,12 +28,13 @@ def probe(
     Raises:
         InputError: theta is no share, or a type of feature is asked for that the atlas does not hold.
         PlanError: there is no plan, as in a release: a probe needs the directory the atlas was built in.
-        EnvironmentFault: as `build.encode`.
+        EnvironmentFault: as `encode.encode`.
     """
     paths = AtlasPaths(root)
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
     with locked(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
+        refuse_wrong_links(paths.root, manifest.files)
         asked = _asked(paths, manifest, theta=theta, types=types, is_by_letter=is_by_letter)
         return run_pass(
             paths,
@@ -68,5 +70,5 @@ def _asked(
         theta=theta,
         types=None if types is None else tuple(sorted(set(chosen))),
         is_by_letter=is_by_letter,
-        inputs=inputs_of(manifest, SEQUENCES, FEATURES),
+        inputs=inputs_of(manifest, *TABLES),
     )

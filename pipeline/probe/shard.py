@@ -4,7 +4,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `F` labels of a sequence, `M`
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from attlas.pipeline.device_check import pack_runner
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs, settings_text
+from attlas.pipeline.passes import Inputs, publish_rows, receipt_of, refuse_other_inputs
 from attlas.pipeline.plan import Plan, Shard, packs
 from attlas.pipeline.probe.labels import LabelledSequence, labelled_sequences
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
@@ -25,15 +26,17 @@ from attlas.schema import (
     HEAD_MAX_SITES,
     LABELS,
     AtlasPaths,
+    Computation,
     EnvironmentFault,
     Manifest,
     Receipt,
     Table,
     TableFile,
+    tables_added_by,
 )
-from attlas.schema.manifest import digest
+from attlas.schema.json_file import digest
 
-TABLES = (LABELS, HEAD_FEATURES, HEAD_MAX_SITES)
+TABLES = tables_added_by("probe")
 """What a probe adds to an atlas."""
 
 
@@ -109,41 +112,59 @@ class Probed:
     labels: NDArray[np.float32]
     """Of each label, (F, L, H, M), in the order of MEASURES."""
 
+    @property
+    def is_finite(self) -> bool:
+        """Tell whether every sum is finite; an AUC that is not a number is one that is not defined."""
+        return bool(np.isfinite(self.labels[..., : len(SUMS)]).all())
+
 
 def _probe(encoder: Encoder, sequences: Sequence[LabelledSequence], pack_tokens: int, theta: float) -> list[Probed]:
-    most = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
-    probed: list[Probed] = []
-    for part in packs([len(labelled.sequence) for labelled in sequences], most):
-        probed += _probe_pack(encoder, sequences[part], theta)
-    for labelled, own in zip(sequences, probed, strict=True):
-        if not np.isfinite(own.labels[..., : len(SUMS)]).all():
-            raise EnvironmentFault(
-                f"The attention on {labelled.labels[0].accession} is not finite.",
-                expected="finite, as when the atlas was built",
-                hint="probe on the device and with the library versions of the build (`attlas info`)",
-            )
-    return probed
+    """Return what every sequence and its labels receive.
+
+    Raises:
+        DeviceFault: the device does not work.
+        EnvironmentFault: the attention on a sequence is not finite, though it was when the atlas was built.
+        Exception: a sequence fails alone, as where it needs more memory than there is.
+    """
+
+    def begin(pack: Sequence[LabelledSequence]) -> Callable[[], list[Probed]]:
+        return _begin_pack(encoder, pack, theta)
+
+    runner = pack_runner(encoder, begin=begin, is_finite=lambda probed: probed.is_finite)
+    tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
+    lengths = [len(labelled.sequence) for labelled in sequences]
+    outcomes = runner.run(sequences[pack] for pack in packs(lengths, tokens))
+    return [_refuse_failure(labelled, probed) for labelled, probed in zip(sequences, outcomes, strict=True)]
 
 
-def _probe_pack(encoder: Encoder, sequences: Sequence[LabelledSequence], theta: float) -> list[Probed]:
-    """Probe the sequences of a pack together; where memory does not do for it, its halves, and so on."""
-    reduce = ReduceToLabels(tuple(labelled.masks for labelled in sequences))
-    try:
-        forward = encoder.start([labelled.sequence for labelled in sequences], reduce=reduce, theta=theta)
+def _begin_pack(encoder: Encoder, pack: Sequence[LabelledSequence], theta: float) -> Callable[[], list[Probed]]:
+    reduce = ReduceToLabels(tuple(labelled.masks for labelled in pack))
+    forward = encoder.start([labelled.sequence for labelled in pack], reduce=reduce, theta=theta)
+
+    def results() -> list[Probed]:
         received, heads = forward.stacked()  # (L, sum of N), (L, 1, H, sum of F x M)
-    except (RuntimeError, MemoryError) as error:
-        if len(sequences) == 1:
-            raise
-        error.with_traceback(None)  # its frames hold the memory that was too little
-    else:
         of_labels = heads[:, 0].reshape(len(heads), heads.shape[2], -1, len(MEASURES))
-        n_labels = np.cumsum([len(labelled.labels) for labelled in sequences])[:-1]
-        n_residues = np.cumsum(forward.pack.n_residues)[:-1]
-        parts = zip(np.split(received, n_residues, axis=1), np.split(of_labels, n_labels, axis=2), strict=True)
-        return [Probed(largest, np.moveaxis(own, 2, 0)) for largest, own in parts]
-    encoder.free_memory()
-    middle = len(sequences) // 2
-    return _probe_pack(encoder, sequences[:middle], theta) + _probe_pack(encoder, sequences[middle:], theta)
+
+        # One after the other stand the residues of the sequences, and their labels.
+        label_ends = np.cumsum([len(labelled.labels) for labelled in pack])[:-1]
+        residue_ends = np.cumsum(forward.pack.n_residues)[:-1]
+        largest = np.split(received, residue_ends, axis=1)
+        labels = [np.moveaxis(part, 2, 0) for part in np.split(of_labels, label_ends, axis=2)]
+        return [Probed(*parts) for parts in zip(largest, labels, strict=True)]
+
+    return results
+
+
+def _refuse_failure(labelled: LabelledSequence, probed: Probed | Exception) -> Probed:
+    if isinstance(probed, Exception):  # as where memory does not do for it alone: its shard is not finished
+        raise probed
+    if not probed.is_finite:
+        raise EnvironmentFault(
+            f"The attention on {labelled.labels[0].accession} is not finite.",
+            expected="finite, as when the atlas was built",
+            hint="probe on the device and with the library versions of the build (`attlas info`)",
+        )
+    return probed
 
 
 def _label_rows(sequences: Sequence[LabelledSequence]) -> dict[str, object]:
@@ -198,5 +219,5 @@ def _publish(
     paths: AtlasPaths, plan: Plan, shard: Shard, probe: Probe, table: Table, columns: Mapping[str, object]
 ) -> TableFile:
     name = f"probe-{probe.probe_id}-{shard.index:05d}"
-    metadata = {b"probe": settings_text(probe.inputs, theta=probe.theta)}
-    return publish_rows(paths, plan, table, columns, name=name, metadata=metadata)
+    computation = Computation({"theta": probe.theta}, dict(probe.inputs))
+    return publish_rows(paths, plan, table, columns, name=name, computation=computation)

@@ -13,8 +13,8 @@ CLUSTAL = re.compile(r"(CLUSTAL|MUSCLE|PROBCONS|MSAPROBS|KALIGN)\b", re.IGNORECA
 
 def is_blocks(text: str) -> bool:
     """Return whether a text is Stockholm or Clustal, by its first line."""
-    first = text.lstrip()
-    return bool(STOCKHOLM.match(first) or CLUSTAL.match(first))
+    beginning = text.lstrip()
+    return bool(STOCKHOLM.match(beginning) or CLUSTAL.match(beginning))
 
 
 def read_blocks(text: str) -> dict[str, str]:
@@ -29,6 +29,7 @@ def _row_lines(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         if line.startswith("//"):
             return
+
         words = line.split()
         # Clustal's line of conservation begins with a blank; a third word is its count of residues.
         if line[:1] not in ("", " ", "\t", "#") and len(words) > 1:

@@ -9,7 +9,7 @@ from typing import Any
 from attlas.intake.files import read_file
 from attlas.intake.text import numbered_lines
 from attlas.queries.asking.alignment_blocks import is_blocks, read_blocks
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
 
@@ -40,7 +40,7 @@ class Row:
         return self.aligned.replace(GAP, "")
 
 
-def placed_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def placed_rows(atlas: Store, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
     """Return the rows of an alignment that are proteins of the atlas: accession, first position, aligned letters.
 
     As `place`, for a question.
@@ -51,7 +51,7 @@ def placed_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> li
     ]
 
 
-def place(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any], int]]:
+def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any], int]]:
     """Return the rows of an alignment that are proteins of the atlas, each with its protein and its first position.
 
     `source` is a path, `-` for stdin, or a mapping of ids to aligned sequences. Rows of proteins that are not in the
@@ -61,22 +61,28 @@ def place(atlas: Atlas, source: object, note: Callable[[str], None]) -> list[tup
         QuestionError: it is no alignment, none of its rows is in the atlas, or letters differ from those stored.
     """
     rows = _rows(source)
-    found = [(row, protein) for row, protein in _proteins(atlas, rows, note) if protein is not None]
-    if not found:
+    placeable = [(row, protein) for row, protein in _proteins(atlas, rows, note) if protein is not None]
+    if not placeable:
         hint = "ids are the first word of a header line, with or without /FIRST-LAST at the end"
         names = [row.id for row in rows]
         raise QuestionError("No row of the alignment is a computed protein of this atlas.", offenders=names, hint=hint)
-    firsts = [_first(row, protein["sequence"]) for row, protein in found]
-    wrong = [
-        f"{protein['accession']}: {at}" for (_, protein), at in zip(found, firsts, strict=True) if isinstance(at, str)
+
+    first_positions = [_first(row, protein["sequence"]) for row, protein in placeable]
+    differing = [
+        f"{protein['accession']}: {at}"
+        for (_, protein), at in zip(placeable, first_positions, strict=True)
+        if isinstance(at, str)
     ]
-    if wrong:
+    if differing:
         what = "Rows of the alignment differ from the sequences of this atlas."
         hint = "align the sequences the atlas was built from; a piece of one is fine"
-        raise QuestionError(what, offenders=wrong, hint=hint)
+        raise QuestionError(what, offenders=differing, hint=hint)
+
     # The differences were raised above: what is left are positions.
     return [
-        (row, protein, first) for (row, protein), first in zip(found, firsts, strict=True) if isinstance(first, int)
+        (row, protein, first)
+        for (row, protein), first in zip(placeable, first_positions, strict=True)
+        if isinstance(first, int)
     ]
 
 
@@ -114,6 +120,7 @@ def read_alignment(source: object) -> dict[str, str]:
 def _rows(source: object) -> list[Row]:
     given = source if isinstance(source, Mapping) else read_alignment(source)
     rows = [_row(str(id), str(aligned)) for id, aligned in given.items()]
+
     lengths = {len(row.aligned) for row in rows}
     if len(lengths) > 1:
         long, short = (next(row for row in rows if len(row.aligned) == n) for n in (max(lengths), min(lengths)))
@@ -122,8 +129,9 @@ def _rows(source: object) -> list[Row]:
             found=f"{len(long.aligned)} columns in {long.id}, {len(short.aligned)} in {short.id}",
             hint="write it as aligned FASTA, with `-` for every gap (A3M leaves some out)",
         )
-    if odd := [f"{row.id}: {bad[0]!r}" for row in rows if (bad := re.search("[^A-Z-]", row.aligned))]:
-        raise QuestionError("An alignment holds letters and gaps.", offenders=odd)
+
+    if with_other_signs := [f"{row.id}: {bad[0]!r}" for row in rows if (bad := re.search("[^A-Z-]", row.aligned))]:
+        raise QuestionError("An alignment holds letters and gaps.", offenders=with_other_signs)
     return rows
 
 
@@ -134,20 +142,23 @@ def _row(id: str, aligned: str) -> Row:
     return Row(id, letters)
 
 
-def _proteins(atlas: Atlas, rows: list[Row], note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any] | None]]:
+def _proteins(atlas: Store, rows: list[Row], note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any] | None]]:
     matches = atlas.matches([row.id for row in rows])
     absent = [match.asked for match in matches if not match.rows]
     if absent:
         shown = ", ".join(map(printable, absent[:10])) + (f" and {len(absent) - 10:,} more" if len(absent) > 10 else "")
         note(f"rows of the alignment that are not in this atlas, left out: {shown}")
+
     numbers = [match.rows[0] for match in matches if match.rows]
     proteins = iter(atlas.protein_rows(numbers).to_pylist())
-    found = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
-    for _, protein in found:
+    proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
+
+    for _, protein in proteins_of_rows:
         if protein is not None and protein["status"] != "ok":
             accession = printable(protein["accession"])
             note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])}), left out")
-    return [(row, protein if protein and protein["status"] == "ok" else None) for row, protein in found]
+
+    return [(row, protein if protein and protein["status"] == "ok" else None) for row, protein in proteins_of_rows]
 
 
 def _first(row: Row, sequence: str) -> int | str:
@@ -161,6 +172,7 @@ def _first(row: Row, sequence: str) -> int | str:
             return f"the id says {first}-{last}, and the row holds {len(letters):,} letters"
         piece = sequence[max(first - 1, 0) : last]
         return first if _is_same(letters, piece) else _difference(letters, piece, first)
+
     pattern = re.compile(f"(?={letters.replace('X', NONSTANDARD)})")  # ahead: pieces may overlap
     firsts = [found.start() + 1 for found in pattern.finditer(sequence)]
     if len(firsts) > 1:

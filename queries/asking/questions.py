@@ -19,32 +19,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.asking.parameters import TYPES, Bound, Parameter, bind, with_literals
-from attlas.queries.atlas import Atlas
-from attlas.queries.engine.functions import Function, reached_from
-from attlas.queries.lookup.settings import outdated
+from attlas.queries.asking.known_words import held_to_atlas
+from attlas.queries.asking.parameters import TYPES, BoundValues, Parameter, bind, with_literals
+from attlas.queries.engine.functions import Function, reached_from, without_comments
+from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.queries.text import Layout
-from attlas.schema import (
-    ADDED_TABLES,
-    CONTACTS,
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
-    HEAD_CONTACTS,
-    HEAD_FEATURES,
-    HEAD_MAX_SITES,
-    HEADS,
-    LABELS,
-    PROTEINS,
-    RESIDUES,
-    SEQUENCES,
-    SITES,
-    Manifest,
-    QuestionError,
-    Table,
-)
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema import ADDED_TABLES, TABLES, Manifest, QuestionError, Table
+from attlas.schema.parquet_file import PROVENANCE_KEY
+from attlas.schema.settings import outdated_notes
 
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")
@@ -53,26 +37,10 @@ FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "exampl
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
 OPTIONAL = ("needs", "parameters", "columns", "example")
-ADDED_BY = {
-    FEATURES: "attlas annotate DIR SOURCE",
-    FAMILIES: "attlas annotate DIR SOURCE",
-    COORDINATES: "attlas annotate DIR STRUCTURE",
-    LABELS: "attlas probe DIR",
-    HEAD_FEATURES: "attlas probe DIR",
-    HEAD_MAX_SITES: "attlas probe DIR",
-    CONTACTS: "attlas contacts DIR",
-    HEAD_CONTACTS: "attlas contacts DIR",
-}
-"""The command that adds a table to a sealed atlas."""
-ORIGINS = (
-    *(HEADS, RESIDUES, SITES, SEQUENCES, HEAD_FEATURES, LABELS, FEATURES),
-    *(FAMILIES, COORDINATES, HEAD_MAX_SITES, CONTACTS, HEAD_CONTACTS),
-)
-"""Tables whose columns an answer may show, besides those of `proteins`, whose words come first."""
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
-_MORE = re.compile(r"--\s{3,}(\S.*)")
+_CONTINUATION = re.compile(r"--\s{3,}(\S.*)")
 _PARAMETER = re.compile(
     r"(\w+) (\w+)(?: (-?[\d.]+?)\.\.(-?[\d.]+)?| (\w+(?:\|\w+)+)| of (\w+\.\w+))?(?: = (.*?))?: (.+)"
 )
@@ -107,8 +75,8 @@ class Question:
     @property
     def command(self) -> str:
         """The command that adds what the question needs; empty where every atlas has it."""
-        commands = [command for table, command in ADDED_BY.items() if table.name in self.needs]
-        return " and ".join(dict.fromkeys(commands))
+        commands = dict.fromkeys(str(table.added_by) for table in ADDED_TABLES if table.name in self.needs)
+        return " and ".join(commands)
 
     @property
     def functions(self) -> tuple[Function, ...]:
@@ -117,8 +85,8 @@ class Question:
 
     @property
     def whole_sql(self) -> str:
-        """The SELECT and what its functions stand for: every table that is read is named here."""
-        return "\n".join([self.sql, *(function.body for function in self.functions)])
+        """The SELECT and the bodies of its functions, without comments: every table that is read is named here."""
+        return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
     def usage(self) -> str:
@@ -128,18 +96,18 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A question with the values of its parameters."""
+class BoundQuestion:
+    """A question with a value for each of its parameters: what an atlas can answer."""
 
     question: Question
-    bound: Bound
+    bound: BoundValues
 
     @property
     def sql(self) -> str:
         """The SELECT with the values as literals, to be asked with `attlas sql` as it is."""
         return with_literals(self.question.sql, self.bound.values)
 
-    def answer(self, atlas: Atlas, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
+    def answer(self, atlas: Store, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
         """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
 
         Raises:
@@ -147,33 +115,30 @@ class Asked:
                 rows are read, or not within `timeout_s`.
         """
         _refuse_what_is_missing(self.question, atlas.manifest)
-        used = {name: self.bound.values[name] for name in (p.name for p in self.question.parameters)}
-        rows = atlas.stream(self.question.sql, used, timeout_s=timeout_s)
+        values = {parameter.name: self.bound.values[parameter.name] for parameter in self.question.parameters}
+        rows = atlas.stream(self.question.sql, values, timeout_s=timeout_s)
         schema = _documented(rows.schema, self, atlas)
         batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def ask(atlas: Atlas, name: str | Path, given: Mapping[str, object]) -> Asked:
+def ask(atlas: Store, name: str | Path, given: Mapping[str, object]) -> BoundQuestion:
     """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
 
     Raises:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
-    bound = bind(atlas, question.name, question.parameters, given)
-    return Asked(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
+    parameters = [held_to_atlas(parameter, atlas.n_layers) for parameter in question.parameters]
+    bound = bind(atlas, question.name, parameters, given)
+    return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 
-def stale_notes(atlas: Atlas, names: Iterable[str]) -> list[str]:
-    """Return what is to be said of tables, by name, that were computed from others which have changed since."""
-    tables = [table for table in (HEAD_FEATURES, CONTACTS, HEAD_CONTACTS) if table.name in names]
-    changed = {table: outdated(atlas.root, atlas.manifest, table) for table in tables}
-    return [
-        f"{table.name} are of other {' and '.join(names)} than the atlas has now: `{ADDED_BY[table]}` renews them"
-        for table, names in changed.items()
-        if names
-    ]
+def stale_notes(atlas: Store, names: Iterable[str]) -> list[str]:
+    """Return a sentence for each command that renews outdated tables among these, given by name."""
+    tables = [table for table in ADDED_TABLES if table.name in names]
+    sources = {table: changed_sources(atlas.root, atlas.manifest, table) for table in tables}
+    return outdated_notes({table: changed for table, changed in sources.items() if changed})
 
 
 def questions() -> tuple[Question, ...]:
@@ -187,9 +152,10 @@ def question_named(name: str) -> Question:
     Raises:
         QuestionError: there is none of that name; names those like it.
     """
-    found = _by_name().get(name.replace("-", "_").lower())
-    if found is not None:
-        return found
+    question = _by_name().get(name.replace("-", "_").lower())
+    if question is not None:
+        return question
+
     close = get_close_matches(name.lower(), _by_name(), cutoff=0.5)
     hint = f"do you mean {', '.join(close)}? " if close else ""
     raise QuestionError(f"There is no question {name!r}.", hint=f"{hint}`attlas ask DIR` lists them all")
@@ -202,16 +168,17 @@ def read_question(path: Path) -> Question:
         QuestionError: the file cannot be read, or its header is not as the docstring of this module says.
     """
     try:
-        lines = path.read_text(encoding="utf-8").split(
-            "\n"
-        )  # what else `splitlines` takes for an end may stand in a text
+        # Not `splitlines`: what else it takes for the end of a line may stand in a text.
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionError(f"The question {path} cannot be read.", found=str(error)) from error
+
     n_header = next((i for i, line in enumerate(lines) if not line.startswith("--")), len(lines))
     texts, entries = _header(path, lines[:n_header])
     missing = [field for field in FIELDS if field not in OPTIONAL and not texts.get(field)]
     if missing:
         raise QuestionError(f"The header of {path} is not whole.", expected=", ".join(FIELDS), offenders=missing)
+
     return Question(
         name=path.stem,
         title=texts["title"],
@@ -235,8 +202,9 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
     """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
-    tables = [t for t in (*ORIGINS, PROTEINS) if re.search(rf"\b{t.name}\b", question.whole_sql)]
-    docs = {column.name: column.doc for table in reversed(tables) for column in table.columns}
+    tables = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
+    # TABLES go from the general to the special: of a column that several tables have, the doc of the last counts.
+    docs = {column.name: column.doc for table in tables for column in table.columns}
     docs |= dict(question.columns)
     return {name: docs.get(name, "") for name in names}
 
@@ -290,44 +258,46 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
     entries: dict[str, list[str]] = {name: [] for name in LISTS}
     field = ""
     for number, line in enumerate(lines, start=1):
-        if (found := _FIELD.fullmatch(line)) and found[1] in FIELDS:
-            field = found[1]
-            texts[field] = found[2]
-        elif field in LISTS and (found := _ENTRY.fullmatch(line)):
-            entries[field].append(found[1])
-        elif field and (found := _MORE.fullmatch(line)):
+        if (match := _FIELD.fullmatch(line)) and match[1] in FIELDS:
+            field = match[1]
+            texts[field] = match[2]
+        elif field in LISTS and (match := _ENTRY.fullmatch(line)):
+            entries[field].append(match[1])
+        elif field and (match := _CONTINUATION.fullmatch(line)):
             if field in LISTS:
-                entries[field][-1] += f" {found[1]}"
+                entries[field][-1] += f" {match[1]}"
             else:
-                texts[field] += f" {found[1]}"
+                texts[field] += f" {match[1]}"
         else:
             raise QuestionError(f"Line {number} of {path} is none of a header.", found=line, expected="-- FIELD: TEXT")
+
     return texts, entries
 
 
 def _parameter(path: Path, entry: str) -> Parameter:
-    found = _PARAMETER.fullmatch(entry)
-    if not found or found[2] not in TYPES:
+    match = _PARAMETER.fullmatch(entry)
+    if not match or match[2] not in TYPES:
         shape = "name type [LEAST..[MOST]|ONE|OTHER|of TABLE.COLUMN] [= default]: what it says"
         expected = f"{shape}; types are {', '.join(TYPES)}"
         raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
-    name, kind, least, most, choices, column, default, doc = found.groups()
+
+    name, kind, least, most, choices, column, default, doc = match.groups()
     least, most = (None if bound is None else float(bound) for bound in (least, most))
     return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else (), column)
 
 
 def _needs(path: Path, text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(",") if name.strip())
-    known = [table.name for table in ADDED_TABLES]
-    if unknown := [name for name in names if name not in known]:
-        raise QuestionError(f"{path} needs no such table.", expected=", ".join(known), offenders=unknown)
+    added_names = [table.name for table in ADDED_TABLES]
+    if unknown := [name for name in names if name not in added_names]:
+        raise QuestionError(f"{path} needs no such table.", expected=", ".join(added_names), offenders=unknown)
     return names
 
 
 def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
     if missing := missing_tables(question, manifest):
         names = " and ".join(table.name for table in missing)
-        commands = dict.fromkeys(f"`{ADDED_BY[table]}`" for table in missing)
+        commands = dict.fromkeys(f"`{table.added_by}`" for table in missing)
         raise QuestionError(
             f"The question {question.name} needs {names}, but the atlas has no such rows.",
             hint=f"{' and '.join(commands)} adds them; nothing is built again",
@@ -335,17 +305,20 @@ def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
 
 
 def _column(path: Path, entry: str) -> tuple[str, str]:
-    found = _COLUMN.fullmatch(entry)
-    if not found:
+    match = _COLUMN.fullmatch(entry)
+    if not match:
         raise QuestionError(f"A column of {path} cannot be read.", expected="name: what it says", found=entry)
-    return found[1], found[2]
+    return match[1], match[2]
 
 
-def _documented(schema: pa.Schema, asked: Asked, atlas: Atlas) -> pa.Schema:
-    question = asked.question
+def _documented(schema: pa.Schema, bound_question: BoundQuestion, atlas: Store) -> pa.Schema:
+    """Return the schema of an answer with what each column means, the question, its parameters and the provenance."""
+    question = bound_question.question
     docs = column_docs(question, schema.names)
-    said: dict[str, Any] = {**provenance_values(atlas.manifest), "question": question.name}
-    said["parameters"] = asked.bound.values
-    metadata = {PROVENANCE_KEY: json.dumps(said, sort_keys=True).encode(), b"doc": question.title.encode()}
+
+    provenance: dict[str, Any] = {**provenance_values(atlas.manifest), "question": question.name}
+    provenance["parameters"] = bound_question.bound.values
+    metadata = {PROVENANCE_KEY: json.dumps(provenance, sort_keys=True).encode(), b"doc": question.title.encode()}
+
     fields = [field.with_metadata({"doc": docs[field.name]}) for field in schema]
     return pa.schema(fields, metadata=metadata)

@@ -1,10 +1,10 @@
 """The card of a protein for `attlas show`: values in, lines of text out."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from attlas.queries.cards.answers import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.answers.one import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
 from attlas.queries.cards.known import LABEL, MARKS, distinct, family_text, feature_lines, feature_marks, legend
 from attlas.queries.cards.tracks import (
     MORE,
@@ -51,8 +51,7 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
 
 def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein or {}
-    names = [protein["accession"], protein["entry_name"], protein["description"]]
-    title = cut(GAP.join(printable(name) for name in names if name), width)
+    title = cut(title_of(protein), width)
     yield f"{style.bold}{title}{style.reset}"
     facts = [
         _organism(protein),
@@ -64,6 +63,12 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if answer.asked != protein["accession"]:
         yield cut(f"asked as {printable(answer.asked)}", width)
+
+
+def title_of(protein: Mapping[str, Any]) -> str:
+    """Return the names of a protein in one line: accession, entry name, description."""
+    names = [protein["accession"], protein["entry_name"], protein["description"]]
+    return GAP.join(printable(name) for name in names if name)
 
 
 def _organism(protein: dict[str, object]) -> str:
@@ -99,8 +104,8 @@ def _sites(answer: Answer) -> Iterator[str]:
     sequence = (answer.protein or {})["sequence"] or ""
     shown = answer.sites[:MAX_SITES]
     rows = [
-        (s["rank"], s["position"], s["residue"] + ("*" if s["is_nonstandard"] else ""), _fixed(s["received"], 2),
-         _fixed(s["share"], 3), _around(sequence, s["position"]))
+        (s["rank"], s["position"], _residue(s), _fixed(s["received"], 2), _fixed(s["share"], 3),
+         _around(sequence, s["position"]))
         for s in shown
     ]  # fmt: skip
     yield ""
@@ -108,8 +113,17 @@ def _sites(answer: Answer) -> Iterator[str]:
     yield from (INDENT + line for line in layout.lines(rows))
     if any(site["is_nonstandard"] for site in shown):
         yield f"{INDENT}* outside the 20 standard amino acids"
+    if any(site["is_initiator_methionine"] for site in shown):
+        yield f"{INDENT}initiator: methionine at position 1; the start of the sequence may draw attention to it"
     if len(answer.sites) > len(shown):
         yield f"{INDENT}... and {len(answer.sites) - len(shown)} more: `--json` lists all"
+
+
+def _residue(site: dict[str, Any]) -> str:
+    """Return the letter of a site, marked where it is nonstandard or the initiator methionine."""
+    if site["is_initiator_methionine"]:
+        return f"{site['residue']} (initiator)"
+    return f"{site['residue']}*" if site["is_nonstandard"] else str(site["residue"])
 
 
 def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from attlas.intake.rejects import Record, Remark
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.account import account_lines, account_table, reason_lines
 from attlas.queries.comparing.agreement import NEAR, Agreement
 from attlas.queries.comparing.matching import MatchedTable, match_published_sites
@@ -15,6 +14,7 @@ from attlas.queries.comparing.protein_rows import SEVERAL_LAYERS
 from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.comparing.reading import read_layers, read_table
 from attlas.queries.comparing.tables import pooled_table, protein_table, table_metadata
+from attlas.queries.store import Store
 from attlas.schema import SITES, InputError
 from attlas.schema.errors import N_OFFENDERS_SHOWN
 
@@ -42,7 +42,7 @@ class Comparison:
 
 
 def compare(
-    atlas: Atlas, path: str | Path, *, base: int | None = None, layers: Path | None = None, near: int = NEAR
+    atlas: Store, path: str | Path, *, base: int | None = None, layers: Path | None = None, near: int = NEAR
 ) -> Comparison:
     """Return the agreement of the sites of an atlas with those of a table, or of another atlas.
 
@@ -108,7 +108,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
     return replace(table, rows=tuple(rows)), remarks
 
 
-def _agreements(atlas: Atlas, matched: MatchedTable) -> list[Agreement]:
+def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
     """Return the agreement on each matched protein."""
     sequence_ids = {protein.sequence_id for protein in matched.proteins}
     sites, rows_of = atlas.rows_of_sequences(SITES, sequence_ids, ("position", "share"))  # by rank, as stored
@@ -127,7 +127,7 @@ def _agreements(atlas: Atlas, matched: MatchedTable) -> list[Agreement]:
     ]
 
 
-def _absent_proteins(atlas: Atlas, matched: MatchedTable) -> tuple[int, list[str]]:
+def _absent_proteins(atlas: Store, matched: MatchedTable) -> tuple[int, list[str]]:
     """Return how many computed proteins the table does not name, and the first ten."""
     columns = ("accession", "status")
     table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), columns)

@@ -7,10 +7,10 @@ from operator import attrgetter
 
 from attlas.intake.claims import COLUMNS, StoredProtein, stored_proteins
 from attlas.intake.rejects import Problem, Reason, Rejected, Remark
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.numbering import Numbering, find_numbering
 from attlas.queries.comparing.protein_rows import MatchedProtein, ProteinRows, match_protein, reject_row
 from attlas.queries.comparing.published import PublishedRow, PublishedSite, PublishedTable
+from attlas.queries.store import Store
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class AtlasProteins:
     """What is wrong with an id that names no protein, or several."""
 
 
-def match_published_sites(table: PublishedTable, atlas: Atlas, *, first_position: int | None) -> MatchedTable:
+def match_published_sites(table: PublishedTable, atlas: Store, *, first_position: int | None) -> MatchedTable:
     """Match the rows of a published table of sites to the proteins of an atlas.
 
     A row is kept if its id names a protein of the atlas and its positions, letters and checksums fit the stored
@@ -84,7 +84,7 @@ def match_published_sites(table: PublishedTable, atlas: Atlas, *, first_position
     )
 
 
-def find_proteins(atlas: Atlas, ids: Iterable[str]) -> AtlasProteins:
+def find_proteins(atlas: Store, ids: Iterable[str]) -> AtlasProteins:
     """Return the proteins that ids name."""
     row_by_id: dict[str, int] = {}
     problems: dict[str, Problem] = {}

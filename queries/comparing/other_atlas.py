@@ -4,8 +4,8 @@ from pathlib import Path
 
 from attlas.intake.claims import SequenceClaim
 from attlas.intake.rejects import Problem, Reason
-from attlas.queries.atlas import Atlas
 from attlas.queries.comparing.published import PublishedRow, PublishedSite, PublishedTable
+from attlas.queries.store import Store
 from attlas.schema import SITES
 
 PROTEIN_COLUMNS = ("accession", "sequence_id", "status", "reason", "md5", "length", "layer")
@@ -18,7 +18,7 @@ def read_atlas(place: str | Path) -> PublishedTable:
     Raises:
         BrokenAtlasError: it cannot be read.
     """
-    with Atlas.open(place) as atlas:
+    with Store.open(place) as atlas:
         run = atlas.manifest.run
         return PublishedTable(
             name=Path(str(place)).name,
@@ -31,7 +31,7 @@ def read_atlas(place: str | Path) -> PublishedTable:
         )
 
 
-def _rows(atlas: Atlas) -> tuple[PublishedRow, ...]:
+def _rows(atlas: Store) -> tuple[PublishedRow, ...]:
     proteins = atlas.protein_rows(range(atlas.manifest.counts.n_requested), PROTEIN_COLUMNS).to_pylist()
     computed = [protein["sequence_id"] for protein in proteins if protein["status"] == "ok"]
     table, rows_of = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)

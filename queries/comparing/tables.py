@@ -13,7 +13,7 @@ from attlas.queries.comparing.protein_rows import MatchedProtein
 from attlas.queries.comparing.published import PublishedTable
 from attlas.queries.provenance import provenance_values
 from attlas.schema import Column, Manifest
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema.parquet_file import PROVENANCE_KEY
 
 PROTEIN_COLUMNS = (
     Column("accession", pa.string(), "", "Accession of the protein; the key of `proteins`."),

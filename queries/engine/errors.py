@@ -8,7 +8,7 @@ from typing import Self
 import duckdb
 
 from attlas.queries.engine.views import DOCS
-from attlas.queries.lookup.remote import fault_in
+from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 
@@ -16,6 +16,8 @@ LINES_SHOWN = 8
 """Lines of a long query shown before and after the place of an error."""
 LINE_SHOWN = 500
 """Characters of a long line shown."""
+VALUE_ERRORS = ("Invalid Input Error", "Conversion Error", "Out of Range Error")
+"""How the reasons of errors begin that are about a value: a list of the columns would not help."""
 NO_OTHER_FILES = (
     "SQL reads the files of the atlas and no others; to join tables of yours, `attlas export DIR duckdb -o FILE`, "
     "open FILE in DuckDB and attach yours"
@@ -44,14 +46,14 @@ class Place:
     @classmethod
     def of(cls, error: str, *, lines_before: int = 0) -> Self | None:
         """Return the place that the text of an error ends with; None if it names none."""
-        found = _PLACE.search(error)
-        if found is None:
+        match = _PLACE.search(error)
+        if match is None:
             return None
-        indent = max(len(found[3]) - len(f"LINE {found[1]}: "), 0)
-        text, n_tabs = found[2], 0
+        indent = max(len(match[3]) - len(f"LINE {match[1]}: "), 0)
+        text, n_tabs = match[2], 0
         while (n := text[: indent + n_tabs + 1].count("\t")) > n_tabs:  # DuckDB gives a tab no width
             n_tabs = n
-        return cls(int(found[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, found[4])
+        return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
 def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
@@ -60,6 +62,7 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     reason = _PLACE.sub("", text).strip()
     if fault := fault_in(text):
         return fault
+
     if "Out of Memory Error" in reason:
         return _too_large(query, reason)
     if "No space left on device" in reason:
@@ -68,11 +71,12 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
     if _is_broken(error, reason):
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
+
     place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
     return QuestionError(
         f"This query cannot be answered:\n{shown(query, place)}",
         found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
-        hint=NO_OTHER_FILES if "Permission Error" in reason else _columns_hint(connection, query),
+        hint=_hint(connection, query, reason),
     )
 
 
@@ -89,6 +93,14 @@ def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> Que
     )
 
 
+def not_connected(place: str, timeout_s: float) -> QuestionError:
+    """Return the error for an atlas whose tables could not be opened within the time limit of a query."""
+    return QuestionError(
+        f"The tables of {place} could not be opened within {timeout_s:g} s, the time limit.",
+        hint="see whether its server answers, or give it more time (--timeout, timeout_s=)",
+    )
+
+
 def shown(query: str, place: Place | None = None) -> str:
     """Return the query, indented, with carets below the place where it went wrong; far lines are left out."""
     lines = [_cut(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
@@ -96,8 +108,13 @@ def shown(query: str, place: Place | None = None) -> str:
     if place is not None and place.line <= len(lines):
         at = place.line - 1
         lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
-    first, last = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
-    window = [*(["..."] if first else []), *lines[first:last], *(["..."] if last < len(lines) else [])]
+    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
+
+    window = [
+        *(["..."] if first_line else []),
+        *lines[first_line:last_line],
+        *(["..."] if last_line < len(lines) else []),
+    ]
     return "\n".join(f"    {line}" for line in window).strip("\n")
 
 
@@ -134,6 +151,12 @@ def _place_by_explain(
         place = Place.of(str(same), lines_before=1) if type(same) is type(error) else None
         return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
+
+
+def _hint(connection: duckdb.DuckDBPyConnection, query: str, reason: str) -> str | None:
+    if "Permission Error" in reason:
+        return NO_OTHER_FILES
+    return None if reason.startswith(VALUE_ERRORS) else _columns_hint(connection, query)
 
 
 def _columns_hint(connection: duckdb.DuckDBPyConnection, query: str) -> str:

@@ -22,6 +22,8 @@ _FILE = re.compile(
     r"(?P<sql>CREATE MACRO (?P<call>(?P<name>\w+)\([\w, ]*\)) AS\b[^;]+)"
 )
 
+_COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
+
 
 @dataclass(frozen=True)
 class Function:
@@ -57,23 +59,29 @@ def functions() -> tuple[Function, ...]:
 
 def called_in(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", sql, re.IGNORECASE))
+    code = without_comments(sql)
+    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", code, re.IGNORECASE))
+
+
+def without_comments(sql: str) -> str:
+    """Return a text of SQL of ours without its comments, which are lines of their own."""
+    return _COMMENT.sub("", sql)
 
 
 def reached_from(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
-    found: set[Function] = set()
+    reached: set[Function] = set()
     waiting = [*called_in(sql)]
     while waiting:
         function = waiting.pop()
-        if function not in found:
-            found.add(function)
+        if function not in reached:
+            reached.add(function)
             waiting += called_in(function.body)
-    return tuple(function for function in _in_order() if function in found)
+    return tuple(function for function in _in_order() if function in reached)
 
 
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each; the views are there."""
+    """Yield what makes the functions, and the comment of each; the views, and the table `docs`, are there."""
     for function in _in_order():
         yield function.sql
         kind = "MACRO TABLE" if function.is_table else "MACRO"
@@ -89,11 +97,11 @@ def _in_order() -> tuple[Function, ...]:
 
 
 def _read(path: Path) -> Function:
-    found = _FILE.fullmatch(path.read_text(encoding="utf-8"))
-    if found is None or found["name"] != path.stem:
+    match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
+    if match is None or match["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
-    texts = ((text or "").replace("\n--", " ") for text in found.group("returns", "notes", "source"))
+    texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
     returns, notes, source = (" ".join(text.split()) for text in texts)
     return Function(
-        name=path.stem, call=found["call"], returns=returns, notes=notes, source=source, sql=found["sql"].strip()
+        name=path.stem, call=match["call"], returns=returns, notes=notes, source=source, sql=match["sql"].strip()
     )

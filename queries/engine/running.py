@@ -36,7 +36,8 @@ class OutOfTime(Exception):
 class Running:
     """The calls of one query, one after another; its time counts only while DuckDB works, not between the calls."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, timeout_s: float | None) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection | None, timeout_s: float | None) -> None:
+        """Begin the count of time. `cursor` is what the calls work with, to be interrupted; None: nothing can be."""
         self._cursor = cursor
         self._left_s = timeout_s
 
@@ -47,6 +48,7 @@ class Running:
             OutOfTime: the calls have taken longer than the time limit; the query was stopped.
         """
         started = time.monotonic()
+
         future = _begun(work)
         try:
             return self._result(future)
@@ -68,6 +70,8 @@ class Running:
         return future.result()  # an answer, at the last moment perhaps, or an error of the work itself
 
     def _stop(self, future: "Future[T]") -> None:
+        if self._cursor is None:
+            return
         # More than once: an interrupt that comes before DuckDB has begun is forgotten.
         until = time.monotonic() + PATIENCE_S
         while not future.done() and time.monotonic() < until:

@@ -26,10 +26,11 @@ from attlas.queries.engine.views import (
     view_statement,
 )
 from attlas.queries.lookup import storage
-from attlas.queries.lookup.remote import fault_in
+from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
+from attlas.schema.links import checked_path
 
 BATCH_ROWS = 16_384
 MEMORY_LIMIT = "50%"
@@ -55,10 +56,10 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
 
     Raises:
         QuestionError: `memory_limit` is no amount of memory.
-        BrokenAtlasError: files of the manifest are missing or cannot be read.
+        BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
-    for statement in _lock_statements(base):
+    for statement in _lock_statements(base, linked_files(root, manifest)):
         connection.execute(statement)
     return connection
 
@@ -67,13 +68,14 @@ def connect_unlocked(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
     """Return the database of `connect` not yet locked, for statements of ours alone, and where its files lie."""
+    links = linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest), *function_statements()):
+        for statement in (*limits, *_view_statements(base, manifest, links), *function_statements()):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
@@ -83,6 +85,18 @@ def connect_unlocked(
     return connection, base
 
 
+def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
+    """Return where the files of a directory lie that are links, by their paths in the manifest.
+
+    Raises:
+        BrokenAtlasError: one is a link to something else than the manifest says.
+    """
+    if not isinstance(root, Path):
+        return {}
+    links = [file for file in manifest.files if (root / file.path).is_symlink()]
+    return {file.path: str(checked_path(root, file).resolve()) for file in links}
+
+
 def close(connection: duckdb.DuckDBPyConnection) -> None:
     """Close a connection, or leave it to the end of the process if a query works on that no interrupt reaches."""
     with suppress(duckdb.ResourceInUseException):
@@ -90,11 +104,19 @@ def close(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def select(
-    connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters = None, *, timeout_s: float | None = None
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: Parameters = None,
+    *,
+    tables: Mapping[str, pa.Table] | None = None,
+    timeout_s: float | None = None,
+    limit_s: float | None = None,
 ) -> pa.RecordBatchReader:
     """Run one SELECT and return its rows as a stream of record batches.
 
+    `tables` are tables of the caller's, by the names that the query calls them; no other query sees them.
     `timeout_s` counts while DuckDB works, not while the rows are used; None is no limit. Ctrl-C stops the query.
+    `limit_s` is the time limit that an error names, where connecting has used up some of it; None: `timeout_s`.
 
     Raises:
         QuestionError: it is not one SELECT that only reads, DuckDB cannot answer it, or the time is over; also while
@@ -105,14 +127,16 @@ def select(
     running = Running(cursor, timeout_s)
 
     def start() -> pa.RecordBatchReader:
+        for name, rows in (tables or {}).items():
+            cursor.register(name, rows)
         statement = statement_to_run(cursor, query)
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
 
     _refuse_what_is_no_text(query)
-    with _failing(connection, query, parameters, timeout_s):
+    with _failing(connection, query, parameters, limit_s or timeout_s):
         reader = running.call(start)
-    batches = _batches(reader, running, lambda: _failing(connection, query, parameters, timeout_s))
+    batches = _batches(reader, running, lambda: _failing(connection, query, parameters, limit_s or timeout_s))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
 
@@ -166,11 +190,12 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
     return remote_views.register(connection, root, manifest)
 
 
-def _view_statements(base: str, manifest: Manifest) -> Iterator[str]:
+def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
     n_layers = manifest.run.n_layers
     for table in TABLES:
         # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
-        paths = [glob.escape(base + file.path) for file in manifest.of_table(table) if file.n_rows]
+        files = [file for file in manifest.of_table(table) if file.n_rows]
+        paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
         yield view_statement(table, paths, n_layers)
         yield from comment_statements(table)
     yield from docs_statements(n_layers)
@@ -187,17 +212,20 @@ def _limit_statements(memory_limit: str) -> list[str]:
         f"SET temp_directory = {quote(str(spill))}",
         f"SET max_temp_directory_size = '{int(shutil.disk_usage(folder).free * SPILL_SHARE)}B'",
         "SET enable_progress_bar = false",
-        "SET python_enable_replacements = false",  # else `FROM x` finds Python variables of whoever calls us
+        # Else `FROM x` finds Python variables of whoever calls us; GLOBAL, because queries run on cursors.
+        "SET GLOBAL python_enable_replacements = false",
         "SET autoinstall_known_extensions = false",
         "SET autoload_known_extensions = false",
     ]
 
 
-def _lock_statements(base: str) -> list[str]:
+def _lock_statements(base: str, links: Mapping[str, str]) -> list[str]:
     # The order matters: directories are allowed first, then all else is closed, then the settings themselves.
     allowed = dict.fromkeys([base, glob.escape(base)])  # a view names its files by pattern, see `_view_statements`
+    allowed_links = dict.fromkeys(name for path in links.values() for name in (path, glob.escape(path)))
     return [
         f"SET allowed_directories = [{', '.join(map(quote, allowed))}]",
+        f"SET allowed_paths = [{', '.join(map(quote, allowed_links))}]",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
     ]

@@ -40,6 +40,7 @@ KEYWORDS = """
     ROW_NUMBER RANK NTILE LAG LEAD LIST STRING_AGG LIST_AGGREGATE LEN SUBSTR UPPER LOWER REGEXP_MATCHES HISTOGRAM
 """
 """What Tab completes besides names of tables and columns."""
+INDENT = "  "
 
 _PIECE = re.compile(
     r"""(?P<end>;)
@@ -65,6 +66,7 @@ class Input:
         """Take a text apart at every `;` that stands in no string, quoted name or comment."""
         statements: list[str] = []
         start, is_empty = 0, True
+
         for piece in _PIECE.finditer(text):
             if piece["open"]:
                 return cls(tuple(statements), text[start:])
@@ -92,16 +94,16 @@ def help_lines() -> Iterator[str]:
     yield from (f"{command:<{width}}  {says}" for command, says in COMMANDS.items())
 
 
-def tables_lines(manifest: Manifest) -> Iterator[str]:
-    """Yield the tables with the number of stored rows and what a row is."""
+def tables_lines(manifest: Manifest, width: int | None = None) -> Iterator[str]:
+    """Yield the tables with the number of stored rows and what a row is, folded into `width` characters if given."""
     rows = [(t.name, f"{sum(f.n_rows for f in manifest.of_table(t)):,}", t.doc) for t in TABLES]
     rows.append((DOCS, f"{len(docs_rows(1)):,}", "A column of these tables: type, unit and what it says."))
     rows.append((PROVENANCE, f"{len(provenance_rows(manifest)):,}", "A fact about where the numbers are from."))
-    yield from Layout.of(("table", "rows stored", "a row is"), rows).lines(rows)
+    yield from Layout.of(("table", "rows stored", "a row is"), rows).lines(rows, width)
 
 
-def schema_lines(manifest: Manifest, table: str | None) -> Iterator[str]:
-    """Yield the columns of one table, or of all.
+def schema_lines(manifest: Manifest, table: str | None, width: int | None = None) -> Iterator[str]:
+    """Yield the columns of one table, or of all, folded into `width` characters if given.
 
     Raises:
         QuestionError: there is no such table; lists those there are.
@@ -112,13 +114,14 @@ def schema_lines(manifest: Manifest, table: str | None) -> Iterator[str]:
     for name in names if table is None else [table]:
         rows = [row[1:] for row in docs_rows(manifest.run.n_layers) if row[0] == name]
         yield f"{name}:"
-        yield from (f"  {line}" for line in Layout.of(("column", "type", "unit", "doc"), rows).lines(rows))
+        layout = Layout.of(("column", "type", "unit", "doc"), rows)
+        yield from (f"{INDENT}{line}" for line in layout.lines(rows, None if width is None else width - len(INDENT)))
 
 
-def functions_lines() -> Iterator[str]:
-    """Yield the functions of ours with what each returns."""
+def functions_lines(width: int | None = None) -> Iterator[str]:
+    """Yield the functions of ours with what each returns, folded into `width` characters if given."""
     rows = [(function.call, function.returns) for function in functions()]
-    yield from Layout.of(("function", "what it returns"), rows).lines(rows)
+    yield from Layout.of(("function", "what it returns"), rows).lines(rows, width)
 
 
 def completions(word: str, line: str) -> list[str]:

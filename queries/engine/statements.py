@@ -38,10 +38,14 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
         QuestionError: it is not one statement, or none that only reads.
         duckdb.ParserException: it is no SQL.
     """
-    kinds = [statement.type.name for statement in cursor.extract_statements(query)]
-    if kinds in (["EXPLAIN"], ["MULTI"]) and (found := _EXPLAIN.fullmatch(query)):
+    kinds = [_kind(statement) for statement in cursor.extract_statements(query)]
+
+    if kinds in (["EXPLAIN"], ["MULTI"]) and (explain := _EXPLAIN.fullmatch(query)):
         # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
-        return "\n" * found["before"].count("\n") + found["explain"] + " " + statement_to_run(cursor, found["rest"])
+        return (
+            "\n" * explain["before"].count("\n") + explain["explain"] + " " + statement_to_run(cursor, explain["rest"])
+        )
+
     if kinds == ["SELECT"]:
         _refuse_what_writes(cursor, query)
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
@@ -49,6 +53,14 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     else:
         raise _refused(query, found=" and ".join(kinds) or "no statement")
     return query
+
+
+def _kind(statement: duckdb.Statement) -> str:
+    """Return what kind of statement it is, such as `SELECT`."""
+    try:
+        return str(statement.type.name)
+    except ValueError:  # of a kind that DuckDB's Python module has no name for, such as UPDATE EXTENSIONS
+        return "a statement that is no SELECT"
 
 
 def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
@@ -64,9 +76,9 @@ def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
 
 def _refuse_words(query: str) -> None:
     """Refuse a statement without a tree by its words, also in strings and comments: rather too much than too little."""
-    if found := _WRITES.search(query):
-        hint = f"a PIVOT may not hold the word {found[0]}, not even in a text; `ON column IN (values)` may"
-        raise _refused(query, found=f"the word {found[0]}", hint=hint)
+    if match := _WRITES.search(query):
+        hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
+        raise _refused(query, found=f"the word {match[0]}", hint=hint)
 
 
 def _refused(query: str, *, found: str, hint: str | None = None) -> QuestionError:

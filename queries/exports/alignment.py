@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attlas.queries.asking.alignments import GAP, place, read_alignment
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class AlignedRow:
         return position - self.first + self.number if is_here else None
 
 
-def aligned_rows(atlas: Atlas, source: object, note: Callable[[str], None]) -> tuple[AlignedRow, ...]:
+def aligned_rows(atlas: Store, source: object, note: Callable[[str], None]) -> tuple[AlignedRow, ...]:
     """Return the rows of an alignment file that are proteins of the atlas.
 
     Jalview also opens sequences that are not aligned, so here rows may differ in length.
@@ -52,7 +52,7 @@ def by_accession(rows: Sequence[AlignedRow] | None) -> dict[str, list[AlignedRow
     """Return the rows of each protein; None for no alignment."""
     if rows is None:
         return None
-    found: dict[str, list[AlignedRow]] = {}
+    rows_by_accession: dict[str, list[AlignedRow]] = {}
     for row in rows:
-        found.setdefault(row.accession, []).append(row)
-    return found
+        rows_by_accession.setdefault(row.accession, []).append(row)
+    return rows_by_accession

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import answers
+from attlas.queries.answers.one import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, QuestionError
 from attlas.structures.chains import Residue, read_structure
@@ -65,7 +65,7 @@ class Annotation:
         return tuple(dict.fromkeys(residue.chain for _, residue in self.residues))
 
     def notes(self) -> tuple[str, ...]:
-        """Return what is to be said beside the file: coverage, mismatches, sites that could not be placed.
+        """Return notes to show beside the file: coverage, mismatches, sites that could not be placed.
 
         Without control characters, as they go to a terminal.
         """
@@ -95,21 +95,23 @@ class Annotation:
 
         PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
         """
-        return tuple(COMMENT_ENDS.sub(lambda found: quote(found[0], safe=""), line) for line in self.comments())
+        return tuple(COMMENT_ENDS.sub(lambda match: quote(match[0], safe=""), line) for line in self.comments())
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
         if not self.sites:
             yield f"{match.accession} has no high-attention sites: {self.protein['sites_note']}"
             return
-        found = {site["position"] for site, _ in self.site_residues()}
-        yield f"{len(found)} of {len(self.sites)} high-attention sites of {match.accession} are on {match.file.name}"
+
+        placed_positions = {site["position"] for site, _ in self.site_residues()}
+        n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
+        yield f"{n_placed} of {match.accession} are on {match.file.name}"
         for site in self.sites:
             reasons = ", ".join(_absence(site["position"], match.chains))
             if reasons:
                 yield f"site {site['residue']}{site['position']}, rank {site['rank']}: {reasons}"
 
 
-def annotate(atlas: Atlas, request: Request) -> Annotation:
+def annotate(atlas: Store, request: Request) -> Annotation:
     """Return the attention of the request's one protein on the residues of its structure, or of a model's chain.
 
     Raises:
@@ -122,7 +124,9 @@ def annotate(atlas: Atlas, request: Request) -> Annotation:
     protein = answer.protein or {}
     if answer.profile is None:
         raise QuestionError(f"There is nothing to put onto a structure for {accession}.", found=_why(protein))
+
     _check_letters(protein, answer.sites)
+
     match = None
     if request.structure is not None:
         file = read_structure(request.structure)
@@ -130,6 +134,7 @@ def annotate(atlas: Atlas, request: Request) -> Annotation:
         residues = tuple((p.position, p.residue) for chain in match.chains for p in chain.same)
     else:
         residues = tuple(_model_residues(protein["sequence"], request.chain or MODEL_CHAIN))
+
     top = max(answer.profile)
     shares = tuple(value / top for value in answer.profile)
     return Annotation(protein, shares, answer.sites, residues, match, provenance_values(atlas.manifest))
@@ -173,5 +178,6 @@ def _absence(position: int, chains: tuple[ChainMatch, ...]) -> Iterator[str]:
         elif position in chain.unresolved:
             yield f"no coordinates on chain {chain.chain}"
             is_anywhere = True
+
     if not is_anywhere:
         yield "outside the structure"

@@ -26,16 +26,18 @@ def b_values(annotation: Annotation) -> dict[Key, float]:
     }
 
 
-def check_all_found(wanted: dict[Key, float], seen: set[Key], name: str) -> None:
+def check_all_found(values: dict[Key, float], residues_written: set[Key], name: str) -> None:
     """Refuse a file in which a residue that was matched is not found again by its names.
 
     Raises:
         InputError: names the residues.
     """
-    lost = [f"{component} {chain}{number}{code}" for chain, number, code, component in wanted.keys() - seen]
-    if lost:
+    missing = [
+        f"{component} {chain}{number}{code}" for chain, number, code, component in values.keys() - residues_written
+    ]
+    if missing:
         raise InputError(
             f"Residues of {name} could not be named in the file written.",
-            offenders=sorted(lost),
+            offenders=sorted(missing),
             hint="try the other of pdb and mmcif",
         )

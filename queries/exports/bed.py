@@ -9,20 +9,20 @@ where BED allows no such character.
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 COLUMNS = ("chrom", "chromStart", "chromEnd", "name", "score", "strand")
 OWN_COLUMNS = ("residue", "rank", "layer", "received", "share")
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
@@ -52,6 +52,7 @@ def _line(accession: str, site: dict[str, Any]) -> str:
         round(site["share"] * 1000),
         ".",
     ]
+
     return "\t".join(str(value) for value in [*fixed, *(site[name] for name in OWN_COLUMNS)])
 
 

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.schema import InputError
 from attlas.structures.chains import Residue
 
@@ -19,8 +19,8 @@ CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 """Names that a selection of ChimeraX or PyMOL takes as they are: no range, list, wildcard or quote in them."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the attributes of one protein; return what is to be said beside them."""
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the attributes of one protein; return notes to show beside them."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "ChimeraX")
     for line in _lines(annotation):
@@ -40,10 +40,10 @@ def check_chain_names(annotation: Annotation, viewer: str) -> None:
     Raises:
         InputError: names them.
     """
-    odd = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
-    if odd:
+    unusable = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
+    if unusable:
         raise InputError(
-            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=odd
+            f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=unusable
         )
 
 

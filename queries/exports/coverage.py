@@ -9,12 +9,13 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import outcome_of
+from attlas.queries.answers.one import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_table import with_provenance_columns
 from attlas.queries.formats import write_tsv
+from attlas.queries.spreadsheets import without_formulas
+from attlas.queries.store import Store
 
 SCHEMA = pa.schema(
     [
@@ -31,10 +32,11 @@ SCHEMA = pa.schema(
 )
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
     batches = (_batch(batch) for batch in protein_rows(atlas, request.accessions))
-    write_tsv(with_provenance_columns(pa.RecordBatchReader.from_batches(SCHEMA, batches), atlas), sink)
+    rows = with_provenance_columns(pa.RecordBatchReader.from_batches(SCHEMA, batches), atlas)
+    write_tsv(without_formulas(rows) if request.is_safe_for_spreadsheets else rows, sink)
 
 
 def _batch(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -18,7 +18,6 @@ from typing import BinaryIO
 
 import duckdb
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import Running
 from attlas.queries.engine.sandbox import connect_unlocked
@@ -26,6 +25,7 @@ from attlas.queries.engine.views import comment_statements, docs_statements, pro
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import check_letters
 from attlas.queries.provenance import provenance_rows
+from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
 
 STORAGE_VERSION = "v1.0.0"
@@ -38,9 +38,10 @@ INDEXED = (PROTEINS, SEQUENCES, SITES)
 """The tables whose key is a PRIMARY KEY."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the database of some proteins, or of all."""
     check_letters(atlas, request.accessions)
+
     with tempfile.TemporaryDirectory(prefix="attlas-export-") as folder:
         path = Path(folder) / "atlas.duckdb"
         connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit or MEMORY_LIMIT)
@@ -50,16 +51,17 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
             raise _unwritten(path, error) from error
         finally:
             connection.close()
+
         with path.open("rb") as database:
             shutil.copyfileobj(database, sink, 1 << 20)
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, atlas: Atlas, accessions: Sequence[str] | None, path: Path) -> None:
+def _fill(connection: duckdb.DuckDBPyConnection, atlas: Store, accessions: Sequence[str] | None, path: Path) -> None:
     running = Running(connection, None)  # so that Ctrl-C stops it
     if accessions is not None:
         connection.execute("CREATE TEMP TABLE chosen (accession VARCHAR)")
         connection.execute("INSERT INTO chosen SELECT unnest($accessions)", {"accessions": list(accessions)})
-    for statement in _statements(atlas, path, n_chosen=None if accessions is None else len(set(accessions))):
+    for statement in _statements(atlas, path, n_accessions=None if accessions is None else len(set(accessions))):
         running.call(partial(_execute, connection, statement))
 
 
@@ -67,22 +69,25 @@ def _execute(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     connection.execute(statement).fetchall()
 
 
-def _statements(atlas: Atlas, path: Path, *, n_chosen: int | None) -> Iterator[str]:
+def _statements(atlas: Store, path: Path, *, n_accessions: int | None) -> Iterator[str]:
     manifest, n_layers = atlas.manifest, atlas.n_layers
     yield f"ATTACH {quote(str(path))} AS out (STORAGE_VERSION '{STORAGE_VERSION}')"
     yield "USE out"
+
     for table in TABLES:
         yield _create(table, n_layers)
         yield from comment_statements(table, kind="TABLE")
         for condition in _chunks(manifest.of_table(table)):
-            chosen = "true" if n_chosen is None else _chosen(table)
+            selection = "true" if n_accessions is None else _selection(table)
             order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
-            rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {chosen} ORDER BY {order}"
+            rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {selection} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
-    yield from function_statements()
+
     yield from docs_statements(n_layers)
-    n_proteins = f"{'all' if n_chosen is None else n_chosen} of {manifest.counts.n_requested}"
+    yield from function_statements()  # they read tables, `docs` too
+    n_proteins = f"{'all' if n_accessions is None else n_accessions} of {manifest.counts.n_requested}"
     yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])
+
     yield "USE memory"
     yield "DETACH out"
 
@@ -96,7 +101,7 @@ def _create(table: Table, n_layers: int) -> str:
     return f"CREATE TABLE {table.name} ({', '.join([*columns, *key])})"
 
 
-def _chosen(table: Table) -> str:
+def _selection(table: Table) -> str:
     if table is SEQUENCES:
         return "sequence_id IN (SELECT sequence_id FROM memory.main.proteins SEMI JOIN temp.chosen USING (accession))"
     return "accession IN (SELECT accession FROM temp.chosen)"
@@ -107,18 +112,19 @@ def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
     if all(file.first_sequence_id is None for file in files):  # `proteins`, or a table without rows
         yield "true"
         return
-    first, n_rows = 0, 0
+
+    first_id, n_rows = 0, 0
     for file in sorted((f for f in files if f.n_rows), key=lambda file: file.first_sequence_id or 0):
         n_rows += file.n_rows
         if n_rows >= CHUNK_ROWS and file.last_sequence_id is not None:
-            yield f"sequence_id BETWEEN {first} AND {file.last_sequence_id}"
-            first, n_rows = file.last_sequence_id + 1, 0
-    yield f"sequence_id >= {first}"
+            yield f"sequence_id BETWEEN {first_id} AND {file.last_sequence_id}"
+            first_id, n_rows = file.last_sequence_id + 1, 0
+    yield f"sequence_id >= {first_id}"
 
 
 def _unwritten(path: Path, error: duckdb.Error) -> BrokenAtlasError | EnvironmentFault:
-    found = str(error).splitlines()[0]
-    if "No space left" in found or "Out of Memory" in found or str(path) in found:
+    reason = str(error).splitlines()[0]
+    if "No space left" in reason or "Out of Memory" in reason or str(path) in reason:
         hint = "point TMPDIR to a disk with more space: the file is made there, then copied"
-        return EnvironmentFault("The DuckDB file could not be made.", found=found, hint=hint)
-    return BrokenAtlasError("The tables of this atlas cannot be read.", found=found, hint="see `attlas verify`")
+        return EnvironmentFault("The DuckDB file could not be made.", found=reason, hint=hint)
+    return BrokenAtlasError("The tables of this atlas cannot be read.", found=reason, hint="see `attlas verify`")

@@ -8,13 +8,13 @@ computed is not in the file: in this format a sequence without lower case says t
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import sites_text
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 LINE_RESIDUES = 60
@@ -22,7 +22,7 @@ TAGS = {"OS": "organism", "OX": "taxon_id", "GN": "gene", "SV": "sequence_versio
 """UniProt's header tags and the columns they came from."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all that were computed."""
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["status"] == "ok":

@@ -9,10 +9,10 @@ import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
+from attlas.queries.store import Store
 from attlas.schema import InputError, QuestionError
 from attlas.structures.chains import Residue
 from attlas.structures.mapping import StructureMatch
@@ -20,21 +20,25 @@ from attlas.structures.mapping import StructureMatch
 PDB_ID = re.compile(r"[1-9][a-z0-9]{3}")
 EXTENDED = "pdb_0000"
 """How the twelve characters of an extended PDB id begin where the last four are the id of old."""
+NO_ENTRY = ("", "xxxx")
+"""What files say that are no entry of the PDB, or not yet."""
 SITE = 1
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the entry; return what is to be said beside it.
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the entry; return notes to show beside it.
 
     Raises:
-        QuestionError: no PDB id, or none of four characters.
+        QuestionError: neither the request nor the structure has a PDB id, or none of four characters.
         InputError: the structure says it is another entry, or none of the sites is on it.
     """
-    pdb_id = four_letter_id(request.pdb_id)
+    if request.pdb_id is not None:
+        four_letter_id(request.pdb_id)  # refused before the work
     annotation = annotate(atlas, request)
     match = annotation.match
-    assert match is not None  # Export.check has seen to it
-    _check_entry(pdb_id, match)
+    assert match is not None  # check_request has seen to it
+    pdb_id = _entry_id(request.pdb_id, match)
+
     chains = _chains(annotation)
     if not chains:
         what = f"No site of {match.accession} is on {match.file.name}."
@@ -44,16 +48,12 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     return annotation.notes()
 
 
-def four_letter_id(given: str | None) -> str:
+def four_letter_id(given: str) -> str:
     """Return a PDB id as FunPDBe writes it, four characters in lower case.
 
     Raises:
-        QuestionError: none was given, or one that cannot be written so.
+        QuestionError: it cannot be written so.
     """
-    if given is None:
-        raise QuestionError(
-            "FunPDBe is about an entry of the PDB.", hint="name it with --pdb-id, such as --pdb-id 1nmw"
-        )
     short = given.strip().lower().removeprefix(EXTENDED)
     if not PDB_ID.fullmatch(short):
         raise QuestionError(
@@ -62,15 +62,32 @@ def four_letter_id(given: str | None) -> str:
     return short
 
 
-def _check_entry(pdb_id: str, match: StructureMatch) -> None:
-    said = match.file.entry.lower().removeprefix(EXTENDED)
-    if said not in ("", "xxxx", pdb_id):
-        raise InputError(
-            f"{match.file.name} is another entry than --pdb-id says.", expected=pdb_id, found=match.file.entry
-        )
+def _entry_id(given: str | None, match: StructureMatch) -> str:
+    """Return the PDB id of the structure: the one given, else the one that the file itself says.
+
+    Raises:
+        QuestionError: neither is one, as for a model that is no entry of the PDB.
+        InputError: the two differ.
+    """
+    entry = match.file.entry
+    in_file = entry.lower().removeprefix(EXTENDED)
+
+    if given is None:
+        if not PDB_ID.fullmatch(in_file):
+            raise QuestionError(
+                f"{match.file.name} does not say which entry of the PDB it is, and FunPDBe is about one.",
+                found=entry or None,
+                hint="name it with --pdb-id, such as --pdb-id 1nmw",
+            )
+        return in_file
+
+    pdb_id = four_letter_id(given)
+    if in_file not in NO_ENTRY and in_file != pdb_id:
+        raise InputError(f"{match.file.name} is another entry than --pdb-id says.", expected=pdb_id, found=entry)
+    return pdb_id
 
 
-def _entry(atlas: Atlas, annotation: Annotation, pdb_id: str, chains: list[dict[str, Any]]) -> dict[str, Any]:
+def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[str, Any]]) -> dict[str, Any]:
     run, protein = atlas.manifest.run, annotation.protein
     sealed = datetime.fromisoformat(atlas.manifest.created)
     names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")
@@ -108,8 +125,8 @@ def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     for site, residue in annotation.site_residues():
         by_chain.setdefault(residue.chain, []).append((site, residue))
     return [
-        {"chain_label": chain, "residues": [_residue(*each) for each in sorted(each_on, key=_position)]}
-        for chain, each_on in by_chain.items()
+        {"chain_label": chain, "residues": [_residue(*site_on) for site_on in sorted(sites_on_chain, key=_position)]}
+        for chain, sites_on_chain in by_chain.items()
     ]
 
 
@@ -119,7 +136,7 @@ def _position(site_on: tuple[dict[str, Any], Residue]) -> int:
 
 def _residue(site: dict[str, Any], residue: Residue) -> dict[str, Any]:
     data = {"site_id_ref": SITE, "raw_score": site["received"], "confidence_classification": "null"}
-    additional = {name: site[name] for name in ("position", "residue", "rank", "share")}
+    additional = {name: site[name] for name in ("position", "residue", "rank", "share", "is_initiator_methionine")}
     return {
         "pdb_res_label": residue.numbered,
         "aa_type": residue.names[0],

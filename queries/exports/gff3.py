@@ -1,8 +1,11 @@
 """High-attention sites as GFF3: one feature of type `amino_acid` per site, 1-based, along the protein.
 
 Every computed protein has its `##sequence-region`, also one without sites; one that was not computed has a comment
-with the reason. Texts are percent-encoded as the specification asks (github.com/The-Sequence-Ontology/Specifications,
-gff3.md): in column 1 all but its own alphabet, in column 9 control characters and `% ; = & ,`.
+with the reason. These stand at the head, and the features after them by protein and position, as tabix indexes them:
+`bgzip FILE && tabix -p gff FILE.gz`.
+
+Texts are percent-encoded as the specification asks (github.com/The-Sequence-Ontology/Specifications, gff3.md): in
+column 1 all but its own alphabet, in column 9 control characters and `% ; = & ,`.
 """
 
 import re
@@ -10,12 +13,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.request import Request
-from attlas.queries.exports.rows import protein_rows
+from attlas.queries.exports.rows import outcome_rows, protein_rows
 from attlas.queries.exports.site_text import site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 FEATURE = "amino_acid"
@@ -25,12 +28,17 @@ UNIPROT_ACCESSION = re.compile(r"([OPQ][0-9][A-Z0-9]{3}[0-9]|[A-NR-Z][0-9]([A-Z]
 SEQID_ALPHABET = ".:^*$@!+_?-|"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
+
+    # A first pass over the proteins alone, so that no comment stands among the features: tabix reads none there.
+    for protein in outcome_rows(atlas, request.accessions):
+        sink.write(f"{_region_line(protein)}\n".encode())
+
     for protein in json_rows(protein_rows(atlas, request.accessions)):
-        for line in _protein_lines(protein):
+        for line in _feature_lines(protein):
             sink.write(f"{line}\n".encode())
 
 
@@ -44,12 +52,19 @@ def _header(manifest: Manifest) -> Iterator[str]:
     yield "# score: attention received in the layer of convergence (0-based), mean over heads of the sum over queries"
 
 
-def _protein_lines(protein: dict[str, Any]) -> Iterator[str]:
-    seqid = quote(protein["accession"], safe=SEQID_ALPHABET)
+def _region_line(protein: dict[str, Any]) -> str:
+    seqid = _seqid(protein)
     if protein["status"] != "ok":
-        yield f"# {seqid} not computed, {protein['status']}: {attribute(protein['reason'] or '')}"
-        return
-    yield f"##sequence-region {seqid} 1 {protein['length']}"
+        return f"# {seqid} not computed, {protein['status']}: {attribute(protein['reason'] or '')}"
+    return f"##sequence-region {seqid} 1 {protein['length']}"
+
+
+def _seqid(protein: dict[str, Any]) -> str:
+    return quote(protein["accession"], safe=SEQID_ALPHABET)
+
+
+def _feature_lines(protein: dict[str, Any]) -> Iterator[str]:
+    seqid = _seqid(protein)
     for site in sorted(protein["sites"] or [], key=lambda site: site["position"]):
         at, score = str(site["position"]), str(site["received"])
         columns = [seqid, "attlas", FEATURE, at, at, score, ".", ".", _attributes(protein, site)]
@@ -61,11 +76,14 @@ def _attributes(protein: dict[str, Any], site: dict[str, Any]) -> str:
     values = {"ID": f"{accession}.ha{site['position']}", "Name": site_name(site)}
     if UNIPROT_ACCESSION.fullmatch(accession):
         values["Dbxref"] = f"UniProtKB:{accession}"
+
     values["Ontology_term"] = EVIDENCE
     # Attributes of our own begin in lower case: the specification keeps upper case for itself.
     values |= {name: str(site[name]) for name in ("residue", "rank", "layer", "share")}
     values |= {"nonstandard": "true"} if site["is_nonstandard"] else {}
+    values |= {"initiator_methionine": "true"} if site["is_initiator_methionine"] else {}
     values |= {name: protein[name] for name in ("gene", "organism", "md5") if protein[name]}
+
     return ";".join(f"{name}={attribute(value)}" for name, value in values.items())
 
 

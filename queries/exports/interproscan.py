@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 ANALYSIS = "attlas"
@@ -25,7 +25,7 @@ IS_TRUE = "T"
 MISSING = "-"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the sites of some proteins, or of all."""
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         for line in _lines(protein, atlas.manifest):
@@ -35,6 +35,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
 def _lines(protein: dict[str, Any], manifest: Manifest) -> Iterator[str]:
     date = datetime.fromisoformat(manifest.created).strftime("%d-%m-%Y")
     sites = protein["sites"] or []
+
     for site in sites:
         columns = [
             *(protein["accession"], protein["md5"] or MISSING, protein["length"]),

@@ -10,16 +10,16 @@ A protein without a layer of convergence has no row.
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import layer_profiles
+from attlas.queries.answers.one import layer_profiles
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.jalview_features import rows_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
-from attlas.queries.exports.site_text import site_name
+from attlas.queries.exports.site_text import INITIATOR, site_name
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import BrokenAtlasError
 
 SITE_COLOUR = "b30000"
@@ -28,21 +28,23 @@ BEYOND = "+"
 """The mark of a site whose rank has two digits: a bar has room for one character."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the profiles of some proteins, or of all."""
     values = provenance_values(atlas.manifest)
     head = ["JALVIEW_ANNOTATION", *(f"# {name}: {percent(value)}" for name, value in values.items())]
     sink.writelines(f"{line}\n".encode() for line in head)
-    said, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
+
+    provenance, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
+
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["layer"] is None:
             continue
         profile = _profile(atlas, protein)
         for row in rows_of(protein, rows):
-            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, said))
+            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, provenance))
 
 
-def _profile(atlas: Atlas, protein: dict[str, Any]) -> Sequence[float]:
+def _profile(atlas: Store, protein: dict[str, Any]) -> Sequence[float]:
     """Return the attention received by each residue in the layer of convergence, (N,)."""
     profile = layer_profiles(atlas, protein["sequence_id"], [protein["layer"]])[0]
     if len(profile) != protein["length"]:
@@ -54,14 +56,15 @@ def _profile(atlas: Atlas, protein: dict[str, Any]) -> Sequence[float]:
     return profile
 
 
-def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], said: str) -> Iterator[str]:
+def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], provenance: str) -> Iterator[str]:
     sites, peak, end = protein["sites"] or [], max(profile), row.first + row.n_residues
+
     label = f"attention, layer {protein['layer']}"
-    about = (
-        f"Attention received by {percent(protein['accession'], also='|')} over the layer's largest, {peak:.3g}; {said}"
-    )
+    accession = percent(protein["accession"], also="|")
+    about = f"Attention received by {accession} over the layer's largest, {peak:.3g}; {provenance}"
     marked = {site["position"]: site for site in sites}
     values = [_value(profile[at - 1] / peak, marked.get(at)) for at in range(row.first, end)]
+
     yield f"SEQUENCE_REF\t{row.name}\t{row.number}"
     # Closed by a bar also at the end: a single value would be taken for the score of the whole row.
     yield f"BAR_GRAPH\t{label}\t{about}\t{'|'.join(values)}|"
@@ -74,5 +77,6 @@ def _value(share: float, site: dict[str, Any] | None) -> str:
     if site is None:
         return f"{share:.3g},,"
     mark = RANKS[site["rank"] - 1] if site["rank"] <= len(RANKS) else BEYOND
-    tooltip = f"{site_name(site)} rank {site['rank']} share {site['share']:.3f}"
+    initiator = f" {INITIATOR}" if site["is_initiator_methionine"] else ""
+    tooltip = f"{site_name(site)}{initiator} rank {site['rank']} share {site['share']:.3f}"
     return f"{share:.3g},{mark},{tooltip},[{SITE_COLOUR}]"

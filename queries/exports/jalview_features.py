@@ -10,8 +10,7 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import SITES_FOUND, outcome_of
+from attlas.queries.answers.one import SITES_FOUND, outcome_of
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
@@ -19,21 +18,22 @@ from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text, sites_text
 from attlas.queries.formats import json_rows
 from attlas.queries.provenance import provenance_text
+from attlas.queries.store import Store
 
 SITE, ABOUT = "high-attention site", "attlas"
 COLOURS = {SITE: "ffe0b3|b30000|absolute|0|1|none", ABOUT: "808080"}
 """Sites from pale to dark red by their score, which goes from 0 to 1; the other type is not drawn."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the features of some proteins, or of all."""
     group = f"attlas {atlas.manifest.atlas_id}"
     lines = [f"{type}\t{colour}" for type, colour in COLOURS.items()]
     sink.writelines(f"{line}\n".encode() for line in [*lines, f"STARTGROUP\t{group}"])
-    said, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
+    provenance, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         for row in rows_of(protein, rows):
-            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, said))
+            sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, provenance))
     sink.write(f"ENDGROUP\t{group}\n".encode())
 
 
@@ -47,11 +47,11 @@ def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None
     return [AlignedRow(name, accession, first=1, number=1, n_residues=protein["length"])]
 
 
-def _lines(protein: dict[str, Any], row: AlignedRow, said: str) -> Iterator[str]:
+def _lines(protein: dict[str, Any], row: AlignedRow, provenance: str) -> Iterator[str]:
     sites = [(row.number_of(site["position"]), site) for site in protein["sites"] or []]
-    here = [(number, site) for number, site in sites if number is not None]
-    yield _line(f"{_outcome(protein, len(here))}; {said}", row.name, 0, ABOUT)
-    for number, site in here:
+    numbered = [(number, site) for number, site in sites if number is not None]
+    yield _line(f"{_outcome(protein, len(numbered))}; {provenance}", row.name, 0, ABOUT)
+    for number, site in numbered:
         yield _line(site_text(site, len(sites)), row.name, number, SITE, site["share"])
 
 

@@ -6,19 +6,19 @@ computed, empty if none were found, and null where it was not. Positions are 1-b
 
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import outcome_of
+from attlas.queries.answers.one import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
-    said = provenance_values(atlas.manifest)
+    provenance = provenance_values(atlas.manifest)
     for row in json_rows(protein_rows(atlas, request.accessions)):
-        sink.write(dump_json({**_protein(row), "provenance": said}) + b"\n")
+        sink.write(dump_json({**_protein(row), "provenance": provenance}) + b"\n")
 
 
 def _protein(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 
 Kind = Literal["without sites", "without a layer of convergence", "not computed"]
@@ -16,17 +16,19 @@ CONDITIONS: dict[Kind, str] = {
 N_NAMED = 10
 
 
-def left_out(atlas: Atlas, kind: Kind, accessions: Sequence[str] | None) -> str | None:
+def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
     """Return a line that counts the proteins left out of those wanted and names the first; None if there are none."""
-    wanted = "true" if accessions is None else "accession IN (SELECT unnest($accessions))"
+    selection = "true" if accessions is None else "accession IN (SELECT unnest($accessions))"
     parameters = None if accessions is None else {"accessions": list(accessions)}
+
     rows = atlas.sql(
-        f"SELECT accession, count(*) OVER () AS n FROM proteins WHERE {CONDITIONS[kind]} AND {wanted} "
+        f"SELECT accession, count(*) OVER () AS n FROM proteins WHERE {CONDITIONS[kind]} AND {selection} "
         f"ORDER BY accession LIMIT {N_NAMED}",
         parameters,
     ).to_pylist()
     if not rows:
         return None
+
     n, names = int(rows[0]["n"]), ", ".join(printable(row["accession"]) for row in rows)
     more = f" and {n - len(rows):,} more" if n > len(rows) else ""
     return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{more}"

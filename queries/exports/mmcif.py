@@ -6,10 +6,10 @@ holds, where it is from, and which sites and mismatches there are. A PDB file is
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.structures.chains import coordinate_block, require
 from attlas.structures.mapping import StructureMatch
@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 B_COLUMN = "_atom_site.B_iso_or_equiv"
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return what is to be said beside it."""
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the structure; return notes to show beside it."""
     gemmi = require("gemmi")
     annotation = annotate(atlas, request)
     match = annotation.match
-    assert match is not None  # Export.check has seen to it
+    assert match is not None  # check_request has seen to it
+
     is_cif = match.file.format == "mmcif"
     document = gemmi.cif.read_string(match.file.data) if is_cif else match.file.structure.make_mmcif_document()
+
     block = coordinate_block(document)
     _set_values(block, b_values(annotation), match.file.name)
     _say(block, annotation, match)
+
     sink.write(document.as_string().encode())
     return annotation.notes()
 
@@ -71,16 +74,17 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance
-    said = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
-    said |= {**run, "b_iso_or_equiv": MEANING}
-    for name, value in said.items():
+    facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+    facts |= {**run, "b_iso_or_equiv": MEANING}
+    for name, value in facts.items():
         plain = _plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
     _set_category(block, "_attlas_site.", [
         {"rank": site["rank"], "position": site["position"], "residue": site["residue"], "received": site["received"],
-         "share": site["share"], "auth_asym_id": residue.chain, "auth_seq_id": residue.number,
-         "pdbx_PDB_ins_code": residue.insertion, "auth_comp_id": residue.names[0]}
+         "share": site["share"], "is_initiator_methionine": "yes" if site["is_initiator_methionine"] else "no",
+         "auth_asym_id": residue.chain, "auth_seq_id": residue.number, "pdbx_PDB_ins_code": residue.insertion,
+         "auth_comp_id": residue.names[0]}
         for site, residue in annotation.site_residues()
     ])  # fmt: skip
     _set_category(block, "_attlas_mismatch.", [

@@ -7,9 +7,9 @@ structure inside is the one given, byte for byte (unpacked). Format: molstar.org
 import zipfile
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.structures.chains import Residue, require
 from attlas.structures.mapping import StructureMatch
 
@@ -20,11 +20,11 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every file in the zip, so that bytes repeat."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the archive; return what is to be said beside it."""
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the archive; return notes to show beside it."""
     annotation = annotate(atlas, request)
     match = annotation.match
-    assert match is not None  # Export.check has seen to it
+    assert match is not None  # check_request has seen to it
     name = "structure.pdb" if match.file.format == "pdb" else "structure.cif"
     state = _state(annotation, match, name, atlas.manifest.created)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -43,15 +43,19 @@ def _state(annotation: Annotation, match: StructureMatch, name: str, sealed: str
     molviewspec = require("molviewspec")
     builder = molviewspec.create_builder()
     structure = builder.download(url=name).parse(format=match.file.format).model_structure()
+
     cartoon = structure.component(selector="polymer").representation(type="cartoon").color(color=NO_VALUE)
     for colour, residues in _by_colour(annotation).items():
         cartoon.color(color=colour, selector=[_selector(molviewspec, residue) for residue in residues])
+
     structure.component(selector="ligand").representation(type="ball_and_stick").color(color=NO_VALUE)
+
     for site, residue in annotation.site_residues():
         component = structure.component(selector=_selector(molviewspec, residue))
         component.representation(type="ball_and_stick").color(color=SITE)
         component.label(text=f"{site['residue']}{site['position']}")
         component.tooltip(text=_tooltip(annotation, site))
+
     state = builder.get_state(
         title=f"Attention on {annotation.protein['accession']}",
         description="\n".join(annotation.comments()),

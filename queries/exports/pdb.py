@@ -8,10 +8,10 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.b_column import MEANING, NO_VALUE, Key, b_values, check_all_found
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.schema import InputError
 from attlas.structures.chains import StructureFile
 
@@ -28,8 +28,8 @@ TITLE_SECTION = (
 """Records that stand before the remarks."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the structure; return what is to be said beside it."""
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the structure; return notes to show beside it."""
     annotation = annotate(atlas, request)
     file = _file(annotation)
     lines = [line.decode("latin-1") for line in _data(file).splitlines(keepends=True)]  # of bytes: at no \x85
@@ -41,7 +41,7 @@ def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
 
 
 def _file(annotation: Annotation) -> StructureFile:
-    assert annotation.match is not None  # Export.check has seen to it
+    assert annotation.match is not None  # check_request has seen to it
     return annotation.match.file
 
 
@@ -78,6 +78,7 @@ def _with_values(lines: list[str], values: dict[Key, float], name: str) -> Itera
             continue
         key = (line[20:22].strip(), line[22:26].strip(), line[26:27].strip(), line[17:20].strip())
         seen.add(key)
+
         end = line[len(line.rstrip("\r\n")) :]
         text = line.rstrip("\r\n")
         yield f"{text[:60]:60}{values.get(key, NO_VALUE):6.2f}{text[66:]}{end}"

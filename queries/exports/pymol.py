@@ -7,10 +7,10 @@ number and component name agree: another protein, or the same one numbered other
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.chimerax import check_chain_names
 from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
 from attlas.structures.chains import Residue
 
 ON = "attlas_on"
@@ -27,8 +27,8 @@ if lost:
 python end"""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> tuple[str, ...]:
-    """Write the script for one protein; return what is to be said beside it."""
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
     check_chain_names(annotation, "PyMOL")
     for line in _lines(annotation):
@@ -41,19 +41,23 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     yield "# B factors of the chains named become 100 x share, 0 where there is none: no temperature factors, no pLDDT."
     yield "# It works on everything loaded. Write the name of one object in place of all to keep to that one."
     yield f"select {ON}, all"
+
     yield from _table(annotation)
     for chain in annotation.chains:
         within = f"{ON} and {_chain(chain)}"
         key = "(chain, resi, resn)"
         seen = f"stored.attlas_seen.add({key}) if {key} in stored.attlas_share else None"
         yield f"alter {within}, b = ({seen}) or stored.attlas_share.get({key}, 0.0)"
+
     yield CHECK
     for chain in annotation.chains:
         yield f"spectrum b, white_orange_red, {ON} and polymer and {_chain(chain)}, minimum=0, maximum=100"
+
     for site, residue in annotation.site_residues():
         selection = f"{ON} and {_selection(residue)}"
         yield f"show sticks, {selection}"
         yield f'label {selection} and name CA, "{site["residue"]}{site["position"]}"'
+
     yield f"delete {ON}"
 
 
@@ -62,6 +66,7 @@ def _table(annotation: Annotation) -> Iterator[str]:
     yield "from pymol import stored"
     yield "stored.attlas_seen = set()"
     yield "stored.attlas_share = {"
+
     items = [
         f"{(residue.chain, residue.numbered, name)!r}: {100 * share:.2f},"
         for residue, share in annotation.values()
@@ -70,6 +75,7 @@ def _table(annotation: Annotation) -> Iterator[str]:
     for i in range(0, len(items), A_LINE):  # PyMOL prints every line it runs
         yield "    " + " ".join(items[i : i + A_LINE])
     yield "}"
+
     yield "python end"
 
 

@@ -1,6 +1,7 @@
 """What an export is asked for: which proteins, and what they are joined to."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from attlas.queries.exports.alignment import AlignedRow
@@ -21,8 +22,10 @@ class Request:
     """PDB id of the structure, where the format names entries of the PDB."""
     alignment: tuple[AlignedRow, ...] | None = None
     """Rows of the user's alignment that proteins stand in; None for no alignment."""
-    file_name: str | None = None
-    """Name of the file written, for a companion that refers to it; None for stdout."""
+    file_names: Mapping[str, str] = field(default_factory=dict)
+    """Names of the files written, by format, for a file that refers to its companion; empty for stdout."""
+    is_safe_for_spreadsheets: bool = False
+    """Texts that a spreadsheet would take for formulas have an apostrophe before them."""
 
 
 EVERY_PROTEIN = Request()

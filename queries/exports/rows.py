@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
+from attlas.queries.store import Store
 from attlas.schema import BrokenAtlasError
 
 CHUNK_PROTEINS = 4_096
@@ -26,7 +26,8 @@ located AS (
 
 SITE_ROWS = f"""WITH {_SITES}
 SELECT p.accession, p.entry_name, p.gene, p.organism, p.taxon_id, p.length, p.md5, p.crc64,
-       s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard, s.misfit
+       s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard,
+       s.is_initiator_methionine, s.misfit
 FROM located AS s JOIN chosen AS p ON p.accession = s.accession
 ORDER BY p.accession, s.rank
 """
@@ -35,7 +36,7 @@ PROTEIN_ROWS = f"""WITH {_SITES},
 sites_of_protein AS (
     SELECT accession, list({{{{
         'position': position, 'residue': residue, 'rank': rank, 'layer': layer, 'received': received, 'share': share,
-        'is_nonstandard': is_nonstandard
+        'is_nonstandard': is_nonstandard, 'is_initiator_methionine': is_initiator_methionine
     }}}} ORDER BY rank) AS sites,
     first({{{{'position': position, 'residue': residue, 'misfit': misfit}}}} ORDER BY position)
         FILTER (WHERE misfit IS NOT NULL) AS misfit
@@ -47,6 +48,10 @@ FROM chosen AS p LEFT JOIN sites_of_protein AS s ON s.accession = p.accession
 ORDER BY p.accession
 """
 
+OUTCOME_ROWS = """
+SELECT accession, length, status, reason FROM proteins WHERE {chosen} ORDER BY accession
+"""
+
 CHUNK_STARTS = """
 SELECT accession FROM (SELECT accession, row_number() OVER (ORDER BY accession) AS n FROM proteins)
 WHERE (n - 1) % $chunk = 0
@@ -54,7 +59,7 @@ ORDER BY accession
 """
 
 
-def site_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def site_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     """Return one row per site, by accession and rank; `accessions` None means every protein.
 
     Raises:
@@ -63,7 +68,7 @@ def site_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchR
     return _ask(atlas, SITE_ROWS, accessions)
 
 
-def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     """Return one row per protein, by accession, with a list of its sites by rank, null where there are none.
 
     Raises:
@@ -72,7 +77,14 @@ def protein_rows(atlas: Atlas, accessions: Sequence[str] | None) -> pa.RecordBat
     return _ask(atlas, PROTEIN_ROWS, accessions)
 
 
-def check_letters(atlas: Atlas, accessions: Sequence[str] | None) -> None:
+def outcome_rows(atlas: Store, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
+    """Yield accession, length, status and reason of every protein wanted, by accession."""
+    for selection, parameters in _chunks(atlas, accessions):
+        for batch in atlas.stream(OUTCOME_ROWS.format(chosen=selection), parameters):
+            yield from batch.to_pylist()
+
+
+def check_letters(atlas: Store, accessions: Sequence[str] | None) -> None:
     """Compare the letters of sites with the sequences, for an export that copies the tables as they are.
 
     Raises:
@@ -82,29 +94,30 @@ def check_letters(atlas: Atlas, accessions: Sequence[str] | None) -> None:
         pass
 
 
-def _ask(atlas: Atlas, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
+def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
     schema = atlas.stream(query.format(chosen="false")).schema
     batches = (
         _checked(batch)
-        for chosen, parameters in _chunks(atlas, accessions)
-        for batch in atlas.stream(query.format(chosen=chosen), parameters)
+        for selection, parameters in _chunks(atlas, accessions)
+        for batch in atlas.stream(query.format(chosen=selection), parameters)
     )
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 
 
-def _chunks(atlas: Atlas, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conditions on `accession`, with their parameters, that choose all proteins wanted in order."""
     if accessions is not None:
-        wanted = sorted(set(accessions))
-        for start in range(0, len(wanted), CHUNK_PROTEINS):
-            chunk = wanted[start : start + CHUNK_PROTEINS]
+        ordered = sorted(set(accessions))
+        for start in range(0, len(ordered), CHUNK_PROTEINS):
+            chunk = ordered[start : start + CHUNK_PROTEINS]
             yield "accession IN (SELECT unnest($accessions))", {"accessions": chunk}
         return
+
     starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
-    for first, beyond in pairwise(starts):
-        yield "accession >= $first AND accession < $beyond", {"first": first, "beyond": beyond}
+    for begin, end in pairwise(starts):
+        yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
     if starts:
-        yield "accession >= $first", {"first": starts[-1]}
+        yield "accession >= $begin", {"begin": starts[-1]}
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -6,23 +6,23 @@ from dataclasses import asdict
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.engine.views import view_schema
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SITES
-from attlas.schema.manifest import PROVENANCE_KEY, provenance
+from attlas.schema.parquet_file import PROVENANCE_KEY, provenance
 
 
-def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Atlas) -> pa.RecordBatchReader:
+def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Store) -> pa.RecordBatchReader:
     """Return the rows with a column for each thing that says where they are from."""
-    said = provenance_values(atlas.manifest)
-    schema = pa.schema([*rows.schema, *(pa.field(name, pa.string()) for name in said)])
-    return pa.RecordBatchReader.from_batches(schema, _with_columns(rows, said, schema))
+    facts = provenance_values(atlas.manifest)
+    schema = pa.schema([*rows.schema, *(pa.field(name, pa.string()) for name in facts)])
+    return pa.RecordBatchReader.from_batches(schema, _with_columns(rows, facts, schema))
 
 
-def documented_sites(atlas: Atlas, request: Request) -> pa.RecordBatchReader:
+def documented_sites(atlas: Store, request: Request) -> pa.RecordBatchReader:
     """Return one row per site, with the docs of the columns and the provenance in the metadata of the schema.
 
     The key `attlas` holds the run as in the atlas's own files, with the counts of proteins and the evidence code.
@@ -33,15 +33,15 @@ def documented_sites(atlas: Atlas, request: Request) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def _with_columns(rows: pa.RecordBatchReader, said: dict[str, str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def _with_columns(rows: pa.RecordBatchReader, facts: dict[str, str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in rows:
-        constants = [pa.array([value] * batch.num_rows, pa.string()) for value in said.values()]
+        constants = [pa.array([value] * batch.num_rows, pa.string()) for value in facts.values()]
         yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=schema)
 
 
-def _documented(schema: pa.Schema, atlas: Atlas) -> pa.Schema:
+def _documented(schema: pa.Schema, atlas: Store) -> pa.Schema:
     docs = {field.name: field.metadata for table in (PROTEINS, SITES) for field in view_schema(table, atlas.n_layers)}
-    said = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
-    said |= {"evidence": EVIDENCE, "counts": asdict(atlas.manifest.counts)}
-    metadata = {PROVENANCE_KEY: json.dumps(said, sort_keys=True).encode(), b"doc": SITES.doc.encode()}
+    facts = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
+    facts |= {"evidence": EVIDENCE, "counts": asdict(atlas.manifest.counts)}
+    metadata = {PROVENANCE_KEY: json.dumps(facts, sort_keys=True).encode(), b"doc": SITES.doc.encode()}
     return pa.schema([field.with_metadata(docs[field.name]) for field in schema], metadata=metadata)

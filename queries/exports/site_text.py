@@ -2,6 +2,9 @@
 
 from typing import Any
 
+INITIATOR = "initiator methionine"
+"""A methionine at position 1, in words."""
+
 
 def site_name(site: dict[str, Any]) -> str:
     """Return the site as people write it: letter and position from 1, such as `R131`."""
@@ -9,9 +12,12 @@ def site_name(site: dict[str, Any]) -> str:
 
 
 def site_text(site: dict[str, Any], n_sites: int) -> str:
-    """Return a site in words; says so where its letter is none of the 20 standard amino acids."""
-    odd = ", not a standard amino acid" if site["is_nonstandard"] else ""
-    return f"High-attention site {site_name(site)}{odd}, rank {site['rank']} of {n_sites}, layer {site['layer']}"
+    """Return a site in words, with what is peculiar of its residue: a nonstandard letter, the initiator methionine."""
+    peculiarity = ", not a standard amino acid" if site["is_nonstandard"] else ""
+    if site["is_initiator_methionine"]:
+        peculiarity = f", {INITIATOR}"
+    rank = f"rank {site['rank']} of {n_sites}"
+    return f"High-attention site {site_name(site)}{peculiarity}, {rank}, layer {site['layer']}"
 
 
 def sites_text(n_sites: int) -> str:

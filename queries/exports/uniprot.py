@@ -8,13 +8,13 @@ readers: `outcome` and `reason` tell a protein without sites from one not comput
 
 from typing import Any, BinaryIO
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.cards.answers import outcome_of
+from attlas.queries.answers.one import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.provenance import EVIDENCE, provenance_values
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 TYPE, CATEGORY = "SITE", "DOMAINS_AND_SITES"
@@ -22,7 +22,7 @@ OPTIONAL = {"entryName": "entry_name", "sequenceChecksum": "crc64", "taxid": "ta
 """Keys of the API that are left out where the input did not say them, and their columns."""
 
 
-def write(atlas: Atlas, request: Request, sink: BinaryIO) -> None:
+def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
     rows = json_rows(protein_rows(atlas, request.accessions))
     objects = (dump_json(_protein(row, atlas.manifest)) for row in rows)

@@ -6,7 +6,7 @@
 --   n_known_contacts of them, n_asked pairs by the cut, n_pairs that the atlas holds of these, n_contacts of them.
 -- source: Rao et al. 2020 for ranges and cuts; a contact is a pair closer than 8 angstrom, at least six residues apart.
 CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
-    WITH placed AS (
+    WITH residue_places AS (
         SELECT accession, sequence_id, source, chain, position,
                of_atom(atom, ca_x, cb_x) AS x,
                of_atom(atom, ca_y, cb_y) AS y,
@@ -16,62 +16,71 @@ CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
     ),
     chains AS (
         SELECT sequence_id, source, chain, accession, count(*) AS n_residues
-        FROM placed
+        FROM residue_places
         WHERE x IS NOT NULL
         GROUP BY ALL
     ),
+
+    -- One file may stand under several accessions of a sequence: it counts once.
     distinct_chains AS (
         SELECT sequence_id, source, chain, arg_min(accession, (-n_residues, accession)) AS accession,
                max(n_residues) AS n_residues
         FROM chains
         GROUP BY sequence_id, source, chain
     ),
-    chosen AS (
+    chains_counted AS (
         SELECT sequence_id, accession, source, chain, n_residues
         FROM distinct_chains
         WINDOW of_sequence AS (PARTITION BY sequence_id ORDER BY n_residues DESC, accession, source, chain)
         QUALIFY CASE structures WHEN 'all' THEN true WHEN 'one' THEN row_number() OVER of_sequence = 1
                                 ELSE error('Structures are one or all.') END
     ),
+
+    -- Materialised, for pairs are made of them twice. The pairs are not, for they are too many to keep.
     places AS MATERIALIZED (
         SELECT accession, source, chain, position, x, y, z
-        FROM placed SEMI JOIN chosen USING (accession, source, chain)
+        FROM residue_places SEMI JOIN chains_counted USING (accession, source, chain)
         WHERE x IS NOT NULL
     ),
     pairs AS NOT MATERIALIZED (
         SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
                CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
                     ELSE 'long' END AS range,
-               (a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 + (a.z - b.z) ^ 2 < 64 AS is_contact
+               is_near(a.x - b.x, a.y - b.y, a.z - b.z) AS is_contact
         FROM places AS a JOIN places AS b
         ON b.accession = a.accession AND b.source = a.source AND b.chain = a.chain AND b.position >= a.position + 6
     ),
-    known AS (
+    known_pairs AS (
         SELECT accession, source, chain, range, count(*) AS n_known, count(*) FILTER (is_contact) AS n_known_contacts
         FROM pairs
         GROUP BY accession, source, chain, range
     ),
+
+    -- The most probable pair of a chain and range first.
     ranked AS (
         SELECT accession, source, chain, range, is_contact,
                row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY probability DESC, i, j) AS rank
         FROM main.contacts JOIN pairs USING (accession, i, j)
     ),
-    asked AS (
+
+    -- How many of the best pairs are looked at, for every chain, range and cut.
+    cuts AS (
         SELECT c.*, range, first, cut, divisor, coalesce(n_known, 0) AS n_known,
                coalesce(n_known_contacts, 0) AS n_known_contacts,
                least(greatest(n_residues // divisor, 1), coalesce(n_known, 0)) AS n_asked
-        FROM chosen AS c
+        FROM chains_counted AS c
         CROSS JOIN (VALUES ('short', 6), ('medium', 12), ('long', 24)) AS r (range, first)
         CROSS JOIN (VALUES ('L', 1), ('L/2', 2), ('L/5', 5)) AS d (cut, divisor)
-        LEFT JOIN known USING (accession, source, chain, range)
+        LEFT JOIN known_pairs USING (accession, source, chain, range)
     ),
-    found AS (
+    best_pairs AS (
         SELECT a.accession, a.source, a.chain, a.range, a.cut, count(rank) AS n_pairs,
                count(*) FILTER (is_contact) AS n_contacts
-        FROM asked AS a LEFT JOIN ranked AS r
+        FROM cuts AS a LEFT JOIN ranked AS r
         ON r.accession = a.accession AND r.source = a.source AND r.chain = a.chain AND r.range = a.range
            AND r.rank <= a.n_asked
         GROUP BY ALL
     )
+
     SELECT a.*, n_pairs, n_contacts
-    FROM asked AS a JOIN found USING (accession, source, chain, range, cut)
+    FROM cuts AS a JOIN best_pairs USING (accession, source, chain, range, cut)

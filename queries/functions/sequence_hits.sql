@@ -1,14 +1,14 @@
 -- returns: Sites near features along the sequence, for each feature type, sequence and reach in residues.
 -- notes: types and withins are lists; ids NULL is all proteins. Columns: type, accession, within, length, n_sites,
---   n_labelled, n_found, n_hits, at_features, expected, variance, matched, matched_variance.
+--   n_labelled, n_near (residues within reach of the feature), n_found (labelled residues with a site within reach),
+--   n_hits, at_features, expected and variance (hits of as many residues anywhere), matched and matched_variance (of as
+--   many residues of the same letters).
 CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
     WITH carriers AS (FROM featured_sequences(types, ids)),
     labelled AS (FROM featured_residues(types, ids)),
-    reaches AS (SELECT DISTINCT unnest(withins) AS within),
-    near AS (
-        SELECT DISTINCT type, accession, within, unnest(positions_within(position, within, length)) AS position
-        FROM labelled, reaches
-    ),
+    near AS (FROM near_features(types, withins, ids)),
+
+    -- Of each letter: how many residues of the protein, how many of them near the feature, how many of them sites.
     letters AS (
         SELECT accession, residue, count(*) AS n_letter
         FROM (
@@ -25,6 +25,8 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
     site_letters AS (
         SELECT accession, residue, count(*) AS n_sites FROM main.sites SEMI JOIN carriers USING (accession) GROUP BY ALL
     ),
+
+    -- Hits of residues drawn anew: a hypergeometric number for each letter.
     matched AS (
         SELECT type, accession, within, sum(n_sites * n_near / n_letter) AS matched,
                sum(hypergeometric_variance(n_sites, n_near, n_letter)) AS matched_variance
@@ -37,22 +39,25 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
         FROM near AS n JOIN main.sites AS s ON s.accession = n.accession AND s.position = n.position
         GROUP BY ALL
     ),
+
+    -- Labelled residues that have a site within reach, by the distance to their nearest site.
     distances AS (
         SELECT l.type, l.accession, l.position, min(abs(s.position - l.position)) AS distance
         FROM labelled AS l LEFT JOIN main.sites AS s ON s.accession = l.accession
         GROUP BY ALL
     ),
-    found AS (
+    labelled_counts AS (
         SELECT type, accession, within, count(*) AS n_labelled, count(*) FILTER (distance <= within) AS n_found
-        FROM distances, reaches
+        FROM distances, (SELECT DISTINCT unnest(withins) AS within)
         GROUP BY ALL
     ),
-    areas AS (SELECT type, accession, within, sum(n_near) AS n_near FROM near_letters GROUP BY ALL)
-    SELECT type, accession, within, length, n_sites, n_labelled, n_found, coalesce(n_hits, 0) AS n_hits, at_features,
-           n_sites * n_near / length AS expected,
+    areas AS (SELECT type, accession, within, sum(n_near)::BIGINT AS n_near FROM near_letters GROUP BY ALL)
+
+    SELECT type, accession, within, length, n_sites, n_labelled, n_near, n_found, coalesce(n_hits, 0) AS n_hits,
+           at_features, n_sites * n_near / length AS expected,
            hypergeometric_variance(n_sites, n_near, length) AS variance,
            coalesce(matched, 0) AS matched, coalesce(matched_variance, 0) AS matched_variance
-    FROM carriers JOIN found USING (type, accession)
+    FROM carriers JOIN labelled_counts USING (type, accession)
     JOIN areas USING (type, accession, within)
     LEFT JOIN hits USING (type, accession, within)
     LEFT JOIN matched USING (type, accession, within)

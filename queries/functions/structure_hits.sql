@@ -5,6 +5,8 @@
 CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
     WITH carriers AS (SELECT * RENAME (n_sites AS n_all_sites) FROM featured_sequences(types, ids)),
     labelled AS (FROM featured_residues(types, ids)),
+
+    -- Atoms of every structure of the sequence, whichever of its accessions it was added to.
     points AS (
         SELECT sequence_id, accession AS shown, source, chain, position, residue,
                of_atom(atom, ca_x, cb_x) AS x,
@@ -12,6 +14,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
                of_atom(atom, ca_z, cb_z) AS z
         FROM main.coordinates SEMI JOIN carriers USING (sequence_id)
     ),
+
+    -- Of each sequence the chain with most coordinates.
     structures AS (
         SELECT sequence_id, shown, source, chain, count(*) AS n_residues
         FROM points
@@ -28,13 +32,15 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         SELECT type, sequence_id, position, x, y, z FROM labelled JOIN seen USING (sequence_id, position)
     ),
     all_labelled AS (SELECT type, sequence_id, count(*) AS n_all_labelled FROM labelled GROUP BY ALL),
-    counted AS (
+    proteins_counted AS (
         SELECT type, sequence_id, c.accession, n_all_sites, source, chain, n_residues, n_all_labelled,
                count(*) AS n_labelled
         FROM carriers AS c JOIN structures USING (sequence_id) JOIN all_labelled USING (type, sequence_id)
         JOIN labelled_seen USING (type, sequence_id)
         GROUP BY ALL
     ),
+
+    -- The distance of every residue shown to the nearest one with the feature, and the other way round to a site.
     nearest AS (
         SELECT l.type, s.sequence_id, s.position, s.residue,
                sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
@@ -55,6 +61,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM labelled_seen AS l JOIN sites_seen AS s ON s.sequence_id = l.sequence_id
         GROUP BY ALL
     ),
+
+    -- By reach and letter: residues, residues near the feature, sites, sites near the feature.
     reaches AS (SELECT DISTINCT unnest(withins) AS within),
     areas AS (
         SELECT type, sequence_id, within, residue, count(*) AS n_letter, count(*) FILTER (distance <= within) AS n_near
@@ -66,11 +74,13 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM at_sites, reaches
         GROUP BY ALL
     ),
-    found AS (
+    labelled_found AS (
         SELECT type, sequence_id, within, count(*) FILTER (distance <= within) AS n_found
         FROM at_labelled, reaches
         GROUP BY ALL
     ),
+
+    -- Hits of residues drawn anew, of the same letters: a hypergeometric number for each letter.
     matched AS (
         SELECT type, sequence_id, within, sum(n_near) AS n_near, sum(coalesce(n_sites, 0)) AS n_sites,
                sum(coalesce(n_hits, 0)) AS n_hits, sum(coalesce(n_sites * n_near / n_letter, 0)) AS matched,
@@ -78,14 +88,16 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM areas LEFT JOIN hits USING (type, sequence_id, within, residue)
         GROUP BY ALL
     ),
-    named AS (
+    site_names AS (
         SELECT type, sequence_id, within,
                list(residue || position || ' ' || round(distance, 1) ORDER BY position) FILTER (distance <= within)
                AS at_features
         FROM at_sites, reaches
         GROUP BY type, sequence_id, within
     )
+
     SELECT c.*, within, m.n_sites, n_hits, coalesce(n_found, 0) AS n_found, m.n_sites * n_near / n_residues AS expected,
            hypergeometric_variance(m.n_sites, n_near, n_residues) AS variance, matched, matched_variance, at_features
-    FROM counted AS c JOIN matched AS m USING (type, sequence_id) LEFT JOIN found USING (type, sequence_id, within)
-    LEFT JOIN named USING (type, sequence_id, within)
+    FROM proteins_counted AS c JOIN matched AS m USING (type, sequence_id)
+    LEFT JOIN labelled_found USING (type, sequence_id, within)
+    LEFT JOIN site_names USING (type, sequence_id, within)

@@ -1,79 +1,44 @@
 """How an added table was computed: the settings that stand in the metadata of its Parquet files."""
 
-from collections.abc import Mapping
-from math import isfinite
+from typing import Any
 
 from attlas.queries.lookup.parquet_rows import open_parquet
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root
-from attlas.schema import (
-    CONTACTS,
-    COORDINATES,
-    FEATURES,
-    HEAD_CONTACTS,
-    HEAD_FEATURES,
-    HEAD_MAX_SITES,
-    LABELS,
-    SEQUENCES,
-    AtlasPaths,
-    Manifest,
-    Table,
-)
-
-KEYS = {
-    LABELS.name: b"probe",
-    HEAD_FEATURES.name: b"probe",
-    HEAD_MAX_SITES.name: b"probe",
-    CONTACTS.name: b"contacts",
-    HEAD_CONTACTS.name: b"head_contacts",
-}
-"""Under which key a file of each table says its settings, as `theta 0.3, atom ca`."""
-
-INPUTS = (SEQUENCES, FEATURES, COORDINATES)
-"""Tables that others are computed from after the build."""
+from attlas.schema import AtlasPaths, Computation, Manifest, Table, TableFile
 
 
-def settings_of(root: Root, manifest: Manifest, table: Table, *, n_files: int | None = None) -> dict[str, str]:
-    """Return the settings that all files of a table say alike, or the first `n_files`, by name; none where they do not.
-
-    Of the probe `theta`, of heads against contacts `theta`, `atom`, `max_length`, of contacts `floor`, `max_length`;
-    of each table it was computed from the digest, by the name of the table.
+def settings_of(root: Root, manifest: Manifest, table: Table) -> dict[str, Any]:
+    """Return the settings on which all files of an added table agree, by name, as the table declares them.
 
     Raises:
         BrokenAtlasError: a file of the table is missing or no Parquet.
     """
-    key, said = KEYS.get(table.name, b""), []
-    for file in manifest.of_table(table)[:n_files]:
-        with open_parquet(root, file) as parquet:
-            metadata = parquet.schema_arrow.metadata or {}
-        said.append(_parsed(metadata.get(key, b"").decode("utf-8", "replace")))
-    first, *others = said or [{}]
-    return {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+    computations = [_computation(root, table, file) for file in manifest.of_table(table)]
+    first, *others = computations or [Computation()]
+    return {
+        name: value
+        for name, value in first.settings.items()
+        if all(name in other.settings and other.settings[name] == value for other in others)
+    }
 
 
-def outdated(root: Root, manifest: Manifest, table: Table) -> list[str]:
-    """Return the tables that have changed since an added table was computed from them, by name; of one file of it.
+def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:
+    """Return the tables that have changed since an added table was computed from them; judged by one of its files.
 
-    Told only where the atlas was built: a release holds the same rows in other files, and cannot be renewed.
+    Empty for a release: it holds the same rows in other files, and cannot be renewed.
 
     Raises:
         BrokenAtlasError: the file is missing or no Parquet.
     """
-    if isinstance(root, RemoteRoot) or not AtlasPaths(root).plan.is_file():
+    files = manifest.of_table(table)
+    if not files or isinstance(root, RemoteRoot) or not AtlasPaths(root).plan.is_file():
         return []
-    said = settings_of(root, manifest, table, n_files=1)
-    return [one.name for one in INPUTS if said.get(one.name, manifest.digest_of(one)) != manifest.digest_of(one)]
+    digests = _computation(root, table, files[0]).computed_from
+    sources = [source for source in table.computed_from if source.name in digests]
+    return [source for source in sources if digests[source.name] != manifest.digest_of(source)]
 
 
-def number_of(settings: Mapping[str, str], name: str) -> float | None:
-    """Return a setting that is a number; None where it is not said, or no number."""
-    try:
-        value = float(settings[name])
-    except (KeyError, ValueError):
-        return None
-    return value if isfinite(value) else None
-
-
-def _parsed(text: str) -> dict[str, str]:
-    pairs = (part.strip().partition(" ") for part in text.split(","))
-    return {name: value for name, _, value in pairs if name and value}
+def _computation(root: Root, table: Table, file: TableFile) -> Computation:
+    with open_parquet(root, file) as parquet:
+        return Computation.parse(table, parquet.schema_arrow.metadata)

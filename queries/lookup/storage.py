@@ -6,16 +6,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot, is_url
-from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, TableFile
+from attlas.schema import AtlasPaths, Manifest, TableFile
+from attlas.schema.links import checked_path
 
 Root = Path | RemoteRoot
 """Where an atlas lies; prints as what the user gave, and `root / path` names a file of it in a message."""
 
 
-def root_of(given: str | Path) -> Root:
-    """Return where an atlas lies: a directory by path or `file://`, or any other URL that fsspec knows."""
+def root_of(given: str | Path, *, timeout_s: float | None = None) -> Root:
+    """Return where an atlas lies: a directory by path or `file://`, or any other URL that fsspec knows.
+
+    `timeout_s` is how long a request to a server may take; None: as long as usual.
+    """
     if isinstance(given, str) and is_url(given):
-        return Path(given.removeprefix("file://")) if given.startswith("file://") else RemoteRoot.of(given)
+        return (
+            Path(given.removeprefix("file://"))
+            if given.startswith("file://")
+            else RemoteRoot.of(given, timeout_s=timeout_s)
+        )
     return Path(given)
 
 
@@ -28,27 +36,23 @@ def read_manifest(root: Root) -> Manifest:
     """
     if isinstance(root, Path):
         return Manifest.read(AtlasPaths(root))
-    try:
-        return Manifest.parse(root.read("manifest.json"), source=str(root))
-    except RecursionError as error:  # brackets without end
-        raise BrokenAtlasError(f"{root}/manifest.json cannot be read.", found=str(error)) from error
+    return Manifest.parse(root.read_manifest(), source=str(root))
 
 
 def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
     """Open one file of the manifest.
 
     Raises:
-        BrokenAtlasError: it is outside the atlas, or shorter than the manifest says.
+        BrokenAtlasError: it is a link to something else than the manifest says, or behind a URL and not as it says.
         EnvironmentFault: the URL cannot be reached.
         OSError, pyarrow.ArrowException: it is missing or no Parquet.
     """
     if isinstance(root, RemoteRoot):
         # The columns of a row group lie side by side: one request brings them.
-        return pq.ParquetFile(pa.PythonFile(root.open(file), mode="r"), pre_buffer=True)
-    path = root / file.path
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise BrokenAtlasError(f"The manifest names a file outside the atlas: {file.path}.")
-    return pq.ParquetFile(path, memory_map=True)
+        remote = root.open(file)
+        footer = pq.read_metadata(pa.BufferReader(remote.read_tail()))
+        return pq.ParquetFile(pa.PythonFile(remote, mode="r"), metadata=footer, pre_buffer=True)
+    return pq.ParquetFile(checked_path(root, file), memory_map=True)
 
 
 def hint(root: Root) -> str:

@@ -21,8 +21,11 @@ from attlas.queries.engine.views import (
 )
 from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, Manifest
+from attlas.schema.leftovers import leftover_name
 
 CATALOGUE = "atlas.duckdb"
+CATALOGUE_PREFIX = "attlas-catalogue-"
+"""How the folder begins that the file is made in; `publish` removes one that a killed process left."""
 VARIABLE = "atlas"
 _BASE = f"coalesce(getvariable('{VARIABLE}') || '/', '') || '"
 _MARK = "'{atlas}/"
@@ -31,7 +34,8 @@ _MARK = "'{atlas}/"
 
 def catalogue(release: Path, manifest: Manifest) -> bytes:
     """Return the DuckDB file of a release, whose tables lie below `release` already."""
-    with tempfile.TemporaryDirectory() as folder:  # DuckDB cannot write where a `?` is in the path
+    # In a folder of its own: DuckDB cannot write where a `?` is in the path.
+    with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:
         path = Path(folder) / CATALOGUE
         with duckdb.connect(":memory:") as connection:
             # DuckDB looks into the files while it makes a view, and takes every name for a pattern.
@@ -49,6 +53,6 @@ def _statements(manifest: Manifest) -> Iterator[str]:
         names = ["{atlas}/" + file.path for file in manifest.of_table(table) if file.n_rows]
         yield view_statement(table, names, manifest.run.n_layers).replace(_MARK, _BASE)
         yield from comment_statements(table)
-    yield from function_statements()
     yield from docs_statements(manifest.run.n_layers)
+    yield from function_statements()  # they read tables, `docs` too
     yield from provenance_statements(provenance_rows(manifest))

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.provenance import EVIDENCE
 from attlas.queries.release.markdown import cell, table
 from attlas.queries.release.statement import NOT_STATED, Statement
+from attlas.queries.store import Store
 from attlas.schema import TABLES, Manifest
 from attlas.schema.document import table_markdown
 
@@ -48,7 +48,7 @@ LIMITS = f"""\
 """
 
 
-def datacard(atlas: Atlas, statement: Statement) -> str:
+def datacard(atlas: Store, statement: Statement) -> str:
     """Return the data card of an atlas."""
     lines = [f"# Data card: {cell(statement.titled(atlas.manifest))}", ""]
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
@@ -83,7 +83,7 @@ def _facts(manifest: Manifest, statement: Statement) -> Iterator[str]:
     )  # fmt: skip
 
 
-def _counts(atlas: Atlas) -> Iterator[str]:
+def _counts(atlas: Store) -> Iterator[str]:
     counts = atlas.manifest.counts
     yield "## Counts"
     yield ""
@@ -106,7 +106,7 @@ def _counts(atlas: Atlas) -> Iterator[str]:
         yield ""
 
 
-def _distributions(atlas: Atlas) -> Iterator[str]:
+def _distributions(atlas: Store) -> Iterator[str]:
     yield "## Distributions"
     yield ""
     yield "Length in residues, by status:"

@@ -1,22 +1,25 @@
 """`publish`: an atlas to a release, whole or not at all; every input digest and every copied row is checked."""
 
 import json
-import os
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from attlas.queries.atlas import Atlas
-from attlas.queries.release.catalogue import CATALOGUE, catalogue
+from attlas.queries.release.catalogue import CATALOGUE, CATALOGUE_PREFIX, catalogue
 from attlas.queries.release.croissant import croissant
 from attlas.queries.release.datacard import datacard
 from attlas.queries.release.readme import readme
 from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import write_tables
+from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
-from attlas.schema.manifest import problems
+from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
+from attlas.schema.verify import problems
 
+UNFINISHED_PREFIX = f"{TEMPORARY_PREFIX}publish-"
+"""How the folder begins that a release is written in until it is whole."""
 README, DATACARD, CROISSANT, SUMS = "README.md", "DATACARD.md", "croissant.json", "SHA256SUMS"
 SPARE_BYTES = 50_000_000
 """Free disk asked for beyond the size of the tables."""
@@ -25,8 +28,9 @@ SPARE_BYTES = 50_000_000
 def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     """Write the release of the atlas `source` as the folder `out` and return its manifest.
 
-    The release is written beside and renamed when it is whole. It is an atlas itself, without what only a build
-    needs; the same atlas and statement give the same bytes, whenever it is written.
+    The release is written beside and renamed when it is whole; what a killed `publish` left there is removed first.
+    A release is an atlas itself, without what only a build needs. The same atlas and statement give the same bytes,
+    whenever it is written.
 
     Raises:
         InputError: `out` is there already, or lies inside the atlas.
@@ -39,7 +43,9 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     if found := problems(AtlasPaths(source), manifest):
         hint = "where it was built, the same `attlas build` computes again what is damaged"
         raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=found, hint=hint)
-    beside = out.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{out.name}")
+    beside = out.with_name(leftover_name(UNFINISHED_PREFIX, out.name))
+    remove_leftovers(out.absolute().parent, UNFINISHED_PREFIX)
+    remove_leftovers(Path(tempfile.gettempdir()), CATALOGUE_PREFIX)
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
@@ -56,7 +62,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE, catalogue(release, published))
-    with Atlas.open(release) as atlas:
+    with Store.open(release) as atlas:
         publish_bytes(release / README, readme(atlas, statement).encode())
         publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
     others = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Iterator
 
-from attlas.queries.atlas import Atlas
 from attlas.queries.release.markdown import cell, table
 from attlas.queries.release.statement import NOT_STATED, Statement
+from attlas.queries.store import Store
 from attlas.schema import PROTEINS, RESIDUES, SITES, TABLES, Manifest
 
 HUB_LICENCES = {
@@ -22,7 +22,7 @@ EXAMPLE = "SELECT accession FROM proteins WHERE status = 'ok' ORDER BY n_sites =
 PLACEHOLDER_URL, PLACEHOLDER_HUB = "https://HOST/RELEASE", "ORG/NAME"
 
 
-def readme(atlas: Atlas, statement: Statement) -> str:
+def readme(atlas: Store, statement: Statement) -> str:
     """Return the README of a release whose tables are there already."""
     manifest = atlas.manifest
     found = atlas.sql(EXAMPLE)["accession"].to_pylist()

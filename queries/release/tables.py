@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.schema import PROTEINS, TABLES, AtlasPaths, BrokenAtlasError, Manifest, Table, TableFile
-from attlas.schema.manifest import describe_file, parquet_options
+from attlas.schema.blocks import add_block_digests
+from attlas.schema.parquet_file import describe_file, parquet_options
 from attlas.schema.publish import publishing
 
 FILE_BYTES = 128_000_000
@@ -58,9 +59,11 @@ def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
 
 def _join(inputs: Sequence[Path], path: Path, table: Table) -> None:
     schema = pq.read_schema(inputs[0])  # with its docs and provenance, the same in every file
-    with publishing(path) as beside, pq.ParquetWriter(beside, schema, **parquet_options(schema)) as writer:
-        for rows in _row_groups(inputs, table.row_group_rows):
-            writer.write_table(rows, row_group_size=table.row_group_rows)
+    with publishing(path) as beside:
+        with pq.ParquetWriter(beside, schema, **parquet_options(schema)) as writer:
+            for rows in _row_groups(inputs, table.row_group_rows):
+                writer.write_table(rows, row_group_size=table.row_group_rows)
+        add_block_digests(beside)
 
 
 def _row_groups(paths: Sequence[Path], n_rows: int) -> Iterator[pa.Table]:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from attlas.queries.report.bars import Bar, draw_bars
 from attlas.queries.report.distributions import Class, draw_distribution
-from attlas.queries.report.figures import Figure, Rows, Section, first, number
+from attlas.queries.report.figures import Figure, Rows, Section, shared_value, spell
 from attlas.queries.report.heat_maps import cross_grid, draw_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
@@ -20,8 +20,17 @@ def about_section() -> Section:
         "What this atlas is",
         "",
         (
-            Figure("completeness", "What became of the proteins", "completeness", {}, _COMPLETENESS, _completeness),
-            Figure("provenance", "Where the numbers are from", "provenance", {}, _PROVENANCE, _provenance),
+            Figure(
+                "completeness",
+                "What became of the proteins",
+                "completeness",
+                {},
+                _COMPLETENESS_READING,
+                _describe_completeness,
+            ),
+            Figure(
+                "provenance", "Where the numbers are from", "provenance", {}, _PROVENANCE_READING, _describe_provenance
+            ),
         ),
     )
 
@@ -34,7 +43,9 @@ def atlas_section() -> Section:
         "What was computed, and where high-attention (HA) sites were found. Distinct sequences are counted, not "
         "accessions. HA sites and the layer of convergence are defined by Nayar, Tartici and Altman (2025).",
         (
-            Figure("lengths", "Length of the proteins", "lengths", {}, _LENGTHS, _lengths, _draw_lengths),
+            Figure(
+                "lengths", "Length of the proteins", "lengths", {}, _LENGTHS_READING, _describe_lengths, _draw_lengths
+            ),
             Figure(
                 "sites-per-protein",
                 "Sites of a protein",
@@ -42,8 +53,8 @@ def atlas_section() -> Section:
                 {},
                 "Height: distinct sequences with so many HA sites; dashed line: their median.",
                 lambda rows: (
-                    f"{number(first(rows, 'n_all'))} sequences were searched; they have "
-                    f"{number(first(rows, 'mean_sites'))} sites in the mean."
+                    f"{spell(shared_value(rows, 'n_all'))} sequences were searched; they have "
+                    f"{spell(shared_value(rows, 'mean_sites'))} sites in the mean."
                 ),
                 _draw_sites,
             ),
@@ -54,7 +65,7 @@ def atlas_section() -> Section:
                 {},
                 "Height: share of the distinct sequences whose attention converges in the layer (from 0); line: 95 % "
                 "Wilson interval; above it: sequences. `none` are sequences without a fit.",
-                _layers,
+                _describe_layers,
                 _draw_layers,
             ),
             Figure(
@@ -64,7 +75,7 @@ def atlas_section() -> Section:
                 {},
                 "Each row is a class of length and adds up to 1: the share of its sequences that converge in the "
                 "layer. Ringed: the largest share. A row of few sequences is a row of chance.",
-                _layers_by_length,
+                _describe_layers_by_length,
                 _draw_layers_by_length,
             ),
             Figure(
@@ -75,7 +86,7 @@ def atlas_section() -> Section:
                 "Point: share of sites that are the letter over its share of all residues of the same sequences; line: "
                 "95 % interval for twenty letters at once. Right of the dashed line: more often a site than by its "
                 "number. Sites of homologues are not independent, so true intervals are wider.",
-                _letters,
+                _describe_letters,
                 _draw_letters,
             ),
             Figure(
@@ -84,36 +95,36 @@ def atlas_section() -> Section:
                 "sites_by_length",
                 {},
                 "Height: HA sites of a sequence, mean of its class of length; above it: sequences of the class.",
-                _sites_by_length,
+                _describe_sites_by_length,
                 _draw_sites_by_length,
             ),
         ),
     )
 
 
-_COMPLETENESS = (
+_COMPLETENESS_READING = (
     "A row is an outcome: every protein of the input is in one of them. Requested = ok + skipped + failed; none is "
     "dropped in silence."
 )
-_PROVENANCE = "Model, weights, rule, input and versions, as the manifest of the atlas has them."
-_LENGTHS = "Height: distinct sequences in a class of length; dashed line: their median. The last class is open."
+_PROVENANCE_READING = "Model, weights, rule, input and versions, as the manifest of the atlas has them."
+_LENGTHS_READING = "Height: distinct sequences in a class of length; dashed line: their median. The last class is open."
 
 
-def _completeness(rows: Rows) -> str:
-    parts = [f"{number(row['n_proteins'])} {row['status']} ({row['outcome']})" for row in rows]
+def _describe_completeness(rows: Rows) -> str:
+    parts = [f"{spell(row['n_proteins'])} {row['status']} ({row['outcome']})" for row in rows]
     return f"Proteins: {', '.join(parts)}."
 
 
-def _provenance(rows: Rows) -> str:
-    found = {row["name"]: row["value"] for row in rows}
+def _describe_provenance(rows: Rows) -> str:
+    values = {row["name"]: row["value"] for row in rows}
     return (
-        f"Model {found['model']}, {found['n_layers']} layers of {found['n_heads']} heads, revision "
-        f"{found['revision']}; rule {found['rule']}; input {found['source']}."
+        f"Model {values['model']}, {values['n_layers']} layers of {values['n_heads']} heads, revision "
+        f"{values['revision']}; rule {values['rule']}; input {values['source']}."
     )
 
 
-def _lengths(rows: Rows) -> str:
-    n, median = number(first(rows, "n_all")), number(first(rows, "median_length"))
+def _describe_lengths(rows: Rows) -> str:
+    n, median = spell(shared_value(rows, "n_all")), spell(shared_value(rows, "median_length"))
     return f"{n} distinct sequences were computed; half of them have {median} residues or fewer."
 
 
@@ -123,23 +134,23 @@ def _draw_lengths(rows: Rows) -> Picture:
     classes = [Class(row["from_length"], row["from_length"] + width, row["n_sequences"]) for row in rows]
     last = rows[-1]
     name = f"{last['from_length']:,} or more" if last["to_length"] is None else ""
-    median = first(rows, "median_length")
+    median = shared_value(rows, "median_length")
     return draw_distribution(classes, x_name="length (residues)", y_name="sequences", median=median, last=name)
 
 
 def _draw_sites(rows: Rows) -> Picture:
     classes = [Class(row["n_sites"] - 0.5, row["n_sites"] + 0.5, row["n_sequences"]) for row in rows]
-    return draw_distribution(classes, x_name="HA sites", y_name="sequences", median=first(rows, "median_sites"))
+    return draw_distribution(classes, x_name="HA sites", y_name="sequences", median=shared_value(rows, "median_sites"))
 
 
-def _layers(rows: Rows) -> str:
+def _describe_layers(rows: Rows) -> str:
     fitted = [row for row in rows if row["layer"] is not None]
     if not fitted:
         return "No sequence has a layer of convergence."
     best = max(fitted, key=lambda row: (row["share"], -row["layer"]))
     return (
-        f"Most often it is layer {number(best['layer'])}: {number(best['n_sequences'])} sequences, a share of "
-        f"{number(best['share'])} ({number(best['share_low'])} to {number(best['share_high'])})."
+        f"Most often it is layer {spell(best['layer'])}: {spell(best['n_sequences'])} sequences, a share of "
+        f"{spell(best['share'])} ({spell(best['share_low'])} to {spell(best['share_high'])})."
     )
 
 
@@ -157,30 +168,30 @@ def _draw_layers(rows: Rows) -> Picture:
     return draw_bars(bars, x_name="layer of convergence", y_name="share of sequences")
 
 
-def _layers_by_length(rows: Rows) -> str:
+def _describe_layers_by_length(rows: Rows) -> str:
     sizes = {row["from_length"]: row["n_in_class"] for row in rows}
-    least = min(sizes, key=lambda begin: (sizes[begin], begin))
-    return f"The smallest class, from {number(least)} residues, has {number(sizes[least])} sequences."
+    fewest = min(sizes, key=lambda begin: (sizes[begin], begin))
+    return f"The smallest class, from {spell(fewest)} residues, has {spell(sizes[fewest])} sequences."
 
 
 def _draw_layers_by_length(rows: Rows) -> Picture:
     layers = range(max(row["layer"] for row in rows) + 1)
     begins = sorted({row["from_length"] for row in rows})
-    found = {(row["from_length"], row["layer"]): row["share"] for row in rows}
+    values = {(row["from_length"], row["layer"]): row["share"] for row in rows}
     # A class in which no sequence converges in a layer has no row: its share is 0, not unknown.
     whole = [
-        {"from length": begin, "layer": layer, "share": found.get((begin, layer), 0.0)}
+        {"from length": begin, "layer": layer, "share": values.get((begin, layer), 0.0)}
         for begin in begins
         for layer in layers
     ]
     return draw_grid(cross_grid(whole, "share", "from length", "layer"), "share of the class")
 
 
-def _sites_by_length(rows: Rows) -> str:
-    least, most = (choose(rows, key=lambda row: row["mean_sites"]) for choose in (min, max))
+def _describe_sites_by_length(rows: Rows) -> str:
+    fewest, largest = (choose(rows, key=lambda row: row["mean_sites"]) for choose in (min, max))
     return (
-        f"From {number(least['mean_sites'])} sites (from {number(least['from_length'])} residues) to "
-        f"{number(most['mean_sites'])} (from {number(most['from_length'])} residues)."
+        f"From {spell(fewest['mean_sites'])} sites (from {spell(fewest['from_length'])} residues) to "
+        f"{spell(largest['mean_sites'])} (from {spell(largest['from_length'])} residues)."
     )
 
 
@@ -193,10 +204,10 @@ def _draw_sites_by_length(rows: Rows) -> Picture:
     return draw_bars(bars, x_name="length (residues)", y_name="sites of a sequence, mean")
 
 
-def _letters(rows: Rows) -> str:
-    clear = [row for row in rows if row["ratio_low"] is not None and row["ratio_low"] > 1]
-    named = [f"{row['residue']} ({number(row['ratio'])})" for row in clear]
-    return f"The interval is above 1, with the ratio: {', '.join(named)}." if named else "No letter is clear of 1."
+def _describe_letters(rows: Rows) -> str:
+    above_one = [row for row in rows if row["ratio_low"] is not None and row["ratio_low"] > 1]
+    names = [f"{row['residue']} ({spell(row['ratio'])})" for row in above_one]
+    return f"The interval is above 1, with the ratio: {', '.join(names)}." if names else "No letter is clear of 1."
 
 
 def _draw_letters(rows: Rows) -> Picture:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attlas.queries.report.pictures import BLUE, FAINT, INK, WIDE, Picture, axes
+from attlas.queries.report.pictures import BLUE, FAINT, INK, WIDE, Picture, make_axes
 
 NUMBERED = 16
 """Bars up to which each carries its number."""
@@ -23,7 +23,7 @@ class Bar:
 
 def draw_bars(bars: Sequence[Bar], *, x_name: str, y_name: str) -> Picture:
     """Draw upright bars in the order given."""
-    figure, (axis,) = axes(WIDE, 2.5)
+    figure, (axis,) = make_axes(WIDE, 2.5)
     places = list(range(len(bars)))
     axis.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.5)
     axis.set_axisbelow(True)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attlas.queries.asking.questions import ask, missing_tables, question_named
-from attlas.queries.atlas import Atlas
 from attlas.queries.report.figures import Rows
+from attlas.queries.store import Store
 from attlas.schema import QuestionError
+from attlas.schema.labels import is_label_of_probe
 
 ALWAYS = ("Active site", "Binding site", "Helix", "Beta strand")
 """Types that are shown wherever an atlas has them."""
@@ -33,26 +34,26 @@ class Choice:
     absent_types: tuple[str, ...] = ()
 
 
-def choose(atlas: Atlas, asked: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
+def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, object]) -> Choice:
     """Return the types to show; `asked` None leaves the choice to the number of residues that carry them.
 
     Raises:
         QuestionError: a type that was asked for is neither a feature nor a label of the probe; names those there are.
     """
-    probed = [row for row in _rows(atlas, "probed_labels", proteins) if _is_feature(row["label"])]
-    known = _rows(atlas, "feature_types", proteins)
-    if asked is not None:
+    probed = [row for row in _answer_rows(atlas, "probed_labels", proteins) if _is_feature(row["label"])]
+    stored = _answer_rows(atlas, "feature_types", proteins)
+    if requested is not None:
         # Of the whole atlas: that some proteins have none of a type is no fault of who asks.
-        every = [row["label"] for row in _rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
-        asked = _as_written(asked, every + [row["type"] for row in _rows(atlas, "feature_types", {})])
-    labels, without_labels = _chosen(probed, "label", asked, "the probe")
-    types, without_types = _chosen(known, "type", asked, "the features")
-    databases = [row["database"] for row in _rows(atlas, "family_databases", proteins)]
+        all_types = [row["label"] for row in _answer_rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
+        requested = _as_stored(requested, all_types + [row["type"] for row in _answer_rows(atlas, "feature_types", {})])
+    labels, without_labels = _choose_names(probed, "label", requested, "the probe")
+    types, without_types = _choose_names(stored, "type", requested, "the features")
+    databases = [row["database"] for row in _answer_rows(atlas, "family_databases", proteins)]
     database = PFAM if PFAM in databases else next(iter(databases), None)
     return Choice(labels, types, database, without_labels, without_types)
 
 
-def _rows(atlas: Atlas, name: str, proteins: dict[str, object]) -> Rows:
+def _answer_rows(atlas: Store, name: str, proteins: dict[str, object]) -> Rows:
     if missing_tables(question_named(name), atlas.manifest):
         return []
     rows: Rows = ask(atlas, name, proteins).answer(atlas).read_all().to_pylist()
@@ -60,30 +61,34 @@ def _rows(atlas: Atlas, name: str, proteins: dict[str, object]) -> Rows:
 
 
 def _is_feature(label: str) -> bool:
-    return label != "residue" and not label.startswith("aa:")
+    return not is_label_of_probe(label)
 
 
-def _chosen(
-    rows: Rows, column: str, asked: Sequence[str] | None, where: str
+def _choose_names(
+    rows: Rows, column: str, requested: Sequence[str] | None, where: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     by_size = [row[column] for row in rows if row["background"] < NEARLY_ALL]
-    if asked is not None:
-        missing = [name for name in asked if name not in [row[column] for row in rows]]
+    if requested is not None:
+        missing = [name for name in requested if name not in [row[column] for row in rows]]
         note = f"Not shown, since {where} have none on these proteins: {', '.join(missing)}."
         # Those without rows are asked for as well: each of their figures is then named as missing.
-        return tuple(asked), (note,) if missing and rows else ()
-    wanted = [name for name in ALWAYS if name in by_size]
-    wanted += [name for name in by_size if name not in wanted][: N_SHOWN - len(wanted)]
-    left = [row[column] for row in rows if row[column] not in wanted]
-    notes = (f"Not shown here, but in the table: {', '.join(left)}; `--types` shows them.",) if left else ()
-    return tuple(wanted), notes
+        return tuple(requested), (note,) if missing and rows else ()
+    names = [name for name in ALWAYS if name in by_size]
+    names += [name for name in by_size if name not in names][: N_SHOWN - len(names)]
+    others = [row[column] for row in rows if row[column] not in names]
+    notes = (f"Not shown here, but in the table: {', '.join(others)}; `--types` shows them.",) if others else ()
+    return tuple(names), notes
 
 
-def _as_written(asked: Sequence[str], known: Sequence[str]) -> list[str]:
-    """Return types as the atlas writes them, whatever the letter case they were typed in."""
-    written = {name.lower(): name for name in reversed(known)} | {name: name for name in known}
-    found = [written.get(name, written.get(name.lower())) for name in asked]
-    if unknown := [name for name, there in zip(asked, found, strict=True) if there is None]:
-        there = ", ".join(dict.fromkeys(known)) or "none; `attlas annotate` and `attlas probe` add them"
-        raise QuestionError("The atlas has no such types of features.", offenders=unknown, expected=there)
-    return list(dict.fromkeys(name for name in found if name is not None))
+def _as_stored(requested: Sequence[str], stored: Sequence[str]) -> list[str]:
+    """Return types as the atlas writes them, whatever the letter case they were typed in.
+
+    Raises:
+        QuestionError: the atlas has none of a type.
+    """
+    written = {name.lower(): name for name in reversed(stored)} | {name: name for name in stored}
+    stored_names = [written.get(name, written.get(name.lower())) for name in requested]
+    if unknown := [name for name, stored_name in zip(requested, stored_names, strict=True) if stored_name is None]:
+        expected = ", ".join(dict.fromkeys(stored)) or "none; `attlas annotate` and `attlas probe` add them"
+        raise QuestionError("The atlas has no such types of features.", offenders=unknown, expected=expected)
+    return list(dict.fromkeys(name for name in stored_names if name is not None))

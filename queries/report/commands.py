@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Sequence
 
 from attlas.queries.asking.parameters import EVERY
-from attlas.queries.asking.questions import Asked
+from attlas.queries.asking.questions import BoundQuestion
 
 MANY = 5
 """Ids from which on a command reads them from a file."""
@@ -12,7 +12,7 @@ IDS_FILE = "ids.txt"
 """The file that such a command names; the page offers it."""
 
 
-def command(asked: Asked) -> str | None:
+def command(asked: BoundQuestion) -> str | None:
     """Return the command; None where a value cannot be typed: an item of a list with a comma, a control character."""
     words = ["attlas", "ask", "DIR", asked.question.name]
     for parameter in asked.question.parameters:

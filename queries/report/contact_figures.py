@@ -3,15 +3,23 @@
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, interval, is_significant, number
+from attlas.queries.report.figures import (
+    UNTESTED,
+    Figure,
+    Rows,
+    Section,
+    is_significant,
+    shared_value,
+    spell,
+    spell_interval,
+    spell_threshold,
+)
 from attlas.queries.report.heat_maps import draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 
 N_BEST = 15
 """Heads that are shown with intervals."""
-
-
 ATOMS = {"ca": "C-alpha", "cb": "C-beta"}
 """Names of the atoms that stand for residues."""
 
@@ -26,9 +34,11 @@ def contact_section(
     """
 
     def heat_map(column: str, mark: str, value_name: str) -> Any:
+        """Return a function that draws a column of the heads, with a mark at the background."""
+
         def draw(rows: Rows) -> Picture:
             grid = head_grid(rows, column, n_layers=n_layers, n_heads=n_heads)
-            return draw_grid(grid, value_name, mark=first(rows, mark), mark_name="bg")
+            return draw_grid(grid, value_name, mark=shared_value(rows, mark), mark_name="bg")
 
         return draw
 
@@ -44,8 +54,8 @@ def contact_section(
                 "Predicted contacts by range",
                 "contact_precision",
                 proteins,
-                _PRECISION,
-                _precision,
+                _PRECISION_READING,
+                _describe_precision,
                 _draw_precision,
             ),
             Figure(
@@ -53,8 +63,8 @@ def contact_section(
                 "Heads whose edges are contacts",
                 heads,
                 proteins,
-                _EDGES.format(at_least=at_least(theta, "the run"), atoms=_between(atom)),
-                _edges,
+                _EDGES_READING.format(at_least=spell_threshold(theta, "the run"), atoms=_name_atoms(atom)),
+                _describe_edges,
                 heat_map("p", "background", "p(contact | head)"),
             ),
             Figure(
@@ -62,8 +72,8 @@ def contact_section(
                 "Heads as predictors of contacts",
                 heads,
                 proteins,
-                _TOP,
-                _top,
+                _TOP_READING,
+                _describe_top,
                 heat_map("top_precision", "top_background", "P@L, long range"),
             ),
             Figure(
@@ -71,83 +81,85 @@ def contact_section(
                 "The best heads for contacts",
                 heads,
                 proteins,
-                _BEST,
-                lambda rows: f"{_edges(rows)} {_significant(rows)}",
-                _draw_best,
+                _BEST_READING,
+                lambda rows: f"{_describe_edges(rows)} {_describe_significant(rows)}",
+                _draw_best_heads,
             ),
         ),
     )
 
 
-_PRECISION = (
+_PRECISION_READING = (
     "A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how many of the "
-    "best pairs are looked at, L being the residues of a structure. Point: share that are contacts; line: interval "
-    "with whole proteins as what is independent, 95 % for all points at once; dashed: all pairs."
+    "best pairs are looked at, L being the residues of a structure. Square: the share of contacts among all pairs of "
+    "the same structures. Point: that of the best; line: interval of it beside the square, with proteins as the "
+    f"independent units, 95 % for all points at once; {UNTESTED}."
 )
-_EDGES = (
+_EDGES_READING = (
     "Colour: share of a head's edges (attention of {at_least}) that are contacts{atoms}; the mark `bg` on the scale is "
     "the share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
 )
-_TOP = (
+_TOP_READING = (
     "Colour: long-range P@L of the head by itself, from its symmetrised and corrected attention; `bg` on the scale is "
     "the share of all long-range pairs. Ringed: the largest."
 )
-_BEST = (
-    f"The {N_BEST} heads of largest p, layer-head. Point: p; line: interval with whole proteins as what is "
-    "independent, 95 % for all reported heads at once; dashed: background; square: p if attention is shuffled over the "
-    "pairs of its structure. The test, `proteins_log10_p`, is against the square; -1.3 or less is significant at 5 %."
+_BEST_READING = (
+    f"The {N_BEST} heads of largest p, layer-head. Square: p if attention is shuffled over the pairs of its structure. "
+    "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported heads at "
+    f"once; {UNTESTED}. A head is significant at 5 %, corrected for all heads, where its interval does not reach the "
+    "square."
 )
 
 
-def _between(atom: str | None) -> str:
+def _name_atoms(atom: str | None) -> str:
+    """Return between which atoms contacts are, for the text below a figure; empty if it is not known."""
     return f" between {ATOMS[atom]} atoms" if atom in ATOMS else ""
 
 
-def _precision(rows: Rows) -> str:
+def _describe_precision(rows: Rows) -> str:
     parts = [
-        f"{row['range']} {number(row['precision'])}{interval(row, 'proteins_low', 'proteins_high')}, background "
-        f"{number(row['background'])}"
+        f"{row['range']} {spell(row['precision'])}{spell_interval(row, 'proteins_low', 'proteins_high')}, background "
+        f"{spell(row['background'])}"
         for row in rows
         if row["cut"] == "L"
     ]
-    return f"P@L over {number(first(rows, 'n_proteins'))} proteins: {'; '.join(parts)}."
+    return f"P@L over {spell(shared_value(rows, 'n_proteins'))} proteins: {'; '.join(parts)}."
 
 
 def _draw_precision(rows: Rows) -> Picture:
     panels = []
     for name, group in groupby(rows, key=lambda row: row["range"]):
-        own = list(group)
-        columns = ("precision", "proteins_low", "proteins_high")
-        points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in own)
-        panels.append(Panel(f"{name} range", points, reference=own[0]["background"]))
-    return draw_intervals(panels, "precision")
+        rows_of_range = list(group)
+        columns = ("precision", "proteins_low", "proteins_high", "shuffled")
+        points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in rows_of_range)
+        panels.append(Panel(f"{name} range", points))
+    return draw_intervals(panels, "precision", other_name="all pairs of the structures")
 
 
-def _edges(rows: Rows) -> str:
-    return _best(rows, "p", "proteins_low", "proteins_high", "background")
+def _describe_edges(rows: Rows) -> str:
+    return _describe_largest(rows, "p", "proteins_low", "proteins_high", "background")
 
 
-def _top(rows: Rows) -> str:
-    return _best(rows, "top_precision", "top_low", "top_high", "top_background")
+def _describe_top(rows: Rows) -> str:
+    return _describe_largest(rows, "top_precision", "top_low", "top_high", "top_background")
 
 
-def _best(rows: Rows, column: str, low: str, high: str, background: str) -> str:
+def _describe_largest(rows: Rows, column: str, low: str, high: str, background: str) -> str:
     row = max(rows, key=lambda row: (row[column] or 0, -row["layer"], -row["head"]))
     return (
-        f"Largest: {number(row[column])}{interval(row, low, high)} in layer {number(row['layer'])}, head "
-        f"{number(row['head'])}; background {number(row[background])}, over {number(row['n_proteins'])} proteins."
+        f"Largest: {spell(row[column])}{spell_interval(row, low, high)} in layer {spell(row['layer'])}, head "
+        f"{spell(row['head'])}; background {spell(row[background])}, over {spell(row['n_proteins'])} proteins."
     )
 
 
-def _draw_best(rows: Rows) -> Picture:
+def _draw_best_heads(rows: Rows) -> Picture:
     points = tuple(
         Point(f"{row['layer']}-{row['head']}", row["p"], row["proteins_low"], row["proteins_high"], row["shuffled"])
         for row in rows[:N_BEST]
     )
-    panel = Panel("", points, reference=first(rows, "background"))
-    return draw_intervals([panel], "p(contact | head)", other_name="shuffled")
+    return draw_intervals([Panel("", points)], "p(contact | head)", other_name="shuffled")
 
 
-def _significant(rows: Rows) -> str:
-    named = [f"{number(row['layer'])}-{number(row['head'])}" for row in rows[:N_BEST] if is_significant(row)]
-    return f"Significant of these: {', '.join(named) or 'none'}."
+def _describe_significant(rows: Rows) -> str:
+    names = [f"{spell(row['layer'])}-{spell(row['head'])}" for row in rows[:N_BEST] if is_significant(row)]
+    return f"Significant of these: {', '.join(names) or 'none'}."

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.queries.asking.questions import stale_notes
-from attlas.queries.atlas import Atlas
-from attlas.queries.lookup.settings import number_of, settings_of
+from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import choose
 from attlas.queries.report.contact_figures import contact_section
@@ -14,10 +13,11 @@ from attlas.queries.report.figures import Section
 from attlas.queries.report.label_figures import label_section
 from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.site_figures import site_section
+from attlas.queries.store import Store
 from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
 
 
-def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
+def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
     """Return every section; a figure whose tables an atlas does not have is among them all the same.
 
     Raises:
@@ -28,7 +28,8 @@ def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[st
     only: dict[str, object] = {} if proteins is None else {"proteins": list(proteins)}
     chosen = choose(atlas, types, only)
     shape = {"n_layers": run.n_layers, "n_heads": run.n_heads}
-    probe, against = (settings_of(atlas.root, atlas.manifest, table) for table in (HEAD_FEATURES, HEAD_CONTACTS))
+    probe = settings_of(atlas.root, atlas.manifest, HEAD_FEATURES)
+    against = settings_of(atlas.root, atlas.manifest, HEAD_CONTACTS)
     return (
         about_section(),
         atlas_section(),
@@ -37,17 +38,17 @@ def sections(atlas: Atlas, *, types: Sequence[str] | None, proteins: Sequence[st
             chosen.labels,
             only,
             **shape,
-            theta=number_of(probe, "theta"),
+            theta=probe.get("theta"),
             absent=(*chosen.absent_labels, *_sentences(atlas, HEAD_FEATURES)),
         ),
         site_section(chosen.types, only, absent=chosen.absent_types),
         replace(
-            contact_section(only, **shape, theta=number_of(against, "theta"), atom=against.get("atom")),
+            contact_section(only, **shape, theta=against.get("theta"), atom=against.get("atom")),
             absent=tuple(_sentences(atlas, CONTACTS, HEAD_CONTACTS)),
         ),
         family_section(chosen.database, only),
     )
 
 
-def _sentences(atlas: Atlas, *tables: Table) -> list[str]:
+def _sentences(atlas: Store, *tables: Table) -> list[str]:
     return [f"{note[0].upper()}{note[1:]}." for note in stale_notes(atlas, [table.name for table in tables])]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from attlas.queries.report.pictures import BLUE, FAINT, GREEN, HALF, ORANGE, PURPLE, WIDE, Picture, axes, label
+from attlas.queries.report.pictures import BLUE, FAINT, GREEN, HALF, ORANGE, PURPLE, WIDE, Picture, make_axes, shorten
 
 LOOKS = ((BLUE, "o", "-"), (ORANGE, "s", (0, (4, 1.5))), (GREEN, "^", (0, (1, 1))), (PURPLE, "D", "-."))
 """Colour, marker and dash of the first, second, ... line of a panel."""
@@ -48,24 +48,24 @@ def draw_curves(
     columns = min(len(panels), 2)
     rows = ceil(len(panels) / 2)
     size = (HALF, 2.4) if len(panels) == 1 else (WIDE, 0.5 + 1.75 * rows)
-    figure, found = axes(*size, rows=rows, columns=columns, sharex=True)
-    for axis, panel in zip(found, panels, strict=False):
-        _panel(axis, panel)
+    figure, subplots = make_axes(*size, rows=rows, columns=columns, sharex=True)
+    for axis, panel in zip(subplots, panels, strict=False):
+        _draw_panel(axis, panel)
         if y_range is not None:
             low, high = axis.get_ylim()
             axis.set_ylim(min(low, y_range[0]), max(high, y_range[1]))
-    for axis in found[len(panels) :]:
+    for axis in subplots[len(panels) :]:
         axis.set_visible(False)
-    for at, axis in enumerate(found[: len(panels)]):
+    for at, axis in enumerate(subplots[: len(panels)]):
         axis.set_ylabel(y_name if at % columns == 0 else "")
         if at >= len(panels) - columns:
             axis.set_xlabel(x_name)
             axis.tick_params(labelbottom=True)
-    _key(figure, panels, reference_name, centre_name)
+    _draw_key(figure, panels, reference_name, centre_name)
     return Picture(figure)
 
 
-def _panel(axis: Any, panel: Panel) -> None:
+def _draw_panel(axis: Any, panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.5)
@@ -76,25 +76,25 @@ def _panel(axis: Any, panel: Panel) -> None:
         axis.axvline(panel.centre, color=FAINT, linewidth=1.2, linestyle=":")
         axis.plot([panel.centre], [0], marker="^", color=FAINT, transform=axis.get_xaxis_transform(), clip_on=False)
     for curve, (colour, marker, dash) in zip(panel.curves, LOOKS, strict=False):
-        kept = [i for i, value in enumerate(curve.y) if value is not None]
+        indices = [i for i, value in enumerate(curve.y) if value is not None]
         if curve.low:
-            bars = [i for i in kept if curve.low[i] is not None and curve.high[i] is not None]
-            ends = [[curve.low[i] for i in bars], [curve.high[i] for i in bars]]
-            axis.vlines([curve.x[i] for i in bars], *ends, color=colour, linewidth=1.1, alpha=0.8)
-        points = [curve.x[i] for i in kept], [curve.y[i] for i in kept]
+            barred = [i for i in indices if curve.low[i] is not None and curve.high[i] is not None]
+            limits = [[curve.low[i] for i in barred], [curve.high[i] for i in barred]]
+            axis.vlines([curve.x[i] for i in barred], *limits, color=colour, linewidth=1.1, alpha=0.8)
+        points = [curve.x[i] for i in indices], [curve.y[i] for i in indices]
         axis.plot(*points, color=colour, marker=marker, markersize=3.5, linestyle=dash)
     places = [x for curve in panel.curves for x in curve.x]
     axis.set_xlim(min(places) - 0.3, max(places) + 0.3)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_title(label(panel.title, 48))
+    axis.set_title(shorten(panel.title, 48))
 
 
-def _key(figure: Any, panels: Sequence[Panel], reference_name: str, centre_name: str) -> None:
+def _draw_key(figure: Any, panels: Sequence[Panel], reference_name: str, centre_name: str) -> None:
     from matplotlib.lines import Line2D
 
     names = [curve.name for curve in max((panel.curves for panel in panels), key=len)]
     handles = [
-        Line2D([], [], color=colour, marker=marker, markersize=3.5, linestyle=dash, label=label(name, 48))
+        Line2D([], [], color=colour, marker=marker, markersize=3.5, linestyle=dash, label=shorten(name, 48))
         for name, (colour, marker, dash) in zip(names, LOOKS, strict=False)
         if name
     ]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attlas.queries.report.pictures import BLUE, FAINT, HALF, VERMILION, Picture, axes
+from attlas.queries.report.pictures import BLUE, FAINT, HALF, VERMILION, Picture, make_axes
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ def draw_distribution(
     classes: Sequence[Class], *, x_name: str, y_name: str, median: float | None = None, last: str = ""
 ) -> Picture:
     """Draw a histogram; `last` names the last class where it is open, such as `2,000 or more`."""
-    figure, (axis,) = axes(HALF, 2.4)
+    figure, (axis,) = make_axes(HALF, 2.4)
     axis.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.5)
     axis.set_axisbelow(True)
     begins, widths = [c.begin for c in classes], [c.end - c.begin for c in classes]

@@ -3,7 +3,7 @@
 from itertools import groupby
 from typing import Any
 
-from attlas.queries.report.figures import Figure, Rows, Section, first, interval, number
+from attlas.queries.report.figures import Figure, Rows, Section, shared_value, spell, spell_interval
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
@@ -22,7 +22,7 @@ METHODS = {
 
 def family_section(database: str | None, proteins: dict[str, object]) -> Section:
     """Return the families of a database; `proteins` restricts them."""
-    given = proteins | ({"database": database} if database is not None else {})
+    parameters = proteins | ({"database": database} if database is not None else {})
     separation = "family_separation"
     return Section(
         "families",
@@ -32,50 +32,57 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
         "residues, of random residues on the same letters, and of one vector for a whole protein stands beside it: "
         "what these do as well is not due to sites. Homologues are not independent.",
         (
-            Figure("family-databases", "Families there are", "family_databases", proteins, _DATABASES, _databases),
+            Figure(
+                "family-databases",
+                "Families there are",
+                "family_databases",
+                proteins,
+                _DATABASES_READING,
+                _describe_databases,
+            ),
             Figure(
                 "families-apart",
                 "How well families are told apart",
                 separation,
-                {**given, "per": "all"},
-                _ALL,
-                _all,
+                {**parameters, "per": "all"},
+                _ALL_READING,
+                _describe_all,
                 _draw_all,
             ),
             Figure(
                 "families-by-size",
                 "How well families are told apart, by their size",
                 separation,
-                {**given, "per": "size"},
+                {**parameters, "per": "size"},
                 "A panel is a range of sizes. Point: AUC, mean over its families; line: 95 % interval with families as "
                 "what is independent; dashed: chance.",
-                _sizes,
+                _describe_sizes,
                 _draw_sizes,
             ),
             Figure(
                 "best-families",
                 "Families whose sites are most alike",
                 separation,
-                {**given, "method": "sites"},
-                _BEST,
-                _families,
+                {**parameters, "method": "sites"},
+                _BEST_READING,
+                _describe_families,
                 _draw_families,
             ),
             Figure(
                 "family-layers",
                 "Layers that families converge in",
                 "family_layers",
-                given,
-                _LAYERS,
-                _layers,
+                parameters,
+                _LAYERS_READING,
+                _describe_layers,
                 _draw_layers,
             ),
         ),
     )
 
 
-_DATABASES = "A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest."
-_ALL = (
+_DATABASES_READING = "A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest."
+_ALL_READING = (
     "AUC: the chance that a member is more like another member than like a sequence of another family; 0.5 is none. "
     "Silhouette: how much nearer members are to their own than to the nearest other family; with many families some "
     "other is near by chance, so below 0 is no surprise. Points: means over families; lines: 95 % intervals with "
@@ -83,37 +90,35 @@ _ALL = (
 )
 
 
-_BEST = (
+_BEST_READING = (
     f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; line: 95 % "
     "interval over members; dashed: no nearer to their own than to the nearest other family."
 )
-_LAYERS = (
+_LAYERS_READING = (
     f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: share of the "
     "family's sequences that converge there; line: 95 % Wilson interval; square: share of all other sequences."
 )
 
 
-def _databases(rows: Rows) -> str:
-    parts = [
-        f"{row['database']} {number(row['n_families'])}, of {number(row['n_sequences'])} sequences" for row in rows
-    ]
+def _describe_databases(rows: Rows) -> str:
+    parts = [f"{row['database']} {spell(row['n_families'])}, of {spell(row['n_sequences'])} sequences" for row in rows]
     return f"Families: {'; '.join(parts)}."
 
 
-def _all(rows: Rows) -> str:
+def _describe_all(rows: Rows) -> str:
     parts = [
-        f"{METHODS.get(row['method'], row['method'])} {number(row['auc'])}{interval(row, 'auc_low', 'auc_high')}"
+        f"{METHODS.get(row['method'], row['method'])} {spell(row['auc'])}{spell_interval(row, 'auc_low', 'auc_high')}"
         for row in rows
     ]
-    one = rows[0]
+    row = rows[0]
     separated = [
-        f"{METHODS.get(row['method'], row['method'])} {number(row['n_separated'])} (KS {number(row['ks'])} in the mean)"
+        f"{METHODS.get(row['method'], row['method'])} {spell(row['n_separated'])} (KS {spell(row['ks'])} in the mean)"
         for row in rows
         if row["method"] in ("sites", "letters")
     ]
-    left = f"; {number(one['n_left_out'])} more of that size are left out" if one["n_left_out"] else ""
+    left = f"; {spell(row['n_left_out'])} more of that size are left out" if row["n_left_out"] else ""
     return (
-        f"AUC over {number(one['n_families'])} families of {number(one['n_compared'])} sequences{left}: "
+        f"AUC over {spell(row['n_families'])} families of {spell(row['n_compared'])} sequences{left}: "
         f"{', '.join(parts)}. "
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
@@ -121,26 +126,26 @@ def _all(rows: Rows) -> str:
 
 def _draw_all(rows: Rows) -> Picture:
     panels = [
-        Panel(title, tuple(_point(row, column) for row in rows), reference=chance)
+        Panel(title, tuple(_make_point(row, column) for row in rows), reference=chance)
         for title, column, chance in (("AUC", "auc", 0.5), ("silhouette", "silhouette", 0.0))
     ]
     reference_name = "chance (AUC); as near (silhouette)"
     return draw_intervals(panels, "mean over families", reference_name=reference_name, is_shared=False)
 
 
-def _point(row: Any, column: str) -> Point:
+def _make_point(row: Any, column: str) -> Point:
     values = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
     return Point(METHODS.get(row["method"], row["method"]), *values)
 
 
-def _by_size(rows: Rows) -> list[tuple[str, list[Any]]]:
+def _group_by_size(rows: Rows) -> list[tuple[str, list[Any]]]:
     return [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["family"])]
 
 
-def _sizes(rows: Rows) -> str:
+def _describe_sizes(rows: Rows) -> str:
     parts = [
-        f"{name}: {number(row['auc'])} over {number(row['n_families'])} families"
-        for name, group in _by_size(rows)
+        f"{name}: {spell(row['auc'])} over {spell(row['n_families'])} families"
+        for name, group in _group_by_size(rows)
         for row in group
         if row["method"] == "sites"
     ]
@@ -149,46 +154,47 @@ def _sizes(rows: Rows) -> str:
 
 def _draw_sizes(rows: Rows) -> Picture:
     panels = []
-    for name, group in _by_size(rows):
+    for name, group in _group_by_size(rows):
         title = f"{name} sequences ({counted(group[0]['n_families'], 'family', 'families')})"
-        panels.append(Panel(title, tuple(_point(row, "auc") for row in group), reference=0.5))
+        panels.append(Panel(title, tuple(_make_point(row, "auc") for row in group), reference=0.5))
     return draw_intervals(panels, "AUC", reference_name="chance")
 
 
-def _families(rows: Rows) -> str:
+def _describe_families(rows: Rows) -> str:
     best = rows[0]
     name = f" ({best['name']})" if best["name"] else ""
     return (
-        f"Largest: {best['family']}{name}, silhouette {number(best['silhouette'])}"
-        f"{interval(best, 'silhouette_low', 'silhouette_high')}, KS {number(best['ks'])}, of "
-        f"{number(best['n_members'])} sequences; {number(first(rows, 'n_compared_families'))} families were compared."
+        f"Largest: {best['family']}{name}, silhouette {spell(best['silhouette'])}"
+        f"{spell_interval(best, 'silhouette_low', 'silhouette_high')}, KS {spell(best['ks'])}, of "
+        f"{spell(best['n_members'])} sequences; {spell(shared_value(rows, 'n_compared_families'))} families were "
+        "compared."
     )
 
 
 def _draw_families(rows: Rows) -> Picture:
     points = tuple(
-        Point(_family(row), row["silhouette"], row["silhouette_low"], row["silhouette_high"])
+        Point(_name_family(row), row["silhouette"], row["silhouette_low"], row["silhouette_high"])
         for row in rows[:N_FAMILIES]
     )
     return draw_intervals([Panel("", points, reference=0.0)], "silhouette", reference_name="as near to another")
 
 
-def _family(row: Any) -> str:
+def _name_family(row: Any) -> str:
     return f"{row['family']} {row['name'] or ''}".strip()
 
 
-def _layers(rows: Rows) -> str:
+def _describe_layers(rows: Rows) -> str:
     best = max(rows, key=lambda row: row["n_sequences"])
     return (
-        f"Of {_family(best)}, {number(best['n_at_layer'])} of {number(best['n_fitted'])} sequences converge in layer "
-        f"{number(best['layer'])}; of other sequences a share of {number(best['background'])} does."
+        f"Of {_name_family(best)}, {spell(best['n_at_layer'])} of {spell(best['n_fitted'])} sequences converge in "
+        f"layer {spell(best['layer'])}; of other sequences a share of {spell(best['background'])} does."
     )
 
 
 def _draw_layers(rows: Rows) -> Picture:
     points = tuple(
         Point(
-            f"{_family(row)}: layer {row['layer']}",
+            f"{_name_family(row)}: layer {row['layer']}",
             *(row[name] for name in ("share_at_layer", "share_low", "share_high", "background")),
         )
         for row in sorted(rows, key=lambda row: (-row["n_sequences"], row["family"]))[:N_FAMILIES]

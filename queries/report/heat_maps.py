@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from attlas.queries.report.pictures import CELLS, HALF, INK, MAP, MISSING, VERMILION, WIDE, Picture, axes, label
+from attlas.queries.report.pictures import CELLS, HALF, INK, MAP, MISSING, VERMILION, WIDE, Picture, make_axes, shorten
 
 Rows = Sequence[Mapping[str, Any]]
 NARROW_HEADS = 48
@@ -32,8 +32,10 @@ class Grid:
 
     def largest(self) -> tuple[int, int] | None:
         """Return row and column of the largest value, the first among equals; None where there is none."""
-        found = [(-v, r, c) for r, line in enumerate(self.values) for c, v in enumerate(line) if v is not None]
-        return min(found)[1:] if found else None
+        values_by_place = [
+            (-v, r, c) for r, line in enumerate(self.values) for c, v in enumerate(line) if v is not None
+        ]
+        return min(values_by_place)[1:] if values_by_place else None
 
     def titles(self) -> tuple[str, ...]:
         """Return what each cell says, row by row."""
@@ -46,17 +48,17 @@ class Grid:
 
 def head_grid(rows: Rows, value: str, *, n_layers: int, n_heads: int) -> Grid:
     """Return the L x H grid of a column of rows that have `layer` and `head`; a head without a row has no value."""
-    found = {(row["layer"], row["head"]): row[value] for row in rows}
-    values = tuple(tuple(found.get((layer, head)) for head in range(n_heads)) for layer in range(n_layers))
+    values_by_place = {(row["layer"], row["head"]): row[value] for row in rows}
+    values = tuple(tuple(values_by_place.get((layer, head)) for head in range(n_heads)) for layer in range(n_layers))
     return Grid(values, tuple(map(str, range(n_layers))), tuple(map(str, range(n_heads))), "layer", "head")
 
 
 def cross_grid(rows: Rows, value: str, row: str, column: str) -> Grid:
     """Return the grid of a column of rows over two others, whose values are in the order they first appear."""
-    found = {(one[row], one[column]): one[value] for one in rows}
-    names, across = (list(dict.fromkeys(one[key] for one in rows)) for key in (row, column))
+    values_by_place = {(line[row], line[column]): line[value] for line in rows}
+    names, across = (list(dict.fromkeys(line[key] for line in rows)) for key in (row, column))
     across.sort()
-    values = tuple(tuple(found.get((a, b)) for b in across) for a in names)
+    values = tuple(tuple(values_by_place.get((a, b)) for b in across) for a in names)
     words = (row.replace("_", " "), column.replace("_", " "))
     return Grid(values, tuple(map(str, names)), tuple(map(str, across)), *words)
 
@@ -78,13 +80,13 @@ def draw_grid(
     n_rows, n_columns = len(grid.rows), len(grid.columns)
     width = HALF if n_columns <= NARROW_HEADS else WIDE
     cell = min(max((width - 0.7) / n_columns, 0.09), 0.22)
-    figure, (axis,) = axes(width, 1.15 + n_rows * cell)
+    figure, (axis,) = make_axes(width, 1.15 + n_rows * cell)
     mesh = draw_cells(axis, grid.values, is_log=is_log)
     _name_axes(axis, grid)
     if group and n_columns > group:
         _group_columns(axis, group, n_columns)
     if place := grid.largest():
-        _ring(axis, *place)
+        _ring_cell(axis, *place)
     draw_scale(figure, axis, mesh, value_name, mark=mark, mark_name=mark_name)
     return Picture(figure, grid.titles())
 
@@ -117,14 +119,14 @@ def draw_cells(axis: Any, values: Sequence[Sequence[float | None]], *, is_log: b
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm, Normalize
 
-    known = [float(v) for line in values for v in line if v is not None]
-    low = max(min(known, default=0.0), LOG_FLOOR if is_log else float("-inf"))
-    high = max(max(known, default=1.0), low * 1.001, low + 1e-6)
+    numbers = [float(v) for line in values for v in line if v is not None]
+    low = max(min(numbers, default=0.0), LOG_FLOOR if is_log else float("-inf"))
+    high = max(max(numbers, default=1.0), low * 1.001, low + 1e-6)
     scale = {"norm": (LogNorm if is_log else Normalize)(low, high)}
-    numbers = [[float("nan") if v is None else max(float(v), low) for v in line] for line in values]
+    cells = [[float("nan") if v is None else max(float(v), low) for v in line] for line in values]
     axis.patch.set(facecolor=MISSING, alpha=0.7, hatch="////", edgecolor=INK, linewidth=0)
     colours = colormaps[MAP].resampled(N_COLOURS)
-    mesh = axis.pcolormesh(numbers, cmap=colours, edgecolors="face", linewidth=0.25, **scale)
+    mesh = axis.pcolormesh(cells, cmap=colours, edgecolors="face", linewidth=0.25, **scale)
     mesh.set_gid(CELLS)
     axis.invert_yaxis()
     for spine in axis.spines.values():
@@ -133,7 +135,7 @@ def draw_cells(axis: Any, values: Sequence[Sequence[float | None]], *, is_log: b
     return mesh
 
 
-def _ring(axis: Any, row: int, column: int) -> None:
+def _ring_cell(axis: Any, row: int, column: int) -> None:
     from matplotlib.patches import Rectangle
 
     axis.add_patch(
@@ -156,6 +158,6 @@ def _name_axes(axis: Any, grid: Grid) -> None:
     for which, names, word in ((axis.xaxis, grid.columns, grid.column_name), (axis.yaxis, grid.rows, grid.row_name)):
         step = 1 if len(names) <= 12 or not names[0].isdigit() else 5 if len(names) > 24 else 2
         which.set_ticks(
-            [i + 0.5 for i in range(0, len(names), step)], labels=[label(name, 24) for name in names[::step]]
+            [i + 0.5 for i in range(0, len(names), step)], labels=[shorten(name, 24) for name in names[::step]]
         )
         which.set_label_text(word)

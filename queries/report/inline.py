@@ -35,7 +35,7 @@ def inline(text: str, *, name: str, alt: str) -> str:
 
 def _short(text: str) -> str:
     """Return it with coordinates of two decimals, a hundredth of a point."""
-    return _NUMBERS.sub(lambda found: _LONG.sub(r"\1", found[0]).replace("\n", ""), text)
+    return _NUMBERS.sub(lambda match: _LONG.sub(r"\1", match[0]).replace("\n", ""), text)
 
 
 def _boxes(text: str) -> str:
@@ -45,6 +45,6 @@ def _boxes(text: str) -> str:
 
 
 def _named(text: str, name: str) -> str:
-    used = {found[1] or found[2] for found in _REFERENCE.finditer(text)}
-    text = _ID.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
-    return _REFERENCE.sub(lambda found: f"url(#{name}-{found[1]})" if found[1] else f'href="#{name}-{found[2]}"', text)
+    used = {match[1] or match[2] for match in _REFERENCE.finditer(text)}
+    text = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", text)
+    return _REFERENCE.sub(lambda match: f"url(#{name}-{match[1]})" if match[1] else f'href="#{name}-{match[2]}"', text)

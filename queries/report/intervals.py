@@ -1,11 +1,14 @@
-"""Points with intervals, one line each, beside a reference: what lies clear of the reference line is told apart."""
+"""Points with intervals, one line each, beside what is without an effect: a line for all, or a square for each point.
+
+A point that has no interval is hollow: too little is known to say how sure it is.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from attlas.queries.report.pictures import BLUE, FAINT, HALF, ORANGE, WIDE, Picture, axes, label
+from attlas.queries.report.pictures import BLUE, FAINT, HALF, ORANGE, WIDE, Picture, make_axes, shorten
 
 LABEL = 34
 """Letters of a label that are shown."""
@@ -54,20 +57,22 @@ def draw_intervals(
     lines = max(len(panel.points) for panel in panels)
     rows = ceil(len(panels) / columns)
     width = HALF if is_half else WIDE if columns > 1 else WIDE * 0.8
-    figure, found = axes(width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_shared)
-    ends = log_ends(panels) if is_log else None
-    for axis, panel in zip(found, panels, strict=False):
-        _panel(axis, panel, ends)
-    for axis in found[len(panels) :]:
+    figure, subplots = make_axes(
+        width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_shared
+    )
+    limits = log_axis_limits(panels) if is_log else None
+    for axis, panel in zip(subplots, panels, strict=False):
+        _draw_panel(axis, panel, limits)
+    for axis in subplots[len(panels) :]:
         axis.set_visible(False)
-    for axis in found[max(len(panels) - columns, 0) : len(panels)]:
+    for axis in subplots[max(len(panels) - columns, 0) : len(panels)]:
         axis.set_xlabel(value_name)
         axis.tick_params(labelbottom=True)
-    _key(figure, reference_name if any(p.reference is not None for p in panels) else "", other_name)
+    _draw_key(figure, reference_name if any(p.reference is not None for p in panels) else "", other_name)
     return Picture(figure)
 
 
-def log_ends(panels: Sequence[Panel]) -> tuple[float, float]:
+def log_axis_limits(panels: Sequence[Panel]) -> tuple[float, float]:
     """Return where a scale of powers begins and ends: all points but 0 are on it, an end of an interval may not be.
 
     The interval of a few counts would else take most of the width.
@@ -77,7 +82,7 @@ def log_ends(panels: Sequence[Panel]) -> tuple[float, float]:
     return min([0.1, *(value / 1.5 for value in values)]), max([10.0, *(value * 2 for value in values)])
 
 
-def _panel(axis: Any, panel: Panel, ends: tuple[float, float] | None) -> None:
+def _draw_panel(axis: Any, panel: Panel, limits: tuple[float, float] | None) -> None:
     places = range(len(panel.points))
     axis.grid(axis="x", color=FAINT, alpha=0.35, linewidth=0.5)
     axis.set_axisbelow(True)
@@ -85,47 +90,48 @@ def _panel(axis: Any, panel: Panel, ends: tuple[float, float] | None) -> None:
         axis.axvline(panel.reference, color=FAINT, linewidth=1.2, linestyle=(0, (4, 2)))
     has_other = any(point.other is not None for point in panel.points)
     for place, point in zip(places, panel.points, strict=True):
-        own = (point.value, point.low, point.high)
-        _point(axis, place - 0.17 * has_other, own, ends, color=BLUE, marker="o", markerfacecolor=BLUE)
-        other = (point.other, point.other_low, point.other_high)
-        _point(axis, place + 0.17, other, ends, color=ORANGE, marker="s", markerfacecolor="none")
-    axis.set_yticks(list(places), labels=[label(point.label, LABEL) for point in panel.points])
+        first_values = (point.value, point.low, point.high)
+        fill = BLUE if point.low is not None else "none"
+        _draw_point(axis, place - 0.17 * has_other, first_values, limits, color=BLUE, marker="o", markerfacecolor=fill)
+        second_values = (point.other, point.other_low, point.other_high)
+        _draw_point(axis, place + 0.17, second_values, limits, color=ORANGE, marker="s", markerfacecolor="none")
+    axis.set_yticks(list(places), labels=[shorten(point.label, LABEL) for point in panel.points])
     axis.set_ylim(len(panel.points) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
     axis.spines["left"].set_visible(False)
     if panel.title:
-        axis.set_title(label(panel.title, 48))
-    if ends is not None:
+        axis.set_title(shorten(panel.title, 48))
+    if limits is not None:
         axis.set_xscale("log")
-        axis.set_xlim(*ends)
-        _plain_ticks(axis)
+        axis.set_xlim(*limits)
+        _write_plain_ticks(axis)
 
 
-def _point(
+def _draw_point(
     axis: Any,
     y: float,
     values: tuple[float | None, ...],
-    ends: tuple[float, float] | None,
+    limits: tuple[float, float] | None,
     *,
     color: str,
     **marks: Any,
 ) -> None:
     value, low, high = values
-    least, most = ends or (float("-inf"), float("inf"))
-    if low is not None and high is not None and high > least:
-        axis.plot([max(low, least), min(high, most)], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
-        if low < least:
-            axis.plot([least], [y], color=color, marker="<", markersize=3.5, clip_on=False)
-        if high > most:
-            axis.plot([most], [y], color=color, marker=">", markersize=3.5, clip_on=False)
+    axis_low, axis_high = limits or (float("-inf"), float("inf"))
+    if low is not None and high is not None and high > axis_low:
+        axis.plot([max(low, axis_low), min(high, axis_high)], [y, y], color=color, linewidth=1.4, solid_capstyle="butt")
+        if low < axis_low:
+            axis.plot([axis_low], [y], color=color, marker="<", markersize=3.5, clip_on=False)
+        if high > axis_high:
+            axis.plot([axis_high], [y], color=color, marker=">", markersize=3.5, clip_on=False)
     if value is None:
         return
-    if value < least:
+    if value < axis_low:
         marks |= {"marker": "<", "clip_on": False}
-    axis.plot([max(value, least)], [y], color=color, markersize=4.3, linestyle="none", **marks)
+    axis.plot([max(value, axis_low)], [y], color=color, markersize=4.3, linestyle="none", **marks)
 
 
-def _plain_ticks(axis: Any) -> None:
+def _write_plain_ticks(axis: Any) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
@@ -133,7 +139,7 @@ def _plain_ticks(axis: Any) -> None:
     axis.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _key(figure: Any, reference_name: str, other_name: str) -> None:
+def _draw_key(figure: Any, reference_name: str, other_name: str) -> None:
     from matplotlib.lines import Line2D
 
     handles = []

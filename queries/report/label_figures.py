@@ -5,11 +5,23 @@ from itertools import groupby
 
 from attlas.queries.report.curves import Curve, draw_curves
 from attlas.queries.report.curves import Panel as CurvePanel
-from attlas.queries.report.figures import Figure, Rows, Section, at_least, first, is_significant, number, slugs
+from attlas.queries.report.figures import (
+    UNTESTED,
+    Figure,
+    Rows,
+    Section,
+    is_significant,
+    make_slugs,
+    shared_value,
+    spell,
+    spell_interval,
+    spell_threshold,
+)
 from attlas.queries.report.heat_maps import Grid, draw_grid, head_grid
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.matrix import BY_PROPERTY, draw_pairs
 from attlas.queries.report.pictures import Picture
+from attlas.schema.labels import EVERY_RESIDUE
 
 N_BEST = 10
 """Heads of a label that are shown with intervals."""
@@ -34,14 +46,15 @@ def label_section(
     return Section(
         "heads",
         "Heads against annotation",
-        f"p(f | layer, head) is the share of a head's edges (pairs with an attention of {at_least(theta, 'the probe')})"
-        " that point to a residue with the label, over the proteins that carry the label, in the count form of Vig et "
-        "al. (2021). The background is the share of residues with the label on the same proteins. The best of many "
+        "p(f | layer, head) is the share of a head's edges (pairs with an attention of "
+        f"{spell_threshold(theta, 'the probe')}) that point to a residue with the label, over the proteins that carry "
+        "the label, in the count form of Vig et al. (2021). The background is the share of residues with the label on "
+        "the same proteins. The best of many "
         "heads lies above the background by chance as well: believe intervals, not places.",
         (
-            Figure("labels", "What was probed", "probed_labels", proteins, _LABELS, _labels),
-            *_heat_maps(labels, proteins, shape),
-            *_together(labels, proteins, n_layers),
+            Figure("labels", "What was probed", "probed_labels", proteins, _LABELS_READING, _describe_labels),
+            *_heat_map_figures(labels, proteins, shape),
+            *_joint_figures(labels, proteins, n_layers),
             Figure(
                 "amino-acid-heads",
                 "Amino acids that heads attend to",
@@ -50,7 +63,7 @@ def label_section(
                 "A row is an amino acid. The colour is p over the background: 1 is no preference, and the scale is in "
                 "powers of ten; below 0.1, as 0 is, has the colour of 0.1. "
                 + ("A column is a head." if n_layers * n_heads <= ALL_HEADS else _BEST_OF_LAYER),
-                _amino_acids,
+                _describe_amino_acids,
                 lambda rows: _draw_amino_acids(rows, n_layers, n_heads),
             ),
             Figure(
@@ -62,8 +75,8 @@ def label_section(
                 "receives. Right: how readily evolution exchanges them (BLOSUM62). Light is alike; the diagonal has no "
                 "value.",
                 lambda rows: (
-                    f"Pearson correlation of the two over {number(first(rows, 'n_pairs'))} pairs: r = "
-                    f"{number(first(rows, 'r'))}, from {number(first(rows, 'n_heads'))} heads."
+                    f"Pearson correlation of the two over {spell(shared_value(rows, 'n_pairs'))} pairs: r = "
+                    f"{spell(shared_value(rows, 'r'))}, from {spell(shared_value(rows, 'n_heads'))} heads."
                 ),
                 lambda rows: draw_pairs(
                     rows, ("correlation", "correlation over heads"), ("blosum62", "BLOSUM62 (half bits)")
@@ -74,48 +87,48 @@ def label_section(
     )
 
 
-_LABELS = "A row is a label. Labels `aa:` are amino acids; `residue` is every residue."
+_LABELS_READING = "A row is a label. Labels `aa:` are amino acids; `residue` is every residue."
 _BEST_OF_LAYER = "A column is a layer, and its value that of the head of the layer with the largest."
 
 
-def _heat_maps(labels: Sequence[str], proteins: dict[str, object], shape: tuple[int, int]) -> list[Figure]:
+def _heat_map_figures(labels: Sequence[str], proteins: dict[str, object], shape: tuple[int, int]) -> list[Figure]:
     """Return two for each label; without any label those that say what is missing."""
-    named = zip(labels, slugs(labels), strict=True) if labels else [("", "label")]
-    return [draw(*pair, proteins, shape) for pair in named for draw in (_heat_map, _auc_map)]
+    pairs = zip(labels, make_slugs(labels), strict=True) if labels else [("", "label")]
+    return [draw(*pair, proteins, shape) for pair in pairs for draw in (_share_figure, _auc_figure)]
 
 
-def _together(labels: Sequence[str], proteins: dict[str, object], n_layers: int) -> list[Figure]:
-    given = {"labels": list(labels), **proteins} if labels else proteins
+def _joint_figures(labels: Sequence[str], proteins: dict[str, object], n_layers: int) -> list[Figure]:
+    parameters = {"labels": list(labels), **proteins} if labels else proteins
     return [
         Figure(
             "best-heads",
             "The best heads of each label",
             "best_heads",
-            {**given, "n": N_BEST},
-            "A line is a head, layer-head. Point: p; line: interval with whole proteins as what is independent, 95 % "
-            "for all reported heads at once; dashed: background; square: what p is if each residue's attention is "
-            "shuffled over its protein. The test is against the square, protein by protein: `proteins_log10_p`, "
-            "corrected for all heads, of -1.3 or less is significant at 5 %.",
-            _best_heads,
+            {**parameters, "n": N_BEST},
+            "A line is a head, layer-head. Square: what p is if each residue's attention is shuffled over its protein. "
+            "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported "
+            f"heads at once; {UNTESTED}. The test is of the same error: a head is significant at 5 %, corrected for "
+            "all heads, where its interval does not reach the square.",
+            _describe_best_heads,
             _draw_best_heads,
         ),
         Figure(
             "layers-of-labels",
             "Layers that attend to each label",
             "layers_of_label",
-            given,
+            parameters,
             "Circles: mean of p over the reported heads of a layer; squares: the best head of the layer; "
             "dashed: background; triangle: centre of gravity of the means. Each panel has its own scale.",
-            _centres,
+            _describe_centres,
             lambda rows: _draw_layers(rows, n_layers),
         ),
     ]
 
 
-def _heat_map(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+def _share_figure(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
     def draw(rows: Rows) -> Picture:
         grid = head_grid(rows, "p", n_layers=shape[0], n_heads=shape[1])
-        return draw_grid(grid, "p(f | head)", mark=first(rows, "background"), mark_name="bg")
+        return draw_grid(grid, "p(f | head)", mark=shared_value(rows, "background"), mark_name="bg")
 
     return Figure(
         f"head-{name}",
@@ -124,12 +137,12 @@ def _heat_map(label: str, name: str, proteins: dict[str, object], shape: tuple[i
         {"label": label, **proteins} if label else proteins,
         "Colour: p of the head; the mark `bg` on the scale is the background. Ringed: the largest. Hatched: fewer than "
         "100 edges, not reported.",
-        _heads_of_label,
+        _describe_heads,
         draw,
     )
 
 
-def _auc_map(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+def _auc_figure(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
     def draw(rows: Rows) -> Picture:
         grid = head_grid(rows, "auc", n_layers=shape[0], n_heads=shape[1])
         return draw_grid(grid, "AUC", mark=0.5, mark_name="0.5")
@@ -141,51 +154,45 @@ def _auc_map(label: str, name: str, proteins: dict[str, object], shape: tuple[in
         {"labels": [label], **proteins} if label else proteins,
         "Colour: the chance that a residue with the label receives more from the head than another of its protein, "
         "mean over proteins. 0.5, marked on the scale, is none. Ringed: the largest.",
-        _auc_of_label,
+        _describe_auc,
         draw,
     )
 
 
-def _auc_of_label(rows: Rows) -> str:
+def _describe_auc(rows: Rows) -> str:
     best = rows[0]
-    interval = "" if best["auc_low"] is None else f" ({number(best['auc_low'])} to {number(best['auc_high'])})"
     return (
-        f"Largest: {number(best['auc'])}{interval} in layer {number(best['layer'])}, head {number(best['head'])}; "
-        f"over {number(best['n_proteins'])} proteins."
+        f"Largest: {spell(best['auc'])}{spell_interval(best, 'auc_low', 'auc_high')} in layer "
+        f"{spell(best['layer'])}, head {spell(best['head'])}; over {spell(best['n_proteins'])} proteins."
     )
 
 
-def _heads_of_label(rows: Rows) -> str:
+def _describe_heads(rows: Rows) -> str:
     best = rows[0]
-    interval = ""
-    if best["proteins_low"] is not None:
-        interval = f" ({number(best['proteins_low'])} to {number(best['proteins_high'])} over proteins)"
     return (
-        f"Largest: p {number(best['p'])}{interval} in layer {number(best['layer'])}, head {number(best['head'])}; "
-        f"background {number(best['background'])}, over {number(best['n_proteins'])} proteins."
+        f"Largest: p {spell(best['p'])}{spell_interval(best, 'proteins_low', 'proteins_high')} in layer "
+        f"{spell(best['layer'])}, head {spell(best['head'])}; background {spell(best['background'])}, "
+        f"over {spell(best['n_proteins'])} proteins."
     )
 
 
-def _labels(rows: Rows) -> str:
-    whole = next((row for row in rows if row["label"] == "residue"), rows[0])
-    return f"The probe covers {number(whole['n_residues'])} residues of {number(whole['n_proteins'])} proteins."
+def _describe_labels(rows: Rows) -> str:
+    whole = next((row for row in rows if row["label"] == EVERY_RESIDUE), rows[0])
+    return f"The probe covers {spell(whole['n_residues'])} residues of {spell(whole['n_proteins'])} proteins."
 
 
-def _by_label(rows: Rows) -> list[tuple[str, list]]:  # type: ignore[type-arg]
+def _group_by_label(rows: Rows) -> list[tuple[str, list]]:  # type: ignore[type-arg]
     return [(label, list(group)) for label, group in groupby(rows, key=lambda row: row["label"])]
 
 
-def _best_heads(rows: Rows) -> str:
+def _describe_best_heads(rows: Rows) -> str:
     parts = []
-    for label, group in _by_label(rows):
+    for label, group in _group_by_label(rows):
         clear = [row for row in group if is_significant(row)]
         if clear:
-            heads = ", ".join(f"{number(row['layer'])}-{number(row['head'])} ({number(row['p'])})" for row in clear)
+            heads = ", ".join(f"{spell(row['layer'])}-{spell(row['head'])} ({spell(row['p'])})" for row in clear)
             parts.append(f"{label} {heads}")
     return f"Significant of these, layer-head with p: {'; '.join(parts)}." if parts else "None of these is significant."
-
-
-_BEST_COLUMNS = ("p", "proteins_low", "proteins_high", "shuffled")
 
 
 def _draw_best_heads(rows: Rows) -> Picture:
@@ -202,21 +209,20 @@ def _draw_best_heads(rows: Rows) -> Picture:
                 )
                 for row in group
             ),
-            reference=group[0]["background"],
         )
-        for label, group in _by_label(rows)
+        for label, group in _group_by_label(rows)
     ]
     return draw_intervals(panels, "p(f | head)", other_name="shuffled")
 
 
-def _centres(rows: Rows) -> str:
-    parts = [f"{label} {number(group[0]['centre'])}" for label, group in _by_label(rows)]
+def _describe_centres(rows: Rows) -> str:
+    parts = [f"{label} {spell(group[0]['centre'])}" for label, group in _group_by_label(rows)]
     return f"Centre of gravity, in layers from 0: {', '.join(parts)}."
 
 
 def _draw_layers(rows: Rows, n_layers: int) -> Picture:
     panels = []
-    for label, group in _by_label(rows):
+    for label, group in _group_by_label(rows):
         by_layer = {row["layer"]: row for row in group}
         layers = range(n_layers)
         mean, best = (
@@ -229,11 +235,11 @@ def _draw_layers(rows: Rows, n_layers: int) -> Picture:
     return draw_curves(panels, x_name="layer", y_name="p(f | head)")
 
 
-def _amino_acids(rows: Rows) -> str:
+def _describe_amino_acids(rows: Rows) -> str:
     best = max(rows, key=lambda row: (row["ratio"], row["residue"]))
     return (
-        f"Strongest: {best['residue']} in layer {number(best['layer'])}, head {number(best['head'])}, "
-        f"{number(best['ratio'])} times its background of {number(best['background'])}."
+        f"Strongest: {best['residue']} in layer {spell(best['layer'])}, head {spell(best['head'])}, "
+        f"{spell(best['ratio'])} times its background of {spell(best['background'])}."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attlas.queries.report.heat_maps import draw_cells, draw_scale
-from attlas.queries.report.pictures import WIDE, Picture, axes
+from attlas.queries.report.pictures import WIDE, Picture, make_axes
 
 Rows = Sequence[Mapping[str, Any]]
 BY_PROPERTY = "ILVMCFWYAGSTPNQDEHKR"
@@ -13,15 +13,15 @@ BY_PROPERTY = "ILVMCFWYAGSTPNQDEHKR"
 
 def pair_matrix(rows: Rows, value: str, names: Sequence[str]) -> list[list[float | None]]:
     """Return the symmetric matrix of a column of rows that have `first` and `second`; the diagonal is empty."""
-    found = {(row["first"], row["second"]): row[value] for row in rows}
-    return [[found.get((a, b), found.get((b, a))) for b in names] for a in names]
+    value_of_pair = {(row["first"], row["second"]): row[value] for row in rows}
+    return [[value_of_pair.get((a, b), value_of_pair.get((b, a))) for b in names] for a in names]
 
 
 def draw_pairs(rows: Rows, left: tuple[str, str], right: tuple[str, str]) -> Picture:
     """Draw two columns of the pairs, each with its name, over the letters in the order of `BY_PROPERTY`."""
     letters = [x for x in BY_PROPERTY if any(x in (row["first"], row["second"]) for row in rows)]
-    figure, found = axes(WIDE, 4.7, columns=2)
-    for axis, (column, name) in zip(found, (left, right), strict=True):
+    figure, subplots = make_axes(WIDE, 4.7, columns=2)
+    for axis, (column, name) in zip(subplots, (left, right), strict=True):
         values = pair_matrix(rows, column, letters)
         mesh = draw_cells(axis, values)
         mesh.set_gid("matrix")

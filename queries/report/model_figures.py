@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from attlas.queries.report.figures import Figure, Rows, Section, number
+from attlas.queries.report.figures import Figure, Rows, Section, spell
 from attlas.queries.report.heat_maps import draw_grid, head_grid
 from attlas.queries.report.pictures import Picture
 
@@ -20,7 +20,7 @@ def model_section(proteins: Proteins, *, n_layers: int, n_heads: int, theta: flo
         "The heads, before any annotation",
         "Means over distinct sequences of ten residues or more. A cell is a head; layers run downwards, both counted "
         "from 0. Ringed: the largest value. Resting the pointer on a cell tells its value.",
-        tuple(figure(*line[:-1], line[-1].format(theta=number(theta))) for line in _STATISTICS),
+        tuple(figure(*line[:-1], line[-1].format(theta=spell(theta))) for line in _STATISTICS),
     )
 
 
@@ -52,13 +52,13 @@ def _heat_map(
     unit: str,
     reading: str,
 ) -> Figure:
-    def says(rows: Rows) -> str:
+    def describe(rows: Rows) -> str:
         best = max(rows, key=lambda row: (row[column], -row["layer"], -row["head"]))
-        where = f"layer {number(best['layer'])}, head {number(best['head'])}"
-        return f"Largest: {number(best[column])} in {where}; over {number(best['n_sequences'])} sequences."
+        where = f"layer {spell(best['layer'])}, head {spell(best['head'])}"
+        return f"Largest: {spell(best[column])} in {where}; over {spell(best['n_sequences'])} sequences."
 
     def draw(rows: Rows) -> Picture:
         grid = head_grid(rows, column, n_layers=n_layers, n_heads=n_heads)
         return draw_grid(grid, unit, is_log=column == "ratio")
 
-    return Figure(f"heads-{name}", title, question, proteins, reading, says, draw)
+    return Figure(f"heads-{name}", title, question, proteins, reading, describe, draw)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.report.commands import IDS_FILE, command
 from attlas.queries.report.inline import inline
-from attlas.queries.report.report import Absent, Part, Report, Shown
+from attlas.queries.report.report import MissingFigure, Part, Report, ShownFigure
 from attlas.queries.report.stylesheet import CSS
 from attlas.queries.text import printable
 
@@ -55,7 +55,7 @@ def page(report: Report) -> str:
         *_contents(report),
         "<main>",
         *(line for part in report.parts for line in _section(part, is_restricted=report.proteins is not None)),
-        *_missing(report),
+        *_list_missing(report),
         *_functions(report),
         "</main>",
         *_footer(),
@@ -108,9 +108,9 @@ def _contents(report: Report) -> Iterator[str]:
     yield '<nav aria-labelledby="contents">\n<h2 id="contents">Contents</h2>\n<ol>'
     for part in report.parts:
         links = "\n".join(
-            f'<li><a href="#{one.figure.name}">{_text(one.figure.title)}</a></li>'
-            for one in part.figures
-            if isinstance(one, Shown)
+            f'<li><a href="#{figure.figure.name}">{_text(figure.figure.title)}</a></li>'
+            for figure in part.figures
+            if isinstance(figure, ShownFigure)
         )
         inner = f"\n<ul>\n{links}\n</ul>\n" if links else ""
         yield f'<li><a href="#{part.section.name}-section">{_text(part.section.title)}</a>{inner}</li>'
@@ -126,41 +126,41 @@ def _section(part: Part, *, is_restricted: bool) -> Iterator[str]:
         yield f"<p>{_words(section.intro)}</p>"
     yield from (f'<p class="absent">{_words(text)}</p>' for text in section.absent)
     yield '<div class="figures">'
-    for one in part.figures:
-        if isinstance(one, Shown):
-            yield from _figure(one, is_restricted=is_restricted)
+    for figure in part.figures:
+        if isinstance(figure, ShownFigure):
+            yield from _figure(figure, is_restricted=is_restricted)
     yield "</div>"
-    yield from _absent([one for one in part.figures if isinstance(one, Absent)])
+    yield from _list_absent([figure for figure in part.figures if isinstance(figure, MissingFigure)])
     yield "</section>"
 
 
-def _absent(figures: list[Absent]) -> Iterator[str]:
+def _list_absent(figures: list[MissingFigure]) -> Iterator[str]:
     """Yield what is not shown, once for each reason."""
-    for reason in dict.fromkeys((one.why, one.command) for one in figures):
+    for reason in dict.fromkeys((figure.why, figure.command) for figure in figures):
         why, typed = reason
         command = f"; <code>{_text(typed)}</code> adds them" if typed else ""
-        titles = [one.figure.title for one in figures if (one.why, one.command) == reason]
+        titles = [figure.figure.title for figure in figures if (figure.why, figure.command) == reason]
         yield f'<div class="absent">\n<p>Not shown, since {_words(why)}{command}:</p>\n<ul>'
         yield from (f"<li>{_text(title)}</li>" for title in titles)
         yield "</ul>\n</div>"
 
 
-def _figure(shown: Shown, *, is_restricted: bool) -> Iterator[str]:
+def _figure(shown: ShownFigure, *, is_restricted: bool) -> Iterator[str]:
     figure = shown.figure
     kind = "table" if shown.picture is None else "half" if shown.picture.is_half else "wide"
     yield f'<figure id="{figure.name}" class="{kind}">\n<h3>{_text(figure.title)}</h3>'
     if figure.draw is None:
         yield _table(shown.rows, N_TABLE_ROWS)
     else:
-        yield inline(shown.svg, name=figure.name, alt=printable(f"{figure.title}. {shown.says}"))
-    yield f'<figcaption>\n<p>{_text(shown.says)}</p>\n<p class="reading">{_words(figure.reading)}</p>'
+        yield inline(shown.svg, name=figure.name, alt=printable(f"{figure.title}. {shown.description}"))
+    yield f'<figcaption>\n<p>{_text(shown.description)}</p>\n<p class="reading">{_words(figure.reading)}</p>'
     if is_restricted and "proteins" not in shown.asked.bound.values:
         yield '<p class="reading">Of the whole atlas: the question takes no set of proteins.</p>'
     yield from _sources(shown)
     yield "</figcaption>\n</figure>"
 
 
-def _sources(shown: Shown) -> Iterator[str]:
+def _sources(shown: ShownFigure) -> Iterator[str]:
     typed = command(shown.asked)
     if typed is not None:
         yield f'<p class="command"><code>{_text(typed)}</code></p>'
@@ -205,15 +205,15 @@ def _cells(tag: str, values: Iterable[object], numbers: list[bool], docs: list[s
     return "".join(cells)
 
 
-def _missing(report: Report) -> Iterator[str]:
+def _list_missing(report: Report) -> Iterator[str]:
     yield '<section aria-labelledby="missing-section">\n<h2 id="missing-section">What is missing</h2>'
-    absent = list(report.absent())
-    if not absent:
+    missing = list(report.missing_figures())
+    if not missing:
         yield "<p>Nothing: every figure of the report is shown.</p>\n</section>"
         return
     yield "<p>Figures that this atlas has no numbers for, and what adds them; nothing is built again.</p>\n<ul>"
-    for adding in dict.fromkeys(one.command for one in absent):
-        titles = "; ".join(_text(one.figure.title) for one in absent if one.command == adding)
+    for adding in dict.fromkeys(figure.command for figure in missing):
+        titles = "; ".join(_text(figure.figure.title) for figure in missing if figure.command == adding)
         yield f"<li>{f'<code>{_text(adding)}</code>' if adding else 'No rows'}: {titles}</li>"
     yield "</ul>\n</section>"
 
@@ -222,7 +222,7 @@ def _functions(report: Report) -> Iterator[str]:
     yield '<section class="no-print" aria-labelledby="functions-section">'
     yield '<h2 id="functions-section">Functions that the SQL calls</h2>'
     yield "<p>They are in every atlas that is opened with <code>attlas sql</code>; this is what they stand for.</p>"
-    for function in reached_from("\n".join(one.asked.sql for one in report.shown())):
+    for function in reached_from("\n".join(figure.asked.sql for figure in report.shown_figures())):
         yield f'<details id="function-{function.name}">\n<summary><code>{escape(function.call)}</code></summary>'
         yield f"<p>{_words(' '.join([function.returns, function.notes, function.source]).strip())}</p>"
         yield f"<pre><code>{escape(function.sql)}</code></pre>\n</details>"

@@ -94,16 +94,16 @@ def style() -> Iterator[None]:
         yield
 
 
-def axes(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared: Any) -> tuple[Any, list[Any]]:
-    """Return a figure of this size in inches and its axes, row by row."""
+def make_axes(width: float, height: float, *, rows: int = 1, columns: int = 1, **shared: Any) -> tuple[Any, list[Any]]:
+    """Make a figure of this size in inches; return it with its axes, row by row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, **shared)
-    return figure, [one for line in grid for one in line]
+    return figure, [subplot for line in grid for subplot in line]
 
 
-def label(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """Return a name from an atlas as it is drawn: on one line, without control characters, cut at `width` letters."""
     return cut(printable(text), width)
 
@@ -112,7 +112,7 @@ def svg(picture: Picture) -> str:
     """Return a drawing as an SVG file without a background, its text as text."""
     text = io.StringIO()
     picture.figure.savefig(text, format="svg", transparent=True, metadata=_NO_METADATA)
-    return _titled(text.getvalue(), picture.cells)
+    return _add_cell_titles(text.getvalue(), picture.cells)
 
 
 def png(picture: Picture) -> bytes:
@@ -122,7 +122,7 @@ def png(picture: Picture) -> bytes:
     return data.getvalue()
 
 
-def _titled(text: str, cells: tuple[str, ...]) -> str:
+def _add_cell_titles(text: str, cells: tuple[str, ...]) -> str:
     """Return the SVG with a title for each cell, which viewers show without a script."""
     from html import escape
 

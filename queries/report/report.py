@@ -1,4 +1,4 @@
-"""The report of an atlas: every figure asked and drawn, or said to be missing, and written to files."""
+"""The report of an atlas: every figure with the answer to its question, or the reason why it is missing; its files."""
 
 import io
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +8,12 @@ from typing import Literal
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import Asked, ask, missing_tables, question_named
-from attlas.queries.atlas import Atlas
+from attlas.queries.asking.questions import BoundQuestion, ask, missing_tables, question_named
 from attlas.queries.formats import write_csv
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Figure, Section
 from attlas.queries.report.pictures import Picture, png, style, svg
+from attlas.queries.store import Store
 from attlas.schema import Manifest
 from attlas.schema.publish import publishing
 
@@ -21,13 +21,13 @@ Format = Literal["svg", "png"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownFigure:
     """A figure with its answer."""
 
     figure: Figure
-    asked: Asked
+    asked: BoundQuestion
     rows: pa.Table
-    says: str
+    description: str
     """What it says in words."""
     picture: Picture | None
     """None where the rows themselves are the figure."""
@@ -42,7 +42,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Absent:
+class MissingFigure:
     """A figure that cannot be shown."""
 
     figure: Figure
@@ -56,7 +56,7 @@ class Part:
     """A section with what became of its figures, in order."""
 
     section: Section
-    figures: tuple[Shown | Absent, ...]
+    figures: tuple[ShownFigure | MissingFigure, ...]
 
 
 @dataclass(frozen=True)
@@ -68,13 +68,13 @@ class Report:
     proteins: tuple[str, ...] | None
     """Accessions it is restricted to; None is all."""
 
-    def shown(self) -> Iterator[Shown]:
+    def shown_figures(self) -> Iterator[ShownFigure]:
         """Yield the figures that are shown."""
-        return (one for part in self.parts for one in part.figures if isinstance(one, Shown))
+        return (figure for part in self.parts for figure in part.figures if isinstance(figure, ShownFigure))
 
-    def absent(self) -> Iterator[Absent]:
-        """Yield those that are not."""
-        return (one for part in self.parts for one in part.figures if isinstance(one, Absent))
+    def missing_figures(self) -> Iterator[MissingFigure]:
+        """Yield the figures that are not."""
+        return (figure for part in self.parts for figure in part.figures if isinstance(figure, MissingFigure))
 
 
 Progress = Callable[[int, int, str], None]
@@ -82,13 +82,13 @@ Progress = Callable[[int, int, str], None]
 
 
 def make_report(
-    atlas: Atlas,
+    atlas: Store,
     *,
     types: Sequence[str] | None = None,
     proteins: Sequence[str] | None = None,
     progress: Progress = lambda number, n, title: None,
 ) -> Report:
-    """Return the report of an atlas, asked and drawn.
+    """Ask every question of the report and draw its figure.
 
     `types` are types of features to show, by default those with most residues; `proteins` restricts every question
     that can be restricted to these accessions.
@@ -98,22 +98,24 @@ def make_report(
         EnvironmentFault: matplotlib is not installed.
     """
     with style():
-        found = sections(atlas, types=types, proteins=proteins)
-        n, number, parts = sum(len(section.figures) for section in found), 0, []
-        for section in found:
+        planned = sections(atlas, types=types, proteins=proteins)
+        n_figures, number, parts = sum(len(section.figures) for section in planned), 0, []
+
+        for section in planned:
             figures = []
             for figure in section.figures:
                 number += 1
-                progress(number, n, figure.title)
-                figures.append(_shown(atlas, figure))
+                progress(number, n_figures, figure.title)
+                figures.append(_ask_and_draw(atlas, figure))
             parts.append(Part(section, tuple(figures)))
+
     return Report(atlas.manifest, tuple(parts), None if proteins is None else tuple(proteins))
 
 
 def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[Path]:
     """Write each figure with its rows as CSV into a folder, which is made; return the files."""
     written = []
-    for shown in report.shown():
+    for shown in report.shown_figures():
         files = {f"{shown.figure.name}.csv": shown.csv()}
         if shown.picture is not None and format == "svg":
             files[f"{shown.figure.name}.svg"] = shown.svg.encode()
@@ -127,17 +129,22 @@ def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[
     return written
 
 
-def _shown(atlas: Atlas, figure: Figure) -> Shown | Absent:
+def _ask_and_draw(atlas: Store, figure: Figure) -> ShownFigure | MissingFigure:
+    """Ask the question of a figure and draw its rows; a figure without tables or rows is missing."""
     question = question_named(figure.question)
     if missing := missing_tables(question, atlas.manifest):
-        names = " and ".join(f"`{table.name}`" for table in missing)
-        return Absent(figure, f"the atlas has no rows of {names}", question.command)
-    known = {parameter.name for parameter in question.parameters}
-    asked = ask(atlas, figure.question, {name: value for name, value in figure.given.items() if name in known})
+        tables = " and ".join(f"`{table.name}`" for table in missing)
+        return MissingFigure(figure, f"the atlas has no rows of {tables}", question.command)
+    names = {parameter.name for parameter in question.parameters}
+    asked = ask(atlas, figure.question, {name: value for name, value in figure.parameters.items() if name in names})
+
     rows = asked.answer(atlas).read_all()
     if not rows.num_rows:
         why = f"`{figure.question}` has no rows here; `attlas ask DIR {figure.question} --describe` tells what it needs"
-        return Absent(figure, why, "")
+        return MissingFigure(figure, why, "")
+
     values = rows.to_pylist()
     picture = figure.draw(values) if figure.draw is not None else None
-    return Shown(figure, asked, rows, figure.says(values), picture, svg(picture) if picture is not None else "")
+    return ShownFigure(
+        figure, asked, rows, figure.describe(values), picture, svg(picture) if picture is not None else ""
+    )

@@ -7,7 +7,7 @@ from typing import Any
 
 from attlas.queries.report.curves import Curve, draw_curves
 from attlas.queries.report.curves import Panel as CurvePanel
-from attlas.queries.report.figures import Figure, Rows, Section, interval, number, slugs
+from attlas.queries.report.figures import UNTESTED, Figure, Rows, Section, make_slugs, spell, spell_interval
 from attlas.queries.report.intervals import Panel, Point, draw_intervals
 from attlas.queries.report.pictures import Picture
 from attlas.queries.text import counted
@@ -19,57 +19,62 @@ AUC_RANGE = (0.35, 0.8)
 
 def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: tuple[str, ...] = ()) -> Section:
     """Return the sites against these types of features; `proteins` restricts them."""
-    given = proteins | ({"types": list(types)} if types else {})
-    together = partial(Figure, given=given)
+    parameters = proteins | ({"types": list(types)} if types else {})
+    joint_figure = partial(Figure, parameters=parameters)
     return Section(
         "sites",
         "High-attention sites against known sites",
         "Do HA sites mark active and binding sites? Over the proteins that carry the feature, each sequence once. A "
         "feature that nobody has looked for counts as absent, so precision is a lower bound.",
         (
-            Figure("feature-types", "Known features", "feature_types", proteins, _TYPES, _feature_types),
-            together(
+            Figure("feature-types", "Known features", "feature_types", proteins, _TYPES_READING, _describe_types),
+            joint_figure(
                 name="enrichment",
                 title="HA sites at known features",
                 question="sites_at_features",
-                reading=_ENRICHMENT.format(unit="residues along the sequence", where="proteins"),
-                says=_enrichment,
+                reading=_ENRICHMENT_READING.format(unit="residues along the sequence", where="proteins"),
+                describe=_describe_enrichment,
                 draw=partial(_draw_enrichment, unit="residue"),
             ),
-            together(
+            joint_figure(
                 name="enrichment-in-space",
                 title="HA sites near known features in structures",
                 question="sites_in_structure",
-                reading=_ENRICHMENT.format(unit="angstrom, between C-beta atoms,", where="structures"),
-                says=_enrichment,
+                reading=_ENRICHMENT_READING.format(unit="angstrom, between C-beta atoms,", where="structures"),
+                describe=_describe_enrichment,
                 draw=partial(_draw_enrichment, unit="Å", units="Å"),
             ),
-            together(
+            joint_figure(
                 name="baselines",
                 title="HA sites and simpler choices of residues",
                 question="site_baselines",
-                reading=_BASELINES,
-                says=_baselines,
+                reading=_BASELINES_READING,
+                describe=_describe_baselines,
                 draw=_draw_baselines,
             ),
-            *(_auc_figure(*pair, proteins) for pair in zip(types or [""], slugs(types or ["type"]), strict=True)),
+            *(_auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)),
         ),
         absent,
     )
 
 
-_TYPES = "A row is a type of feature. The background is the share of residues that carry it, on the same proteins."
-_ENRICHMENT = (
+_TYPES_READING = (
+    "A row is a type of feature. The background is the share of residues that carry it, on the same proteins."
+)
+_ENRICHMENT_READING = (
     "A line says by how many {unit} a site may miss. Circle: hits over those of as many residues anywhere in the same "
-    "{where}; square: over those on the same letters, what is left beyond a liking for letters; lines: 95 % intervals "
-    "by a bootstrap of whole proteins. Dashed: chance. An arrow at an edge: it lies beyond, as 0 does."
+    "{where}; square: over those on the same letters, what is left beyond a liking for letters; dashed: chance; lines: "
+    "intervals with proteins as the independent units, 95 % for all lines of the figure at once. The test is of the "
+    "same error: it rejects chance at 5 %, corrected for all lines, where an interval does not reach the dashed line; "
+    f"{UNTESTED}. An arrow at an edge: it lies beyond, as 0 does."
 )
-_BASELINES = (
+_BASELINES_READING = (
     "A line is a way to choose as many residues of a protein as it has HA sites (`all layers`: more). Point: "
-    "enrichment of the chosen at the feature; line: 95 % interval by a bootstrap of whole proteins; dashed: chance. "
-    "The best of many layers is chosen with hindsight."
+    "enrichment of the chosen at the feature; dashed: chance; line: interval with proteins as the independent units, "
+    "95 % for all choices at once, so that what does not reach the dashed line is significant at 5 %; "
+    f"{UNTESTED}. The best of many layers is chosen with hindsight."
 )
-_AUC = (
+_AUC_READING = (
     "AUC: the chance that a residue with the feature receives more attention than another of its protein; 0.5 (dashed) "
     "is none. Circles: mean over proteins, with its interval, 95 % for all layers at once; squares: all residues "
     "pooled."
@@ -83,37 +88,37 @@ def _auc_figure(type_: str, name: str, proteins: dict[str, object]) -> Figure:
         f"Attention received tells: {type_ or 'a type of feature'}",
         "received_auc",
         {"type": type_, **proteins} if type_ else proteins,
-        _AUC,
-        _auc,
+        _AUC_READING,
+        _describe_auc,
         _draw_auc,
     )
 
 
-def _feature_types(rows: Rows) -> str:
+def _describe_types(rows: Rows) -> str:
     top = rows[0]
-    return f"Most residues: {top['type']}, {number(top['n_labelled'])} of {number(top['n_proteins'])} proteins."
+    return f"Most residues: {top['type']}, {spell(top['n_labelled'])} of {spell(top['n_proteins'])} proteins."
 
 
-def _by_type(rows: Rows) -> list[tuple[str, Group]]:
+def _group_by_type(rows: Rows) -> list[tuple[str, Group]]:
     return [(label, list(group)) for label, group in groupby(rows, key=lambda row: row["type"])]
 
 
-def _enrichment(rows: Rows) -> str:
+def _describe_enrichment(rows: Rows) -> str:
     parts = []
-    groups = _by_type(rows)
-    for name, row in ((name, group[0]) for name, group in groups if _is_known(group)):
-        matched = f"; {number(row['matched_enrichment'])} beside the same letters"
+    groups = _group_by_type(rows)
+    for name, row in ((name, group[0]) for name, group in groups if _has_enrichment(group)):
+        matched = f"; {spell(row['matched_enrichment'])} beside the same letters"
         parts.append(
-            f"{name}: {number(row['n_hits'])} of {number(row['n_sites'])} sites of {number(row['n_proteins'])} "
-            f"proteins, enrichment {number(row['enrichment'])}{interval(row, 'enrichment_low', 'enrichment_high')}"
+            f"{name}: {spell(row['n_hits'])} of {spell(row['n_sites'])} sites of {spell(row['n_proteins'])} "
+            f"proteins, enrichment {spell(row['enrichment'])}{spell_interval(row, 'enrichment_low', 'enrichment_high')}"
             f"{matched if row['matched_enrichment'] is not None else ''}."
         )
-    unknown = [name for name, group in groups if not _is_known(group)]
+    unknown = [name for name, group in groups if not _has_enrichment(group)]
     none = f" Nothing to compare for {', '.join(unknown)}." if unknown else ""
     return f"At the residue itself: {' '.join(parts) or 'nothing.'}{none}"
 
 
-def _is_known(group: Group) -> bool:
+def _has_enrichment(group: Group) -> bool:
     return any(row["enrichment"] is not None for row in group)
 
 
@@ -125,22 +130,25 @@ def _draw_enrichment(rows: Rows, *, unit: str, units: str | None = None) -> Pict
             *(row[column] for column in ("matched_enrichment", "matched_low", "matched_high")),
         )
 
-    known = [(name, group) for name, group in _by_type(rows) if _is_known(group)] or _by_type(rows)
-    panels = [Panel(name, tuple(map(point, group)), reference=1.0) for name, group in known]
+    known_groups = [(name, group) for name, group in _group_by_type(rows) if _has_enrichment(group)] or _group_by_type(
+        rows
+    )
+    panels = [Panel(name, tuple(map(point, group)), reference=1.0) for name, group in known_groups]
     return draw_intervals(
         panels, "enrichment", is_log=True, reference_name="by chance", other_name="against the same letters"
     )
 
 
-def _baselines(rows: Rows) -> str:
+def _describe_baselines(rows: Rows) -> str:
     parts = []
-    for name, group in _by_type(rows):
-        found = {row["method"]: row for row in group}
-        own, last = found.get("high-attention sites"), found.get("last layer, top n")
-        if own is not None and last is not None:
+    for name, group in _group_by_type(rows):
+        by_method = {row["method"]: row for row in group}
+        sites, last = by_method.get("high-attention sites"), by_method.get("last layer, top n")
+        if sites is not None and last is not None:
             parts.append(
-                f"{name}: enrichment {number(own['enrichment'])}{interval(own, 'enrichment_low', 'enrichment_high')}, "
-                f"of the last layer {number(last['enrichment'])}."
+                f"{name}: enrichment {spell(sites['enrichment'])}"
+                f"{spell_interval(sites, 'enrichment_low', 'enrichment_high')}, "
+                f"of the last layer {spell(last['enrichment'])}."
             )
     return " ".join(parts)
 
@@ -154,18 +162,18 @@ def _draw_baselines(rows: Rows) -> Picture:
 
     panels = [
         Panel(name, tuple(point(row) for row in group if row["method"] != "random"), reference=1.0)
-        for name, group in _by_type(rows)
+        for name, group in _group_by_type(rows)
     ]
     return draw_intervals(panels, "enrichment", is_log=True, reference_name="by chance")
 
 
-def _auc(rows: Rows) -> str:
+def _describe_auc(rows: Rows) -> str:
     best = max(rows, key=lambda row: (row["auc_of_proteins"] or 0, -row["layer"]))
     last = rows[-1]
     return (
-        f"Highest in layer {number(best['layer'])}: {number(best['auc_of_proteins'])}"
-        f"{interval(best, 'auc_low', 'auc_high')} over {number(best['n_proteins'])} proteins; last layer: "
-        f"{number(last['auc_of_proteins'])}, pooled {number(last['auc_pooled'])}."
+        f"Highest in layer {spell(best['layer'])}: {spell(best['auc_of_proteins'])}"
+        f"{spell_interval(best, 'auc_low', 'auc_high')} over {spell(best['n_proteins'])} proteins; last layer: "
+        f"{spell(last['auc_of_proteins'])}, pooled {spell(last['auc_pooled'])}."
     )
 
 

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.build import Options, build
 from attlas.schema import AtlasPaths, Manifest
-from attlas.schema.manifest import problems
 from attlas.schema.publish import file_sha256
+from attlas.schema.verify import problems
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 
@@ -35,7 +35,7 @@ def build_here(source: Path, out: Path, model: Path, **options: object) -> Manif
         str(source),
         out,
         Options(str(model), device="cpu", **options),
-        progress=lambda plan, shards: lambda shard, receipt: None,
+        progress=lambda plan, shards: lambda event: None,
         n_workers=0,
     )
 

@@ -99,7 +99,7 @@ def add_coordinates(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from attlas.schema.manifest import describe_file, write_table
+    from attlas.schema.parquet_file import describe_file, write_table
     from attlas.schema.publish import publishing
 
     paths = AtlasPaths(out)

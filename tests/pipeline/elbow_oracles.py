@@ -66,10 +66,12 @@ def exact_sites(received: np.ndarray, *, rule: str) -> ExactAnswer:
     if all(fit is None for fit in fits):
         return ExactAnswer(None, [], distances)
     layer = distances.index(min(distances))
-    return ExactAnswer(layer, exact_positions(profiles[layer], fits[layer], step, rule), distances)
+    called = exact_positions(profiles[layer], fits[layer], step, rule)
+    return ExactAnswer(layer, sorted(called, key=lambda p: (-received[layer, p - 1], p)), distances)
 
 
 def exact_positions(profile: list[int], fit: ExactFit, step: Fraction, rule: str) -> list[int]:
+    """Return which residues are sites, 1-based, in the order of the rounded profile."""
     n = math.floor(fit.index * step * len(profile)) - (0 if rule == "nayar-2025-05" else 1)
     n = max(0, min(n, len(profile) - 1))
     order = sorted(range(len(profile)), key=lambda j: (-profile[j], j))

@@ -18,6 +18,7 @@ from attlas.pipeline.probe.probe import probe
 from attlas.queries import Atlas
 from attlas.schema import (
     FEATURES,
+    HEAD_FEATURES,
     HEADS,
     LABELS,
     SEQUENCES,
@@ -27,7 +28,7 @@ from attlas.schema import (
     InputError,
     Manifest,
 )
-from attlas.schema.manifest import describe_file, write_table
+from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
 PROTEINS = random_proteins([400] * 14)
@@ -35,7 +36,7 @@ PROTEINS = random_proteins([400] * 14)
 
 
 def quietly(*_: object):
-    return lambda shard, receipt: None
+    return lambda event: None
 
 
 def run(out: Path, **options: object) -> Manifest:
@@ -130,7 +131,7 @@ class Failing(probing.Probe):
 def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: object) -> probing.Probe:
     manifest = Manifest.read(AtlasPaths(out))
     values = {"atlas_id": manifest.atlas_id, "theta": 0.3, "types": None, "is_by_letter": True}
-    return kind(**values | {"inputs": inputs_of(manifest, SEQUENCES, FEATURES)} | changed)
+    return kind(**values | {"inputs": inputs_of(manifest, HEAD_FEATURES)} | changed)
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
@@ -216,11 +217,14 @@ def test_a_probe_of_older_features_is_said_to_be(probed: Path, attlas) -> None:
     (probed.parent / "a.csv").write_text("accession,position,label\nP00000,3,Active site\n")
     annotated = attlas("annotate", probed, probed.parent / "a.csv")
     assert annotated.code == 0, annotated.err
-    said = "head_features are of other features than the atlas has now: `attlas probe DIR` renews them"
+    said = (
+        "labels and head_features were computed from other features than the atlas has now: "
+        "`attlas probe DIR` renews them"
+    )
     assert said in attlas("ask", probed, *question).err
     assert attlas("report", probed, "--out", probed.parent / "r.html").code == 0
-    assert said[1:50] in (probed.parent / "r.html").read_text()
+    assert "ead_features was computed from other features" in (probed.parent / "r.html").read_text()
     run(probed)
     assert "other features" not in attlas("ask", probed, *question).err
     assert attlas("publish", probed, "--out", probed.parent / "release").code == 0
-    assert "other" not in attlas("ask", probed.parent / "release", *question).err
+    assert "other features" not in attlas("ask", probed.parent / "release", *question).err

@@ -18,8 +18,8 @@ from attlas.pipeline.annotate import write as writing
 from attlas.pipeline.probe.labels import labels_of
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
-from attlas.schema.manifest import problems
 from attlas.schema.publish import file_sha256
+from attlas.schema.verify import problems
 
 HEADER = "accession,begin,end,label\n"
 
@@ -338,7 +338,10 @@ def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
 ) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a"))
     assert attlas("probe", paths.root, "--workers", "0").code == 0
-    said = "labels and head_features are of the features that were probed: attlas probe DIR probes these"
+    said = (
+        "labels, head_features and head_max_sites were computed from other features than the atlas has now: "
+        "`attlas probe DIR` renews them"
+    )
     assert said not in attlas("annotate", paths.root, tmp_path / "t.csv").err
     assert said in attlas("annotate", paths.root, table(tmp_path, "Q00001,2,2,b")).err
     families = written(tmp_path, "f.csv", "accession,family\nQ00001,PF00069\n")

@@ -20,7 +20,7 @@ from attlas.pipeline.annotate.formats import format_of
 from attlas.pipeline.annotate.readers import family_table
 from attlas.queries import Atlas
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.manifest import problems
+from attlas.schema.verify import problems
 
 EXAMPLES = {
     "Pfam": "PF00069",

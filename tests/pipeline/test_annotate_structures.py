@@ -20,7 +20,7 @@ from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, shee
 from attlas.intake.rejects import record_in_words
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.manifest import problems
+from attlas.schema.verify import problems
 
 ROWS = (COORDINATES, FEATURES, FAMILIES)
 

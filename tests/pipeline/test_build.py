@@ -27,7 +27,7 @@ from tiny_esm import save_tiny_esm
 
 from attlas.pipeline.encoder import Encoder, Forward
 from attlas.schema import SITES, AtlasPaths
-from attlas.schema.manifest import PROVENANCE_KEY
+from attlas.schema.parquet_file import PROVENANCE_KEY
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "proteins.fasta"
 DASK = str(Path(sys.executable).with_name("dask"))

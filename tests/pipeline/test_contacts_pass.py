@@ -33,7 +33,6 @@ from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
-from attlas.pipeline.contacts import contacts as verb
 from attlas.pipeline.contacts import memory, predicting
 from attlas.pipeline.contacts.contacts import Contacts, contacts
 from attlas.pipeline.contacts.memory import contact_bytes, head_contact_bytes, map_packs
@@ -57,7 +56,7 @@ LIPASE = "P37957"
 
 
 def run(out: Path, **options: object) -> Contacts:
-    return contacts(out, **({"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0} | options))
+    return contacts(out, **({"progress": lambda plan, shards: lambda event: None, "n_workers": 0} | options))
 
 
 def rows_of(out: Path, query: str) -> list[dict]:
@@ -159,13 +158,17 @@ def test_precision_told_by_sql_is_that_of_the_whole_map(real: Path, weights: Pat
 def test_the_table_says_what_it_was_asked(real: Path) -> None:
     assert_whole(real)
     manifest = Manifest.read(AtlasPaths(real))
-    said = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
-    inputs = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
-    assert said[b"contacts"].decode() == f"floor 0.3, max_length None, sequences {inputs['sequences']}"
-    said = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
-    of = f"sequences {inputs['sequences']}, coordinates {inputs['coordinates']}"
-    assert said[b"head_contacts"].decode() == f"theta 0.3, atom ca, max_length None, {of}"
-    assert said[b"coordinates_sha256"].decode() == manifest.of_table(verb.COORDINATES)[0].sha256
+    digests = {table.name: manifest.digest_of(table) for table in (SEQUENCES, COORDINATES)}
+    metadata = pq.read_schema(real / manifest.of_table(CONTACTS)[0].path).metadata
+    assert json.loads(metadata[b"attlas.settings"]) == {
+        "settings": {"floor": 0.3, "max_length": None},
+        "computed_from": {"sequences": digests["sequences"]},
+    }
+    metadata = pq.read_schema(real / manifest.of_table(HEAD_CONTACTS)[0].path).metadata
+    assert json.loads(metadata[b"attlas.settings"]) == {
+        "settings": {"theta": 0.3, "atom": "ca", "max_length": None},
+        "computed_from": digests,
+    }
     assert rows_of(real, "SELECT count(*) AS n FROM contacts WHERE accession = 'SEVEN'") == [{"n": 1}]
 
 
@@ -229,7 +232,7 @@ def test_new_structures_leave_the_probabilities_as_they_are(small: Path) -> None
     before = digests(small)
     add_coordinates(small, {("B1", "y.cif", "A"): folded(36, seed=3)}, name="more")
     computed: list[int] = []
-    run(small, progress=lambda plan, shards: computed.extend(s.n_sequences for s in shards) or (lambda s, r: None))
+    run(small, progress=lambda plan, shards: computed.extend(s.n_sequences for s in shards) or (lambda event: None))
     after = digests(small)
     assert sum(computed) == 2  # A1 and B1 once more, nobody else
     assert {path: sha for path, sha in after.items() if path.startswith("contacts/")} == {
@@ -273,7 +276,7 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
         computed: list[int] = []
         run(
             out,
-            progress=lambda plan, shards, into=computed: into.extend(s.index for s in shards) or (lambda s, r: None),
+            progress=lambda plan, shards, into=computed: into.extend(s.index for s in shards) or (lambda event: None),
         )
         assert computed == [lost["index"]]
         assert digests(out) == whole
@@ -403,14 +406,14 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
 
 
 def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attlas) -> None:
-    """Half precision may overflow in one pass and not in the other; here the embedding of W is made no number since."""
+    """Half precision may overflow in one pass and not in the other; here the embedding of O is made no number since."""
     good = save_tiny_esm(tmp_path / "model")
-    build_here(write_fasta(tmp_path / "p.fasta", {"A": SEQUENCE, "B": SEQUENCE + "W"}), tmp_path / "atlas", good)
+    build_here(write_fasta(tmp_path / "p.fasta", {"A": SEQUENCE, "B": SEQUENCE + "O"}), tmp_path / "atlas", good)
     add_coordinates(tmp_path / "atlas", {(name, "x.cif", "A"): folded(34, seed=1) for name in "AB"})
     from attlas.pipeline import runners
 
     _, _, encoder = runners.prepare(str(tmp_path / "atlas"), 1)
-    encoder.model.embeddings.word_embeddings.weight.data[encoder.letters[ord("W")]] = float("nan")
+    encoder.model.embeddings.word_embeddings.weight.data[encoder.vocabulary.token_ids("O")[1]] = float("nan")
     outcome = attlas("contacts", tmp_path / "atlas", "--workers", 0)
     runners._encoder.cache_clear()
     assert outcome.code == 3

@@ -9,6 +9,7 @@ from tiny_esm import save_vocabulary
 from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 
+from attlas.pipeline import guard
 from attlas.pipeline.encoder import Encoder, compile_layers, find_reduction
 from attlas.pipeline.model import find_model
 from attlas.schema import EnvironmentFault
@@ -56,11 +57,11 @@ def test_the_plain_path_gives_the_same_as_the_tiled_path(weights, encoder):
 
 def test_tokens_are_those_of_the_models_own_tokenizer(weights, encoder):
     letters = "ACDEFGHIKLMNPQRSTVWYXBUZO"
-    assert encoder._token_ids(letters).tolist() == EsmTokenizer.from_pretrained(weights)(letters)["input_ids"]
+    assert encoder.vocabulary.token_ids(letters).tolist() == EsmTokenizer.from_pretrained(weights)(letters)["input_ids"]
 
 
 def test_j_is_given_to_the_model_as_x(encoder):
-    assert encoder._token_ids("MJK").tolist() == encoder._token_ids("MXK").tolist()
+    assert encoder.vocabulary.token_ids("MJK").tolist() == encoder.vocabulary.token_ids("MXK").tolist()
 
 
 def test_a_padded_batch_of_transformers_gives_the_same_profile(weights, encoder):
@@ -144,13 +145,16 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
     encoder = Encoder(files, device="cpu", dtype="float32", theta=0.3)
     for sequence, answer in zip([UBIQUITIN, CALMODULIN], encoder.encode([UBIQUITIN, CALMODULIN]), strict=True):
         with torch.inference_mode():
-            layers = model(input_ids=encoder._token_ids(sequence)[None], output_attentions=True).attentions
+            layers = model(
+                input_ids=torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None], output_attentions=True
+            ).attentions
         theirs = torch.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
 
 
-def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm):
+def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm, monkeypatch):
     """Under Triton's interpreter: the packed forward as a GPU runs it, but for who attends."""
+    monkeypatch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues
     by_cpu, by_gpu = (
         Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention=attention)
         for attention in ("tiled", "triton")

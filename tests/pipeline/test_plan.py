@@ -31,7 +31,8 @@ def protein(accession, sequence, reason=None):
 
 def make_plan(**changes):
     digests, versions = ("0" * 64, "0" * 64), ("0", "0", "0")
-    run = Run("m", "local", *digests, "esm", 6, 20, "float32", "cpu", "tiled", "nayar-2025-05", 0.3, None, 1, *versions)
+    way = ("float32", "cpu", "tiled", 1e-3, "J as X", "nayar-2025-05", 0.3)
+    run = Run("m", "local", *digests, "esm", 6, 20, *way, None, 1, *versions)
     plan = Plan(run, "a.fasta", "1" * 64, 3, "d", "/models/m", 1024, cut_shards([5, 9, 9], shape=ESM2_8M, device="cpu"))
     return replace(plan, **changes)
 

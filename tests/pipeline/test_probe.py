@@ -27,13 +27,14 @@ from attlas.schema import (
     HEAD_FEATURES,
     HEAD_MAX_SITES,
     AtlasPaths,
+    DeviceFault,
     EnvironmentFault,
     InputError,
     Manifest,
     PlanError,
     Table,
 )
-from attlas.schema.manifest import describe_file, write_table
+from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
 HUMAN = Path(__file__).parent.parent / "data" / "human200.fasta"
@@ -60,7 +61,7 @@ def add_features(out: Path, rows: list[dict[str, object]], name: str = "hand") -
 
 
 def quietly(*_: object):
-    return lambda shard, receipt: None
+    return lambda event: None
 
 
 def run(out: Path, **options: object) -> Manifest:
@@ -312,14 +313,30 @@ def rows_of(out: Path, table: Table) -> list[float]:
 def test_one_sequence_too_large_for_the_memory_is_named_by_its_shard(
     small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_left(*_: object, **__: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    start = Encoder.start
+
+    def scarce(encoder: Encoder, sequences: list[str], **options: object) -> object:
+        if "reduce" in options:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return start(encoder, sequences, **options)
 
     before = digests(small)
-    monkeypatch.setattr(Encoder, "start", none_left)
+    monkeypatch.setattr(Encoder, "start", scarce)
     with pytest.raises(torch.OutOfMemoryError, match="out of memory"):
         run(small)
     assert digests(small) == before
+
+
+def test_a_device_that_fails_ends_a_probe_and_publishes_nothing(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    before = digests(small)
+    monkeypatch.setattr(Encoder, "start", fail)
+    with pytest.raises(DeviceFault, match=r"(?s)does not work.*illegal memory access"):
+        run(small)
+    assert digests(small) == before
+    assert list((small / "receipts").glob("probe-*")) == []
 
 
 def test_attention_that_is_not_finite_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,8 +380,9 @@ def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny
     (small / lost["files"][1]["path"]).unlink()
     computed: list[int] = []
 
-    def progress(*_: object):
-        return lambda shard, receipt: computed.append(shard.index)
+    def progress(plan: object, shards: object):
+        computed.extend(shard.index for shard in shards)
+        return lambda event: None
 
     probe(small, theta=THETA, types=None, is_by_letter=True, progress=progress, n_workers=0)
     assert computed == [lost["index"]]

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.headers import parse_header
-from attlas.pipeline.proteins import MAX_RESIDUES, Protein, Proteome, model_letters, read_proteome
+from attlas.pipeline.proteins import MAX_RESIDUES, Protein, Proteome, read_proteome
 from attlas.schema import InputError
 
 CALM = (
@@ -151,10 +151,6 @@ def test_lower_case_blanks_and_one_trailing_stop_are_cleaned(read) -> None:
 def test_letters_outside_the_twenty_are_computed_and_counted(read) -> None:
     protein = only(read(">a\nMUOBZXJk\n"))
     assert (protein.sequence, protein.reason, protein.n_nonstandard) == ("MUOBZXJK", None, 6)
-
-
-def test_j_stays_in_the_sequence_and_reaches_the_model_as_x() -> None:
-    assert model_letters("MJJKX") == "MXXKX"
 
 
 @pytest.mark.parametrize(

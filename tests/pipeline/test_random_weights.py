@@ -47,7 +47,7 @@ def head_means(model: Path, folder: Path) -> np.ndarray:
     build_here(write_fasta(folder / "some.fasta", some), folder / "atlas", model)
     command = [sys.executable, "-m", "attlas.cli.main", "annotate", folder / "atlas", EXAMPLES / "features.tsv"]
     subprocess.run([str(word) for word in command], capture_output=True, check=False)
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     probe(folder / "atlas", theta=0.3, types=["Active site"], is_by_letter=False, **quiet)
     with Atlas.open(folder / "atlas") as atlas:
         rows = atlas.ask("head_auc", labels="Active site", min_proteins=1).to_pylist()

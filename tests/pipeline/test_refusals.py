@@ -398,6 +398,16 @@ def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
     assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
 
 
+def test_a_build_for_a_gpu_that_is_not_there_leaves_nothing_behind(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    out = tmp_path / "folder" / "atlas"
+    result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda")
+    assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
+    assert not out.parent.exists()
+
+
 # --- disk and memory ---
 
 
@@ -495,7 +505,7 @@ def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_st
     assert result.code == 1
     assert "does not fit the memory of 3 workers" in result.err
     assert "use fewer --workers" in result.err
-    assert resources.fitting_workers(plan.shards, device="cpu", asked=None) == 2
+    assert resources.fitting_workers(plan.shards, device="cpu", n_workers=None) == 2
 
 
 FREED_IN_PIECES = """

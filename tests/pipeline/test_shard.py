@@ -6,8 +6,10 @@ import torch
 from building import random_proteins
 
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.guard import N_KNOWN_RESIDUES, known_protein
 from attlas.pipeline.model import find_model
-from attlas.pipeline.shard import _encode
+from attlas.pipeline.shard import encode_sequences, site_rows
+from attlas.pipeline.sites import Sites
 
 LENGTHS = [20, 25, 30, 35, 40, 45, 50]
 
@@ -27,6 +29,8 @@ def with_memory_for(encoder, monkeypatch, n_residues):
     start, asked = encoder.start, []
 
     def start_if_it_fits(sequences):
+        if sequences[1:2] == [known_protein(N_KNOWN_RESIDUES)]:
+            return start(sequences)
         asked.append(sum(map(len, sequences)))
         if asked[-1] > n_residues:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
@@ -37,9 +41,9 @@ def with_memory_for(encoder, monkeypatch, n_residues):
 
 
 def test_a_pack_too_large_for_memory_is_split_and_nothing_is_lost(encoder, sequences, monkeypatch):
-    expected = list(_encode(encoder, sequences, pack_tokens=10_000))
+    expected = list(encode_sequences(encoder, sequences, pack_tokens=10_000))
     asked = with_memory_for(encoder, monkeypatch, 80)
-    answers = list(_encode(encoder, sequences, pack_tokens=10_000))
+    answers = list(encode_sequences(encoder, sequences, pack_tokens=10_000))
     assert asked[0] == sum(LENGTHS)
     assert all(n <= sum(LENGTHS) / 2 + max(LENGTHS) for n in asked[1:])
     for ours, whole in zip(answers, expected, strict=True):
@@ -49,7 +53,7 @@ def test_a_pack_too_large_for_memory_is_split_and_nothing_is_lost(encoder, seque
 
 def test_a_sequence_too_large_by_itself_is_the_only_one_lost(encoder, sequences, monkeypatch):
     with_memory_for(encoder, monkeypatch, 47)
-    *others, last = _encode(encoder, sequences, pack_tokens=10_000)
+    *others, last = encode_sequences(encoder, sequences, pack_tokens=10_000)
     assert isinstance(last, torch.OutOfMemoryError)
     assert [answer.received.shape[1] for answer in others] == LENGTHS[:-1]
 
@@ -57,7 +61,7 @@ def test_a_sequence_too_large_by_itself_is_the_only_one_lost(encoder, sequences,
 def test_packs_keep_to_what_the_device_has_room_for(encoder, sequences, monkeypatch):
     asked = with_memory_for(encoder, monkeypatch, 10_000)
     monkeypatch.setattr(encoder, "fitting_tokens", 100)
-    list(_encode(encoder, sequences, pack_tokens=10_000))
+    list(encode_sequences(encoder, sequences, pack_tokens=10_000))
     assert asked == [75, 75, 95]  # with two tokens more for each sequence
 
 
@@ -79,6 +83,13 @@ def test_the_next_pack_is_begun_before_the_last_ones_results_are_waited_for(enco
         return forward
 
     monkeypatch.setattr(encoder, "start", watched)
-    assert len(list(_encode(encoder, sequences, pack_tokens=100))) == len(sequences)
+    assert len(list(encode_sequences(encoder, sequences, pack_tokens=100))) == len(sequences)
     steps = [("start", 0), ("start", 1), ("wait", 0), ("start", 2), ("wait", 1), ("wait", 2)]
     assert order == steps
+
+
+def test_only_a_methionine_at_the_first_position_is_marked_as_the_initiator():
+    sites = Sites(0, np.array([3, 1], np.int32), np.array([2, 1], np.float32), np.array([1, 0.5], np.float32), None)
+    rows = site_rows([(0, "MAMAA", sites), (1, "AAMAA", sites)])
+    assert rows["residue"] == ["M", "M", "M", "A"]
+    assert rows["is_initiator_methionine"] == [False, True, False, False]

@@ -21,7 +21,7 @@ from attlas.schema import (
     Manifest,
     Table,
 )
-from attlas.schema.manifest import provenance
+from attlas.schema.parquet_file import provenance
 
 Span = tuple[str, str, int, int]
 """Accession, type, begin, end."""

@@ -14,7 +14,8 @@ import pyarrow as pa
 from synthetic import AMINO_ACIDS, SyntheticProtein, publish_table, synthetic_run
 
 from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest
-from attlas.schema.manifest import digest, provenance
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import provenance
 
 N_LAYERS, N_HEADS = 3, 2
 
@@ -136,6 +137,7 @@ def _site_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
             "received": value,
             "share": value / 9,
             "is_nonstandard": residue not in AMINO_ACIDS,
+            "is_initiator_methionine": residue == "M" and position == 1,
         }
 
 

@@ -1,17 +1,14 @@
 """A random atlas whose sites lie near known features, in sequence and in space, and what Python makes of it."""
 
-import hashlib
-import math
 import random
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from annotated import Point, Shown, Span, annotate, call_head_max, place
-from numpy.typing import NDArray
-from scipy.stats import binom, hypergeom
+from scipy.stats import hypergeom
 from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
@@ -154,32 +151,3 @@ def hypergeometric_variance(n_all: int, n_marked: int, n_drawn: int) -> float:
     values = np.arange(n_drawn + 1)
     chances = hypergeom.pmf(values, n_all, n_marked, n_drawn)
     return float((chances * values**2).sum() - (chances * values).sum() ** 2)
-
-
-def weights(accession: str, *, n: int, seed: int) -> NDArray[np.int64]:
-    """Return the weights of a protein in `n` replicates: Poisson(1) by the inverse of its distribution, from MD5."""
-    bounds = [round(65536 * sum(math.exp(-1) / math.factorial(i) for i in range(k + 1))) for k in range(7)]
-    found: list[int] = []
-    for block in range(-(-n // 4)):
-        half = hashlib.md5(f"{accession}:{block}:{seed}".encode()).digest()[8:]
-        draws = [int.from_bytes(half[i : i + 2], "little") for i in (0, 2, 4, 6)]
-        found += [sum(draw >= bound for bound in bounds) for draw in draws]
-    return np.array(found[:n])
-
-
-def replicates(parts: Sequence[tuple[str, float, float]], *, n: int = 1000, seed: int = 1) -> NDArray[np.float64]:
-    """Return the ratio of sums in each replicate, of (accession, numerator, denominator); NaN where none was drawn."""
-    drawn = np.array([weights(a, n=n, seed=seed) for a, _, _ in parts])  # (proteins, n)
-    top, bottom = (np.array([part[i] for part in parts], float) @ drawn for i in (1, 2))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(bottom > 0, top / bottom, np.nan)
-
-
-def interval(ratios: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.nanquantile(ratios, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def log10_tail(k: float, n: int, mean: float, *, n_tests: int) -> float:
-    """Return the logarithm of the corrected chance of so many hits or more, of a binomial."""
-    return min(binom.logsf(k - 1, n, min(mean / n, 1)) / math.log(10) + math.log10(n_tests), 0)

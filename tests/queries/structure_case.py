@@ -14,7 +14,7 @@ from model_structures import Atoms, chain_of, components, pdb_text, random_lette
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.exports import EXPORTS, Request
+from attlas.queries.exports import EXPORTS, Request, check_request
 from attlas.schema import AtlasPaths, Manifest
 
 ACCESSION = "P12345"
@@ -71,7 +71,7 @@ def exported(
     """Return an export, checked as the command line does, and what is said beside it."""
     export, sink = EXPORTS[format], io.BytesIO()
     request = Request(tuple(accessions), **options)  # type: ignore[arg-type]
-    export.check(request)
+    check_request(export, request)
     with Atlas.open(atlas_dir) as atlas:
         notes = export.write(atlas, request, sink)
     return sink.getvalue(), tuple(notes or ())

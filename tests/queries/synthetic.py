@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 
 from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest, Run
-from attlas.schema.manifest import TableFile, describe_file, digest, provenance, write_table
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
+from attlas.schema.table_file import TableFile
 from attlas.schema.tables import EDGE_THETA, Table
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
@@ -96,6 +98,8 @@ def synthetic_run(n_layers: int, n_heads: int) -> Run:
         dtype="float32",
         device="cpu",
         attention="tiled",
+        attention_bound=1e-3,
+        letters="J as X",
         rule="nayar-2025-05",
         edge_theta=EDGE_THETA,
         max_length=None,
@@ -190,6 +194,7 @@ def _site_row(outcome: Outcome, rank: int, at: int, profile: np.ndarray) -> dict
         "received": float(profile[at]),
         "share": float(profile[at] / profile.max()),
         "is_nonstandard": outcome.sequence[at] not in AMINO_ACIDS,
+        "is_initiator_methionine": at == 0 and outcome.sequence[at] == "M",
     }
 
 

@@ -12,11 +12,13 @@ import pytest
 from conftest import HOSTILE
 
 from attlas.queries import Atlas
-from attlas.queries.asking.parameters import Parameter, literal, with_literals
+from attlas.queries.asking.parameters import Parameter, literal, singular, with_literals
 from attlas.queries.asking.questions import ask, questions, read_question
 from attlas.schema import QuestionError
 
 Run = Callable[..., Any]
+TYPES_OF_ITEMS = {"ints": "int", "texts": "text", "proteins": "protein"}
+"""Types of lists, and those of their items."""
 
 
 def test_lists_are_typed_with_commas_read_from_a_file_or_given(atlas: Atlas, tmp_path: Path) -> None:
@@ -28,6 +30,24 @@ def test_lists_are_typed_with_commas_read_from_a_file_or_given(atlas: Atlas, tmp
     assert typed.equals(atlas.ask("sites_of", proteins=["P0DP23", "P04637", "P0DP23"]))
     assert typed.equals(atlas.ask("sites_of", proteins=typed["accession"]))
     assert atlas.ask("sites_of", proteins=[HOSTILE.accession]).num_rows == 3
+
+
+def test_a_parameter_may_be_named_in_the_singular_or_the_plural(atlas: Atlas) -> None:
+    assert atlas.ask("sites_of", protein="P0DP23").equals(atlas.ask("sites_of", proteins="P0DP23"))
+    assert atlas.ask("layer_profile", proteins="P0DP23").equals(atlas.ask("layer_profile", protein="P0DP23"))
+    assert atlas.ask("sites_on_residues", residue="G").equals(atlas.ask("sites_on_residues", residues="G"))
+    assert [singular(name) for name in ("families", "types", "seed")] == ["family", "type", "seed"]
+
+
+def test_a_parameter_has_one_name_and_a_name_one_meaning_in_all_questions() -> None:
+    parameters = [parameter for question in questions() for parameter in question.parameters]
+    kinds = {(singular(parameter.name), TYPES_OF_ITEMS.get(parameter.type, parameter.type)) for parameter in parameters}
+    names = [name for name, _ in kinds]
+    assert len(set(names)) == len(names)
+    # A list is named in the plural, one value of the same in the singular.
+    lists = {p.name for p in parameters if p.type in TYPES_OF_ITEMS and p.name != "within"}
+    assert [name for name in lists if not name.endswith("s")] == []
+    assert lists & {p.name for p in parameters if p.type in TYPES_OF_ITEMS.values()} == set()
 
 
 def test_a_list_of_proteins_may_be_all_and_none_is_all(atlas: Atlas) -> None:
@@ -58,7 +78,8 @@ def test_proteins_that_were_not_computed_are_named(atlas: Atlas) -> None:
         ("sites_off", {}, "no question 'sites_off'.*do you mean sites_of"),
         ("../sql/sites_of", {}, "There is no question"),
         ("sites_of", {}, "sites_of needs proteins.*flank = 5"),
-        ("sites_of", {"protein": "P0DP23"}, "no parameter 'protein'.*proteins \\(proteins\\)"),
+        ("sites_of", {"accession": "P0DP23"}, "no parameter 'accession'.*proteins \\(proteins\\)"),
+        ("sites_of", {"protein": "P0DP23", "proteins": "P0DP23"}, "given twice: protein is proteins"),
         ("completeness", {"n": 1}, "no parameter 'n'.*none"),
         (
             "sites_of",
@@ -200,7 +221,7 @@ def test_ask_writes_what_sql_writes(attlas: Run, atlas_dir: Path, tmp_path: Path
 def test_the_sql_of_ask_is_asked_with_sql(attlas: Run, atlas_dir: Path) -> None:
     words = ("ask", atlas_dir, "residue_enrichment", "proteins=P0DP23,P04637", "z=3.02")
     text = attlas(*words, "--sql").out
-    assert text.startswith("WITH chosen AS (")
+    assert text.startswith("WITH searched AS (")
     assert attlas("sql", atlas_dir, text, "--format", "csv").out == attlas(*words, "--format", "csv").out
 
 

@@ -166,8 +166,8 @@ def test_a_manifest_that_points_outside_the_atlas_is_refused(atlas_dir: Path, tm
     root = shutil.copytree(atlas_dir, tmp_path / "copy")
     manifest = root / "manifest.json"
     manifest.write_text(manifest.read_text().replace("sites/shard", f"../{atlas_dir.name}/sites/shard"))
-    with Atlas.open(root) as atlas, pytest.raises(BrokenAtlasError, match="outside the atlas"):
-        [atlas.sites(accession) for accession in COMPUTED]
+    with pytest.raises(BrokenAtlasError, match="no path of a file of sites inside the atlas"):
+        Atlas.open(root)
 
 
 def test_an_atlas_closes_and_answers_from_several_threads(atlas_dir: Path) -> None:

@@ -130,10 +130,9 @@ def pooled(case: Case, label: str, form: str, accessions: list[str] | None = Non
         shares = [of[0] / of[1] for of, _ in parts]
         background = sum(of[0] for of, _ in parts) / sum(of[1] for of, _ in parts)
         p = sum(k) / sum(n)
-        se = math.sqrt(len(k) / (len(k) - 1) * sum((x - p * y) ** 2 for x, y in zip(k, n, strict=True))) / sum(n)
         n_edges = sum(whole[2][at][0] for _, whole in parts)
         shuffled = sum(x * y for x, y in zip(n, shares, strict=True)) / sum(n)
-        found[at] = {"k": sum(k), "n": sum(n), "p": p, "se": se, "n_edges": n_edges, "background": background}
+        found[at] = {"k": sum(k), "n": sum(n), "p": p, "n_edges": n_edges, "background": background}
         found[at] |= {"shuffled": shuffled, "n_proteins": len(names), "n_residues": sum(of[1] for of, _ in parts)}
     return found
 
@@ -147,14 +146,12 @@ def test_shares_of_heads_are_those_by_addition(case: Case, label: str, form: str
     assert {(row["layer"], row["head"]) for row in rows} == set(expected)
     for row in rows:
         of = expected[row["layer"], row["head"]]
-        reach = t.isf(0.05 / (2 * len(expected)), of["n_proteins"] - 1) * of["se"]
         assert (row["n_proteins"], row["n_edges"]) == (of["n_proteins"], of["n_edges"])
         assert row["p"] == pytest.approx(of["p"], abs=6e-5)
         assert row["background"] == pytest.approx(of["background"], abs=6e-5)
         assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
         assert row["ratio"] == pytest.approx(of["p"] / of["background"], abs=0.006)
-        bounds = max(of["p"] - reach, 0), min(of["p"] + reach, 1)
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=1e-4 + 2e-3 * reach)
+        assert row["proteins_low"] < row["p"] < row["proteins_high"]  # their values: test_head_statistics.py
     assert [row["p"] for row in rows] == sorted((row["p"] for row in rows), reverse=True)
 
 
@@ -174,15 +171,19 @@ def test_intervals_and_tests_of_heads_are_those_of_scipy(case: Case, label: str)
     assert any(row["log10_p"] < -1 for row in rows)
 
 
-def test_the_interval_over_proteins_is_that_of_a_bootstrap(case: Case) -> None:
+def test_the_error_over_proteins_is_that_of_a_bootstrap_or_of_chance(case: Case) -> None:
     (row,) = (r for r in case.ask("head_labels", label="aa:C") if (r["layer"], r["head"]) == (2, 1))
     names = case.first([a for a, x in case.probed if x == "aa:C"])
-    parts = [(case.probed[a, "aa:C"][2][2, 1][0], case.probed[a, "residue"][2][2, 1][0]) for a in names]
+    labelled, whole = ([case.probed[a, x] for a in names] for x in ("aa:C", "residue"))
+    n = [of[2][2, 1][0] for of in whole]
+    share = [of[0] / of[1] for of in labelled]
+    parts = [(of[2][2, 1][0] - m * s, m) for of, m, s in zip(labelled, n, share, strict=True)]
     choose = random.Random(1)
     drawn = [choose.choices(parts, k=len(parts)) for _ in range(4_000)]
-    spread = statistics.stdev(sum(k for k, _ in some) / sum(n for _, n in some) for some in drawn)
-    quantile = t.isf(0.05 / (2 * (len(HEADS) - 1)), len(parts) - 1)
-    assert row["proteins_high"] - row["p"] == pytest.approx(quantile * spread, rel=0.1)
+    spread = statistics.stdev(sum(d for d, _ in some) / sum(m for _, m in some) for some in drawn)
+    chance = math.sqrt(sum(m * s * (1 - s) for m, s in zip(n, share, strict=True))) / sum(n)
+    quantile = t.isf(0.05 / (2 * (len(HEADS) - 1)), sum(n) ** 2 / sum(m * m for m in n) - 1)
+    assert row["proteins_high"] - row["p"] == pytest.approx(quantile * max(spread, chance), rel=0.1)
 
 
 def test_only_counts_have_tests_of_counts(case: Case) -> None:
@@ -306,7 +307,7 @@ def test_a_head_by_hand(tmp_path: Path) -> None:
         (row,) = atlas.ask("head_labels", label="Site").to_pylist()
     assert (row["n_proteins"], row["n_edges"], row["p"], row["background"]) == (2, 200, 0.2, 0.1)
     assert (row["ratio"], row["shuffled"]) == (2.0, 0.1)
-    assert (row["proteins_low"], row["proteins_high"]) == (0, 1)  # of two proteins: 0.2 -+ 12.7 * 0.1
+    assert (row["proteins_low"], row["proteins_high"], row["note"]) == (None, None, "fewer than 5 proteins")
 
 
 # AUC of attention received

@@ -8,7 +8,7 @@ from conftest import HOSTILE, random_sequence
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.cards.answers import Answer, answers, layers_named
+from attlas.queries.answers.one import Answer, answers, layers_named
 from attlas.queries.cards.card import Extent, card
 from attlas.queries.cards.tracks import COLOURED
 from attlas.schema import QuestionError
@@ -44,6 +44,17 @@ def test_a_card_names_protein_layer_and_sites(atlas: Atlas) -> None:
     assert f"layer of convergence {layer} (counted from 0; facebook/esm2_synthetic has 4 layers)" in text
     for site in atlas.sites("P0DP23").to_pylist():
         assert f"{site['rank']:>6}  {site['position']:>8}  {site['residue']}" in text
+
+
+def test_a_card_marks_a_site_at_the_initiator_methionine_and_no_other(tmp_path: Path) -> None:
+    proteins = [SyntheticProtein("START", "M" * 12, n_sites=11), SyntheticProtein("LATER", "A" + "M" * 11, n_sites=11)]
+    write_atlas(tmp_path / "atlas", proteins, n_layers=2)
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        start, later = shown(atlas, "START"), shown(atlas, "LATER")
+        positions = atlas.sites("START")["position"].to_pylist()
+    assert len(re.findall(r"^ +\d+ +1  M \(initiator\) ", start, re.MULTILINE)) == positions.count(1) == 1
+    assert start.count("(initiator)") == start.count("initiator: methionine at position 1") == 1
+    assert "initiator" not in later
 
 
 @pytest.mark.parametrize(

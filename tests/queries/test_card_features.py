@@ -8,11 +8,11 @@ from annotated import add_rows
 from synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.cards.answers import answers
+from attlas.queries.answers.one import answers
 from attlas.queries.cards.card import card
 from attlas.queries.cards.known import MAX_FAMILIES, MAX_FEATURES, distinct, feature_marks
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
-from attlas.schema.manifest import provenance
+from attlas.schema.parquet_file import provenance
 
 SEQUENCE = "ACDEFGHIKLMNPQRSTVWY" * 4
 PROTEINS = [SyntheticProtein("P1", SEQUENCE), SyntheticProtein("P2", SEQUENCE), SyntheticProtein("P3", SEQUENCE[:-1])]

@@ -22,7 +22,8 @@ from contact_case import (
     random_head_contacts,
     walk,
 )
-from scipy.stats import norm, t, ttest_1samp
+from jackknife_oracle import Estimate, agrees, estimate
+from scipy.stats import norm
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from synthetic import SyntheticProtein, write_atlas
 
@@ -141,6 +142,12 @@ def by_chance(found: Mapping[str, float]) -> float:
     return found["n_pairs"] * found["n_known_contacts"] / found["n_known"]
 
 
+def variance_by_chance(found: Mapping[str, float]) -> float:
+    """Return the variance of the contacts among the pairs looked at, each of them drawn from all pairs known."""
+    share = found["n_known_contacts"] / found["n_known"]
+    return found["n_pairs"] * share * (1 - share)
+
+
 def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool, accessions=None) -> dict:
     parts: dict[str, list[dict]] = {}
     for one in case.counted(atom, is_every=is_every, accessions=accessions):
@@ -152,6 +159,7 @@ def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool, access
     return {
         "parts": of_proteins,
         "by_chance": [sum(map(by_chance, some)) for some in parts.values()],
+        "variances": [sum(map(variance_by_chance, some)) for some in parts.values()],
         "n_structures": len(everything),
         "n_too_few": sum(one["n_pairs"] < one["n_asked"] for one in everything),
         "known": [sum(one[name] for one in everything) for name in ("n_known_contacts", "n_known")],
@@ -168,60 +176,53 @@ def test_pooled_precision_and_its_statistics_are_those_of_scipy_and_statsmodels(
         k, n = (sum(part[which] for part in of["parts"]) for which in (0, 1))
         assert (row["n_contacts"], row["n_pairs"], row["n_proteins"]) == (k, n, len(of["parts"]))
         assert (row["n_structures"], row["n_too_few"]) == (of["n_structures"], of["n_too_few"])
-        p, m = k / n, len(of["parts"])
-        assert row["precision"] == pytest.approx(p, abs=6e-5)
+        assert row["precision"] == pytest.approx(k / n, abs=6e-5)
         assert row["mean_precision"] == pytest.approx(of["mean"], abs=6e-5)
         assert row["background"] == pytest.approx(of["known"][0] / of["known"][1], abs=6e-5)
-        reach = t.isf(0.025 / len(rows), m - 1) * cluster_se(of["parts"])
-        bounds = max(p - reach, 0), min(p + reach, 1)
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=1e-4 + 3e-3 * reach)
-        is_tested_as_by_scipy(row, [a - b for (a, _), b in zip(of["parts"], of["by_chance"], strict=True)], len(rows))
+        agrees(row, COLUMNS, beyond_shuffled(of), k / n, len(rows))
         assert row["shuffled"] == pytest.approx(sum(of["by_chance"]) / n, abs=6e-5)
         z, p_value = proportions_ztest([k, of["known"][0]], [n, of["known"][1]])
         assert row["z"] == pytest.approx(z, abs=0.006)
         assert row["log10_p"] == pytest.approx(min(math.log10(p_value * len(rows)), 0), abs=0.006)
 
 
-def cluster_se(parts: list[list[float]]) -> float:
-    k, n, m = sum(k for k, _ in parts), sum(n for _, n in parts), len(parts)
-    return math.sqrt(m / (m - 1) * sum((a - k / n * b) ** 2 for a, b in parts)) / n
+COLUMNS = ("proteins_low", "proteins_high", "proteins_t", "proteins_log10_p")
 
 
-def is_tested_as_by_scipy(row: dict, beyond: list[float], n_rows: int, *, wide: float = 0.01) -> None:
-    test = ttest_1samp(beyond, 0)
-    log10_p = min(math.log10(test.pvalue * n_rows), 0)
-    assert row["proteins_t"] == pytest.approx(test.statistic, abs=0.006)
-    assert row["proteins_log10_p"] == pytest.approx(log10_p, abs=0.006 + wide * abs(log10_p))
+def beyond_shuffled(of: dict) -> Estimate:
+    """Return by how much precision is above the shuffled, proteins left out one by one."""
+    beyond = [k - shuffled for (k, _), shuffled in zip(of["parts"], of["by_chance"], strict=True)]
+    return estimate(beyond, [n for _, n in of["parts"]], of["variances"])
 
 
 FIVE = ("R00", "R01", "R04", "R06", "R07")
 
 
 @pytest.mark.parametrize("structures", ["one", "all"])
-def test_of_five_structures_intervals_and_p_values_are_those_of_t_with_four_degrees(case: Case, structures) -> None:
+def test_of_five_structures_intervals_and_tests_are_wide(case: Case, structures) -> None:
     rows = case.ask("contact_precision", proteins=FIVE, structures=structures)
     assert [(row["range"], row["cut"]) for row in rows] == ROWS
     for row in rows:
         at = row["range"], row["cut"]
         of = pooled(case, "cb", at, is_every=structures == "all", accessions=FIVE)
         assert len(of["parts"]) == row["n_proteins"] == 5
-        p, se = row["precision"], cluster_se(of["parts"])
-        reach = t.isf(0.025 / 9, 4) * se
-        assert reach > 1.5 * norm.isf(0.025 / 9) * se  # what a normal quantile would give
-        bounds = max(p - reach, 0), min(p + reach, 1)
-        assert (row["proteins_low"], row["proteins_high"]) == pytest.approx(bounds, abs=6e-5 + 0.001 * reach)
-        beyond = [a - b for (a, _), b in zip(of["parts"], of["by_chance"], strict=True)]
-        is_tested_as_by_scipy(row, beyond, 9, wide=0.03)
+        told = beyond_shuffled(of)
+        agrees(row, COLUMNS, told, sum(k for k, _ in of["parts"]) / sum(n for _, n in of["parts"]), 9)
+        assert told.df < 4  # structures of unequal length
+        assert told.reach(9) > 1.5 * norm.isf(0.025 / 9) * told.error  # what a normal quantile would give
 
 
-def test_the_interval_over_proteins_is_that_of_a_bootstrap(case: Case) -> None:
+def test_the_error_over_proteins_is_that_of_a_bootstrap_or_of_chance(case: Case) -> None:
     rows = case.ask("contact_precision")
     (row,) = (r for r in rows if (r["range"], r["cut"]) == ("long", "L"))
-    parts, choose = pooled(case, "cb", ("long", "L"), is_every=False)["parts"], random.Random(1)
+    of, choose = pooled(case, "cb", ("long", "L"), is_every=False), random.Random(1)
+    parts = [(k - shuffled, n) for (k, n), shuffled in zip(of["parts"], of["by_chance"], strict=True)]
     drawn = [choose.choices(parts, k=len(parts)) for _ in range(4000)]
-    spread = statistics.stdev(sum(k for k, _ in some) / sum(n for _, n in some) for some in drawn)
-    reach = t.isf(0.025 / len(rows), len(parts) - 1) * spread
-    assert row["proteins_high"] - row["precision"] == pytest.approx(reach, rel=0.15)
+    spread = statistics.stdev(sum(d for d, _ in some) / sum(n for _, n in some) for some in drawn)
+    chance = math.sqrt(sum(of["variances"])) / sum(n for _, n in parts)
+    told = beyond_shuffled(of)
+    assert told.error == pytest.approx(max(spread, chance), rel=0.15)
+    assert row["proteins_high"] - row["precision"] == pytest.approx(told.reach(len(rows)), rel=2e-3, abs=1e-4)
 
 
 def test_a_question_of_some_proteins_counts_these_alone(case: Case) -> None:
@@ -237,6 +238,7 @@ def test_one_protein_has_no_interval_and_no_test_over_proteins(case: Case, name:
     rows = case.ask(name, proteins="R06", structures=structures, **({"min_edges": 1} if name[0] == "h" else {}))
     over_proteins = [x for x in rows[0] if x.startswith(("proteins_", "top_low", "top_high"))]
     assert len(over_proteins) == (4 if name[0] == "c" else 6)
+    assert {row["note"] for row in rows} == {"fewer than 5 proteins"}
     assert len(rows) >= 9
     assert {row[x] for row in rows for x in over_proteins} == {None}
     assert None not in {row["z"] for row in rows}
@@ -280,8 +282,13 @@ def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], 
         ]
         parts: dict[str, list[float]] = {}
         for row in rows:
-            own = parts.setdefault(case.sequences[row["accession"]], [0.0] * 5)
-            own[4] += row[n_name] * row["n_contact_pairs"] / row["n_pairs"]
+            own, share = (
+                parts.setdefault(case.sequences[row["accession"]], [0.0] * 6),
+                row["n_contact_pairs"] / row["n_pairs"],
+            )
+            own[4] += row[n_name] * share
+            draws = math.sqrt(row["n_pairs"]) if form == "mass" else row["n_edges"]
+            own[5] += row[n_name] ** 2 * share * (1 - share) / draws if draws else 0
             for i, name in enumerate((k_name, n_name, "n_top_contacts", "n_top")):
                 own[i] += row[name]
         sums = {name: sum(row[name] for row in rows) for name in rows[0] if name.startswith("n_")}
@@ -307,14 +314,12 @@ def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures
         assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
         assert row["top_precision"] == pytest.approx(top, abs=6e-5)
         assert row["top_background"] == pytest.approx(of["n_long_contacts"] / of["n_long_pairs"], abs=6e-5)
-        for name, share, parts in (
-            ("proteins", p, [[own[0], own[1]] for own in of["parts"]]),
-            ("top", top, [[own[2], own[3]] for own in of["parts"] if own[3]]),
-        ):
-            reach = t.isf(0.025 / len(rows), len(parts) - 1) * cluster_se(parts)
-            bounds = max(share - reach, 0), min(share + reach, 1)
-            assert (row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx(bounds, abs=2e-4 + 5e-3 * reach)
-        is_tested_as_by_scipy(row, [own[0] - own[4] for own in of["parts"]], len(rows))
+        d, n, variance = zip(*((own[0] - own[4], own[1], own[5]) for own in of["parts"]), strict=True)
+        agrees(row, COLUMNS, estimate(d, n, variance), p, len(rows))
+        told = estimate(*zip(*((own[2], own[3]) for own in of["parts"] if own[3]), strict=True))
+        reach = told.reach(len(rows))
+        bounds = max(top - reach, 0), min(top + reach, 1)
+        assert (row["top_low"], row["top_high"]) == pytest.approx(bounds, abs=1e-4 + 1e-3 * reach)
     assert [row["p"] for row in rows] == sorted((row["p"] for row in rows), reverse=True)
 
 

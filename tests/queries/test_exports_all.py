@@ -22,7 +22,8 @@ from attlas.queries.exports import EXPORTS, Request, rows
 from attlas.queries.exports.escaping import percent
 from attlas.queries.provenance import provenance_values
 from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
-from attlas.schema.manifest import describe_file, problems, write_table
+from attlas.schema.parquet_file import describe_file, write_table
+from attlas.schema.verify import problems
 
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
 CONTROLS = "tab\there\nline\rreturn \x1b[31mred \x00nul \\back %09 %zz 50% \xa0nbsp ;=&%,\"'`<b>|#"
@@ -127,6 +128,24 @@ def test_a_selenocysteine_is_written_as_it_is(odd: Atlas, format: str) -> None:
         assert data.count(b"nonstandard=true") == 3
 
 
+INITIATOR_MARKS = {
+    "gff3": b"initiator_methionine=true",
+    **dict.fromkeys(("interproscan", "uniprot", "jalview-features", "jalview-annotation"), b"initiator methionine"),
+}
+
+
+@pytest.mark.parametrize("format", INITIATOR_MARKS)
+def test_a_site_at_the_initiator_methionine_is_marked_in_formats_with_attributes_or_descriptions(
+    tmp_path: Path, format: str
+) -> None:
+    proteins = [SyntheticProtein(f"P{n}", "M" * n, n_sites=n - 1) for n in range(10, 16)]  # all residues but one
+    write_atlas(tmp_path / "atlas", proteins, n_layers=2)
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        n_starts = sum(atlas.sites(protein.accession)["position"].to_pylist().count(1) for protein in proteins)
+        assert n_starts > 3
+        assert exported(atlas, format).count(INITIATOR_MARKS[format]) == n_starts
+
+
 @pytest.mark.parametrize("format", READERS)
 def test_hostile_accessions_and_headers_survive(odd: Atlas, odd_dir: Path, format: str) -> None:
     expected = stored_sites(odd_dir)
@@ -136,11 +155,9 @@ def test_hostile_accessions_and_headers_survive(odd: Atlas, odd_dir: Path, forma
 
 @pytest.mark.parametrize("format", [name for name in EXPORTS if name in READERS or name == "coverage"])
 def test_no_control_character_of_a_header_reaches_a_text_file(odd: Atlas, format: str) -> None:
-    if EXPORTS[format].is_text and format != "csv":  # CSV quotes them, as RFC 4180 has it
+    if EXPORTS[format].is_text and format not in ("csv", "tsv", "coverage"):  # these quote them, as RFC 4180 has it
         text = exported(odd, format).decode()
-        allowed = {"\t", "\n"} | (
-            {"\x1b", "\x00", "\xa0"} if format in ("tsv", "coverage", "jsonl", "uniprot") else set()
-        )
+        allowed = {"\t", "\n"} | ({"\x1b", "\x00", "\xa0"} if format in ("jsonl", "uniprot") else set())
         assert {letter for letter in text if not letter.isprintable()} <= allowed
 
 

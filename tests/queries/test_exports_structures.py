@@ -217,7 +217,7 @@ def test_chimerax_attributes_are_read_back(case: tuple[Path, Path], shares: list
 
 
 def test_the_chimerax_script_opens_colours_and_labels(case: tuple[Path, Path], sites: list, truth: dict) -> None:
-    data, _ = exported(case[0], "chimerax-script", structure=case[1], file_name="my sites.defattr")
+    data, _ = exported(case[0], "chimerax-script", structure=case[1], file_names={"chimerax": "my sites.defattr"})
     commands = [line for line in data.decode().splitlines() if not line.startswith("#")]
     assert commands[0] == 'open "my sites.defattr" format defattr'
     assert commands[1].startswith("color byattribute r:attlas_share /A,B target acs palette ")
@@ -227,19 +227,38 @@ def test_the_chimerax_script_opens_colours_and_labels(case: tuple[Path, Path], s
     assert {c.split()[0] for c in commands} == {"open", "color", "show", "style", "label"}
 
 
+def test_a_chimerax_script_alone_says_which_file_to_open(case: tuple[Path, Path]) -> None:
+    lines = exported(case[0], "chimerax-script")[0].decode().splitlines()
+    assert not any(line.startswith("open") for line in lines)
+    assert "# Then open the file of attributes (attlas export ... chimerax) before the next command." in lines
+
+
 @pytest.mark.parametrize(
-    ("file_name", "opened"), [("a.cxc", 'open "a.defattr" format defattr'), ("b.txt", 'open "b.txt" format defattr')]
+    ("format", "name"), [("chimerax-script", "a.cxc"), ("chimerax-script", "b.txt"), ("chimerax", "c.attr")]
 )
-def test_the_chimerax_script_names_the_attributes_beside_it(
-    case: tuple[Path, Path], file_name: str, opened: str
+def test_the_file_that_a_chimerax_script_opens_is_written_with_it(
+    tmp_path: Path, case: tuple[Path, Path], attlas: Callable[..., Any], format: str, name: str
 ) -> None:
-    assert opened in exported(case[0], "chimerax-script", file_name=file_name)[0].decode()
+    run = attlas("export", case[0], format, ACCESSION, "-o", tmp_path / name)
+    assert run.code == 0, run.err
+    (script,) = [path for path in tmp_path.iterdir() if "color byattribute" in path.read_text()]
+    (opened,) = re.findall(r'^open "(.+)" format defattr$', script.read_text(), re.MULTILINE)
+    assert "attlas_share" in parse_defattr((tmp_path / opened).read_text())
+
+
+def test_a_chimerax_script_is_not_written_under_the_name_of_its_attributes(
+    tmp_path: Path, case: tuple[Path, Path], attlas: Callable[..., Any]
+) -> None:
+    run = attlas("export", case[0], "chimerax-script", ACCESSION, "-o", tmp_path / "a.defattr")
+    assert run.code == 1
+    assert "is the name of the file that is written beside it" in run.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_name_that_chimerax_cannot_be_told_is_refused(case: tuple[Path, Path]) -> None:
     for name in ('a"b.defattr', "a\\b.defattr", "a\nb.defattr"):
         with pytest.raises(QuestionError, match="cannot name the file"):
-            exported(case[0], "chimerax-script", file_name=name)
+            exported(case[0], "chimerax-script", file_names={"chimerax": name})
 
 
 def test_pymol_finds_residues_by_chain_number_and_name(
@@ -459,10 +478,31 @@ def test_funpdbe_holds_against_its_schema(case: tuple[Path, Path], sites: list, 
     assert set(found) == {key for key, at in truth.items() if at in {site["position"] for site in sites}}
 
 
-def test_funpdbe_wants_the_entry_named_and_the_structure_to_be_it(case: tuple[Path, Path]) -> None:
-    with pytest.raises(QuestionError, match="entry of the PDB") as caught:
-        exported(case[0], "funpdbe", structure=case[1])
+def _as_mmcif(structure: Path, out: Path, entry: str) -> Path:
+    document = gemmi.read_structure(str(structure)).make_mmcif_document()
+    document.sole_block().set_pair("_entry.id", gemmi.cif.quote(entry))
+    document.write_file(str(out))
+    return out
+
+
+@pytest.mark.parametrize("entry", ["1ABC", "pdb_00001abc"])
+def test_funpdbe_takes_the_entry_from_the_structure(tmp_path: Path, case: tuple[Path, Path], entry: str) -> None:
+    path = _as_mmcif(case[1], tmp_path / "s.cif", entry)
+    assert json.loads(exported(case[0], "funpdbe", structure=path)[0])["pdb_id"] == "1abc"
+    assert json.loads(exported(case[0], "funpdbe", structure=case[1])[0])["pdb_id"] == "1abc"  # of HEADER
+
+
+@pytest.mark.parametrize("entry", ["AF-P12345-F1", "model", "XXXX"])
+def test_funpdbe_of_a_structure_that_is_no_entry_wants_it_named(
+    tmp_path: Path, case: tuple[Path, Path], entry: str
+) -> None:
+    path = _as_mmcif(case[1], tmp_path / "s.cif", entry)
+    with pytest.raises(QuestionError, match=r"s\.cif does not say which entry of the PDB it is") as caught:
+        exported(case[0], "funpdbe", structure=path)
     assert "--pdb-id" in str(caught.value)
+
+
+def test_funpdbe_wants_the_structure_to_be_the_entry_named(case: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="another entry than --pdb-id says") as refused:
         exported(case[0], "funpdbe", structure=case[1], pdb_id="2xyz")
     assert "1ABC" in str(refused.value)

@@ -3,13 +3,16 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 import jsonschema
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from Bio import SeqIO
@@ -162,14 +165,13 @@ def test_the_command_says_which_proteins_the_fasta_and_the_annotation_leave_out(
     assert "2 proteins have no row in this format: Q00003, Q00004;" in whole.stderr
 
 
-def test_tsv_lines_are_rows_for_awk(atlas: Atlas) -> None:
-    data = exported(atlas, "tsv")
-    frame = pd.read_csv(io.BytesIO(data), sep="\t", quoting=csv.QUOTE_NONE)
-    assert len(data.splitlines()) == len(frame) + 1
+def test_pandas_and_polars_read_tsv_by_default_as_they_read_csv(atlas: Atlas) -> None:
+    by_tab, by_comma = exported(atlas, "tsv"), exported(atlas, "csv")
+    frame = pd.read_csv(io.BytesIO(by_tab), sep="\t")
     assert set(frame["evidence"]) == {"ECO:0008006"}
     assert frame["position"].dtype == "int64"
-    # The same rows as the CSV, value for value.
-    pd.testing.assert_frame_equal(frame, pd.read_csv(io.BytesIO(exported(atlas, "csv"))))
+    pd.testing.assert_frame_equal(frame, pd.read_csv(io.BytesIO(by_comma)))
+    assert pl.read_csv(by_tab, separator="\t").equals(pl.read_csv(by_comma))
 
 
 def test_arrow_carries_docs_and_provenance(atlas: Atlas) -> None:
@@ -185,3 +187,27 @@ def test_export_without_a_format_lists_every_one_in_one_line_each(atlas_dir: Pat
     names = [line.split()[0] for line in done.stdout.splitlines()[2:]]
     assert names == list(EXPORTS)
     assert all(len(line) <= 120 for line in done.stdout.splitlines())
+
+
+def test_gff3_has_all_its_comments_at_the_head_and_features_in_order(atlas: Atlas) -> None:
+    lines = exported(atlas, "gff3").decode().splitlines()
+    features = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert [line.startswith("#") for line in lines] == sorted((line.startswith("#") for line in lines), reverse=True)
+    places = [(seqid, int(start)) for seqid, _, _, start, *_ in features]
+    assert places == sorted(places)
+    regions = [line.split()[1] for line in lines if line.startswith("##sequence-region")]
+    computed = [row["accession"] for row in atlas.sql("FROM proteins WHERE status = 'ok'").to_pylist()]
+    assert sorted(map(unquote, regions)) == sorted(computed)
+    assert sum("not computed" in line for line in lines) == 2
+
+
+@pytest.mark.skipif(shutil.which("tabix") is None, reason="tabix is not installed")
+def test_tabix_indexes_gff3_and_finds_the_sites_of_a_protein(atlas: Atlas, tmp_path: Path) -> None:
+    path = tmp_path / "sites.gff3"
+    path.write_bytes(exported(atlas, "gff3"))
+    subprocess.run(["bgzip", path], check=True)
+    subprocess.run(["tabix", "-p", "gff", f"{path}.gz"], check=True)
+    done = subprocess.run(["tabix", f"{path}.gz", "P0DP23", "X00004"], check=True, capture_output=True, text=True)
+    found = [tuple(line.split("\t")[i] for i in (0, 3)) for line in done.stdout.splitlines()]
+    asked = atlas.sql("FROM sites WHERE accession IN ('P0DP23', 'X00004') ORDER BY accession, position").to_pylist()
+    assert (done.stderr, found) == ("", [(site["accession"], str(site["position"])) for site in asked])

@@ -7,7 +7,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from annotated import assign
@@ -18,12 +17,14 @@ from sklearn.metrics.pairwise import cosine_similarity
 from synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import question_named
-from attlas.queries.engine.functions import functions
 from attlas.schema import QuestionError
 
 METHODS = ("sites", "random", "letters", "profile", "composition")
 N_LAYERS = 4
+INTERVALS_AND_TESTS = (
+    *("silhouette_low", "silhouette_high", "auc_low", "auc_high", "auc_t", "auc_log10_p", "gain_low", "gain_high"),
+)
+"""Columns that are empty for fewer than five members, or families."""
 
 
 class Case:
@@ -114,9 +115,9 @@ def partition(carriers: dict[str, set[str]], min_size: int = 5) -> dict[str, set
     return {family: names for family, names in left.items() if len(names) >= min_size}
 
 
-def interval_of(values: Sequence[float]) -> tuple[float, float]:
-    half = t.isf(0.025, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    return np.mean(values) - half, np.mean(values) + half
+def interval_of(values: Sequence[float], alpha: float = 0.05) -> tuple[float, float]:
+    margin = t.isf(alpha / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    return np.mean(values) - margin, np.mean(values) + margin
 
 
 def near(interval: tuple[float, float]) -> object:
@@ -135,10 +136,14 @@ def mean_auc(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> f
     return float(np.mean(chances))
 
 
-def jackknife(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> float:
-    values = [mean_auc(matrix, [i for i in own if i != left], others) for left in own]
+def without_members(matrix: np.ndarray, own: Sequence[int], others: Sequence[int]) -> np.ndarray:
+    """Return the AUC without each member in turn."""
+    return np.array([mean_auc(matrix, [i for i in own if i != left], others) for left in own])
+
+
+def jackknife_error(values: np.ndarray) -> float:
     m = len(values)
-    return math.sqrt((m - 1) / m * sum((v - np.mean(values)) ** 2 for v in values))
+    return math.sqrt((m - 1) / m * float(np.sum((values - np.mean(values)) ** 2)))
 
 
 def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silhouettes: np.ndarray, n: int) -> None:
@@ -153,17 +158,16 @@ def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silh
     ks = ks_2samp(within, between, method="asymp")
     assert row["ks"] == pytest.approx(ks.statistic, abs=6e-5)
     assert row["log10_p"] == pytest.approx(min(math.log10(ks.pvalue * n), 0), abs=0.02)
-    auc, se = mean_auc(matrix, own, others), jackknife(matrix, own, others)
+    auc, error = mean_auc(matrix, own, others), jackknife_error(without_members(matrix, own, others))
     assert row["auc"] == pytest.approx(auc, abs=6e-5)
-    half, all_at_once = (t.isf(x, len(own) - 1) * se for x in (0.025, 0.025 / n))
-    bounds = max(auc - half, 0), min(auc + half, 1)
-    assert (row["auc_low"], row["auc_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * half)
-    if se > 1e-9:
-        assert row["auc_t"] == pytest.approx((auc - 0.5) / se, abs=0.006, rel=1e-4)
-        log10_p = (t.logsf(abs(auc - 0.5) / se, len(own) - 1) + math.log(2 * n)) / math.log(10)
-        assert row["auc_log10_p"] == pytest.approx(min(log10_p, 0), abs=0.006 + 0.001 * abs(log10_p))
-    if abs(auc - all_at_once - 0.5) > 0.02 * all_at_once:
-        assert row["n_separated"] == (auc - all_at_once > 0.5)
+    margin = t.isf(0.025 / n, len(own) - 1) * error
+    bounds = max(auc - margin, 0), min(auc + margin, 1)
+    assert (row["auc_low"], row["auc_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * margin)
+    assert row["auc_t"] == pytest.approx((auc - 0.5) / error, abs=0.006, rel=1e-4)
+    log10_p = (t.logsf(abs(auc - 0.5) / error, len(own) - 1) + math.log(2 * n)) / math.log(10)
+    assert row["auc_log10_p"] == pytest.approx(min(log10_p, 0), abs=0.006 + 0.001 * abs(log10_p))
+    if abs(auc - margin - 0.5) > 0.02 * margin:
+        assert row["n_separated"] == (auc - margin > 0.5)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -198,20 +202,29 @@ def test_against_the_rest_every_family_is_one_cluster_and_all_else_another(case:
         assert row["n_compared"] == len(names)
 
 
-def test_the_gain_is_the_mean_difference_of_the_silhouettes_of_the_same_members(case: Case) -> None:
+def test_the_gain_is_the_auc_less_that_of_letters_with_one_jackknife_for_both(case: Case) -> None:
     families = partition(case.carriers())
     names = sorted(set().union(*families.values()))
     labels = np.array([next(family for family, members in families.items() if name in members) for name in names])
-    of = {m: silhouette_samples(1 - case.similarities(names, m), labels, metric="precomputed") for m in METHODS}
+    matrices = {method: case.similarities(names, method) for method in METHODS}
     rows = case.ask("family_separation")
     assert len(rows) == len(families) * len(METHODS)
     for row in rows:
-        gains = (of[row["method"]] - of["letters"])[labels == row["family"]]
-        assert row["gain"] == pytest.approx(np.mean(gains), abs=6e-5)
-        low, high = interval_of(gains)
-        assert (row["gain_low"], row["gain_high"]) == pytest.approx((low, high), abs=1e-4 + 4e-3 * (high - low))
+        if row["method"] == "letters":
+            assert (row["gain"], row["gain_low"], row["gain_high"]) == (None, None, None)
+            continue
+        own = np.flatnonzero(labels == row["family"]).tolist()
+        others = np.flatnonzero(labels != row["family"]).tolist()
+        auc, auc_of_letters = (mean_auc(matrices[m], own, others) for m in (row["method"], "letters"))
+        assert row["gain"] == pytest.approx(auc - auc_of_letters, abs=6e-5)
+        replicates, letters = (without_members(matrices[m], own, others) for m in (row["method"], "letters"))
+        margin = t.isf(0.025 / len(families), len(own) - 1) * jackknife_error(replicates - letters)
+        bounds = max(auc - auc_of_letters - margin, -1), min(auc - auc_of_letters + margin, 1)
+        assert (row["gain_low"], row["gain_high"]) == pytest.approx(bounds, abs=1e-4 + 8e-3 * margin)
     best = [row["silhouette"] for row in rows if row["method"] == "sites"]
     assert best == sorted(best, reverse=True)
+    alone = case.ask("family_separation", method="sites")
+    assert {row["gain"] for row in alone} == {None}
 
 
 def test_pooled_rows_are_means_over_families(case: Case) -> None:
@@ -224,10 +237,15 @@ def test_pooled_rows_are_means_over_families(case: Case) -> None:
             own = [r for r in rows if r["method"] == pooled["method"] and of_size(r, pooled["family"])]
             assert (pooled["n_families"], pooled["n_separated"]) == (len(own), sum(r["n_separated"] for r in own))
             for column in ("silhouette", "auc", "ks", "within", "between", "gain", "n_members"):
+                if (column, pooled["method"]) == ("gain", "letters"):
+                    continue
                 mean = np.mean([r[column] for r in own])
                 assert pooled[column] == pytest.approx(mean, abs=0.06 if column == "n_members" else 2e-4)
-            if len(own) > 1:
-                low, high = interval_of([r["auc"] for r in own])
+            if len(own) < 5:
+                assert [pooled[name] for name in INTERVALS_AND_TESTS] == [None] * len(INTERVALS_AND_TESTS)
+            else:
+                n_tests = sum(r["auc_low"] is not None for r in answer if r["method"] == pooled["method"])
+                low, high = interval_of([r["auc"] for r in own], 0.05 / n_tests)
                 assert (pooled["auc_low"], pooled["auc_high"]) == pytest.approx(
                     (max(low, 0), min(high, 1)), abs=3e-4 + 0.001 * (high - low)
                 )
@@ -245,7 +263,7 @@ def test_families_asked_for_have_the_rows_they_have_among_all(case: Case) -> Non
     families = sorted({row["family"] for row in every})
     some = case.ask("family_separation", families=families[:2])
     rows = [row for row in every if row["family"] in families[:2]]
-    corrected = ("log10_p", "auc_log10_p", "n_separated")
+    corrected = ("log10_p", "auc_log10_p", "auc_low", "auc_high", "gain_low", "gain_high", "n_separated")
     assert len(families) > 3
     assert [{k: v for k, v in r.items() if k not in corrected} for r in some] == [
         {k: v for k, v in r.items() if k not in corrected} for r in rows
@@ -326,7 +344,8 @@ def test_three_families_by_hand_have_the_known_answer(tmp_path: Path) -> None:
         assert {row["family"] for row in rows} == {"A", "B", "C"}
         for row in rows:
             assert (row["within"], row["between"], row["silhouette"], row["ks"]) == (1, 1, 0, 0)
-            assert (row["auc"], row["auc_low"], row["auc_high"], row["n_separated"]) == (0.5, 0.5, 0.5, 0)
+            assert (row["auc"], row["n_separated"]) == (0.5, 0)
+            assert [row[name] for name in INTERVALS_AND_TESTS] == [None] * len(INTERVALS_AND_TESTS)
     two = [hand(h.protein.accession, h.protein.sequence, sites=(3, 6), layer=h.layer) for h in hands]
     write_handmade(tmp_path / "two", two)
     assign(tmp_path / "two", [(h.protein.accession, "Pfam", h.protein.accession[0]) for h in hands])
@@ -346,28 +365,103 @@ def test_three_families_by_hand_have_the_known_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("n_own", [2, 10, 90, 380, 6000])
-def test_p_values_are_those_of_scipy_over_their_whole_range(tmp_path: Path, n_own: int) -> None:
-    """The part of the question that makes p values of statistics, alone, on statistics that random families miss."""
-    sql = question_named("family_separation").sql
-    part = sql[sql.index("tested AS (") : sql.index("gains AS (")].rstrip().rstrip(",")
+def test_p_values_of_the_ks_test_are_those_of_scipy_over_their_whole_range(case: Case, n_own: int) -> None:
     n_others = 5000
+    n = int(np.round(n_own / 2 * n_others / (n_own / 2 + n_others)))
     statistics = [d / 100 for d in range(1, 100)]
-    with duckdb.connect() as connection:
-        for function in functions():
-            if not function.is_table:
-                connection.execute(function.sql)
-        rows = connection.sql(
-            "WITH statistics AS (SELECT unnest(range(99))::INTEGER AS class, unnest($d) AS ks), of_classes AS "
-            f"(SELECT class, {n_own}::HUGEINT AS n_own, {n_others}::HUGEINT AS n_others FROM statistics), "
-            f"{part} SELECT log10_tail FROM p_values ORDER BY class",
-            params={"d": statistics},
-        ).fetchall()
-    n = np.round(n_own / 2 * n_others / (n_own / 2 + n_others))
     assert sum(kstwo.sf(statistics, n) > 1e-290) > 5
-    for d, (log10_p,) in zip(statistics, rows, strict=True):
-        expected = kstwo.sf(d, n)
+    query = f"SELECT d, ks_log10_tail(d, {n}) AS log10_p FROM (SELECT unnest({statistics}::DOUBLE[]) AS d)"
+    for row in case.atlas.sql(query).to_pylist():
+        expected = kstwo.sf(row["d"], n)
         if expected > 1e-290:
-            assert log10_p == pytest.approx(math.log10(expected), abs=0.1 if n < 5 else 0.02)
+            assert row["log10_p"] == pytest.approx(math.log10(expected), abs=0.1 if n < 5 else 0.02)
+
+
+# Random families
+
+
+N_PARTITIONS = 14
+"""Random partitions of the same proteins into families."""
+
+
+@pytest.fixture(scope="module")
+def random_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """Return an atlas of 64 proteins with databases R0, R1, ... of eight random families of eight."""
+    choose = random.Random(5)
+    proteins = [
+        SyntheticProtein(f"R{i:03d}", "".join(choose.choices("ACGHKLMW", k=choose.randint(12, 40))), n_sites=2 + i % 4)
+        for i in range(64)
+    ]
+    root = tmp_path_factory.mktemp("random") / "atlas"
+    write_atlas(root, proteins, n_layers=N_LAYERS)
+    assigned = []
+    for partition_number in range(N_PARTITIONS):
+        accessions = choose.sample([protein.accession for protein in proteins], 64)
+        assigned += [(a, f"R{partition_number}", f"F{i % 8}") for i, a in enumerate(accessions)]
+    assign(root, assigned)
+    with Atlas.open(root) as atlas:
+        yield atlas
+
+
+@pytest.fixture(scope="module")
+def random_rows(random_families: Atlas) -> list[dict]:
+    """Return the rows of every random partition, family by family, by sites, letters and composition."""
+    answers = [random_families.ask("family_separation", database=f"R{i}") for i in range(N_PARTITIONS)]
+    return [row for answer in answers for row in answer.to_pylist()]
+
+
+def is_rejected(row: dict) -> bool | None:
+    """Return whether the test of the AUC rejects 0.5; None where it is within the rounding of two decimals."""
+    near = abs(row["auc_log10_p"] - math.log10(0.05)) < 0.01
+    return None if near else row["auc_log10_p"] < math.log10(0.05)
+
+
+def is_left_out(row: dict) -> bool:
+    return not row["auc_low"] <= 0.5 <= row["auc_high"]
+
+
+def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
+    case: Case, random_families: Atlas, random_rows: list[dict]
+) -> None:
+    real = [
+        row for given in ({}, {"against": "rest"}, {"min_size": 2}) for row in case.ask("family_separation", **given)
+    ]
+    pooled = [
+        row
+        for i in range(3)
+        for row in random_families.ask("family_separation", database=f"R{i}", per="all").to_pylist()
+    ]
+    rows = [row for row in (*random_rows, *real, *pooled) if row["auc_low"] is not None]
+    assert len(rows) > 600
+    assert {is_left_out(row) for row in rows} == {True, False}
+    decisions = [(is_left_out(row), is_rejected(row)) for row in rows if is_rejected(row) is not None]
+    assert [pair for pair in decisions if pair[0] != pair[1]] == []
+    assert [row for row in random_rows if row["n_separated"] and not (is_left_out(row) and row["auc"] > 0.5)] == []
+    untested = [row for row in (*random_rows, *real, *pooled) if row["auc_low"] is None]
+    assert [(row["auc_t"], row["auc_log10_p"], row["auc_high"]) for row in untested] == [(None,) * 3] * len(untested)
+
+
+def test_random_families_are_not_separated_more_often_than_said(random_rows: list[dict]) -> None:
+    # An interval of 95 % over all families of a method at once: in a partition, none is above in 97.5 % and more.
+    for method in METHODS:
+        rows = [row for row in random_rows if row["method"] == method]
+        assert len(rows) == 8 * N_PARTITIONS
+        n_separated = sum(row["n_separated"] for row in rows)
+        assert binomtest(n_separated, N_PARTITIONS, 0.025, alternative="greater").pvalue > 0.001
+        assert np.mean([row["auc"] for row in rows]) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_gain_of_random_families_is_0_in_the_mean_and_its_interval_holds_it(random_rows: list[dict]) -> None:
+    for method in ("sites", "random", "profile", "composition"):
+        rows = [row for row in random_rows if row["method"] == method]
+        gains = np.array([row["gain"] for row in rows])
+        assert abs(np.mean(gains)) < 3.5 * np.std(gains) / math.sqrt(len(gains))
+        n_above = sum(row["gain_low"] > 0 for row in rows)
+        n_below = sum(row["gain_high"] < 0 for row in rows)
+        for n in (n_above, n_below):
+            assert binomtest(n, N_PARTITIONS, 0.025, alternative="greater").pvalue > 0.001
+        # Nor does it lean to one side, as the difference of silhouettes did.
+        assert binomtest(int(sum(gains > 0)), len(gains)).pvalue > 0.001
 
 
 # families_of and family_layers

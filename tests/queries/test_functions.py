@@ -8,8 +8,9 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from jackknife_oracle import estimate
 from scipy.special import comb
-from scipy.stats import binom, hypergeom, norm, poisson, t, ttest_1samp
+from scipy.stats import binom, hypergeom, norm, t, ttest_1samp
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from attlas.queries import Atlas
@@ -18,7 +19,7 @@ from attlas.queries.asking.questions import questions
 from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
-from attlas.schema import TABLES
+from attlas.schema import TABLES, QuestionError
 
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 
@@ -74,16 +75,11 @@ def test_the_quantile_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnectio
 def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConnection) -> None:
     for expression in ("student_t_quantile(0.025, NULL)", "student_t_log10_tail(NULL, 0)", "bonferroni(NULL, 5)"):
         assert only(connection, expression) is None
-    assert only(connection, "one_sample_t(1, 2.0, 4.0)") is None
-    assert only(connection, "one_sample_t(4, 4.0, 4.0)") is None
-    assert only(connection, "ratio_error(1, 0.5, 2.0, 1.0, 1.0, 1.0)") is None
-    assert only(connection, "ratio_error(3, 0.5, 0.0, 0.0, 0.0, 0.0)") is None
     assert only(connection, "clamped(NULL, 0, 1)") is None
     assert only(connection, "two_proportion_z(0, 0, 1, 4)") is None
     assert only(connection, "wilson_low(NULL, NULL, 1.96)") is None
     assert only(connection, "wilson_low(0.0 / 0, 0, 1.96)") is None
     assert only(connection, "wilson_high(0.5, 0, 1.96)") is None
-    assert only(connection, "ratio_error(2, 0.5, 10, 30, NULL, 60)") is None
     assert only(connection, "bonferroni(-3, NULL)") is None
     assert only(connection, "positions_within(NULL, 2, 10)") is None
     assert only(connection, "log_choose(5, 6)") is None
@@ -94,13 +90,6 @@ def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConne
 def test_a_quantile_of_no_tail_is_empty(connection: duckdb.DuckDBPyConnection, p: float) -> None:
     assert only(connection, f"normal_quantile({p})") is None
     assert only(connection, f"student_t_quantile({p}, 5)") is None
-
-
-@pytest.mark.parametrize(("k", "n"), [([0, 0, 0], [3, 4, 5]), ([3, 4, 5], [3, 4, 5]), ([1, 2, 3], [2, 4, 6])])
-def test_where_all_units_agree_there_is_no_error(connection: duckdb.DuckDBPyConnection, k: list, n: list) -> None:
-    k, n = np.array(k, dtype=float), np.array(n, dtype=float)
-    sums = {"kk": [(k * k).sum()], "kn": [(k * n).sum()], "nn": [(n * n).sum()], "p": [k.sum() / n.sum()]}
-    assert calculated(connection, f"ratio_error(3, p, {n.sum()}, kk, kn, nn)", **sums).mask.all()
 
 
 @pytest.mark.parametrize(
@@ -126,28 +115,92 @@ def test_tables_in_functions_are_named_whole() -> None:
     assert [f.name for f in functions() if re.search(rf"\b(?:FROM|JOIN) (?:{tables})\b", f.body)] == []
 
 
-def test_t_of_differences_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
-    x = np.random.default_rng(3).normal(0.2, 1, 12)
-    found = calculated(connection, "one_sample_t(12, d, dd)", d=[x.sum()], dd=[(x**2).sum()])
-    assert found[0] == pytest.approx(ttest_1samp(x, 0).statistic)
-
-
-def test_the_error_of_a_ratio_is_the_linearised_one(connection: duckdb.DuckDBPyConnection) -> None:
-    rng = np.random.default_rng(4)
-    n = rng.integers(1, 50, 9).astype(float)
-    k = rng.binomial(n.astype(int), 0.3).astype(float)
-    p = k.sum() / n.sum()
-    wanted = (k - p * n).std(ddof=1) * np.sqrt(9) / n.sum()
-    sums = {"kk": [(k * k).sum()], "kn": [(k * n).sum()], "nn": [(n * n).sum()], "p": [p], "n": [n.sum()]}
-    assert calculated(connection, "ratio_error(9, p, n, kk, kn, nn)", **sums)[0] == pytest.approx(wanted)
-
-
 @pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
 def test_the_interval_of_a_share_is_wilsons(connection: duckdb.DuckDBPyConnection, k: int, n: int) -> None:
     wanted = proportion_confint(k, n, alpha=0.05, method="wilson")
     z = norm.isf(0.025)
     found = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
     assert found == pytest.approx(wanted, abs=1e-12)
+
+
+def over_proteins(connection: duckdb.DuckDBPyConnection, k: np.ndarray, n: np.ndarray, by_chance: float) -> dict:
+    """Return what the functions make of a ratio of sums over proteins, against 0, as one of three tests."""
+    query = """
+        WITH parts AS (SELECT unnest($k) AS k, unnest($n) AS n),
+        changes AS (
+            SELECT sum(change_without(k, n, (SELECT sum(k) FROM parts), (SELECT sum(n) FROM parts)) ^ 2) AS squares,
+                   count(*) FILTER (n > 0) AS m, sum(k) AS k, sum(n) AS n, sum(n ^ 2) AS nn
+            FROM parts
+        ),
+        errors AS (
+            SELECT *, error_over_proteins(m, squares, $by_chance / n ^ 2) AS error, effective_df(m, n, nn) AS df
+            FROM changes
+        )
+        SELECT error, df, unnest(ratio_test(k / n, error, df, 3)), why_untested(m, df, error) AS note FROM errors
+    """
+    rows = connection.execute(query, {"k": k.tolist(), "n": n.tolist(), "by_chance": by_chance})
+    names = [column[0] for column in rows.description]
+    return dict(zip(names, rows.fetchall()[0], strict=True))
+
+
+@pytest.mark.parametrize("by_chance", [0.0, 1e4])
+@pytest.mark.parametrize("n_proteins", [5, 6, 30, 400])
+def test_a_ratio_over_proteins_is_that_of_leaving_them_out_one_by_one(
+    connection: duckdb.DuckDBPyConnection, n_proteins: int, by_chance: float
+) -> None:
+    rng = np.random.default_rng(n_proteins)
+    n = rng.integers(0, 50, n_proteins).astype(float)
+    k = n * rng.normal(0.3, 1, n_proteins)
+    of, row = estimate(k, n, by_chance), over_proteins(connection, k, n, by_chance)
+    assert (row["error"], row["df"], row["t"]) == pytest.approx((of.error, of.df, of.t))
+    assert row["reach"] == pytest.approx(of.reach(3), rel=3e-4)
+    assert row["log10_p"] == pytest.approx(of.log10_p(3), abs=2.1e-3)
+    assert (row["confidence"], row["note"]) == (pytest.approx(1 - 0.05 / 3), None)
+
+
+def test_of_equal_weights_it_is_students_t(connection: duckdb.DuckDBPyConnection) -> None:
+    x = np.random.default_rng(3).normal(0.2, 1, 12)
+    row, test = over_proteins(connection, x, np.ones(12), 0.0), ttest_1samp(x, 0)
+    assert (row["t"], row["df"]) == pytest.approx((test.statistic, 11))
+    low, high = test.confidence_interval(1 - 0.05 / 3)
+    assert row["reach"] == pytest.approx((high - low) / 2, rel=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "note"),
+    [
+        ([1, 2, 3, 5], [9, 9, 9, 9], "fewer than 5 proteins"),
+        ([1, 2, 3, 5, 0], [9, 9, 9, 9, 0], "fewer than 5 proteins"),
+        ([1, 2, 3, 5, 50], [9, 9, 9, 9, 900], "nearly all is of one protein"),
+        ([2, 2, 2, 2, 4], [8, 8, 8, 8, 16], "all proteins agree"),
+    ],
+)
+def test_what_cannot_be_tested_says_why(connection: duckdb.DuckDBPyConnection, k: list, n: list, note: str) -> None:
+    row = over_proteins(connection, np.array(k, float), np.array(n, float), 0.0)
+    assert (row["note"], row["t"], row["reach"], row["log10_p"], row["confidence"]) == (note, None, None, None, None)
+
+
+def test_without_the_one_protein_there_is_nothing_to_compare(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "change_without(3, 10, 3, 10)") == float("inf")
+    assert only(connection, "change_without(3, 10, 5, 20)") == pytest.approx(5 / 20 - 2 / 10)
+
+
+def test_the_variance_by_chance_is_that_of_a_binomial(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "chance_variance(30, 0.2, 30)") == pytest.approx(binom(30, 0.2).var())
+    assert only(connection, "chance_variance(3.0, 0.2, 30)") == pytest.approx(binom(30, 0.2).var() / 100)
+    assert only(connection, "chance_variance(0, 0.2, 0)") == 0
+    assert [only(connection, f"attention_draws('{x}', 7, 50)") for x in ("count", "weighted", "mass")] == [7, 7, 50]
+
+
+def test_levels_and_distances_have_names(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "tail_chance(4)") == pytest.approx(0.025 / 4)
+    assert only(connection, "normal_95()") == pytest.approx(norm.isf(0.025), abs=1e-6)
+    assert [only(connection, f"is_near({x}, 0, 0)") for x in ("8.01::DOUBLE", "-7.99::DOUBLE", "NULL")] == [
+        False,
+        True,
+        None,
+    ]
+    assert only(connection, "is_near(5::DOUBLE, 5::DOUBLE, 5::DOUBLE)") is False
 
 
 def test_z_of_two_proportions_is_that_of_statsmodels(connection: duckdb.DuckDBPyConnection) -> None:
@@ -161,27 +214,6 @@ def test_choices_and_drawing_are_those_of_scipy(connection: duckdb.DuckDBPyConne
     for n, marked, n_all in ((3, 10, 50), (0, 4, 9), (9, 4, 9), (1, 1, 1)):
         found = only(connection, f"hypergeometric_variance({n}, {marked}, {n_all})")
         assert found == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
-
-
-@pytest.mark.parametrize(("k", "n", "q"), [(1, 1, 0.5), (5, 10, 0.2), (10, 10, 0.9), (100, 9000, 0.001), (3, 40, 1e-9)])
-def test_the_tail_of_a_binomial_is_that_of_scipy(
-    connection: duckdb.DuckDBPyConnection, k: int, n: int, q: float
-) -> None:
-    found = only(connection, f"binomial_log10_tail({k}, {n}, {q}::DOUBLE)")
-    assert found == pytest.approx(binom.logsf(k - 1, n, q) / np.log(10), abs=1e-9)
-
-
-def test_a_binomial_without_a_tail_has_no_surprise(connection: duckdb.DuckDBPyConnection) -> None:
-    assert [only(connection, f"binomial_log10_tail({x})") for x in ("0, 5, 0.2", "2, 5, 1", "2, 5, NULL")] == [0] * 3
-
-
-def test_weights_of_a_bootstrap_are_poisson(connection: duckdb.DuckDBPyConnection) -> None:
-    weights = connection.execute("SELECT poisson_weight(i) AS w FROM range(65536) AS r(i)").fetchnumpy()["w"]
-    assert np.all(np.diff(weights) >= 0)
-    shares = np.bincount(weights) / 65536
-    assert shares == pytest.approx(poisson(1).pmf(range(len(shares))), abs=1.1e-4)
-    assert weights.mean() == pytest.approx(1, abs=2e-4)
-    assert binom(65536, poisson(1).pmf(0)).ppf(0.01) < (weights == 0).sum() < binom(65536, poisson(1).pmf(0)).ppf(0.99)
 
 
 def test_positions_keep_to_the_sequence_and_the_kind_of_feature(connection: duckdb.DuckDBPyConnection) -> None:
@@ -207,11 +239,15 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
     assert only(connection, "bonferroni(-1, 1000)") == 0
 
 
+FOR_USERS = ("at_layer", "profile")
+"""Functions that no question needs: they are for whoever writes SQL."""
+
+
 def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert called_in(calls) == functions()
+    assert called_in(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 
@@ -219,7 +255,9 @@ def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comm
 def test_what_functions_call_is_found_as_well() -> None:
     reached = reached_from("SELECT wilson_low(k, n, 2) FROM label_heads(NULL, NULL, 'count')")
     names = [function.name for function in reached]
-    assert sorted(names) == ["clamped", "in_form", "label_edges", "label_heads", "wilson_low"]
+    expected = ["attention_draws", "chance_variance", "change_without", "clamped", "effective_df"]
+    expected += ["error_over_proteins", "fewest_proteins", "in_form", "label_edges", "label_heads", "wilson_low"]
+    assert sorted(names) == expected
     assert names.index("in_form") < names.index("label_edges") < names.index("label_heads")
     assert [function.name for function in reached_from("SELECT Wilson_LOW (k, n, 2)")] == ["clamped", "wilson_low"]
     assert reached_from("SELECT 1 FROM label_heads") == ()
@@ -260,6 +298,27 @@ def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
         _read(path)
 
 
+def test_a_layer_is_counted_from_0_and_one_that_is_not_there_is_an_error(atlas: Atlas) -> None:
+    rows = atlas.sql(
+        "SELECT received, at_layer(received, 0) AS first, at_layer(received, 3) AS last, "
+        "at_layer(received, NULL) AS none FROM residues"
+    ).to_pylist()
+    assert [(row["first"], row["last"]) for row in rows] == [(row["received"][0], row["received"][3]) for row in rows]
+    assert {row["none"] for row in rows} == {None}
+    assert atlas.sql("SELECT at_layer(NULL::FLOAT[4], 9) AS x")["x"].to_pylist() == [None]
+    for layer in ("4", "-1", "1.5"):
+        with pytest.raises(QuestionError, match="cannot be answered") as caught:
+            atlas.sql(f"SELECT at_layer(received, {layer}) FROM residues")
+        assert f"there is no layer {layer}, layers are 0 to 3" in (caught.value.found or "")
+
+
+def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
+    query = "SELECT position, layer, received FROM profile() WHERE accession = 'P04637' ORDER BY position, layer"
+    rows = [tuple(row.values()) for row in atlas.sql(query).to_pylist()]
+    residues = atlas.residues("P04637").to_pylist()
+    assert rows == [(r["position"], layer, x) for r in residues for layer, x in enumerate(r["received"])]
+
+
 def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
     found = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
     assert found[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
@@ -268,5 +327,5 @@ def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
 def test_the_shell_lists_and_completes_them() -> None:
     lines = list(functions_lines())
     assert any(line.startswith("student_t_quantile(p, df)") for line in lines)
-    assert max(map(len, lines)) <= 175
+    assert max(map(len, functions_lines(120))) <= 120
     assert "student_t_quantile" in completions("student_t", "SELECT student_t")

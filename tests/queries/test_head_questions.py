@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from annotated import Sums, annotate, probe
 from handmade import hand, write_handmade
+from jackknife_oracle import agrees, estimate
 from scipy.stats import t, ttest_1samp
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint, proportions_ztest
@@ -131,12 +132,10 @@ def test_pairs_weigh_proteins_by_their_pairs(case: Case) -> None:
     assert len(rows) == len(LABELS) * len(HEADS)
     for row in rows:
         values, weights = areas(case, row["label"], (row["layer"], row["head"]))
-        mean, n = np.average(values, weights=weights), len(values)
-        se = math.sqrt(n / (n - 1) * ((weights * (values - mean)) ** 2).sum()) / weights.sum()
+        mean = np.average(values, weights=weights)
         assert row["auc"] == pytest.approx(mean, abs=6e-5)
-        assert row["t"] == pytest.approx((mean - 0.5) / se, abs=0.006)
-        half = t.isf(0.025 / len(HEADS), n - 1) * se
-        assert row["auc_high"] == pytest.approx(min(mean + half, 1), abs=2e-3)
+        of = estimate(weights * (values - 0.5), weights)
+        agrees(row, ("auc_low", "auc_high", "t", "log10_p"), of, mean, len(HEADS))
 
 
 def test_the_auc_of_some_proteins_is_theirs_alone(case: Case) -> None:
@@ -246,19 +245,3 @@ def test_the_label_of_every_residue_is_not_tested(case: Case) -> None:
     assert len(rows) == len(HEADS[:-1])
     for row in rows:
         assert (row["p"], row["background"], row["z"], row["log10_p"]) == (1, 1, None, None)
-
-
-def test_the_interval_over_proteins_is_that_of_the_ratio_of_their_sums(case: Case) -> None:
-    rows = case.ask("head_labels", label="Binding site", form="mass")
-    assert len(rows) == len(HEADS[:-1])
-    for row in rows:
-        at, names = (row["layer"], row["head"]), case.chosen("Binding site")
-        k, n = (np.array([case.rows[a, x][2][at][2] for a in names]) for x in ("Binding site", "residue"))
-        p = k.sum() / n.sum()
-        quantile = t.isf(0.025 / len(rows), len(k) - 1)
-        reach = quantile * math.sqrt(len(k)) * (k - p * n).std(ddof=1) / n.sum()
-        assert row["proteins_high"] == pytest.approx(min(p + reach, 1), abs=0.001 * reach + 6e-5)
-        assert row["proteins_low"] == pytest.approx(max(p - reach, 0), abs=0.001 * reach + 6e-5)
-        # The jackknife over proteins, another way to almost the same standard error.
-        left = np.array([(k.sum() - k[i]) / (n.sum() - n[i]) for i in range(len(k))])
-        assert reach == pytest.approx(quantile * math.sqrt((len(k) - 1) * left.var()), rel=0.05)

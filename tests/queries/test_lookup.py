@@ -12,8 +12,8 @@ from conftest import PROTEINS, random_sequence
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.answers.many import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
 from attlas.queries.formats import write_parquet
-from attlas.queries.lookup.batch import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
 
 COMPUTED = [protein.accession for protein in PROTEINS if protein.status == "ok"]
 

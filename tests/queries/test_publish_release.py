@@ -7,7 +7,9 @@ import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -37,7 +39,8 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import problems
+from attlas.schema.leftovers import leftover_name
+from attlas.schema.verify import problems
 
 BUILT = (PROTEINS, *SHARD_TABLES)
 """The tables of the atlas here: nothing was added to it."""
@@ -485,7 +488,8 @@ def test_a_release_killed_midway_leaves_no_release(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> str:
-        assert (tmp_path / f".tmp-{os.getpid()}-release" / "manifest.json").is_file()
+        (folder,) = tmp_path.glob(f".tmp-publish-*-{os.getpid()}-release")
+        assert (folder / "manifest.json").is_file()
         raise KeyboardInterrupt
 
     monkeypatch.setitem(publish.__globals__, "datacard", stop)
@@ -494,9 +498,39 @@ def test_a_release_killed_midway_leaves_no_release(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
+    atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    script = (
+        "import os, signal, sys; from pathlib import Path; from attlas.queries.release import Statement, publish\n"
+        "def die(*_): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "publish.__globals__[sys.argv[3]] = die\n"
+        "import attlas.queries.release.catalogue as catalogue\n"
+        "if sys.argv[3] == 'die in the catalogue': catalogue._statements = die\n"
+        "publish(Path(sys.argv[1]), Path(sys.argv[2]), Statement())"
+    )
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    for moment in ("datacard", "die in the catalogue"):
+        words = [sys.executable, "-c", script, atlas_dir, tmp_path / "out" / moment, moment]
+        assert subprocess.run(words, env=environment, check=False).returncode == -signal.SIGKILL
+        assert len(list((tmp_path / "out").iterdir())) == 1  # the second removed what the first had left
+    assert len(list((tmp_path / "temporary").glob("attlas-catalogue-*"))) == 1
+
+    # Of a process that lives, of another machine, and of somebody else's kind.
+    host = leftover_name("", "").rsplit("-", 2)[0]
+    kept = {f".tmp-publish-{host}-{os.getppid()}-x", ".tmp-publish-elsewhere-1-x", f".tmp-{host}-4194305-x", "notes"}
+    for name in kept:
+        (tmp_path / "out" / name).mkdir()
+    publish(atlas_dir, tmp_path / "out" / "release", NOTHING)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == kept | {"release"}
+    assert list((tmp_path / "temporary").glob("attlas-catalogue-*")) == []
+
+
 def test_files_of_the_same_sequences_are_not_joined() -> None:
     def file(name: str, first: int, last: int) -> TableFile:
-        return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, first, last)
+        return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, 50, "0" * 64, first, last)
 
     one, other, third, after = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
     assert tables.joined([one, other]) == [[one], [other]]

@@ -223,7 +223,7 @@ def test_heads_apart_are_those_of_scipy(at_random: Atlas) -> None:
 
 
 def test_a_set_of_one_has_an_effect_and_no_t(at_random: Atlas) -> None:
-    rows = asked(at_random, "heads_apart", proteins="R001", against="R002,R003,R001")
+    rows = asked(at_random, "heads_apart", proteins="R001", other_proteins="R002,R003,R001")
     assert {(row["n_sequences"], row["n_against"], row["t"]) for row in rows} == {(1, 2, None)}
     assert all(row["effect"] is not None for row in rows)
 

@@ -13,11 +13,14 @@ from contact_case import contacts_at_random
 from handmade import hand, write_handmade
 
 from attlas.queries import Atlas
-from attlas.queries.asking.page import page, without_answers
+from attlas.queries.asking.page import main, page_name, pages, without_answers
 from attlas.queries.asking.parameters import with_literals
 from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
+from attlas.queries.engine.functions import without_comments
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ROOT / "docs" / "questions"
+"""Written by `queries/asking/page.py`, with the answers of the demo."""
 NAMES = [question.name for question in questions()]
 every_question = pytest.mark.parametrize("question", questions(), ids=NAMES)
 PROTEIN, PROTEINS = "P0DP23", "P0DP23,P04637,X00003,Q00001"
@@ -89,10 +92,26 @@ def test_the_sql_keeps_the_style_of_the_house(question: Question) -> None:
     keywords = (
         "select from where group order by join on with as and or not over having union case when then else end in"
     )
-    code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", question.sql))  # `end` is a column of `features`
+    code = without_comments(question.sql)
+    code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", code))  # `end` is a column of `features`
     assert set(re.findall(r"\w+", code)) & set(keywords.split()) == set()
     assert [name for name in re.findall(r"\b(\w+) AS \(", code) if name != name.lower()] == []
-    assert "--" not in code
+
+
+@every_question
+def test_paragraphs_of_the_sql_are_told_apart(question: Question) -> None:
+    lines = question.sql.splitlines()
+    # A blank line before each CTE (or its comment) and before the last SELECT; a comment is a line of its own.
+    begins = [i for i, line in enumerate(lines) if re.match(r"\w+ AS (NOT )?(MATERIALIZED )?\(", line)]
+    for i in begins:
+        while lines[i - 1].startswith("--"):
+            i -= 1
+        assert lines[i - 1] == "", lines[i]
+    if lines[0].startswith("WITH"):
+        last = next(i for i, line in enumerate(lines) if line.startswith("SELECT"))
+        assert lines[last - 1] == ""
+    trailing = [line for line in lines if "--" in re.sub(r"'[^']*'", "''", line) and not re.match(r"\s*-- ", line)]
+    assert trailing == []
 
 
 @every_question
@@ -175,21 +194,44 @@ def test_an_answer_is_the_same_twice(atlas: Atlas, name: str) -> None:
     assert atlas.ask(name, **given).equals(atlas.ask(name, **given))
 
 
-def test_the_page_is_in_step_with_the_questions() -> None:
-    written = (ROOT / "docs" / "questions.md").read_text()
-    assert without_answers(written) == page(None), "see the first lines of docs/questions.md for how to renew it"
+def test_the_pages_are_in_step_with_the_questions() -> None:
+    texts = {path.name: without_answers(path.read_text()) for path in PAGES.glob("*.md")}
+    assert texts == pages(None), "see the first lines of docs/questions/index.md for how to renew them"
 
 
-def test_the_page_has_an_answer_to_every_question() -> None:
-    written, _, functions = (ROOT / "docs" / "questions.md").read_text().partition("\n## Functions\n")
-    assert functions
-    sections = re.split(r"^### ", written, flags=re.MULTILINE)[1:]
-    assert [section.splitlines()[0] for section in sections] == NAMES
-    needy = {question.name for question in questions() if question.needs}
-    assert [s.splitlines()[0] for s in sections if "\nNeeds `" in s] == [name for name in NAMES if name in needy]
-    for section in (section for section in sections if section.splitlines()[0] not in needy):
-        (answer,) = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
-        assert len(answer.splitlines()) >= 2
+def test_there_is_a_page_for_each_topic_with_a_section_for_each_question_and_every_link_leads_somewhere() -> None:
+    texts = pages(None)
+    assert list(texts) == ["index.md", *map(page_name, TOPICS), "functions.md"]
+    for topic in TOPICS:
+        headings = re.findall("^## (.+)$", texts[page_name(topic)], re.MULTILINE)
+        assert headings == [question.name for question in questions() if question.topic == topic]
+    for text in texts.values():
+        for name, anchor in re.findall(r"\]\(([\w-]+\.md)#?(\w*)\)", text):
+            target = texts[name]
+            assert not anchor or f"## {anchor}\n" in target or f'<a id="{anchor}">' in target
+
+
+def test_the_pages_are_written_into_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--write", str(tmp_path / "docs" / "questions")])
+    written = {path.name: path.read_text() for path in (tmp_path / "docs" / "questions").iterdir()}
+    assert written == pages(None)
+    assert capsys.readouterr().out == ""
+    main([])
+    assert capsys.readouterr().out == "\n".join(pages(None).values())
+
+
+def test_the_pages_have_an_answer_to_every_question() -> None:
+    written = {path.name: path.read_text() for path in PAGES.glob("*.md")}
+    assert written
+    for topic in TOPICS:
+        sections = re.split(r"^## ", written[page_name(topic)], flags=re.MULTILINE)[1:]
+        needy = {question.name for question in questions() if question.needs}
+        for section in sections:
+            if section.splitlines()[0] in needy:
+                assert "\nNeeds `" in section
+                continue
+            (answer,) = re.findall(r"^```text\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+            assert len(answer.splitlines()) >= 2
 
 
 def test_a_question_that_needs_parameters_has_an_example() -> None:
@@ -207,7 +249,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     chosen = {"P0DP23", "P0DP24", "P69905", "P68871", "P02144", "P01308", "P99999", "P0DPR3", "P07203"}
     folder = tmp_path_factory.mktemp("real")
     (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in chosen))
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     annotate_at_random(folder / "atlas")
     contacts_at_random(folder / "atlas")
@@ -232,11 +274,12 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     from attlas.pipeline.build import Options, build
 
     monkeypatch.chdir(ROOT)
-    quiet = {"progress": lambda plan, shards: lambda shard, receipt: None, "n_workers": 0}
+    quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build("examples/proteins.fasta", tmp_path / "demo", Options(str(weights), device="cpu"), **quiet)
     with Atlas.open(tmp_path / "demo") as demo:
-        built = re.split("^### ", page(demo), flags=re.MULTILINE)
-    written = re.split("^### ", (ROOT / "docs" / "questions.md").read_text(), flags=re.MULTILINE)
+        built = [section for text in pages(demo).values() for section in re.split("^## ", text, flags=re.MULTILINE)]
+    written_pages = [(PAGES / name).read_text() for name in pages(None)]
+    written = [section for text in written_pages for section in re.split("^## ", text, flags=re.MULTILINE)]
     differing = [a.splitlines()[0] for a, b in zip(built, written, strict=True) if a != b]
     # One has the time; a pair at 0.3 to the last bit is an edge with one number of threads and none with another.
     assert set(differing) <= {"provenance", "edge_heads"}

@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import PROTEINS
+import typer
+from conftest import HOSTILE, PROTEINS
 from typer.testing import CliRunner
 
 from attlas.cli.main import app
@@ -108,21 +109,26 @@ def test_an_empty_answer_is_still_csv_json_and_a_table(atlas_dir: Path) -> None:
     assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n(no rows)\n"
 
 
-def test_sql_writes_tsv_whose_rows_are_lines_whatever_the_values_hold(atlas_dir: Path) -> None:
+def test_sql_writes_tsv_that_is_quoted_as_csv_is(atlas_dir: Path) -> None:
     query = r"""SELECT E'a\tb\nc\rd\\e"f' AS "odd\tname", NULL AS n, [1, 2] AS l, true AS b, '"q' AS q UNION ALL
                 SELECT 'Ω', 0.1::FLOAT, [], false, ''"""
     query = query.replace('"odd\\tname"', '"odd\tname"')
-    lines = attlas("sql", atlas_dir, query, "--format", "tsv").stdout.splitlines()
-    assert lines == [
-        "odd\\tname\tn\tl\tb\tq",
-        'a\\tb\\nc\\rd\\\\e"f\t\t[1, 2]\ttrue\t"q',
-        "Ω\t0.1\t[]\tfalse\t",
+    command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), query, "--format", "tsv"]
+    data = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
+    rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter="\t"))
+    assert rows == [
+        ["odd\tname", "n", "l", "b", "q"],
+        ['a\tb\nc\rd\\e"f', "", "[1, 2]", "true", '"q'],
+        ["Ω", "0.1", "[]", "false", ""],
     ]
-    proteins = attlas("sql", atlas_dir, "SELECT * FROM proteins", "--format", "tsv").stdout.split("\n")[:-1]
-    assert len(proteins) == len(PROTEINS) + 1
-    assert {line.count("\t") for line in proteins} == {19}
-    frame = pd.read_csv(io.StringIO("\n".join(proteins)), sep="\t", quoting=csv.QUOTE_NONE)
-    assert frame["length"].dtype == "int64"
+
+
+def test_pandas_reads_the_proteins_from_tsv(atlas_dir: Path) -> None:
+    proteins = attlas("sql", atlas_dir, "SELECT * FROM proteins", "--format", "tsv").stdout
+    frame = pd.read_csv(io.StringIO(proteins), sep="\t")
+    assert (len(frame), frame["length"].dtype) == (len(PROTEINS), "int64")
+    hostile = frame.loc[frame["accession"] == HOSTILE.accession, "description"]
+    assert list(hostile) == [HOSTILE.description]
 
 
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
@@ -327,3 +333,13 @@ def test_an_output_that_is_a_directory_is_refused_by_name(atlas_dir: Path, tmp_p
         done = attlas(*verb, "-o", tmp_path)
         assert (done.returncode, done.stdout) == (1, "")
         assert f"{tmp_path} is a directory" in done.stderr
+
+
+WRITING_VERBS = ("sql", "ask", "show", "find", "export", "compare", "report", "publish", "build")
+
+
+@pytest.mark.parametrize("verb", WRITING_VERBS)
+def test_every_verb_that_writes_takes_each_spelling_of_an_output(verb: str) -> None:
+    command = typer.main.get_command(app).commands[verb]
+    spellings = [option.opts for option in command.params if "-o" in option.opts]
+    assert spellings == [["--output", "-o", "--out"]]

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import json
+import math
 import random
 import re
 import shlex
@@ -13,33 +15,20 @@ from collections import Counter
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
-from statistics import median
 from urllib.parse import unquote
 
 import pytest
-from annotated import Span, add_rows, annotate, annotate_at_random, probe, sequence_ids
+from annotated import add_rows, annotate, annotate_at_random, sequence_ids
 from matplotlib.colors import to_rgba
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.engine.functions import reached_from
-from attlas.queries.lookup.settings import number_of, settings_of
+from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
-from attlas.queries.report.atlas_figures import about_section, atlas_section
-from attlas.queries.report.choosing import N_SHOWN, choose
-from attlas.queries.report.contact_figures import contact_section
 from attlas.queries.report.contents import sections
-from attlas.queries.report.family_figures import family_section
-from attlas.queries.report.figures import Figure, number, slug, slugs
-from attlas.queries.report.heat_maps import LOG_FLOOR, Grid, cross_grid, draw_grid, head_grid
-from attlas.queries.report.inline import inline
-from attlas.queries.report.intervals import Panel, Point, draw_intervals, log_ends
-from attlas.queries.report.label_figures import amino_acid_grid, label_section
-from attlas.queries.report.matrix import BY_PROPERTY, pair_matrix
-from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
-from attlas.queries.report.report import Shown
-from attlas.queries.report.site_figures import site_section
+from attlas.queries.report.report import ShownFigure
 from attlas.schema import (
     CONTACTS,
     COORDINATES,
@@ -51,6 +40,7 @@ from attlas.schema import (
     EnvironmentFault,
     QuestionError,
 )
+from attlas.schema.settings import SETTINGS_KEY
 
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
 N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
@@ -122,8 +112,8 @@ def add_the_rest(root: Path) -> None:
     spots, pairs, heads, sites = [], [], [], []
     for accession, key in list(keys.items())[:5]:
         at = {**key, "chain": "A", "residue": "A", "observed": "A"}
-        axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
-        spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in axes}} for i in range(1, 41)]
+        make_axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
+        spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in make_axes}} for i in range(1, 41)]
         some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
         pairs += [{**key, "i": i, "j": j, "probability": choose.random()} for i, j in some]
         n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
@@ -170,8 +160,8 @@ def parsed(text: str) -> Parsed:
     return Parsed(text)
 
 
-def of(report: Report, name: str) -> Shown:
-    return next(shown for shown in report.shown() if shown.figure.name == name)
+def of(report: Report, name: str) -> ShownFigure:
+    return next(shown for shown in report.shown_figures() if shown.figure.name == name)
 
 
 # The page
@@ -208,7 +198,7 @@ def test_every_link_within_the_page_leads_somewhere(parsed: Parsed, text: str) -
 
 def test_every_picture_has_words_for_those_who_do_not_see_it(parsed: Parsed, report: Report) -> None:
     pictures = [attributes for tag, attributes in parsed.tags if tag == "svg"]
-    drawn = [shown for shown in report.shown() if shown.picture is not None]
+    drawn = [shown for shown in report.shown_figures() if shown.picture is not None]
     assert len(pictures) == len(drawn) > 15
     for attributes, shown in zip(pictures, drawn, strict=True):
         assert attributes["role"] == "img"
@@ -225,7 +215,7 @@ def test_the_page_is_of_semantic_parts_with_one_heading_above_all(parsed: Parsed
 
 def test_the_contents_lead_to_every_figure(parsed: Parsed, report: Report) -> None:
     links = {link[1:] for link in parsed.values("href") if link.startswith("#")}
-    assert {shown.figure.name for shown in report.shown()} <= links
+    assert {shown.figure.name for shown in report.shown_figures()} <= links
 
 
 def test_every_text_of_the_atlas_is_escaped(parsed: Parsed, text: str) -> None:
@@ -243,7 +233,7 @@ def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
 
 
 def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
-    shown, files = list(report.shown()), parsed.files()
+    shown, files = list(report.shown_figures()), parsed.files()
     queries, definitions = parsed.code[: len(shown)], parsed.code[len(shown) :]
     assert len(queries) == len(shown) == len(files)
     # What the queries call, and what this calls, stands at the end of the page.
@@ -265,7 +255,7 @@ def _cell(value: object) -> str:
 
 def test_the_command_on_the_page_gives_the_same_rows(parsed: Parsed, report: Report, whole: Atlas) -> None:
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]
-    typed = [one for one in report.shown() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
+    typed = [one for one in report.shown_figures() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
     assert len(lines) == len(typed) > 12
     for line, one in zip(lines, typed, strict=True):
         _, _, _, name, *words = shlex.split(line)
@@ -273,20 +263,20 @@ def test_the_command_on_the_page_gives_the_same_rows(parsed: Parsed, report: Rep
 
 
 def test_every_number_in_a_caption_is_in_the_rows(report: Report) -> None:
-    for shown in report.shown():
+    for shown in report.shown_figures():
         values = {value for row in shown.rows.to_pylist() for value in row.values()}
-        texts = {number(v) for v in values if isinstance(v, (int, float))} | {str(v) for v in values}
-        words = shown.says
+        texts = {f"{v:,.10g}" for v in values if isinstance(v, (int, float))} | {str(v) for v in values}
+        words = shown.description
         for name in sorted((v for v in values if isinstance(v, str) and v), key=len, reverse=True):
             words = words.replace(name, " ")
         numbers = re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", words.replace(", ", " ; "))
         wrong = [n for n in numbers if n not in texts and n.lstrip("-") not in texts]
-        assert wrong == [], (shown.figure.name, shown.says)
+        assert wrong == [], (shown.figure.name, shown.description)
 
 
 def test_a_caption_says_something_of_these_rows(report: Report) -> None:
-    assert [shown.figure.name for shown in report.shown() if not re.search(r"\w", shown.says)] == []
-    assert len({shown.says for shown in report.shown()}) > len(list(report.shown())) * 0.7
+    assert [shown.figure.name for shown in report.shown_figures() if not re.search(r"\w", shown.description)] == []
+    assert len({shown.description for shown in report.shown_figures()}) > len(list(report.shown_figures())) * 0.7
 
 
 def test_the_cells_of_a_heat_map_are_the_rows(report: Report) -> None:
@@ -329,10 +319,10 @@ def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
 def test_an_atlas_without_annotation_has_a_report_that_says_what_is_missing(atlas: Atlas) -> None:
     report = make_report(atlas)
     text = page(report)
-    names = {shown.figure.name for shown in report.shown()}
+    names = {shown.figure.name for shown in report.shown_figures()}
     assert {"lengths", "layer-of-convergence", "residue-enrichment", "heads-entropy", "completeness"} <= names
-    assert {absent.command for absent in report.absent()} >= {"attlas annotate DIR SOURCE", "attlas probe DIR"}
-    for absent in report.absent():
+    assert {absent.command for absent in report.missing_figures()} >= {"attlas annotate DIR SOURCE", "attlas probe DIR"}
+    for absent in report.missing_figures():
         assert text.count(f"<li>{absent.figure.title}</li>") == 1
         assert text.count(absent.command) >= 2
     assert Parsed(text).wrong == []
@@ -343,13 +333,14 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
     shutil.copytree(atlas_dir, root)
     annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
     with Atlas.open(root) as opened:
-        chosen = choose(opened, None, {})
         report = make_report(opened)
-    assert (chosen.types, chosen.labels) == (("Active site",), ())
-    assert any("Chain" in note for note in chosen.absent_types)
-    names = {shown.figure.name for shown in report.shown()}
+    assert types_shown(report, "Attention received tells") == ["Active site"]
+    assert types_shown(report, "Heads that attend to") == []
+    (notes,) = (part.section.absent for part in report.parts if part.section.name == "sites")
+    assert any("Chain" in note for note in notes)
+    names = {shown.figure.name for shown in report.shown_figures()}
     assert {"feature-types", "enrichment", "auc-active-site"} <= names
-    assert {absent.command for absent in report.absent()} >= {"attlas probe DIR"}
+    assert {absent.command for absent in report.missing_figures()} >= {"attlas probe DIR"}
 
 
 def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
@@ -359,17 +350,17 @@ def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
     )
     with Atlas.open(root) as opened:
         report = make_report(opened)
-    assert "completeness" in {shown.figure.name for shown in report.shown()}
-    empty = {absent.figure.name: absent.why for absent in report.absent() if not absent.command}
+    assert "completeness" in {shown.figure.name for shown in report.shown_figures()}
+    empty = {absent.figure.name: absent.why for absent in report.missing_figures() if not absent.command}
     assert empty["residue-enrichment"].startswith("`residue_enrichment` has no rows here")
     assert Parsed(page(report)).wrong == []
 
 
 def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Parsed) -> None:
     figures = [one.figure.name for part in report.parts for one in part.figures]
-    assert len(figures) == len(set(figures)) == len(list(report.shown())) + len(list(report.absent()))
-    assert [(absent.figure.name, absent.why) for absent in report.absent() if absent.command] == []
-    shown = {one.figure.name for one in report.shown()}
+    assert len(figures) == len(set(figures)) == len(list(report.shown_figures())) + len(list(report.missing_figures()))
+    assert [(absent.figure.name, absent.why) for absent in report.missing_figures() if absent.command] == []
+    shown = {one.figure.name for one in report.shown_figures()}
     assert shown >= {"contact-precision", "contact-heads", "families-apart", "best-families", "enrichment-in-space"}
 
 
@@ -388,17 +379,17 @@ def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
 # What it was asked with
 
 
-def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[bytes]) -> Path:
-    """Return an atlas with files of a probe at each theta, and of heads against contacts that say each of `said`."""
+def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[dict]) -> Path:
+    """Return an atlas with files of a probe at each theta, and of heads against contacts with each of the settings."""
     shutil.copytree(atlas_dir, root)
     key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": "Active site"}
     key |= {"source": "s", "chain": "A", "layer": 0, "head": 0}
-    names = [b"" if theta is None else f"theta {theta}".encode() for theta in probes]
-    asked = ((LABELS, b"probe", names), (HEAD_FEATURES, b"probe", names), (HEAD_CONTACTS, b"head_contacts", said))
-    for table, name, texts in asked:
+    thetas = [{} if theta is None else {"theta": theta} for theta in probes]
+    for table, files in ((LABELS, thetas), (HEAD_FEATURES, thetas), (HEAD_CONTACTS, said)):
         row = {column.name: key.get(column.name, 1) for column in table.stored()}
-        for at, text in enumerate(texts):
-            add_rows(root, table, [row], f"file{at}", {name: text} if text else {})
+        for at, settings in enumerate(files):
+            metadata = {SETTINGS_KEY: json.dumps({"settings": settings}).encode()} if settings else {}
+            add_rows(root, table, [row], f"file{at}", metadata)
     return root
 
 
@@ -411,7 +402,7 @@ def readings(root: Path) -> tuple[str, str]:
 
 
 def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_path: Path) -> None:
-    said = b"theta 0.125, atom cb, max_length None"
+    said = {"theta": 0.125, "atom": "cb", "max_length": None}
     labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=[said]))
     assert "pairs with an attention of 0.05 or more)" in labels
     assert "(attention of 0.125 or more) that are contacts between C-beta atoms;" in heads
@@ -420,64 +411,64 @@ def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_pat
 @pytest.mark.parametrize(
     ("probes", "said"),
     [
-        ([None], [b""]),
-        ([0.05, 0.3], [b"theta 0.1, atom ca", b"theta 0.3, atom cb"]),
-        ([0.05, None], [b"theta 0.1", b""]),
-        ([], [b"theta <b>0.5</b>, atom <i>"]),
-        ([], [b"theta nan, atom \xff"]),
+        ([None], [{}]),
+        ([0.05, 0.3], [{"theta": 0.1, "atom": "ca"}, {"theta": 0.3, "atom": "cb"}]),
+        ([0.05, None], [{"theta": 0.1}, {}]),
+        ([], [{"theta": "<b>0.5</b>", "atom": "<i>"}]),
+        ([], [{"theta": math.nan, "atom": 7}]),
         ([], []),
     ],
     ids=["not said", "two", "one of two", "no number", "not a number", "no files"],
 )
 def test_captions_without_one_threshold_say_no_number(
-    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[bytes]
+    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[dict]
 ) -> None:
     labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, said=said))
     assert "pairs with an attention of the probe's threshold or more)" in labels
     assert "(attention of the run's threshold or more) that are contacts;" in heads
 
 
-def test_the_edges_of_the_build_are_said_with_the_threshold_of_the_build() -> None:
-    (figure,) = [f for f in model_section({}, n_layers=1, n_heads=1, theta=0.25).figures if f.name == "heads-edges"]
-    assert figure.reading.startswith("Pairs of residues with an attention of 0.25 or more")
-
-
 def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tmp_path: Path) -> None:
-    said = [b"theta 0.3, atom ca, max_length None", b"theta 0.3, atom cb, max_length None"]
+    said = [{"theta": 0.3, "atom": "ca", "max_length": None}, {"theta": 0.3, "atom": "cb", "max_length": None}]
     root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=said)
     with Atlas.open(root) as opened:
         found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
         assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
-    assert found == [{"theta": "0.05"}, {"theta": "0.05"}, {"theta": "0.3", "max_length": "None"}]
-    assert (number_of(found[0], "theta"), number_of(found[0], "floor"), number_of(found[2], "max_length")) == (
-        0.05,
-        None,
-        None,
-    )
+    assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
 
 
 # What is chosen
 
 
-def test_types_are_those_on_most_residues_with_the_known_ones_first(whole: Atlas) -> None:
-    chosen = choose(whole, None, {})
-    assert chosen.types[:2] == ("Active site", "Binding site")
-    assert HOSTILE in chosen.types
-    assert not [label for label in chosen.labels if label.startswith("aa:") or label == "residue"]
-    assert len(chosen.types) <= N_SHOWN
+def types_shown(report: Report, title: str) -> list[str]:
+    """Return of which types there is a figure of this title, in order, shown or missing."""
+    figures = [x.figure for part in report.parts for x in part.figures if x.figure.title.startswith(f"{title}: ")]
+    return [figure.title.split(": ", 1)[1] for figure in figures]
+
+
+def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Report) -> None:
+    types, labels = (types_shown(report, title) for title in ("Attention received tells", "Heads that attend to"))
+    assert types[:2] == ["Active site", "Binding site"]
+    assert HOSTILE in types
+    assert not [label for label in labels if label.startswith("aa:") or label == "residue"]
+    assert len(types) <= 8
 
 
 def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
-    assert choose(whole, ["Binding site"], {}).types == ("Binding site",)
-    assert choose(whole, ["BINDING SITE", "binding site"], {}).types == ("Binding site",)
+    for asked in (["Binding site"], ["BINDING SITE", "binding site"]):
+        parts = sections(whole, types=asked, proteins=None)
+        titles = [figure.title for part in parts for figure in part.figures if "Attention received" in figure.title]
+        assert titles == ["Attention received tells: Binding site"]
     with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
-        choose(whole, ["Active site", "Transit peptide"], {})
+        make_report(whole, types=["Active site", "Transit peptide"])
 
 
 def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas) -> None:
-    chosen = choose(whole, ["Active site", HOSTILE], {"proteins": ["X00001"]})
-    assert chosen.types == chosen.labels == ("Active site", HOSTILE)
-    assert [HOSTILE in note for note in (*chosen.absent_types, *chosen.absent_labels)] == [True, True]
+    parts = {p.name: p for p in sections(whole, types=["Active site", HOSTILE], proteins=["X00001"])}
+    for name, title in (("sites", "Attention received tells"), ("heads", "Heads that attend to")):
+        titles = [f.title for f in parts[name].figures if f.title.startswith(f"{title}: ")]
+        assert titles == [f"{title}: Active site", f"{title}: {HOSTILE}"]
+        assert any(HOSTILE in note for note in parts[name].absent)
 
 
 def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -492,7 +483,7 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
     assert "'X00007'" in of(report, "enrichment").asked.sql
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
     assert "attlas ask DIR heads_by_entropy proteins=@ids.txt" in lines
-    n_whole = sum("proteins" not in shown.asked.bound.values for shown in report.shown())
+    n_whole = sum("proteins" not in shown.asked.bound.values for shown in report.shown_figures())
     assert sum(data.startswith("Of the whole atlas") for data in parsed.texts) == n_whole == 2
 
 
@@ -520,7 +511,11 @@ def test_the_same_atlas_gives_the_same_bytes(report: Report, text: str) -> None:
 
 @pytest.mark.parametrize("format", ["svg", "png"])
 def test_figures_are_written_with_their_numbers(report: Report, parsed: Parsed, tmp_path: Path, format: str) -> None:
-    few = [shown for shown in report.shown() if shown.figure.name in ("lengths", "completeness", "head-active-site")]
+    few = [
+        shown
+        for shown in report.shown_figures()
+        if shown.figure.name in ("lengths", "completeness", "head-active-site")
+    ]
     part = report.parts[0].__class__(report.parts[0].section, tuple(few))
     files = write_figures(Report(report.manifest, (part,), None), tmp_path / "figures", format)
     names = {
@@ -561,13 +556,15 @@ def test_a_folder_is_refused_as_the_report_before_the_work(whole_dir: Path, tmp_
 def test_colours_are_those_that_anyone_tells_apart(report: Report) -> None:
     allowed = {c.lower() for c in (BLUE, ORANGE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
     drawn = [
-        shown for shown in report.shown() if shown.svg and "<title>" not in shown.svg and "matrix" not in shown.svg
+        shown
+        for shown in report.shown_figures()
+        if shown.svg and "<title>" not in shown.svg and "matrix" not in shown.svg
     ]
     assert len(drawn) >= 6
     for shown in drawn:
         assert set(re.findall(r"#[0-9a-f]{6}", shown.svg)) <= allowed, shown.figure.name
     assert MAP == "cividis"
-    for shown in report.shown():
+    for shown in report.shown_figures():
         meshes = [m for axis in (shown.picture.figure.axes if shown.picture else []) for m in axis.collections]
         assert {mesh.get_cmap().name for mesh in meshes if mesh.get_array() is not None} <= {MAP}
 
@@ -576,118 +573,6 @@ def test_on_the_page_ink_takes_the_colour_of_the_text(text: str) -> None:
     body = text[text.index("</style>") :]
     assert INK not in body
     assert "currentColor" in body
-
-
-# Pure parts
-
-
-def test_a_grid_has_a_place_for_every_head_also_for_those_without_a_row() -> None:
-    rows = [{"layer": 0, "head": 1, "p": 0.5}, {"layer": 2, "head": 0, "p": 0.25}]
-    grid = head_grid(rows, "p", n_layers=3, n_heads=2)
-    assert grid.values == ((None, 0.5), (None, None), (0.25, None))
-    assert grid.largest() == (0, 1)
-    assert grid.titles()[:2] == ("layer 0, head 0: none", "layer 0, head 1: 0.5")
-    assert Grid(((None,),), ("0",), ("0",), "layer", "head").largest() is None
-
-
-def test_a_cross_grid_keeps_the_order_of_its_rows() -> None:
-    rows = [{"a": "x", "n": 2, "v": 1.0}, {"a": "x", "n": 10, "v": 3.0}, {"a": "b", "n": 2, "v": 5.0}]
-    grid = cross_grid(rows, "v", "a", "n")
-    assert (grid.rows, grid.columns, grid.values) == (("x", "b"), ("2", "10"), ((1.0, 3.0), (5.0, None)))
-
-
-def test_a_scale_of_powers_draws_small_values_at_its_floor() -> None:
-    grid = Grid(((0.0, 5.0), (None, 0.5)), ("0", "1"), ("0", "1"), "layer", "head")
-    with style():
-        mesh = draw_grid(grid, "ratio", is_log=True).figure.axes[0].collections[0]
-    assert mesh.get_array()[0, 0] == LOG_FLOOR
-    assert mesh.get_array().mask.tolist() == [[False, False], [True, False]]
-
-
-def test_pairs_make_a_symmetric_matrix_without_a_diagonal() -> None:
-    rows = [{"first": "A", "second": "C", "v": 2}, {"first": "C", "second": "D", "v": None}]
-    assert pair_matrix(rows, "v", ["A", "C", "D"]) == [[None, 2, None], [2, None, None], [None, None, None]]
-    assert sorted(BY_PROPERTY) == sorted("ACDEFGHIKLMNPQRSTVWY")
-
-
-def test_amino_acids_have_a_column_for_each_head_of_a_small_model_and_each_layer_of_a_large_one() -> None:
-    rows = [{"residue": "C", "layer": 0, "head": h, "ratio": r} for h, r in ((0, 2.0), (1, 3.0))]
-    small = amino_acid_grid(rows, n_layers=1, n_heads=3)
-    assert (small.rows, small.columns, small.values) == (("C",), ("0-0", "0-1", "0-2"), ((2.0, 3.0, None),))
-    large = amino_acid_grid(rows, n_layers=20, n_heads=20)
-    assert large.values[0][:2] == (3.0, None)
-    assert len(large.columns) == 20
-
-
-def test_panels_of_one_quantity_share_a_scale_and_those_of_two_do_not() -> None:
-    panels = [Panel(name, (Point("x", value, value - 0.1, value + 0.1),)) for name, value in (("a", 0.2), ("b", 0.9))]
-    for is_shared in (True, False):
-        with style():
-            first, second = draw_intervals(panels, "share", is_shared=is_shared).figure.axes
-        assert (first.get_xlim() == second.get_xlim()) is is_shared
-
-
-def test_ratios_share_a_scale_on_which_every_point_lies() -> None:
-    panels = [Panel("a", (Point("x", 0.0, 0.0, 700.0), Point("y", 8.0, 1.0, 90.0, 0.02)), reference=1.0)]
-    low, high = log_ends(panels)
-    assert low <= 0.02
-    assert 8.0 <= high < 700
-    with style():
-        axis = draw_intervals(panels, "ratio", is_log=True).figure.axes[0]
-    arrows = [(line.get_marker(), line.get_xdata()[0]) for line in axis.lines if line.get_marker() in "<>"]
-    assert ("<", pytest.approx(low)) in arrows
-    assert ("<", pytest.approx(high)) not in arrows
-    assert (">", pytest.approx(high)) in arrows
-
-
-def test_names_of_files_are_plain_and_differ() -> None:
-    assert slug("Beta strand") == "beta-strand"
-    assert re.fullmatch(r"[a-z0-9-]+", slug(HOSTILE))
-    assert slug("§§§") == "label"
-    names = slugs(["a b", "a-b", "A B", "§", "%"])
-    assert len(set(names)) == 5
-
-
-@pytest.mark.parametrize("texts", [["x-3", "x", "x!"], ["x", "x!", "x-2", "x-2!"], ["§"] * 4, ["a" * 70, "a" * 71]])
-def test_a_number_that_tells_slugs_apart_is_no_slug_of_another(texts: list[str]) -> None:
-    names = slugs(texts)
-    assert len(set(names)) == len(texts)
-    assert names[0] == slug(texts[0])
-
-
-def test_no_label_takes_the_name_of_another_figure() -> None:
-    labels = ["Helix", "auc helix", "x-3", "x", "x!", "contacts", "contacts top", "auc", "s-auc helix", "s edges"]
-    shape = {"n_layers": N_LAYERS, "n_heads": N_HEADS}
-    parts = (
-        about_section(),
-        atlas_section(),
-        model_section({}, **shape, theta=0.3),
-        label_section(labels, {}, **shape, theta=None),
-        site_section(labels, {}),
-        contact_section({}, **shape, theta=None, atom=None),
-        family_section(None, {}),
-    )
-    names = [figure.name for part in parts for figure in part.figures] + [f"{part.name}-section" for part in parts]
-    assert len(names) > 3 * len(labels)
-    assert [name for name, n in Counter(names).items() if n > 1] == []
-
-
-def test_an_inlined_picture_keeps_its_references_and_loses_its_namespaces() -> None:
-    text = '<?xml?><svg xmlns="http://x" width="72pt" viewBox="0 0 72 72"><defs><path id="m1" d="M 1.23456 2"/></defs>'
-    text += '<g id="free"><use xlink:href="#m1" x="10.98765"/><path clip-path="url(#m1)" d="M 0 1"/></g></svg>'
-    found = inline(text, name="f", alt='say "<b>"')
-    assert found.startswith('<svg role="img" aria-label="say &quot;&lt;b&gt;&quot;" viewBox="0 0 72 72"')
-    assert 'id="f-m1"' in found
-    assert 'href="#f-m1" x="10.98"' in found
-    assert "url(#f-m1)" in found
-    assert "free" not in found
-    assert "http" not in found
-    assert "1.23 2" in found
-
-
-@pytest.mark.parametrize("value", [0.3, 1, 1234567, 0.0001234, 2.0, 12345.5])
-def test_a_number_is_written_with_every_digit_of_the_row(value: float) -> None:
-    assert float(number(value).replace(",", "")) == value
 
 
 def test_a_png_is_on_white(report: Report) -> None:
@@ -700,130 +585,29 @@ def test_a_png_is_on_white(report: Report) -> None:
     assert tuple(pixels[0, 0]) == to_rgba("white")
 
 
-# The questions that the report brought
+# What is sure and what is not
 
 
-def distinct(atlas: Atlas) -> list[dict]:
-    return atlas.sql("FROM sequences WHERE status = 'ok' ORDER BY sequence_id").to_pylist()
+def test_what_is_called_significant_is_what_is_drawn_clear_of_its_square(report: Report) -> None:
+    for name in ("best-heads", "best-contact-heads"):
+        shown = of(report, name)
+        rows = [row for row in shown.rows.to_pylist() if row["proteins_low"] is not None]
+        clear = {f"{row['layer']}-{row['head']}" for row in rows if row["proteins_low"] > row["shuffled"]}
+        rejected = {f"{r['layer']}-{r['head']}" for r in rows if r["proteins_log10_p"] < -1.301 and r["proteins_t"] > 0}
+        assert clear == rejected
+        assert (set(re.findall(r"\d+-\d+", shown.description.split(":")[-1])) <= clear) or "None" in shown.description
+        assert all(head in shown.description for head in clear)
+        assert not [line for axis in shown.picture.figure.axes for line in axis.lines if line.get_color() == FAINT]
 
 
-@pytest.mark.parametrize(("width", "last"), [(50, 1500), (100, 250), (1, 5), (7, 1)])
-def test_lengths_are_those_of_the_distinct_sequences(atlas: Atlas, width: int, last: int) -> None:
-    lengths = [row["length"] for row in distinct(atlas)]
-    rows = atlas.ask("lengths", width=width, last=last).to_pylist()
-    assert sum(row["n_sequences"] for row in rows) == len(lengths) == rows[0]["n_all"]
-    assert rows[0]["median_length"] == median(lengths)
-    for row in rows:
-        end = row["to_length"] or float("inf")
-        own = [n for n in lengths if row["from_length"] <= n <= end]
-        assert (row["n_sequences"], row["n_residues"]) == (len(own), sum(own))
-    assert [row["to_length"] is None for row in rows[:-1]] == [False] * (len(rows) - 1)
-
-
-def test_sites_of_a_protein_are_counted_once_for_each_sequence(atlas: Atlas) -> None:
-    counts = Counter(row["n_sites"] for row in distinct(atlas) if row["layer"] is not None)
-    rows = atlas.ask("sites_per_protein").to_pylist()
-    assert {row["n_sites"]: row["n_sequences"] for row in rows} == counts
-    every = list(counts.elements())
-    assert rows[0]["median_sites"] == median(every)
-    assert rows[0]["mean_sites"] == pytest.approx(sum(every) / len(every), abs=0.005)
-    for row in rows:
-        assert row["share_up_to"] == pytest.approx(sum(n <= row["n_sites"] for n in every) / len(every), abs=5e-5)
-
-
-SPANS: list[Span] = [
-    ("P0DP23", "Active site", 3, 5),
-    ("P0DP24", "Active site", 100, 149),  # the same sequence: the first accession counts
-    ("P04637", "Active site", 5, 9),
-    ("P04637", "Active site", 8, 12),
-    ("P04637", "Disulfide bond", 20, 40),
-]
-
-
-@pytest.fixture(scope="module")
-def by_hand(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    root = tmp_path_factory.mktemp("by_hand") / "atlas"
-    shutil.copytree(atlas_dir, root)
-    annotate(root, SPANS)
-    annotate(root, [("P04637", "Active site", 5, 9)], source="other")
-    sums = {(0, 0): (1, 0.5, 0.5)}
-    probe(root, [("P0DP23", "x", 3, 149, sums), ("P0DP24", "x", 9, 149, sums), ("P04637", "x", 4, 393, sums)])
-    with Atlas.open(root) as opened:
-        yield opened
-
-
-def test_types_of_features_count_sequences_and_residues_once(by_hand: Atlas) -> None:
-    rows = {row.pop("type"): row for row in by_hand.ask("feature_types").to_pylist()}
-    assert rows == {
-        "Active site": {
-            "n_features": 4,
-            "n_proteins": 2,
-            "n_labelled": 3 + 8,
-            "n_residues": 149 + 393,
-            "background": round(11 / 542, 4),
-            "n_sources": 2,
-            "sources": "hand, other",
-        },
-        "Disulfide bond": {
-            "n_features": 1,
-            "n_proteins": 1,
-            "n_labelled": 2,
-            "n_residues": 393,
-            "background": round(2 / 393, 4),
-            "n_sources": 1,
-            "sources": "hand",
-        },
-    }
-    (only,) = by_hand.ask("feature_types", proteins="P0DP24").to_pylist()
-    assert (only["n_labelled"], only["n_residues"]) == (50, 149)
-
-
-def test_labels_of_the_probe_count_each_sequence_once(by_hand: Atlas) -> None:
-    assert sequence_ids_alike(by_hand)
-    (row,) = by_hand.ask("probed_labels").to_pylist()
-    assert row == {"label": "x", "n_proteins": 2, "n_labelled": 7, "n_residues": 542, "background": round(7 / 542, 4)}
-    (only,) = by_hand.ask("probed_labels", proteins="P0DP24").to_pylist()
-    assert only["n_labelled"] == 9
-
-
-def test_databases_of_families_count_sequences_once(atlas_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "atlas"
-    shutil.copytree(atlas_dir, root)
-    ids = sequence_ids(root)
-    members = {"F1": ["P0DP23", "P0DP24", "X00001"], "F2": [f"X{i:05d}" for i in range(1, 6)]}
-    rows = [("Pfam", family, accession) for family, own in members.items() for accession in own]
-    rows += [("mine", "G", "P04637"), ("mine", "G", "P04637-2")]
-    named = [
-        {"accession": a, "sequence_id": ids[a], "database": d, "family": f, "name": None, "source": f"{d}.tsv"}
-        for d, f, a in rows
-    ]
-    add_rows(root, FAMILIES, named, "families")
-    with Atlas.open(root) as opened:
-        found = opened.ask("family_databases").to_pylist()
-        assert choose(opened, None, {}).database == "Pfam"
-        (some,) = opened.ask("family_databases", proteins="P0DP24").to_pylist()
-    columns = ("database", "n_families", "n_proteins", "n_sequences", "n_pairs", "n_of_five", "n_sources", "sources")
-    assert [tuple(row.values()) for row in found] == [
-        ("Pfam", 2, 7, 6, 2 + 5, 1, 1, "Pfam.tsv"),
-        ("mine", 1, 2, 2, 2, 0, 1, "mine.tsv"),
-    ]
-    assert tuple(found[0]) == columns
-    assert (some["database"], some["n_families"], some["n_sequences"]) == ("Pfam", 1, 1)
-
-
-def sequence_ids_alike(atlas: Atlas) -> bool:
-    ids = sequence_ids(Path(str(atlas.root)))
-    return ids["P0DP23"] == ids["P0DP24"]
-
-
-def test_a_list_that_cannot_be_typed_has_no_command_but_its_sql(whole: Atlas) -> None:
-    from attlas.queries.asking.questions import ask
-    from attlas.queries.report.commands import command as typed
-
-    assert typed(ask(whole, "sites_on_residues", {"residues": ["a,b"]})) is None
-    assert typed(ask(whole, "sites_on_residues", {"residues": ["@a"]})) is None
-    assert (
-        typed(ask(whole, "best_heads", {"labels": ["Active site"]})) == "attlas ask DIR best_heads 'labels=Active site'"
-    )
-    assert typed(ask(whole, "heads_by_entropy", {})) == "attlas ask DIR heads_by_entropy"
-    assert isinstance(Figure("a", "b", "c", {}, "d", str), Figure)
+def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(whole: Atlas) -> None:
+    """Two proteins that agree were once the surest point of the page."""
+    report = make_report(whole, types=["Active site"], proteins=["X00001", "X00003", "X00005"])
+    for name in ("best-heads", "enrichment", "baselines"):
+        shown = of(report, name)
+        assert {row["note"] for row in shown.rows.to_pylist()} <= {"fewer than 5 proteins", None}
+        circles = [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_marker() in "o<"]
+        assert circles
+        assert {line.get_markerfacecolor() for line in circles if line.get_marker() == "o"} <= {"none"}
+        assert [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_solid_capstyle() == "butt"] == []
+        assert "hollow: fewer than five proteins" in shown.figure.reading

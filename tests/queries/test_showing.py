@@ -16,8 +16,8 @@ import pytest
 from conftest import HOSTILE, PROTEINS
 
 from attlas.queries import Atlas
+from attlas.queries.answers.many import TEXT_COLUMNS
 from attlas.queries.cards.tracks import COLOURED
-from attlas.queries.lookup.batch import TEXT_COLUMNS
 
 Command = Callable[..., "object"]
 SHOW = [sys.executable, "-m", "attlas.cli.main", "show"]
@@ -209,7 +209,7 @@ def test_options_that_do_not_go_together_are_usage_errors(
 
 
 @pytest.mark.parametrize(
-    "asked", ["\x1b[2J", "a\x07b", "\x9b31m", "x" * 10_000, "\udcff", "a\nb\tc", HOSTILE.accession.lower()]
+    "asked", ["\x1b[2J", "a\x07b", "\x9b31m", "x" * 10_000, "\udcff", "a\nb\tc", f"{HOSTILE.accession.lower()}x"]
 )
 @pytest.mark.parametrize("options", [[], ["--format", "table"]])
 def test_what_a_hostile_id_holds_reaches_no_terminal(

@@ -1,4 +1,4 @@
-"""High-attention sites against features along the sequence, against sets, scipy and statsmodels."""
+"""High-attention sites against features along the sequence, against sets and scipy."""
 
 import random
 from collections import Counter
@@ -9,20 +9,10 @@ import numpy as np
 import pytest
 from annotated import annotate
 from handmade import hand, write_handmade
-from scipy.stats import bootstrap, chisquare, hypergeom, poisson
-from site_case import (
-    TYPES,
-    Part,
-    SiteCase,
-    interval,
-    log10_tail,
-    matched_hits,
-    matched_variance,
-    replicates,
-    weights,
-    within_k,
-)
-from statsmodels.stats.proportion import proportion_confint
+from jackknife_oracle import agrees, estimate, near
+from scipy.stats import bootstrap
+from scipy.stats import t as student_t
+from site_case import TYPES, Part, SiteCase, matched_hits, matched_variance, within_k
 
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
@@ -47,13 +37,14 @@ def parts_of(case: SiteCase, type_: str, k: int) -> list[Part]:
     return parts
 
 
-def matched_of(case: SiteCase, type_: str, k: int) -> list[float]:
-    found = []
+def matched_of(case: SiteCase, type_: str, k: int) -> list[tuple[float, float]]:
+    """Return for each protein the mean and the variance of the hits of residues of the same letters."""
+    moments = []
     for accession in case.carriers(type_):
         letters = dict(enumerate(case.sequences[accession], start=1))
-        near = within_k(case.labelled(accession, type_), k, len(letters))
-        found.append(matched_hits(case.sites[accession], near, letters))
-    return found
+        sites, area = case.sites[accession], within_k(case.labelled(accession, type_), k, len(letters))
+        moments.append((matched_hits(sites, area, letters), matched_variance(sites, area, letters)))
+    return moments
 
 
 @pytest.mark.parametrize("type_", TYPES)
@@ -61,7 +52,7 @@ def test_sites_at_features_are_those_by_enumeration(case: SiteCase, type_: str) 
     rows = case.ask("sites_at_features", types=type_, within=REACHES)
     assert [row["within"] for row in rows] == REACHES
     for row, k in zip(rows, REACHES, strict=True):
-        parts, matched = parts_of(case, type_, k), sum(matched_of(case, type_, k))
+        parts, matched = parts_of(case, type_, k), sum(mean for mean, _ in matched_of(case, type_, k))
         labelled = {part.accession: case.labelled(part.accession, type_) for part in parts}
         found = sum(len(labelled[p.accession] & within_k(case.sites[p.accession], k, p.n_all)) for p in parts)
         n, hits, expected = (sum(x) for x in zip(*((p.n_sites, p.n_hits, p.expected) for p in parts), strict=True))
@@ -74,80 +65,50 @@ def test_sites_at_features_are_those_by_enumeration(case: SiteCase, type_: str) 
         assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
         assert row["matched_background"] == pytest.approx(matched / n, abs=6e-5)
         assert row["matched_enrichment"] == pytest.approx(hits / matched, abs=0.006)
-        assert row["log10_p"] == pytest.approx(log10_tail(hits, n, expected, n_tests=4), abs=0.006)
-        assert row["matched_log10_p"] == pytest.approx(log10_tail(hits, n, matched, n_tests=4), abs=0.006)
     assert (rows[-1]["precision"], rows[-1]["enrichment"]) == (1, 1)  # anything is within 100 residues
-    assert (rows[-1]["log10_p"], rows[-1]["matched_log10_p"]) == (0, 0)
+    assert (rows[-1]["log10_p"], rows[-1]["note"]) == (None, "all proteins agree")
     assert rows[0]["log10_p"] < -1  # the features were put at sites
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_the_interval_of_precision_is_that_of_statsmodels(case: SiteCase, type_: str) -> None:
+def test_intervals_and_tests_are_those_of_leaving_proteins_out(case: SiteCase, type_: str) -> None:
     rows = case.ask("sites_at_features", types=type_, within=REACHES)
     assert len(rows) == len(REACHES)
-    for row in rows:
-        bounds = proportion_confint(row["n_hits"], row["n_sites"], method="wilson")
-        assert (row["precision_low"], row["precision_high"]) == pytest.approx(bounds, abs=1e-4)
+    for row in rows[:-1]:  # within 100 residues all is hit
+        parts, moments = parts_of(case, type_, row["within"]), matched_of(case, type_, row["within"])
+        triples = ((p.n_hits, p.expected, p.variance) for p in parts)
+        hits, expected, variance = (np.array(x) for x in zip(*triples, strict=True))
+        names = ("enrichment_low", "enrichment_high", "t", "log10_p")
+        of = estimate(hits - expected, expected, variance)
+        agrees(row, names, of, 1 + of.beyond, len(rows), most=np.inf, rounding=0.006)
+        bounds = np.clip([row["enrichment_low"], row["enrichment_high"]] * np.array(row["background"]), 0, 1)
+        assert (row["precision_low"], row["precision_high"]) == pytest.approx(bounds, abs=2e-3)
 
-
-@pytest.mark.parametrize(("n", "seed"), [(1000, 1), (1000, 7), (99, 0), (2, 1)])
-def test_intervals_are_those_of_the_same_weights_in_numpy(case: SiteCase, n: int, seed: int) -> None:
-    rows = case.ask("sites_at_features", types=list(TYPES), within=REACHES, replicates=n, seed=seed)
-    assert len(rows) == len(TYPES) * len(REACHES)
-    for row in rows:
-        parts, matched = parts_of(case, row["type"], row["within"]), matched_of(case, row["type"], row["within"])
-        pairs = [(p.accession, p.n_hits, p.expected) for p in parts if p.n_sites]
-        bounds = interval(replicates(pairs, n=n, seed=seed))
-        assert (row["enrichment_low"], row["enrichment_high"]) == pytest.approx(bounds, abs=0.006)
-        matches = [(p.accession, p.n_hits, m) for p, m in zip(parts, matched, strict=True) if p.n_sites]
-        bounds = interval(replicates(matches, n=n, seed=seed))
-        assert (row["matched_low"], row["matched_high"]) == pytest.approx(bounds, abs=0.006)
+        matched, matched_variances = (np.array(x) for x in zip(*moments, strict=True))
+        of = estimate(hits - matched, matched, matched_variances)
+        assert row["matched_log10_p"] == near(of.log10_p(len(rows)))
+        reach = of.reach(len(rows))
+        ends = max(1 + of.beyond - reach, 0), 1 + of.beyond + reach
+        assert (row["matched_low"], row["matched_high"]) == pytest.approx(ends, abs=0.006 + 1e-3 * reach)
+        assert row["confidence"] == 1 - 0.05 / len(rows)
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_intervals_agree_with_scipy_and_with_cochran(case: SiteCase, type_: str) -> None:
-    (row,) = case.ask("sites_at_features", types=type_, within=[1], replicates=4000)
+def test_the_error_agrees_with_a_bootstrap_of_scipy(case: SiteCase, type_: str) -> None:
     parts = parts_of(case, type_, 1)
     hits, expected = (np.array(x) for x in zip(*((p.n_hits, p.expected) for p in parts), strict=True))
-    ratio, width = hits.sum() / expected.sum(), row["enrichment_high"] - row["enrichment_low"]
-    resampled = bootstrap(
+    spread = bootstrap(
         (hits, expected),
         lambda h, e, axis: h.sum(axis) / e.sum(axis),
         paired=True,
         vectorized=True,
         n_resamples=4000,
-        method="percentile",
         rng=np.random.default_rng(3),
-    ).confidence_interval
-    # Poisson weights vary the number of proteins as well: a little wider, and both have Monte-Carlo error.
-    assert (row["enrichment_low"], row["enrichment_high"]) == pytest.approx(tuple(resampled), abs=0.12 * width)
-    m = len(parts)
-    half = 1.96 * np.sqrt(m / (m - 1) * ((hits - ratio * expected) ** 2).sum()) / expected.sum()
-    assert width == pytest.approx(2 * half, rel=0.2)
-
-
-def test_weights_are_poisson_and_apart() -> None:
-    drawn = np.array([weights(f"R{i:03d}", n=1000, seed=1) for i in range(50)])  # (proteins, replicates)
-    counts = np.bincount(drawn.ravel(), minlength=8)
-    tail = [*counts[:5], counts[5:].sum()]
-    shares = [*poisson.pmf(range(5), 1), poisson.sf(4, 1)]
-    assert chisquare(tail, np.array(shares) * drawn.size).pvalue > 0.001
-    apart = np.corrcoef(drawn)[np.triu_indices(50, 1)]
-    assert abs(apart.mean()) < 4 / np.sqrt(apart.size * 1000)
-    assert apart.std() == pytest.approx(1 / np.sqrt(1000), rel=0.1)
-    assert abs(np.corrcoef(drawn[0], weights("R000", n=1000, seed=2))[0, 1]) < 0.13
-
-
-def test_p_values_overstate_the_exact_ones_a_little(case: SiteCase) -> None:
-    """The exact distribution of the hits of random residues: the hypergeometric ones of the proteins, convolved."""
-    rows = case.ask("sites_at_features", types=list(TYPES), within=[0, 1])
-    assert len(rows) == len(TYPES) * 2
-    for row in rows:
-        exact = np.ones(1)
-        for p in parts_of(case, row["type"], row["within"]):
-            exact = np.convolve(exact, hypergeom.pmf(range(p.n_sites + 1), p.n_all, p.n_near, p.n_sites))
-        log10_exact = np.log10(exact[row["n_hits"] :].sum() * 6)
-        assert min(log10_exact, 0) - 0.01 <= row["log10_p"] <= log10_exact * 0.7
+        method="percentile",
+    ).standard_error
+    chance = np.sqrt(sum(part.variance for part in parts)) / expected.sum()
+    of = estimate(hits - expected, expected, [part.variance for part in parts])
+    assert of.error == pytest.approx(max(spread, chance), rel=0.15)
 
 
 def test_p_values_are_uniform_or_larger_where_sites_are_random(tmp_path: Path) -> None:
@@ -160,10 +121,12 @@ def test_p_values_are_uniform_or_larger_where_sites_are_random(tmp_path: Path) -
     places = [(f"P{i}", t, choose.randint(1, 30)) for t in types for i in range(12)]
     annotate(tmp_path / "atlas", [(accession, t, at, at) for accession, t, at in places])
     with Atlas.open(tmp_path / "atlas") as atlas:
-        rows = atlas.ask("sites_at_features", types=types, within=[2], replicates=2).to_pylist()
+        rows = atlas.ask("sites_at_features", types=types, within=[2]).to_pylist()
     assert min(row["log10_p"] for row in rows) > -1.3  # corrected for 200 of them
-    tails = [log10_tail(r["n_hits"], r["n_sites"], r["background"] * r["n_sites"], n_tests=1) for r in rows]
-    assert 0.005 < np.mean(np.array(tails) < np.log10(0.05)) < 0.08
+    df = 11  # twelve proteins of one length, three sites and one residue with the feature each
+    rejected = [abs(row["t"]) > student_t.isf(0.025, df) for row in rows]
+    assert len(rejected) == 200
+    assert 0 < np.mean(rejected) < 0.08
 
 
 @pytest.mark.parametrize("k", [0, 2])
@@ -187,7 +150,7 @@ def test_the_nulls_of_a_protein_are_hypergeometric(case: SiteCase, type_: str, k
     rows = {r["accession"]: r for r in case.ask("sites_at_features_by_protein", types=type_, within=k)}
     parts, matched = parts_of(case, type_, k), matched_of(case, type_, k)
     assert set(rows) == {part.accession for part in parts}
-    for part, mean in zip(parts, matched, strict=True):
+    for part, (mean, _) in zip(parts, matched, strict=True):
         row, letters = rows[part.accession], dict(enumerate(case.sequences[part.accession], start=1))
         near = within_k(case.labelled(part.accession, type_), k, part.n_all)
         spread = matched_variance(case.sites[part.accession], near, letters)
@@ -251,8 +214,9 @@ def test_a_bond_is_its_two_ends_and_counts_once(small: Atlas) -> None:
     assert (row["n_proteins"], row["n_sites"], row["n_labelled"], row["n_hits"]) == (1, 2, 2, 2)
     assert (row["precision"], row["recall"], row["background"], row["enrichment"]) == (1, 1, 0.2, 5)
     assert (row["matched_background"], row["matched_enrichment"]) == (1, 1)  # both cysteines are at it
-    assert (row["enrichment_low"], row["enrichment_high"]) == (None, None)  # of one protein
-    assert (row["log10_p"], row["matched_log10_p"]) == (pytest.approx(np.log10(0.04), abs=0.006), 0)
+    names = ("enrichment_low", "enrichment_high", "t", "log10_p", "matched_low", "matched_log10_p", "confidence")
+    assert {row[name] for name in names} == {None}
+    assert row["note"] == "fewer than 5 proteins"
 
 
 def test_a_sequence_is_taken_by_the_accession_that_has_the_feature(small: Atlas) -> None:
@@ -263,7 +227,7 @@ def test_a_sequence_is_taken_by_the_accession_that_has_the_feature(small: Atlas)
 def test_a_protein_without_sites_counts_as_one_without(small: Atlas) -> None:
     (row,) = small.ask("sites_at_features", types="Lipid", within=[0]).to_pylist()
     assert (row["n_proteins"], row["n_sites"], row["n_hits"], row["recall"]) == (1, 0, 0, 0)
-    known = ("type", "within", "n_proteins", "n_sites", "n_labelled", "n_hits", "recall")
+    known = ("type", "within", "n_proteins", "n_sites", "n_labelled", "n_hits", "recall", "note")
     assert {name: value for name, value in row.items() if name not in known and value is not None} == {}
 
 
@@ -274,14 +238,14 @@ def test_a_window_stops_at_the_ends_of_the_sequence(small: Atlas) -> None:
 
 def test_a_feature_of_every_residue_is_hit_by_chance(small: Atlas) -> None:
     (row,) = small.ask("sites_at_features", types="Chain", within=[0]).to_pylist()
-    assert (row["n_proteins"], row["precision"], row["background"], row["log10_p"]) == (2, 1, 1, 0)
-    bounds = [row[name] for name in ("enrichment_low", "enrichment_high", "matched_low", "matched_high")]
-    assert bounds == [1, 1, 1, 1]
+    assert (row["n_proteins"], row["precision"], row["background"], row["enrichment"]) == (2, 1, 1, 1)
+    names = ("enrichment_low", "enrichment_high", "matched_low", "matched_high", "log10_p")
+    assert {row[name] for name in names} == {None}
 
 
 def test_no_hit_is_an_answer(small: Atlas) -> None:
     (row,) = small.ask("sites_at_features", types="Motif", within=[0]).to_pylist()
-    assert (row["n_hits"], row["precision"], row["precision_low"], row["enrichment"], row["log10_p"]) == (0, 0, 0, 0, 0)
+    assert (row["n_hits"], row["precision"], row["enrichment"], row["log10_p"]) == (0, 0, 0, None)
     assert (row["matched_background"], row["matched_enrichment"]) == (0, None)  # no site is a methionine
     (own,) = small.ask("sites_at_features_by_protein", types="Motif").to_pylist()
     assert (own["hits"], own["matched_expected"], own["matched_variance"]) == (None, 0, 0)

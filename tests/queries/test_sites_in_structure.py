@@ -9,22 +9,21 @@ import numpy as np
 import pytest
 from annotated import Point, Shown, annotate, place
 from handmade import hand, write_handmade
+from jackknife_oracle import agrees, estimate, near
 from site_case import (
     TYPES,
     Part,
     SiteCase,
     hypergeometric_variance,
-    interval,
-    log10_tail,
     matched_hits,
     matched_variance,
-    replicates,
 )
 
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
 
 REACHES = [0, 4, 8, 1000]
+COLUMNS = ("enrichment_low", "enrichment_high", "t", "log10_p")
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +93,12 @@ def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom:
         assert row["enrichment"] == pytest.approx(hits / expected, abs=0.006)
         assert row["matched_background"] == pytest.approx(sum(matches) / n, abs=6e-5)
         assert row["matched_enrichment"] == pytest.approx(hits / sum(matches), abs=0.006)
-        assert row["log10_p"] == pytest.approx(log10_tail(hits, n, expected, n_tests=4), abs=0.006)
-        assert row["matched_log10_p"] == pytest.approx(log10_tail(hits, n, sum(matches), n_tests=4), abs=0.006)
-        pairs = [(p.accession, p.n_hits, p.expected) for p in parts if p.n_sites]
-        assert (row["enrichment_low"], row["enrichment_high"]) == pytest.approx(interval(replicates(pairs)), abs=0.006)
-        pairs = [(p.accession, p.n_hits, m) for p, m in zip(parts, matches, strict=True) if p.n_sites]
-        assert (row["matched_low"], row["matched_high"]) == pytest.approx(interval(replicates(pairs)), abs=0.006)
+        if k < 1000:  # within so many angstrom all is hit
+            hit, mean = np.array([p.n_hits for p in parts]), np.array([p.expected for p in parts])
+            of = estimate(hit - mean, mean, [p.variance for p in parts])
+            agrees(row, COLUMNS, of, hits / expected, len(REACHES), most=math.inf, rounding=0.006)
+            variances = [matched_variance(of.sites, of.near(of.labelled, k), of.letters) for of in seen]
+            assert row["matched_log10_p"] == near(estimate(hit - np.array(matches), matches, variances).log10_p(4))
     assert rows[0]["n_sites_unseen"] > 0 < rows[0]["n_left_out"]
     assert (rows[-1]["precision"], rows[-1]["enrichment"]) == (1, 1)
 
@@ -241,6 +240,7 @@ def test_a_feature_that_no_structure_shows_leaves_the_protein_out(root: Path) ->
         row = by_type[name]
         assert (row["n_proteins"], row["n_left_out"], row["n_sites"], row["n_labelled"]) == (0, 1, 0, 0)
         assert (row["precision"], row["recall"], row["enrichment"], row["log10_p"]) == (None,) * 4
+        assert row["note"] == "fewer than 5 proteins"
     ends = by_type["Ends"]
     assert (ends["n_proteins"], ends["n_left_out"], ends["n_labelled"], ends["n_labelled_unseen"]) == (1, 0, 1, 1)
 
@@ -256,4 +256,4 @@ def test_a_feature_of_every_residue_is_near_everything(root: Path) -> None:
     rows = asked(root, line("A1", "a.cif", "A", range(1, 11)), types="Chain", within=[0, 4])
     assert [row["within"] for row in rows] == [0, 4]
     for row in rows:
-        assert (row["precision"], row["background"], row["enrichment"], row["log10_p"]) == (1, 1, 1, 0)
+        assert (row["precision"], row["background"], row["enrichment"], row["log10_p"]) == (1, 1, 1, None)

@@ -5,17 +5,54 @@ import json
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from attlas.queries.cards.tracks import BARS
 from attlas.queries.formats import dump_json, shortest_floats, write_text
-from attlas.queries.text import IN_ASCII, Layout, counted, fitting, printable
+from attlas.queries.text import IN_ASCII, MOST_FOLDS, Layout, counted, fitting, printable
 
 
 def reader(table: pa.Table) -> pa.RecordBatchReader:
     return pa.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=7))
 
 
-def test_a_table_wider_than_the_terminal_becomes_blocks() -> None:
+def test_texts_wider_than_the_terminal_are_folded_between_words_and_numbers_are_not() -> None:
+    rows = [(1_234_567, "P1", "a long description of one protein, in words"), (2, "P2", None)]
+    lines = list(Layout.of(("n", "id", "description"), rows).lines(rows, 36))
+    assert lines == [
+        "      n  id  description",
+        "───────  ──  ───────────────────────",
+        "1234567  P1  a long description of",
+        "             one protein, in words",
+        "      2  P2",
+    ]
+    assert list(Layout.of(("n", "id", "description"), rows).lines(rows, 200)) == list(
+        Layout.of(("n", "id", "description"), rows).lines(rows)
+    )
+
+
+def test_a_folded_cell_takes_few_lines_and_shows_that_it_is_cut() -> None:
+    rows = [("id", "M" * 500)]
+    lines = list(Layout.of(("a", "sequence"), rows).lines(rows, 40))
+    assert max(map(len, lines)) <= 40
+    assert lines[-1].endswith("…")
+    assert len(lines) == 2 + MOST_FOLDS
+
+
+@given(st.lists(st.tuples(st.integers(), st.text(max_size=90), st.text(max_size=90)), min_size=1), st.integers(50, 140))
+def test_whatever_is_folded_fits_and_no_text_is_lost(rows: list[tuple[int, str, str]], width: int) -> None:
+    layout = Layout.of(("n", "a", "b"), rows)
+    folded = layout.folded(width)
+    if folded is not None:
+        lines = list(layout.lines(rows, width))
+        assert max(map(len, lines)) <= width
+        if "…" not in "".join(lines):
+            letters = sorted("".join(printable(value) for row in rows for value in row).replace(" ", ""))
+            assert sorted("".join(lines[2:]).replace(" ", "")) == letters
+
+
+def test_a_table_too_narrow_to_fold_becomes_blocks() -> None:
     sink = io.BytesIO()
     write_text(reader(pa.table({"name": ["a" * 30], "sequence": ["M" * 99]})), sink, width=40, limit=5)
     lines = sink.getvalue().decode().splitlines()

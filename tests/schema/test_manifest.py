@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from changed_manifest import change_file, change_manifest
 
 from attlas.schema import (
     FORMAT_VERSION,
@@ -22,7 +23,10 @@ from attlas.schema import (
     Table,
     TableFile,
 )
-from attlas.schema.manifest import PROVENANCE_KEY, describe_file, digest, problems, provenance, write_table
+from attlas.schema.blocks import add_block_digests
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, provenance, write_table
+from attlas.schema.verify import problems
 
 RUN = Run(
     model="model",
@@ -35,6 +39,8 @@ RUN = Run(
     dtype="float32",
     device="cpu",
     attention="tiled",
+    attention_bound=1e-3,
+    letters="J as X",
     rule="nayar-2025-05",
     edge_theta=0.3,
     max_length=None,
@@ -130,6 +136,25 @@ def test_another_format_version_is_refused_with_both_named(
     assert caught.value.found == f"format version {version}"
 
 
+@pytest.mark.parametrize(
+    ("version", "what_to_do"),
+    [
+        (1, "build it again; it can be read by attlas from before its first release only"),
+        (FORMAT_VERSION + 1, "read it with a newer attlas release"),
+        (None, "build it again; it can be read by the attlas release that wrote it only"),
+    ],
+)
+def test_an_atlas_of_another_format_is_refused_with_what_to_do(
+    tmp_path: Path, version: object, what_to_do: str
+) -> None:
+    # Of another format nothing else is expected to be as it is now: the version alone decides.
+    (tmp_path / "manifest.json").write_text(json.dumps({"format_version": version}))
+    with pytest.raises(BrokenAtlasError, match="is of another atlas format") as caught:
+        Manifest.read(AtlasPaths(tmp_path))
+    assert caught.value.hint == what_to_do
+    assert str(tmp_path) in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["run", "counts", "files", "atlas_id", "created"])
 def test_a_manifest_without_a_field_cannot_be_read(paths: AtlasPaths, manifest: Manifest, key: str) -> None:
     values = json.loads(paths.manifest.read_text())
@@ -202,6 +227,7 @@ def test_a_file_with_other_columns_is_found(paths: AtlasPaths, manifest: Manifes
     else:
         rows = rows.rename_columns({"share": "fraction"})
     pq.write_table(rows, path)
+    add_block_digests(path)
     wrong = describe_file(paths, path, SITES)
     found = problems(paths, replace(manifest, files=(manifest.files[0], wrong)))
     assert found == ["sites/shard-00001.parquet: its columns are not those of table sites"]
@@ -213,6 +239,7 @@ def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest
     path = paths.root / "residues" / "shard-00001.parquet"
     path.parent.mkdir()
     pq.write_table(RESIDUES.schema(RUN.n_layers).empty_table(), path)
+    add_block_digests(path)
     with_list = replace(other, files=(*manifest.files, describe_file(paths, path, RESIDUES)))
     assert problems(paths, with_list) == ["residues/shard-00001.parquet: its columns are not those of table residues"]
 
@@ -221,12 +248,6 @@ def test_a_wrong_number_of_rows_is_found(paths: AtlasPaths, manifest: Manifest) 
     proteins, sites = manifest.files
     found = problems(paths, replace(manifest, files=(proteins, replace(sites, n_rows=3))))
     assert found == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
-
-
-def test_a_table_nobody_knows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
-    proteins, sites = manifest.files
-    found = problems(paths, replace(manifest, files=(proteins, replace(sites, table="signs"))))
-    assert found == ["sites/shard-00001.parquet: no table named signs"]
 
 
 def test_counts_that_do_not_add_up_are_found(paths: AtlasPaths, manifest: Manifest) -> None:
@@ -261,3 +282,105 @@ def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:
     assert digest({"a": 1, "b": [2]}) == digest({"b": [2], "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
     assert len(digest({})) == 16
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files": None},
+        {"files": [1]},
+        {"files": [{}]},
+        {"files": {"0": {}}},
+        {"counts": 5},
+        {"counts": {"n_ok": 1}},
+        {"run": []},
+        {"run": "model"},
+        {"source": 7},
+        {"source": "\ud800"},
+        {"created": "yesterday"},
+        {"cost": [1]},
+        {"cost": {"wall_s": "long"}},
+        {"version": True},
+        {"version": "2"},
+        {"atlas_id": None},
+        {"something": "else"},
+    ],
+    ids=str,
+)
+def test_a_manifest_with_a_value_of_another_type_is_said(
+    paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
+) -> None:
+    change_manifest(paths.root, lambda values: values.update(change))
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*found: .*(is|are|Invalid)"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n_rows": "2"},
+        {"n_rows": -1},
+        {"n_bytes": 2**64},
+        {"n_bytes": 1.5},
+        {"sha256": "x"},
+        {"tail_bytes": 0},
+        {"tail_bytes": 10**9},
+        {"first_sequence_id": "0"},
+        {"table": "signs"},
+        {"table": ["sites"]},
+        {"path": None},
+        {"path": "proteins/proteins.parquet"},
+        {"path": "sites/other.parquet"},
+        {"path": "sites/shard-00001.parquet\n"},
+        {"path": "sites//shard-00001.parquet"},
+        {"path": "./sites/shard-00001.parquet"},
+        {"colour": "red"},
+    ],
+    ids=str,
+)
+def test_a_file_with_a_value_that_none_has_is_said(
+    paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
+) -> None:
+    change_file(paths.root, "sites", **change)
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*found: +files"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize("n_layers", [0, -1, 10**9])
+def test_a_number_of_layers_that_no_model_has_is_said(paths: AtlasPaths, manifest: Manifest, n_layers: int) -> None:
+    change_manifest(paths.root, lambda values: values["run"].update(n_layers=n_layers))
+    with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*layer"):
+        Manifest.read(paths)
+
+
+def test_every_changed_byte_of_a_manifest_is_noticed_or_changes_nothing(paths: AtlasPaths, manifest: Manifest) -> None:
+    whole = paths.manifest.read_bytes()
+    n_noticed = 0
+    for at in range(0, len(whole), 7):
+        harmed = whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :]
+        try:
+            assert Manifest.parse(harmed, source="x") == manifest
+        except BrokenAtlasError:
+            n_noticed += 1
+    assert n_noticed > 0.8 * len(whole) / 7
+
+
+def test_nested_brackets_without_end_are_said(paths: AtlasPaths, manifest: Manifest) -> None:
+    paths.manifest.write_text("[" * 200_000)
+    with pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
+        Manifest.read(paths)
+
+
+@pytest.mark.parametrize("name", ["files", "n_sequences", "wall_s", "host"])
+@pytest.mark.parametrize("value", [None, "", [], {}, True])
+def test_a_receipt_with_a_value_of_another_type_is_said(
+    paths: AtlasPaths, manifest: Manifest, name: str, value: object
+) -> None:
+    receipt = Receipt(1, ATLAS_ID, manifest.files, 5, 1, 745, 1.25, 1.0, 2**33, 2**34, "here")
+    receipt.write(paths)
+    values = json.loads(paths.receipt(1).read_text())
+    if type(values[name]) is type(value):
+        value = 5
+    paths.receipt(1).write_text(json.dumps(values | {name: value}))
+    with pytest.raises(BrokenAtlasError, match=rf"(?s)shard-00001\.json cannot be read.*{name}"):
+        Receipt.read(paths.receipt(1))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attlas.schema import SITES, EnvironmentFault
-from attlas.schema.manifest import write_table
+from attlas.schema.parquet_file import write_table
 from attlas.schema.publish import file_sha256, publish_bytes, publishing, write_fault
 
 needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

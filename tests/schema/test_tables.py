@@ -1,14 +1,26 @@
 """The declared tables: documented, keyed, and their docs travel into Arrow, Parquet and TABLES.md."""
 
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from attlas.schema import ADDED_TABLES, HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, Table
+from attlas.schema import (
+    ADDED_TABLES,
+    HEADS,
+    PROTEINS,
+    RESIDUES,
+    SEQUENCES,
+    SHARD_TABLES,
+    SITES,
+    TABLES,
+    Table,
+    tables_added_by,
+)
 from attlas.schema.document import TABLES_MD, main, tables_markdown
-from attlas.schema.manifest import write_table
+from attlas.schema.parquet_file import write_table
 
 N_LAYERS = 6
 
@@ -86,6 +98,22 @@ def test_a_user_sees_the_accession_in_every_view_but_sequences() -> None:
     for table in (PROTEINS, SITES, RESIDUES, HEADS):
         assert table.key[0] == "accession"
     assert "accession" not in [column.name for column in SEQUENCES.columns]
+
+
+def test_a_table_is_computed_from_tables_that_are_declared_before_it() -> None:
+    for at, table in enumerate(TABLES):
+        assert set(table.computed_from) <= set(TABLES[:at]), table.name
+
+
+def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
+    assert [table.name for table in tables_added_by("probe")] == ["labels", "head_features", "head_max_sites"]
+    assert {table for verb in ("annotate", "probe", "contacts") for table in tables_added_by(verb)} == {*ADDED_TABLES}
+
+
+def test_a_doc_that_says_which_command_adds_a_table_says_it_as_declared() -> None:
+    for table in TABLES:
+        verbs = re.findall(r"added by `attlas (\w+)`", table.doc)
+        assert verbs in ([], [table.added_by.verb] if table.added_by else []), table.name
 
 
 def test_shards_write_every_table_but_proteins() -> None:

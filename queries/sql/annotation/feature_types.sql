@@ -18,25 +18,26 @@
 -- grain: type
 -- source: The table `features` of the atlas.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those with the type.
     SELECT type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
     WHERE p.status = 'ok'
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY type, p.sequence_id
 ),
-own AS (
+carried AS (
     SELECT c.type, c.accession, f.begin, f.end, f.source
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
 labelled AS (
     SELECT DISTINCT f.type, f.accession,
            unnest(feature_positions(f.type, f.begin, f.end)) AS position
-    FROM own AS f
+    FROM carried AS f
 ),
 records AS (
     SELECT type, count(*) AS n_features, count(DISTINCT source) AS n_sources,
            array_to_string(list(DISTINCT source ORDER BY source)[:3], ', ') AS sources
-    FROM own
+    FROM carried
     GROUP BY type
 ),
 residue_counts AS (SELECT type, count(*) AS n_labelled FROM labelled GROUP BY type),

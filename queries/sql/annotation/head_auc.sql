@@ -15,16 +15,18 @@
 --   n_labelled: Their residues with the label.
 --   n_residues: All their residues.
 --   auc: Mean over proteins of the AUC within each.
---   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all heads at once
---     (Bonferroni), by Student's t. Empty for one protein, and where all agree.
+--   auc_low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by a
+--     jackknife over proteins and Student's t. It leaves out 0.5 if and only if log10_p is below -1.3.
 --   auc_high: Upper end.
---   t: AUC less 0.5 over its standard error; empty where all proteins agree.
+--   t: Student's t of the AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of heads (Bonferroni), 0 at most.
+--   confidence: Level of the interval: 1 - 0.05 / number of heads, so that all hold at once with 95 %.
+--   note: Why there is no interval and no p value, where there is none.
 --   n_heads: Heads that are reported of the label.
 -- grain: label, layer, head
--- source: Mann and Whitney 1947: ties count half; ratio of sums over proteins: linearised, Cochran 1977, 6.4, with
---   Student's t.
-WITH chosen AS (
+-- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over proteins (Tukey 1958; Cochran 1977,
+--   6.15) with Student's t.
+WITH carriers AS (
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[])))
@@ -32,41 +34,43 @@ WITH chosen AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY label, sequence_id
 ),
+
+-- The AUC of each protein, and what it counts.
 of_proteins AS (
     SELECT f.label, f.layer, f.head, l.n_labelled, l.length, f.auc::DOUBLE AS auc,
            CASE $weights WHEN 'pairs' THEN l.n_labelled::DOUBLE * (l.length - l.n_labelled) ELSE 1 END AS weight
-    FROM chosen AS c
+    FROM carriers AS c
     JOIN labels AS l ON l.accession = c.accession AND l.label = c.label
     JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
     WHERE f.auc IS NOT NULL
 ),
-sums AS (
+totals AS (
     SELECT label, layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
-           sum(length)::BIGINT AS n_residues, min(auc) < max(auc) AS differs, sum(weight) AS w,
-           sum(weight * (auc - 0.5)) / w AS beyond, sum(weight ^ 2) AS ww, sum(weight ^ 2 * (auc - 0.5)) AS wwx,
-           sum((weight * (auc - 0.5)) ^ 2) AS wwxx
+           sum(length)::BIGINT AS n_residues, sum(weight) AS weight, sum(weight ^ 2) AS weight_squares,
+           sum(weight * (auc - 0.5)) AS beyond
     FROM of_proteins
     GROUP BY label, layer, head
     HAVING count(*) >= $min_proteins
 ),
-summed AS (
-    SELECT label, layer, head, n_proteins, n_labelled, n_residues, 0.5 + beyond AS auc,
-           CASE WHEN differs THEN greatest(wwxx - 2 * beyond * wwx + beyond ^ 2 * ww, 0) ELSE 0 END AS spread,
-           sqrt(n_proteins / nullif(n_proteins - 1, 0) * spread) / w AS se
-    FROM sums
+
+-- The mean is a ratio of two sums over proteins: its error is that of leaving out one protein after the other.
+changes AS (
+    SELECT label, layer, head,
+           sum(change_without(p.weight * (p.auc - 0.5), p.weight, t.beyond, t.weight) ^ 2) AS squares
+    FROM of_proteins AS p JOIN totals AS t USING (label, layer, head)
+    GROUP BY label, layer, head
 ),
-corrected AS (
-    SELECT *, n_proteins - 1 AS df, (auc - 0.5) / nullif(se, 0) AS t, count(*) OVER (PARTITION BY label) AS n_heads
-    FROM summed
+errors AS (
+    SELECT t.*, 0.5 + beyond / weight AS auc, count(*) OVER (PARTITION BY label) AS n_heads,
+           error_over_proteins(n_proteins, squares, 0) AS error, effective_df(n_proteins, weight, weight_squares) AS df
+    FROM totals AS t JOIN changes USING (label, layer, head)
 ),
-tested AS (
-    SELECT *, nullif(se, 0) * student_t_quantile(0.025 / n_heads, df) AS half
-    FROM corrected
-)
-SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tested.auc, 4) AS auc,
-       round(clamped(tested.auc - half, 0, 1), 4) AS auc_low,
-       round(clamped(tested.auc + half, 0, 1), 4) AS auc_high,
-       round(t, 2) + 0 AS t,
-       round(bonferroni(student_t_log10_tail(t, df), n_heads), 2) + 0 AS log10_p, n_heads
-FROM tested
-ORDER BY label, tested.auc DESC, layer, head
+tests AS (SELECT *, ratio_test(auc - 0.5, error, df, n_heads) AS test FROM errors)
+
+SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tests.auc, 4) AS auc,
+       round(clamped(tests.auc - test.reach, 0, 1), 4) AS auc_low,
+       round(clamped(tests.auc + test.reach, 0, 1), 4) AS auc_high,
+       round(test.t, 2) + 0 AS t, round(test.log10_p, 2) + 0 AS log10_p, round(test.confidence, 6) AS confidence,
+       why_untested(n_proteins, df, error) AS note, n_heads
+FROM tests
+ORDER BY label, tests.auc DESC, layer, head

@@ -2,10 +2,10 @@
 -- topic: Annotation
 -- needs: labels, head_features
 -- answers: Which heads attend to active sites, or to residues with another label? Over the proteins that carry the
---   label, each sequence once: where it has several accessions with the label, the first. The Wilson interval, z and
---   its p value are of the count form alone and take edges as independent; those of a protein are not, and many heads
---   are significant so without reason: believe what is over proteins. Of few proteins or a rare label that errs too:
---   it finds too few heads above the background, and too many below it.
+--   label, each sequence once: where it has several accessions with the label, the first. Proteins are the independent
+--   units of proteins_low, proteins_high and proteins_log10_p. The Wilson interval, z and its p value are those of the
+--   literature, of the count form alone, and take edges as independent. For a rare label and few proteins, a p far
+--   below the shuffled is less certain than its p value says.
 -- parameters:
 --   label text of labels.label = Active site: A label of the probe: a type of feature, or `aa:` and a letter.
 --   form text count|weighted|mass = count: Edges, the attention of these edges, or all attention without a threshold.
@@ -18,40 +18,46 @@
 --   background: Share of the residues of these proteins that carry the label.
 --   ratio: The first over the second; 1 is no preference.
 --   shuffled: What p is if the attention of each residue is shuffled over the residues of its protein.
---   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni).
+--   wilson_low: Lower end of the Wilson interval of p, 95 % over all reported heads at once (Bonferroni), as published;
+--     like `z` it takes edges as independent and is far too narrow.
 --   wilson_high: Upper end.
---   proteins_low: Lower end of its interval with whole proteins as what is independent, of 95 % over all reported heads
---     at once (Bonferroni), by Student's t. Empty for one protein, and where all agree.
+--   proteins_low: Lower end of the interval of p with proteins as the independent units, at the level `confidence`: p
+--     less the reach of what p is beyond the shuffled, by a jackknife over proteins and Student's t. It leaves out the
+--     shuffled if and only if proteins_log10_p is below -1.3.
 --   proteins_high: Upper end.
---   proteins_t: Student's t of what the residues with the label of a protein get beyond the shuffled, mean over
---     proteins over its standard error. Empty where all proteins agree.
+--   proteins_t: Student's t of p less the shuffled, by the same error.
 --   proteins_log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0
 --     at most; in every form.
---   z: Two-proportion z of p against the background.
---   log10_p: Logarithm to base 10 of its two-sided p value times the number of reported heads (Bonferroni), 0 at most.
+--   confidence: Level of the interval: 1 - 0.05 / number of reported heads, so that all hold at once with 95 %.
+--   note: Why there is no interval and no p value, where there is none.
+--   z: Two-proportion z of p against the background, as published. It takes edges as independent, which those of a
+--     protein are not: another question than that of `proteins_t`, and on random labels it rejects far too often.
+--   log10_p: Logarithm to base 10 of the two-sided p value of z, times the number of reported heads (Bonferroni), 0 at
+--     most. Not a p value to believe: see `z`.
 -- grain: layer, head
--- source: Vig et al. 2021 (ICLR) for p, background, shuffling and 100 edges; Wilson 1927; interval over proteins:
---   linearised, Cochran 1977, 6.4, with Student's t.
-WITH reported AS (
-    SELECT *, k / n AS p, n_labelled / n_residues AS background, count(*) OVER (PARTITION BY label) AS n_heads,
-           n_proteins - 1 AS df, one_sample_t(n_proteins, d, dd) AS t, normal_quantile(0.025 / n_heads) AS reach_z,
+-- source: Vig et al. 2021 (ICLR) for p, background, shuffling and 100 edges; Wilson 1927; interval and test: jackknife
+--   over proteins (Tukey 1958; Cochran 1977, 6.15) with Student's t.
+WITH heads_reported AS (
+    SELECT *, k / n AS p, n_labelled / n_residues AS background, count(*) OVER () AS n_heads,
+           normal_quantile(tail_chance(n_heads)) AS wilson_z,
            CASE $form WHEN 'count' THEN two_proportion_z(k, n, n_labelled, n_residues) END AS z
     FROM label_heads([$label], $proteins, $form)
     WHERE n_edges >= $min_edges AND n > 0
 ),
-tested AS (
-    SELECT *, ratio_error(n_proteins, p, n, kk, kn, nn)
-              * student_t_quantile(0.025 / n_heads, df) AS reach
-    FROM reported
+tests AS (
+    -- A label of every residue has nothing beyond the shuffled that could be tested.
+    SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test
+    FROM heads_reported
 )
+
 SELECT layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,
-       round(tested.p / background, 2) AS ratio, round(shuffled, 4) AS shuffled,
-       CASE $form WHEN 'count' THEN round(wilson_low(tested.p, n, reach_z), 4) END AS wilson_low,
-       CASE $form WHEN 'count' THEN round(wilson_high(tested.p, n, reach_z), 4) END AS wilson_high,
-       round(clamped(tested.p - reach, 0, 1), 4) AS proteins_low,
-       round(clamped(tested.p + reach, 0, 1), 4) AS proteins_high,
-       round(t, 2) + 0 AS proteins_t,
-       round(bonferroni(student_t_log10_tail(t, df), n_heads), 2) + 0 AS proteins_log10_p,
-       round(tested.z, 2) AS z, round(bonferroni(normal_log10_tail(tested.z), n_heads), 2) + 0 AS log10_p
-FROM tested
-ORDER BY tested.p DESC, layer, head
+       round(tests.p / tests.background, 2) AS ratio, round(shuffled, 4) AS shuffled,
+       CASE $form WHEN 'count' THEN round(wilson_low(tests.p, n, wilson_z), 4) END AS wilson_low,
+       CASE $form WHEN 'count' THEN round(wilson_high(tests.p, n, wilson_z), 4) END AS wilson_high,
+       round(clamped(tests.p - test.reach, 0, 1), 4) AS proteins_low,
+       round(clamped(tests.p + test.reach, 0, 1), 4) AS proteins_high,
+       round(test.t, 2) + 0 AS proteins_t, round(test.log10_p, 2) + 0 AS proteins_log10_p,
+       round(test.confidence, 6) AS confidence, why_untested(n_counted, df, error) AS note,
+       round(tests.z, 2) AS z, round(bonferroni(normal_log10_tail(tests.z), n_heads), 2) + 0 AS log10_p
+FROM tests
+ORDER BY tests.p DESC, layer, head

@@ -12,7 +12,7 @@
 --   background: The one over the other: what a head that looks anywhere would give.
 -- grain: label
 -- source: Vig et al. 2021 (ICLR) for the background.
-WITH chosen AS (
+WITH carriers AS (
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
@@ -20,6 +20,6 @@ WITH chosen AS (
 )
 SELECT label, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(length)::BIGINT AS n_residues,
        round(sum(n_labelled) / sum(length), 4) AS background
-FROM chosen JOIN labels USING (label, accession)
+FROM carriers JOIN labels USING (label, accession)
 GROUP BY label
 ORDER BY sum(n_labelled) DESC, label

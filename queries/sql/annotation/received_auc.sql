@@ -12,14 +12,16 @@
 --   n_labelled: Their residues with the feature.
 --   n_residues: All their residues.
 --   auc_of_proteins: Mean of the AUC within each protein.
---   auc_low: Lower end of its interval with proteins as what is independent, of 95 % over all layers at once
---     (Bonferroni), by Student's t. Empty for one protein, and where all agree.
+--   auc_low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by Student's
+--     t. It leaves out 0.5 if and only if log10_p is below -1.3.
 --   auc_high: Upper end.
---   t: Mean AUC less 0.5 over its standard error; empty where all proteins agree.
+--   t: Student's t of the mean AUC less 0.5, by the same error.
 --   log10_p: Logarithm to base 10 of its two-sided p value times the number of layers (Bonferroni), 0 at most.
+--   confidence: Level of the interval: 1 - 0.05 / number of layers, so that all hold at once with 95 %.
+--   note: Why there is no interval and no p value, where there is none.
 --   auc_pooled: AUC over all residues at once, by attention received over the mean of the protein.
 -- grain: layer
--- source: Mann and Whitney 1947: ties count half; interval and p over proteins by Student's t.
+-- source: Mann and Whitney 1947: ties count half; interval and test over proteins: Student's t.
 WITH carriers AS (
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
@@ -32,54 +34,58 @@ labelled AS (
            unnest(feature_positions(c.type, f.begin, f.end)) AS position
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
-marked AS (
-    SELECT accession, r.received, l.position IS NOT NULL AS has
+profiles AS (
+    SELECT accession, l.position IS NOT NULL AS is_labelled, unnest(r.received) AS received,
+           unnest(range(len(r.received)))::SMALLINT AS layer
     FROM residues AS r SEMI JOIN carriers USING (accession)
     LEFT JOIN labelled AS l USING (accession, position)
 ),
-profiles AS (
-    SELECT accession, has, unnest(received) AS received, unnest(range(len(received)))::SMALLINT AS layer
-    FROM marked
-),
-relative AS (
+
+-- Proteins differ in length, and so in what a residue receives: pooled they are compared over their means.
+relative_profiles AS (
     SELECT *, received / nullif(avg(received) OVER (PARTITION BY accession, layer), 0) AS relative
     FROM profiles
 ),
+
+-- Ranks from the lowest, ties with their mean rank.
 ranked AS (
-    SELECT accession, layer, has, (rank() OVER own + count(*) OVER own) / 2 AS own_rank,
-           (rank() OVER whole + count(*) OVER whole) / 2 AS pooled_rank
-    FROM relative
-    WINDOW own AS (PARTITION BY accession, layer ORDER BY received),
-           whole AS (PARTITION BY layer ORDER BY relative)
+    SELECT accession, layer, is_labelled, (rank() OVER protein + count(*) OVER protein) / 2 AS protein_rank,
+           (rank() OVER pool + count(*) OVER pool) / 2 AS pooled_rank
+    FROM relative_profiles
+    WINDOW protein AS (PARTITION BY accession, layer ORDER BY received),
+           pool AS (PARTITION BY layer ORDER BY relative)
 ),
-by_protein AS (
-    SELECT accession, layer, count(*) AS n, count(*) FILTER (has) AS n_with,
-           sum(own_rank) FILTER (has) AS own_ranks, sum(pooled_rank) FILTER (has) AS pooled_ranks
+rank_sums AS (
+    SELECT accession, layer, count(*) AS n, count(*) FILTER (is_labelled) AS n_labelled,
+           sum(protein_rank) FILTER (is_labelled) AS protein_ranks,
+           sum(pooled_rank) FILTER (is_labelled) AS pooled_ranks
     FROM ranked
     GROUP BY accession, layer
 ),
-within AS (
-    SELECT *, (own_ranks - n_with * (n_with + 1) / 2) / nullif(n_with * (n - n_with), 0) AS auc
-    FROM by_protein
+
+-- The statistic of Mann and Whitney: the rank sum less the smallest that so many residues can have.
+of_proteins AS (
+    SELECT *, (protein_ranks - n_labelled * (n_labelled + 1) / 2) / nullif(n_labelled * (n - n_labelled), 0) AS auc
+    FROM rank_sums
 ),
 pooled AS (
-    SELECT layer, count(auc) AS n_proteins, sum(n_with)::BIGINT AS n_labelled, sum(n)::BIGINT AS n_residues,
-           avg(auc) AS auc, count(auc) - 1 AS df, sum(pooled_ranks) AS ranks,
-           CASE WHEN min(auc) < max(auc) THEN stddev_samp(auc) / sqrt(count(auc)) WHEN df > 0 THEN 0 END AS se
-    FROM within
+    SELECT layer, count(auc) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(n)::BIGINT AS n_residues,
+           avg(auc) AS auc, sum(pooled_ranks) AS ranks,
+           CASE WHEN min(auc) < max(auc) THEN stddev_samp(auc) / sqrt(count(auc)) END AS error,
+           effective_df(count(auc), count(auc), count(auc)) AS df
+    FROM of_proteins
     GROUP BY layer
 ),
-tested AS (
-    SELECT *, count(*) OVER () AS n_layers, (auc - 0.5) / nullif(se, 0) AS t,
-           nullif(se, 0) * student_t_quantile(0.025 / n_layers, df) AS half
+tests AS (
+    SELECT *, count(*) OVER () AS n_layers, ratio_test(auc - 0.5, error, df, n_layers) AS test
     FROM pooled
 )
+
 SELECT layer, n_proteins, n_labelled, n_residues, round(auc, 4) AS auc_of_proteins,
-       round(clamped(auc - half, 0, 1), 4) AS auc_low,
-       round(clamped(auc + half, 0, 1), 4) AS auc_high,
-       round(t, 2) + 0 AS t,
-       round(bonferroni(student_t_log10_tail(t, df), n_layers), 2) + 0 AS log10_p,
+       round(clamped(auc - test.reach, 0, 1), 4) AS auc_low, round(clamped(auc + test.reach, 0, 1), 4) AS auc_high,
+       round(test.t, 2) + 0 AS t, round(test.log10_p, 2) + 0 AS log10_p, round(test.confidence, 6) AS confidence,
+       why_untested(n_proteins, df, error) AS note,
        round((ranks - n_labelled * (n_labelled + 1) / 2) / nullif(n_labelled * (n_residues - n_labelled), 0), 4)
        AS auc_pooled
-FROM tested
+FROM tests
 ORDER BY layer

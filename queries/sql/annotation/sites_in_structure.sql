@@ -9,8 +9,6 @@
 --   within ints 0..1000 = 0,4,6,8,10: Angstrom by which a site may miss; 0 is the residue itself.
 --   atom text ca|cb = cb: Atom that distances are between: C-alpha, or C-beta (of glycine C-alpha).
 --   proteins proteins = all: Ids to count over.
---   replicates int 2..10000 = 1000: Bootstrap replicates.
---   seed int 0.. = 1: Seed of the bootstrap; the same seed gives the same intervals.
 -- columns:
 --   type: Type of feature.
 --   within: Angstrom by which a site may miss.
@@ -25,70 +23,51 @@
 --   recall: Share of the residues with the feature that have a site within reach.
 --   background: Precision of as many residues anywhere in the same structures.
 --   enrichment: Precision over this background; 1 is by chance.
---   enrichment_low: Lower end of its 95 % interval, by a bootstrap of whole proteins; empty for fewer than two, and too
---     narrow for a handful of proteins or hits. Where nothing is hit, that of a Poisson count of 0.
+--   enrichment_low: Lower end of its interval, with proteins as the independent units: jackknife over proteins, or what
+--     chance alone gives where that is wider, by Student's t. Its level is `confidence`.
 --   enrichment_high: Upper end.
---   log10_p: Logarithm to base 10 of the chance of so many hits or more, times the number of rows (Bonferroni), 0 at
---     most; of a binomial with the mean of this background, which overstates it where hits are above that.
+--   t: Student's t of the enrichment against 1, by the same error as the interval.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows with sites (Bonferroni), 0 at most.
+--     It is below -1.3 if and only if the interval leaves out 1.
 --   matched_background: Precision of as many residues of the same letters of the same structures.
 --   matched_enrichment: Precision over that: what is left beyond a liking for letters.
---   matched_low: Lower end of its interval, by the same bootstrap.
+--   matched_low: Lower end of its interval, as that of the enrichment.
 --   matched_high: Upper end.
---   matched_log10_p: As `log10_p`, with the mean of the matched background.
+--   matched_log10_p: As `log10_p`, for the matched enrichment against 1.
+--   confidence: Level of the intervals: 1 - 0.05 / number of rows with sites, so that all hold at once with 95 %.
+--   note: Why there is no interval and no p value, where there is none.
 -- grain: type, within
--- source: Nayar, Tartici and Altman 2025 for the sites; percentile bootstrap with Poisson weights: Chamandy et al.
---   2012; Hoeffding 1956 for the binomial as a bound on a sum of hypergeometrics.
+-- source: Nayar, Tartici and Altman 2025 for the sites; jackknife over proteins: Tukey 1958, Cochran 1977, 6.15, with
+--   Student's t; variance by chance: hypergeometric.
 WITH carriers AS (FROM featured_sequences($types, $proteins)),
+of_proteins AS (FROM structure_hits($types, $within::INTEGER[], $proteins, $atom)),
+pooled AS (FROM pooled_hits((SELECT list(p) FROM of_proteins AS p))),
+
+-- A row for every type and reach, also where no structure shows the feature.
 reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
-by_protein AS (FROM structure_hits($types, $within::INTEGER[], $proteins, $atom)),
-weights AS (
-    FROM bootstrap_weights((SELECT list(DISTINCT accession) FROM by_protein), $replicates, $seed)
-),
-replicates AS (
-    SELECT type, within, replicate, sum(weight * n_hits) / sum(weight * expected) AS ratio,
-           sum(weight * n_hits) / nullif(sum(weight * matched), 0) AS matched_ratio
-    FROM by_protein JOIN weights USING (accession)
-    WHERE expected > 0
-    GROUP BY ALL
-),
-intervals AS (
-    SELECT type, within, quantile_cont(ratio, [0.025, 0.975]) AS ratios,
-           quantile_cont(matched_ratio, [0.025, 0.975]) AS matched_ratios
-    FROM replicates
-    GROUP BY ALL
-),
-pooled AS (
-    SELECT type, within, count(accession) AS n_proteins, count(*) FILTER (expected > 0) AS n_with_sites,
-           coalesce(sum(n_sites), 0)::BIGINT AS n, coalesce(sum(n_all_sites), 0)::BIGINT AS n_all_sites,
-           coalesce(sum(n_labelled), 0)::BIGINT AS n_labelled,
-           coalesce(sum(n_all_labelled), 0)::BIGINT AS n_all_labelled, sum(n_found)::BIGINT AS n_found,
-           coalesce(sum(n_hits), 0)::BIGINT AS k, sum(expected) AS expected, sum(matched) AS matched
-    FROM (SELECT DISTINCT type FROM carriers) CROSS JOIN reaches LEFT JOIN by_protein USING (type, within)
+asked AS (SELECT DISTINCT type, within FROM carriers CROSS JOIN reaches),
+
+-- What the structures do not show, and the proteins without one.
+unseen AS (
+    SELECT type, within, sum(n_all_sites - n_sites)::BIGINT AS n_sites_unseen,
+           sum(n_all_labelled - n_labelled)::BIGINT AS n_labelled_unseen
+    FROM of_proteins
     GROUP BY type, within
 ),
 left_out AS (
-    SELECT type, count(*) AS n_left_out FROM carriers ANTI JOIN by_protein USING (type, sequence_id) GROUP BY type
-),
-tested AS (
-    SELECT p.*, coalesce(n_left_out, 0) AS n_left_out, count(*) FILTER (n > 0) OVER () AS n_tests,
-           binomial_log10_tail(k, n, expected / n) AS log10_tail,
-           binomial_log10_tail(k, n, matched / n) AS matched_log10_tail,
-           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN ratios ELSE [0, 3.689 / expected] END END AS ratios,
-           CASE WHEN n_with_sites > 1 THEN CASE WHEN k > 0 THEN matched_ratios
-                                                WHEN matched > 0 THEN [0, 3.689 / matched] END END AS matched_ratios
-    FROM pooled AS p
-    LEFT JOIN left_out AS o ON o.type = p.type
-    LEFT JOIN intervals AS i ON i.type = p.type AND i.within = p.within
+    SELECT type, count(*) AS n_left_out FROM carriers ANTI JOIN of_proteins USING (type, sequence_id) GROUP BY type
 )
-SELECT type, within, n_proteins, n_left_out, n AS n_sites, n_all_sites - n AS n_sites_unseen, n_labelled,
-       n_all_labelled - n_labelled AS n_labelled_unseen, k AS n_hits, round(k / nullif(n, 0), 4) AS precision,
-       round(n_found / nullif(n_labelled, 0), 4) AS recall, round(expected / nullif(n, 0), 4) AS background,
-       round(k / nullif(expected, 0), 2) AS enrichment,
-       round(ratios[1], 2) AS enrichment_low, round(ratios[2], 2) AS enrichment_high,
-       CASE WHEN n > 0 THEN round(bonferroni(log10_tail, n_tests), 2) + 0 END AS log10_p,
-       round(matched / nullif(n, 0), 4) AS matched_background,
-       round(k / nullif(matched, 0), 2) AS matched_enrichment,
-       round(matched_ratios[1], 2) AS matched_low, round(matched_ratios[2], 2) AS matched_high,
-       CASE WHEN n > 0 THEN round(bonferroni(matched_log10_tail, n_tests), 2) + 0 END AS matched_log10_p
-FROM tested
+
+SELECT type, within, coalesce(n_proteins, 0) AS n_proteins, coalesce(n_left_out, 0) AS n_left_out,
+       coalesce(n_sites, 0) AS n_sites, coalesce(n_sites_unseen, 0) AS n_sites_unseen,
+       coalesce(n_labelled, 0) AS n_labelled, coalesce(n_labelled_unseen, 0) AS n_labelled_unseen,
+       coalesce(n_hits, 0) AS n_hits, round(h.precision, 4) AS precision, round(h.recall, 4) AS recall,
+       round(h.background, 4) AS background, round(h.enrichment, 2) AS enrichment, round(low, 2) AS enrichment_low,
+       round(high, 2) AS enrichment_high, round(h.t, 2) + 0 AS t, round(h.log10_p, 2) + 0 AS log10_p,
+       round(h.matched_background, 4) AS matched_background, round(h.matched_enrichment, 2) AS matched_enrichment,
+       round(h.matched_low, 2) AS matched_low, round(h.matched_high, 2) AS matched_high,
+       round(h.matched_log10_p, 2) + 0 AS matched_log10_p, round(h.confidence, 6) AS confidence,
+       coalesce(note, why_untested(n_proteins, 1, 1)) AS note
+FROM asked LEFT JOIN pooled AS h USING (type, within) LEFT JOIN unseen USING (type, within)
+LEFT JOIN left_out USING (type)
 ORDER BY type, within

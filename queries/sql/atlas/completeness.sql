@@ -19,12 +19,15 @@ WITH outcomes AS (
            accession, sequence, length, n_records
     FROM proteins
 ),
+
+-- A sequence counts once, under all the accessions that share it.
 distinct_sequences AS (
     SELECT status, outcome, sequence, min(accession) AS accession, count(*) AS n_proteins,
            sum(n_records) AS n_records, any_value(length) AS length
     FROM outcomes
     GROUP BY status, outcome, sequence
 )
+
 SELECT status, outcome, sum(n_proteins)::BIGINT AS n_proteins, count(*) AS n_sequences,
        sum(n_records)::BIGINT AS n_records, sum(length)::BIGINT AS n_residues,
        min(length) AS shortest, max(length) AS longest, min(accession) AS example

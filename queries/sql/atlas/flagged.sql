@@ -7,31 +7,37 @@
 --   letters: Letters with their positions, ten at most; empty where it is the number of sites.
 -- grain: accession, flag
 -- source: Nayar, Tartici and Altman 2025, whose published table ends at 39 sites.
-WITH many AS (
+WITH many_sites AS (
     SELECT accession, '40 or more sites' AS flag, n_sites AS n, [] AS letters
     FROM proteins
     WHERE n_sites >= 40
 ),
-on_nonstandard AS (
+
+nonstandard_sites AS (
     SELECT accession, 'site on a nonstandard letter' AS flag, count(*) AS n,
            list(residue || position ORDER BY position) AS letters
     FROM sites
     WHERE is_nonstandard
     GROUP BY accession
 ),
-with_nonstandard AS (
+
+-- Every letter of the sequences that have nonstandard ones.
+letters AS (
     SELECT accession, unnest(string_split(sequence, '')) AS residue, unnest(range(1, length + 1)) AS position
     FROM proteins
     WHERE status = 'ok' AND n_nonstandard > 0
 ),
-nonstandard AS (
+
+nonstandard_letters AS (
     SELECT accession, 'nonstandard letters' AS flag, count(*) AS n,
            list(residue || position ORDER BY position) AS letters
-    FROM with_nonstandard
+    FROM letters
     WHERE NOT contains('ACDEFGHIKLMNPQRSTVWY', residue)
     GROUP BY accession
 ),
-flags AS (FROM many UNION ALL FROM on_nonstandard UNION ALL FROM nonstandard)
+
+flags AS (FROM many_sites UNION ALL FROM nonstandard_sites UNION ALL FROM nonstandard_letters)
+
 SELECT f.flag, f.accession, p.entry_name, p.length, f.n, array_to_string(f.letters[:10], ' ') AS letters
 FROM flags AS f JOIN proteins AS p USING (accession)
 ORDER BY f.flag, f.n DESC, f.accession

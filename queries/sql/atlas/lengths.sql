@@ -18,7 +18,9 @@ WITH classed AS (
     FROM sequences
     WHERE status = 'ok'
 ),
+
 whole AS (SELECT count(*) AS n_all, median(length) AS median_length FROM classed)
+
 SELECT from_length::INTEGER AS from_length,
        CASE WHEN from_length + $width <= $last THEN (from_length + $width - 1)::INTEGER END AS to_length,
        count(*) AS n_sequences, sum(length)::BIGINT AS n_residues, any_value(n_all) AS n_all,

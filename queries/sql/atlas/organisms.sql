@@ -17,12 +17,14 @@ WITH distinct_sequences AS (
     WHERE status = 'ok'
     GROUP BY organism, taxon_id, sequence_id
 ),
+
 computed AS (
     SELECT organism, taxon_id, count(*) AS n_sequences, sum(length)::BIGINT AS n_residues,
            sum(n_sites)::BIGINT AS n_sites
     FROM distinct_sequences
     GROUP BY organism, taxon_id
 ),
+
 requested AS (
     SELECT organism, taxon_id, count(*) AS n_proteins,
            count(*) FILTER (regexp_full_match(accession, '.+-[0-9]+')) AS n_isoforms,
@@ -30,6 +32,7 @@ requested AS (
     FROM proteins
     GROUP BY organism, taxon_id
 )
+
 SELECT r.organism, r.taxon_id, r.n_proteins, coalesce(c.n_sequences, 0) AS n_sequences, r.n_isoforms, r.n_versioned,
        r.n_not_computed, coalesce(c.n_residues, 0) AS n_residues, coalesce(c.n_sites, 0) AS n_sites
 FROM requested AS r

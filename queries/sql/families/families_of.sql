@@ -15,7 +15,7 @@
 -- example: proteins=P07550,P00918
 -- grain: accession, database, family
 -- source: The file given to `attlas annotate`; Nayar, Tartici and Altman 2025 for the layer of convergence.
-WITH asked AS (
+WITH assigned AS (
     SELECT accession, database, family, min(name) AS name
     FROM families
     WHERE accession IN (SELECT unnest($proteins::VARCHAR[]))
@@ -23,29 +23,35 @@ WITH asked AS (
                OR lower(database) IN (SELECT lower(unnest) FROM unnest($databases::VARCHAR[])))
     GROUP BY accession, database, family
 ),
+
+-- Every protein of these families.
 carriers AS (
     SELECT DISTINCT f.database, f.family, p.accession, p.sequence_id, p.layer
     FROM families AS f JOIN proteins AS p USING (accession)
-    WHERE (f.database, f.family) IN (SELECT (database, family) FROM asked)
+    WHERE (f.database, f.family) IN (SELECT (database, family) FROM assigned)
 ),
+
 counts AS (
     SELECT database, family, count(DISTINCT accession) AS n_proteins, count(DISTINCT sequence_id) AS n_sequences
     FROM carriers
     GROUP BY database, family
 ),
-layers AS (
+
+layer_counts AS (
     SELECT database, family, layer, count(DISTINCT sequence_id) AS n
     FROM carriers
     WHERE layer IS NOT NULL
     GROUP BY database, family, layer
 ),
-commonest AS (
+
+family_layers AS (
     SELECT database, family, arg_min(layer, (-n, layer)) AS layer, max(n) / sum(n) AS share
-    FROM layers
+    FROM layer_counts
     GROUP BY database, family
 )
+
 SELECT accession, p.entry_name, a.database, a.family, a.name, n_proteins, n_sequences, p.layer,
        c.layer AS family_layer, round(c.share, 2) AS share_at_layer
-FROM asked AS a JOIN proteins AS p USING (accession) JOIN counts USING (database, family)
-LEFT JOIN commonest AS c USING (database, family)
+FROM assigned AS a JOIN proteins AS p USING (accession) JOIN counts USING (database, family)
+LEFT JOIN family_layers AS c USING (database, family)
 ORDER BY accession, database, family

@@ -18,65 +18,74 @@
 --   layer: Layer in which most of them converge, the first among equals, 0-based.
 --   n_at_layer: Sequences that converge there.
 --   share_at_layer: Their share of those with a layer of convergence.
---   share_low: Lower end of its 95 % Wilson interval.
---   share_high: Upper end.
+--   share_low: Lower end of its 95 % Wilson interval, of the layer as if it had been named beforehand; empty for fewer
+--     than five sequences. `log10_p` answers another question: it allows for the choice among layers and families.
+--   share_high: Upper end of that interval.
 --   background: Share of the sequences outside of the family that converge in this layer.
 --   ratio: The share over the background.
 --   log10_p: Logarithm to base 10 of the chance that so many sequences, drawn from all, converge in this layer so often
---     or more, times the number of layers and of families with one (Bonferroni), 0 at most.
+--     or more, times the number of layers and of families with one (Bonferroni), 0 at most; empty for fewer
+--     than five sequences.
 -- grain: family
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927; hypergeometric tail (Fisher's exact test, one-sided).
 WITH computed AS (
-    SELECT sequence_id AS id, any_value(layer) AS layer, any_value(n_sites) AS n_sites
+    SELECT sequence_id, any_value(layer) AS layer, any_value(n_sites) AS n_sites
     FROM proteins
     WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY sequence_id
 ),
-rows AS (
-    SELECT family, accession, md5, p.sequence_id AS id, name
+
+assigned AS (
+    SELECT family, accession, md5, p.sequence_id, name
     FROM families AS f JOIN proteins AS p USING (accession)
     WHERE lower(database) = lower($database) AND ($families IS NULL OR family IN (SELECT unnest($families::VARCHAR[])))
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
 ),
+
+-- Sequences are told apart by their MD5 here: those that were not computed have no number.
 sizes AS (
     SELECT family, min(name) AS name, count(DISTINCT accession) AS n_proteins, count(DISTINCT md5) AS n_sequences
-    FROM rows
+    FROM assigned
     GROUP BY family
     HAVING count(DISTINCT md5) >= $min_size
 ),
-members AS (SELECT DISTINCT family, id, layer, n_sites FROM rows JOIN sizes USING (family) JOIN computed USING (id)),
-fits AS (
-    SELECT family, count(*) AS n, median(n_sites) AS median_sites, count(*) FILTER (n_sites > 0) AS n_with
+
+members AS (
+    SELECT DISTINCT family, sequence_id, layer, c.n_sites
+    FROM assigned JOIN sizes USING (family) JOIN computed AS c USING (sequence_id)
+),
+
+member_counts AS (
+    SELECT family, count(*) AS n, median(n_sites) AS median_sites, count(*) FILTER (n_sites > 0) AS n_with_sites
     FROM members
     GROUP BY family
 ),
-layers AS (SELECT family, layer, count(*) AS k FROM members GROUP BY family, layer),
-modes AS (SELECT family, arg_min(layer, (-k, layer)) AS layer, max(k) AS k FROM layers GROUP BY family),
-totals AS (SELECT layer, count(*) AS k_all, sum(count(*)) OVER () AS n_all FROM computed GROUP BY layer),
+
+layer_counts AS (SELECT family, layer, count(*) AS k FROM members GROUP BY family, layer),
+
+commonest_layers AS (
+    SELECT family, arg_min(layer, (-k, layer)) AS layer, max(k) AS k
+    FROM layer_counts
+    GROUP BY family
+),
+
+-- The same layer over all sequences of the atlas.
+totals AS (SELECT layer, count(*) AS k_all, sum(count(*)) OVER ()::BIGINT AS n_all FROM computed GROUP BY layer),
+
 tested AS (
-    SELECT m.family, m.layer, m.k, f.n, t.k_all, t.n_all::BIGINT AS n_all, k / n AS p,
-           unnest(range(m.k, least(f.n, t.k_all) + 1)) AS i
-    FROM modes AS m JOIN fits AS f USING (family) JOIN totals AS t USING (layer)
-),
-logarithms AS (
-    SELECT family, layer, k, n, k_all, n_all,
-           log_choose(k_all, i) + log_choose(n_all - k_all, n - i) - log_choose(n_all, n) AS term
-    FROM tested
-    WHERE n - i <= n_all - k_all
-),
-tails AS (
-    SELECT family, layer, k, n, k_all, n_all, k / n AS p, max(term) / ln(10) AS most,
-           log10(sum(exp(term - top))) AS rest
-    FROM (SELECT *, max(term) OVER (PARTITION BY family) AS top FROM logarithms)
-    GROUP BY family, layer, k, n, k_all, n_all
+    SELECT family, layer, k, n, k_all, n_all, k / n AS p, (k_all - k) / nullif(n_all - n, 0) AS background,
+           n >= 5 AS is_enough, n_with_sites, median_sites,
+           hypergeometric_log10_tail(k, n, k_all, n_all) AS log10_tail,
+           (SELECT count(*) FROM totals) * (SELECT count(*) FROM member_counts) AS n_tests
+    FROM commonest_layers JOIN member_counts USING (family) JOIN totals USING (layer)
 )
-SELECT family, name, n_proteins, n_sequences, coalesce(f.n, 0) AS n_fitted,
-       round(n_with / f.n, 4) AS share_with_sites, median_sites, t.layer, coalesce(t.k, 0) AS n_at_layer,
+
+SELECT family, name, n_proteins, n_sequences, coalesce(n, 0) AS n_fitted,
+       round(n_with_sites / n, 4) AS share_with_sites, median_sites, layer, coalesce(k, 0) AS n_at_layer,
        round(p, 4) AS share_at_layer,
-       round(wilson_low(p, t.n, 1.96), 4) AS share_low, round(wilson_high(p, t.n, 1.96), 4) AS share_high,
-       round((k_all - k) / nullif(n_all - t.n, 0), 4) AS background,
-       round(p / nullif((k_all - k) / nullif(n_all - t.n, 0), 0), 2) AS ratio,
-       round(bonferroni(most + rest, n_tests), 2) + 0 AS log10_p
-FROM sizes CROSS JOIN (SELECT (SELECT count(*) FROM totals) * (SELECT count(*) FROM fits) AS n_tests)
-LEFT JOIN fits AS f USING (family) LEFT JOIN tails AS t USING (family)
+       CASE WHEN is_enough THEN round(wilson_low(p, n, 1.96), 4) END AS share_low,
+       CASE WHEN is_enough THEN round(wilson_high(p, n, 1.96), 4) END AS share_high,
+       round(background, 4) AS background, round(p / nullif(background, 0), 2) AS ratio,
+       CASE WHEN is_enough THEN round(bonferroni(log10_tail, n_tests), 2) + 0 END AS log10_p
+FROM sizes LEFT JOIN tested USING (family)
 ORDER BY n_sequences DESC, family

@@ -5,13 +5,14 @@
 --   statistics depend on length: compare sets of like lengths, or the difference is that.
 -- parameters:
 --   proteins proteins: Ids of the first set.
---   against proteins = all: Ids of the second set; all others of the atlas by default.
+--   other_proteins proteins = all: Ids of the second set; all others of the atlas by default.
 -- columns:
 --   statistic: Which column of `heads`; edges are counted per residue.
 --   mean: Mean over the first set.
 --   mean_against: Mean over the second set.
 --   effect: Difference in standard deviations within the sets, Cohen's d; of a set of one, those of the other set.
---   t: Difference over its standard error: Welch's t; empty for a set of one.
+--   t: Difference over its standard error: Welch's t; empty for a set of one, and of fewer than five
+--     sequences mostly chance.
 --   n_sequences: Sequences of the first set.
 --   n_against: Sequences of the second set.
 -- example: proteins=P07550,P08100,P14416,P29274
@@ -20,16 +21,19 @@
 WITH sequence_sets AS (
     SELECT min(accession) AS accession, any_value(length) AS length,
            bool_or(accession IN (SELECT unnest($proteins::VARCHAR[]))) AS is_first,
-           bool_or($against IS NULL OR accession IN (SELECT unnest($against::VARCHAR[]))) AS is_second
+           bool_or($other_proteins IS NULL OR accession IN (SELECT unnest($other_proteins::VARCHAR[]))) AS is_second
     FROM proteins
     WHERE status = 'ok' AND length >= 10
     GROUP BY sequence_id
 ),
+
 statistics AS (
     SELECT s.is_first, h.* EXCLUDE (accession, sequence_id, n_edges), h.n_edges / s.length AS edges_per_residue
     FROM heads AS h JOIN sequence_sets AS s USING (accession)
     WHERE s.is_first OR s.is_second
 ),
+
+-- Mean and variance of every statistic at once.
 moments AS (
     SELECT layer, head, is_first, count(*) AS n,
            {'mean': avg(COLUMNS(* EXCLUDE (layer, head, is_first))),
@@ -37,21 +41,26 @@ moments AS (
     FROM statistics
     GROUP BY layer, head, is_first
 ),
+
+-- A row for each statistic of a head.
 long AS (UNPIVOT moments ON COLUMNS(* EXCLUDE (layer, head, is_first, n)) INTO NAME statistic VALUE moment),
-compared AS (
+
+pairs_of_sets AS (
     SELECT a.layer, a.head, a.statistic, a.n AS n_a, b.n AS n_b, a.moment.mean AS mean_a, b.moment.mean AS mean_b,
            coalesce(a.moment.variance, 0) AS variance_a, coalesce(b.moment.variance, 0) AS variance_b
     FROM long AS a JOIN long AS b USING (layer, head, statistic)
     WHERE a.is_first AND NOT b.is_first
 ),
+
 effects AS (
     SELECT *,
            (mean_a - mean_b)
            / nullif(sqrt(((n_a - 1) * variance_a + (n_b - 1) * variance_b) / nullif(n_a + n_b - 2, 0)), 0) AS effect,
            CASE WHEN n_a > 1 AND n_b > 1
                 THEN (mean_a - mean_b) / nullif(sqrt(variance_a / n_a + variance_b / n_b), 0) END AS t
-    FROM compared
+    FROM pairs_of_sets
 )
+
 SELECT layer, head, statistic, round(mean_a, 4) AS mean, round(mean_b, 4) AS mean_against, round(effect, 2) AS effect,
        round(t, 2) AS t, n_a AS n_sequences, n_b AS n_against
 FROM effects

@@ -4,7 +4,7 @@
 --   layer and sites? Names are a first guess at homology: numbers at their end are dropped, and what is left has three
 --   letters or more. Isoforms are left out, and a sequence under several accessions counts once.
 -- parameters:
---   min_sequences int 2.. = 2: Fewest sequences of a family.
+--   min_size int 2.. = 2: Fewest sequences of a family.
 -- columns:
 --   family: What the entry names have in common.
 --   n_sequences: Distinct sequences.
@@ -17,7 +17,7 @@
 --   n_with_motif: Sequences with a site of this motif.
 -- grain: family
 -- source: Entry names of UniProt: a mnemonic of the protein, and of the organism after `_`.
-WITH named AS (
+WITH named_sequences AS (
     SELECT sequence_id, rtrim(split_part(entry_name, '_', 1), '0123456789') AS family,
            min(accession) AS accession, any_value(layer) AS layer, any_value(n_sites) AS n_sites,
            any_value(sequence) AS sequence
@@ -27,33 +27,41 @@ WITH named AS (
     GROUP BY sequence_id, family
     HAVING length(family) >= 3
 ),
+
 families AS (
     SELECT family, count(*) AS n_sequences, list(accession ORDER BY accession) AS accessions,
            count(DISTINCT layer) AS n_layers, avg(n_sites) AS mean_sites
-    FROM named
+    FROM named_sequences
     GROUP BY family
-    HAVING count(*) >= $min_sequences
+    HAVING count(*) >= $min_size
 ),
-layer_counts AS (SELECT family, layer, count(*) AS n FROM named GROUP BY family, layer),
-commonest AS (
+
+layer_counts AS (SELECT family, layer, count(*) AS n FROM named_sequences GROUP BY family, layer),
+
+commonest_layers AS (
     SELECT family, arg_min(layer, (-n, layer)) AS layer, max(n) AS n
     FROM layer_counts
     GROUP BY family
 ),
+
 motifs AS (
     SELECT n.family, n.sequence_id, n.sequence[s.position - 1:s.position + 1] AS motif
-    FROM named AS n JOIN sites AS s USING (accession)
+    FROM named_sequences AS n JOIN sites AS s USING (accession)
     WHERE s.position BETWEEN 2 AND length(n.sequence) - 1
 ),
+
 motif_counts AS (
     SELECT family, motif, count(DISTINCT sequence_id) AS n
     FROM motifs
     GROUP BY family, motif
     HAVING count(DISTINCT sequence_id) > 1
 ),
-shared AS (SELECT family, arg_min(motif, (-n, motif)) AS motif, max(n) AS n FROM motif_counts GROUP BY family)
+
+-- The motif that most sequences of a family share.
+shared_motifs AS (SELECT family, arg_min(motif, (-n, motif)) AS motif, max(n) AS n FROM motif_counts GROUP BY family)
+
 SELECT family, f.n_sequences, f.n_layers, c.layer AS commonest_layer, round(c.n / f.n_sequences, 2) AS share_at_layer,
        round(f.mean_sites, 1) AS mean_sites, lower(s.motif[1]) || s.motif[2] || lower(s.motif[3]) AS shared_motif,
        coalesce(s.n, 0) AS n_with_motif, array_to_string(f.accessions[:10], ' ') AS accessions
-FROM families AS f JOIN commonest AS c USING (family) LEFT JOIN shared AS s USING (family)
+FROM families AS f JOIN commonest_layers AS c USING (family) LEFT JOIN shared_motifs AS s USING (family)
 ORDER BY n_with_motif / f.n_sequences DESC, f.n_sequences DESC, family

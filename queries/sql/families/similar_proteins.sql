@@ -11,34 +11,41 @@
 -- example: protein=P07550
 -- grain: accession
 -- source: Head statistics of an atlas; the three were chosen for bringing homologues first in an atlas of 52 proteins.
-WITH chosen AS (
+WITH distinct_sequences AS (
     SELECT CASE WHEN bool_or(accession = $protein) THEN $protein ELSE min(accession) END AS accession,
            any_value(length) AS length
     FROM proteins
     WHERE status = 'ok' AND length >= 10
     GROUP BY sequence_id
 ),
+
 vectors AS (
     SELECT h.accession, h.layer, h.head, h.n_edges / c.length AS edges, h.helix_share AS helix, h.beyond6_share AS far
-    FROM heads AS h JOIN chosen AS c USING (accession)
+    FROM heads AS h JOIN distinct_sequences AS c USING (accession)
 ),
+
+-- Standard deviations over the atlas, so that each statistic of each head weighs the same.
 spreads AS (
     SELECT layer, head, nullif(stddev_samp(edges), 0) AS edges, nullif(stddev_samp(helix), 0) AS helix,
            nullif(stddev_samp(far), 0) AS far
     FROM vectors
     GROUP BY layer, head
 ),
-asked AS (FROM vectors WHERE accession = $protein),
+
+given AS (FROM vectors WHERE accession = $protein),
+
 distances AS (
     SELECT v.accession,
-           sqrt(avg((coalesce(((v.edges - a.edges) / s.edges) ^ 2, 0)
-                     + coalesce(((v.helix - a.helix) / s.helix) ^ 2, 0)
-                     + coalesce(((v.far - a.far) / s.far) ^ 2, 0)) / 3)) AS distance
-    FROM vectors AS v JOIN asked AS a USING (layer, head) JOIN spreads AS s USING (layer, head)
+           sqrt(avg((coalesce(((v.edges - g.edges) / s.edges) ^ 2, 0)
+                     + coalesce(((v.helix - g.helix) / s.helix) ^ 2, 0)
+                     + coalesce(((v.far - g.far) / s.far) ^ 2, 0)) / 3)) AS distance
+    FROM vectors AS v JOIN given AS g USING (layer, head) JOIN spreads AS s USING (layer, head)
     WHERE v.accession <> $protein
     GROUP BY v.accession
 )
+
 SELECT accession, p.entry_name, p.description, round(d.distance, 3) AS distance, p.length,
-       round(p.length / (SELECT length FROM chosen WHERE accession = $protein), 2) AS length_ratio, p.layer, p.n_sites
+       round(p.length / (SELECT length FROM distinct_sequences WHERE accession = $protein), 2) AS length_ratio,
+       p.layer, p.n_sites
 FROM distances AS d JOIN proteins AS p USING (accession)
 ORDER BY d.distance, accession

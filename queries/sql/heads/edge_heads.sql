@@ -13,16 +13,10 @@
 --   is_reported: The head has 100 edges or more, as many as Vig et al. ask for.
 -- grain: layer, head
 -- source: Vig et al. 2021: edges from 0.3 on, heads from 100 edges on.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(length) AS length
-    FROM proteins
-    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-)
 SELECT h.layer, h.head, count(*) AS n_sequences, sum(h.n_edges)::BIGINT AS n_edges,
        round(sum(h.n_edges) / sum(c.length), 4) AS edges_per_residue,
        round(count(*) FILTER (h.n_edges > 0) / count(*), 3) AS share_with_edges,
        round(avg(h.max_attention), 3) AS max_attention, sum(h.n_edges) >= 100 AS is_reported
-FROM heads AS h JOIN chosen AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY n_edges DESC, h.layer, h.head

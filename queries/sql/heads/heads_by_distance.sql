@@ -14,16 +14,10 @@
 --   beyond24_share: Attention to |i - j| >= 24, mean.
 -- grain: layer, head
 -- source: Head statistics of an atlas; attention to the special tokens has no distance and adds none.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(length) AS length
-    FROM proteins
-    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-)
 SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.distance), 2) AS distance,
        round(avg(h.distance * 3 * (c.length + 2) / nullif(c.length ^ 2 - 1, 0)), 3) AS of_even,
        round(avg(h.self_share), 3) AS self_share, round(avg(h.adjacent_share), 3) AS adjacent_share,
        round(avg(h.beyond6_share), 3) AS beyond6_share, round(avg(h.beyond24_share), 3) AS beyond24_share
-FROM heads AS h JOIN chosen AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY avg(h.distance), h.layer, h.head

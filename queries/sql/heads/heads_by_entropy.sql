@@ -12,15 +12,9 @@
 --   share_of_max: Entropy over that of even attention, ln(N + 2), mean: comparable between lengths.
 -- grain: layer, head
 -- source: Head statistics of an atlas; entropy over residues and the two special tokens.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(length) AS length
-    FROM proteins
-    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-)
 SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.entropy), 3) AS entropy,
        round(stddev_samp(h.entropy), 3) AS sd, round(exp(avg(h.entropy)), 1) AS effective_tokens,
        round(avg(h.entropy / ln(c.length + 2)), 3) AS share_of_max
-FROM heads AS h JOIN chosen AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY avg(h.entropy), h.layer, h.head

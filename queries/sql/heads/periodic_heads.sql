@@ -13,17 +13,11 @@
 --   adjacent_share: Attention to |i - j| = 1, mean: a head of neighbours has some of its mass at 3 and 4, too.
 -- grain: layer, head
 -- source: Head statistics of an atlas; 3.6 residues to a turn of an alpha helix.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(length) AS length
-    FROM proteins
-    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-)
 SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.helix_share), 3) AS helix_share,
        round(stddev_samp(h.helix_share), 3) AS sd,
        round(avg((4 * c.length - 14) / (c.length * (c.length + 2))), 4) AS even_share,
        round(avg(h.helix_share) / avg((4 * c.length - 14) / (c.length * (c.length + 2))), 2) AS ratio,
        round(avg(h.adjacent_share), 3) AS adjacent_share
-FROM heads AS h JOIN chosen AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY avg(h.helix_share) DESC, h.layer, h.head

@@ -13,16 +13,10 @@
 --   received_max_share: Share of all attention between residues that goes to one of them, mean.
 -- grain: layer, head
 -- source: Head statistics of an atlas; special tokens as sinks as in Vig et al. 2021 and Clark et al. 2019.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(length) AS length
-    FROM proteins
-    WHERE status = 'ok' AND length >= 10 AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-)
 SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.cls_share), 3) AS cls_share,
        round(avg(h.eos_share), 3) AS eos_share, round(avg(h.cls_share + h.eos_share), 3) AS special_share,
        round(stddev_samp(h.cls_share + h.eos_share), 3) AS sd,
        round(avg(h.received_max_share), 3) AS received_max_share
-FROM heads AS h JOIN chosen AS c USING (accession)
+FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
 GROUP BY h.layer, h.head
 ORDER BY avg(h.cls_share + h.eos_share) DESC, h.layer, h.head

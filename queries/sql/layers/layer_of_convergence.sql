@@ -6,7 +6,7 @@
 --   n_sequences: Distinct sequences that were computed.
 --   share: Their share of all.
 --   share_low: Lower end of its 95 % Wilson interval.
---   share_high: Upper end.
+--   share_high: Upper end of that interval.
 --   median_length: Their length, median, residues.
 --   mean_sites: Their sites, mean.
 -- grain: layer
@@ -17,12 +17,12 @@ WITH by_layer AS (
     WHERE status = 'ok'
     GROUP BY layer
 ),
-shares AS (SELECT *, sum(k) OVER () AS n, k / sum(k) OVER () AS p, 1.96 AS z FROM by_layer)
+
+shares AS (SELECT *, sum(k) OVER () AS n, k / sum(k) OVER () AS p, normal_95() AS z FROM by_layer)
+
 SELECT layer, k AS n_sequences, round(p, 4) AS share,
-       round(wilson_low(p, n, z), 4)
-       AS share_low,
-       round(wilson_high(p, n, z), 4)
-       AS share_high,
+       round(wilson_low(p, n, z), 4) AS share_low,
+       round(wilson_high(p, n, z), 4) AS share_high,
        median_length, round(mean_sites, 2) AS mean_sites
 FROM shares
 ORDER BY layer

@@ -10,7 +10,7 @@
 --   top_residue: Its letter.
 --   received: Attention it receives.
 --   share: What it receives over what all residues receive.
---   effective_residues: Residues that attention is spread over: exp of the entropy of the profile; 1 is a single one.
+--   effective_residues: Residues that attention is spread over: exp of the entropy of the profile; 1 is one residue.
 -- example: protein=P07550
 -- grain: layer
 -- source: Nayar, Tartici and Altman 2025 for the profile, stored in float16; Hill number of order 1 for the spread.
@@ -19,7 +19,9 @@ WITH profile AS (
     FROM residues
     WHERE accession = $protein
 ),
+
 shares AS (SELECT *, received / sum(received) OVER (PARTITION BY layer) AS share FROM profile),
+
 by_layer AS (
     SELECT layer, arg_min({'position': position, 'residue': residue}, (-received, position)) AS top,
            max(received) AS received, max(share) AS share,
@@ -27,6 +29,7 @@ by_layer AS (
     FROM shares
     GROUP BY layer
 )
+
 SELECT b.layer, b.layer IS NOT DISTINCT FROM p.layer AS is_convergence, b.top.position AS top_position,
        b.top.residue AS top_residue, round(b.received, 3) AS received, round(b.share, 4) AS share,
        round(b.effective_residues, 1) AS effective_residues

@@ -15,7 +15,9 @@ WITH classed AS (
     FROM sequences
     WHERE layer IS NOT NULL
 ),
+
 counted AS (SELECT from_length, layer, count(*) AS n_sequences FROM classed GROUP BY from_length, layer)
+
 SELECT from_length, layer, n_sequences,
        round(n_sequences / sum(n_sequences) OVER (PARTITION BY from_length), 3) AS share,
        sum(n_sequences) OVER (PARTITION BY from_length)::BIGINT AS n_in_class

@@ -15,21 +15,24 @@
 -- source: Nayar, Tartici and Altman 2025, who find layers that go with families.
 WITH described AS (
     SELECT sequence_id, any_value(layer) AS layer,
-           bool_or(contains(lower(coalesce(description, '')), lower($word))) AS has
+           bool_or(contains(lower(coalesce(description, '')), lower($word))) AS has_word
     FROM proteins
     WHERE layer IS NOT NULL
     GROUP BY sequence_id
 ),
+
 counted AS (
-    SELECT layer, count(*) FILTER (has) AS n_with, count(*) FILTER (NOT has) AS n_others
+    SELECT layer, count(*) FILTER (has_word) AS n_with, count(*) FILTER (NOT has_word) AS n_others
     FROM described
     GROUP BY layer
 ),
+
 shares AS (
     SELECT *, n_with / nullif(sum(n_with) OVER (), 0) AS share_with,
            n_others / nullif(sum(n_others) OVER (), 0) AS share_others
     FROM counted
 )
+
 SELECT layer, n_with, round(share_with, 3) AS share_with, n_others, round(share_others, 3) AS share_others,
        round(share_with / nullif(share_others, 0), 2) AS ratio
 FROM shares

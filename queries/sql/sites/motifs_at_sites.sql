@@ -13,44 +13,48 @@
 --   n_sites: Sites with this motif.
 --   n_sequences: Sequences with such a site.
 --   n_occurrences: Occurrences of the motif in the same sequences, at a site or not.
---   share_at_sites: The first over the last.
+--   share_at_sites: Sites with this motif over its occurrences.
 --   share_low: Lower end of its 95 % Wilson interval; occurrences in homologues are not independent.
 --   ratio: Share over that of all residues that could be the site of a motif of this length.
 --   examples: Accessions of such sites, five at most.
 -- grain: motif
 -- source: Wilson 1927 for the interval.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(sequence) AS sequence, any_value(length) AS length
-    FROM proteins
-    WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-),
+WITH searched AS (FROM searched_sequences($proteins)),
+
 site_words AS (
     SELECT c.accession, c.sequence[s.position - $before:s.position + $after] AS word
-    FROM sites AS s JOIN chosen AS c USING (accession)
+    FROM sites AS s JOIN searched AS c USING (accession)
     WHERE s.position > $before AND s.position + $after <= c.length
 ),
+
 at_sites AS (
     SELECT word, count(*) AS k, count(DISTINCT accession) AS n_sequences,
            list(DISTINCT accession ORDER BY accession)[:5] AS examples
     FROM site_words
     GROUP BY word
 ),
+
+-- Words of one length, cut from every residue on: each frame begins one residue later.
 frames AS (SELECT unnest(range(1, $before + $after + 2))::INTEGER AS frame),
+
 words AS (
     SELECT unnest(regexp_extract_all(c.sequence[f.frame:], '.{' || ($before + $after + 1) || '}')) AS word
-    FROM chosen AS c, frames AS f
+    FROM searched AS c, frames AS f
 ),
+
 occurrences AS (SELECT word, count(*) AS n FROM words SEMI JOIN at_sites USING (word) GROUP BY word),
+
+-- The chance that a residue that could be the site of such a motif is a site.
 everywhere AS (
     SELECT (SELECT count(*) FROM site_words) / sum(greatest(length - $before - $after, 0)) AS rate
-    FROM chosen
+    FROM searched
 ),
-shares AS (SELECT *, k / n AS p, 1.96 AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
+
+shares AS (SELECT *, k / n AS p, normal_95() AS z FROM at_sites JOIN occurrences USING (word) WHERE k >= $min_sites)
+
 SELECT lower(word[:$before]) || word[$before + 1] || lower(word[$before + 2:]) AS motif, k AS n_sites, n_sequences,
        n AS n_occurrences, round(p, 3) AS share_at_sites,
-       round(wilson_low(p, n, z), 3)
-       AS share_low,
-       round(p / rate, 1) AS ratio, array_to_string(examples, ' ') AS examples
+       round(wilson_low(p, n, z), 3) AS share_low, round(p / rate, 1) AS ratio,
+       array_to_string(examples, ' ') AS examples
 FROM shares, everywhere
 ORDER BY share_low DESC, n_sites DESC, motif

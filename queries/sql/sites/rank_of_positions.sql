@@ -17,29 +17,34 @@
 -- example: protein=P07477 positions=57,63,107,200
 -- grain: position
 -- source: Nayar, Tartici and Altman 2025; the profiles are stored in float16.
-WITH asked AS (SELECT DISTINCT unnest($positions::INTEGER[]) AS position),
+WITH given_positions AS (SELECT DISTINCT unnest($positions::INTEGER[]) AS position),
+
+-- What each residue receives in each layer; layers of the list count from 0.
 profile AS (
     SELECT position, residue, unnest(received) AS received, unnest(range(len(received)))::SMALLINT AS layer
     FROM residues
     WHERE accession = $protein
 ),
+
 ranked AS (
     SELECT position, residue, layer, received, received / max(received) OVER of_layer AS share,
            count(*) OVER of_layer AS n_residues, rank() OVER (of_layer ORDER BY received DESC) AS rank
     FROM profile
     WINDOW of_layer AS (PARTITION BY layer)
 ),
-best AS (
+
+best_layers AS (
     SELECT position, min(rank) AS rank, arg_min(layer, (rank, layer)) AS layer
     FROM ranked
     GROUP BY position
 )
-SELECT a.position, r.residue, CASE WHEN r.residue IS NOT NULL THEN s.position IS NOT NULL END AS is_site,
+
+SELECT g.position, r.residue, CASE WHEN r.residue IS NOT NULL THEN s.position IS NOT NULL END AS is_site,
        p.layer, round(r.received, 3) AS received, round(r.share, 3) AS share, r.rank,
        p.length AS n_residues, b.layer AS best_layer, b.rank AS best_rank
-FROM asked AS a
+FROM given_positions AS g
 JOIN proteins AS p ON p.accession = $protein
-LEFT JOIN best AS b ON b.position = a.position
-LEFT JOIN ranked AS r ON r.position = a.position AND r.layer = p.layer
-LEFT JOIN sites AS s ON s.accession = p.accession AND s.position = a.position
-ORDER BY a.position
+LEFT JOIN best_layers AS b ON b.position = g.position
+LEFT JOIN ranked AS r ON r.position = g.position AND r.layer = p.layer
+LEFT JOIN sites AS s ON s.accession = p.accession AND s.position = g.position
+ORDER BY g.position

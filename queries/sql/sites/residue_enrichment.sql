@@ -14,36 +14,33 @@
 --   share_of_residues: Share of all residues that are: the background.
 --   ratio: The first over the second; 1 is no enrichment.
 --   ratio_low: Lower end of its interval: Wilson on the share of sites, the background taken as known.
---   ratio_high: Upper end.
+--   ratio_high: Upper end of that interval.
 -- grain: residue
 -- source: Wilson 1927 for the interval; background on the same proteins as in Vig et al. 2021.
-WITH chosen AS (
-    SELECT min(accession) AS accession
-    FROM proteins
-    WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-),
+WITH searched AS (FROM searched_sequences($proteins)),
+
 background AS (
     SELECT residue, count(*) AS n_residues
-    FROM residues SEMI JOIN chosen USING (accession)
+    FROM residues SEMI JOIN searched USING (accession)
     GROUP BY residue
 ),
+
 at_sites AS (
     SELECT residue, count(*) AS n_sites, count(DISTINCT sequence_id) AS n_sequences
-    FROM sites SEMI JOIN chosen USING (accession)
+    FROM sites SEMI JOIN searched USING (accession)
     GROUP BY residue
 ),
+
 shares AS (
     SELECT residue, coalesce(n_sites, 0) AS n_sites, coalesce(n_sequences, 0) AS n_sequences, n_residues,
            sum(n_sites) OVER () AS n, coalesce(n_sites, 0) / sum(n_sites) OVER () AS p,
            n_residues / sum(n_residues) OVER () AS expected, $z AS z
     FROM background LEFT JOIN at_sites USING (residue)
 )
+
 SELECT residue, n_sites, n_sequences, n_residues, round(p, 4) AS share_of_sites,
        round(expected, 4) AS share_of_residues, round(p / expected, 2) AS ratio,
-       round(wilson_low(p, n, z)
-             / expected, 2) AS ratio_low,
-       round(wilson_high(p, n, z)
-             / expected, 2) AS ratio_high
+       round(wilson_low(p, n, z) / expected, 2) AS ratio_low,
+       round(wilson_high(p, n, z) / expected, 2) AS ratio_high
 FROM shares
 ORDER BY p / expected DESC, residue

@@ -14,38 +14,38 @@
 --   share_of_residues: Share of all residues that are this letter: the background.
 --   ratio: Share over background; 1 is no enrichment.
 --   ratio_low: Lower end of its interval: Wilson on the share, the background taken as known.
---   ratio_high: Upper end.
+--   ratio_high: Upper end of that interval.
 -- grain: from_site, residue
 -- source: Wilson 1927 for the interval.
-WITH chosen AS (
-    SELECT min(accession) AS accession, any_value(sequence) AS sequence, any_value(length) AS length
-    FROM proteins
-    WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
-    GROUP BY sequence_id
-),
+WITH searched AS (FROM searched_sequences($proteins)),
+
 background AS (
     SELECT residue, count(*) AS n_residues
-    FROM residues SEMI JOIN chosen USING (accession)
+    FROM residues SEMI JOIN searched USING (accession)
     GROUP BY residue
 ),
+
 expected AS (SELECT residue, n_residues / sum(n_residues) OVER () AS expected FROM background),
+
 distances AS (SELECT unnest(range(-$reach, $reach + 1))::INTEGER AS from_site),
+
 neighbours AS (
     SELECT d.from_site, c.sequence[s.position + d.from_site] AS residue
-    FROM sites AS s JOIN chosen AS c USING (accession), distances AS d
+    FROM sites AS s JOIN searched AS c USING (accession), distances AS d
     WHERE d.from_site <> 0 AND s.position + d.from_site BETWEEN 1 AND c.length
 ),
+
 counted AS (SELECT from_site, residue, count(*) AS k FROM neighbours GROUP BY from_site, residue),
+
 shares AS (
     SELECT c.from_site, c.residue, c.k, sum(c.k) OVER (PARTITION BY c.from_site) AS n,
            c.k / sum(c.k) OVER (PARTITION BY c.from_site) AS p, e.expected, $z AS z
     FROM counted AS c JOIN expected AS e USING (residue)
 )
+
 SELECT from_site, residue, k AS n, n::BIGINT AS n_sites, round(p, 4) AS share, round(expected, 4) AS share_of_residues,
        round(p / expected, 2) AS ratio,
-       round(wilson_low(p, n, z)
-             / expected, 2) AS ratio_low,
-       round(wilson_high(p, n, z)
-             / expected, 2) AS ratio_high
+       round(wilson_low(p, n, z) / expected, 2) AS ratio_low,
+       round(wilson_high(p, n, z) / expected, 2) AS ratio_high
 FROM shares
 ORDER BY ratio_low DESC, from_site, residue

@@ -14,26 +14,32 @@
 -- example: proteins=P07550,P08100,P14416,P29274
 -- grain: accession, position
 -- source: Nayar, Tartici and Altman 2025; the profiles are stored in float16.
-WITH chosen AS (
+WITH searched AS (
     SELECT accession, entry_name, layer, n_sites
     FROM proteins
     WHERE layer IS NOT NULL AND accession IN (SELECT unnest($proteins::VARCHAR[]))
 ),
+
 profile AS (
     SELECT accession, position, residue, r.received[c.layer + 1] AS received
-    FROM residues AS r JOIN chosen AS c USING (accession)
+    FROM residues AS r JOIN searched AS c USING (accession)
 ),
+
 shares AS (
     SELECT *, received / max(received) OVER (PARTITION BY accession) AS share
     FROM profile
 ),
-placed AS (
+
+-- The residues that are no sites, by what they receive.
+ranked AS (
     SELECT *, row_number() OVER (PARTITION BY accession ORDER BY received DESC, position) AS place
     FROM shares ANTI JOIN sites USING (accession, position)
 ),
-last_sites AS (SELECT accession, min(share) AS share FROM sites SEMI JOIN chosen USING (accession) GROUP BY accession)
-SELECT accession, c.entry_name, c.layer, c.n_sites, round(l.share, 3) AS last_site_share, p.place, p.position,
-       p.residue, round(p.received, 3) AS received, round(p.share, 3) AS share
-FROM placed AS p JOIN chosen AS c USING (accession) LEFT JOIN last_sites AS l USING (accession)
-WHERE p.place <= $n
-ORDER BY accession, p.place, p.position
+
+last_sites AS (SELECT accession, min(share) AS share FROM sites SEMI JOIN searched USING (accession) GROUP BY accession)
+
+SELECT accession, c.entry_name, c.layer, c.n_sites, round(l.share, 3) AS last_site_share, r.place, r.position,
+       r.residue, round(r.received, 3) AS received, round(r.share, 3) AS share
+FROM ranked AS r JOIN searched AS c USING (accession) LEFT JOIN last_sites AS l USING (accession)
+WHERE r.place <= $n
+ORDER BY accession, r.place, r.position

@@ -12,7 +12,7 @@
 --   sites_per_100: All sites of the class over 100 of its residues.
 --   share_without: Share of sequences in which no residue stood above the elbow.
 --   share_low: Lower end of its 95 % Wilson interval.
---   share_high: Upper end.
+--   share_high: Upper end of that interval.
 -- grain: from_length
 -- source: Nayar, Tartici and Altman 2025 for the sites; Wilson 1927 for the interval.
 WITH classed AS (
@@ -21,6 +21,7 @@ WITH classed AS (
     FROM sequences
     WHERE layer IS NOT NULL
 ),
+
 counted AS (
     SELECT from_length, count(*) AS n, sum(n_sites)::BIGINT AS n_sites, avg(n_sites) AS mean_sites,
            median(n_sites) AS median_sites, sum(length) AS n_residues,
@@ -28,8 +29,10 @@ counted AS (
     FROM classed
     GROUP BY from_length
 )
+
 SELECT from_length, n AS n_sequences, n_sites, round(mean_sites, 2) AS mean_sites, median_sites,
        round(100 * n_sites / n_residues, 3) AS sites_per_100, round(without, 3) AS share_without,
-       round(wilson_low(without, n, 1.96), 3) AS share_low, round(wilson_high(without, n, 1.96), 3) AS share_high
+       round(wilson_low(without, n, normal_95()), 3) AS share_low,
+       round(wilson_high(without, n, normal_95()), 3) AS share_high
 FROM counted
 ORDER BY from_length

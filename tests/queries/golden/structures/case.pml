@@ -4,7 +4,7 @@
 # model: facebook/esm2_synthetic
 # revision: local
 # rule: nayar-2025-05
-# atlas_id: 4b7e96d4ceac754d
+# atlas_id: b27c06a30b3695e7
 # attlas_version: 0.1.0
 # evidence: ECO:0008006
 # case.pdb chain A: 59 residues onto 1-60 of P12345 (98% of 60), 1 without coordinates, 4 of the chain's 64 letters not of the protein, 1 mismatch (without values): P27 is ALA 123

@@ -31,7 +31,7 @@ def golden(folder: Path) -> dict[str, bytes]:
     atlas, structure = write_case(folder)
     files = {}
     for format, name in FORMATS.items():
-        options = {"structure": structure, "file_name": "case.defattr"}
+        options = {"structure": structure, "file_names": {"chimerax": "case.defattr"}}
         data, _ = exported(atlas, format, **options, **({"pdb_id": "1abc"} if format == "funpdbe" else {}))
         files[name] = zipfile.ZipFile(io.BytesIO(data)).read("index.mvsj") if format == "molviewspec" else data
     files["model.pml"] = exported(atlas, "pymol")[0]

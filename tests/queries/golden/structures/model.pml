@@ -4,7 +4,7 @@
 # model: facebook/esm2_synthetic
 # revision: local
 # rule: nayar-2025-05
-# atlas_id: 4b7e96d4ceac754d
+# atlas_id: b27c06a30b3695e7
 # attlas_version: 0.1.0
 # evidence: ECO:0008006
 # numbered as UniProt does, on chain A, as AlphaFold models are (--structure FILE for another)

@@ -1,0 +1,201 @@
+"""Count what makes the code easy or hard to read: names, paragraphs, comments, sizes, arrows between folders.
+
+    python benchmarks/house_numbers.py [ROOT]
+
+Prints a line for each room and the lists of places to look at. Nothing here is a verdict; docs/log.md keeps the
+numbers of each date, so that a change of the house can be seen in them.
+"""
+
+import argparse
+import ast
+import statistics
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
+NO_NOUNS = frozenset(
+    (
+        "found",
+        "one",
+        "some",
+        "said",
+        "asked",
+        "here",
+        "there",
+        "known",
+        "laid",
+        "theirs",
+        "ours",
+        "own",
+        "rest",
+        "wanted",
+        "chosen",
+        "each",
+        "least",
+        "first",
+    )
+)
+"""Pronouns and participles that say nothing of what a variable holds."""
+LONG_LINE = 100
+LONG_FUNCTION = 35
+LONG_FILE = 350
+PARAGRAPH_LINES = 15
+"""A function body of this many lines should have a blank line in it."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """The body of a function, without its docstring."""
+
+    place: str
+    lines: tuple[str, ...]
+
+    @property
+    def n_blank(self) -> int:
+        return sum(not line.strip() for line in self.lines)
+
+    @property
+    def n_commented(self) -> int:
+        return sum("# " in line for line in self.lines)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A Python file, read and parsed."""
+
+    path: str
+    lines: tuple[str, ...]
+    tree: ast.Module
+
+    def bodies(self) -> Iterator[Body]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                statements = node.body[1:] if ast.get_docstring(node) else node.body
+                if statements:
+                    begin, end = statements[0].lineno - 1, statements[-1].end_lineno
+                    yield Body(f"{self.path}:{node.lineno} {node.name}", self.lines[begin:end])
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that is bound: variables, arguments."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            elif isinstance(node, ast.arg):
+                yield node.arg
+
+    def names_by_case(self) -> Iterator[str]:
+        """Yield pairs of names of the module that differ only by case or a leading underscore."""
+        spellings: dict[str, set[str]] = {}
+        for node in self.tree.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [node]
+            for target in targets:
+                name = getattr(target, "id", None) or getattr(target, "name", None)
+                if name:
+                    spellings.setdefault(name.strip("_").lower(), set()).add(name)
+        for names in spellings.values():
+            if len(names) > 1:
+                yield f"{self.path}: {' / '.join(sorted(names))}"
+
+    def arrows(self) -> Iterator[tuple[str, str]]:
+        """Yield (room of this file, room it imports) for each import of another room."""
+        room = self.path.split("/")[0]
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("attlas."):
+                other = (node.module or "").split(".")[1]
+                if other != room:
+                    yield room, other
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path, nargs="?", default=Path(__file__).resolve().parents[1])
+    root = parser.parse_args().root
+
+    sources = {room: [*read_sources(root, room)] for room in ROOMS if (root / room).is_dir()}
+    everything = [source for files in sources.values() for source in files]
+    print(
+        "room        files  lines  longest | functions  median  longest  >35 | blank %  comment %  lines >100 | "
+        "names  no nouns"
+    )
+    for room, files in {**sources, "all": everything}.items():
+        print(room_line(room, files))
+    print(sql_line(root))
+    print_places(everything)
+
+
+def read_sources(root: Path, room: str) -> Iterator[Source]:
+    for path in sorted((root / room).rglob("*.py")):
+        text = path.read_text()
+        yield Source(path.relative_to(root).as_posix(), tuple(text.splitlines()), ast.parse(text))
+
+
+def room_line(room: str, files: list[Source]) -> str:
+    bodies = [body for source in files for body in source.bodies()]
+    lengths = sorted(len(body.lines) for body in bodies) or [0]
+    n_body = sum(lengths) or 1
+    n_lines = [len(source.lines) for source in files]
+    n_long_lines = sum(len(line) > LONG_LINE for source in files for line in source.lines)
+    names = [name for source in files for name in source.names()]
+    return (
+        f"{room:<11} {len(files):>5}  {sum(n_lines):>5}  {max(n_lines):>7} | {len(bodies):>9}  "
+        f"{statistics.median(lengths):>6}  {lengths[-1]:>7}  {sum(n > LONG_FUNCTION for n in lengths):>3} | "
+        f"{100 * sum(body.n_blank for body in bodies) / n_body:>7.1f}  "
+        f"{100 * sum(body.n_commented for body in bodies) / n_body:>9.1f}  "
+        f"{100 * n_long_lines / max(1, sum(n_lines)):>10.1f}% | {len(names):>5}  {sum(n in NO_NOUNS for n in names):>8}"
+    )
+
+
+def sql_line(root: Path) -> str:
+    """Say how the SQL files are written: lines of the body, how many are comments, how many blank."""
+    bodies, n_ctes = [], Counter[str]()
+    for path in sorted((root / "queries").rglob("*.sql")):
+        lines = path.read_text().splitlines()
+        is_header = True
+        for line in lines:
+            is_header = is_header and line.startswith("--")
+            if not is_header:
+                bodies.append(line)
+            if line.rstrip().endswith("AS (") or " AS MATERIALIZED (" in line:
+                n_ctes[path.name] += 1
+    n_comments = sum(line.lstrip().startswith("--") for line in bodies)
+    n_blank = sum(not line.strip() for line in bodies)
+    most = ", ".join(f"{name} {n}" for name, n in n_ctes.most_common(3))
+    return f"SQL: {len(bodies)} lines of bodies, {n_comments} comments, {n_blank} blank; most CTEs: {most}"
+
+
+def print_places(sources: list[Source]) -> None:
+    arrows = Counter(arrow for source in sources for arrow in source.arrows())
+    print("\narrows:", ", ".join(f"{room} -> {other} {n}" for (room, other), n in sorted(arrows.items())))
+    lists = {
+        f"files over {LONG_FILE} lines": [
+            f"{source.path} {len(source.lines)}" for source in sources if len(source.lines) > LONG_FILE
+        ],
+        f"functions over {LONG_FUNCTION} lines": [
+            f"{body.place} {len(body.lines)}"
+            for source in sources
+            for body in source.bodies()
+            if len(body.lines) > LONG_FUNCTION
+        ],
+        f"functions of {PARAGRAPH_LINES} lines and more without a blank line": [
+            body.place
+            for source in sources
+            for body in source.bodies()
+            if len(body.lines) >= PARAGRAPH_LINES and not body.n_blank
+        ],
+        "names that differ by case only": [pair for source in sources for pair in source.names_by_case()],
+        "names that are no nouns": [
+            f"{name} {n}"
+            for name, n in Counter(name for source in sources for name in source.names()).most_common()
+            if name in NO_NOUNS
+        ],
+    }
+    for title, places in lists.items():
+        print(f"\n{title}: {len(places)}")
+        for place in places[:20]:
+            print(f"  {place}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The verb that finds proteins by words: find."""
+
+from typing import Annotated
+
+import typer
+
+from attlas.cli.asking import Format, format_of, write_rows
+from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, refuse_unsafe_format
+
+
+def add_verbs(app: typer.Typer) -> None:
+    """Add the verb to the command line."""
+    app.command()(find)
+
+
+def find(
+    directory: AtlasDir,
+    words: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="WORD...",
+            help="Words of a name, gene, entry name or organism, in any letter case; or a PDB id of a structure.",
+            show_default=False,
+        ),
+    ],
+    format: Format = None,
+    output: Output = None,
+    safe_for_spreadsheets: SafeForSpreadsheets = False,
+) -> None:
+    """Find proteins by what they are called, the likeliest first: `attlas find DIR dna polymerase`."""
+    from attlas.queries.atlas import Atlas
+    from attlas.queries.text import printable
+    from attlas.schema import QuestionError
+
+    file_format = format_of(format, output)
+    if safe_for_spreadsheets:
+        refuse_unsafe_format(file_format)
+
+    text = " ".join(words)
+    with Atlas.open(directory) as atlas:
+        hits = atlas.find(text)
+        if not hits.num_rows:
+            close = ", ".join(map(printable, atlas.match(text).close))
+            hint = f"similar ids here: {close}" if close else "fewer words, or a part of one, find more"
+            raise QuestionError(f"No protein of this atlas is called {printable(text)!r}.", hint=hint)
+        write_rows(hits.to_reader(), file_format, output, is_defused=safe_for_spreadsheets)

@@ -1,0 +1,100 @@
+"""A model's weights into memory: all of them, from the files whose digest a run records, by transformers."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attlas.pipeline.honoured import refuse_configuration
+from attlas.pipeline.interface import INTERFACE
+from attlas.pipeline.model import ModelFiles
+from attlas.pipeline.offline import read_configuration, read_files, transformers
+from attlas.schema import EnvironmentFault
+
+NOT_OF_ATTENTION = ("contact_head.", "pooler.")
+"""Beginnings of the names of weights that attention does not depend on: they may be missing."""
+
+
+def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
+    """Return the model of these files on the CPU, in evaluation mode, its attention handed to `interface`.
+
+    Raises:
+        EnvironmentFault: the files are damaged, do not hold every weight, or the architecture does not run its
+            attention through transformers' attention interface.
+    """
+    model, missing = _read_weights(files, dtype)
+    _refuse_missing(files, model.config.model_type, missing)
+    if any(name.startswith("contact_head.") for name in missing):
+        model.contact_head = None  # a random one must not predict contacts
+
+    if not getattr(model, "_supports_attention_backend", False):
+        raise EnvironmentFault(
+            f"A {model.config.model_type} model does not support transformers' attention interface.",
+            hint="use ESM-2 or another encoder that does",
+        )
+    refuse_configuration(model.config)
+
+    model.set_attn_implementation(INTERFACE)
+    if dtype == torch.float32:
+        _fuse_gelu(model)
+    return model.eval()
+
+
+def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]]:
+    """Return the model and the names of the weights that its files do not hold, in order."""
+    config = read_configuration(files.directory)
+    options = {"add_pooling_layer": False} if _has_pooler(config) else {}
+    model, report = read_files(
+        transformers.AutoModel,
+        files.directory,
+        what="model",
+        expected="an encoder of the transformers library with its weights",
+        config=config,
+        dtype=dtype,
+        weights_only=True,  # a pickle may run code when it is read; this reads tensors and nothing else
+        output_loading_info=True,
+        **options,
+    )
+    return model, sorted(report["missing_keys"])
+
+
+def _refuse_missing(files: ModelFiles, architecture: str, missing: list[str]) -> None:
+    """Refuse a model without a weight that its attention depends on: transformers has filled it with random numbers."""
+    needed = [name for name in missing if not name.startswith(NOT_OF_ATTENTION)]
+    if needed:
+        raise EnvironmentFault(
+            f"The weights in {files.directory} do not fill the model: {len(needed)} are missing.",
+            expected=f"the weights of a {architecture} model",
+            offenders=needed,
+            hint="the weights belong to another architecture, or the copy is not whole",
+        )
+
+
+def _has_pooler(config: Any) -> bool:
+    try:
+        model_class = transformers.AutoModel._model_mapping[type(config)]
+        return "add_pooling_layer" in model_class.__init__.__code__.co_varnames
+    except (KeyError, AttributeError):
+        return False
+
+
+def _fuse_gelu(model: Any) -> None:
+    """Have ESM-2's feed-forward layers use torch's GELU, one pass over memory where transformers' own takes five.
+
+    Equal to the last bit or two of a float32; in half precision, where they differ, nothing is changed.
+    """
+    for module in list(model.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, transformers.models.esm.modeling_esm.EsmIntermediate):
+                setattr(module, name, _FeedForward(part.dense))
+
+
+class _FeedForward(torch.nn.Module):
+    """The first half of ESM-2's feed-forward block: a linear layer and an exact GELU."""
+
+    def __init__(self, dense: torch.nn.Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return torch.nn.functional.gelu(self.dense(hidden_states))

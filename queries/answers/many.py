@@ -1,0 +1,118 @@
+"""Many ids at once: one table with a row per site, and a row for every id that has none, so that no id is lost."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from attlas.queries.answers.one import AMBIGUOUS, NOT_HERE, outcome_of
+from attlas.queries.engine.views import view_schema
+from attlas.queries.lookup.identifiers import Match
+from attlas.queries.store import Store
+from attlas.queries.text import cut, printable
+from attlas.schema import PROTEINS, SITES
+from attlas.schema.parquet_file import provenance
+
+ANSWER_COLUMNS = {
+    "asked": "The id as it was asked.",
+    "outcome": "`sites found`, `computed, no sites found`, `skipped`, `failed`, `not in this atlas` or `names several "
+    "proteins`.",
+    "reason": "Why there are no sites, or a flag of those there are (`40 or more`).",
+}
+"""What a row says about the question, with the doc of each column; texts."""
+PROTEIN_COLUMNS = ("accession", "entry_name", "gene", "organism", "taxon_id", "length", "md5", "layer")
+"""What it says about the protein; null for an id that names none."""
+SITE_COLUMNS = ("position", "residue", "rank", "received", "share", "is_nonstandard", "is_initiator_methionine")
+"""What it says about the site; null where there is none."""
+TEXT_COLUMNS = (
+    "asked", "accession", "gene", "layer", "position", "residue", "rank", "received", "share", "outcome", "reason",
+)  # fmt: skip
+"""What a table of text shows of it; the widest last."""
+TEXT_WIDTH = 60
+"""Characters of an id in a table of text: the longest decides the width of every line."""
+_OUTCOME_COLUMNS = ("status", "reason", "sites_note", "sequence_id")
+_NO_SITE = (None,)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One id with one of the proteins it names, or with none."""
+
+    asked: str
+    outcome: str
+    reason: str | None
+    protein: int | None
+    """Row among the proteins looked up."""
+    sites: Sequence[int | None]
+    """Rows among the sites looked up; one null where there are none."""
+
+
+def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) -> pa.Table:
+    """Return the sites of every protein that the ids name, by id in the order asked, then by rank.
+
+    An id asked twice is answered once; two ids of one protein are both answered, and so is every accession of a digest.
+    """
+    # A lone text is one id, not its letters; a column of a data frame may hold a NaN, which is then an id unknown here.
+    asked = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
+    matches = atlas.matches(list(asked), taxon=taxon)
+    numbers = sorted({row for match in matches for row in match.rows})
+    found = atlas.protein_rows(numbers, list(dict.fromkeys([*PROTEIN_COLUMNS, *_OUTCOME_COLUMNS])))
+    outcomes = found.select(list(_OUTCOME_COLUMNS)).to_pylist()
+    computed = [protein["sequence_id"] for protein in outcomes if protein["status"] == "ok"]
+    sites, where = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)
+    at = {number: index for index, number in enumerate(numbers)}
+    rows = [row for match in matches for row in _rows(match, at, outcomes, where)]
+    return _table(atlas, rows, found, sites)
+
+
+def for_reading(table: pa.Table) -> pa.Table:
+    """Return of a lookup what fits a table of text."""
+    asked = [cut(printable(id), TEXT_WIDTH) for id in table.column("asked").to_pylist()]
+    return table.set_column(0, "asked", pa.array(asked, pa.string())).select(TEXT_COLUMNS)
+
+
+def unmatched(table: pa.Table) -> dict[str, str]:
+    """Return the ids of a lookup that name no protein, or several, each with the reason in words."""
+    names = ("asked", "outcome", "reason")
+    rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
+    return {
+        asked: f"{outcome}: {reason}" if reason else outcome
+        for asked, outcome, reason in rows
+        if outcome in (NOT_HERE, AMBIGUOUS)
+    }
+
+
+def _rows(
+    match: Match, at: dict[int, int], outcomes: list[dict[str, object]], where: dict[int, range]
+) -> Iterator[_Row]:
+    if not match.rows:
+        yield _Row(match.asked, AMBIGUOUS if match.candidates else NOT_HERE, match.reason, None, _NO_SITE)
+    for number in match.rows:
+        protein = outcomes[at[number]]
+        sites = where.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]
+        outcome = outcome_of(str(protein["status"]), len(sites))
+        reason = protein["reason"] if protein["status"] != "ok" else protein["sites_note"]
+        yield _Row(match.asked, outcome, None if reason is None else str(reason), at[number], sites or _NO_SITE)
+
+
+def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
+    said = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
+    answers = pa.Table.from_arrays(
+        [*said, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
+        names=[*ANSWER_COLUMNS, *PROTEIN_COLUMNS],
+    )
+    repeated = answers.take(_numbers(index for index, row in enumerate(rows) for _ in row.sites))
+    beside = sites.take(_numbers(site for row in rows for site in row.sites))
+    return pa.Table.from_arrays([*repeated.columns, *beside.columns], schema=_schema(atlas))
+
+
+def _numbers(values: Iterator[int | None]) -> pa.Array:
+    return pa.array(list(values), pa.int64())
+
+
+def _schema(atlas: Store) -> pa.Schema:
+    said = [pa.field(name, pa.string(), metadata={"doc": doc}) for name, doc in ANSWER_COLUMNS.items()]
+    seen = [view_schema(PROTEINS, atlas.n_layers).field(name) for name in PROTEIN_COLUMNS]
+    seen += [view_schema(SITES, atlas.n_layers).field(name) for name in SITE_COLUMNS]
+    metadata = provenance(atlas.manifest.run, atlas.manifest.atlas_id)
+    return pa.schema([*said, *(field.with_nullable(True) for field in seen)], metadata=metadata)

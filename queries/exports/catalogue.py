@@ -1,0 +1,99 @@
+"""The export formats, by name: along sequences, onto structures, as tables."""
+
+from collections.abc import Iterator
+
+from attlas.queries.exports import (
+    bed,
+    chimerax,
+    chimerax_script,
+    coverage,
+    duckdb_file,
+    fasta,
+    funpdbe,
+    gff3,
+    interproscan,
+    jalview_annotation,
+    jalview_features,
+    jsonl,
+    mmcif,
+    molviewspec_scene,
+    pdb,
+    pymol,
+    tables,
+    uniprot,
+)
+from attlas.queries.exports.export import Export
+from attlas.queries.text import Layout
+from attlas.schema import QuestionError
+
+# fmt: off
+ALONG_SEQUENCES = (
+    Export("gff3", ".gff3", gff3.write, "GFF3 features, one per site"),
+    Export("bed", ".bed", bed.write, "BED6+5 along the proteins, 0-based, one line per site",
+           leaves_out="without sites"),
+    Export("uniprot", ".json", uniprot.write, "UniProt features JSON, for ProtVista"),
+    Export("interproscan", ".tsv", interproscan.write, "InterProScan TSV, one line per site",
+           leaves_out="without sites", companion="coverage"),
+    Export("jalview-features", ".features", jalview_features.write, "Jalview features file, sites shaded by share",
+           takes_alignment=True),
+    Export("jalview-annotation", ".annotation", jalview_annotation.write,
+           "Jalview annotation file, the attention profile",
+           leaves_out="without a layer of convergence", takes_alignment=True),
+    Export("fasta", ".fasta", fasta.write, "FASTA, sites in lower case", leaves_out="not computed"),
+)
+ONTO_STRUCTURES = (
+    Export("chimerax", ".defattr", chimerax.write, "ChimeraX attributes, share of every residue and rank of sites",
+           structure="may", is_of_one=True, companion="chimerax-script"),
+    Export("chimerax-script", ".cxc", chimerax_script.write, "ChimeraX commands that colour by these attributes",
+           structure="may", is_of_one=True, companion="chimerax"),
+    Export("pymol", ".pml", pymol.write, "PyMOL script, share as B factors, sites as sticks",
+           structure="may", is_of_one=True),
+    Export("pdb", ".pdb", pdb.write, "PDB file with 100 x share in its B column", structure="must", is_of_one=True),
+    Export("mmcif", ".cif", mmcif.write, "mmCIF file with 100 x share in its B column",
+           structure="must", is_of_one=True),
+    Export("molviewspec", ".mvsx", molviewspec_scene.write, "MolViewSpec scene with its structure, for Mol*",
+           structure="must", is_of_one=True, is_text=False),
+    Export("funpdbe", ".json", funpdbe.write, "FunPDBe JSON of a PDB entry, for PDBe-KB",
+           structure="must", is_of_one=True, takes_pdb_id=True),
+)
+AS_TABLES = (
+    Export("csv", ".csv", tables.write_csv, "CSV, one row per site",
+           leaves_out="without sites", is_for_spreadsheets=True),
+    Export("tsv", ".tsv", tables.write_tsv, "TSV, one row per site",
+           leaves_out="without sites", is_for_spreadsheets=True),
+    Export("jsonl", ".jsonl", jsonl.write, "JSON lines, one protein with its sites per line"),
+    Export("parquet", ".parquet", tables.write_parquet, "Parquet, one row per site",
+           leaves_out="without sites", is_text=False),
+    Export("arrow", ".arrow", tables.write_arrow, "Arrow IPC file, one row per site",
+           leaves_out="without sites", is_text=False),
+    Export("duckdb", ".duckdb", duckdb_file.write, "DuckDB file, the tables themselves with their docs",
+           is_text=False),
+    Export("coverage", ".coverage.tsv", coverage.write, "TSV, every protein with its outcome",
+           is_for_spreadsheets=True),
+)
+# fmt: on
+EXPORTS = {export.name: export for export in (*ALONG_SEQUENCES, *ONTO_STRUCTURES, *AS_TABLES)}
+"""Every format, by name."""
+
+
+def export_named(name: str) -> Export:
+    """Return a format.
+
+    Raises:
+        QuestionError: there is none of that name; lists those there are.
+    """
+    if name not in EXPORTS:
+        raise QuestionError(
+            f"There is no format {name}.", expected=", ".join(EXPORTS), hint="`attlas export DIR` tells them all"
+        )
+    return EXPORTS[name]
+
+
+def list_lines(width: int | None = None) -> Iterator[str]:
+    """Yield a table of the formats, folded into `width` characters if it is given."""
+    structure = {"no": "", "may": "may have one", "must": "needs one"}
+    rows = [
+        (export.name, export.suffix, structure[export.structure], "one" if export.is_of_one else "any", export.title)
+        for export in EXPORTS.values()
+    ]
+    yield from Layout.of(("format", "file", "structure", "proteins", "what it holds"), rows).lines(rows, width)

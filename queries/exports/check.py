@@ -1,0 +1,41 @@
+"""Whether a format can answer what it is asked for: refused before the work, with the formats that can."""
+
+from collections.abc import Callable
+
+from attlas.queries.exports.catalogue import EXPORTS
+from attlas.queries.exports.export import Export
+from attlas.queries.exports.request import Request
+from attlas.schema import QuestionError
+
+
+def check_request(export: Export, request: Request) -> None:
+    """Refuse a request that a format cannot answer.
+
+    Raises:
+        QuestionError: a structure is missing, something given has no use in this format (a structure, a chain, a PDB
+            id, an alignment, safety for spreadsheets), or a file of one protein is asked for several.
+    """
+    if export.structure == "must" and request.structure is None:
+        raise QuestionError(f"{export.name} is written onto a structure.", hint="give one with --structure FILE")
+    if export.structure == "no" and request.chain is not None and request.structure is None:
+        raise QuestionError(f"{export.name} has no chains.", hint="leave --chain out")
+
+    if request.structure is not None:
+        _check_use(export, "takes no structure", lambda other: other.structure != "no")
+    if request.pdb_id is not None:
+        _check_use(export, "takes no PDB id", lambda other: other.takes_pdb_id)
+    if request.alignment is not None:
+        _check_use(export, "takes no alignment", lambda other: other.takes_alignment)
+    if request.is_safe_for_spreadsheets:
+        _check_use(export, "is not for spreadsheets", lambda other: other.is_for_spreadsheets)
+
+    is_of_one = export.is_of_one or request.structure is not None
+    if is_of_one and (request.accessions is None or len(request.accessions) != 1):
+        n = "all" if request.accessions is None else f"{len(request.accessions):,}"
+        raise QuestionError(f"A file of {export.name} is of one protein here.", expected="one id", found=n)
+
+
+def _check_use(export: Export, refusal: str, can_use: Callable[[Export], bool]) -> None:
+    if not can_use(export):
+        users = [other.name for other in EXPORTS.values() if can_use(other)]
+        raise QuestionError(f"{export.name} {refusal}.", expected=f"one of {', '.join(users)}")

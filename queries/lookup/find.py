@@ -1,0 +1,138 @@
+"""Proteins by what people call them: words of a name, in any letter case, and PDB ids of annotated structures.
+
+`identifiers` takes a text for an id and answers with that protein or none. Here a text is what somebody remembers:
+`dna polymerase`, `ftsz`, `esta_bacsu`, `1r4z`. Every protein that fits is a hit, the likeliest first.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from attlas.queries.lookup import storage
+from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.queries.lookup.storage import Root
+from attlas.schema import COORDINATES, Manifest
+
+FITS = (
+    "accession",
+    "entry name",
+    "gene",
+    "structure",
+    "whole name",
+    "words of the name in order",
+    "words",
+    "parts of words",
+)
+"""How a protein fits a text, the surest first; the last fits a beginning such as `polym`."""
+SURE_FITS = FITS[: FITS.index("structure")]
+"""Fits of an identifier as a whole: a hit of these is meant, whatever else mentions it."""
+NAME_COLUMNS = ("accession", "entry_name", "gene", "description", "organism")
+"""The columns that are looked through."""
+STRUCTURE = re.compile(r"[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8}|\S+\.\S+|af-\S+")
+"""What may name a structure, in lower case: a PDB id, the name of its file, an AlphaFold model."""
+WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A protein that fits a text."""
+
+    row: int
+    """Row of `proteins`."""
+    accession: str
+    entry_name: str
+    gene: str
+    description: str
+    organism: str
+    fit: str
+    """One of `FITS`."""
+
+    @property
+    def is_sure(self) -> bool:
+        """The text is an identifier of the protein, but for letter case."""
+        return self.fit in SURE_FITS
+
+    @property
+    def is_of_whole_words(self) -> bool:
+        """The text consists of whole words of the protein's names."""
+        return self.fit != FITS[-1]
+
+
+def find_proteins(
+    proteins: ProteinRows, text: str, *, structures: Mapping[str, Sequence[str]] | None = None
+) -> list[Hit]:
+    """Return the proteins that fit a text, the likeliest first: by how they fit, then short names first.
+
+    `structures` are the files of structures that the text names, by accession, as `structures_named` returns them.
+    """
+    words = _words(text)
+    if not words:
+        return []
+
+    whole, phrase = text.strip().casefold(), " ".join(words)
+    hits = []
+    columns = [proteins.column(name) for name in NAME_COLUMNS]
+    for row, values in enumerate(zip(*columns, strict=True)):
+        names = [value or "" for value in values]
+        # Nearly every protein is left out here, before its words are told apart.
+        together = " ".join(names).casefold()
+        has_structure = bool(structures) and names[0] in (structures or {})
+        if has_structure or all(word in together for word in words):
+            fit = "structure" if has_structure else _fit(names, whole, phrase, words)
+            hits.append(Hit(row, names[0], names[1], names[2], names[3], names[4], fit=fit))
+
+    return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
+
+
+def protein_meant(hits: Sequence[Hit]) -> Hit | None:
+    """Return the protein that a text means: the only one it is an identifier of, else its only hit of whole words."""
+    sure = [hit for hit in hits if hit.is_sure]
+    if sure:
+        return sure[0] if len(sure) == 1 else None
+    of_whole_words = [hit for hit in hits if hit.is_of_whole_words]
+    return of_whole_words[0] if len(of_whole_words) == 1 else None
+
+
+def structures_named(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:
+    """Return the files of structures that a text names, such as a PDB id, by the accessions that are on them."""
+    wanted = text.strip().casefold()
+    if not STRUCTURE.fullmatch(wanted):
+        return {}  # the table is large, and most words are no name of a structure
+
+    named: dict[str, set[str]] = {}
+    for accession, source in _placed(root, manifest):
+        if wanted in (source.casefold(), _stem(source)):
+            named.setdefault(accession, set()).add(source)
+    return {accession: sorted(sources) for accession, sources in named.items()}
+
+
+def _placed(root: Root, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Yield each accession with each structure that it has coordinates in."""
+    for file in manifest.of_table(COORDINATES):
+        if file.n_rows:
+            with storage.open_parquet(root, file) as parquet:
+                rows = parquet.read(columns=["accession", "source"], use_threads=False)
+            pairs = rows.group_by(["accession", "source"], use_threads=False).aggregate([])
+            yield from zip(pairs["accession"].to_pylist(), pairs["source"].to_pylist(), strict=True)
+
+
+def _stem(source: str) -> str:
+    """Return the name of a file without its endings: `1r4z` of `1R4Z.cif.gz`."""
+    return PurePath(source).name.casefold().partition(".")[0]
+
+
+def _words(text: str) -> list[str]:
+    return WORD.findall(text.casefold())
+
+
+def _fit(names: Sequence[str], whole: str, phrase: str, wanted_words: Sequence[str]) -> str:
+    for fit, name in zip(("accession", "entry name", "gene", "whole name"), names, strict=False):
+        if name.casefold() == whole:
+            return fit
+
+    description = " ".join(_words(names[NAME_COLUMNS.index("description")]))
+    if f" {phrase} " in f" {description} ":
+        return "words of the name in order"
+    words = {word for name in names for word in _words(name)}
+    return "words" if words.issuperset(wanted_words) else FITS[-1]

@@ -1,0 +1,275 @@
+"""`Store`: the tables of a sealed atlas; rows by id and SQL, answered as Arrow tables. `Atlas` stands on it."""
+
+import time
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import pyarrow as pa
+
+from attlas.queries.engine.views import view_schema
+from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, structures_named
+from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
+from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.lookup.remote import RemoteRoot
+from attlas.queries.lookup.storage import Root, read_manifest, root_of
+from attlas.queries.lookup.text_arrays import text_array
+from attlas.queries.text import printable
+from attlas.schema import (
+    HEADS,
+    PROTEINS,
+    RESIDUES,
+    SITES,
+    BrokenAtlasError,
+    Manifest,
+    QuestionError,
+    Table,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from attlas.queries.engine.sandbox import Parameters
+
+SHORTEST_S = 0.001
+"""What a query is given where connecting has used up its time."""
+
+
+class Store:
+    """The tables of an atlas, in a directory or behind a URL; close it, or use it in a `with`.
+
+    Ids are an accession (`P04637`, `P04637-2`, `P04637.4`), a FASTA id (`sp|P04637|P53_HUMAN`), `UniProtKB:P04637`,
+    `AF-P04637-F1`, an entry name, a gene that only one protein has, a gene with its taxon (`TP53@9606`), or the MD5 or
+    CRC64 of a sequence, which answers for every accession that has it.
+    Lookups read Parquet directly; DuckDB is imported and connected by the first `sql`.
+    """
+
+    def __init__(self, root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> None:
+        self.root = root
+        """The directory, or the URL."""
+        self.manifest = manifest
+        """What the atlas was computed from, how, and its files."""
+        self.memory_limit = memory_limit
+        """What SQL may take of memory before it spills to disk, such as `4GB` or `50%`; None is half the machine's."""
+        self._shards: dict[str, SequenceRows] = {}
+
+    @classmethod
+    def open(cls, place: str | Path, *, memory_limit: str | None = None, timeout_s: float | None = None) -> Self:
+        """Open an atlas in a directory or behind a URL (`https://`, `s3://`, `hf://`); reads its manifest, no more.
+
+        `timeout_s` is how long a request to the server of a URL may take, from now on; None: ten minutes, of which a
+        minute in silence.
+
+        Raises:
+            BrokenAtlasError: there is no such atlas, it is not finished, or it is of another format.
+            EnvironmentFault: the URL cannot be reached, or a package that reads such URLs is missing.
+        """
+        root = root_of(place, timeout_s=timeout_s)
+        return cls(root, read_manifest(root), memory_limit=memory_limit)
+
+    def protein(self, id: str) -> pa.Table:
+        """Return the row of `proteins`; several for a digest that several accessions share.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or names several different proteins.
+        """
+        rows = self._proteins.take(rows_named(self._proteins, id))
+        return _seen(rows, view_schema(PROTEINS, self.n_layers))
+
+    def sites(self, id: str) -> pa.Table:
+        """Return the high-attention sites by rank; no rows means computed, and none found.
+
+        Raises:
+            QuestionError: as `protein`; also if the protein was not computed, with the reason.
+        """
+        return self._lookup(SITES, id)
+
+    def residues(self, id: str) -> pa.Table:
+        """Return every residue by position, with the attention it receives in each of the L layers.
+
+        Raises:
+            QuestionError: as `sites`.
+        """
+        return self._lookup(RESIDUES, id)
+
+    def heads(self, id: str) -> pa.Table:
+        """Return the statistics of every head by layer and head, L x H rows.
+
+        Raises:
+            QuestionError: as `sites`.
+        """
+        return self._lookup(HEADS, id)
+
+    def sql(
+        self,
+        query: str,
+        params: "Parameters" = None,
+        *,
+        tables: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+    ) -> pa.Table:
+        """Answer one SELECT over the tables of the atlas; `FROM docs` describes them.
+
+        Args:
+            query: the SELECT, in DuckDB's SQL.
+            params: values for `?` (a sequence) or `$name` (a mapping).
+            tables: tables of your own by the names the query calls them: pyarrow, pandas, polars, or anything else
+                that hands over Arrow data.
+            timeout_s: seconds after which a query is stopped; None is no limit.
+
+        Raises:
+            QuestionError: the query is not one SELECT that only reads, cannot be answered, with the place and the
+                columns there are, or takes longer than `timeout_s`; or a table of `tables` cannot be used.
+            EnvironmentFault: it needs more memory, or more disk to spill to, than `memory_limit` and the disk give.
+        """
+        return self.stream(query, params, tables=tables, timeout_s=timeout_s).read_all()
+
+    def stream(
+        self,
+        query: str,
+        params: "Parameters" = None,
+        *,
+        tables: Mapping[str, object] | None = None,
+        timeout_s: float | None = None,
+    ) -> pa.RecordBatchReader:
+        """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
+        from attlas.queries.engine.handed_over import arrow_tables
+        from attlas.queries.engine.sandbox import select
+
+        own_tables = arrow_tables(tables or {})
+        if timeout_s is None or isinstance(self.root, Path):
+            return select(self._connection, query, params, tables=own_tables, timeout_s=timeout_s)
+
+        # To connect is to read footers, over a network that may be slow: a part of what the query takes.
+        started = time.monotonic()
+        connection = self._connected(timeout_s)
+        left_s = max(timeout_s - (time.monotonic() - started), SHORTEST_S)
+        return select(connection, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
+
+    def match(self, id: str, *, taxon: int | str | None = None) -> Match:
+        """Return what an id names here: rows of `proteins`, candidates, or similar ids. Never raises."""
+        return find(self._proteins, id, taxon=taxon)
+
+    def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
+        """Return what each of many ids names here, in one pass over `proteins`."""
+        return find_all(self._proteins, ids, taxon=taxon)
+
+    def find(self, text: str) -> pa.Table:
+        """Return the proteins that a text may mean, the likeliest first, as `attlas find` does.
+
+        Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
+        that proteins of the atlas are placed on. The column `fit` says how a protein fits.
+        """
+        hits = self.hits(text)
+        columns = [*NAME_COLUMNS, "fit"]
+        arrays = [text_array([getattr(hit, name) or None for hit in hits]) for name in columns]
+        return pa.Table.from_arrays(arrays, names=columns)
+
+    def hits(self, text: str) -> list[Hit]:
+        """Return what `find` returns, with the row of `proteins` of each."""
+        structures = structures_named(self.root, self.manifest, text)
+        return find_proteins(self._proteins, text, structures=structures)
+
+    def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
+        """Return rows of `proteins` by number, as a `Match` holds them."""
+        return self._proteins.take(rows, columns)
+
+    def sequence_rows(self, table: Table, sequence_id: int, columns: Sequence[str]) -> pa.Table:
+        """Return stored columns of one sequence in one of the shard tables, in stored order and type."""
+        return self._shard(table).of(sequence_id, columns)
+
+    def rows_of_sequences(
+        self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
+    ) -> tuple[pa.Table, dict[int, range]]:
+        """Return stored columns of many sequences, and where in that table the rows of each sequence stand."""
+        return self._shard(table).of_many(sequence_ids, columns)
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of the model."""
+        return self.manifest.run.n_layers
+
+    def close(self) -> None:
+        """Close the files and the DuckDB connection. Safe to call twice."""
+        for rows in self._shards.values():
+            rows.close()
+        if "_proteins" in self.__dict__:
+            self.__dict__.pop("_proteins").close()
+        if isinstance(self.root, RemoteRoot):
+            self.root.close()
+        if "_connection" in self.__dict__:
+            from attlas.queries.engine.sandbox import close
+
+            close(self.__dict__.pop("_connection"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        counts, run = self.manifest.counts, self.manifest.run
+        return f"<{type(self).__name__} {self.root}: {counts.n_requested:,} proteins, {run.model}, {run.rule}>"
+
+    @cached_property
+    def _proteins(self) -> ProteinRows:
+        files = self.manifest.of_table(PROTEINS)
+        if not files:
+            raise BrokenAtlasError(f"The manifest of {self.root} names no file of `proteins`.")
+        return ProteinRows(self.root, files[0])
+
+    @cached_property
+    def _connection(self) -> "duckdb.DuckDBPyConnection":
+        from attlas.queries.engine.sandbox import connect
+
+        return connect(self.root, self.manifest, memory_limit=self.memory_limit)
+
+    def _connected(self, timeout_s: float) -> "duckdb.DuckDBPyConnection":
+        """Return the connection, made within `timeout_s`. Raises QuestionError if that takes longer."""
+        from attlas.queries.engine.errors import not_connected
+        from attlas.queries.engine.running import OutOfTime, Running
+
+        try:
+            return Running(None, timeout_s).call(lambda: self._connection)
+        except OutOfTime:
+            raise not_connected(str(self.root), timeout_s) from None
+
+    def _shard(self, table: Table) -> SequenceRows:
+        if table.name not in self._shards:
+            files = self.manifest.of_table(table)
+            self._shards[table.name] = SequenceRows(self.root, table.schema(self.n_layers), files)
+        return self._shards[table.name]
+
+    def _lookup(self, table: Table, id: str) -> pa.Table:
+        schema = view_schema(table, self.n_layers)
+        parts = [self._lookup_row(table, schema, row) for row in rows_named(self._proteins, id)]
+        return pa.concat_tables(parts)
+
+    def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:
+        accession = self._proteins.value(row, "accession")
+        if self._proteins.value(row, "status") != "ok":
+            status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
+            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+        sequence_id = self._proteins.value(row, "sequence_id")
+        stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
+        rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
+        return _seen(rows, schema)
+
+
+def _repeated(text: str, n: int) -> pa.Array:
+    # From buffers, because `pa.array` and `pa.repeat` import pandas where it is installed: a quarter of a second.
+    data = text.encode()
+    ends = array("i", [len(data) * i for i in range(n + 1)])
+    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
+
+
+def _seen(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    # A cast imports `pyarrow.compute`, and only `residues` is seen in another type than it is stored in.
+    is_seen_as_stored = rows.schema.types == schema.types
+    return pa.Table.from_arrays(rows.columns, schema=schema) if is_seen_as_stored else rows.cast(schema)

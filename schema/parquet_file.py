@@ -1,0 +1,74 @@
+"""Parquet files of an atlas: how they are written, the provenance inside them, and the manifest's entry for each."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attlas.schema.blocks import add_block_digests, read_tail
+from attlas.schema.paths import AtlasPaths
+from attlas.schema.publish import file_sha256
+from attlas.schema.run import Run
+from attlas.schema.table import Table
+from attlas.schema.table_file import TableFile
+from attlas.schema.tables import PROTEINS
+
+PROVENANCE_KEY = b"attlas"
+"""Key of the provenance JSON in the metadata of every Parquet file."""
+
+
+def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
+    """Return the metadata every Parquet file of an atlas carries: the run and the atlas id, and no time stamp."""
+    values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
+    values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
+    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
+
+
+def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
+    """Write the rows of a table as Parquet at `path`, a path from `publishing`.
+
+    The file holds docs and provenance in its metadata, and the digests of its blocks.
+    """
+    schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **metadata})
+    pq.write_table(rows.cast(schema), path, row_group_size=table.row_group_rows, **parquet_options(schema))
+    add_block_digests(path)
+
+
+def parquet_options(schema: pa.Schema) -> dict[str, Any]:
+    """Return how the Parquet files of an atlas are written: compression, dictionaries, page index."""
+    # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
+    words = [field.name for field in schema if not _holds_floats(field.type)]
+    return {"compression": "zstd", "use_dictionary": words, "write_page_index": True}
+
+
+def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
+    """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
+    metadata = pq.read_metadata(path)
+    first, last = _sequence_range(metadata) if table is not PROTEINS else (None, None)
+    tail = read_tail(path)
+    return TableFile(
+        table=table.name,
+        path=paths.relative(path),
+        n_rows=metadata.num_rows,
+        n_bytes=path.stat().st_size,
+        sha256=file_sha256(path),
+        tail_bytes=len(tail),
+        tail_sha256=hashlib.sha256(tail).hexdigest(),
+        first_sequence_id=first,
+        last_sequence_id=last,
+    )
+
+
+def _holds_floats(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:
+    names = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
+    column = names.index("sequence_id")
+    groups = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
+    ranges = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (None, None)

@@ -1,0 +1,78 @@
+"""One Parquet file of an atlas as a manifest or a receipt names it; its path is checked here, when it is parsed."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from attlas.schema.json_file import IllTypedError, from_json
+from attlas.schema.tables import ADDED_TABLES, PROTEINS, SHARD_TABLES
+
+_SHARD_NAME = r"shard-\d{5,9}"
+_PART_NAME = r"{table}-\d{{5,9}}-of-\d{{5,9}}"
+"""File of a release, whose shards are joined."""
+_ADDED_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}"
+"""File of a table added to a sealed atlas: named for a source or a shard of a pass."""
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class TableFile:
+    """One Parquet file of an atlas."""
+
+    table: str
+    """Name of its table."""
+    path: str
+    """Path relative to the atlas, forward slashes."""
+    n_rows: int
+    n_bytes: int
+    sha256: str
+    tail_bytes: int
+    """Bytes at the end of the file that a reader checks by `tail_sha256`: its footer, and the root of the digests of
+    all its blocks (`schema/blocks.py`)."""
+    tail_sha256: str
+    first_sequence_id: int | None = None
+    """Smallest `sequence_id` in the file; None for `proteins`. A lookup opens only the file that can hold it."""
+    last_sequence_id: int | None = None
+
+
+def parse_table_files(values: object) -> tuple[TableFile, ...]:
+    """Return the files that a manifest or a receipt names, as `json.loads` gives them.
+
+    Raises:
+        IllTypedError: a value is of another type; a table is unknown; a path is not one that files of the table have
+            (relative, with forward slashes, inside the atlas), or is named twice.
+    """
+    files = from_json(tuple[TableFile, ...], values, name="files")
+    for file in files:
+        _check(file)
+    repeated = [path for path, n in Counter(file.path for file in files).items() if n > 1]
+    if repeated:
+        raise IllTypedError(f"files: {repeated[0]} is named twice")
+    return files
+
+
+def _check(file: TableFile) -> None:
+    pattern = _PATHS.get(file.table)
+    if pattern is None:
+        raise IllTypedError(f"files: no table is named {file.table!a}"[:200])
+    if not pattern.fullmatch(file.path):
+        raise IllTypedError(f"files: {file.path!a} is no path of a file of {file.table} inside the atlas"[:300])
+    numbers: Sequence[int | None] = (file.n_rows, file.n_bytes, file.first_sequence_id, file.last_sequence_id)
+    if any(number is not None and not 0 <= number < 2**63 for number in numbers):
+        raise IllTypedError(f"files: a number of {file.path} is not between 0 and 2^63")
+    if not 0 < file.tail_bytes <= file.n_bytes:
+        raise IllTypedError(f"files: tail_bytes of {file.path} is not between 1 and its size")
+    if not all(_SHA256.fullmatch(text) for text in (file.sha256, file.tail_sha256)):
+        raise IllTypedError(f"files: a digest of {file.path} is no SHA-256")
+
+
+def _path_patterns() -> dict[str, re.Pattern[str]]:
+    """Return the pattern of the paths that files of each table have, by the table's name."""
+    names = {PROTEINS.name: PROTEINS.name}
+    names |= {table.name: f"(?:{_SHARD_NAME}|{_PART_NAME.format(table=table.name)})" for table in SHARD_TABLES}
+    names |= {table.name: _ADDED_NAME for table in ADDED_TABLES}
+    return {table: re.compile(rf"{table}/{name}\.parquet", re.ASCII) for table, name in names.items()}
+
+
+_PATHS = _path_patterns()
