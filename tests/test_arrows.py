@@ -78,15 +78,6 @@ def test_the_rooms_below_all_others_need_only_pyarrow_and_the_standard_library(r
     assert [pair for pair in _by_file(room) if pair[1].split(".")[0] not in allowed] == []
 
 
-def test_pyproject_lists_every_folder_of_the_rooms_that_holds_code() -> None:
-    """Found by setuptools, `schema`, `queries` or `tests` would be packed at the root; so the list is kept by hand."""
-    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    folders = {path.parent.relative_to(ROOT).as_posix() for room in ROOMS for path in _sources(room)}
-    in_tree = {f"attlas.{folder.replace('/', '.')}": folder for folder in folders}
-    assert set(setuptools["packages"]) == set(in_tree)
-    assert setuptools["package-dir"] == in_tree
-
-
 @pytest.mark.parametrize(
     ("room", "banned"), [("queries", WORKSHOP_ONLY), ("cli", WORKSHOP_ONLY), ("pipeline", READING_ROOM_ONLY)]
 )

@@ -1,7 +1,7 @@
 """Many agreements as numbers with their intervals: shares of proteins, ratios of sums, and what chance would give.
 
-The unit of independence is the distinct sequence, for every interval here. `n_both` outside the interval of
-`n_expected` and 1 outside that of `enrichment` are one test, by one construction: they never contradict each other.
+The unit of independence is the distinct sequence, for every interval. Whether more sites agree than by chance is asked
+once: the interval of `enrichment` leaves 1 out if and only if the t test of the same proteins rejects it.
 """
 
 import math
@@ -98,20 +98,9 @@ def _site_counts(agreements: Sequence[Agreement]) -> Iterator[Measure]:
     yield Measure("n_theirs", Estimate(n_theirs), n, "their sites")
     yield Measure("n_both", Estimate(n_both), n, "sites in both")
 
+    # Without an interval: whether n_both is more than chance is said by `enrichment`, over the same proteins.
     expected = math.fsum(agreement.n_expected for agreement in agreements)
-    says = "shared by chance, and where 95 % of n_both would be"
-    yield _with_interval("n_expected", _chance_estimate(expected, _enrichment(agreements)), n, says)
-
-
-def _chance_estimate(expected: float, enrichment: Estimate) -> Estimate:
-    """Return the number expected by chance, and where n_both would be if there were no enrichment but its spread.
-
-    n_both / expected is the enrichment, so that both intervals have one half-width, here times `expected`.
-    """
-    if enrichment.value is None or enrichment.high is None:
-        return Estimate(expected)
-    half = (enrichment.high - enrichment.value) * expected
-    return Estimate(expected, max(0.0, expected - half), expected + half)
+    yield Measure("n_expected", Estimate(expected), n, "shared by chance, on average")
 
 
 def _enrichment(agreements: Sequence[Agreement]) -> Estimate:
