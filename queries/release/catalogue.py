@@ -26,6 +26,8 @@ from attlas.schema.leftovers import leftover_name
 CATALOGUE = "atlas.duckdb"
 CATALOGUE_PREFIX = "attlas-catalogue-"
 """How the folder begins that the file is made in; `publish` removes one that a killed process left."""
+COMPRESSION = "dictionary"
+"""DuckDB might choose FSST, which draws samples of a text at random: the bytes would not always be the same."""
 VARIABLE = "atlas"
 _BASE = f"coalesce(getvariable('{VARIABLE}') || '/', '') || '"
 _MARK = "'{atlas}/"
@@ -43,6 +45,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             connection.execute(f"SET VARIABLE {VARIABLE} = {quote(base)}")
             connection.execute(f"ATTACH {quote(str(path))} AS release (STORAGE_VERSION 'v1.0.0')")
             connection.execute("USE release")
+            connection.execute(f"SET force_compression = '{COMPRESSION}'")
             for statement in _statements(manifest):
                 connection.execute(statement)
         return path.read_bytes()
