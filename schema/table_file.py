@@ -13,6 +13,8 @@ _PART_NAME = r"{table}-\d{{5,9}}-of-\d{{5,9}}"
 """File of a release, whose shards are joined."""
 _ADDED_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}"
 """File of a table added to a sealed atlas: named for a source or a shard of a pass."""
+_MOST_TAIL_BYTES = 1 << 28
+"""More than the tail of any file; a reader takes the whole tail into memory."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -61,8 +63,8 @@ def _check(file: TableFile) -> None:
     numbers: Sequence[int | None] = (file.n_rows, file.n_bytes, file.first_sequence_id, file.last_sequence_id)
     if any(number is not None and not 0 <= number < 2**63 for number in numbers):
         raise IllTypedError(f"files: a number of {file.path} is not between 0 and 2^63")
-    if not 0 < file.tail_bytes <= file.n_bytes:
-        raise IllTypedError(f"files: tail_bytes of {file.path} is not between 1 and its size")
+    if not 0 < file.tail_bytes <= min(file.n_bytes, _MOST_TAIL_BYTES):
+        raise IllTypedError(f"files: tail_bytes of {file.path} is not between 1 and its size, or above 2^28")
     if not all(_SHA256.fullmatch(text) for text in (file.sha256, file.tail_sha256)):
         raise IllTypedError(f"files: a digest of {file.path} is no SHA-256")
 

@@ -25,22 +25,8 @@ DESIGNED = {
 }
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CODE = sorted(
-    path
-    for folder in (
-        "python",
-        "schema",
-        "intake",
-        "structures",
-        "pipeline",
-        "queries",
-        "cli",
-        "examples",
-        "benchmarks",
-        "tests",
-    )
-    for path in (ROOT / folder).rglob("*.py")
-)
+ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "cli")
+CODE = sorted(path for folder in (*ROOMS, "examples", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 
 @pytest.mark.parametrize("folder", DESIGNED)

@@ -1,9 +1,9 @@
--- returns: The families to compare, each with the sequences that represent it, drawn by a hash where there are too
---   many.
+-- returns: The families to compare, with the sequences that represent each.
 -- notes: carriers_table names a table or CTE with family, sequence_id, md5, n_sequences (of the family). reported is
 --   a list of families that come first, NULL for all; one_each counts a sequence of several families in the largest
---   alone; smallest is the fewest sequences left of a family. Families are taken whole, until protein_limit sequences
---   are reached. Columns: family, sequence_id, is_reported.
+--   alone; smallest is the fewest sequences left of a family; of more than member_limit, those of the lowest hashes are
+--   drawn. Families are taken whole, until protein_limit sequences are reached. Columns: family, sequence_id,
+--   is_reported.
 CREATE MACRO drawn_members(carriers_table, reported, one_each, smallest, member_limit, protein_limit, seed) AS TABLE
     WITH assigned AS (
         SELECT family, sequence_id, md5

@@ -115,7 +115,9 @@ class HttpFiles:
             try:
                 answer = _wait_for(self._request(address, headers | self._if_match(path), most))
             except TimeoutError as error:
-                raise unreachable(address, f"no answer within {self._timeout_s:g} s") from error
+                # aiohttp says in words that it heard nothing for too long; the limit of the request has no words.
+                seconds = min(SILENCE_S, self._timeout_s) if str(error) else self._timeout_s
+                raise unreachable(address, f"no answer within {seconds:g} s") from error
         if answer.status == 404:
             raise not_there(address)
         if answer.status in BUSY:
@@ -127,7 +129,7 @@ class HttpFiles:
                 f"{address} was changed while it was read.",
                 expected=f"the version {self._tags.get(path)}",
                 found=answer.headers.get("ETag"),
-                hint="ask again: the atlas is then opened as it is now",
+                hint="open the atlas again: it was published anew, or a part of it was",
             )
         if answer.status not in (200, 206, 416):
             raise unreachable(address, f"{answer.status}, {answer.reason}")

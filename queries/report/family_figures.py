@@ -54,8 +54,8 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
                 "How well families are told apart, by their size",
                 separation,
                 {**parameters, "per": "size"},
-                "A panel is a range of sizes. Point: AUC, mean over its families; line: 95 % interval with families as "
-                "what is independent; dashed: chance.",
+                "A panel is a range of sizes. Point: AUC, mean over its families; line: its interval, of 95 % over all "
+                "sizes at once, from five families on; dashed: chance. The unit is the family.",
                 _describe_sizes,
                 _draw_sizes,
             ),
@@ -85,14 +85,14 @@ _DATABASES_READING = "A row is a database. Figures below are of one: Pfam where 
 _ALL_READING = (
     "AUC: the chance that a member is more like another member than like a sequence of another family; 0.5 is none. "
     "Silhouette: how much nearer members are to their own than to the nearest other family; with many families some "
-    "other is near by chance, so below 0 is no surprise. Points: means over families; lines: 95 % intervals with "
-    "families as what is independent."
+    "other is near by chance, so below 0 is no surprise, and silhouettes of two methods cannot be compared. Points: "
+    "means over families; lines: 95 % intervals, from five families on. The unit is the family."
 )
 
 
 _BEST_READING = (
     f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; line: 95 % "
-    "interval over members; dashed: no nearer to their own than to the nearest other family."
+    "interval over members, from five on; dashed: no nearer to their own than to the nearest other family."
 )
 _LAYERS_READING = (
     f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: share of the "
@@ -110,6 +110,13 @@ def _describe_all(rows: Rows) -> str:
         f"{METHODS.get(row['method'], row['method'])} {spell(row['auc'])}{spell_interval(row, 'auc_low', 'auc_high')}"
         for row in rows
     ]
+    sites = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
+    gain = (
+        ""
+        if sites is None
+        else f"HA sites less random residues of the same letters: {spell(sites['gain'])}"
+        f"{spell_interval(sites, 'gain_low', 'gain_high')}; 0 for random families. "
+    )
     row = rows[0]
     separated = [
         f"{METHODS.get(row['method'], row['method'])} {spell(row['n_separated'])} (KS {spell(row['ks'])} in the mean)"
@@ -119,7 +126,7 @@ def _describe_all(rows: Rows) -> str:
     left = f"; {spell(row['n_left_out'])} more of that size are left out" if row["n_left_out"] else ""
     return (
         f"AUC over {spell(row['n_families'])} families of {spell(row['n_compared'])} sequences{left}: "
-        f"{', '.join(parts)}. "
+        f"{', '.join(parts)}. {gain}"
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
 

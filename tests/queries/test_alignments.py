@@ -137,3 +137,17 @@ def test_the_example_is_what_its_script_makes() -> None:
     # The arginine of the DRY motif, R131 of ADRB2, stands in one column.
     at = [at for at, letter in enumerate(rows["sp|P07550|ADRB2_HUMAN"]) if letter != "-"][130]
     assert {row[at] for row in rows.values()} == {"R"}
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no /dev/zero here")
+def test_an_alignment_without_end_is_refused(atlas: Atlas) -> None:
+    with pytest.raises(InputError, match="/dev/zero is"):
+        read_alignment("/dev/zero")
+    with pytest.raises(QuestionError, match="The file of proteins cannot be read: /dev/zero"):
+        atlas.ask("sites_of", proteins="@/dev/zero")
+
+
+def test_lines_may_end_as_on_any_system(tmp_path: Path) -> None:
+    path = tmp_path / "rows.fasta"
+    path.write_text(">a\r\nMK-\r\n>b\rM-K\r")
+    assert read_alignment(path) == {"a": "MK-", "b": "M-K"}

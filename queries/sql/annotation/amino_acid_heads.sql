@@ -37,10 +37,12 @@ probed AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY sequence_id
 ),
+
 of_proteins AS (
     SELECT e.accession, e.layer, e.head, e.n_edges, c.length, in_form($form, e.n_edges, e.edge_mass, e.mass) AS n
     FROM probed AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
 ),
+
 heads_reported AS (
     SELECT layer, head, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted, sum(n_edges)::BIGINT AS n_edges,
            sum(n) AS n, sum(n * n) AS nn
@@ -48,6 +50,7 @@ heads_reported AS (
     GROUP BY layer, head
     HAVING sum(n_edges) >= $min_edges AND sum(of_proteins.n) > 0
 ),
+
 background AS (
     SELECT l.label[4:] AS residue, sum(l.n_labelled) / (SELECT sum(length) FROM probed) AS background
     FROM probed AS c JOIN labels AS l ON l.accession = c.accession AND l.label LIKE 'aa:_'
@@ -64,6 +67,7 @@ with_letter AS (
     JOIN head_features AS f
     ON f.accession = e.accession AND f.label = l.label AND f.layer = e.layer AND f.head = e.head
 ),
+
 totals AS (
     SELECT residue, layer, head, sum(k) AS k, sum(shuffled) AS shuffled, sum(by_chance) AS by_chance
     FROM with_letter
@@ -78,6 +82,7 @@ shares_left AS (
     FROM of_proteins AS e JOIN heads_reported AS h USING (layer, head)
     GROUP BY e.layer, e.head
 ),
+
 changes AS (
     SELECT residue, layer, head,
            sum(change_without(e.k - e.shuffled, e.n, t.k - t.shuffled, h.n) ^ 2
@@ -85,6 +90,7 @@ changes AS (
     FROM with_letter AS e JOIN totals AS t USING (residue, layer, head) JOIN heads_reported AS h USING (layer, head)
     GROUP BY residue, layer, head
 ),
+
 shares AS (
     SELECT residue, layer, head, n_proteins, n_counted, n_edges, coalesce(k, 0) / n AS p, background,
            coalesce(shuffled, 0) / n AS shuffled, count(*) OVER () AS n_rows, effective_df(n_counted, n, nn) AS df,
@@ -94,6 +100,7 @@ shares AS (
     LEFT JOIN totals AS t USING (residue, layer, head)
     LEFT JOIN changes AS c USING (residue, layer, head)
 ),
+
 tests AS (SELECT *, ratio_test(p - shuffled, error, df, n_rows) AS test FROM shares)
 
 SELECT residue, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,

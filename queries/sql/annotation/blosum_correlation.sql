@@ -47,6 +47,7 @@ blosum AS (
         FROM blosum_rows
     )
 ),
+
 letters AS (SELECT unnest(string_split('ACDEFGHIKLMNPQRSTVWY', '')) AS residue),
 
 -- Every protein of the probe, each sequence once.
@@ -57,17 +58,20 @@ probed_proteins AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY sequence_id
 ),
+
 heads_reported AS (
     SELECT e.layer, e.head, sum(in_form($form, e.n_edges, e.edge_mass, e.mass)) AS n
     FROM probed_proteins AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
     GROUP BY e.layer, e.head
     HAVING sum(e.n_edges) >= $min_edges AND n > 0
 ),
+
 by_letter AS (
     SELECT f.label[4:] AS residue, f.layer, f.head, sum(in_form($form, f.n_edges, f.edge_mass, f.mass)) AS k
     FROM probed_proteins AS c JOIN head_features AS f ON f.accession = c.accession AND f.label LIKE 'aa:_'
     GROUP BY ALL
 ),
+
 probed_letters AS (SELECT DISTINCT residue FROM by_letter SEMI JOIN letters USING (residue)),
 
 -- A letter without a row of a head received nothing from it.
@@ -75,12 +79,14 @@ shares AS (
     SELECT residue, layer, head, coalesce(k, 0) / n AS p
     FROM probed_letters CROSS JOIN heads_reported LEFT JOIN by_letter USING (residue, layer, head)
 ),
+
 pairs AS (
     SELECT a.residue AS first, b.residue AS second, count(*) AS n_heads,
            CASE WHEN stddev_pop(a.p) > 0 AND stddev_pop(b.p) > 0 THEN corr(a.p, b.p) END AS correlation
     FROM shares AS a JOIN shares AS b ON b.layer = a.layer AND b.head = a.head AND b.residue > a.residue
     GROUP BY a.residue, b.residue
 ),
+
 scored AS (SELECT p.*, blosum62 FROM pairs AS p JOIN blosum USING (first, second)),
 
 -- r over all pairs, and over those that are left without one letter.
@@ -90,6 +96,7 @@ whole AS (
                 THEN corr(correlation, blosum62) END AS r
     FROM scored
 ),
+
 without_letter AS (
     SELECT residue, corr(correlation, blosum62) AS r, count(correlation) AS n_pairs
     FROM scored, probed_letters
@@ -104,6 +111,7 @@ jackknife AS (
     FROM without_letter
     HAVING count(*) > 4 AND min(n_pairs) > 2
 ),
+
 tests AS (SELECT *, atanh(r) AS z, ratio_test(atanh(r), error, df, 1) AS test FROM whole LEFT JOIN jackknife ON true)
 
 SELECT first, second, round(correlation, 4) AS correlation, blosum62, n_heads, round(r, 4) AS r,

@@ -48,6 +48,7 @@ WITH of_proteins AS (
     WHERE n_known > 0
     GROUP BY ALL
 ),
+
 totals AS (
     SELECT range, cut, divisor, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted,
            sum(n_structures)::BIGINT AS n_structures, sum(n_too_few)::BIGINT AS n_too_few, sum(n) AS n, sum(k) AS k,
@@ -64,12 +65,14 @@ changes AS (
     WHERE t.n > 0
     GROUP BY range, cut
 ),
+
 pooled AS (
     SELECT t.* EXCLUDE (shuffled), k / nullif(n, 0) AS p, k_known / n_known AS background,
            shuffled / nullif(n, 0) AS shuffled, error_over_proteins(n_counted, squares, by_chance / n ^ 2) AS error,
            effective_df(n_counted, n, nn) AS df
     FROM totals AS t LEFT JOIN changes USING (range, cut)
 ),
+
 tests AS (
     SELECT *, ratio_test(p - shuffled, error, df, n_rows) AS test, two_proportion_z(k, n, k_known, n_known) AS z
     FROM pooled

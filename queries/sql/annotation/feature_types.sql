@@ -25,23 +25,29 @@ WITH carriers AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY type, p.sequence_id
 ),
+
 carried AS (
     SELECT c.type, c.accession, f.begin, f.end, f.source
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
+
 labelled AS (
     SELECT DISTINCT f.type, f.accession,
            unnest(feature_positions(f.type, f.begin, f.end)) AS position
     FROM carried AS f
 ),
+
 records AS (
     SELECT type, count(*) AS n_features, count(DISTINCT source) AS n_sources,
            array_to_string(list(DISTINCT source ORDER BY source)[:3], ', ') AS sources
     FROM carried
     GROUP BY type
 ),
+
 residue_counts AS (SELECT type, count(*) AS n_labelled FROM labelled GROUP BY type),
+
 protein_counts AS (SELECT type, count(*) AS n_proteins, sum(length)::BIGINT AS n_residues FROM carriers GROUP BY type)
+
 SELECT type, n_features, n_proteins, n_labelled, n_residues, round(n_labelled / n_residues, 4) AS background,
        n_sources, sources
 FROM protein_counts JOIN records USING (type) JOIN residue_counts USING (type)

@@ -27,6 +27,7 @@
 -- source: Mann and Whitney 1947: ties count half; interval and test: jackknife over proteins (Tukey 1958; Cochran 1977,
 --   6.15) with Student's t.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE ($labels IS NULL OR label IN (SELECT unnest($labels::VARCHAR[])))
@@ -44,6 +45,7 @@ of_proteins AS (
     JOIN head_features AS f ON f.accession = c.accession AND f.label = c.label
     WHERE f.auc IS NOT NULL
 ),
+
 totals AS (
     SELECT label, layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
            sum(length)::BIGINT AS n_residues, sum(weight) AS weight, sum(weight ^ 2) AS weight_squares,
@@ -60,11 +62,13 @@ changes AS (
     FROM of_proteins AS p JOIN totals AS t USING (label, layer, head)
     GROUP BY label, layer, head
 ),
+
 errors AS (
     SELECT t.*, 0.5 + beyond / weight AS auc, count(*) OVER (PARTITION BY label) AS n_heads,
            error_over_proteins(n_proteins, squares, 0) AS error, effective_df(n_proteins, weight, weight_squares) AS df
     FROM totals AS t JOIN changes USING (label, layer, head)
 ),
+
 tests AS (SELECT *, ratio_test(auc - 0.5, error, df, n_heads) AS test FROM errors)
 
 SELECT label, layer, head, n_proteins, n_labelled, n_residues, round(tests.auc, 4) AS auc,

@@ -49,6 +49,7 @@ WITH chains AS (
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
     GROUP BY sequence_id, source, chain
 ),
+
 chains_counted AS (
     SELECT accession, source, chain
     FROM chains
@@ -64,6 +65,7 @@ of_structures AS (
            attention_draws($form, n_edges, sqrt(n_pairs)) AS n_draws
     FROM head_contacts SEMI JOIN chains_counted USING (accession, source, chain)
 ),
+
 of_proteins AS (
     SELECT sequence_id, layer, head, count(*) AS n_structures, sum(n_edges) AS n_edges, sum(k) AS k, sum(n) AS n,
            sum(n * share) AS shuffled, sum(chance_variance(n, share, n_draws)) AS by_chance,
@@ -73,6 +75,7 @@ of_proteins AS (
     FROM of_structures
     GROUP BY sequence_id, layer, head
 ),
+
 totals AS (
     SELECT layer, head, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted,
            count(*) FILTER (n_top > 0) AS n_with_top, sum(n_structures)::BIGINT AS n_structures,
@@ -92,6 +95,7 @@ changes AS (
     FROM of_proteins AS p JOIN totals AS t USING (layer, head)
     GROUP BY layer, head
 ),
+
 heads_reported AS (
     SELECT t.* EXCLUDE (shuffled), k / n AS p, n_contact_pairs / n_pairs AS background, shuffled / n AS shuffled,
            count(*) OVER () AS n_heads, normal_quantile(tail_chance(n_heads)) AS wilson_z,
@@ -101,6 +105,7 @@ heads_reported AS (
            effective_df(n_with_top, n_top, n_top_squares) AS top_df
     FROM totals AS t JOIN changes USING (layer, head)
 ),
+
 tests AS (
     SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test,
            top_error * student_t_quantile(tail_chance(n_heads), top_df) AS top_reach

@@ -44,6 +44,7 @@ WITH heads_reported AS (
     FROM label_heads([$label], $proteins, $form)
     WHERE n_edges >= $min_edges AND n > 0
 ),
+
 tests AS (
     -- A label of every residue has nothing beyond the shuffled that could be tested.
     SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test

@@ -38,6 +38,7 @@ WITH heads_reported AS (
     FROM label_heads($labels, $proteins, $form)
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
+
 layers AS (
     SELECT label, layer, any_value(n_proteins) AS n_proteins, any_value(n_labelled / n_residues) AS background,
            count(*) AS n_heads, sum(n_edges)::BIGINT AS n_edges, avg(p) AS mean_p, max(p) AS best_p,
@@ -45,6 +46,7 @@ layers AS (
     FROM heads_reported
     GROUP BY label, layer
 ),
+
 centres AS (
     SELECT label, count(*) AS n_layers, sum(mean_p) AS total, sum(layer * mean_p) / nullif(total, 0) AS centre,
            sum(layer * shuffled) / nullif(sum(shuffled), 0) AS centre_shuffled
@@ -63,6 +65,7 @@ of_proteins AS (
     FROM label_edges($labels, $proteins, $form) AS e JOIN heads_reported AS h USING (label, layer, head)
     GROUP BY e.label, e.accession, e.layer
 ),
+
 errors AS (
     SELECT label, layer, count(*) FILTER (weight > 0) AS n_counted,
            error_over_proteins(count(*) FILTER (weight > 0), sum(change ^ 2), sum(sd_by_chance ^ 2)) AS error,
@@ -78,12 +81,14 @@ shifts AS (
     FROM of_proteins JOIN centres USING (label)
     GROUP BY label, accession
 ),
+
 centre_errors AS (
     SELECT label, error_over_proteins(count(*) FILTER (weight > 0), sum(shift ^ 2), 0) AS centre_error,
            effective_df(count(*) FILTER (weight > 0), sum(weight), sum(weight ^ 2)) AS centre_df
     FROM shifts
     GROUP BY label
 ),
+
 tests AS (
     SELECT *, ratio_test(mean_p - shuffled, error, df, n_layers) AS test,
            centre_error * student_t_quantile(tail_chance(1), centre_df) AS centre_reach

@@ -17,6 +17,7 @@
 -- grain: i, j
 -- source: Rao et al. 2020 for the contact head.
 WITH protein AS (SELECT accession, sequence_id, sequence FROM proteins WHERE accession = $protein),
+
 residue_places AS (
     SELECT source, chain, position, accession,
            of_atom($atom, ca_x, cb_x) AS x,
@@ -35,7 +36,9 @@ largest_chain AS (
     ORDER BY count(*) DESC, accession, source, chain
     LIMIT 1
 ),
+
 places AS (SELECT * FROM residue_places SEMI JOIN largest_chain USING (accession, source, chain) WHERE x IS NOT NULL),
+
 pairs AS (
     SELECT i, j, probability, a.source, a.chain, sequence[i] || i || ' ' || sequence[j] || j AS residues,
            sqrt((a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 + (a.z - b.z) ^ 2) AS distance,
@@ -45,6 +48,7 @@ pairs AS (
     LEFT JOIN places AS b ON b.position = j
     WHERE probability >= $least
 )
+
 SELECT i, j, residues, j - i AS separation, round(probability, 4) AS probability, round(distance, 2) AS distance,
        is_contact, CASE WHEN distance IS NOT NULL THEN source END AS source,
        CASE WHEN distance IS NOT NULL THEN chain END AS chain

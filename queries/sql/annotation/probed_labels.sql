@@ -13,11 +13,13 @@
 -- grain: label
 -- source: Vig et al. 2021 (ICLR) for the background.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT label, min(accession) AS accession
     FROM labels
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
     GROUP BY label, sequence_id
 )
+
 SELECT label, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(length)::BIGINT AS n_residues,
        round(sum(n_labelled) / sum(length), 4) AS background
 FROM carriers JOIN labels USING (label, accession)

@@ -23,17 +23,20 @@
 -- grain: layer
 -- source: Mann and Whitney 1947: ties count half; interval and test over proteins: Student's t.
 WITH carriers AS (
+    -- A sequence under several accessions counts once: as the first of those that carry it.
     SELECT any_value(type) AS type, min(accession) AS accession, any_value(length) AS length
     FROM features JOIN proteins AS p USING (accession)
     WHERE type = $type AND p.status = 'ok'
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY p.sequence_id
 ),
+
 labelled AS (
     SELECT DISTINCT c.type, c.accession, c.length,
            unnest(feature_positions(c.type, f.begin, f.end)) AS position
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
+
 profiles AS (
     SELECT accession, l.position IS NOT NULL AS is_labelled, unnest(r.received) AS received,
            unnest(range(len(r.received)))::SMALLINT AS layer
@@ -55,6 +58,7 @@ ranked AS (
     WINDOW protein AS (PARTITION BY accession, layer ORDER BY received),
            pool AS (PARTITION BY layer ORDER BY relative)
 ),
+
 rank_sums AS (
     SELECT accession, layer, count(*) AS n, count(*) FILTER (is_labelled) AS n_labelled,
            sum(protein_rank) FILTER (is_labelled) AS protein_ranks,
@@ -68,6 +72,7 @@ of_proteins AS (
     SELECT *, (protein_ranks - n_labelled * (n_labelled + 1) / 2) / nullif(n_labelled * (n - n_labelled), 0) AS auc
     FROM rank_sums
 ),
+
 pooled AS (
     SELECT layer, count(auc) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(n)::BIGINT AS n_residues,
            avg(auc) AS auc, sum(pooled_ranks) AS ranks,
@@ -76,6 +81,7 @@ pooled AS (
     FROM of_proteins
     GROUP BY layer
 ),
+
 tests AS (
     SELECT *, count(*) OVER () AS n_layers, ratio_test(auc - 0.5, error, df, n_layers) AS test
     FROM pooled

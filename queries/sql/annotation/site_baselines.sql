@@ -43,11 +43,13 @@
 --   jackknife over proteins: Tukey 1958, Cochran 1977, 6.15, with Student's t. Ties break by position, as in the rule
 --   of the sites; attention received is read as stored, in 16 bits.
 WITH of_proteins AS (FROM choice_hits($types, $within::INTEGER[], $proteins)),
+
 type_counts AS (
     SELECT type, count(DISTINCT accession) AS n_proteins, count(*) AS n_labelled
     FROM featured_residues($types, $proteins)
     GROUP BY type
 ),
+
 totals AS (
     SELECT method, layer, type, within, sum(n_chosen)::BIGINT AS n_chosen, sum(n_hits) AS n_hits,
            nullif(sum(expected), 0) AS expected, sum(expected ^ 2) AS expected_squares, sum(variance) AS variance,
@@ -63,9 +65,11 @@ protein_changes AS (
     FROM of_proteins AS p JOIN totals AS t
     ON t.method = p.method AND t.layer IS NOT DISTINCT FROM p.layer AND t.type = p.type AND t.within = p.within
 ),
+
 site_changes AS (
     SELECT type, within, accession, change FROM protein_changes WHERE method = 'high-attention sites'
 ),
+
 site_totals AS (
     SELECT type, within, sum(change ^ 2) AS squares FROM site_changes GROUP BY type, within
 ),
@@ -78,6 +82,7 @@ changes AS (
     FROM protein_changes AS p JOIN site_changes AS s USING (type, within, accession)
     GROUP BY p.method, p.layer, p.type, p.within
 ),
+
 errors AS (
     SELECT t.*, n_hits / expected AS enrichment, c.extra_squares, count(*) FILTER (is_tested) OVER () AS n_tests,
            error_over_proteins(n_counted, c.squares, CASE WHEN is_tested THEN variance / expected ^ 2 ELSE 0 END)
@@ -86,6 +91,7 @@ errors AS (
     FROM totals AS t JOIN changes AS c
     ON c.method = t.method AND c.layer IS NOT DISTINCT FROM t.layer AND c.type = t.type AND c.within = t.within
 ),
+
 tests AS (
     SELECT e.*, ratio_test(e.enrichment - 1, e.error, e.df, e.n_tests) AS test,
            CASE WHEN e.method <> 'high-attention sites' THEN s.enrichment - e.enrichment END AS difference,

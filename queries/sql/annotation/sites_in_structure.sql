@@ -40,11 +40,14 @@
 -- source: Nayar, Tartici and Altman 2025 for the sites; jackknife over proteins: Tukey 1958, Cochran 1977, 6.15, with
 --   Student's t; variance by chance: hypergeometric.
 WITH carriers AS (FROM featured_sequences($types, $proteins)),
+
 of_proteins AS (FROM structure_hits($types, $within::INTEGER[], $proteins, $atom)),
+
 pooled AS (FROM pooled_hits((SELECT list(p) FROM of_proteins AS p))),
 
 -- A row for every type and reach, also where no structure shows the feature.
 reaches AS (SELECT DISTINCT unnest($within::INTEGER[]) AS within),
+
 asked AS (SELECT DISTINCT type, within FROM carriers CROSS JOIN reaches),
 
 -- What the structures do not show, and the proteins without one.
@@ -54,6 +57,7 @@ unseen AS (
     FROM of_proteins
     GROUP BY type, within
 ),
+
 left_out AS (
     SELECT type, count(*) AS n_left_out FROM carriers ANTI JOIN of_proteins USING (type, sequence_id) GROUP BY type
 )

@@ -74,7 +74,7 @@ totals AS (SELECT layer, count(*) AS k_all, sum(count(*)) OVER ()::BIGINT AS n_a
 
 tested AS (
     SELECT family, layer, k, n, k_all, n_all, k / n AS p, (k_all - k) / nullif(n_all - n, 0) AS background,
-           n >= 5 AS is_enough, n_with_sites, median_sites,
+           n >= fewest_proteins() AS is_enough, n_with_sites, median_sites,
            hypergeometric_log10_tail(k, n, k_all, n_all) AS log10_tail,
            (SELECT count(*) FROM totals) * (SELECT count(*) FROM member_counts) AS n_tests
     FROM commonest_layers JOIN member_counts USING (family) JOIN totals USING (layer)
@@ -83,8 +83,8 @@ tested AS (
 SELECT family, name, n_proteins, n_sequences, coalesce(n, 0) AS n_fitted,
        round(n_with_sites / n, 4) AS share_with_sites, median_sites, layer, coalesce(k, 0) AS n_at_layer,
        round(p, 4) AS share_at_layer,
-       CASE WHEN is_enough THEN round(wilson_low(p, n, 1.96), 4) END AS share_low,
-       CASE WHEN is_enough THEN round(wilson_high(p, n, 1.96), 4) END AS share_high,
+       CASE WHEN is_enough THEN round(wilson_low(p, n, normal_95()), 4) END AS share_low,
+       CASE WHEN is_enough THEN round(wilson_high(p, n, normal_95()), 4) END AS share_high,
        round(background, 4) AS background, round(p / nullif(background, 0), 2) AS ratio,
        CASE WHEN is_enough THEN round(bonferroni(log10_tail, n_tests), 2) + 0 END AS log10_p
 FROM sizes LEFT JOIN tested USING (family)

@@ -14,6 +14,7 @@
 -- grain: accession
 -- source: Nayar, Tartici and Altman 2025; the ratio is of the best of all windows, so it is above 1 by chance as well.
 WITH windows AS (
+    -- A window for each site, which is its first.
     SELECT accession, position AS first, count(*) OVER ahead AS n_in_window, max(position) OVER ahead AS last,
            list(residue || position) OVER ahead AS sites
     FROM sites
