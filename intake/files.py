@@ -150,8 +150,8 @@ def _unpacked_to_end(packed: bytes, name: str, max_bytes: int, place_in: Callabl
         while chunk := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]  # what is unpacked is buffered
             chunks.append(chunk)
     except DamagedFile as error:
-        found = f"{error.found}; it breaks off {place_in(b''.join(chunks))}"
-        raise DamagedFile(error.what, expected=error.expected, found=found, hint=error.hint) from error
+        place = f"{error.found}; it breaks off {place_in(b''.join(chunks))}"
+        raise DamagedFile(error.what, expected=error.expected, found=place, hint=error.hint) from error
     return b"".join(chunks)
 
 

@@ -131,9 +131,9 @@ class Account:
     """Records by kind."""
     proteins: dict[str, set[str]] = field(default_factory=dict)
     """Ids concerned, by kind."""
-    shown: dict[str, list[tuple[Rejected | Remark, list[str]]]] = field(default_factory=dict)
+    examples: dict[str, list[tuple[Rejected | Remark, list[str]]]] = field(default_factory=dict)
     """The first ten by kind, each with the chains that it stands for."""
-    n_shown: Counter[str] = field(default_factory=Counter)
+    n_in_examples: Counter[str] = field(default_factory=Counter)
     """Records that these ten stand for, by kind."""
     out: IO[str] | None = None
     """Where all of them are written, as TSV."""
@@ -158,33 +158,33 @@ class Account:
         """Yield for each kind how many records of how many proteins, and the first ten; of some the number alone."""
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
-            noun = self.shown[kind][0][0].record.noun
+            noun = self.examples[kind][0][0].record.noun
             of_proteins = f" of {_counted(n_proteins, 'protein')}" if n_proteins else ""
             yield f"{prefix}{kind}: {_counted(n, noun)}{of_proteins}"
             if kind in only_counted:
                 continue
 
-            for item, chains in self.shown[kind]:
+            for item, chains in self.examples[kind]:
                 yield f"  - {record_in_words(item, chains)}"
-            if n > self.n_shown[kind]:
-                yield f"  ... and {n - self.n_shown[kind]:,} more"
+            if n > self.n_in_examples[kind]:
+                yield f"  ... and {n - self.n_in_examples[kind]:,} more"
 
-    def first(self, kind: str) -> str:
+    def first_record(self, kind: str) -> str:
         """Return the first record of a kind in words, without its detail."""
-        item, chains = self.shown[kind][0]
+        item, chains = self.examples[kind][0]
         return record_in_words(replace(item, detail=""), chains)
 
     def _keep(self, item: Rejected | Remark) -> None:
         """Keep a record if it is among the first ten; chains of which the same is said are one of them."""
-        shown = self.shown.setdefault(item.kind, [])
-        is_same = bool(shown) and item.record.chain is not None and _but_chain(shown[-1][0]) == _but_chain(item)
+        examples = self.examples.setdefault(item.kind, [])
+        is_same = bool(examples) and item.record.chain is not None and _but_chain(examples[-1][0]) == _but_chain(item)
         if is_same:
-            shown[-1][1].append(item.record.chain or "")
-        elif len(shown) < N_OFFENDERS_SHOWN:
-            shown.append((item, [] if item.record.chain is None else [item.record.chain]))
+            examples[-1][1].append(item.record.chain or "")
+        elif len(examples) < N_OFFENDERS_SHOWN:
+            examples.append((item, [] if item.record.chain is None else [item.record.chain]))
         else:
             return
-        self.n_shown[item.kind] += 1
+        self.n_in_examples[item.kind] += 1
 
     def _write(self, values: tuple[str, ...]) -> None:
         if self.out is not None:
@@ -205,8 +205,8 @@ def record_in_words(item: Rejected | Remark, chains: list[str] | None = None) ->
     """Return one line about a record, fit for a terminal; `chains` are all those that it stands for."""
     record = item.record
     positions = record.begin if record.begin == record.end or not record.end else f"{record.begin}..{record.end}"
-    what = positions or record.description  # a family has no positions
-    words = [record.id, chain_words(chains) if chains else record.type, what]
+    place = positions or record.description  # a family has no positions
+    words = [record.id, chain_words(chains) if chains else record.type, place]
     is_of_file = any(words[:2])
     words += ["" if record.line is None else f"(line {record.line:,})"]
     words += [f"of {record.file}" if record.file and is_of_file else record.file]

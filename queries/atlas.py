@@ -29,7 +29,7 @@ class Atlas(Store):
         The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id that is repeated is
         answered once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
         """
-        from attlas.queries.answers.many import lookup
+        from attlas.queries.answers.many_ids import lookup
 
         return lookup(self, ids, taxon=taxon)
 
@@ -41,13 +41,13 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        from attlas.queries.answers.one import answers
+        from attlas.queries.answers.one_id import answers
         from attlas.queries.cards.protein_card import ProteinCard
 
-        given = answers(self, id, layers=layers)
-        if given[0].fault is not None:
-            raise given[0].fault
-        return ProteinCard(given[0], self.manifest.run)
+        protein_answers = answers(self, id, layers=layers)
+        if protein_answers[0].fault is not None:
+            raise protein_answers[0].fault
+        return ProteinCard(protein_answers[0], self.manifest.run)
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.

@@ -77,7 +77,7 @@ class Store:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
         rows = self._proteins.take(rows_named(self._proteins, id))
-        return _seen(rows, view_schema(PROTEINS, self.n_layers))
+        return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
         """Return the high-attention sites by rank; no rows means computed, and none found.
@@ -259,7 +259,7 @@ class Store:
         sequence_id = self._proteins.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
-        return _seen(rows, schema)
+        return _cast_to_view(rows, schema)
 
 
 def _repeated(text: str, n: int) -> pa.Array:
@@ -269,7 +269,7 @@ def _repeated(text: str, n: int) -> pa.Array:
     return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
 
 
-def _seen(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def _cast_to_view(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     # A cast imports `pyarrow.compute`, and only `residues` is seen in another type than it is stored in.
     is_seen_as_stored = rows.schema.types == schema.types
     return pa.Table.from_arrays(rows.columns, schema=schema) if is_seen_as_stored else rows.cast(schema)

@@ -60,7 +60,9 @@ class Layout:
 
         n_text = self.is_right.count(False)
         for widest in range(width, NARROWEST - 1, -1) if n_text else ():
-            widths = [n if right else min(n, widest) for n, right in zip(self.widths, self.is_right, strict=True)]
+            widths = [
+                n if is_number else min(n, widest) for n, is_number in zip(self.widths, self.is_right, strict=True)
+            ]
             narrower = replace(self, widths=tuple(widths))
             if narrower.width <= width:
                 return narrower
@@ -81,7 +83,7 @@ class Layout:
     def line(self, row: Sequence[object]) -> str:
         """Return a row as a line."""
         cells = zip(map(printable, row), self.widths, self.is_right, strict=True)
-        return GAP.join(cell.rjust(n) if right else cell.ljust(n) for cell, n, right in cells).rstrip()
+        return GAP.join(cell.rjust(n) if is_number else cell.ljust(n) for cell, n, is_number in cells).rstrip()
 
     def blocks(self, rows: Iterable[Sequence[object]], width: int) -> Iterator[str]:
         """Yield a line `name  value` per column of each row: for a table that cannot be folded into the terminal."""
@@ -130,8 +132,8 @@ def _folds(text: str, width: int) -> list[str]:
     lines = textwrap.wrap(text, width) or [""]
     if len(lines) <= MOST_FOLDS:
         return lines
-    last = lines[MOST_FOLDS - 1][: width - 1] + CUT
-    return [*lines[: MOST_FOLDS - 1], last]
+    last_line = lines[MOST_FOLDS - 1][: width - 1] + CUT
+    return [*lines[: MOST_FOLDS - 1], last_line]
 
 
 def _is_number(value: object) -> bool:

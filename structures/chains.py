@@ -14,7 +14,7 @@ from attlas.intake.compression import plain_name
 from attlas.intake.files import read_file
 from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
-from attlas.structures.references import References, references
+from attlas.structures.references import AccessionsOf, read_references
 
 if TYPE_CHECKING:
     import gemmi
@@ -131,7 +131,7 @@ def read_structure(path: Path) -> StructureFile:
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
-    chains = tuple(_protein_chains(structure, references(data, format, block)))
+    chains = tuple(_protein_chains(structure, read_references(data, format, block)))
     if not chains:
         names = ", ".join(dict.fromkeys(chain.name for chain in structure[0]))
         raise InputError(f"{path} holds no protein chain.", found=f"chains {names}")
@@ -192,7 +192,7 @@ def polymers(chain: "gemmi.Chain") -> "Iterator[gemmi.ResidueSpan]":
             yield span
 
 
-def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterator[ProteinChain]:
+def _protein_chains(structure: "gemmi.Structure", stated: AccessionsOf) -> Iterator[ProteinChain]:
     import gemmi
 
     proteins = (gemmi.PolymerType.PeptideL, gemmi.PolymerType.PeptideD)
@@ -214,12 +214,13 @@ def _protein_chain(
     if _is_placed(groups, sequence):
         by_place = {group[0].label_seq: group for group in groups}
         places = [
-            _place(name, by_place.get(i), monomers.split(","), modified) for i, monomers in enumerate(sequence, start=1)
+            _sequence_place(name, by_place.get(i), monomers.split(","), modified)
+            for i, monomers in enumerate(sequence, start=1)
         ]
         return ProteinChain(name, tuple(places), has_sequence=True)
     bonded = [True, *(_is_bonded(a[0], b[0]) for a, b in pairwise(groups))]
     observed = [
-        _place(name, group, [residue.name for residue in group], modified, is_bonded=is_bonded)
+        _sequence_place(name, group, [residue.name for residue in group], modified, is_bonded=is_bonded)
         for group, is_bonded in zip(groups, bonded, strict=True)
     ]
     return ProteinChain(name, tuple(observed), has_sequence=False)
@@ -234,7 +235,7 @@ def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[s
     return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(places, groups, strict=True) if i)
 
 
-def _place(
+def _sequence_place(
     chain: str,
     group: "Sequence[gemmi.Residue] | None",
     monomers: Sequence[str],

@@ -27,7 +27,7 @@ Address = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
-class Interfaces:
+class InterfaceResidues:
     """Which residues touch which other chains."""
 
     partners: dict[Address, frozenset[str]]
@@ -46,7 +46,7 @@ class _Copy:
     """None where it is as deposited."""
 
 
-def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces:
+def find_interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> InterfaceResidues:
     """Return the interface residues of the protein chains of a structure's first model."""
     chains = _protein_residues(file)
     partners: dict[Address, set[str]] = {}
@@ -65,7 +65,7 @@ def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces
         for address, partner in _touching(copies):
             if address[0] in new_chains:
                 partners.setdefault(address, set()).add(partner)
-    return Interfaces({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
+    return InterfaceResidues({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
 
 
 def _protein_residues(file: StructureFile) -> "dict[str, tuple[gemmi.Residue, ...]]":
@@ -83,13 +83,13 @@ def _assemblies(
     file: StructureFile, chains: "dict[str, tuple[gemmi.Residue, ...]]"
 ) -> Iterator[tuple[str, list[_Copy], frozenset[str]]]:
     """Yield assemblies with their copies of chains and the names of those that no earlier assembly had."""
-    seen: set[str] = set()
+    names_seen: set[str] = set()
     for assembly in file.structure.assemblies:
         copies = list(_copies(assembly, chains))
-        if new := {copy.name for copy in copies} - seen:
+        if new := {copy.name for copy in copies} - names_seen:
             yield f"assembly {assembly.name}", copies, frozenset(new)
-            seen |= new
-    if not seen:  # none is stated, or none that has a protein
+            names_seen |= new
+    if not names_seen:  # none is stated, or none that has a protein
         copies = [_Copy(name, residues, None) for name, residues in chains.items()]
         yield "the file", copies, frozenset(chains)
 

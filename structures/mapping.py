@@ -39,14 +39,14 @@ class AlignedResidue:
     position: int
     letter: str
     """The protein's letter at this position."""
-    found: str
+    structure_letter: str
     """The structure's letter; the protein's where it is one of several residues at one place."""
     residue: Residue
 
     @property
     def is_same(self) -> bool:
         """The letters agree."""
-        return self.letter == self.found
+        return self.letter == self.structure_letter
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class StructureMatch:
     length: int
     """Residues of the protein."""
     chains: tuple[ChainMatch, ...]
-    others: tuple[str, ...]
+    other_chains: tuple[str, ...]
     """Protein chains that are not of it."""
 
     def lines(self) -> Iterator[str]:
@@ -104,8 +104,9 @@ class StructureMatch:
             names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
         for words, names in names_by_words.items():
             yield f"{self.file.name} {chain_words(_distinct(names))}: {words}"
-        if self.others:
-            yield f"{self.file.name} {chain_words(_distinct(self.others))}: not of {self.accession}, without values"
+        if self.other_chains:
+            chains = chain_words(_distinct(self.other_chains))
+            yield f"{self.file.name} {chains}: not of {self.accession}, without values"
 
 
 def match_structure(file: StructureFile, accession: str, sequence: str, *, chain: str | None = None) -> StructureMatch:
@@ -125,8 +126,8 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
     fitting = [match for match in matches if _fits(match, len(sequence), is_named=chain is not None)]
     if not fitting:
         raise _refusal(file, accession, sequence, candidates)
-    others = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
-    return StructureMatch(file, accession, len(sequence), tuple(fitting), others)
+    other_chains = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
+    return StructureMatch(file, accession, len(sequence), tuple(fitting), other_chains)
 
 
 def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
@@ -158,7 +159,7 @@ def _aligned_residues(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[
         if place.residue is not None:
             letter = sequence[i] if sequence[i] in place.letters else place.letters[0]
             residue = _with_letter(place.residue, place.letters, letter)
-            yield AlignedResidue(position=i + 1, letter=sequence[i], found=letter, residue=residue)
+            yield AlignedResidue(position=i + 1, letter=sequence[i], structure_letter=letter, residue=residue)
 
 
 def _with_letter(residue: Residue, letters: str, letter: str) -> Residue:
@@ -217,8 +218,8 @@ def _fits(match: ChainMatch, length: int, *, is_named: bool) -> bool:
 
 def _words(match: ChainMatch, accession: str, length: int) -> str:
     """Return coverage and mismatches in words that are the same for equal chains."""
-    first, last, n = match.placed[0].position, match.placed[-1].position, len(match.placed)
-    text = f"{n} residues onto {first}-{last} of {accession} ({n / length:.0%} of {length})"
+    begin, end, n = match.placed[0].position, match.placed[-1].position, len(match.placed)
+    text = f"{n} residues onto {begin}-{end} of {accession} ({n / length:.0%} of {length})"
     if match.unresolved:
         text += f", {len(match.unresolved)} without coordinates"
     if match.n_letters > match.n_aligned:
@@ -234,11 +235,11 @@ def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequenc
     """Return the error for chains that do not fit: how alike they are when they are made to pair all along."""
     matches = [_chain_match(chain, sequence, _align(sequence, chain.places, extension=-1)) for chain in chains]
     best = max(matches, key=lambda match: match.identity)
-    found = None
+    difference = None
     if best.mismatches:
         mismatch = best.mismatches[0]
         place = f"{accession} has {mismatch.letter}{mismatch.position}"
-        found = f"{mismatch.residue} ({mismatch.found}) where {place}"
+        difference = f"{mismatch.residue} ({mismatch.structure_letter}) where {place}"
 
     likeness = [
         f"{match.n_same} of {match.n_aligned} letters the same ({match.identity:.0%}), of"
@@ -248,7 +249,7 @@ def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequenc
     error = UnlikeProteinError(
         f"{file.name} {chain_words(_distinct(chain.name for chain in chains))}: not of {accession}.",
         expected=f"{MIN_IDENTITY:.0%} or more of the aligned letters the same, over half of the chain or the protein",
-        found=found,
+        found=difference,
         offenders=[f"chain {match.chain}: {words}" for match, words in zip(matches, likeness, strict=True)],
         hint="is it this protein's structure? a small part of a fusion is taken when its chain is named: --chain NAME",
     )

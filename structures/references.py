@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import gemmi
 
-References = Callable[[str, "gemmi.Entity | None"], tuple[str, ...]]
+AccessionsOf = Callable[[str, "gemmi.Entity | None"], tuple[str, ...]]
 """Accessions by the author's name of a chain and its entity, each once, in the order of the file."""
 
 _UNIPROT = ("UNP", "UNIPROT", "UNIPROTKB", "SWS", "TREMBL")
@@ -21,7 +21,7 @@ _MMCIF_TAGS = {
 """Categories of mmCIF that say it: of deposited structures, and of computed models."""
 
 
-def references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.Block | None") -> References:
+def read_references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.Block | None") -> AccessionsOf:
     """Return what a file states; `block` is that of the atoms, for mmCIF."""
     stated = _of_mmcif(block) if block is not None else _of_pdb(data)
 

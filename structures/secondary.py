@@ -55,9 +55,9 @@ class Element:
 
     type: str
     chain: str
-    first: tuple[int, str]
+    begin: tuple[int, str]
     """Number and insertion code of the first residue."""
-    last: tuple[int, str]
+    end: tuple[int, str]
     words: str
     """What the file says of it, such as `3-10 helix` or `sheet A`."""
 
@@ -75,13 +75,13 @@ def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
 def _of_pdb(file: StructureFile) -> Iterator[Element]:
     for helix in file.structure.helices:
         kind = str(helix.pdb_helix_class.value)
-        first, last = helix.start.res_id.seqid, helix.end.res_id.seqid
+        begin, end = helix.start.res_id.seqid, helix.end.res_id.seqid
         type = POLYPROLINE if kind == "10" else HELIX
-        yield Element(type, helix.start.chain_name, _seqid(first), _seqid(last), _CLASSES.get(kind, "helix"))
+        yield Element(type, helix.start.chain_name, _seqid(begin), _seqid(end), _CLASSES.get(kind, "helix"))
     for sheet in file.structure.sheets:
         for strand in sheet.strands:
-            first, last = strand.start.res_id.seqid, strand.end.res_id.seqid
-            yield Element(STRAND, strand.start.chain_name, _seqid(first), _seqid(last), f"sheet {sheet.name}")
+            begin, end = strand.start.res_id.seqid, strand.end.res_id.seqid
+            yield Element(STRAND, strand.start.chain_name, _seqid(begin), _seqid(end), f"sheet {sheet.name}")
 
 
 def _of_mmcif(file: StructureFile, n_others: dict[str, int]) -> Iterator[Element]:

@@ -147,15 +147,15 @@ def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
 
 
 def _answer(question: Question, atlas: Store) -> str:
-    given = dict(word.split("=", 1) for word in question.example.split())
-    rows = ask(atlas, question.name, given).answer(atlas).read_all()
+    arguments = dict(word.split("=", 1) for word in question.example.split())
+    rows = ask(atlas, question.name, arguments).answer(atlas).read_all()
     undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]
     if undocumented:
         raise ValueError(f"{question.name} has columns that nothing documents: {', '.join(undocumented)}")
     text = io.BytesIO()
     write_text(rows.slice(0, N_ROWS).to_reader(), text)
-    more = f"… {rows.num_rows - N_ROWS:,} more rows\n" if rows.num_rows > N_ROWS else ""
-    return (text.getvalue().decode() + more).rstrip("\n")
+    note = f"… {rows.num_rows - N_ROWS:,} more rows\n" if rows.num_rows > N_ROWS else ""
+    return (text.getvalue().decode() + note).rstrip("\n")
 
 
 def main(arguments: list[str]) -> None:

@@ -122,7 +122,7 @@ class BoundQuestion:
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def ask(atlas: Store, name: str | Path, given: Mapping[str, object]) -> BoundQuestion:
+def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
     """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
 
     Raises:
@@ -130,7 +130,7 @@ def ask(atlas: Store, name: str | Path, given: Mapping[str, object]) -> BoundQue
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
     parameters = [held_to_atlas(parameter, atlas.n_layers) for parameter in question.parameters]
-    bound = bind(atlas, question.name, parameters, given)
+    bound = bind(atlas, question.name, parameters, arguments)
     return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 
@@ -281,9 +281,9 @@ def _parameter(path: Path, entry: str) -> Parameter:
         expected = f"{shape}; types are {', '.join(TYPES)}"
         raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
 
-    name, kind, least, most, choices, column, default, doc = match.groups()
-    least, most = (None if bound is None else float(bound) for bound in (least, most))
-    return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else (), column)
+    name, kind, minimum, maximum, choices, column, default, doc = match.groups()
+    minimum, maximum = (None if bound is None else float(bound) for bound in (minimum, maximum))
+    return Parameter(name, kind, doc, default, minimum, maximum, tuple(choices.split("|")) if choices else (), column)
 
 
 def _needs(path: Path, text: str) -> tuple[str, ...]:

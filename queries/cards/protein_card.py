@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from attlas.queries.answers.one import Answer
+from attlas.queries.answers.one_id import Answer
 from attlas.queries.cards.card import card, title_of
 from attlas.schema import Run
 

@@ -43,7 +43,7 @@ def reason_lines(rejected: Iterable[Rejected]) -> Iterator[str]:
     """Yield a line for each reason, with the first record of it."""
     account = _account(rejected)
     for kind, n in account.counts.most_common():
-        yield f"{kind}: {counted(n, 'record')}, such as {account.first(kind)}"
+        yield f"{kind}: {counted(n, 'record')}, such as {account.first_record(kind)}"
 
 
 def _account(items: Iterable[Rejected | Remark]) -> Account:

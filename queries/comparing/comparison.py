@@ -116,11 +116,11 @@ def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
     return [
         Agreement(
             length=len(protein.sequence),
-            ours=tuple(positions[row] for row in rows_of[protein.sequence_id]),
+            atlas_sites=tuple(positions[row] for row in rows_of[protein.sequence_id]),
             hundredths=tuple(round(shares[row] * 100) for row in rows_of[protein.sequence_id]),
-            theirs=protein.positions,
-            layer_ours=protein.layer_in_atlas,
-            layer_theirs=protein.layer,
+            table_sites=protein.positions,
+            atlas_layer=protein.layer_in_atlas,
+            table_layer=protein.layer,
             is_ordered=protein.is_ordered and bool(matched.order),
         )
         for protein in matched.proteins

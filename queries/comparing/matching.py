@@ -90,10 +90,10 @@ def find_proteins(atlas: Store, ids: Iterable[str]) -> AtlasProteins:
     problems: dict[str, Problem] = {}
     for match in atlas.matches(list(dict.fromkeys(ids))):
         if match.rows:
-            row_by_id[match.asked] = match.rows[0]  # several only for a digest: they share one sequence
+            row_by_id[match.id] = match.rows[0]  # several only for a digest: they share one sequence
         else:
             reason = Reason.AMBIGUOUS_ID if match.candidates else Reason.UNKNOWN_ID
-            problems[match.asked] = Problem(reason, match.reason or "" if match.asked else "the row has no id")
+            problems[match.id] = Problem(reason, match.reason or "" if match.id else "the row has no id")
 
     rows = sorted(set(row_by_id.values()))
     table = atlas.protein_rows(rows, (*COLUMNS, "layer"))

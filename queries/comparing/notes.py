@@ -30,9 +30,9 @@ def warning_lines(
 def absent_lines(n_absent: int, accessions: Sequence[str]) -> Iterator[str]:
     """Yield how many computed proteins the table does not name, and the first of them."""
     if n_absent:
-        more = f" and {n_absent - len(accessions):,} more" if n_absent > len(accessions) else ""
+        others = f" and {n_absent - len(accessions):,} more" if n_absent > len(accessions) else ""
         proteins = counted(n_absent, "computed protein is", "computed proteins are")
-        yield f"{proteins} not in the table: {', '.join(map(printable, accessions))}{more}"
+        yield f"{proteins} not in the table: {', '.join(map(printable, accessions))}{others}"
 
 
 def _numbering_lines(matched: MatchedTable, agreements: Sequence[Agreement]) -> Iterator[str]:
@@ -44,24 +44,25 @@ def _numbering_lines(matched: MatchedTable, agreements: Sequence[Agreement]) -> 
     n_both = sum(agreement.n_both for agreement in agreements)
     n_shifted = sum(agreement.n_shifted(shift) for agreement in agreements)
     if n_shifted > n_both:
-        other = 1 - first_position
-        yield f"warning: {n_both:,} sites agree, and {n_shifted:,} would if the table counted from {other}: does it?"
+        other_position = 1 - first_position
+        n_agreeing = f"{n_both:,} sites agree, and {n_shifted:,} would"
+        yield f"warning: {n_agreeing} if the table counted from {other_position}: does it?"
 
 
 def _layer_lines(n_layers: int, table: PublishedTable, agreements: Sequence[Agreement]) -> Iterator[str]:
     """Say so if the layers cannot be of one model, or else if they seem to be counted from 1."""
     pairs = [
-        (agreement.layer_ours, agreement.layer_theirs)
+        (agreement.atlas_layer, agreement.table_layer)
         for agreement in agreements
-        if agreement.layer_theirs is not None and agreement.layer_ours is not None
+        if agreement.table_layer is not None and agreement.atlas_layer is not None
     ]
-    highest = max((theirs for _, theirs in pairs), default=0)
+    highest = max((table_layer for _, table_layer in pairs), default=0)
     if table.n_layers not in (None, n_layers):
         yield f"layers are of models of {n_layers} and {table.n_layers} layers: that two are the same says little"
     elif highest > n_layers:
         yield f"warning: the table has a layer {highest:,}, and this model {n_layers} layers: it is of another model"
     elif table.n_layers is None:  # an atlas counts its layers from 0
-        yield from _layers_from_1_lines([theirs - ours for ours, theirs in pairs])
+        yield from _layers_from_1_lines([table_layer - atlas_layer for atlas_layer, table_layer in pairs])
 
 
 def _layers_from_1_lines(steps: Sequence[int]) -> Iterator[str]:

@@ -46,14 +46,17 @@ class Numbering:
     @property
     def line(self) -> str:
         """One line that says the number, the reason and the check."""
-        other = 1 - self.first_position
+        other_position = 1 - self.first_position
         if not self.evidence.n_letters:
             check = "the table has no letters to check it by"
         else:
-            n_agreeing, n_if_other = self.evidence.n_agreeing[self.first_position], self.evidence.n_agreeing[other]
+            n_agreeing, n_if_other = (
+                self.evidence.n_agreeing[self.first_position],
+                self.evidence.n_agreeing[other_position],
+            )
             check = (
                 f"letters agree for {n_agreeing:,} of {self.evidence.n_letters:,} positions "
-                f"({n_if_other:,} if counted from {other})"
+                f"({n_if_other:,} if counted from {other_position})"
             )
         return f"positions counted from {self.first_position}: {self.why}; {check}"
 
@@ -143,13 +146,13 @@ def _told_by_positions(evidence: Evidence) -> Numbering | None:
 
 
 def _contradicted(numbering: Numbering, table_name: str) -> InputError:
-    first_position, other = numbering.first_position, 1 - numbering.first_position
+    first_position, other_position = numbering.first_position, 1 - numbering.first_position
     is_asked = numbering.why == "as asked"
     return InputError(
-        f"The letters of {table_name} say that it counts residues from {other}, not from {first_position}.",
+        f"The letters of {table_name} say that it counts residues from {other_position}, not from {first_position}.",
         expected=f"letters that agree with the sequences if counted from {first_position}",
         found=numbering.line,
-        hint=f"--base {other}, or leave it out" if is_asked else f"say so: --base {other}",
+        hint=f"--base {other_position}, or leave it out" if is_asked else f"say so: --base {other_position}",
     )
 
 

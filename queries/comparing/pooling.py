@@ -91,8 +91,8 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 def _site_counts(agreements: Sequence[Agreement]) -> Iterator[Measure]:
     n_both = sum(agreement.n_both for agreement in agreements)
-    n_ours = sum(len(agreement.ours) for agreement in agreements)
-    n_theirs = sum(len(agreement.theirs) for agreement in agreements)
+    n_ours = sum(len(agreement.atlas_sites) for agreement in agreements)
+    n_theirs = sum(len(agreement.table_sites) for agreement in agreements)
     n = len(agreements)
     yield Measure("n_ours", Estimate(n_ours), n, "our sites")
     yield Measure("n_theirs", Estimate(n_theirs), n, "their sites")
@@ -111,8 +111,8 @@ def _enrichment(agreements: Sequence[Agreement]) -> Estimate:
 
 def _ratios(agreements: Sequence[Agreement], *, near: int) -> Iterator[Measure]:
     n_both = [float(agreement.n_both) for agreement in agreements]
-    n_ours = [float(len(agreement.ours)) for agreement in agreements]
-    n_theirs = [float(len(agreement.theirs)) for agreement in agreements]
+    n_ours = [float(len(agreement.atlas_sites)) for agreement in agreements]
+    n_theirs = [float(len(agreement.table_sites)) for agreement in agreements]
     n_union = [float(agreement.n_union) for agreement in agreements]
     distances = [agreement.distances() for agreement in agreements]
     n_near = [float(sum(distance <= near for distance in of_protein)) for of_protein in distances]

@@ -32,7 +32,7 @@ _IS_DAMAGE = re.compile(r"TProtocol|Parquet|ZSTD|Invalid Input Error: No magic b
 
 
 @dataclass(frozen=True)
-class Place:
+class ErrorPlace:
     """Where in a query an error lies."""
 
     line: int
@@ -56,7 +56,7 @@ class Place:
         return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
-def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
+def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
     """Return the error for a query that failed with `error`."""
     text = str(error)
     reason = _PLACE.sub("", text).strip()
@@ -72,9 +72,9 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
 
-    place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
+    place = ErrorPlace.of(text) or _explained_place(connection, query, error, parameters)
     return QuestionError(
-        f"This query cannot be answered:\n{shown(query, place)}",
+        f"This query cannot be answered:\n{query_excerpt(query, place)}",
         found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
         hint=_hint(connection, query, reason),
     )
@@ -84,11 +84,11 @@ def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> Que
     """Return the error for a query that was stopped by its time limit, or would not be."""
     if not is_stopped:
         return QuestionError(
-            f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{shown(query)}",
+            f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{query_excerpt(query)}",
             hint="it works until this process ends; ask for shorter texts and lists: one value holds it up",
         )
     return QuestionError(
-        f"This query was stopped after {timeout_s:g} s, its time limit:\n{shown(query)}",
+        f"This query was stopped after {timeout_s:g} s, its time limit:\n{query_excerpt(query)}",
         hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
     )
 
@@ -101,7 +101,7 @@ def not_connected(place: str, timeout_s: float) -> QuestionError:
     )
 
 
-def shown(query: str, place: Place | None = None) -> str:
+def query_excerpt(query: str, place: ErrorPlace | None = None) -> str:
     """Return the query, indented, with carets below the place where it went wrong; far lines are left out."""
     lines = [_cut(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
     at = 0
@@ -124,7 +124,7 @@ def _cut(line: str) -> str:
 
 def _too_large(query: str, reason: str) -> EnvironmentFault:
     return EnvironmentFault(
-        f"This query needs more memory, or more disk to spill to, than it may take:\n{shown(query)}",
+        f"This query needs more memory, or more disk to spill to, than it may take:\n{query_excerpt(query)}",
         found=printable(_first_line(reason)),
         hint="give it more (--memory 8GB, memory_limit=; TMPDIR for the disk), or ask for less: fewer columns, WHERE, "
         "no ORDER BY over whole tables",
@@ -139,16 +139,16 @@ def _is_broken(error: Exception, reason: str) -> bool:
     return isinstance(error, duckdb.IOException) or _IS_DAMAGE.search(_first_line(reason)) is not None
 
 
-def _place_by_explain(
+def _explained_place(
     connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object
-) -> Place | None:
+) -> ErrorPlace | None:
     """Return the place as another way into DuckDB tells it: the way that streams leaves it out of some errors."""
     if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException)):
         return None
     try:
         connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
     except duckdb.Error as same:
-        place = Place.of(str(same), lines_before=1) if type(same) is type(error) else None
+        place = ErrorPlace.of(str(same), lines_before=1) if type(same) is type(error) else None
         return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
 

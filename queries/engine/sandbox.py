@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from attlas.queries.engine.errors import out_of_time, unanswered
+from attlas.queries.engine.errors import out_of_time, query_fault
 from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import statement_to_run
@@ -79,8 +79,8 @@ def connect_unlocked(
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
-        what = f"The tables of {root} cannot be read."
-        fault = fault_in(str(error)) or BrokenAtlasError(what, found=str(error), hint=storage.hint(root))
+        message = f"The tables of {root} cannot be read."
+        fault = fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.hint(root))
         raise fault from error
     return connection, base
 
@@ -163,7 +163,7 @@ def _failing(
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        raise unanswered(connection, query, error, parameters) from error
+        raise query_fault(connection, query, error, parameters) from error
 
 
 def _refuse_what_is_no_text(query: str) -> None:
@@ -174,8 +174,8 @@ def _refuse_what_is_no_text(query: str) -> None:
 
 
 def _checked_memory(text: str) -> str:
-    found = _MEMORY.fullmatch(text.strip())
-    if found is None or float(found[1]) * _UNITS[found[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
+    size = _MEMORY.fullmatch(text.strip())
+    if size is None or float(size[1]) * _UNITS[size[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
         expected = f"such as 4GB, 500MB or 50% (of this machine's), at least {LEAST_MEMORY_MB}MB"
         raise QuestionError(f"{text!r} is no amount of memory.", expected=expected)
     return text.strip()

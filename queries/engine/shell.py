@@ -58,7 +58,7 @@ class Input:
 
     statements: tuple[str, ...]
     """Those that end with `;`, without it; empty ones are left out."""
-    rest: str
+    unfinished: str
     """What follows the last `;`; empty if that is only space and comments."""
 
     @classmethod

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.answers.one import answers
+from attlas.queries.answers.one_id import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store

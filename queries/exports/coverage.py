@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from attlas.queries.answers.one import outcome_of
+from attlas.queries.answers.one_id import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_table import with_provenance_columns

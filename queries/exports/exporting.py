@@ -156,8 +156,8 @@ def _split_by_alignment(
 
 
 def _absent_note(accessions: Sequence[str]) -> list[str]:
-    more = " and more" if len(accessions) > N_NAMED else ""
-    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{more}"] if accessions else []
+    others = " and more" if len(accessions) > N_NAMED else ""
+    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{others}"] if accessions else []
 
 
 def _file_names(export: Export, output: Path | None) -> dict[str, str]:
@@ -176,7 +176,7 @@ def _check_output(export: Export, options: ExportOptions) -> None:
     if output is None:
         return
     if (companion := companion_of(export, output)) and companion[1] == output:
-        what = f"{output} is the name of the file that is written beside it: {companion[0].title}."
-        raise QuestionError(what, hint=f"give a name that ends with {export.suffix}")
+        message = f"{output} is the name of the file that is written beside it: {companion[0].title}."
+        raise QuestionError(message, hint=f"give a name that ends with {export.suffix}")
     if options.structure is not None and output.resolve() == options.structure.resolve():
         raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")

@@ -10,7 +10,7 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import SITES_FOUND, outcome_of
+from attlas.queries.answers.one_id import SITES_FOUND, outcome_of
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
@@ -44,7 +44,7 @@ def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None
     accession = protein["accession"]
     # As the FASTA export names it; an id of an alignment stays as it is, or Jalview would not find it.
     name = percent(accession, also=" ")
-    return [AlignedRow(name, accession, first=1, number=1, n_residues=protein["length"])]
+    return [AlignedRow(name, accession, begin=1, number=1, n_residues=protein["length"])]
 
 
 def _lines(protein: dict[str, Any], row: AlignedRow, provenance: str) -> Iterator[str]:

@@ -30,5 +30,5 @@ def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str 
         return None
 
     n, names = int(rows[0]["n"]), ", ".join(printable(row["accession"]) for row in rows)
-    more = f" and {n - len(rows):,} more" if n > len(rows) else ""
-    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{more}"
+    others = f" and {n - len(rows):,} more" if n > len(rows) else ""
+    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{others}"

@@ -88,7 +88,8 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
         for site, residue in annotation.site_residues()
     ])  # fmt: skip
     _set_category(block, "_attlas_mismatch.", [
-        {"position": placed.position, "residue": placed.letter, "found": placed.found, "auth_asym_id": chain.chain,
+        {"position": placed.position, "residue": placed.letter, "found": placed.structure_letter,
+         "auth_asym_id": chain.chain,
          "auth_seq_id": placed.residue.number, "pdbx_PDB_ins_code": placed.residue.insertion,
          "auth_comp_id": placed.residue.names[0]}
         for chain in match.chains for placed in chain.mismatches

@@ -71,18 +71,18 @@ def _too_large(structure: "gemmi.Structure") -> str | None:
 
 
 def _with_values(lines: list[str], values: dict[Key, float], name: str) -> Iterator[str]:
-    seen: set[Key] = set()
+    written: set[Key] = set()
     for line in lines:
         if not line.startswith(("ATOM  ", "HETATM")):
             yield line
             continue
         key = (line[20:22].strip(), line[22:26].strip(), line[26:27].strip(), line[17:20].strip())
-        seen.add(key)
+        written.add(key)
 
         end = line[len(line.rstrip("\r\n")) :]
         text = line.rstrip("\r\n")
         yield f"{text[:60]:60}{values.get(key, NO_VALUE):6.2f}{text[66:]}{end}"
-    check_all_found(values, seen, name)
+    check_all_found(values, written, name)
 
 
 def _is_before_remark(line: str) -> bool:

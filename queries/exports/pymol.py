@@ -46,8 +46,8 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     for chain in annotation.chains:
         within = f"{ON} and {_chain(chain)}"
         key = "(chain, resi, resn)"
-        seen = f"stored.attlas_seen.add({key}) if {key} in stored.attlas_share else None"
-        yield f"alter {within}, b = ({seen}) or stored.attlas_share.get({key}, 0.0)"
+        mark_atom = f"stored.attlas_seen.add({key}) if {key} in stored.attlas_share else None"
+        yield f"alter {within}, b = ({mark_atom}) or stored.attlas_share.get({key}, 0.0)"
 
     yield CHECK
     for chain in annotation.chains:

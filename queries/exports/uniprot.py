@@ -8,7 +8,7 @@ readers: `outcome` and `reason` tell a protein without sites from one not comput
 
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import outcome_of
+from attlas.queries.answers.one_id import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text

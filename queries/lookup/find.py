@@ -96,13 +96,13 @@ def protein_meant(hits: Sequence[Hit]) -> Hit | None:
 
 def structures_named(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:
     """Return the files of structures that a text names, such as a PDB id, by the accessions that are on them."""
-    wanted = text.strip().casefold()
-    if not STRUCTURE.fullmatch(wanted):
+    folded_text = text.strip().casefold()
+    if not STRUCTURE.fullmatch(folded_text):
         return {}  # the table is large, and most words are no name of a structure
 
     named: dict[str, set[str]] = {}
     for accession, source in _placed(root, manifest):
-        if wanted in (source.casefold(), _stem(source)):
+        if folded_text in (source.casefold(), _stem(source)):
             named.setdefault(accession, set()).add(source)
     return {accession: sorted(sources) for accession, sources in named.items()}
 

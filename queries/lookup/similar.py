@@ -19,22 +19,24 @@ ENTRY = re.compile(r"(.+?)(?:[-.]\d+)?")
 """An accession with, maybe, the number of an isoform or of a version."""
 
 
-def similar_ids(proteins: ProteinRows, asked: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def similar_ids(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return, for each of some ids that are not here, ids that are, at most five, the likeliest first.
 
     Those that differ in letter case, isoform or version, or are named by the gene, are found in one pass; for the
     first ten ids, which a message names, also those that are spelt nearly so.
     """
-    if not asked:
+    if not ids:
         return {}
-    keys = {text: list(_keys(text.upper())) for text in asked}
-    wanted = {key for some in keys.values() for key in some}
-    found: dict[str, list[str]] = {}
+    keys = {text: list(_keys(text.upper())) for text in ids}
+    all_keys = {key for text_keys in keys.values() for key in text_keys}
+    names_by_key: dict[str, list[str]] = {}
     for key, name in _keyed_names(proteins):
-        if key in wanted:
-            found.setdefault(key, []).append(name)
+        if key in all_keys:
+            names_by_key.setdefault(key, []).append(name)
     misspelt = _misspelt(proteins, [text for text in keys if 2 < len(text) <= LONGEST_COMPARED][:N_MISSPELT])
-    certain = {text: [name for key in some for name in found.get(key, ())] for text, some in keys.items()}
+    certain = {
+        text: [name for key in text_keys for name in names_by_key.get(key, ())] for text, text_keys in keys.items()
+    }
     return {text: tuple(dict.fromkeys([*certain[text], *misspelt.get(text, ())]))[:N_CLOSE] for text in keys}
 
 
@@ -63,18 +65,18 @@ def _keyed_names(proteins: ProteinRows) -> Iterator[tuple[str, str]]:
             yield f"{gene}_{entry_name.rpartition('_')[2]}".upper(), entry_name
 
 
-def _misspelt(proteins: ProteinRows, asked: Sequence[str]) -> dict[str, list[str]]:
+def _misspelt(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, list[str]]:
     """Return, for each of a few ids, the entry names and genes that are spelt nearly so."""
     from difflib import get_close_matches  # only an unknown id needs it
 
-    names = [name for column in ("entry_name", "gene") for name in proteins.column(column) if name] if asked else []
-    return {text: get_close_matches(text, _alike(names, text), n=N_CLOSE, cutoff=SIMILARITY) for text in asked}
+    names = [name for column in ("entry_name", "gene") for name in proteins.column(column) if name] if ids else []
+    return {text: get_close_matches(text, _alike(names, text), n=N_CLOSE, cutoff=SIMILARITY) for text in ids}
 
 
-def _alike(names: list[str], asked: str) -> list[str]:
-    """Return names that begin as `asked` does, over as many letters, two or more, as keep them few."""
-    for n in range(2, len(asked)):
-        beginning = asked[:n].upper()
+def _alike(names: list[str], id: str) -> list[str]:
+    """Return names that begin as `id` does, over as many letters, two or more, as keep them few."""
+    for n in range(2, len(id)):
+        beginning = id[:n].upper()
         names = [name for name in names if name[:n].upper() == beginning]
         if len(names) <= N_COMPARED:
             return names

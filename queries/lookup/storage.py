@@ -13,18 +13,18 @@ Root = Path | RemoteRoot
 """Where an atlas lies; prints as what the user gave, and `root / path` names a file of it in a message."""
 
 
-def root_of(given: str | Path, *, timeout_s: float | None = None) -> Root:
+def root_of(place: str | Path, *, timeout_s: float | None = None) -> Root:
     """Return where an atlas lies: a directory by path or `file://`, or any other URL that fsspec knows.
 
     `timeout_s` is how long a request to a server may take; None: as long as usual.
     """
-    if isinstance(given, str) and is_url(given):
+    if isinstance(place, str) and is_url(place):
         return (
-            Path(given.removeprefix("file://"))
-            if given.startswith("file://")
-            else RemoteRoot.of(given, timeout_s=timeout_s)
+            Path(place.removeprefix("file://"))
+            if place.startswith("file://")
+            else RemoteRoot.of(place, timeout_s=timeout_s)
         )
-    return Path(given)
+    return Path(place)
 
 
 def read_manifest(root: Root) -> Manifest:

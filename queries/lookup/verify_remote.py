@@ -27,8 +27,8 @@ def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> lis
             sha256.update(piece)
             tail = (tail + piece)[-file.tail_bytes :]
     except Fault as fault:
-        found = f": {fault.found}" if fault.found else ""
-        return [f"{file.path}: {fault.what}{found}"]
+        detail = f": {fault.found}" if fault.found else ""
+        return [f"{file.path}: {fault.what}{detail}"]
     if sha256.hexdigest() != file.sha256:
         return [f"{file.path}: sha256 {file.sha256} expected, {sha256.hexdigest()} found"]
     if hashlib.sha256(tail).hexdigest() != file.tail_sha256:

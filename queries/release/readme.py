@@ -44,11 +44,11 @@ def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
     yield f"size_categories: [{json.dumps(_size(manifest))}]"
     yield f"tags: {json.dumps(TAGS)}"
     yield "configs:"
-    for one in TABLES:
-        if manifest.of_table(one):
-            yield f"- config_name: {one.name}"
-            yield f"  data_files: {one.name}/*.parquet"
-            if one is SITES:
+    for atlas_table in TABLES:
+        if manifest.of_table(atlas_table):
+            yield f"- config_name: {atlas_table.name}"
+            yield f"  data_files: {atlas_table.name}/*.parquet"
+            if atlas_table is SITES:
                 yield "  default: true"
     yield "---"
 

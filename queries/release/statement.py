@@ -23,8 +23,8 @@ class Statement:
 
     def __post_init__(self) -> None:
         texts = [self.title, *self.creators, self.licence, self.citation, self.url]
-        if wrong := [text for text in texts if text is not None and (not text.strip() or not text.isprintable())]:
-            raise InputError("A statement about a release is a line of text.", found=repr(wrong[0]))
+        if unusable := [text for text in texts if text is not None and (not text.strip() or not text.isprintable())]:
+            raise InputError("A statement about a release is a line of text.", found=repr(unusable[0]))
         if self.url is not None and not self.url.startswith(("https://", "http://", "hf://datasets/")):
             expected = "https://..., or hf://datasets/ORG/NAME"
             raise InputError("This is no URL of a release.", expected=expected, found=self.url)

@@ -218,7 +218,7 @@ def test_intervals_of_shares_are_those_of_statsmodels(n_yes: int, n: int) -> Non
 def test_shares_of_proteins_have_wilson_intervals_over_those_that_have_an_answer() -> None:
     agreements = random_agreements(200, 1)
     measures = by_name(agreements)
-    layers = [(a.layer_ours, a.layer_theirs) for a in agreements if None not in (a.layer_ours, a.layer_theirs)]
+    layers = [(a.atlas_layer, a.table_layer) for a in agreements if None not in (a.atlas_layer, a.table_layer)]
     n_same = sum(here == there for here, there in layers)
     same_layer = measures["same_layer"]
     assert (same_layer.n, same_layer.estimate.value) == (len(layers), n_same / len(layers))
