@@ -1,4 +1,4 @@
-"""What a source says of a sequence and of positions on it, checked against the protein that the atlas stores."""
+"""Claims of a source about a sequence and positions on it, checked against the protein that the atlas stores."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _NEGATIVE = re.compile(r"-[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class SequenceClaim:
-    """What a source says of the sequence that its positions count along; None where it does not say."""
+    """A source's statements about the sequence that its positions count along; None for each that it does not make."""
 
     sequence: str | None = None
     md5: str | None = None
@@ -72,7 +72,7 @@ def not_computed(protein: StoredProtein) -> Problem | None:
 
 
 def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | None:
-    """Return how the sequence of a source differs from the stored one, by the best that the source says of it.
+    """Return the problem if the sequence of a source differs from the stored one; None if nothing contradicts it.
 
     Letters count before checksums, these before the length, and the length before the version.
     """
@@ -93,7 +93,7 @@ def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | No
 def unusable_position(
     begin: int, end: int, letters: str | None, sequence: str, *, first_position: int = 1
 ) -> Problem | None:
-    """Return what is wrong with positions on a stored sequence.
+    """Return the problem of positions that cannot be used on a stored sequence; None if they can be used.
 
     Args:
         begin: first position.
@@ -119,7 +119,7 @@ def unusable_position(
 
 
 def no_position(text: str) -> Problem:
-    """Return what is wrong with a text that is no position."""
+    """Return the problem of a text that is not a position."""
     if any(sign in text for sign in "<>?~"):
         return Problem(Reason.FUZZY_POSITION, f"`{text}`")
     if _NEGATIVE.fullmatch(text):

@@ -51,7 +51,7 @@ class Compression:
 
 
 class _Decompressor(Protocol):
-    """What zlib, bz2 and lzma have in common."""
+    """The interface that the decompressors of zlib, bz2 and lzma share."""
 
     @property
     def eof(self) -> bool: ...
@@ -135,7 +135,7 @@ _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 def compression_of(start: bytes, *, name: str) -> Compression | None:
-    """Return how a file is compressed by its first bytes; None for a plain one.
+    """Return the kind of compression, told by the first bytes of a file; None for a plain file.
 
     Raises:
         InputError: it is an archive, or compressed in a way that is not read.
@@ -186,7 +186,7 @@ class _UnpackedStream(io.RawIOBase):
         self._n_bytes = 0
 
     def readable(self) -> bool:
-        """Say that it is read from."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffers of `io` are memoryviews

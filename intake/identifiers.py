@@ -1,4 +1,4 @@
-"""Which protein an id names: every form a biologist may paste, read the same way wherever ids are handed in.
+"""The protein that an id names: every form a biologist may paste, read the same way wherever ids are handed in.
 
 The words of the atlas come first: a text that is an accession of it, letter by letter, names that protein, whatever
 else it looks like (NCBI's `WP_012345.1` holds a dot and is no version of anything). Letter case counts. An answer is
@@ -54,7 +54,7 @@ class Search(NamedTuple):
 
 @dataclass(frozen=True)
 class IdForm:
-    """How a text is read as an id."""
+    """One reading of a text as an id."""
 
     pasted: str
     """Without what came along when it was copied: blanks, `>`, the header after its first word."""
@@ -68,7 +68,7 @@ class IdForm:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What an id names in an atlas: rows of `proteins`, or candidates, or nothing."""
+    """The answer to an id in an atlas: rows of `proteins`, or candidates, or nothing."""
 
     rows: tuple[int, ...] = ()
     """Rows of `proteins`; several only for a digest, whose proteins share one sequence."""
@@ -109,7 +109,7 @@ class NameTable:
 
 
 def read_id(text: str) -> IdForm:
-    """Return how a text is read as an id."""
+    """Return the reading of a text as an id."""
     pasted = text.strip()
     if pasted.startswith(">"):
         pasted = (pasted[1:].split() or [""])[0]
@@ -137,7 +137,7 @@ def searches(form: IdForm) -> Iterator[Search]:
 
 
 def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Resolution:
-    """Return what an id names.
+    """Return the rows of `proteins` that an id names, or the reason why it names none.
 
     The first form that fits decides: accession, `sp|P04637|P53_HUMAN`, `UniProtKB:P04637`, `AF-P04637-F1`, accession
     with sequence version, entry name, gene, gene with taxon (`TP53@9606`, `TP53@Homo sapiens`), MD5, CRC64.
@@ -182,7 +182,7 @@ def _of_version(names: Names, row: int, version: int) -> Resolution:
 
 
 def _of_rows(names: Names, column: str, rows: list[int], taxon: int | str | None) -> Resolution:
-    """Return which of the rows that have an id in a column it names."""
+    """Resolve an id to one of the rows that have it in a column."""
     if column in ("md5", "crc64"):
         return Resolution(tuple(rows))
     if column == "entry_name":

@@ -1,4 +1,4 @@
-"""What of a source is not used, and why; and what is used, but not as one might think.
+"""Records of a source that are not used, with reasons, and remarks on records that are used in an unexpected way.
 
 One reason has one wording, whoever reads the source. Readers yield `Rejected` and `Remark` among their records; whoever
 asked for the records counts them in an `Account`.
@@ -59,7 +59,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What makes a record unusable: the reason, and what was found in a few words."""
+    """The reason why a record is unusable, with the value that was found, in a few words."""
 
     reason: Reason
     detail: str = ""
@@ -67,7 +67,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where in a source something stands: a row of a table, a chain of a structure, or a whole file."""
+    """The place of an entry in a source: a row of a table, a chain of a structure, or a whole file."""
 
     id: str = ""
     """The protein as the source names it, or its accession where that is known."""
@@ -88,7 +88,7 @@ class Record:
 
     @property
     def noun(self) -> str:
-        """What it is called when such are counted."""
+        """The noun by which such records are counted."""
         if not self.file:
             return "record"
         return "file" if self.chain is None else "chain"
@@ -105,13 +105,13 @@ class Rejected:
 
     @property
     def kind(self) -> str:
-        """What such records are counted by."""
+        """The kind by which such records are counted."""
         return self.reason.value
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to know of a record that is used."""
+    """A remark on a record that is used."""
 
     kind: str
     """What it is, in a few words that are the same for all records of its kind."""
@@ -125,7 +125,7 @@ COLUMNS = ("reason", "detail", "accession", "type", "begin", "end", "description
 
 @dataclass
 class Account:
-    """What was left out of a source, or remarked on: counted by kind, the first ten of each kept."""
+    """The records of a source that were left out or remarked on: counted by kind, with the first ten of each kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     """Records by kind."""
@@ -155,7 +155,7 @@ class Account:
         self._write((kind, item.detail, record.id, type, *ends, record.description, line, record.file))
 
     def lines(self, *, prefix: str = "", only_counted: Container[str] = ()) -> Iterator[str]:
-        """Yield for each kind how many records of how many proteins, and the first ten; of some the number alone."""
+        """Yield for each kind the number of records and proteins, and the first ten records unless only counted."""
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
             noun = self.examples[kind][0][0].record.noun
@@ -175,7 +175,7 @@ class Account:
         return record_in_words(replace(item, detail=""), chains)
 
     def _keep(self, item: Rejected | Remark) -> None:
-        """Keep a record if it is among the first ten; chains of which the same is said are one of them."""
+        """Keep a record if it is among the first ten of its kind; chains with the same reason are one of them."""
         examples = self.examples.setdefault(item.kind, [])
         is_same = bool(examples) and item.record.chain is not None and _but_chain(examples[-1][0]) == _but_chain(item)
         if is_same:

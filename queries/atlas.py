@@ -154,7 +154,7 @@ class Atlas(Store):
         return [Path(output), *([] if written.companion is None else [written.companion[1]])]
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: what the atlas was computed from, how, and its tables."""
+        """Return the atlas as HTML for a notebook: what it was computed from, how, and its tables."""
         from attlas.queries.cards.atlas_html import atlas_html
 
         return atlas_html(str(self.root), self.manifest)

@@ -80,7 +80,7 @@ class Store:
         return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
-        """Return the high-attention sites by rank; no rows means computed, and none found.
+        """Return the high-attention sites by rank; no rows for a computed protein without sites.
 
         Raises:
             QuestionError: as `protein`; also if the protein was not computed, with the reason.
@@ -150,15 +150,15 @@ class Store:
         return select(connection, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
-        """Return what an id names here: rows of `proteins`, candidates, or similar ids. Never raises."""
+        """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
         return find(self._proteins, id, taxon=taxon)
 
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-        """Return what each of many ids names here, in one pass over `proteins`."""
+        """Return the match of each of many ids, in one pass over `proteins`."""
         return find_all(self._proteins, ids, taxon=taxon)
 
     def find(self, text: str) -> pa.Table:
-        """Return the proteins that a text may mean, the likeliest first, as `attlas find` does.
+        """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
 
         Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
         that proteins of the atlas are placed on. The column `fit` says how a protein fits.
@@ -169,7 +169,7 @@ class Store:
         return pa.Table.from_arrays(arrays, names=columns)
 
     def hits(self, text: str) -> list[Hit]:
-        """Return what `find` returns, with the row of `proteins` of each."""
+        """Return the proteins that `find` returns, each with its row of `proteins`."""
         structures = structures_named(self.root, self.manifest, text)
         return find_proteins(self._proteins, text, structures=structures)
 
@@ -184,7 +184,7 @@ class Store:
     def rows_of_sequences(
         self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
     ) -> tuple[pa.Table, dict[int, range]]:
-        """Return stored columns of many sequences, and where in that table the rows of each sequence stand."""
+        """Return stored columns of many sequences, and the range of rows of each sequence in that table."""
         return self._shard(table).of_many(sequence_ids, columns)
 
     @property

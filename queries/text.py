@@ -30,7 +30,7 @@ def printable_lines(text: str) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """How wide the columns of a table are and which are numbers."""
+    """The widths of the columns of a table, and which of them are numbers."""
 
     names: tuple[str, ...]
     widths: tuple[int, ...]
@@ -51,7 +51,7 @@ class Layout:
         return sum(self.widths) + len(GAP) * (len(self.widths) - 1)
 
     def folded(self, width: int) -> Self | None:
-        """Return the layout with its widest columns of text as narrow as a line of `width` asks; None if too narrow.
+        """Return the layout with its widest columns of text folded into lines of `width`; None if that is too narrow.
 
         Columns of numbers keep their width, because a number that is cut in two is read wrong.
         """
@@ -69,7 +69,7 @@ class Layout:
         return None
 
     def lines(self, rows: Iterable[Sequence[object]], width: int | None = None) -> Iterator[str]:
-        """Yield the names, a rule, and a line per row; with a `width`, cells that are too long are folded, if they can.
+        """Yield the names, a rule, and a line per row; with a `width`, cells that are too long are folded if possible.
 
         Without one, a cell longer than its column stands out.
         """
@@ -106,7 +106,7 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """Return a text whose own signs (bars, rules, dots) are such that `encoding` can write them."""
+    """Return a text whose bars, rules and dots are replaced by ASCII where `encoding` cannot write them."""
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:
@@ -125,7 +125,7 @@ def cut(text: str, width: int) -> str:
 
 
 def _folds(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` characters, broken between words; of many lines the first are kept."""
+    """Return a text in lines of at most `width` characters, broken between words, cut after the last allowed line."""
     if len(text) <= width:
         return [text]
 

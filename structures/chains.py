@@ -101,7 +101,7 @@ class StructureFile:
 
     @property
     def entry(self) -> str:
-        """What the file itself says it is, such as `1NMW`; empty where it does not say."""
+        """The entry id that the file states, such as `1NMW`; empty without one."""
         if self.format == "mmcif":
             return str(self.structure.info["_entry.id"]) if "_entry.id" in self.structure.info else ""
         header = self.data.split(b"\n", 1)[0].decode("ascii", "replace")
@@ -184,7 +184,7 @@ def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
 
 
 def polymers(chain: "gemmi.Chain") -> "Iterator[gemmi.ResidueSpan]":
-    """Yield the polymers of a chain; an author may have given several one name, of which gemmi's own has the first."""
+    """Yield the polymers of a chain; where several chains share a name, gemmi's own polymer is of the first."""
     import gemmi
 
     for span in chain.subchains():
@@ -227,7 +227,7 @@ def _protein_chain(
 
 
 def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[str]) -> bool:
-    """Tell whether every residue has a place of its own in the stated sequence, under the name that it has there."""
+    """Return True if every residue has its own place in the stated sequence, under the name stated there."""
     places = [group[0].label_seq for group in groups]
     is_distinct = len(set(places)) == len(places)
     if not sequence or not is_distinct or any(i is None or not 1 <= i <= len(sequence) for i in places):
@@ -253,7 +253,7 @@ def _sequence_place(
 
 
 def _is_bonded(before: "gemmi.Residue", after: "gemmi.Residue") -> bool:
-    """Tell whether two residues follow each other in the chain, as far as their atoms tell."""
+    """Return False if the atoms of two residues in a row are too far apart for a bond; True if they lack such atoms."""
     for name_before, name_after, max_distance in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
         atom_before, atom_after = before.find_atom(name_before, "*"), after.find_atom(name_after, "*")
         if atom_before and atom_after:

@@ -28,7 +28,7 @@ Address = tuple[str, int, str]
 
 @dataclass(frozen=True)
 class InterfaceResidues:
-    """Which residues touch which other chains."""
+    """The residues that touch another chain, each with the chains that it touches."""
 
     partners: dict[Address, frozenset[str]]
     """Author's names of the chains that a residue touches; its own name is that of a symmetry copy."""
@@ -113,7 +113,7 @@ def _n_atoms(copies: Sequence[_Copy]) -> int:
 
 
 def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
-    """Yield each residue that touches another copy, with the name of that copy's chain; repeats may come."""
+    """Yield each residue that touches another copy, with the name of that copy's chain; pairs may repeat."""
     import gemmi
 
     if len(copies) < 2:

@@ -26,7 +26,7 @@ MATCH, MISMATCH, GAP = 2, -2, -10
 
 
 class UnlikeProteinError(InputError):
-    """No chain of a structure is of the protein."""
+    """The error of a structure of which no chain is of the protein."""
 
     likeness = ""
     """How alike the first of the chains is, in words."""
@@ -98,7 +98,7 @@ class StructureMatch:
     """Protein chains that are not of it."""
 
     def lines(self) -> Iterator[str]:
-        """Yield what a reader has to know: coverage of each chain, mismatches, chains left out."""
+        """Yield notes for a reader: coverage of each chain, mismatches, chains left out."""
         names_by_words: dict[str, list[str]] = {}
         for match in self.chains:
             names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
@@ -198,7 +198,7 @@ def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
 
 
 def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
-    """Return begin and end of the run of pairs with the highest score: a tag differs more than it agrees."""
+    """Return begin and end of the run of pairs with the highest score, which leaves out tags at either end."""
     best_score, best_begin, best_end = 0, 0, 0
     score = begin = 0
     for k, (i, place) in enumerate(pairs):
@@ -232,7 +232,7 @@ def _words(match: ChainMatch, accession: str, length: int) -> str:
 
 
 def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> UnlikeProteinError:
-    """Return the error for chains that do not fit: how alike they are when they are made to pair all along."""
+    """Return the error for chains that do not fit, with the identity of their alignment from end to end."""
     matches = [_chain_match(chain, sequence, _align(sequence, chain.places, extension=-1)) for chain in chains]
     best = max(matches, key=lambda match: match.identity)
     difference = None

@@ -22,7 +22,7 @@ _MMCIF_TAGS = {
 
 
 def read_references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.Block | None") -> AccessionsOf:
-    """Return what a file states; `block` is that of the atoms, for mmCIF."""
+    """Return the function that gives the accessions of a chain; `block` is that of the atoms, for mmCIF."""
     stated = _of_mmcif(block) if block is not None else _of_pdb(data)
 
     def of_chain(chain: str, entity: "gemmi.Entity | None") -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Element:
 
 
 def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
-    """Return the elements that a file records, each once, and how many records it has that are none.
+    """Return the elements that a file records, each once, and the number of records by kind that are not used.
 
     Such are those of other kinds, as BEND, and those that do not number their residues as the author does.
     """
@@ -113,7 +113,7 @@ def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
 
 
 def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: dict[str, int]) -> Iterator[list[str]]:
-    """Yield the rows of a category that say which residues they are of, and count the others; unknown is empty."""
+    """Yield the rows of a category that name the residues they are of, and count the others; unknown is empty."""
     import gemmi
 
     if file.block is None:

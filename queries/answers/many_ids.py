@@ -66,7 +66,7 @@ def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) 
 
 
 def for_reading(table: pa.Table) -> pa.Table:
-    """Return of a lookup what fits a table of text."""
+    """Return the columns of a lookup that fit a table of text, with long ids cut."""
     short_ids = [cut(printable(id), TEXT_WIDTH) for id in table.column("asked").to_pylist()]
     return table.set_column(0, "asked", pa.array(short_ids, pa.string())).select(TEXT_COLUMNS)
 

@@ -1,4 +1,4 @@
-"""What an atlas answers about one id: the protein with its sites and profile, or plainly why not."""
+"""The answer of an atlas to one id: the protein with its sites and profile, or the reason why there are none."""
 
 import struct
 from collections.abc import Sequence
@@ -84,7 +84,7 @@ def answers(atlas: Store, id: str, *, taxon: int | str | None = None, layers: Se
 
 
 def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> list[Answer]:
-    """Return the answers to what an id was found to name."""
+    """Return the answers to an id that was looked up already: one for each protein that it names."""
     if not match.rows:
         return [Answer(match.id, AMBIGUOUS if match.candidates else NOT_IN_ATLAS, match.reason, match=match)]
     return [_answer(atlas, match.id, protein, layers) for protein in atlas.protein_rows(match.rows).to_pylist()]
@@ -175,7 +175,7 @@ def _shortest_half(value: float) -> float:
 
 
 def _shortest(stored: struct.Struct, value: float) -> float:
-    """Return the float of the shortest decimal that is the same number in the type it was stored in."""
+    """Return the float of the shortest decimal that is the same number in its stored type."""
     # An Arrow cast would do this, but `pyarrow.compute` costs 30 ms to import.
     for digits in range(3, 9):
         short = float(f"{value:.{digits}g}")

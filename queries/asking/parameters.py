@@ -60,7 +60,7 @@ class Parameter:
 
     @property
     def is_required(self) -> bool:
-        """Whether the question cannot be asked without it."""
+        """The question cannot be asked without it."""
         return self.default is None
 
     @property
@@ -264,7 +264,7 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
 def _in_column(
     atlas: Store, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
 ) -> str | list[str]:
-    """Return texts as their column spells them, in whatever letter case they were typed.
+    """Return texts as their column spells them, whatever letter case was typed.
 
     A default may name texts that the column does not hold: `note` is given then, and is called if it holds none.
 
@@ -292,7 +292,7 @@ def _in_column(
 
 
 def _those_like(unknown: list[str], names: list[str]) -> str:
-    """Return the names to choose from: all if there are few, else those like what was typed, else the first."""
+    """Return the names to choose from: all if there are few, else those similar to the typed ones, else the first."""
     if len(names) <= MOST_NAMED:
         return ", ".join(names)
     lower = {name.lower(): name for name in names}

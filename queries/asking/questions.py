@@ -85,7 +85,7 @@ class Question:
 
     @property
     def whole_sql(self) -> str:
-        """The SELECT and the bodies of its functions, without comments: every table that is read is named here."""
+        """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
         return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
@@ -108,7 +108,7 @@ class BoundQuestion:
         return with_literals(self.question.sql, self.bound.values)
 
     def answer(self, atlas: Store, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
-        """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
+        """Return the rows; the schema holds question, parameters and provenance, its fields the docs of the columns.
 
         Raises:
             QuestionError: the atlas has no rows of a table that is needed, or DuckDB cannot answer, also while the
@@ -123,7 +123,7 @@ class BoundQuestion:
 
 
 def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
-    """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
+    """Return a question with its parameters bound. `name` is that of a question of attlas, or the path of a file.
 
     Raises:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
@@ -201,7 +201,7 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
-    """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
+    """Return the description of each column of the answer: the header's words, else those of the table it is from."""
     tables = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
     # TABLES go from the general to the special: of a column that several tables have, the doc of the last counts.
     docs = {column.name: column.doc for table in tables for column in table.columns}
@@ -220,7 +220,7 @@ def list_lines() -> Iterator[str]:
 
 
 def describe_lines(question: Question) -> Iterator[str]:
-    """Yield what a question answers, its parameters, its own columns, grain and source."""
+    """Yield the description of a question: its answer, parameters, own columns, grain and source."""
     yield f"{question.name}: {question.title}"
     yield question.answers
     yield ""

@@ -234,7 +234,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _around(sequence: str, position: int) -> str:
-    """Return the site in upper case among its neighbours in lower case, padded so that sites stand below each other."""
+    """Return a site in upper case among its neighbours in lower case, padded so that sites line up."""
     before = sequence[max(position - 1 - N_AROUND, 0) : position - 1].lower()
     after = sequence[position : position + N_AROUND].lower()
     return before.rjust(N_AROUND) + sequence[position - 1 : position] + after

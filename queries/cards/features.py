@@ -1,4 +1,4 @@
-"""What is known, in a card: families; features as marks along the profile, and as a short list with their sites."""
+"""Features and families in a card: marks along the profile, and a short list with the sites they hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def family_text(families: Sequence[Mapping[str, Any]]) -> str:
 
 
 def drawn_features(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what is drawn and listed of some features: one of each type and place, their descriptions joined."""
+    """Return the features of the drawn types, one for each type and place, with their descriptions joined."""
     descriptions: dict[tuple[int, int, str], list[str]] = {}
     for feature in features:
         if feature["type"] in MARKS:
@@ -54,7 +54,7 @@ def feature_marks(features: Sequence[Mapping[str, Any]], bin_size: int) -> str:
 
 
 def legend(features: Sequence[Mapping[str, Any]]) -> str:
-    """Return what the marks of these features mean."""
+    """Return the meaning of the marks of these features, in one line."""
     kinds = {feature["type"] for feature in features}
     return f"{LABEL}: " + ", ".join(f"{mark} {kind.lower()}" for kind, mark in MARKS.items() if kind in kinds)
 

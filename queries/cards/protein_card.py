@@ -20,7 +20,7 @@ PAINT = "#d55e00"
 
 @dataclass(frozen=True)
 class ProteinCard:
-    """What an atlas says of one protein; `str` is the card of `attlas show`."""
+    """The answer about one protein, to be printed or shown; `str` is the card of `attlas show`."""
 
     answer: Answer
     run: Run

@@ -1,4 +1,4 @@
-"""What is drawn along a sequence in text: profile, site ranks, ruler, and the sequence itself in blocks of ten.
+"""Tracks along a sequence in text: profile, site ranks, ruler, and the sequence itself in blocks of ten.
 
 A `Track` is a label and a text of one character per column; whatever else is known along a sequence (features, say)
 is one more of them.
@@ -22,7 +22,7 @@ TEN_OR_MORE = "+"
 
 @dataclass(frozen=True)
 class Style:
-    """How a terminal shows emphasis; empty texts where there is none (a pipe, a file)."""
+    """The escape codes of a terminal for emphasis; empty texts where there is none (a pipe, a file)."""
 
     bold: str = ""
     dim: str = ""
@@ -50,7 +50,7 @@ class Track:
 
 
 def residues_per_column(n_residues: int, width: int) -> int:
-    """Return how many residues share a column so that all fit into `width`."""
+    """Return the number of residues that share a column, so that all fit into `width`."""
     return -(-n_residues // max(width, 1))
 
 
@@ -123,7 +123,7 @@ def sequence_lines(
 
 
 def _line_starts(positions: Collection[int], n_line: int, n_residues: int) -> set[int]:
-    """Return where, from 0, the lines of some positions start; a single line between two of them comes along."""
+    """Return the starts, from 0, of the lines that hold the positions, and of a single line between two of these."""
     starts = {(position - 1) // n_line * n_line for position in positions}
     return {
         start for start in range(0, n_residues, n_line) if start in starts or {start - n_line, start + n_line} <= starts

@@ -18,7 +18,7 @@ class Agreement:
     atlas_sites: tuple[int, ...]
     """Sites of the atlas by rank, 1-based."""
     hundredths: tuple[int, ...]
-    """Attention received at each of `atlas_sites`, in hundredths of the layer's maximum: published orders go by these."""
+    """Attention received at each of `atlas_sites`, in hundredths of the layer's maximum, as published orders use it."""
     table_sites: tuple[int, ...]
     """Sites of the other table in its order, 1-based, each once."""
     atlas_layer: int | None
@@ -75,12 +75,12 @@ class Agreement:
         return len(self.atlas_sites) * len(self.table_sites) / self.length
 
     def distances(self) -> list[int]:
-        """Return how many residues lie from each of `table_sites` to the nearest of `atlas_sites`; empty without sites."""
+        """Return the distance of each of `table_sites` to the nearest of `atlas_sites`, in residues; empty without any."""
         ordered_sites = sorted(self.atlas_sites)
         return [_distance_to_nearest(ordered_sites, site) for site in self.table_sites] if ordered_sites else []
 
     def n_shifted(self, by: int) -> int:
-        """Return how many sites would be shared if `table_sites` stood `by` residues further on."""
+        """Return the number of shared sites if `table_sites` were moved `by` residues further on."""
         return len(set(self.atlas_sites) & {site + by for site in self.table_sites})
 
 

@@ -25,7 +25,7 @@ LAYER_NO_NUMBER = "layer is no number"
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the sites of an atlas agree with a table of sites from elsewhere."""
+    """The agreement of the sites of an atlas with a table of sites from elsewhere."""
 
     proteins: pa.Table
     """A row per protein compared, by accession."""
@@ -128,7 +128,7 @@ def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
 
 
 def _absent_proteins(atlas: Store, matched: MatchedTable) -> tuple[int, list[str]]:
-    """Return how many computed proteins the table does not name, and the first ten."""
+    """Return the number of computed proteins that the table does not name, and the accessions of the first ten."""
     columns = ("accession", "status")
     table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), columns)
     rows = zip(*(table.column(name).to_pylist() for name in columns), strict=True)

@@ -60,7 +60,7 @@ def _table_rows(file: HandedFile) -> list[NumberedRow]:
 
 
 def _delimiter(line: str) -> str:
-    """Return what stands between columns: what comes first in the line, for lists may use the others."""
+    """Return the character between columns: the candidate that comes first, because lists may use the others."""
     if "\t" in line:
         return "\t"
     if _WITH_BLANKS.match(line):

@@ -118,7 +118,7 @@ def _group_by_protein(rows: Iterable[PublishedRow], atlas_proteins: AtlasProtein
 
 
 def _find_numbering(table: PublishedTable, by_protein: Sequence[ProteinRows], first_position: int | None) -> Numbering:
-    """Return what the table calls the first residue. Raises InputError if nothing tells."""
+    """Return the number that the table gives the first residue. Raises InputError if nothing tells it."""
     # Only positions on the stored sequence can say where the table counts from; a 0 says it whatever its protein.
     sites_on_sequences = [(site, about.protein.sequence) for about in by_protein for site in about.fitting_sites()]
     n_zero = _n_zero(site for row in table.rows for site in row.sites)

@@ -1,4 +1,4 @@
-"""Whether a table counts residues from 0 or from 1: said, or told by evidence that is printed, never guessed."""
+"""The number of a table's first residue, 0 or 1: stated by the user, or told by evidence that is printed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MIN_SHARE_AGREEING = 0.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the positions of a table, on the sequences they name, say of the number of the first residue."""
+    """Evidence for the number of the first residue, from a table's positions and the sequences they are on."""
 
     n_positions: int
     n_letters: int

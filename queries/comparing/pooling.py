@@ -147,12 +147,12 @@ def _ratio_share(name: str, numerators: Sequence[float], denominators: Sequence[
 
 
 def _protein_share(name: str, answers: Sequence[bool | None], says: str) -> Measure:
-    """Return the share of yes among the proteins that have an answer."""
+    """Return the share of proteins whose answer is yes, among those that have an answer."""
     answered = [answer for answer in answers if answer is not None]
     return _with_interval(name, wilson_estimate(sum(answered), len(answered)), len(answered), says)
 
 
 def _with_interval(name: str, estimate: Estimate, n: int, says: str) -> Measure:
-    """Return a measure that has an interval, or says that it has none."""
+    """Return a measure with its interval, or with a note that it has none."""
     is_without = estimate.value is not None and estimate.low is None
     return Measure(name, estimate, n, f"{says}; {NO_INTERVAL}" if is_without else says)

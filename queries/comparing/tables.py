@@ -1,4 +1,4 @@
-"""What a comparison answers as documented Arrow tables: a row per protein, and a row per pooled number."""
+"""The answer of a comparison as documented Arrow tables: a row per protein, and a row per pooled number."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ def pooled_table(
 
 
 def table_metadata(manifest: Manifest, table: PublishedTable, matched: MatchedTable, near: int) -> dict[bytes, bytes]:
-    """Return what the answer tables say of themselves: the atlas, what it was compared with, and how."""
+    """Return the metadata of the answer tables: the atlas, the other table, and how they were compared."""
     values: dict[str, Any] = {
         **provenance_values(manifest),
         "compared_with": table.name,

@@ -1,4 +1,4 @@
-"""What to say when DuckDB cannot answer: the query with the place, the reason, and the columns there are."""
+"""Errors for queries that DuckDB cannot answer: the query with the place, the reason, and the columns there are."""
 
 import re
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _IS_DAMAGE = re.compile(r"TProtocol|Parquet|ZSTD|Invalid Input Error: No magic b
 
 @dataclass(frozen=True)
 class ErrorPlace:
-    """Where in a query an error lies."""
+    """The place of an error in a query."""
 
     line: int
     """From 1."""
@@ -81,7 +81,7 @@ def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Except
 
 
 def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> QuestionError:
-    """Return the error for a query that was stopped by its time limit, or would not be."""
+    """Return the error for a query that was stopped by its time limit, or that cannot be stopped."""
     if not is_stopped:
         return QuestionError(
             f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{query_excerpt(query)}",
@@ -142,7 +142,7 @@ def _is_broken(error: Exception, reason: str) -> bool:
 def _explained_place(
     connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object
 ) -> ErrorPlace | None:
-    """Return the place as another way into DuckDB tells it: the way that streams leaves it out of some errors."""
+    """Return the place that EXPLAIN names for the same error, because streaming leaves it out of some errors."""
     if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException)):
         return None
     try:

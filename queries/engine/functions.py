@@ -1,4 +1,4 @@
-"""SQL functions of ours: what the questions compute with, and whoever asks an atlas may. One macro to a file.
+"""The SQL functions of attlas: what the questions compute with, and open to any query. One macro to a file.
 
 A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there are some,
 `-- notes: ...` and `-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one
@@ -47,7 +47,7 @@ class Function:
 
     @property
     def body(self) -> str:
-        """What a call of it stands for."""
+        """The expression or the SELECT that a call of it stands for."""
         return self.sql.removeprefix(f"CREATE MACRO {self.call} AS")
 
 
@@ -64,7 +64,7 @@ def called_in(sql: str) -> tuple[Function, ...]:
 
 
 def without_comments(sql: str) -> str:
-    """Return a text of SQL of ours without its comments, which are lines of their own."""
+    """Return the SQL text of a question or function without its comments, which are lines of their own."""
     return _COMMENT.sub("", sql)
 
 
@@ -81,7 +81,7 @@ def reached_from(sql: str) -> tuple[Function, ...]:
 
 
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each; the views, and the table `docs`, are there."""
+    """Yield the statements that create the functions with their comments; they need the views and the table `docs`."""
     for function in _in_order():
         yield function.sql
         kind = "MACRO TABLE" if function.is_table else "MACRO"

@@ -42,7 +42,7 @@ class Running:
         self._left_s = timeout_s
 
     def call(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done in a thread of its own.
+        """Call `work` in a thread of its own and return its result.
 
         Raises:
             OutOfTime: the calls have taken longer than the time limit; the query was stopped.
@@ -80,7 +80,7 @@ class Running:
 
 
 def _begun(work: Callable[[], T]) -> "Future[T]":
-    """Return the result to come of `work`, begun in a thread that does not keep the process alive."""
+    """Begin `work` in a thread that does not keep the process alive, and return its future result."""
     future: Future[T] = Future()
     Thread(target=_fulfil, args=(future, work), name=THREAD, daemon=True).start()
     return future

@@ -67,7 +67,7 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
 def connect_unlocked(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Return the database of `connect` not yet locked, for statements of ours alone, and where its files lie."""
+    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
     links = linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
@@ -86,7 +86,7 @@ def connect_unlocked(
 
 
 def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
-    """Return where the files of a directory lie that are links, by their paths in the manifest.
+    """Return the targets of the files of a directory that are links, by their paths in the manifest.
 
     Raises:
         BrokenAtlasError: one is a link to something else than the manifest says.
@@ -155,7 +155,7 @@ def _batches(
 def _failing(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, timeout_s: float | None
 ) -> Iterator[None]:
-    """Turn what DuckDB raises into an error of ours."""
+    """Turn errors of DuckDB into errors of attlas."""
     try:
         yield
     except OutOfTime as late:
@@ -182,7 +182,7 @@ def _checked_memory(text: str) -> str:
 
 
 def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest) -> str:
-    """Return below which address DuckDB finds the files, with a slash at its end."""
+    """Return the address below which DuckDB finds the files, with a slash at its end."""
     if isinstance(root, Path):
         return f"{root.resolve()}/"
     from attlas.queries.engine import remote_views  # imports fsspec

@@ -1,4 +1,4 @@
-"""What the SQL shell understands and says: statements up to their `;`, dot-commands, completions. No terminal here."""
+"""The SQL shell without its terminal: statements up to their `;`, dot-commands, completions, texts."""
 
 import re
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class Input:
-    """What was typed so far, taken apart."""
+    """The text typed so far, split into statements."""
 
     statements: tuple[str, ...]
     """Those that end with `;`, without it; empty ones are left out."""
@@ -63,7 +63,7 @@ class Input:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Take a text apart at every `;` that stands in no string, quoted name or comment."""
+        """Split a text at every `;` outside strings, quoted names and comments."""
         statements: list[str] = []
         start, is_empty = 0, True
 
@@ -79,7 +79,7 @@ class Input:
 
 
 def banner_lines(name: str, manifest: Manifest) -> Iterator[str]:
-    """Yield what the shell says first: which atlas, of what, and where to begin."""
+    """Yield the greeting of the shell: the atlas, its contents, and where to begin."""
     run, counts = manifest.run, manifest.counts
     outcomes = f"{counts.n_ok:,} ok, {counts.n_skipped:,} skipped, {counts.n_failed:,} failed"
     yield printable(f"{name}: {counted(counts.n_requested, 'protein')} ({outcomes}), {counted(counts.n_sites, 'site')}")
@@ -119,13 +119,13 @@ def schema_lines(manifest: Manifest, table: str | None, width: int | None = None
 
 
 def functions_lines(width: int | None = None) -> Iterator[str]:
-    """Yield the functions of ours with what each returns, folded into `width` characters if given."""
+    """Yield the functions of attlas with what each returns, folded into `width` characters if given."""
     rows = [(function.call, function.returns) for function in functions()]
     yield from Layout.of(("function", "what it returns"), rows).lines(rows, width)
 
 
 def completions(word: str, line: str) -> list[str]:
-    """Return what `word`, the last of `line`, may become: commands after a dot, else names, then keywords."""
+    """Return the completions of `word`, the last of `line`: commands after a dot, else names, then keywords."""
     if line.startswith(".") and " " not in line.lstrip():
         return [command.split()[0] for command in COMMANDS if command.startswith(line)]
     tables = [t.name for t in TABLES] + [DOCS, PROVENANCE]

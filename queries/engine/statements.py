@@ -1,4 +1,4 @@
-"""Which SQL may run: one SELECT that writes nothing (PIVOT, DESCRIBE, SUMMARIZE, SHOW are such), or EXPLAIN of one.
+"""The SQL that may run: one SELECT that writes nothing (also PIVOT, DESCRIBE, SUMMARIZE, SHOW), or EXPLAIN of one.
 
 That DuckDB calls a statement a SELECT is not enough. `WITH x AS (COPY sites TO 'file') SELECT ...` is one and writes a
 file, and `query('...')` runs a text that stands in no tree. So the tree that DuckDB parsed is looked through: every
@@ -56,7 +56,7 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
 
 
 def _kind(statement: duckdb.Statement) -> str:
-    """Return what kind of statement it is, such as `SELECT`."""
+    """Return the kind of a statement, such as `SELECT`."""
     try:
         return str(statement.type.name)
     except ValueError:  # of a kind that DuckDB's Python module has no name for, such as UPDATE EXTENSIONS
@@ -75,7 +75,7 @@ def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
 
 
 def _refuse_words(query: str) -> None:
-    """Refuse a statement without a tree by its words, also in strings and comments: rather too much than too little."""
+    """Refuse a statement without a tree by its words, also in strings and comments: too much rather than too little."""
     if match := _WRITES.search(query):
         hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
         raise _refused(query, part=f"the word {match[0]}", hint=hint)

@@ -1,4 +1,4 @@
-"""The views a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
+"""The views that a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -64,7 +64,7 @@ def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW")
 
 
 def docs_statements(n_layers: int) -> Iterator[str]:
-    """Yield what makes the table `docs`: a row per column of every view."""
+    """Yield the statements that create the table `docs`: a row per column of every view."""
     columns = "table_name VARCHAR, column_name VARCHAR, type VARCHAR, unit VARCHAR, doc VARCHAR"
     yield f"CREATE TABLE {DOCS} ({columns})"
     rows = ", ".join(f"({', '.join(map(quote, row))})" for row in docs_rows(n_layers))
@@ -73,7 +73,7 @@ def docs_statements(n_layers: int) -> Iterator[str]:
 
 
 def provenance_statements(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield what makes the table `provenance`: a row per fact, its name and its value as text."""
+    """Yield the statements that create the table `provenance`: a row per fact, its name and its value as text."""
     yield f"CREATE TABLE {PROVENANCE} (name VARCHAR, value VARCHAR)"
     values = ", ".join(f"({', '.join(map(quote, row))})" for row in rows)
     yield f"INSERT INTO {PROVENANCE} VALUES {values}"

@@ -1,4 +1,4 @@
-"""A user's alignment as Jalview shows it: where the proteins of an atlas stand in its rows, and under which number.
+"""A user's alignment as Jalview shows it: the places of the proteins of an atlas in its rows, with their numbers.
 
 Jalview names a row by the first word of its header without a closing `/start-end`, which numbers the row's residues;
 without one they count from 1. So a site lands where it belongs on `sp|P04637|P53_HUMAN`, on `P53_HUMAN/94-292` of Pfam,
@@ -14,7 +14,7 @@ from attlas.queries.store import Store
 
 @dataclass(frozen=True)
 class AlignedRow:
-    """One row of an alignment, and the stretch of a protein that it is."""
+    """One row of an alignment, and the stretch of a protein that stands in it."""
 
     name: str
     """The row's id as Jalview shows it."""

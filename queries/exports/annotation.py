@@ -1,4 +1,4 @@
-"""One protein's attention laid onto residues: what every export onto a structure writes in its own way.
+"""One protein's attention laid onto residues, for every export onto a structure.
 
 With a structure, residues are its own, matched by letters, and those of another letter carry nothing. Without one they
 are numbered as UniProt does, on chain A, as AlphaFold models are. What is left out is said, in the file and beside it.
@@ -77,7 +77,7 @@ class Annotation:
         return tuple(map(printable, (*self.match.lines(), *self._site_notes(self.match))))
 
     def comments(self) -> tuple[str, ...]:
-        """Return what a file says about itself, in lines of plain text without control characters."""
+        """Return the provenance and notes of a file, in lines of plain text without control characters."""
         protein = self.protein
         names = ", ".join(str(protein[name]) for name in ("entry_name", "description") if protein[name])
         lines = (
@@ -166,7 +166,7 @@ def _model_residues(sequence: str, chain: str) -> Iterator[tuple[int, Residue]]:
 
 
 def _absence(position: int, chains: tuple[ChainMatch, ...]) -> Iterator[str]:
-    """Yield for each chain why it lacks a position, if it should have it; that none has it, if so."""
+    """Yield for each chain the reason why it lacks a position, or one line if no chain has it."""
     is_anywhere = False
     for chain in chains:
         residues = [placed for placed in (*chain.placed, *chain.trimmed) if placed.position == position]

@@ -1,4 +1,4 @@
-"""Whether a format can answer what it is asked for: refused before the work, with the formats that can."""
+"""Refusal of requests that a format cannot answer, before the work, naming the formats that can."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Every protein with what became of it, as tab-separated values: beside a file that names only proteins with sites.
+"""Every protein with its outcome, as tab-separated values: beside a file that names only proteins with sites.
 
 A protein that is not in such a file was computed and has no sites, was skipped, or failed: `outcome` says which and
 `reason` why. `n_sites` is 0 where none were found and empty where nothing was computed.

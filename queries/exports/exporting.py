@@ -21,7 +21,7 @@ N_NAMED = 10
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a user says of an export, beside its format."""
+    """The options of an export that a user states, beside its format."""
 
     ids: tuple[str, ...] | None = None
     """None means every protein."""
@@ -80,7 +80,7 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
 
 @dataclass(frozen=True)
 class WrittenExport:
-    """What was written."""
+    """The files that an export wrote, with its notes."""
 
     companion: tuple[Export, Path] | None
     """The format and the file written beside the output."""

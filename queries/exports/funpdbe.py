@@ -63,7 +63,7 @@ def four_letter_id(pdb_id: str) -> str:
 
 
 def _entry_id(pdb_id: str | None, match: StructureMatch) -> str:
-    """Return the PDB id of the structure: the one given, else the one that the file itself says.
+    """Return the PDB id of the structure: that of the request, else the one that the file states.
 
     Raises:
         QuestionError: neither is one, as for a model that is no entry of the PDB.

@@ -38,7 +38,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
 
 def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None) -> list[AlignedRow]:
-    """Return where a protein stands in the user's alignment; without one, a row of its own under its accession."""
+    """Return the rows of a protein in the user's alignment; without an alignment, one row under its accession."""
     if rows is not None:
         return rows.get(protein["accession"], [])
     accession = protein["accession"]

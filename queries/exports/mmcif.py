@@ -70,7 +70,7 @@ def _column(block: "gemmi.cif.Block", *tags: str) -> list[str]:
 
 
 def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch) -> None:
-    """Add our categories; ASCII only, as CIF 1.1 is."""
+    """Add the categories of attlas; ASCII only, as CIF 1.1 is."""
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance

@@ -55,7 +55,7 @@ def _data(file: StructureFile) -> bytes:
 
 
 def _too_large(structure: "gemmi.Structure") -> str | None:
-    """Return what a PDB file cannot hold, None if nothing."""
+    """Return in words what a PDB file cannot hold of a structure; None if it can hold all of it."""
     for model in structure:
         if model.count_atom_sites() + len(model) > MAX_ATOMS:  # each chain ends with a TER that has a serial too
             return f"{model.count_atom_sites():,} atoms, at most {MAX_ATOMS:,} with one TER per chain"

@@ -105,7 +105,7 @@ def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.Recor
 
 
 def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield conditions on `accession`, with their parameters, that choose all proteins wanted in order."""
+    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order."""
     if accessions is not None:
         ordered = sorted(set(accessions))
         for start in range(0, len(ordered), CHUNK_PROTEINS):
@@ -121,7 +121,7 @@ def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[st
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch without its last column `misfit`, which says where a site and the sequence disagree."""
+    """Return the batch without its last column `misfit`; raises where this names a site that disagrees."""
     misfit = batch.column("misfit")
     if misfit.null_count < batch.num_rows:
         row = next(row for row in batch.to_pylist() if row["misfit"] is not None)

@@ -114,7 +114,7 @@ class CheckedFile:
             return self._whole
 
     def _read_blocks(self) -> Blocks:
-        """Return how the file is cut into blocks, as its tail says."""
+        """Return the blocks that the file is cut into, read from its tail."""
         tail = self.read_tail()
         if self._blocks is None:
             try:

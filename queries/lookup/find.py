@@ -1,4 +1,4 @@
-"""Proteins by what people call them: words of a name, in any letter case, and PDB ids of annotated structures.
+"""Proteins by their names: words of a name, in any letter case, and PDB ids of annotated structures.
 
 `identifiers` takes a text for an id and answers with that protein or none. Here a text is what somebody remembers:
 `dna polymerase`, `ftsz`, `esta_bacsu`, `1r4z`. Every protein that fits is a hit, the likeliest first.

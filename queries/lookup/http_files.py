@@ -39,7 +39,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a server answered to one request."""
+    """The answer of a server to one request."""
 
     status: int
     reason: str
@@ -142,7 +142,7 @@ class HttpFiles:
         return {} if tag.startswith("W/") else {"If-Match": tag}  # a weak tag never matches
 
     def _is_same_version(self, path: str, answer: _Answer) -> bool:
-        """Tell whether an answer is of the version of the file that was read first; the first is remembered."""
+        """Return True if an answer is of the version of the file that was read first, which is remembered."""
         tag: str | None = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
@@ -192,7 +192,7 @@ class HttpFiles:
 
 
 def _wait_for(request: Any) -> _Answer:
-    """Return what a coroutine returns, run in the thread that fsspec keeps for all network; Ctrl-C is heard."""
+    """Return the result of a coroutine, run in the thread that fsspec keeps for all network; Ctrl-C interrupts it."""
     from fsspec.asyn import get_loop
 
     future = asyncio.run_coroutine_threadsafe(request, get_loop())

@@ -1,4 +1,4 @@
-"""Which proteins of an atlas an id names, one id or ten thousand, with the error that says why it names none."""
+"""The proteins of an atlas that an id names, one id or ten thousand, with the error that says why it names none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ N_ONE_BY_ONE = 10
 
 @dataclass(frozen=True)
 class Match:
-    """What an id names in an atlas: rows of `proteins`, or candidates, or nothing."""
+    """The answer to an id in an atlas: rows of `proteins`, or candidates, or nothing."""
 
     id: str
     rows: tuple[int, ...] = ()
@@ -41,7 +41,7 @@ class Match:
 
     @property
     def reason(self) -> str | None:
-        """Why there are no rows, in one line; None where nothing more is known than that."""
+        """The reason why there are no rows, in one line; None where it is only that the id is not in the atlas."""
         if self.candidates:
             others = f" and {len(self.candidates) - N_NAMED:,} more" if len(self.candidates) > N_NAMED else ""
             return f"one of {_listed(self.candidates[:N_NAMED])}{others}"
@@ -50,7 +50,7 @@ class Match:
 
     @property
     def is_unknown(self) -> bool:
-        """Nothing here is known to be what was meant, so that similar ids may help."""
+        """No protein of the atlas is known to be meant, so that similar ids may help."""
         return not self.rows and not self.candidates and (self.why is None or self.is_isoform)
 
     def fault(self) -> QuestionError:
@@ -76,7 +76,7 @@ class Match:
 
 @dataclass(frozen=True)
 class _SearchedColumns:
-    """What the searched columns hold of the ids of a batch."""
+    """The rows of `proteins` that hold the ids of a batch, by searched column."""
 
     proteins: ProteinRows
     rows: dict[str, dict[str, list[int]]]
@@ -93,12 +93,12 @@ class _SearchedColumns:
 
 
 def find(proteins: ProteinRows, id: str, *, taxon: int | str | None = None) -> Match:
-    """Return what an id names. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
+    """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
     return _with_close(proteins, [_match(proteins, id, taxon)])[0]
 
 
 def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-    """Return what each of many ids names; `proteins` is looked through once, not once per id."""
+    """Return the match of each of many ids; `proteins` is read once, not once per id."""
     names = proteins if len(ids) <= N_ONE_BY_ONE else _search_columns(proteins, ids)
     return _with_close(proteins, [_match(names, id, taxon) for id in ids])
 
@@ -116,7 +116,7 @@ def rows_named(proteins: ProteinRows, id: str) -> tuple[int, ...]:
 
 
 def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColumns:
-    """Return what the columns searched hold of many ids; a column that none of them can be in is not read."""
+    """Search the columns of `proteins` for many ids; a column that none of them can be in is not read."""
     values_by_column: dict[str, set[str]] = {}
     for id in ids:
         if proteins.row_of(id) is None:
@@ -128,7 +128,7 @@ def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColum
 
 
 def _with_close(proteins: ProteinRows, matches: list[Match]) -> list[Match]:
-    """Return the matches, those of unknown ids with similar ids that are here."""
+    """Add similar ids of the atlas to the matches of unknown ids."""
     unknown = {m.id: read_id(m.id).name for m in matches if m.is_unknown}
     close = similar_ids(proteins, list(dict.fromkeys(unknown.values())))
     return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]

@@ -1,4 +1,4 @@
-"""What a network or its libraries raise, as errors of ours that name the address."""
+"""Errors of the network or its libraries, as errors of attlas that name the address."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def not_as_noted(address: str, *, expected: str, observed: str) -> BrokenAtlasEr
 
 
 def fault_in(message: str) -> Fault | None:
-    """Return the error of this file inside a message of DuckDB, which passes on exceptions of Python as text."""
+    """Return the error of attlas inside a message of DuckDB, which passes on exceptions of Python as text."""
     found = _FAULT.search(message)
     if found is None:
         return None

@@ -63,7 +63,7 @@ class SequenceRows:
         return rows.select(list(columns))
 
     def of_many(self, sequence_ids: Iterable[int], columns: Sequence[str]) -> tuple[pa.Table, dict[int, range]]:
-        """Return the rows of many sequences, and where in them those of each sequence stand; a row group is read once.
+        """Return the rows of many sequences, and the range of rows of each; a row group is read once.
 
         Raises:
             BrokenAtlasError: as `of`.
@@ -235,7 +235,7 @@ def _int32_values(column: pa.ChunkedArray) -> memoryview:
 
 
 def _within(ordered: Sequence[int], lowest: int, highest: int) -> Sequence[int]:
-    """Return those of some numbers, in order, from `lowest` to `highest` inclusive."""
+    """Return the numbers of an ordered list that lie between `lowest` and `highest`, both included."""
     return ordered[bisect_left(ordered, lowest) : bisect_right(ordered, highest)]
 
 

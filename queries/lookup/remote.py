@@ -37,7 +37,7 @@ class RemoteRoot:
 
     @classmethod
     def of(cls, url: str, *, timeout_s: float | None = None) -> Self:
-        """Return the root a user means, who may have given the address of the manifest itself."""
+        """Return the root of a URL, which may be the address of the manifest itself."""
         return cls(url.removesuffix("manifest.json").rstrip("/"), timeout_s)
 
     def __str__(self) -> str:
@@ -176,14 +176,14 @@ class RangedFile(io.RawIOBase):
         return at
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be read from anywhere."""
+        """Return True: the file can be read from any byte."""
         return True
 
 
 def is_url(text: str) -> bool:
-    """Say whether `text` is a URL (`https://`, or fsspec's chained `simplecache::https://`) rather than a path."""
+    """Return True if `text` is a URL (`https://`, or fsspec's chained `simplecache::https://`) rather than a path."""
     return "://" in text

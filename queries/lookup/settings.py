@@ -1,4 +1,4 @@
-"""How an added table was computed: the settings that stand in the metadata of its Parquet files."""
+"""The settings that an added table was computed with, from the metadata of its Parquet files."""
 
 from typing import Any
 

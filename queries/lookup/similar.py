@@ -1,4 +1,4 @@
-"""Ids of an atlas like one that is not in it: in other letter case, of the same entry, of the same gene, misspelt."""
+"""Ids of an atlas similar to an unknown one: in other letter case, of the same entry or gene, or misspelt."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ ENTRY = re.compile(r"(.+?)(?:[-.]\d+)?")
 
 
 def similar_ids(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """Return, for each of some ids that are not here, ids that are, at most five, the likeliest first.
+    """Return, for each id that is not in the atlas, at most five similar ids that are, the likeliest first.
 
     Those that differ in letter case, isoform or version, or are named by the gene, are found in one pass; for the
     first ten ids, which a message names, also those that are spelt nearly so.
@@ -41,14 +41,14 @@ def similar_ids(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, tuple[st
 
 
 def _keys(upper: str) -> Iterator[str]:
-    """Yield what an id in upper case is found by, the likeliest first."""
+    """Yield the keys under which an id in upper case is searched for, the likeliest first."""
     yield upper
     if entry := ENTRY.fullmatch(upper):
         yield f"{entry[1]} entry"
 
 
 def _keyed_names(proteins: ProteinRows) -> Iterator[tuple[str, str]]:
-    """Yield every name here with the keys it is found by."""
+    """Yield every name of the atlas with each key under which it is found."""
     for accession in proteins.column("accession"):
         upper = accession.upper()
         yield upper, accession
@@ -66,7 +66,7 @@ def _keyed_names(proteins: ProteinRows) -> Iterator[tuple[str, str]]:
 
 
 def _misspelt(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return, for each of a few ids, the entry names and genes that are spelt nearly so."""
+    """Return, for each of a few ids, the entry names and genes with a similar spelling."""
     from difflib import get_close_matches  # only an unknown id needs it
 
     names = [name for column in ("entry_name", "gene") for name in proteins.column(column) if name] if ids else []
@@ -74,7 +74,7 @@ def _misspelt(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, list[str]]
 
 
 def _alike(names: list[str], id: str) -> list[str]:
-    """Return names that begin as `id` does, over as many letters, two or more, as keep them few."""
+    """Return names with the same beginning as `id`, of two letters or of as many more as keep the names few."""
     for n in range(2, len(id)):
         beginning = id[:n].upper()
         names = [name for name in names if name[:n].upper() == beginning]

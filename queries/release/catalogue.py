@@ -1,4 +1,4 @@
-"""`atlas.duckdb`: views over the Parquet of a release and our functions, a few hundred kilobytes without any rows.
+"""`atlas.duckdb`: views over the Parquet of a release, and the SQL functions, a few hundred kilobytes without rows.
 
 The views name files relative to the working directory, or below `getvariable('atlas')`, a folder or a URL: a release
 may lie anywhere. In storage version 1.0.0; `getvariable` needs DuckDB 1.1. The same release gives the same bytes.

@@ -1,4 +1,4 @@
-"""`DATACARD.md`: what is in a release, counted from its own tables; where it comes from, what it may not be read as."""
+"""`DATACARD.md`: the contents of a release, counted from its own tables; its origin and its limits."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""`README.md` of a release: what it is and three ways to ask it; at its head, what the Hugging Face hub reads."""
+"""`README.md` of a release: a summary and three ways to read it, after a head for the Hugging Face hub."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def readme(atlas: Store, statement: Statement) -> str:
 
 
 def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
-    """YAML in which every text is written as JSON, which YAML holds."""
+    """Yield the YAML at the head, in which every text is written as JSON, which is YAML, too."""
     yield "---"
     yield f"pretty_name: {json.dumps(statement.titled(manifest), ensure_ascii=False)}"
     licence = (statement.licence or "").lower()

@@ -82,7 +82,7 @@ def _row_groups(paths: Sequence[Path], n_rows: int) -> Iterator[pa.Table]:
 
 
 def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
-    """Read both again: a digest of what was written would only say what was written."""
+    """Compare the rows that were written with those of the atlas, both read again: a digest would only say the former."""
     pairs = zip_longest(_row_groups([written], table.row_group_rows), _row_groups(inputs, table.row_group_rows))
     if not all(
         rows_written is not None and rows_read is not None and _equal(rows_written, rows_read)
