@@ -87,6 +87,7 @@ def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | No
         return Problem(Reason.OTHER_VERSION, detail)
     else:
         is_same = claim.version in (None, protein.sequence_version)
+
     return None if is_same else _difference(claim, protein)
 
 
@@ -109,12 +110,14 @@ def unusable_position(
         return Problem(Reason.BEFORE_START, f"{begin}{counted}")
     if end - first_position >= len(sequence):
         return Problem(Reason.PAST_END, f"{end:,}; the protein has {len(sequence):,} residues{counted}")
+
     if letters is not None:
         start = begin - first_position
         stored = sequence[start : start + len(letters)]
         if letters.upper() != stored:
             detail = f"{letters[:20]} in the source, {stored[:20]} at {start + 1:,} in the atlas"
             return Problem(Reason.OTHER_RESIDUE, detail)
+
     return None
 
 

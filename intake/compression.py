@@ -98,14 +98,18 @@ def _unpacked_members(
             yield decompressor.decompress(raw, _MAX_STEP_BYTES)
             while not (decompressor.eof or decompressor.needs_input):
                 yield decompressor.decompress(b"", _MAX_STEP_BYTES)
+
             if not decompressor.eof:
                 break
+
             raw = decompressor.unused_data.lstrip(b"\0")  # zero padding after a member is allowed
             if not raw and not (raw := packed.read(_PIECE_BYTES).lstrip(b"\0")):
                 return
             if not raw.startswith(start[: len(raw)]):
                 raise ValueError("there are bytes after its end that are not compressed")
+
             decompressor = make_decompressor()
+
     raise EOFError
 
 
@@ -196,6 +200,7 @@ class _UnpackedStream(io.RawIOBase):
             if piece is None:
                 return 0
             self._piece = piece
+
         n = min(len(buffer), len(self._piece))
         buffer[:n] = self._piece[:n]
         self._piece = self._piece[n:]
@@ -214,6 +219,7 @@ class _UnpackedStream(io.RawIOBase):
 
         if piece is None:
             return None
+
         self._n_bytes += len(piece)
         self._refuse_bomb()
         return piece

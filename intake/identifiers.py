@@ -115,6 +115,7 @@ def read_id(text: str) -> IdForm:
         pasted = (pasted[1:].split() or [""])[0]
     if fasta_id := FASTA_ID.fullmatch(pasted):
         return IdForm(pasted, fasta_id[1], is_accession=True)
+
     database_id = DATABASE_ID.fullmatch(pasted)
     name = database_id[1] if database_id else pasted
     if model := ALPHAFOLD_ID.fullmatch(name):
@@ -126,6 +127,7 @@ def searches(form: IdForm) -> Iterator[Search]:
     """Yield the columns other than the accession that an id is looked for in, in order."""
     if form.is_accession:
         return
+
     yield Search("entry_name", form.name)
     yield Search("gene", form.name)
     if in_taxon := IN_TAXON.fullmatch(form.name):
@@ -148,6 +150,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
         taxon: an NCBI id or an organism's name, which says whose gene a gene name means.
     """
     form = read_id(text)
+
     for accession in dict.fromkeys((text, form.pasted, form.name)):
         if (row := names.row_of(accession)) is not None:
             is_fragment = form.fragment > 1 and accession == form.name
@@ -156,6 +159,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
     versioned = VERSIONED.fullmatch(form.name)
     if versioned and (row := names.row_of(versioned[1])) is not None:
         return _of_version(names, row, int(versioned[2]))
+
     for search in searches(form):
         if rows := names.where(search.column, search.value):
             return _of_rows(names, search.column, rows, search.taxon or taxon)
@@ -191,11 +195,13 @@ def _of_rows(names: Names, column: str, rows: list[int], taxon: int | str | None
     of_taxon = rows if taxon is None else [row for row in rows if _is_of_taxon(names, row, taxon)]
     if len(of_taxon) == 1:
         return Resolution((of_taxon[0],))
+
     if not of_taxon:
         taxa = sorted({_taxon_words(names, row) for row in rows})
         gene = printable_text(str(names.value(rows[0], "gene")))
         listed = ", ".join(map(printable_text, taxa[:N_NAMED]))
         return Resolution(why=f"gene {gene} is here of {listed}, not of {printable_text(str(taxon))}")
+
     ambiguous = Resolution(candidates=_accessions(names, of_taxon))
     return ambiguous if taxon is not None else replace(ambiguous, in_taxa=_in_taxa(names, of_taxon))
 

@@ -166,6 +166,7 @@ class Account:
 
             for item, chains in self.examples[kind]:
                 yield f"  - {record_in_words(item, chains)}"
+
             if n > self.n_in_examples[kind]:
                 yield f"  ... and {n - self.n_in_examples[kind]:,} more"
 
@@ -184,6 +185,7 @@ class Account:
             examples.append((item, [] if item.record.chain is None else [item.record.chain]))
         else:
             return
+
         self.n_in_examples[item.kind] += 1
 
     def _write(self, values: tuple[str, ...]) -> None:

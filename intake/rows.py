@@ -29,6 +29,7 @@ def quoted_rows(lines: Iterable[NumberedLine], delimiter: str, *, name: str) -> 
     rows = csv.reader(
         _noting_numbers(content_lines(lines), numbers), delimiter=delimiter, skipinitialspace=True, strict=True
     )
+
     try:
         for row in rows:
             yield numbers[0], row

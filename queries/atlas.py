@@ -148,9 +148,11 @@ class Atlas(Store):
         prepared = prepare_export(self, format, options)
         if prepared.faults:
             raise prepared.faults[0]
+
         written = write_files(self, prepared, Path(output))
         for note in (*written.notes, *written.absences):
             warnings.warn(note, stacklevel=2)
+
         return [Path(output), *([] if written.companion is None else [written.companion[1]])]
 
     def _repr_html_(self) -> str:

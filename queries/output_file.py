@@ -19,6 +19,7 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
     """
     if output.is_dir():
         raise QuestionError(f"{output} is a directory.", hint="name a file in it")
+
     refuse_inside_atlas(output)
 
     if output.exists() and not output.is_file():

@@ -196,10 +196,12 @@ class Store:
         """Close the files and the DuckDB connection. Safe to call twice."""
         for rows in self._shards.values():
             rows.close()
+
         if "_proteins" in self.__dict__:
             self.__dict__.pop("_proteins").close()
         if isinstance(self.root, RemoteRoot):
             self.root.close()
+
         if "_connection" in self.__dict__:
             from attlas.queries.engine.sandbox import close
 
@@ -256,6 +258,7 @@ class Store:
         if self._proteins.value(row, "status") != "ok":
             status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
             raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+
         sequence_id = self._proteins.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))

@@ -66,6 +66,7 @@ class Layout:
             narrower = replace(self, widths=tuple(widths))
             if narrower.width <= width:
                 return narrower
+
         return None
 
     def lines(self, rows: Iterable[Sequence[object]], width: int | None = None) -> Iterator[str]:
@@ -132,6 +133,7 @@ def _folds(text: str, width: int) -> list[str]:
     lines = textwrap.wrap(text, width) or [""]
     if len(lines) <= MOST_FOLDS:
         return lines
+
     last_line = lines[MOST_FOLDS - 1][: width - 1] + CUT
     return [*lines[: MOST_FOLDS - 1], last_line]
 

@@ -119,6 +119,7 @@ def read_structure(path: Path) -> StructureFile:
     file = read_file(path, expected="a structure as PDB or mmCIF")
     data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
+
     block = None
     try:
         if format == "mmcif":
@@ -126,15 +127,19 @@ def read_structure(path: Path) -> StructureFile:
         structure = gemmi.read_pdb_string(data) if block is None else gemmi.make_structure_from_block(block)
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
+
     if len(structure) == 0 or not any(len(chain) for chain in structure[0]):
         raise InputError(f"{path} holds no coordinates.", expected="a structure as PDB or mmCIF")
+
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
+
     chains = tuple(_protein_chains(structure, read_references(data, format, block)))
     if not chains:
         names = ", ".join(dict.fromkeys(chain.name for chain in structure[0]))
         raise InputError(f"{path} holds no protein chain.", found=f"chains {names}")
+
     return StructureFile(path, data, format, structure, chains, block)
 
 
@@ -218,6 +223,7 @@ def _protein_chain(
             for i, monomers in enumerate(sequence, start=1)
         ]
         return ProteinChain(name, tuple(places), has_sequence=True)
+
     bonded = [True, *(_is_bonded(a[0], b[0]) for a, b in pairwise(groups))]
     observed = [
         _sequence_place(name, group, [residue.name for residue in group], modified, is_bonded=is_bonded)

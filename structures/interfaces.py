@@ -49,6 +49,7 @@ class _Copy:
 def find_interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> InterfaceResidues:
     """Return the interface residues of the protein chains of a structure's first model."""
     chains = _protein_residues(file)
+
     partners: dict[Address, set[str]] = {}
     notes = []
     for name, assembly_copies, new_chains in _assemblies(file, chains):
@@ -65,6 +66,7 @@ def find_interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Inter
         for address, partner in _touching(copies):
             if address[0] in new_chains:
                 partners.setdefault(address, set()).add(partner)
+
     return InterfaceResidues({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
 
 
@@ -89,6 +91,7 @@ def _assemblies(
         if new := {copy.name for copy in copies} - names_seen:
             yield f"assembly {assembly.name}", copies, frozenset(new)
             names_seen |= new
+
     if not names_seen:  # none is stated, or none that has a protein
         copies = [_Copy(name, residues, None) for name, residues in chains.items()]
         yield "the file", copies, frozenset(chains)
@@ -118,11 +121,13 @@ def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
 
     if len(copies) < 2:
         return
+
     model = _model(copies)
     # A cell of 1 angstrom is no crystal: copies by the crystal's symmetry are those of the assembly and no others.
     neighbours = gemmi.NeighborSearch(model, gemmi.UnitCell(), TOUCH_DISTANCE).populate(include_h=False)
     search = gemmi.ContactSearch(TOUCH_DISTANCE)
     search.ignore = gemmi.ContactSearch.Ignore.SameChain
+
     for contact in search.find_contacts(neighbours):
         if contact.dist < TOUCH_DISTANCE:
             partner1, partner2 = contact.partner1, contact.partner2
@@ -144,4 +149,5 @@ def _model(copies: Sequence[_Copy]) -> "gemmi.Model":
             for residue in chain_in_model:
                 for atom in residue:
                     atom.pos = gemmi.Position(copy.transform.apply(atom.pos))
+
     return model

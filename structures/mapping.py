@@ -102,8 +102,10 @@ class StructureMatch:
         names_by_words: dict[str, list[str]] = {}
         for match in self.chains:
             names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
+
         for words, names in names_by_words.items():
             yield f"{self.file.name} {chain_words(_distinct(names))}: {words}"
+
         if self.other_chains:
             chains = chain_words(_distinct(self.other_chains))
             yield f"{self.file.name} {chains}: not of {self.accession}, without values"
@@ -126,6 +128,7 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
     fitting = [match for match in matches if _fits(match, len(sequence), is_named=chain is not None)]
     if not fitting:
         raise _refusal(file, accession, sequence, candidates)
+
     other_chains = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
     return StructureMatch(file, accession, len(sequence), tuple(fitting), other_chains)
 
@@ -190,9 +193,11 @@ def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
         if character.isdigit():
             digits += character
             continue
+
         n, digits = int(digits), ""
         if character == "M":
             yield from zip(range(i, i + n), range(place, place + n), strict=True)
+
         i += n if character in "MI" else 0
         place += n if character in "MD" else 0
 
@@ -224,10 +229,12 @@ def _words(match: ChainMatch, accession: str, length: int) -> str:
         text += f", {len(match.unresolved)} without coordinates"
     if match.n_letters > match.n_aligned:
         text += f", {match.n_letters - match.n_aligned} of the chain's {match.n_letters} letters not of the protein"
+
     differing = [f"{p.letter}{p.position} is {p.residue.names[0]} {p.residue.numbered}" for p in match.mismatches]
     if differing:
         noun = "mismatch" if len(differing) == 1 else "mismatches"
         text += f", {len(differing)} {noun} (without values): {', '.join(differing)}"
+
     return text
 
 

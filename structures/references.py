@@ -53,6 +53,7 @@ def _of_pdb(data: bytes) -> dict[str, list[str]]:
     for raw in data.splitlines():
         if raw.startswith((b"ATOM  ", b"HETATM")):
             break
+
         line = raw.decode("latin-1")
         if line.startswith("DBREF "):
             if line[26:32].strip().upper() in _UNIPROT:
@@ -61,4 +62,5 @@ def _of_pdb(data: bytes) -> dict[str, list[str]]:
             is_uniprot = line[26:32].strip().upper() in _UNIPROT
         elif line.startswith("DBREF2") and is_uniprot:
             accessions.setdefault(line[12].strip(), []).append(line[18:40].strip())
+
     return accessions

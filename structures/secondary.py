@@ -78,6 +78,7 @@ def _of_pdb(file: StructureFile) -> Iterator[Element]:
         begin, end = helix.start.res_id.seqid, helix.end.res_id.seqid
         type = POLYPROLINE if kind == "10" else HELIX
         yield Element(type, helix.start.chain_name, _seqid(begin), _seqid(end), _CLASSES.get(kind, "helix"))
+
     for sheet in file.structure.sheets:
         for strand in sheet.strands:
             begin, end = strand.start.res_id.seqid, strand.end.res_id.seqid
@@ -93,6 +94,7 @@ def _of_mmcif(file: StructureFile, n_others: dict[str, int]) -> Iterator[Element
             continue
         words = "; ".join(text for text in (words, " ".join(details.split())) if text)
         yield Element(type, chain, (int(begin), begin_code), (int(end), end_code), words)
+
     for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE, n_others):
         yield Element(STRAND, chain, (int(begin), begin_code), (int(end), end_code), f"sheet {sheet}")
 
@@ -105,6 +107,7 @@ def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
         return TURN, ""
     if not conf.startswith("HELX"):
         return "", ""
+
     parts = conf.split("_")  # HELX_P, HELX_RH_P, HELX_RH_AL_P
     name = next((_KINDS[part] for part in parts if part in _KINDS), "")
     is_left = "LH" in parts and name != "polyproline"
@@ -118,6 +121,7 @@ def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: d
 
     if file.block is None:
         return
+
     rows = file.block.find(category, list(tags))
     n_without = 0 if len(rows) else len(file.block.find_mmcif_category(category))
     for row in rows:
@@ -126,6 +130,7 @@ def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: d
             yield values
         else:
             n_without += 1
+
     if n_without:
         n_others[f"{category.strip('_.')} without the author's numbers"] = n_without
 

@@ -87,6 +87,7 @@ def _rows(
 ) -> Iterator[_Row]:
     if not match.rows:
         yield _Row(match.id, AMBIGUOUS if match.candidates else NOT_IN_ATLAS, match.reason, None, _NO_SITE)
+
     for number in match.rows:
         protein = outcomes[index_of_row[number]]
         sites = rows_of_sequence.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]

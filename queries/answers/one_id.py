@@ -99,10 +99,12 @@ def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
     expected = f"layers from 0 to {n_layers - 1}, such as 0,{n_layers - 1} or 0-{n_layers - 1}, or all"
     if text.strip().lower() == "all":
         return tuple(range(n_layers))
+
     try:
         ends = [[int(end) for end in part.split("-", 1)] for part in text.split(",")]
     except ValueError:
         raise QuestionError("These are no layers.", expected=expected, found=cut(printable(text), 80)) from None
+
     layers = tuple(layer for begin, *end in ends for layer in range(begin, (end or [begin])[0] + 1))
     if not layers or max(layers) >= n_layers:
         raise QuestionError("The model of this atlas has no such layers.", expected=expected, found=text)
@@ -119,6 +121,7 @@ def outcome_of(status: str, n_sites: int) -> str:
 def _answer(atlas: Store, id: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
     if protein["status"] != "ok":
         return Answer(id, outcome_of(protein["status"], 0), protein["reason"], protein)
+
     sequence_id, layer_of_convergence = protein["sequence_id"], protein["layer"]
     sites = tuple(map(_site, atlas.sequence_rows(SITES, sequence_id, SITE_COLUMNS).to_pylist()))
     layers_read = dict.fromkeys([*layers, *([] if layer_of_convergence is None else [layer_of_convergence])])
@@ -150,6 +153,7 @@ def layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> lis
     """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
     if not layers:
         return []
+
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
     row_bytes = atlas.n_layers * _FLOAT16.size

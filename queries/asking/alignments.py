@@ -97,6 +97,7 @@ def read_alignment(source: object) -> dict[str, str]:
     """
     if not isinstance(source, (str, Path)):
         raise QuestionError("An alignment is a FASTA file.", found=type(source).__name__)
+
     text = read_file(source, expected=EXPECTED).text
     if is_blocks(text):
         return read_blocks(text)
@@ -105,6 +106,7 @@ def read_alignment(source: object) -> dict[str, str]:
     if not lines or not lines[0].startswith(">"):
         first_line = repr(lines[0][:60]) if lines else "nothing"
         raise QuestionError(f"{source} is no alignment.", expected=EXPECTED, found=first_line)
+
     rows: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith(">"):
@@ -114,6 +116,7 @@ def read_alignment(source: object) -> dict[str, str]:
             letters = rows[id] = []
         else:
             letters.append("".join(line.split()))
+
     return {id: "".join(parts) for id, parts in rows.items()}
 
 
@@ -153,8 +156,8 @@ def _proteins(
 
     numbers = [match.rows[0] for match in matches if match.rows]
     proteins = iter(atlas.protein_rows(numbers).to_pylist())
-    proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
 
+    proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
     for _, protein in proteins_of_rows:
         if protein is not None and protein["status"] != "ok":
             accession = printable(protein["accession"])
@@ -168,6 +171,7 @@ def _first_position(row: AlignmentRow, sequence: str) -> int | str:
     letters = row.letters
     if not letters:
         return "the row is all gaps"
+
     if row.span is not None:
         begin, end = row.span
         if begin < 1 or end - begin + 1 != len(letters):

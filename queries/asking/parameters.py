@@ -102,6 +102,7 @@ def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments
     """
     arguments = _by_real_name(question, parameters, arguments)
     _refuse_missing(question, parameters, arguments)
+
     values: Values = {}
     notes: list[str] = []
     for parameter in parameters:
@@ -129,6 +130,7 @@ def literal(value: object) -> str:
         return "{" + ", ".join(f"{quote(name)}: {literal(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(literal, value)) + "]"
+
     kind = "::DOUBLE" if isinstance(value, float) else ""  # else 0.1 is a decimal, which is added up in another way
     return f"({value!r}){kind}" if str(value).startswith("-") else f"{value!r}{kind}"
 
@@ -247,6 +249,7 @@ def _items(parameter: Parameter, value: object) -> list[object]:
         items = list(value)
     else:
         items = [value]
+
     if not items:
         raise _ill_typed(parameter, value)
     return list(dict.fromkeys(items))
@@ -326,6 +329,7 @@ def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], not
         if protein["status"] != "ok":
             accession = printable(protein["accession"])
             note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])})")
+
     return [protein["accession"] for protein in proteins]
 
 

@@ -229,15 +229,18 @@ def describe_lines(question: Question) -> Iterator[str]:
         yield f"needs {', '.join(question.needs)}: `{question.command}` first"
     if question.example:
         yield f"for example: attlas ask demo-atlas {question.name} {question.example}"
+
     if question.parameters:
         yield ""
         rows = [(p.name, p.type, p.range, "" if p.is_required else p.default, p.doc) for p in question.parameters]
         yield from Layout.of(("parameter", "type", "range", "default", "what it says"), rows).lines(rows)
         yield ""
         yield from (f"{kind}: {TYPES[kind]}" for kind in dict.fromkeys(p.type for p in question.parameters))
+
     if question.columns:
         yield ""
         yield from Layout.of(("column", "what it says"), question.columns).lines(question.columns)
+
     yield ""
     yield f"one row per: {', '.join(question.grain)}"
     yield f"source: {question.source}"
@@ -256,6 +259,7 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
     """Return the texts of the fields and the entries of the lists."""
     texts: dict[str, str] = {}
     entries: dict[str, list[str]] = {name: [] for name in LISTS}
+
     field = ""
     for number, line in enumerate(lines, start=1):
         if (match := _FIELD.fullmatch(line)) and match[1] in FIELDS:

@@ -98,10 +98,12 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
     if layer is not None:
         layers = counted(run.n_layers, "layer")
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
+
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""
         yield f"computed, no high-attention sites{why} (rule {run.rule})"
         return
+
     flag = f"; flagged: {answer.reason}" if answer.reason else ""
     yield f"{counted(len(answer.sites), 'high-attention site')} (rule {run.rule}{flag})"
 
@@ -109,6 +111,7 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
 def _sites(answer: Answer) -> Iterator[str]:
     if answer.outcome != SITES_FOUND:
         return
+
     sequence = (answer.protein or {})["sequence"] or ""
     listed = answer.sites[:MAX_SITES]
     rows = [
@@ -140,6 +143,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     profiles = answer.profiles or (((layer, answer.profile),) if answer.profile else ())
     if not profiles or not profiles[0][1]:
         return
+
     labels = _profile_labels(profiles, layer)
     n_residues, columns = len(profiles[0][1]), max(width - len(INDENT) - len(labels[0]) - len(GAP), 1)
     bin_size = residues_per_column(n_residues, columns)
@@ -153,6 +157,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
     if features := drawn_features(answer.features or ()):
         yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
+
     numbers = Track("", ruler(n_residues, bin_size))
     yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 
@@ -160,6 +165,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
 def _profile_labels(profiles: Sequence[tuple[int, Sequence[float]]], layer_of_convergence: int | None) -> list[str]:
     if len(profiles) == 1:
         return [f"layer {profiles[0][0]}"]
+
     digits = max(len(str(layer)) for layer, _ in profiles)
     peaks = [f"{max(values):.3g}" for _, values in profiles]
     return [
@@ -179,8 +185,10 @@ def _profile_title(
     else:
         convergence = "; * layer of convergence" if is_shown else ""
         title = f"attention received, each layer up to its peak; {unit}{convergence}"
+
     if ranks and not is_shown:
         title += f"; ranks are those of layer {layer_of_convergence}"
+
     return title + (f"; {TEN_OR_MORE} rank 10 or above" if max(ranks, default=0) > 9 else "")
 
 
@@ -193,12 +201,14 @@ def _features(answer: Answer, width: int) -> Iterator[str]:
     features = answer.features or ()
     if not features:
         return
+
     drawn = drawn_features(features)
     sequence = (answer.protein or {})["sequence"] or ""
     n_others = sum(feature["type"] not in MARKS for feature in features)
     yield ""
     if drawn:
         yield from _wrapped(legend(drawn), width)
+
     lines = feature_lines(drawn, _ranks(answer.sites), sequence, n_others=n_others)
     yield from (cut(INDENT + line, width) for line in lines)
 
@@ -209,6 +219,7 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
     is_computed = answer.outcome in (SITES_FOUND, NO_SITES)
     if extent == "none" or not sequence or (extent == "auto" and not is_computed):
         return
+
     ranks = _ranks(answer.sites)
     is_whole = extent == "whole" or len(sequence) <= WHOLE_RESIDUES
     title = "sequence" + (", sites in upper case with their ranks below" if ranks else "")
@@ -217,6 +228,7 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
         text = f"sequence: {counted(len(sequence), 'residue')} without a site; `--sequence whole` shows it"
         yield from _wrapped(text, width)
         return
+
     hint = "" if is_whole else "; lines without a site are left out, `--sequence whole` shows all"
     yield from _wrapped(title + hint, width)
     positions = None if is_whole else [site["position"] for site in answer.sites[:MAX_SITES]]

@@ -36,6 +36,7 @@ def drawn_features(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
             descriptions.setdefault((feature["begin"], feature["end"], feature["type"]), []).append(
                 feature["description"]
             )
+
     return [
         {"begin": begin, "end": end, "type": kind, "description": ", ".join(dict.fromkeys(filter(None, texts)))}
         for (begin, end, kind), texts in descriptions.items()
@@ -69,6 +70,7 @@ def feature_lines(
     rows = [_feature_row(feature, ranks, sequence) for feature in features[:MAX_FEATURES]]
     if rows:
         yield from Layout.of(("known feature", "position", "residue", "site", "description"), rows).lines(rows)
+
     n_left = len(features) - len(rows)
     texts = [f"{n_left} more of these types"] if n_left > 0 else []
     texts += [f"{counted(n_others, 'feature')} of other types"] if n_others else []

@@ -85,12 +85,14 @@ def ruler(n_residues: int, bin_size: int) -> str:
     last_column = -(-n_residues // bin_size) - len(last_number)
     if last_column < 2:
         return last_number
+
     step = _round_step(RULER_GAP * bin_size)
     line = ""
     for position in (1, *range(step, n_residues, step)):
         column = (position - 1) // bin_size
         if column >= len(line) and column + len(str(position)) < last_column:
             line = line.ljust(column) + str(position)
+
     return line.ljust(last_column) + last_number
 
 
@@ -105,6 +107,7 @@ def sequence_lines(
     digits = len(str(len(sequence)))
     n_line = BLOCK * next((n for n in BLOCKS_A_LINE if digits + n * (BLOCK + 1) <= width), 1)
     line_starts = None if positions is None else _line_starts(positions, n_line, len(sequence))
+
     n_left_out = 0
     for start in range(0, len(sequence), n_line):
         residues = sequence[start : start + n_line]
@@ -113,11 +116,13 @@ def sequence_lines(
             continue
         if n_left_out:
             yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
+
         n_left_out = 0
         line_ranks = {
             position - 1 - start: rank for position, rank in ranks.items() if 0 <= position - 1 - start < n_line
         }
         yield from _sequence_line(residues, line_ranks, f"{start + 1:>{digits}}", style)
+
     if n_left_out:
         yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
 

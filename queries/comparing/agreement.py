@@ -75,7 +75,7 @@ class Agreement:
         return len(self.atlas_sites) * len(self.table_sites) / self.length
 
     def distances(self) -> list[int]:
-        """Return the distance of each of `table_sites` to the nearest of `atlas_sites`, in residues; empty without any."""
+        """Return the residues between each of `table_sites` and the nearest of `atlas_sites`; empty without these."""
         ordered_sites = sorted(self.atlas_sites)
         return [_distance_to_nearest(ordered_sites, site) for site in self.table_sites] if ordered_sites else []
 

@@ -49,6 +49,7 @@ def expected_columns(*columns: str) -> str:
 def read_row(cells: Mapping[str, str | None], line: int | None) -> PublishedRow:
     """Return the row that the cells of a line state, by column."""
     problem = _not_computed(cells)
+
     sites: tuple[PublishedSite, ...] = ()
     try:
         sites = read_sites(cells.get("position") or "", letters=cells.get("residue"), rank=cells.get("rank"))

@@ -60,6 +60,7 @@ def compare(
     """
     if near < 0:
         raise InputError("Sites cannot be within fewer than 0 residues.", expected="0 or more", found=str(near))
+
     table, layer_remarks = _with_layers(read_table(path), layers)
     matched = match_published_sites(table, atlas, first_position=base)
     if not matched.proteins:
@@ -89,6 +90,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
     """Return the table with the layers of a file of their own, and remarks on what of that file is not used."""
     if path is None:
         return table, []
+
     layers: dict[str, int | None] = {}
     remarks = []
     ids = {row.id for row in table.rows}
@@ -101,6 +103,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
         elif layers.setdefault(id, layer) != layer:
             kind = SEVERAL_LAYERS
             layers[id] = None
+
         if kind is not None:
             remarks.append(Remark(kind, Record(id, line=line), f"in {path.name}"))
 

@@ -39,6 +39,7 @@ def _numbering_lines(matched: MatchedTable, agreements: Sequence[Agreement]) -> 
     """Yield a warning if more sites agreed under the other numbering; tables with letters have told theirs."""
     if matched.numbering.evidence.n_letters:
         return
+
     first_position = matched.numbering.first_position
     shift = 1 if first_position == 1 else -1
     n_both = sum(agreement.n_both for agreement in agreements)

@@ -58,6 +58,7 @@ class Numbering:
                 f"letters agree for {n_agreeing:,} of {self.evidence.n_letters:,} positions "
                 f"({n_if_other:,} if counted from {other_position})"
             )
+
         return f"positions counted from {self.first_position}: {self.why}; {check}"
 
 
@@ -99,6 +100,7 @@ def find_numbering(
 
     if by_letters is not None:
         return Numbering(by_letters, "its letters tell", evidence)
+
     numbering_by_positions = _told_by_positions(evidence)
     if numbering_by_positions is None:
         raise _not_told(evidence, table_name)
@@ -109,11 +111,13 @@ def _gather_evidence(sites: Iterable[tuple[PublishedSite, str]], n_zero_elsewher
     n_positions = n_letters = n_at_length = n_past = 0
     n_from_0 = n_from_1 = 0
     n_zero = n_zero_elsewhere
+
     smallest = None
     for site, sequence in sites:
         number = site.number
         if number is None:
             continue
+
         n_positions += 1
         n_zero += number == 0
         n_at_length += number == len(sequence)
@@ -123,6 +127,7 @@ def _gather_evidence(sites: Iterable[tuple[PublishedSite, str]], n_zero_elsewher
             n_letters += 1
             n_from_0 += sequence[number : number + 1] == site.letter
             n_from_1 += number > 0 and sequence[number - 1 : number] == site.letter
+
     return Evidence(n_positions, n_letters, (n_from_0, n_from_1), n_zero, n_at_length, n_past, smallest)
 
 
@@ -161,6 +166,7 @@ def _not_told(evidence: Evidence, table_name: str) -> InputError:
     if evidence.n_letters:
         n_from_0, n_from_1 = evidence.n_agreeing
         letters = f"of {evidence.n_letters:,} letters {n_from_0:,} agree from 0 and {n_from_1:,} from 1"
+
     parts = (
         f"{evidence.n_positions:,} positions, the smallest {evidence.smallest}",
         letters,

@@ -56,6 +56,7 @@ def wilson_estimate(n_yes: int, n: int) -> Estimate:
     """Return a share of `n` proteins with its interval (Wilson 1927)."""
     if not n:
         return Estimate(None)
+
     share, z2 = n_yes / n, NORMAL_QUANTILE**2
     if n < MIN_PROTEINS:
         return Estimate(share)
@@ -74,6 +75,7 @@ def ratio_estimate(numerators: Sequence[float], denominators: Sequence[float]) -
     total = math.fsum(denominators)
     if not total:
         return Estimate(None)
+
     ratio = math.fsum(numerators) / total
     n = sum(1 for denominator in denominators if denominator)
     if n < MIN_PROTEINS:

@@ -30,7 +30,7 @@ class MatchedProtein:
 
 
 @dataclass(frozen=True)
-class ProteinRows:
+class PublishedProtein:
     """The rows of a table that are about one protein."""
 
     protein: StoredProtein
@@ -54,9 +54,9 @@ class ProteinOutcome:
     remarks: tuple[Remark, ...] = ()
 
 
-def match_protein(about: ProteinRows, table: PublishedTable, first_position: int) -> ProteinOutcome:
+def match_protein(published: PublishedProtein, table: PublishedTable, first_position: int) -> ProteinOutcome:
     """Return the protein with its published sites, or the reason why it cannot be compared."""
-    protein, rows = about.protein, about.rows
+    protein, rows = published.protein, published.rows
     rejected = [item for row in rows for item in _check_row(row, protein, first_position)]
     if not rejected and table.has_lists and len({_positions(row) for row in rows}) > 1:
         rejected = [_rejected(row, Problem(Reason.OTHER_SITES)) for row in rows]
@@ -67,12 +67,13 @@ def match_protein(about: ProteinRows, table: PublishedTable, first_position: int
     is_ranked = table.has_ranks and all(site.rank is not None for site in sites)
     if is_ranked:
         sites.sort(key=lambda site: site.rank or 0)
+
     table_layer, layer_remarks = _layer(rows)
     matched = MatchedProtein(
         accession=protein.accession,
         sequence_id=protein.sequence_id,
         sequence=protein.sequence,
-        layer_in_atlas=about.layer_in_atlas,
+        layer_in_atlas=published.layer_in_atlas,
         positions=tuple((site.number or 0) + 1 - first_position for site in sites),
         layer=table_layer,
         is_ordered=is_ranked or not table.has_ranks,
@@ -86,6 +87,7 @@ def _check_row(row: PublishedRow, protein: StoredProtein, first_position: int) -
     if problem is not None:
         yield from reject_row(row, problem)
         return
+
     for site in row.sites:
         site_problem = _site_problem(site, protein.sequence, first_position)
         if site_problem is not None:

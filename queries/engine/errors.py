@@ -49,6 +49,7 @@ class ErrorPlace:
         match = _PLACE.search(error)
         if match is None:
             return None
+
         indent = max(len(match[3]) - len(f"LINE {match[1]}: "), 0)
         text, n_tabs = match[2], 0
         while (n := text[: indent + n_tabs + 1].count("\t")) > n_tabs:  # DuckDB gives a tab no width
@@ -87,6 +88,7 @@ def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> Que
             f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{query_excerpt(query)}",
             hint="it works until this process ends; ask for shorter texts and lists: one value holds it up",
         )
+
     return QuestionError(
         f"This query was stopped after {timeout_s:g} s, its time limit:\n{query_excerpt(query)}",
         hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
@@ -108,8 +110,8 @@ def query_excerpt(query: str, place: ErrorPlace | None = None) -> str:
     if place is not None and place.line <= len(lines):
         at = place.line - 1
         lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
-    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
 
+    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
     window = [
         *(["..."] if first_line else []),
         *lines[first_line:last_line],
@@ -145,6 +147,7 @@ def _explained_place(
     """Return the place that EXPLAIN names for the same error, because streaming leaves it out of some errors."""
     if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException)):
         return None
+
     try:
         connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
     except duckdb.Error as same:

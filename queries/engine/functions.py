@@ -100,6 +100,7 @@ def _read(path: Path) -> Function:
     match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
     if match is None or match["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
+
     texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
     returns, notes, source = (" ".join(text.split()) for text in texts)
     return Function(

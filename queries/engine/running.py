@@ -61,6 +61,7 @@ class Running:
 
     def _result(self, future: "Future[T]") -> T:
         until = math.inf if self._left_s is None else time.monotonic() + self._left_s
+
         while not future.done():
             # In small steps: a signal that another thread receives does not wake this one.
             wait([future], timeout=min(STEP_S, max(until - time.monotonic(), 0)))

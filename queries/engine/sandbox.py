@@ -71,6 +71,7 @@ def connect_unlocked(
     links = linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
+
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:
@@ -82,6 +83,7 @@ def connect_unlocked(
         message = f"The tables of {root} cannot be read."
         fault = fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.hint(root))
         raise fault from error
+
     return connection, base
 
 
@@ -136,6 +138,7 @@ def select(
     _refuse_what_is_no_text(query)
     with _failing(connection, query, parameters, limit_s or timeout_s):
         reader = running.call(start)
+
     batches = _batches(reader, running, lambda: _failing(connection, query, parameters, limit_s or timeout_s))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
@@ -192,12 +195,14 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
 
 def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
     n_layers = manifest.run.n_layers
+
     for table in TABLES:
         # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
         files = [file for file in manifest.of_table(table) if file.n_rows]
         paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
         yield view_statement(table, paths, n_layers)
         yield from comment_statements(table)
+
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 

@@ -75,6 +75,7 @@ class Input:
                 start, is_empty = piece.end(), True
             elif not piece["gap"]:
                 is_empty = False
+
         return cls(tuple(statements), "" if is_empty else text[start:])
 
 
@@ -111,6 +112,7 @@ def schema_lines(manifest: Manifest, table: str | None, width: int | None = None
     names = [t.name for t in TABLES]
     if table is not None and table not in names:
         raise QuestionError(f"There is no table {table} to describe.", expected=", ".join(names))
+
     for name in names if table is None else [table]:
         rows = [row[1:] for row in docs_rows(manifest.run.n_layers) if row[0] == name]
         yield f"{name}:"

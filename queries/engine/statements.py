@@ -52,6 +52,7 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
         _refuse_words(query)
     else:
         raise _refused(query, part=" and ".join(kinds) or "no statement")
+
     return query
 
 

@@ -105,6 +105,7 @@ class Annotation:
         placed_positions = {site["position"] for site, _ in self.site_residues()}
         n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
         yield f"{n_placed} of {match.accession} are on {match.file.name}"
+
         for site in self.sites:
             reasons = ", ".join(_absence(site["position"], match.chains))
             if reasons:

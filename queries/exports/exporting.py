@@ -105,6 +105,7 @@ def write_files(store: Store, prepared: PreparedExport, output: Path) -> Written
         companion_export, path = companion
         with open_output(path) as file:
             companion_export.write(store, request, file)
+
     return WrittenExport(companion, notes, tuple(absence_notes(store, prepared)))
 
 

@@ -34,6 +34,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """
     if request.pdb_id is not None:
         four_letter_id(request.pdb_id)  # refused before the work
+
     annotation = annotate(atlas, request)
     match = annotation.match
     assert match is not None  # check_request has seen to it
@@ -43,6 +44,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     if not chains:
         message = f"No site of {match.accession} is on {match.file.name}."
         raise InputError(message, expected="one at least: FunPDBe has no entry without", offenders=annotation.notes())
+
     entry = _entry(atlas, annotation, pdb_id, chains)
     sink.write(json.dumps(entry, ensure_ascii=False, indent=1).encode() + b"\n")
     return annotation.notes()

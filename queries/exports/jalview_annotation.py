@@ -35,7 +35,6 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     sink.writelines(f"{line}\n".encode() for line in head)
 
     provenance, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
-
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["layer"] is None:
             continue

@@ -30,10 +30,12 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     group = f"attlas {atlas.manifest.atlas_id}"
     lines = [f"{type}\t{colour}" for type, colour in COLOURS.items()]
     sink.writelines(f"{line}\n".encode() for line in [*lines, f"STARTGROUP\t{group}"])
+
     provenance, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         for row in rows_of(protein, rows):
             sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, provenance))
+
     sink.write(f"ENDGROUP\t{group}\n".encode())
 
 

@@ -46,6 +46,7 @@ def _set_values(block: "gemmi.cif.Block", values: dict[Key, float], name: str) -
         loop = block.find_loop("_atom_site.Cartn_x").get_loop()
         loop.add_columns([B_COLUMN], value="?")
         column = block.find_loop(B_COLUMN)
+
     for i, key in enumerate(keys):
         column[i] = f"{values.get(key, NO_VALUE):.2f}"
 
@@ -75,10 +76,12 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
 
     protein, run = annotation.protein, annotation.provenance
     facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+
     facts |= {**run, "b_iso_or_equiv": MEANING}
     for name, value in facts.items():
         plain = _plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
+
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
     _set_category(block, "_attlas_site.", [
         {"rank": site["rank"], "position": site["position"], "residue": site["residue"], "received": site["received"],

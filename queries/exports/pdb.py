@@ -59,6 +59,7 @@ def _too_large(structure: "gemmi.Structure") -> str | None:
     for model in structure:
         if model.count_atom_sites() + len(model) > MAX_ATOMS:  # each chain ends with a TER that has a serial too
             return f"{model.count_atom_sites():,} atoms, at most {MAX_ATOMS:,} with one TER per chain"
+
         for chain in model:
             if len(chain.name) > 1:
                 return f"chain {chain.name}, one letter at most"
@@ -67,6 +68,7 @@ def _too_large(structure: "gemmi.Structure") -> str | None:
                     return f"component {residue.name}, three letters at most"
                 if not MIN_NUMBER <= (residue.seqid.num or 0) <= MAX_NUMBER:
                     return f"residue number {residue.seqid.num}, {MIN_NUMBER} to {MAX_NUMBER}"
+
     return None
 
 
@@ -76,12 +78,14 @@ def _with_values(lines: list[str], values: dict[Key, float], name: str) -> Itera
         if not line.startswith(("ATOM  ", "HETATM")):
             yield line
             continue
+
         key = (line[20:22].strip(), line[22:26].strip(), line[26:27].strip(), line[17:20].strip())
         written.add(key)
 
         end = line[len(line.rstrip("\r\n")) :]
         text = line.rstrip("\r\n")
         yield f"{text[:60]:60}{values.get(key, NO_VALUE):6.2f}{text[66:]}{end}"
+
     check_all_found(values, written, name)
 
 

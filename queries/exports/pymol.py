@@ -43,6 +43,7 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     yield f"select {ON}, all"
 
     yield from _table(annotation)
+
     for chain in annotation.chains:
         within = f"{ON} and {_chain(chain)}"
         key = "(chain, resi, resn)"
@@ -74,6 +75,7 @@ def _table(annotation: Annotation) -> Iterator[str]:
     ]
     for i in range(0, len(items), A_LINE):  # PyMOL prints every line it runs
         yield "    " + " ".join(items[i : i + A_LINE])
+
     yield "}"
 
     yield "python end"

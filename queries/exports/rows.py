@@ -116,6 +116,7 @@ def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[st
     starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
     for begin, end in pairwise(starts):
         yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
+
     if starts:
         yield "accession >= $begin", {"begin": starts[-1]}
 

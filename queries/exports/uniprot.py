@@ -29,6 +29,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     if request.accessions is not None and len(request.accessions) == 1:
         sink.writelines(line + b"\n" for line in objects)
         return
+
     sink.write(b"[")
     sink.writelines((b",\n" if i else b"\n") + line for i, line in enumerate(objects))
     sink.write(b"\n]\n")

@@ -80,6 +80,7 @@ class CheckedFile:
         """
         if self.n_bytes <= WHOLE_BYTES:
             return self._read_whole()[begin:end]
+
         tail_start = self.n_bytes - self._file.tail_bytes
         parts = []
         if begin < tail_start:
@@ -89,14 +90,17 @@ class CheckedFile:
             if end > blocks.data_bytes and tail_start > blocks.data_bytes:  # the digests, where the tail lacks them
                 start, stop = max(begin, blocks.data_bytes), min(end, tail_start)
                 parts.append(self._read_digests(blocks, start - blocks.data_bytes, stop - blocks.data_bytes))
+
         if end > tail_start:
             parts.append(self.read_tail()[max(begin - tail_start, 0) : end - tail_start])
+
         return b"".join(parts)
 
     def read_tail(self) -> bytes:
         """Return the end of the file, the Parquet footer inside it. Raises as `read`."""
         if self.n_bytes <= WHOLE_BYTES:
             return self._read_whole()[-self._file.tail_bytes :]
+
         with self._lock:
             if self._tail is None:
                 start = self.n_bytes - self._file.tail_bytes
@@ -121,6 +125,7 @@ class CheckedFile:
                 blocks = Blocks.of_tail(tail)
             except ValueError as error:
                 raise not_as_noted(self._address, expected="digests of its blocks", observed=str(error)) from error
+
             tail_start = self.n_bytes - len(tail)
             digests = digests_in(tail, blocks)
             if digests is not None:
@@ -128,7 +133,9 @@ class CheckedFile:
             if blocks.data_bytes + (blocks.digests_bytes if digests is None else 0) != tail_start:
                 data_words = f"{blocks.data_bytes:,} bytes"
                 raise not_as_noted(self._address, expected=f"{tail_start:,} bytes of data", observed=data_words)
+
             self._blocks = blocks
+
         return self._blocks
 
     def _read_digests(self, blocks: Blocks, start: int, stop: int) -> bytes:
@@ -156,6 +163,7 @@ class CheckedFile:
         content = {i: block for i, block in cached.items() if block is not None}
         for start, stop in _runs([i for i in cached if i not in content]):
             content |= self._read_run(blocks, start, stop)
+
         joined = b"".join(content[i] for i in range(first_block, end_block))
         return joined[begin - first_block * size : end - first_block * size]
 
@@ -164,6 +172,7 @@ class CheckedFile:
         digests = self._read_digests(blocks, start * DIGEST_BYTES, stop * DIGEST_BYTES)
         size, begin = blocks.block_bytes, start * blocks.block_bytes
         run = self._fetch(begin, min(stop * size, blocks.data_bytes) - begin)
+
         content = {}
         for i in range(start, stop):
             block = run[i * size - begin : (i + 1) * size - begin]
@@ -171,6 +180,7 @@ class CheckedFile:
             self._check(f"bytes {i * size:,} to {i * size + len(block):,}", block_digest(block).hex(), noted.hex())
             self._cache.put(self._file.path, i, block)
             content[i] = block
+
         return content
 
     def _check(self, part: str, digest: str, expected: str) -> None:

@@ -134,5 +134,6 @@ def _fit(names: Sequence[str], whole: str, phrase: str, wanted_words: Sequence[s
     description = " ".join(_words(names[NAME_COLUMNS.index("description")]))
     if f" {phrase} " in f" {description} ":
         return "words of the name in order"
+
     words = {word for name in names for word in _words(name)}
     return "words" if words.issuperset(wanted_words) else FITS[-1]

@@ -78,6 +78,7 @@ class HttpFiles:
             raise EnvironmentFault(f"The server of {address} answers no range requests.", hint=hint)
         if answer.status == 416:
             raise not_as_noted(address, expected=f"{n_bytes:,} bytes", observed=f"none from byte {start:,} on")
+
         sent = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         if sent is None or int(sent[1]) != start:
             content_range = answer.headers.get("Content-Range")
@@ -87,6 +88,7 @@ class HttpFiles:
         if len(answer.body) != n:
             expected = f"{n:,} bytes from byte {start:,} of {n_bytes:,}"
             raise not_as_noted(address, expected=expected, observed=f"{len(answer.body):,} bytes")
+
         return answer.body
 
     def read_whole(self, path: str, *, max_bytes: int) -> bytes:
@@ -111,6 +113,7 @@ class HttpFiles:
     def _get(self, path: str, headers: dict[str, str], *, max_bytes: int) -> _Answer:
         """Return the answer to a request, its body cut off at `max_bytes` bytes; errors of the server are raised."""
         address = f"{self._base}/{path}"
+
         with reaching(address):
             try:
                 answer = _wait_for(self._request(address, headers | self._if_match(path), max_bytes))
@@ -118,12 +121,15 @@ class HttpFiles:
                 # aiohttp says in words that it heard nothing for too long; the limit of the request has no words.
                 seconds = min(SILENCE_S, self._timeout_s) if str(error) else self._timeout_s
                 raise unreachable(address, f"no answer within {seconds:g} s") from error
+
         if answer.status == 404:
             raise not_there(address)
+
         if answer.status in BUSY:
             delay = answer.headers.get("Retry-After")
             asked = f"; the server asks to wait {delay!r}" if delay else ""
             raise unreachable(address, f"{answer.status}, {answer.reason}{asked}")
+
         if answer.status == 412 or not self._is_same_version(path, answer):
             raise BrokenAtlasError(
                 f"{address} was changed while it was read.",
@@ -151,16 +157,21 @@ class HttpFiles:
     async def _request(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
         until = time.monotonic() + self._timeout_s
         delay = FIRST_DELAY_S
+
         for attempt in range(1, N_ATTEMPTS + 1):
             async with asyncio.timeout(until - time.monotonic()):
                 answer = await self._request_once(address, headers, max_bytes)
+
             if answer.status not in BUSY or attempt == N_ATTEMPTS:
                 break
+
             wait_s = _retry_after(answer.headers.get("Retry-After"), default=delay)
             if wait_s > LONGEST_DELAY_S or time.monotonic() + wait_s > until:
                 break
+
             await asyncio.sleep(wait_s)
             delay *= 2
+
         return answer
 
     async def _request_once(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
@@ -172,6 +183,7 @@ class HttpFiles:
                 if not piece:
                     break
                 body += piece
+
             if not response.content.at_eof():
                 response.close()  # with what the server would send beyond, unread
             return _Answer(response.status, response.reason or "", response.headers, bytes(body))
@@ -210,6 +222,7 @@ def _close_soon(session: "aiohttp.ClientSession") -> None:
 
     if session.closed or get_loop().is_closed():
         return
+
     closing = asyncio.run_coroutine_threadsafe(session.close(), get_loop())
     if threading.current_thread() is not iothread[0]:
         try:
@@ -224,6 +237,7 @@ def _retry_after(text: str | None, *, default: float) -> float:
         return default
     if text.strip().isdecimal():
         return float(text)
+
     try:
         until = email.utils.parsedate_to_datetime(text)
     except ValueError:

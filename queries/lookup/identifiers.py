@@ -62,13 +62,16 @@ class Match:
             hint = "ask for one of these accessions" if len(self.candidates) > 1 else "ask for this accession"
             named = [printable(accession) for accession in self.candidates]
             return QuestionError(message, found=self.why, offenders=named, hint=hint + in_taxa)
+
         message = f"{id_words} is not in this atlas."
         if self.close:
             is_by_case = any(name.upper() == self.id.strip().upper() for name in self.close)
             hint = f"similar ids here: {_listed(self.close)}" + ("; letter case counts" if is_by_case else "")
             return QuestionError(message, found=self.why, hint=hint)
+
         if self.why:
             return QuestionError(message, found=self.why)
+
         return QuestionError(
             message, expected=FORMS, hint="`attlas sql DIR 'SELECT accession, gene FROM proteins'` lists all"
         )
@@ -122,6 +125,7 @@ def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColum
         if proteins.row_of(id) is None:
             for column, value, _ in searches(read_id(id)):
                 values_by_column.setdefault(column, set()).add(value)
+
     return _SearchedColumns(
         proteins, {column: proteins.rows_by_value(column, values) for column, values in values_by_column.items()}
     )

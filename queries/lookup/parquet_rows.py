@@ -81,8 +81,10 @@ class SequenceRows:
         groups = [i for i, (lowest, highest) in enumerate(opened.groups) if lowest <= sequence_id <= highest]
         if not groups:
             return None
+
         with _reading(self._root, file):
             rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
+
         ids = _int32_values(rows.column("sequence_id"))
         lowest = bisect_left(ids, sequence_id)
         return rows.slice(lowest, bisect_right(ids, sequence_id) - lowest)
@@ -91,6 +93,7 @@ class SequenceRows:
         """Yield the rows of the wanted sequences, `ordered_ids` in order, that each row group of a file holds."""
         if not _within(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
             return
+
         opened = self._opened(file)
         for group, (lowest, highest) in enumerate(opened.groups):
             group_ids = _within(ordered_ids, lowest, highest)
@@ -141,6 +144,7 @@ class ProteinRows:
     def where(self, column: str, value: str) -> list[int]:
         """Return the rows whose `column` equals `value`; looks through that whole column."""
         sought = value.encode("utf-8", "replace")
+
         rows = []
         for group, start in enumerate(self._starts):
             values = self._array(group, column)
@@ -175,6 +179,7 @@ class ProteinRows:
                 with self._lock, _reading(self._root, self._file):
                     group_table = self._parquet.read_row_group(group, columns=columns, use_threads=False)
                 parts.append(_take_rows(group_table, [row - start for row in group_rows]))
+
         table = pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
         if ordered == list(rows):
             return table

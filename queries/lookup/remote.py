@@ -156,6 +156,7 @@ class RangedFile(io.RawIOBase):
         n = n_left if n is None or n < 0 else min(n, n_left)
         if n == 0:
             return b""
+
         data = self._file.read(at, at + n)
         self._of_thread.at = at + n
         return data

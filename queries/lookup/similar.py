@@ -27,12 +27,15 @@ def similar_ids(proteins: ProteinRows, ids: Sequence[str]) -> dict[str, tuple[st
     """
     if not ids:
         return {}
+
     keys = {text: list(_keys(text.upper())) for text in ids}
     all_keys = {key for text_keys in keys.values() for key in text_keys}
+
     names_by_key: dict[str, list[str]] = {}
     for key, name in _keyed_names(proteins):
         if key in all_keys:
             names_by_key.setdefault(key, []).append(name)
+
     misspelt = _misspelt(proteins, [text for text in keys if 2 < len(text) <= LONGEST_COMPARED][:N_MISSPELT])
     certain = {
         text: [name for key in text_keys for name in names_by_key.get(key, ())] for text, text_keys in keys.items()
@@ -54,6 +57,7 @@ def _keyed_names(proteins: ProteinRows) -> Iterator[tuple[str, str]]:
         yield upper, accession
         if entry := ENTRY.fullmatch(upper):
             yield f"{entry[1]} entry", accession
+
     for entry_name, gene in zip(proteins.column("entry_name"), proteins.column("gene"), strict=True):
         if entry_name:
             yield entry_name.upper(), entry_name

@@ -37,6 +37,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.
     with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:
         path = Path(folder) / CATALOGUE
+
         with duckdb.connect(":memory:") as connection:
             # DuckDB looks into the files while it makes a view, and takes every name for a pattern.
             base = glob.escape(str(release.resolve()))
@@ -47,6 +48,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             connection.execute("USE release")
             for statement in _statements(manifest):
                 connection.execute(statement)
+
         return path.read_bytes()
 
 

@@ -173,6 +173,7 @@ def _field(table: Table, column: Column, n_layers: int) -> dict[str, Any]:
     }
     if column.is_per_layer:
         values |= {"isArray": True, "arrayShape": str(n_layers)}
+
     return values
 
 

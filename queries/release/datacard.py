@@ -101,6 +101,7 @@ def _counts(atlas: Store) -> Iterator[str]:
         yield "Not computed, by reason:"
         yield ""
         yield from table(("status", "reason", "proteins", "one of them"), reasons[:N_REASONS])
+
     if len(reasons) > N_REASONS:
         yield f"... and {len(reasons) - N_REASONS:,} more reasons, in the table `proteins`."
         yield ""

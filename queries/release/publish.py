@@ -43,9 +43,11 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     if differences := problems(AtlasPaths(source), manifest):
         hint = "where it was built, the same `attlas build` computes again what is damaged"
         raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=differences, hint=hint)
+
     beside = out.with_name(leftover_name(UNFINISHED_PREFIX, out.name))
     remove_leftovers(out.absolute().parent, UNFINISHED_PREFIX)
     remove_leftovers(Path(tempfile.gettempdir()), CATALOGUE_PREFIX)
+
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
@@ -55,6 +57,7 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
         raise write_fault(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
     return published
 
 
@@ -62,9 +65,11 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE, catalogue(release, published))
+
     with Store.open(release) as atlas:
         publish_bytes(release / README, readme(atlas, statement).encode())
         publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
+
     other_files = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}
     metadata = croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")

@@ -77,12 +77,13 @@ def _row_groups(paths: Sequence[Path], n_rows: int) -> Iterator[pa.Table]:
                     rows = pa.Table.from_batches(waiting)
                     yield rows.slice(0, n_rows)
                     waiting = rows.slice(n_rows).to_batches() if n > n_rows else []
+
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
 def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
-    """Compare the rows that were written with those of the atlas, both read again: a digest would only say the former."""
+    """Compare the rows that were written with those of the atlas, both read again; a digest cannot do that."""
     pairs = zip_longest(_row_groups([written], table.row_group_rows), _row_groups(inputs, table.row_group_rows))
     if not all(
         rows_written is not None and rows_read is not None and _equal(rows_written, rows_read)
