@@ -121,7 +121,7 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     return tuple(shards)
 
 
-def packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
+def cut_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than one stands alone."""
     return cut_runs(token_budget(lengths, pack_tokens))
 
@@ -148,7 +148,7 @@ def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) 
     the tiles of the longest sequence, and the shard's results until they are written.
     """
     tokens = [length + N_SPECIAL_TOKENS for length in lengths]
-    largest_pack = max(sum(tokens[pack]) for pack in packs(lengths, pack_tokens))
+    largest_pack = max(sum(tokens[pack]) for pack in cut_packs(lengths, pack_tokens))
     activations = largest_pack * activation_bytes(shape, n_bytes=4)
     tiles = tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)

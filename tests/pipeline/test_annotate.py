@@ -15,7 +15,7 @@ from building import build_here
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate import AnnotationSource, ImportReport
 from attlas.pipeline.annotate import write as writing
-from attlas.pipeline.probe.labels import labels_of
+from attlas.pipeline.probe.labels import label_protein
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
 from attlas.schema.publish import file_sha256
@@ -290,7 +290,7 @@ def test_only_ten_are_shown_and_the_rest_counted(paths: AtlasPaths, tmp_path: Pa
 
 
 def test_the_labels_that_no_feature_may_have_are_those_that_the_probe_makes(paths: AtlasPaths, tmp_path: Path) -> None:
-    made = {found.label for found in labels_of("Q00001", SHORT, [], is_by_letter=True)}
+    made = {label.name for label in label_protein("Q00001", SHORT, [], is_by_letter=True)}
     assert len(made) == len(set(SHORT)) + 1
     lines = ["Q00001,1,1,Residue", "Q00001,1,1,AA:M", *(f"Q00001,1,1,{label}" for label in sorted(made))]
     found, _, _ = annotate(paths, table(tmp_path, *lines))

@@ -12,8 +12,8 @@ from attlas.pipeline.plan import (
     SHARD_RESIDUES,
     Plan,
     cost_of,
+    cut_packs,
     cut_shards,
-    packs,
     sequence_order,
     shard_bytes,
 )
@@ -57,7 +57,7 @@ def test_no_shard_costs_more_than_the_largest_allowed_unless_it_is_one_sequence(
 
 @given(lengths=st.lists(st.integers(1, 5_000), max_size=200), pack_tokens=st.integers(1, 4_000))
 def test_packs_hold_every_sequence_once_and_only_lone_sequences_exceed_them(lengths, pack_tokens):
-    slices = list(packs(lengths, pack_tokens))
+    slices = list(cut_packs(lengths, pack_tokens))
     assert [length for pack in slices for length in lengths[pack]] == lengths
     for pack in slices:
         n_tokens = sum(length + 2 for length in lengths[pack])
