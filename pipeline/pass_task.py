@@ -40,10 +40,18 @@ Results = TypeVar("Results")
 
 
 @dataclass(frozen=True)
+class TableRows:
+    """Rows of one table, column by column."""
+
+    table: Table
+    columns: Columns
+
+
+@dataclass(frozen=True)
 class ShardRows:
     """The rows that a pass adds for one shard, not yet published."""
 
-    tables: Mapping[Table, Columns]
+    tables: Sequence[TableRows]
     lengths: Sequence[int]
     """Residues of each sequence that ran through the model."""
     n_failed: int = 0
@@ -122,8 +130,8 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
     rows = task.make_rows(plan, sequences, results)
     computation = Computation(task.settings, dict(task.inputs))
     files = [
-        publish_rows(paths, plan, table, columns, name=f"{task.name}-{index:05d}", computation=computation)
-        for table, columns in rows.tables.items()
+        publish_rows(paths, plan, table_rows, name=f"{task.name}-{index:05d}", computation=computation)
+        for table_rows in rows.tables
     ]
 
     receipt = make_receipt(
@@ -171,25 +179,22 @@ def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> dict[int, str]:
     }
 
 
-def publish_rows(
-    paths: AtlasPaths, plan: Plan, table: Table, columns: Columns, *, name: str, computation: Computation
-) -> TableFile:
+def publish_rows(paths: AtlasPaths, plan: Plan, rows: TableRows, *, name: str, computation: Computation) -> TableFile:
     """Publish rows as a file of an added table and return the manifest's entry for it.
 
     Args:
         paths: the atlas.
         plan: its plan; the run stands in the metadata of the file.
-        table: the added table.
-        columns: its rows, column by column.
+        rows: the rows of an added table.
         name: of the file, without its ending.
         computation: the settings and inputs, which stand in the metadata as well.
     """
-    schema = table.schema(plan.run.n_layers)
-    arrays = [pa.array(columns[field.name]).cast(field.type) for field in schema]
-    rows = pa.Table.from_arrays(arrays, schema=schema)
+    schema = rows.table.schema(plan.run.n_layers)
+    arrays = [pa.array(rows.columns[field.name]).cast(field.type) for field in schema]
 
-    path = paths.added(table, name)
-    metadata = {**provenance(plan.run, plan.plan_id), **computation.metadata(table)}
+    path = paths.added(rows.table, name)
+    metadata = {**provenance(plan.run, plan.plan_id), **computation.metadata(rows.table)}
     with publishing(path) as beside:
-        write_table(beside, table=table, rows=rows, metadata=metadata)
-    return describe_file(paths, path, table)
+        arrow_table = pa.Table.from_arrays(arrays, schema=schema)
+        write_table(beside, table=rows.table, rows=arrow_table, metadata=metadata)
+    return describe_file(paths, path, rows.table)

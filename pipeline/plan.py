@@ -76,15 +76,15 @@ class Plan:
         """Return the identity of the plan, which becomes the atlas id: input, run and how it is packed."""
         return digest([self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(s) for s in self.shards]])
 
-    def differences(self, other: Self) -> list[str]:
-        """Return what differs from `other`, a line each, in the words of the command line."""
-        lines = self.run.differences(other.run)
-        if self.proteins_digest != other.proteins_digest:
+    def describe_changes(self, plan: Self) -> list[str]:
+        """Return a line for each difference of `plan` from this plan, in the words of the command line."""
+        lines = self.run.describe_changes(plan.run)
+        if self.proteins_digest != plan.proteins_digest:
             lines.append(
                 f"input: {self.source} (sha256 {self.source_sha256[:12]}) -> "
-                f"{other.source} (sha256 {other.source_sha256[:12]})"
+                f"{plan.source} (sha256 {plan.source_sha256[:12]})"
             )
-        if not lines and self.plan_id != other.plan_id:
+        if not lines and self.plan_id != plan.plan_id:
             lines.append("shards: cut differently by another version of attlas")
         return lines
 

@@ -14,7 +14,7 @@ from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.pass_task import PassTask, ShardRows, read_computed_sequences
+from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import HEAD_CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
@@ -86,7 +86,7 @@ class CompareHeads(PassTask[list[SequenceWithChains], list[Sums]]):
             for k, (chain, contacts) in enumerate(sequence.chains.items())
         ]
         return ShardRows(
-            tables={HEAD_CONTACTS: _head_contact_rows(chains, plan.run.n_layers, plan.run.n_heads)},
+            tables=[TableRows(HEAD_CONTACTS, _head_contact_rows(chains, plan.run.n_layers, plan.run.n_heads))],
             lengths=[len(sequence.sequence) for sequence in sequences],
             n_failed=is_finite.count(False),
         )

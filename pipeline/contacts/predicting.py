@@ -13,7 +13,7 @@ from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
 from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.pass_task import PassTask, ShardRows, read_computed_sequences
+from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
@@ -74,7 +74,7 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
             if sequence_pairs is not None
         }
         return ShardRows(
-            tables={CONTACTS: _contact_rows(pairs)},
+            tables=[TableRows(CONTACTS, _contact_rows(pairs))],
             lengths=[len(sequence) for sequence in sequences.values()],
             n_failed=len(sequences) - len(pairs),
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.pass_task import Columns, PassTask, ShardRows
+from attlas.pipeline.pass_task import Columns, PassTask, ShardRows, TableRows
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.probe.labels import LabelledSequence, read_labelled_sequences
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
@@ -97,11 +97,11 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
     def make_rows(self, plan: Plan, sequences: list[LabelledSequence], results: list[LabelAttention]) -> ShardRows:
         """Return the rows of `labels`, `head_features` and `head_max_sites`."""
         return ShardRows(
-            tables={
-                LABELS: _label_rows(sequences),
-                HEAD_FEATURES: _head_feature_rows(sequences, results),
-                HEAD_MAX_SITES: _head_max_site_rows(sequences, results, plan.run.rule),
-            },
+            tables=[
+                TableRows(LABELS, _label_rows(sequences)),
+                TableRows(HEAD_FEATURES, _head_feature_rows(sequences, results)),
+                TableRows(HEAD_MAX_SITES, _head_max_site_rows(sequences, results, plan.run.rule)),
+            ],
             lengths=[len(sequence.sequence) for sequence in sequences],
         )
 

@@ -104,8 +104,8 @@ def test_the_place_of_the_model_is_no_part_of_the_plans_identity():
 def test_differences_are_said_in_the_words_of_the_command_line():
     plan = make_plan()
     other = replace(plan, run=replace(plan.run, rule="nayar-2025-07", dtype="bfloat16"), proteins_digest="e")
-    assert plan.differences(plan) == []
-    told = "\n".join(plan.differences(other))
+    assert plan.describe_changes(plan) == []
+    told = "\n".join(plan.describe_changes(other))
     assert "rule: nayar-2025-05 -> nayar-2025-07" in told
     assert "dtype: float32 -> bfloat16" in told
     assert "input: a.fasta" in told
