@@ -28,7 +28,7 @@ N_SKIPPED_SHOWN = 10
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["float32", "mixed", "bfloat16"]
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or gzip; `-` is stdin.")]
+Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or compressed; `-` is stdin.")]
 Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]

@@ -40,7 +40,8 @@ def export(
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PDB or mmCIF file (or .gz) that the protein is joined to.")
+        Path | None,
+        typer.Option(metavar="FILE", help="PDB or mmCIF file (or compressed) that the protein is joined to."),
     ] = None,
     chain: Annotated[
         str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every one that fits.")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DESIGNED = {
     ".": ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "Makefile"],
     ".ci": ["run"],
-    "docs": ["log.md", "manual.md", "commands.md", "questions.md"],
+    "docs": ["log.md", "index.md", "commands.md", "building.md", "questions/index.md"],
     "schema": ["tables.py", "run.py", "manifest.py", "paths.py", "errors.py", "TABLES.md"],
     "intake": ["compression.py", "files.py", "text.py"],
     "pipeline": ["proteins.py", "plan.py", "encoder.py", "attention.py", "sites.py", "shard.py", "runners.py"],

@@ -42,6 +42,8 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             base = glob.escape(str(release.resolve()))
             connection.execute(f"SET VARIABLE {VARIABLE} = {quote(base)}")
             connection.execute(f"ATTACH {quote(str(path))} AS release (STORAGE_VERSION 'v1.0.0')")
+            # DuckDB chooses a compression by a sample drawn at random, and the bytes would differ from time to time.
+            connection.execute("SET force_compression = 'uncompressed'")
             connection.execute("USE release")
             for statement in _statements(manifest):
                 connection.execute(statement)

@@ -28,12 +28,14 @@ def draw_bars(bars: Sequence[Bar], *, x_name: str, y_name: str) -> Picture:
     axis.grid(axis="y", color=FAINT, alpha=0.35, linewidth=0.5)
     axis.set_axisbelow(True)
     axis.bar(places, [bar.value for bar in bars], width=0.78, color=BLUE)
+
     for place, bar in zip(places, bars, strict=True):
         if bar.low is not None and bar.high is not None:
             axis.plot([place, place], [bar.low, bar.high], color=INK, linewidth=1.1)
         if len(bars) <= NUMBERED and bar.note:
             top = bar.value if bar.high is None else bar.high
             axis.annotate(bar.note, (place, top), (0, 2), textcoords="offset points", ha="center", fontsize=6.5)
+
     step = 1 if len(bars) <= 24 else 5
     axis.set_xticks(places[::step], labels=[bar.label for bar in bars][::step])
     axis.margins(x=0.02, y=0.12)

@@ -46,8 +46,10 @@ def choose(atlas: Store, requested: Sequence[str] | None, proteins: dict[str, ob
         # Of the whole atlas: that some proteins have none of a type is no fault of who asks.
         all_types = [row["label"] for row in _answer_rows(atlas, "probed_labels", {}) if _is_feature(row["label"])]
         requested = _as_stored(requested, all_types + [row["type"] for row in _answer_rows(atlas, "feature_types", {})])
+
     labels, without_labels = _choose_names(probed, "label", requested, "the probe")
     types, without_types = _choose_names(stored, "type", requested, "the features")
+
     databases = [row["database"] for row in _answer_rows(atlas, "family_databases", proteins)]
     database = PFAM if PFAM in databases else next(iter(databases), None)
     return Choice(labels, types, database, without_labels, without_types)
@@ -73,6 +75,7 @@ def _choose_names(
         note = f"Not shown, since {where} have none on these proteins: {', '.join(missing)}."
         # Those without rows are asked for as well: each of their figures is then named as missing.
         return tuple(requested), (note,) if missing and rows else ()
+
     names = [name for name in ALWAYS if name in by_size]
     names += [name for name in by_size if name not in names][: N_SHOWN - len(names)]
     others = [row[column] for row in rows if row[column] not in names]

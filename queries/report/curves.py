@@ -49,11 +49,13 @@ def draw_curves(
     rows = ceil(len(panels) / 2)
     size = (HALF, 2.4) if len(panels) == 1 else (WIDE, 0.5 + 1.75 * rows)
     figure, subplots = make_axes(*size, rows=rows, columns=columns, sharex=True)
+
     for axis, panel in zip(subplots, panels, strict=False):
         _draw_panel(axis, panel)
         if y_range is not None:
             low, high = axis.get_ylim()
             axis.set_ylim(min(low, y_range[0]), max(high, y_range[1]))
+
     for axis in subplots[len(panels) :]:
         axis.set_visible(False)
     for at, axis in enumerate(subplots[: len(panels)]):
@@ -61,6 +63,7 @@ def draw_curves(
         if at >= len(panels) - columns:
             axis.set_xlabel(x_name)
             axis.tick_params(labelbottom=True)
+
     _draw_key(figure, panels, reference_name, centre_name)
     return Picture(figure)
 
@@ -75,6 +78,7 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
     if panel.centre is not None:
         axis.axvline(panel.centre, color=FAINT, linewidth=1.2, linestyle=":")
         axis.plot([panel.centre], [0], marker="^", color=FAINT, transform=axis.get_xaxis_transform(), clip_on=False)
+
     for curve, (colour, marker, dash) in zip(panel.curves, LOOKS, strict=False):
         indices = [i for i, value in enumerate(curve.y) if value is not None]
         if curve.low:
@@ -83,6 +87,7 @@ def _draw_panel(axis: Any, panel: Panel) -> None:
             axis.vlines([curve.x[i] for i in barred], *limits, color=colour, linewidth=1.1, alpha=0.8)
         points = [curve.x[i] for i in indices], [curve.y[i] for i in indices]
         axis.plot(*points, color=colour, marker=marker, markersize=3.5, linestyle=dash)
+
     places = [x for curve in panel.curves for x in curve.x]
     axis.set_xlim(min(places) - 0.3, max(places) + 0.3)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -24,6 +24,7 @@ def draw_distribution(
     axis.set_axisbelow(True)
     begins, widths = [c.begin for c in classes], [c.end - c.begin for c in classes]
     axis.bar(begins, [c.n for c in classes], width=widths, align="edge", color=BLUE, edgecolor="white", linewidth=0.3)
+
     if last and classes:
         end = classes[-1]
         axis.annotate(last, (end.end, end.n), (0, 3), textcoords="offset points", ha="right", fontsize=6.5)
@@ -31,6 +32,7 @@ def draw_distribution(
         axis.axvline(median, color=VERMILION, linewidth=1.3, linestyle=(0, (4, 2)))
         words = {"ha": "center", "va": "bottom", "fontsize": 7}
         axis.annotate(f"median {median:,g}", (median, 1.0), (0, 2), ("data", "axes fraction"), "offset points", **words)
+
     axis.set_xlim(min(begins, default=0), max((c.end for c in classes), default=1))
     axis.set_ylim(bottom=0)
     axis.margins(y=0.12)

@@ -81,6 +81,7 @@ def draw_grid(
     width = HALF if n_columns <= NARROW_HEADS else WIDE
     cell = min(max((width - 0.7) / n_columns, 0.09), 0.22)
     figure, (axis,) = make_axes(width, 1.15 + n_rows * cell)
+
     mesh = draw_cells(axis, grid.values, is_log=is_log)
     _name_axes(axis, grid)
     if group and n_columns > group:
@@ -124,10 +125,13 @@ def draw_cells(axis: Any, values: Sequence[Sequence[float | None]], *, is_log: b
     high = max(max(numbers, default=1.0), low * 1.001, low + 1e-6)
     scale = {"norm": (LogNorm if is_log else Normalize)(low, high)}
     cells = [[float("nan") if v is None else max(float(v), low) for v in line] for line in values]
+
+    # What has no value shows the hatching behind the cells.
     axis.patch.set(facecolor=MISSING, alpha=0.7, hatch="////", edgecolor=INK, linewidth=0)
     colours = colormaps[MAP].resampled(N_COLOURS)
     mesh = axis.pcolormesh(cells, cmap=colours, edgecolors="face", linewidth=0.25, **scale)
     mesh.set_gid(CELLS)
+
     axis.invert_yaxis()
     for spine in axis.spines.values():
         spine.set_visible(False)

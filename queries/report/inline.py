@@ -20,17 +20,20 @@ def inline(text: str, *, name: str, alt: str) -> str:
     `name` keeps its ids apart from those of other figures; ids that nothing refers to are dropped. `alt` is read out
     in place of the picture.
     """
-    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text[text.index("<svg") :], count=1, flags=re.DOTALL)
-    head, rest = body.split(">", 1)
+    # The font of the page takes the place of the one that matplotlib names.
+    svg_text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text[text.index("<svg") :], count=1, flags=re.DOTALL)
+    head, body = svg_text.split(">", 1)
     box = re.search(r'viewBox="([^"]*)"', head)
     width = re.search(r'width="([\d.]+)pt"', head)
     if box is None or width is None:
         raise ValueError("matplotlib wrote an SVG without a size")
-    rest = _named(_boxes(_short(rest)), name)
-    rest = _FONT.sub("", rest).replace(INK, "currentColor")
+
+    body = _named(_boxes(_short(body)), name)
+    body = _FONT.sub("", body).replace(INK, "currentColor")
+
     # 1 pt is 4/3 px: the size that the text was drawn for; narrower where the page is.
     size = f'viewBox="{box[1]}" style="width:{float(width[1]) * 4 / 3:.0f}px"'
-    return f'<svg role="img" aria-label="{escape(alt)}" {size}>{rest.strip()}'
+    return f'<svg role="img" aria-label="{escape(alt)}" {size}>{body.strip()}'
 
 
 def _short(text: str) -> str:

@@ -60,14 +60,18 @@ def draw_intervals(
     figure, subplots = make_axes(
         width, rows * (0.75 + 0.165 * max(lines, 3)), rows=rows, columns=columns, sharex=is_shared
     )
+
     limits = log_axis_limits(panels) if is_log else None
     for axis, panel in zip(subplots, panels, strict=False):
         _draw_panel(axis, panel, limits)
+
+    # A panel too few leaves a place empty; only the lowest panels name their axis.
     for axis in subplots[len(panels) :]:
         axis.set_visible(False)
     for axis in subplots[max(len(panels) - columns, 0) : len(panels)]:
         axis.set_xlabel(value_name)
         axis.tick_params(labelbottom=True)
+
     _draw_key(figure, reference_name if any(p.reference is not None for p in panels) else "", other_name)
     return Picture(figure)
 
@@ -88,6 +92,8 @@ def _draw_panel(axis: Any, panel: Panel, limits: tuple[float, float] | None) -> 
     axis.set_axisbelow(True)
     if panel.reference is not None:
         axis.axvline(panel.reference, color=FAINT, linewidth=1.2, linestyle=(0, (4, 2)))
+
+    # Two values on a line stand a little above and below it.
     has_other = any(point.other is not None for point in panel.points)
     for place, point in zip(places, panel.points, strict=True):
         first_values = (point.value, point.low, point.high)
@@ -95,6 +101,7 @@ def _draw_panel(axis: Any, panel: Panel, limits: tuple[float, float] | None) -> 
         _draw_point(axis, place - 0.17 * has_other, first_values, limits, color=BLUE, marker="o", markerfacecolor=fill)
         second_values = (point.other, point.other_low, point.other_high)
         _draw_point(axis, place + 0.17, second_values, limits, color=ORANGE, marker="s", markerfacecolor="none")
+
     axis.set_yticks(list(places), labels=[shorten(point.label, LABEL) for point in panel.points])
     axis.set_ylim(len(panel.points) - 0.4, -0.6)
     axis.tick_params(axis="y", length=0)
@@ -124,6 +131,7 @@ def _draw_point(
             axis.plot([axis_low], [y], color=color, marker="<", markersize=3.5, clip_on=False)
         if high > axis_high:
             axis.plot([axis_high], [y], color=color, marker=">", markersize=3.5, clip_on=False)
+
     if value is None:
         return
     if value < axis_low:

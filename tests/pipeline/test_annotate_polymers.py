@@ -158,7 +158,7 @@ def test_every_polymer_has_a_name_of_its_own_in_the_file(tmp_path: Path) -> None
 def test_heads_held_against_structures_before_are_said_to_be_of_those(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
-    note = "head_contacts is of the structures that heads were held against: attlas contacts DIR holds heads against"
+    note = "head_contacts was computed from other coordinates than the atlas has now: `attlas contacts DIR` renews it"
     one = written(tmp_path, "one.pdb", pdb([Chain("A", SHORT)], header=[dbref("A", "Q00001")]))
     two = written(tmp_path, "two.pdb", pdb([Chain("A", CALMODULIN)], header=[dbref("A", "P0DP23")]))
     assert note not in attlas("annotate", paths.root, one).err

@@ -490,6 +490,9 @@ def test_layers_of_families_are_those_of_scipy(case: Case) -> None:
         assert (row["n_proteins"], row["n_fitted"]) == (len(accessions), n)
         assert row["n_sequences"] == len({case.sequences[a] for a in accessions})
         assert (row["layer"], row["n_at_layer"]) == (layer, k)
+        if n < 5:
+            assert (row["share_low"], row["share_high"], row["log10_p"]) == (None, None, None)
+            continue
         interval = binomtest(k, n).proportion_ci(0.95, method="wilson")
         assert (row["share_low"], row["share_high"]) == pytest.approx((interval.low, interval.high), abs=1e-4)
         background = (everything[layer] - k) / (n_all - n)
@@ -503,17 +506,17 @@ def test_layers_of_families_are_those_of_scipy(case: Case) -> None:
 
 
 def test_a_family_in_one_layer_of_its_own_is_found_with_the_exact_chance(tmp_path: Path) -> None:
-    # Four of eight in layer 2, all of them the family: one draw of 70 has them, times two layers and one family.
-    hands = [hand(f"X{i}", "MKCAACGGHW" + "V" * i, sites=(3,), layer=2 if i < 4 else 0) for i in range(8)]
+    # Five of ten in layer 2, all of them the family: one draw of 252 has them, times two layers and one family.
+    hands = [hand(f"X{i}", "MKCAACGGHW" + "V" * i, sites=(3,), layer=2 if i < 5 else 0) for i in range(10)]
     write_handmade(tmp_path / "atlas", hands)
-    assign(tmp_path / "atlas", [(f"X{i}", "Pfam", "PF1") for i in range(4)])
+    assign(tmp_path / "atlas", [(f"X{i}", "Pfam", "PF1") for i in range(5)])
     with Atlas.open(tmp_path / "atlas") as atlas:
-        (row,) = atlas.ask("family_layers", min_size=4).to_pylist()
+        (row,) = atlas.ask("family_layers", min_size=5).to_pylist()
         assert (row["layer"], row["share_at_layer"], row["background"], row["ratio"]) == (2, 1, 0, None)
-        assert row["log10_p"] == pytest.approx(math.log10(2 / 70), abs=0.006)
-        assert atlas.ask("family_layers", min_size=5).to_pylist() == []
+        assert row["log10_p"] == pytest.approx(math.log10(2 / 252), abs=0.006)
+        assert atlas.ask("family_layers", min_size=6).to_pylist() == []
         (own,) = atlas.ask("families_of", proteins="X1").to_pylist()
-        assert (own["family"], own["n_proteins"], own["layer"], own["family_layer"]) == ("PF1", 4, 2, 2)
+        assert (own["family"], own["n_proteins"], own["layer"], own["family_layer"]) == ("PF1", 5, 2, 2)
 
 
 def test_a_family_of_proteins_that_were_not_computed_is_shown_without_numbers(tmp_path: Path) -> None:
