@@ -30,7 +30,7 @@ from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
-from attlas.schema.links import checked_path
+from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
 MEMORY_LIMIT = "50%"
@@ -109,7 +109,7 @@ def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
     if not isinstance(root, Path):
         return {}
     links = [file for file in manifest.files if (root / file.path).is_symlink()]
-    return {file.path: str(checked_path(root, file).resolve()) for file in links}
+    return {file.path: str(locate_file(root, file).resolve()) for file in links}
 
 
 def select(
