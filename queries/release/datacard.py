@@ -54,8 +54,7 @@ def datacard(atlas: Store, statement: Statement) -> str:
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
     lines += ["## Limits", "", LIMITS, "## Columns", ""]
     lines += ["`L` is the number of layers. A column marked *view* is seen in a view and not stored in the files.", ""]
-    tables = "
-".join(describe_table(table) for table in TABLES)
+    tables = "\n".join(describe_table(table) for table in TABLES)
     return "\n".join(lines) + "\n" + tables.replace("\n## ", "\n### ").replace("## ", "### ", 1)
 
 
