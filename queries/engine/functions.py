@@ -1,4 +1,4 @@
-"""SQL functions of ours: what the questions compute with, and whoever asks an atlas may. One macro to a file.
+"""The SQL functions of attlas: what the questions compute with, and open to any query. One macro to a file.
 
 A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there are some,
 `-- notes: ...` and `-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one
@@ -47,7 +47,7 @@ class Function:
 
     @property
     def body(self) -> str:
-        """What a call of it stands for."""
+        """The expression or the SELECT that a call of it stands for."""
         return self.sql.removeprefix(f"CREATE MACRO {self.call} AS")
 
 
@@ -64,7 +64,7 @@ def called_in(sql: str) -> tuple[Function, ...]:
 
 
 def without_comments(sql: str) -> str:
-    """Return a text of SQL of ours without its comments, which are lines of their own."""
+    """Return the SQL text of a question or function without its comments, which are lines of their own."""
     return _COMMENT.sub("", sql)
 
 
@@ -88,7 +88,7 @@ def in_order() -> tuple[Function, ...]:
 
 
 def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each; the views, and the table `docs`, are there."""
+    """Yield the statements that create the functions with their comments; they need the views and the table `docs`."""
     for function in in_order():
         yield function.sql
         yield comment_on_function(function)
@@ -116,6 +116,7 @@ def _read(path: Path) -> Function:
     match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
     if match is None or match["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
+
     texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
     returns, notes, source = (" ".join(text.split()) for text in texts)
     return Function(

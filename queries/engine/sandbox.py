@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.errors import out_of_time, unanswered
+from attlas.queries.engine.errors import out_of_time, query_fault
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import statement_to_run
 from attlas.queries.engine.views import (
@@ -30,7 +30,7 @@ from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
-from attlas.schema.links import checked_path
+from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
 MEMORY_LIMIT = "50%"
@@ -80,10 +80,11 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
 def connect_unlocked(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Return a connection to the views not yet locked, for statements of ours alone, and where the files lie."""
+    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
     links = linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
+
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:
@@ -92,14 +93,15 @@ def connect_unlocked(
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
-        what = f"The tables of {root} cannot be read."
-        fault = fault_in(str(error)) or BrokenAtlasError(what, found=str(error), hint=storage.hint(root))
+        message = f"The tables of {root} cannot be read."
+        fault = fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.hint(root))
         raise fault from error
+
     return connection, base
 
 
 def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
-    """Return where the files of a directory lie that are links, by their paths in the manifest.
+    """Return the targets of the files of a directory that are links, by their paths in the manifest.
 
     Raises:
         BrokenAtlasError: one is a link to something else than the manifest says.
@@ -107,7 +109,7 @@ def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
     if not isinstance(root, Path):
         return {}
     links = [file for file in manifest.files if (root / file.path).is_symlink()]
-    return {file.path: str(checked_path(root, file).resolve()) for file in links}
+    return {file.path: str(locate_file(root, file).resolve()) for file in links}
 
 
 def select(
@@ -155,6 +157,7 @@ def select(
     _refuse_what_is_no_text(query)
     with _failing(connection, query, parameters, limit_s or timeout_s):
         reader = running.call(start)
+
     batches = _batches(reader, running, lambda: _failing(connection, query, parameters, limit_s or timeout_s))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
@@ -174,7 +177,7 @@ def _batches(
 def _failing(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, timeout_s: float | None
 ) -> Iterator[None]:
-    """Turn what DuckDB raises into an error of ours."""
+    """Turn errors of DuckDB into errors of attlas."""
     try:
         yield
     except OutOfTime as late:
@@ -182,7 +185,7 @@ def _failing(
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        raise unanswered(connection, query, error, parameters) from error
+        raise query_fault(connection, query, error, parameters) from error
 
 
 def _refuse_what_is_no_text(query: str) -> None:
@@ -193,15 +196,15 @@ def _refuse_what_is_no_text(query: str) -> None:
 
 
 def _checked_memory(text: str) -> str:
-    found = _MEMORY.fullmatch(text.strip())
-    if found is None or float(found[1]) * _UNITS[found[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
+    size = _MEMORY.fullmatch(text.strip())
+    if size is None or float(size[1]) * _UNITS[size[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
         expected = f"such as 4GB, 500MB or 50% (of this machine's), at least {LEAST_MEMORY_MB}MB"
         raise QuestionError(f"{text!r} is no amount of memory.", expected=expected)
     return text.strip()
 
 
 def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest) -> str:
-    """Return below which address DuckDB finds the files, with a slash at its end."""
+    """Return the address below which DuckDB finds the files, with a slash at its end."""
     if isinstance(root, Path):
         return f"{root.resolve()}/"
     from attlas.queries.engine import remote_views  # imports fsspec
@@ -211,11 +214,13 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
 
 def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
     n_layers = manifest.run.n_layers
+
     for table in TABLES:
         # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
         files = [file for file in manifest.of_table(table) if file.n_rows]
         paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
         yield view_statement(table, paths, n_layers)
+
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 

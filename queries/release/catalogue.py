@@ -1,4 +1,4 @@
-"""`atlas.duckdb`: views over the Parquet of a release and our functions, a few hundred kilobytes without any rows.
+"""`atlas.duckdb`: views over the Parquet of a release, and the SQL functions, a few hundred kilobytes without rows.
 
 The views name files relative to the working directory, or below `getvariable('atlas')`, a folder or a URL: a release
 may lie anywhere. In storage version 1.0.0; `getvariable` needs DuckDB 1.1. The same release gives the same bytes.
@@ -39,6 +39,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.
     with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:
         path = Path(folder) / CATALOGUE
+
         with duckdb.connect(":memory:") as connection:
             # DuckDB looks into the files while it makes a view, and takes every name for a pattern.
             base = glob.escape(str(release.resolve()))
@@ -50,6 +51,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             connection.execute(f"SET force_compression = '{COMPRESSION}'")
             for statement in _statements(manifest):
                 connection.execute(statement)
+
         return path.read_bytes()
 
 
