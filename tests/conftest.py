@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tiny_esm import save_tiny_esm
+from helpers.tiny_esm import save_tiny_esm
 
 # Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
