@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import typer
+from helpers.command_line import Run
 from helpers.reading_case import HOSTILE, PROTEINS
 from typer.testing import CliRunner
 
@@ -21,33 +22,33 @@ from attlas.cli.main import app
 from attlas.queries import Atlas
 
 
-def attlas(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def run_process(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, input=stdin, timeout=60, check=False)
 
 
-def test_show_prints_cards_and_exits_0(atlas_dir: Path) -> None:
+def test_show_prints_cards_and_exits_0(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("show", atlas_dir, "P0DP23", "Q00003")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("P0DP23  CALM1_HUMAN")
-    assert "\n\nQ00003  STOP_HUMAN" in done.stdout
-    assert "\x1b" not in done.stdout
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("P0DP23  CALM1_HUMAN")
+    assert "\n\nQ00003  STOP_HUMAN" in done.out
+    assert "\x1b" not in done.out
 
 
-def test_show_prints_what_it_found_and_names_what_it_did_not(atlas_dir: Path) -> None:
+def test_show_prints_what_it_found_and_names_what_it_did_not(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("show", atlas_dir, "P0DP23", "nope", "TP53")
-    assert done.returncode == 1
-    assert done.stdout.startswith("P0DP23")
-    assert "2 of 3 ids have no answer" in done.stderr
-    assert "nope is not in this atlas" in done.stderr
-    assert "TP53 names 2 proteins" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.code == 1
+    assert done.out.startswith("P0DP23")
+    assert "2 of 3 ids have no answer" in done.err
+    assert "nope is not in this atlas" in done.err
+    assert "TP53 names 2 proteins" in done.err
+    assert "Traceback" not in done.err
 
 
-def test_show_json_tells_every_kind_of_answer_apart(atlas_dir: Path) -> None:
+def test_show_json_tells_every_kind_of_answer_apart(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("show", atlas_dir, "--json", "P0DP23", "Q00001", "Q00003", "Q00004", "nope", "TP53")
-    assert done.returncode == 1
-    found = {answer["asked"]: answer for answer in json.loads(done.stdout)}
+    assert done.code == 1
+    found = {answer["asked"]: answer for answer in json.loads(done.out)}
     assert {asked: answer["outcome"] for asked, answer in found.items()} == {
         "P0DP23": "sites found",
         "Q00001": "computed, no sites found",
@@ -72,25 +73,25 @@ def test_show_never_imports_torch_nor_duckdb(atlas_dir: Path) -> None:
     assert done.stdout.splitlines()[-1] == "heavy: []"
 
 
-def test_sql_prints_a_table(atlas_dir: Path) -> None:
+def test_sql_prints_a_table(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("sql", atlas_dir, "SELECT accession, n_sites FROM proteins WHERE gene = 'TP53' ORDER BY 1")
     expected = "accession  n_sites\n─────────  ───────\nP04637           3\nP04637-2         3\n"
-    assert (done.returncode, done.stdout, done.stderr) == (0, expected, "")
+    assert (done.code, done.out, done.err) == (0, expected, "")
 
 
-def test_sql_piped_gives_every_row(atlas_dir: Path) -> None:
+def test_sql_piped_gives_every_row(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("sql", atlas_dir, "SELECT range AS i FROM range(3000)")
-    assert len(done.stdout.splitlines()) == 3002
+    assert len(done.out.splitlines()) == 3002
 
 
-def test_sql_writes_csv_json_and_parquet(atlas_dir: Path, tmp_path: Path) -> None:
+def test_sql_writes_csv_json_and_parquet(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     query = (
         "SELECT accession, position, share, received FROM sites JOIN residues USING (accession, position) ORDER BY ALL"
     )
     query = query.replace("share, received", "share, residues.received")
-    rows = list(csv.DictReader(io.StringIO(attlas("sql", atlas_dir, query, "--format", "csv").stdout)))
-    same = json.loads(attlas("sql", atlas_dir, query, "--format", "json").stdout)
-    assert attlas("sql", atlas_dir, query, "-o", tmp_path / "x.parquet").returncode == 0
+    rows = list(csv.DictReader(io.StringIO(attlas("sql", atlas_dir, query, "--format", "csv").out)))
+    same = json.loads(attlas("sql", atlas_dir, query, "--format", "json").out)
+    assert attlas("sql", atlas_dir, query, "-o", tmp_path / "x.parquet").code == 0
     table = pq.read_table(tmp_path / "x.parquet")
     assert len(rows) == len(same) == table.num_rows
     assert [json.loads(row["received"]) for row in rows] == [row["received"] for row in same]
@@ -98,15 +99,15 @@ def test_sql_writes_csv_json_and_parquet(atlas_dir: Path, tmp_path: Path) -> Non
 
 
 def test_sql_reads_its_query_from_stdin(atlas_dir: Path) -> None:
-    done = attlas("sql", atlas_dir, "-", "--format", "json", stdin="SELECT count(*) AS n FROM proteins")
+    done = run_process("sql", atlas_dir, "-", "--format", "json", stdin="SELECT count(*) AS n FROM proteins")
     assert json.loads(done.stdout) == [{"n": len(PROTEINS)}]
 
 
-def test_an_empty_answer_is_still_csv_json_and_a_table(atlas_dir: Path) -> None:
+def test_an_empty_answer_is_still_csv_json_and_a_table(attlas: Run, atlas_dir: Path) -> None:
     query = "SELECT accession FROM sites WHERE false"
-    assert attlas("sql", atlas_dir, query, "--format", "csv").stdout == "accession\n"
-    assert attlas("sql", atlas_dir, query, "--format", "json").stdout == "[]\n"
-    assert attlas("sql", atlas_dir, query).stdout == "accession\n─────────\n(no rows)\n"
+    assert attlas("sql", atlas_dir, query, "--format", "csv").out == "accession\n"
+    assert attlas("sql", atlas_dir, query, "--format", "json").out == "[]\n"
+    assert attlas("sql", atlas_dir, query).out == "accession\n─────────\n(no rows)\n"
 
 
 def test_sql_writes_tsv_that_is_quoted_as_csv_is(atlas_dir: Path) -> None:
@@ -123,8 +124,8 @@ def test_sql_writes_tsv_that_is_quoted_as_csv_is(atlas_dir: Path) -> None:
     ]
 
 
-def test_pandas_reads_the_proteins_from_tsv(atlas_dir: Path) -> None:
-    proteins = attlas("sql", atlas_dir, "SELECT * FROM proteins", "--format", "tsv").stdout
+def test_pandas_reads_the_proteins_from_tsv(attlas: Run, atlas_dir: Path) -> None:
+    proteins = attlas("sql", atlas_dir, "SELECT * FROM proteins", "--format", "tsv").out
     frame = pd.read_csv(io.StringIO(proteins), sep="\t")
     assert (len(frame), frame["length"].dtype) == (len(PROTEINS), "int64")
     hostile = frame.loc[frame["accession"] == HOSTILE.accession, "description"]
@@ -133,7 +134,7 @@ def test_pandas_reads_the_proteins_from_tsv(atlas_dir: Path) -> None:
 
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
-    assert attlas("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
+    assert run_process("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
     command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), query, "--format", "arrow"]
     piped = subprocess.run(command, capture_output=True, timeout=60, check=True).stdout
     assert piped == (tmp_path / "x.arrow").read_bytes()
@@ -144,93 +145,93 @@ def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Pat
     assert len(pd.read_feather(tmp_path / "x.arrow")) == rows.num_rows
 
 
-def test_sql_prints_a_plan_as_it_is_drawn(atlas_dir: Path) -> None:
+def test_sql_prints_a_plan_as_it_is_drawn(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("sql", atlas_dir, "EXPLAIN SELECT count(*) FROM sites")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) > 5
-    assert "\\n" not in done.stdout
-    assert "explain_key" not in done.stdout
+    assert (done.code, done.err) == (0, "")
+    assert len(done.out.splitlines()) > 5
+    assert "\\n" not in done.out
+    assert "explain_key" not in done.out
 
 
-def test_sql_prints_what_python_has_no_value_for(atlas_dir: Path) -> None:
+def test_sql_prints_what_python_has_no_value_for(attlas: Run, atlas_dir: Path) -> None:
     query = "SELECT DATE '290000-01-01' AS d, TIMESTAMP_NS '2020-01-02 03:04:05.000000001' AS t"
     for format in ("table", "csv", "tsv", "json"):
         done = attlas("sql", atlas_dir, query, "--format", format)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "03:04:05.000000001" in done.stdout
+        assert (done.code, done.err) == (0, "")
+        assert "03:04:05.000000001" in done.out
 
 
-def test_sql_has_a_time_limit_and_a_memory_limit(atlas_dir: Path) -> None:
+def test_sql_has_a_time_limit_and_a_memory_limit(attlas: Run, atlas_dir: Path) -> None:
     runaway = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3"
     done = attlas("sql", atlas_dir, runaway, "--timeout", "0.5")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "stopped after 0.5 s" in done.stderr
+    assert (done.code, done.out) == (1, "")
+    assert "stopped after 0.5 s" in done.err
     asked = attlas(
         "sql", atlas_dir, "SELECT current_setting('memory_limit') AS m", "--memory", "100MiB", "--timeout", "0"
     )
-    assert "100.0 MiB" in asked.stdout
-    assert "is no amount of memory" in attlas("sql", atlas_dir, "SELECT 1", "--memory", "much").stderr
+    assert "100.0 MiB" in asked.out
+    assert "is no amount of memory" in attlas("sql", atlas_dir, "SELECT 1", "--memory", "much").err
 
 
-def test_sql_points_at_the_place_of_an_error(atlas_dir: Path) -> None:
+def test_sql_points_at_the_place_of_an_error(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("sql", atlas_dir, "SELECT accession,\n       scores\nFROM sites")
-    assert done.returncode == 1
-    assert "    SELECT accession,\n           scores\n           ^^^^^^\n    FROM sites\n" in done.stderr
-    assert "sites: accession, sequence_id, position" in done.stderr
+    assert done.code == 1
+    assert "    SELECT accession,\n           scores\n           ^^^^^^\n    FROM sites\n" in done.err
+    assert "sites: accession, sequence_id, position" in done.err
 
 
-def test_export_writes_a_duckdb_file_by_its_name(atlas_dir: Path, tmp_path: Path) -> None:
-    assert attlas("export", atlas_dir, "duckdb", tmp_path / "all.duckdb").returncode == 0
+def test_export_writes_a_duckdb_file_by_its_name(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
+    assert attlas("export", atlas_dir, "duckdb", tmp_path / "all.duckdb").code == 0
     done = attlas("export", atlas_dir, "duckdb", "P04637", "P0DP23", "-o", tmp_path / "two.duckdb")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.code, done.out, done.err) == (0, "", "")
     for name, n in (("all", len(PROTEINS)), ("two", 2)):
         with duckdb.connect(str(tmp_path / f"{name}.duckdb"), read_only=True) as connection:
             assert connection.sql("SELECT count(*) FROM proteins").fetchall() == [(n,)]
 
 
-def test_sql_that_fails_leaves_no_file_and_exits_1(atlas_dir: Path, tmp_path: Path) -> None:
+def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     bad = "SELECT CAST(accession AS INT) FROM proteins"
     done = attlas("sql", atlas_dir, bad, "-o", tmp_path / "x.csv")
-    assert done.returncode == 1
-    assert "Could not convert" in done.stderr
+    assert done.code == 1
+    assert "Could not convert" in done.err
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("format", ["gff3", "csv", "jsonl", "parquet"])
 def test_export_to_a_file_equals_export_to_a_pipe(atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"
-    assert attlas("export", atlas_dir, format, "-o", path).returncode == 0
+    assert run_process("export", atlas_dir, format, "-o", path).returncode == 0
     command = [sys.executable, "-m", "attlas.cli.main", "export", str(atlas_dir), format]
     piped = subprocess.run(command, capture_output=True, timeout=60, check=True)
     assert path.read_bytes() == piped.stdout
 
 
-def test_export_says_which_proteins_a_format_leaves_out(atlas_dir: Path) -> None:
+def test_export_says_which_proteins_a_format_leaves_out(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("export", atlas_dir, "csv", "P0DP23", "Q00001", "Q00003")
-    assert done.returncode == 0
-    assert "2 proteins have no row in this format: Q00001, Q00003" in done.stderr
-    assert attlas("export", atlas_dir, "jsonl", "P0DP23", "Q00001").stderr == ""
+    assert done.code == 0
+    assert "2 proteins have no row in this format: Q00001, Q00003" in done.err
+    assert attlas("export", atlas_dir, "jsonl", "P0DP23", "Q00001").err == ""
 
 
-def test_export_of_unknown_ids_writes_the_known_and_exits_1(atlas_dir: Path, tmp_path: Path) -> None:
+def test_export_of_unknown_ids_writes_the_known_and_exits_1(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     done = attlas("export", atlas_dir, "jsonl", "P0DP23", "nope")
-    assert done.returncode == 1
-    assert [json.loads(line)["accession"] for line in done.stdout.splitlines()] == ["P0DP23"]
-    assert "nope is not in this atlas" in done.stderr
-    assert attlas("export", atlas_dir, "csv", "nope", "-o", tmp_path / "x.csv").returncode == 1
+    assert done.code == 1
+    assert [json.loads(line)["accession"] for line in done.out.splitlines()] == ["P0DP23"]
+    assert "nope is not in this atlas" in done.err
+    assert attlas("export", atlas_dir, "csv", "nope", "-o", tmp_path / "x.csv").code == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_info_tells_provenance_counts_and_columns(atlas_dir: Path) -> None:
-    text = attlas("info", atlas_dir).stdout
+def test_info_tells_provenance_counts_and_columns(attlas: Run, atlas_dir: Path) -> None:
+    text = attlas("info", atlas_dir).out
     assert "facebook/esm2_synthetic, revision local, 4 layers x 2 heads" in text
     assert "22 = 20 ok + 1 skipped + 1 failed" in text
-    described = attlas("info", atlas_dir, "--columns").stdout
+    described = attlas("info", atlas_dir, "--columns").out
     assert "received     FLOAT[4]  attention" in described
-    values = json.loads(attlas("info", atlas_dir, "--json").stdout)
+    values = json.loads(attlas("info", atlas_dir, "--json").out)
     assert values["run"]["rule"] == "nayar-2025-05"
     assert {table["name"]: table["n_rows"] for table in values["tables"]}["proteins"] == len(PROTEINS)
-    assert len(json.loads(attlas("info", atlas_dir, "--columns", "--json").stdout)) > 50
+    assert len(json.loads(attlas("info", atlas_dir, "--columns", "--json").out)) > 50
 
 
 @pytest.mark.parametrize(
@@ -244,11 +245,11 @@ def test_info_tells_provenance_counts_and_columns(atlas_dir: Path) -> None:
         (["show"], 2, "Missing argument"),
     ],
 )
-def test_errors_have_their_exit_codes(atlas_dir: Path, arguments: list[str], code: int, said: str) -> None:
+def test_errors_have_their_exit_codes(attlas: Run, atlas_dir: Path, arguments: list[str], code: int, said: str) -> None:
     done = attlas(*(str(atlas_dir) if argument == "ATLAS" else argument for argument in arguments))
-    assert (done.returncode, done.stdout) == (code, "")
-    assert said in done.stderr
-    assert "Traceback" not in done.stderr
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("verb", ["show", "sql", "export", "info"])
@@ -259,53 +260,53 @@ def test_every_verb_has_help(verb: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "sites/shard-00001.parquet", "new.csv", "../atlas/x.csv"])
-def test_nothing_is_written_into_an_atlas(atlas_dir: Path, tmp_path: Path, name: str) -> None:
+def test_nothing_is_written_into_an_atlas(attlas: Run, atlas_dir: Path, tmp_path: Path, name: str) -> None:
     copy = tmp_path / "atlas"
     shutil.copytree(atlas_dir, copy)
     before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
     for words in (("sql", copy, "SELECT 1 AS n", "--format", "csv", "-o"), ("export", copy, "csv", "-o")):
         done = attlas(*words, copy / name)
-        assert (done.returncode, f"lies in the atlas {copy}" in done.stderr) == (1, True), done.stderr
+        assert (done.code, f"lies in the atlas {copy}" in done.err) == (1, True), done.err
     for options in (("--out", copy / name), ("--out", tmp_path / "r.html", "--figures", copy / "figures")):
         done = attlas("report", copy, *options)
-        assert (done.returncode, f"lies in the atlas {copy}" in done.stderr) == (1, True), done.stderr
+        assert (done.code, f"lies in the atlas {copy}" in done.err) == (1, True), done.err
     assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
 
 
-def test_an_output_that_is_a_link_or_a_device_stays_one(atlas_dir: Path, tmp_path: Path) -> None:
+def test_an_output_that_is_a_link_or_a_device_stays_one(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     target, link = tmp_path / "sites.csv", tmp_path / "link.csv"
     target.write_text("old")
     link.symlink_to(target)
-    assert attlas("export", atlas_dir, "csv", "-o", link).returncode == 0
+    assert attlas("export", atlas_dir, "csv", "-o", link).code == 0
     assert link.is_symlink()
     assert target.read_text().startswith("accession,")
     device = tmp_path / "null"
     device.symlink_to("/dev/null")
-    assert attlas("export", atlas_dir, "csv", "-o", device).returncode == 0
+    assert attlas("export", atlas_dir, "csv", "-o", device).code == 0
     assert device.is_symlink()
     assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("format", ["json", "parquet", "arrow"])
 def test_columns_of_one_name_are_refused_where_a_format_would_lose_one(
-    format: str, atlas_dir: Path, tmp_path: Path
+    attlas: Run, format: str, atlas_dir: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "answer"
     done = attlas("sql", atlas_dir, "SELECT 1 AS layer, 3 AS layer", "--format", format, "-o", output)
-    assert done.returncode == 1
-    assert "twice or more: layer" in done.stderr
+    assert done.code == 1
+    assert "twice or more: layer" in done.err
     assert not output.exists()
 
 
 def test_an_output_whose_name_tells_no_format_is_refused_and_case_does_not_matter(
-    atlas_dir: Path, tmp_path: Path
+    attlas: Run, atlas_dir: Path, tmp_path: Path
 ) -> None:
-    assert "does not tell a format" in attlas("sql", atlas_dir, "SELECT 1", "-o", tmp_path / "a.xlsx").stderr
-    assert attlas("sql", atlas_dir, "SELECT 1 AS n", "-o", tmp_path / "a.CSV").returncode == 0
+    assert "does not tell a format" in attlas("sql", atlas_dir, "SELECT 1", "-o", tmp_path / "a.xlsx").err
+    assert attlas("sql", atlas_dir, "SELECT 1 AS n", "-o", tmp_path / "a.CSV").code == 0
     assert (tmp_path / "a.CSV").read_text() == "n\n1\n"
 
 
-def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(atlas_dir: Path, tmp_path: Path) -> None:
+def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")
     for path in copy.glob("*/*.parquet"):
         data = bytearray(path.read_bytes())
@@ -313,10 +314,10 @@ def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(atlas_dir: Path
         path.write_bytes(data)
     for arguments in (("show", copy, "P0DP23"), ("sql", copy, "SELECT sum(received[1]) FROM residues")):
         done = attlas(*arguments)
-        assert done.returncode == 1
-        assert "cannot be read" in done.stderr
-        assert "attlas verify" in done.stderr
-        assert "Traceback" not in done.stderr
+        assert done.code == 1
+        assert "cannot be read" in done.err
+        assert "attlas verify" in done.err
+        assert "Traceback" not in done.err
 
 
 def test_a_full_disk_behind_stdout_is_said(atlas_dir: Path) -> None:
@@ -328,11 +329,11 @@ def test_a_full_disk_behind_stdout_is_said(atlas_dir: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_an_output_that_is_a_directory_is_refused_by_name(atlas_dir: Path, tmp_path: Path) -> None:
+def test_an_output_that_is_a_directory_is_refused_by_name(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     for verb in (["export", atlas_dir, "gff3"], ["sql", atlas_dir, "FROM sites", "--format", "csv"]):
         done = attlas(*verb, "-o", tmp_path)
-        assert (done.returncode, done.stdout) == (1, "")
-        assert f"{tmp_path} is a directory" in done.stderr
+        assert (done.code, done.out) == (1, "")
+        assert f"{tmp_path} is a directory" in done.err
 
 
 WRITING_VERBS = ("sql", "ask", "show", "find", "export", "compare", "report", "publish", "build")

@@ -2,13 +2,12 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from helpers.command_line import Run
 from helpers.reading_case import HOSTILE
 
 from attlas.queries import Atlas
@@ -16,7 +15,6 @@ from attlas.queries.asking.parameters import Parameter, literal, singular, with_
 from attlas.queries.asking.questions import ask, questions, read_question
 from attlas.schema import QuestionError
 
-Run = Callable[..., Any]
 TYPES_OF_ITEMS = {"ints": "int", "texts": "text", "proteins": "protein"}
 """Types of lists, and those of their items."""
 

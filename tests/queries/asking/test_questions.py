@@ -3,10 +3,13 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from helpers.annotated import annotate_at_random
 from helpers.contact_case import contacts_at_random
@@ -15,13 +18,14 @@ from helpers.handmade import hand, write_handmade
 from attlas.queries import Atlas
 from attlas.queries.asking.page import main, page_name, pages, without_answers
 from attlas.queries.asking.parameters import with_literals
-from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
+from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, question_named, questions
 from attlas.queries.engine.functions import without_comments
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "docs" / "questions"
 """Written by `queries/asking/page.py`, with the answers of the demo."""
 NAMES = [question.name for question in questions()]
+Answer = Callable[[Question], pa.Table]
 every_question = pytest.mark.parametrize("question", questions(), ids=NAMES)
 PROTEIN, PROTEINS = "P0DP23", "P0DP23,P04637,X00003,Q00001"
 """Values for the parameters that have no default, on the atlas of `conftest.py`."""
@@ -29,7 +33,7 @@ PROTEIN, PROTEINS = "P0DP23", "P0DP23,P04637,X00003,Q00001"
 
 @pytest.fixture(scope="module")
 def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    """Return the atlas of `conftest.py`, annotated, opened once: a connection for every test would take most time."""
+    """Return the small atlas, annotated."""
     root = tmp_path_factory.mktemp("annotated") / "atlas"
     shutil.copytree(atlas_dir, root)
     annotate_at_random(root)
@@ -50,6 +54,19 @@ def given_for(
         "alignment": {protein: sequence},
     }
     return {p.name: values[p.type] for p in question.parameters if p.is_required}
+
+
+@pytest.fixture(scope="module")
+def answer(atlas: Atlas) -> Answer:
+    """Return what gives the answer to a question, asked when a test first needs it."""
+
+    @cache
+    def ask_once(name: str) -> pa.Table:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*was not computed")
+            return atlas.ask(name, **given_for(question_named(name), atlas))
+
+    return lambda question: ask_once(question.name)
 
 
 @every_question
@@ -121,26 +138,25 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
     assert set(re.findall(r"\$(\w*)", question.sql)) == names
 
 
-@pytest.mark.filterwarnings("ignore:.*was not computed")
 @every_question
-def test_the_grain_is_that_of_the_rows(atlas: Atlas, question: Question) -> None:
-    rows = atlas.ask(question.name, **given_for(question, atlas))
+def test_the_grain_is_that_of_the_rows(answer: Answer, question: Question) -> None:
+    rows = answer(question)
     keys = list(zip(*(rows[name].to_pylist() for name in question.grain), strict=True))
     assert len(set(keys)) == len(keys)
     assert keys or question.name in ("motifs_at_sites", "name_families", "conserved_sites")
 
 
 @every_question
-def test_every_column_is_documented_once(atlas: Atlas, question: Question) -> None:
-    rows = atlas.ask(question.name, **given_for(question, atlas))
+def test_every_column_is_documented_once(answer: Answer, question: Question) -> None:
+    rows = answer(question)
     assert [name for name, doc in column_docs(question, rows.schema.names).items() if not doc] == []
     assert {name for name, _ in question.columns} <= set(rows.schema.names)
     assert [field.name for field in rows.schema if not field.metadata[b"doc"]] == []
 
 
 @every_question
-def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, question: Question) -> None:
-    rows = atlas.ask(question.name, **given_for(question, atlas))
+def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Answer, question: Question) -> None:
+    rows = answer(question)
     said = json.loads(rows.schema.metadata[b"attlas"])
     assert (said["question"], said["model"]) == (question.name, atlas.manifest.run.model)
     assert set(said["parameters"]) == {parameter.name for parameter in question.parameters}
@@ -148,15 +164,15 @@ def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, question: Q
 
 
 @every_question
-def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, question: Question) -> None:
+def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer, question: Question) -> None:
     asked = ask(atlas, question.name, given_for(question, atlas))
     assert "$" not in with_literals(asked.question.sql, asked.bound.values)
-    assert atlas.sql(asked.sql).to_pylist() == asked.answer(atlas).read_all().to_pylist()
+    assert atlas.sql(asked.sql).to_pylist() == answer(question).to_pylist()
 
 
 @every_question
-def test_no_number_is_infinite_or_not_one(atlas: Atlas, question: Question) -> None:
-    rows = atlas.ask(question.name, **given_for(question, atlas)).to_pylist()
+def test_no_number_is_infinite_or_not_one(answer: Answer, question: Question) -> None:
+    rows = answer(question).to_pylist()
     numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
     assert [number for number in numbers if number != number or abs(number) == float("inf")] == []
 
@@ -188,10 +204,9 @@ def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_answer_is_the_same_twice(atlas: Atlas, name: str) -> None:
-    question = next(q for q in questions() if q.name == name)
-    given = given_for(question, atlas)
-    assert atlas.ask(name, **given).equals(atlas.ask(name, **given))
+def test_an_answer_is_the_same_twice(atlas: Atlas, answer: Answer, name: str) -> None:
+    question = question_named(name)
+    assert atlas.ask(name, **given_for(question, atlas)).equals(answer(question))
 
 
 def test_the_pages_are_in_step_with_the_questions() -> None:

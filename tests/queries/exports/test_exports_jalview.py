@@ -1,11 +1,10 @@
 """The Jalview exports, read as Jalview's manual has them, and the user's alignment that they follow."""
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from helpers.command_line import Run
 from helpers.export_readers import exported, parse_jalview_annotation, parse_jalview_features
 from helpers.reading_case import P53, PROTEINS, random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
@@ -16,11 +15,6 @@ from attlas.queries.exports.alignment import AlignedRow, aligned_rows
 from attlas.schema import QuestionError
 
 CALM1 = next(protein.sequence for protein in PROTEINS if protein.accession == "P0DP23")
-
-
-def attlas(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def positions(atlas: Atlas, accession: str) -> list[int]:
@@ -220,29 +214,31 @@ def test_stockholm_and_clustal_are_read_as_well(atlas: Atlas, tmp_path: Path, te
     ]
 
 
-def test_the_command_follows_an_alignment_and_names_what_is_not_in_it(atlas_dir: Path, tmp_path: Path) -> None:
+def test_the_command_follows_an_alignment_and_names_what_is_not_in_it(
+    attlas: Run, atlas_dir: Path, tmp_path: Path
+) -> None:
     path = written(tmp_path, [("sp|P04637|P53_HUMAN", P53), ("MOUSE", "MKT"), ("CALM1_HUMAN/1-149", CALM1)])
     done = attlas("export", atlas_dir, "jalview-features", "--alignment", path)
-    assert done.returncode == 0
-    assert {f[1] for f in parse_jalview_features(done.stdout.encode()).features} == {
+    assert done.code == 0
+    assert {f[1] for f in parse_jalview_features(done.out.encode()).features} == {
         "sp|P04637|P53_HUMAN",
         "CALM1_HUMAN",
     }
-    assert "MOUSE" in done.stderr
+    assert "MOUSE" in done.err
     some = attlas("export", atlas_dir, "jalview-annotation", "P04637", "Q00005", "--alignment", path)
-    assert [row.name for row in parse_jalview_annotation(some.stdout.encode())] == ["sp|P04637|P53_HUMAN"]
-    assert "not in the alignment, left out: Q00005" in some.stderr
+    assert [row.name for row in parse_jalview_annotation(some.out.encode())] == ["sp|P04637|P53_HUMAN"]
+    assert "not in the alignment, left out: Q00005" in some.err
     none = attlas("export", atlas_dir, "jalview-features", "Q00005", "--alignment", path)
-    assert (none.returncode, none.stdout) == (1, "")
-    assert "None of these proteins is in the alignment" in none.stderr
+    assert (none.code, none.out) == (1, "")
+    assert "None of these proteins is in the alignment" in none.err
 
 
-def test_the_command_refuses_an_alignment_that_is_of_no_use(atlas_dir: Path, tmp_path: Path) -> None:
+def test_the_command_refuses_an_alignment_that_is_of_no_use(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     path = written(tmp_path, [("P04637", P53)])
     done = attlas("export", atlas_dir, "csv", "--alignment", path)
-    assert done.returncode == 1
-    assert "csv takes no alignment" in done.stderr
-    assert "jalview-features, jalview-annotation" in done.stderr
+    assert done.code == 1
+    assert "csv takes no alignment" in done.err
+    assert "jalview-features, jalview-annotation" in done.err
     other = attlas("export", atlas_dir, "jalview-features", "--alignment", written(tmp_path, [("NOPE", "MKT")]))
-    assert other.returncode == 1
-    assert "No row of the alignment" in other.stderr
+    assert other.code == 1
+    assert "No row of the alignment" in other.err

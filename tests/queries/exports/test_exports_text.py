@@ -5,7 +5,6 @@ import io
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from Bio import SeqIO
+from helpers.command_line import Run
 from helpers.export_readers import UNIPROT_FEATURES, exported, tsv_rows
 from helpers.reading_case import HOSTILE, PROTEINS
 
@@ -22,11 +22,6 @@ from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS
 
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
-
-
-def attlas(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_bed_is_0_based_half_open_and_says_so(atlas: Atlas) -> None:
@@ -123,10 +118,10 @@ def test_coverage_names_every_protein_with_its_outcome(atlas: Atlas) -> None:
     assert rows["Q00005"]["n_nonstandard"] == "9"
 
 
-def test_interproscan_and_coverage_together_are_every_protein(atlas_dir: Path, tmp_path: Path) -> None:
+def test_interproscan_and_coverage_together_are_every_protein(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     done = attlas("export", atlas_dir, "interproscan", "-o", tmp_path / "sites.tsv")
-    assert done.returncode == 0
-    assert "sites.coverage.tsv" in done.stderr
+    assert done.code == 0
+    assert "sites.coverage.tsv" in done.err
     with_sites = {line.split("\t")[0] for line in (tmp_path / "sites.tsv").read_text().splitlines()}
     rows = tsv_rows((tmp_path / "sites.coverage.tsv").read_bytes())
     assert {row["accession"] for row in rows if row["outcome"] == "sites found"} == with_sites
@@ -146,14 +141,14 @@ def test_fasta_is_read_by_biopython_with_sites_in_lower_case_and_nothing_else(at
     assert records["Q00001"].description.split("[")[1].startswith("0 high-attention sites")
 
 
-def test_the_command_says_which_proteins_the_fasta_and_the_annotation_leave_out(atlas_dir: Path) -> None:
+def test_the_command_says_which_proteins_the_fasta_and_the_annotation_leave_out(attlas: Run, atlas_dir: Path) -> None:
     ids = ("P0DP23", "Q00001", "Q00002", "Q00003")
     fasta = attlas("export", atlas_dir, "fasta", *ids)
-    assert "1 protein has no row in this format: Q00003" in fasta.stderr
+    assert "1 protein has no row in this format: Q00003" in fasta.err
     annotation = attlas("export", atlas_dir, "jalview-annotation", *ids)
-    assert "2 proteins have no row in this format: Q00002, Q00003" in annotation.stderr
+    assert "2 proteins have no row in this format: Q00002, Q00003" in annotation.err
     whole = attlas("export", atlas_dir, "fasta")
-    assert "2 proteins have no row in this format: Q00003, Q00004;" in whole.stderr
+    assert "2 proteins have no row in this format: Q00003, Q00004;" in whole.err
 
 
 def test_pandas_and_polars_read_tsv_by_default_as_they_read_csv(atlas: Atlas) -> None:
@@ -172,12 +167,12 @@ def test_arrow_carries_docs_and_provenance(atlas: Atlas) -> None:
     assert all(field.metadata[b"doc"] for field in rows.schema)
 
 
-def test_export_without_a_format_lists_every_one_in_one_line_each(atlas_dir: Path) -> None:
+def test_export_without_a_format_lists_every_one_in_one_line_each(attlas: Run, atlas_dir: Path) -> None:
     done = attlas("export", atlas_dir)
-    assert done.returncode == 0
-    names = [line.split()[0] for line in done.stdout.splitlines()[2:]]
+    assert done.code == 0
+    names = [line.split()[0] for line in done.out.splitlines()[2:]]
     assert names == list(EXPORTS)
-    assert all(len(line) <= 120 for line in done.stdout.splitlines())
+    assert all(len(line) <= 120 for line in done.out.splitlines())
 
 
 def test_gff3_has_all_its_comments_at_the_head_and_features_in_order(atlas: Atlas) -> None:

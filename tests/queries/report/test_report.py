@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import pytest
 from helpers.annotated import add_rows, annotate, annotate_at_random, sequence_ids
+from helpers.command_line import Run
 from helpers.synthetic import SyntheticProtein, write_atlas
 from matplotlib.colors import to_rgba
 
@@ -45,11 +46,6 @@ from attlas.schema.settings import SETTINGS_KEY
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
 N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
 HEADS = [{"layer": layer, "head": head} for layer in range(N_LAYERS) for head in range(N_HEADS)]
-
-
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
-    return subprocess.run(line, capture_output=True, text=True, timeout=100, check=False)
 
 
 class Parsed(HTMLParser):
@@ -490,13 +486,13 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
 # Files
 
 
-def test_the_command_writes_the_page_that_python_makes(whole_dir: Path, text: str, tmp_path: Path) -> None:
+def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
     out = tmp_path / "new" / "report.html"
-    done = command("report", whole_dir, "--out", out)
-    assert done.returncode == 0, done.stderr
+    done = attlas("report", whole_dir, "--out", out)
+    assert done.code == 0, done.err
     assert out.read_bytes() == text.encode()
-    assert re.fullmatch(rf"{out}: \d+ figures and tables, \d\.\d MB, in \d+ s\n", done.stdout)
-    lines = done.stderr.splitlines()
+    assert re.fullmatch(rf"{out}: \d+ figures and tables, \d\.\d MB, in \d+ s\n", done.out)
+    lines = done.err.splitlines()
     n = int(lines[0].split()[3].rstrip(":"))
     assert [line.split(":")[1] for line in lines[:n]] == [f" {i} of {n}" for i in range(1, n + 1)]
 
@@ -535,19 +531,19 @@ def test_figures_are_written_with_their_numbers(report: Report, parsed: Parsed, 
             assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def test_an_unknown_type_is_refused_before_anything_is_written(whole_dir: Path, tmp_path: Path) -> None:
-    done = command("report", whole_dir, "--out", tmp_path / "r.html", "--types", "Active site,Nonsense")
-    assert done.returncode == 1
-    assert "Nonsense" in done.stderr
-    assert "Traceback" not in done.stderr
+def test_an_unknown_type_is_refused_before_anything_is_written(attlas: Run, whole_dir: Path, tmp_path: Path) -> None:
+    done = attlas("report", whole_dir, "--out", tmp_path / "r.html", "--types", "Active site,Nonsense")
+    assert done.code == 1
+    assert "Nonsense" in done.err
+    assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_is_refused_as_the_report_before_the_work(whole_dir: Path, tmp_path: Path) -> None:
-    done = command("report", whole_dir, "--out", tmp_path)
-    assert done.returncode == 1
-    assert "is a directory" in done.stderr
-    assert "1 of" not in done.stderr
+def test_a_folder_is_refused_as_the_report_before_the_work(attlas: Run, whole_dir: Path, tmp_path: Path) -> None:
+    done = attlas("report", whole_dir, "--out", tmp_path)
+    assert done.code == 1
+    assert "is a directory" in done.err
+    assert "1 of" not in done.err
 
 
 # Colours
