@@ -24,6 +24,8 @@ from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [
     "MKTAYIAKQRQISFVKSHFSRQ",

@@ -27,6 +27,8 @@ from helpers.documents import (
 
 from attlas.cli.main import app
 
+pytestmark = pytest.mark.slow
+
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
 README_WORDS = 1_200

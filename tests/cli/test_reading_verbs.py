@@ -132,6 +132,7 @@ def test_pandas_reads_the_proteins_from_tsv(attlas: Run, atlas_dir: Path) -> Non
     assert list(hostile) == [HOSTILE.description]
 
 
+@pytest.mark.slow
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
     assert run_process("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
@@ -198,6 +199,7 @@ def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path,
 
 
 @pytest.mark.parametrize("format", ["gff3", "csv", "jsonl", "parquet"])
+@pytest.mark.slow
 def test_export_to_a_file_equals_export_to_a_pipe(atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"
     assert run_process("export", atlas_dir, format, "-o", path).returncode == 0

@@ -50,6 +50,8 @@ from attlas.schema import (
     PlanError,
 )
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 STRUCTURE = ROOT / "examples" / "1r4z.cif.gz"
 LIPASE = "P37957"
