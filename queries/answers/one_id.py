@@ -87,7 +87,7 @@ def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> lis
     """Return the answers to an id that was looked up already: one for each protein that it names."""
     if not match.rows:
         return [Answer(match.id, AMBIGUOUS if match.candidates else NOT_IN_ATLAS, match.reason, match=match)]
-    return [_answer(atlas, match.id, protein, layers) for protein in atlas.protein_rows(match.rows).to_pylist()]
+    return [_protein_answer(atlas, match.id, protein, layers) for protein in atlas.protein_rows(match.rows).to_pylist()]
 
 
 def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
@@ -118,7 +118,7 @@ def outcome_of(status: str, n_sites: int) -> str:
     return SKIPPED if status == "skipped" else FAILED
 
 
-def _answer(atlas: Store, id: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
+def _protein_answer(atlas: Store, id: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
     if protein["status"] != "ok":
         return Answer(id, outcome_of(protein["status"], 0), protein["reason"], protein)
 

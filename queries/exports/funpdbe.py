@@ -93,6 +93,17 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
     run, protein = atlas.manifest.run, annotation.protein
     sealed = datetime.fromisoformat(atlas.manifest.created)
     names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")
+    site = {
+        "site_id": SITE,
+        "label": "high-attention residues of a protein language model",
+        "source_database": "UniProtKB" if protein["entry_name"] else "input",
+        "source_accession": protein["accession"],
+        "additional_site_annotations": {
+            "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
+            "confidence": "none: attention is not calibrated, and is no claim of function",
+        },
+    }
+
     return {
         "data_resource": "attlas",
         "resource_version": atlas.manifest.atlas_id,
@@ -100,18 +111,7 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
         "release_date": f"{sealed:%d/%m/%Y}",
         "pdb_id": pdb_id,
         "chains": chains,
-        "sites": [
-            {
-                "site_id": SITE,
-                "label": "high-attention residues of a protein language model",
-                "source_database": "UniProtKB" if protein["entry_name"] else "input",
-                "source_accession": protein["accession"],
-                "additional_site_annotations": {
-                    "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
-                    "confidence": "none: attention is not calibrated, and is no claim of function",
-                },
-            }
-        ],
+        "sites": [site],
         "evidence_code_ontology": [{"eco_code": EVIDENCE.replace(":", "_")}],
         "additional_entry_annotations": {
             **annotation.provenance,
