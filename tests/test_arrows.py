@@ -23,6 +23,20 @@ MAY_SPEAK_TO = {
     "queries": {"attlas.queries", "attlas.structures", "attlas.intake", "attlas.schema"},
     "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.intake", "attlas.schema"},
 }
+FLOORS = {
+    "queries": (
+        ("text", "output_file"),
+        ("provenance", "formats", "spreadsheets"),
+        ("lookup",),
+        ("engine",),
+        ("store", "description"),
+        ("answers", "asking"),
+        ("cards", "comparing", "exports", "release", "report"),
+        ("atlas",),
+    ),
+    "pipeline": (),
+}
+"""The folders and files of a room, floor by floor, lowest first: each imports only what lies below it, and itself."""
 WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}
 READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
 
@@ -59,6 +73,34 @@ def _by_file(room: str) -> list[tuple[str, str]]:
         for path in _sources(room)
         for name in _imports(ast.parse(path.read_text()))
     ]
+
+
+def _floor_of(module: str, room: str) -> int:
+    """Return the floor of a module of a room, such as `attlas.queries.lookup.find`, by its folder or file."""
+    place = module.removeprefix(f"attlas.{room}").strip(".").split(".")[0]
+    return next(number for number, places in enumerate(FLOORS[room]) if place in places)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_every_folder_and_file_of_a_room_has_its_floor(room: str) -> None:
+    names = {path.relative_to(ROOT / room).parts[0].removesuffix(".py") for path in _sources(room)} - {"__init__"}
+    places = [place for floor in FLOORS[room] for place in floor]
+    assert sorted(places) == sorted(names)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_nothing_in_a_room_imports_from_its_own_floor_or_from_above(room: str) -> None:
+    wrong = []
+    for path, name in _by_file(room):
+        place = path.removeprefix(f"{room}/").removesuffix(".py").split("/")[0]
+        is_inside = place == "__init__" or not name.startswith(f"attlas.{room}")
+        if is_inside or name.startswith(f"attlas.{room}.{place}"):
+            continue
+        # The room itself stands for its highest floor.
+        is_top = name == f"attlas.{room}"
+        if is_top or _floor_of(name, room) >= _floor_of(place, room):
+            wrong.append((path, name))
+    assert wrong == []
 
 
 @every_room

@@ -9,6 +9,7 @@ import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from attlas.queries.answers.stored_rows import SiteRow
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
@@ -96,8 +97,8 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
     site = {
         "site_id": SITE,
         "label": "high-attention residues of a protein language model",
-        "source_database": "UniProtKB" if protein["entry_name"] else "input",
-        "source_accession": protein["accession"],
+        "source_database": "UniProtKB" if protein.entry_name else "input",
+        "source_accession": protein.accession,
         "additional_site_annotations": {
             "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
             "confidence": "none: attention is not calibrated, and is no claim of function",
@@ -115,7 +116,7 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
         "evidence_code_ontology": [{"eco_code": EVIDENCE.replace(":", "_")}],
         "additional_entry_annotations": {
             **annotation.provenance,
-            **{name: protein[name] for name in names},
+            **{name: getattr(protein, name) for name in names},
             "notes": list(annotation.notes()),
         },
     }
@@ -123,7 +124,7 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
 
 def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     """Return the chains with sites, each with its residues by position."""
-    by_chain: dict[str, list[tuple[dict[str, Any], Residue]]] = {}
+    by_chain: dict[str, list[tuple[SiteRow, Residue]]] = {}
     for site, residue in annotation.site_residues():
         by_chain.setdefault(residue.chain, []).append((site, residue))
     return [
@@ -132,13 +133,15 @@ def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     ]
 
 
-def _position(site_on: tuple[dict[str, Any], Residue]) -> int:
-    return int(site_on[0]["position"])
+def _position(site_on: tuple[SiteRow, Residue]) -> int:
+    return int(site_on[0].position)
 
 
-def _residue(site: dict[str, Any], residue: Residue) -> dict[str, Any]:
-    data = {"site_id_ref": SITE, "raw_score": site["received"], "confidence_classification": "null"}
-    additional = {name: site[name] for name in ("position", "residue", "rank", "share", "is_initiator_methionine")}
+def _residue(site: SiteRow, residue: Residue) -> dict[str, Any]:
+    data = {"site_id_ref": SITE, "raw_score": site.received, "confidence_classification": "null"}
+    additional = {
+        name: getattr(site, name) for name in ("position", "residue", "rank", "share", "is_initiator_methionine")
+    }
     return {
         "pdb_res_label": residue.numbered,
         "aa_type": residue.names[0],
