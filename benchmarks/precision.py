@@ -38,7 +38,7 @@ import numpy as np
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import find_model
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, packs, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, sequence_order
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
 
@@ -72,7 +72,7 @@ def main() -> int:
     }
     compared: dict[str, list[dict[str, Any]]] = {dtype: [] for dtype in options.variant}
     started = time.perf_counter()
-    for pack in packs(lengths, PACK_TOKENS[options.device]):
+    for pack in cut_packs(lengths, PACK_TOKENS[options.device]):
         reference = encoders[REFERENCE].encode(sequences[pack])
         for dtype, lines in compared.items():
             variant = encoders[dtype].encode(sequences[pack])

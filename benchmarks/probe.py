@@ -64,7 +64,7 @@ def _options() -> argparse.Namespace:
 def measure(options: argparse.Namespace, out: Path) -> dict[str, float]:
     """Build, annotate and probe an atlas at `out`, and return seconds and counts."""
     from attlas.pipeline.build import Options, build
-    from attlas.pipeline.probe.probe import probe
+    from attlas.pipeline.probe.adding import add_probe
     from attlas.schema import LABELS
 
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, out: Path) -> dict[str, float]:
     )
     command = [sys.executable, "-m", "attlas.cli.main", "annotate", str(out), str(options.features)]
     subprocess.run(command, capture_output=True, check=True)
-    probe_s, probe_cpu_s, probed = _timed(lambda: probe(out, theta=0.3, types=None, is_by_letter=True, **quiet))
+    probe_s, probe_cpu_s, probed = _timed(lambda: add_probe(out, theta=0.3, types=None, is_by_letter=True, **quiet))
     return {
         "build_s": build_s,
         "probe_s": probe_s,

@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from attlas.pipeline.model import ModelShape, find_model, shape_of
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, packs, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, sequence_order
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import available_bytes, default_workers
 from attlas.pipeline.sites import call_sites
@@ -237,7 +237,7 @@ def _ours(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], No
 
     def run(sequences: list[str]) -> None:
         waiting = []
-        for pack in packs([*map(len, sequences)], min(PACK_TOKENS[device], encoder.fitting_tokens or sys.maxsize)):
+        for pack in cut_packs([*map(len, sequences)], min(PACK_TOKENS[device], encoder.fitting_tokens or sys.maxsize)):
             waiting.append(encoder.start(sequences[pack]))
             if len(waiting) == 2:  # as in a build: a pack is begun before the last one's results are waited for
                 waiting.pop(0).results()

@@ -145,7 +145,7 @@ def _replaced_lines(report: "ImportReport") -> Iterator[str]:
 def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
     """Yield a sentence for each command that renews tables which the annotation has made outdated."""
     from attlas.schema import ADDED_TABLES, TABLES
-    from attlas.schema.settings import outdated_notes
+    from attlas.schema.settings import describe_outdated
 
     changed = [table for table in TABLES if before.digest_of(table) != now.digest_of(table)]
     sources = {
@@ -153,4 +153,4 @@ def _outdated(before: "Manifest", now: "Manifest") -> Iterator[str]:
         for table in ADDED_TABLES
         if now.of_table(table)
     }
-    yield from outdated_notes({table: changed for table, changed in sources.items() if changed})
+    yield from describe_outdated({table: changed for table, changed in sources.items() if changed})

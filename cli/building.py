@@ -191,13 +191,13 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
     """
     from attlas.queries.lookup.storage import read_manifest, root_of
     from attlas.schema import AtlasPaths, BrokenAtlasError
-    from attlas.schema.verify import problems, unfinished
+    from attlas.schema.verify import find_problems, find_unfinished_files
 
     root = root_of(directory)
     manifest = read_manifest(root)
     if isinstance(root, Path):
-        texts = problems(AtlasPaths(root), manifest)
-        if left := unfinished(AtlasPaths(root), manifest):
+        texts = find_problems(AtlasPaths(root), manifest)
+        if left := find_unfinished_files(AtlasPaths(root), manifest):
             say(
                 f"{len(left):,} files, such as {left[0]}, are of an annotation, probe or contacts that was not finished"
             )

@@ -44,29 +44,21 @@ def contacts(
     from attlas.queries.text import counted
 
     with workshop():
-        from attlas.pipeline.contacts.contacts import contacts as run
+        from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
 
         with build_progress() as progress:
-            found = run(
-                Path(directory),
-                floor=floor,
-                atom=atom,
-                max_length=max_length,
-                is_heads_only=heads_only,
-                progress=progress,
-                n_workers=workers,
-                scheduler=scheduler,
-            )
-    pairs = f"{found.n_pairs:,} pairs of {counted(found.n_sequences, 'sequence')}, floor {floor}; "
-    chains = f"heads against {counted(found.n_chains, 'chain')} of structures, by {atom.upper()}"
+            settings = ContactSettings(floor=floor, atom=atom, max_length=max_length, is_heads_only=heads_only)
+            added = add_contacts(Path(directory), settings, progress=progress, n_workers=workers, scheduler=scheduler)
+    pairs = f"{added.n_pairs:,} pairs of {counted(added.n_sequences, 'sequence')}, floor {floor}; "
+    chains = f"heads against {counted(added.n_chains, 'chain')} of structures, by {atom.upper()}"
     print(f"{directory}: {'' if heads_only else pairs}{chains}")
-    _name("longer than --max-length, left out", found.longer)
-    if not found.n_chains:
+    _name("longer than --max-length, left out", added.longer)
+    if not added.n_chains:
         say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one, then the same command head_contacts")
     else:
         say(f"ask: attlas ask {directory} {'head_contact_precision' if heads_only else 'contact_precision'}")
-    if found.failed:
-        _name("failed, as the model's attention is not finite", found.failed)
+    if added.failed:
+        _name("failed, as the model's attention is not finite", added.failed)
         sys.exit(EXIT_FAILURES)
 
 

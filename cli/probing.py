@@ -35,11 +35,11 @@ def probe(
     same command goes on where it was.
     """
     with workshop():
-        from attlas.pipeline.probe.probe import probe as run
+        from attlas.pipeline.probe.adding import add_probe
         from attlas.schema import LABELS
 
         with build_progress() as progress:
-            manifest = run(
+            manifest = add_probe(
                 Path(directory),
                 theta=theta,
                 types=features,

@@ -24,10 +24,10 @@ from attlas.schema import (
     PlanError,
     Receipt,
 )
+from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
 from attlas.schema.run import Run
-from attlas.schema.tables import EDGE_THETA
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     proteins, plan = draft
     if paths.plan.is_file():
         earlier = read_plan(paths)
-        if differences := earlier.differences(plan):
+        if differences := earlier.describe_changes(plan):
             raise PlanError(
                 f"{paths.root} was begun with another input, model or rule.",
                 expected=f"plan {earlier.plan_id}",
@@ -142,7 +142,7 @@ def build(
             forget_failed(paths, plan)
         if paths.manifest.is_file():
             manifest = Manifest.read(paths)
-            if not problems(paths, manifest):
+            if not find_problems(paths, manifest):
                 return manifest
             set_aside(paths)  # what is damaged is computed again
 

@@ -20,7 +20,10 @@ from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, Environment
 from attlas.schema.errors import first_line
 
 Progress = Callable[[WorkersStarted | WorkerLeftOut | ShardFinished], None]
-"""Is told what happens while shards are computed."""
+"""Takes the events of a computation as they happen."""
+
+StartProgress = Callable[[Plan, Sequence[Shard]], Progress]
+"""Takes the plan and the missing shards, before they are computed, and returns the `Progress` that they report to."""
 
 
 def encode(

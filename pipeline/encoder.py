@@ -206,6 +206,10 @@ class Encoder:
         with torch.inference_mode(), half:
             yield
 
+    def limit_pack(self, pack_tokens: int) -> int:
+        """Return the most tokens of a pack: those of the plan, or fewer where the device's memory holds fewer."""
+        return min(pack_tokens, self.fitting_tokens or pack_tokens)
+
     def free_memory(self) -> None:
         """Give cached memory back to the device, before less is tried where more did not fit."""
         if self.device.type == "cuda":

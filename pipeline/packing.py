@@ -1,6 +1,6 @@
-"""Packs of sequences: cut within budgets, run one behind the other, halved where they fail.
+"""Packs of sequences: cut within budgets, run one after the other, and halved where they fail.
 
-Opens no file, loads no model.
+Opens no file and loads no model.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,14 +17,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Budget:
-    """The cost of every item, and the most that the items of one run may cost together."""
+    """The cost of every item, and the largest sum of costs within one run of items."""
 
     costs: Sequence[float]
     limit: float
 
 
 def cut_runs(*budgets: Budget) -> Iterator[slice]:
-    """Yield slices of consecutive items that keep within every budget; an item beyond one stands alone."""
+    """Yield slices of consecutive items that keep within every budget; an item beyond a budget stands alone."""
     limits = [budget.limit for budget in budgets]
     totals: list[float] = [0] * len(budgets)
     begin, end = 0, 0
@@ -43,22 +43,22 @@ def cut_runs(*budgets: Budget) -> Iterator[slice]:
 
 @dataclass(frozen=True)
 class PackRunner(Generic[Item, Result]):
-    """How packs run through a model on a device, and how a fault of the device is told from one of a sequence."""
+    """Runs packs through a model on a device, and tells a fault of the device from one of a sequence."""
 
     begin: Callable[[Sequence[Item]], Callable[[], Sequence[Result]]]
-    """Begins to compute a pack, and returns what waits for the results, one for each item."""
+    """Begins to compute a pack, and returns a function that waits for the results, one for each item."""
     is_finite: Callable[[Result], bool]
-    """Tells whether every number of a result is finite."""
+    """Returns whether every number of a result is finite."""
     free_memory: Callable[[], None]
     """Gives cached memory back to the device."""
     check_device: Callable[[Exception | None], None]
-    """Raises `DeviceFault` unless the device computes a known protein right; is told the error that raised doubts,
-    None for numbers that are not finite."""
+    """Raises `DeviceFault` unless the device computes a known protein right; its argument is the error that raised
+    doubts, None for numbers that are not finite."""
 
     def run(self, packs: Iterable[Sequence[Item]]) -> Iterator[Result | Exception]:
         """Yield the result of every item in order, or the error with which it fails, alone, on a device that works.
 
-        A pack is begun before the results of the one before are waited for, which keeps a GPU busy. A pack that
+        A pack begins before the results of the pack before it are waited for, which keeps a GPU busy. A pack that
         fails is run again in halves, and so on down to single items, so that a pack too large for the memory goes on
         in pieces that fit. A single item that fails, or whose numbers are not finite, is run once more alone, after
         the device has passed the known protein.
@@ -73,14 +73,26 @@ class PackRunner(Generic[Item, Result]):
             waiting = following
         yield from waiting
 
+    def run_all(self, packs: Iterable[Sequence[Item]]) -> Iterator[Result]:
+        """Yield the result of every item in order, as `run` does; an item that fails alone ends it.
+
+        Raises:
+            DeviceFault: as `run`.
+            Exception: the error with which an item fails.
+        """
+        for outcome in self.run(packs):
+            if isinstance(outcome, Exception):
+                raise outcome
+            yield outcome
+
     def _begin(self, pack: Sequence[Item]) -> Callable[[], Sequence[Result]] | Exception:
         return _attempt(lambda: self.begin(pack))
 
     def _finish(
-        self, pack: Sequence[Item], begun: Callable[[], Sequence[Result]] | Exception
+        self, pack: Sequence[Item], wait: Callable[[], Sequence[Result]] | Exception
     ) -> Iterator[Result | Exception]:
-        """Wait for a pack that was begun; where it failed, run its halves."""
-        results = begun if isinstance(begun, Exception) else _attempt(begun)
+        """Wait for the results of a pack; where it failed, run its halves."""
+        results = wait if isinstance(wait, Exception) else _attempt(wait)
 
         if not isinstance(results, Exception):
             for item, result in zip(pack, results, strict=True):
@@ -107,7 +119,7 @@ class PackRunner(Generic[Item, Result]):
 
 
 def _attempt(step: Callable[[], Value]) -> Value | Exception:
-    """Return what a step gives, or its error.
+    """Return the result of a step, or its error.
 
     Raises:
         Fault: the model or the machine is to blame, whatever the sequence.

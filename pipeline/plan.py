@@ -76,15 +76,15 @@ class Plan:
         """Return the identity of the plan, which becomes the atlas id: input, run and how it is packed."""
         return digest([self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(s) for s in self.shards]])
 
-    def differences(self, other: Self) -> list[str]:
-        """Return what differs from `other`, a line each, in the words of the command line."""
-        lines = self.run.differences(other.run)
-        if self.proteins_digest != other.proteins_digest:
+    def describe_changes(self, plan: Self) -> list[str]:
+        """Return a line for each difference of `plan` from this plan, in the words of the command line."""
+        lines = self.run.describe_changes(plan.run)
+        if self.proteins_digest != plan.proteins_digest:
             lines.append(
                 f"input: {self.source} (sha256 {self.source_sha256[:12]}) -> "
-                f"{other.source} (sha256 {other.source_sha256[:12]})"
+                f"{plan.source} (sha256 {plan.source_sha256[:12]})"
             )
-        if not lines and self.plan_id != other.plan_id:
+        if not lines and self.plan_id != plan.plan_id:
             lines.append("shards: cut differently by another version of attlas")
         return lines
 
@@ -121,7 +121,7 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     return tuple(shards)
 
 
-def packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
+def cut_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than one stands alone."""
     return cut_runs(token_budget(lengths, pack_tokens))
 
@@ -148,7 +148,7 @@ def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) 
     the tiles of the longest sequence, and the shard's results until they are written.
     """
     tokens = [length + N_SPECIAL_TOKENS for length in lengths]
-    largest_pack = max(sum(tokens[pack]) for pack in packs(lengths, pack_tokens))
+    largest_pack = max(sum(tokens[pack]) for pack in cut_packs(lengths, pack_tokens))
     activations = largest_pack * activation_bytes(shape, n_bytes=4)
     tiles = tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)

@@ -1,4 +1,4 @@
-"""One shard: sequences in, Parquet files and a receipt out, by rename.
+"""One shard of a build: its sequences run through the model, its Parquet files and its receipt are published.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `S` head statistics.
 """
@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.device_check import pack_runner
+from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder, SequenceAttention
-from attlas.pipeline.plan import Plan, Shard, packs
+from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.pipeline.sites import Sites, call_sites
 from attlas.schema import (
@@ -39,8 +39,8 @@ from attlas.schema.publish import publishing
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one sequence of a shard."""
+class SequenceOutcome:
+    """The result of one sequence of a shard."""
 
     sequence_id: int
     sequence: str
@@ -71,28 +71,66 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
         model_s = time.perf_counter() - model_started
 
     outcomes = [
-        _outcome(sequence_id, sequence, attention, plan.run.rule)
+        _call_sites(sequence_id, sequence, attention, plan.run.rule)
         for sequence_id, (sequence, attention) in enumerate(
             zip(sequences, attentions, strict=True), start=shard.first_sequence_id
         )
     ]
     files = tuple(_publish(paths, plan, shard, table, outcomes) for table in _ROWS)
 
-    receipt = Receipt(
-        index=shard.index,
+    receipt = make_receipt(
+        shard,
+        files,
         plan_id=plan.plan_id,
-        files=files,
         n_sequences=len(outcomes),
-        n_failed=sum(outcome.reason is not None for outcome in outcomes),
         n_residues=sum(len(outcome.sequence) for outcome in outcomes if outcome.reason is None),
-        wall_s=round(time.perf_counter() - started, 3),
-        model_s=round(model_s, 3),
-        peak_bytes=peak_bytes(encoder.device.type),
-        predicted_bytes=shard.predicted_bytes,
-        host=socket.gethostname(),
+        n_failed=sum(outcome.reason is not None for outcome in outcomes),
+        started=started,
+        model_s=model_s,
+        device=encoder.device.type,
     )
     receipt.write(paths)
     return receipt
+
+
+def make_receipt(
+    shard: Shard,
+    files: Sequence[TableFile],
+    *,
+    plan_id: str,
+    n_sequences: int,
+    n_residues: int,
+    n_failed: int,
+    started: float,
+    model_s: float,
+    device: str,
+) -> Receipt:
+    """Return the receipt of a shard, not yet published.
+
+    Args:
+        shard: the shard.
+        files: its published files.
+        plan_id: digest of the plan, or name of the pass.
+        n_sequences: sequences of the shard, those that failed included.
+        n_residues: residues that were computed.
+        n_failed: sequences that failed.
+        started: time of `time.perf_counter` at which the shard began.
+        model_s: seconds in the model.
+        device: `cpu` or `cuda`.
+    """
+    return Receipt(
+        index=shard.index,
+        plan_id=plan_id,
+        files=tuple(files),
+        n_sequences=n_sequences,
+        n_failed=n_failed,
+        n_residues=n_residues,
+        wall_s=round(time.perf_counter() - started, 3),
+        model_s=round(model_s, 3),
+        peak_bytes=measure_peak_bytes(device),
+        predicted_bytes=shard.predicted_bytes,
+        host=socket.gethostname(),
+    )
 
 
 def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
@@ -112,8 +150,8 @@ def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
     return [sequences[sequence_id] for sequence_id in range(begin, end)]
 
 
-def peak_bytes(device: str) -> int:
-    """Return the largest memory so far: resident bytes of this process on a CPU, allocated bytes on a GPU."""
+def measure_peak_bytes(device: str) -> int:
+    """Return the largest memory used so far: resident bytes of this process on a CPU, allocated bytes on a GPU."""
     if device == "cuda":
         import torch
 
@@ -127,7 +165,7 @@ def encode_sequences(
 ) -> Iterator[SequenceAttention | Exception]:
     """Yield the attention of each sequence, or the error with which it fails on a device that works.
 
-    Attention that is not finite is that of the sequence: the device was finite on the known protein.
+    Attention that is not finite is yielded as it is: it is the sequence's, as the device passed the known protein.
 
     Raises:
         DeviceFault: the device does not work.
@@ -136,21 +174,27 @@ def encode_sequences(
     def begin(pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
         return encoder.start(pack).results
 
-    runner = pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
-    tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
-    lengths = [len(sequence) for sequence in sequences]
-    return runner.run(sequences[pack] for pack in packs(lengths, tokens))
+    runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
+    packs = cut_packs([len(sequence) for sequence in sequences], encoder.limit_pack(pack_tokens))
+    return runner.run(sequences[pack] for pack in packs)
 
 
-def _outcome(sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str) -> Outcome:
+def _call_sites(
+    sequence_id: int, sequence: str, attention: SequenceAttention | Exception, rule: str
+) -> SequenceOutcome:
+    """Return the outcome of a sequence: its attention and sites, or the reason why it failed."""
     if isinstance(attention, Exception):
-        return Outcome(sequence_id, sequence, None, None, first_line(attention))
+        return SequenceOutcome(sequence_id, sequence, None, None, first_line(attention))
     if not attention.is_finite:
-        return Outcome(sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)")
-    return Outcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
+        return SequenceOutcome(
+            sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)"
+        )
+    return SequenceOutcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
 
 
-def _publish(paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes: Sequence[Outcome]) -> TableFile:
+def _publish(
+    paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes: Sequence[SequenceOutcome]
+) -> TableFile:
     schema = table.schema(plan.run.n_layers)
     columns = _ROWS[table](outcomes, plan.run.n_layers)
     rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
@@ -160,7 +204,7 @@ def _publish(paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes
     return describe_file(paths, path, table)
 
 
-def _sequence_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
+def _sequence_rows(outcomes: Sequence[SequenceOutcome], _: int) -> dict[str, Any]:
     sites_of_sequences = [outcome.sites for outcome in outcomes]
     return {
         "sequence_id": [outcome.sequence_id for outcome in outcomes],
@@ -173,33 +217,34 @@ def _sequence_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
     }
 
 
-def _site_rows(outcomes: Sequence[Outcome], _: int) -> Mapping[str, Any]:
-    return site_rows([(outcome.sequence_id, outcome.sequence, outcome.sites) for outcome in outcomes if outcome.sites])
+def _site_rows(outcomes: Sequence[SequenceOutcome], _: int) -> Mapping[str, Any]:
+    return list_sites([(outcome.sequence_id, outcome.sequence, outcome.sites) for outcome in outcomes if outcome.sites])
 
 
-def site_rows(called: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
-    """Return the rows of a table of sites: of each sequence its `sequence_id`, its letters and what was called."""
-    found = [(sequence_id, sequence, sites) for sequence_id, sequence, sites in called if len(sites.positions)]
-    letters = [sequence[position - 1] for _, sequence, sites in found for position in sites.positions]
-    positions = _joined([sites.positions for _, _, sites in found], np.int32)
-    n_each = [len(sites.positions) for _, _, sites in found]
+def list_sites(sequences: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
+    """Return the rows of a table of sites, from the `sequence_id`, the letters and the sites of each sequence."""
+    with_sites = [(sequence_id, letters, sites) for sequence_id, letters, sites in sequences if len(sites.positions)]
+    n_sites = [len(sites.positions) for _, _, sites in with_sites]
+    residues = [letters[position - 1] for _, letters, sites in with_sites for position in sites.positions]
+    positions = _join([sites.positions for _, _, sites in with_sites], np.int32)
+
     return {
-        "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in found], np.int32), n_each),
+        "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in with_sites], np.int32), n_sites),
         "position": positions,
-        "residue": letters,
-        "rank": _joined([np.arange(1, n + 1) for n in n_each], np.int32),
-        "layer": np.repeat(np.array([sites.layer for _, _, sites in found], np.int16), n_each),
-        "received": _joined([sites.received for _, _, sites in found], np.float32),
-        "share": _joined([sites.share for _, _, sites in found], np.float32),
-        "is_nonstandard": [letter not in STANDARD_LETTERS for letter in letters],
+        "residue": residues,
+        "rank": _join([np.arange(1, n + 1) for n in n_sites], np.int32),
+        "layer": np.repeat(np.array([sites.layer for _, _, sites in with_sites], np.int16), n_sites),
+        "received": _join([sites.received for _, _, sites in with_sites], np.float32),
+        "share": _join([sites.share for _, _, sites in with_sites], np.float32),
+        "is_nonstandard": [letter not in STANDARD_LETTERS for letter in residues],
         "is_initiator_methionine": [
-            letter == "M" and position == 1 for letter, position in zip(letters, positions, strict=True)
+            letter == "M" and position == 1 for letter, position in zip(residues, positions, strict=True)
         ],
     }
 
 
-def _residue_rows(outcomes: Sequence[Outcome], n_layers: int) -> dict[str, Any]:
-    computed = _computed(outcomes)
+def _residue_rows(outcomes: Sequence[SequenceOutcome], n_layers: int) -> dict[str, Any]:
+    computed = _select_computed(outcomes)
     lengths = [len(outcome.sequence) for outcome, _ in computed]
 
     # Residue by residue, its layers side by side: (N, L) of every sequence, one after the other.
@@ -209,22 +254,22 @@ def _residue_rows(outcomes: Sequence[Outcome], n_layers: int) -> dict[str, Any]:
 
     return {
         "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in computed], np.int32), lengths),
-        "position": _joined([np.arange(1, n + 1) for n in lengths], np.int32),
+        "position": _join([np.arange(1, n + 1) for n in lengths], np.int32),
         "residue": list("".join(outcome.sequence for outcome, _ in computed)),
         "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=list_type),
     }
 
 
-def _head_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
-    computed = _computed(outcomes)
-    ids = np.array([outcome.sequence_id for outcome, _ in computed], np.int32)
+def _head_rows(outcomes: Sequence[SequenceOutcome], _: int) -> dict[str, Any]:
+    computed = _select_computed(outcomes)
+    sequence_ids = np.array([outcome.sequence_id for outcome, _ in computed], np.int32)
     if not computed:
         return {column.name: [] for column in HEADS.stored()}
     values = np.stack([attention.heads for _, attention in computed])  # (n, L, H, S)
     n_layers, n_heads = values.shape[1:3]
 
     # A row for every sequence, layer and head, in this order.
-    sequence, layer, head = np.meshgrid(ids, np.arange(n_layers), np.arange(n_heads), indexing="ij")
+    sequence, layer, head = np.meshgrid(sequence_ids, np.arange(n_layers), np.arange(n_heads), indexing="ij")
     columns: dict[str, Any] = {
         "sequence_id": sequence.ravel(),
         "layer": layer.ravel().astype(np.int16),
@@ -236,13 +281,13 @@ def _head_rows(outcomes: Sequence[Outcome], _: int) -> dict[str, Any]:
     return columns
 
 
-def _computed(outcomes: Sequence[Outcome]) -> list[tuple[Outcome, SequenceAttention]]:
+def _select_computed(outcomes: Sequence[SequenceOutcome]) -> list[tuple[SequenceOutcome, SequenceAttention]]:
     return [(outcome, outcome.attention) for outcome in outcomes if outcome.attention is not None]
 
 
-def _joined(parts: Sequence[Any], dtype: Any) -> Any:
+def _join(parts: Sequence[Any], dtype: Any) -> Any:
     return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)
 
 
 _ROWS = {SEQUENCES: _sequence_rows, SITES: _site_rows, RESIDUES: _residue_rows, HEADS: _head_rows}
-"""How the rows of each table a shard writes are made."""
+"""The function that makes the rows of each table that a shard writes."""

@@ -30,9 +30,7 @@ from attlas.schema import (
 )
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from attlas.queries.engine.sandbox import Parameters
+    from attlas.queries.engine.sandbox import Database, Parameters
 
 SHORTEST_S = 0.001
 """What a query is given where connecting has used up its time."""
@@ -141,13 +139,13 @@ class Store:
 
         own_tables = arrow_tables(tables or {})
         if timeout_s is None or isinstance(self.root, Path):
-            return select(self._connection, query, params, tables=own_tables, timeout_s=timeout_s)
+            return select(self._database, query, params, tables=own_tables, timeout_s=timeout_s)
 
         # To connect is to read footers, over a network that may be slow: a part of what the query takes.
         started = time.monotonic()
-        connection = self._connected(timeout_s)
+        database = self._connected(timeout_s)
         left_s = max(timeout_s - (time.monotonic() - started), SHORTEST_S)
-        return select(connection, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
+        return select(database, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
         """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
@@ -202,10 +200,8 @@ class Store:
         if isinstance(self.root, RemoteRoot):
             self.root.close()
 
-        if "_connection" in self.__dict__:
-            from attlas.queries.engine.sandbox import close
-
-            close(self.__dict__.pop("_connection"))
+        if "_database" in self.__dict__:
+            self.__dict__.pop("_database").close()
 
     def __enter__(self) -> Self:
         return self
@@ -227,18 +223,18 @@ class Store:
         return ProteinRows(self.root, files[0])
 
     @cached_property
-    def _connection(self) -> "duckdb.DuckDBPyConnection":
+    def _database(self) -> "Database":
         from attlas.queries.engine.sandbox import connect
 
         return connect(self.root, self.manifest, memory_limit=self.memory_limit)
 
-    def _connected(self, timeout_s: float) -> "duckdb.DuckDBPyConnection":
-        """Return the connection, made within `timeout_s`. Raises QuestionError if that takes longer."""
+    def _connected(self, timeout_s: float) -> "Database":
+        """Return the database, connected within `timeout_s`. Raises QuestionError if that takes longer."""
         from attlas.queries.engine.errors import not_connected
         from attlas.queries.engine.running import OutOfTime, Running
 
         try:
-            return Running(None, timeout_s).call(lambda: self._connection)
+            return Running(None, timeout_s).call(lambda: self._database)
         except OutOfTime:
             raise not_connected(str(self.root), timeout_s) from None
 

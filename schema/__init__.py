@@ -1,4 +1,4 @@
-"""The contract: what an atlas is, spoken by the workshop that writes it and the reading room that serves it."""
+"""The contract of an atlas, shared by the room that writes it, `pipeline`, and the room that reads it, `queries`."""
 
 from attlas.schema.errors import (
     BrokenAtlasError,

@@ -35,7 +35,7 @@ _FOOTER_END = struct.Struct("<I4s")
 
 @dataclass(frozen=True)
 class Blocks:
-    """How a file is cut into blocks, and where their digests lie."""
+    """The blocks of a file, and the place of their digests in it."""
 
     data_bytes: int
     """The data is bytes 0 to this; the digests follow."""
@@ -59,50 +59,53 @@ class Blocks:
         return -(-self.digests_bytes // PAGE_BYTES) * DIGEST_BYTES
 
     @classmethod
-    def of_tail(cls, tail: bytes) -> Self:
-        """Return what the tail of a file says.
+    def parse_tail(cls, tail: bytes) -> Self:
+        """Read the blocks from the tail of a file.
 
         Raises:
-            ValueError: it is no tail of a Parquet file with digests.
+            ValueError: the bytes are no tail of a Parquet file with digests.
         """
         trailer_start = _trailer_start(tail)
         if trailer_start < 0:
             raise ValueError("no digests of blocks")
+
         data_bytes, block_bytes, magic = _TRAILER.unpack_from(tail, trailer_start)
         if magic != _MAGIC or not block_bytes:
             raise ValueError("no digests of blocks")
+
         blocks = cls(data_bytes, block_bytes, b"")
         return cls(data_bytes, block_bytes, tail[max(0, trailer_start - blocks.pages_bytes) : trailer_start])
 
 
-def block_digest(block: bytes | memoryview) -> bytes:
+def digest_block(block: bytes | memoryview) -> bytes:
     """Return the digest of a block: the first 16 bytes of its SHA-256."""
     return hashlib.sha256(block).digest()[:DIGEST_BYTES]
 
 
-def block_bytes_of(data_bytes: int) -> int:
+def choose_block_bytes(data_bytes: int) -> int:
     """Return the size of the blocks of a file: the largest power of two up to the root of its size, at least 1 kB.
 
-    A lookup reads a few ranges of a file, each up to two blocks longer than it need be, and all digests: that the sum
-    is small, both must be. Files of 100 MB have blocks of 8 kB.
+    A lookup reads a few ranges of a file, each up to two blocks longer than necessary, and all digests. Both must be
+    small for their sum to be small. Files of 100 MB have blocks of 8 kB.
     """
     return max(SMALLEST_BLOCK_BYTES, 1 << (isqrt(data_bytes).bit_length() - 1) if data_bytes else 0)
 
 
 def add_block_digests(path: Path) -> None:
-    """Put the digests of its blocks, and the trailer, before the footer of a Parquet file just written."""
+    """Write the digests of the blocks, and the trailer, before the footer of a new Parquet file."""
     with path.open("r+b") as file:
         data_bytes = _footer_start(file)
         file.seek(data_bytes)
         footer = file.read()
-        block_bytes = block_bytes_of(data_bytes)
+        block_bytes = choose_block_bytes(data_bytes)
 
         file.seek(0)
         digests = b"".join(
-            block_digest(file.read(min(block_bytes, data_bytes - start))) for start in range(0, data_bytes, block_bytes)
+            digest_block(file.read(min(block_bytes, data_bytes - start))) for start in range(0, data_bytes, block_bytes)
         )
+        pages = b"".join(digest_block(digests[at : at + PAGE_BYTES]) for at in range(0, len(digests), PAGE_BYTES))
+
         file.seek(data_bytes)
-        pages = b"".join(block_digest(digests[at : at + PAGE_BYTES]) for at in range(0, len(digests), PAGE_BYTES))
         file.write(digests + pages + _TRAILER.pack(data_bytes, block_bytes, _MAGIC) + footer)
 
 
@@ -110,12 +113,13 @@ def read_tail(path: Path) -> bytes:
     """Return the tail of a Parquet file.
 
     Raises:
-        BrokenAtlasError: it is no Parquet file, or has no digests of its blocks.
+        BrokenAtlasError: the file is no Parquet file, or has no digests of its blocks.
     """
     try:
         with path.open("rb") as file:
             file.seek(max(_footer_start(file) - _TRAILER.size, 0))
-            blocks = Blocks.of_tail(file.read())
+            blocks = Blocks.parse_tail(file.read())
+
             is_few = blocks.digests_bytes <= FEW_DIGEST_BYTES
             file.seek(blocks.data_bytes + (0 if is_few else blocks.digests_bytes))
             tail = file.read()
@@ -124,19 +128,20 @@ def read_tail(path: Path) -> bytes:
     return tail
 
 
-def digests_in(tail: bytes, blocks: Blocks) -> bytes | None:
+def read_digests(tail: bytes, blocks: Blocks) -> bytes | None:
     """Return the digests that a tail holds; None if they are too many for it."""
     end = _trailer_start(tail) - blocks.pages_bytes
     return tail[end - blocks.digests_bytes : end] if end >= blocks.digests_bytes else None
 
 
 def _trailer_start(tail: bytes) -> int:
-    """Return where the trailer begins in the tail of a Parquet file, less than 0 for none. Raises ValueError."""
+    """Return the place of the trailer in the tail of a Parquet file, negative for none. Raises ValueError."""
     end = tail[-_FOOTER_END.size :]
     return len(tail) - _FOOTER_END.size - _footer_bytes(end) - _TRAILER.size
 
 
 def _footer_start(file: BinaryIO) -> int:
+    """Return the place of the footer in a Parquet file. Raises ValueError."""
     n_bytes = file.seek(0, 2)
     file.seek(max(0, n_bytes - _FOOTER_END.size))
     start = n_bytes - _FOOTER_END.size - _footer_bytes(file.read())

@@ -1,4 +1,4 @@
-"""The text of `TABLES.md`, from the declarations in `tables.py`.
+"""The text of `TABLES.md`, from the declarations in `built_tables.py` and `added_tables.py`.
 
 `python -m attlas.schema.document` prints it; with `--write` it renews the file beside this one.
 """
@@ -17,38 +17,41 @@ _ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
 _HEAD = f"""\
 # The tables of an atlas
 
-Written by `python -m attlas.schema.document --write` from `schema/tables.py`; edit that. Atlas format {FORMAT_VERSION}.
+Written by `python -m attlas.schema.document --write` from `schema/built_tables.py` and `schema/added_tables.py`; edit
+those. Atlas format {FORMAT_VERSION}.
 
 `L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view*
 is seen in the view of that name and not stored in the table's files; *null* marks columns that may be null.
 """
 
 
-def tables_markdown() -> str:
-    """Return `TABLES.md`: each table with what a row is, its key, its order and its columns."""
-    return "\n".join([_HEAD, *(table_markdown(table) for table in TABLES)])
+def describe_tables() -> str:
+    """Return the text of `TABLES.md`: each table with its meaning, key, order and columns."""
+    return "\n".join([_HEAD, *(describe_table(table) for table in TABLES)])
 
 
-def table_markdown(table: Table) -> str:
-    """Return what a row of a table is, its key, its order, its origin, and a Markdown table of its columns."""
+def describe_table(table: Table) -> str:
+    """Return the meaning of a table, its key, order and origin, and a Markdown table of its columns."""
     order = f"Stored in order of {_names(table.sort)}, {table.row_group_rows:,} rows to a row group."
     lines = [f"## {table.name}", "", table.doc, f"Key: {_names(table.key)}. {order}", ""]
     if table.added_by:
-        lines += [*_origin(table), ""]
+        lines += [*_describe_origin(table), ""]
+
     head = "| column | type | unit | what it says |\n|---|---|---|---|"
-    return "\n".join([*lines, head, *(_column(column) for column in table.columns), ""])
+    return "\n".join([*lines, head, *(_column_line(column) for column in table.columns), ""])
 
 
-def _origin(table: Table) -> list[str]:
-    """Return which command adds a table and from what, then a line for each of its settings."""
+def _describe_origin(table: Table) -> list[str]:
+    """Return the command that adds a table and the tables it reads, then a line for each of its settings."""
     sources = " and ".join(f"`{source.name}`" for source in table.computed_from)
     origin = f"computed from {sources}" if sources else "one file for each source"
+
     settings = [f"- `{setting.name}`: {setting.doc}" for setting in table.settings]
     text = f"Added by `{table.added_by}`, {origin}."
     return [f"{text} Its files say the settings in their metadata:", "", *settings] if settings else [text]
 
 
-def _column(column: Column) -> str:
+def _column_line(column: Column) -> str:
     marks = ["view"] * column.is_joined + ["null"] * column.is_nullable
     kind = f"{_type(column)} *{', '.join(marks)}*" if marks else _type(column)
     return f"| `{column.name}` | {kind} | {column.unit} | {_cell(column.doc)} |"
@@ -70,9 +73,9 @@ def _cell(text: str) -> str:
 def main(arguments: list[str]) -> None:
     """Print the text, or write the file with `--write`."""
     if arguments == ["--write"]:
-        TABLES_MD.write_text(tables_markdown())
+        TABLES_MD.write_text(describe_tables())
     else:
-        sys.stdout.write(tables_markdown())
+        sys.stdout.write(describe_tables())
 
 
 if __name__ == "__main__":

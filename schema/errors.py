@@ -1,4 +1,4 @@
-"""The few errors of attlas, divided by whose fault it is; each says what was expected, what was found, what to do."""
+"""The errors of attlas, one for each place of the fault; each says what was expected, what was found and what to do."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ LONGEST_LINE = 300
 
 
 class Fault(Exception):
-    """What every attlas error carries; never raised itself.
+    """The base of every attlas error; never raised itself.
 
-    `what` is one sentence; `expected`, `found` and `hint` are shown on lines of their own when given;
-    `offenders` names the proteins, files or ids concerned: ten are printed, then the count.
+    `what` is one sentence. `expected`, `found` and `hint` are shown on lines of their own where they are given.
+    `offenders` names the proteins, files or ids concerned: ten are printed, then their number.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Fault(Exception):
         super().__init__(what)
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions pickle by their args; ours live in keywords and must survive the way back from a Dask worker.
+        # Exceptions pickle by their args; these have keywords, which must come back from a Dask worker.
         return _rebuild, (type(self), self.what, self.expected, self.found, self.hint, self.offenders)
 
     def __str__(self) -> str:
@@ -41,9 +41,11 @@ class Fault(Exception):
             lines.append(f"  expected: {self.expected}")
         if self.found is not None:
             lines.append(f"  found:    {self.found}")
+
         lines += [f"  - {offender}" for offender in self.offenders[:N_OFFENDERS_SHOWN]]
         if len(self.offenders) > N_OFFENDERS_SHOWN:
             lines.append(f"  ... and {len(self.offenders) - N_OFFENDERS_SHOWN:,} more ({len(self.offenders):,} in all)")
+
         if self.hint is not None:
             lines.append(f"  to do:    {self.hint}")
         return "\n".join(lines)
@@ -56,11 +58,11 @@ def first_line(error: BaseException) -> str:
 
 
 class InputError(Fault, ValueError):
-    """The proteins or options given cannot be used as they are: the caller's input."""
+    """The proteins, sources or options of the caller cannot be used as they are."""
 
 
 class PlanError(Fault, ValueError):
-    """The directory holds another computation than the one asked for, or none, or one in progress."""
+    """The directory holds another computation than this one, none at all, or one in progress."""
 
 
 class EnvironmentFault(Fault, RuntimeError):
@@ -76,7 +78,7 @@ class BrokenAtlasError(Fault, RuntimeError):
 
 
 class QuestionError(Fault, ValueError):
-    """The question cannot be answered as asked: unknown id, bad SQL, unknown format."""
+    """The question has no answer as it stands: unknown id, bad SQL, unknown format."""
 
 
 def _rebuild(

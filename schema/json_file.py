@@ -1,4 +1,4 @@
-"""JSON files of an atlas: written one way, and read strictly, every value of the type that its field declares."""
+"""JSON files of an atlas: all written the same way, and read strictly: a value must have the type of its field."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ class IllTypedError(ValueError):
 
 
 def json_bytes(values: Mapping[str, Any]) -> bytes:
-    """Return an object as the bytes of a JSON file: a line for each key, and for each item of a list of objects."""
+    """Return an object as the bytes of a JSON file: a line for each key and for each item of a list of objects."""
     lines = []
     for key, value in values.items():
         if isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
@@ -39,29 +39,29 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise unreadable(path, str(error)) from error
+        raise unreadable_json(path, str(error)) from error
     return parse_json(data, path)
 
 
 def parse_json(data: bytes, name: Path | str) -> dict[str, Any]:
-    """Return the JSON object in `data`; `name` says where it is from, for errors.
+    """Return the JSON object in `data`; `name` is its file, for errors.
 
     Raises:
-        BrokenAtlasError: it is no JSON object.
+        BrokenAtlasError: the bytes are no JSON object.
     """
     try:
         values = json.loads(data)
     except (ValueError, RecursionError) as error:  # brackets nested without end are a RecursionError
-        raise unreadable(name, str(error)) from error
+        raise unreadable_json(name, str(error)) from error
     if not isinstance(values, dict):
-        raise unreadable(name, f"a JSON {type(values).__name__}, not an object")
+        raise unreadable_json(name, f"a JSON {type(values).__name__}, not an object")
     return values
 
 
-def unreadable(name: Path | str, found: str) -> BrokenAtlasError:
+def unreadable_json(name: Path | str, reason: str) -> BrokenAtlasError:
     """Return the error for a JSON file of an atlas that cannot be read."""
     return BrokenAtlasError(
-        f"{name} cannot be read.", found=found, hint="run `attlas verify` on the atlas, or build it again"
+        f"{name} cannot be read.", found=reason, hint="run `attlas verify` on the atlas, or build it again"
     )
 
 
@@ -76,54 +76,56 @@ def content_sha256(values: object) -> str:
 
 
 def from_json(kind: type[T], value: object, *, name: str = "") -> T:
-    """Return `value`, as `json.loads` gives it, as the type `kind`: a plain one, a list, or a dataclass of such.
+    """Convert a JSON value, as `json.loads` returns it, to a plain type, a tuple, a dict or a dataclass.
 
-    A list becomes a tuple, an object a dataclass; a key that the dataclass lacks is an error.
+    A list becomes a tuple, an object a dataclass; a key that the dataclass does not have is an error.
 
     Args:
         kind: the type, as a field of a dataclass declares it.
         value: the JSON value.
-        name: what to call it in errors; that of the fields inside it follows.
+        name: its name in errors; the names of the fields inside it follow.
 
     Raises:
-        IllTypedError: the value is not of that type.
+        IllTypedError: the value has another type.
     """
-    return cast(T, _converted(kind, value, name))
+    return cast(T, _convert(kind, value, name))
 
 
-def _converted(kind: Any, value: object, name: str) -> object:
+def _convert(kind: Any, value: object, name: str) -> object:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
-        return _of_union(kind, value, name)
+        return _convert_union(kind, value, name)
     if origin is tuple:
-        items = _checked(value, list | tuple, name, "a list")
-        return tuple(_converted(get_args(kind)[0], item, f"{name}[{i}]") for i, item in enumerate(items))
+        items = _check_kind(value, list | tuple, name, "a list")
+        return tuple(_convert(get_args(kind)[0], item, f"{name}[{i}]") for i, item in enumerate(items))
     if origin is dict:
-        values = _checked(value, dict, name, "an object")
-        of_value = get_args(kind)[1]
-        return {_converted(str, key, name): _converted(of_value, item, f"{name}.{key}") for key, item in values.items()}
+        values = _check_kind(value, dict, name, "an object")
+        item_kind = get_args(kind)[1]
+        return {_convert(str, key, name): _convert(item_kind, item, f"{name}.{key}") for key, item in values.items()}
     if is_dataclass(kind):
-        return _of_dataclass(kind, value, name)
-    return _of_plain_type(kind, value, name)
+        return _convert_object(kind, value, name)
+    return _check_plain_value(kind, value, name)
 
 
-def _of_union(kind: Any, value: object, name: str) -> object:
+def _convert_union(kind: Any, value: object, name: str) -> object:
     if value is None and types.NoneType in get_args(kind):
         return None
-    (other,) = (option for option in get_args(kind) if option is not types.NoneType)
-    return _converted(other, value, name)
+    (value_kind,) = (option for option in get_args(kind) if option is not types.NoneType)
+    return _convert(value_kind, value, name)
 
 
-def _of_dataclass(kind: Any, value: object, name: str) -> object:
-    values = _checked(value, dict, name or kind.__name__, "an object")
+def _convert_object(kind: Any, value: object, name: str) -> object:
+    values = _check_kind(value, dict, name or kind.__name__, "an object")
     prefix = f"{name}." if name else ""
     hints = _field_types(kind)
     if unknown := sorted(map(str, values.keys() - hints.keys())):
         raise IllTypedError(f"{prefix}{unknown[0]} is no field of it")
+
     optional = {field.name for field in fields(kind) if field.default is not MISSING}
     if lacking := [key for key in hints if key not in values and key not in optional]:
         raise IllTypedError(f"{prefix}{lacking[0]} is missing")
-    return kind(**{key: _converted(hints[key], item, f"{prefix}{key}") for key, item in values.items()})
+
+    return kind(**{key: _convert(hints[key], item, f"{prefix}{key}") for key, item in values.items()})
 
 
 @cache
@@ -131,12 +133,13 @@ def _field_types(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _of_plain_type(kind: Any, value: object, name: str) -> object:
+def _check_plain_value(kind: Any, value: object, name: str) -> object:
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    # In Python a bool is an int, in JSON it is none.
+    # In Python a bool is an int; in JSON it is not.
     if type(value) is not kind:
         raise IllTypedError(f"{name} is of type {type(value).__name__}, not {kind.__name__}")
+
     if isinstance(value, str):
         try:
             value.encode()
@@ -145,7 +148,7 @@ def _of_plain_type(kind: Any, value: object, name: str) -> object:
     return value
 
 
-def _checked(value: object, kind: Any, name: str, expected: str) -> Any:
+def _check_kind(value: object, kind: Any, name: str, expected: str) -> Any:
     if not isinstance(value, kind):
         raise IllTypedError(f"{name} is of type {type(value).__name__}, not {expected}")
     return value

@@ -1,4 +1,4 @@
-"""What a killed process left behind: folders named for this machine and the process, removed once it is gone."""
+"""Folders that a killed process left behind: their names say which process it was, so that the next removes them."""
 
 import os
 import re
@@ -8,17 +8,17 @@ from pathlib import Path
 
 
 def leftover_name(kind: str, name: str) -> str:
-    """Return the name of a folder that this process works in, and that the next one removes if this is killed.
+    """Return the name of a working folder of this process; if it is killed, a later process removes the folder.
 
     Args:
-        kind: what all such folders of one verb begin with, such as `.tmp-publish-`.
-        name: what the folder is for.
+        kind: the beginning that all such folders of one command share, such as `.tmp-publish-`.
+        name: the purpose of the folder.
     """
     return f"{kind}{_host()}-{os.getpid()}-{name}"
 
 
 def remove_leftovers(folder: Path, kind: str) -> None:
-    """Remove the folders of a kind whose process, of this machine, is gone; those of other machines stay."""
+    """Remove the folders of a kind whose process ran on this machine and is gone; those of other machines stay."""
     pattern = re.compile(rf"{re.escape(kind + _host())}-(\d{{1,10}})-.*", re.DOTALL)
     for path in folder.iterdir() if folder.is_dir() else ():
         match = pattern.fullmatch(path.name)
@@ -27,12 +27,12 @@ def remove_leftovers(folder: Path, kind: str) -> None:
 
 
 def _host() -> str:
-    """Return the name of this machine, in letters that a file may have in its name."""
+    """Return the name of this machine, with `_` for characters that a file name may not have."""
     return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
 
 
 def _is_alive(pid: int) -> bool:
-    """Tell whether a process of this machine lives, whoever's it is."""
+    """Return whether a process of this machine is alive, of whichever user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,7 +1,7 @@
-"""Symbolic links inside an atlas, which may be somebody else's: folders are refused, files followed by digest alone.
+"""Symbolic links inside an atlas, which may come from a stranger: linked folders are refused, linked files checked.
 
-Caches of hubs and git-annex keep the files of a data set as links to where their bytes lie, so that a reader follows
-them. A link to anything but those bytes would have an atlas read, change or remove files of whoever opens it.
+Caches of hubs and git-annex keep the files of a data set as links to where their bytes are, so a reader follows them.
+A link to any other bytes could make a command read, change or remove files of the person who opens the atlas.
 """
 
 import os
@@ -19,13 +19,13 @@ def refuse_linked_folders(paths: AtlasPaths) -> None:
     """Refuse an atlas whose folders are links. The path of the atlas itself may be one.
 
     Raises:
-        BrokenAtlasError: some are; names them.
+        BrokenAtlasError: there are such links; names them.
     """
     if links := [folder.name for folder in paths.folders if folder.is_symlink()]:
         raise BrokenAtlasError(
             f"Folders of {paths.root} are symbolic links, which are not followed.",
-            expected="folders of the atlas's own",
-            offenders=[_arrow(paths.root / name, name) for name in links],
+            expected="folders, not links",
+            offenders=[_show_link(paths.root / name, name) for name in links],
             hint="copy what they point to in their place, if it is yours",
         )
 
@@ -33,37 +33,38 @@ def refuse_linked_folders(paths: AtlasPaths) -> None:
 def refuse_links_to_write(paths: AtlasPaths) -> None:
     """Refuse to write into an atlas whose folders, plan, manifest or receipts are links.
 
-    A table's file that is a link is written in its place: the link goes, what it points to stays as it is.
+    A table's file that is a link is replaced by a file: the link is removed, its target stays as it is.
 
     Raises:
-        BrokenAtlasError: some are; names them.
+        BrokenAtlasError: there are such links; names them.
     """
     refuse_linked_folders(paths)
     receipts = list(os.scandir(paths.receipts)) if paths.receipts.is_dir() else []
-    single = [paths.plan, paths.planned_proteins, paths.manifest, paths.manifest_before, paths.lock]
-    links = [path for path in single if path.is_symlink()]
+    files = [paths.plan, paths.planned_proteins, paths.manifest, paths.manifest_before, paths.lock]
+    links = [path for path in files if path.is_symlink()]
     links += [Path(entry.path) for entry in receipts if entry.is_symlink()]
+
     if links:
         raise BrokenAtlasError(
-            f"Files of {paths.root} are symbolic links, which no verb that writes follows.",
-            expected="files of the atlas's own",
-            offenders=sorted(_arrow(path, paths.relative(path)) for path in links),
+            f"Files of {paths.root} are symbolic links, which no command that writes follows.",
+            expected="files, not links",
+            offenders=sorted(_show_link(path, paths.relative(path)) for path in links),
             hint="copy what they point to in their place, if it is yours",
         )
 
 
-def checked_path(root: Path, file: TableFile) -> Path:
-    """Return the path of a file that a manifest names, after a link has been checked by the digest of its bytes.
+def locate_file(root: Path, file: TableFile) -> Path:
+    """Return the path of a file that a manifest names; a link is followed after the digest of its bytes was checked.
 
-    A file that is no link costs no more than looking whether it is one.
+    For a file that is no link, the check costs one look at the file system.
 
     Raises:
-        BrokenAtlasError: the file is a link, or lies in a folder that is one, to anything but the bytes it should have.
+        BrokenAtlasError: the file is a link to other bytes than the manifest says, or its folder is a link.
     """
     path = root / file.path
     if path.parent.is_symlink():
         refuse_linked_folders(AtlasPaths(root))
-    if path.is_symlink() and not _has_bytes_of(path, file):
+    if path.is_symlink() and not _has_right_bytes(path, file):
         raise BrokenAtlasError(
             f"{path} is a symbolic link to something else than the manifest says.",
             expected=f"{file.n_bytes:,} bytes, sha256 {file.sha256}",
@@ -74,28 +75,29 @@ def checked_path(root: Path, file: TableFile) -> Path:
 
 
 def refuse_wrong_links(root: Path, files: Iterable[TableFile]) -> None:
-    """Check every file that is a link, as `checked_path` does. Raises BrokenAtlasError."""
+    """Check every file that is a link, as `locate_file` does. Raises BrokenAtlasError."""
     for file in files:
-        checked_path(root, file)
+        locate_file(root, file)
 
 
-def _has_bytes_of(path: Path, file: TableFile) -> bool:
+def _has_right_bytes(path: Path, file: TableFile) -> bool:
+    """Return whether the target of a link has the size and the digest that the manifest says."""
     try:
         status = path.stat()
         return (
             path.is_file()  # a pipe or a device is never opened
             and status.st_size == file.n_bytes
-            and _sha256_of(str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns) == file.sha256
+            and _digest_file(str(path.resolve()), status.st_ino, status.st_size, status.st_mtime_ns) == file.sha256
         )
     except OSError:
         return False
 
 
 @lru_cache(maxsize=4096)
-def _sha256_of(path: str, inode: int, n_bytes: int, modified_ns: int) -> str:
-    """Return the SHA-256 of a file; known again by inode, size and time, so that each is read once per process."""
+def _digest_file(path: str, inode: int, n_bytes: int, modified_ns: int) -> str:
+    """Return the SHA-256 of a file; it is read once per process as long as inode, size and time stay the same."""
     return file_sha256(Path(path))
 
 
-def _arrow(path: Path, name: str) -> str:
+def _show_link(path: Path, name: str) -> str:
     return f"{name} -> {path.readlink()}"

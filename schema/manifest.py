@@ -1,11 +1,19 @@
-"""The manifest: what says that an atlas is whole, what it was computed from, and every file of it with its digest."""
+"""The manifest: it says that an atlas is whole, what it was computed from, and lists every file with its digest."""
 
 import datetime
 from dataclasses import asdict, dataclass, replace
 from typing import Self
 
 from attlas.schema.errors import BrokenAtlasError
-from attlas.schema.json_file import IllTypedError, content_sha256, digest, from_json, json_bytes, parse_json, unreadable
+from attlas.schema.json_file import (
+    IllTypedError,
+    content_sha256,
+    digest,
+    from_json,
+    json_bytes,
+    parse_json,
+    unreadable_json,
+)
 from attlas.schema.links import refuse_linked_folders
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import publish_bytes
@@ -17,8 +25,8 @@ from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS
 _DIGEST_KEY = "manifest_sha256"
 """Key of the digest of all other values of a manifest.json."""
 
-MOST_LAYERS = 10_000
-"""More than any model has; a column of a list per layer is declared for as many."""
+MAX_LAYERS = 10_000
+"""More layers than any model has; a column with a list per layer is declared for that many."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The atlas is whole: what it was computed from, how, and every file with its digest."""
+    """Says that an atlas is whole: what it was computed from, how, and every file with its digest."""
 
     format_version: int
     atlas_id: str
@@ -55,14 +63,14 @@ class Manifest:
     counts: Counts
     files: tuple[TableFile, ...]
     created: str
-    """When it was sealed, ISO 8601, UTC."""
+    """Time at which it was sealed, ISO 8601, UTC."""
     cost: dict[str, float]
-    """What it took: summed seconds and largest bytes over the shards."""
+    """Seconds, summed over the shards, and the largest memory of one, bytes."""
     version: int = 1
-    """Counts up with every table added to the sealed atlas, or replaced."""
+    """Rises by 1 whenever tables are added to the sealed atlas, or replaced."""
 
     def digest_of(self, table: Table) -> str:
-        """Return the digest of a table as it is now, over those of its files."""
+        """Return the digest of a table as it is now, over the digests of its files."""
         return digest(sorted(file.sha256 for file in self.of_table(table)))
 
     @property
@@ -85,24 +93,25 @@ class Manifest:
         """Read the manifest of an atlas.
 
         Raises:
-            BrokenAtlasError: there is none, it is of another format version, cannot be read, or names files outside
-                the atlas; or folders of the atlas are symbolic links.
+            BrokenAtlasError: there is no manifest, it has another format version, cannot be read, or names files
+                outside the atlas; or folders of the atlas are symbolic links.
         """
         if not paths.manifest.is_file():
             raise _no_manifest(paths)
+
         try:
             data = paths.manifest.read_bytes()
         except OSError as error:
-            raise unreadable(paths.manifest, str(error)) from error
+            raise unreadable_json(paths.manifest, str(error)) from error
         refuse_linked_folders(paths)
         return cls.parse(data, source=str(paths.root))
 
     @classmethod
     def parse(cls, data: bytes, *, source: str) -> Self:
-        """Return the manifest in the bytes of a manifest.json; `source` says where they are from, for errors.
+        """Return the manifest in the bytes of a manifest.json; `source` is the atlas, for errors.
 
         Raises:
-            BrokenAtlasError: it is of another format version, cannot be read, was changed since it was written, or
+            BrokenAtlasError: it has another format version, cannot be read, was changed since it was written, or
                 names a file outside the atlas.
         """
         name = f"{source}/manifest.json"
@@ -110,24 +119,26 @@ class Manifest:
         version = values.get("format_version")
         if type(version) is not int or version != FORMAT_VERSION:
             raise BrokenAtlasError(
-                f"{source} is of another atlas format.",
+                f"{source} has another atlas format.",
                 expected=f"format version {FORMAT_VERSION}",
                 found=f"format version {version}"[:200],
-                hint=_other_format(version),
+                hint=_hint_for_format(version),
             )
-        noted = values.pop(_DIGEST_KEY, None)
+
+        stored_digest = values.pop(_DIGEST_KEY, None)
         try:
             files = parse_table_files(values.get("files"))
             manifest = replace(from_json(cls, {**values, "files": []}), files=files)
             _check_numbers(manifest)
         except IllTypedError as error:
-            raise unreadable(name, str(error)) from error
-        if noted != content_sha256(values):
+            raise unreadable_json(name, str(error)) from error
+
+        if stored_digest != content_sha256(values):
             raise BrokenAtlasError(
                 f"{name} was changed after it was written, or on its way here.",
                 expected=f"{_DIGEST_KEY} {content_sha256(values)}",
-                found=f"{noted}"[:200],
-                hint="copy it again, or ask for it again; where the atlas was built, the same `attlas build` renews it",
+                found=f"{stored_digest}"[:200],
+                hint="copy or download it again; where the atlas was built, the same `attlas build` renews it",
             )
         return manifest
 
@@ -136,7 +147,7 @@ def _check_numbers(manifest: Manifest) -> None:
     """Raise IllTypedError for a value of the right type that no atlas has."""
     if min(manifest.run.n_layers, manifest.run.n_heads) < 1:
         raise IllTypedError("run: a model has at least one layer and one head")
-    if manifest.run.n_layers > MOST_LAYERS:
+    if manifest.run.n_layers > MAX_LAYERS:
         raise IllTypedError(f"run: {manifest.run.n_layers} layers are more than any model has")
     try:
         datetime.datetime.fromisoformat(manifest.created)
@@ -144,8 +155,8 @@ def _check_numbers(manifest: Manifest) -> None:
         raise IllTypedError(f"created: {error}") from error
 
 
-def _other_format(version: object) -> str:
-    """Return what to do with an atlas of another format version."""
+def _hint_for_format(version: object) -> str:
+    """Return the advice for an atlas of another format version."""
     if isinstance(version, int) and version > FORMAT_VERSION:
         return "read it with a newer attlas release"
     release = OLDER_FORMATS.get(version) if isinstance(version, int) else None

@@ -1,4 +1,4 @@
-"""Parquet files of an atlas: how they are written, the provenance inside them, and the manifest's entry for each."""
+"""The Parquet files of an atlas: how they are written, their provenance, and the manifest's entry for each."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ PROVENANCE_KEY = b"attlas"
 
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
-    """Return the metadata every Parquet file of an atlas carries: the run and the atlas id, and no time stamp."""
+    """Return the metadata of every Parquet file of an atlas: the run and the atlas id, without a time stamp."""
     values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
     values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
     return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
 
 
 def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
-    """Write the rows of a table as Parquet at `path`, a path from `publishing`.
+    """Write the rows of a table as a Parquet file at `path`, which comes from `publishing`.
 
-    The file holds docs and provenance in its metadata, and the digests of its blocks.
+    The file has docs and provenance in its metadata, and the digests of its blocks.
     """
     schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **metadata})
     pq.write_table(rows.cast(schema), path, row_group_size=table.row_group_rows, **parquet_options(schema))
@@ -38,17 +38,18 @@ def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[byte
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return how the Parquet files of an atlas are written: compression, dictionaries, page index."""
+    """Return the options of the Parquet files of an atlas: compression, dictionaries, page index."""
     # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
-    words = [field.name for field in schema if not _holds_floats(field.type)]
-    return {"compression": "zstd", "use_dictionary": words, "write_page_index": True}
+    dictionaries = [field.name for field in schema if not _holds_floats(field.type)]
+    return {"compression": "zstd", "use_dictionary": dictionaries, "write_page_index": True}
 
 
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
     """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
     metadata = pq.read_metadata(path)
-    first, last = _sequence_range(metadata) if table is not PROTEINS else (None, None)
+    first_sequence_id, last_sequence_id = _sequence_range(metadata) if table is not PROTEINS else (None, None)
     tail = read_tail(path)
+
     return TableFile(
         table=table.name,
         path=paths.relative(path),
@@ -57,8 +58,8 @@ def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
         sha256=file_sha256(path),
         tail_bytes=len(tail),
         tail_sha256=hashlib.sha256(tail).hexdigest(),
-        first_sequence_id=first,
-        last_sequence_id=last,
+        first_sequence_id=first_sequence_id,
+        last_sequence_id=last_sequence_id,
     )
 
 
@@ -67,6 +68,7 @@ def _holds_floats(kind: pa.DataType) -> bool:
 
 
 def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:
+    """Return the smallest and the largest `sequence_id` of a file, from its statistics; None without rows."""
     names = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
     column = names.index("sequence_id")
     groups = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]

@@ -1,4 +1,4 @@
-"""Every path inside an atlas, named once."""
+"""Every path inside an atlas, declared once."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,18 @@ class AtlasPaths:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Every folder that an atlas may have below its root: of its tables, its receipts and its plan."""
+        """Every folder that an atlas may have: those of its tables, its receipts and its plan."""
         tables = [self.root / table.name for table in TABLES]
         return (*tables, self.receipts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:
-        """The plan: the run, the shards, the digest of both. Written first."""
+        """The plan: the run, the shards and the digest of both. Written first."""
         return self.root / "plan.json"
 
     @property
     def planned_proteins(self) -> Path:
-        """The proteins as parsed from the input, in the columns of `proteins`; what `encode` reads."""
+        """The proteins as parsed from the input, in the columns of `proteins`; `encode` reads them."""
         return self.root / "plan" / "proteins.parquet"
 
     @property
@@ -36,12 +36,12 @@ class AtlasPaths:
 
     @property
     def manifest_before(self) -> Path:
-        """The manifest of before, while shards of a sealed atlas are computed again: it names what was added since."""
+        """The earlier manifest while shards of a sealed atlas are computed again: it names the added tables."""
         return self.root / "manifest-before.json"
 
     @property
     def lock(self) -> Path:
-        """Locked while a process writes: exclusively by build, plan and seal, shared by encode."""
+        """The file that is locked while a process writes: exclusively by build, plan and seal, shared by encode."""
         return self.root / ".lock"
 
     @property
@@ -54,16 +54,16 @@ class AtlasPaths:
         return self.root / table.name / f"shard-{index:05d}.parquet"
 
     def part(self, table: Table, index: int, n_parts: int) -> Path:
-        """Return file `index` (from 1) of the `n_parts` that `table` has in a release, whose shards are joined."""
+        """Return file `index` (from 1) of the `n_parts` of `table` in a release, where shards are joined."""
         return self.root / table.name / f"{table.name}-{index:05d}-of-{n_parts:05d}.parquet"
 
     def added(self, table: Table, name: str) -> Path:
-        """Return a file that is added to a sealed atlas: `name` says what it is of, a source or a probe's shard."""
+        """Return a file that is added to a sealed atlas; `name` is that of a source, or of a pass and a shard."""
         return self.root / table.name / f"{name}.parquet"
 
     @property
     def receipts(self) -> Path:
-        """Folder of receipts, one per finished shard."""
+        """The folder of receipts, one for each finished shard."""
         return self.root / "receipts"
 
     def receipt(self, index: int) -> Path:

@@ -1,4 +1,4 @@
-"""Write beside, fsync, rename: a file of an atlas is either whole or not there."""
+"""Write files under another name, fsync and rename them: a file of an atlas is either whole or not there."""
 
 import errno
 import hashlib
@@ -15,17 +15,18 @@ TEMPORARY_PREFIX = ".tmp-"
 
 @contextmanager
 def publishing(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; on success fsync and rename it to `path`, on failure remove it.
+    """Yield a path in the same folder to write to; on success fsync and rename it to `path`, on failure remove it.
 
     Raises:
-        EnvironmentFault: the disk is full or cannot be written; names the file.
+        EnvironmentFault: the disk is full or the file cannot be written; names the file.
     """
     beside = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # What lies under that name, of a killed process with our number or a link put there, is not written through.
+        # A file of that name, from a killed process with the same number, or a link, is not written into.
         if beside.is_symlink() or beside.exists():
             beside.unlink()
+
         yield beside
         _fsync(beside)
         beside.replace(path)
@@ -39,7 +40,7 @@ def publishing(path: Path) -> Iterator[Path]:
 
 
 def write_fault(path: Path, error: OSError) -> EnvironmentFault:
-    """Return the error that says why `path` could not be written and what to do."""
+    """Return the error for a file that could not be written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
         hint = "free some space, then run the same command again: finished shards are kept"
         return EnvironmentFault("The disk is full.", found=f"no space left while writing {path}", hint=hint)
@@ -48,7 +49,7 @@ def write_fault(path: Path, error: OSError) -> EnvironmentFault:
 
 
 def publish_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` so that it is there whole or not at all."""
+    """Write `data` to `path`: afterwards the file is whole, or as it was before."""
     with publishing(path) as beside:
         beside.write_bytes(data)
 
@@ -60,7 +61,7 @@ def file_sha256(path: Path) -> str:
 
 
 def _remove(beside: Path) -> None:
-    # A folder that could not be made is said by the error on its way, not by this one.
+    # If the folder could not be made, the error that is being raised says so already.
     with suppress(OSError):
         beside.unlink(missing_ok=True)
 

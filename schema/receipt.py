@@ -1,10 +1,10 @@
-"""Receipts: what says that a shard is finished."""
+"""Receipts: a receipt says that a shard is finished."""
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from attlas.schema.json_file import IllTypedError, from_json, json_bytes, read_json, unreadable
+from attlas.schema.json_file import IllTypedError, from_json, json_bytes, read_json, unreadable_json
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import publish_bytes
 from attlas.schema.table_file import TableFile, parse_table_files
@@ -12,12 +12,12 @@ from attlas.schema.table_file import TableFile, parse_table_files
 
 @dataclass(frozen=True)
 class Receipt:
-    """One shard finished: its files are published and these are their digests."""
+    """Says that a shard is finished: its files are published, with these digests."""
 
     index: int
     """Number of the shard, from 1."""
     plan_id: str
-    """Digest of the plan it belongs to."""
+    """Digest of the plan to which it belongs; of a pass, its name."""
     files: tuple[TableFile, ...]
     n_sequences: int
     n_failed: int
@@ -28,15 +28,15 @@ class Receipt:
     peak_bytes: int
     """Largest resident memory of the process so far (CPU) or allocated on the device (CUDA)."""
     predicted_bytes: int
-    """The bound the plan gave for it."""
+    """The bound on it in the plan."""
     host: str
 
     def write(self, paths: AtlasPaths) -> None:
-        """Publish the receipt of a build; from here on the shard is done."""
+        """Publish the receipt of a build; from then on the shard is finished."""
         self.write_to(paths.receipt(self.index))
 
     def write_to(self, path: Path) -> None:
-        """Publish the receipt of another pass over the shard."""
+        """Publish the receipt of a pass over the shard."""
         publish_bytes(path, json_bytes(asdict(self)))
 
     @classmethod
@@ -47,4 +47,4 @@ class Receipt:
             files = parse_table_files(values.get("files"))
             return replace(from_json(cls, {**values, "files": []}), files=files)
         except IllTypedError as error:
-            raise unreadable(path, str(error)) from error
+            raise unreadable_json(path, str(error)) from error

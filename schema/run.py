@@ -1,4 +1,4 @@
-"""What identifies a computation: equal runs have equal ids and give equal tables."""
+"""The run, which identifies a computation: equal runs have equal ids and give equal tables."""
 
 import hashlib
 import json
@@ -8,12 +8,12 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Run:
-    """A model, a way of running it and a rule: everything the tables depend on but the proteins."""
+    """A model, the way it runs, and a rule: everything that the tables depend on except the proteins."""
 
     model: str
-    """Model as asked for: a hub id or the name of a local directory."""
+    """The model: a hub id, or the name of a local directory."""
     revision: str
-    """Revision of the model, a commit where the hub tells; `local` for a directory."""
+    """Revision of the model: a commit of the hub, or `local` for a directory."""
     weights_sha256: str
     """SHA-256 over the weight files that are loaded, in order of name."""
     config_sha256: str
@@ -27,12 +27,12 @@ class Run:
     device: str
     """`cpu` or `cuda`: the last bits of a sum depend on it."""
     attention: str
-    """Which implementation of the reductions runs, such as `tiled`."""
+    """The implementation of the reductions, such as `tiled`."""
     attention_bound: float
-    """Largest difference from the model's own eager attention, on one known protein and of a layer's maximum, with
-    which a model is accepted whenever it is loaded."""
+    """Largest difference from the model's own eager attention on the known protein, as a share of the layer's maximum,
+    with which a model is accepted whenever it is loaded."""
     letters: str
-    """What the model reads for letters that it is not given as they are, such as `J as X`; empty where none is."""
+    """Letters that the model reads as another letter or token, such as `J as X`; empty where there are none."""
     rule: str
     """Rule for HA sites, such as `nayar-2025-05`."""
     edge_theta: float
@@ -51,10 +51,10 @@ class Run:
         canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
-    def differences(self, other: Self) -> list[str]:
-        """Return one line per field that differs: `name: this here, that there`."""
-        mine, theirs = asdict(self), asdict(other)
-        return [f"{name}: {mine[name]} -> {theirs[name]}" for name in mine if mine[name] != theirs[name]]
+    def describe_changes(self, run: Self) -> list[str]:
+        """Return a line for each field in which `run` differs from this one: `name: this value -> value of run`."""
+        before, after = asdict(self), asdict(run)
+        return [f"{name}: {before[name]} -> {after[name]}" for name in before if before[name] != after[name]]
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
@@ -62,5 +62,5 @@ class Run:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the run that `to_json` wrote; keys of later versions are refused by the caller's version check."""
+        """Return the run that `to_json` wrote; the caller has checked the format version."""
         return cls(**{field.name: values[field.name] for field in fields(cls)})

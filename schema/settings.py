@@ -1,7 +1,7 @@
-"""How an added table was computed, as JSON in the metadata of its Parquet files: written by passes, read by queries.
+"""How an added table was computed, as JSON in the metadata of its Parquet files: passes write it, queries read it.
 
-The value of the key `attlas.settings` is an object of two: `settings`, those that the table declares
-(`schema/tables.py`), and `computed_from`, the digest of each table that the pass has read.
+The value of the key `attlas.settings` is an object with two keys: `settings`, those that the table declares
+(`schema/added_tables.py`), and `computed_from`, the digest of each table that the pass has read.
 """
 
 import json
@@ -45,7 +45,7 @@ class Computation:
 
     @classmethod
     def parse(cls, table: Table, metadata: Mapping[bytes, bytes] | None) -> Self:
-        """Return what the metadata of a file of `table` say; what they do not say, or not in its type, is left out."""
+        """Read the metadata of a file of `table`; values that are missing or of another type are left out."""
         try:
             values = json.loads((metadata or {}).get(SETTINGS_KEY, b"{}"))
         except ValueError:
@@ -59,11 +59,11 @@ class Computation:
         )
 
 
-def outdated_notes(changed_sources: Mapping[Table, Iterable[Table]]) -> list[str]:
+def describe_outdated(changed_sources: Mapping[Table, Iterable[Table]]) -> list[str]:
     """Return a sentence for each command that renews outdated tables.
 
     Args:
-        changed_sources: of each outdated table, the tables that have changed since it was computed from them.
+        changed_sources: for each outdated table, the tables that have changed since it was computed from them.
     """
     # Tables of one command that are outdated for the same reason share a sentence: the command renews them together.
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
@@ -71,11 +71,12 @@ def outdated_notes(changed_sources: Mapping[Table, Iterable[Table]]) -> list[str
         key = str(table.added_by), tuple(source.name for source in sources)
         groups.setdefault(key, []).append(table.name)
 
-    return [
-        f"{_and(names)} {'was' if len(names) == 1 else 'were'} computed from other {_and(sources)} than the atlas has "
-        f"now: `{command}` renews {'it' if len(names) == 1 else 'them'}"
-        for (command, sources), names in groups.items()
-    ]
+    notes = []
+    for (command, source_names), names in groups.items():
+        verb, pronoun = ("was", "it") if len(names) == 1 else ("were", "them")
+        changed = f"{_join_words(names)} {verb} computed from other {_join_words(source_names)} than the atlas has now"
+        notes.append(f"{changed}: `{command}` renews {pronoun}")
+    return notes
 
 
 def _object(values: object, name: str) -> dict[str, Any]:
@@ -83,6 +84,7 @@ def _object(values: object, name: str) -> dict[str, Any]:
     return part if isinstance(part, dict) else {}
 
 
-def _and(names: Iterable[str]) -> str:
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last
+def _join_words(words: Iterable[str]) -> str:
+    """Return words as a list in a sentence: `a, b and c`."""
+    *beginning, last = words
+    return f"{', '.join(beginning)} and {last}" if beginning else last

@@ -1,4 +1,4 @@
-"""What a table of an atlas is made of: columns, and for an added table the command, its sources and its settings."""
+"""The parts of a table: its columns and, for an added table, its command, sources and settings."""
 
 from dataclasses import dataclass
 from math import isfinite
@@ -12,16 +12,16 @@ class Column:
 
     name: str
     type: pa.DataType
-    """Arrow type; a list column holds its element type here and `is_per_layer` says so."""
+    """Arrow type; of a list column (`is_per_layer`) the type of an element."""
     unit: str
     """Unit in words; empty for names and texts."""
     doc: str
-    """What the column says, in one sentence."""
+    """The meaning of the column, in one sentence."""
     is_nullable: bool = False
     is_per_layer: bool = False
     """A fixed-size list of `L` values, layer 0 first."""
     is_joined: bool = False
-    """Seen in the view through `proteins`; not stored in this table's files."""
+    """The view has it from `proteins`; the files of the table do not store it."""
 
     def field(self, n_layers: int) -> pa.Field:
         """Return the Arrow field, with doc and unit as metadata, for a model of `n_layers` layers."""
@@ -36,12 +36,12 @@ class Setting:
     name: str
     type: type[float] | type[int] | type[str]
     doc: str
-    """What it sets, in one sentence."""
+    """The meaning of the setting, in one sentence."""
     is_optional: bool = False
-    """None is a value of it, and means no limit."""
+    """None is a possible value, and means no limit."""
 
     def allows(self, value: object) -> bool:
-        """Tell whether the setting can have a value: one of its type, a finite number, or None where it is optional."""
+        """Return whether a value is allowed: of the type, finite, or None where the setting is optional."""
         if value is None:
             return self.is_optional
         if self.type is float:
@@ -56,7 +56,7 @@ class Command:
     verb: str
     """Name of the command, such as `probe`."""
     arguments: str
-    """What is typed after it, such as `DIR SOURCE`."""
+    """Its arguments, such as `DIR SOURCE`."""
 
     def __str__(self) -> str:
         """Return the command as it is typed."""
@@ -65,13 +65,13 @@ class Command:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, its columns, its key and order, and who adds it if the build does not write it."""
+    """A table: its meaning, columns, key and order, and the command that adds it if the build does not write it."""
 
     name: str
     doc: str
-    """What a row is, in one sentence."""
+    """The meaning of a row, in one sentence."""
     key: tuple[str, ...]
-    """Columns that name a row in the view a user types."""
+    """Columns that identify a row of the view."""
     sort: tuple[str, ...]
     """Order of the stored rows."""
     row_group_rows: int
@@ -82,11 +82,11 @@ class Table:
     computed_from: tuple["Table", ...] = ()
     """Tables that the command reads: where one changes, this table is outdated. None for one read from sources."""
     settings: tuple[Setting, ...] = ()
-    """What the command computes the table with."""
+    """The settings with which the command computes the table."""
 
     @property
     def is_by_source(self) -> bool:
-        """Tell whether each file of the table holds what one source said; else an added table has a file per shard."""
+        """Return whether the table has a file for each source; other added tables have a file for each shard."""
         return self.added_by is not None and not self.computed_from
 
     def stored(self) -> tuple[Column, ...]:

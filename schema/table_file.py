@@ -1,4 +1,4 @@
-"""One Parquet file of an atlas as a manifest or a receipt names it; its path is checked here, when it is parsed."""
+"""The entry of a manifest or receipt for one Parquet file; its path is checked when it is parsed."""
 
 import re
 from collections import Counter
@@ -12,9 +12,9 @@ _SHARD_NAME = r"shard-\d{5,9}"
 _PART_NAME = r"{table}-\d{{5,9}}-of-\d{{5,9}}"
 """File of a release, whose shards are joined."""
 _ADDED_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}"
-"""File of a table added to a sealed atlas: named for a source or a shard of a pass."""
-_MOST_TAIL_BYTES = 1 << 28
-"""More than the tail of any file; a reader takes the whole tail into memory."""
+"""File of a table added to a sealed atlas: it has the name of a source, or of a pass and a shard."""
+_MAX_TAIL_BYTES = 1 << 28
+"""More than the tail of any file; a reader holds the whole tail in memory."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,38 +39,41 @@ class TableFile:
 
 
 def parse_table_files(values: object) -> tuple[TableFile, ...]:
-    """Return the files that a manifest or a receipt names, as `json.loads` gives them.
+    """Return the files that a manifest or a receipt names, from the values that `json.loads` returns.
 
     Raises:
-        IllTypedError: a value is of another type; a table is unknown; a path is not one that files of the table have
-            (relative, with forward slashes, inside the atlas), or is named twice.
+        IllTypedError: a value has another type; a table is unknown; a path stands twice, or is not a path of the
+            table's files (relative, with forward slashes, inside the atlas).
     """
     files = from_json(tuple[TableFile, ...], values, name="files")
     for file in files:
-        _check(file)
+        _check_entry(file)
+
     repeated = [path for path, n in Counter(file.path for file in files).items() if n > 1]
     if repeated:
         raise IllTypedError(f"files: {repeated[0]} is named twice")
     return files
 
 
-def _check(file: TableFile) -> None:
+def _check_entry(file: TableFile) -> None:
+    """Refuse an entry that no file of an atlas has. Raises IllTypedError."""
     pattern = _PATHS.get(file.table)
     if pattern is None:
         raise IllTypedError(f"files: no table is named {file.table!a}"[:200])
     if not pattern.fullmatch(file.path):
         raise IllTypedError(f"files: {file.path!a} is no path of a file of {file.table} inside the atlas"[:300])
+
     numbers: Sequence[int | None] = (file.n_rows, file.n_bytes, file.first_sequence_id, file.last_sequence_id)
     if any(number is not None and not 0 <= number < 2**63 for number in numbers):
         raise IllTypedError(f"files: a number of {file.path} is not between 0 and 2^63")
-    if not 0 < file.tail_bytes <= min(file.n_bytes, _MOST_TAIL_BYTES):
+    if not 0 < file.tail_bytes <= min(file.n_bytes, _MAX_TAIL_BYTES):
         raise IllTypedError(f"files: tail_bytes of {file.path} is not between 1 and its size, or above 2^28")
     if not all(_SHA256.fullmatch(text) for text in (file.sha256, file.tail_sha256)):
         raise IllTypedError(f"files: a digest of {file.path} is no SHA-256")
 
 
 def _path_patterns() -> dict[str, re.Pattern[str]]:
-    """Return the pattern of the paths that files of each table have, by the table's name."""
+    """Return the pattern that the paths of each table's files match, by the table's name."""
     names = {PROTEINS.name: PROTEINS.name}
     names |= {table.name: f"(?:{_SHARD_NAME}|{_PART_NAME.format(table=table.name)})" for table in SHARD_TABLES}
     names |= {table.name: _ADDED_NAME for table in ADDED_TABLES}

@@ -14,19 +14,19 @@ from attlas.schema.table_file import TableFile
 from attlas.schema.tables import ADDED_TABLES, PROTEINS, TABLES
 
 
-def problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return every way in which the directory differs from its manifest; empty when all is well.
+def find_problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
+    """Return a sentence for every difference between a directory and its manifest; none for an atlas that is whole.
 
-    Checks that each file is there, of the size and SHA-256 noted, of its table's schema and number of rows, and
-    that the counts keep the completeness contract.
+    Every file must exist, with the size, the SHA-256, the schema and the number of rows of its entry; the counts must
+    keep the completeness contract.
     """
     texts = [text for file in manifest.files for text in _file_problems(paths, manifest, file)]
     texts += [f"{path}: not in the manifest; remove it" for path in _unnamed_files(paths, manifest)]
-    return texts + count_problems(manifest)
+    return texts + find_count_problems(manifest)
 
 
-def count_problems(manifest: Manifest) -> list[str]:
-    """Return every way in which the counts of a manifest break the completeness contract."""
+def find_count_problems(manifest: Manifest) -> list[str]:
+    """Return a sentence for every count of a manifest that breaks the completeness contract."""
     texts = []
     counts = manifest.counts
     if counts.n_requested != counts.n_ok + counts.n_skipped + counts.n_failed:
@@ -37,8 +37,8 @@ def count_problems(manifest: Manifest) -> list[str]:
     return texts
 
 
-def metadata_problems(file: TableFile, metadata: pq.FileMetaData, manifest: Manifest) -> list[str]:
-    """Return every way in which the footer of a file differs from its table's schema and number of rows."""
+def find_metadata_problems(file: TableFile, metadata: pq.FileMetaData, manifest: Manifest) -> list[str]:
+    """Return a sentence for every difference between the footer of a file and its entry or its table's schema."""
     texts = []
     table = next(table for table in TABLES if table.name == file.table)
     if not metadata.schema.to_arrow_schema().equals(table.schema(manifest.run.n_layers)):
@@ -48,14 +48,14 @@ def metadata_problems(file: TableFile, metadata: pq.FileMetaData, manifest: Mani
     return texts
 
 
-def unfinished(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return files of added tables that no manifest names yet: what a probe, say, that was stopped goes on with."""
+def find_unfinished_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
+    """Return files of added tables that the manifest does not name: a command that was stopped continues from them."""
     added = {table.name for table in ADDED_TABLES}
     return [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] in added]
 
 
 def _unnamed_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return files of the built tables that the manifest does not name."""
+    """Return files of the build's tables that the manifest does not name."""
     added = {table.name for table in ADDED_TABLES}
     return [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] not in added]
 
@@ -73,14 +73,16 @@ def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> li
         return [f"{file.path}: missing"]
     if path.stat().st_size != file.n_bytes:
         return [f"{file.path}: {file.n_bytes:,} bytes expected, {path.stat().st_size:,} found"]
-    if (found := file_sha256(path)) != file.sha256:
-        return [f"{file.path}: sha256 {file.sha256} expected, {found} found"]
+    if (sha256 := file_sha256(path)) != file.sha256:
+        return [f"{file.path}: sha256 {file.sha256} expected, {sha256} found"]
+
     try:
         tail = read_tail(path)
         metadata = pq.read_metadata(path)
     except (BrokenAtlasError, OSError, pa.ArrowException) as error:
         return [f"{file.path}: {str(error).splitlines()[-1].strip()}"]
-    texts = metadata_problems(file, metadata, manifest)
+
+    texts = find_metadata_problems(file, metadata, manifest)
     if (len(tail), hashlib.sha256(tail).hexdigest()) != (file.tail_bytes, file.tail_sha256):
         texts.append(f"{file.path}: its tail of {len(tail):,} bytes is not the one in the manifest")
     return texts

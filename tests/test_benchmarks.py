@@ -22,7 +22,7 @@ from attlas.pipeline.model import ModelShape, find_model
 from attlas.pipeline.sites import call_sites
 from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [
@@ -357,7 +357,7 @@ def random_atlas(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_random_atlas_is_whole_and_its_sites_are_the_highest_of_its_profiles(random_atlas: Path) -> None:
     manifest = Manifest.read(AtlasPaths(random_atlas))
-    assert problems(AtlasPaths(random_atlas), manifest) == []
+    assert find_problems(AtlasPaths(random_atlas), manifest) == []
     with Atlas.open(random_atlas) as atlas:
         assert atlas.sql("SELECT count(DISTINCT sequence_id) AS n FROM residues")["n"].to_pylist() == [20]
         assert atlas.sql("SELECT count(*) AS n FROM heads")["n"].to_pylist() == [20 * 3 * 2]

@@ -1,8 +1,8 @@
 """Contacts from attention: the model's own contact head, added up layer by layer while the pass runs.
 
 The head is a logistic regression on the symmetrised, product-corrected map of every head of every layer (Rao et al.
-2020; `EsmContactPredictionHead`). All of it is linear before the sigmoid, so one map of a sequence is held, never
-that of each head: `b + W + W^T - sum_c (w_c / t_c) r_c r_c^T`, with `W = sum_c w_c A_c`.
+2020; `EsmContactPredictionHead`). All of it is linear before the sigmoid, so one map of a sequence is held instead
+of one of each head: `b + W + W^T - sum_c (w_c / t_c) r_c r_c^T`, with `W = sum_c w_c A_c`.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `R` rows of a tile.
 """
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
-from attlas.pipeline.contacts.attending import attend
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.kernels.attending import attend
 from attlas.pipeline.kernels.tiled import Tile
 from attlas.schema import EnvironmentFault
 
@@ -30,15 +30,15 @@ class ContactHead:
     """The weights of a model's contact head."""
 
     weights: Tensor
-    """Of each layer and head, shape (L, H), float32, on the model's device."""
+    """The weight of each layer and head, shape (L, H), float32, on the model's device."""
     bias: float
 
 
-def contact_head(encoder: Encoder) -> ContactHead:
+def find_contact_head(encoder: Encoder) -> ContactHead:
     """Return the contact head of a model.
 
     Raises:
-        EnvironmentFault: the model has none, or its weights are not those of one value per layer and head.
+        EnvironmentFault: the model has none.
     """
     head = getattr(encoder.model, "contact_head", None)
     name = encoder.model.config.model_type
@@ -47,35 +47,37 @@ def contact_head(encoder: Encoder) -> ContactHead:
             f"The weights of this {name} model hold no contact head: contacts cannot be predicted.",
             expected="contact_head.regression.weight and contact_head.regression.bias, as ESM-2 has them",
             hint="use ESM-2 as published, or a fine-tuned model saved with its contact head; "
-            "without one, `attlas contacts DIR --heads-only` holds single heads against structures",
+            "without one, `attlas contacts DIR --heads-only` compares single heads with structures",
         )
+
     weights = head.regression.weight.detach().float()
     n_heads = encoder.model.config.num_attention_heads
     return ContactHead(weights.reshape(encoder.n_layers, n_heads), float(head.regression.bias.detach()))
 
 
-def contact_probabilities(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.float32]]:
-    """Return of each sequence the probabilities that two residues are in contact, (N, N).
+def predict_probabilities(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.float32]]:
+    """Return, for each sequence, the probability that two residues are in contact, (N, N).
 
-    Symmetric but for the last bit. The sequences run as one pack; what is held is one map each, a layer's projections
+    Symmetric but for the last bit. The sequences run as one pack; memory holds a map of each, a layer's projections
     and a tile. Pairs nearer than 6 residues have a value too, but the published heads were not fitted to them. Where
-    half precision overflowed, the map is not finite. The encoder's `lock` is to be held where others use it.
+    half precision overflowed, the map is not finite. The caller holds the encoder's `lock` where threads share it.
 
     Raises:
         EnvironmentFault: the model has no contact head.
     """
-    head = contact_head(encoder)
+    head = find_contact_head(encoder)
     if not sequences:
         return []
+
     reduce = ReduceToContacts(head, [len(sequence) for sequence in sequences])
     encoder.start(sequences, reduce=reduce)
     return reduce.probabilities()
 
 
 class ReduceToContacts:
-    """A `Reduction` that adds up the contact head's logits of one pack: called once a layer, then asked once.
+    """A `Reduction` that adds up the contact head's logits of one pack: called for each layer, then read once.
 
-    In the `PackAttention` it returns, `heads` is empty, (P, H, 0).
+    In the `PackAttention` that it returns, `heads` is empty, (P, H, 0).
     """
 
     def __init__(self, head: ContactHead, n_residues: Sequence[int]) -> None:
@@ -99,16 +101,17 @@ class ReduceToContacts:
         """Return the probabilities of each sequence, (N, N), once all layers are added; uses the sums up.
 
         Raises:
-            RuntimeError: layers are missing, or it was asked before.
+            RuntimeError: layers are missing, or the sums were used up before.
         """
         if self.n_layers_done != len(self.head.weights):
             raise RuntimeError(f"{self.n_layers_done} of {len(self.head.weights)} layers were added")
+
         maps, self._maps, self.n_layers_done = self._maps, [], 0
-        return [_add_transpose(some).add_(self.head.bias).sigmoid_().cpu().numpy() for some in maps]
+        return [_add_transpose(logits).add_(self.head.bias).sigmoid_().cpu().numpy() for logits in maps]
 
 
 class _Layer:
-    """One layer of a pack: adds tiles of weights to the maps, and keeps what the product correction needs."""
+    """One layer of a pack: adds tiles of weights to the maps, and keeps the row and column sums for the correction."""
 
     def __init__(self, weights: Tensor, maps: list[Tensor], *, n_tokens: int) -> None:
         self.weights, self.maps = weights, maps
@@ -118,32 +121,35 @@ class _Layer:
     def __call__(self, tile: Tensor, at: Tile) -> None:
         """Add attention weights, (heads, R, T)."""
         heads, n_rows, n_tokens = tile.shape
-        first, end = max(at.first, 1), min(at.first + n_rows, n_tokens - 1)  # rows of residues, in the sequence
-        some = slice(first - at.first, end - at.first)
+        # The tile's rows of residues, counted in the sequence and in the tile.
+        begin_row, end_row = max(at.first_row, 1), min(at.first_row + n_rows, n_tokens - 1)
+        residue_rows = slice(begin_row - at.first_row, end_row - at.first_row)
+
+        inner = tile[:, residue_rows, 1:-1]
         begin = at.tokens.start
-        inner = tile[:, some, 1:-1]
-        self.rows[at.heads, begin + first : begin + end] = inner.sum(2)
+        self.rows[at.heads, begin + begin_row : begin + end_row] = inner.sum(2)
         self.columns[at.heads, begin + 1 : at.tokens.stop - 1] += inner.sum(1)
+
         weighted = torch.mv(tile.view(heads, -1).T, self.weights[at.heads]).view(n_rows, n_tokens)
-        self.maps[at.sequence][first - 1 : end - 1] += weighted[some, 1:-1]
+        self.maps[at.sequence][begin_row - 1 : end_row - 1] += weighted[residue_rows, 1:-1]
 
     def correct(self, pack: Pack) -> Tensor:
         """Subtract the average product of each head; return attention received, mean over heads, (sum of N,)."""
-        for tokens, some in zip(pack.slices, self.maps, strict=True):
+        for tokens, sequence_map in zip(pack.slices, self.maps, strict=True):
             inner = slice(tokens.start + 1, tokens.stop - 1)
             mass = self.rows[:, inner] + self.columns[:, inner]  # (H, N), of S = A + A^T
             total = mass.sum(1)
             share = torch.where(total > 0, self.weights / total, 0)  # a head that gives residues nothing adds nothing
-            some.addmm_(mass.T, share[:, None] * mass, alpha=-0.5)
+            sequence_map.addmm_(mass.T, share[:, None] * mass, alpha=-0.5)
         return self.columns.mean(0)[pack.residues]
 
 
 def _add_transpose(values: Tensor) -> Tensor:
-    """Add its transpose to a square, in place, block by block: a second map may not fit beside the first."""
-    parts = [slice(first, first + BLOCK) for first in range(0, len(values), BLOCK)]
+    """Add to a square matrix its transpose, in place, block by block: a second map may not fit beside the first."""
+    parts = [slice(begin, begin + BLOCK) for begin in range(0, len(values), BLOCK)]
     for i, rows in enumerate(parts):
         for columns in parts[i:]:
-            both = values[rows, columns] + values[columns, rows].T
-            values[rows, columns] = both
-            values[columns, rows] = both.T
+            block = values[rows, columns] + values[columns, rows].T
+            values[rows, columns] = block
+            values[columns, rows] = block.T
     return values

@@ -1,6 +1,6 @@
-"""What maps of pairs take: packs whose maps stay small, bytes of a shard foretold, proteins that cannot fit refused.
+"""The memory that maps of pairs take: packs whose maps stay small, predicted bytes, and proteins that cannot fit.
 
-A build never holds a map, so its own bounds do not know of them: they grow with the square of the length.
+A build never holds a map, so its bounds leave them out. A map grows with the square of the length.
 Axis letters: `N` residues, `T = N + 2` tokens.
 """
 
@@ -19,7 +19,7 @@ MAP_BYTES = 4
 """Bytes a pair of residues takes in the map that a layer is added to."""
 
 RANKING_BYTES = 6
-"""Bytes a pair takes beside it while the best pairs are told: two copies of the half above the diagonal, and marks."""
+"""Bytes a pair takes beside it while the best pairs are found: two copies of the half above the diagonal, and marks."""
 
 LOW_FLOOR = 0.05
 """Floor below which most pairs may have to be kept."""
@@ -28,53 +28,58 @@ KEEPING_BYTES = 28
 """Bytes a pair takes where it may be kept: ranking, both positions, their order and the probability (docs/log.md)."""
 
 HEAD_MAP_BYTES = 16
-"""Bytes a pair takes while a single head is held against structures: its map, the symmetric one, a copy where residues
+"""Bytes a pair takes while a single head is compared with structures: its map, the symmetric one, a copy where residues
 have coordinates, and the ranking of the half above the diagonal."""
 
 
-def map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
+def cut_map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences that fit a pack, in tokens and in pairs of residues."""
     pairs = Budget([length**2 for length in lengths], PACK_PAIRS)
     return cut_runs(token_budget(lengths, pack_tokens), pairs)
 
 
 def contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:
-    """Return what the contact head's maps of some sequences, and the pairs kept of them, take of a process at once."""
+    """Return the bytes that a process needs at once for the contact head's maps, and for the pairs kept of them."""
     ranking = KEEPING_BYTES if floor < LOW_FLOOR else RANKING_BYTES
-    packs = [[length**2 for length in lengths[part]] for part in map_packs(lengths, pack_tokens)]
+    packs = [[length**2 for length in lengths[part]] for part in cut_map_packs(lengths, pack_tokens)]
     return max((MAP_BYTES * sum(pack) + ranking * max(pack) for pack in packs), default=0)
 
 
 def head_contact_bytes(lengths: Sequence[int]) -> int:
-    """Return what the maps of single heads take of a process at once."""
+    """Return the bytes that a process needs at once for the maps of single heads."""
     return max((HEAD_MAP_BYTES * length**2 for length in lengths), default=0)
 
 
 def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, int]], device: str) -> None:
     """Refuse, before anything is computed, proteins whose maps do not fit the memory.
 
-    `shards` know of their maps; `longest` is of each, by index, the accession and length of the longest protein.
+    Args:
+        shards: with the memory of their maps in `predicted_bytes`.
+        longest: accession and length of the longest protein of each shard, by its index.
+        device: `cpu` or `cuda`.
 
     Raises:
-        EnvironmentFault: names the proteins, what they need and what there is.
+        EnvironmentFault: names the proteins, the memory they need and the memory there is.
     """
     free = available_bytes(device)
     large = [shard for shard in shards if shard.predicted_bytes > free]
     if not large:
         return
-    named = [
+
+    proteins = [
         f"{longest[shard.index][0]}: {longest[shard.index][1]:,} residues, {_gib(shard.predicted_bytes)} GiB"
         for shard in large
     ]
     worst = max(large, key=lambda shard: shard.predicted_bytes)
     length = longest[worst.index][1]
-    rest = worst.predicted_bytes - (MAP_BYTES + RANKING_BYTES) * length**2  # model and tiles, near enough for a hint
-    fitting = isqrt(max(0, free - rest) // HEAD_MAP_BYTES)
+    without_maps = worst.predicted_bytes - (MAP_BYTES + RANKING_BYTES) * length**2  # near enough for a hint
+    fitting = isqrt(max(0, free - without_maps) // HEAD_MAP_BYTES)
+
     raise EnvironmentFault(
         f"The maps of pairs of {len(large)} {'shard does' if len(large) == 1 else 'shards do'} not fit the memory.",
         expected=f"at most {_gib(free)} GiB, what is free now",
-        found=f"{_gib(worst.predicted_bytes)} GiB foretold; of each shard the longest protein:",
-        offenders=named,
+        found=f"{_gib(worst.predicted_bytes)} GiB predicted; the longest protein of each shard:",
+        offenders=proteins,
         hint=f"leave long proteins out, by name, with --max-length {fitting}, or use a machine with more memory"
         if fitting
         else "use a machine with more memory",

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 class Range:
     """Pairs (i, j) by their separation along the sequence, j - i, both ends inclusive."""
 
-    first: int
-    last: int | None
+    nearest: int
+    furthest: int | None
     """None: as far as the sequence goes."""
 
     def width(self, n_residues: int) -> slice:
         """Return the separations of this range in a sequence."""
-        return slice(self.first, n_residues if self.last is None else min(self.last + 1, n_residues))
+        end = n_residues if self.furthest is None else min(self.furthest + 1, n_residues)
+        return slice(self.nearest, end)
 
 
 RANGES = {"short": Range(6, 11), "medium": Range(12, 23), "long": Range(24, None)}
@@ -43,28 +44,33 @@ class ContactPairs:
     probability: NDArray[np.float32]
 
 
-def top_contacts(
+def select_pairs(
     probabilities: NDArray[np.floating], *, floor: float = DEFAULT_FLOOR, keep: int = KEPT_PER_RESIDUE
 ) -> ContactPairs:
     """Return every pair of at least `floor`, and in any case the most probable ones of each range.
 
-    Of each range `keep` x N pairs are kept, or all there are; so precision at L can be told from them, also where
+    Of each range `keep` x N pairs are kept, or all there are; so precision at L can be computed from them, also where
     residues lack coordinates: with a share f of the residues known, f ** 2 of the pairs are, and f x N are looked at.
     Of equal probabilities the first in order of (i, j) count.
+
+    Args:
+        probabilities: a map, (N, N).
+        floor: the probability from which on a pair is kept in any case.
+        keep: pairs kept of each range, times the length.
 
     Raises:
         ValueError: a probability is not a number.
     """
-    n = len(probabilities)
-    chosen = [_most_probable(probabilities, some, floor=floor, n_kept=keep * n) for some in RANGES.values()]
-    i, j = np.concatenate(chosen, axis=1)
+    n_kept = keep * len(probabilities)
+    pairs = [_select_in_range(probabilities, limits, floor=floor, n_kept=n_kept) for limits in RANGES.values()]
+    i, j = np.concatenate(pairs, axis=1)
     order = np.lexsort((j, i))
     i, j = i[order], j[order]
     return ContactPairs((i + 1).astype(np.int32), (j + 1).astype(np.int32), probabilities[i, j].astype(np.float32))
 
 
-def highest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
-    """Tell which are the `n` highest of some values, all where there are no more; of equal ones the first are.
+def mark_highest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
+    """Return True at the `n` highest values, at all where there are no more; of equal values the first are taken.
 
     Raises:
         ValueError: a value is not a number.
@@ -75,26 +81,34 @@ def highest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
         return np.ones(len(values), np.bool_)
     if n <= 0:
         return np.zeros(len(values), np.bool_)
-    least = np.partition(values, len(values) - n)[len(values) - n]
-    chosen = values > least
-    chosen[np.flatnonzero(values == least)[: n - int(chosen.sum())]] = True
-    return np.asarray(chosen)
+
+    threshold = np.partition(values, len(values) - n)[len(values) - n]
+    is_highest = values > threshold
+    n_ties = n - int(is_highest.sum())
+    is_highest[np.flatnonzero(values == threshold)[:n_ties]] = True
+    return np.asarray(is_highest)
 
 
-def _most_probable(probabilities: NDArray[np.floating], some: Range, *, floor: float, n_kept: int) -> NDArray[np.int64]:
+def _select_in_range(
+    probabilities: NDArray[np.floating], limits: Range, *, floor: float, n_kept: int
+) -> NDArray[np.int64]:
     """Return the pairs of one range to keep, (2, K), 0-based."""
-    first, ends = _row_parts(len(probabilities), some)
+    begins, ends = _find_columns(len(probabilities), limits)
+
     # No index arrays of all pairs: they would be four times the map of a long protein.
-    values = np.concatenate([row[a:b] for row, a, b in zip(probabilities, first, ends, strict=True)])
-    places = np.flatnonzero(highest(values, n_kept) | (values >= floor))
-    begins = np.cumsum(ends - first) - (ends - first)
-    i = np.searchsorted(begins, places, side="right") - 1
-    return np.stack([i, places - begins[i] + first[i]])
+    rows = zip(probabilities, begins, ends, strict=True)
+    values = np.concatenate([row[begin:end] for row, begin, end in rows])
+    places = np.flatnonzero(mark_highest(values, n_kept) | (values >= floor))
+
+    # Back from the place among all values to the row, and to the column within it.
+    row_starts = np.cumsum(ends - begins) - (ends - begins)
+    i = np.searchsorted(row_starts, places, side="right") - 1
+    return np.stack([i, places - row_starts[i] + begins[i]])
 
 
-def _row_parts(n_residues: int, some: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return of each row of a map which columns are in range: the first, and the one after the last."""
+def _find_columns(n_residues: int, limits: Range) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the columns of each row of a map that are in range: the first of them, and the one after the last."""
     row = np.arange(n_residues)
-    width = some.width(n_residues)
-    first = np.minimum(row + width.start, n_residues)
-    return first, np.maximum(np.minimum(row + width.stop, n_residues), first)
+    width = limits.width(n_residues)
+    begins = np.minimum(row + width.start, n_residues)
+    return begins, np.maximum(np.minimum(row + width.stop, n_residues), begins)

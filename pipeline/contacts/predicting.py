@@ -1,134 +1,103 @@
-"""One shard of the table `contacts`: the contact head's probabilities of its sequences, the best pairs of each kept.
+"""The pass that writes `contacts`: probabilities by the model's contact head, the best pairs of each sequence kept.
 
 Axis letter: `N` residues.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_head
-from attlas.pipeline.contacts.memory import map_packs
-from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, top_contacts
-from attlas.pipeline.device_check import pack_runner
+from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, find_contact_head
+from attlas.pipeline.contacts.memory import cut_map_packs
+from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
+from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import (
-    Inputs,
-    computed_sequences,
-    publish_rows,
-    receipt_of,
-    refuse_other_inputs,
-)
+from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.runners import prepare
-from attlas.schema import CONTACTS, AtlasPaths, Computation, Manifest, Receipt
+from attlas.schema import CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
+
+SequencesById = dict[int, str]
+"""Sequences by their `sequence_id`."""
 
 
 @dataclass(frozen=True)
-class PredictContacts:
-    """What is asked of the contact head: a `runners.Task`, and its identity."""
+class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
+    """Predict contacts by the contact head.
 
-    atlas_id: str
+    A sequence whose map is not finite has no rows and counts as failed.
+    """
+
     floor: float
     """Probability from which on a pair is kept in any case."""
     max_length: int | None
-    """Longest sequence, residues; those beyond are left out."""
-    inputs: Inputs
-    """The sequences that were computed."""
+    """Longest sequence, residues; longer ones are left out."""
 
     @property
     def name(self) -> str:
-        """Return what its files are called by: the same question of the same atlas gives the same table."""
+        """What its files begin with: the same settings on the same atlas give the same table."""
         return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length, self.inputs])}"
 
-    def receipt(self, paths: AtlasPaths, index: int) -> Path:
-        """Return where the receipt of shard `index` is published."""
-        return paths.receipts / f"{self.name}-{index:05d}.json"
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings that `contacts` declares."""
+        return {"floor": self.floor, "max_length": self.max_length}
 
-    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Predict the contacts of one shard in this process."""
-        paths, plan, encoder = prepare(root, n_threads)
-        return predict_shard(paths, plan, plan.shards[index - 1], encoder, self)
+    def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> SequencesById:
+        """Return the computed sequences of a shard that are not too long."""
+        return {
+            sequence_id: sequence
+            for sequence_id, sequence in read_computed_sequences(paths, shard).items()
+            if self.max_length is None or len(sequence) <= self.max_length
+        }
 
+    def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[ContactPairs | None]:
+        """Return the pairs kept of each sequence, None where its map is not finite. Raises as `PassTask.compute`."""
+        head = find_contact_head(encoder)
 
-def predict_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, asked: PredictContacts) -> Receipt:
-    """Predict the contacts of a shard, publish its file and its receipt, and return the receipt.
+        def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
+            # The whole pack at once: the maps of two packs must not stand beside each other.
+            pairs = list(_predict_pack(encoder, head, pack, self.floor))
+            return lambda: pairs
 
-    A sequence whose map is not finite has no rows and counts as failed.
+        runner = make_pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
+        letters = list(sequences.values())
+        packs = cut_map_packs([len(sequence) for sequence in letters], encoder.limit_pack(plan.pack_tokens))
+        return list(runner.run_all(letters[pack] for pack in packs))
 
-    Raises:
-        EnvironmentFault: the model has no contact head, or the atlas other sequences than were asked about.
-    """
-    started = time.perf_counter()
-    refuse_other_inputs(Manifest.read(paths), asked.inputs)
-    head = contact_head(encoder)
-    computed = computed_sequences(paths, shard)
-    sequences = {i: one for i, one in computed.items() if len(one) <= (asked.max_length or len(one))}
-    with encoder.lock:
-        before = time.perf_counter()
-        pairs = list(_pairs(encoder, head, list(sequences.values()), plan.pack_tokens, asked.floor))
-        model_s = time.perf_counter() - before
-    found = {i: one for i, one in zip(sequences, pairs, strict=True) if one is not None}
-    computation = Computation({"floor": asked.floor, "max_length": asked.max_length}, dict(asked.inputs))
-    name = f"{asked.name}-{shard.index:05d}"
-    file = publish_rows(paths, plan, CONTACTS, _rows(found), name=name, computation=computation)
-    receipt = receipt_of(
-        shard,
-        [file],
-        pass_id=asked.name,
-        lengths=[len(one) for one in sequences.values()],
-        started=started,
-        model_s=model_s,
-        device=encoder.device.type,
-        n_failed=len(sequences) - len(found),
-    )
-    receipt.write_to(asked.receipt(paths, shard.index))
-    return receipt
+    def make_rows(self, plan: Plan, sequences: SequencesById, results: list[ContactPairs | None]) -> ShardRows:
+        """Return the rows of `contacts`."""
+        pairs = {
+            sequence_id: sequence_pairs
+            for sequence_id, sequence_pairs in zip(sequences, results, strict=True)
+            if sequence_pairs is not None
+        }
+        return ShardRows(
+            tables=[TableRows(CONTACTS, _contact_rows(pairs))],
+            lengths=[len(sequence) for sequence in sequences.values()],
+            n_failed=len(sequences) - len(pairs),
+        )
 
 
-def _pairs(
-    encoder: Encoder, head: ContactHead, sequences: Sequence[str], pack_tokens: int, floor: float
-) -> Iterator[ContactPairs | None]:
-    """Yield the pairs kept of each sequence, None where its map is not finite.
-
-    Raises:
-        DeviceFault: the device does not work.
-        Exception: a sequence fails alone, as where it needs more memory than there is.
-    """
-
-    def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
-        # All of it at once: the maps of two packs must not stand beside each other.
-        pairs = list(_pack_pairs(encoder, head, pack, floor))
-        return lambda: pairs
-
-    runner = pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
-    tokens = min(pack_tokens, encoder.fitting_tokens or pack_tokens)
-    lengths = [len(sequence) for sequence in sequences]
-    for outcome in runner.run(sequences[pack] for pack in map_packs(lengths, tokens)):
-        if isinstance(outcome, Exception):
-            raise outcome
-        yield outcome
-
-
-def _pack_pairs(
+def _predict_pack(
     encoder: Encoder, head: ContactHead, pack: Sequence[str], floor: float
 ) -> Iterator[ContactPairs | None]:
+    """Run a pack through the model and yield the pairs kept of each sequence, None where its map is not finite."""
     reduce = ReduceToContacts(head, [len(sequence) for sequence in pack])
     encoder.start(pack, reduce=reduce)
     for probabilities in reduce.probabilities():
         is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
-        yield top_contacts(probabilities, floor=floor) if is_finite else None
+        yield select_pairs(probabilities, floor=floor) if is_finite else None
 
 
-def _rows(found: dict[int, ContactPairs]) -> dict[str, object]:
-    ids = np.repeat(np.array(list(found), np.int32), [len(pairs.i) for pairs in found.values()])
+def _contact_rows(pairs: Mapping[int, ContactPairs]) -> dict[str, object]:
+    """Return the rows of `contacts`, from the pairs of each `sequence_id`."""
+    n_pairs = [len(sequence_pairs.i) for sequence_pairs in pairs.values()]
+    sequence_ids = np.repeat(np.array(list(pairs), np.int32), n_pairs)
+
+    # Of no sequence at all the columns are empty and have their types.
     empty = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
-    i, j, probability = (
-        np.concatenate(parts)
-        for parts in zip(empty, *((one.i, one.j, one.probability) for one in found.values()), strict=True)
-    )
-    return {"sequence_id": ids, "i": i, "j": j, "probability": probability}
+    columns = [(sequence_pairs.i, sequence_pairs.j, sequence_pairs.probability) for sequence_pairs in pairs.values()]
+    i, j, probability = (np.concatenate(parts) for parts in zip(empty, *columns, strict=True))
+    return {"sequence_id": sequence_ids, "i": i, "j": j, "probability": probability}

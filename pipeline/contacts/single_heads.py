@@ -1,4 +1,4 @@
-"""What single heads attend to in structures: edges and attention between residues in contact, and each head's P@L.
+"""Single heads compared with structures: edges and attention between residues in contact, and the P@L of each head.
 
 The count form of Vig et al. (ICLR 2021) for a property of pairs: of the edges between residues with coordinates, how
 many join residues in contact that are 6 or more apart. P@L takes a head's map as the contact head does: A + A^T, less
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
-from attlas.pipeline.contacts.known import KnownContacts
-from attlas.pipeline.contacts.pairs import highest
+from attlas.pipeline.contacts.pairs import mark_highest
+from attlas.pipeline.contacts.structure_contacts import StructureContacts
 
 MEASURES = ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_top_contacts")
 """Of ordered pairs with coordinates, i = j and near ones included: edges, edges that are contacts, the attention of
@@ -27,41 +27,46 @@ contacts."""
 
 @dataclass(frozen=True)
 class ReduceToHeadContacts:
-    """A `Reduction` that holds each head against the contacts of structures, for a pack of one sequence.
+    """A `Reduction` that compares each head with the contacts of structures, for a pack of one sequence.
 
-    In the `PackAttention` it returns, `heads` is (1, H, K x M): of each chain, one after the other, the measures in the
-    order of MEASURES; and `received` is 0: it is the build's to compute.
+    In the `PackAttention` that it returns, `heads` is (1, H, K x M): the measures of each chain, one chain after the
+    other, in the order of MEASURES. `received` is 0: the build computes it.
     """
 
-    known: tuple[KnownContacts, ...]
-    """Of each chain."""
+    chains: tuple[StructureContacts, ...]
+    """The contacts in each chain."""
 
     def __call__(
         self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, T, D)."""
         output = None if v is None else torch.empty_like(v)
-        sums = np.empty((len(q), len(self.known), len(MEASURES)), np.float32)
+        sums = np.empty((len(q), len(self.chains), len(MEASURES)), np.float32)
+
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
             for head in range(len(q)):
                 attention = _softmax(q[head].float() @ k[head].float().T * scaling)  # (T, T)
                 if v is not None and output is not None:
                     output[head] = (attention @ v[head].float()).to(v.dtype)
-                sums[head] = head_sums(attention[1:-1, 1:-1].cpu().numpy(), self.known, theta=theta)
+                sums[head] = measure_head(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta)
+
         return PackAttention(output, torch.zeros(sum(pack.n_residues)), torch.from_numpy(sums.reshape(1, len(q), -1)))
 
 
-def head_sums(attention: NDArray[np.float32], known: Sequence[KnownContacts], *, theta: float) -> NDArray[np.float64]:
-    """Return the measures of one head's inner attention, (N, N), per chain, (K, M); NaN if one is not finite."""
+def measure_head(
+    attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
+) -> NDArray[np.float64]:
+    """Return the measures of one head's inner attention, (N, N), for each chain, (K, M); NaN where it is not finite."""
     if not np.isfinite(attention.sum()):
-        return np.full((len(known), len(MEASURES)), np.nan)
+        return np.full((len(chains), len(MEASURES)), np.nan)
+
     edges = np.nonzero(attention >= np.float32(theta))
-    scores = symmetric_scores(attention)
-    return np.array([_against(attention, edges, scores, one) for one in known])
+    scores = score_pairs(attention)
+    return np.array([_measure_chain(attention, edges, scores, chain) for chain in chains])
 
 
-def symmetric_scores(attention: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the score of pairs that one head's inner attention, (N, N), makes: A + A^T less the average product."""
+def score_pairs(attention: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the score of every pair by one head's inner attention A, (N, N): A + A^T less the average product."""
     scores = attention + attention.T
     mass = scores.sum(0, dtype=np.float64)
     if mass.sum() > 0:  # a head that gives residues nothing has no product
@@ -77,23 +82,27 @@ def _softmax(scores: Tensor) -> Tensor:
     return scores
 
 
-def _against(
+def _measure_chain(
     attention: NDArray[np.float32],
     edges: tuple[NDArray[np.intp], ...],
     scores: NDArray[np.float32],
-    known: KnownContacts,
+    chain: StructureContacts,
 ) -> list[float]:
-    is_counted = known.is_known[edges[0]] & known.is_known[edges[1]]
+    """Return the measures of one head's inner attention, (N, N), and its scores, (N, N), for one chain."""
+    is_counted = chain.has_coordinates[edges[0]] & chain.has_coordinates[edges[1]]
     i, j = edges[0][is_counted], edges[1][is_counted]
-    is_contact, weights = known.are_contacts(i, j), attention[i, j].astype(np.float64)
-    is_best = highest(known.long_values(scores), known.n_known)
-    masses = attention @ known.is_known.astype(np.float32)
+    is_contact, weights = chain.are_contacts(i, j), attention[i, j].astype(np.float64)
+
+    is_top = mark_highest(chain.select_long_pairs(scores), chain.n_with_coordinates)
+    masses = attention @ chain.has_coordinates.astype(np.float32)
+
+    # In the order of MEASURES.
     return [
         float(len(i)),
         is_contact.sum(),
         weights.sum(),
         weights[is_contact].sum(),
-        masses[known.is_known].sum(dtype=np.float64),
-        attention[tuple(known.contacts)].sum(dtype=np.float64),
-        is_best[known.long_contacts].sum(),
+        masses[chain.has_coordinates].sum(dtype=np.float64),
+        attention[tuple(chain.contacts)].sum(dtype=np.float64),
+        is_top[chain.long_contacts].sum(),
     ]

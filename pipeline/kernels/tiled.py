@@ -35,8 +35,8 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling:
     diagonals = np.zeros((len(pack.n_tokens), n_heads, 2 * REACH + 1))
 
     def add(tile: Tensor, at: Tile) -> None:
-        some = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
-        _reduce(tile, at.first, theta, columns[at.heads, at.tokens], *some)
+        tile_sums = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
+        _reduce(tile, at.first_row, theta, columns[at.heads, at.tokens], *tile_sums)
 
     output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
     received, statistics = _finish(columns, sums, diagonals, pack)
@@ -51,7 +51,7 @@ class Tile:
     heads: slice
     tokens: slice
     """The sequence's tokens along the pack."""
-    first: int
+    first_row: int
     """The first query row, counted in the sequence."""
 
 

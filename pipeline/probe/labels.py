@@ -1,4 +1,4 @@
-"""Which residues carry which label: features of the atlas and amino acids, as masks along each sequence."""
+"""The labels of residues: features of the atlas and amino acids, as masks along each sequence."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,19 +8,20 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.pipeline.passes import computed_sequences
+from attlas.pipeline.pass_task import read_computed_sequences
 from attlas.pipeline.plan import Shard
 from attlas.schema import FEATURES, AtlasPaths, Manifest
 from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Label:
     """A label on a protein."""
 
     accession: str
-    label: str
-    where: NDArray[np.bool_]
+    name: str
+    """Type of feature, `aa:` and a letter, or `residue`."""
+    mask: NDArray[np.bool_]
     """The residues that carry it, shape (N,); at least one."""
 
 
@@ -30,80 +31,91 @@ class LabelledSequence:
 
     sequence_id: int
     sequence: str
-    labels: tuple[Labelled, ...]
+    labels: tuple[Label, ...]
 
     @property
     def masks(self) -> NDArray[np.bool_]:
         """Return the labels as one array, (F, N)."""
-        return np.stack([labelled.where for labelled in self.labels])
+        return np.stack([label.mask for label in self.labels])
 
 
-def labelled_sequences(
+def read_labelled_sequences(
     paths: AtlasPaths, manifest: Manifest, shard: Shard, *, types: Sequence[str] | None, is_by_letter: bool
 ) -> list[LabelledSequence]:
     """Return the computed sequences of a shard with their labels, in order of `sequence_id`.
 
-    `types` are the types of features to take, None for all; `is_by_letter` adds the amino acids.
+    Args:
+        paths: the atlas.
+        manifest: its manifest, which names the files of features.
+        shard: the shard.
+        types: types of features that are labels; None takes all.
+        is_by_letter: whether amino acids are labels, too.
     """
-    features = _features(paths, manifest, shard, types)
-    proteins: dict[int, list[tuple[str, str]]] = {}
-    for sequence_id, accession, sequence in _proteins(paths, shard):
-        proteins.setdefault(sequence_id, []).append((accession, sequence))
-    computed = computed_sequences(paths, shard)
+    features = _read_features(paths, manifest, shard, types)
+    accessions = _read_accessions(paths, shard)
+    sequences = read_computed_sequences(paths, shard)
+
     return [
         LabelledSequence(
             sequence_id,
-            some[0][1],
+            sequence,
             tuple(
-                labelled
-                for accession, sequence in some
-                for labelled in labels_of(accession, sequence, features.get(accession, []), is_by_letter=is_by_letter)
+                label
+                for accession in accessions[sequence_id]
+                for label in label_protein(accession, sequence, features.get(accession, []), is_by_letter=is_by_letter)
             ),
         )
-        for sequence_id, some in sorted(proteins.items())
-        if sequence_id in computed
+        for sequence_id, sequence in sequences.items()
     ]
 
 
-def labels_of(
+def label_protein(
     accession: str, sequence: str, features: Sequence[tuple[str, int, int]], *, is_by_letter: bool
-) -> Iterator[Labelled]:
+) -> Iterator[Label]:
     """Yield every label of a protein: all residues, its letters, its features (type, begin, end; from 1, inclusive)."""
-    yield Labelled(accession, EVERY_RESIDUE, np.ones(len(sequence), bool))
+    yield Label(accession, EVERY_RESIDUE, np.ones(len(sequence), bool))
     if is_by_letter:
         letters = np.frombuffer(sequence.encode(), np.uint8)
         for letter in sorted(set(sequence)):
-            yield Labelled(accession, AMINO_ACID + letter, letters == ord(letter))
-    by_type: dict[str, NDArray[np.bool_]] = {}
-    for type_, begin, end in features:
-        where = by_type.setdefault(type_, np.zeros(len(sequence), bool))
-        # A bond or a cross-link joins its two ends; what lies between them is no part of it.
-        where[[begin - 1, end - 1] if type_ in PAIRED_TYPES else slice(begin - 1, end)] = True
-    for type_, where in sorted(by_type.items()):
-        yield Labelled(accession, type_, where)
+            yield Label(accession, AMINO_ACID + letter, letters == ord(letter))
+
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for feature_type, begin, end in features:
+        mask = masks.setdefault(feature_type, np.zeros(len(sequence), bool))
+        # A bond or a cross-link joins its two ends; the residues between them are no part of it.
+        mask[[begin - 1, end - 1] if feature_type in PAIRED_TYPES else slice(begin - 1, end)] = True
+
+    for feature_type, mask in sorted(masks.items()):
+        yield Label(accession, feature_type, mask)
 
 
-def _features(
+def _read_features(
     paths: AtlasPaths, manifest: Manifest, shard: Shard, types: Sequence[str] | None
 ) -> dict[str, list[tuple[str, int, int]]]:
-    within = _within(shard)
+    """Return type, begin and end of each feature of a shard, by accession."""
+    selection = _is_of(shard)
     if types is not None:
-        within &= pc.field("type").isin(list(types))
-    found: dict[str, list[tuple[str, int, int]]] = {}
+        selection &= pc.field("type").isin(list(types))
+
+    features: dict[str, list[tuple[str, int, int]]] = {}
+    columns = ["accession", "type", "begin", "end"]
     for file in manifest.of_table(FEATURES):
-        rows = pq.read_table(
-            paths.root / file.path, columns=["accession", "type", "begin", "end"], filters=within
-        ).to_pydict()
-        for accession, *feature in zip(rows["accession"], rows["type"], rows["begin"], rows["end"], strict=True):
-            found.setdefault(accession, []).append((feature[0], feature[1], feature[2]))
-    return found
+        rows = pq.read_table(paths.root / file.path, columns=columns, filters=selection).to_pydict()
+        for accession, feature_type, begin, end in zip(*(rows[name] for name in columns), strict=True):
+            features.setdefault(accession, []).append((feature_type, begin, end))
+    return features
 
 
-def _proteins(paths: AtlasPaths, shard: Shard) -> list[tuple[int, str, str]]:
-    columns = ["sequence_id", "accession", "sequence"]
-    rows = pq.read_table(paths.planned_proteins, columns=columns, filters=_within(shard)).to_pydict()
-    return list(zip(*(rows[name] for name in columns), strict=True))
+def _read_accessions(paths: AtlasPaths, shard: Shard) -> dict[int, list[str]]:
+    """Return the accessions of each sequence of a shard, by `sequence_id`, in the order of the planned proteins."""
+    columns = ["sequence_id", "accession"]
+    rows = pq.read_table(paths.planned_proteins, columns=columns, filters=_is_of(shard)).to_pydict()
+    accessions: dict[int, list[str]] = {}
+    for sequence_id, accession in zip(rows["sequence_id"], rows["accession"], strict=True):
+        accessions.setdefault(sequence_id, []).append(accession)
+    return accessions
 
 
-def _within(shard: Shard) -> pc.Expression:
+def _is_of(shard: Shard) -> pc.Expression:
+    """Return the condition by which rows belong to a shard."""
     return (pc.field("sequence_id") >= shard.first_sequence_id) & (pc.field("sequence_id") < shard.end_sequence_id)

@@ -4,7 +4,7 @@ A header is SQL comments before the SELECT, one field after the other: `-- title
 parameters, columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line
 `name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says` for a choice,
 or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
-A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/tables.py`.
+A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/TABLES.md`.
 `needs` names tables that are added to a sealed atlas.
 """
 
@@ -28,7 +28,7 @@ from attlas.queries.store import Store
 from attlas.queries.text import Layout
 from attlas.schema import ADDED_TABLES, TABLES, Manifest, QuestionError, Table
 from attlas.schema.parquet_file import PROVENANCE_KEY
-from attlas.schema.settings import outdated_notes
+from attlas.schema.settings import describe_outdated
 
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")
@@ -138,7 +138,7 @@ def stale_notes(atlas: Store, names: Iterable[str]) -> list[str]:
     """Return a sentence for each command that renews outdated tables among these, given by name."""
     tables = [table for table in ADDED_TABLES if table.name in names]
     sources = {table: changed_sources(atlas.root, atlas.manifest, table) for table in tables}
-    return outdated_notes({table: changed for table, changed in sources.items() if changed})
+    return describe_outdated({table: changed for table, changed in sources.items() if changed})
 
 
 def questions() -> tuple[Question, ...]:

@@ -59,8 +59,8 @@ def functions() -> tuple[Function, ...]:
 
 def called_in(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    code = without_comments(sql)
-    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", code, re.IGNORECASE))
+    names = {name.lower() for name in _call_pattern().findall(without_comments(sql))}
+    return tuple(function for function in functions() if function.name in names)
 
 
 def without_comments(sql: str) -> str:
@@ -70,30 +70,46 @@ def without_comments(sql: str) -> str:
 
 def reached_from(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
-    reached: set[Function] = set()
-    waiting = [*called_in(sql)]
+    reached: set[str] = set()
+    waiting = [function.name for function in called_in(sql)]
     while waiting:
-        function = waiting.pop()
-        if function not in reached:
-            reached.add(function)
-            waiting += called_in(function.body)
-    return tuple(function for function in _in_order() if function in reached)
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _calls()[name]
+    return tuple(function for function in in_order() if function.name in reached)
+
+
+@cache
+def in_order() -> tuple[Function, ...]:
+    """Return every function, each after those that it calls."""
+    by_name = {function.name: function for function in functions()}
+    return tuple(by_name[name] for name in TopologicalSorter(_calls()).static_order())
 
 
 def function_statements() -> Iterator[str]:
     """Yield the statements that create the functions with their comments; they need the views and the table `docs`."""
-    for function in _in_order():
+    for function in in_order():
         yield function.sql
-        kind = "MACRO TABLE" if function.is_table else "MACRO"
-        yield f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
+        yield comment_on_function(function)
+
+
+def comment_on_function(function: Function) -> str:
+    """Return the statement that comments a function with what it returns."""
+    kind = "MACRO TABLE" if function.is_table else "MACRO"
+    return f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
 
 
 @cache
-def _in_order() -> tuple[Function, ...]:
-    """Return every function, each after those that it calls."""
-    by_name = {function.name: function for function in functions()}
-    calls = {function.name: [called.name for called in called_in(function.body)] for function in functions()}
-    return tuple(by_name[name] for name in TopologicalSorter(calls).static_order())
+def _calls() -> dict[str, list[str]]:
+    """Return the names of the functions that each function calls, by its own name."""
+    return {function.name: [called.name for called in called_in(function.body)] for function in functions()}
+
+
+@cache
+def _call_pattern() -> re.Pattern[str]:
+    """Return what a call of any of the functions looks like: its name and an opening bracket."""
+    return re.compile(rf"\b({'|'.join(function.name for function in functions())})\s*\(", re.IGNORECASE)
 
 
 def _read(path: Path) -> Function:

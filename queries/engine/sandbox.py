@@ -9,17 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.errors import out_of_time, query_fault
-from attlas.queries.engine.functions import function_statements
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import statement_to_run
 from attlas.queries.engine.views import (
-    comment_statements,
     docs_statements,
     provenance_statements,
     quote,
@@ -30,7 +30,7 @@ from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
-from attlas.schema.links import checked_path
+from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
 MEMORY_LIMIT = "50%"
@@ -49,8 +49,21 @@ _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
-def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory database with the views of an atlas, then locked.
+@dataclass(frozen=True)
+class Database:
+    """The locked database of one atlas, in memory: its views, and its functions as queries name them."""
+
+    connection: duckdb.DuckDBPyConnection
+    definitions: Definitions
+
+    def close(self) -> None:
+        """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
+        with suppress(duckdb.ResourceInUseException):
+            self.connection.close()
+
+
+def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> Database:
+    """Return the database with the views of an atlas, locked.
 
     `memory_limit` is what queries may take before they spill to disk, such as `4GB` or `50%` of the machine's memory.
 
@@ -61,7 +74,7 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
     for statement in _lock_statements(base, linked_files(root, manifest)):
         connection.execute(statement)
-    return connection
+    return Database(connection, Definitions(connection))
 
 
 def connect_unlocked(
@@ -76,7 +89,7 @@ def connect_unlocked(
     connection = duckdb.connect(":memory:")
     try:
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest, links), *function_statements()):
+        for statement in (*limits, *_view_statements(base, manifest, links)):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
@@ -96,17 +109,11 @@ def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
     if not isinstance(root, Path):
         return {}
     links = [file for file in manifest.files if (root / file.path).is_symlink()]
-    return {file.path: str(checked_path(root, file).resolve()) for file in links}
-
-
-def close(connection: duckdb.DuckDBPyConnection) -> None:
-    """Close a connection, or leave it to the end of the process if a query works on that no interrupt reaches."""
-    with suppress(duckdb.ResourceInUseException):
-        connection.close()
+    return {file.path: str(locate_file(root, file).resolve()) for file in links}
 
 
 def select(
-    connection: duckdb.DuckDBPyConnection,
+    database: Database,
     query: str,
     parameters: Parameters = None,
     *,
@@ -125,6 +132,7 @@ def select(
             the rows are read, for what only shows then.
         EnvironmentFault: it needs more memory, or more disk to spill to, than it may take.
     """
+    connection, definitions = database.connection, database.definitions
     cursor = connection.cursor()  # one per query: a cursor holds one result, and threads may not share it
     running = Running(cursor, timeout_s)
 
@@ -132,6 +140,17 @@ def select(
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
         statement = statement_to_run(cursor, query)
+        definitions.make_named_in(query)
+        try:
+            return begin(statement)
+        except duckdb.CatalogException:
+            # A function named in another way than its plain text; or none there is, and DuckDB names one like it.
+            if not definitions.make_all():
+                raise
+            cursor.rollback()
+        return begin(statement)
+
+    def begin(statement: str) -> pa.RecordBatchReader:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
 
@@ -201,7 +220,6 @@ def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) ->
         files = [file for file in manifest.of_table(table) if file.n_rows]
         paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
         yield view_statement(table, paths, n_layers)
-        yield from comment_statements(table)
 
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from attlas.queries.lookup.network_errors import not_as_noted
 from attlas.schema import TableFile
-from attlas.schema.blocks import DIGEST_BYTES, PAGE_BYTES, Blocks, block_digest, digests_in
+from attlas.schema.blocks import DIGEST_BYTES, PAGE_BYTES, Blocks, digest_block, read_digests
 
 WHOLE_BYTES = 1 << 15
 """A file up to this size is read whole: its footer and its tail are most of it."""
@@ -122,12 +122,12 @@ class CheckedFile:
         tail = self.read_tail()
         if self._blocks is None:
             try:
-                blocks = Blocks.of_tail(tail)
+                blocks = Blocks.parse_tail(tail)
             except ValueError as error:
                 raise not_as_noted(self._address, expected="digests of its blocks", observed=str(error)) from error
 
             tail_start = self.n_bytes - len(tail)
-            digests = digests_in(tail, blocks)
+            digests = read_digests(tail, blocks)
             if digests is not None:
                 self._pages[0] = digests  # few enough for one page
             if blocks.data_bytes + (blocks.digests_bytes if digests is None else 0) != tail_start:
@@ -152,7 +152,7 @@ class CheckedFile:
 
     def _keep_page(self, blocks: Blocks, index: int, page: bytes) -> None:
         noted = blocks.page_digests[index * DIGEST_BYTES : (index + 1) * DIGEST_BYTES]
-        self._check(f"page {index} of digests", block_digest(page).hex(), noted.hex())
+        self._check(f"page {index} of digests", digest_block(page).hex(), noted.hex())
         self._pages[index] = page
 
     def _read_data(self, blocks: Blocks, begin: int, end: int) -> bytes:
@@ -177,7 +177,7 @@ class CheckedFile:
         for i in range(start, stop):
             block = run[i * size - begin : (i + 1) * size - begin]
             noted = digests[(i - start) * DIGEST_BYTES : (i + 1 - start) * DIGEST_BYTES]
-            self._check(f"bytes {i * size:,} to {i * size + len(block):,}", block_digest(block).hex(), noted.hex())
+            self._check(f"bytes {i * size:,} to {i * size + len(block):,}", digest_block(block).hex(), noted.hex())
             self._cache.put(self._file.path, i, block)
             content[i] = block
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot, is_url
 from attlas.schema import AtlasPaths, Manifest, TableFile
-from attlas.schema.links import checked_path
+from attlas.schema.links import locate_file
 
 Root = Path | RemoteRoot
 """Where an atlas lies; prints as what the user gave, and `root / path` names a file of it in a message."""
@@ -52,7 +52,7 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
         remote = root.open(file)
         footer = pq.read_metadata(pa.BufferReader(remote.read_tail()))
         return pq.ParquetFile(pa.PythonFile(remote, mode="r"), metadata=footer, pre_buffer=True)
-    return pq.ParquetFile(checked_path(root, file), memory_map=True)
+    return pq.ParquetFile(locate_file(root, file), memory_map=True)
 
 
 def hint(root: Root) -> str:

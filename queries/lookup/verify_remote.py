@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.schema import Fault, Manifest, TableFile
-from attlas.schema.verify import count_problems, metadata_problems
+from attlas.schema.verify import find_count_problems, find_metadata_problems
 
 
 def remote_problems(root: RemoteRoot, manifest: Manifest) -> list[str]:
@@ -16,7 +16,7 @@ def remote_problems(root: RemoteRoot, manifest: Manifest) -> list[str]:
     A file that cannot be read is one of them, and the others are read all the same.
     """
     texts = [text for file in manifest.files for text in _file_problems(root, manifest, file)]
-    return texts + count_problems(manifest)
+    return texts + find_count_problems(manifest)
 
 
 def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> list[str]:
@@ -36,6 +36,6 @@ def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> lis
         return [f"{file.path}: its last {file.tail_bytes:,} bytes are not those noted"]
 
     try:
-        return metadata_problems(file, pq.read_metadata(pa.BufferReader(tail)), manifest)
+        return find_metadata_problems(file, pq.read_metadata(pa.BufferReader(tail)), manifest)
     except (OSError, pa.ArrowException) as error:
         return [f"{file.path}: {str(error).splitlines()[0]}"]

@@ -26,6 +26,8 @@ from attlas.schema.leftovers import leftover_name
 CATALOGUE_NAME = "atlas.duckdb"
 CATALOGUE_PREFIX = "attlas-catalogue-"
 """How the folder begins that the file is made in; `publish` removes one that a killed process left."""
+COMPRESSION = "dictionary"
+"""DuckDB might choose FSST, which draws samples of a text at random: the bytes would not always be the same."""
 VARIABLE = "atlas"
 _BASE = f"coalesce(getvariable('{VARIABLE}') || '/', '') || '"
 _MARK = "'{atlas}/"
@@ -46,6 +48,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             # DuckDB chooses a compression by a sample drawn at random, and the bytes would differ from time to time.
             connection.execute("SET force_compression = 'uncompressed'")
             connection.execute("USE release")
+            connection.execute(f"SET force_compression = '{COMPRESSION}'")
             for statement in _statements(manifest):
                 connection.execute(statement)
 

@@ -9,7 +9,7 @@ from attlas.queries.release.markdown import cell, table
 from attlas.queries.release.statement import NOT_STATED, Statement
 from attlas.queries.store import Store
 from attlas.schema import TABLES, Manifest
-from attlas.schema.document import table_markdown
+from attlas.schema.document import describe_table
 
 N_REASONS = 50
 """Reasons listed; all are in the table `proteins`."""
@@ -54,7 +54,7 @@ def datacard(atlas: Store, statement: Statement) -> str:
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
     lines += ["## Limits", "", LIMITS, "## Columns", ""]
     lines += ["`L` is the number of layers. A column marked *view* is seen in a view and not stored in the files.", ""]
-    tables = "\n".join(table_markdown(atlas_table) for atlas_table in TABLES)
+    tables = "\n".join(describe_table(atlas_table) for atlas_table in TABLES)
     return "\n".join(lines) + "\n" + tables.replace("\n## ", "\n### ").replace("## ", "### ", 1)
 
 

@@ -16,7 +16,7 @@ from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 UNFINISHED_PREFIX = f"{TEMPORARY_PREFIX}publish-"
 """How the folder begins that a release is written in until it is whole."""
@@ -40,7 +40,7 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     manifest = Manifest.read(AtlasPaths(source))
     _check_out(out.absolute(), source)
     _check_space(out.absolute().parent, manifest)
-    if differences := problems(AtlasPaths(source), manifest):
+    if differences := find_problems(AtlasPaths(source), manifest):
         hint = "where it was built, the same `attlas build` computes again what is damaged"
         raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=differences, hint=hint)
 

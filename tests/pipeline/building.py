@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from attlas.pipeline.build import Options, build
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.publish import file_sha256
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 
@@ -61,7 +61,7 @@ def start(arguments: list[str], **options: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(is_so: Callable[[], object], *, what: str, seconds: float = 60) -> None:
+def wait_for(is_so: Callable[[], object], *, what: str, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
@@ -85,7 +85,7 @@ def assert_whole(out: Path) -> Manifest:
     """Hold a sealed directory to its manifest, and the manifest to the completeness contract."""
     paths = AtlasPaths(out)
     manifest = Manifest.read(paths)
-    assert problems(paths, manifest) == []
+    assert find_problems(paths, manifest) == []
     counts = manifest.counts
     assert counts.n_requested == counts.n_ok + counts.n_skipped + counts.n_failed
     assert leftovers(out) == []

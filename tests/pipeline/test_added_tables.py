@@ -12,9 +12,10 @@ from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.directory import locked, read_plan
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.passes import inputs_of, run_pass
-from attlas.pipeline.probe import shard as probing
-from attlas.pipeline.probe.probe import probe
+from attlas.pipeline.pass_task import digest_inputs
+from attlas.pipeline.passes import run_pass
+from attlas.pipeline.probe import probing
+from attlas.pipeline.probe.adding import add_probe
 from attlas.queries import Atlas
 from attlas.schema import (
     FEATURES,
@@ -40,7 +41,7 @@ def quietly(*_: object):
 
 
 def run(out: Path, **options: object) -> Manifest:
-    return probe(
+    return add_probe(
         out, progress=quietly, **({"theta": 0.3, "types": None, "is_by_letter": True, "n_workers": 0} | options)
     )
 
@@ -131,7 +132,7 @@ class Failing(probing.Probe):
 def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: object) -> probing.Probe:
     manifest = Manifest.read(AtlasPaths(out))
     values = {"atlas_id": manifest.atlas_id, "theta": 0.3, "types": None, "is_by_letter": True}
-    return kind(**values | {"inputs": inputs_of(manifest, HEAD_FEATURES)} | changed)
+    return kind(**values | {"inputs": digest_inputs(manifest, HEAD_FEATURES)} | changed)
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
@@ -167,7 +168,7 @@ def test_what_another_probe_left_unfinished_is_removed(probed: Path) -> None:
     paths = AtlasPaths(probed)
     other = asked_of(probed, theta=0.11)
     other(str(probed), 1, 1)  # and killed before the second
-    left = {path for path in probed.rglob("*.parquet") if other.probe_id in path.name}
+    left = {path for path in probed.rglob("*.parquet") if other.name in path.name}
     assert len(left) == 3
     run(probed, theta=0.12)
     assert not any(path.exists() for path in left)

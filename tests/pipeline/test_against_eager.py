@@ -21,7 +21,7 @@ from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.elbow import fit_two_segments
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.model import find_model
-from attlas.pipeline.plan import packs
+from attlas.pipeline.plan import cut_packs
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, RULES, call_sites
 
@@ -56,7 +56,7 @@ def compared(weights, proteins, is_thorough):
     tokenizer = EsmTokenizer.from_pretrained(weights)
     ordered = sorted(proteins, key=lambda protein: protein.length)[:: 1 if is_thorough else 4]
     ours = []
-    for pack in packs([protein.length for protein in ordered], 1024):
+    for pack in cut_packs([protein.length for protein in ordered], 1024):
         ours += encoder.encode([protein.sequence for protein in ordered[pack]])
     both = zip(ordered, ours, strict=True)
     return [

@@ -15,11 +15,11 @@ from building import build_here
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate import AnnotationSource, ImportReport
 from attlas.pipeline.annotate import write as writing
-from attlas.pipeline.probe.labels import labels_of
+from attlas.pipeline.probe.labels import label_protein
 from attlas.queries import Atlas
 from attlas.schema import FEATURES, AtlasPaths, BrokenAtlasError, InputError, Manifest, PlanError
 from attlas.schema.publish import file_sha256
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 HEADER = "accession,begin,end,label\n"
 
@@ -71,7 +71,7 @@ def test_every_format_stores_the_same_rows(paths: AtlasPaths, tmp_path: Path, na
     assert {row["source"] for row in rows(paths)} == {name}
     assert (found.format, found.n_records, found.n_features, found.n_proteins) == (FORMAT_OF[name], 3, 3, 1)
     assert found.by_type == {"Active site": 1, "Binding site": 1, "Mutagenesis": 1}
-    assert (manifest.version, problems(paths, manifest)) == (2, [])
+    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
 
 
 def test_rows_carry_the_sequence_and_lie_in_the_order_of_the_table(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_only_ten_are_shown_and_the_rest_counted(paths: AtlasPaths, tmp_path: Pa
 
 
 def test_the_labels_that_no_feature_may_have_are_those_that_the_probe_makes(paths: AtlasPaths, tmp_path: Path) -> None:
-    made = {found.label for found in labels_of("Q00001", SHORT, [], is_by_letter=True)}
+    made = {label.name for label in label_protein("Q00001", SHORT, [], is_by_letter=True)}
     assert len(made) == len(set(SHORT)) + 1
     lines = ["Q00001,1,1,Residue", "Q00001,1,1,AA:M", *(f"Q00001,1,1,{label}" for label in sorted(made))]
     found, _, _ = annotate(paths, table(tmp_path, *lines))
@@ -315,7 +315,7 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
     annotate(paths, table(tmp_path, "Q00001,2,2,new"))
     manifest = Manifest.read(paths)
     assert sorted(row["type"] for row in rows(paths)) == ["new", "other"]
-    assert (manifest.version, problems(paths, manifest)) == (4, [])
+    assert (manifest.version, find_problems(paths, manifest)) == (4, [])
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 2
 
 
@@ -355,7 +355,7 @@ def test_names_that_differ_only_in_signs_are_two_sources(paths: AtlasPaths, tmp_
     assert sorted(row["source"] for row in rows(paths)) == ["a b.csv", "a-b.csv", "a.b.csv"]
     manifest = Manifest.read(paths)
     assert len(manifest.of_table(FEATURES)) == len(list(paths.receipts.glob("annotation-*.json"))) == 3
-    assert problems(paths, manifest) == []
+    assert find_problems(paths, manifest) == []
 
 
 def test_the_receipt_tells_what_became_of_the_source(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -401,11 +401,11 @@ def test_a_kill_between_any_two_steps_leaves_the_old_or_the_new_atlas(
             annotate(paths, source)
     is_new = step == "add_files" and is_after
     assert [row["type"] for row in rows(paths)] == (["new"] if is_new else ["old"])
-    named = [text for text in problems(paths, Manifest.read(paths)) if "not in the manifest" not in text]
+    named = [text for text in find_problems(paths, Manifest.read(paths)) if "not in the manifest" not in text]
     assert named == []
     annotate(paths, source)
     assert [row["type"] for row in rows(paths)] == ["new"]
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
     assert list(paths.root.rglob(".tmp-*")) == []
 
@@ -420,7 +420,7 @@ def test_a_kill_after_the_manifest_leaves_the_new_atlas(
             annotate(paths, table(tmp_path, "Q00001,2,2,new"))
     assert [row["type"] for row in rows(paths)] == ["new"]
     annotate(paths, table(tmp_path, "Q00001,2,2,new"))
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
 
 
 # --- refusals ---

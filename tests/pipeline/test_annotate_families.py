@@ -20,7 +20,7 @@ from attlas.pipeline.annotate.formats import format_of
 from attlas.pipeline.annotate.readers import family_table
 from attlas.queries import Atlas
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 EXAMPLES = {
     "Pfam": "PF00069",
@@ -279,7 +279,7 @@ def test_xml_and_flat_file_give_the_same_families_beside_the_features(
     assert families(paths) == OF_CALMODULIN
     assert (found.n_features, found.n_families, found.n_records, found.n_rejected) == (3, 3, 6, 0)
     manifest = Manifest.read(paths)
-    assert (manifest.version, problems(paths, manifest)) == (2, [])
+    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
 
 
 def test_biopython_finds_the_same_references_in_the_flat_file(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ def test_a_kill_between_the_tables_of_a_source_leaves_the_atlas_as_it_was(
     assert (families(paths), rows(paths, FEATURES)) == old
     read(paths, written(tmp_path, "c.xml", changed))
     assert ("P0DP23", "Pfam", "PF00036", "EF-hand_7") in families(paths)
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 
@@ -421,14 +421,14 @@ def test_a_kill_with_other_options_on_the_same_source_leaves_every_file_as_the_m
         with pytest.raises(Killed):
             read(paths, source, database="theirs")
     assert families(paths) == old
-    assert [text for text in problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
+    assert [text for text in find_problems(paths, Manifest.read(paths)) if "not in the manifest" not in text] == []
     found = read(paths, source, database="theirs").report
     assert [tuple(one) for one in found.replaced] == [("t.tsv", "families", 1)]
     assert families(paths) == [("P0DP23", "theirs", "PF00069", None)]
     before = paths.manifest.read_bytes()
     assert read(paths, source, database="theirs").report.replaced == ()
     assert paths.manifest.read_bytes() == before
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 
@@ -437,7 +437,7 @@ def test_a_newer_source_without_families_takes_those_of_the_older_away(paths: At
     read(paths, written(tmp_path, "c.xml", XML))
     assert families(paths) == []
     assert len(rows(paths, FEATURES)) == 3
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
 
 
 def test_the_receipt_lists_the_files_of_every_table(paths: AtlasPaths, tmp_path: Path) -> None:

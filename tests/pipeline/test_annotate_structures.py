@@ -20,7 +20,7 @@ from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, shee
 from attlas.intake.rejects import record_in_words
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 ROWS = (COORDINATES, FEATURES, FAMILIES)
 
@@ -488,7 +488,7 @@ def test_a_folder_is_one_source_and_what_cannot_be_read_is_named(
     assert {row["source"] for row in rows(paths, COORDINATES)} == {"1r4z.cif.gz", "short.ENT"}
     assert (tmp_path / "left.tsv").read_text().count("\n") == 5
     manifest = Manifest.read(paths)
-    assert (manifest.version, problems(paths, manifest)) == (2, [])
+    assert (manifest.version, find_problems(paths, manifest)) == (2, [])
     assert len(manifest.of_table(COORDINATES)) == len(manifest.of_table(FEATURES)) == 1
 
 
@@ -512,7 +512,7 @@ def test_the_same_folder_again_changes_nothing_and_a_smaller_one_takes_its_place
     (where / "1r4z.cif.gz").unlink()
     read(paths, where)
     assert {row["source"] for row in rows(paths, COORDINATES)} == {"short.ENT"}
-    assert problems(paths, Manifest.read(paths)) == []
+    assert find_problems(paths, Manifest.read(paths)) == []
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 1
 
 

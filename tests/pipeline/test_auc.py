@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu, rankdata
 from sklearn.metrics import roc_auc_score
 
-from attlas.pipeline.probe.auc import auc, ranks
+from attlas.pipeline.probe.auc import compute_auc, rank_rows
 
 
 def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +24,7 @@ def random_case(seed: int, *, n_residues: int, n_values: int | None) -> tuple[np
 @pytest.mark.parametrize("n_residues", [2, 3, 40, 301])
 def test_it_is_that_of_scikit_learn_and_of_scipy(n_residues: int, n_values: int | None) -> None:
     received, labels = random_case(n_residues, n_residues=n_residues, n_values=n_values)
-    found = auc(received, labels)
+    found = compute_auc(received, labels)
     assert found.shape == (5, 4)
     n_compared = 0
     for head, row in enumerate(received):
@@ -53,22 +53,22 @@ def test_it_is_that_of_scikit_learn_and_of_scipy(n_residues: int, n_values: int 
 )
 def test_by_hand(received: list[float], labelled: list[int], expected: float) -> None:
     where = np.isin(np.arange(1, 5), labelled)
-    assert auc(np.array([received], float), where[None])[0, 0] == pytest.approx(expected)
+    assert compute_auc(np.array([received], float), where[None])[0, 0] == pytest.approx(expected)
 
 
 def test_without_residues_of_both_kinds_there_is_none() -> None:
-    found = auc(np.array([[1.0, 2.0]]), np.array([[True, True], [False, False], [True, False]]))
+    found = compute_auc(np.array([[1.0, 2.0]]), np.array([[True, True], [False, False], [True, False]]))
     assert np.isnan(found[0]).tolist() == [True, True, False]
-    assert np.isnan(auc(np.array([[1.0]]), np.array([[True]]))).all()
+    assert np.isnan(compute_auc(np.array([[1.0]]), np.array([[True]]))).all()
 
 
 @given(st.lists(st.lists(st.integers(0, 4), min_size=6, max_size=6), min_size=1, max_size=4))
 def test_ranks_are_those_of_scipy(rows: list[list[int]]) -> None:
     values = np.array(rows, np.float32)
-    np.testing.assert_array_equal(ranks(values), rankdata(values, axis=1))
+    np.testing.assert_array_equal(rank_rows(values), rankdata(values, axis=1))
 
 
 def test_turning_the_order_around_turns_the_auc_around() -> None:
     received, labels = random_case(3, n_residues=60, n_values=9)
-    np.testing.assert_allclose(auc(received, labels) + auc(-received, labels), 1)
-    np.testing.assert_allclose(auc(received, labels) + auc(received, ~labels), 1)
+    np.testing.assert_allclose(compute_auc(received, labels) + compute_auc(-received, labels), 1)
+    np.testing.assert_allclose(compute_auc(received, labels) + compute_auc(received, ~labels), 1)

@@ -12,12 +12,13 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.attention import Pack, reduce_plain
-from attlas.pipeline.contacts import attending, contact_head
-from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, contact_probabilities
-from attlas.pipeline.contacts.known import contacts_of
-from attlas.pipeline.contacts.pairs import RANGES, highest, top_contacts
-from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts, head_sums, symmetric_scores
+from attlas.pipeline.contacts import contact_head
+from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, predict_probabilities
+from attlas.pipeline.contacts.pairs import RANGES, mark_highest, select_pairs
+from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts, measure_head, score_pairs
+from attlas.pipeline.contacts.structure_contacts import find_contacts
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.kernels import attending
 from attlas.pipeline.kernels.tiled import reduce_tiled
 from attlas.pipeline.model import find_model
 from attlas.pipeline.proteins import read_proteome
@@ -60,7 +61,7 @@ def sequences() -> list[str]:
 
 @pytest.fixture(scope="module")
 def pack_maps(encoder: Encoder, sequences: list[str]) -> list[np.ndarray]:
-    return contact_probabilities(encoder, sequences)
+    return predict_probabilities(encoder, sequences)
 
 
 def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pack_maps) -> None:
@@ -73,7 +74,7 @@ def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pac
 
 @pytest.mark.parametrize("i", range(5))
 def test_a_protein_alone_agrees_with_transformers(encoder, eager, sequences, pack_maps, i: int) -> None:
-    [ours] = contact_probabilities(encoder, sequences[i : i + 1])
+    [ours] = predict_probabilities(encoder, sequences[i : i + 1])
     [theirs] = predicted(*eager, sequences[i : i + 1])
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-4)
     np.testing.assert_allclose(ours, pack_maps[i], rtol=0, atol=1e-4)
@@ -92,32 +93,32 @@ def test_maps_are_symmetric_to_the_last_bits(pack_maps) -> None:
 
 def test_a_map_does_not_depend_on_the_blocks_of_its_transpose(encoder, sequences, pack_maps, monkeypatch) -> None:
     monkeypatch.setattr(contact_head, "BLOCK", 37)
-    for ours, whole in zip(contact_probabilities(encoder, sequences), pack_maps, strict=True):
+    for ours, whole in zip(predict_probabilities(encoder, sequences), pack_maps, strict=True):
         np.testing.assert_array_equal(ours, whole)
 
 
 def test_every_layer_counts_the_last_included(tiny_esm: Path) -> None:
     encoder = make_encoder(tiny_esm)
-    [before] = contact_probabilities(encoder, SHORT[2:])
+    [before] = predict_probabilities(encoder, SHORT[2:])
     for layer in range(encoder.n_layers):
         changed = make_encoder(tiny_esm)
         some = slice(layer * 4, layer * 4 + 4)  # 4 heads
         changed.model.contact_head.regression.weight.data[:, some] = 0
-        [after] = contact_probabilities(changed, SHORT[2:])
+        [after] = predict_probabilities(changed, SHORT[2:])
         assert np.abs(before - after).max() > 1e-5
 
 
 def test_the_encoder_goes_on_as_before(encoder, sequences) -> None:
     reduce = encoder.reduce
     [before] = encoder.encode(sequences[3:4])
-    contact_probabilities(encoder, sequences[3:4])
+    predict_probabilities(encoder, sequences[3:4])
     [after] = encoder.encode(sequences[3:4])
     assert encoder.reduce is reduce
     np.testing.assert_array_equal(before.heads, after.heads)
 
 
 def test_no_sequences_have_no_maps(encoder) -> None:
-    assert contact_probabilities(encoder, []) == []
+    assert predict_probabilities(encoder, []) == []
 
 
 def test_weights_without_a_contact_head_are_refused_rather_than_made_up(tiny_esm: Path, tmp_path: Path) -> None:
@@ -127,12 +128,12 @@ def test_weights_without_a_contact_head_are_refused_rather_than_made_up(tiny_esm
     save_file(kept, tmp_path / "model.safetensors", metadata={"format": "pt"})
     encoder = make_encoder(tmp_path)
     with pytest.raises(EnvironmentFault, match="no contact head"):
-        contact_probabilities(encoder, SHORT)
+        predict_probabilities(encoder, SHORT)
     assert len(encoder.encode(SHORT)) == 3  # all else goes on
 
 
 def test_half_precision_weights_predict_nearly_the_same(weights, sequences, pack_maps) -> None:
-    ours = contact_probabilities(make_encoder(weights, "bfloat16"), sequences)
+    ours = predict_probabilities(make_encoder(weights, "bfloat16"), sequences)
     assert ours[-1].dtype == np.float32
     # 8 bits of mantissa through 6 layers: only that nothing is upset.
     assert np.abs(ours[-1] - pack_maps[-1]).mean() < 5e-3
@@ -233,7 +234,7 @@ def test_the_ranges_are_those_of_the_field() -> None:
 @pytest.mark.parametrize("floor", [0.0, 0.85, 2.0])
 def test_kept_are_the_pairs_above_the_floor_and_the_best_of_each_range(n: int, decimals: int, floor: float) -> None:
     some = random_map(n, seed=n, decimals=decimals)
-    kept = top_contacts(some, floor=floor)
+    kept = select_pairs(some, floor=floor)
     expected = set()
     for name in RANGES:
         pairs = [pair for pair in combinations(range(n), 2) if in_range(pair, name)]
@@ -247,14 +248,14 @@ def test_a_map_that_is_no_number_is_refused() -> None:
     some = random_map(40, seed=1)
     some[3, 30] = some[30, 3] = np.nan
     with pytest.raises(ValueError, match="not finite"):
-        top_contacts(some)
+        select_pairs(some)
 
 
 @pytest.mark.parametrize("n_missing", [0, 9])
 def test_precision_at_l_can_be_told_from_the_pairs_kept(n_missing: int) -> None:
     some, places = random_map(90, seed=5).astype(np.float32), folded(90, seed=6)
     places[20 : 20 + n_missing] = np.nan
-    kept = top_contacts(some, floor=1.0)
+    kept = select_pairs(some, floor=1.0)
     sparse = np.full((90, 90), -1.0)
     sparse[kept.i - 1, kept.j - 1] = kept.probability
     for which in LIMITS:
@@ -266,7 +267,7 @@ def test_precision_at_l_can_be_told_from_the_pairs_kept(n_missing: int) -> None:
 def test_the_highest_are_those_sorted_first_and_of_ties_the_first(n: int) -> None:
     values = np.array([0.5, 0.1, 0.5, 0.9, 0.5, 0.1, 0.0, 0.9])
     expected = sorted(sorted(range(8), key=lambda i: (-values[i], i))[:n])
-    assert np.flatnonzero(highest(values, n)).tolist() == expected
+    assert np.flatnonzero(mark_highest(values, n)).tolist() == expected
 
 
 # Against a structure
@@ -275,8 +276,8 @@ def test_the_highest_are_those_sorted_first_and_of_ties_the_first(n: int) -> Non
 def test_a_distance_of_eight_angstrom_is_no_contact() -> None:
     places = np.array([[0.0, 0, 0]] + [[50.0 * k, 90, 0] for k in range(6)] + [[7.999, 0, 0], [8.0, 0, 0]])
     places[3] = np.nan
-    known = contacts_of(places)
-    assert known.is_known.tolist() == [True, True, True, False, True, True, True, True, True]
+    known = find_contacts(places)
+    assert known.has_coordinates.tolist() == [True, True, True, False, True, True, True, True, True]
     assert known.contacts.T.tolist() == [[0, 7], [7, 0]]  # 7 and 8 touch, but are neighbours
     found = known.are_contacts(np.array([0, 0, 7, 3]), np.array([7, 8, 8, 7]))
     assert found.tolist() == [True, False, False, False]
@@ -288,14 +289,14 @@ def test_a_distance_of_eight_angstrom_is_no_contact() -> None:
 def test_known_pairs_and_contacts_are_those_counted_by_hand(n: int, missing: list[int]) -> None:
     places = folded(n, seed=n)
     places[list(missing)] = np.nan
-    known = contacts_of(places)
+    known = find_contacts(places)
     everywhere = [(i, j) for i in range(n) for j in range(n) if is_contact(places, i, j)]
     assert known.contacts.T.tolist() == [[*pair] for pair in everywhere]
     long_pairs = pairs_of(places, "long")
-    assert (known.n_known, known.n_long_pairs) == (n - len(missing), len(long_pairs))
+    assert (known.n_with_coordinates, known.n_long_pairs) == (n - len(missing), len(long_pairs))
     assert [long_pairs[k] for k in known.long_contacts] == [pair for pair in long_pairs if is_contact(places, *pair)]
     some = random_map(n, seed=n)
-    assert known.long_values(some).tolist() == [some[pair] for pair in long_pairs]
+    assert known.select_long_pairs(some).tolist() == [some[pair] for pair in long_pairs]
 
 
 def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
@@ -304,9 +305,9 @@ def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
     attention = np.random.default_rng(10).random((4, 30, 30)).astype(np.float32)
     expected = average_product_correct(symmetrize(torch.from_numpy(attention).double())).numpy()
     for own, theirs in zip(attention, expected, strict=True):
-        np.testing.assert_allclose(symmetric_scores(own), theirs, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(score_pairs(own), theirs, rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(corrected(own), theirs, rtol=1e-10, atol=1e-12)
-    assert not symmetric_scores(np.zeros((9, 9), np.float32)).any()
+    assert not score_pairs(np.zeros((9, 9), np.float32)).any()
 
 
 def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weights, sequences) -> None:
@@ -314,7 +315,7 @@ def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weight
     sequence = sequences[3]
     places = [folded(len(sequence), seed=11), folded(len(sequence), seed=12, step=1.5)]
     places[0][5:15] = np.nan
-    reduce = ReduceToHeadContacts(tuple(contacts_of(some) for some in places))
+    reduce = ReduceToHeadContacts(tuple(find_contacts(some) for some in places))
     _, ours = encoder.start([sequence], reduce=reduce, theta=0.3).stacked()
     ours = ours.reshape(encoder.n_layers, 20, 2, len(MEASURES))
     n_top = 0
@@ -340,7 +341,7 @@ def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weight
 def test_the_output_of_a_layer_is_that_of_the_build() -> None:
     pack = Pack((40,), torch.device("cpu"))
     q, k, v = random_layer(40, seed=1)
-    known = (contacts_of(folded(38, seed=1)),)
+    known = (find_contacts(folded(38, seed=1)),)
     built = reduce_tiled(q, k, v, pack=pack, scaling=0.5, theta=0.3)
     ours = ReduceToHeadContacts(known)(q, k, v, pack=pack, scaling=0.5, theta=0.3)
     torch.testing.assert_close(ours.output, built.output)
@@ -351,12 +352,12 @@ def test_the_output_of_a_layer_is_that_of_the_build() -> None:
 
 def test_attention_that_is_no_number_gives_none() -> None:
     attention = np.full((30, 30), 1 / 30, np.float32)
-    known = [contacts_of(folded(30, seed=1)), contacts_of(np.full((30, 3), np.nan))]
-    assert np.isfinite(head_sums(attention, known, theta=0.3)).all()
+    known = [find_contacts(folded(30, seed=1)), find_contacts(np.full((30, 3), np.nan))]
+    assert np.isfinite(measure_head(attention, known, theta=0.3)).all()
     attention[3, 4] = np.nan
-    assert np.isnan(head_sums(attention, known, theta=0.3)).all()
+    assert np.isnan(measure_head(attention, known, theta=0.3)).all()
 
 
 def test_a_chain_without_a_residue_counts_nothing() -> None:
-    nothing = head_sums(np.full((30, 30), 0.5, np.float32), [contacts_of(np.full((30, 3), np.nan))], theta=0.3)
+    nothing = measure_head(np.full((30, 30), 0.5, np.float32), [find_contacts(np.full((30, 3), np.nan))], theta=0.3)
     assert nothing.tolist() == [[0.0] * len(MEASURES)]

@@ -34,8 +34,8 @@ from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.contacts import memory, predicting
-from attlas.pipeline.contacts.contacts import Contacts, contacts
-from attlas.pipeline.contacts.memory import contact_bytes, head_contact_bytes, map_packs
+from attlas.pipeline.contacts.adding import AddedContacts, ContactSettings, add_contacts
+from attlas.pipeline.contacts.memory import contact_bytes, cut_map_packs, head_contact_bytes
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 from attlas.schema import (
@@ -55,8 +55,15 @@ STRUCTURE = ROOT / "examples" / "1r4z.cif.gz"
 LIPASE = "P37957"
 
 
-def run(out: Path, **options: object) -> Contacts:
-    return contacts(out, **({"progress": lambda plan, shards: lambda event: None, "n_workers": 0} | options))
+def run(
+    out: Path,
+    *,
+    progress=lambda plan, shards: lambda event: None,
+    n_workers: int = 0,
+    scheduler=None,
+    **settings: object,
+) -> AddedContacts:
+    return add_contacts(out, ContactSettings(**settings), progress=progress, n_workers=n_workers, scheduler=scheduler)
 
 
 def rows_of(out: Path, query: str) -> list[dict]:
@@ -441,9 +448,9 @@ def test_the_command_says_what_it_did_and_what_is_missing(small: Path, attlas) -
 
 def test_packs_hold_few_pairs(monkeypatch) -> None:
     monkeypatch.setattr(memory, "PACK_PAIRS", 1000)
-    parts = list(map_packs([10, 20, 20, 22, 40, 5], 60))
+    parts = list(cut_map_packs([10, 20, 20, 22, 40, 5], 60))
     assert [(part.start, part.stop) for part in parts] == [(0, 3), (3, 4), (4, 5), (5, 6)]
-    assert list(map_packs([], 60)) == []
+    assert list(cut_map_packs([], 60)) == []
 
 
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small: Path, monkeypatch) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.pipeline.contacts.memory import map_packs
+from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.packing import Budget, PackRunner, cut_runs
-from attlas.pipeline.plan import packs
+from attlas.pipeline.plan import cut_packs
 from attlas.schema import DeviceFault, EnvironmentFault
 
 # --- cutting ---
@@ -28,7 +28,7 @@ def runs_one_by_one(items: Sequence[float], fits: Callable[[Sequence[float]], bo
 @given(lengths=LENGTHS, pack_tokens=st.integers(1, 40_000))
 def test_packs_are_the_longest_runs_whose_tokens_fit(lengths: list[int], pack_tokens: int) -> None:
     expected = runs_one_by_one(lengths, lambda run: sum(length + 2 for length in run) <= pack_tokens)
-    assert list(packs(lengths, pack_tokens)) == list(expected)
+    assert list(cut_packs(lengths, pack_tokens)) == list(expected)
 
 
 @given(lengths=LENGTHS, pack_tokens=st.integers(1, 40_000))
@@ -36,7 +36,7 @@ def test_packs_of_maps_are_the_longest_runs_whose_tokens_and_pairs_fit(lengths: 
     def fits(run: Sequence[float]) -> bool:
         return sum(n + 2 for n in run) <= pack_tokens and sum(n**2 for n in run) <= 1 << 26
 
-    assert list(map_packs(lengths, pack_tokens)) == list(runs_one_by_one(lengths, fits))
+    assert list(cut_map_packs(lengths, pack_tokens)) == list(runs_one_by_one(lengths, fits))
 
 
 @given(costs=st.lists(st.floats(0, 1e15), max_size=120), limit=st.floats(0, 1e16))
@@ -74,14 +74,14 @@ class Device:
         if not self.knows():
             raise DeviceFault("sick")
 
-    def run(self, packs: Sequence[Sequence[int]]) -> list[float | Exception]:
+    def run(self, cut_packs: Sequence[Sequence[int]]) -> list[float | Exception]:
         runner = PackRunner(
             begin=self.begin,
             is_finite=lambda square: square == square,
             free_memory=lambda: None,
             check_device=self.check,
         )
-        return list(runner.run(packs))
+        return list(runner.run(cut_packs))
 
 
 def texts(results: Sequence[object]) -> list[str]:

@@ -12,8 +12,8 @@ from attlas.pipeline.plan import (
     SHARD_RESIDUES,
     Plan,
     cost_of,
+    cut_packs,
     cut_shards,
-    packs,
     sequence_order,
     shard_bytes,
 )
@@ -57,7 +57,7 @@ def test_no_shard_costs_more_than_the_largest_allowed_unless_it_is_one_sequence(
 
 @given(lengths=st.lists(st.integers(1, 5_000), max_size=200), pack_tokens=st.integers(1, 4_000))
 def test_packs_hold_every_sequence_once_and_only_lone_sequences_exceed_them(lengths, pack_tokens):
-    slices = list(packs(lengths, pack_tokens))
+    slices = list(cut_packs(lengths, pack_tokens))
     assert [length for pack in slices for length in lengths[pack]] == lengths
     for pack in slices:
         n_tokens = sum(length + 2 for length in lengths[pack])
@@ -104,8 +104,8 @@ def test_the_place_of_the_model_is_no_part_of_the_plans_identity():
 def test_differences_are_said_in_the_words_of_the_command_line():
     plan = make_plan()
     other = replace(plan, run=replace(plan.run, rule="nayar-2025-07", dtype="bfloat16"), proteins_digest="e")
-    assert plan.differences(plan) == []
-    told = "\n".join(plan.differences(other))
+    assert plan.describe_changes(plan) == []
+    told = "\n".join(plan.describe_changes(other))
     assert "rule: nayar-2025-05 -> nayar-2025-07" in told
     assert "dtype: float32 -> bfloat16" in told
     assert "input: a.fasta" in told

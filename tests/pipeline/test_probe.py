@@ -16,10 +16,9 @@ from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.probe import received
-from attlas.pipeline.probe import shard as probe_of_shard
-from attlas.pipeline.probe.labels import labels_of
-from attlas.pipeline.probe.probe import probe
+from attlas.pipeline.probe import probing, received
+from attlas.pipeline.probe.adding import add_probe
+from attlas.pipeline.probe.labels import label_protein
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 from attlas.schema import (
@@ -66,7 +65,7 @@ def quietly(*_: object):
 
 def run(out: Path, **options: object) -> Manifest:
     asked = {"theta": THETA, "types": None, "is_by_letter": True, "n_workers": 0} | options
-    return probe(out, progress=quietly, **asked)
+    return add_probe(out, progress=quietly, **asked)
 
 
 def ids(out: Path) -> dict[str, int]:
@@ -340,15 +339,15 @@ def test_a_device_that_fails_ends_a_probe_and_publishes_nothing(small: Path, mon
 
 
 def test_attention_that_is_not_finite_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    measure = received.of_labels
-    monkeypatch.setattr(received, "of_labels", lambda *given: measure(*given) * np.nan)
+    measure = received.measure_labels
+    monkeypatch.setattr(received, "measure_labels", lambda *given: measure(*given) * np.nan)
     with pytest.raises(EnvironmentFault, match="is not finite"):
         run(small)
 
 
 def test_a_probe_of_other_columns_is_another_probe(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An atlas probed before a column was there is probed again."""
-    monkeypatch.setattr(probe_of_shard, "TABLES", probe_of_shard.TABLES[:2])
+    monkeypatch.setattr(probing, "TABLES", probing.TABLES[:2])
     run(small)
     before = labelled_files(small)
     monkeypatch.undo()
@@ -384,7 +383,7 @@ def test_a_probe_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny
         computed.extend(shard.index for shard in shards)
         return lambda event: None
 
-    probe(small, theta=THETA, types=None, is_by_letter=True, progress=progress, n_workers=0)
+    add_probe(small, theta=THETA, types=None, is_by_letter=True, progress=progress, n_workers=0)
     assert computed == [lost["index"]]
     assert digests(small) == whole
     assert_whole(small)
@@ -421,13 +420,15 @@ def test_a_release_has_no_plan_and_is_not_probed(small: Path) -> None:
 
 
 def test_overlapping_features_of_a_type_label_a_residue_once() -> None:
-    found = {one.label: one.where for one in labels_of("A", "MKTAY", [("X", 1, 3), ("X", 2, 4)], is_by_letter=False)}
+    found = {
+        label.name: label.mask for label in label_protein("A", "MKTAY", [("X", 1, 3), ("X", 2, 4)], is_by_letter=False)
+    }
     assert found["X"].tolist() == [True, True, True, True, False]
     assert list(found) == ["residue", "X"]
 
 
 def test_a_bond_labels_its_two_ends() -> None:
     features = [("Disulfide bond", 2, 5), ("Disulfide bond", 3, 3), ("Domain", 2, 4)]
-    found = {one.label: one.where for one in labels_of("A", "MKTAY", features, is_by_letter=False)}
+    found = {label.name: label.mask for label in label_protein("A", "MKTAY", features, is_by_letter=False)}
     assert found["Disulfide bond"].tolist() == [False, True, True, False, True]
     assert found["Domain"].tolist() == [False, True, True, True, False]

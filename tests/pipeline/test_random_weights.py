@@ -16,7 +16,7 @@ from building import build_here, write_fasta
 from transformers import AutoConfig, EsmModel
 from transformers.utils import logging
 
-from attlas.pipeline.probe.probe import probe
+from attlas.pipeline.probe.adding import add_probe
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 
@@ -48,7 +48,7 @@ def head_means(model: Path, folder: Path) -> np.ndarray:
     command = [sys.executable, "-m", "attlas.cli.main", "annotate", folder / "atlas", EXAMPLES / "features.tsv"]
     subprocess.run([str(word) for word in command], capture_output=True, check=False)
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
-    probe(folder / "atlas", theta=0.3, types=["Active site"], is_by_letter=False, **quiet)
+    add_probe(folder / "atlas", theta=0.3, types=["Active site"], is_by_letter=False, **quiet)
     with Atlas.open(folder / "atlas") as atlas:
         rows = atlas.ask("head_auc", labels="Active site", min_proteins=1).to_pylist()
     assert {row["n_proteins"] for row in rows} == {len(some)}

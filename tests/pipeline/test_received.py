@@ -6,9 +6,9 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from attlas.pipeline.attention import Pack
-from attlas.pipeline.contacts import attending
+from attlas.pipeline.kernels import attending
 from attlas.pipeline.kernels.tiled import reduce_tiled
-from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, received_in_rows, received_tiled
+from attlas.pipeline.probe.received import MEASURES, ReduceToLabels, sum_received_in_rows, sum_received_in_tiles
 
 N_HEADS, WIDTH, THETA = 3, 8, 0.3
 
@@ -87,8 +87,8 @@ def test_rows_and_tiles_agree_on_every_residue(n_elements: int, monkeypatch: pyt
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", n_elements)
     pack = Pack((102, 3, 60), torch.device("cpu"))
     q, k, v = projections(165, seed=4)
-    tiled_output, tiled = received_tiled(q, k, v, pack=pack, scaling=1.0, theta=THETA)
-    output, found = received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    tiled_output, tiled = sum_received_in_tiles(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    output, found = sum_received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
     torch.testing.assert_close(tiled_output, output, rtol=1e-4, atol=1e-4)
     is_residue = pack.residues.numpy()
     np.testing.assert_allclose(tiled[:, :, is_residue], found[:, :, is_residue], rtol=2e-5, atol=2e-5)
@@ -107,7 +107,7 @@ def test_rows_hold_a_tile_and_not_a_map(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch, "softmax", measured)
     pack = Pack((102,), torch.device("cpu"))
     q, k, v = projections(102, seed=4)
-    received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    sum_received_in_rows(q, k, v, pack=pack, scaling=1.0, theta=THETA)
     assert sum(held) == N_HEADS * 102**2
     assert max(held) <= 3_000
 

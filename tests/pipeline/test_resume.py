@@ -27,7 +27,7 @@ from building import (
 
 from attlas.schema import AtlasPaths, Manifest, Receipt
 from attlas.schema.publish import file_sha256
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 LENGTHS = [120 + 20 * (i % 30) for i in range(52)]
 """On the real weights about a dozen shards, of a few tenths of a second each."""
@@ -128,7 +128,7 @@ def assert_what_is_there_is_true(out: Path) -> None:
         for file in Receipt.read(path).files:
             assert file_sha256(out / file.path) == file.sha256
     if paths.manifest.is_file():
-        assert problems(paths, Manifest.read(paths)) == []
+        assert find_problems(paths, Manifest.read(paths)) == []
 
 
 def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_command(

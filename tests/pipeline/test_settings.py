@@ -6,8 +6,8 @@ import numpy as np
 from building import build_here, random_proteins, write_fasta
 from contact_oracles import add_coordinates
 
-from attlas.pipeline.contacts.contacts import contacts
-from attlas.pipeline.probe.probe import probe
+from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+from attlas.pipeline.probe.adding import add_probe
 from attlas.queries import Atlas
 from attlas.queries.lookup.settings import settings_of
 from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, HEAD_MAX_SITES, LABELS, PROTEINS
@@ -23,8 +23,8 @@ def test_the_settings_of_a_probe_and_of_contacts_are_read_from_their_files(tmp_p
     first = min(proteins)
     places = np.random.default_rng(1).normal(0, 9, (len(proteins[first]), 3))
     add_coordinates(out, {(first, "hand.cif", "A"): places})
-    probe(out, progress=quietly, theta=0.05, types=None, is_by_letter=True, n_workers=0)
-    contacts(out, progress=quietly, atom="cb", is_heads_only=True, n_workers=0)
+    add_probe(out, progress=quietly, theta=0.05, types=None, is_by_letter=True, n_workers=0)
+    add_contacts(out, ContactSettings(atom="cb", is_heads_only=True), progress=quietly, n_workers=0)
     with Atlas.open(out) as atlas:
         asked = {table.name: settings_of(atlas.root, atlas.manifest, table) for table in (LABELS, HEAD_CONTACTS)}
         for table in (HEAD_FEATURES, HEAD_MAX_SITES):

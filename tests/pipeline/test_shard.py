@@ -8,7 +8,7 @@ from building import random_proteins
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.guard import N_KNOWN_RESIDUES, known_protein
 from attlas.pipeline.model import find_model
-from attlas.pipeline.shard import encode_sequences, site_rows
+from attlas.pipeline.shard import encode_sequences, list_sites
 from attlas.pipeline.sites import Sites
 
 LENGTHS = [20, 25, 30, 35, 40, 45, 50]
@@ -90,6 +90,6 @@ def test_the_next_pack_is_begun_before_the_last_ones_results_are_waited_for(enco
 
 def test_only_a_methionine_at_the_first_position_is_marked_as_the_initiator():
     sites = Sites(0, np.array([3, 1], np.int32), np.array([2, 1], np.float32), np.array([1, 0.5], np.float32), None)
-    rows = site_rows([(0, "MAMAA", sites), (1, "AAMAA", sites)])
+    rows = list_sites([(0, "MAMAA", sites), (1, "AAMAA", sites)])
     assert rows["residue"] == ["M", "M", "M", "A"]
     assert rows["is_initiator_methionine"] == [False, True, False, False]

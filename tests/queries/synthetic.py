@@ -13,11 +13,12 @@ import numpy as np
 import pyarrow as pa
 
 from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest, Run
+from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
+from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import EDGE_THETA, Table
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 

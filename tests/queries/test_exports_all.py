@@ -23,7 +23,7 @@ from attlas.queries.exports.escaping import percent
 from attlas.queries.provenance import provenance_values
 from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
 from attlas.schema.parquet_file import describe_file, write_table
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
 CONTROLS = "tab\there\nline\rreturn \x1b[31mred \x00nul \\back %09 %zz 50% \xa0nbsp ;=&%,\"'`<b>|#"
@@ -48,13 +48,6 @@ def stored_sites(root: Path) -> set[tuple[str, int, str]]:
     for protein in proteins:
         names.setdefault(protein["sequence_id"], []).append(protein["accession"])
     return {(name, s["position"], s["residue"]) for s in sites for name in names[s["sequence_id"]]}
-
-
-@pytest.fixture(scope="module")
-def atlas(atlas_dir: Path) -> Iterator[Atlas]:
-    """One connection for every test of the file: nothing here changes it."""
-    with Atlas.open(atlas_dir) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +164,7 @@ def test_texts_of_a_hostile_header_come_back_as_they_were(odd: Atlas) -> None:
 @pytest.mark.parametrize("format", [*READERS, "coverage", "duckdb"])
 def test_an_atlas_whose_sites_are_one_off_is_refused_by_name(shifted_dir: Path, format: str) -> None:
     paths = AtlasPaths(shifted_dir)
-    assert problems(paths, Manifest.read(paths)) == []  # so nothing but the letters can tell
+    assert find_problems(paths, Manifest.read(paths)) == []  # so nothing but the letters can tell
     with (
         Atlas.open(shifted_dir) as shifted,
         pytest.raises(BrokenAtlasError, match="does not fit its sequence") as caught,

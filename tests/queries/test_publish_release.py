@@ -40,7 +40,7 @@ from attlas.schema import (
     TableFile,
 )
 from attlas.schema.leftovers import leftover_name
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 BUILT = (PROTEINS, *SHARD_TABLES)
 """The tables of the atlas here: nothing was added to it."""
@@ -95,7 +95,7 @@ def test_the_layout_is_the_promised_one(release: Path) -> None:
 def test_a_release_is_an_atlas_with_the_same_identity(atlas_dir: Path, release: Path) -> None:
     source, published = (Manifest.read(AtlasPaths(root)) for root in (atlas_dir, release))
     assert replace(published, files=source.files) == source
-    assert problems(AtlasPaths(release), published) == []
+    assert find_problems(AtlasPaths(release), published) == []
     with Atlas.open(release) as atlas, Atlas.open(atlas_dir) as other:
         assert atlas.residues("P04637").equals(other.residues("P04637"))
         assert atlas.sql("FROM heads ORDER BY ALL").equals(other.sql("FROM heads ORDER BY ALL"))

@@ -15,9 +15,9 @@ from attlas.schema.blocks import (
     FEW_DIGEST_BYTES,
     PAGE_BYTES,
     Blocks,
-    block_bytes_of,
-    block_digest,
-    digests_in,
+    choose_block_bytes,
+    digest_block,
+    read_digests,
     read_tail,
 )
 
@@ -34,7 +34,7 @@ def test_readers_of_parquet_read_the_same_rows(tmp_path: Path) -> None:
 def test_data_and_footer_are_as_they_were_and_digests_lie_between(tmp_path: Path) -> None:
     path = tmp_path / "x.parquet"
     plain = write(path)
-    content, blocks = path.read_bytes(), Blocks.of_tail(read_tail(path))
+    content, blocks = path.read_bytes(), Blocks.parse_tail(read_tail(path))
     assert content.startswith(plain[: blocks.data_bytes])
     assert content.endswith(plain[blocks.data_bytes :])
     digests = content[blocks.data_bytes : blocks.data_bytes + blocks.digests_bytes]
@@ -56,7 +56,7 @@ def test_the_digests_of_a_large_file_are_on_pages_of_their_own() -> None:
     [(0, 1024), (1, 1024), (1 << 20, 1024), ((1 << 22) - 1, 1024), (1 << 22, 2048), (128_000_000, 8192)],
 )
 def test_blocks_grow_with_the_root_of_the_file(data_bytes: int, block_bytes: int) -> None:
-    assert block_bytes_of(data_bytes) == block_bytes
+    assert choose_block_bytes(data_bytes) == block_bytes
 
 
 def test_a_file_without_digests_is_refused(tmp_path: Path) -> None:
@@ -71,8 +71,8 @@ def test_a_file_without_digests_is_refused(tmp_path: Path) -> None:
 def test_few_digests_are_part_of_the_tail(tmp_path: Path) -> None:
     write(tmp_path / "x.parquet", ROWS.slice(0, 4_000))
     tail = read_tail(tmp_path / "x.parquet")
-    blocks = Blocks.of_tail(tail)
+    blocks = Blocks.parse_tail(tail)
     assert blocks.digests_bytes <= FEW_DIGEST_BYTES
-    digests = digests_in(tail, blocks)
+    digests = read_digests(tail, blocks)
     assert digests is not None
-    assert block_digest(digests) == blocks.page_digests
+    assert digest_block(digests) == blocks.page_digests

@@ -18,7 +18,7 @@ from attlas.schema import (
     Computation,
     Setting,
 )
-from attlas.schema.settings import SETTINGS_KEY, outdated_notes
+from attlas.schema.settings import SETTINGS_KEY, describe_outdated
 
 SETTINGS = {"theta": 0.3, "atom": "ca", "max_length": None}
 DIGESTS = {"sequences": "0a", "coordinates": "0b"}
@@ -95,14 +95,14 @@ def test_tables_that_one_command_renews_for_one_reason_share_a_sentence() -> Non
         CONTACTS: [SEQUENCES],
         HEAD_CONTACTS: [SEQUENCES, COORDINATES],
     }
-    assert outdated_notes(sources) == [
+    assert describe_outdated(sources) == [
         "labels and head_features were computed from other features than the atlas has now: "
         "`attlas probe DIR` renews them",
         "contacts was computed from other sequences than the atlas has now: `attlas contacts DIR` renews it",
         "head_contacts was computed from other sequences and coordinates than the atlas has now: "
         "`attlas contacts DIR` renews it",
     ]
-    assert outdated_notes({}) == []
+    assert describe_outdated({}) == []
 
 
 def test_a_table_is_either_read_from_sources_or_computed_from_tables_with_settings() -> None:

@@ -26,7 +26,7 @@ from attlas.schema import (
 from attlas.schema.blocks import add_block_digests
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, provenance, write_table
-from attlas.schema.verify import problems
+from attlas.schema.verify import find_problems
 
 RUN = Run(
     model="model",
@@ -149,7 +149,7 @@ def test_an_atlas_of_another_format_is_refused_with_what_to_do(
 ) -> None:
     # Of another format nothing else is expected to be as it is now: the version alone decides.
     (tmp_path / "manifest.json").write_text(json.dumps({"format_version": version}))
-    with pytest.raises(BrokenAtlasError, match="is of another atlas format") as caught:
+    with pytest.raises(BrokenAtlasError, match="has another atlas format") as caught:
         Manifest.read(AtlasPaths(tmp_path))
     assert caught.value.hint == what_to_do
     assert str(tmp_path) in str(caught.value)
@@ -192,12 +192,12 @@ def test_provenance_is_in_every_file_and_holds_no_time(paths: AtlasPaths, manife
 
 
 def test_a_whole_atlas_has_no_problems(paths: AtlasPaths, manifest: Manifest) -> None:
-    assert problems(paths, manifest) == []
+    assert find_problems(paths, manifest) == []
 
 
 def test_a_missing_file_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     paths.shard(SITES, 1).unlink()
-    assert problems(paths, manifest) == ["sites/shard-00001.parquet: missing"]
+    assert find_problems(paths, manifest) == ["sites/shard-00001.parquet: missing"]
 
 
 def test_one_changed_byte_is_found_wherever_it_is(paths: AtlasPaths, manifest: Manifest) -> None:
@@ -205,14 +205,14 @@ def test_one_changed_byte_is_found_wherever_it_is(paths: AtlasPaths, manifest: M
     whole = path.read_bytes()
     for at in (0, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
-        (text,) = problems(paths, manifest)
+        (text,) = find_problems(paths, manifest)
         assert text.startswith("sites/shard-00001.parquet: sha256 ")
 
 
 def test_a_truncated_file_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     path = paths.shard(SITES, 1)
     path.write_bytes(path.read_bytes()[:-1])
-    (text,) = problems(paths, manifest)
+    (text,) = find_problems(paths, manifest)
     assert "bytes expected" in text
 
 
@@ -229,41 +229,43 @@ def test_a_file_with_other_columns_is_found(paths: AtlasPaths, manifest: Manifes
     pq.write_table(rows, path)
     add_block_digests(path)
     wrong = describe_file(paths, path, SITES)
-    found = problems(paths, replace(manifest, files=(manifest.files[0], wrong)))
+    found = find_problems(paths, replace(manifest, files=(manifest.files[0], wrong)))
     assert found == ["sites/shard-00001.parquet: its columns are not those of table sites"]
 
 
 def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     other = replace(manifest, run=replace(RUN, n_layers=RUN.n_layers + 1))
-    assert problems(paths, other) == []  # neither table has a list per layer
+    assert find_problems(paths, other) == []  # neither table has a list per layer
     path = paths.root / "residues" / "shard-00001.parquet"
     path.parent.mkdir()
     pq.write_table(RESIDUES.schema(RUN.n_layers).empty_table(), path)
     add_block_digests(path)
     with_list = replace(other, files=(*manifest.files, describe_file(paths, path, RESIDUES)))
-    assert problems(paths, with_list) == ["residues/shard-00001.parquet: its columns are not those of table residues"]
+    assert find_problems(paths, with_list) == [
+        "residues/shard-00001.parquet: its columns are not those of table residues"
+    ]
 
 
 def test_a_wrong_number_of_rows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     proteins, sites = manifest.files
-    found = problems(paths, replace(manifest, files=(proteins, replace(sites, n_rows=3))))
+    found = find_problems(paths, replace(manifest, files=(proteins, replace(sites, n_rows=3))))
     assert found == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
 
 
 def test_counts_that_do_not_add_up_are_found(paths: AtlasPaths, manifest: Manifest) -> None:
-    (text,) = problems(paths, replace(manifest, counts=replace(manifest.counts, n_failed=1)))
+    (text,) = find_problems(paths, replace(manifest, counts=replace(manifest.counts, n_failed=1)))
     assert "2 requested, but ok + skipped + failed differ" in text
 
 
 def test_a_protein_too_few_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     counts = replace(manifest.counts, n_requested=3, n_ok=2)
-    assert problems(paths, replace(manifest, counts=counts)) == ["proteins: 3 rows expected, 2 found"]
+    assert find_problems(paths, replace(manifest, counts=counts)) == ["proteins: 3 rows expected, 2 found"]
 
 
 def test_every_problem_is_listed_not_only_the_first(paths: AtlasPaths, manifest: Manifest) -> None:
     paths.shard(SITES, 1).unlink()
     paths.proteins.unlink()
-    assert len(problems(paths, manifest)) == 2
+    assert len(find_problems(paths, manifest)) == 2
 
 
 def test_a_run_comes_back_and_every_field_is_part_of_its_identity() -> None:
@@ -274,8 +276,8 @@ def test_a_run_comes_back_and_every_field_is_part_of_its_identity() -> None:
 
 
 def test_a_difference_between_runs_names_both_values() -> None:
-    assert RUN.differences(RUN) == []
-    assert RUN.differences(replace(RUN, dtype="bfloat16")) == ["dtype: float32 -> bfloat16"]
+    assert RUN.describe_changes(RUN) == []
+    assert RUN.describe_changes(replace(RUN, dtype="bfloat16")) == ["dtype: float32 -> bfloat16"]
 
 
 def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:

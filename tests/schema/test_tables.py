@@ -19,7 +19,7 @@ from attlas.schema import (
     Table,
     tables_added_by,
 )
-from attlas.schema.document import TABLES_MD, main, tables_markdown
+from attlas.schema.document import TABLES_MD, describe_tables, main
 from attlas.schema.parquet_file import write_table
 
 N_LAYERS = 6
@@ -28,17 +28,17 @@ every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.n
 
 
 def test_tables_md_is_current() -> None:
-    assert TABLES_MD.read_text() == tables_markdown(), "run `python -m attlas.schema.document --write`"
+    assert TABLES_MD.read_text() == describe_tables(), "run `python -m attlas.schema.document --write`"
 
 
 def test_tables_md_is_printed_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     main([])
-    assert capsys.readouterr().out == tables_markdown()
+    assert capsys.readouterr().out == describe_tables()
 
 
 @every_table
 def test_tables_md_names_every_column_with_its_doc(table: Table) -> None:
-    section = tables_markdown().split(f"\n## {table.name}\n")[1].split("\n## ")[0]
+    section = describe_tables().split(f"\n## {table.name}\n")[1].split("\n## ")[0]
     for column in table.columns:
         line = next(line for line in section.splitlines() if line.startswith(f"| `{column.name}` |"))
         assert column.doc in line.replace("\\|", "|")

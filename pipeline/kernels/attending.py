@@ -1,4 +1,4 @@
-"""A layer's attention weights tile by tile, for whatever is to be added up of them, on any device.
+"""The attention weights of a layer, tile by tile, for a pass that adds them up in its own way, on any device.
 
 Axis letters: `H` heads, `T` tokens of a sequence, `D` head dimension, `R` query rows of a tile.
 """
@@ -17,14 +17,14 @@ GPU_TILE_ELEMENTS = 1 << 26
 """Attention weights in a tile on a GPU (256 MB), which has no cache to stay in."""
 
 AddTile = Callable[[Tensor, Tile], None]
-"""Is given every tile's weights, (heads, R, T) float32 and contiguous, special tokens included, and where it stands."""
+"""Takes the weights of a tile, (heads, R, T) float32 and contiguous, special tokens included, and the tile's place."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile) -> Tensor | None:
-    """Return a layer's output, (H, sum of T, D), dtype of `v`, None without; `add` is given the weights on the way."""
-    way = attend_in_rows if q.is_cuda else attend_in_cache
+    """Return a layer's output, (H, sum of T, D), dtype of `v`, None without; call `add` with each tile of weights."""
+    attend_by_device = attend_in_rows if q.is_cuda else attend_in_cache
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        return way(q, k, v, pack=pack, scaling=scaling, add=add)
+        return attend_by_device(q, k, v, pack=pack, scaling=scaling, add=add)
 
 
 def attend_in_cache(
@@ -34,7 +34,7 @@ def attend_in_cache(
     unused = np.zeros((3, q.shape[0], max(pack.n_tokens)))
 
     def soften(tile: Tensor, at: Tile) -> None:
-        receive_rows(tile.numpy(), at.first, np.float32(np.inf), *unused[:, : len(tile), : tile.shape[2]])
+        receive_rows(tile.numpy(), at.first_row, np.float32(np.inf), *unused[:, : len(tile), : tile.shape[2]])
         add(tile, at)
 
     return attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften)
@@ -43,15 +43,18 @@ def attend_in_cache(
 def attend_in_rows(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile
 ) -> Tensor | None:
-    """Return a layer's output on any device, in tiles of all heads and some query rows."""
+    """Return a layer's output on any device, in tiles of all heads and a few query rows."""
     output = None if v is None else torch.empty_like(v)
+
     for sequence, tokens in enumerate(pack.slices):
         keys = k[:, tokens].float().transpose(1, 2)
         n_rows = max(1, GPU_TILE_ELEMENTS // (len(q) * keys.shape[2]))
+
         for begin in range(tokens.start, tokens.stop, n_rows):
             rows = slice(begin, min(begin + n_rows, tokens.stop))
             tile = torch.softmax(q[:, rows].float() @ keys * scaling, dim=-1)
             add(tile, Tile(sequence, slice(0, len(q)), tokens, begin - tokens.start))
+
             if v is not None and output is not None:
                 output[:, rows] = (tile @ v[:, tokens].float()).to(v.dtype)
     return output

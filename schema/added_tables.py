@@ -1,0 +1,233 @@
+"""The tables that commands add to a sealed atlas: columns, key and order, and the command, its sources and settings."""
+
+import pyarrow as pa
+
+from attlas.schema.built_tables import SEQUENCES
+from attlas.schema.columns import (
+    ACCESSION,
+    EDGE_THETA,
+    POSITION,
+    RANK,
+    RESIDUE,
+    SEQUENCE_ID,
+    statistic_column,
+    text_column,
+)
+from attlas.schema.table import Column, Command, Setting, Table
+
+PROBE_COMMAND = Command("probe", "DIR")
+CONTACTS_COMMAND = Command("contacts", "DIR")
+_THETA = Setting("theta", float, "Attention of a query to a key from which on the pair counts as an edge.")
+_MAX_LENGTH = Setting(
+    "max_length", int, "Longest sequence computed, residues; longer ones have no rows.", is_optional=True
+)
+
+FEATURES = Table(
+    name="features",
+    doc="A known feature of a protein, as a source gives it; added by `attlas annotate`. Several sources, or several "
+    "chains of a structure, may give one residue the same type: count distinct residues, not rows.",
+    key=("accession", "type", "begin", "end", "description", "source"),
+    sort=("sequence_id", "accession", "begin", "end", "type", "description", "source"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column(
+            "type",
+            "Type of feature in UniProt's words, such as `Active site`; `Interface` is what structures show: residues "
+            "nearer than 5 angstrom to another protein chain.",
+            is_nullable=False,
+        ),
+        Column("begin", pa.int32(), "residues", "First residue, 1-based, in the sequence stored in `proteins`."),
+        Column("end", pa.int32(), "residues", "Last residue, inclusive."),
+        text_column("description", "What the source says of it; empty if nothing.", is_nullable=False),
+        text_column("evidence", "Evidence codes of the source (ECO), separated by `; `."),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR SOURCE"),
+)
+
+FAMILIES = Table(
+    name="families",
+    doc="A family, domain or other group that a protein is assigned to; added by `attlas annotate`.",
+    key=("accession", "database", "family", "source"),
+    sort=("sequence_id", "accession", "database", "family", "source"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
+        text_column("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
+        text_column("name", "Name of the family, where the source gives one."),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR SOURCE"),
+)
+
+COORDINATES = Table(
+    name="coordinates",
+    doc="Where a residue of a protein is in a structure; added by `attlas annotate`.",
+    key=("accession", "source", "chain", "position"),
+    sort=("sequence_id", "accession", "source", "chain", "position"),
+    row_group_rows=16_384,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("source", "File of the structure.", is_nullable=False),
+        text_column("chain", "The author's name of the chain.", is_nullable=False),
+        POSITION,
+        RESIDUE,
+        text_column(
+            "observed",
+            "Letter in the structure, of a modified residue its parent's; another than `residue` in mutants.",
+            is_nullable=False,
+        ),
+        *(
+            Column(f"{atom}_{axis}", pa.float32(), "angstrom", f"{word}, {axis}.", is_nullable=True)
+            for atom, word in (("ca", "C-alpha"), ("cb", "C-beta, of glycine C-alpha"))
+            for axis in "xyz"
+        ),
+    ),
+    added_by=Command("annotate", "DIR STRUCTURE"),
+)
+
+LABELS = Table(
+    name="labels",
+    doc="A label of residues that a probe asked for, on a protein that carries it; added by `attlas probe`.",
+    key=("accession", "label"),
+    sort=("sequence_id", "accession", "label"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column(
+            "label",
+            "Type of feature, `aa:` and a letter for an amino acid, or `residue` for every residue.",
+            is_nullable=False,
+        ),
+        Column("n_labelled", pa.int32(), "residues", "Residues that carry the label."),
+        Column("length", pa.int32(), "residues", "Residues of the protein."),
+    ),
+    added_by=PROBE_COMMAND,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
+)
+
+HEAD_FEATURES = Table(
+    name="head_features",
+    doc="What the labelled residues of a protein receive from a head: the sums of attention against annotation.",
+    key=("accession", "label", "layer", "head"),
+    sort=("sequence_id", "accession", "label", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("label", "As in `labels`.", is_nullable=False),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        Column("n_edges", pa.int32(), "pairs", "Edges into labelled residues, at the probe's theta."),
+        statistic_column("edge_mass", "attention", "Sum of the attention of these edges."),
+        statistic_column("mass", "attention", "Sum of all attention from residues to labelled residues."),
+        Column(
+            "auc",
+            pa.float32(),
+            "fraction",
+            "Chance that a labelled residue receives more from the head than another residue of the protein, ties "
+            "counted half. Null where all residues carry the label.",
+            is_nullable=True,
+        ),
+    ),
+    added_by=PROBE_COMMAND,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
+)
+
+HEAD_MAX_SITES = Table(
+    name="head_max_sites",
+    doc="A site called as in `sites`, but of the most attention any head gives a residue, not the mean over heads.",
+    key=("accession", "position"),
+    sort=("sequence_id", "rank"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        POSITION,
+        RESIDUE,
+        RANK,
+        Column("layer", pa.int16(), "", "Layer of convergence of these profiles, 0-based."),
+        Column(
+            "received",
+            pa.float32(),
+            "attention",
+            "Attention received in that layer: sum over queries, the largest of the heads.",
+        ),
+        Column("share", pa.float32(), "fraction", "`received` over the largest in that layer of this protein, 0 to 1."),
+    ),
+    added_by=PROBE_COMMAND,
+    computed_from=(SEQUENCES, FEATURES),
+    settings=(_THETA,),
+)
+
+CONTACTS = Table(
+    name="contacts",
+    doc="A pair of residues that the model's contact head finds probable, or that is among the best of its protein.",
+    key=("accession", "i", "j"),
+    sort=("sequence_id", "i", "j"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
+        Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
+        statistic_column("probability", "fraction", "Probability by the contact head: C-beta within 8 angstrom."),
+    ),
+    added_by=CONTACTS_COMMAND,
+    computed_from=(SEQUENCES,),
+    settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
+)
+
+HEAD_CONTACTS = Table(
+    name="head_contacts",
+    doc="How a head's attention on a protein agrees with the contacts of a structure; added by `attlas contacts`.",
+    key=("accession", "source", "chain", "layer", "head"),
+    sort=("sequence_id", "accession", "source", "chain", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("source", "File of the structure.", is_nullable=False),
+        text_column("chain", "The author's name of the chain.", is_nullable=False),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        Column(
+            "n_edges",
+            pa.int32(),
+            "pairs",
+            f"Edges (i, j) of residues with coordinates: attention {EDGE_THETA} or more.",
+        ),
+        Column("n_contact_edges", pa.int32(), "pairs", "Of these, contacts: nearer than 8 angstrom and |i - j| >= 6."),
+        statistic_column("edge_mass", "attention", "Sum of the attention of these edges."),
+        statistic_column("contact_edge_mass", "attention", "Of this, of edges between residues in contact."),
+        statistic_column("mass", "attention", "Sum of all attention between residues with coordinates."),
+        statistic_column("contact_mass", "attention", "Of this, between residues in contact."),
+        Column("n_pairs", pa.int64(), "pairs", "Ordered pairs of residues with coordinates: the background."),
+        Column("n_contact_pairs", pa.int64(), "pairs", "Of these, contacts."),
+        Column(
+            "n_top",
+            pa.int32(),
+            "pairs",
+            "Long-range pairs (|i - j| >= 24) looked at: those of highest symmetrised, product-corrected attention, as "
+            "many as residues have coordinates.",
+        ),
+        Column("n_top_contacts", pa.int32(), "pairs", "Of these, contacts: over `n_top` it is the head's P@L."),
+        Column("n_long_pairs", pa.int64(), "pairs", "All long-range pairs with coordinates, each once."),
+        Column("n_long_contacts", pa.int64(), "pairs", "Of these, contacts: what a random score would find."),
+    ),
+    added_by=CONTACTS_COMMAND,
+    computed_from=(SEQUENCES, COORDINATES),
+    settings=(
+        _THETA,
+        Setting("atom", str, "Atom between which distances are measured, `ca` or `cb`."),
+        _MAX_LENGTH,
+    ),
+)
