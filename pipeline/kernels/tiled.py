@@ -18,7 +18,7 @@ from torch import Tensor
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
 from attlas.pipeline.kernels.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
-from attlas.pipeline.kernels.tiles import buffer_elements, tile_shape
+from attlas.pipeline.kernels.tiles import choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
 
@@ -67,8 +67,8 @@ def attend_in_tiles(
     output = None if values is None else torch.empty_like(values)
     for sequence, tokens in enumerate(pack.slices):
         length = tokens.stop - tokens.start
-        group, n_rows = tile_shape(len(q), length)
-        buffer = _buffer(buffer_elements(len(q), length))
+        group, n_rows = choose_tile_shape(len(q), length)
+        buffer = _buffer(count_buffer_elements(len(q), length))
         for heads in _parts(0, len(q), group):
             keys = k[heads, tokens].transpose(1, 2)
             for rows in _parts(tokens.start, tokens.stop, n_rows):
