@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "queries"
 from range_server import Server, serving
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one import answers
+from attlas.queries.answers.one_id import answers
 from attlas.queries.release import Statement, publish
 
 TARGET_BYTES = 5_000_000

@@ -47,7 +47,7 @@ class Session:
             self.typed += f"{line}\n"  # a list of many thousand lines is not taken apart at each of them
         else:
             taken = Input.of(f"{self.typed}{line}\n")
-            self.typed = taken.rest
+            self.typed = taken.unfinished
             for statement in taken.statements:
                 self.run(statement)
 

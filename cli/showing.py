@@ -30,7 +30,7 @@ from attlas.cli.output import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from attlas.queries.answers.one import Answer
+    from attlas.queries.answers.one_id import Answer
     from attlas.queries.atlas import Atlas
     from attlas.queries.lookup.find import Hit
     from attlas.queries.lookup.identifiers import Match
@@ -142,7 +142,7 @@ def _show_cards(
     sequence: Extent | None,
     as_json: bool,
 ) -> None:
-    from attlas.queries.answers.one import answers_to, layers_named
+    from attlas.queries.answers.one_id import answers_to, layers_named
 
     shown_layers = () if layers is None else layers_named(layers, atlas.n_layers)
     matches = atlas.matches(ids, taxon=taxon)
@@ -168,9 +168,9 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
     for match in matches:
         # Where more is known than that the id is not here, as of another isoform, a name would be a guess.
         is_name = not match.rows and not match.candidates and match.why is None
-        hits = atlas.hits(match.asked) if is_name else []
+        hits = atlas.hits(match.id) if is_name else []
         if (hit := protein_meant(hits)) is not None:
-            asked = cut(printable(match.asked), SHOWN_WIDTH)
+            asked = cut(printable(match.id), SHOWN_WIDTH)
             note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
             named.append(replace(match, rows=(hit.row,)))
             continue
@@ -178,7 +178,7 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
         named.append(match)
         if not match.rows:
             whole = [hit for hit in hits if hit.is_of_whole_words]
-            faults.append(_several(match.asked, whole) if whole else match.fault())
+            faults.append(_several(match.id, whole) if whole else match.fault())
     return named, faults
 
 
@@ -235,7 +235,7 @@ def _show_table(
     *,
     is_defused: bool,
 ) -> None:
-    from attlas.queries.answers.many import unmatched
+    from attlas.queries.answers.many_ids import unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
@@ -257,7 +257,7 @@ def _show_table(
 
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether rows were left out because this is a terminal."""
-    from attlas.queries.answers.many import for_reading
+    from attlas.queries.answers.many_ids import for_reading
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.spreadsheets import without_formulas
 

@@ -1,1 +1,1 @@
-"""What people hand in, for both rooms: files opened, decoded, split into rows, checked against stored proteins."""
+"""Files that people hand in, for both rooms: opened, decoded, split into rows, checked against stored proteins."""

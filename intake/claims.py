@@ -1,4 +1,4 @@
-"""What a source says of a sequence and of positions on it, checked against the protein that the atlas stores."""
+"""Claims of a source about a sequence and positions on it, checked against the protein that the atlas stores."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _NEGATIVE = re.compile(r"-[0-9]{1,9}")
 
 @dataclass(frozen=True, slots=True)
 class SequenceClaim:
-    """What a source says of the sequence that its positions count along; None where it does not say."""
+    """A source's statements about the sequence that its positions count along; None for each that it does not make."""
 
     sequence: str | None = None
     md5: str | None = None
@@ -72,7 +72,7 @@ def not_computed(protein: StoredProtein) -> Problem | None:
 
 
 def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | None:
-    """Return how the sequence of a source differs from the stored one, by the best that the source says of it.
+    """Return the problem if the sequence of a source differs from the stored one; None if nothing contradicts it.
 
     Letters count before checksums, these before the length, and the length before the version.
     """
@@ -87,13 +87,14 @@ def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | No
         return Problem(Reason.OTHER_VERSION, detail)
     else:
         is_same = claim.version in (None, protein.sequence_version)
+
     return None if is_same else _difference(claim, protein)
 
 
 def unusable_position(
     begin: int, end: int, letters: str | None, sequence: str, *, first_position: int = 1
 ) -> Problem | None:
-    """Return what is wrong with positions on a stored sequence.
+    """Return the problem of positions that cannot be used on a stored sequence; None if they can be used.
 
     Args:
         begin: first position.
@@ -109,17 +110,19 @@ def unusable_position(
         return Problem(Reason.BEFORE_START, f"{begin}{counted}")
     if end - first_position >= len(sequence):
         return Problem(Reason.PAST_END, f"{end:,}; the protein has {len(sequence):,} residues{counted}")
+
     if letters is not None:
         start = begin - first_position
         stored = sequence[start : start + len(letters)]
         if letters.upper() != stored:
             detail = f"{letters[:20]} in the source, {stored[:20]} at {start + 1:,} in the atlas"
             return Problem(Reason.OTHER_RESIDUE, detail)
+
     return None
 
 
 def no_position(text: str) -> Problem:
-    """Return what is wrong with a text that is no position."""
+    """Return the problem of a text that is not a position."""
     if any(sign in text for sign in "<>?~"):
         return Problem(Reason.FUZZY_POSITION, f"`{text}`")
     if _NEGATIVE.fullmatch(text):

@@ -51,7 +51,7 @@ class Compression:
 
 
 class _Decompressor(Protocol):
-    """What zlib, bz2 and lzma have in common."""
+    """The interface that the decompressors of zlib, bz2 and lzma share."""
 
     @property
     def eof(self) -> bool: ...
@@ -98,14 +98,18 @@ def _unpacked_members(
             yield decompressor.decompress(raw, _MAX_STEP_BYTES)
             while not (decompressor.eof or decompressor.needs_input):
                 yield decompressor.decompress(b"", _MAX_STEP_BYTES)
+
             if not decompressor.eof:
                 break
+
             raw = decompressor.unused_data.lstrip(b"\0")  # zero padding after a member is allowed
             if not raw and not (raw := packed.read(_PIECE_BYTES).lstrip(b"\0")):
                 return
             if not raw.startswith(start[: len(raw)]):
                 raise ValueError("there are bytes after its end that are not compressed")
+
             decompressor = make_decompressor()
+
     raise EOFError
 
 
@@ -135,7 +139,7 @@ _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 
 
 def compression_of(start: bytes, *, name: str) -> Compression | None:
-    """Return how a file is compressed by its first bytes; None for a plain one.
+    """Return the kind of compression, told by the first bytes of a file; None for a plain file.
 
     Raises:
         InputError: it is an archive, or compressed in a way that is not read.
@@ -186,7 +190,7 @@ class _UnpackedStream(io.RawIOBase):
         self._n_bytes = 0
 
     def readable(self) -> bool:
-        """Say that it is read from."""
+        """Return True: the stream can be read."""
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # the buffers of `io` are memoryviews
@@ -196,6 +200,7 @@ class _UnpackedStream(io.RawIOBase):
             if piece is None:
                 return 0
             self._piece = piece
+
         n = min(len(buffer), len(self._piece))
         buffer[:n] = self._piece[:n]
         self._piece = self._piece[n:]
@@ -214,6 +219,7 @@ class _UnpackedStream(io.RawIOBase):
 
         if piece is None:
             return None
+
         self._n_bytes += len(piece)
         self._refuse_bomb()
         return piece

@@ -91,6 +91,7 @@ def open_file(path: Path, *, expected: str) -> Iterator[IO[bytes]]:
             found="standard input" if str(path) == STANDARD_INPUT else "a pipe",
             hint="write what it gives to a file first",
         )
+
     try:
         with _open_regular(path, expected) as handle:
             yield unpacked(handle, name=path.name)
@@ -101,6 +102,7 @@ def open_file(path: Path, *, expected: str) -> Iterator[IO[bytes]]:
 def _read_packed(source: str | Path, expected: str, max_bytes: int) -> bytes:
     if str(source) == STANDARD_INPUT:
         return _read_to_end(sys.stdin.buffer, "standard input", max_bytes)
+
     path = Path(source).expanduser()
     try:
         with _open_regular(path, expected) as handle:
@@ -136,6 +138,7 @@ def _read_to_end(handle: IO[bytes], name: str, max_bytes: int) -> bytes:
                 found="more; it may have no end",
                 hint="check the command before the pipe, or split the file",
             )
+
     return b"".join(chunks)
 
 
@@ -150,8 +153,9 @@ def _unpacked_to_end(packed: bytes, name: str, max_bytes: int, place_in: Callabl
         while chunk := stream.read1(_CHUNK_BYTES):  # type: ignore[attr-defined]  # what is unpacked is buffered
             chunks.append(chunk)
     except DamagedFile as error:
-        found = f"{error.found}; it breaks off {place_in(b''.join(chunks))}"
-        raise DamagedFile(error.what, expected=error.expected, found=found, hint=error.hint) from error
+        place = f"{error.found}; it breaks off {place_in(b''.join(chunks))}"
+        raise DamagedFile(error.what, expected=error.expected, found=place, hint=error.hint) from error
+
     return b"".join(chunks)
 
 
@@ -167,5 +171,6 @@ def _unreadable(path: Path, expected: str, error: OSError | ValueError) -> Input
             found=error.strerror,
             hint="check the path; `-` reads standard input",
         )
+
     reason = getattr(error, "strerror", None) or str(error)
     return InputError(f"{path} cannot be read.", expected=expected, found=reason, hint="check its permissions")

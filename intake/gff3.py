@@ -43,7 +43,7 @@ class Gff3Region:
 
     @property
     def length(self) -> int | None:
-        """Residues of the sequence; None for a region that begins elsewhere, which does not say, or has no numbers."""
+        """Residues of the sequence; None for a region that does not begin at 1 or has no numbers."""
         is_whole = self.begin == "1" and self.end.isascii() and self.end.isdecimal()
         return int(self.end[:18]) if is_whole else None  # whatever has more digits differs from every stored length
 
@@ -71,7 +71,7 @@ Gff3Item = Gff3Feature | Gff3Region | Gff3Sequence | Gff3Unreadable
 
 
 def is_gff3_row(line: str) -> bool:
-    """Tell whether a line is a row of GFF3: nine columns, with strand and phase where they belong."""
+    """Return True if a line is a row of GFF3: nine columns, with strand and phase where they belong."""
     cells = _cells(line)
     return len(cells) == N_COLUMNS and cells[6] in _STRANDS and cells[7] in _PHASES
 

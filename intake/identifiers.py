@@ -1,4 +1,4 @@
-"""Which protein an id names: every form a biologist may paste, read the same way wherever ids are handed in.
+"""The protein that an id names: every form a biologist may paste, read the same way wherever ids are handed in.
 
 The words of the atlas come first: a text that is an accession of it, letter by letter, names that protein, whatever
 else it looks like (NCBI's `WP_012345.1` holds a dot and is no version of anything). Letter case counts. An answer is
@@ -54,7 +54,7 @@ class Search(NamedTuple):
 
 @dataclass(frozen=True)
 class IdForm:
-    """How a text is read as an id."""
+    """One reading of a text as an id."""
 
     pasted: str
     """Without what came along when it was copied: blanks, `>`, the header after its first word."""
@@ -68,7 +68,7 @@ class IdForm:
 
 @dataclass(frozen=True)
 class Resolution:
-    """What an id names in an atlas: rows of `proteins`, or candidates, or nothing."""
+    """The answer to an id in an atlas: rows of `proteins`, or candidates, or nothing."""
 
     rows: tuple[int, ...] = ()
     """Rows of `proteins`; several only for a digest, whose proteins share one sequence."""
@@ -109,12 +109,13 @@ class NameTable:
 
 
 def read_id(text: str) -> IdForm:
-    """Return how a text is read as an id."""
+    """Return the reading of a text as an id."""
     pasted = text.strip()
     if pasted.startswith(">"):
         pasted = (pasted[1:].split() or [""])[0]
     if fasta_id := FASTA_ID.fullmatch(pasted):
         return IdForm(pasted, fasta_id[1], is_accession=True)
+
     database_id = DATABASE_ID.fullmatch(pasted)
     name = database_id[1] if database_id else pasted
     if model := ALPHAFOLD_ID.fullmatch(name):
@@ -126,6 +127,7 @@ def searches(form: IdForm) -> Iterator[Search]:
     """Yield the columns other than the accession that an id is looked for in, in order."""
     if form.is_accession:
         return
+
     yield Search("entry_name", form.name)
     yield Search("gene", form.name)
     if in_taxon := IN_TAXON.fullmatch(form.name):
@@ -137,7 +139,7 @@ def searches(form: IdForm) -> Iterator[Search]:
 
 
 def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Resolution:
-    """Return what an id names.
+    """Return the rows of `proteins` that an id names, or the reason why it names none.
 
     The first form that fits decides: accession, `sp|P04637|P53_HUMAN`, `UniProtKB:P04637`, `AF-P04637-F1`, accession
     with sequence version, entry name, gene, gene with taxon (`TP53@9606`, `TP53@Homo sapiens`), MD5, CRC64.
@@ -148,6 +150,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
         taxon: an NCBI id or an organism's name, which says whose gene a gene name means.
     """
     form = read_id(text)
+
     for accession in dict.fromkeys((text, form.pasted, form.name)):
         if (row := names.row_of(accession)) is not None:
             is_fragment = form.fragment > 1 and accession == form.name
@@ -156,6 +159,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
     versioned = VERSIONED.fullmatch(form.name)
     if versioned and (row := names.row_of(versioned[1])) is not None:
         return _of_version(names, row, int(versioned[2]))
+
     for search in searches(form):
         if rows := names.where(search.column, search.value):
             return _of_rows(names, search.column, rows, search.taxon or taxon)
@@ -182,7 +186,7 @@ def _of_version(names: Names, row: int, version: int) -> Resolution:
 
 
 def _of_rows(names: Names, column: str, rows: list[int], taxon: int | str | None) -> Resolution:
-    """Return which of the rows that have an id in a column it names."""
+    """Resolve an id to one of the rows that have it in a column."""
     if column in ("md5", "crc64"):
         return Resolution(tuple(rows))
     if column == "entry_name":
@@ -191,11 +195,13 @@ def _of_rows(names: Names, column: str, rows: list[int], taxon: int | str | None
     of_taxon = rows if taxon is None else [row for row in rows if _is_of_taxon(names, row, taxon)]
     if len(of_taxon) == 1:
         return Resolution((of_taxon[0],))
+
     if not of_taxon:
         taxa = sorted({_taxon_words(names, row) for row in rows})
         gene = printable_text(str(names.value(rows[0], "gene")))
         listed = ", ".join(map(printable_text, taxa[:N_NAMED]))
         return Resolution(why=f"gene {gene} is here of {listed}, not of {printable_text(str(taxon))}")
+
     ambiguous = Resolution(candidates=_accessions(names, of_taxon))
     return ambiguous if taxon is not None else replace(ambiguous, in_taxa=_in_taxa(names, of_taxon))
 

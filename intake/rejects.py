@@ -1,4 +1,4 @@
-"""What of a source is not used, and why; and what is used, but not as one might think.
+"""Records of a source that are not used, with reasons, and remarks on records that are used in an unexpected way.
 
 One reason has one wording, whoever reads the source. Readers yield `Rejected` and `Remark` among their records; whoever
 asked for the records counts them in an `Account`.
@@ -59,7 +59,7 @@ class Reason(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What makes a record unusable: the reason, and what was found in a few words."""
+    """The reason why a record is unusable, with the value that was found, in a few words."""
 
     reason: Reason
     detail: str = ""
@@ -67,7 +67,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Where in a source something stands: a row of a table, a chain of a structure, or a whole file."""
+    """The place of an entry in a source: a row of a table, a chain of a structure, or a whole file."""
 
     id: str = ""
     """The protein as the source names it, or its accession where that is known."""
@@ -88,7 +88,7 @@ class Record:
 
     @property
     def noun(self) -> str:
-        """What it is called when such are counted."""
+        """The noun by which such records are counted."""
         if not self.file:
             return "record"
         return "file" if self.chain is None else "chain"
@@ -105,13 +105,13 @@ class Rejected:
 
     @property
     def kind(self) -> str:
-        """What such records are counted by."""
+        """The kind by which such records are counted."""
         return self.reason.value
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to know of a record that is used."""
+    """A remark on a record that is used."""
 
     kind: str
     """What it is, in a few words that are the same for all records of its kind."""
@@ -125,15 +125,15 @@ COLUMNS = ("reason", "detail", "accession", "type", "begin", "end", "description
 
 @dataclass
 class Account:
-    """What was left out of a source, or remarked on: counted by kind, the first ten of each kept."""
+    """The records of a source that were left out or remarked on: counted by kind, with the first ten of each kind."""
 
     counts: Counter[str] = field(default_factory=Counter)
     """Records by kind."""
     proteins: dict[str, set[str]] = field(default_factory=dict)
     """Ids concerned, by kind."""
-    shown: dict[str, list[tuple[Rejected | Remark, list[str]]]] = field(default_factory=dict)
+    examples: dict[str, list[tuple[Rejected | Remark, list[str]]]] = field(default_factory=dict)
     """The first ten by kind, each with the chains that it stands for."""
-    n_shown: Counter[str] = field(default_factory=Counter)
+    n_in_examples: Counter[str] = field(default_factory=Counter)
     """Records that these ten stand for, by kind."""
     out: IO[str] | None = None
     """Where all of them are written, as TSV."""
@@ -155,36 +155,38 @@ class Account:
         self._write((kind, item.detail, record.id, type, *ends, record.description, line, record.file))
 
     def lines(self, *, prefix: str = "", only_counted: Container[str] = ()) -> Iterator[str]:
-        """Yield for each kind how many records of how many proteins, and the first ten; of some the number alone."""
+        """Yield for each kind the number of records and proteins, and the first ten records unless only counted."""
         for kind, n in self.counts.most_common():
             n_proteins = len(self.proteins[kind])
-            noun = self.shown[kind][0][0].record.noun
+            noun = self.examples[kind][0][0].record.noun
             of_proteins = f" of {_counted(n_proteins, 'protein')}" if n_proteins else ""
             yield f"{prefix}{kind}: {_counted(n, noun)}{of_proteins}"
             if kind in only_counted:
                 continue
 
-            for item, chains in self.shown[kind]:
+            for item, chains in self.examples[kind]:
                 yield f"  - {record_in_words(item, chains)}"
-            if n > self.n_shown[kind]:
-                yield f"  ... and {n - self.n_shown[kind]:,} more"
 
-    def first(self, kind: str) -> str:
+            if n > self.n_in_examples[kind]:
+                yield f"  ... and {n - self.n_in_examples[kind]:,} more"
+
+    def first_record(self, kind: str) -> str:
         """Return the first record of a kind in words, without its detail."""
-        item, chains = self.shown[kind][0]
+        item, chains = self.examples[kind][0]
         return record_in_words(replace(item, detail=""), chains)
 
     def _keep(self, item: Rejected | Remark) -> None:
-        """Keep a record if it is among the first ten; chains of which the same is said are one of them."""
-        shown = self.shown.setdefault(item.kind, [])
-        is_same = bool(shown) and item.record.chain is not None and _but_chain(shown[-1][0]) == _but_chain(item)
+        """Keep a record if it is among the first ten of its kind; chains with the same reason are one of them."""
+        examples = self.examples.setdefault(item.kind, [])
+        is_same = bool(examples) and item.record.chain is not None and _but_chain(examples[-1][0]) == _but_chain(item)
         if is_same:
-            shown[-1][1].append(item.record.chain or "")
-        elif len(shown) < N_OFFENDERS_SHOWN:
-            shown.append((item, [] if item.record.chain is None else [item.record.chain]))
+            examples[-1][1].append(item.record.chain or "")
+        elif len(examples) < N_OFFENDERS_SHOWN:
+            examples.append((item, [] if item.record.chain is None else [item.record.chain]))
         else:
             return
-        self.n_shown[item.kind] += 1
+
+        self.n_in_examples[item.kind] += 1
 
     def _write(self, values: tuple[str, ...]) -> None:
         if self.out is not None:
@@ -205,8 +207,8 @@ def record_in_words(item: Rejected | Remark, chains: list[str] | None = None) ->
     """Return one line about a record, fit for a terminal; `chains` are all those that it stands for."""
     record = item.record
     positions = record.begin if record.begin == record.end or not record.end else f"{record.begin}..{record.end}"
-    what = positions or record.description  # a family has no positions
-    words = [record.id, chain_words(chains) if chains else record.type, what]
+    place = positions or record.description  # a family has no positions
+    words = [record.id, chain_words(chains) if chains else record.type, place]
     is_of_file = any(words[:2])
     words += ["" if record.line is None else f"(line {record.line:,})"]
     words += [f"of {record.file}" if record.file and is_of_file else record.file]

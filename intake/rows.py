@@ -29,6 +29,7 @@ def quoted_rows(lines: Iterable[NumberedLine], delimiter: str, *, name: str) -> 
     rows = csv.reader(
         _noting_numbers(content_lines(lines), numbers), delimiter=delimiter, skipinitialspace=True, strict=True
     )
+
     try:
         for row in rows:
             yield numbers[0], row
@@ -69,14 +70,14 @@ def find_columns(header: Sequence[str], synonyms: Mapping[str, Sequence[str]]) -
 
 
 def _noting_numbers(lines: Iterable[NumberedLine], numbers: list[int]) -> Iterator[str]:
-    """Yield the lines, and note their numbers as the reader of rows takes them: a row may go over several."""
+    """Yield the lines, and note the number of each, because a row with quotes may go over several lines."""
     for number, line in lines:
         numbers.append(number)
         yield line + "\n"
 
 
 def _unquoted(cell: str) -> str:
-    """Return a cell without the quotes that a writer of tables put around it, those within made single."""
+    """Return a cell without the quotes around it, and with doubled quotes within made single."""
     inner = cell[1:-1]
     is_quoted = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner.replace('""', "")
     return inner.replace('""', '"') if is_quoted else cell

@@ -96,7 +96,7 @@ def not_text(name: str, data: bytes) -> InputError:
 
 
 def broken_utf16(name: str, error: UnicodeDecodeError) -> InputError:
-    """Return the error for a file that begins as UTF-16 and is none."""
+    """Return the error for a file that begins with the mark of UTF-16 and is not UTF-16."""
     return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
 
 

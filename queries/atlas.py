@@ -29,7 +29,7 @@ class Atlas(Store):
         The columns begin with `asked`, `outcome` and `reason`, so that no id is lost; an id that is repeated is
         answered once. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means.
         """
-        from attlas.queries.answers.many import lookup
+        from attlas.queries.answers.many_ids import lookup
 
         return lookup(self, ids, taxon=taxon)
 
@@ -41,13 +41,13 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        from attlas.queries.answers.one import answers
+        from attlas.queries.answers.one_id import answers
         from attlas.queries.cards.protein_card import ProteinCard
 
-        given = answers(self, id, layers=layers)
-        if given[0].fault is not None:
-            raise given[0].fault
-        return ProteinCard(given[0], self.manifest.run)
+        protein_answers = answers(self, id, layers=layers)
+        if protein_answers[0].fault is not None:
+            raise protein_answers[0].fault
+        return ProteinCard(protein_answers[0], self.manifest.run)
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.
@@ -148,13 +148,15 @@ class Atlas(Store):
         prepared = prepare_export(self, format, options)
         if prepared.faults:
             raise prepared.faults[0]
+
         written = write_files(self, prepared, Path(output))
         for note in (*written.notes, *written.absences):
             warnings.warn(note, stacklevel=2)
+
         return [Path(output), *([] if written.companion is None else [written.companion[1]])]
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: what the atlas was computed from, how, and its tables."""
+        """Return the atlas as HTML for a notebook: what it was computed from, how, and its tables."""
         from attlas.queries.cards.atlas_html import atlas_html
 
         return atlas_html(str(self.root), self.manifest)

@@ -1,4 +1,4 @@
-"""What an atlas is made of, for `attlas info`: provenance, counts, sizes, columns; values in, text or JSON out."""
+"""The description of an atlas for `attlas info`: provenance, counts, sizes, columns, as text or JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict

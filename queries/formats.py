@@ -50,6 +50,7 @@ def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write Parquet, zstd; the metadata of the schema goes with it."""
     _refuse_same_names(rows.schema)
+
     try:
         writer = pq.ParquetWriter(sink, rows.schema, compression="zstd")
     except pa.ArrowNotImplementedError as error:
@@ -79,8 +80,8 @@ def write_text(
     """
     if rows.schema.names == PLAN:
         return _write_plan(rows, sink)
-    stream = _value_rows(rows)
 
+    stream = _value_rows(rows)
     sample = list(islice(stream, TABLE_SAMPLE_ROWS if limit is None else limit))
     layout = Layout.of(rows.schema.names, sample)
     is_too_wide = width is not None and layout.folded(width) is None
@@ -89,6 +90,7 @@ def write_text(
     later = () if limit is not None else map(layout.line, stream)
     for line in chain(lines, later if sample else [NO_ROWS]):
         sink.write(f"{line}\n".encode())
+
     return limit is not None and next(stream, None) is not None
 
 
@@ -176,6 +178,7 @@ def _values(name: str, column: pa.Array) -> list[object]:
         pass
     except pa.ArrowNotImplementedError as error:
         raise _unwritable(f"text, column {printable(name)}", error) from error
+
     try:
         return list(column.cast(pa.string()).to_pylist())
     except pa.ArrowException as error:
@@ -193,12 +196,14 @@ def _unwritable(form: str, error: Exception) -> QuestionError:
 def _write_delimited(rows: pa.RecordBatchReader, sink: BinaryIO, *, delimiter: str) -> None:
     text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)  # the sink has its own buffer
     plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+
     # Before Python 3.13 the writer leaves a carriage return without quotes, and readers take it for the end of a row.
     quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
     for row in chain([rows.schema.names], (list(map(_csv_cell, row)) for row in _value_rows(rows))):
         has_carriage_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
         (quoting if has_carriage_return else plain).writerow(row)
+
     text.detach()  # flushes; the sink stays open, it is the caller's
 
 

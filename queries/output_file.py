@@ -11,7 +11,7 @@ from attlas.schema.publish import publishing
 
 @contextmanager
 def open_output(output: Path) -> Iterator[BinaryIO]:
-    """Yield where to write: a file that is there whole or not at all, or a device or pipe as it is.
+    """Open an output for writing: a file that is there whole or not at all, or a device or pipe as it is.
 
     Raises:
         QuestionError: the path is a directory, or lies in the directory of an atlas.
@@ -19,6 +19,7 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
     """
     if output.is_dir():
         raise QuestionError(f"{output} is a directory.", hint="name a file in it")
+
     refuse_inside_atlas(output)
 
     if output.exists() and not output.is_file():

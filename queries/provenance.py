@@ -1,4 +1,4 @@
-"""What every answer and export says about where its numbers come from."""
+"""The provenance that every answer and export states."""
 
 from dataclasses import asdict
 
@@ -22,12 +22,12 @@ def provenance_values(manifest: Manifest) -> dict[str, str]:
 
 
 def provenance_text(manifest: Manifest) -> str:
-    """Return the same on one line, for formats that have room for a text only."""
+    """Return these values on one line, for formats that have room for a text only."""
     return "; ".join(f"{name} {value}" for name, value in provenance_values(manifest).items())
 
 
 def provenance_rows(manifest: Manifest) -> list[tuple[str, str]]:
-    """Return (name, value) of all that is known of where an atlas is from, in a fixed order, every value as text."""
+    """Return (name, value) of the whole provenance of an atlas, by name, every value as text."""
     values = {**asdict(manifest.run), **asdict(manifest.counts)}
     values |= {"source": manifest.source, "source_sha256": manifest.source_sha256, "created": manifest.created}
     values |= provenance_values(manifest)

@@ -1,4 +1,4 @@
-"""Texts made harmless for a spreadsheet, which would run a cell that begins as a formula does.
+"""Texts made harmless for a spreadsheet, which runs a cell that begins as a formula does.
 
 Excel, LibreOffice and Google Sheets take a cell that begins with `=`, `+`, `-` or `@` for a formula, also one of a CSV
 file, and a formula may open programs or addresses. OWASP ("CSV Injection") advises an apostrophe before such a text;

@@ -30,9 +30,7 @@ from attlas.schema import (
 )
 
 if TYPE_CHECKING:
-    import duckdb
-
-    from attlas.queries.engine.sandbox import Parameters
+    from attlas.queries.engine.sandbox import Database, Parameters
 
 SHORTEST_S = 0.001
 """What a query is given where connecting has used up its time."""
@@ -77,10 +75,10 @@ class Store:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
         rows = self._proteins.take(rows_named(self._proteins, id))
-        return _seen(rows, view_schema(PROTEINS, self.n_layers))
+        return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
-        """Return the high-attention sites by rank; no rows means computed, and none found.
+        """Return the high-attention sites by rank; no rows for a computed protein without sites.
 
         Raises:
             QuestionError: as `protein`; also if the protein was not computed, with the reason.
@@ -141,24 +139,24 @@ class Store:
 
         own_tables = arrow_tables(tables or {})
         if timeout_s is None or isinstance(self.root, Path):
-            return select(self._connection, query, params, tables=own_tables, timeout_s=timeout_s)
+            return select(self._database, query, params, tables=own_tables, timeout_s=timeout_s)
 
         # To connect is to read footers, over a network that may be slow: a part of what the query takes.
         started = time.monotonic()
-        connection = self._connected(timeout_s)
+        database = self._connected(timeout_s)
         left_s = max(timeout_s - (time.monotonic() - started), SHORTEST_S)
-        return select(connection, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
+        return select(database, query, params, tables=own_tables, timeout_s=left_s, limit_s=timeout_s)
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
-        """Return what an id names here: rows of `proteins`, candidates, or similar ids. Never raises."""
+        """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
         return find(self._proteins, id, taxon=taxon)
 
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-        """Return what each of many ids names here, in one pass over `proteins`."""
+        """Return the match of each of many ids, in one pass over `proteins`."""
         return find_all(self._proteins, ids, taxon=taxon)
 
     def find(self, text: str) -> pa.Table:
-        """Return the proteins that a text may mean, the likeliest first, as `attlas find` does.
+        """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
 
         Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
         that proteins of the atlas are placed on. The column `fit` says how a protein fits.
@@ -169,7 +167,7 @@ class Store:
         return pa.Table.from_arrays(arrays, names=columns)
 
     def hits(self, text: str) -> list[Hit]:
-        """Return what `find` returns, with the row of `proteins` of each."""
+        """Return the proteins that `find` returns, each with its row of `proteins`."""
         structures = structures_named(self.root, self.manifest, text)
         return find_proteins(self._proteins, text, structures=structures)
 
@@ -184,7 +182,7 @@ class Store:
     def rows_of_sequences(
         self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
     ) -> tuple[pa.Table, dict[int, range]]:
-        """Return stored columns of many sequences, and where in that table the rows of each sequence stand."""
+        """Return stored columns of many sequences, and the range of rows of each sequence in that table."""
         return self._shard(table).of_many(sequence_ids, columns)
 
     @property
@@ -196,14 +194,14 @@ class Store:
         """Close the files and the DuckDB connection. Safe to call twice."""
         for rows in self._shards.values():
             rows.close()
+
         if "_proteins" in self.__dict__:
             self.__dict__.pop("_proteins").close()
         if isinstance(self.root, RemoteRoot):
             self.root.close()
-        if "_connection" in self.__dict__:
-            from attlas.queries.engine.sandbox import close
 
-            close(self.__dict__.pop("_connection"))
+        if "_database" in self.__dict__:
+            self.__dict__.pop("_database").close()
 
     def __enter__(self) -> Self:
         return self
@@ -225,18 +223,18 @@ class Store:
         return ProteinRows(self.root, files[0])
 
     @cached_property
-    def _connection(self) -> "duckdb.DuckDBPyConnection":
+    def _database(self) -> "Database":
         from attlas.queries.engine.sandbox import connect
 
         return connect(self.root, self.manifest, memory_limit=self.memory_limit)
 
-    def _connected(self, timeout_s: float) -> "duckdb.DuckDBPyConnection":
-        """Return the connection, made within `timeout_s`. Raises QuestionError if that takes longer."""
+    def _connected(self, timeout_s: float) -> "Database":
+        """Return the database, connected within `timeout_s`. Raises QuestionError if that takes longer."""
         from attlas.queries.engine.errors import not_connected
         from attlas.queries.engine.running import OutOfTime, Running
 
         try:
-            return Running(None, timeout_s).call(lambda: self._connection)
+            return Running(None, timeout_s).call(lambda: self._database)
         except OutOfTime:
             raise not_connected(str(self.root), timeout_s) from None
 
@@ -256,10 +254,11 @@ class Store:
         if self._proteins.value(row, "status") != "ok":
             status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
             raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+
         sequence_id = self._proteins.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
-        return _seen(rows, schema)
+        return _cast_to_view(rows, schema)
 
 
 def _repeated(text: str, n: int) -> pa.Array:
@@ -269,7 +268,7 @@ def _repeated(text: str, n: int) -> pa.Array:
     return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
 
 
-def _seen(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+def _cast_to_view(rows: pa.Table, schema: pa.Schema) -> pa.Table:
     # A cast imports `pyarrow.compute`, and only `residues` is seen in another type than it is stored in.
     is_seen_as_stored = rows.schema.types == schema.types
     return pa.Table.from_arrays(rows.columns, schema=schema) if is_seen_as_stored else rows.cast(schema)

@@ -30,7 +30,7 @@ def printable_lines(text: str) -> str:
 
 @dataclass(frozen=True)
 class Layout:
-    """How wide the columns of a table are and which are numbers."""
+    """The widths of the columns of a table, and which of them are numbers."""
 
     names: tuple[str, ...]
     widths: tuple[int, ...]
@@ -51,7 +51,7 @@ class Layout:
         return sum(self.widths) + len(GAP) * (len(self.widths) - 1)
 
     def folded(self, width: int) -> Self | None:
-        """Return the layout with its widest columns of text as narrow as a line of `width` asks; None if too narrow.
+        """Return the layout with its widest columns of text folded into lines of `width`; None if that is too narrow.
 
         Columns of numbers keep their width, because a number that is cut in two is read wrong.
         """
@@ -60,14 +60,17 @@ class Layout:
 
         n_text = self.is_right.count(False)
         for widest in range(width, NARROWEST - 1, -1) if n_text else ():
-            widths = [n if right else min(n, widest) for n, right in zip(self.widths, self.is_right, strict=True)]
+            widths = [
+                n if is_number else min(n, widest) for n, is_number in zip(self.widths, self.is_right, strict=True)
+            ]
             narrower = replace(self, widths=tuple(widths))
             if narrower.width <= width:
                 return narrower
+
         return None
 
     def lines(self, rows: Iterable[Sequence[object]], width: int | None = None) -> Iterator[str]:
-        """Yield the names, a rule, and a line per row; with a `width`, cells that are too long are folded, if they can.
+        """Yield the names, a rule, and a line per row; with a `width`, cells that are too long are folded if possible.
 
         Without one, a cell longer than its column stands out.
         """
@@ -81,7 +84,7 @@ class Layout:
     def line(self, row: Sequence[object]) -> str:
         """Return a row as a line."""
         cells = zip(map(printable, row), self.widths, self.is_right, strict=True)
-        return GAP.join(cell.rjust(n) if right else cell.ljust(n) for cell, n, right in cells).rstrip()
+        return GAP.join(cell.rjust(n) if is_number else cell.ljust(n) for cell, n, is_number in cells).rstrip()
 
     def blocks(self, rows: Iterable[Sequence[object]], width: int) -> Iterator[str]:
         """Yield a line `name  value` per column of each row: for a table that cannot be folded into the terminal."""
@@ -104,7 +107,7 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
 
 
 def fitting(text: str, encoding: str | None) -> str:
-    """Return a text whose own signs (bars, rules, dots) are such that `encoding` can write them."""
+    """Return a text whose bars, rules and dots are replaced by ASCII where `encoding` cannot write them."""
     try:
         text.encode(encoding or "utf-8")
     except UnicodeEncodeError:
@@ -123,15 +126,16 @@ def cut(text: str, width: int) -> str:
 
 
 def _folds(text: str, width: int) -> list[str]:
-    """Return a text in lines of at most `width` characters, broken between words; of many lines the first are kept."""
+    """Return a text in lines of at most `width` characters, broken between words, cut after the last allowed line."""
     if len(text) <= width:
         return [text]
 
     lines = textwrap.wrap(text, width) or [""]
     if len(lines) <= MOST_FOLDS:
         return lines
-    last = lines[MOST_FOLDS - 1][: width - 1] + CUT
-    return [*lines[: MOST_FOLDS - 1], last]
+
+    last_line = lines[MOST_FOLDS - 1][: width - 1] + CUT
+    return [*lines[: MOST_FOLDS - 1], last_line]
 
 
 def _is_number(value: object) -> bool:

@@ -72,9 +72,9 @@ def describe_outdated(changed_sources: Mapping[Table, Iterable[Table]]) -> list[
         groups.setdefault(key, []).append(table.name)
 
     notes = []
-    for (command, sources), names in groups.items():
+    for (command, source_names), names in groups.items():
         verb, pronoun = ("was", "it") if len(names) == 1 else ("were", "them")
-        changed = f"{_join_words(names)} {verb} computed from other {_join_words(sources)} than the atlas has now"
+        changed = f"{_join_words(names)} {verb} computed from other {_join_words(source_names)} than the atlas has now"
         notes.append(f"{changed}: `{command}` renews {pronoun}")
     return notes
 

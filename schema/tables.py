@@ -17,6 +17,27 @@ from attlas.schema.added_tables import (
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.table import Table
 
+__all__ = [
+    "ADDED_TABLES",
+    "CONTACTS",
+    "COORDINATES",
+    "FAMILIES",
+    "FEATURES",
+    "FORMAT_VERSION",
+    "HEADS",
+    "HEAD_CONTACTS",
+    "HEAD_FEATURES",
+    "HEAD_MAX_SITES",
+    "LABELS",
+    "OLDER_FORMATS",
+    "PROTEINS",
+    "RESIDUES",
+    "SEQUENCES",
+    "SHARD_TABLES",
+    "SITES",
+    "TABLES",
+]
+
 FORMAT_VERSION = 2
 """Version of the tables and of the directory; a reader refuses any other.
 

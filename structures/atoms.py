@@ -22,7 +22,7 @@ class Residues:
 
     @classmethod
     def of(cls, file: StructureFile) -> "Residues":
-        """Return the residues of a structure; of two of one name the first."""
+        """Return the residues of a structure; where two have the same name, the first of them."""
         by_name: dict[tuple[str, int, str, str], gemmi.Residue] = {}
         for chain in file.structure[0]:
             for residue in (residue for span in polymers(chain) for residue in span):
@@ -30,7 +30,7 @@ class Residues:
         return cls(by_name)
 
     def point(self, residue: Residue, atom: str) -> Point | None:
-        """Return where an atom of a residue is, the first of alternative places; None where it has no such atom."""
+        """Return the coordinates of an atom, the first of alternative places; None if the residue has no such atom."""
         for name in residue.names:
             in_file = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
             if in_file is not None and (atom_in_file := in_file.find_atom(atom, "*")):
@@ -46,6 +46,6 @@ def author_number(residue: "gemmi.Residue") -> tuple[int, str]:
 
 
 def ca_and_cb(residues: Residues, residue: Residue) -> tuple[Point | None, Point | None]:
-    """Return where C-alpha and C-beta of a residue are; glycine has no C-beta, its C-alpha stands for it."""
+    """Return the coordinates of C-alpha and C-beta of a residue; for glycine, C-alpha stands for C-beta, too."""
     ca = residues.point(residue, "CA")
     return ca, ca if residue.names[0] == "GLY" else residues.point(residue, "CB")

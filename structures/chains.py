@@ -14,7 +14,7 @@ from attlas.intake.compression import plain_name
 from attlas.intake.files import read_file
 from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
-from attlas.structures.references import References, references
+from attlas.structures.references import AccessionsOf, read_references
 
 if TYPE_CHECKING:
     import gemmi
@@ -101,7 +101,7 @@ class StructureFile:
 
     @property
     def entry(self) -> str:
-        """What the file itself says it is, such as `1NMW`; empty where it does not say."""
+        """The entry id that the file states, such as `1NMW`; empty without one."""
         if self.format == "mmcif":
             return str(self.structure.info["_entry.id"]) if "_entry.id" in self.structure.info else ""
         header = self.data.split(b"\n", 1)[0].decode("ascii", "replace")
@@ -119,6 +119,7 @@ def read_structure(path: Path) -> StructureFile:
     file = read_file(path, expected="a structure as PDB or mmCIF")
     data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
+
     block = None
     try:
         if format == "mmcif":
@@ -126,15 +127,19 @@ def read_structure(path: Path) -> StructureFile:
         structure = gemmi.read_pdb_string(data) if block is None else gemmi.make_structure_from_block(block)
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
+
     if len(structure) == 0 or not any(len(chain) for chain in structure[0]):
         raise InputError(f"{path} holds no coordinates.", expected="a structure as PDB or mmCIF")
+
     structure.setup_entities()
     if format == "pdb":
         structure.assign_label_seq_id()  # places of SEQRES; mmCIF states them
-    chains = tuple(_protein_chains(structure, references(data, format, block)))
+
+    chains = tuple(_protein_chains(structure, read_references(data, format, block)))
     if not chains:
         names = ", ".join(dict.fromkeys(chain.name for chain in structure[0]))
         raise InputError(f"{path} holds no protein chain.", found=f"chains {names}")
+
     return StructureFile(path, data, format, structure, chains, block)
 
 
@@ -184,7 +189,7 @@ def coordinate_block(document: "gemmi.cif.Document") -> "gemmi.cif.Block":
 
 
 def polymers(chain: "gemmi.Chain") -> "Iterator[gemmi.ResidueSpan]":
-    """Yield the polymers of a chain; an author may have given several one name, of which gemmi's own has the first."""
+    """Yield the polymers of a chain; where several chains share a name, gemmi's own polymer is of the first."""
     import gemmi
 
     for span in chain.subchains():
@@ -192,7 +197,7 @@ def polymers(chain: "gemmi.Chain") -> "Iterator[gemmi.ResidueSpan]":
             yield span
 
 
-def _protein_chains(structure: "gemmi.Structure", stated: References) -> Iterator[ProteinChain]:
+def _protein_chains(structure: "gemmi.Structure", stated: AccessionsOf) -> Iterator[ProteinChain]:
     import gemmi
 
     proteins = (gemmi.PolymerType.PeptideL, gemmi.PolymerType.PeptideD)
@@ -214,19 +219,21 @@ def _protein_chain(
     if _is_placed(groups, sequence):
         by_place = {group[0].label_seq: group for group in groups}
         places = [
-            _place(name, by_place.get(i), monomers.split(","), modified) for i, monomers in enumerate(sequence, start=1)
+            _sequence_place(name, by_place.get(i), monomers.split(","), modified)
+            for i, monomers in enumerate(sequence, start=1)
         ]
         return ProteinChain(name, tuple(places), has_sequence=True)
+
     bonded = [True, *(_is_bonded(a[0], b[0]) for a, b in pairwise(groups))]
     observed = [
-        _place(name, group, [residue.name for residue in group], modified, is_bonded=is_bonded)
+        _sequence_place(name, group, [residue.name for residue in group], modified, is_bonded=is_bonded)
         for group, is_bonded in zip(groups, bonded, strict=True)
     ]
     return ProteinChain(name, tuple(observed), has_sequence=False)
 
 
 def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[str]) -> bool:
-    """Tell whether every residue has a place of its own in the stated sequence, under the name that it has there."""
+    """Return True if every residue has its own place in the stated sequence, under the name stated there."""
     places = [group[0].label_seq for group in groups]
     is_distinct = len(set(places)) == len(places)
     if not sequence or not is_distinct or any(i is None or not 1 <= i <= len(sequence) for i in places):
@@ -234,7 +241,7 @@ def _is_placed(groups: "Sequence[Sequence[gemmi.Residue]]", sequence: Sequence[s
     return all(group[0].name in sequence[i - 1].split(",") for i, group in zip(places, groups, strict=True) if i)
 
 
-def _place(
+def _sequence_place(
     chain: str,
     group: "Sequence[gemmi.Residue] | None",
     monomers: Sequence[str],
@@ -252,7 +259,7 @@ def _place(
 
 
 def _is_bonded(before: "gemmi.Residue", after: "gemmi.Residue") -> bool:
-    """Tell whether two residues follow each other in the chain, as far as their atoms tell."""
+    """Return False if the atoms of two residues in a row are too far apart for a bond; True if they lack such atoms."""
     for name_before, name_after, max_distance in (("C", "N", PEPTIDE_BOND_MAX), ("CA", "CA", ALPHA_STEP_MAX)):
         atom_before, atom_after = before.find_atom(name_before, "*"), after.find_atom(name_after, "*")
         if atom_before and atom_after:

@@ -27,8 +27,8 @@ Address = tuple[str, int, str]
 
 
 @dataclass(frozen=True)
-class Interfaces:
-    """Which residues touch which other chains."""
+class InterfaceResidues:
+    """The residues that touch another chain, each with the chains that it touches."""
 
     partners: dict[Address, frozenset[str]]
     """Author's names of the chains that a residue touches; its own name is that of a symmetry copy."""
@@ -46,9 +46,10 @@ class _Copy:
     """None where it is as deposited."""
 
 
-def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces:
+def find_interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> InterfaceResidues:
     """Return the interface residues of the protein chains of a structure's first model."""
     chains = _protein_residues(file)
+
     partners: dict[Address, set[str]] = {}
     notes = []
     for name, assembly_copies, new_chains in _assemblies(file, chains):
@@ -65,7 +66,8 @@ def interfaces(file: StructureFile, *, max_atoms: int = MAX_ATOMS) -> Interfaces
         for address, partner in _touching(copies):
             if address[0] in new_chains:
                 partners.setdefault(address, set()).add(partner)
-    return Interfaces({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
+
+    return InterfaceResidues({address: frozenset(names) for address, names in partners.items()}, tuple(notes))
 
 
 def _protein_residues(file: StructureFile) -> "dict[str, tuple[gemmi.Residue, ...]]":
@@ -83,13 +85,14 @@ def _assemblies(
     file: StructureFile, chains: "dict[str, tuple[gemmi.Residue, ...]]"
 ) -> Iterator[tuple[str, list[_Copy], frozenset[str]]]:
     """Yield assemblies with their copies of chains and the names of those that no earlier assembly had."""
-    seen: set[str] = set()
+    names_seen: set[str] = set()
     for assembly in file.structure.assemblies:
         copies = list(_copies(assembly, chains))
-        if new := {copy.name for copy in copies} - seen:
+        if new := {copy.name for copy in copies} - names_seen:
             yield f"assembly {assembly.name}", copies, frozenset(new)
-            seen |= new
-    if not seen:  # none is stated, or none that has a protein
+            names_seen |= new
+
+    if not names_seen:  # none is stated, or none that has a protein
         copies = [_Copy(name, residues, None) for name, residues in chains.items()]
         yield "the file", copies, frozenset(chains)
 
@@ -113,16 +116,18 @@ def _n_atoms(copies: Sequence[_Copy]) -> int:
 
 
 def _touching(copies: Sequence[_Copy]) -> Iterator[tuple[Address, str]]:
-    """Yield each residue that touches another copy, with the name of that copy's chain; repeats may come."""
+    """Yield each residue that touches another copy, with the name of that copy's chain; pairs may repeat."""
     import gemmi
 
     if len(copies) < 2:
         return
+
     model = _model(copies)
     # A cell of 1 angstrom is no crystal: copies by the crystal's symmetry are those of the assembly and no others.
     neighbours = gemmi.NeighborSearch(model, gemmi.UnitCell(), TOUCH_DISTANCE).populate(include_h=False)
     search = gemmi.ContactSearch(TOUCH_DISTANCE)
     search.ignore = gemmi.ContactSearch.Ignore.SameChain
+
     for contact in search.find_contacts(neighbours):
         if contact.dist < TOUCH_DISTANCE:
             partner1, partner2 = contact.partner1, contact.partner2
@@ -144,4 +149,5 @@ def _model(copies: Sequence[_Copy]) -> "gemmi.Model":
             for residue in chain_in_model:
                 for atom in residue:
                     atom.pos = gemmi.Position(copy.transform.apply(atom.pos))
+
     return model

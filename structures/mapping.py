@@ -26,7 +26,7 @@ MATCH, MISMATCH, GAP = 2, -2, -10
 
 
 class UnlikeProteinError(InputError):
-    """No chain of a structure is of the protein."""
+    """The error of a structure of which no chain is of the protein."""
 
     likeness = ""
     """How alike the first of the chains is, in words."""
@@ -39,14 +39,14 @@ class AlignedResidue:
     position: int
     letter: str
     """The protein's letter at this position."""
-    found: str
+    structure_letter: str
     """The structure's letter; the protein's where it is one of several residues at one place."""
     residue: Residue
 
     @property
     def is_same(self) -> bool:
         """The letters agree."""
-        return self.letter == self.found
+        return self.letter == self.structure_letter
 
 
 @dataclass(frozen=True)
@@ -94,18 +94,21 @@ class StructureMatch:
     length: int
     """Residues of the protein."""
     chains: tuple[ChainMatch, ...]
-    others: tuple[str, ...]
+    other_chains: tuple[str, ...]
     """Protein chains that are not of it."""
 
     def lines(self) -> Iterator[str]:
-        """Yield what a reader has to know: coverage of each chain, mismatches, chains left out."""
+        """Yield notes for a reader: coverage of each chain, mismatches, chains left out."""
         names_by_words: dict[str, list[str]] = {}
         for match in self.chains:
             names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
+
         for words, names in names_by_words.items():
             yield f"{self.file.name} {chain_words(_distinct(names))}: {words}"
-        if self.others:
-            yield f"{self.file.name} {chain_words(_distinct(self.others))}: not of {self.accession}, without values"
+
+        if self.other_chains:
+            chains = chain_words(_distinct(self.other_chains))
+            yield f"{self.file.name} {chains}: not of {self.accession}, without values"
 
 
 def match_structure(file: StructureFile, accession: str, sequence: str, *, chain: str | None = None) -> StructureMatch:
@@ -125,8 +128,9 @@ def match_structure(file: StructureFile, accession: str, sequence: str, *, chain
     fitting = [match for match in matches if _fits(match, len(sequence), is_named=chain is not None)]
     if not fitting:
         raise _refusal(file, accession, sequence, candidates)
-    others = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
-    return StructureMatch(file, accession, len(sequence), tuple(fitting), others)
+
+    other_chains = () if chain is not None else tuple(match.chain for match in matches if match not in fitting)
+    return StructureMatch(file, accession, len(sequence), tuple(fitting), other_chains)
 
 
 def match_chain(chain: ProteinChain, sequence: str) -> ChainMatch:
@@ -158,7 +162,7 @@ def _aligned_residues(chain: ProteinChain, sequence: str, pairs: Sequence[tuple[
         if place.residue is not None:
             letter = sequence[i] if sequence[i] in place.letters else place.letters[0]
             residue = _with_letter(place.residue, place.letters, letter)
-            yield AlignedResidue(position=i + 1, letter=sequence[i], found=letter, residue=residue)
+            yield AlignedResidue(position=i + 1, letter=sequence[i], structure_letter=letter, residue=residue)
 
 
 def _with_letter(residue: Residue, letters: str, letter: str) -> Residue:
@@ -189,15 +193,17 @@ def _pairs(cigar: str) -> Iterator[tuple[int, int]]:
         if character.isdigit():
             digits += character
             continue
+
         n, digits = int(digits), ""
         if character == "M":
             yield from zip(range(i, i + n), range(place, place + n), strict=True)
+
         i += n if character in "MI" else 0
         place += n if character in "MD" else 0
 
 
 def _agreeing(pairs: Sequence[tuple[int, int]], sequence: str, places: Sequence[Place]) -> tuple[int, int]:
-    """Return begin and end of the run of pairs with the highest score: a tag differs more than it agrees."""
+    """Return begin and end of the run of pairs with the highest score, which leaves out tags at either end."""
     best_score, best_begin, best_end = 0, 0, 0
     score = begin = 0
     for k, (i, place) in enumerate(pairs):
@@ -217,28 +223,30 @@ def _fits(match: ChainMatch, length: int, *, is_named: bool) -> bool:
 
 def _words(match: ChainMatch, accession: str, length: int) -> str:
     """Return coverage and mismatches in words that are the same for equal chains."""
-    first, last, n = match.placed[0].position, match.placed[-1].position, len(match.placed)
-    text = f"{n} residues onto {first}-{last} of {accession} ({n / length:.0%} of {length})"
+    begin, end, n = match.placed[0].position, match.placed[-1].position, len(match.placed)
+    text = f"{n} residues onto {begin}-{end} of {accession} ({n / length:.0%} of {length})"
     if match.unresolved:
         text += f", {len(match.unresolved)} without coordinates"
     if match.n_letters > match.n_aligned:
         text += f", {match.n_letters - match.n_aligned} of the chain's {match.n_letters} letters not of the protein"
+
     differing = [f"{p.letter}{p.position} is {p.residue.names[0]} {p.residue.numbered}" for p in match.mismatches]
     if differing:
         noun = "mismatch" if len(differing) == 1 else "mismatches"
         text += f", {len(differing)} {noun} (without values): {', '.join(differing)}"
+
     return text
 
 
 def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> UnlikeProteinError:
-    """Return the error for chains that do not fit: how alike they are when they are made to pair all along."""
+    """Return the error for chains that do not fit, with the identity of their alignment from end to end."""
     matches = [_chain_match(chain, sequence, _align(sequence, chain.places, extension=-1)) for chain in chains]
     best = max(matches, key=lambda match: match.identity)
-    found = None
+    difference = None
     if best.mismatches:
         mismatch = best.mismatches[0]
         place = f"{accession} has {mismatch.letter}{mismatch.position}"
-        found = f"{mismatch.residue} ({mismatch.found}) where {place}"
+        difference = f"{mismatch.residue} ({mismatch.structure_letter}) where {place}"
 
     likeness = [
         f"{match.n_same} of {match.n_aligned} letters the same ({match.identity:.0%}), of"
@@ -248,7 +256,7 @@ def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequenc
     error = UnlikeProteinError(
         f"{file.name} {chain_words(_distinct(chain.name for chain in chains))}: not of {accession}.",
         expected=f"{MIN_IDENTITY:.0%} or more of the aligned letters the same, over half of the chain or the protein",
-        found=found,
+        found=difference,
         offenders=[f"chain {match.chain}: {words}" for match, words in zip(matches, likeness, strict=True)],
         hint="is it this protein's structure? a small part of a fusion is taken when its chain is named: --chain NAME",
     )

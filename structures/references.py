@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import gemmi
 
-References = Callable[[str, "gemmi.Entity | None"], tuple[str, ...]]
+AccessionsOf = Callable[[str, "gemmi.Entity | None"], tuple[str, ...]]
 """Accessions by the author's name of a chain and its entity, each once, in the order of the file."""
 
 _UNIPROT = ("UNP", "UNIPROT", "UNIPROTKB", "SWS", "TREMBL")
@@ -21,8 +21,8 @@ _MMCIF_TAGS = {
 """Categories of mmCIF that say it: of deposited structures, and of computed models."""
 
 
-def references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.Block | None") -> References:
-    """Return what a file states; `block` is that of the atoms, for mmCIF."""
+def read_references(data: bytes, format: Literal["pdb", "mmcif"], block: "gemmi.cif.Block | None") -> AccessionsOf:
+    """Return the function that gives the accessions of a chain; `block` is that of the atoms, for mmCIF."""
     stated = _of_mmcif(block) if block is not None else _of_pdb(data)
 
     def of_chain(chain: str, entity: "gemmi.Entity | None") -> tuple[str, ...]:
@@ -53,6 +53,7 @@ def _of_pdb(data: bytes) -> dict[str, list[str]]:
     for raw in data.splitlines():
         if raw.startswith((b"ATOM  ", b"HETATM")):
             break
+
         line = raw.decode("latin-1")
         if line.startswith("DBREF "):
             if line[26:32].strip().upper() in _UNIPROT:
@@ -61,4 +62,5 @@ def _of_pdb(data: bytes) -> dict[str, list[str]]:
             is_uniprot = line[26:32].strip().upper() in _UNIPROT
         elif line.startswith("DBREF2") and is_uniprot:
             accessions.setdefault(line[12].strip(), []).append(line[18:40].strip())
+
     return accessions

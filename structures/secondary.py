@@ -55,15 +55,15 @@ class Element:
 
     type: str
     chain: str
-    first: tuple[int, str]
+    begin: tuple[int, str]
     """Number and insertion code of the first residue."""
-    last: tuple[int, str]
+    end: tuple[int, str]
     words: str
     """What the file says of it, such as `3-10 helix` or `sheet A`."""
 
 
 def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
-    """Return the elements that a file records, each once, and how many records it has that are none.
+    """Return the elements that a file records, each once, and the number of records by kind that are not used.
 
     Such are those of other kinds, as BEND, and those that do not number their residues as the author does.
     """
@@ -75,13 +75,14 @@ def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
 def _of_pdb(file: StructureFile) -> Iterator[Element]:
     for helix in file.structure.helices:
         kind = str(helix.pdb_helix_class.value)
-        first, last = helix.start.res_id.seqid, helix.end.res_id.seqid
+        begin, end = helix.start.res_id.seqid, helix.end.res_id.seqid
         type = POLYPROLINE if kind == "10" else HELIX
-        yield Element(type, helix.start.chain_name, _seqid(first), _seqid(last), _CLASSES.get(kind, "helix"))
+        yield Element(type, helix.start.chain_name, _seqid(begin), _seqid(end), _CLASSES.get(kind, "helix"))
+
     for sheet in file.structure.sheets:
         for strand in sheet.strands:
-            first, last = strand.start.res_id.seqid, strand.end.res_id.seqid
-            yield Element(STRAND, strand.start.chain_name, _seqid(first), _seqid(last), f"sheet {sheet.name}")
+            begin, end = strand.start.res_id.seqid, strand.end.res_id.seqid
+            yield Element(STRAND, strand.start.chain_name, _seqid(begin), _seqid(end), f"sheet {sheet.name}")
 
 
 def _of_mmcif(file: StructureFile, n_others: dict[str, int]) -> Iterator[Element]:
@@ -93,6 +94,7 @@ def _of_mmcif(file: StructureFile, n_others: dict[str, int]) -> Iterator[Element
             continue
         words = "; ".join(text for text in (words, " ".join(details.split())) if text)
         yield Element(type, chain, (int(begin), begin_code), (int(end), end_code), words)
+
     for sheet, chain, begin, end, begin_code, end_code in _rows(file, "_struct_sheet_range.", _RANGE, n_others):
         yield Element(STRAND, chain, (int(begin), begin_code), (int(end), end_code), f"sheet {sheet}")
 
@@ -105,6 +107,7 @@ def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
         return TURN, ""
     if not conf.startswith("HELX"):
         return "", ""
+
     parts = conf.split("_")  # HELX_P, HELX_RH_P, HELX_RH_AL_P
     name = next((_KINDS[part] for part in parts if part in _KINDS), "")
     is_left = "LH" in parts and name != "polyproline"
@@ -113,11 +116,12 @@ def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
 
 
 def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: dict[str, int]) -> Iterator[list[str]]:
-    """Yield the rows of a category that say which residues they are of, and count the others; unknown is empty."""
+    """Yield the rows of a category that name the residues they are of, and count the others; unknown is empty."""
     import gemmi
 
     if file.block is None:
         return
+
     rows = file.block.find(category, list(tags))
     n_without = 0 if len(rows) else len(file.block.find_mmcif_category(category))
     for row in rows:
@@ -126,6 +130,7 @@ def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: d
             yield values
         else:
             n_without += 1
+
     if n_without:
         n_others[f"{category.strip('_.')} without the author's numbers"] = n_without
 

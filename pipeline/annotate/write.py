@@ -97,7 +97,7 @@ def _nothing_fits(imported: Import) -> InputError:
             found=f"read as {report.format}",
         )
     reasons = [
-        f"{reason}: {n:,} of {report.n_records:,} records, such as {imported.rejected.first(reason)}"
+        f"{reason}: {n:,} of {report.n_records:,} records, such as {imported.rejected.first_record(reason)}"
         for reason, n in report.rejected.items()
     ]
     hint = "--rejected FILE writes every record with its reason"

@@ -12,7 +12,7 @@ CLUSTAL = re.compile(r"(CLUSTAL|MUSCLE|PROBCONS|MSAPROBS|KALIGN)\b", re.IGNORECA
 
 
 def is_blocks(text: str) -> bool:
-    """Return whether a text is Stockholm or Clustal, by its first line."""
+    """Return True if a text is Stockholm or Clustal, judged by its first line."""
     beginning = text.lstrip()
     return bool(STOCKHOLM.match(beginning) or CLUSTAL.match(beginning))
 

@@ -25,7 +25,7 @@ NONSTANDARD = "[^ACDEFGHIKLMNPQRSTVWY]"
 
 
 @dataclass(frozen=True)
-class Row:
+class AlignmentRow:
     """One row of an alignment."""
 
     id: str
@@ -46,12 +46,12 @@ def placed_rows(atlas: Store, source: object, note: Callable[[str], None]) -> li
     As `place`, for a question.
     """
     return [
-        {"accession": protein["accession"], "first": first, "aligned": row.aligned}
-        for row, protein, first in place(atlas, source, note)
+        {"accession": protein["accession"], "first": begin, "aligned": row.aligned}
+        for row, protein, begin in place(atlas, source, note)
     ]
 
 
-def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any], int]]:
+def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tuple[AlignmentRow, dict[str, Any], int]]:
     """Return the rows of an alignment that are proteins of the atlas, each with its protein and its first position.
 
     `source` is a path, `-` for stdin, or a mapping of ids to aligned sequences. Rows of proteins that are not in the
@@ -67,22 +67,22 @@ def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tup
         names = [row.id for row in rows]
         raise QuestionError("No row of the alignment is a computed protein of this atlas.", offenders=names, hint=hint)
 
-    first_positions = [_first(row, protein["sequence"]) for row, protein in placeable]
+    first_positions = [_first_position(row, protein["sequence"]) for row, protein in placeable]
     differing = [
-        f"{protein['accession']}: {at}"
-        for (_, protein), at in zip(placeable, first_positions, strict=True)
-        if isinstance(at, str)
+        f"{protein['accession']}: {difference}"
+        for (_, protein), difference in zip(placeable, first_positions, strict=True)
+        if isinstance(difference, str)
     ]
     if differing:
-        what = "Rows of the alignment differ from the sequences of this atlas."
+        message = "Rows of the alignment differ from the sequences of this atlas."
         hint = "align the sequences the atlas was built from; a piece of one is fine"
-        raise QuestionError(what, offenders=differing, hint=hint)
+        raise QuestionError(message, offenders=differing, hint=hint)
 
     # The differences were raised above: what is left are positions.
     return [
-        (row, protein, first)
-        for (row, protein), first in zip(placeable, first_positions, strict=True)
-        if isinstance(first, int)
+        (row, protein, begin)
+        for (row, protein), begin in zip(placeable, first_positions, strict=True)
+        if isinstance(begin, int)
     ]
 
 
@@ -97,14 +97,16 @@ def read_alignment(source: object) -> dict[str, str]:
     """
     if not isinstance(source, (str, Path)):
         raise QuestionError("An alignment is a FASTA file.", found=type(source).__name__)
+
     text = read_file(source, expected=EXPECTED).text
     if is_blocks(text):
         return read_blocks(text)
 
     lines = [line.strip() for _, line in numbered_lines(text) if line.strip() and not line.startswith(";")]
     if not lines or not lines[0].startswith(">"):
-        found = repr(lines[0][:60]) if lines else "nothing"
-        raise QuestionError(f"{source} is no alignment.", expected=EXPECTED, found=found)
+        first_line = repr(lines[0][:60]) if lines else "nothing"
+        raise QuestionError(f"{source} is no alignment.", expected=EXPECTED, found=first_line)
+
     rows: dict[str, list[str]] = {}
     for line in lines:
         if line.startswith(">"):
@@ -114,12 +116,13 @@ def read_alignment(source: object) -> dict[str, str]:
             letters = rows[id] = []
         else:
             letters.append("".join(line.split()))
+
     return {id: "".join(parts) for id, parts in rows.items()}
 
 
-def _rows(source: object) -> list[Row]:
-    given = source if isinstance(source, Mapping) else read_alignment(source)
-    rows = [_row(str(id), str(aligned)) for id, aligned in given.items()]
+def _rows(source: object) -> list[AlignmentRow]:
+    aligned_by_id = source if isinstance(source, Mapping) else read_alignment(source)
+    rows = [_aligned_row(str(id), str(aligned)) for id, aligned in aligned_by_id.items()]
 
     lengths = {len(row.aligned) for row in rows}
     if len(lengths) > 1:
@@ -135,24 +138,26 @@ def _rows(source: object) -> list[Row]:
     return rows
 
 
-def _row(id: str, aligned: str) -> Row:
+def _aligned_row(id: str, aligned: str) -> AlignmentRow:
     letters = aligned.upper().translate(GAPS).replace("*", GAP)
     if spanned := RANGE.fullmatch(id):
-        return Row(spanned[1], letters, (int(spanned[2]), int(spanned[3])))
-    return Row(id, letters)
+        return AlignmentRow(spanned[1], letters, (int(spanned[2]), int(spanned[3])))
+    return AlignmentRow(id, letters)
 
 
-def _proteins(atlas: Store, rows: list[Row], note: Callable[[str], None]) -> list[tuple[Row, dict[str, Any] | None]]:
+def _proteins(
+    atlas: Store, rows: list[AlignmentRow], note: Callable[[str], None]
+) -> list[tuple[AlignmentRow, dict[str, Any] | None]]:
     matches = atlas.matches([row.id for row in rows])
-    absent = [match.asked for match in matches if not match.rows]
+    absent = [match.id for match in matches if not match.rows]
     if absent:
-        shown = ", ".join(map(printable, absent[:10])) + (f" and {len(absent) - 10:,} more" if len(absent) > 10 else "")
-        note(f"rows of the alignment that are not in this atlas, left out: {shown}")
+        names = ", ".join(map(printable, absent[:10])) + (f" and {len(absent) - 10:,} more" if len(absent) > 10 else "")
+        note(f"rows of the alignment that are not in this atlas, left out: {names}")
 
     numbers = [match.rows[0] for match in matches if match.rows]
     proteins = iter(atlas.protein_rows(numbers).to_pylist())
-    proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
 
+    proteins_of_rows = [(row, next(proteins) if match.rows else None) for row, match in zip(rows, matches, strict=True)]
     for _, protein in proteins_of_rows:
         if protein is not None and protein["status"] != "ok":
             accession = printable(protein["accession"])
@@ -161,32 +166,33 @@ def _proteins(atlas: Store, rows: list[Row], note: Callable[[str], None]) -> lis
     return [(row, protein if protein and protein["status"] == "ok" else None) for row, protein in proteins_of_rows]
 
 
-def _first(row: Row, sequence: str) -> int | str:
+def _first_position(row: AlignmentRow, sequence: str) -> int | str:
     """Return the position of the first letter of a row in the stored sequence, or in words why there is none."""
     letters = row.letters
     if not letters:
         return "the row is all gaps"
+
     if row.span is not None:
-        first, last = row.span
-        if first < 1 or last - first + 1 != len(letters):
-            return f"the id says {first}-{last}, and the row holds {len(letters):,} letters"
-        piece = sequence[max(first - 1, 0) : last]
-        return first if _is_same(letters, piece) else _difference(letters, piece, first)
+        begin, end = row.span
+        if begin < 1 or end - begin + 1 != len(letters):
+            return f"the id says {begin}-{end}, and the row holds {len(letters):,} letters"
+        piece = sequence[max(begin - 1, 0) : end]
+        return begin if _is_same(letters, piece) else _difference(letters, piece, begin)
 
     pattern = re.compile(f"(?={letters.replace('X', NONSTANDARD)})")  # ahead: pieces may overlap
-    firsts = [found.start() + 1 for found in pattern.finditer(sequence)]
-    if len(firsts) > 1:
-        return f"the row fits at {', '.join(map(str, firsts[:5]))}: say which, as in {row.id}/{firsts[0]}-LAST"
-    return firsts[0] if firsts else _difference(letters, sequence, 1)
+    begins = [occurrence.start() + 1 for occurrence in pattern.finditer(sequence)]
+    if len(begins) > 1:
+        return f"the row fits at {', '.join(map(str, begins[:5]))}: say which, as in {row.id}/{begins[0]}-LAST"
+    return begins[0] if begins else _difference(letters, sequence, 1)
 
 
 def _is_same(letters: str, piece: str) -> bool:
     return re.fullmatch(letters.replace("X", NONSTANDARD), piece) is not None
 
 
-def _difference(letters: str, piece: str, first: int) -> str:
-    """Return in words where letters first differ from a piece of a sequence that begins at position `first`."""
-    for at, (given, stored) in enumerate(zip(letters, piece, strict=False), start=first):
-        if not _is_same(given, stored):
-            return f"{stored} at position {at} of the atlas, {given} in the alignment"
+def _difference(letters: str, piece: str, begin: int) -> str:
+    """Return in words where letters first differ from a piece of a sequence that begins at position `begin`."""
+    for position, (letter, residue) in enumerate(zip(letters, piece, strict=False), start=begin):
+        if not _is_same(letter, residue):
+            return f"{residue} at position {position} of the atlas, {letter} in the alignment"
     return f"{len(piece):,} residues in the atlas, {len(letters):,} in the alignment"

@@ -17,10 +17,10 @@ LAYER = "layer"
 def held_to_atlas(parameter: Parameter, n_layers: int) -> Parameter:
     """Return a parameter with the column or the range that its name says, where its question says neither."""
     singular = parameter.name.removesuffix("s")
-    is_bounded = bool(parameter.choices) or parameter.column is not None or parameter.most is not None
+    is_bounded = bool(parameter.choices) or parameter.column is not None or parameter.maximum is not None
 
     if parameter.type in ("text", "texts") and singular in WORDS and not is_bounded:
         return replace(parameter, column=WORDS[singular])
     if parameter.type in ("int", "ints") and singular == LAYER and not is_bounded:
-        return replace(parameter, least=max(parameter.least or 0, 0), most=n_layers - 1)
+        return replace(parameter, minimum=max(parameter.minimum or 0, 0), maximum=n_layers - 1)
     return parameter

@@ -65,11 +65,11 @@ def _accession_notes(atlas: Store, value: str) -> Iterator[str]:
     if value in accessions:
         return
 
-    beginning = f"no row has accession = {_shown(value)}"
+    beginning = f"no row has accession = {_short_text(value)}"
     if accessions:
-        yield f"{beginning}: it names {', '.join(map(_shown, accessions))}"
+        yield f"{beginning}: it names {', '.join(map(_short_text, accessions))}"
     elif match.candidates or match.close:
-        yield f"{beginning}; there is {', '.join(map(_shown, match.candidates[:3] or match.close[:3]))}"
+        yield f"{beginning}; there is {', '.join(map(_short_text, match.candidates[:3] or match.close[:3]))}"
     else:
         yield beginning
 
@@ -85,9 +85,9 @@ def _word_notes(atlas: Store, comparison: Comparison, value: str) -> Iterator[st
     query = f"SELECT DISTINCT word FROM ({rows}) WHERE lower(word) = lower({quote(value)}) ORDER BY word LIMIT 3"
     words = atlas.sql(query, timeout_s=TIMEOUT_S)["word"].to_pylist()
     if value not in words:
-        near = f": it has {', '.join(map(_shown, words))}" if words else ""
-        yield f"no row of {' or '.join(tables)} has {column} = {_shown(value)}{near}"
+        near = f": it has {', '.join(map(_short_text, words))}" if words else ""
+        yield f"no row of {' or '.join(tables)} has {column} = {_short_text(value)}{near}"
 
 
-def _shown(value: str) -> str:
+def _short_text(value: str) -> str:
     return cut(quote(printable(value)), VALUE_WIDTH)

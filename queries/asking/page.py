@@ -116,11 +116,13 @@ def _section(question: Question, atlas: Store | None) -> Iterator[str]:
         yield f"Needs {_named(question.needs)}: `{question.command}` first. The atlas of `make demo` has none.\n"
     elif atlas is not None:
         yield f"{ANSWER}\n{_answer(question, atlas)}\n```"
+
     yield ""
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
     yield f"\nOne row per {_named(question.grain)}. Source: {question.source}\n"
     if question.functions:
         yield f"Functions: {', '.join(f'[{f.name}]({FUNCTIONS}#{f.name})' for f in question.functions)}.\n"
+
     yield f"<details><summary>SQL</summary>\n\n```sql\n{question.sql}\n```\n\n</details>\n"
 
 
@@ -138,24 +140,28 @@ def _named(names: tuple[str, ...]) -> str:
 def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     if not parameters:
         return
+
     yield "| parameter | type | default | what it says |\n|---|---|---|---|"
+
     for parameter in parameters:
         default = "" if parameter.is_required else f"`{parameter.default}`"
         kind = ", ".join(part for part in (TYPES[parameter.type], parameter.range) if part)
         yield f"| `{parameter.name}` | {parameter.type}: {kind} | {default} | {parameter.doc} |"
+
     yield ""
 
 
 def _answer(question: Question, atlas: Store) -> str:
-    given = dict(word.split("=", 1) for word in question.example.split())
-    rows = ask(atlas, question.name, given).answer(atlas).read_all()
+    arguments = dict(word.split("=", 1) for word in question.example.split())
+    rows = ask(atlas, question.name, arguments).answer(atlas).read_all()
     undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]
     if undocumented:
         raise ValueError(f"{question.name} has columns that nothing documents: {', '.join(undocumented)}")
+
     text = io.BytesIO()
     write_text(rows.slice(0, N_ROWS).to_reader(), text)
-    more = f"… {rows.num_rows - N_ROWS:,} more rows\n" if rows.num_rows > N_ROWS else ""
-    return (text.getvalue().decode() + more).rstrip("\n")
+    note = f"… {rows.num_rows - N_ROWS:,} more rows\n" if rows.num_rows > N_ROWS else ""
+    return (text.getvalue().decode() + note).rstrip("\n")
 
 
 def main(arguments: list[str]) -> None:
@@ -171,6 +177,7 @@ def main(arguments: list[str]) -> None:
     if directory is None:
         sys.stdout.write("\n".join(texts.values()))
         return
+
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (directory / name).write_text(text, encoding="utf-8")

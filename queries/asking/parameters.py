@@ -49,9 +49,9 @@ class Parameter:
     """What the value says, in one sentence."""
     default: str | None = None
     """As a user would type it; None where a value has to be given."""
-    least: float | None = None
+    minimum: float | None = None
     """Smallest number allowed."""
-    most: float | None = None
+    maximum: float | None = None
     """Largest number allowed."""
     choices: tuple[str, ...] = ()
     """Texts allowed; empty where any is."""
@@ -60,7 +60,7 @@ class Parameter:
 
     @property
     def is_required(self) -> bool:
-        """Whether the question cannot be asked without it."""
+        """The question cannot be asked without it."""
         return self.default is None
 
     @property
@@ -70,9 +70,9 @@ class Parameter:
             return " or ".join((", ".join(self.choices[:-1]), self.choices[-1]))
         if self.column:
             return f"of {self.column}"
-        if self.least is None:
+        if self.minimum is None:
             return ""
-        return f"{self.least:g} or more" if self.most is None else f"{self.least:g} to {self.most:g}"
+        return f"{self.minimum:g} or more" if self.maximum is None else f"{self.minimum:g} to {self.maximum:g}"
 
     @property
     def line(self) -> str:
@@ -91,7 +91,7 @@ class BoundValues:
     """What was left out of the values, and why."""
 
 
-def bind(atlas: Store, question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> BoundValues:
+def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]) -> BoundValues:
     """Return a value for each parameter: the given one, converted to the parameter's type, or the default.
 
     A given value is a text as a user types it, or what it stands for: a number, a list, a path, a mapping of ids to
@@ -100,17 +100,18 @@ def bind(atlas: Store, question: str, parameters: Sequence[Parameter], given: Ma
     Raises:
         QuestionError: a parameter is unknown, missing, given twice or not of its type, or an id is not in the atlas.
     """
-    given = _by_real_name(question, parameters, given)
-    _refuse_missing(question, parameters, given)
+    arguments = _by_real_name(question, parameters, arguments)
+    _refuse_missing(question, parameters, arguments)
+
     values: Values = {}
     notes: list[str] = []
     for parameter in parameters:
-        value = given.get(parameter.name, parameter.default)
+        value = arguments.get(parameter.name, parameter.default)
         if value is None and parameter.default == EVERY:
             value = EVERY
         values[parameter.name] = _value(atlas, parameter, value, notes.append)
         if parameter.column and values[parameter.name] is not None:
-            note = None if parameter.name in given else notes.append
+            note = None if parameter.name in arguments else notes.append
             values[parameter.name] = _in_column(atlas, parameter, values[parameter.name], note)
 
     return BoundValues(values, tuple(dict.fromkeys(notes)))
@@ -129,6 +130,7 @@ def literal(value: object) -> str:
         return "{" + ", ".join(f"{quote(name)}: {literal(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(literal, value)) + "]"
+
     kind = "::DOUBLE" if isinstance(value, float) else ""  # else 0.1 is a decimal, which is added up in another way
     return f"({value!r}){kind}" if str(value).startswith("-") else f"{value!r}{kind}"
 
@@ -143,28 +145,30 @@ def singular(name: str) -> str:
     return f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")
 
 
-def _by_real_name(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> Mapping[str, object]:
+def _by_real_name(
+    question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]
+) -> Mapping[str, object]:
     """Return the given values by the names of the parameters, for `protein` those of `proteins` and the reverse.
 
     Raises:
         QuestionError: a name is of no parameter, or two are of one.
     """
     names = {singular(parameter.name): parameter.name for parameter in parameters}
-    if unknown := [name for name in given if singular(name) not in names]:
-        what = f"The question {question} has no parameter {', '.join(map(repr, unknown))}."
-        raise QuestionError(what, hint=_parameters_hint(parameters))
+    if unknown := [name for name in arguments if singular(name) not in names]:
+        message = f"The question {question} has no parameter {', '.join(map(repr, unknown))}."
+        raise QuestionError(message, hint=_parameters_hint(parameters))
 
-    repeated = [name for name in given if names[singular(name)] != name and names[singular(name)] in given]
+    repeated = [name for name in arguments if names[singular(name)] != name and names[singular(name)] in arguments]
     if repeated:
         real_names = [f"{name} is {names[singular(name)]}" for name in repeated]
-        what = f"A parameter of {question} is given twice: {', '.join(real_names)}."
-        raise QuestionError(what, hint=_parameters_hint(parameters))
+        message = f"A parameter of {question} is given twice: {', '.join(real_names)}."
+        raise QuestionError(message, hint=_parameters_hint(parameters))
 
-    return {names[singular(name)]: value for name, value in given.items()}
+    return {names[singular(name)]: value for name, value in arguments.items()}
 
 
-def _refuse_missing(question: str, parameters: Sequence[Parameter], given: Mapping[str, object]) -> None:
-    missing = [parameter.name for parameter in parameters if parameter.is_required and parameter.name not in given]
+def _refuse_missing(question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]) -> None:
+    missing = [parameter.name for parameter in parameters if parameter.is_required and parameter.name not in arguments]
     if missing:
         raise QuestionError(f"The question {question} needs {', '.join(missing)}.", hint=_parameters_hint(parameters))
 
@@ -220,8 +224,8 @@ def _number(parameter: Parameter, value: object) -> float:
 
 def _in_range(parameter: Parameter, number: float) -> float:
     # Every number has an upper end: a separation of 10^12 would otherwise be counted up to, one by one.
-    most = parameter.most if parameter.most is not None else 2**31 - 1
-    if number > most or (parameter.least is not None and number < parameter.least):
+    maximum = parameter.maximum if parameter.maximum is not None else 2**31 - 1
+    if number > maximum or (parameter.minimum is not None and number < parameter.minimum):
         raise _ill_typed(parameter, number)
     return number
 
@@ -245,6 +249,7 @@ def _items(parameter: Parameter, value: object) -> list[object]:
         items = list(value)
     else:
         items = [value]
+
     if not items:
         raise _ill_typed(parameter, value)
     return list(dict.fromkeys(items))
@@ -255,14 +260,14 @@ def _lines(parameter: Parameter, path: str) -> list[str]:
     try:
         return read_ids(path)
     except InputError as error:
-        found = "; ".join(text for text in (error.what, error.found) if text)
-        raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=found) from error
+        reason = "; ".join(text for text in (error.what, error.found) if text)
+        raise QuestionError(f"The file of {parameter.name} cannot be read: {path}.", found=reason) from error
 
 
 def _in_column(
     atlas: Store, parameter: Parameter, value: str | list[str], note: Callable[[str], None] | None
 ) -> str | list[str]:
-    """Return texts as their column spells them, in whatever letter case they were typed.
+    """Return texts as their column spells them, whatever letter case was typed.
 
     A default may name texts that the column does not hold: `note` is given then, and is called if it holds none.
 
@@ -278,33 +283,33 @@ def _in_column(
 
     # Without names the table is missing, which the question says.
     if names and unknown and (note is None or len(unknown) == len(texts)):
-        what = f"This atlas has no {', '.join(map(repr, map(printable, unknown)))} in {parameter.column}."
+        message = f"This atlas has no {', '.join(map(repr, map(printable, unknown)))} in {parameter.column}."
         like = _those_like(unknown, names)
         if note is None:
             query = f"SELECT {column}, count(*) AS n FROM {table} GROUP BY ALL"
-            raise QuestionError(what, expected=like, hint=f'`attlas sql DIR "{query}"` lists all {len(names):,}')
-        note(f"{what} It has {like}")
+            raise QuestionError(message, expected=like, hint=f'`attlas sql DIR "{query}"` lists all {len(names):,}')
+        note(f"{message} It has {like}")
 
     spelt = [spellings.get(text, spellings.get(text.lower(), text)) for text in texts]
     return spelt[0] if isinstance(value, str) else list(dict.fromkeys(spelt))
 
 
 def _those_like(unknown: list[str], names: list[str]) -> str:
-    """Return the names to choose from: all if there are few, else those like what was typed, else the first."""
+    """Return the names to choose from: all if there are few, else those similar to the typed ones, else the first."""
     if len(names) <= MOST_NAMED:
         return ", ".join(names)
     lower = {name.lower(): name for name in names}
     close = [lower[name] for text in unknown for name in get_close_matches(text.lower(), lower, MOST_NAMED)]
-    shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
-    return f"{', '.join(shown)}, ..."
+    names_shown = list(dict.fromkeys(close)) or names[:MOST_NAMED]
+    return f"{', '.join(names_shown)}, ..."
 
 
 def _one_accession(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> str:
     accessions = _accessions(atlas, parameter, [_text(parameter, value)], note)
     if len(accessions) > 1:
         # A digest: they share one sequence, and so the answer.
-        shown = list(map(printable, accessions))
-        note(f"{value} is the sequence of {', '.join(shown)}; the answer is for {shown[0]}")
+        names = list(map(printable, accessions))
+        note(f"{value} is the sequence of {', '.join(names)}; the answer is for {names[0]}")
     return accessions[0]
 
 
@@ -315,8 +320,8 @@ def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], not
     if len(faults) == 1:
         raise faults[0]
     if faults:
-        what = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
-        raise QuestionError(what, offenders=[fault.what for fault in faults])
+        message = f"{len(faults):,} of the {len(matches):,} ids of {parameter.name} name no protein of this atlas."
+        raise QuestionError(message, offenders=[fault.what for fault in faults])
 
     rows = list(dict.fromkeys(row for match in matches for row in match.rows))
     proteins = atlas.protein_rows(rows).select(["accession", "status", "reason"]).to_pylist()
@@ -324,12 +329,13 @@ def _accessions(atlas: Store, parameter: Parameter, items: Sequence[object], not
         if protein["status"] != "ok":
             accession = printable(protein["accession"])
             note(f"{accession} was not computed ({protein['status']}: {printable(protein['reason'])})")
+
     return [protein["accession"] for protein in proteins]
 
 
 def _ill_typed(parameter: Parameter, value: object) -> QuestionError:
-    shown = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:79]}…"
+    value_words = repr(value) if len(repr(value)) <= 80 else f"{repr(value)[:79]}…"
     expected = f"{TYPES[parameter.type]}{f', {parameter.range}' if parameter.range else ''}"
     return QuestionError(
-        f"The value of {parameter.name} cannot be used.", expected=expected, found=shown, hint=parameter.line
+        f"The value of {parameter.name} cannot be used.", expected=expected, found=value_words, hint=parameter.line
     )

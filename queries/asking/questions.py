@@ -85,7 +85,7 @@ class Question:
 
     @property
     def whole_sql(self) -> str:
-        """The SELECT and the bodies of its functions, without comments: every table that is read is named here."""
+        """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
         return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
@@ -108,7 +108,7 @@ class BoundQuestion:
         return with_literals(self.question.sql, self.bound.values)
 
     def answer(self, atlas: Store, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
-        """Return the rows; the schema says question, parameters and provenance, its fields what they mean.
+        """Return the rows; the schema holds question, parameters and provenance, its fields the docs of the columns.
 
         Raises:
             QuestionError: the atlas has no rows of a table that is needed, or DuckDB cannot answer, also while the
@@ -122,15 +122,15 @@ class BoundQuestion:
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 
-def ask(atlas: Store, name: str | Path, given: Mapping[str, object]) -> BoundQuestion:
-    """Return a question with its parameters bound. `name` is one of ours, or the path of a file like ours.
+def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
+    """Return a question with its parameters bound. `name` is that of a question of attlas, or the path of a file.
 
     Raises:
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
     parameters = [held_to_atlas(parameter, atlas.n_layers) for parameter in question.parameters]
-    bound = bind(atlas, question.name, parameters, given)
+    bound = bind(atlas, question.name, parameters, arguments)
     return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 
 
@@ -201,7 +201,7 @@ def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
 
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:
-    """Return what each column of the answer says, by its name: the header's word, else that of the table it is from."""
+    """Return the description of each column of the answer: the header's words, else those of the table it is from."""
     tables = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
     # TABLES go from the general to the special: of a column that several tables have, the doc of the last counts.
     docs = {column.name: column.doc for table in tables for column in table.columns}
@@ -220,7 +220,7 @@ def list_lines() -> Iterator[str]:
 
 
 def describe_lines(question: Question) -> Iterator[str]:
-    """Yield what a question answers, its parameters, its own columns, grain and source."""
+    """Yield the description of a question: its answer, parameters, own columns, grain and source."""
     yield f"{question.name}: {question.title}"
     yield question.answers
     yield ""
@@ -229,15 +229,18 @@ def describe_lines(question: Question) -> Iterator[str]:
         yield f"needs {', '.join(question.needs)}: `{question.command}` first"
     if question.example:
         yield f"for example: attlas ask demo-atlas {question.name} {question.example}"
+
     if question.parameters:
         yield ""
         rows = [(p.name, p.type, p.range, "" if p.is_required else p.default, p.doc) for p in question.parameters]
         yield from Layout.of(("parameter", "type", "range", "default", "what it says"), rows).lines(rows)
         yield ""
         yield from (f"{kind}: {TYPES[kind]}" for kind in dict.fromkeys(p.type for p in question.parameters))
+
     if question.columns:
         yield ""
         yield from Layout.of(("column", "what it says"), question.columns).lines(question.columns)
+
     yield ""
     yield f"one row per: {', '.join(question.grain)}"
     yield f"source: {question.source}"
@@ -256,6 +259,7 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
     """Return the texts of the fields and the entries of the lists."""
     texts: dict[str, str] = {}
     entries: dict[str, list[str]] = {name: [] for name in LISTS}
+
     field = ""
     for number, line in enumerate(lines, start=1):
         if (match := _FIELD.fullmatch(line)) and match[1] in FIELDS:
@@ -281,9 +285,9 @@ def _parameter(path: Path, entry: str) -> Parameter:
         expected = f"{shape}; types are {', '.join(TYPES)}"
         raise QuestionError(f"A parameter of {path} cannot be read.", expected=expected, found=entry)
 
-    name, kind, least, most, choices, column, default, doc = match.groups()
-    least, most = (None if bound is None else float(bound) for bound in (least, most))
-    return Parameter(name, kind, doc, default, least, most, tuple(choices.split("|")) if choices else (), column)
+    name, kind, minimum, maximum, choices, column, default, doc = match.groups()
+    minimum, maximum = (None if bound is None else float(bound) for bound in (minimum, maximum))
+    return Parameter(name, kind, doc, default, minimum, maximum, tuple(choices.split("|")) if choices else (), column)
 
 
 def _needs(path: Path, text: str) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""What `show` prints of a protein."""
+"""The card of a protein, as `show` prints it."""

@@ -4,11 +4,19 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from attlas.queries.answers.one import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
-from attlas.queries.cards.known import LABEL, MARKS, distinct, family_text, feature_lines, feature_marks, legend
+from attlas.queries.answers.one_id import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.cards.features import (
+    LABEL,
+    MARKS,
+    drawn_features,
+    family_text,
+    feature_lines,
+    feature_marks,
+    legend,
+)
 from attlas.queries.cards.tracks import (
-    MORE,
     PLAIN,
+    TEN_OR_MORE,
     Style,
     Track,
     profile_bars,
@@ -43,7 +51,7 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
         _outcome(answer, run, width),
         _sites(answer),
         _profiles(answer, width, style),
-        _known(answer, width),
+        _features(answer, width),
         _sequence(answer, width, style, sequence),
     )
     return "\n".join(line for lines in parts for line in lines)
@@ -61,8 +69,8 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
     if answer.families:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
-    if answer.asked != protein["accession"]:
-        yield cut(f"asked as {printable(answer.asked)}", width)
+    if answer.id != protein["accession"]:
+        yield cut(f"asked as {printable(answer.id)}", width)
 
 
 def title_of(protein: Mapping[str, Any]) -> str:
@@ -90,10 +98,12 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
     if layer is not None:
         layers = counted(run.n_layers, "layer")
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
+
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""
         yield f"computed, no high-attention sites{why} (rule {run.rule})"
         return
+
     flag = f"; flagged: {answer.reason}" if answer.reason else ""
     yield f"{counted(len(answer.sites), 'high-attention site')} (rule {run.rule}{flag})"
 
@@ -101,22 +111,23 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
 def _sites(answer: Answer) -> Iterator[str]:
     if answer.outcome != SITES_FOUND:
         return
+
     sequence = (answer.protein or {})["sequence"] or ""
-    shown = answer.sites[:MAX_SITES]
+    listed = answer.sites[:MAX_SITES]
     rows = [
-        (s["rank"], s["position"], _residue(s), _fixed(s["received"], 2), _fixed(s["share"], 3),
-         _around(sequence, s["position"]))
-        for s in shown
+        (site["rank"], site["position"], _residue(site), _fixed(site["received"], 2), _fixed(site["share"], 3),
+         _around(sequence, site["position"]))
+        for site in listed
     ]  # fmt: skip
     yield ""
     layout = Layout.of(("rank", "position", "residue", "received", "share", "around"), rows)
     yield from (INDENT + line for line in layout.lines(rows))
-    if any(site["is_nonstandard"] for site in shown):
+    if any(site["is_nonstandard"] for site in listed):
         yield f"{INDENT}* outside the 20 standard amino acids"
-    if any(site["is_initiator_methionine"] for site in shown):
+    if any(site["is_initiator_methionine"] for site in listed):
         yield f"{INDENT}initiator: methionine at position 1; the start of the sequence may draw attention to it"
-    if len(answer.sites) > len(shown):
-        yield f"{INDENT}... and {len(answer.sites) - len(shown)} more: `--json` lists all"
+    if len(answer.sites) > len(listed):
+        yield f"{INDENT}... and {len(answer.sites) - len(listed)} more: `--json` lists all"
 
 
 def _residue(site: dict[str, Any]) -> str:
@@ -132,6 +143,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     profiles = answer.profiles or (((layer, answer.profile),) if answer.profile else ())
     if not profiles or not profiles[0][1]:
         return
+
     labels = _profile_labels(profiles, layer)
     n_residues, columns = len(profiles[0][1]), max(width - len(INDENT) - len(labels[0]) - len(GAP), 1)
     bin_size = residues_per_column(n_residues, columns)
@@ -143,55 +155,61 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if sites:
         marks = Track("rank", rank_marks(sites))
         yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
-    if known := distinct(answer.features or ()):
-        yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(known, bin_size))
+    if features := drawn_features(answer.features or ()):
+        yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
+
     numbers = Track("", ruler(n_residues, bin_size))
     yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 
 
-def _profile_labels(profiles: Sequence[tuple[int, Sequence[float]]], called_in: int | None) -> list[str]:
+def _profile_labels(profiles: Sequence[tuple[int, Sequence[float]]], layer_of_convergence: int | None) -> list[str]:
     if len(profiles) == 1:
         return [f"layer {profiles[0][0]}"]
+
     digits = max(len(str(layer)) for layer, _ in profiles)
     peaks = [f"{max(values):.3g}" for _, values in profiles]
     return [
-        f"layer {layer:>{digits}}{'*' if layer == called_in else ' '} {peak:>{max(map(len, peaks))}}"
+        f"layer {layer:>{digits}}{'*' if layer == layer_of_convergence else ' '} {peak:>{max(map(len, peaks))}}"
         for (layer, _), peak in zip(profiles, peaks, strict=True)
     ]
 
 
 def _profile_title(
-    profiles: Sequence[tuple[int, Sequence[float]]], called_in: int | None, bin_size: int, ranks: Any
+    profiles: Sequence[tuple[int, Sequence[float]]], layer_of_convergence: int | None, bin_size: int, ranks: Any
 ) -> str:
     unit = "one residue a column" if bin_size == 1 else f"highest of {bin_size} residues a column"
-    is_shown = called_in in [layer for layer, _ in profiles]
+    is_shown = layer_of_convergence in [layer for layer, _ in profiles]
     if len(profiles) == 1:
         layer, values = profiles[0]
         title = f"attention received in layer {layer}, peak {max(values):.3g}; {unit}"
     else:
         convergence = "; * layer of convergence" if is_shown else ""
         title = f"attention received, each layer up to its peak; {unit}{convergence}"
+
     if ranks and not is_shown:
-        title += f"; ranks are those of layer {called_in}"
-    return title + (f"; {MORE} rank 10 or above" if max(ranks, default=0) > 9 else "")
+        title += f"; ranks are those of layer {layer_of_convergence}"
+
+    return title + (f"; {TEN_OR_MORE} rank 10 or above" if max(ranks, default=0) > 9 else "")
 
 
 def _track_line(track: Track, label_width: int, painted: str) -> str:
     return f"{INDENT}{track.label:<{label_width}}{GAP}{painted}"
 
 
-def _known(answer: Answer, width: int) -> Iterator[str]:
+def _features(answer: Answer, width: int) -> Iterator[str]:
     """Yield the known features of an annotated atlas: the legend of their marks, and a short list."""
     features = answer.features or ()
     if not features:
         return
-    known = distinct(features)
+
+    drawn = drawn_features(features)
     sequence = (answer.protein or {})["sequence"] or ""
     n_others = sum(feature["type"] not in MARKS for feature in features)
     yield ""
-    if known:
-        yield from _wrapped(legend(known), width)
-    lines = feature_lines(known, _ranks(answer.sites), sequence, n_others=n_others)
+    if drawn:
+        yield from _wrapped(legend(drawn), width)
+
+    lines = feature_lines(drawn, _ranks(answer.sites), sequence, n_others=n_others)
     yield from (cut(INDENT + line, width) for line in lines)
 
 
@@ -201,6 +219,7 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
     is_computed = answer.outcome in (SITES_FOUND, NO_SITES)
     if extent == "none" or not sequence or (extent == "auto" and not is_computed):
         return
+
     ranks = _ranks(answer.sites)
     is_whole = extent == "whole" or len(sequence) <= WHOLE_RESIDUES
     title = "sequence" + (", sites in upper case with their ranks below" if ranks else "")
@@ -209,11 +228,12 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
         text = f"sequence: {counted(len(sequence), 'residue')} without a site; `--sequence whole` shows it"
         yield from _wrapped(text, width)
         return
+
     hint = "" if is_whole else "; lines without a site are left out, `--sequence whole` shows all"
     yield from _wrapped(title + hint, width)
-    shown = None if is_whole else [site["position"] for site in answer.sites[:MAX_SITES]]
+    positions = None if is_whole else [site["position"] for site in answer.sites[:MAX_SITES]]
     letters = "".join(c if c.isprintable() else "?" for c in sequence)  # one that was skipped may hold anything
-    lines = sequence_lines(letters, ranks, width=width - len(INDENT), style=style, shown=shown)
+    lines = sequence_lines(letters, ranks, width=width - len(INDENT), style=style, positions=positions)
     yield from (INDENT + line for line in lines)
 
 
@@ -226,7 +246,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _around(sequence: str, position: int) -> str:
-    """Return the site in upper case among its neighbours in lower case, padded so that sites stand below each other."""
+    """Return a site in upper case among its neighbours in lower case, padded so that sites line up."""
     before = sequence[max(position - 1 - N_AROUND, 0) : position - 1].lower()
     after = sequence[position : position + N_AROUND].lower()
     return before.rjust(N_AROUND) + sequence[position - 1 : position] + after

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from attlas.queries.answers.one import Answer
+from attlas.queries.answers.one_id import Answer
 from attlas.queries.cards.card import card, title_of
 from attlas.schema import Run
 
@@ -20,7 +20,7 @@ PAINT = "#d55e00"
 
 @dataclass(frozen=True)
 class ProteinCard:
-    """What an atlas says of one protein; `str` is the card of `attlas show`."""
+    """The answer about one protein, to be printed or shown; `str` is the card of `attlas show`."""
 
     answer: Answer
     run: Run
@@ -45,6 +45,7 @@ def _heading(answer: Answer) -> Iterator[str]:
         facts.append(f"layer of convergence {protein['layer']}")
     if answer.reason:
         facts.append(answer.reason)
+
     yield f"<div>{escape(' · '.join(str(fact) for fact in facts if fact))}</div>"
 
 
@@ -52,6 +53,7 @@ def _profile(answer: Answer) -> Iterator[str]:
     """Yield the profile as an SVG of one bar a residue, the sites in colour."""
     if not answer.profile:
         return
+
     highest = max(answer.profile) or 1.0
     positions = {site["position"] for site in answer.sites}
     step = BAR_WIDTH_PX / len(answer.profile)
@@ -64,6 +66,7 @@ def _profile(answer: Answer) -> Iterator[str]:
             f'<rect x="{index * step:.2f}" y="{BAR_HEIGHT_PX - height:.2f}" width="{max(step, 1):.2f}" '
             f'height="{height:.2f}" fill="{colour}"/>'
         )
+
     yield (
         f'<svg width="{BAR_WIDTH_PX}" height="{BAR_HEIGHT_PX}" role="img" '
         f'aria-label="attention received along the sequence">{"".join(bars)}</svg>'
@@ -82,6 +85,7 @@ def _sites(answer: Answer) -> Iterator[str]:
 def _sequence(answer: Answer) -> Iterator[str]:
     sequence = (answer.protein or {}).get("sequence") or ""
     positions = {site["position"] for site in answer.sites}
+
     lines = []
     for begin in range(0, len(sequence), LINE_RESIDUES):
         letters = [
@@ -89,6 +93,7 @@ def _sequence(answer: Answer) -> Iterator[str]:
             for position, letter in enumerate(sequence[begin : begin + LINE_RESIDUES], start=begin + 1)
         ]
         lines.append(f"{begin + 1:>6} {''.join(letters)}")
+
     yield f"<pre>{chr(10).join(lines)}</pre>"
 
 

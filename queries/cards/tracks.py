@@ -1,4 +1,4 @@
-"""What is drawn along a sequence in text: profile, site ranks, ruler, and the sequence itself in blocks of ten.
+"""Tracks along a sequence in text: profile, site ranks, ruler, and the sequence itself in blocks of ten.
 
 A `Track` is a label and a text of one character per column; whatever else is known along a sequence (features, say)
 is one more of them.
@@ -16,13 +16,13 @@ BLOCKS_A_LINE = (10, 8, 6, 5, 4, 3, 2, 1)
 """Blocks a line may have: numbers of residues that are easy to count with."""
 RULER_GAP = 12
 """Columns from one number of the ruler to the next, at least."""
-MORE = "+"
+TEN_OR_MORE = "+"
 """What stands for a rank of 10 or above, which has no room in one column."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a terminal shows emphasis; empty texts where there is none (a pipe, a file)."""
+    """The escape codes of a terminal for emphasis; empty texts where there is none (a pipe, a file)."""
 
     bold: str = ""
     dim: str = ""
@@ -50,7 +50,7 @@ class Track:
 
 
 def residues_per_column(n_residues: int, width: int) -> int:
-    """Return how many residues share a column so that all fit into `width`."""
+    """Return the number of residues that share a column, so that all fit into `width`."""
     return -(-n_residues // max(width, 1))
 
 
@@ -75,55 +75,64 @@ def profile_bars(profile: Sequence[float], bin_size: int) -> str:
 
 def rank_marks(columns: Mapping[int, int]) -> str:
     """Return a line with the rank of the best site of each column."""
-    last = max(columns, default=-1)
-    return "".join(_mark(columns.get(column)) for column in range(last + 1))
+    n_last = max(columns, default=-1)
+    return "".join(_mark(columns.get(column)) for column in range(n_last + 1))
 
 
 def ruler(n_residues: int, bin_size: int) -> str:
     """Return position numbers, each beginning at the column of its residue; the last position ends the line."""
-    last = str(n_residues)
-    end = -(-n_residues // bin_size) - len(last)
-    if end < 2:
-        return last
+    last_number = str(n_residues)
+    last_column = -(-n_residues // bin_size) - len(last_number)
+    if last_column < 2:
+        return last_number
+
     step = _round_step(RULER_GAP * bin_size)
     line = ""
     for position in (1, *range(step, n_residues, step)):
         column = (position - 1) // bin_size
-        if column >= len(line) and column + len(str(position)) < end:
+        if column >= len(line) and column + len(str(position)) < last_column:
             line = line.ljust(column) + str(position)
-    return line.ljust(end) + last
+
+    return line.ljust(last_column) + last_number
 
 
 def sequence_lines(
-    sequence: str, ranks: Mapping[int, int], *, width: int, style: Style, shown: Collection[int] | None = None
+    sequence: str, ranks: Mapping[int, int], *, width: int, style: Style, positions: Collection[int] | None = None
 ) -> Iterator[str]:
     """Yield a sequence in blocks of ten, numbered on the left: sites in upper case, their ranks below.
 
-    `ranks` are those of positions from 1. `shown` are the positions whose lines are wanted, None for all; what is left
-    out in between is counted.
+    `ranks` are those of positions from 1. `positions` are those whose lines are printed, None for all; the residues
+    that are left out in between are counted.
     """
     digits = len(str(len(sequence)))
     n_line = BLOCK * next((n for n in BLOCKS_A_LINE if digits + n * (BLOCK + 1) <= width), 1)
-    wanted = None if shown is None else _lines_wanted(shown, n_line, len(sequence))
+    line_starts = None if positions is None else _line_starts(positions, n_line, len(sequence))
+
     n_left_out = 0
     for start in range(0, len(sequence), n_line):
         residues = sequence[start : start + n_line]
-        if wanted is not None and start not in wanted:
+        if line_starts is not None and start not in line_starts:
             n_left_out += len(residues)
             continue
         if n_left_out:
             yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
+
         n_left_out = 0
-        here = {position - 1 - start: rank for position, rank in ranks.items() if 0 <= position - 1 - start < n_line}
-        yield from _sequence_line(residues, here, f"{start + 1:>{digits}}", style)
+        line_ranks = {
+            position - 1 - start: rank for position, rank in ranks.items() if 0 <= position - 1 - start < n_line
+        }
+        yield from _sequence_line(residues, line_ranks, f"{start + 1:>{digits}}", style)
+
     if n_left_out:
         yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
 
 
-def _lines_wanted(shown: Collection[int], n_line: int, n_residues: int) -> set[int]:
-    """Return where, from 0, the lines of some positions start; a single line between two of them comes along."""
-    wanted = {(position - 1) // n_line * n_line for position in shown}
-    return {n for n in range(0, n_residues, n_line) if n in wanted or {n - n_line, n + n_line} <= wanted}
+def _line_starts(positions: Collection[int], n_line: int, n_residues: int) -> set[int]:
+    """Return the starts, from 0, of the lines that hold the positions, and of a single line between two of these."""
+    starts = {(position - 1) // n_line * n_line for position in positions}
+    return {
+        start for start in range(0, n_residues, n_line) if start in starts or {start - n_line, start + n_line} <= starts
+    }
 
 
 def _sequence_line(residues: str, ranks: Mapping[int, int], number: str, style: Style) -> Iterator[str]:
@@ -143,7 +152,7 @@ def _left_out(n: int) -> str:
 
 
 def _mark(rank: int | None) -> str:
-    return " " if rank is None else str(rank) if rank < 10 else MORE
+    return " " if rank is None else str(rank) if rank < 10 else TEN_OR_MORE
 
 
 def _round_step(at_least: int) -> int:

@@ -1,4 +1,4 @@
-"""The account of what a published table says that is not compared as it stands: as a table, and as lines."""
+"""The account of the rows of a published table that are not compared as they stand: as a table, and as lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -34,16 +34,16 @@ def account_table(items: Sequence[Rejected | Remark]) -> pa.Table:
 
 
 def account_lines(rejected: Iterable[Rejected], remarks: Iterable[Remark]) -> Iterator[str]:
-    """Yield for each reason how many records of how many proteins, and the first ten."""
+    """Yield for each reason the number of records and proteins, and the first ten records."""
     yield from _account(rejected).lines(prefix="left out, ", only_counted=ONLY_COUNTED)
     yield from _account(remarks).lines(prefix="noted, ")
 
 
 def reason_lines(rejected: Iterable[Rejected]) -> Iterator[str]:
-    """Yield a line for each reason, with the first record of it."""
+    """Yield a line for each reason, with its first record."""
     account = _account(rejected)
     for kind, n in account.counts.most_common():
-        yield f"{kind}: {counted(n, 'record')}, such as {account.first(kind)}"
+        yield f"{kind}: {counted(n, 'record')}, such as {account.first_record(kind)}"
 
 
 def _account(items: Iterable[Rejected | Remark]) -> Account:

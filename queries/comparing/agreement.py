@@ -11,32 +11,32 @@ NEAR = 3
 
 @dataclass(frozen=True)
 class Agreement:
-    """The agreement on one protein. `ours` are the sites of the atlas, `theirs` those of the other table."""
+    """The agreement of an atlas and a table of sites from elsewhere on one protein."""
 
     length: int
     """Residues of the protein."""
-    ours: tuple[int, ...]
+    atlas_sites: tuple[int, ...]
     """Sites of the atlas by rank, 1-based."""
     hundredths: tuple[int, ...]
-    """Attention received at each of `ours`, in hundredths of the layer's maximum: all that published orders go by."""
-    theirs: tuple[int, ...]
+    """Attention received at each of `atlas_sites`, in hundredths of the layer's maximum, as published orders use it."""
+    table_sites: tuple[int, ...]
     """Sites of the other table in its order, 1-based, each once."""
-    layer_ours: int | None
+    atlas_layer: int | None
     """Layer of convergence in the atlas."""
-    layer_theirs: int | None
+    table_layer: int | None
     """Layer of convergence in the other table."""
     is_ordered: bool
-    """The order of `theirs` may be that of the attention."""
+    """The order of `table_sites` may be that of the attention."""
 
     @property
     def n_both(self) -> int:
         """Sites in both sets."""
-        return len(set(self.ours) & set(self.theirs))
+        return len(set(self.atlas_sites) & set(self.table_sites))
 
     @property
     def n_union(self) -> int:
         """Sites in either set."""
-        return len(set(self.ours) | set(self.theirs))
+        return len(set(self.atlas_sites) | set(self.table_sites))
 
     @property
     def jaccard(self) -> float | None:
@@ -46,7 +46,7 @@ class Agreement:
     @property
     def is_same_set(self) -> bool:
         """The same sites; also where neither has one."""
-        return set(self.ours) == set(self.theirs)
+        return set(self.atlas_sites) == set(self.table_sites)
 
     @property
     def is_same_order(self) -> bool | None:
@@ -59,29 +59,29 @@ class Agreement:
         if not self.is_same_set:
             return False
 
-        hundredths_at = dict(zip(self.ours, self.hundredths, strict=True))
-        return all(hundredths_at[site] >= hundredths_at[after] for site, after in pairwise(self.theirs))
+        hundredths_at = dict(zip(self.atlas_sites, self.hundredths, strict=True))
+        return all(hundredths_at[site] >= hundredths_at[after] for site, after in pairwise(self.table_sites))
 
     @property
     def is_same_layer(self) -> bool | None:
         """The same layer of convergence; None where either lacks one."""
-        if self.layer_ours is None or self.layer_theirs is None:
+        if self.atlas_layer is None or self.table_layer is None:
             return None
-        return self.layer_ours == self.layer_theirs
+        return self.atlas_layer == self.table_layer
 
     @property
     def n_expected(self) -> float:
         """Sites that two random sets of these sizes share: the mean of the hypergeometric distribution."""
-        return len(self.ours) * len(self.theirs) / self.length
+        return len(self.atlas_sites) * len(self.table_sites) / self.length
 
     def distances(self) -> list[int]:
-        """Return the residues from each of `theirs` to the nearest of `ours`; nothing where the atlas has no site."""
-        ours = sorted(self.ours)
-        return [_distance_to_nearest(ours, site) for site in self.theirs] if ours else []
+        """Return the residues between each of `table_sites` and the nearest of `atlas_sites`; empty without these."""
+        ordered_sites = sorted(self.atlas_sites)
+        return [_distance_to_nearest(ordered_sites, site) for site in self.table_sites] if ordered_sites else []
 
     def n_shifted(self, by: int) -> int:
-        """Return how many sites would be shared if `theirs` stood `by` residues further on."""
-        return len(set(self.ours) & {site + by for site in self.theirs})
+        """Return the number of shared sites if `table_sites` were moved `by` residues further on."""
+        return len(set(self.atlas_sites) & {site + by for site in self.table_sites})
 
 
 def _distance_to_nearest(ordered: Sequence[int], site: int) -> int:

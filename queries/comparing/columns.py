@@ -1,4 +1,4 @@
-"""The columns of a table of sites, by the many names they have, and a row of such a table made a `PublishedRow`."""
+"""The columns of a table of sites, by the many names they have, and its rows as `PublishedRow`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -42,13 +42,14 @@ def site_columns(header: Sequence[str]) -> dict[str, int]:
 
 
 def expected_columns(*columns: str) -> str:
-    """Return what a header is to have, for messages."""
+    """Return the columns that a header must have, in words, for messages."""
     return " and ".join(f"{column} (or {', '.join(SYNONYMS[column][1:6])})" for column in columns)
 
 
 def read_row(cells: Mapping[str, str | None], line: int | None) -> PublishedRow:
-    """Return the row that the cells of a line, by column, say."""
+    """Return the row that the cells of a line state, by column."""
     problem = _not_computed(cells)
+
     sites: tuple[PublishedSite, ...] = ()
     try:
         sites = read_sites(cells.get("position") or "", letters=cells.get("residue"), rank=cells.get("rank"))

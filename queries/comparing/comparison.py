@@ -25,7 +25,7 @@ LAYER_NO_NUMBER = "layer is no number"
 
 @dataclass(frozen=True)
 class Comparison:
-    """How the sites of an atlas agree with a table of sites from elsewhere."""
+    """The agreement of the sites of an atlas with a table of sites from elsewhere."""
 
     proteins: pa.Table
     """A row per protein compared, by accession."""
@@ -60,6 +60,7 @@ def compare(
     """
     if near < 0:
         raise InputError("Sites cannot be within fewer than 0 residues.", expected="0 or more", found=str(near))
+
     table, layer_remarks = _with_layers(read_table(path), layers)
     matched = match_published_sites(table, atlas, first_position=base)
     if not matched.proteins:
@@ -89,6 +90,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
     """Return the table with the layers of a file of their own, and remarks on what of that file is not used."""
     if path is None:
         return table, []
+
     layers: dict[str, int | None] = {}
     remarks = []
     ids = {row.id for row in table.rows}
@@ -101,6 +103,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
         elif layers.setdefault(id, layer) != layer:
             kind = SEVERAL_LAYERS
             layers[id] = None
+
         if kind is not None:
             remarks.append(Remark(kind, Record(id, line=line), f"in {path.name}"))
 
@@ -116,11 +119,11 @@ def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
     return [
         Agreement(
             length=len(protein.sequence),
-            ours=tuple(positions[row] for row in rows_of[protein.sequence_id]),
+            atlas_sites=tuple(positions[row] for row in rows_of[protein.sequence_id]),
             hundredths=tuple(round(shares[row] * 100) for row in rows_of[protein.sequence_id]),
-            theirs=protein.positions,
-            layer_ours=protein.layer_in_atlas,
-            layer_theirs=protein.layer,
+            table_sites=protein.positions,
+            atlas_layer=protein.layer_in_atlas,
+            table_layer=protein.layer,
             is_ordered=protein.is_ordered and bool(matched.order),
         )
         for protein in matched.proteins
@@ -128,7 +131,7 @@ def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
 
 
 def _absent_proteins(atlas: Store, matched: MatchedTable) -> tuple[int, list[str]]:
-    """Return how many computed proteins the table does not name, and the first ten."""
+    """Return the number of computed proteins that the table does not name, and the accessions of the first ten."""
     columns = ("accession", "status")
     table = atlas.protein_rows(range(atlas.manifest.counts.n_requested), columns)
     rows = zip(*(table.column(name).to_pylist() for name in columns), strict=True)

@@ -47,6 +47,7 @@ def read_layers(file: HandedFile) -> Iterator[tuple[int, str, int | None]]:
         places = {"accession": 0, "layer": 1}
     else:
         raise _lacking(file.name, header, "accession", "layer")
+
     for number, cells in rows:
         values = _by_column(cells, places)
         yield number, values.get("accession", "").strip(), whole_number(values.get("layer"))
@@ -60,7 +61,7 @@ def _table_rows(file: HandedFile) -> list[NumberedRow]:
 
 
 def _delimiter(line: str) -> str:
-    """Return what stands between columns: what comes first in the line, for lists may use the others."""
+    """Return the character between columns: the candidate that comes first, because lists may use the others."""
     if "\t" in line:
         return "\t"
     if _WITH_BLANKS.match(line):
@@ -85,6 +86,7 @@ def _places_without_header(rows: Sequence[NumberedRow], name: str) -> dict[str, 
             found=", ".join(cells)[:80],
             hint="put `accession,positions` above it if all but the first are positions",
         )
+
     return {"accession": 0, "position": 1}
 
 
@@ -93,10 +95,12 @@ def _published_rows(
 ) -> Iterator[PublishedRow]:
     if not rows:
         raise InputError(f"{name} holds a header line and no row.", expected="a table of sites")
+
     is_position_last = places["position"] == n_columns - 1
     for number, cells in rows:
         if len(cells) > n_columns and is_position_last:  # a list whose commas are those between the columns
             cells = [*cells[: n_columns - 1], " ".join(cells[n_columns - 1 :])]
+
         if len(cells) < n_columns or any(cell.strip() for cell in cells[n_columns:]):
             id = cells[places["accession"]].strip() if places["accession"] < len(cells) else ""
             problem = Problem(Reason.UNREADABLE_LINE, f"{len(cells)} columns instead of {n_columns}")

@@ -16,7 +16,7 @@ _ATTRIBUTES = ("residue", "rank", "layer", "md5")
 
 
 def read_gff3_sites(file: HandedFile) -> Iterator[PublishedRow]:
-    """Yield a row per feature, and one per sequence region, which says the length of a protein, with sites or none."""
+    """Yield a row per feature, and one per sequence region, which states the length of a protein."""
     for item in read_gff3(numbered_lines(file.text)):
         if isinstance(item, Gff3Region):
             yield PublishedRow(item.sequence, line=item.line, claim=SequenceClaim(length=item.length))

@@ -20,6 +20,7 @@ def read_json(file: HandedFile) -> Iterator[PublishedRow]:
     for number, value in _objects(file):
         if not isinstance(value, dict):
             raise _lacking(file.name, number, value)
+
         names = list(value)
         places = site_columns(names)
         if {"accession", "position"} <= set(places):
@@ -34,6 +35,7 @@ def read_json(file: HandedFile) -> Iterator[PublishedRow]:
 def _objects(file: HandedFile) -> Iterator[tuple[int, Any]]:
     """Yield the objects with their numbers: lines where there are several, places in a list, or 1."""
     text = file.text
+
     try:
         try:
             document = json.loads(text)
@@ -42,6 +44,7 @@ def _objects(file: HandedFile) -> Iterator[tuple[int, Any]]:
             return
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file.name} is no JSON.", found=str(error)) from error
+
     yield from enumerate(document, start=1) if isinstance(document, list) else [(1, document)]
 
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 from attlas.intake.claims import COLUMNS, StoredProtein, stored_proteins
 from attlas.intake.rejects import Problem, Reason, Rejected, Remark
 from attlas.queries.comparing.numbering import Numbering, find_numbering
-from attlas.queries.comparing.protein_rows import MatchedProtein, ProteinRows, match_protein, reject_row
+from attlas.queries.comparing.protein_rows import MatchedProtein, PublishedProtein, match_protein, reject_row
 from attlas.queries.comparing.published import PublishedRow, PublishedSite, PublishedTable
 from attlas.queries.store import Store
 
@@ -71,12 +71,12 @@ def match_published_sites(table: PublishedTable, atlas: Store, *, first_position
     numbering = _find_numbering(table, by_protein, first_position)
 
     # One protein may stand in many rows; a row that does not fit rejects the protein.
-    outcomes = [match_protein(about, table, numbering.first_position) for about in by_protein]
+    outcomes = [match_protein(published, table, numbering.first_position) for published in by_protein]
     matched = [outcome.protein for outcome in outcomes if outcome.protein is not None]
     return MatchedTable(
         numbering=numbering,
         proteins=tuple(sorted(matched, key=attrgetter("accession"))),
-        accessions=frozenset(about.protein.accession for about in by_protein),
+        accessions=frozenset(published.protein.accession for published in by_protein),
         n_unknown_ids=len(atlas_proteins.problems),
         rejected=(*rejected, *(item for outcome in outcomes for item in outcome.rejected)),
         remarks=tuple(remark for outcome in outcomes for remark in outcome.remarks),
@@ -90,10 +90,10 @@ def find_proteins(atlas: Store, ids: Iterable[str]) -> AtlasProteins:
     problems: dict[str, Problem] = {}
     for match in atlas.matches(list(dict.fromkeys(ids))):
         if match.rows:
-            row_by_id[match.asked] = match.rows[0]  # several only for a digest: they share one sequence
+            row_by_id[match.id] = match.rows[0]  # several only for a digest: they share one sequence
         else:
             reason = Reason.AMBIGUOUS_ID if match.candidates else Reason.UNKNOWN_ID
-            problems[match.asked] = Problem(reason, match.reason or "" if match.asked else "the row has no id")
+            problems[match.id] = Problem(reason, match.reason or "" if match.id else "the row has no id")
 
     rows = sorted(set(row_by_id.values()))
     table = atlas.protein_rows(rows, (*COLUMNS, "layer"))
@@ -103,24 +103,30 @@ def find_proteins(atlas: Store, ids: Iterable[str]) -> AtlasProteins:
     return AtlasProteins({id: stored[accessions[row]] for id, row in row_by_id.items()}, layers, problems)
 
 
-def _group_by_protein(rows: Iterable[PublishedRow], atlas_proteins: AtlasProteins) -> list[ProteinRows]:
+def _group_by_protein(rows: Iterable[PublishedRow], atlas_proteins: AtlasProteins) -> list[PublishedProtein]:
     """Return the rows of each protein, in the order in which the table first names them."""
     rows_by_accession: dict[str, list[PublishedRow]] = defaultdict(list)
+
     proteins: dict[str, StoredProtein] = {}
     for row in rows:
         if protein := atlas_proteins.proteins.get(row.id):
             rows_by_accession[protein.accession].append(row)
             proteins[protein.accession] = protein
+
     return [
-        ProteinRows(proteins[accession], atlas_proteins.layers[accession], tuple(protein_rows))
+        PublishedProtein(proteins[accession], atlas_proteins.layers[accession], tuple(protein_rows))
         for accession, protein_rows in rows_by_accession.items()
     ]
 
 
-def _find_numbering(table: PublishedTable, by_protein: Sequence[ProteinRows], first_position: int | None) -> Numbering:
-    """Return what the table calls the first residue. Raises InputError if nothing tells."""
+def _find_numbering(
+    table: PublishedTable, by_protein: Sequence[PublishedProtein], first_position: int | None
+) -> Numbering:
+    """Return the number that the table gives the first residue. Raises InputError if nothing tells it."""
     # Only positions on the stored sequence can say where the table counts from; a 0 says it whatever its protein.
-    sites_on_sequences = [(site, about.protein.sequence) for about in by_protein for site in about.fitting_sites()]
+    sites_on_sequences = [
+        (site, published.protein.sequence) for published in by_protein for site in published.fitting_sites()
+    ]
     n_zero = _n_zero(site for row in table.rows for site in row.sites)
     return find_numbering(
         sites_on_sequences,

@@ -1,4 +1,4 @@
-"""Whether a table counts residues from 0 or from 1: said, or told by evidence that is printed, never guessed."""
+"""The number of a table's first residue, 0 or 1: stated by the user, or told by evidence that is printed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ MIN_SHARE_AGREEING = 0.5
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the positions of a table, on the sequences they name, say of the number of the first residue."""
+    """Evidence for the number of the first residue, from a table's positions and the sequences they are on."""
 
     n_positions: int
     n_letters: int
@@ -46,15 +46,19 @@ class Numbering:
     @property
     def line(self) -> str:
         """One line that says the number, the reason and the check."""
-        other = 1 - self.first_position
+        other_position = 1 - self.first_position
         if not self.evidence.n_letters:
             check = "the table has no letters to check it by"
         else:
-            n_agreeing, n_if_other = self.evidence.n_agreeing[self.first_position], self.evidence.n_agreeing[other]
+            n_agreeing, n_if_other = (
+                self.evidence.n_agreeing[self.first_position],
+                self.evidence.n_agreeing[other_position],
+            )
             check = (
                 f"letters agree for {n_agreeing:,} of {self.evidence.n_letters:,} positions "
-                f"({n_if_other:,} if counted from {other})"
+                f"({n_if_other:,} if counted from {other_position})"
             )
+
         return f"positions counted from {self.first_position}: {self.why}; {check}"
 
 
@@ -96,6 +100,7 @@ def find_numbering(
 
     if by_letters is not None:
         return Numbering(by_letters, "its letters tell", evidence)
+
     numbering_by_positions = _told_by_positions(evidence)
     if numbering_by_positions is None:
         raise _not_told(evidence, table_name)
@@ -106,11 +111,13 @@ def _gather_evidence(sites: Iterable[tuple[PublishedSite, str]], n_zero_elsewher
     n_positions = n_letters = n_at_length = n_past = 0
     n_from_0 = n_from_1 = 0
     n_zero = n_zero_elsewhere
+
     smallest = None
     for site, sequence in sites:
         number = site.number
         if number is None:
             continue
+
         n_positions += 1
         n_zero += number == 0
         n_at_length += number == len(sequence)
@@ -120,6 +127,7 @@ def _gather_evidence(sites: Iterable[tuple[PublishedSite, str]], n_zero_elsewher
             n_letters += 1
             n_from_0 += sequence[number : number + 1] == site.letter
             n_from_1 += number > 0 and sequence[number - 1 : number] == site.letter
+
     return Evidence(n_positions, n_letters, (n_from_0, n_from_1), n_zero, n_at_length, n_past, smallest)
 
 
@@ -143,13 +151,13 @@ def _told_by_positions(evidence: Evidence) -> Numbering | None:
 
 
 def _contradicted(numbering: Numbering, table_name: str) -> InputError:
-    first_position, other = numbering.first_position, 1 - numbering.first_position
+    first_position, other_position = numbering.first_position, 1 - numbering.first_position
     is_asked = numbering.why == "as asked"
     return InputError(
-        f"The letters of {table_name} say that it counts residues from {other}, not from {first_position}.",
+        f"The letters of {table_name} say that it counts residues from {other_position}, not from {first_position}.",
         expected=f"letters that agree with the sequences if counted from {first_position}",
         found=numbering.line,
-        hint=f"--base {other}, or leave it out" if is_asked else f"say so: --base {other}",
+        hint=f"--base {other_position}, or leave it out" if is_asked else f"say so: --base {other_position}",
     )
 
 
@@ -158,6 +166,7 @@ def _not_told(evidence: Evidence, table_name: str) -> InputError:
     if evidence.n_letters:
         n_from_0, n_from_1 = evidence.n_agreeing
         letters = f"of {evidence.n_letters:,} letters {n_from_0:,} agree from 0 and {n_from_1:,} from 1"
+
     parts = (
         f"{evidence.n_positions:,} positions, the smallest {evidence.smallest}",
         letters,

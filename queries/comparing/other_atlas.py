@@ -54,4 +54,5 @@ def _rows(atlas: Store) -> tuple[PublishedRow, ...]:
                 problem=None if is_computed else problem,
             )
         )
+
     return tuple(rows)

@@ -31,6 +31,7 @@ def read_parquet(file: HandedFile) -> Iterator[PublishedRow]:
                 expected=expected_columns("accession", "position"),
                 found=", ".join(header)[:120],
             )
+
         table = parquet.read(columns=[header[place] for place in places.values()])
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0]

@@ -56,6 +56,7 @@ def wilson_estimate(n_yes: int, n: int) -> Estimate:
     """Return a share of `n` proteins with its interval (Wilson 1927)."""
     if not n:
         return Estimate(None)
+
     share, z2 = n_yes / n, NORMAL_QUANTILE**2
     if n < MIN_PROTEINS:
         return Estimate(share)
@@ -74,6 +75,7 @@ def ratio_estimate(numerators: Sequence[float], denominators: Sequence[float]) -
     total = math.fsum(denominators)
     if not total:
         return Estimate(None)
+
     ratio = math.fsum(numerators) / total
     n = sum(1 for denominator in denominators if denominator)
     if n < MIN_PROTEINS:
@@ -91,8 +93,8 @@ def mean_estimate(values: Sequence[float]) -> Estimate:
 
 def _site_counts(agreements: Sequence[Agreement]) -> Iterator[Measure]:
     n_both = sum(agreement.n_both for agreement in agreements)
-    n_ours = sum(len(agreement.ours) for agreement in agreements)
-    n_theirs = sum(len(agreement.theirs) for agreement in agreements)
+    n_ours = sum(len(agreement.atlas_sites) for agreement in agreements)
+    n_theirs = sum(len(agreement.table_sites) for agreement in agreements)
     n = len(agreements)
     yield Measure("n_ours", Estimate(n_ours), n, "our sites")
     yield Measure("n_theirs", Estimate(n_theirs), n, "their sites")
@@ -111,8 +113,8 @@ def _enrichment(agreements: Sequence[Agreement]) -> Estimate:
 
 def _ratios(agreements: Sequence[Agreement], *, near: int) -> Iterator[Measure]:
     n_both = [float(agreement.n_both) for agreement in agreements]
-    n_ours = [float(len(agreement.ours)) for agreement in agreements]
-    n_theirs = [float(len(agreement.theirs)) for agreement in agreements]
+    n_ours = [float(len(agreement.atlas_sites)) for agreement in agreements]
+    n_theirs = [float(len(agreement.table_sites)) for agreement in agreements]
     n_union = [float(agreement.n_union) for agreement in agreements]
     distances = [agreement.distances() for agreement in agreements]
     n_near = [float(sum(distance <= near for distance in of_protein)) for of_protein in distances]
@@ -147,12 +149,12 @@ def _ratio_share(name: str, numerators: Sequence[float], denominators: Sequence[
 
 
 def _protein_share(name: str, answers: Sequence[bool | None], says: str) -> Measure:
-    """Return the share of yes among the proteins that have an answer."""
+    """Return the share of proteins whose answer is yes, among those that have an answer."""
     answered = [answer for answer in answers if answer is not None]
     return _with_interval(name, wilson_estimate(sum(answered), len(answered)), len(answered), says)
 
 
 def _with_interval(name: str, estimate: Estimate, n: int, says: str) -> Measure:
-    """Return a measure that has an interval, or says that it has none."""
+    """Return a measure with its interval, or with a note that it has none."""
     is_without = estimate.value is not None and estimate.low is None
     return Measure(name, estimate, n, f"{says}; {NO_INTERVAL}" if is_without else says)

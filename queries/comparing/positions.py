@@ -44,7 +44,7 @@ def read_sites(cell: str, *, letters: str | None = None, rank: str | None = None
 
 
 def is_position(cell: str) -> bool:
-    """Tell whether a cell holds nothing but positions, or says that there are none."""
+    """Return True if a cell holds nothing but positions, or a sign for none."""
     return all(_POSITION.fullmatch(token) for token in _tokens(cell))
 
 
@@ -55,7 +55,7 @@ def whole_number(text: str | None) -> int | None:
 
 
 def is_nothing(cell: str | None) -> bool:
-    """Tell whether a cell says that there is no value."""
+    """Return True if a cell holds a sign for a missing value."""
     return cell is None or cell.strip().lower() in NOTHING
 
 

@@ -14,7 +14,7 @@ SEVERAL_LAYERS = "protein with several layers"
 
 @dataclass(frozen=True)
 class MatchedProtein:
-    """What a published table says of one protein of the atlas, after every check."""
+    """A protein of the atlas with its sites in a published table, after every check."""
 
     accession: str
     sequence_id: int
@@ -30,7 +30,7 @@ class MatchedProtein:
 
 
 @dataclass(frozen=True)
-class ProteinRows:
+class PublishedProtein:
     """The rows of a table that are about one protein."""
 
     protein: StoredProtein
@@ -46,7 +46,7 @@ class ProteinRows:
 
 @dataclass(frozen=True)
 class ProteinOutcome:
-    """What became of the rows of one protein."""
+    """The outcome of the rows of one protein."""
 
     protein: MatchedProtein | None
     """None if it cannot be compared."""
@@ -54,9 +54,9 @@ class ProteinOutcome:
     remarks: tuple[Remark, ...] = ()
 
 
-def match_protein(about: ProteinRows, table: PublishedTable, first_position: int) -> ProteinOutcome:
-    """Return what the rows of one protein say, or why it cannot be compared: any of them does not fit its sequence."""
-    protein, rows = about.protein, about.rows
+def match_protein(published: PublishedProtein, table: PublishedTable, first_position: int) -> ProteinOutcome:
+    """Return the protein with its published sites, or the reason why it cannot be compared."""
+    protein, rows = published.protein, published.rows
     rejected = [item for row in rows for item in _check_row(row, protein, first_position)]
     if not rejected and table.has_lists and len({_positions(row) for row in rows}) > 1:
         rejected = [_rejected(row, Problem(Reason.OTHER_SITES)) for row in rows]
@@ -67,12 +67,13 @@ def match_protein(about: ProteinRows, table: PublishedTable, first_position: int
     is_ranked = table.has_ranks and all(site.rank is not None for site in sites)
     if is_ranked:
         sites.sort(key=lambda site: site.rank or 0)
+
     table_layer, layer_remarks = _layer(rows)
     matched = MatchedProtein(
         accession=protein.accession,
         sequence_id=protein.sequence_id,
         sequence=protein.sequence,
-        layer_in_atlas=about.layer_in_atlas,
+        layer_in_atlas=published.layer_in_atlas,
         positions=tuple((site.number or 0) + 1 - first_position for site in sites),
         layer=table_layer,
         is_ordered=is_ranked or not table.has_ranks,
@@ -81,11 +82,12 @@ def match_protein(about: ProteinRows, table: PublishedTable, first_position: int
 
 
 def _check_row(row: PublishedRow, protein: StoredProtein, first_position: int) -> Iterator[Rejected]:
-    """Yield what of a row does not fit its protein: the whole row, or single sites."""
+    """Yield the faults of a row on its protein: of the whole row, or of single sites."""
     problem = row_problem(row, protein)
     if problem is not None:
         yield from reject_row(row, problem)
         return
+
     for site in row.sites:
         site_problem = _site_problem(site, protein.sequence, first_position)
         if site_problem is not None:
@@ -93,7 +95,7 @@ def _check_row(row: PublishedRow, protein: StoredProtein, first_position: int) -
 
 
 def row_problem(row: PublishedRow, protein: StoredProtein) -> Problem | None:
-    """Return what makes a whole row unusable: its protein, its own words, or that it is of another sequence."""
+    """Return the problem that makes a whole row unusable: its protein, its words, or another sequence; else None."""
     return not_computed(protein) or row.problem or other_sequence(row.claim, protein)
 
 
@@ -117,7 +119,7 @@ def _distinct_sites(rows: Iterable[PublishedRow]) -> tuple[list[PublishedSite], 
 
 
 def _layer(rows: Iterable[PublishedRow]) -> tuple[int | None, list[Remark]]:
-    """Return the layer that the rows of a protein say; None where they contradict each other, with a remark."""
+    """Return the layer that the rows of a protein state; None where they contradict each other, with a remark."""
     rows_by_layer = {row.layer: row for row in rows if row.layer is not None}
     if len(rows_by_layer) < 2:
         return next(iter(rows_by_layer), None), []
@@ -127,7 +129,7 @@ def _layer(rows: Iterable[PublishedRow]) -> tuple[int | None, list[Remark]]:
 
 
 def _other_sites(rows: Iterable[PublishedRow], rejected: Iterable[Rejected]) -> Iterator[Rejected]:
-    """Yield the sites of a protein that is left out because of others: all but those that are rejected already."""
+    """Yield the sites of a left-out protein that are not rejected themselves."""
     records = {(item.record.line, item.record.begin) for item in rejected}
     for row in rows:
         for site in row.sites:
@@ -140,7 +142,7 @@ def _positions(row: PublishedRow) -> frozenset[int | None]:
 
 
 def reject_row(row: PublishedRow, problem: Problem) -> list[Rejected]:
-    """Return a row of which nothing can be compared, site by site."""
+    """Reject a row of which nothing can be compared, site by site."""
     return [_rejected(row, problem, site) for site in row.sites] or [_rejected(row, problem)]
 
 

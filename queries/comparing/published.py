@@ -1,4 +1,4 @@
-"""A published table of sites as read, before anything is believed of it: positions as written, by protein as named."""
+"""A published table of sites as it was read, before any check: positions as written, proteins as named."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from attlas.intake.rejects import Problem
 
 
 class PublishedSite(NamedTuple):
-    """One position of a table, as it stands there."""
+    """One position of a table, as written."""
 
     text: str
     number: int | None

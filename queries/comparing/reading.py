@@ -31,9 +31,11 @@ def read_table(place: str | Path) -> PublishedTable:
     """
     if (isinstance(place, str) and is_url(place)) or Path(place).is_dir():
         return read_atlas(place)
+
     file = read_file(place, expected=EXPECTED)
     if file.data.startswith(MAGIC):
         return _table(file, "Parquet", read_parquet(file))
+
     start = file.text.lstrip()[:_N_START]
     if start.startswith(HEADER):
         return _table(file, "GFF3", read_gff3_sites(file), first_position=1)
@@ -57,6 +59,7 @@ def _table(
     table_rows = tuple(rows)
     if not table_rows:
         raise InputError(f"{file.name} holds no row.", expected=EXPECTED, found=f"read as {kind}")
+
     return PublishedTable(
         name=file.name,
         kind=kind,

@@ -31,6 +31,7 @@ def t_quantile(df: int) -> float:
             low = middle
         else:
             high = middle
+
     return math.sqrt(df) * math.tan(low)
 
 
@@ -39,6 +40,7 @@ def _probability_within(angle: float, df: int) -> float:
     is_odd = df % 2
     cosine = math.cos(angle)
     term = cosine if is_odd else 1.0
+
     total = 0.0
     for k in range(df // 2):
         total += term

@@ -1,4 +1,4 @@
-"""What a comparison answers as documented Arrow tables: a row per protein, and a row per pooled number."""
+"""The answer of a comparison as documented Arrow tables: a row per protein, and a row per pooled number."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -94,7 +94,7 @@ def pooled_table(
 
 
 def table_metadata(manifest: Manifest, table: PublishedTable, matched: MatchedTable, near: int) -> dict[bytes, bytes]:
-    """Return what the answer tables say of themselves: the atlas, what it was compared with, and how."""
+    """Return the metadata of the answer tables: the atlas, the other table, and how they were compared."""
     values: dict[str, Any] = {
         **provenance_values(manifest),
         "compared_with": table.name,
@@ -119,27 +119,27 @@ def _protein_row(protein: MatchedProtein, agreement: Agreement, *, near: int) ->
     return (
         protein.accession,
         agreement.length,
-        len(agreement.ours),
-        len(agreement.theirs),
+        len(agreement.atlas_sites),
+        len(agreement.table_sites),
         agreement.n_both,
         _round(agreement.n_expected),
         _round(agreement.jaccard),
         agreement.is_same_set,
         agreement.is_same_order,
-        agreement.layer_ours,
-        agreement.layer_theirs,
+        agreement.atlas_layer,
+        agreement.table_layer,
         agreement.is_same_layer,
         _round(sum(distances) / len(distances)) if distances else None,
         sum(distance <= near for distance in distances),
-        _sites(protein.sequence, agreement.ours, but=agreement.theirs),
-        _sites(protein.sequence, agreement.theirs, but=agreement.ours),
+        _sites(protein.sequence, agreement.atlas_sites, but=agreement.table_sites),
+        _sites(protein.sequence, agreement.table_sites, but=agreement.atlas_sites),
     )
 
 
 def _sites(sequence: str, positions: Iterable[int], *, but: Iterable[int]) -> str:
     """Return positions with their letters, without those of another set."""
-    others = set(but)
-    return " ".join(f"{sequence[position - 1]}{position}" for position in positions if position not in others)
+    other_columns = set(but)
+    return " ".join(f"{sequence[position - 1]}{position}" for position in positions if position not in other_columns)
 
 
 def _round(value: float | None) -> float | None:

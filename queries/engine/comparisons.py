@@ -79,6 +79,7 @@ def _column_values(node: Node) -> Iterator[tuple[list[str], Value, bool]]:
     columns = [side["column_names"] for side in nodes if _has_type(side, "COLUMN_REF")]
     if len(columns) != 1:
         return
+
     for side in nodes:
         if _has_type(side, "VALUE_CONSTANT") and (value := _literal(side)) is not None:
             yield columns[0], value, _is(node, "ARRAY_EXTRACT")

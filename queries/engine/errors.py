@@ -1,4 +1,4 @@
-"""What to say when DuckDB cannot answer: the query with the place, the reason, and the columns there are."""
+"""Errors for queries that DuckDB cannot answer: the query with the place, the reason, and the columns there are."""
 
 import re
 from collections.abc import Iterator
@@ -32,8 +32,8 @@ _IS_DAMAGE = re.compile(r"TProtocol|Parquet|ZSTD|Invalid Input Error: No magic b
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where in a query an error lies."""
+class ErrorPlace:
+    """The place of an error in a query."""
 
     line: int
     """From 1."""
@@ -49,6 +49,7 @@ class Place:
         match = _PLACE.search(error)
         if match is None:
             return None
+
         indent = max(len(match[3]) - len(f"LINE {match[1]}: "), 0)
         text, n_tabs = match[2], 0
         while (n := text[: indent + n_tabs + 1].count("\t")) > n_tabs:  # DuckDB gives a tab no width
@@ -56,7 +57,7 @@ class Place:
         return cls(int(match[1]) - lines_before, text.replace("\t", " "), indent + n_tabs, match[4])
 
 
-def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
+def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object) -> Fault:
     """Return the error for a query that failed with `error`."""
     text = str(error)
     reason = _PLACE.sub("", text).strip()
@@ -72,23 +73,24 @@ def unanswered(connection: duckdb.DuckDBPyConnection, query: str, error: Excepti
         hint = "see `attlas verify` for every file that differs"
         return BrokenAtlasError("A table of this atlas cannot be read.", found=_first_line(reason), hint=hint)
 
-    place = Place.of(text) or _place_by_explain(connection, query, error, parameters)
+    place = ErrorPlace.of(text) or _explained_place(connection, query, error, parameters)
     return QuestionError(
-        f"This query cannot be answered:\n{shown(query, place)}",
+        f"This query cannot be answered:\n{query_excerpt(query, place)}",
         found="\n".join(f"    {_cut(line)}".rstrip() for line in reason.splitlines() if line.strip()).lstrip(),
         hint=_hint(connection, query, reason),
     )
 
 
 def out_of_time(query: str, timeout_s: float, *, is_stopped: bool = True) -> QuestionError:
-    """Return the error for a query that was stopped by its time limit, or would not be."""
+    """Return the error for a query that was stopped by its time limit, or that cannot be stopped."""
     if not is_stopped:
         return QuestionError(
-            f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{shown(query)}",
+            f"This query went past {timeout_s:g} s, its time limit, and cannot be stopped:\n{query_excerpt(query)}",
             hint="it works until this process ends; ask for shorter texts and lists: one value holds it up",
         )
+
     return QuestionError(
-        f"This query was stopped after {timeout_s:g} s, its time limit:\n{shown(query)}",
+        f"This query was stopped after {timeout_s:g} s, its time limit:\n{query_excerpt(query)}",
         hint="check its joins, ask less of it (WHERE, LIMIT), or give it more time (--timeout, timeout_s=)",
     )
 
@@ -101,15 +103,15 @@ def not_connected(place: str, timeout_s: float) -> QuestionError:
     )
 
 
-def shown(query: str, place: Place | None = None) -> str:
+def query_excerpt(query: str, place: ErrorPlace | None = None) -> str:
     """Return the query, indented, with carets below the place where it went wrong; far lines are left out."""
     lines = [_cut(line.replace("\t", " ")) for line in query.rstrip().split("\n")]
     at = 0
     if place is not None and place.line <= len(lines):
         at = place.line - 1
         lines[at] = f"{printable(place.text)}\n    {' ' * place.indent}{place.carets}"
-    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
 
+    first_line, last_line = max(at - LINES_SHOWN, 0), at + LINES_SHOWN + 1
     window = [
         *(["..."] if first_line else []),
         *lines[first_line:last_line],
@@ -124,7 +126,7 @@ def _cut(line: str) -> str:
 
 def _too_large(query: str, reason: str) -> EnvironmentFault:
     return EnvironmentFault(
-        f"This query needs more memory, or more disk to spill to, than it may take:\n{shown(query)}",
+        f"This query needs more memory, or more disk to spill to, than it may take:\n{query_excerpt(query)}",
         found=printable(_first_line(reason)),
         hint="give it more (--memory 8GB, memory_limit=; TMPDIR for the disk), or ask for less: fewer columns, WHERE, "
         "no ORDER BY over whole tables",
@@ -139,16 +141,17 @@ def _is_broken(error: Exception, reason: str) -> bool:
     return isinstance(error, duckdb.IOException) or _IS_DAMAGE.search(_first_line(reason)) is not None
 
 
-def _place_by_explain(
+def _explained_place(
     connection: duckdb.DuckDBPyConnection, query: str, error: Exception, parameters: object
-) -> Place | None:
-    """Return the place as another way into DuckDB tells it: the way that streams leaves it out of some errors."""
+) -> ErrorPlace | None:
+    """Return the place that EXPLAIN names for the same error, because streaming leaves it out of some errors."""
     if not isinstance(error, (duckdb.BinderException, duckdb.CatalogException, duckdb.IOException)):
         return None
+
     try:
         connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
     except duckdb.Error as same:
-        place = Place.of(str(same), lines_before=1) if type(same) is type(error) else None
+        place = ErrorPlace.of(str(same), lines_before=1) if type(same) is type(error) else None
         return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
 

@@ -1,4 +1,4 @@
-"""SQL functions of ours: what the questions compute with, and whoever asks an atlas may. One macro to a file.
+"""The SQL functions of attlas: what the questions compute with, and open to any query. One macro to a file.
 
 A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there are some,
 `-- notes: ...` and `-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one
@@ -47,7 +47,7 @@ class Function:
 
     @property
     def body(self) -> str:
-        """What a call of it stands for."""
+        """The expression or the SELECT that a call of it stands for."""
         return self.sql.removeprefix(f"CREATE MACRO {self.call} AS")
 
 
@@ -59,47 +59,64 @@ def functions() -> tuple[Function, ...]:
 
 def called_in(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    code = without_comments(sql)
-    return tuple(function for function in functions() if re.search(rf"\b{function.name}\s*\(", code, re.IGNORECASE))
+    names = {name.lower() for name in _call_pattern().findall(without_comments(sql))}
+    return tuple(function for function in functions() if function.name in names)
 
 
 def without_comments(sql: str) -> str:
-    """Return a text of SQL of ours without its comments, which are lines of their own."""
+    """Return the SQL text of a question or function without its comments, which are lines of their own."""
     return _COMMENT.sub("", sql)
 
 
 def reached_from(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
-    reached: set[Function] = set()
-    waiting = [*called_in(sql)]
+    reached: set[str] = set()
+    waiting = [function.name for function in called_in(sql)]
     while waiting:
-        function = waiting.pop()
-        if function not in reached:
-            reached.add(function)
-            waiting += called_in(function.body)
-    return tuple(function for function in _in_order() if function in reached)
-
-
-def function_statements() -> Iterator[str]:
-    """Yield what makes the functions, and the comment of each; the views, and the table `docs`, are there."""
-    for function in _in_order():
-        yield function.sql
-        kind = "MACRO TABLE" if function.is_table else "MACRO"
-        yield f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += _calls()[name]
+    return tuple(function for function in in_order() if function.name in reached)
 
 
 @cache
-def _in_order() -> tuple[Function, ...]:
+def in_order() -> tuple[Function, ...]:
     """Return every function, each after those that it calls."""
     by_name = {function.name: function for function in functions()}
-    calls = {function.name: [called.name for called in called_in(function.body)] for function in functions()}
-    return tuple(by_name[name] for name in TopologicalSorter(calls).static_order())
+    return tuple(by_name[name] for name in TopologicalSorter(_calls()).static_order())
+
+
+def function_statements() -> Iterator[str]:
+    """Yield the statements that create the functions with their comments; they need the views and the table `docs`."""
+    for function in in_order():
+        yield function.sql
+        yield comment_on_function(function)
+
+
+def comment_on_function(function: Function) -> str:
+    """Return the statement that comments a function with what it returns."""
+    kind = "MACRO TABLE" if function.is_table else "MACRO"
+    return f"COMMENT ON {kind} {function.name} IS {quote(function.returns)}"
+
+
+@cache
+def _calls() -> dict[str, list[str]]:
+    """Return the names of the functions that each function calls, by its own name."""
+    return {function.name: [called.name for called in called_in(function.body)] for function in functions()}
+
+
+@cache
+def _call_pattern() -> re.Pattern[str]:
+    """Return what a call of any of the functions looks like: its name and an opening bracket."""
+    return re.compile(rf"\b({'|'.join(function.name for function in functions())})\s*\(", re.IGNORECASE)
 
 
 def _read(path: Path) -> Function:
     match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
     if match is None or match["name"] != path.stem:
         raise ValueError(f"{path} is not as the docstring of this module says")
+
     texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
     returns, notes, source = (" ".join(text.split()) for text in texts)
     return Function(

@@ -51,7 +51,7 @@ class AtlasFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no typ
         return [name] if name in self._listed else []
 
     def modified(self, path: str) -> datetime.datetime:
-        """Return when the atlas was sealed: its files do not change."""
+        """Return the time at which the atlas was sealed: its files do not change."""
         return self._sealed
 
     def _open(self, path: str, mode: str = "rb", **_: Any) -> RangedFile:

@@ -42,7 +42,7 @@ class Running:
         self._left_s = timeout_s
 
     def call(self, work: Callable[[], T]) -> T:
-        """Return what `work` returns, done in a thread of its own.
+        """Call `work` in a thread of its own and return its result.
 
         Raises:
             OutOfTime: the calls have taken longer than the time limit; the query was stopped.
@@ -61,6 +61,7 @@ class Running:
 
     def _result(self, future: "Future[T]") -> T:
         until = math.inf if self._left_s is None else time.monotonic() + self._left_s
+
         while not future.done():
             # In small steps: a signal that another thread receives does not wake this one.
             wait([future], timeout=min(STEP_S, max(until - time.monotonic(), 0)))
@@ -80,7 +81,7 @@ class Running:
 
 
 def _begun(work: Callable[[], T]) -> "Future[T]":
-    """Return the result to come of `work`, begun in a thread that does not keep the process alive."""
+    """Begin `work` in a thread that does not keep the process alive, and return its future result."""
     future: Future[T] = Future()
     Thread(target=_fulfil, args=(future, work), name=THREAD, daemon=True).start()
     return future

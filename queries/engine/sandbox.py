@@ -9,17 +9,17 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
-from attlas.queries.engine.errors import out_of_time, unanswered
-from attlas.queries.engine.functions import function_statements
+from attlas.queries.engine.definitions import Definitions
+from attlas.queries.engine.errors import out_of_time, query_fault
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import statement_to_run
 from attlas.queries.engine.views import (
-    comment_statements,
     docs_statements,
     provenance_statements,
     quote,
@@ -49,8 +49,21 @@ _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
-def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """Return an in-memory database with the views of an atlas, then locked.
+@dataclass(frozen=True)
+class Database:
+    """The locked database of one atlas, in memory: its views, and its functions as queries name them."""
+
+    connection: duckdb.DuckDBPyConnection
+    definitions: Definitions
+
+    def close(self) -> None:
+        """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
+        with suppress(duckdb.ResourceInUseException):
+            self.connection.close()
+
+
+def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> Database:
+    """Return the database with the views of an atlas, locked.
 
     `memory_limit` is what queries may take before they spill to disk, such as `4GB` or `50%` of the machine's memory.
 
@@ -61,32 +74,34 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
     for statement in _lock_statements(base, linked_files(root, manifest)):
         connection.execute(statement)
-    return connection
+    return Database(connection, Definitions(connection))
 
 
 def connect_unlocked(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Return the database of `connect` not yet locked, for statements of ours alone, and where its files lie."""
+    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
     links = linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
+
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest, links), *function_statements()):
+        for statement in (*limits, *_view_statements(base, manifest, links)):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
-        what = f"The tables of {root} cannot be read."
-        fault = fault_in(str(error)) or BrokenAtlasError(what, found=str(error), hint=storage.hint(root))
+        message = f"The tables of {root} cannot be read."
+        fault = fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.hint(root))
         raise fault from error
+
     return connection, base
 
 
 def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
-    """Return where the files of a directory lie that are links, by their paths in the manifest.
+    """Return the targets of the files of a directory that are links, by their paths in the manifest.
 
     Raises:
         BrokenAtlasError: one is a link to something else than the manifest says.
@@ -97,14 +112,8 @@ def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
     return {file.path: str(locate_file(root, file).resolve()) for file in links}
 
 
-def close(connection: duckdb.DuckDBPyConnection) -> None:
-    """Close a connection, or leave it to the end of the process if a query works on that no interrupt reaches."""
-    with suppress(duckdb.ResourceInUseException):
-        connection.close()
-
-
 def select(
-    connection: duckdb.DuckDBPyConnection,
+    database: Database,
     query: str,
     parameters: Parameters = None,
     *,
@@ -123,6 +132,7 @@ def select(
             the rows are read, for what only shows then.
         EnvironmentFault: it needs more memory, or more disk to spill to, than it may take.
     """
+    connection, definitions = database.connection, database.definitions
     cursor = connection.cursor()  # one per query: a cursor holds one result, and threads may not share it
     running = Running(cursor, timeout_s)
 
@@ -130,12 +140,24 @@ def select(
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
         statement = statement_to_run(cursor, query)
+        definitions.make_named_in(query)
+        try:
+            return begin(statement)
+        except duckdb.CatalogException:
+            # A function named in another way than its plain text; or none there is, and DuckDB names one like it.
+            if not definitions.make_all():
+                raise
+            cursor.rollback()
+        return begin(statement)
+
+    def begin(statement: str) -> pa.RecordBatchReader:
         cursor.execute("BEGIN TRANSACTION READ ONLY")
         return cursor.sql(statement, params=parameters).to_arrow_reader(BATCH_ROWS)
 
     _refuse_what_is_no_text(query)
     with _failing(connection, query, parameters, limit_s or timeout_s):
         reader = running.call(start)
+
     batches = _batches(reader, running, lambda: _failing(connection, query, parameters, limit_s or timeout_s))
     return pa.RecordBatchReader.from_batches(reader.schema, batches)
 
@@ -155,7 +177,7 @@ def _batches(
 def _failing(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Parameters, timeout_s: float | None
 ) -> Iterator[None]:
-    """Turn what DuckDB raises into an error of ours."""
+    """Turn errors of DuckDB into errors of attlas."""
     try:
         yield
     except OutOfTime as late:
@@ -163,7 +185,7 @@ def _failing(
     except Fault:
         raise
     except (duckdb.Error, pa.ArrowException, OSError) as error:  # pyarrow turns the error of a stream into an OSError
-        raise unanswered(connection, query, error, parameters) from error
+        raise query_fault(connection, query, error, parameters) from error
 
 
 def _refuse_what_is_no_text(query: str) -> None:
@@ -174,15 +196,15 @@ def _refuse_what_is_no_text(query: str) -> None:
 
 
 def _checked_memory(text: str) -> str:
-    found = _MEMORY.fullmatch(text.strip())
-    if found is None or float(found[1]) * _UNITS[found[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
+    size = _MEMORY.fullmatch(text.strip())
+    if size is None or float(size[1]) * _UNITS[size[2].upper()[0]] < _UNITS["M"] * LEAST_MEMORY_MB:
         expected = f"such as 4GB, 500MB or 50% (of this machine's), at least {LEAST_MEMORY_MB}MB"
         raise QuestionError(f"{text!r} is no amount of memory.", expected=expected)
     return text.strip()
 
 
 def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest) -> str:
-    """Return below which address DuckDB finds the files, with a slash at its end."""
+    """Return the address below which DuckDB finds the files, with a slash at its end."""
     if isinstance(root, Path):
         return f"{root.resolve()}/"
     from attlas.queries.engine import remote_views  # imports fsspec
@@ -192,12 +214,13 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
 
 def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
     n_layers = manifest.run.n_layers
+
     for table in TABLES:
         # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
         files = [file for file in manifest.of_table(table) if file.n_rows]
         paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
         yield view_statement(table, paths, n_layers)
-        yield from comment_statements(table)
+
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 

@@ -1,4 +1,4 @@
-"""What the SQL shell understands and says: statements up to their `;`, dot-commands, completions. No terminal here."""
+"""The SQL shell without its terminal: statements up to their `;`, dot-commands, completions, texts."""
 
 import re
 from collections.abc import Iterator
@@ -54,16 +54,16 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True)
 class Input:
-    """What was typed so far, taken apart."""
+    """The text typed so far, split into statements."""
 
     statements: tuple[str, ...]
     """Those that end with `;`, without it; empty ones are left out."""
-    rest: str
+    unfinished: str
     """What follows the last `;`; empty if that is only space and comments."""
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """Take a text apart at every `;` that stands in no string, quoted name or comment."""
+        """Split a text at every `;` outside strings, quoted names and comments."""
         statements: list[str] = []
         start, is_empty = 0, True
 
@@ -75,11 +75,12 @@ class Input:
                 start, is_empty = piece.end(), True
             elif not piece["gap"]:
                 is_empty = False
+
         return cls(tuple(statements), "" if is_empty else text[start:])
 
 
 def banner_lines(name: str, manifest: Manifest) -> Iterator[str]:
-    """Yield what the shell says first: which atlas, of what, and where to begin."""
+    """Yield the greeting of the shell: the atlas, its contents, and where to begin."""
     run, counts = manifest.run, manifest.counts
     outcomes = f"{counts.n_ok:,} ok, {counts.n_skipped:,} skipped, {counts.n_failed:,} failed"
     yield printable(f"{name}: {counted(counts.n_requested, 'protein')} ({outcomes}), {counted(counts.n_sites, 'site')}")
@@ -111,6 +112,7 @@ def schema_lines(manifest: Manifest, table: str | None, width: int | None = None
     names = [t.name for t in TABLES]
     if table is not None and table not in names:
         raise QuestionError(f"There is no table {table} to describe.", expected=", ".join(names))
+
     for name in names if table is None else [table]:
         rows = [row[1:] for row in docs_rows(manifest.run.n_layers) if row[0] == name]
         yield f"{name}:"
@@ -119,13 +121,13 @@ def schema_lines(manifest: Manifest, table: str | None, width: int | None = None
 
 
 def functions_lines(width: int | None = None) -> Iterator[str]:
-    """Yield the functions of ours with what each returns, folded into `width` characters if given."""
+    """Yield the functions of attlas with what each returns, folded into `width` characters if given."""
     rows = [(function.call, function.returns) for function in functions()]
     yield from Layout.of(("function", "what it returns"), rows).lines(rows, width)
 
 
 def completions(word: str, line: str) -> list[str]:
-    """Return what `word`, the last of `line`, may become: commands after a dot, else names, then keywords."""
+    """Return the completions of `word`, the last of `line`: commands after a dot, else names, then keywords."""
     if line.startswith(".") and " " not in line.lstrip():
         return [command.split()[0] for command in COMMANDS if command.startswith(line)]
     tables = [t.name for t in TABLES] + [DOCS, PROVENANCE]

@@ -1,4 +1,4 @@
-"""Which SQL may run: one SELECT that writes nothing (PIVOT, DESCRIBE, SUMMARIZE, SHOW are such), or EXPLAIN of one.
+"""The SQL that may run: one SELECT that writes nothing (also PIVOT, DESCRIBE, SUMMARIZE, SHOW), or EXPLAIN of one.
 
 That DuckDB calls a statement a SELECT is not enough. `WITH x AS (COPY sites TO 'file') SELECT ...` is one and writes a
 file, and `query('...')` runs a text that stands in no tree. So the tree that DuckDB parsed is looked through: every
@@ -51,12 +51,13 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     elif kinds == ["MULTI"]:  # a PIVOT whose columns are found in the data: a CREATE TYPE and a SELECT
         _refuse_words(query)
     else:
-        raise _refused(query, found=" and ".join(kinds) or "no statement")
+        raise _refused(query, part=" and ".join(kinds) or "no statement")
+
     return query
 
 
 def _kind(statement: duckdb.Statement) -> str:
-    """Return what kind of statement it is, such as `SELECT`."""
+    """Return the kind of a statement, such as `SELECT`."""
     try:
         return str(statement.type.name)
     except ValueError:  # of a kind that DuckDB's Python module has no name for, such as UPDATE EXTENSIONS
@@ -69,18 +70,19 @@ def _refuse_what_writes(cursor: duckdb.DuckDBPyConnection, query: str) -> None:
     if not nodes:
         _refuse_words(query)  # DuckDB has no tree to show of this one
     if writes := sorted(nodes - READING_NODES):
-        raise _refused(query, found=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
+        raise _refused(query, part=", ".join(name.split("_")[0] for name in writes) + " inside a SELECT")
     if runs := sorted(RUNS_TEXT.intersection(name.lower() for name in functions or ())):
-        raise _refused(query, found=f"{runs[0]}(...), which runs SQL out of a text")
+        raise _refused(query, part=f"{runs[0]}(...), which runs SQL out of a text")
 
 
 def _refuse_words(query: str) -> None:
-    """Refuse a statement without a tree by its words, also in strings and comments: rather too much than too little."""
+    """Refuse a statement without a tree by its words, also in strings and comments: too much rather than too little."""
     if match := _WRITES.search(query):
         hint = f"a PIVOT may not hold the word {match[0]}, not even in a text; `ON column IN (values)` may"
-        raise _refused(query, found=f"the word {match[0]}", hint=hint)
+        raise _refused(query, part=f"the word {match[0]}", hint=hint)
 
 
-def _refused(query: str, *, found: str, hint: str | None = None) -> QuestionError:
-    shown = "\n".join(f"    {line}" for line in query.strip().splitlines())
-    return QuestionError(f"An atlas is asked with one SELECT:\n{shown}", expected=EXPECTED, found=found, hint=hint)
+def _refused(query: str, *, part: str, hint: str | None = None) -> QuestionError:
+    indented = "\n".join(f"    {line}" for line in query.strip().splitlines())
+    message = f"An atlas is asked with one SELECT:\n{indented}"
+    return QuestionError(message, expected=EXPECTED, found=part, hint=hint)

@@ -1,4 +1,4 @@
-"""The views a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
+"""The views that a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -33,8 +33,10 @@ def sql_type(column: Column, n_layers: int) -> str:
 
 def view_schema(table: Table, n_layers: int) -> pa.Schema:
     """Return the Arrow schema of a view: every declared column, docs as metadata, float16 as float32."""
-    seen = [replace(column, type=pa.float32()) if column.type == pa.float16() else column for column in table.columns]
-    return pa.schema([column.field(n_layers) for column in seen], metadata={"doc": table.doc})
+    columns = [
+        replace(column, type=pa.float32()) if column.type == pa.float16() else column for column in table.columns
+    ]
+    return pa.schema([column.field(n_layers) for column in columns], metadata={"doc": table.doc})
 
 
 def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
@@ -43,7 +45,7 @@ def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
     A joined column comes from `proteins`: rows of a sequence appear once for every accession that has it. DuckDB
     turns a filter on `accession` into one on `sequence_id` while it runs, so that row groups are still skipped.
     """
-    columns = ", ".join(_seen(column, n_layers) for column in table.columns)
+    columns = ", ".join(_view_expression(column, n_layers) for column in table.columns)
     source = (
         f"({_no_rows(table, n_layers)})"
         if not paths
@@ -62,7 +64,7 @@ def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW")
 
 
 def docs_statements(n_layers: int) -> Iterator[str]:
-    """Yield what makes the table `docs`: a row per column of every view."""
+    """Yield the statements that create the table `docs`: a row per column of every view."""
     columns = "table_name VARCHAR, column_name VARCHAR, type VARCHAR, unit VARCHAR, doc VARCHAR"
     yield f"CREATE TABLE {DOCS} ({columns})"
     rows = ", ".join(f"({', '.join(map(quote, row))})" for row in docs_rows(n_layers))
@@ -71,7 +73,7 @@ def docs_statements(n_layers: int) -> Iterator[str]:
 
 
 def provenance_statements(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield what makes the table `provenance`: a row per fact, its name and its value as text."""
+    """Yield the statements that create the table `provenance`: a row per fact, its name and its value as text."""
     yield f"CREATE TABLE {PROVENANCE} (name VARCHAR, value VARCHAR)"
     values = ", ".join(f"({', '.join(map(quote, row))})" for row in rows)
     yield f"INSERT INTO {PROVENANCE} VALUES {values}"
@@ -93,7 +95,7 @@ def quote(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _seen(column: Column, n_layers: int) -> str:
+def _view_expression(column: Column, n_layers: int) -> str:
     if column.is_joined:
         return f"p.{column.name}"
     if column.type == pa.float16():

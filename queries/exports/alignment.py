@@ -1,4 +1,4 @@
-"""A user's alignment as Jalview shows it: where the proteins of an atlas stand in its rows, and under which number.
+"""A user's alignment as Jalview shows it: the places of the proteins of an atlas in its rows, with their numbers.
 
 Jalview names a row by the first word of its header without a closing `/start-end`, which numbers the row's residues;
 without one they count from 1. So a site lands where it belongs on `sp|P04637|P53_HUMAN`, on `P53_HUMAN/94-292` of Pfam,
@@ -14,12 +14,12 @@ from attlas.queries.store import Store
 
 @dataclass(frozen=True)
 class AlignedRow:
-    """One row of an alignment, and the stretch of a protein that it is."""
+    """One row of an alignment, and the stretch of a protein that stands in it."""
 
     name: str
     """The row's id as Jalview shows it."""
     accession: str
-    first: int
+    begin: int
     """Position in the protein's sequence of the row's first residue, from 1."""
     number: int
     """Number that Jalview gives to that residue."""
@@ -27,8 +27,8 @@ class AlignedRow:
 
     def number_of(self, position: int) -> int | None:
         """Return the number Jalview gives to a position of the protein; None if the row does not have it."""
-        is_here = self.first <= position < self.first + self.n_residues
-        return position - self.first + self.number if is_here else None
+        is_here = self.begin <= position < self.begin + self.n_residues
+        return position - self.begin + self.number if is_here else None
 
 
 def aligned_rows(atlas: Store, source: object, note: Callable[[str], None]) -> tuple[AlignedRow, ...]:
@@ -43,8 +43,8 @@ def aligned_rows(atlas: Store, source: object, note: Callable[[str], None]) -> t
     width = max(map(len, rows.values()), default=0)
     placed = place(atlas, {id: letters.ljust(width, GAP) for id, letters in rows.items()}, note)
     return tuple(
-        AlignedRow(row.id, str(protein["accession"]), first, row.span[0] if row.span else 1, len(row.letters))
-        for row, protein, first in placed
+        AlignedRow(row.id, str(protein["accession"]), begin, row.span[0] if row.span else 1, len(row.letters))
+        for row, protein, begin in placed
     )
 
 

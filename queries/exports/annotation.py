@@ -1,4 +1,4 @@
-"""One protein's attention laid onto residues: what every export onto a structure writes in its own way.
+"""One protein's attention laid onto residues, for every export onto a structure.
 
 With a structure, residues are its own, matched by letters, and those of another letter carry nothing. Without one they
 are numbered as UniProt does, on chain A, as AlphaFold models are. What is left out is said, in the file and beside it.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.answers.one import answers
+from attlas.queries.answers.one_id import answers
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -77,7 +77,7 @@ class Annotation:
         return tuple(map(printable, (*self.match.lines(), *self._site_notes(self.match))))
 
     def comments(self) -> tuple[str, ...]:
-        """Return what a file says about itself, in lines of plain text without control characters."""
+        """Return the provenance and notes of a file, in lines of plain text without control characters."""
         protein = self.protein
         names = ", ".join(str(protein[name]) for name in ("entry_name", "description") if protein[name])
         lines = (
@@ -105,6 +105,7 @@ class Annotation:
         placed_positions = {site["position"] for site, _ in self.site_residues()}
         n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
         yield f"{n_placed} of {match.accession} are on {match.file.name}"
+
         for site in self.sites:
             reasons = ", ".join(_absence(site["position"], match.chains))
             if reasons:
@@ -166,7 +167,7 @@ def _model_residues(sequence: str, chain: str) -> Iterator[tuple[int, Residue]]:
 
 
 def _absence(position: int, chains: tuple[ChainMatch, ...]) -> Iterator[str]:
-    """Yield for each chain why it lacks a position, if it should have it; that none has it, if so."""
+    """Yield for each chain the reason why it lacks a position, or one line if no chain has it."""
     is_anywhere = False
     for chain in chains:
         residues = [placed for placed in (*chain.placed, *chain.trimmed) if placed.position == position]

@@ -1,4 +1,4 @@
-"""The share of each residue as the B column of a coordinate file: what the PDB and mmCIF exports have in common."""
+"""The share of each residue as the B column of a coordinate file, for the PDB and mmCIF exports."""
 
 from attlas.queries.exports.annotation import Annotation
 from attlas.schema import InputError

@@ -1,4 +1,4 @@
-"""Whether a format can answer what it is asked for: refused before the work, with the formats that can."""
+"""Refusal of requests that a format cannot answer, before the work, naming the formats that can."""
 
 from collections.abc import Callable
 
@@ -21,13 +21,13 @@ def check_request(export: Export, request: Request) -> None:
         raise QuestionError(f"{export.name} has no chains.", hint="leave --chain out")
 
     if request.structure is not None:
-        _check_use(export, "takes no structure", lambda other: other.structure != "no")
+        _check_use(export, "takes no structure", lambda candidate: candidate.structure != "no")
     if request.pdb_id is not None:
-        _check_use(export, "takes no PDB id", lambda other: other.takes_pdb_id)
+        _check_use(export, "takes no PDB id", lambda candidate: candidate.takes_pdb_id)
     if request.alignment is not None:
-        _check_use(export, "takes no alignment", lambda other: other.takes_alignment)
+        _check_use(export, "takes no alignment", lambda candidate: candidate.takes_alignment)
     if request.is_safe_for_spreadsheets:
-        _check_use(export, "is not for spreadsheets", lambda other: other.is_for_spreadsheets)
+        _check_use(export, "is not for spreadsheets", lambda candidate: candidate.is_for_spreadsheets)
 
     is_of_one = export.is_of_one or request.structure is not None
     if is_of_one and (request.accessions is None or len(request.accessions) != 1):
@@ -37,5 +37,5 @@ def check_request(export: Export, request: Request) -> None:
 
 def _check_use(export: Export, refusal: str, can_use: Callable[[Export], bool]) -> None:
     if not can_use(export):
-        users = [other.name for other in EXPORTS.values() if can_use(other)]
+        users = [candidate.name for candidate in EXPORTS.values() if can_use(candidate)]
         raise QuestionError(f"{export.name} {refusal}.", expected=f"one of {', '.join(users)}")

@@ -1,4 +1,4 @@
-"""Every protein with what became of it, as tab-separated values: beside a file that names only proteins with sites.
+"""Every protein with its outcome, as tab-separated values: beside a file that names only proteins with sites.
 
 A protein that is not in such a file was computed and has no sites, was skipped, or failed: `outcome` says which and
 `reason` why. `n_sites` is 0 where none were found and empty where nothing was computed.
@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from attlas.queries.answers.one import outcome_of
+from attlas.queries.answers.one_id import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_table import with_provenance_columns

@@ -45,6 +45,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     with tempfile.TemporaryDirectory(prefix="attlas-export-") as folder:
         path = Path(folder) / "atlas.duckdb"
         connection, _ = connect_unlocked(atlas.root, atlas.manifest, memory_limit=atlas.memory_limit or MEMORY_LIMIT)
+
         try:
             _fill(connection, atlas, request.accessions, path)
         except duckdb.Error as error:
@@ -119,6 +120,7 @@ def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
         if n_rows >= CHUNK_ROWS and file.last_sequence_id is not None:
             yield f"sequence_id BETWEEN {first_id} AND {file.last_sequence_id}"
             first_id, n_rows = file.last_sequence_id + 1, 0
+
     yield f"sequence_id >= {first_id}"
 
 

@@ -1,4 +1,4 @@
-"""How a text enters a format that has no escapes of its own: percent-encoded, so that `unquote` gives it back."""
+"""Texts for a format that has no escapes of its own: percent-encoded, so that `unquote` gives them back."""
 
 import re
 from urllib.parse import quote
@@ -7,7 +7,7 @@ _HEX = re.compile(r"[0-9A-Fa-f]{2}")
 
 
 def percent(text: str, *, also: str = "", is_ascii: bool = False) -> str:
-    """Return a text with control and invisible characters percent-encoded, those of `also` too, and all else as it is.
+    """Return a text with control and invisible characters, and those of `also`, percent-encoded.
 
     `%` is encoded only where it would be read as the beginning of a code, so `50%` stays as it is, and
     `urllib.parse.unquote` of the result is the text. With `is_ascii` whatever is not ASCII is encoded as well.

@@ -1,4 +1,4 @@
-"""What an export format is: its name, its file, the function that writes it, and what it can be asked."""
+"""An export format: its name, its file, the function that writes it, and the options that it takes."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

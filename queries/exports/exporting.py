@@ -21,7 +21,7 @@ N_NAMED = 10
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """What a user says of an export, beside its format."""
+    """The options of an export that a user states, beside its format."""
 
     ids: tuple[str, ...] | None = None
     """None means every protein."""
@@ -80,7 +80,7 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
 
 @dataclass(frozen=True)
 class WrittenExport:
-    """What was written."""
+    """The files that an export wrote, with its notes."""
 
     companion: tuple[Export, Path] | None
     """The format and the file written beside the output."""
@@ -105,6 +105,7 @@ def write_files(store: Store, prepared: PreparedExport, output: Path) -> Written
         companion_export, path = companion
         with open_output(path) as file:
             companion_export.write(store, request, file)
+
     return WrittenExport(companion, notes, tuple(absence_notes(store, prepared)))
 
 
@@ -156,8 +157,8 @@ def _split_by_alignment(
 
 
 def _absent_note(accessions: Sequence[str]) -> list[str]:
-    more = " and more" if len(accessions) > N_NAMED else ""
-    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{more}"] if accessions else []
+    others = " and more" if len(accessions) > N_NAMED else ""
+    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{others}"] if accessions else []
 
 
 def _file_names(export: Export, output: Path | None) -> dict[str, str]:
@@ -176,7 +177,7 @@ def _check_output(export: Export, options: ExportOptions) -> None:
     if output is None:
         return
     if (companion := companion_of(export, output)) and companion[1] == output:
-        what = f"{output} is the name of the file that is written beside it: {companion[0].title}."
-        raise QuestionError(what, hint=f"give a name that ends with {export.suffix}")
+        message = f"{output} is the name of the file that is written beside it: {companion[0].title}."
+        raise QuestionError(message, hint=f"give a name that ends with {export.suffix}")
     if options.structure is not None and output.resolve() == options.structure.resolve():
         raise QuestionError(f"{output} is the structure itself.", hint="give another file with -o")

@@ -34,6 +34,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """
     if request.pdb_id is not None:
         four_letter_id(request.pdb_id)  # refused before the work
+
     annotation = annotate(atlas, request)
     match = annotation.match
     assert match is not None  # check_request has seen to it
@@ -41,29 +42,30 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
 
     chains = _chains(annotation)
     if not chains:
-        what = f"No site of {match.accession} is on {match.file.name}."
-        raise InputError(what, expected="one at least: FunPDBe has no entry without", offenders=annotation.notes())
+        message = f"No site of {match.accession} is on {match.file.name}."
+        raise InputError(message, expected="one at least: FunPDBe has no entry without", offenders=annotation.notes())
+
     entry = _entry(atlas, annotation, pdb_id, chains)
     sink.write(json.dumps(entry, ensure_ascii=False, indent=1).encode() + b"\n")
     return annotation.notes()
 
 
-def four_letter_id(given: str) -> str:
+def four_letter_id(pdb_id: str) -> str:
     """Return a PDB id as FunPDBe writes it, four characters in lower case.
 
     Raises:
         QuestionError: it cannot be written so.
     """
-    short = given.strip().lower().removeprefix(EXTENDED)
+    short = pdb_id.strip().lower().removeprefix(EXTENDED)
     if not PDB_ID.fullmatch(short):
         raise QuestionError(
-            f"FunPDBe has no way to write the PDB id {given}.", expected="four characters, as 1nmw or pdb_00001nmw"
+            f"FunPDBe has no way to write the PDB id {pdb_id}.", expected="four characters, as 1nmw or pdb_00001nmw"
         )
     return short
 
 
-def _entry_id(given: str | None, match: StructureMatch) -> str:
-    """Return the PDB id of the structure: the one given, else the one that the file itself says.
+def _entry_id(pdb_id: str | None, match: StructureMatch) -> str:
+    """Return the PDB id of the structure: that of the request, else the one that the file states.
 
     Raises:
         QuestionError: neither is one, as for a model that is no entry of the PDB.
@@ -72,7 +74,7 @@ def _entry_id(given: str | None, match: StructureMatch) -> str:
     entry = match.file.entry
     in_file = entry.lower().removeprefix(EXTENDED)
 
-    if given is None:
+    if pdb_id is None:
         if not PDB_ID.fullmatch(in_file):
             raise QuestionError(
                 f"{match.file.name} does not say which entry of the PDB it is, and FunPDBe is about one.",
@@ -81,7 +83,7 @@ def _entry_id(given: str | None, match: StructureMatch) -> str:
             )
         return in_file
 
-    pdb_id = four_letter_id(given)
+    pdb_id = four_letter_id(pdb_id)
     if in_file not in NO_ENTRY and in_file != pdb_id:
         raise InputError(f"{match.file.name} is another entry than --pdb-id says.", expected=pdb_id, found=entry)
     return pdb_id

@@ -88,5 +88,5 @@ def _attributes(protein: dict[str, Any], site: dict[str, Any]) -> str:
 
 
 def attribute(text: str) -> str:
-    """Return a value of column 9 with what has a meaning there percent-encoded; all else, UTF-8, as it is."""
+    """Return a value of column 9 with its special characters percent-encoded; all else, UTF-8, as it is."""
     return "".join(quote(c, safe="") if c in "%;=&," or not c.isprintable() else c for c in text)

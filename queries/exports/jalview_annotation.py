@@ -10,7 +10,7 @@ A protein without a layer of convergence has no row.
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import layer_profiles
+from attlas.queries.answers.one_id import layer_profiles
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.jalview_features import rows_of
@@ -35,7 +35,6 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     sink.writelines(f"{line}\n".encode() for line in head)
 
     provenance, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
-
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["layer"] is None:
             continue
@@ -57,13 +56,13 @@ def _profile(atlas: Store, protein: dict[str, Any]) -> Sequence[float]:
 
 
 def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], provenance: str) -> Iterator[str]:
-    sites, peak, end = protein["sites"] or [], max(profile), row.first + row.n_residues
+    sites, peak, end = protein["sites"] or [], max(profile), row.begin + row.n_residues
 
     label = f"attention, layer {protein['layer']}"
     accession = percent(protein["accession"], also="|")
     about = f"Attention received by {accession} over the layer's largest, {peak:.3g}; {provenance}"
     marked = {site["position"]: site for site in sites}
-    values = [_value(profile[at - 1] / peak, marked.get(at)) for at in range(row.first, end)]
+    values = [_value(profile[at - 1] / peak, marked.get(at)) for at in range(row.begin, end)]
 
     yield f"SEQUENCE_REF\t{row.name}\t{row.number}"
     # Closed by a bar also at the end: a single value would be taken for the score of the whole row.

@@ -10,7 +10,7 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import SITES_FOUND, outcome_of
+from attlas.queries.answers.one_id import SITES_FOUND, outcome_of
 from attlas.queries.exports.alignment import AlignedRow, by_accession
 from attlas.queries.exports.escaping import percent
 from attlas.queries.exports.request import Request
@@ -30,21 +30,23 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     group = f"attlas {atlas.manifest.atlas_id}"
     lines = [f"{type}\t{colour}" for type, colour in COLOURS.items()]
     sink.writelines(f"{line}\n".encode() for line in [*lines, f"STARTGROUP\t{group}"])
+
     provenance, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         for row in rows_of(protein, rows):
             sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, provenance))
+
     sink.write(f"ENDGROUP\t{group}\n".encode())
 
 
 def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None) -> list[AlignedRow]:
-    """Return where a protein stands in the user's alignment; without one, a row of its own under its accession."""
+    """Return the rows of a protein in the user's alignment; without an alignment, one row under its accession."""
     if rows is not None:
         return rows.get(protein["accession"], [])
     accession = protein["accession"]
     # As the FASTA export names it; an id of an alignment stays as it is, or Jalview would not find it.
     name = percent(accession, also=" ")
-    return [AlignedRow(name, accession, first=1, number=1, n_residues=protein["length"])]
+    return [AlignedRow(name, accession, begin=1, number=1, n_residues=protein["length"])]
 
 
 def _lines(protein: dict[str, Any], row: AlignedRow, provenance: str) -> Iterator[str]:

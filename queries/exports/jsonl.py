@@ -6,7 +6,7 @@ computed, empty if none were found, and null where it was not. Positions are 1-b
 
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import outcome_of
+from attlas.queries.answers.one_id import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.formats import dump_json, json_rows

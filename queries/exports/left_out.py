@@ -1,4 +1,4 @@
-"""Which proteins a format leaves out, by name: nothing is dropped in silence."""
+"""The proteins that a format leaves out, by name: nothing is dropped in silence."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -17,7 +17,7 @@ N_NAMED = 10
 
 
 def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
-    """Return a line that counts the proteins left out of those wanted and names the first; None if there are none."""
+    """Return a line that counts the proteins left out and names the first of them; None if there are none."""
     selection = "true" if accessions is None else "accession IN (SELECT unnest($accessions))"
     parameters = None if accessions is None else {"accessions": list(accessions)}
 
@@ -30,5 +30,5 @@ def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str 
         return None
 
     n, names = int(rows[0]["n"]), ", ".join(printable(row["accession"]) for row in rows)
-    more = f" and {n - len(rows):,} more" if n > len(rows) else ""
-    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{more}"
+    others = f" and {n - len(rows):,} more" if n > len(rows) else ""
+    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{others}"

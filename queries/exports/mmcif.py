@@ -46,6 +46,7 @@ def _set_values(block: "gemmi.cif.Block", values: dict[Key, float], name: str) -
         loop = block.find_loop("_atom_site.Cartn_x").get_loop()
         loop.add_columns([B_COLUMN], value="?")
         column = block.find_loop(B_COLUMN)
+
     for i, key in enumerate(keys):
         column[i] = f"{values.get(key, NO_VALUE):.2f}"
 
@@ -70,15 +71,17 @@ def _column(block: "gemmi.cif.Block", *tags: str) -> list[str]:
 
 
 def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch) -> None:
-    """Add our categories; ASCII only, as CIF 1.1 is."""
+    """Add the categories of attlas; ASCII only, as CIF 1.1 is."""
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance
     facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+
     facts |= {**run, "b_iso_or_equiv": MEANING}
     for name, value in facts.items():
         plain = _plain(value)
         block.set_pair(f"_attlas.{name}", "?" if plain is None else gemmi.cif.quote(plain))
+
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
     _set_category(block, "_attlas_site.", [
         {"rank": site["rank"], "position": site["position"], "residue": site["residue"], "received": site["received"],
@@ -88,7 +91,8 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
         for site, residue in annotation.site_residues()
     ])  # fmt: skip
     _set_category(block, "_attlas_mismatch.", [
-        {"position": placed.position, "residue": placed.letter, "found": placed.found, "auth_asym_id": chain.chain,
+        {"position": placed.position, "residue": placed.letter, "found": placed.structure_letter,
+         "auth_asym_id": chain.chain,
          "auth_seq_id": placed.residue.number, "pdbx_PDB_ins_code": placed.residue.insertion,
          "auth_comp_id": placed.residue.names[0]}
         for chain in match.chains for placed in chain.mismatches

@@ -26,6 +26,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     match = annotation.match
     assert match is not None  # check_request has seen to it
     name = "structure.pdb" if match.file.format == "pdb" else "structure.cif"
+
     state = _state(annotation, match, name, atlas.manifest.created)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_entry("index.mvsj"), state.dumps(indent=1))

@@ -55,10 +55,11 @@ def _data(file: StructureFile) -> bytes:
 
 
 def _too_large(structure: "gemmi.Structure") -> str | None:
-    """Return what a PDB file cannot hold, None if nothing."""
+    """Return in words what a PDB file cannot hold of a structure; None if it can hold all of it."""
     for model in structure:
         if model.count_atom_sites() + len(model) > MAX_ATOMS:  # each chain ends with a TER that has a serial too
             return f"{model.count_atom_sites():,} atoms, at most {MAX_ATOMS:,} with one TER per chain"
+
         for chain in model:
             if len(chain.name) > 1:
                 return f"chain {chain.name}, one letter at most"
@@ -67,22 +68,25 @@ def _too_large(structure: "gemmi.Structure") -> str | None:
                     return f"component {residue.name}, three letters at most"
                 if not MIN_NUMBER <= (residue.seqid.num or 0) <= MAX_NUMBER:
                     return f"residue number {residue.seqid.num}, {MIN_NUMBER} to {MAX_NUMBER}"
+
     return None
 
 
 def _with_values(lines: list[str], values: dict[Key, float], name: str) -> Iterator[str]:
-    seen: set[Key] = set()
+    written: set[Key] = set()
     for line in lines:
         if not line.startswith(("ATOM  ", "HETATM")):
             yield line
             continue
+
         key = (line[20:22].strip(), line[22:26].strip(), line[26:27].strip(), line[17:20].strip())
-        seen.add(key)
+        written.add(key)
 
         end = line[len(line.rstrip("\r\n")) :]
         text = line.rstrip("\r\n")
         yield f"{text[:60]:60}{values.get(key, NO_VALUE):6.2f}{text[66:]}{end}"
-    check_all_found(values, seen, name)
+
+    check_all_found(values, written, name)
 
 
 def _is_before_remark(line: str) -> bool:

@@ -43,11 +43,12 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     yield f"select {ON}, all"
 
     yield from _table(annotation)
+
     for chain in annotation.chains:
         within = f"{ON} and {_chain(chain)}"
         key = "(chain, resi, resn)"
-        seen = f"stored.attlas_seen.add({key}) if {key} in stored.attlas_share else None"
-        yield f"alter {within}, b = ({seen}) or stored.attlas_share.get({key}, 0.0)"
+        mark_atom = f"stored.attlas_seen.add({key}) if {key} in stored.attlas_share else None"
+        yield f"alter {within}, b = ({mark_atom}) or stored.attlas_share.get({key}, 0.0)"
 
     yield CHECK
     for chain in annotation.chains:
@@ -74,6 +75,7 @@ def _table(annotation: Annotation) -> Iterator[str]:
     ]
     for i in range(0, len(items), A_LINE):  # PyMOL prints every line it runs
         yield "    " + " ".join(items[i : i + A_LINE])
+
     yield "}"
 
     yield "python end"

@@ -1,4 +1,4 @@
-"""What an export is asked for: which proteins, and what they are joined to."""
+"""The request of an export: the proteins to be written, and the structure or alignment they are joined to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -105,7 +105,7 @@ def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.Recor
 
 
 def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield conditions on `accession`, with their parameters, that choose all proteins wanted in order."""
+    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order."""
     if accessions is not None:
         ordered = sorted(set(accessions))
         for start in range(0, len(ordered), CHUNK_PROTEINS):
@@ -116,12 +116,13 @@ def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[st
     starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
     for begin, end in pairwise(starts):
         yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
+
     if starts:
         yield "accession >= $begin", {"begin": starts[-1]}
 
 
 def _checked(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch without its last column `misfit`, which says where a site and the sequence disagree."""
+    """Return the batch without its last column `misfit`; raises where this names a site that disagrees."""
     misfit = batch.column("misfit")
     if misfit.null_count < batch.num_rows:
         row = next(row for row in batch.to_pylist() if row["misfit"] is not None)

@@ -16,7 +16,7 @@ from attlas.schema.parquet_file import PROVENANCE_KEY, provenance
 
 
 def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Store) -> pa.RecordBatchReader:
-    """Return the rows with a column for each thing that says where they are from."""
+    """Return the rows with a column for each value of the provenance."""
     facts = provenance_values(atlas.manifest)
     schema = pa.schema([*rows.schema, *(pa.field(name, pa.string()) for name in facts)])
     return pa.RecordBatchReader.from_batches(schema, _with_columns(rows, facts, schema))

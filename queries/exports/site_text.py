@@ -12,7 +12,7 @@ def site_name(site: dict[str, Any]) -> str:
 
 
 def site_text(site: dict[str, Any], n_sites: int) -> str:
-    """Return a site in words, with what is peculiar of its residue: a nonstandard letter, the initiator methionine."""
+    """Return a site in words, with a note on a nonstandard letter or the initiator methionine."""
     peculiarity = ", not a standard amino acid" if site["is_nonstandard"] else ""
     if site["is_initiator_methionine"]:
         peculiarity = f", {INITIATOR}"

@@ -8,7 +8,7 @@ readers: `outcome` and `reason` tell a protein without sites from one not comput
 
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one import outcome_of
+from attlas.queries.answers.one_id import outcome_of
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text
@@ -29,6 +29,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     if request.accessions is not None and len(request.accessions) == 1:
         sink.writelines(line + b"\n" for line in objects)
         return
+
     sink.write(b"[")
     sink.writelines((b",\n" if i else b"\n") + line for i, line in enumerate(objects))
     sink.write(b"\n]\n")

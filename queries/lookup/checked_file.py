@@ -25,8 +25,8 @@ CACHE_BYTES = 1 << 25
 class RangeReader(Protocol):
     """Reads ranges of the files below a URL."""
 
-    def read(self, path: str, first: int, n: int, *, n_bytes: int) -> bytes:
-        """Return `n` bytes from `first` on of a file that has `n_bytes`."""
+    def read(self, path: str, start: int, n: int, *, n_bytes: int) -> bytes:
+        """Return `n` bytes from `start` on of a file that has `n_bytes`."""
 
 
 class BlockCache:
@@ -71,32 +71,36 @@ class CheckedFile:
         self._pages: dict[int, bytes] = {}
         """Pages of digests that were read, by number."""
 
-    def read(self, first: int, end: int) -> bytes:
-        """Return bytes `first` to `end` of the file.
+    def read(self, begin: int, end: int) -> bytes:
+        """Return bytes `begin` to `end` of the file.
 
         Raises:
             BrokenAtlasError: the file is not there, or not as the manifest says.
             EnvironmentFault: it could not be reached, or its server answers no range requests.
         """
         if self.n_bytes <= WHOLE_BYTES:
-            return self._read_whole()[first:end]
+            return self._read_whole()[begin:end]
+
         tail_start = self.n_bytes - self._file.tail_bytes
         parts = []
-        if first < tail_start:
+        if begin < tail_start:
             blocks = self._read_blocks()
-            if first < blocks.data_bytes:
-                parts.append(self._read_data(blocks, first, min(end, blocks.data_bytes)))
+            if begin < blocks.data_bytes:
+                parts.append(self._read_data(blocks, begin, min(end, blocks.data_bytes)))
             if end > blocks.data_bytes and tail_start > blocks.data_bytes:  # the digests, where the tail lacks them
-                start, stop = max(first, blocks.data_bytes), min(end, tail_start)
+                start, stop = max(begin, blocks.data_bytes), min(end, tail_start)
                 parts.append(self._read_digests(blocks, start - blocks.data_bytes, stop - blocks.data_bytes))
+
         if end > tail_start:
-            parts.append(self.read_tail()[max(first - tail_start, 0) : end - tail_start])
+            parts.append(self.read_tail()[max(begin - tail_start, 0) : end - tail_start])
+
         return b"".join(parts)
 
     def read_tail(self) -> bytes:
         """Return the end of the file, the Parquet footer inside it. Raises as `read`."""
         if self.n_bytes <= WHOLE_BYTES:
             return self._read_whole()[-self._file.tail_bytes :]
+
         with self._lock:
             if self._tail is None:
                 start = self.n_bytes - self._file.tail_bytes
@@ -114,31 +118,34 @@ class CheckedFile:
             return self._whole
 
     def _read_blocks(self) -> Blocks:
-        """Return how the file is cut into blocks, as its tail says."""
+        """Return the blocks that the file is cut into, read from its tail."""
         tail = self.read_tail()
         if self._blocks is None:
             try:
                 blocks = Blocks.parse_tail(tail)
             except ValueError as error:
-                raise not_as_noted(self._address, expected="digests of its blocks", found=str(error)) from error
+                raise not_as_noted(self._address, expected="digests of its blocks", observed=str(error)) from error
+
             tail_start = self.n_bytes - len(tail)
             digests = read_digests(tail, blocks)
             if digests is not None:
                 self._pages[0] = digests  # few enough for one page
             if blocks.data_bytes + (blocks.digests_bytes if digests is None else 0) != tail_start:
-                found = f"{blocks.data_bytes:,} bytes"
-                raise not_as_noted(self._address, expected=f"{tail_start:,} bytes of data", found=found)
+                data_words = f"{blocks.data_bytes:,} bytes"
+                raise not_as_noted(self._address, expected=f"{tail_start:,} bytes of data", observed=data_words)
+
             self._blocks = blocks
+
         return self._blocks
 
     def _read_digests(self, blocks: Blocks, start: int, stop: int) -> bytes:
         """Return bytes `start` to `stop` of the digests of all blocks, end to end; whole pages are read and kept."""
         first_page, end_page = start // PAGE_BYTES, -(-stop // PAGE_BYTES)
         with self._lock:
-            for first, end in _runs([i for i in range(first_page, end_page) if i not in self._pages]):
-                begin = first * PAGE_BYTES
-                run = self._fetch(blocks.data_bytes + begin, min(end * PAGE_BYTES, blocks.digests_bytes) - begin)
-                for i in range(first, end):
+            for run_start, run_end in _runs([i for i in range(first_page, end_page) if i not in self._pages]):
+                begin = run_start * PAGE_BYTES
+                run = self._fetch(blocks.data_bytes + begin, min(run_end * PAGE_BYTES, blocks.digests_bytes) - begin)
+                for i in range(run_start, run_end):
                     self._keep_page(blocks, i, run[i * PAGE_BYTES - begin : (i + 1) * PAGE_BYTES - begin])
             joined = b"".join(self._pages[i] for i in range(first_page, end_page))
         return joined[start - first_page * PAGE_BYTES : stop - first_page * PAGE_BYTES]
@@ -148,22 +155,24 @@ class CheckedFile:
         self._check(f"page {index} of digests", digest_block(page).hex(), noted.hex())
         self._pages[index] = page
 
-    def _read_data(self, blocks: Blocks, first: int, end: int) -> bytes:
+    def _read_data(self, blocks: Blocks, begin: int, end: int) -> bytes:
         """Return bytes of the data, out of whole blocks: those not kept are read, neighbours in one request."""
         size = blocks.block_bytes
-        first_block, end_block = first // size, -(-end // size)
-        kept = {i: self._cache.get(self._file.path, i) for i in range(first_block, end_block)}
-        content = {i: block for i, block in kept.items() if block is not None}
-        for start, stop in _runs([i for i in kept if i not in content]):
+        first_block, end_block = begin // size, -(-end // size)
+        cached = {i: self._cache.get(self._file.path, i) for i in range(first_block, end_block)}
+        content = {i: block for i, block in cached.items() if block is not None}
+        for start, stop in _runs([i for i in cached if i not in content]):
             content |= self._read_run(blocks, start, stop)
+
         joined = b"".join(content[i] for i in range(first_block, end_block))
-        return joined[first - first_block * size : end - first_block * size]
+        return joined[begin - first_block * size : end - first_block * size]
 
     def _read_run(self, blocks: Blocks, start: int, stop: int) -> dict[int, bytes]:
         """Return blocks `start` to `stop` by number, read in one request, checked and kept."""
         digests = self._read_digests(blocks, start * DIGEST_BYTES, stop * DIGEST_BYTES)
         size, begin = blocks.block_bytes, start * blocks.block_bytes
         run = self._fetch(begin, min(stop * size, blocks.data_bytes) - begin)
+
         content = {}
         for i in range(start, stop):
             block = run[i * size - begin : (i + 1) * size - begin]
@@ -171,17 +180,18 @@ class CheckedFile:
             self._check(f"bytes {i * size:,} to {i * size + len(block):,}", digest_block(block).hex(), noted.hex())
             self._cache.put(self._file.path, i, block)
             content[i] = block
+
         return content
 
-    def _check(self, part: str, found: str, expected: str) -> None:
-        if found != expected:
-            raise not_as_noted(self._address, expected=f"{part}: sha256 {expected}", found=f"sha256 {found}")
+    def _check(self, part: str, digest: str, expected: str) -> None:
+        if digest != expected:
+            raise not_as_noted(self._address, expected=f"{part}: sha256 {expected}", observed=f"sha256 {digest}")
 
 
 def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
     """Yield (first, end) of each run of consecutive numbers, given in order."""
     for i, number in enumerate(numbers):
         if i == 0 or numbers[i - 1] != number - 1:
-            first = number
+            start = number
         if i + 1 == len(numbers) or numbers[i + 1] != number + 1:
-            yield first, number + 1
+            yield start, number + 1

@@ -1,4 +1,4 @@
-"""Proteins by what people call them: words of a name, in any letter case, and PDB ids of annotated structures.
+"""Proteins by their names: words of a name, in any letter case, and PDB ids of annotated structures.
 
 `identifiers` takes a text for an id and answers with that protein or none. Here a text is what somebody remembers:
 `dna polymerase`, `ftsz`, `esta_bacsu`, `1r4z`. Every protein that fits is a hit, the likeliest first.
@@ -96,13 +96,13 @@ def protein_meant(hits: Sequence[Hit]) -> Hit | None:
 
 def structures_named(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:
     """Return the files of structures that a text names, such as a PDB id, by the accessions that are on them."""
-    wanted = text.strip().casefold()
-    if not STRUCTURE.fullmatch(wanted):
+    folded_text = text.strip().casefold()
+    if not STRUCTURE.fullmatch(folded_text):
         return {}  # the table is large, and most words are no name of a structure
 
     named: dict[str, set[str]] = {}
     for accession, source in _placed(root, manifest):
-        if wanted in (source.casefold(), _stem(source)):
+        if folded_text in (source.casefold(), _stem(source)):
             named.setdefault(accession, set()).add(source)
     return {accession: sorted(sources) for accession, sources in named.items()}
 
@@ -134,5 +134,6 @@ def _fit(names: Sequence[str], whole: str, phrase: str, wanted_words: Sequence[s
     description = " ".join(_words(names[NAME_COLUMNS.index("description")]))
     if f" {phrase} " in f" {description} ":
         return "words of the name in order"
+
     words = {word for name in names for word in _words(name)}
     return "words" if words.issuperset(wanted_words) else FITS[-1]

@@ -39,7 +39,7 @@ _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 @dataclass(frozen=True)
 class _Answer:
-    """What a server answered to one request."""
+    """The answer of a server to one request."""
 
     status: int
     reason: str
@@ -64,41 +64,43 @@ class HttpFiles:
         self._session: aiohttp.ClientSession | None = None
         self._lock = threading.Lock()
 
-    def read(self, path: str, first: int, n: int, *, n_bytes: int) -> bytes:
-        """Return bytes `first` to `first + n` of a file that has `n_bytes`.
+    def read(self, path: str, start: int, n: int, *, n_bytes: int) -> bytes:
+        """Return bytes `start` to `start + n` of a file that has `n_bytes`.
 
         Raises:
             BrokenAtlasError: the file is not there, has another size, or was changed since it was first read.
             EnvironmentFault: the server cannot be reached, or answers no range requests.
         """
         address = f"{self._base}/{path}"
-        answer = self._get(path, {"Range": f"bytes={first}-{first + n - 1}"}, most=n)
+        answer = self._get(path, {"Range": f"bytes={start}-{start + n - 1}"}, max_bytes=n)
         if answer.status == 200:
             hint = "download the release and open it by path, or put it on a server that answers range requests"
             raise EnvironmentFault(f"The server of {address} answers no range requests.", hint=hint)
         if answer.status == 416:
-            raise not_as_noted(address, expected=f"{n_bytes:,} bytes", found=f"none from byte {first:,} on")
+            raise not_as_noted(address, expected=f"{n_bytes:,} bytes", observed=f"none from byte {start:,} on")
+
         sent = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if sent is None or int(sent[1]) != first:
-            found = f"an answer without the range asked for: {answer.headers.get('Content-Range')!r}"
-            raise unreachable(address, found)
+        if sent is None or int(sent[1]) != start:
+            content_range = answer.headers.get("Content-Range")
+            raise unreachable(address, f"an answer without the range asked for: {content_range!r}")
         if sent[3] not in ("*", str(n_bytes)):
-            raise not_as_noted(address, expected=f"{n_bytes:,} bytes", found=f"{int(sent[3]):,} bytes")
+            raise not_as_noted(address, expected=f"{n_bytes:,} bytes", observed=f"{int(sent[3]):,} bytes")
         if len(answer.body) != n:
-            expected = f"{n:,} bytes from byte {first:,} of {n_bytes:,}"
-            raise not_as_noted(address, expected=expected, found=f"{len(answer.body):,} bytes")
+            expected = f"{n:,} bytes from byte {start:,} of {n_bytes:,}"
+            raise not_as_noted(address, expected=expected, observed=f"{len(answer.body):,} bytes")
+
         return answer.body
 
-    def read_whole(self, path: str, *, most: int) -> bytes:
-        """Return a whole file of at most `most` bytes, in one request.
+    def read_whole(self, path: str, *, max_bytes: int) -> bytes:
+        """Return a whole file of at most `max_bytes` bytes, in one request.
 
         Raises:
             BrokenAtlasError: it is not there, or is larger.
             EnvironmentFault: the server cannot be reached.
         """
-        answer = self._get(path, {}, most=most + 1)
-        if len(answer.body) > most:
-            raise unreachable(f"{self._base}/{path}", f"more than {most:,} bytes")
+        answer = self._get(path, {}, max_bytes=max_bytes + 1)
+        if len(answer.body) > max_bytes:
+            raise unreachable(f"{self._base}/{path}", f"more than {max_bytes:,} bytes")
         return answer.body
 
     def close(self) -> None:
@@ -108,22 +110,26 @@ class HttpFiles:
         if session is not None:
             _close_soon(session)
 
-    def _get(self, path: str, headers: dict[str, str], *, most: int) -> _Answer:
-        """Return the answer to a request, its body cut off at `most` bytes; errors of the server are raised."""
+    def _get(self, path: str, headers: dict[str, str], *, max_bytes: int) -> _Answer:
+        """Return the answer to a request, its body cut off at `max_bytes` bytes; errors of the server are raised."""
         address = f"{self._base}/{path}"
+
         with reaching(address):
             try:
-                answer = _wait_for(self._request(address, headers | self._if_match(path), most))
+                answer = _wait_for(self._request(address, headers | self._if_match(path), max_bytes))
             except TimeoutError as error:
                 # aiohttp says in words that it heard nothing for too long; the limit of the request has no words.
                 seconds = min(SILENCE_S, self._timeout_s) if str(error) else self._timeout_s
                 raise unreachable(address, f"no answer within {seconds:g} s") from error
+
         if answer.status == 404:
             raise not_there(address)
+
         if answer.status in BUSY:
             delay = answer.headers.get("Retry-After")
             asked = f"; the server asks to wait {delay!r}" if delay else ""
             raise unreachable(address, f"{answer.status}, {answer.reason}{asked}")
+
         if answer.status == 412 or not self._is_same_version(path, answer):
             raise BrokenAtlasError(
                 f"{address} was changed while it was read.",
@@ -142,36 +148,42 @@ class HttpFiles:
         return {} if tag.startswith("W/") else {"If-Match": tag}  # a weak tag never matches
 
     def _is_same_version(self, path: str, answer: _Answer) -> bool:
-        """Tell whether an answer is of the version of the file that was read first; the first is remembered."""
+        """Return True if an answer is of the version of the file that was read first, which is remembered."""
         tag: str | None = answer.headers.get("ETag")
         if tag is None or answer.status not in (200, 206):
             return True
         return bool(self._tags.setdefault(path, tag) == tag)
 
-    async def _request(self, address: str, headers: dict[str, str], most: int) -> _Answer:
+    async def _request(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
         until = time.monotonic() + self._timeout_s
         delay = FIRST_DELAY_S
+
         for attempt in range(1, N_ATTEMPTS + 1):
             async with asyncio.timeout(until - time.monotonic()):
-                answer = await self._request_once(address, headers, most)
+                answer = await self._request_once(address, headers, max_bytes)
+
             if answer.status not in BUSY or attempt == N_ATTEMPTS:
                 break
+
             wait_s = _retry_after(answer.headers.get("Retry-After"), default=delay)
             if wait_s > LONGEST_DELAY_S or time.monotonic() + wait_s > until:
                 break
+
             await asyncio.sleep(wait_s)
             delay *= 2
+
         return answer
 
-    async def _request_once(self, address: str, headers: dict[str, str], most: int) -> _Answer:
+    async def _request_once(self, address: str, headers: dict[str, str], max_bytes: int) -> _Answer:
         session = self._opened_session()
         async with session.get(address, headers=headers, max_redirects=MOST_REDIRECTS) as response:
             body = bytearray()
-            while response.status in (200, 206) and len(body) < most:
-                piece = await response.content.read(min(PIECE_BYTES, most - len(body)))
+            while response.status in (200, 206) and len(body) < max_bytes:
+                piece = await response.content.read(min(PIECE_BYTES, max_bytes - len(body)))
                 if not piece:
                     break
                 body += piece
+
             if not response.content.at_eof():
                 response.close()  # with what the server would send beyond, unread
             return _Answer(response.status, response.reason or "", response.headers, bytes(body))
@@ -192,7 +204,7 @@ class HttpFiles:
 
 
 def _wait_for(request: Any) -> _Answer:
-    """Return what a coroutine returns, run in the thread that fsspec keeps for all network; Ctrl-C is heard."""
+    """Return the result of a coroutine, run in the thread that fsspec keeps for all network; Ctrl-C interrupts it."""
     from fsspec.asyn import get_loop
 
     future = asyncio.run_coroutine_threadsafe(request, get_loop())
@@ -210,6 +222,7 @@ def _close_soon(session: "aiohttp.ClientSession") -> None:
 
     if session.closed or get_loop().is_closed():
         return
+
     closing = asyncio.run_coroutine_threadsafe(session.close(), get_loop())
     if threading.current_thread() is not iothread[0]:
         try:
@@ -224,6 +237,7 @@ def _retry_after(text: str | None, *, default: float) -> float:
         return default
     if text.strip().isdecimal():
         return float(text)
+
     try:
         until = email.utils.parsedate_to_datetime(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which proteins of an atlas an id names, one id or ten thousand, with the error that says why it names none."""
+"""The proteins of an atlas that an id names, one id or ten thousand, with the error that says why it names none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,9 +23,9 @@ N_ONE_BY_ONE = 10
 
 @dataclass(frozen=True)
 class Match:
-    """What an id names in an atlas: rows of `proteins`, or candidates, or nothing."""
+    """The answer to an id in an atlas: rows of `proteins`, or candidates, or nothing."""
 
-    asked: str
+    id: str
     rows: tuple[int, ...] = ()
     """Rows of `proteins`; several only for a digest, whose proteins share one sequence."""
     candidates: tuple[str, ...] = ()
@@ -41,42 +41,45 @@ class Match:
 
     @property
     def reason(self) -> str | None:
-        """Why there are no rows, in one line; None where nothing more is known than that."""
+        """The reason why there are no rows, in one line; None where it is only that the id is not in the atlas."""
         if self.candidates:
-            more = f" and {len(self.candidates) - N_NAMED:,} more" if len(self.candidates) > N_NAMED else ""
-            return f"one of {_listed(self.candidates[:N_NAMED])}{more}"
+            others = f" and {len(self.candidates) - N_NAMED:,} more" if len(self.candidates) > N_NAMED else ""
+            return f"one of {_listed(self.candidates[:N_NAMED])}{others}"
         similar = f"similar ids here: {_listed(self.close)}" if self.close else None
         return "; ".join(text for text in (self.why, similar) if text) or None
 
     @property
     def is_unknown(self) -> bool:
-        """Nothing here is known to be what was meant, so that similar ids may help."""
+        """No protein of the atlas is known to be meant, so that similar ids may help."""
         return not self.rows and not self.candidates and (self.why is None or self.is_isoform)
 
     def fault(self) -> QuestionError:
         """Return the error that says why there are no rows."""
-        asked = cut(printable(self.asked), SHOWN_WIDTH) if self.asked.strip() else "An empty id"
+        id_words = cut(printable(self.id), SHOWN_WIDTH) if self.id.strip() else "An empty id"
         if self.candidates:
-            what = f"{asked} names {counted(len(self.candidates), 'protein')} of this atlas."
+            message = f"{id_words} names {counted(len(self.candidates), 'protein')} of this atlas."
             in_taxa = f", or for that of one organism: {_listed(self.in_taxa)}" if self.in_taxa else ""
             hint = "ask for one of these accessions" if len(self.candidates) > 1 else "ask for this accession"
             named = [printable(accession) for accession in self.candidates]
-            return QuestionError(what, found=self.why, offenders=named, hint=hint + in_taxa)
-        what = f"{asked} is not in this atlas."
+            return QuestionError(message, found=self.why, offenders=named, hint=hint + in_taxa)
+
+        message = f"{id_words} is not in this atlas."
         if self.close:
-            is_by_case = any(name.upper() == self.asked.strip().upper() for name in self.close)
+            is_by_case = any(name.upper() == self.id.strip().upper() for name in self.close)
             hint = f"similar ids here: {_listed(self.close)}" + ("; letter case counts" if is_by_case else "")
-            return QuestionError(what, found=self.why, hint=hint)
+            return QuestionError(message, found=self.why, hint=hint)
+
         if self.why:
-            return QuestionError(what, found=self.why)
+            return QuestionError(message, found=self.why)
+
         return QuestionError(
-            what, expected=FORMS, hint="`attlas sql DIR 'SELECT accession, gene FROM proteins'` lists all"
+            message, expected=FORMS, hint="`attlas sql DIR 'SELECT accession, gene FROM proteins'` lists all"
         )
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What the searched columns hold of the ids of a batch."""
+class _SearchedColumns:
+    """The rows of `proteins` that hold the ids of a batch, by searched column."""
 
     proteins: ProteinRows
     rows: dict[str, dict[str, list[int]]]
@@ -92,50 +95,53 @@ class _Found:
         return self.proteins.value(row, column)
 
 
-def find(proteins: ProteinRows, asked: str, *, taxon: int | str | None = None) -> Match:
-    """Return what an id names. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
-    return _with_close(proteins, [_match(proteins, asked, taxon)])[0]
+def find(proteins: ProteinRows, id: str, *, taxon: int | str | None = None) -> Match:
+    """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
+    return _with_close(proteins, [_match(proteins, id, taxon)])[0]
 
 
 def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-    """Return what each of many ids names; `proteins` is looked through once, not once per id."""
-    names = proteins if len(ids) <= N_ONE_BY_ONE else _found(proteins, ids)
-    return _with_close(proteins, [_match(names, asked, taxon) for asked in ids])
+    """Return the match of each of many ids; `proteins` is read once, not once per id."""
+    names = proteins if len(ids) <= N_ONE_BY_ONE else _search_columns(proteins, ids)
+    return _with_close(proteins, [_match(names, id, taxon) for id in ids])
 
 
-def rows_named(proteins: ProteinRows, asked: str) -> tuple[int, ...]:
+def rows_named(proteins: ProteinRows, id: str) -> tuple[int, ...]:
     """Return the rows of `proteins` an id names.
 
     Raises:
         QuestionError: it names none, or several different proteins.
     """
-    match = find(proteins, asked)
+    match = find(proteins, id)
     if not match.rows:
         raise match.fault()
     return match.rows
 
 
-def _found(proteins: ProteinRows, ids: Sequence[str]) -> _Found:
-    """Return what the columns searched hold of many ids; a column that none of them can be in is not read."""
-    wanted: dict[str, set[str]] = {}
-    for asked in ids:
-        if proteins.row_of(asked) is None:
-            for column, value, _ in searches(read_id(asked)):
-                wanted.setdefault(column, set()).add(value)
-    return _Found(proteins, {column: proteins.rows_by_value(column, values) for column, values in wanted.items()})
+def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColumns:
+    """Search the columns of `proteins` for many ids; a column that none of them can be in is not read."""
+    values_by_column: dict[str, set[str]] = {}
+    for id in ids:
+        if proteins.row_of(id) is None:
+            for column, value, _ in searches(read_id(id)):
+                values_by_column.setdefault(column, set()).add(value)
+
+    return _SearchedColumns(
+        proteins, {column: proteins.rows_by_value(column, values) for column, values in values_by_column.items()}
+    )
 
 
 def _with_close(proteins: ProteinRows, matches: list[Match]) -> list[Match]:
-    """Return the matches, those of unknown ids with similar ids that are here."""
-    unknown = {m.asked: read_id(m.asked).name for m in matches if m.is_unknown}
+    """Add similar ids of the atlas to the matches of unknown ids."""
+    unknown = {m.id: read_id(m.id).name for m in matches if m.is_unknown}
     close = similar_ids(proteins, list(dict.fromkeys(unknown.values())))
-    return [replace(m, close=close[unknown[m.asked]]) if m.asked in unknown else m for m in matches]
+    return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]
 
 
-def _match(names: Names, asked: str, taxon: int | str | None) -> Match:
-    resolution = resolve_id(names, asked, taxon=taxon)
+def _match(names: Names, id: str, taxon: int | str | None) -> Match:
+    resolution = resolve_id(names, id, taxon=taxon)
     return Match(
-        asked,
+        id,
         resolution.rows,
         resolution.candidates,
         resolution.why,

@@ -1,4 +1,4 @@
-"""What a network or its libraries raise, as errors of ours that name the address."""
+"""Errors of the network or its libraries, as errors of attlas that name the address."""
 
 import re
 from collections.abc import Iterator
@@ -32,26 +32,26 @@ def not_there(address: str) -> BrokenAtlasError:
     return BrokenAtlasError(f"There is no {address}.", hint=hint)
 
 
-def unreachable(address: str, found: str) -> EnvironmentFault:
+def unreachable(address: str, observed: str) -> EnvironmentFault:
     """Return the error for a file that could not be read from its server."""
     return EnvironmentFault(
-        f"{address} could not be read.", found=found, hint="check the URL and the network, then ask again"
+        f"{address} could not be read.", found=observed, hint="check the URL and the network, then ask again"
     )
 
 
-def not_as_noted(address: str, *, expected: str, found: str) -> BrokenAtlasError:
+def not_as_noted(address: str, *, expected: str, observed: str) -> BrokenAtlasError:
     """Return the error for a file whose bytes are not those that the manifest notes."""
     return BrokenAtlasError(
         f"{address} is not as the manifest says.",
         expected=expected,
-        found=found,
+        found=observed,
         hint="ask again; if it stays so, `attlas verify URL` names every such file, for whoever published them: "
         "a release that was renewed is opened again",
     )
 
 
 def fault_in(message: str) -> Fault | None:
-    """Return the error of this file inside a message of DuckDB, which passes on exceptions of Python as text."""
+    """Return the error of attlas inside a message of DuckDB, which passes on exceptions of Python as text."""
     found = _FAULT.search(message)
     if found is None:
         return None

@@ -55,51 +55,54 @@ class SequenceRows:
         Raises:
             BrokenAtlasError: a file of the manifest is missing or no Parquet.
         """
-        wanted = list(dict.fromkeys(["sequence_id", *columns]))
+        names = list(dict.fromkeys(["sequence_id", *columns]))
         with self._lock:
-            parts = [self._read(file, sequence_id, wanted) for file in self._files if _may_hold(file, sequence_id)]
+            parts = [self._read(file, sequence_id, names) for file in self._files if _may_hold(file, sequence_id)]
         parts = [part for part in parts if part is not None]
         rows = pa.concat_tables(parts) if parts else self._schema.empty_table()
         return rows.select(list(columns))
 
     def of_many(self, sequence_ids: Iterable[int], columns: Sequence[str]) -> tuple[pa.Table, dict[int, range]]:
-        """Return the rows of many sequences, and where in them those of each sequence stand; a row group is read once.
+        """Return the rows of many sequences, and the range of rows of each; a row group is read once.
 
         Raises:
             BrokenAtlasError: as `of`.
         """
-        wanted = sorted(set(sequence_ids))
+        ordered_ids = sorted(set(sequence_ids))
         names = list(dict.fromkeys(["sequence_id", *columns]))
         with self._lock:
-            parts = [part for file in self._files for part in self._read_many(file, wanted, names)]
+            parts = [part for file in self._files for part in self._read_many(file, ordered_ids, names)]
         rows = pa.concat_tables(parts).combine_chunks() if parts else self._schema.empty_table()
         ids = _int32_values(rows.column("sequence_id")) if parts else []
-        return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in wanted}
+        return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in ordered_ids}
 
     def _read(self, file: TableFile, sequence_id: int, columns: list[str]) -> pa.Table | None:
         opened = self._opened(file)
-        groups = [i for i, (first, last) in enumerate(opened.groups) if first <= sequence_id <= last]
+        groups = [i for i, (lowest, highest) in enumerate(opened.groups) if lowest <= sequence_id <= highest]
         if not groups:
             return None
+
         with _reading(self._root, file):
             rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
-        ids = _int32_values(rows.column("sequence_id"))
-        first = bisect_left(ids, sequence_id)
-        return rows.slice(first, bisect_right(ids, sequence_id) - first)
 
-    def _read_many(self, file: TableFile, wanted: Sequence[int], columns: list[str]) -> Iterator[pa.Table]:
-        """Yield the rows of the wanted sequences, `wanted` in order, that each row group of a file holds."""
-        if not _within(wanted, file.first_sequence_id or 0, file.last_sequence_id or 0):
+        ids = _int32_values(rows.column("sequence_id"))
+        lowest = bisect_left(ids, sequence_id)
+        return rows.slice(lowest, bisect_right(ids, sequence_id) - lowest)
+
+    def _read_many(self, file: TableFile, ordered_ids: Sequence[int], columns: list[str]) -> Iterator[pa.Table]:
+        """Yield the rows of the wanted sequences, `ordered_ids` in order, that each row group of a file holds."""
+        if not _within(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
             return
+
         opened = self._opened(file)
-        for group, (first, last) in enumerate(opened.groups):
-            here = _within(wanted, first, last)
-            if not here:
+        for group, (lowest, highest) in enumerate(opened.groups):
+            group_ids = _within(ordered_ids, lowest, highest)
+            if not group_ids:
                 continue
             with _reading(self._root, file):
                 rows = opened.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
             ids = _int32_values(rows.column("sequence_id"))
-            yield _taken(rows, [row for n in here for row in range(bisect_left(ids, n), bisect_right(ids, n))])
+            yield _take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
 
     def _opened(self, file: TableFile) -> _OpenFile:
         if file.path not in self._open:
@@ -141,21 +144,22 @@ class ProteinRows:
     def where(self, column: str, value: str) -> list[int]:
         """Return the rows whose `column` equals `value`; looks through that whole column."""
         sought = value.encode("utf-8", "replace")
+
         rows = []
         for group, start in enumerate(self._starts):
             values = self._array(group, column)
             # A search through the bytes is a hundred times as fast as one through Python texts, and mostly says no.
             if sought in _text_bytes(values):
-                rows += [start + at for at, other in enumerate(values.to_pylist()) if other == value]
+                rows += [start + index for index, stored in enumerate(values.to_pylist()) if stored == value]
         return rows
 
     def rows_by_value(self, column: str, values: Collection[str]) -> dict[str, list[int]]:
         """Return the rows of each of many values that a column holds, in one pass."""
-        found: dict[str, list[int]] = {}
+        rows_of: dict[str, list[int]] = {}
         for row, value in enumerate(self.column(column)):
             if value in values:
-                found.setdefault(value, []).append(row)
-        return found
+                rows_of.setdefault(value, []).append(row)
+        return rows_of
 
     def column(self, name: str) -> Iterator[Any]:
         """Yield every value of a column, in order of accession."""
@@ -171,14 +175,15 @@ class ProteinRows:
         """Return whole rows (or some columns of them), in the order asked for; a row group is read once."""
         parts, ordered = [], sorted(set(rows))
         for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
-            if here := _within(ordered, start, start + n - 1):
+            if group_rows := _within(ordered, start, start + n - 1):
                 with self._lock, _reading(self._root, self._file):
-                    read = self._parquet.read_row_group(group, columns=columns, use_threads=False)
-                parts.append(_taken(read, [row - start for row in here]))
-        found = pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
+                    group_table = self._parquet.read_row_group(group, columns=columns, use_threads=False)
+                parts.append(_take_rows(group_table, [row - start for row in group_rows]))
+
+        table = pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
         if ordered == list(rows):
-            return found
-        return _taken(found, [bisect_left(ordered, row) for row in rows]).combine_chunks()
+            return table
+        return _take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
 
     def close(self) -> None:
         """Close the file."""
@@ -234,12 +239,12 @@ def _int32_values(column: pa.ChunkedArray) -> memoryview:
     return memoryview(chunk.buffers()[1]).cast("B").cast("i")[chunk.offset : chunk.offset + len(chunk)]
 
 
-def _within(ordered: Sequence[int], first: int, last: int) -> Sequence[int]:
-    """Return those of some numbers, in order, from `first` to `last` inclusive."""
-    return ordered[bisect_left(ordered, first) : bisect_right(ordered, last)]
+def _within(ordered: Sequence[int], lowest: int, highest: int) -> Sequence[int]:
+    """Return the numbers of an ordered list that lie between `lowest` and `highest`, both included."""
+    return ordered[bisect_left(ordered, lowest) : bisect_right(ordered, highest)]
 
 
-def _taken(rows: pa.Table, at: Sequence[int]) -> pa.Table:
+def _take_rows(rows: pa.Table, at: Sequence[int]) -> pa.Table:
     if len(at) <= N_SLICED:
         return pa.concat_tables([rows.slice(i, 1) for i in at]) if at else rows.slice(0, 0)
     return rows.take(pa.array(at, pa.int64()))

@@ -37,7 +37,7 @@ class RemoteRoot:
 
     @classmethod
     def of(cls, url: str, *, timeout_s: float | None = None) -> Self:
-        """Return the root a user means, who may have given the address of the manifest itself."""
+        """Return the root of a URL, which may be the address of the manifest itself."""
         return cls(url.removesuffix("manifest.json").rstrip("/"), timeout_s)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class RemoteRoot:
             EnvironmentFault: it could not be reached; a package is missing, or the kind of URL is unknown.
         """
         with reaching(self / "manifest.json"):
-            return self._reader.read_whole("manifest.json", most=MOST_MANIFEST_BYTES)
+            return self._reader.read_whole("manifest.json", max_bytes=MOST_MANIFEST_BYTES)
 
     def open(self, file: TableFile) -> "RangedFile":
         """Return a file of the manifest, to be read by ranges; nothing is read yet."""
@@ -68,9 +68,9 @@ class RemoteRoot:
     def stream(self, file: TableFile) -> Iterator[bytes]:
         """Yield all bytes of a file as the server sends them, unchecked. Raises as `RangedFile.read`."""
         with reaching(self / file.path):
-            for first in range(0, file.n_bytes, STREAMED_BYTES):
-                n = min(STREAMED_BYTES, file.n_bytes - first)
-                yield self._reader.read(file.path, first, n, n_bytes=file.n_bytes)
+            for start in range(0, file.n_bytes, STREAMED_BYTES):
+                n = min(STREAMED_BYTES, file.n_bytes - start)
+                yield self._reader.read(file.path, start, n, n_bytes=file.n_bytes)
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -114,20 +114,20 @@ class FsspecFiles:
         self._files, base = url_to_fs(url)
         self._base = base.rstrip("/")
 
-    def read(self, path: str, first: int, n: int, *, n_bytes: int) -> bytes:
-        """Return `n` bytes from `first` on of a file that has `n_bytes`. Raises as `HttpFiles.read`."""
+    def read(self, path: str, start: int, n: int, *, n_bytes: int) -> bytes:
+        """Return `n` bytes from `start` on of a file that has `n_bytes`. Raises as `HttpFiles.read`."""
         address = f"{self._url}/{path}"
         with reaching(address):
-            data = bytes(self._files.cat_file(f"{self._base}/{path}", start=first, end=first + n))
+            data = bytes(self._files.cat_file(f"{self._base}/{path}", start=start, end=start + n))
         if len(data) != n:
-            expected = f"{n:,} bytes from byte {first:,} of {n_bytes:,}"
-            raise not_as_noted(address, expected=expected, found=f"{len(data):,} bytes")
+            expected = f"{n:,} bytes from byte {start:,} of {n_bytes:,}"
+            raise not_as_noted(address, expected=expected, observed=f"{len(data):,} bytes")
         return data
 
-    def read_whole(self, path: str, *, most: int) -> bytes:
-        """Return a file, or its first `most` bytes, in one request. Raises as `HttpFiles.read_whole`."""
+    def read_whole(self, path: str, *, max_bytes: int) -> bytes:
+        """Return a file, or its first `max_bytes` bytes, in one request. Raises as `HttpFiles.read_whole`."""
         with reaching(f"{self._url}/{path}"):
-            return bytes(self._files.cat_file(f"{self._base}/{path}", end=most))
+            return bytes(self._files.cat_file(f"{self._base}/{path}", end=max_bytes))
 
     def close(self) -> None:
         """Do nothing: fsspec keeps its file systems."""
@@ -152,10 +152,11 @@ class RangedFile(io.RawIOBase):
             EnvironmentFault: it could not be reached, or its server answers no range requests.
         """
         at = self.tell()
-        left = max(0, self._file.n_bytes - at)
-        n = left if n is None or n < 0 else min(n, left)
+        n_left = max(0, self._file.n_bytes - at)
+        n = n_left if n is None or n < 0 else min(n, n_left)
         if n == 0:
             return b""
+
         data = self._file.read(at, at + n)
         self._of_thread.at = at + n
         return data
@@ -176,14 +177,14 @@ class RangedFile(io.RawIOBase):
         return at
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True: the file can be read."""
         return True
 
     def seekable(self) -> bool:
-        """Say that it can be read from anywhere."""
+        """Return True: the file can be read from any byte."""
         return True
 
 
 def is_url(text: str) -> bool:
-    """Say whether `text` is a URL (`https://`, or fsspec's chained `simplecache::https://`) rather than a path."""
+    """Return True if `text` is a URL (`https://`, or fsspec's chained `simplecache::https://`) rather than a path."""
     return "://" in text

@@ -1,4 +1,4 @@
-"""How an added table was computed: the settings that stand in the metadata of its Parquet files."""
+"""The settings that an added table was computed with, from the metadata of its Parquet files."""
 
 from typing import Any
 
@@ -15,11 +15,13 @@ def settings_of(root: Root, manifest: Manifest, table: Table) -> dict[str, Any]:
         BrokenAtlasError: a file of the table is missing or no Parquet.
     """
     computations = [_computation(root, table, file) for file in manifest.of_table(table)]
-    first, *others = computations or [Computation()]
+    example, *other_computations = computations or [Computation()]
     return {
         name: value
-        for name, value in first.settings.items()
-        if all(name in other.settings and other.settings[name] == value for other in others)
+        for name, value in example.settings.items()
+        if all(
+            name in computation.settings and computation.settings[name] == value for computation in other_computations
+        )
     }
 
 

@@ -1,4 +1,4 @@
-"""Where an atlas lies, a directory or a URL: the one place that tells them apart and opens files."""
+"""The place of an atlas, a directory or a URL: this module alone tells them apart and opens files."""
 
 from pathlib import Path
 
@@ -13,18 +13,18 @@ Root = Path | RemoteRoot
 """Where an atlas lies; prints as what the user gave, and `root / path` names a file of it in a message."""
 
 
-def root_of(given: str | Path, *, timeout_s: float | None = None) -> Root:
-    """Return where an atlas lies: a directory by path or `file://`, or any other URL that fsspec knows.
+def root_of(place: str | Path, *, timeout_s: float | None = None) -> Root:
+    """Return the root of an atlas: a directory by path or `file://`, or any other URL that fsspec knows.
 
     `timeout_s` is how long a request to a server may take; None: as long as usual.
     """
-    if isinstance(given, str) and is_url(given):
+    if isinstance(place, str) and is_url(place):
         return (
-            Path(given.removeprefix("file://"))
-            if given.startswith("file://")
-            else RemoteRoot.of(given, timeout_s=timeout_s)
+            Path(place.removeprefix("file://"))
+            if place.startswith("file://")
+            else RemoteRoot.of(place, timeout_s=timeout_s)
         )
-    return Path(given)
+    return Path(place)
 
 
 def read_manifest(root: Root) -> Manifest:
@@ -56,14 +56,14 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
 
 
 def hint(root: Root) -> str:
-    """Return what to do about a file that cannot be read."""
+    """Return the hint of an error about a file that cannot be read."""
     if isinstance(root, RemoteRoot):
         return "download the release and see `sha256sum -c SHA256SUMS`, or tell who published it"
     return f"open it again, if a table was renewed; else see `attlas verify {root}` for every file that differs"
 
 
 def missing_files(root: Root, manifest: Manifest) -> list[str]:
-    """Return the files of the manifest that are not in the directory; behind a URL that shows when they are read."""
+    """Return the files of the manifest that are not in the directory; empty for a URL, whose files show when read."""
     if isinstance(root, RemoteRoot):
         return []
     return [file.path for file in manifest.files if not (root / file.path).is_file()]

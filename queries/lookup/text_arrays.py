@@ -17,5 +17,6 @@ def text_array(texts: Sequence[str | None]) -> pa.Array:
     valid = bytearray((len(texts) + 7) // 8)
     for i, text in enumerate(texts):
         valid[i // 8] |= (text is not None) << (i % 8)
+
     buffers = [pa.py_buffer(data) for data in (ends, b"".join(parts), bytes(valid))]
     return pa.StringArray.from_buffers(len(texts), *buffers)

@@ -27,12 +27,14 @@ def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> lis
             sha256.update(piece)
             tail = (tail + piece)[-file.tail_bytes :]
     except Fault as fault:
-        found = f": {fault.found}" if fault.found else ""
-        return [f"{file.path}: {fault.what}{found}"]
+        detail = f": {fault.found}" if fault.found else ""
+        return [f"{file.path}: {fault.what}{detail}"]
+
     if sha256.hexdigest() != file.sha256:
         return [f"{file.path}: sha256 {file.sha256} expected, {sha256.hexdigest()} found"]
     if hashlib.sha256(tail).hexdigest() != file.tail_sha256:
         return [f"{file.path}: its last {file.tail_bytes:,} bytes are not those noted"]
+
     try:
         return find_metadata_problems(file, pq.read_metadata(pa.BufferReader(tail)), manifest)
     except (OSError, pa.ArrowException) as error:

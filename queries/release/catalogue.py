@@ -1,4 +1,4 @@
-"""`atlas.duckdb`: views over the Parquet of a release and our functions, a few hundred kilobytes without any rows.
+"""`atlas.duckdb`: views over the Parquet of a release, and the SQL functions, a few hundred kilobytes without rows.
 
 The views name files relative to the working directory, or below `getvariable('atlas')`, a folder or a URL: a release
 may lie anywhere. In storage version 1.0.0; `getvariable` needs DuckDB 1.1. The same release gives the same bytes.
@@ -26,6 +26,8 @@ from attlas.schema.leftovers import leftover_name
 CATALOGUE = "atlas.duckdb"
 CATALOGUE_PREFIX = "attlas-catalogue-"
 """How the folder begins that the file is made in; `publish` removes one that a killed process left."""
+COMPRESSION = "dictionary"
+"""DuckDB might choose FSST, which draws samples of a text at random: the bytes would not always be the same."""
 VARIABLE = "atlas"
 _BASE = f"coalesce(getvariable('{VARIABLE}') || '/', '') || '"
 _MARK = "'{atlas}/"
@@ -37,6 +39,7 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.
     with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:
         path = Path(folder) / CATALOGUE
+
         with duckdb.connect(":memory:") as connection:
             # DuckDB looks into the files while it makes a view, and takes every name for a pattern.
             base = glob.escape(str(release.resolve()))
@@ -45,8 +48,10 @@ def catalogue(release: Path, manifest: Manifest) -> bytes:
             # DuckDB chooses a compression by a sample drawn at random, and the bytes would differ from time to time.
             connection.execute("SET force_compression = 'uncompressed'")
             connection.execute("USE release")
+            connection.execute(f"SET force_compression = '{COMPRESSION}'")
             for statement in _statements(manifest):
                 connection.execute(statement)
+
         return path.read_bytes()
 
 

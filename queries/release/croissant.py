@@ -73,8 +73,10 @@ DATA_TYPES = {
 """The Croissant type of a stored Arrow type."""
 
 
-def croissant(manifest: Manifest, statement: Statement, *, others: Mapping[str, tuple[int, str]]) -> dict[str, Any]:
-    """Return the metadata as JSON values; `others` are the files that are no table: path to bytes and SHA-256."""
+def croissant(
+    manifest: Manifest, statement: Statement, *, other_files: Mapping[str, tuple[int, str]]
+) -> dict[str, Any]:
+    """Return the metadata as JSON values; `other_files` are the files that are no table: path to bytes and SHA-256."""
     run, counts = manifest.run, manifest.counts
     return {
         "@context": CONTEXT,
@@ -92,7 +94,7 @@ def croissant(manifest: Manifest, statement: Statement, *, others: Mapping[str, 
         "keywords": ["protein language model", "attention", "proteome", run.model],
         "isLiveDataset": False,
         **_stated(statement),
-        "distribution": [*_files(manifest, statement, others), *_file_sets(manifest)],
+        "distribution": [*_files(manifest, statement, other_files), *_file_sets(manifest)],
         "recordSet": [_record_set(table, run.n_layers) for table in TABLES if _is_there(manifest, table)],
     }
 
@@ -108,7 +110,9 @@ def _stated(statement: Statement) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value}
 
 
-def _files(manifest: Manifest, statement: Statement, others: Mapping[str, tuple[int, str]]) -> list[dict[str, Any]]:
+def _files(
+    manifest: Manifest, statement: Statement, other_files: Mapping[str, tuple[int, str]]
+) -> list[dict[str, Any]]:
     tables = {file.path: (file.n_bytes, file.sha256) for file in manifest.files}
     base = f"{statement.web_url}/" if statement.web_url else ""
     return [
@@ -121,7 +125,7 @@ def _files(manifest: Manifest, statement: Statement, others: Mapping[str, tuple[
             "encodingFormat": PARQUET if path in tables else _format(path),
             "sha256": sha256,
         }
-        for path, (n_bytes, sha256) in {**tables, **others}.items()
+        for path, (n_bytes, sha256) in {**tables, **other_files}.items()
     ]
 
 
@@ -169,6 +173,7 @@ def _field(table: Table, column: Column, n_layers: int) -> dict[str, Any]:
     }
     if column.is_per_layer:
         values |= {"isArray": True, "arrayShape": str(n_layers)}
+
     return values
 
 

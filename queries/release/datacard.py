@@ -1,4 +1,4 @@
-"""`DATACARD.md`: what is in a release, counted from its own tables; where it comes from, what it may not be read as."""
+"""`DATACARD.md`: the contents of a release, counted from its own tables; its origin and its limits."""
 
 from collections.abc import Iterator
 
@@ -54,7 +54,7 @@ def datacard(atlas: Store, statement: Statement) -> str:
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
     lines += ["## Limits", "", LIMITS, "## Columns", ""]
     lines += ["`L` is the number of layers. A column marked *view* is seen in a view and not stored in the files.", ""]
-    tables = "\n".join(describe_table(one) for one in TABLES)
+    tables = "\n".join(describe_table(table) for table in TABLES)
     return "\n".join(lines) + "\n" + tables.replace("\n## ", "\n### ").replace("## ", "### ", 1)
 
 
@@ -93,7 +93,7 @@ def _counts(atlas: Store) -> Iterator[str]:
         f"sequences, {counts.n_residues:,} residues computed, {counts.n_sites:,} HA sites on distinct sequences."
     )
     yield ""
-    sizes = [(one, atlas.manifest.of_table(one)) for one in TABLES]
+    sizes = [(table, atlas.manifest.of_table(table)) for table in TABLES]
     rows = [(t.name, t.doc, sum(f.n_rows for f in fs), len(fs), sum(f.n_bytes for f in fs)) for t, fs in sizes]
     yield from table(("table", "a row is", "rows", "files", "bytes"), rows)
     reasons = _rows(atlas.sql(NOT_COMPUTED))
@@ -101,6 +101,7 @@ def _counts(atlas: Store) -> Iterator[str]:
         yield "Not computed, by reason:"
         yield ""
         yield from table(("status", "reason", "proteins", "one of them"), reasons[:N_REASONS])
+
     if len(reasons) > N_REASONS:
         yield f"... and {len(reasons) - N_REASONS:,} more reasons, in the table `proteins`."
         yield ""
@@ -128,5 +129,5 @@ def _distributions(atlas: Store) -> Iterator[str]:
         yield ""
 
 
-def _rows(found: pa.Table) -> list[tuple[object, ...]]:
-    return [tuple(row.values()) for row in found.to_pylist()]
+def _rows(answer: pa.Table) -> list[tuple[object, ...]]:
+    return [tuple(row.values()) for row in answer.to_pylist()]

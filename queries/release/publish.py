@@ -40,12 +40,14 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     manifest = Manifest.read(AtlasPaths(source))
     _check_out(out.absolute(), source)
     _check_space(out.absolute().parent, manifest)
-    if found := find_problems(AtlasPaths(source), manifest):
+    if differences := find_problems(AtlasPaths(source), manifest):
         hint = "where it was built, the same `attlas build` computes again what is damaged"
-        raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=found, hint=hint)
+        raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=differences, hint=hint)
+
     beside = out.with_name(leftover_name(UNFINISHED_PREFIX, out.name))
     remove_leftovers(out.absolute().parent, UNFINISHED_PREFIX)
     remove_leftovers(Path(tempfile.gettempdir()), CATALOGUE_PREFIX)
+
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
@@ -55,6 +57,7 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
         raise write_fault(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
     return published
 
 
@@ -62,13 +65,17 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE, catalogue(release, published))
+
     with Store.open(release) as atlas:
         publish_bytes(release / README, readme(atlas, statement).encode())
         publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
-    others = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}
-    metadata = croissant(published, statement, others=others)
+
+    other_files = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE)}
+    metadata = croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
-    sums = {file.path: file.sha256 for file in published.files} | {name: digest for name, (_, digest) in others.items()}
+    sums = {file.path: file.sha256 for file in published.files} | {
+        name: digest for name, (_, digest) in other_files.items()
+    }
     sums[CROISSANT] = file_sha256(release / CROISSANT)
     publish_bytes(release / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
     return published
@@ -86,12 +93,12 @@ def _check_out(out: Path, source: Path) -> None:
 
 
 def _check_space(folder: Path, manifest: Manifest) -> None:
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    existing_folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     needed = sum(file.n_bytes for file in manifest.files) + SPARE_BYTES
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing_folder).free
     if free < needed:
         raise EnvironmentFault(
             "There is too little room for the release.",
-            expected=f"{needed / 1e6:,.0f} MB free below {there}",
+            expected=f"{needed / 1e6:,.0f} MB free below {existing_folder}",
             found=f"{free / 1e6:,.0f} MB",
         )

@@ -1,4 +1,4 @@
-"""`README.md` of a release: what it is and three ways to ask it; at its head, what the Hugging Face hub reads."""
+"""`README.md` of a release: a summary and three ways to read it, after a head for the Hugging Face hub."""
 
 import json
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def readme(atlas: Store, statement: Statement) -> str:
 
 
 def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
-    """YAML in which every text is written as JSON, which YAML holds."""
+    """Yield the YAML at the head, in which every text is written as JSON, which is YAML, too."""
     yield "---"
     yield f"pretty_name: {json.dumps(statement.titled(manifest), ensure_ascii=False)}"
     licence = (statement.licence or "").lower()
@@ -41,15 +41,18 @@ def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
     elif statement.licence:
         yield "license: other"
         yield f"license_name: {json.dumps(statement.licence, ensure_ascii=False)}"
+
     yield f"size_categories: [{json.dumps(_size(manifest))}]"
     yield f"tags: {json.dumps(TAGS)}"
     yield "configs:"
-    for one in TABLES:
-        if manifest.of_table(one):
-            yield f"- config_name: {one.name}"
-            yield f"  data_files: {one.name}/*.parquet"
-            if one is SITES:
+
+    for atlas_table in TABLES:
+        if manifest.of_table(atlas_table):
+            yield f"- config_name: {atlas_table.name}"
+            yield f"  data_files: {atlas_table.name}/*.parquet"
+            if atlas_table is SITES:
                 yield "  default: true"
+
     yield "---"
 
 
@@ -105,6 +108,7 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
     if statement.url is None:
         yield f"`{PLACEHOLDER_URL}` stands for where these files are served; their server must answer range requests."
         yield ""
+
     yield "Nothing is downloaded whole: a lookup reads one or two megabytes. With `pip install 'attlas[remote]'`:"
     yield ""
     yield from _block(
@@ -123,6 +127,7 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
         yield f"Where the folder is uploaded as the data set `{PLACEHOLDER_HUB}`, in DuckDB:"
     else:
         yield "In DuckDB:"
+
     yield ""
     yield from _block("sql", *_joined(manifest, hub, accession))
     yield f"`Atlas.open({json.dumps(hub)})` reads it as well (`pip install 'attlas[remote]' huggingface_hub`)."

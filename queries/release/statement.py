@@ -1,4 +1,4 @@
-"""What only the publisher can state about a release: title, creators, licence, citation, where it will lie."""
+"""Facts about a release that only the publisher can state: title, creators, licence, citation, address."""
 
 from dataclasses import dataclass, fields
 
@@ -10,7 +10,7 @@ HUB = "https://huggingface.co/"
 
 @dataclass(frozen=True)
 class Statement:
-    """What the publisher states; None or nothing where it is not stated, and then no file claims it."""
+    """The statement of the publisher; None or empty for a fact that is not stated, and then no file claims it."""
 
     title: str | None = None
     creators: tuple[str, ...] = ()
@@ -23,14 +23,14 @@ class Statement:
 
     def __post_init__(self) -> None:
         texts = [self.title, *self.creators, self.licence, self.citation, self.url]
-        if wrong := [text for text in texts if text is not None and (not text.strip() or not text.isprintable())]:
-            raise InputError("A statement about a release is a line of text.", found=repr(wrong[0]))
+        if unusable := [text for text in texts if text is not None and (not text.strip() or not text.isprintable())]:
+            raise InputError("A statement about a release is a line of text.", found=repr(unusable[0]))
         if self.url is not None and not self.url.startswith(("https://", "http://", "hf://datasets/")):
             expected = "https://..., or hf://datasets/ORG/NAME"
             raise InputError("This is no URL of a release.", expected=expected, found=self.url)
 
     def missing(self) -> list[str]:
-        """Return what is not stated, by name."""
+        """Return the names of the facts that are not stated."""
         return [field.name for field in fields(self) if not getattr(self, field.name)]
 
     def titled(self, manifest: Manifest) -> str:

@@ -50,7 +50,7 @@ def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
     groups: list[list[TableFile]] = []
     for file in sorted(files, key=lambda file: -1 if file.first_sequence_id is None else file.first_sequence_id):
         is_next = groups and (file.first_sequence_id or 0) > (groups[-1][-1].last_sequence_id or -1)
-        if is_next and sum(one.n_bytes for one in groups[-1]) + file.n_bytes <= FILE_BYTES:
+        if is_next and sum(neighbour.n_bytes for neighbour in groups[-1]) + file.n_bytes <= FILE_BYTES:
             groups[-1].append(file)
         else:
             groups.append([file])
@@ -73,18 +73,22 @@ def _row_groups(paths: Sequence[Path], n_rows: int) -> Iterator[pa.Table]:
         with pq.ParquetFile(path) as parquet:
             for batch in parquet.iter_batches(n_rows, use_threads=False):
                 waiting.append(batch)
-                while (n := sum(one.num_rows for one in waiting)) >= n_rows:
+                while (n := sum(part.num_rows for part in waiting)) >= n_rows:
                     rows = pa.Table.from_batches(waiting)
                     yield rows.slice(0, n_rows)
                     waiting = rows.slice(n_rows).to_batches() if n > n_rows else []
+
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
 def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
-    """Read both again: a digest of what was written would only say what was written."""
+    """Compare the rows that were written with those of the atlas, both read again; a digest cannot do that."""
     pairs = zip_longest(_row_groups([written], table.row_group_rows), _row_groups(inputs, table.row_group_rows))
-    if not all(one is not None and other is not None and _equal(one, other) for one, other in pairs):
+    if not all(
+        rows_written is not None and rows_read is not None and _equal(rows_written, rows_read)
+        for rows_written, rows_read in pairs
+    ):
         raise BrokenAtlasError(
             f"The rows of `{table.name}` changed while they were copied.",
             offenders=[str(path) for path in inputs],
@@ -92,6 +96,6 @@ def _check_same(written: Path, inputs: Sequence[Path], table: Table) -> None:
         )
 
 
-def _equal(one: pa.Table, other: pa.Table) -> bool:
+def _equal(rows_written: pa.Table, rows_read: pa.Table) -> bool:
     # NaN differs from itself; as text it does not, but that takes long.
-    return bool(one.equals(other)) or repr(one.to_pylist()) == repr(other.to_pylist())
+    return bool(rows_written.equals(rows_read)) or repr(rows_written.to_pylist()) == repr(rows_read.to_pylist())

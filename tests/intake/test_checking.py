@@ -178,7 +178,7 @@ def test_records_are_counted_by_reason_and_ten_are_shown() -> None:
         "left out, begin after end: 1 record of 1 protein",
         "  - Q1 Domain 9..5: 9 to 5",
     ]
-    assert account.first("begin after end") == "Q1 Domain 9..5"
+    assert account.first_record("begin after end") == "Q1 Domain 9..5"
     assert list(account.lines(only_counted={"id not in the atlas", "begin after end"})) == [
         "id not in the atlas: 25 records of 25 proteins",
         "begin after end: 1 record of 1 protein",

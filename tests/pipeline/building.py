@@ -61,7 +61,7 @@ def start(arguments: list[str], **options: object) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(is_so: Callable[[], object], *, what: str, seconds: float = 60) -> None:
+def wait_for(is_so: Callable[[], object], *, what: str, seconds: float = 180) -> None:
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, f"{what}: not within {seconds} s"

@@ -44,7 +44,8 @@ def atlas_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def atlas(atlas_dir: Path) -> Iterator[Atlas]:
+    """Return it open, the same for all tests: nothing that reads an atlas changes it."""
     with Atlas.open(atlas_dir) as opened:
         yield opened

@@ -78,10 +78,10 @@ def test_a_filter_on_accession_reads_one_of_many_row_groups(tmp_path: Path) -> N
     with Atlas.open(tmp_path / "a") as atlas:
         from attlas.queries.engine.sandbox import connect
 
-        connection = connect(atlas.root, atlas.manifest)
+        database = connect(atlas.root, atlas.manifest)
         query = "EXPLAIN ANALYZE SELECT * FROM residues WHERE accession = 'A007'"
-        plan = " ".join(connection.execute(query).fetchall()[0][1].split())
-        connection.close()
+        plan = " ".join(database.connection.execute(query).fetchall()[0][1].split())
+        database.close()
     scanned, n_groups = map(int, re.search(r"Row Groups Scanned: (\d+) / (\d+)", plan).groups())
     assert n_groups > 4
     assert scanned <= 2  # a protein may lie across two

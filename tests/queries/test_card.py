@@ -8,7 +8,7 @@ from conftest import HOSTILE, random_sequence
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one import Answer, answers, layers_named
+from attlas.queries.answers.one_id import Answer, answers, layers_named
 from attlas.queries.cards.card import Extent, card
 from attlas.queries.cards.tracks import COLOURED
 from attlas.schema import QuestionError

@@ -8,9 +8,9 @@ from annotated import add_rows
 from synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one import answers
+from attlas.queries.answers.one_id import answers
 from attlas.queries.cards.card import card
-from attlas.queries.cards.known import MAX_FAMILIES, MAX_FEATURES, distinct, feature_marks
+from attlas.queries.cards.features import MAX_FAMILIES, MAX_FEATURES, drawn_features, feature_marks
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
 from attlas.schema.parquet_file import provenance
 
@@ -134,7 +134,7 @@ def test_no_line_is_wider_than_asked(root: Path, width: int) -> None:
 
 @pytest.mark.parametrize("bin_size", [1, 3, 7])
 def test_a_column_is_marked_if_one_of_its_residues_is(bin_size: int) -> None:
-    features = distinct(
+    features = drawn_features(
         [feature("P1", "Site", 4, 9), feature("P1", "Active site", 8, 8), feature("P1", "Helix", 1, 80)]
     )
     expected = ""

@@ -218,19 +218,19 @@ def test_intervals_of_shares_are_those_of_statsmodels(n_yes: int, n: int) -> Non
 def test_shares_of_proteins_have_wilson_intervals_over_those_that_have_an_answer() -> None:
     agreements = random_agreements(200, 1)
     measures = by_name(agreements)
-    layers = [(a.layer_ours, a.layer_theirs) for a in agreements if None not in (a.layer_ours, a.layer_theirs)]
+    layers = [(a.atlas_layer, a.table_layer) for a in agreements if None not in (a.atlas_layer, a.table_layer)]
     n_same = sum(here == there for here, there in layers)
     same_layer = measures["same_layer"]
     assert (same_layer.n, same_layer.estimate.value) == (len(layers), n_same / len(layers))
     assert interval(same_layer) == pytest.approx(proportion_confint(n_same, len(layers), method="wilson"))
-    same = [a for a in agreements if {*a.ours} == {*a.theirs}]
+    same = [a for a in agreements if {*a.atlas_sites} == {*a.table_sites}]
     assert measures["same_set"].estimate.value == len(same) / 200
-    assert measures["same_order"].n == len([a for a in same if a.ours])
+    assert measures["same_order"].n == len([a for a in same if a.atlas_sites])
 
 
 def test_the_number_expected_by_chance_is_the_sum_of_hypergeometric_means() -> None:
     agreements = random_agreements(50, 2)
-    means = [shared_by_chance(a.length, len(a.ours), len(a.theirs))[0] for a in agreements]
+    means = [shared_by_chance(a.length, len(a.atlas_sites), len(a.table_sites))[0] for a in agreements]
     assert by_name(agreements)["n_expected"].estimate.value == pytest.approx(sum(means))
 
 
@@ -274,7 +274,9 @@ def test_an_interval_leaves_chance_out_if_and_only_if_the_t_test_rejects_it(
 
 def test_the_interval_of_a_ratio_is_near_that_of_a_bootstrap_over_proteins() -> None:
     agreements = random_agreements(600, 3)
-    both, theirs = (np.array([f(a) for a in agreements], float) for f in (lambda a: a.n_both, lambda a: len(a.theirs)))
+    both, theirs = (
+        np.array([f(a) for a in agreements], float) for f in (lambda a: a.n_both, lambda a: len(a.table_sites))
+    )
     estimate = ratio_estimate(list(both), list(theirs))
     again = bootstrap(
         (both, theirs), lambda y, x, axis: y.sum(axis) / x.sum(axis), paired=True, n_resamples=4000, rng=5,

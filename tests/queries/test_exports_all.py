@@ -51,13 +51,6 @@ def stored_sites(root: Path) -> set[tuple[str, int, str]]:
 
 
 @pytest.fixture(scope="module")
-def atlas(atlas_dir: Path) -> Iterator[Atlas]:
-    """One connection for every test of the file: nothing here changes it."""
-    with Atlas.open(atlas_dir) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def odd_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("odd") / "atlas"
     proteins = [

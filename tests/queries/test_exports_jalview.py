@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -17,13 +17,6 @@ from attlas.queries.exports.alignment import AlignedRow, aligned_rows
 from attlas.schema import QuestionError
 
 CALM1 = next(protein.sequence for protein in PROTEINS if protein.accession == "P0DP23")
-
-
-@pytest.fixture(scope="module")
-def atlas(atlas_dir: Path) -> Iterator[Atlas]:
-    """One connection for every test of the file: nothing here changes it."""
-    with Atlas.open(atlas_dir) as opened:
-        yield opened
 
 
 def attlas(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -24,13 +23,6 @@ from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS
 
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
-
-
-@pytest.fixture(scope="module")
-def atlas(atlas_dir: Path) -> Iterator[Atlas]:
-    """One connection for every test of the file: nothing here changes it."""
-    with Atlas.open(atlas_dir) as opened:
-        yield opened
 
 
 def attlas(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

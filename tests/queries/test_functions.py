@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import FOLDER as QUESTIONS
 from attlas.queries.asking.questions import questions
+from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
@@ -27,6 +29,7 @@ DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 @pytest.fixture(scope="module")
 def connection(atlas_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     with Atlas.open(atlas_dir) as atlas, connect_unlocked(atlas.root, atlas.manifest)[0] as connection:
+        Definitions(connection).make_all()
         yield connection
 
 
@@ -194,7 +197,7 @@ def test_the_variance_by_chance_is_that_of_a_binomial(connection: duckdb.DuckDBP
 
 def test_levels_and_distances_have_names(connection: duckdb.DuckDBPyConnection) -> None:
     assert only(connection, "tail_chance(4)") == pytest.approx(0.025 / 4)
-    assert only(connection, "normal_95()") == pytest.approx(norm.isf(0.025), abs=1e-6)
+    assert float(only(connection, "normal_95()")) == pytest.approx(norm.isf(0.025), abs=1e-6)
     assert [only(connection, f"is_near({x}, 0, 0)") for x in ("8.01::DOUBLE", "-7.99::DOUBLE", "NULL")] == [
         False,
         True,
@@ -322,6 +325,38 @@ def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
 def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
     found = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
     assert found[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
+
+
+def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) -> None:
+    def functions_made() -> list[str]:
+        query = "SELECT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+        return [name for (name,) in atlas._database.connection.execute(query).fetchall()]
+
+    with Atlas.open(atlas_dir) as atlas:
+        atlas.sql("SELECT count(*) FROM sites")
+        assert functions_made() == []
+        low = atlas.sql("SELECT Wilson_Low (0.5, 10, 1.96) AS low")["low"].to_pylist()
+        assert low == [pytest.approx(0.2366, abs=1e-4)]
+        assert functions_made() == ["clamped", "wilson_low"]
+        atlas.sql("SELECT wilson_high /* of a share */ (0.5, 10, 1.96)")  # not plain to see: all are made
+        assert functions_made() == [function.name for function in functions()]
+
+
+def test_functions_are_found_however_a_query_names_them(atlas: Atlas) -> None:
+    for query in ('SELECT "wilson_low"(0.5, 10, 1.96)', "EXPLAIN SELECT wilson_low(0.5, 10, 1.96)", 'FROM "profile"()'):
+        with Atlas.open(atlas.root) as just_opened:
+            assert just_opened.sql(query).num_rows > 0
+    with Atlas.open(atlas.root) as just_opened, pytest.raises(QuestionError, match="cannot be answered") as caught:
+        just_opened.sql("SELECT wilson_lo(0.5, 10, 1.96)")
+    assert 'Did you mean "wilson_low"?' in (caught.value.found or "")
+
+
+def test_many_threads_may_call_a_function_first(atlas_dir: Path) -> None:
+    queries = ["SELECT wilson_low(0.5, 10, 1.96) AS x", "SELECT clamped(7, 0, 1) AS x", "SELECT normal_95() AS x"] * 4
+    with Atlas.open(atlas_dir) as atlas, ThreadPoolExecutor(len(queries)) as threads:
+        atlas.sql("SELECT 1")
+        answers = [answer["x"].to_pylist()[0] for answer in threads.map(atlas.sql, queries)]
+    assert [float(answer) for answer in answers] == pytest.approx([0.23659, 1, 1.95996] * 4, abs=1e-5)
 
 
 def test_the_shell_lists_and_completes_them() -> None:

@@ -5,7 +5,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import duckdb
@@ -24,13 +24,6 @@ from attlas.schema import QuestionError
 
 ESCAPE = "\x1b[31m"
 TSV_TEXTS = st.text(st.sampled_from("ab\"'\t\n\r\\,=Ω 1"), min_size=1)
-
-
-@pytest.fixture(scope="module")
-def atlas(atlas_dir: Path) -> Iterator[Atlas]:
-    """One connection for every test of the file: nothing here changes it."""
-    with Atlas.open(atlas_dir) as opened:
-        yield opened
 
 
 def reader(columns: Mapping[str, list[object]]) -> pa.RecordBatchReader:

@@ -12,7 +12,7 @@ from conftest import PROTEINS, random_sequence
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.many import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
+from attlas.queries.answers.many_ids import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
 from attlas.queries.formats import write_parquet
 
 COMPUTED = [protein.accession for protein in PROTEINS if protein.status == "ok"]

@@ -15,7 +15,7 @@ from range_server import Server, serving
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one import answers
+from attlas.queries.answers.one_id import answers
 from attlas.queries.lookup.storage import root_of
 from attlas.schema import HEADS, RESIDUES, SITES, BrokenAtlasError, EnvironmentFault, QuestionError
 

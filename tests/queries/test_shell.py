@@ -55,9 +55,9 @@ def test_whatever_is_typed_nothing_is_lost_and_lines_make_no_difference(text: st
     typed, statements = "", []
     for line in text.splitlines(keepends=True):
         taken = Input.of(typed + line)
-        typed, statements = taken.rest, [*statements, *taken.statements]
-    assert [_bare(s) for s in (*statements, typed)] == [_bare(s) for s in (*whole.statements, whole.rest)]
-    kept = "".join([*whole.statements, whole.rest])
+        typed, statements = taken.unfinished, [*statements, *taken.statements]
+    assert [_bare(s) for s in (*statements, typed)] == [_bare(s) for s in (*whole.statements, whole.unfinished)]
+    kept = "".join([*whole.statements, whole.unfinished])
     assert kept.count("a") + _commented(text).count("a") >= text.count("a")
 
 

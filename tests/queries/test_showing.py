@@ -16,7 +16,7 @@ import pytest
 from conftest import HOSTILE, PROTEINS
 
 from attlas.queries import Atlas
-from attlas.queries.answers.many import TEXT_COLUMNS
+from attlas.queries.answers.many_ids import TEXT_COLUMNS
 from attlas.queries.cards.tracks import COLOURED
 
 Command = Callable[..., "object"]

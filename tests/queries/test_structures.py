@@ -34,7 +34,7 @@ def test_letters_decide_and_numbers_do_not(tmp_path: Path, write: object, first:
     match = matched(write(tmp_path / "s", chain_of(PROTEIN[20:80], first=first)))  # type: ignore[operator]
     assert mapping(match) == {21 + i: str(first + i) for i in range(60)}
     assert match.chains[0].mismatches == ()
-    assert all(p.letter == PROTEIN[p.position - 1] == p.found for p in match.chains[0].placed)
+    assert all(p.letter == PROTEIN[p.position - 1] == p.structure_letter for p in match.chains[0].placed)
 
 
 @both_formats
@@ -80,7 +80,7 @@ def test_a_mutant_is_named_and_has_no_value(tmp_path: Path) -> None:
     letters = PROTEIN[:49] + ("A" if PROTEIN[49] != "A" else "G") + PROTEIN[50:]
     match = matched(write_pdb(tmp_path / "s.pdb", chain_of(letters, first=201)))
     (mismatch,) = match.chains[0].mismatches
-    assert (mismatch.position, mismatch.letter, mismatch.found) == (50, PROTEIN[49], letters[49])
+    assert (mismatch.position, mismatch.letter, mismatch.structure_letter) == (50, PROTEIN[49], letters[49])
     assert mismatch.residue.numbered == "250"
     assert len(match.chains[0].same) == 119
     line = f"1 mismatch (without values): {PROTEIN[49]}50 is {components(letters[49])[0]} 250"
@@ -96,7 +96,7 @@ def test_another_protein_inside_a_loop_is_an_insertion_and_shifts_nothing(tmp_pa
     found = {p.position: p.residue.number for p in match.chains[0].placed}
     # Where the insertion begins with the letter that it pushes away, either residue may stand for it.
     assert len(found.items() ^ expected.items()) <= 6
-    assert all(PROTEIN[p.position - 1] == p.found for p in match.chains[0].placed)
+    assert all(PROTEIN[p.position - 1] == p.structure_letter for p in match.chains[0].placed)
 
 
 def test_modified_residues_have_their_parents_letter(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_the_file_may_name_the_parent_of_a_residue_of_its_own(tmp_path: Path) ->
     known = matched(write_pdb(tmp_path / "a.pdb", residues, header=header), protein)
     assert known.chains[0].mismatches == ()
     unknown = matched(write_pdb(tmp_path / "b.pdb", residues), protein)
-    assert [p.found for p in unknown.chains[0].mismatches] == ["X"]
+    assert [p.structure_letter for p in unknown.chains[0].mismatches] == ["X"]
     assert letter_of("ZQ9") == "X"
 
 
@@ -144,7 +144,7 @@ def test_every_copy_is_taken_other_chains_ligands_and_waters_are_not(tmp_path: P
     ]
     match = matched(write_pdb(tmp_path / "s.pdb", residues))
     assert [(chain.chain, len(chain.placed)) for chain in match.chains] == [("A", 120), ("C", 90)]
-    assert match.others == ("B",)
+    assert match.other_chains == ("B",)
     assert list(match.lines())[-1] == "s.pdb chain B: not of P1, without values"
     alone = matched(tmp_path / "s.pdb", chain="C")
     assert [chain.chain for chain in alone.chains] == ["C"]
@@ -332,5 +332,5 @@ def test_a_mutation_at_the_very_end_is_trimmed_but_known(tmp_path: Path) -> None
     letters = PROTEIN[:119] + ("A" if PROTEIN[119] != "A" else "G")
     match = matched(write_pdb(tmp_path / "s.pdb", chain_of(letters)))
     assert sorted(mapping(match)) == list(range(1, 120))
-    assert [(p.position, p.found) for p in match.chains[0].trimmed] == [(120, letters[119])]
+    assert [(p.position, p.structure_letter) for p in match.chains[0].trimmed] == [(120, letters[119])]
     assert "1 of the chain's 120 letters not of the protein" in "\n".join(match.lines())

@@ -57,7 +57,7 @@ def test_every_number_of_the_ruler_begins_at_the_column_of_its_residue(n: int, w
 
 
 def drawn(sequence: str, ranks: dict[int, int], width: int, shown: list[int] | None = None) -> list[str]:
-    return list(sequence_lines(sequence, ranks, width=width, style=PLAIN, shown=shown))
+    return list(sequence_lines(sequence, ranks, width=width, style=PLAIN, positions=shown))
 
 
 def test_a_sequence_stands_in_numbered_blocks_of_ten_with_its_sites_marked() -> None:
@@ -103,7 +103,7 @@ def test_every_residue_is_drawn_once_and_every_rank_below_its_residue(n: int, wi
 @pytest.mark.parametrize("shown", [None, [7, 30]])
 def test_colour_adds_nothing_but_colour(shown: list[int] | None) -> None:
     sequence, ranks = random_sequence(75, 3), {7: 1, 30: 11}
-    coloured = "\n".join(sequence_lines(sequence, ranks, width=30, style=COLOURED, shown=shown))
+    coloured = "\n".join(sequence_lines(sequence, ranks, width=30, style=COLOURED, positions=shown))
     for code in (COLOURED.bold, COLOURED.dim, COLOURED.mark, COLOURED.reset):
         coloured = coloured.replace(code, "")
     assert coloured.splitlines() == drawn(sequence, ranks, 30, shown)

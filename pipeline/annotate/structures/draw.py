@@ -12,7 +12,7 @@ from attlas.pipeline.annotate.structures.assign import AssignedChain
 from attlas.schema import COORDINATES, FEATURES
 from attlas.structures.atoms import Residues, ca_and_cb
 from attlas.structures.chains import Residue, StructureFile
-from attlas.structures.interfaces import Interfaces
+from attlas.structures.interfaces import InterfaceResidues
 from attlas.structures.secondary import Element
 
 INTERFACE = "Interface"
@@ -31,7 +31,7 @@ class StructureContent:
 
     residues: Residues
     elements: Sequence[Element]
-    interfaces: Interfaces
+    interfaces: InterfaceResidues
     evidence: str | None
     """None for a computed model, which is no experiment."""
 
@@ -56,7 +56,7 @@ def _coordinates(chain: AssignedChain, residues: Residues) -> Iterator[tuple[obj
     for aligned in chain.match.placed:
         ca, cb = ca_and_cb(residues, aligned.residue)
         key = (chain.accession, chain.sequence_id, chain.match.chain, aligned.position)
-        yield (*key, aligned.letter, aligned.found, *(ca or (None,) * 3), *(cb or (None,) * 3))
+        yield (*key, aligned.letter, aligned.structure_letter, *(ca or (None,) * 3), *(cb or (None,) * 3))
 
 
 def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple[object, ...]]:
@@ -75,7 +75,7 @@ def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple
             yield (*key, INTERFACE, begin, end, f"{name} with {chain_words([partner])}{copy}")
 
 
-def _interface(chain: AssignedChain, interfaces: Interfaces) -> dict[str, list[int]]:
+def _interface(chain: AssignedChain, interfaces: InterfaceResidues) -> dict[str, list[int]]:
     """Return the positions that touch each other chain."""
     touching: dict[str, list[int]] = {}
     for aligned in chain.match.placed:
@@ -93,10 +93,10 @@ def _order(residues: Residues, chain: str) -> dict[tuple[int, str], int]:
 
 def _positions(chain: AssignedChain, element: Element, order: dict[tuple[int, str], int]) -> list[int]:
     """Return the positions of an element: by the places of its ends along the chain, if both have coordinates."""
-    if element.first in order and element.last in order:
-        first, last = order[element.first], order[element.last]
-        return [p.position for p in chain.match.placed if first <= order.get(_name(p.residue), -1) <= last]
-    numbers = range(element.first[0], element.last[0] + 1)
+    if element.begin in order and element.end in order:
+        begin, end = order[element.begin], order[element.end]
+        return [p.position for p in chain.match.placed if begin <= order.get(_name(p.residue), -1) <= end]
+    numbers = range(element.begin[0], element.end[0] + 1)
     return [p.position for p in chain.match.placed if p.residue.number in numbers]
 
 

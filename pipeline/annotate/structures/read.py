@@ -12,7 +12,7 @@ from attlas.pipeline.annotate.structures.files import read_files
 from attlas.schema import InputError
 from attlas.structures.atoms import Residues
 from attlas.structures.chains import StructureFile, polymers
-from attlas.structures.interfaces import interfaces
+from attlas.structures.interfaces import find_interfaces
 from attlas.structures.secondary import elements
 
 _POLYMER_WORDS = {"Dna": "DNA", "Rna": "RNA", "DnaRnaHybrid": "DNA and RNA", "Unknown": "unknown kind"}
@@ -89,7 +89,7 @@ def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[S
         yield StructureRows(Rows(), file.format, 0)
         return
     secondary, n_others = elements(file)
-    contacts = interfaces(file)
+    contacts = find_interfaces(file)
     yield from _file_remarks(file, has_secondary=bool(secondary), n_others=n_others, notes=contacts.notes)
     for chain in chains:
         yield from _chain_remarks(file, chain)

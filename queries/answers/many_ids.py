@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from attlas.queries.answers.one import AMBIGUOUS, NOT_HERE, outcome_of
+from attlas.queries.answers.one_id import AMBIGUOUS, NOT_IN_ATLAS, outcome_of
 from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.store import Store
@@ -53,22 +53,22 @@ def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) 
     An id asked twice is answered once; two ids of one protein are both answered, and so is every accession of a digest.
     """
     # A lone text is one id, not its letters; a column of a data frame may hold a NaN, which is then an id unknown here.
-    asked = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
-    matches = atlas.matches(list(asked), taxon=taxon)
+    distinct_ids = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
+    matches = atlas.matches(list(distinct_ids), taxon=taxon)
     numbers = sorted({row for match in matches for row in match.rows})
-    found = atlas.protein_rows(numbers, list(dict.fromkeys([*PROTEIN_COLUMNS, *_OUTCOME_COLUMNS])))
-    outcomes = found.select(list(_OUTCOME_COLUMNS)).to_pylist()
+    proteins = atlas.protein_rows(numbers, list(dict.fromkeys([*PROTEIN_COLUMNS, *_OUTCOME_COLUMNS])))
+    outcomes = proteins.select(list(_OUTCOME_COLUMNS)).to_pylist()
     computed = [protein["sequence_id"] for protein in outcomes if protein["status"] == "ok"]
-    sites, where = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)
-    at = {number: index for index, number in enumerate(numbers)}
-    rows = [row for match in matches for row in _rows(match, at, outcomes, where)]
-    return _table(atlas, rows, found, sites)
+    sites, rows_of_sequence = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)
+    index_of_row = {number: index for index, number in enumerate(numbers)}
+    rows = [row for match in matches for row in _rows(match, index_of_row, outcomes, rows_of_sequence)]
+    return _table(atlas, rows, proteins, sites)
 
 
 def for_reading(table: pa.Table) -> pa.Table:
-    """Return of a lookup what fits a table of text."""
-    asked = [cut(printable(id), TEXT_WIDTH) for id in table.column("asked").to_pylist()]
-    return table.set_column(0, "asked", pa.array(asked, pa.string())).select(TEXT_COLUMNS)
+    """Return the columns of a lookup that fit a table of text, with long ids cut."""
+    short_ids = [cut(printable(id), TEXT_WIDTH) for id in table.column("asked").to_pylist()]
+    return table.set_column(0, "asked", pa.array(short_ids, pa.string())).select(TEXT_COLUMNS)
 
 
 def unmatched(table: pa.Table) -> dict[str, str]:
@@ -78,32 +78,33 @@ def unmatched(table: pa.Table) -> dict[str, str]:
     return {
         asked: f"{outcome}: {reason}" if reason else outcome
         for asked, outcome, reason in rows
-        if outcome in (NOT_HERE, AMBIGUOUS)
+        if outcome in (NOT_IN_ATLAS, AMBIGUOUS)
     }
 
 
 def _rows(
-    match: Match, at: dict[int, int], outcomes: list[dict[str, object]], where: dict[int, range]
+    match: Match, index_of_row: dict[int, int], outcomes: list[dict[str, object]], rows_of_sequence: dict[int, range]
 ) -> Iterator[_Row]:
     if not match.rows:
-        yield _Row(match.asked, AMBIGUOUS if match.candidates else NOT_HERE, match.reason, None, _NO_SITE)
+        yield _Row(match.id, AMBIGUOUS if match.candidates else NOT_IN_ATLAS, match.reason, None, _NO_SITE)
+
     for number in match.rows:
-        protein = outcomes[at[number]]
-        sites = where.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]
+        protein = outcomes[index_of_row[number]]
+        sites = rows_of_sequence.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]
         outcome = outcome_of(str(protein["status"]), len(sites))
         reason = protein["reason"] if protein["status"] != "ok" else protein["sites_note"]
-        yield _Row(match.asked, outcome, None if reason is None else str(reason), at[number], sites or _NO_SITE)
+        yield _Row(match.id, outcome, None if reason is None else str(reason), index_of_row[number], sites or _NO_SITE)
 
 
 def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:
-    said = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
+    outcome_columns = [pa.array([getattr(row, name) for row in rows], pa.string()) for name in ANSWER_COLUMNS]
     answers = pa.Table.from_arrays(
-        [*said, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
+        [*outcome_columns, *proteins.select(PROTEIN_COLUMNS).take(_numbers(row.protein for row in rows)).columns],
         names=[*ANSWER_COLUMNS, *PROTEIN_COLUMNS],
     )
     repeated = answers.take(_numbers(index for index, row in enumerate(rows) for _ in row.sites))
-    beside = sites.take(_numbers(site for row in rows for site in row.sites))
-    return pa.Table.from_arrays([*repeated.columns, *beside.columns], schema=_schema(atlas))
+    site_columns = sites.take(_numbers(site for row in rows for site in row.sites))
+    return pa.Table.from_arrays([*repeated.columns, *site_columns.columns], schema=_schema(atlas))
 
 
 def _numbers(values: Iterator[int | None]) -> pa.Array:
@@ -111,8 +112,8 @@ def _numbers(values: Iterator[int | None]) -> pa.Array:
 
 
 def _schema(atlas: Store) -> pa.Schema:
-    said = [pa.field(name, pa.string(), metadata={"doc": doc}) for name, doc in ANSWER_COLUMNS.items()]
-    seen = [view_schema(PROTEINS, atlas.n_layers).field(name) for name in PROTEIN_COLUMNS]
-    seen += [view_schema(SITES, atlas.n_layers).field(name) for name in SITE_COLUMNS]
+    outcome_fields = [pa.field(name, pa.string(), metadata={"doc": doc}) for name, doc in ANSWER_COLUMNS.items()]
+    atlas_fields = [view_schema(PROTEINS, atlas.n_layers).field(name) for name in PROTEIN_COLUMNS]
+    atlas_fields += [view_schema(SITES, atlas.n_layers).field(name) for name in SITE_COLUMNS]
     metadata = provenance(atlas.manifest.run, atlas.manifest.atlas_id)
-    return pa.schema([*said, *(field.with_nullable(True) for field in seen)], metadata=metadata)
+    return pa.schema([*outcome_fields, *(field.with_nullable(True) for field in atlas_fields)], metadata=metadata)

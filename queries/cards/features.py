@@ -1,4 +1,4 @@
-"""What is known, in a card: families; features as marks along the profile, and as a short list with their sites."""
+"""Features and families in a card: marks along the profile, and a short list with the sites they hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -19,24 +19,27 @@ _DESCRIPTION_WIDTH = 50
 
 def family_text(families: Sequence[Mapping[str, Any]]) -> str:
     """Return the families of a protein that has some, those of one database by name, in one text."""
-    named = {(f["database"], f["family"]): f["name"] or "" for f in families}
-    databases = [database for database, _ in named]
-    database = next((one for one in FAMILIES_OF if one in databases), databases[0])
-    shown = [family for of, family in named if of == database][:MAX_FAMILIES]
-    parts = ", ".join(f"{family} {named[database, family]}".rstrip() for family in shown)
-    left = len(named) - len(shown)
-    return f"{database} {parts}" + (f"; {left} more with `--json`" if left else "")
+    names = {(f["database"], f["family"]): f["name"] or "" for f in families}
+    databases = [database for database, _ in names]
+    database = next((name for name in FAMILIES_OF if name in databases), databases[0])
+    listed = [family for source, family in names if source == database][:MAX_FAMILIES]
+    parts = ", ".join(f"{family} {names[database, family]}".rstrip() for family in listed)
+    n_left = len(names) - len(listed)
+    return f"{database} {parts}" + (f"; {n_left} more with `--json`" if n_left else "")
 
 
-def distinct(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return what is drawn and listed of some features: one of each type and place, their descriptions joined."""
-    shown: dict[tuple[int, int, str], list[str]] = {}
-    for f in features:
-        if f["type"] in MARKS:
-            shown.setdefault((f["begin"], f["end"], f["type"]), []).append(f["description"])
+def drawn_features(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the features of the drawn types, one for each type and place, with their descriptions joined."""
+    descriptions: dict[tuple[int, int, str], list[str]] = {}
+    for feature in features:
+        if feature["type"] in MARKS:
+            descriptions.setdefault((feature["begin"], feature["end"], feature["type"]), []).append(
+                feature["description"]
+            )
+
     return [
         {"begin": begin, "end": end, "type": kind, "description": ", ".join(dict.fromkeys(filter(None, texts)))}
-        for (begin, end, kind), texts in shown.items()
+        for (begin, end, kind), texts in descriptions.items()
     ]
 
 
@@ -52,7 +55,7 @@ def feature_marks(features: Sequence[Mapping[str, Any]], bin_size: int) -> str:
 
 
 def legend(features: Sequence[Mapping[str, Any]]) -> str:
-    """Return what the marks of these features mean."""
+    """Return the meaning of the marks of these features, in one line."""
     kinds = {feature["type"] for feature in features}
     return f"{LABEL}: " + ", ".join(f"{mark} {kind.lower()}" for kind, mark in MARKS.items() if kind in kinds)
 
@@ -64,22 +67,23 @@ def feature_lines(
 
     `ranks` are those of the sites by position from 1; `n_others` is the number of features of types not listed.
     """
-    rows = [_row(feature, ranks, sequence) for feature in features[:MAX_FEATURES]]
+    rows = [_feature_row(feature, ranks, sequence) for feature in features[:MAX_FEATURES]]
     if rows:
         yield from Layout.of(("known feature", "position", "residue", "site", "description"), rows).lines(rows)
-    left = len(features) - len(rows)
-    texts = [f"{left} more of these types"] if left > 0 else []
+
+    n_left = len(features) - len(rows)
+    texts = [f"{n_left} more of these types"] if n_left > 0 else []
     texts += [f"{counted(n_others, 'feature')} of other types"] if n_others else []
     if texts:
         yield f"... and {', '.join(texts)}: `--json` lists all"
 
 
-def _row(feature: Mapping[str, Any], ranks: Mapping[int, int], sequence: str) -> tuple[Any, ...]:
+def _feature_row(feature: Mapping[str, Any], ranks: Mapping[int, int], sequence: str) -> tuple[Any, ...]:
     begin, end = feature["begin"], feature["end"]
-    met = [ranks[position] for position in range(begin, end + 1) if position in ranks]
+    site_ranks = [ranks[position] for position in range(begin, end + 1) if position in ranks]
     place = str(begin) if begin == end else f"{begin}-{end}"
     description = cut(printable(feature["description"]), _DESCRIPTION_WIDTH)
-    return feature["type"], place, sequence[begin - 1] if begin == end else "", _best(met), description
+    return feature["type"], place, sequence[begin - 1] if begin == end else "", _best(site_ranks), description
 
 
 def _best(ranks: Sequence[int]) -> str:
