@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from attlas.pipeline.directory import locked, read_intact_receipts, read_plan, read_receipts, write_plan
+from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import Estimate, estimate_cost
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
@@ -148,7 +148,7 @@ def build(
     if drafted.shards and scheduler is None and not paths.plan.is_file():
         check_device(drafted.run.device)
 
-    with locked(paths):
+    with hold_lock(paths):
         plan = make_plan(draft, paths)
         if is_retry:
             remove_failed_receipts(paths, plan)

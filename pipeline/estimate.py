@@ -37,7 +37,7 @@ class Estimate:
     n_workers: int
     peak_bytes: int
     """Bound on the memory of one worker with the largest shard."""
-    predict_disk_bytes: int
+    disk_bytes: int
     wall_s: float
     """Rough: the predicted operations over a rate measured or assumed for this machine."""
     histogram: tuple[tuple[int, int, int], ...]
