@@ -72,14 +72,14 @@ def build(
     """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.seal import sealed_before
+        from attlas.pipeline.seal import read_earlier_manifest
         from attlas.schema import AtlasPaths
 
         options = steps.Options(model, revision, device, dtype, rule, max_length)
         if dry_run:
-            _print_dry_run(model, *steps.dry_run(source, options, n_workers=workers))
+            _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
             return
-        before = sealed_before(AtlasPaths(out))
+        before = read_earlier_manifest(AtlasPaths(out))
         with build_progress() as progress:
             manifest = steps.build(
                 source,
@@ -108,12 +108,12 @@ def plan(
     """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import locked
+        from attlas.pipeline.directory import hold_lock
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length))
-        with locked(paths):
+        with hold_lock(paths):
             made = steps.make_plan(draft, paths)
     where = quote(str(out))
     print(f"{out}: {len(made.shards):,} shards planned")
@@ -129,15 +129,15 @@ def encode(
     """Compute the planned shards that are missing. Several may run at once on different shards (array jobs)."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.directory import hold_lock, read_plan
         from attlas.pipeline.encode import encode as encode_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         made = read_plan(paths)
-        with locked(paths, is_shared=True), build_progress() as progress:
-            chosen = steps.chosen_shards(made, shards)
-            missing = [shard for shard in steps.missing_shards(paths, made) if shard in chosen]
+        with hold_lock(paths, is_shared=True), build_progress() as progress:
+            chosen = steps.select_shards(made, shards)
+            missing = [shard for shard in steps.find_missing_shards(paths, made) if shard in chosen]
             encode_shards(
                 paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
             )
@@ -147,13 +147,13 @@ def encode(
 def seal(out: Dir) -> None:
     """Seal the atlas once every shard is done: count, check digests, write the manifest."""
     with workshop():
-        from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.directory import hold_lock, read_plan
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         made = read_plan(paths)
-        with locked(paths):
+        with hold_lock(paths):
             manifest = seal_atlas(paths, made)
     _finish(out, manifest)
 
@@ -164,7 +164,7 @@ def status(out: Dir, as_json: AsJson = False) -> None:
         from attlas.pipeline import build as steps
         from attlas.schema import AtlasPaths
 
-        found = steps.status(AtlasPaths(out))
+        found = steps.read_status(AtlasPaths(out))
     receipts = found.receipts.values()
     values = {
         "state": "sealed" if found.is_sealed else "unfinished" if found.missing else "ready to seal",
