@@ -25,7 +25,7 @@ LN_2 = tl.constexpr(math.log(2))
 
 @triton.jit
 def _program(tiles, offsets, n_heads, index):
-    """Return sequence, head, first token of the tile in its sequence and of the sequence in the pack, and its length."""
+    """Return sequence, head, the tile's first token in its sequence, the sequence's in the pack, and its length."""
     sequence = tl.load(tiles + index // n_heads * 2)
     first_token = tl.load(tiles + index // n_heads * 2 + 1)
     begin = tl.load(offsets + sequence)
