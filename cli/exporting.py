@@ -16,7 +16,6 @@ from attlas.cli.output import (
     print_lines,
     read_ids,
     sink,
-    together,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def export(
         if not prepared.faults or len(prepared.faults) < n_ids:
             _write(atlas, prepared, output)
     if prepared.faults:
-        raise together(prepared.faults, n_asked=n_ids)
+        raise join_faults(prepared.faults, n_asked=n_ids)
 
 
 def _output_among(

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from Bio.SeqUtils.CheckSum import crc64
 
-from attlas.intake.text import decoded
+from attlas.intake.text import decode
 from attlas.pipeline.fasta import Record, read_fasta
 from attlas.pipeline.headers import parse_header
 from attlas.schema import InputError
@@ -120,8 +120,8 @@ def _protein(record: Record, max_length: int | None) -> Protein:
 
 
 def _clean_lines(record: Record) -> list[str]:
-    # Decoded line by line, as `decoded` may answer differently for each.
-    return [decoded(line.translate(None, _BLANKS).upper()) for line in record.body]
+    # Decoded line by line, as `decode` may answer differently for each.
+    return [decode(line.translate(None, _BLANKS).upper()) for line in record.body]
 
 
 def _foreign_letter(record: Record, sequence: str) -> str | None:

@@ -16,7 +16,7 @@ from attlas.queries import Atlas
 from attlas.queries.asking.page import main, page_name, pages, without_answers
 from attlas.queries.asking.parameters import with_literals
 from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, questions
-from attlas.queries.engine.functions import without_comments
+from attlas.queries.engine.functions import strip_comments
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT / "docs" / "questions"
@@ -92,7 +92,7 @@ def test_the_sql_keeps_the_style_of_the_house(question: Question) -> None:
     keywords = (
         "select from where group order by join on with as and or not over having union case when then else end in"
     )
-    code = without_comments(question.sql)
+    code = strip_comments(question.sql)
     code = re.sub(r"\bf\.end\b", "last", re.sub(r"'[^']*'", "''", code))  # `end` is a column of `features`
     assert set(re.findall(r"\w+", code)) & set(keywords.split()) == set()
     assert [name for name in re.findall(r"\b(\w+) AS \(", code) if name != name.lower()] == []
