@@ -12,11 +12,11 @@ from attlas.cli.output import (
     Output,
     SafeForSpreadsheets,
     fold_width,
+    join_faults,
     note,
     print_lines,
     read_ids,
     sink,
-    together,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def export(
         if not prepared.faults or len(prepared.faults) < n_ids:
             _write(atlas, prepared, output)
     if prepared.faults:
-        raise together(prepared.faults, n_asked=n_ids)
+        raise join_faults(prepared.faults, n_asked=n_ids)
 
 
 def _output_among(

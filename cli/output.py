@@ -134,7 +134,7 @@ def refuse_unsafe_format(format: str) -> None:
         raise QuestionError(f"--safe-for-spreadsheets does nothing for {format}.", expected=expected, found=format)
 
 
-def together(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":
+def join_faults(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":
     """Return one error for all ids without an answer."""
     from attlas.schema import QuestionError
 

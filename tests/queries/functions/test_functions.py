@@ -20,7 +20,7 @@ from attlas.queries.asking.questions import questions
 from attlas.queries.comparing.pooling import wilson_estimate
 from attlas.queries.comparing.student_t import t_quantile
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
+from attlas.queries.engine.functions import FOLDER, Function, _read, find_calls, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 from attlas.schema import TABLES, QuestionError
@@ -269,7 +269,7 @@ def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comm
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert called_in(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
+    assert find_calls(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 

@@ -533,7 +533,7 @@ def test_files_of_the_same_sequences_are_not_joined() -> None:
         return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, 50, "0" * 64, first, last)
 
     one, other, third, after = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
-    assert tables.joined([one, other]) == [[one], [other]]
-    assert tables.joined([one, after]) == [[one, after]]
-    assert tables.joined([third, one]) == [[one, third]]
-    assert tables.joined([other, third]) == [[other], [third]]
+    assert tables.group_files([one, other]) == [[one], [other]]
+    assert tables.group_files([one, after]) == [[one, after]]
+    assert tables.group_files([third, one]) == [[one, third]]
+    assert tables.group_files([other, third]) == [[other], [third]]
