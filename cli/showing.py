@@ -30,7 +30,7 @@ from attlas.cli.output import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from attlas.queries.answers.one_id import Answer
+    from attlas.queries.answers.one_id import Answer, NoAnswer
     from attlas.queries.atlas import Atlas
     from attlas.queries.lookup.find import Hit
     from attlas.queries.lookup.identifiers import Match
@@ -195,7 +195,8 @@ def _ambiguous(name: str, hits: "list[Hit]") -> "QuestionError":
     return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
-def _print_cards(answers: "Iterable[Answer]", manifest: "Manifest", sequence: Extent) -> None:
+def _print_cards(answers: "Iterable[Answer | NoAnswer]", manifest: "Manifest", sequence: Extent) -> None:
+    from attlas.queries.answers.one_id import Answer
     from attlas.queries.cards.card import card
     from attlas.queries.cards.tracks import COLOURED, PLAIN
     from attlas.queries.text import terminal_width
@@ -204,7 +205,7 @@ def _print_cards(answers: "Iterable[Answer]", manifest: "Manifest", sequence: Ex
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
     separator = ""
     for answer in answers:
-        if answer.protein:
+        if isinstance(answer, Answer):
             _print_fitting([separator + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
             separator = "\n"
 

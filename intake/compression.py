@@ -233,6 +233,7 @@ class _UnpackedStream(io.RawIOBase):
                 found=f"more, from {n_packed:,} bytes of {self._compression.name} so far",
                 hint="split it, or hand it over in parts",
             )
+
         if self._n_bytes > max(MIN_BYTES_OF_BOMB, MAX_RATIO * n_packed):
             raise InputError(
                 f"{self._name} is compressed more than any text of proteins.",

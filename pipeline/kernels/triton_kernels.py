@@ -14,7 +14,7 @@ BAND = tl.constexpr(16)
 """Keys of a tile of the band: the fewest a product takes, so that little is computed beside the band."""
 
 LANE = tl.constexpr(8)
-"""Sums over queries are kept separately for every eighth query: one thread holds their scores
+"""Sums over queries are kept separately for every eighth query: one thread holds their scores in
 the result of a tensor core. So the loop adds inside threads, and threads exchange sums once, at its end."""
 
 NO_QUERY = tl.constexpr(-1e30)
@@ -25,7 +25,7 @@ LN_2 = tl.constexpr(math.log(2))
 
 @triton.jit
 def _program(tiles, offsets, n_heads, index):
-    """Return sequence, head, the tile's first token in the sequence, the sequence's first in the pack, its length."""
+    """Return sequence, head, the tile's first token in its sequence, the sequence's in the pack, and its length."""
     sequence = tl.load(tiles + index // n_heads * 2)
     first_token = tl.load(tiles + index // n_heads * 2 + 1)
     begin = tl.load(offsets + sequence)

@@ -179,6 +179,10 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
 
 
 def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
+    """Return a value converted to the type of its parameter; None for the default that stands for all."""
+    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in ("texts", "proteins"):
+        return None
+
     match parameter.type:
         case "int":
             return _whole(parameter, value)
@@ -189,14 +193,10 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
         case "ints":
             return [_whole(parameter, item) for item in _items(parameter, value)]
         case "texts":
-            if isinstance(value, str) and value == EVERY and parameter.default == EVERY:
-                return None
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
             return _one_accession(atlas, parameter, value, note)
         case "proteins":
-            if isinstance(value, str) and value == EVERY and parameter.default == EVERY:
-                return None
             return _accessions(atlas, parameter, _items(parameter, value), note)
         case _:
             return placed_rows(atlas, value, note)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,12 @@ class Question:
         commands = dict.fromkeys(str(table.added_by) for table in ADDED_TABLES if table.name in self.needs)
         return " and ".join(commands)
 
-    @property
+    @cached_property
     def functions(self) -> tuple[Function, ...]:
         """The functions of ours that its SQL calls, and those that these call."""
         return reached_from(self.sql)
 
-    @property
+    @cached_property
     def whole_sql(self) -> str:
         """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
         return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
@@ -184,8 +184,8 @@ def read_question(path: Path) -> Question:
         title=texts["title"],
         topic=texts["topic"],
         answers=texts["answers"],
-        parameters=tuple(_parameter(path, entry) for entry in entries["parameters"]),
-        columns=tuple(_column(path, entry) for entry in entries["columns"]),
+        parameters=tuple(_read_parameter(path, entry) for entry in entries["parameters"]),
+        columns=tuple(_read_column(path, entry) for entry in entries["columns"]),
         example=texts.get("example", ""),
         grain=tuple(word.strip() for word in texts["grain"].split(",")),
         source=texts["source"],
@@ -278,7 +278,7 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
     return texts, entries
 
 
-def _parameter(path: Path, entry: str) -> Parameter:
+def _read_parameter(path: Path, entry: str) -> Parameter:
     match = _PARAMETER.fullmatch(entry)
     if not match or match[2] not in TYPES:
         shape = "name type [LEAST..[MOST]|ONE|OTHER|of TABLE.COLUMN] [= default]: what it says"
@@ -308,7 +308,7 @@ def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
         )
 
 
-def _column(path: Path, entry: str) -> tuple[str, str]:
+def _read_column(path: Path, entry: str) -> tuple[str, str]:
     match = _COLUMN.fullmatch(entry)
     if not match:
         raise QuestionError(f"A column of {path} cannot be read.", expected="name: what it says", found=entry)

@@ -127,8 +127,8 @@ class HttpFiles:
 
         if answer.status in BUSY:
             delay = answer.headers.get("Retry-After")
-            asked = f"; the server asks to wait {delay!r}" if delay else ""
-            raise unreachable(address, f"{answer.status}, {answer.reason}{asked}")
+            wish = f"; the server asks to wait {delay!r}" if delay else ""
+            raise unreachable(address, f"{answer.status}, {answer.reason}{wish}")
 
         if answer.status == 412 or not self._is_same_version(path, answer):
             raise BrokenAtlasError(

@@ -97,13 +97,13 @@ class _SearchedColumns:
 
 def find(proteins: ProteinRows, id: str, *, taxon: int | str | None = None) -> Match:
     """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
-    return _with_close(proteins, [_match(proteins, id, taxon)])[0]
+    return _with_close(proteins, [_match_id(proteins, id, taxon)])[0]
 
 
 def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
     """Return the match of each of many ids; `proteins` is read once, not once per id."""
     names = proteins if len(ids) <= N_ONE_BY_ONE else _search_columns(proteins, ids)
-    return _with_close(proteins, [_match(names, id, taxon) for id in ids])
+    return _with_close(proteins, [_match_id(names, id, taxon) for id in ids])
 
 
 def rows_named(proteins: ProteinRows, id: str) -> tuple[int, ...]:
@@ -138,7 +138,7 @@ def _with_close(proteins: ProteinRows, matches: list[Match]) -> list[Match]:
     return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]
 
 
-def _match(names: Names, id: str, taxon: int | str | None) -> Match:
+def _match_id(names: Names, id: str, taxon: int | str | None) -> Match:
     resolution = resolve_id(names, id, taxon=taxon)
     return Match(
         id,

@@ -78,16 +78,18 @@ def croissant(
 ) -> dict[str, Any]:
     """Return the metadata as JSON values; `other_files` are the files that are no table: path to bytes and SHA-256."""
     run, counts = manifest.run, manifest.counts
+    description = (
+        f"What the protein language model {run.model} (revision {run.revision}) attends to in {counts.n_ok:,} of "
+        f"{counts.n_requested:,} proteins of {manifest.source}: high-attention sites by rule {run.rule}, attention "
+        "received by every residue in each layer, statistics of every head. No site is a claim of function."
+    )
+
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
         "name": statement.titled(manifest),
-        "description": (
-            f"What the protein language model {run.model} (revision {run.revision}) attends to in {counts.n_ok:,} of "
-            f"{counts.n_requested:,} proteins of {manifest.source}: high-attention sites by rule {run.rule}, attention "
-            "received by every residue in each layer, statistics of every head. No site is a claim of function."
-        ),
+        "description": description,
         "dateCreated": manifest.created[:10],
         "datePublished": manifest.created[:10],
         "version": f"{manifest.format_version}.0.0+{manifest.atlas_id}",

@@ -442,7 +442,7 @@ def test_too_many_atoms_fall_back_to_what_is_deposited_and_say_so(
     file = read_structure(
         written(tmp_path, "capsid.pdb", pdb([Chain("A", SHORT), Chain("B", SHORT, y=5)], header=header))
     )
-    whole, cut, none = (interfaces.interfaces(file, max_atoms=n) for n in (10_000, 300, 100))
+    whole, cut, none = (interfaces.find_interfaces(file, max_atoms=n) for n in (10_000, 300, 100))
     assert whole.notes == ()
     assert frozenset({"A", "B"}) in whole.partners.values()
     assert {(key[0], names) for key, names in cut.partners.items()} == {

@@ -1,6 +1,7 @@
 """The card: what stands in it, in what words, and that nothing in a header harms a terminal."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from conftest import HOSTILE, random_sequence
 from synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import Answer, answers, layers_named
+from attlas.queries.answers.one_id import Answer, NoAnswer, answers, layers_named
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
 from attlas.queries.cards.card import Extent, card
 from attlas.queries.cards.tracks import COLOURED
-from attlas.schema import QuestionError
+from attlas.schema import FAMILIES, FEATURES, PROTEINS, SITES, QuestionError
 
 
 def shown(atlas: Atlas, id: str, width: int = 80, *, layers: tuple[int, ...] = (), sequence: Extent = "auto") -> str:
@@ -224,7 +226,17 @@ def test_an_answer_without_a_protein_says_why_in_json_too(atlas: Atlas) -> None:
     assert said("P04637")["candidates"] == said("P04637")["similar"] == []
 
 
-def test_an_answer_with_a_protein_has_no_fault(atlas: Atlas) -> None:
-    assert answers(atlas, "Q00003")[0].fault is None
-    assert isinstance(answers(atlas, "nope")[0].fault, QuestionError)
-    assert isinstance(answers(atlas, "nope")[0], Answer)
+def test_an_id_without_a_protein_has_no_answer_and_a_fault(atlas: Atlas) -> None:
+    assert isinstance(answers(atlas, "Q00003")[0], Answer)
+    (missing,) = answers(atlas, "nope")
+    assert isinstance(missing, NoAnswer)
+    assert isinstance(missing.fault(), QuestionError)
+
+
+def test_the_rows_of_an_answer_have_the_columns_of_their_tables() -> None:
+    columns = {table: [column.name for column in table.stored()] for table in (PROTEINS, SITES, FEATURES, FAMILIES)}
+    names = {row: [field.name for field in fields(row)] for row in (ProteinRow, SiteRow, FeatureRow, FamilyRow)}
+    assert names[ProteinRow] == columns[PROTEINS]
+    assert names[SiteRow] == [name for name in columns[SITES] if name != "sequence_id"]
+    for row, table in ((FeatureRow, FEATURES), (FamilyRow, FAMILIES)):
+        assert names[row] == [name for name in columns[table] if name not in ("accession", "sequence_id")]

@@ -9,6 +9,7 @@ from synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answers
+from attlas.queries.answers.stored_rows import FeatureRow
 from attlas.queries.cards.card import card
 from attlas.queries.cards.features import MAX_FAMILIES, MAX_FEATURES, drawn_features, feature_marks
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
@@ -107,7 +108,7 @@ def test_a_feature_on_a_site_says_the_rank_of_the_site(tmp_path: Path) -> None:
 def test_proteins_that_share_a_sequence_keep_their_own_features(root: Path) -> None:
     with Atlas.open(root) as atlas:
         (first,), (second,), (third,) = (answers(atlas, name) for name in ("P1", "P2", "P3"))
-    assert [row["type"] for row in second.features or ()] == ["Modified residue"]
+    assert [row.type for row in second.features or ()] == ["Modified residue"]
     assert len(first.features or ()) == 5
     assert third.features == ()
     assert not any("known" in line for line in drawn(root, "P3"))
@@ -134,9 +135,8 @@ def test_no_line_is_wider_than_asked(root: Path, width: int) -> None:
 
 @pytest.mark.parametrize("bin_size", [1, 3, 7])
 def test_a_column_is_marked_if_one_of_its_residues_is(bin_size: int) -> None:
-    features = drawn_features(
-        [feature("P1", "Site", 4, 9), feature("P1", "Active site", 8, 8), feature("P1", "Helix", 1, 80)]
-    )
+    places = [("Site", 4, 9), ("Active site", 8, 8), ("Helix", 1, 80)]
+    features = drawn_features([FeatureRow(*place, description=None, evidence=None, source="a.tsv") for place in places])
     expected = ""
     for column in range(20):
         residues = set(range(column * bin_size + 1, (column + 1) * bin_size + 1))

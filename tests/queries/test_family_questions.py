@@ -380,12 +380,17 @@ def test_p_values_of_the_ks_test_are_those_of_scipy_over_their_whole_range(case:
 # Random families
 
 
-N_PARTITIONS = 14
+N_PARTITIONS, N_PARTITIONS_THOROUGH = 7, 14
 """Random partitions of the same proteins into families."""
 
 
 @pytest.fixture(scope="module")
-def random_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+def n_partitions(is_thorough: bool) -> int:
+    return N_PARTITIONS_THOROUGH if is_thorough else N_PARTITIONS
+
+
+@pytest.fixture(scope="module")
+def random_families(n_partitions: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """Return an atlas of 64 proteins with databases R0, R1, ... of eight random families of eight."""
     choose = random.Random(5)
     proteins = [
@@ -395,7 +400,7 @@ def random_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]
     root = tmp_path_factory.mktemp("random") / "atlas"
     write_atlas(root, proteins, n_layers=N_LAYERS)
     assigned = []
-    for partition_number in range(N_PARTITIONS):
+    for partition_number in range(n_partitions):
         accessions = choose.sample([protein.accession for protein in proteins], 64)
         assigned += [(a, f"R{partition_number}", f"F{i % 8}") for i, a in enumerate(accessions)]
     assign(root, assigned)
@@ -404,9 +409,9 @@ def random_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]
 
 
 @pytest.fixture(scope="module")
-def random_rows(random_families: Atlas) -> list[dict]:
+def random_rows(random_families: Atlas, n_partitions: int) -> list[dict]:
     """Return the rows of every random partition, family by family, by sites, letters and composition."""
-    answers = [random_families.ask("family_separation", database=f"R{i}") for i in range(N_PARTITIONS)]
+    answers = [random_families.ask("family_separation", database=f"R{i}") for i in range(n_partitions)]
     return [row for answer in answers for row in answer.to_pylist()]
 
 
@@ -421,7 +426,7 @@ def is_left_out(row: dict) -> bool:
 
 
 def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
-    case: Case, random_families: Atlas, random_rows: list[dict]
+    case: Case, random_families: Atlas, random_rows: list[dict], n_partitions: int
 ) -> None:
     real = [
         row for given in ({}, {"against": "rest"}, {"min_size": 2}) for row in case.ask("family_separation", **given)
@@ -432,7 +437,7 @@ def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
         for row in random_families.ask("family_separation", database=f"R{i}", per="all").to_pylist()
     ]
     rows = [row for row in (*random_rows, *real, *pooled) if row["auc_low"] is not None]
-    assert len(rows) > 600
+    assert len(rows) > 40 * n_partitions + 40
     assert {is_left_out(row) for row in rows} == {True, False}
     decisions = [(is_left_out(row), is_rejected(row)) for row in rows if is_rejected(row) is not None]
     assert [pair for pair in decisions if pair[0] != pair[1]] == []
@@ -441,17 +446,19 @@ def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
     assert [(row["auc_t"], row["auc_log10_p"], row["auc_high"]) for row in untested] == [(None,) * 3] * len(untested)
 
 
-def test_random_families_are_not_separated_more_often_than_said(random_rows: list[dict]) -> None:
+def test_random_families_are_not_separated_more_often_than_said(random_rows: list[dict], n_partitions: int) -> None:
     # An interval of 95 % over all families of a method at once: in a partition, none is above in 97.5 % and more.
     for method in METHODS:
         rows = [row for row in random_rows if row["method"] == method]
-        assert len(rows) == 8 * N_PARTITIONS
+        assert len(rows) == 8 * n_partitions
         n_separated = sum(row["n_separated"] for row in rows)
-        assert binomtest(n_separated, N_PARTITIONS, 0.025, alternative="greater").pvalue > 0.001
+        assert binomtest(n_separated, n_partitions, 0.025, alternative="greater").pvalue > 0.001
         assert np.mean([row["auc"] for row in rows]) == pytest.approx(0.5, abs=0.02)
 
 
-def test_the_gain_of_random_families_is_0_in_the_mean_and_its_interval_holds_it(random_rows: list[dict]) -> None:
+def test_the_gain_of_random_families_is_0_in_the_mean_and_its_interval_holds_it(
+    random_rows: list[dict], n_partitions: int
+) -> None:
     for method in ("sites", "random", "profile", "composition"):
         rows = [row for row in random_rows if row["method"] == method]
         gains = np.array([row["gain"] for row in rows])
@@ -459,7 +466,7 @@ def test_the_gain_of_random_families_is_0_in_the_mean_and_its_interval_holds_it(
         n_above = sum(row["gain_low"] > 0 for row in rows)
         n_below = sum(row["gain_high"] < 0 for row in rows)
         for n in (n_above, n_below):
-            assert binomtest(n, N_PARTITIONS, 0.025, alternative="greater").pvalue > 0.001
+            assert binomtest(n, n_partitions, 0.025, alternative="greater").pvalue > 0.001
         # Nor does it lean to one side, as the difference of silhouettes did.
         assert binomtest(int(sum(gains > 0)), len(gains)).pvalue > 0.001
 

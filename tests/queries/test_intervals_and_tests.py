@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -139,17 +140,20 @@ def atlases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Atlas]]:
 
 
 @pytest.fixture(scope="module")
-def answers(atlases: list[Atlas]) -> dict[str, list[dict]]:
-    """Return the rows of each question over all atlases, in two forms of attention."""
+def answers(atlases: list[Atlas], is_thorough: bool) -> dict[str, list[dict]]:
+    """Return the rows of each question over all atlases, in one form of attention after the other, or in all."""
     rows: dict[str, list[dict]] = {}
     for name in dict.fromkeys(pair.question for pair in PAIRS):
         parameters = {p.name for q in questions() if q.name == name for p in q.parameters}
         forms = [{"form": form} for form in ("count", "mass")] if "form" in parameters else [{}]
-        forms = [{"type": label} for label in LABELS] if "type" in parameters else forms
+        labels = [{"type": label} for label in LABELS] if "type" in parameters else [{}]
         few = {"min_proteins": 1} if "min_proteins" in parameters else {}
         few |= {"min_edges": 1} if "min_edges" in parameters else {}
         few |= {"label": "Active site"} if "label" in parameters else {}
-        rows[name] = [r for atlas in atlases for form in forms for r in atlas.ask(name, **form, **few).to_pylist()]
+        rows[name] = []
+        for i, atlas in enumerate(atlases):
+            for form, label in product(forms if is_thorough else [forms[i % len(forms)]], labels):
+                rows[name] += atlas.ask(name, **form, **label, **few).to_pylist()
     return rows
 
 

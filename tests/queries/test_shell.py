@@ -272,7 +272,7 @@ def test_tables_schema_help_and_tab(terminal: Terminal) -> None:
     assert "A high-attention (HA) site" in terminal.until("attlas> ")
     terminal.type(".schema sites\n")
     answer = terminal.until("attlas> ")
-    assert "Rank by attention" in " ".join(answer.split())
+    assert "Rank among the sites" in " ".join(answer.split())
     assert "heads:" not in answer
     terminal.type(".help\n")
     assert ".timeout SECONDS" in terminal.until("attlas> ")
