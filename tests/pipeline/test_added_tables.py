@@ -65,7 +65,7 @@ def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
     after = assert_whole(probed)
     assert (after.added, after.version) == (before.added, before.version + 1)
-    assert "kept as they were: head_features, head_max_sites, labels" in outcome.err
+    assert "kept unchanged: head_features, head_max_sites, labels" in outcome.err
     assert not AtlasPaths(probed).manifest_before.exists()
     assert labelled(probed) == set(PROTEINS)
 
@@ -91,7 +91,7 @@ def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_es
     first = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
     (probed / first).write_bytes(b"")
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
-    assert f"left out of labels, as files were damaged: {first}" in outcome.err
+    assert f"removed from labels, because damaged: {first}" in outcome.err
     assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
     run(probed)
     assert labelled(probed) == set(PROTEINS)

@@ -407,7 +407,7 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
     monkeypatch.setattr(predicting.ReduceToContacts, "probabilities", spoiled)
     outcome = attlas("contacts", small, "--workers", 0)
     assert outcome.code == 3
-    assert "1 failed, as the model's attention is not finite: A1 (34 residues)" in outcome.err
+    assert "1 failed, because the model's attention is not finite: A1 (34 residues)" in outcome.err
     assert {row["accession"] for row in rows_of(small, "SELECT DISTINCT accession FROM contacts")} == {"B1", "S7", "S8"}
     assert_whole(small)
 

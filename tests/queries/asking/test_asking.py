@@ -239,7 +239,7 @@ def test_ask_says_on_stderr_what_it_leaves_out(attlas: Run, atlas_dir: Path) -> 
         (("sites_of",), "the parameters are\n    proteins (proteins): Ids of proteins.\n    flank = 5"),
         (("nothing",), "There is no question 'nothing'"),
         (("absent.sql",), "absent.sql cannot be read"),
-        (("sites_of", "proteins=P0DP23", "-o", "x.xyz"), "does not tell a format"),
+        (("sites_of", "proteins=P0DP23", "-o", "x.xyz"), "is no format"),
     ],
 )
 def test_ask_refuses_without_a_traceback(attlas: Run, atlas_dir: Path, words: tuple, what: str) -> None:

@@ -473,9 +473,7 @@ def test_the_verb_publishes_names_what_is_not_stated_and_the_release_verifies(
     done = attlas("publish", atlas_dir, "--out", out, "--license", "MIT", "--creator", "A", "--creator", "B")
     assert (done.code, done.out.count("\n")) == (0, 1)
     assert done.out.startswith(f"{out}: 5 tables in 5 files, ")
-    assert done.err == (
-        "attlas: not stated, and said so in the cards: title, citation, url (see `attlas publish --help`)\n"
-    )
+    assert done.err == ("attlas: missing, as the cards say: title, citation, url (see `attlas publish --help`)\n")
     assert "| creators | A, B |" in (out / "README.md").read_text()
     assert attlas("verify", out).code == 0
     assert attlas("show", out, "P0DP23").out == attlas("show", atlas_dir, "P0DP23").out
