@@ -138,7 +138,7 @@ _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 """What unpacking raises for damaged data; pyarrow's errors are among the last two."""
 
 
-def compression_of(start: bytes, *, name: str) -> Compression | None:
+def detect_compression(start: bytes, *, name: str) -> Compression | None:
     """Return the kind of compression, told by the first bytes of a file; None for a plain file.
 
     Raises:
@@ -163,7 +163,7 @@ def unpacked(handle: IO[bytes], *, name: str, max_bytes: int = MAX_UNPACKED_BYTE
     """
     start = handle.read(_N_START)
     handle.seek(0)
-    compression = compression_of(start, name=name)
+    compression = detect_compression(start, name=name)
     if compression is None:
         return handle
     stream = _UnpackedStream(handle, compression, name, min(max_bytes, MAX_UNPACKED_BYTES))
@@ -233,6 +233,7 @@ class _UnpackedStream(io.RawIOBase):
                 found=f"more, from {n_packed:,} bytes of {self._compression.name} so far",
                 hint="split it, or hand it over in parts",
             )
+
         if self._n_bytes > max(MIN_BYTES_OF_BOMB, MAX_RATIO * n_packed):
             raise InputError(
                 f"{self._name} is compressed more than any text of proteins.",

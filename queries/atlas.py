@@ -41,13 +41,13 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        from attlas.queries.answers.one_id import answers
+        from attlas.queries.answers.one_id import NoAnswer, answer_id
         from attlas.queries.cards.protein_card import ProteinCard
 
-        protein_answers = answers(self, id, layers=layers)
-        if protein_answers[0].fault is not None:
-            raise protein_answers[0].fault
-        return ProteinCard(protein_answers[0], self.manifest.run)
+        answer = answer_id(self, id, layers=layers)[0]
+        if isinstance(answer, NoAnswer):
+            raise answer.fault()
+        return ProteinCard(answer, self.manifest.run)
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.

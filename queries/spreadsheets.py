@@ -13,12 +13,12 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 APOSTROPHE = "'"
 
 
-def without_formulas(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+def defuse_formulas(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """Return the rows with an apostrophe before every text, and every name of a column, that begins as a formula does.
 
     Numbers stay as they are: `-1.5` is one.
     """
-    names = [_defused(name) for name in rows.schema.names]
+    names = [_harmless_text(name) for name in rows.schema.names]
     kinds = [pa.string() if _is_text(field.type) else field.type for field in rows.schema]
     schema = pa.schema(list(zip(names, kinds, strict=True)))
     return pa.RecordBatchReader.from_batches(schema, _batches(rows, schema))
@@ -26,14 +26,14 @@ def without_formulas(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
 
 def _batches(rows: pa.RecordBatchReader, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in rows:
-        columns = [_without_formulas(column) for column in batch.columns]
+        columns = [_harmless_column(column) for column in batch.columns]
         yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _without_formulas(column: pa.Array) -> pa.Array:
+def _harmless_column(column: pa.Array) -> pa.Array:
     if not _is_text(column.type):
         return column
-    return pa.array([None if text is None else _defused(text) for text in column.to_pylist()], pa.string())
+    return pa.array([None if text is None else _harmless_text(text) for text in column.to_pylist()], pa.string())
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -42,5 +42,5 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _defused(text: str) -> str:
+def _harmless_text(text: str) -> str:
     return APOSTROPHE + text if text.startswith(FORMULA_STARTS) else text

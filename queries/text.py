@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Self
 
-CUT = "…"
+CUT_SIGN = "…"
 GAP = "  "
 NARROWEST = 20
 """Characters to which a column of text is folded at the least; a table that needs less is shown row by row."""
@@ -122,7 +122,7 @@ def terminal_width() -> int:
 
 def cut(text: str, width: int) -> str:
     """Return `text` in at most `width` characters, a cut shown by `…`."""
-    return text if len(text) <= width else text[: width - 1] + CUT
+    return text if len(text) <= width else text[: width - 1] + CUT_SIGN
 
 
 def _folds(text: str, width: int) -> list[str]:
@@ -134,7 +134,7 @@ def _folds(text: str, width: int) -> list[str]:
     if len(lines) <= MOST_FOLDS:
         return lines
 
-    last_line = lines[MOST_FOLDS - 1][: width - 1] + CUT
+    last_line = lines[MOST_FOLDS - 1][: width - 1] + CUT_SIGN
     return [*lines[: MOST_FOLDS - 1], last_line]
 
 

@@ -23,6 +23,32 @@ MAY_SPEAK_TO = {
     "queries": {"attlas.queries", "attlas.structures", "attlas.intake", "attlas.schema"},
     "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.intake", "attlas.schema"},
 }
+FLOORS = {
+    "queries": (
+        ("text", "output_file"),
+        ("provenance", "formats", "spreadsheets"),
+        ("lookup",),
+        ("engine",),
+        ("store", "description"),
+        ("answers", "asking"),
+        ("cards", "comparing", "exports", "release", "report"),
+        ("atlas",),
+    ),
+    "pipeline": (
+        ("adding", "attention", "elbow", "fasta", "fetch", "headers", "honoured", "offline", "packing", "weight_files"),
+        ("interface", "kernels", "model", "proteins", "sites"),
+        ("guard", "letters", "loading", "plan"),
+        ("directory", "estimate", "resources", "vocabulary"),
+        ("annotate", "cluster", "encoder", "seal"),
+        ("device_check",),
+        ("shard",),
+        ("runners",),
+        ("encode", "pass_task"),
+        ("build", "passes"),
+        ("contacts", "probe"),
+    ),
+}
+"""The folders and files of a room, floor by floor, lowest first: each imports only itself and what lies below it."""
 WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}
 READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
 
@@ -48,9 +74,12 @@ def _imports_at_start(tree: ast.Module) -> Iterator[str]:
     """Yield what runs when the module is imported: no function bodies, nothing under `if TYPE_CHECKING`."""
     for statement in tree.body:
         is_lazy = isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef)
-        is_for_types = isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING")
-        if not (is_lazy or is_for_types):
+        if not (is_lazy or _is_for_types(statement)):
             yield from _imports(statement)
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING")
 
 
 def _by_file(room: str) -> list[tuple[str, str]]:
@@ -59,6 +88,35 @@ def _by_file(room: str) -> list[tuple[str, str]]:
         for path in _sources(room)
         for name in _imports(ast.parse(path.read_text()))
     ]
+
+
+def _places_imported(path: Path, room: str) -> Iterator[str]:
+    """Yield the folders and files of its own room that a file imports, also in functions, but not for types only."""
+    tree = ast.parse(path.read_text())
+    statements = [statement for statement in tree.body if not _is_for_types(statement)]
+    for node in ast.walk(ast.Module(statements, [])):
+        if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"attlas.{room}."):
+            # `from attlas.queries import formats` names the file only in its aliases.
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name.split(".")[2] for name in names)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_every_folder_and_file_of_a_room_has_its_floor(room: str) -> None:
+    names = {path.relative_to(ROOT / room).parts[0].removesuffix(".py") for path in _sources(room)} - {"__init__"}
+    assert sorted(place for floor in FLOORS[room] for place in floor) == sorted(names)
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_nothing_in_a_room_imports_from_its_own_floor_or_from_above(room: str) -> None:
+    floor_of = {place: number for number, places in enumerate(FLOORS[room]) for place in places}
+    wrong = []
+    for path in _sources(room):
+        place = path.relative_to(ROOT / room).parts[0].removesuffix(".py")
+        if place != "__init__":  # the door of the room, which stands for its top
+            others = set(_places_imported(path, room)) - {place}
+            wrong += [(place, other) for other in others if floor_of.get(other, len(FLOORS[room])) >= floor_of[place]]
+    assert wrong == []
 
 
 @every_room

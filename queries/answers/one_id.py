@@ -2,10 +2,11 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -19,78 +20,105 @@ FAILED = "failed"
 NOT_IN_ATLAS = "not in this atlas"
 AMBIGUOUS = "names several proteins"
 
-SITE_COLUMNS = tuple(column.name for column in SITES.stored() if column.name != "sequence_id")
-FEATURE_COLUMNS = ("accession", "type", "begin", "end", "description", "evidence", "source")
-FAMILY_COLUMNS = ("accession", "database", "family", "name", "source")
+SITE_COLUMNS = tuple(field.name for field in fields(SiteRow))
+FEATURE_COLUMNS = tuple(field.name for field in fields(FeatureRow))
+FAMILY_COLUMNS = tuple(field.name for field in fields(FamilyRow))
 _FLOAT16, _FLOAT32 = struct.Struct("=e"), struct.Struct("=f")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one id."""
+    """The answer to an id that names a protein."""
 
     id: str
     outcome: str
-    """One of the outcomes of this file: what was found, or which kind of nothing it is."""
-    reason: str | None = None
-    """Why it was skipped or failed, why it has no sites, or what to ask instead."""
-    protein: dict[str, Any] | None = None
-    """The row of `proteins`."""
-    sites: tuple[dict[str, Any], ...] = ()
+    """`SITES_FOUND`, `NO_SITES`, `SKIPPED` or `FAILED`."""
+    reason: str | None
+    """Why it was skipped or failed, or why it has no sites, or a flag of those it has."""
+    protein: ProteinRow
+    sites: tuple[SiteRow, ...] = ()
     """High-attention sites by rank."""
     profile: tuple[float, ...] | None = None
     """Attention received by each residue in the layer of convergence, (N,); None where no layer was found."""
     profiles: tuple[tuple[int, tuple[float, ...]], ...] = ()
     """Each layer asked for, 0-based, with the attention received in it, (N,); none where it was not computed."""
-    match: Match | None = None
-    """What the id names, for one without a protein."""
-    features: tuple[dict[str, Any], ...] | None = None
+    features: tuple[FeatureRow, ...] | None = None
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
-    families: tuple[dict[str, Any], ...] | None = None
+    families: tuple[FamilyRow, ...] | None = None
     """Families by database; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
-        """Return plain JSON values; `outcome` is always there, `protein` is null for an id without one."""
-        layer = self.protein["layer"] if self.protein else None
-        profile = None if self.profile is None else {"layer": layer, "received": list(self.profile)}
-        is_computed = self.outcome in (SITES_FOUND, NO_SITES)
+        """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
+        profile = None
+        if self.profile is not None:
+            profile = {"layer": self.protein.layer, "received": list(self.profile)}
+
         return {
             "asked": self.id,
             "outcome": self.outcome,
             "reason": self.reason,
-            "candidates": list(self.match.candidates) if self.match else [],
-            "similar": list(self.match.close) if self.match else [],
-            "protein": self.protein,
-            "sites": list(self.sites) if is_computed else None,
+            "candidates": [],
+            "similar": [],
+            "protein": asdict(self.protein),
+            "sites": list(map(asdict, self.sites)) if self.protein.is_computed else None,
             "profile": profile,
-            "profiles": [{"layer": n, "received": list(values)} for n, values in self.profiles],
-            "features": None if self.features is None else list(self.features),
-            "families": None if self.families is None else list(self.families),
+            "profiles": [{"layer": layer, "received": list(values)} for layer, values in self.profiles],
+            "features": None if self.features is None else list(map(asdict, self.features)),
+            "families": None if self.families is None else list(map(asdict, self.families)),
             "provenance": provenance_values(manifest),
         }
 
+
+@dataclass(frozen=True)
+class NoAnswer:
+    """The answer to an id that names no protein of the atlas, or several."""
+
+    match: Match
+
     @property
-    def fault(self) -> QuestionError | None:
-        """The error of an id without a protein."""
-        return self.match.fault() if self.match else None
+    def outcome(self) -> str:
+        """`AMBIGUOUS` or `NOT_IN_ATLAS`."""
+        return AMBIGUOUS if self.match.candidates else NOT_IN_ATLAS
+
+    def fault(self) -> QuestionError:
+        """Return the error that says why there is no protein."""
+        return self.match.fault()
+
+    def to_json(self, manifest: Manifest) -> dict[str, Any]:
+        """Return the answer as plain JSON values: candidates or similar ids, and null for all of a protein."""
+        return {
+            "asked": self.match.id,
+            "outcome": self.outcome,
+            "reason": self.match.reason,
+            "candidates": list(self.match.candidates),
+            "similar": list(self.match.close),
+            **dict.fromkeys(("protein", "sites", "profile")),
+            "profiles": [],
+            **dict.fromkeys(("features", "families")),
+            "provenance": provenance_values(manifest),
+        }
 
 
-def answers(atlas: Store, id: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()) -> list[Answer]:
+def answer_id(
+    atlas: Store, id: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()
+) -> Sequence[Answer | NoAnswer]:
     """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id.
 
     `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too.
     """
-    return answers_to(atlas, atlas.match(id, taxon=taxon), layers=layers)
+    return answer_match(atlas, atlas.match(id, taxon=taxon), layers=layers)
 
 
-def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> list[Answer]:
+def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> Sequence[Answer | NoAnswer]:
     """Return the answers to an id that was looked up already: one for each protein that it names."""
     if not match.rows:
-        return [Answer(match.id, AMBIGUOUS if match.candidates else NOT_IN_ATLAS, match.reason, match=match)]
-    return [_answer(atlas, match.id, protein, layers) for protein in atlas.protein_rows(match.rows).to_pylist()]
+        return [NoAnswer(match)]
+
+    rows = atlas.protein_rows(match.rows, [field.name for field in fields(ProteinRow)]).to_pylist()
+    return [_protein_answer(atlas, match.id, ProteinRow(**row), layers) for row in rows]
 
 
-def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
+def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
     """Return the layers that a text such as `all`, `3`, `3,5` or `8-16` names, 0-based, in its order.
 
     Raises:
@@ -111,45 +139,53 @@ def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(layers))
 
 
-def outcome_of(status: str, n_sites: int) -> str:
+def name_outcome(status: str, n_sites: int) -> str:
     """Return the outcome of a protein in the atlas."""
     if status == "ok":
         return SITES_FOUND if n_sites else NO_SITES
     return SKIPPED if status == "skipped" else FAILED
 
 
-def _answer(atlas: Store, id: str, protein: dict[str, Any], layers: Sequence[int]) -> Answer:
-    if protein["status"] != "ok":
-        return Answer(id, outcome_of(protein["status"], 0), protein["reason"], protein)
+def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence[int]) -> Answer:
+    if not protein.is_computed or protein.sequence_id is None:
+        return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
 
-    sequence_id, layer_of_convergence = protein["sequence_id"], protein["layer"]
-    sites = tuple(map(_site, atlas.sequence_rows(SITES, sequence_id, SITE_COLUMNS).to_pylist()))
-    layers_read = dict.fromkeys([*layers, *([] if layer_of_convergence is None else [layer_of_convergence])])
-    profiles = dict(zip(layers_read, layer_profiles(atlas, sequence_id, list(layers_read)), strict=True))
-    profiles_asked_for = tuple((layer, profiles[layer]) for layer in layers)
-    outcome, reason = outcome_of("ok", len(sites)), protein["sites_note"]
+    site_rows = atlas.sequence_rows(SITES, protein.sequence_id, SITE_COLUMNS).to_pylist()
+    sites = tuple(SiteRow(**_shortest_floats(row)) for row in site_rows)
+
+    # The layers asked for and the layer of convergence are read at once.
+    layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
+    profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
+
     features = _added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
     families = _added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
-    profile = profiles.get(layer_of_convergence)
     return Answer(
-        id, outcome, reason, protein, sites, profile, profiles_asked_for, features=features, families=families
+        id,
+        name_outcome(protein.status, len(sites)),
+        protein.sites_note,
+        protein,
+        sites=sites,
+        profile=None if protein.layer is None else profiles[protein.layer],
+        profiles=tuple((layer, profiles[layer]) for layer in layers),
+        features=None if features is None else tuple(FeatureRow(**row) for row in features),
+        families=None if families is None else tuple(FamilyRow(**row) for row in families),
     )
 
 
 def _added_rows(
-    atlas: Store, table: Table, protein: dict[str, Any], columns: Sequence[str], *, by: Sequence[str]
-) -> tuple[dict[str, Any], ...] | None:
-    """Return the rows of a protein in a table that was added, in order; None where the atlas has no such table."""
-    if not atlas.manifest.of_table(table):
+    atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
+) -> list[dict[str, Any]] | None:
+    """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""
+    if not atlas.manifest.of_table(table) or protein.sequence_id is None:
         return None
-    rows = atlas.sequence_rows(table, protein["sequence_id"], columns).to_pylist()
-    protein_rows = [
-        {name: row[name] for name in columns[1:]} for row in rows if row["accession"] == protein["accession"]
-    ]
-    return tuple(sorted(protein_rows, key=lambda row: [row[name] for name in by]))
+
+    # Proteins of one sequence may have different rows.
+    rows = atlas.sequence_rows(table, protein.sequence_id, ["accession", *columns]).to_pylist()
+    protein_rows = [{name: row[name] for name in columns} for row in rows if row["accession"] == protein.accession]
+    return sorted(protein_rows, key=lambda row: [row[name] for name in by])
 
 
-def layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
+def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
     """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
     if not layers:
         return []
@@ -169,8 +205,8 @@ def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, 
     return tuple(_shortest_half(value) for (value,) in layer_value.iter_unpack(data))
 
 
-def _site(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _shortest(_FLOAT32, value) if isinstance(value, float) else value for name, value in values.items()}
+def _shortest_floats(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: _shortest(_FLOAT32, value) if isinstance(value, float) else value for name, value in row.items()}
 
 
 @lru_cache(maxsize=65_536)  # there are no more of them

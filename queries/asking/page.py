@@ -81,18 +81,6 @@ def page_name(topic: str) -> str:
     return f"{topic.removeprefix('The ').lower()}.md"
 
 
-def without_answers(text: str) -> str:
-    """Return a page as it is without an atlas: what depends on the files of the questions alone."""
-    lines, is_answer = [], False
-    for line in text.split("\n"):
-        is_answer = is_answer or line == ANSWER
-        if not is_answer:
-            lines.append(line)
-        elif line == "```":
-            is_answer = False
-    return "\n".join(lines)
-
-
 def _of_topic(topic: str) -> list[Question]:
     return [question for question in questions() if question.topic == topic]
 
@@ -115,7 +103,7 @@ def _section(question: Question, atlas: Store | None) -> Iterator[str]:
     if question.needs:
         yield f"Needs {_named(question.needs)}: `{question.command}` first. The atlas of `make demo` has none.\n"
     elif atlas is not None:
-        yield f"{ANSWER}\n{_answer(question, atlas)}\n```"
+        yield f"{ANSWER}\n{_example_answer(question, atlas)}\n```"
 
     yield ""
     yield from (f"- `{name}`: {doc}" for name, doc in question.columns)
@@ -151,7 +139,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> Iterator[str]:
     yield ""
 
 
-def _answer(question: Question, atlas: Store) -> str:
+def _example_answer(question: Question, atlas: Store) -> str:
     arguments = dict(word.split("=", 1) for word in question.example.split())
     rows = ask(atlas, question.name, arguments).answer(atlas).read_all()
     undocumented = [name for name, doc in column_docs(question, rows.schema.names).items() if not doc]

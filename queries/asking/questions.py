@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, BoundValues, Parameter, bind, with_literals
-from attlas.queries.engine.functions import Function, reached_from, without_comments
+from attlas.queries.engine.functions import Function, reached_from, strip_comments
 from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -86,7 +86,7 @@ class Question:
     @cached_property
     def whole_sql(self) -> str:
         """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
-        return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
+        return strip_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
     def usage(self) -> str:
@@ -184,8 +184,8 @@ def read_question(path: Path) -> Question:
         title=texts["title"],
         topic=texts["topic"],
         answers=texts["answers"],
-        parameters=tuple(_parameter(path, entry) for entry in entries["parameters"]),
-        columns=tuple(_column(path, entry) for entry in entries["columns"]),
+        parameters=tuple(_read_parameter(path, entry) for entry in entries["parameters"]),
+        columns=tuple(_read_column(path, entry) for entry in entries["columns"]),
         example=texts.get("example", ""),
         grain=tuple(word.strip() for word in texts["grain"].split(",")),
         source=texts["source"],
@@ -278,7 +278,7 @@ def _header(path: Path, lines: list[str]) -> tuple[dict[str, str], dict[str, lis
     return texts, entries
 
 
-def _parameter(path: Path, entry: str) -> Parameter:
+def _read_parameter(path: Path, entry: str) -> Parameter:
     match = _PARAMETER.fullmatch(entry)
     if not match or match[2] not in TYPES:
         shape = "name type [LEAST..[MOST]|ONE|OTHER|of TABLE.COLUMN] [= default]: what it says"
@@ -308,7 +308,7 @@ def _refuse_what_is_missing(question: Question, manifest: Manifest) -> None:
         )
 
 
-def _column(path: Path, entry: str) -> tuple[str, str]:
+def _read_column(path: Path, entry: str) -> tuple[str, str]:
     match = _COLUMN.fullmatch(entry)
     if not match:
         raise QuestionError(f"A column of {path} cannot be read.", expected="name: what it says", found=entry)

@@ -1,18 +1,19 @@
 """The card of a protein for `attlas show`: values in, lines of text out."""
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from attlas.queries.answers.one_id import FAILED, NO_SITES, SITES_FOUND, SKIPPED, Answer
+from attlas.queries.answers.stored_rows import ProteinRow, SiteRow
 from attlas.queries.cards.features import (
     LABEL,
     MARKS,
-    drawn_features,
     family_text,
     feature_lines,
     feature_marks,
     legend,
+    select_drawn_features,
 )
 from attlas.queries.cards.tracks import (
     PLAIN,
@@ -58,30 +59,30 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
 
 
 def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
-    protein = answer.protein or {}
-    title = cut(title_of(protein), width)
+    protein = answer.protein
+    title = cut(format_title(protein), width)
     yield f"{style.bold}{title}{style.reset}"
     facts = [
         _organism(protein),
-        f"gene {protein['gene']}" if protein["gene"] else "",
-        counted(protein["length"], "residue"),
+        f"gene {protein.gene}" if protein.gene else "",
+        counted(protein.length, "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
     if answer.families:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
-    if answer.id != protein["accession"]:
+    if answer.id != protein.accession:
         yield cut(f"asked as {printable(answer.id)}", width)
 
 
-def title_of(protein: Mapping[str, Any]) -> str:
+def format_title(protein: ProteinRow) -> str:
     """Return the names of a protein in one line: accession, entry name, description."""
-    names = [protein["accession"], protein["entry_name"], protein["description"]]
+    names = [protein.accession, protein.entry_name, protein.description]
     return GAP.join(printable(name) for name in names if name)
 
 
-def _organism(protein: dict[str, object]) -> str:
-    taxon = f"taxon {protein['taxon_id']}" if protein["taxon_id"] is not None else ""
-    name = str(protein["organism"] or "")
+def _organism(protein: ProteinRow) -> str:
+    taxon = f"taxon {protein.taxon_id}" if protein.taxon_id is not None else ""
+    name = str(protein.organism or "")
     return f"{name} ({taxon})" if name and taxon else name or taxon
 
 
@@ -91,7 +92,7 @@ def _outcome(answer: Answer, run: Run, width: int) -> Iterator[str]:
 
 
 def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
-    layer = (answer.protein or {})["layer"]
+    layer = answer.protein.layer
     if answer.outcome in (SKIPPED, FAILED):
         yield f"not computed, {answer.outcome}: {answer.reason}"
         return
@@ -112,35 +113,37 @@ def _sites(answer: Answer) -> Iterator[str]:
     if answer.outcome != SITES_FOUND:
         return
 
-    sequence = (answer.protein or {})["sequence"] or ""
+    sequence = answer.protein.sequence or ""
     listed = answer.sites[:MAX_SITES]
     rows = [
-        (site["rank"], site["position"], _residue(site), _fixed(site["received"], 2), _fixed(site["share"], 3),
-         _around(sequence, site["position"]))
+        (site.rank, site.position, _residue(site), _fixed(site.received, 2), _fixed(site.share, 3),
+         _around(sequence, site.position))
         for site in listed
     ]  # fmt: skip
     yield ""
     layout = Layout.of(("rank", "position", "residue", "received", "share", "around"), rows)
     yield from (INDENT + line for line in layout.lines(rows))
-    if any(site["is_nonstandard"] for site in listed):
+    if any(site.is_nonstandard for site in listed):
         yield f"{INDENT}* outside the 20 standard amino acids"
-    if any(site["is_initiator_methionine"] for site in listed):
+    if any(site.is_initiator_methionine for site in listed):
         yield f"{INDENT}initiator: methionine at position 1; the start of the sequence may draw attention to it"
     if len(answer.sites) > len(listed):
         yield f"{INDENT}... and {len(answer.sites) - len(listed)} more: `--json` lists all"
 
 
-def _residue(site: dict[str, Any]) -> str:
+def _residue(site: SiteRow) -> str:
     """Return the letter of a site, marked where it is nonstandard or the initiator methionine."""
-    if site["is_initiator_methionine"]:
-        return f"{site['residue']} (initiator)"
-    return f"{site['residue']}*" if site["is_nonstandard"] else str(site["residue"])
+    if site.is_initiator_methionine:
+        return f"{site.residue} (initiator)"
+    return f"{site.residue}*" if site.is_nonstandard else str(site.residue)
 
 
 def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     """Yield the profile of each layer wanted, the sites below them, and a ruler."""
-    layer = (answer.protein or {})["layer"]
-    profiles = answer.profiles or (((layer, answer.profile),) if answer.profile else ())
+    layer = answer.protein.layer
+    profiles = answer.profiles
+    if not profiles and layer is not None and answer.profile is not None:
+        profiles = ((layer, answer.profile),)
     if not profiles or not profiles[0][1]:
         return
 
@@ -155,7 +158,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if sites:
         marks = Track("rank", rank_marks(sites))
         yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
-    if features := drawn_features(answer.features or ()):
+    if features := select_drawn_features(answer.features or ()):
         yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
 
     numbers = Track("", ruler(n_residues, bin_size))
@@ -202,9 +205,9 @@ def _features(answer: Answer, width: int) -> Iterator[str]:
     if not features:
         return
 
-    drawn = drawn_features(features)
-    sequence = (answer.protein or {})["sequence"] or ""
-    n_others = sum(feature["type"] not in MARKS for feature in features)
+    drawn = select_drawn_features(features)
+    sequence = answer.protein.sequence or ""
+    n_others = sum(feature.type not in MARKS for feature in features)
     yield ""
     if drawn:
         yield from _wrapped(legend(drawn), width)
@@ -215,7 +218,7 @@ def _features(answer: Answer, width: int) -> Iterator[str]:
 
 def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Iterator[str]:
     """Yield the sequence with its sites, whole or the lines that hold the sites listed."""
-    sequence = (answer.protein or {})["sequence"] or ""
+    sequence = answer.protein.sequence or ""
     is_computed = answer.outcome in (SITES_FOUND, NO_SITES)
     if extent == "none" or not sequence or (extent == "auto" and not is_computed):
         return
@@ -231,14 +234,14 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
 
     hint = "" if is_whole else "; lines without a site are left out, `--sequence whole` shows all"
     yield from _wrapped(title + hint, width)
-    positions = None if is_whole else [site["position"] for site in answer.sites[:MAX_SITES]]
+    positions = None if is_whole else [site.position for site in answer.sites[:MAX_SITES]]
     letters = "".join(c if c.isprintable() else "?" for c in sequence)  # one that was skipped may hold anything
     lines = sequence_lines(letters, ranks, width=width - len(INDENT), style=style, positions=positions)
     yield from (INDENT + line for line in lines)
 
 
-def _ranks(sites: Sequence[dict[str, Any]]) -> dict[int, int]:
-    return {site["position"]: site["rank"] for site in sites}
+def _ranks(sites: Sequence[SiteRow]) -> dict[int, int]:
+    return {site.position: site.rank for site in sites}
 
 
 def _wrapped(text: str, width: int) -> list[str]:

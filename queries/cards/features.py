@@ -1,8 +1,9 @@
 """Features and families in a card: marks along the profile, and a short list with the sites they hold."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow
 from attlas.queries.text import Layout, counted, cut, printable
 
 MARKS = {"Active site": "A", "Binding site": "B", "DNA binding": "D", "Site": "S", "Modified residue": "M"}
@@ -17,9 +18,19 @@ MAX_FAMILIES = 6
 _DESCRIPTION_WIDTH = 50
 
 
-def family_text(families: Sequence[Mapping[str, Any]]) -> str:
+@dataclass(frozen=True)
+class DrawnFeature:
+    """A feature as a card shows it."""
+
+    type: str
+    begin: int
+    end: int
+    description: str
+
+
+def family_text(families: Sequence[FamilyRow]) -> str:
     """Return the families of a protein that has some, those of one database by name, in one text."""
-    names = {(f["database"], f["family"]): f["name"] or "" for f in families}
+    names = {(family.database, family.family): family.name or "" for family in families}
     databases = [database for database, _ in names]
     database = next((name for name in FAMILIES_OF if name in databases), databases[0])
     listed = [family for source, family in names if source == database][:MAX_FAMILIES]
@@ -28,40 +39,37 @@ def family_text(families: Sequence[Mapping[str, Any]]) -> str:
     return f"{database} {parts}" + (f"; {n_left} more with `--json`" if n_left else "")
 
 
-def drawn_features(features: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def select_drawn_features(features: Sequence[FeatureRow]) -> list[DrawnFeature]:
     """Return the features of the drawn types, one for each type and place, with their descriptions joined."""
-    descriptions: dict[tuple[int, int, str], list[str]] = {}
+    descriptions: dict[tuple[str, int, int], list[str | None]] = {}
     for feature in features:
-        if feature["type"] in MARKS:
-            descriptions.setdefault((feature["begin"], feature["end"], feature["type"]), []).append(
-                feature["description"]
-            )
+        if feature.type in MARKS:
+            key = (feature.type, feature.begin, feature.end)
+            descriptions.setdefault(key, []).append(feature.description)
 
-    return [
-        {"begin": begin, "end": end, "type": kind, "description": ", ".join(dict.fromkeys(filter(None, texts)))}
-        for (begin, end, kind), texts in descriptions.items()
-    ]
+    # Several sources may say the same of one place.
+    return [DrawnFeature(*key, ", ".join(dict.fromkeys(filter(None, texts)))) for key, texts in descriptions.items()]
 
 
-def feature_marks(features: Sequence[Mapping[str, Any]], bin_size: int) -> str:
+def feature_marks(features: Sequence[DrawnFeature], bin_size: int) -> str:
     """Return a line with the mark of each column, of `bin_size` residues, that holds a feature."""
     marks: dict[int, str] = {}
     for kind in reversed(MARKS):
         for feature in features:
-            if feature["type"] == kind:
-                columns = range((feature["begin"] - 1) // bin_size, (feature["end"] - 1) // bin_size + 1)
+            if feature.type == kind:
+                columns = range((feature.begin - 1) // bin_size, (feature.end - 1) // bin_size + 1)
                 marks.update(dict.fromkeys(columns, MARKS[kind]))
     return "".join(marks.get(column, " ") for column in range(max(marks, default=-1) + 1))
 
 
-def legend(features: Sequence[Mapping[str, Any]]) -> str:
+def legend(features: Sequence[DrawnFeature]) -> str:
     """Return the meaning of the marks of these features, in one line."""
-    kinds = {feature["type"] for feature in features}
+    kinds = {feature.type for feature in features}
     return f"{LABEL}: " + ", ".join(f"{mark} {kind.lower()}" for kind, mark in MARKS.items() if kind in kinds)
 
 
 def feature_lines(
-    features: Sequence[Mapping[str, Any]], ranks: Mapping[int, int], sequence: str, *, n_others: int
+    features: Sequence[DrawnFeature], ranks: Mapping[int, int], sequence: str, *, n_others: int
 ) -> Iterator[str]:
     """Yield a list of features, with the best rank of the high-attention sites they hold.
 
@@ -78,12 +86,12 @@ def feature_lines(
         yield f"... and {', '.join(texts)}: `--json` lists all"
 
 
-def _feature_row(feature: Mapping[str, Any], ranks: Mapping[int, int], sequence: str) -> tuple[Any, ...]:
-    begin, end = feature["begin"], feature["end"]
+def _feature_row(feature: DrawnFeature, ranks: Mapping[int, int], sequence: str) -> tuple[str, ...]:
+    begin, end = feature.begin, feature.end
     site_ranks = [ranks[position] for position in range(begin, end + 1) if position in ranks]
     place = str(begin) if begin == end else f"{begin}-{end}"
-    description = cut(printable(feature["description"]), _DESCRIPTION_WIDTH)
-    return feature["type"], place, sequence[begin - 1] if begin == end else "", _best(site_ranks), description
+    description = cut(printable(feature.description), _DESCRIPTION_WIDTH)
+    return feature.type, place, sequence[begin - 1] if begin == end else "", _best(site_ranks), description
 
 
 def _best(ranks: Sequence[int]) -> str:

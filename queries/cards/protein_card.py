@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from attlas.queries.answers.one_id import Answer
-from attlas.queries.cards.card import card, title_of
+from attlas.queries.cards.card import card, format_title
 from attlas.schema import Run
 
 TEXT_WIDTH = 100
@@ -38,11 +38,11 @@ class ProteinCard:
 
 
 def _heading(answer: Answer) -> Iterator[str]:
-    protein = answer.protein or {}
-    yield f"<b>{escape(title_of(protein))}</b>"
-    facts = [protein.get("organism"), f"{protein.get('length'):,} residues", answer.outcome]
-    if protein.get("layer") is not None:
-        facts.append(f"layer of convergence {protein['layer']}")
+    protein = answer.protein
+    yield f"<b>{escape(format_title(protein))}</b>"
+    facts = [protein.organism, f"{protein.length:,} residues", answer.outcome]
+    if protein.layer is not None:
+        facts.append(f"layer of convergence {protein.layer}")
     if answer.reason:
         facts.append(answer.reason)
 
@@ -55,7 +55,7 @@ def _profile(answer: Answer) -> Iterator[str]:
         return
 
     highest = max(answer.profile) or 1.0
-    positions = {site["position"] for site in answer.sites}
+    positions = {site.position for site in answer.sites}
     step = BAR_WIDTH_PX / len(answer.profile)
 
     bars = []
@@ -78,13 +78,15 @@ def _sites(answer: Answer) -> Iterator[str]:
         return
     names = ("rank", "position", "residue", "received", "share")
     head = "".join(f"<th>{name}</th>" for name in names)
-    rows = "".join(f"<tr>{''.join(f'<td>{_cell(site[name])}</td>' for name in names)}</tr>" for site in answer.sites)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{_cell(getattr(site, name))}</td>' for name in names)}</tr>" for site in answer.sites
+    )
     yield f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
 
 
 def _sequence(answer: Answer) -> Iterator[str]:
-    sequence = (answer.protein or {}).get("sequence") or ""
-    positions = {site["position"] for site in answer.sites}
+    sequence = answer.protein.sequence or ""
+    positions = {site.position for site in answer.sites}
 
     lines = []
     for begin in range(0, len(sequence), LINE_RESIDUES):

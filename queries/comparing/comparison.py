@@ -116,6 +116,7 @@ def _agreements(atlas: Store, matched: MatchedTable) -> list[Agreement]:
     sequence_ids = {protein.sequence_id for protein in matched.proteins}
     sites, rows_of = atlas.rows_of_sequences(SITES, sequence_ids, ("position", "share"))  # by rank, as stored
     positions, shares = (sites.column(name).to_pylist() for name in ("position", "share"))
+
     return [
         Agreement(
             length=len(protein.sequence),

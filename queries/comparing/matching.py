@@ -130,7 +130,7 @@ def _find_numbering(
     n_zero = _n_zero(site for row in table.rows for site in row.sites)
     return find_numbering(
         sites_on_sequences,
-        asked=first_position,
+        choice=first_position,
         by_format=table.first_position,
         n_zero_elsewhere=n_zero - _n_zero(site for site, _ in sites_on_sequences),
         table_name=table.name,

@@ -65,32 +65,34 @@ class Numbering:
 def find_numbering(
     sites: Iterable[tuple[PublishedSite, str]],
     *,
-    asked: int | None,
+    choice: int | None,
     by_format: int | None,
     n_zero_elsewhere: int,
     table_name: str,
 ) -> Numbering:
     """Return the number that a table gives the first residue.
 
-    What was asked for decides, else the definition of the format, else the letters, else a position 0 or one at the
-    very end of its protein.
+    The choice of the user decides, else the definition of the format, else the letters, else a position 0 or one at
+    the very end of its protein.
 
     Args:
         sites: sites with the stored sequences that they are on.
-        asked: what the caller says, 0 or 1.
-        by_format: what the format of the table says.
+        choice: the number that the user states, 0 or 1; None without one.
+        by_format: the number that the definition of the table's format states; None without one.
         n_zero_elsewhere: positions 0 of proteins that the atlas lacks.
         table_name: for messages.
 
     Raises:
-        InputError: `asked` is neither 0 nor 1, the letters contradict it, or it is not asked and nothing tells.
+        InputError: `choice` is neither 0 nor 1, the letters contradict it, or there is none and nothing tells.
     """
-    if asked not in (None, 0, 1):
-        raise InputError("There is no such base.", expected="0 or 1: the number of the first residue", found=str(asked))
+    if choice not in (None, 0, 1):
+        raise InputError(
+            "There is no such base.", expected="0 or 1: the number of the first residue", found=str(choice)
+        )
 
     evidence = _gather_evidence(sites, n_zero_elsewhere)
     by_letters = _told_by_letters(evidence)
-    for first_position, why in ((asked, "as asked"), (by_format, "by the definition of the format")):
+    for first_position, why in ((choice, "as asked"), (by_format, "by the definition of the format")):
         if first_position is None:
             continue
         numbering = Numbering(first_position, why, evidence)

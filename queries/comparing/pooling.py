@@ -53,7 +53,10 @@ def pooled_measures(agreements: Sequence[Agreement], *, near: int) -> list[Measu
 
 
 def wilson_estimate(n_yes: int, n: int) -> Estimate:
-    """Return a share of `n` proteins with its interval (Wilson 1927)."""
+    """Return a share of `n` proteins with its interval (Wilson 1927), as `wilson_low` and `wilson_high` in SQL do.
+
+    In Python as well, because a comparison never connects DuckDB; a test in `test_functions.py` holds both together.
+    """
     if not n:
         return Estimate(None)
 

@@ -116,6 +116,7 @@ def _pooled_row(measure: Measure) -> tuple[object, ...]:
 def _protein_row(protein: MatchedProtein, agreement: Agreement, *, near: int) -> tuple[object, ...]:
     """Return the values of PROTEIN_COLUMNS."""
     distances = agreement.distances()
+
     return (
         protein.accession,
         agreement.length,

@@ -7,10 +7,10 @@ are numbered as UniProt does, on chain A, as AlphaFold models are. What is left 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
-from attlas.queries.answers.one_id import answers
+from attlas.queries.answers.one_id import Answer, answer_id
+from attlas.queries.answers.stored_rows import ProteinRow, SiteRow
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -35,14 +35,13 @@ COMPONENTS = {
 class Annotation:
     """A protein with its attention and the residues that carry it."""
 
-    protein: dict[str, Any]
-    """Its row of `proteins`."""
+    protein: ProteinRow
     shares: tuple[float, ...]
     """Attention received in the layer of convergence over the largest there, by position, (N,), 0 to 1.
 
     Three digits of it count: the profile is stored as float16.
     """
-    sites: tuple[dict[str, Any], ...]
+    sites: tuple[SiteRow, ...]
     """High-attention sites by rank."""
     residues: tuple[tuple[int, Residue], ...]
     """Position and residue, chain by chain: only residues of the protein's own letter."""
@@ -54,10 +53,10 @@ class Annotation:
         """Yield every residue with its share."""
         return ((residue, self.shares[position - 1]) for position, residue in self.residues)
 
-    def site_residues(self) -> Iterator[tuple[dict[str, Any], Residue]]:
+    def site_residues(self) -> Iterator[tuple[SiteRow, Residue]]:
         """Yield every site with each residue it lies on, by rank."""
         for site in self.sites:
-            yield from ((site, residue) for position, residue in self.residues if position == site["position"])
+            yield from ((site, residue) for position, residue in self.residues if position == site.position)
 
     @property
     def chains(self) -> tuple[str, ...]:
@@ -79,12 +78,12 @@ class Annotation:
     def comments(self) -> tuple[str, ...]:
         """Return the provenance and notes of a file, in lines of plain text without control characters."""
         protein = self.protein
-        names = ", ".join(str(protein[name]) for name in ("entry_name", "description") if protein[name])
+        names = ", ".join(filter(None, (protein.entry_name, protein.description)))
         lines = (
-            f"attlas: attention received by each residue of {protein['accession']}" + (f" ({names})" if names else ""),
-            f"value: share of the largest in layer {protein['layer']} (from 0), the layer of convergence,"
+            f"attlas: attention received by each residue of {protein.accession}" + (f" ({names})" if names else ""),
+            f"value: share of the largest in layer {protein.layer} (from 0), the layer of convergence,"
             " what a model attends to, no claim of function",
-            f"sequence: {protein['length']} residues, MD5 {protein['md5']}",
+            f"sequence: {protein.length} residues, MD5 {protein.md5}",
             *(f"{name}: {value}" for name, value in self.provenance.items()),
             *self.notes(),
         )
@@ -99,17 +98,17 @@ class Annotation:
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
         if not self.sites:
-            yield f"{match.accession} has no high-attention sites: {self.protein['sites_note']}"
+            yield f"{match.accession} has no high-attention sites: {self.protein.sites_note}"
             return
 
-        placed_positions = {site["position"] for site, _ in self.site_residues()}
+        placed_positions = {site.position for site, _ in self.site_residues()}
         n_placed = f"{len(placed_positions)} of {len(self.sites)} high-attention sites"
         yield f"{n_placed} of {match.accession} are on {match.file.name}"
 
         for site in self.sites:
-            reasons = ", ".join(_absence(site["position"], match.chains))
+            reasons = ", ".join(_absence(site.position, match.chains))
             if reasons:
-                yield f"site {site['residue']}{site['position']}, rank {site['rank']}: {reasons}"
+                yield f"site {site.name}, rank {site.rank}: {reasons}"
 
 
 def annotate(atlas: Store, request: Request) -> Annotation:
@@ -121,42 +120,46 @@ def annotate(atlas: Store, request: Request) -> Annotation:
         BrokenAtlasError: a site's letter is not the sequence's.
     """
     accession = (request.accessions or ("",))[0]
-    (answer,) = [answer for answer in answers(atlas, accession) if (answer.protein or {}).get("accession") == accession]
-    protein = answer.protein or {}
-    if answer.profile is None:
+    (answer,) = (
+        answer
+        for answer in answer_id(atlas, accession)
+        if isinstance(answer, Answer) and answer.protein.accession == accession
+    )
+    protein, sequence = answer.protein, answer.protein.sequence
+    if answer.profile is None or sequence is None:
         raise QuestionError(f"There is nothing to put onto a structure for {accession}.", found=_why(protein))
 
-    _check_letters(protein, answer.sites)
+    _check_letters(protein, sequence, answer.sites)
 
     match = None
     if request.structure is not None:
         file = read_structure(request.structure)
-        match = match_structure(file, accession, protein["sequence"], chain=request.chain)
+        match = match_structure(file, accession, sequence, chain=request.chain)
         residues = tuple((p.position, p.residue) for chain in match.chains for p in chain.same)
     else:
-        residues = tuple(_model_residues(protein["sequence"], request.chain or MODEL_CHAIN))
+        residues = tuple(_model_residues(sequence, request.chain or MODEL_CHAIN))
 
     top = max(answer.profile)
     shares = tuple(value / top for value in answer.profile)
     return Annotation(protein, shares, answer.sites, residues, match, provenance_values(atlas.manifest))
 
 
-def _why(protein: dict[str, Any]) -> str:
-    if protein["status"] != "ok":
-        return f"not computed, {protein['status']}: {protein['reason']}"
-    return f"no layer of convergence: {protein['sites_note']}"
+def _why(protein: ProteinRow) -> str:
+    if protein.status != "ok":
+        return f"not computed, {protein.status}: {protein.reason}"
+    return f"no layer of convergence: {protein.sites_note}"
 
 
-def _check_letters(protein: dict[str, Any], sites: tuple[dict[str, Any], ...]) -> None:
+def _check_letters(protein: ProteinRow, sequence: str, sites: tuple[SiteRow, ...]) -> None:
     for site in sites:
-        at = site["position"]
-        letter = protein["sequence"][at - 1] if 1 <= at <= protein["length"] else None
-        if letter != site["residue"]:
+        at = site.position
+        letter = sequence[at - 1] if 1 <= at <= protein.length else None
+        if letter != site.residue:
             as_said = f"{letter}{at}, as its sequence has it"
             raise BrokenAtlasError(
-                f"A site of {protein['accession']} is not on its residue.",
-                expected=as_said if letter else f"a position of 1 to {protein['length']}",
-                found=f"{site['residue']}{at} in the table of sites",
+                f"A site of {protein.accession} is not on its residue.",
+                expected=as_said if letter else f"a position of 1 to {protein.length}",
+                found=f"{site.residue}{at} in the table of sites",
                 hint="see `attlas verify`; an atlas whose positions are shifted is not to be used",
             )
 

@@ -54,7 +54,7 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     sites = list(annotation.site_residues())
     if sites:
         yield from _control_lines(RANK)
-        yield from (f"\t{residue_spec(residue)}\t{site['rank']}" for site, residue in sites)
+        yield from (f"\t{residue_spec(residue)}\t{site.rank}" for site, residue in sites)
 
 
 def _control_lines(attribute: str) -> tuple[str, ...]:

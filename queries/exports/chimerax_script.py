@@ -57,4 +57,4 @@ def _lines(annotation: Annotation, attributes: str | None) -> Iterator[str]:
         spec = residue_spec(residue)
         yield f"show {spec} atoms"
         yield f"style {spec} stick"
-        yield f'label {spec} residues text "{site["residue"]}{site["position"]}"'
+        yield f'label {spec} residues text "{site.name}"'

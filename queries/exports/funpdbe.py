@@ -9,6 +9,7 @@ import re
 from datetime import datetime
 from typing import Any, BinaryIO
 
+from attlas.queries.answers.stored_rows import SiteRow
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import EVIDENCE
@@ -93,6 +94,17 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
     run, protein = atlas.manifest.run, annotation.protein
     sealed = datetime.fromisoformat(atlas.manifest.created)
     names = ("accession", "entry_name", "description", "organism", "length", "md5", "crc64", "layer")
+    site = {
+        "site_id": SITE,
+        "label": "high-attention residues of a protein language model",
+        "source_database": "UniProtKB" if protein.entry_name else "input",
+        "source_accession": protein.accession,
+        "additional_site_annotations": {
+            "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
+            "confidence": "none: attention is not calibrated, and is no claim of function",
+        },
+    }
+
     return {
         "data_resource": "attlas",
         "resource_version": atlas.manifest.atlas_id,
@@ -100,22 +112,11 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
         "release_date": f"{sealed:%d/%m/%Y}",
         "pdb_id": pdb_id,
         "chains": chains,
-        "sites": [
-            {
-                "site_id": SITE,
-                "label": "high-attention residues of a protein language model",
-                "source_database": "UniProtKB" if protein["entry_name"] else "input",
-                "source_accession": protein["accession"],
-                "additional_site_annotations": {
-                    "raw_score": "attention received in the layer of convergence: sum over queries, mean over heads",
-                    "confidence": "none: attention is not calibrated, and is no claim of function",
-                },
-            }
-        ],
+        "sites": [site],
         "evidence_code_ontology": [{"eco_code": EVIDENCE.replace(":", "_")}],
         "additional_entry_annotations": {
             **annotation.provenance,
-            **{name: protein[name] for name in names},
+            **{name: getattr(protein, name) for name in names},
             "notes": list(annotation.notes()),
         },
     }
@@ -123,7 +124,7 @@ def _entry(atlas: Store, annotation: Annotation, pdb_id: str, chains: list[dict[
 
 def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     """Return the chains with sites, each with its residues by position."""
-    by_chain: dict[str, list[tuple[dict[str, Any], Residue]]] = {}
+    by_chain: dict[str, list[tuple[SiteRow, Residue]]] = {}
     for site, residue in annotation.site_residues():
         by_chain.setdefault(residue.chain, []).append((site, residue))
     return [
@@ -132,13 +133,15 @@ def _chains(annotation: Annotation) -> list[dict[str, Any]]:
     ]
 
 
-def _position(site_on: tuple[dict[str, Any], Residue]) -> int:
-    return int(site_on[0]["position"])
+def _position(site_on: tuple[SiteRow, Residue]) -> int:
+    return int(site_on[0].position)
 
 
-def _residue(site: dict[str, Any], residue: Residue) -> dict[str, Any]:
-    data = {"site_id_ref": SITE, "raw_score": site["received"], "confidence_classification": "null"}
-    additional = {name: site[name] for name in ("position", "residue", "rank", "share", "is_initiator_methionine")}
+def _residue(site: SiteRow, residue: Residue) -> dict[str, Any]:
+    data = {"site_id_ref": SITE, "raw_score": site.received, "confidence_classification": "null"}
+    additional = {
+        name: getattr(site, name) for name in ("position", "residue", "rank", "share", "is_initiator_methionine")
+    }
     return {
         "pdb_res_label": residue.numbered,
         "aa_type": residue.names[0],

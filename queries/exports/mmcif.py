@@ -75,7 +75,9 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
     import gemmi
 
     protein, run = annotation.protein, annotation.provenance
-    facts = {name: protein[name] for name in ("accession", "entry_name", "description", "length", "md5", "layer")}
+    facts = {
+        name: getattr(protein, name) for name in ("accession", "entry_name", "description", "length", "md5", "layer")
+    }
 
     facts |= {**run, "b_iso_or_equiv": MEANING}
     for name, value in facts.items():
@@ -84,8 +86,8 @@ def _say(block: "gemmi.cif.Block", annotation: Annotation, match: StructureMatch
 
     _set_category(block, "_attlas_note.", [{"id": i, "text": note} for i, note in enumerate(annotation.notes(), 1)])
     _set_category(block, "_attlas_site.", [
-        {"rank": site["rank"], "position": site["position"], "residue": site["residue"], "received": site["received"],
-         "share": site["share"], "is_initiator_methionine": "yes" if site["is_initiator_methionine"] else "no",
+        {"rank": site.rank, "position": site.position, "residue": site.residue, "received": site.received,
+         "share": site.share, "is_initiator_methionine": "yes" if site.is_initiator_methionine else "no",
          "auth_asym_id": residue.chain, "auth_seq_id": residue.number, "pdbx_PDB_ins_code": residue.insertion,
          "auth_comp_id": residue.names[0]}
         for site, residue in annotation.site_residues()

@@ -7,6 +7,7 @@ structure inside is the one given, byte for byte (unpacked). Format: molstar.org
 import zipfile
 from typing import Any, BinaryIO
 
+from attlas.queries.answers.stored_rows import SiteRow
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
@@ -54,11 +55,11 @@ def _state(annotation: Annotation, match: StructureMatch, name: str, sealed: str
     for site, residue in annotation.site_residues():
         component = structure.component(selector=_selector(molviewspec, residue))
         component.representation(type="ball_and_stick").color(color=SITE)
-        component.label(text=f"{site['residue']}{site['position']}")
+        component.label(text=f"{site.name}")
         component.tooltip(text=_tooltip(annotation, site))
 
     state = builder.get_state(
-        title=f"Attention on {annotation.protein['accession']}",
+        title=f"Attention on {annotation.protein.accession}",
         description="\n".join(annotation.comments()),
         description_format="plaintext",
     )
@@ -79,6 +80,6 @@ def _selector(molviewspec: Any, residue: Residue) -> Any:
     )
 
 
-def _tooltip(annotation: Annotation, site: dict[str, Any]) -> str:
-    name = f"{annotation.protein['accession']} {site['residue']}{site['position']}"
-    return f"{name}: high-attention site, rank {site['rank']}, share {site['share']:.3f}"
+def _tooltip(annotation: Annotation, site: SiteRow) -> str:
+    name = f"{annotation.protein.accession} {site.name}"
+    return f"{name}: high-attention site, rank {site.rank}, share {site.share:.3f}"

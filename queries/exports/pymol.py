@@ -57,7 +57,7 @@ def _lines(annotation: Annotation) -> Iterator[str]:
     for site, residue in annotation.site_residues():
         selection = f"{ON} and {_selection(residue)}"
         yield f"show sticks, {selection}"
-        yield f'label {selection} and name CA, "{site["residue"]}{site["position"]}"'
+        yield f'label {selection} and name CA, "{site.name}"'
 
     yield f"delete {ON}"
 

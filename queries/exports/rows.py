@@ -24,7 +24,7 @@ located AS (
     FROM (SELECT * FROM sites WHERE {chosen}) AS s JOIN chosen AS p ON p.accession = s.accession
 )"""
 
-SITE_ROWS = f"""WITH {_SITES}
+SITES_QUERY = f"""WITH {_SITES}
 SELECT p.accession, p.entry_name, p.gene, p.organism, p.taxon_id, p.length, p.md5, p.crc64,
        s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard,
        s.is_initiator_methionine, s.misfit
@@ -32,7 +32,7 @@ FROM located AS s JOIN chosen AS p ON p.accession = s.accession
 ORDER BY p.accession, s.rank
 """
 
-PROTEIN_ROWS = f"""WITH {_SITES},
+PROTEINS_QUERY = f"""WITH {_SITES},
 sites_of_protein AS (
     SELECT accession, list({{{{
         'position': position, 'residue': residue, 'rank': rank, 'layer': layer, 'received': received, 'share': share,
@@ -48,7 +48,7 @@ FROM chosen AS p LEFT JOIN sites_of_protein AS s ON s.accession = p.accession
 ORDER BY p.accession
 """
 
-OUTCOME_ROWS = """
+OUTCOMES_QUERY = """
 SELECT accession, length, status, reason FROM proteins WHERE {chosen} ORDER BY accession
 """
 
@@ -65,7 +65,7 @@ def site_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchR
     Raises:
         BrokenAtlasError: while the rows are read, for a site whose letter is not that of its protein's sequence.
     """
-    return _ask(atlas, SITE_ROWS, accessions)
+    return _ask(atlas, SITES_QUERY, accessions)
 
 
 def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
@@ -74,13 +74,13 @@ def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBat
     Raises:
         BrokenAtlasError: as `site_rows`.
     """
-    return _ask(atlas, PROTEIN_ROWS, accessions)
+    return _ask(atlas, PROTEINS_QUERY, accessions)
 
 
 def outcome_rows(atlas: Store, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Yield accession, length, status and reason of every protein wanted, by accession."""
     for selection, parameters in _chunks(atlas, accessions):
-        for batch in atlas.stream(OUTCOME_ROWS.format(chosen=selection), parameters):
+        for batch in atlas.stream(OUTCOMES_QUERY.format(chosen=selection), parameters):
             yield from batch.to_pylist()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attlas.intake.identifiers import N_NAMED, Names, read_id, resolve_id, searches
+from attlas.intake.identifiers import N_NAMED, Names, list_searches, read_id, resolve_id
 from attlas.queries.lookup.parquet_rows import ProteinRows
 from attlas.queries.lookup.similar import similar_ids
 from attlas.queries.text import counted, cut, printable
@@ -97,16 +97,16 @@ class _SearchedColumns:
 
 def find(proteins: ProteinRows, id: str, *, taxon: int | str | None = None) -> Match:
     """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
-    return _with_close(proteins, [_match(proteins, id, taxon)])[0]
+    return _with_close(proteins, [_match_id(proteins, id, taxon)])[0]
 
 
 def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
     """Return the match of each of many ids; `proteins` is read once, not once per id."""
     names = proteins if len(ids) <= N_ONE_BY_ONE else _search_columns(proteins, ids)
-    return _with_close(proteins, [_match(names, id, taxon) for id in ids])
+    return _with_close(proteins, [_match_id(names, id, taxon) for id in ids])
 
 
-def rows_named(proteins: ProteinRows, id: str) -> tuple[int, ...]:
+def find_rows(proteins: ProteinRows, id: str) -> tuple[int, ...]:
     """Return the rows of `proteins` an id names.
 
     Raises:
@@ -123,7 +123,7 @@ def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColum
     values_by_column: dict[str, set[str]] = {}
     for id in ids:
         if proteins.row_of(id) is None:
-            for column, value, _ in searches(read_id(id)):
+            for column, value, _ in list_searches(read_id(id)):
                 values_by_column.setdefault(column, set()).add(value)
 
     return _SearchedColumns(
@@ -138,7 +138,7 @@ def _with_close(proteins: ProteinRows, matches: list[Match]) -> list[Match]:
     return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]
 
 
-def _match(names: Names, id: str, taxon: int | str | None) -> Match:
+def _match_id(names: Names, id: str, taxon: int | str | None) -> Match:
     resolution = resolve_id(names, id, taxon=taxon)
     return Match(
         id,

@@ -10,7 +10,7 @@ _FAULT = re.compile(r"\b(EnvironmentFault|BrokenAtlasError): (.*?)(?:\n\n|\Z)", 
 
 
 @contextmanager
-def reaching(address: str) -> Iterator[None]:
+def translate_errors(address: str) -> Iterator[None]:
     """Turn whatever a network or its libraries raise into an error that names the address."""
     try:
         yield
@@ -22,8 +22,8 @@ def reaching(address: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise not_there(address) from error
     except Exception as error:  # every kind of URL has a library with exceptions of its own
-        found = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise unreachable(address, found) from error
+        error_words = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise unreachable(address, error_words) from error
 
 
 def not_there(address: str) -> BrokenAtlasError:
@@ -52,7 +52,7 @@ def not_as_noted(address: str, *, expected: str, observed: str) -> BrokenAtlasEr
 
 def fault_in(message: str) -> Fault | None:
     """Return the error of attlas inside a message of DuckDB, which passes on exceptions of Python as text."""
-    found = _FAULT.search(message)
-    if found is None:
+    fault_text = _FAULT.search(message)
+    if fault_text is None:
         return None
-    return (EnvironmentFault if found[1] == "EnvironmentFault" else BrokenAtlasError)(found[2])
+    return (EnvironmentFault if fault_text[1] == "EnvironmentFault" else BrokenAtlasError)(fault_text[2])

@@ -23,7 +23,7 @@ from attlas.queries.provenance import provenance_rows
 from attlas.schema import TABLES, Manifest
 from attlas.schema.leftovers import leftover_name
 
-CATALOGUE = "atlas.duckdb"
+CATALOGUE_NAME = "atlas.duckdb"
 CATALOGUE_PREFIX = "attlas-catalogue-"
 """How the folder begins that the file is made in; `publish` removes one that a killed process left."""
 COMPRESSION = "dictionary"
@@ -34,11 +34,11 @@ _MARK = "'{atlas}/"
 """What stands for the base in a file's name until the statement is written."""
 
 
-def catalogue(release: Path, manifest: Manifest) -> bytes:
+def build_catalogue(release: Path, manifest: Manifest) -> bytes:
     """Return the DuckDB file of a release, whose tables lie below `release` already."""
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.
     with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:
-        path = Path(folder) / CATALOGUE
+        path = Path(folder) / CATALOGUE_NAME
 
         with duckdb.connect(":memory:") as connection:
             # DuckDB looks into the files while it makes a view, and takes every name for a pattern.

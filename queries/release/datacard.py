@@ -48,13 +48,13 @@ LIMITS = f"""\
 """
 
 
-def datacard(atlas: Store, statement: Statement) -> str:
+def compose_datacard(atlas: Store, statement: Statement) -> str:
     """Return the data card of an atlas."""
     lines = [f"# Data card: {cell(statement.titled(atlas.manifest))}", ""]
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]
     lines += ["## Limits", "", LIMITS, "## Columns", ""]
     lines += ["`L` is the number of layers. A column marked *view* is seen in a view and not stored in the files.", ""]
-    tables = "\n".join(describe_table(table) for table in TABLES)
+    tables = "\n".join(describe_table(atlas_table) for atlas_table in TABLES)
     return "\n".join(lines) + "\n" + tables.replace("\n## ", "\n### ").replace("## ", "### ", 1)
 
 
@@ -93,9 +93,11 @@ def _counts(atlas: Store) -> Iterator[str]:
         f"sequences, {counts.n_residues:,} residues computed, {counts.n_sites:,} HA sites on distinct sequences."
     )
     yield ""
-    sizes = [(table, atlas.manifest.of_table(table)) for table in TABLES]
+
+    sizes = [(atlas_table, atlas.manifest.of_table(atlas_table)) for atlas_table in TABLES]
     rows = [(t.name, t.doc, sum(f.n_rows for f in fs), len(fs), sum(f.n_bytes for f in fs)) for t, fs in sizes]
     yield from table(("table", "a row is", "rows", "files", "bytes"), rows)
+
     reasons = _rows(atlas.sql(NOT_COMPUTED))
     if reasons:
         yield "Not computed, by reason:"
@@ -114,12 +116,15 @@ def _distributions(atlas: Store) -> Iterator[str]:
     yield ""
     names = ("status", "proteins", "shortest", "quartile", "median", "quartile", "longest")
     yield from table(names, _rows(atlas.sql(LENGTHS)))
+
     yield "HA sites per protein, of those computed:"
     yield ""
     yield from table(("sites", "proteins"), _rows(atlas.sql(SITES)))
+
     yield "Layer of convergence, of those computed (`none`: no fit, for the reason in `sites_note`):"
     yield ""
     yield from table(("layer", "proteins", "%"), _rows(atlas.sql(LAYERS)))
+
     organisms = _rows(atlas.sql(ORGANISMS))
     yield "Organisms:"
     yield ""

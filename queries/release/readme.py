@@ -22,12 +22,12 @@ EXAMPLE = "SELECT accession FROM proteins WHERE status = 'ok' ORDER BY n_sites =
 PLACEHOLDER_URL, PLACEHOLDER_HUB = "https://HOST/RELEASE", "ORG/NAME"
 
 
-def readme(atlas: Store, statement: Statement) -> str:
+def compose_readme(atlas: Store, statement: Statement) -> str:
     """Return the README of a release whose tables are there already."""
     manifest = atlas.manifest
-    found = atlas.sql(EXAMPLE)["accession"].to_pylist()
+    accessions = atlas.sql(EXAMPLE)["accession"].to_pylist()
     parts = (_front_matter(manifest, statement), _summary(manifest, statement))
-    ways = _ways(manifest, statement, found[0] if found else "ACCESSION")
+    ways = _ways(manifest, statement, accessions[0] if accessions else "ACCESSION")
     return "\n".join(line for part in (*parts, ways, _closing(statement)) for line in part) + "\n"
 
 
@@ -82,9 +82,13 @@ def _n_rows(manifest: Manifest, name: str) -> int:
 
 
 def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
-    url = statement.web_url or PLACEHOLDER_URL
-    hub = f"hf://datasets/{statement.hub_name or PLACEHOLDER_HUB}"
-    word = json.dumps(accession, ensure_ascii=False)
+    """Yield a section for each way to read the release: by path, over HTTPS, from the hub."""
+    yield from _by_path(accession)
+    yield from _over_https(manifest, statement, accession)
+    yield from _from_hub(manifest, statement, accession)
+
+
+def _by_path(accession: str) -> Iterator[str]:
     yield "## By path"
     yield ""
     yield "Downloaded, `sha256sum -c SHA256SUMS` checks it. With `pip install attlas`:"
@@ -94,7 +98,7 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
         "from attlas.queries import Atlas",
         "",
         'with Atlas.open("RELEASE") as atlas:  # the folder this file is in',
-        f"    print(atlas.sites({word}).to_pandas())",
+        f"    print(atlas.sites({_python_text(accession)}).to_pandas())",
         '    print(atlas.sql("SELECT residue, layer, count(*) AS n FROM sites GROUP BY ALL ORDER BY n DESC"))',
     )
     yield "`attlas show RELEASE ID`, `attlas sql RELEASE QUERY` and `attlas export RELEASE FORMAT` do it from a shell."
@@ -103,6 +107,10 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
     yield "elsewhere say where they are, a path or a URL, with `SET VARIABLE atlas = '/path/to/RELEASE'`:"
     yield ""
     yield from _block("sql", f"SELECT position, residue, share FROM sites WHERE accession = {_quoted(accession)};")
+
+
+def _over_https(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
+    url = statement.web_url or PLACEHOLDER_URL
     yield "## Over HTTPS"
     yield ""
     if statement.url is None:
@@ -116,11 +124,16 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
         "from attlas.queries import Atlas",
         "",
         f"with Atlas.open({json.dumps(url)}) as atlas:",
-        f"    print(atlas.sites({word}).to_pandas())",
+        f"    print(atlas.sites({_python_text(accession)}).to_pandas())",
     )
+
     yield "In DuckDB:"
     yield ""
     yield from _block("sql", *_joined(manifest, url, accession))
+
+
+def _from_hub(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
+    hub = f"hf://datasets/{statement.hub_name or PLACEHOLDER_HUB}"
     yield "## From the Hugging Face hub"
     yield ""
     if statement.hub_name is None:
@@ -132,6 +145,10 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
     yield from _block("sql", *_joined(manifest, hub, accession))
     yield f"`Atlas.open({json.dumps(hub)})` reads it as well (`pip install 'attlas[remote]' huggingface_hub`)."
     yield ""
+
+
+def _python_text(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _joined(manifest: Manifest, base: str, accession: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from helpers.building import build_command, build_here, digests, random_proteins, receipts, write_fasta
 
-from attlas.cli.progress import Meter, duration
+from attlas.cli.progress import Meter, format_duration
 from attlas.pipeline.plan import Shard
 from attlas.schema import RESIDUES, AtlasPaths, Receipt
 
@@ -188,7 +188,7 @@ def test_the_time_left_is_within_a_factor_of_two_from_the_first_finished_shard_o
     for end, wall_s, shard in ends[:-1]:
         clock.seconds = end
         meter.add(shard, finished(wall_s))
-        left = meter.seconds_left()
+        left = meter.estimate_seconds()
         assert left is not None
         # Where seconds are left of the last shards, half a shard more or less is no matter.
         assert (last - end) / 2 - 2 <= left <= 2 * (last - end) + 2
@@ -201,7 +201,7 @@ def test_the_time_left_on_a_gpu_counts_that_threads_take_turns_at_the_model() ->
     meter = Meter(shards, clock=clock)
     meter.start(n_workers=1, n_threads=3)
     meter.add(shards[0], finished(10.0, model_s=8.0))
-    left = meter.seconds_left()
+    left = meter.estimate_seconds()
     assert left is not None
     assert 99 * 8 / 2 < left < 99 * 8 * 2
 
@@ -211,9 +211,9 @@ def test_a_worker_left_out_makes_what_is_left_take_longer() -> None:
     meter = Meter(shards, clock=Clock(10.0))
     meter.start(n_workers=2, n_threads=2)
     meter.add(shards[0], finished(10.0))
-    before = meter.seconds_left()
+    before = meter.estimate_seconds()
     meter.leave_out_worker()
-    after = meter.seconds_left()
+    after = meter.estimate_seconds()
     assert before is not None
     assert after == pytest.approx(2 * before, rel=0.05)
 
@@ -222,7 +222,7 @@ def test_a_worker_left_out_makes_what_is_left_take_longer() -> None:
     ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
 )
 def test_durations_read_as_words(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
 
 
 def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(

@@ -102,7 +102,7 @@ def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
     wait_for(lambda: len(receipts(out)) >= max(1, n_workers), what="the first receipts", seconds=240)
     seconds, err, alive = interrupt(process)
     assert process.returncode == 130
-    assert err.splitlines()[-1] == "attlas: stopped; the same command goes on where it was"
+    assert err.splitlines()[-1] == "attlas: stopped; the same command continues"
     assert seconds < 1.0
     assert alive == []
 

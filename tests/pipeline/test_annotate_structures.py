@@ -17,7 +17,7 @@ from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
 from helpers.building import build_here
 from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
 
-from attlas.intake.rejects import record_in_words
+from attlas.intake.rejects import describe_record
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.verify import find_problems
@@ -55,11 +55,11 @@ def features(paths: AtlasPaths, kind: str) -> list[tuple]:
 
 
 def reasons(reading: Import, reason: str) -> list[str]:
-    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
 
 
 def remarks(reading: Import, kind: str) -> list[str]:
-    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
 
 
 # --- against other readers ---
@@ -442,7 +442,7 @@ def test_too_many_atoms_fall_back_to_what_is_deposited_and_say_so(
     file = read_structure(
         written(tmp_path, "capsid.pdb", pdb([Chain("A", SHORT), Chain("B", SHORT, y=5)], header=header))
     )
-    whole, cut, none = (interfaces.interfaces(file, max_atoms=n) for n in (10_000, 300, 100))
+    whole, cut, none = (interfaces.find_interfaces(file, max_atoms=n) for n in (10_000, 300, 100))
     assert whole.notes == ()
     assert frozenset({"A", "B"}) in whole.partners.values()
     assert {(key[0], names) for key, names in cut.partners.items()} == {

@@ -176,7 +176,7 @@ def test_a_run_killed_after_its_first_shards_leaves_no_worker_and_is_finished_by
         build_command(source, out, weights, "--workers", 2), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "shards are done already" in result.stderr
+    assert "shards are finished already" in result.stderr
     assert digests(out) == reference
     assert_whole(out)
     assert {path: path.stat().st_mtime_ns for path in before} == before

@@ -12,7 +12,7 @@ from helpers.reading_case import PROTEINS, random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.many_ids import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, unmatched
+from attlas.queries.answers.many_ids import ANSWER_COLUMNS, PROTEIN_COLUMNS, SITE_COLUMNS, list_unmatched
 from attlas.queries.formats import write_parquet
 
 COMPUTED = [protein.accession for protein in PROTEINS if protein.status == "ok"]
@@ -115,7 +115,7 @@ def test_only_unknown_ids_give_a_row_each(atlas: Atlas) -> None:
 
 
 def test_the_unmatched_are_those_without_a_protein(atlas: Atlas) -> None:
-    missing = unmatched(atlas.lookup(["P0DP23", "nope", "Q00003", "TP53", "Q00001"]))
+    missing = list_unmatched(atlas.lookup(["P0DP23", "nope", "Q00003", "TP53", "Q00001"]))
     assert missing == {
         "nope": "not in this atlas",
         "TP53": "names several proteins: one of P04637, P04637-2",

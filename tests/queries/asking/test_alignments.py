@@ -9,13 +9,13 @@ import pytest
 from helpers.reading_case import P53
 
 from attlas.queries import Atlas
-from attlas.queries.asking.alignments import placed_rows, read_alignment
+from attlas.queries.asking.alignments import place_rows, read_alignment
 from attlas.schema import InputError, QuestionError
 
 
 def placed(atlas: Atlas, source: object) -> tuple[list[tuple[str, int, str]], list[str]]:
     notes: list[str] = []
-    return [tuple(row.values()) for row in placed_rows(atlas, source, notes.append)], notes
+    return [tuple(row.values()) for row in place_rows(atlas, source, notes.append)], notes
 
 
 def calmodulin(atlas: Atlas) -> str:

@@ -11,7 +11,7 @@ from helpers.command_line import Run
 from helpers.reading_case import HOSTILE
 
 from attlas.queries import Atlas
-from attlas.queries.asking.parameters import Parameter, literal, singular, with_literals
+from attlas.queries.asking.parameters import Parameter, make_singular, with_literals, write_literal
 from attlas.queries.asking.questions import ask, questions, read_question
 from attlas.schema import QuestionError
 
@@ -34,12 +34,14 @@ def test_a_parameter_may_be_named_in_the_singular_or_the_plural(atlas: Atlas) ->
     assert atlas.ask("sites_of", protein="P0DP23").equals(atlas.ask("sites_of", proteins="P0DP23"))
     assert atlas.ask("layer_profile", proteins="P0DP23").equals(atlas.ask("layer_profile", protein="P0DP23"))
     assert atlas.ask("sites_on_residues", residue="G").equals(atlas.ask("sites_on_residues", residues="G"))
-    assert [singular(name) for name in ("families", "types", "seed")] == ["family", "type", "seed"]
+    assert [make_singular(name) for name in ("families", "types", "seed")] == ["family", "type", "seed"]
 
 
 def test_a_parameter_has_one_name_and_a_name_one_meaning_in_all_questions() -> None:
     parameters = [parameter for question in questions() for parameter in question.parameters]
-    kinds = {(singular(parameter.name), TYPES_OF_ITEMS.get(parameter.type, parameter.type)) for parameter in parameters}
+    kinds = {
+        (make_singular(parameter.name), TYPES_OF_ITEMS.get(parameter.type, parameter.type)) for parameter in parameters
+    }
     names = [name for name, _ in kinds]
     assert len(set(names)) == len(names)
     # A list is named in the plural, one value of the same in the singular.
@@ -116,7 +118,7 @@ def test_a_wrong_parameter_is_refused_and_the_right_ones_told(atlas: Atlas, name
     "value", [5, -5, 0.1, -1e-9, "it's", "$x -- ;", None, [], ["a", "b'"], [1, -2], [{"accession": "P1", "first": -1}]]
 )
 def test_a_literal_means_the_value(value: object) -> None:
-    (row,) = duckdb.sql(f"SELECT {literal(value)}").fetchall()
+    (row,) = duckdb.sql(f"SELECT {write_literal(value)}").fetchall()
     assert row[0] == value
     assert type(row[0]) is type(value)
     (row,) = duckdb.sql(with_literals("SELECT 1 -$x_1", {"x_1": 7}) + " AS n").fetchall()
@@ -237,7 +239,7 @@ def test_ask_says_on_stderr_what_it_leaves_out(attlas: Run, atlas_dir: Path) -> 
         (("sites_of",), "the parameters are\n    proteins (proteins): Ids of proteins.\n    flank = 5"),
         (("nothing",), "There is no question 'nothing'"),
         (("absent.sql",), "absent.sql cannot be read"),
-        (("sites_of", "proteins=P0DP23", "-o", "x.xyz"), "does not tell a format"),
+        (("sites_of", "proteins=P0DP23", "-o", "x.xyz"), "is no format"),
     ],
 )
 def test_ask_refuses_without_a_traceback(attlas: Run, atlas_dir: Path, words: tuple, what: str) -> None:

@@ -1,6 +1,7 @@
 """The card: what stands in it, in what words, and that nothing in a header harms a terminal."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,15 @@ from helpers.reading_case import HOSTILE, random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import Answer, answers, layers_named
+from attlas.queries.answers.one_id import Answer, NoAnswer, answer_id, parse_layers
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
 from attlas.queries.cards.card import Extent, card
 from attlas.queries.cards.tracks import COLOURED
-from attlas.schema import QuestionError
+from attlas.schema import FAMILIES, FEATURES, PROTEINS, SITES, QuestionError
 
 
 def shown(atlas: Atlas, id: str, width: int = 80, *, layers: tuple[int, ...] = (), sequence: Extent = "auto") -> str:
-    found = answers(atlas, id, layers=layers)
+    found = answer_id(atlas, id, layers=layers)
     return "\n\n".join(card(answer, atlas.manifest.run, width=width, sequence=sequence) for answer in found)
 
 
@@ -90,7 +92,7 @@ def test_escape_codes_of_a_header_never_reach_the_terminal(atlas: Atlas) -> None
 
 
 def test_colour_changes_nothing_but_colour(atlas: Atlas) -> None:
-    answer = answers(atlas, "P04637", layers=(0, 3))[0]
+    answer = answer_id(atlas, "P04637", layers=(0, 3))[0]
     coloured = card(answer, atlas.manifest.run, width=80, style=COLOURED)
     for code in (COLOURED.bold, COLOURED.dim, COLOURED.mark, COLOURED.reset):
         assert code in coloured
@@ -102,7 +104,7 @@ def test_the_profile_of_an_answer_is_the_layer_of_convergence(atlas: Atlas) -> N
     for id in ("P04637", "Q00001", "X00005"):
         layer = atlas.protein(id)["layer"][0].as_py()
         expected = [row[layer] for row in atlas.residues(id)["received"].to_pylist()]
-        assert list(answers(atlas, id)[0].profile or ()) == pytest.approx(expected, rel=5e-4)
+        assert list(answer_id(atlas, id)[0].profile or ()) == pytest.approx(expected, rel=5e-4)
 
 
 def test_the_sequence_of_a_card_is_the_sequence_with_its_sites_in_upper_case(atlas: Atlas) -> None:
@@ -163,7 +165,7 @@ def test_hostile_headers_reasons_and_letters_stay_off_the_terminal(long_ones: Pa
             text = shown(atlas, id, sequence="whole")
             assert all(line.isprintable() for line in text.splitlines())
         assert r"not computed, skipped: letter \x1b[31m" in shown(atlas, "BAD")
-        assert answers(atlas, "BAD")[0].reason == "letter \x1b[31m"  # as it is, for who does not print it
+        assert answer_id(atlas, "BAD")[0].reason == "letter \x1b[31m"  # as it is, for who does not print it
 
 
 def test_chosen_layers_stand_below_each_other_with_their_peaks(atlas: Atlas) -> None:
@@ -188,12 +190,12 @@ def test_ranks_below_layers_without_that_of_convergence_say_where_they_are_from(
 
 
 def test_the_profiles_of_chosen_layers_are_those_stored(atlas: Atlas) -> None:
-    answer = answers(atlas, "P04637", layers=(2, 0))[0]
+    answer = answer_id(atlas, "P04637", layers=(2, 0))[0]
     received = atlas.residues("P04637")["received"].to_pylist()
     assert [layer for layer, _ in answer.profiles] == [2, 0]
     for layer, values in answer.profiles:
         assert list(values) == pytest.approx([row[layer] for row in received], rel=5e-4)
-    assert answer.profile == answers(atlas, "P04637")[0].profile
+    assert answer.profile == answer_id(atlas, "P04637")[0].profile
 
 
 @pytest.mark.parametrize(
@@ -201,19 +203,19 @@ def test_the_profiles_of_chosen_layers_are_those_stored(atlas: Atlas) -> None:
     [("all", (0, 1, 2, 3, 4, 5)), ("3", (3,)), ("3,1", (3, 1)), ("2-4", (2, 3, 4)), (" 0 , 2-3,0", (0, 2, 3))],
 )
 def test_layers_are_named_by_number_and_range(text: str, layers: tuple[int, ...]) -> None:
-    assert layers_named(text, 6) == layers
+    assert parse_layers(text, 6) == layers
 
 
 @pytest.mark.parametrize("text", ["", "6", "0-6", "-1", "x", "3-", "4-2", "1.5", "\x1b[31m", "9" * 5000])
 def test_layers_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(QuestionError, match="layers") as caught:
-        layers_named(text, 6)
+        parse_layers(text, 6)
     assert all(line.isprintable() for line in str(caught.value).splitlines())
 
 
 def test_an_answer_without_a_protein_says_why_in_json_too(atlas: Atlas) -> None:
     def said(id: str) -> dict[str, object]:
-        (answer,) = answers(atlas, id)
+        (answer,) = answer_id(atlas, id)
         return answer.to_json(atlas.manifest)
 
     assert said("TP53")["candidates"] == ["P04637", "P04637-2"]
@@ -224,7 +226,17 @@ def test_an_answer_without_a_protein_says_why_in_json_too(atlas: Atlas) -> None:
     assert said("P04637")["candidates"] == said("P04637")["similar"] == []
 
 
-def test_an_answer_with_a_protein_has_no_fault(atlas: Atlas) -> None:
-    assert answers(atlas, "Q00003")[0].fault is None
-    assert isinstance(answers(atlas, "nope")[0].fault, QuestionError)
-    assert isinstance(answers(atlas, "nope")[0], Answer)
+def test_an_id_without_a_protein_has_no_answer_and_a_fault(atlas: Atlas) -> None:
+    assert isinstance(answer_id(atlas, "Q00003")[0], Answer)
+    (missing,) = answer_id(atlas, "nope")
+    assert isinstance(missing, NoAnswer)
+    assert isinstance(missing.fault(), QuestionError)
+
+
+def test_the_rows_of_an_answer_have_the_columns_of_their_tables() -> None:
+    columns = {table: [column.name for column in table.stored()] for table in (PROTEINS, SITES, FEATURES, FAMILIES)}
+    names = {row: [field.name for field in fields(row)] for row in (ProteinRow, SiteRow, FeatureRow, FamilyRow)}
+    assert names[ProteinRow] == columns[PROTEINS]
+    assert names[SiteRow] == [name for name in columns[SITES] if name != "sequence_id"]
+    for row, table in ((FeatureRow, FEATURES), (FamilyRow, FAMILIES)):
+        assert names[row] == [name for name in columns[table] if name not in ("accession", "sequence_id")]

@@ -8,9 +8,10 @@ from helpers.annotated import add_rows
 from helpers.synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import answers
+from attlas.queries.answers.one_id import answer_id
+from attlas.queries.answers.stored_rows import FeatureRow
 from attlas.queries.cards.card import card
-from attlas.queries.cards.features import MAX_FAMILIES, MAX_FEATURES, drawn_features, feature_marks
+from attlas.queries.cards.features import MAX_FAMILIES, MAX_FEATURES, feature_marks, select_drawn_features
 from attlas.schema import FAMILIES, FEATURES, AtlasPaths, Manifest
 from attlas.schema.parquet_file import provenance
 
@@ -54,7 +55,7 @@ def with_families(root: Path, rows: list[tuple[str, str, str, str | None]]) -> P
 
 def drawn(root: Path, accession: str, *, width: int = 120) -> list[str]:
     with Atlas.open(root) as atlas:
-        (answer,) = answers(atlas, accession)
+        (answer,) = answer_id(atlas, accession)
         return card(answer, atlas.manifest.run, width=width).splitlines()
 
 
@@ -106,8 +107,8 @@ def test_a_feature_on_a_site_says_the_rank_of_the_site(tmp_path: Path) -> None:
 
 def test_proteins_that_share_a_sequence_keep_their_own_features(root: Path) -> None:
     with Atlas.open(root) as atlas:
-        (first,), (second,), (third,) = (answers(atlas, name) for name in ("P1", "P2", "P3"))
-    assert [row["type"] for row in second.features or ()] == ["Modified residue"]
+        (first,), (second,), (third,) = (answer_id(atlas, name) for name in ("P1", "P2", "P3"))
+    assert [row.type for row in second.features or ()] == ["Modified residue"]
     assert len(first.features or ()) == 5
     assert third.features == ()
     assert not any("known" in line for line in drawn(root, "P3"))
@@ -116,7 +117,7 @@ def test_proteins_that_share_a_sequence_keep_their_own_features(root: Path) -> N
 def test_an_atlas_that_is_not_annotated_says_null_and_draws_nothing(tmp_path: Path) -> None:
     write_atlas(tmp_path / "atlas", PROTEINS)
     with Atlas.open(tmp_path / "atlas") as atlas:
-        (answer,) = answers(atlas, "P1")
+        (answer,) = answer_id(atlas, "P1")
         assert answer.to_json(atlas.manifest)["features"] is None
     assert not any("known" in line for line in drawn(tmp_path / "atlas", "P1"))
 
@@ -134,8 +135,9 @@ def test_no_line_is_wider_than_asked(root: Path, width: int) -> None:
 
 @pytest.mark.parametrize("bin_size", [1, 3, 7])
 def test_a_column_is_marked_if_one_of_its_residues_is(bin_size: int) -> None:
-    features = drawn_features(
-        [feature("P1", "Site", 4, 9), feature("P1", "Active site", 8, 8), feature("P1", "Helix", 1, 80)]
+    places = [("Site", 4, 9), ("Active site", 8, 8), ("Helix", 1, 80)]
+    features = select_drawn_features(
+        [FeatureRow(*place, description=None, evidence=None, source="a.tsv") for place in places]
     )
     expected = ""
     for column in range(20):
@@ -151,7 +153,7 @@ def test_the_card_names_families_of_one_database_and_counts_the_others(tmp_path:
     assert drawn(root, "P2")[2] == "families: mine kinases"
     assert not any(line.startswith("families") for line in drawn(root, "P3"))
     with Atlas.open(root) as atlas:
-        (first,), (third,) = (answers(atlas, name) for name in ("P1", "P3"))
+        (first,), (third,) = (answer_id(atlas, name) for name in ("P1", "P3"))
         assert [row["family"] for row in first.to_json(atlas.manifest)["families"]] == ["IPR1", "PF1", "PF2"]
         assert third.to_json(atlas.manifest)["families"] == []
 
@@ -167,5 +169,5 @@ def test_many_families_are_cut_and_counted(tmp_path: Path) -> None:
 
 def test_an_atlas_without_families_says_null(root: Path) -> None:
     with Atlas.open(root) as atlas:
-        (answer,) = answers(atlas, "P1")
+        (answer,) = answer_id(atlas, "P1")
         assert answer.to_json(atlas.manifest)["families"] is None

@@ -113,7 +113,7 @@ def test_a_script_may_leave_and_may_be_empty(atlas_dir: Path) -> None:
     assert done.returncode == 0
     assert "residues" in done.stdout
     assert "1" not in script(atlas_dir, ".quit\nSELECT 1;").stdout
-    assert "nothing was asked" in script(atlas_dir, "").stderr
+    assert "there is no statement" in script(atlas_dir, "").stderr
 
 
 def test_a_long_script_is_no_slower_by_the_line(atlas_dir: Path) -> None:
@@ -274,7 +274,7 @@ def test_tables_schema_help_and_tab(terminal: Terminal) -> None:
     assert "A high-attention (HA) site" in terminal.until("attlas> ")
     terminal.type(".schema sites\n")
     answer = terminal.until("attlas> ")
-    assert "Rank among the sites" in " ".join(answer.split())
+    assert "Rank among the sites of the protein" in " ".join(answer.split())
     assert "heads:" not in answer
     terminal.type(".help\n")
     assert ".timeout SECONDS" in terminal.until("attlas> ")

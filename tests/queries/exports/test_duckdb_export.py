@@ -15,7 +15,7 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
 from attlas.queries.engine.functions import functions
-from attlas.queries.engine.views import docs_rows, documented
+from attlas.queries.engine.views import describe_column, docs_rows
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
 from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, BrokenAtlasError, Table
 
@@ -87,7 +87,7 @@ def test_duckdb_1_4_shows_types_and_comments(atlas: Atlas, database: Path) -> No
     )
     types = {(name, column): kind for name, column, kind, _, _ in docs_rows(atlas.n_layers)}
     expected = [
-        [t.name, c.name, types[t.name, c.name], c.is_nullable, documented(c)] for t in TABLES for c in t.columns
+        [t.name, c.name, types[t.name, c.name], c.is_nullable, describe_column(c)] for t in TABLES for c in t.columns
     ]
     assert sorted(columns) == sorted(expected)
     assert types["residues", "received"] == "FLOAT[4]"

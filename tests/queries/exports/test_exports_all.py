@@ -19,7 +19,7 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.exports import EXPORTS, rows
-from attlas.queries.exports.escaping import percent
+from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.provenance import provenance_values
 from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
 from attlas.schema.parquet_file import describe_file, write_table
@@ -228,13 +228,13 @@ def test_the_bytes_are_those_of_the_golden_file(tiny: Atlas, format: str) -> Non
     ],
 )  # fmt: skip
 def test_percent_encodes_what_breaks_a_line_and_nothing_else(text: str, encoded: str) -> None:
-    assert percent(text) == encoded
+    assert percent_encode(text) == encoded
 
 
 @pytest.mark.parametrize("text", [CONTROLS, HOSTILE.description, *ODD_ACCESSIONS, "%4\t", "%\x00", "%2%35"])
 def test_percent_is_undone_by_unquote(text: str | None) -> None:
     from urllib.parse import unquote
 
-    assert unquote(percent(text or "")) == text
-    assert unquote(percent(text or "", also=" |", is_ascii=True)) == text
-    assert percent(text or "", is_ascii=True).isascii()
+    assert unquote(percent_encode(text or "")) == text
+    assert unquote(percent_encode(text or "", also=" |", is_ascii=True)) == text
+    assert percent_encode(text or "", is_ascii=True).isascii()

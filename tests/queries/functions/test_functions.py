@@ -17,8 +17,10 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import FOLDER as QUESTIONS
 from attlas.queries.asking.questions import questions
+from attlas.queries.comparing.pooling import wilson_estimate
+from attlas.queries.comparing.student_t import t_quantile
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.functions import FOLDER, Function, _read, called_in, functions, reached_from
+from attlas.queries.engine.functions import FOLDER, Function, _read, find_calls, functions, reached_from
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 from attlas.schema import TABLES, QuestionError
@@ -124,6 +126,23 @@ def test_the_interval_of_a_share_is_wilsons(connection: duckdb.DuckDBPyConnectio
     z = norm.isf(0.025)
     found = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
     assert found == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
+def test_a_comparison_has_the_interval_of_a_share_that_questions_have(
+    connection: duckdb.DuckDBPyConnection, k: int, n: int
+) -> None:
+    estimate = wilson_estimate(k, n)
+    ends = [only(connection, f"wilson_{end}({k} / {n}, {n}, normal_95())") for end in ("low", "high")]
+    assert [estimate.low, estimate.high] == pytest.approx(ends, abs=1e-8)
+
+
+@pytest.mark.parametrize("df", DF)
+def test_a_comparison_has_the_quantile_of_t_and_questions_have_it_to_their_accuracy(
+    connection: duckdb.DuckDBPyConnection, df: int
+) -> None:
+    assert t_quantile(df) == pytest.approx(t.isf(0.025, df), rel=1e-9)
+    assert only(connection, f"student_t_quantile(0.025, {df})") == pytest.approx(t_quantile(df), rel=3e-4)
 
 
 def over_proteins(connection: duckdb.DuckDBPyConnection, k: np.ndarray, n: np.ndarray, by_chance: float) -> dict:
@@ -250,7 +269,7 @@ def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comm
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
     calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
-    assert called_in(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
+    assert find_calls(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
     query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
     assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
 

@@ -15,8 +15,8 @@ from helpers.reading_case import PROTEINS, random_sequence
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import answers
-from attlas.queries.lookup.storage import root_of
+from attlas.queries.answers.one_id import answer_id
+from attlas.queries.lookup.storage import find_root
 from attlas.schema import HEADS, RESIDUES, SITES, BrokenAtlasError, EnvironmentFault, QuestionError
 
 OUTSIDE = [
@@ -62,7 +62,7 @@ def test_every_lookup_answers_as_by_path(far: Atlas, atlas: Atlas, accession: st
 
 @pytest.mark.parametrize("asked", ["sp|P04637|P53_HUMAN", "CALM1_HUMAN", "CALM1", "Q00003", "p04637", "nobody"])
 def test_every_kind_of_id_answers_as_by_path(far: Atlas, atlas: Atlas, asked: str) -> None:
-    here, there = answers(atlas, asked), answers(far, asked)
+    here, there = answer_id(atlas, asked), answer_id(far, asked)
     assert [a.to_json(far.manifest) for a in there] == [a.to_json(atlas.manifest) for a in here]
 
 
@@ -122,7 +122,7 @@ def test_a_lookup_reads_a_footer_and_a_row_group_of_each_table(large: Server) ->
     sizes = {path.relative_to(large.root).as_posix(): path.stat().st_size for path in large.root.rglob("*.*")}
     large.forget()
     with Atlas.open(large.url) as opened:
-        (answer,) = answers(opened, "A0300")
+        (answer,) = answer_id(opened, "A0300")
     assert len(answer.profile or ()) == 350
     assert large.n_bytes < 0.09 * sum(sizes.values())
     assert len(large.requests) <= 10  # the manifest; of each table its footer, in one or two, and its columns
@@ -158,7 +158,7 @@ def test_threads_that_share_a_file_read_what_each_asked_for(large: Server) -> No
     with Atlas.open(large.url) as opened:
         (file,) = opened.manifest.of_table(HEADS)
     content = (large.root / file.path).read_bytes()
-    shared = root_of(large.url).open(file)
+    shared = find_root(large.url).open(file)
 
     def is_right(i: int) -> bool:
         at = i * 7919 % (len(content) - 100)
@@ -288,7 +288,7 @@ def test_a_kind_of_url_nobody_knows_is_said() -> None:
     [("atlas", Path("atlas")), ("./a:b", Path("a:b")), (Path("x"), Path("x")), ("file:///a/b", Path("/a/b"))],
 )
 def test_a_path_is_a_path(given: str | Path, root: Path) -> None:
-    assert root_of(given) == root
+    assert find_root(given) == root
 
 
 def test_opening_by_path_imports_nothing_for_urls(atlas_dir: Path) -> None:

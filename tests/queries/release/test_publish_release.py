@@ -475,9 +475,7 @@ def test_the_verb_publishes_names_what_is_not_stated_and_the_release_verifies(
     done = attlas("publish", atlas_dir, "--out", out, "--license", "MIT", "--creator", "A", "--creator", "B")
     assert (done.code, done.out.count("\n")) == (0, 1)
     assert done.out.startswith(f"{out}: 5 tables in 5 files, ")
-    assert done.err == (
-        "attlas: not stated, and said so in the cards: title, citation, url (see `attlas publish --help`)\n"
-    )
+    assert done.err == ("attlas: missing, as the cards say: title, citation, url (see `attlas publish --help`)\n")
     assert "| creators | A, B |" in (out / "README.md").read_text()
     assert attlas("verify", out).code == 0
     assert attlas("show", out, "P0DP23").out == attlas("show", atlas_dir, "P0DP23").out
@@ -535,7 +533,7 @@ def test_files_of_the_same_sequences_are_not_joined() -> None:
         return TableFile("features", f"features/{name}.parquet", 1, 100, "0" * 64, 50, "0" * 64, first, last)
 
     one, other, third, after = file("a", 0, 9), file("b", 3, 12), file("c", 12, 20), file("d", 13, 13)
-    assert tables.joined([one, other]) == [[one], [other]]
-    assert tables.joined([one, after]) == [[one, after]]
-    assert tables.joined([third, one]) == [[one, third]]
-    assert tables.joined([other, third]) == [[other], [third]]
+    assert tables.group_files([one, other]) == [[one], [other]]
+    assert tables.group_files([one, after]) == [[one, after]]
+    assert tables.group_files([third, one]) == [[one, third]]
+    assert tables.group_files([other, third]) == [[other], [third]]

@@ -1,8 +1,8 @@
-"""What a model may ask of its attention here: softmax(q k^T scaling) v within each sequence, every head and residue.
+"""The attention that is supported here: softmax(q k^T scaling) v within each sequence, for every head and residue.
 
-Anything else that changes attention is refused by name: masks, windows, biases, caps, sinks, dropout, key heads shared
-by query heads. transformers hands such wishes to its attention functions as keywords; those without effect on the
-answer are named below, and every other one must be None, False or 0.
+A model that needs anything else is refused by name: masks, windows, biases, caps, sinks, dropout, key heads shared by
+query heads. transformers passes such settings to its attention functions as keywords; those without effect on the
+result are listed below, and every other one must be None, False or 0.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from torch import Tensor
 from attlas.schema import EnvironmentFault
 
 WITHOUT_EFFECT = (
-    "position_ids",  # BERT, RoBERTa, ALBERT, LLaMA: applied to q and k, or to the embeddings, before
+    "position_ids",  # BERT, RoBERTa, ALBERT, LLaMA: applied earlier, to q and k or to the embeddings
     "use_cache",  # ESM-2, EuroBERT: keys of earlier calls, of which there are none
-    "output_attentions",  # what the model returns, not what it computes
+    "output_attentions",  # concerns what the model returns, not what it computes
     "output_hidden_states",
     "return_dict",
     "deterministic",  # ModernBERT: which flash-attention kernel
@@ -25,10 +25,10 @@ WITHOUT_EFFECT = (
 
 
 LENGTH_DEPENDENT_ROTARY = ("dynamic", "longrope")
-"""Types of rotary positions that transformers computes anew for the longest sequence at hand."""
+"""Types of rotary positions that transformers computes anew for the longest sequence of a batch."""
 
 
-def refuse_unhonoured(
+def refuse_unsupported(
     module: torch.nn.Module,
     query: Tensor,
     key: Tensor,
@@ -37,34 +37,35 @@ def refuse_unhonoured(
     scaling: object,
     keywords: Mapping[str, object],
 ) -> None:
-    """Refuse a call of an attention function that asks for more than is computed here.
+    """Refuse a call of an attention function that asks for attention that is not supported here.
 
     `query`, `key` and `value` have the shape (1, H, sum of T, D).
 
     Raises:
-        EnvironmentFault: the call asks for it; the message names what, and the architecture.
+        EnvironmentFault: names the setting and the architecture.
     """
     if getattr(module, "is_causal", False):
-        raise refused(module, "is_causal=True: a residue attends only to those before it")
-    for name, wish in keywords.items():
-        if name not in WITHOUT_EFFECT and not _is_nothing(wish):
-            raise refused(module, f"{name}={_shown(wish)}")
+        raise unsupported_attention(module, "is_causal=True: a residue attends only to those before it")
+    for name, setting in keywords.items():
+        if name not in WITHOUT_EFFECT and not _is_nothing(setting):
+            raise unsupported_attention(module, f"{name}={_show(setting)}")
+
     if mask is not None:
-        raise refused(module, "a mask: some tokens may not attend to some others")
+        raise unsupported_attention(module, "a mask: some tokens may not attend to others")
     if scaling is not None and not isinstance(scaling, (int, float)):
-        raise refused(module, f"scaling={_shown(scaling)}, where one number for all heads is expected")
+        raise unsupported_attention(module, f"scaling={_show(scaling)}, where one number for all heads is expected")
     if key.shape[1] != query.shape[1]:
-        raise refused(module, f"{key.shape[1]} key heads for {query.shape[1]} query heads")
+        raise unsupported_attention(module, f"{key.shape[1]} key heads for {query.shape[1]} query heads")
     if not query.shape == key.shape == value.shape:
         shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
-        raise refused(module, f"queries, keys and values of different shapes: {shapes}")
+        raise unsupported_attention(module, f"queries, keys and values of different shapes: {shapes}")
 
 
 def refuse_configuration(config: Any) -> None:
-    """Refuse what a configuration alone tells: rotary positions that depend on the longest sequence of a pack.
+    """Refuse a configuration whose rotary positions depend on the longest sequence of a pack.
 
     Raises:
-        EnvironmentFault: it tells so.
+        EnvironmentFault: the configuration has such positions.
     """
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     parts = [rotary, *(part for part in rotary.values() if isinstance(part, dict))] if isinstance(rotary, dict) else []
@@ -78,21 +79,21 @@ def refuse_configuration(config: Any) -> None:
             )
 
 
-def refused(module: torch.nn.Module, wish: str) -> EnvironmentFault:
-    """Return the error for an attention module that wants something that is not honoured here."""
+def unsupported_attention(module: torch.nn.Module, setting: str) -> EnvironmentFault:
+    """Return the error for an attention module with a setting that is not supported here."""
     config = getattr(module, "config", None)
     architecture = getattr(config, "model_type", None) or type(module).__name__
     return EnvironmentFault(
         f"The attention of this {architecture} model cannot be computed right.",
         expected="softmax attention of every residue to every residue, with nothing added and nothing left out",
-        found=f"its {type(module).__name__} asks for {wish}",
+        found=f"its {type(module).__name__} asks for {setting}",
         hint="use ESM-2, or another encoder in which every residue attends to every residue",
     )
 
 
-def _is_nothing(wish: object) -> bool:
-    return wish is None or (isinstance(wish, (bool, int, float)) and wish == 0)
+def _is_nothing(value: object) -> bool:
+    return value is None or (isinstance(value, (bool, int, float)) and value == 0)
 
 
-def _shown(wish: object) -> str:
-    return f"a tensor of shape {tuple(wish.shape)}" if isinstance(wish, Tensor) else repr(wish)[:60]
+def _show(value: object) -> str:
+    return f"a tensor of shape {tuple(value.shape)}" if isinstance(value, Tensor) else repr(value)[:60]
