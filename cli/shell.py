@@ -29,7 +29,7 @@ class Session:
     timeout_s: float | None
     """Seconds after which a query is stopped; None: no limit."""
     is_defused: bool = False
-    """Whether answers in CSV and TSV are safe for spreadsheets."""
+    """True: answers in CSV and TSV are safe for spreadsheets."""
     is_timed: bool = False
     typed: str = ""
     """The beginning of a statement that is not complete yet."""

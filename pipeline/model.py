@@ -139,6 +139,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
         raise EnvironmentFault(f"{path} cannot be read.", found=str(error), hint="check the file") from error
     except (ValueError, RecursionError) as error:
         raise EnvironmentFault(f"{path} is not JSON.", found=str(error), hint="copy the model again") from error
+
     if not isinstance(config, dict):
         raise EnvironmentFault(
             f"{path} is no configuration.",

@@ -36,7 +36,7 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
 
     @property
     def name(self) -> str:
-        """What its files begin with: the same settings on the same atlas give the same table."""
+        """The beginning of its files' names: the same settings on the same atlas give the same table."""
         return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length, self.inputs])}"
 
     @property
