@@ -27,7 +27,6 @@ SCANS = {
     "mean entropy of every head": "SELECT layer, head, avg(entropy) FROM heads GROUP BY ALL",
     "mean received in layer 0": "SELECT residue, avg(received[1]) FROM residues GROUP BY ALL",
 }
-BATCH = 10_000
 
 
 def main() -> None:
