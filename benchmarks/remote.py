@@ -18,11 +18,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "queries"))
-from range_server import Server, serving
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.range_server import Server, serving
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import answers
+from attlas.queries.answers.one_id import answer_id
 from attlas.queries.release import Statement, publish
 
 TARGET_BYTES = 5_000_000
@@ -74,13 +74,13 @@ def _report(title: str, root: Path, repeats: int) -> None:
     with serving(root) as server:
         for name, look in LOOKUPS.items():
             _line(name, [_cold(server, lambda atlas, a=a, look=look: look(atlas, a)) for a in sampled], "5 MB")
-        _line("show, the longest protein", [_cold(server, lambda atlas: answers(atlas, accessions[0]))], "5 MB")
+        _line("show, the longest protein", [_cold(server, lambda atlas: answer_id(atlas, accessions[0]))], "5 MB")
         for name, query in QUESTIONS.items():
             _line(f"sql: {name}", [_cold(server, lambda atlas, q=query: atlas.sql(q.format(sampled[0])))], "")
 
 
 def _everything(atlas: Atlas, accession: str) -> None:
-    answers(atlas, accession)
+    answer_id(atlas, accession)
     atlas.heads(accession)
 
 
@@ -88,9 +88,9 @@ LOOKUPS: dict[str, Callable[[Atlas, str], object]] = {
     "sites(accession)": lambda atlas, accession: atlas.sites(accession),
     "residues(accession)": lambda atlas, accession: atlas.residues(accession),
     "heads(accession)": lambda atlas, accession: atlas.heads(accession),
-    "show: protein, sites, profile": answers,
+    "show: protein, sites, profile": answer_id,
     "the same and all heads": _everything,
-    "show, an id that is not there": lambda atlas, accession: answers(atlas, f"{accession}x"),
+    "show, an id that is not there": lambda atlas, accession: answer_id(atlas, f"{accession}x"),
 }
 
 

@@ -39,7 +39,7 @@ from attlas.pipeline.resources import count_default_workers, measure_available_b
 from attlas.pipeline.sites import call_sites
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from tiny_esm import VOCABULARY, save_vocabulary
+from helpers.tiny_esm import VOCABULARY, save_vocabulary
 
 SHAPES = {f"{size}M": f"facebook/esm2_t{n}_{size}M_UR50D" for size, n in ((8, 6), (35, 12), (150, 30), (650, 33))}
 DEFAULTS = {

@@ -146,7 +146,7 @@ def write_rows(
     With `is_defused`, texts that a spreadsheet would run as formulas get an apostrophe in front.
     """
     from attlas.queries.formats import BINARY, WRITERS, write_text
-    from attlas.queries.spreadsheets import without_formulas
+    from attlas.queries.spreadsheets import defuse_formulas
     from attlas.queries.text import terminal_width
 
     is_terminal = output is None and sys.stdout.isatty()
@@ -156,7 +156,7 @@ def write_rows(
             width, limit = (terminal_width(), TERMINAL_ROWS) if is_terminal else (None, None)
             is_cut = write_text(rows, file, width=width, limit=limit)
         else:
-            WRITERS[format](without_formulas(rows) if is_defused else rows, file)
+            WRITERS[format](defuse_formulas(rows) if is_defused else rows, file)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} rows; there are more: `attlas sql DIR QUERY -o FILE.csv` has all")
 

@@ -197,11 +197,11 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
 
     Behind a URL every file is read, from end to end.
     """
-    from attlas.queries.lookup.storage import read_manifest, root_of
+    from attlas.queries.lookup.storage import find_root, read_manifest
     from attlas.schema import AtlasPaths, BrokenAtlasError
     from attlas.schema.verify import find_problems, find_unfinished_files
 
-    root = root_of(directory)
+    root = find_root(directory)
     manifest = read_manifest(root)
     if isinstance(root, Path):
         texts = find_problems(AtlasPaths(root), manifest)

@@ -142,14 +142,14 @@ def _show_cards(
     sequence: Extent | None,
     as_json: bool,
 ) -> None:
-    from attlas.queries.answers.one_id import answers_to, layers_named
+    from attlas.queries.answers.one_id import answer_match, parse_layers
 
-    shown_layers = () if layers is None else layers_named(layers, atlas.n_layers)
+    shown_layers = () if layers is None else parse_layers(layers, atlas.n_layers)
     matches = atlas.matches(ids, taxon=taxon)
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
         matches, faults = _match_names(atlas, matches)
-    answers = (answer for match in matches for answer in answers_to(atlas, match, layers=shown_layers))
+    answers = (answer for match in matches for answer in answer_match(atlas, match, layers=shown_layers))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
     else:
@@ -160,7 +160,7 @@ def _show_cards(
 
 def _match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
     """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
-    from attlas.queries.lookup.find import protein_meant
+    from attlas.queries.lookup.find import choose_protein
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
 
@@ -169,7 +169,7 @@ def _match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], 
         # If more is known about the id, for example another isoform, a name would be a guess.
         is_name = not match.rows and not match.candidates and match.why is None
         hits = atlas.hits(match.id) if is_name else []
-        if (hit := protein_meant(hits)) is not None:
+        if (hit := choose_protein(hits)) is not None:
             id = cut(printable(match.id), SHOWN_WIDTH)
             note(printable(f"{id} is taken for {hit.accession}, by its {hit.fit}"))
             named.append(replace(match, rows=(hit.row,)))
@@ -236,7 +236,7 @@ def _show_table(
     *,
     is_defused: bool,
 ) -> None:
-    from attlas.queries.answers.many_ids import unmatched
+    from attlas.queries.answers.many_ids import list_unmatched
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
     from attlas.schema import QuestionError
@@ -245,7 +245,7 @@ def _show_table(
     is_cut = _write_table(rows, format, output, is_defused=is_defused)
     if is_cut:
         note(f"the first {TERMINAL_ROWS} of {rows.num_rows:,} rows; -o FILE or a pipe gives all")
-    missing = {printable(id): printable(reason) for id, reason in unmatched(rows).items()}
+    missing = {printable(id): printable(reason) for id, reason in list_unmatched(rows).items()}
     summary = f"{len(missing):,} of {len(ids):,} ids {'has' if len(missing) == 1 else 'have'} no answer"
     if unmatched_file is not None:
         with sink(unmatched_file, is_text=True) as file:
@@ -258,15 +258,15 @@ def _show_table(
 
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
     """Write the table; return whether a terminal got the first rows only."""
-    from attlas.queries.answers.many_ids import for_reading
+    from attlas.queries.answers.many_ids import shorten_for_text
     from attlas.queries.formats import BINARY, WRITERS, write_text
-    from attlas.queries.spreadsheets import without_formulas
+    from attlas.queries.spreadsheets import defuse_formulas
 
     is_terminal = output is None and sys.stdout.isatty()
     with sink(output, is_text=format not in BINARY) as file:
         if format == "table":
             limit = TERMINAL_ROWS if is_terminal else None
-            return write_text(for_reading(rows).to_reader(BATCH_ROWS), file, limit=limit)
+            return write_text(shorten_for_text(rows).to_reader(BATCH_ROWS), file, limit=limit)
         stream = rows.to_reader(BATCH_ROWS)
-        WRITERS[format](without_formulas(stream) if is_defused else stream, file)
+        WRITERS[format](defuse_formulas(stream) if is_defused else stream, file)
     return False

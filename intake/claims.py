@@ -66,12 +66,12 @@ def whole_number(text: str | None) -> int | None:
     return int(text[:18]) if text and text.isascii() and text.isdecimal() else None
 
 
-def not_computed(protein: StoredProtein) -> Problem | None:
+def check_computed(protein: StoredProtein) -> Problem | None:
     """Return the problem of a protein that was not computed."""
     return None if protein.is_computed else Problem(Reason.NOT_COMPUTED, f"{protein.status}: {protein.reason}")
 
 
-def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | None:
+def check_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | None:
     """Return the problem if the sequence of a source differs from the stored one; None if nothing contradicts it.
 
     Letters count before checksums, these before the length, and the length before the version.
@@ -91,7 +91,7 @@ def other_sequence(claim: SequenceClaim, protein: StoredProtein) -> Problem | No
     return None if is_same else _difference(claim, protein)
 
 
-def unusable_position(
+def check_position(
     begin: int, end: int, letters: str | None, sequence: str, *, first_position: int = 1
 ) -> Problem | None:
     """Return the problem of positions that cannot be used on a stored sequence; None if they can be used.
@@ -121,7 +121,7 @@ def unusable_position(
     return None
 
 
-def no_position(text: str) -> Problem:
+def reject_position(text: str) -> Problem:
     """Return the problem of a text that is not a position."""
     if any(sign in text for sign in "<>?~"):
         return Problem(Reason.FUZZY_POSITION, f"`{text}`")

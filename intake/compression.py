@@ -138,7 +138,7 @@ _DAMAGE = (EOFError, zlib.error, lzma.LZMAError, OSError, ValueError)
 """What unpacking raises for damaged data; pyarrow's errors are among the last two."""
 
 
-def compression_of(start: bytes, *, name: str) -> Compression | None:
+def detect_compression(start: bytes, *, name: str) -> Compression | None:
     """Return the kind of compression, told by the first bytes of a file; None for a plain file.
 
     Raises:
@@ -163,7 +163,7 @@ def unpacked(handle: IO[bytes], *, name: str, max_bytes: int = MAX_UNPACKED_BYTE
     """
     start = handle.read(_N_START)
     handle.seek(0)
-    compression = compression_of(start, name=name)
+    compression = detect_compression(start, name=name)
     if compression is None:
         return handle
     stream = _UnpackedStream(handle, compression, name, min(max_bytes, MAX_UNPACKED_BYTES))

@@ -123,7 +123,7 @@ def read_id(text: str) -> IdForm:
     return IdForm(pasted, name)
 
 
-def searches(form: IdForm) -> Iterator[Search]:
+def list_searches(form: IdForm) -> Iterator[Search]:
     """Yield the columns other than the accession that an id is looked for in, in order."""
     if form.is_accession:
         return
@@ -160,7 +160,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
     if versioned and (row := names.row_of(versioned[1])) is not None:
         return _of_version(names, row, int(versioned[2]))
 
-    for search in searches(form):
+    for search in list_searches(form):
         if rows := names.where(search.column, search.value):
             return _of_rows(names, search.column, rows, search.taxon or taxon)
 

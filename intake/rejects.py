@@ -149,7 +149,7 @@ class Account:
         self.proteins.setdefault(kind, set()).update({record.id} - {""})
         self._keep(item)
 
-        type = record.type if record.chain is None else chain_words([record.chain])
+        type = record.type if record.chain is None else name_chains([record.chain])
         line = "" if record.line is None else str(record.line)
         ends = (record.begin, record.end)
         self._write((kind, item.detail, record.id, type, *ends, record.description, line, record.file))
@@ -165,7 +165,7 @@ class Account:
                 continue
 
             for item, chains in self.examples[kind]:
-                yield f"  - {record_in_words(item, chains)}"
+                yield f"  - {describe_record(item, chains)}"
 
             if n > self.n_in_examples[kind]:
                 yield f"  ... and {n - self.n_in_examples[kind]:,} more"
@@ -173,7 +173,7 @@ class Account:
     def first_record(self, kind: str) -> str:
         """Return the first record of a kind in words, without its detail."""
         item, chains = self.examples[kind][0]
-        return record_in_words(replace(item, detail=""), chains)
+        return describe_record(replace(item, detail=""), chains)
 
     def _keep(self, item: Rejected | Remark) -> None:
         """Keep a record if it is among the first ten of its kind; chains with the same reason are one of them."""
@@ -197,18 +197,18 @@ class Account:
             )
 
 
-def chain_words(names: list[str]) -> str:
+def name_chains(names: list[str]) -> str:
     """Return `chain A` or `chains A, B`; a chain without a name is quoted."""
     quoted = [name or "''" for name in names]
     return f"{'chain' if len(quoted) == 1 else 'chains'} {', '.join(quoted)}"
 
 
-def record_in_words(item: Rejected | Remark, chains: list[str] | None = None) -> str:
+def describe_record(item: Rejected | Remark, chains: list[str] | None = None) -> str:
     """Return one line about a record, fit for a terminal; `chains` are all those that it stands for."""
     record = item.record
     positions = record.begin if record.begin == record.end or not record.end else f"{record.begin}..{record.end}"
     place = positions or record.description  # a family has no positions
-    words = [record.id, chain_words(chains) if chains else record.type, place]
+    words = [record.id, name_chains(chains) if chains else record.type, place]
     is_of_file = any(words[:2])
     words += ["" if record.line is None else f"(line {record.line:,})"]
     words += [f"of {record.file}" if record.file and is_of_file else record.file]

@@ -10,7 +10,7 @@ NumberedRow = tuple[int, list[str]]
 """Number of the line on which a row begins, from 1, and its cells."""
 
 
-def tab_rows(lines: Iterable[NumberedLine]) -> Iterator[NumberedRow]:
+def read_tab_rows(lines: Iterable[NumberedLine]) -> Iterator[NumberedRow]:
     """Yield the rows of a table cut at tabs, without blank lines and comments.
 
     A quote is a letter like others here (5"-phosphate, "like" proteins), but for those that a writer put around a cell.
@@ -19,7 +19,7 @@ def tab_rows(lines: Iterable[NumberedLine]) -> Iterator[NumberedRow]:
         yield number, [_unquoted(cell) for cell in line.split("\t")]
 
 
-def quoted_rows(lines: Iterable[NumberedLine], delimiter: str, *, name: str) -> Iterator[NumberedRow]:
+def read_quoted_rows(lines: Iterable[NumberedLine], delimiter: str, *, name: str) -> Iterator[NumberedRow]:
     """Yield the rows of a table whose quoted cells may hold delimiters and line ends, without blank lines and comments.
 
     Raises:

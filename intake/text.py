@@ -20,7 +20,7 @@ NumberedLine = tuple[int, str]
 _CHUNK_BYTES = 1 << 16
 
 
-def decoded(raw: bytes) -> str:
+def decode(raw: bytes) -> str:
     """Return text as UTF-8 or, where it is not, as Latin-1, which maps every byte to a character."""
     try:
         return raw.decode("utf-8")
@@ -39,7 +39,7 @@ def as_utf8(data: bytes, *, name: str) -> bytes:
     try:
         return data.decode("utf-16").encode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise broken_utf16(name, error) from error
+        raise utf16_error(name, error) from error
 
 
 def text_of(data: bytes, *, name: str) -> str:
@@ -50,11 +50,11 @@ def text_of(data: bytes, *, name: str) -> str:
     """
     plain = as_utf8(data, name=name)
     if b"\0" in plain:
-        raise not_text(name, plain)
+        raise binary_error(name, plain)
     try:
         return plain.decode("utf-8")
     except UnicodeDecodeError:
-        return "".join(decoded(line) for line in plain.splitlines(keepends=True))
+        return "".join(decode(line) for line in plain.splitlines(keepends=True))
 
 
 def numbered_lines(text: str) -> Iterator[NumberedLine]:
@@ -69,7 +69,7 @@ def stream_lines(handle: IO[bytes], *, name: str) -> Iterator[NumberedLine]:
         InputError: it is broken UTF-16.
     """
     for number, line in enumerate(_lines_of(_utf8_chunks(handle, name)), start=1):
-        yield number, decoded(line.rstrip(b"\r\n"))
+        yield number, decode(line.rstrip(b"\r\n"))
 
 
 def content_lines(lines: Iterable[NumberedLine]) -> Iterator[NumberedLine]:
@@ -84,7 +84,7 @@ def printable_text(text: str) -> str:
     )
 
 
-def not_text(name: str, data: bytes) -> InputError:
+def binary_error(name: str, data: bytes) -> InputError:
     """Return the error for binary data."""
     number = data[: data.find(b"\0") + 1].count(b"\n") + 1
     return InputError(
@@ -95,7 +95,7 @@ def not_text(name: str, data: bytes) -> InputError:
     )
 
 
-def broken_utf16(name: str, error: UnicodeDecodeError) -> InputError:
+def utf16_error(name: str, error: UnicodeDecodeError) -> InputError:
     """Return the error for a file that begins with the mark of UTF-16 and is not UTF-16."""
     return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
 
@@ -115,7 +115,7 @@ def _utf8_chunks(handle: IO[bytes], name: str) -> Iterator[bytes]:
             yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
         yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:
-        raise broken_utf16(name, error) from error
+        raise utf16_error(name, error) from error
 
 
 def _lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:

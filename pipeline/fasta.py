@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from attlas.intake.compression import COMPRESSIONS
 from attlas.intake.files import HandedFile, read_file
-from attlas.intake.text import UTF8_MARK, as_utf8, decoded, not_text
+from attlas.intake.text import UTF8_MARK, as_utf8, binary_error, decode
 from attlas.schema import InputError
 
 _FORMATS = {
@@ -70,7 +70,7 @@ def read_fasta(source: str) -> FastaFile:
     text = _decode(file)
     _refuse_other_formats(text, file.name)
     if b"\0" in text:
-        raise not_text(file.name, text)
+        raise binary_error(file.name, text)
     return FastaFile(name=file.name, sha256=file.sha256, records=_split_records(text))
 
 
@@ -84,7 +84,7 @@ def _describe_end(text: bytes) -> str:
     """Return in words the line and the record at which a text ends too early."""
     lines = text.splitlines()
     headers = [line for line in lines if line.startswith(b">")]
-    record = f"in record {len(headers):,} ({decoded(headers[-1])[:_N_SHOWN]})" if headers else "before the first record"
+    record = f"in record {len(headers):,} ({decode(headers[-1])[:_N_SHOWN]})" if headers else "before the first record"
     return f"near line {max(len(lines), 1):,}, {record}"
 
 
@@ -107,7 +107,7 @@ def _refuse_other_formats(text: bytes, name: str) -> None:
     raise InputError(
         f"{name} is not FASTA.",
         expected="the first line to be a header that starts with `>`",
-        found=f"line {number:,}: {decoded(start)[:_N_SHOWN]!r}",
+        found=f"line {number:,}: {decode(start)[:_N_SHOWN]!r}",
         hint=hint,
     )
 
@@ -123,6 +123,6 @@ def _split_records(text: bytes) -> tuple[Record, ...]:
     starts = [i for i, line in enumerate(lines) if line.lstrip()[:1] == b">"]
     ends = [*starts[1:], len(lines)]
     return tuple(
-        Record(start + 1, decoded(lines[start].lstrip()[1:]), tuple(lines[start + 1 : end]))
+        Record(start + 1, decode(lines[start].lstrip()[1:]), tuple(lines[start + 1 : end]))
         for start, end in zip(starts, ends, strict=True)
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from Bio.SeqUtils.CheckSum import crc64
 
-from attlas.intake.text import decoded
+from attlas.intake.text import decode
 from attlas.pipeline.fasta import Record, read_fasta
 from attlas.pipeline.headers import parse_header
 from attlas.schema import InputError
@@ -124,7 +124,7 @@ def _make_protein(record: Record, max_length: int | None) -> Protein:
 
 def _clean_lines(record: Record) -> list[str]:
     # Line by line, because each line may have another encoding.
-    return [decoded(line.translate(None, _BLANKS).upper()) for line in record.body]
+    return [decode(line.translate(None, _BLANKS).upper()) for line in record.body]
 
 
 def _describe_foreign_letter(record: Record, sequence: str) -> str | None:

@@ -41,10 +41,10 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        from attlas.queries.answers.one_id import NoAnswer, answers
+        from attlas.queries.answers.one_id import NoAnswer, answer_id
         from attlas.queries.cards.protein_card import ProteinCard
 
-        answer = answers(self, id, layers=layers)[0]
+        answer = answer_id(self, id, layers=layers)[0]
         if isinstance(answer, NoAnswer):
             raise answer.fault()
         return ProteinCard(answer, self.manifest.run)

@@ -125,12 +125,6 @@ def dump_json(value: object) -> bytes:
         return json.dumps(_without_nan(value), ensure_ascii=False, default=_plain).encode()
 
 
-def shortest_floats(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch with float32 as the float64 of the same shortest decimal: 0.1, not 0.10000000149011612."""
-    columns = [_shortest(column) for column in batch.columns]
-    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-
 def _shortest(column: pa.Array) -> pa.Array:
     as_text = _recast(column.type, pa.string())
     return column if as_text == column.type else column.cast(as_text).cast(_recast(column.type, pa.float64()))

@@ -13,7 +13,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 APOSTROPHE = "'"
 
 
-def without_formulas(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+def defuse_formulas(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """Return the rows with an apostrophe before every text, and every name of a column, that begins as a formula does.
 
     Numbers stay as they are: `-1.5` is one.

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
-from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, structures_named
-from attlas.queries.lookup.identifiers import Match, find, find_all, rows_named
+from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, find_structures
+from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
 from attlas.queries.lookup.remote import RemoteRoot
-from attlas.queries.lookup.storage import Root, read_manifest, root_of
+from attlas.queries.lookup.storage import Root, find_root, read_manifest
 from attlas.queries.lookup.text_arrays import text_array
 from attlas.queries.text import printable
 from attlas.schema import (
@@ -65,7 +65,7 @@ class Store:
             BrokenAtlasError: there is no such atlas, it is not finished, or it is of another format.
             EnvironmentFault: the URL cannot be reached, or a package that reads such URLs is missing.
         """
-        root = root_of(place, timeout_s=timeout_s)
+        root = find_root(place, timeout_s=timeout_s)
         return cls(root, read_manifest(root), memory_limit=memory_limit)
 
     def protein(self, id: str) -> pa.Table:
@@ -74,7 +74,7 @@ class Store:
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        rows = self._proteins.take(rows_named(self._proteins, id))
+        rows = self._proteins.take(find_rows(self._proteins, id))
         return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
@@ -168,7 +168,7 @@ class Store:
 
     def hits(self, text: str) -> list[Hit]:
         """Return the proteins that `find` returns, each with its row of `proteins`."""
-        structures = structures_named(self.root, self.manifest, text)
+        structures = find_structures(self.root, self.manifest, text)
         return find_proteins(self._proteins, text, structures=structures)
 
     def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
@@ -246,7 +246,7 @@ class Store:
 
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)
-        parts = [self._lookup_row(table, schema, row) for row in rows_named(self._proteins, id)]
+        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._proteins, id)]
         return pa.concat_tables(parts)
 
     def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:

@@ -9,7 +9,7 @@ Positions count from 1. Where the letters differ, a residue is named but carries
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from attlas.intake.rejects import chain_words
+from attlas.intake.rejects import name_chains
 from attlas.schema import InputError
 from attlas.structures.chains import Place, ProteinChain, Residue, StructureFile, require
 
@@ -104,10 +104,10 @@ class StructureMatch:
             names_by_words.setdefault(_words(match, self.accession, self.length), []).append(match.chain)
 
         for words, names in names_by_words.items():
-            yield f"{self.file.name} {chain_words(_distinct(names))}: {words}"
+            yield f"{self.file.name} {name_chains(_distinct(names))}: {words}"
 
         if self.other_chains:
-            chains = chain_words(_distinct(self.other_chains))
+            chains = name_chains(_distinct(self.other_chains))
             yield f"{self.file.name} {chains}: not of {self.accession}, without values"
 
 
@@ -254,7 +254,7 @@ def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequenc
         for match in matches
     ]
     error = UnlikeProteinError(
-        f"{file.name} {chain_words(_distinct(chain.name for chain in chains))}: not of {accession}.",
+        f"{file.name} {name_chains(_distinct(chain.name for chain in chains))}: not of {accession}.",
         expected=f"{MIN_IDENTITY:.0%} or more of the aligned letters the same, over half of the chain or the protein",
         found=difference,
         offenders=[f"chain {match.chain}: {words}" for match, words in zip(matches, likeness, strict=True)],

@@ -62,7 +62,7 @@ class Element:
     """What the file says of it, such as `3-10 helix` or `sheet A`."""
 
 
-def elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
+def read_elements(file: StructureFile) -> tuple[tuple[Element, ...], dict[str, int]]:
     """Return the elements that a file records, each once, and the number of records by kind that are not used.
 
     Such are those of other kinds, as BEND, and those that do not number their residues as the author does.

@@ -14,11 +14,11 @@ from attlas.intake.claims import COLUMNS as CHECKED_COLUMNS
 from attlas.intake.claims import (
     SequenceClaim,
     StoredProtein,
-    no_position,
-    not_computed,
-    other_sequence,
+    check_computed,
+    check_position,
+    check_sequence,
+    reject_position,
     stored_proteins,
-    unusable_position,
 )
 from attlas.intake.identifiers import NAME_COLUMNS, VERSIONED, NameTable, read_id, resolve_id
 from attlas.intake.rejects import Problem, Reason, Record, Rejected
@@ -137,9 +137,9 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
 
 def _checked(protein: StoredProtein, *claims: SequenceClaim) -> ProteinOfEntry:
     """Return a protein with what makes it unusable: it was not computed, or the source has another sequence."""
-    problem = not_computed(protein)
+    problem = check_computed(protein)
     for claim in claims:
-        problem = problem or other_sequence(claim, protein)
+        problem = problem or check_sequence(claim, protein)
     return ProteinOfEntry(protein.accession, protein, problem)
 
 
@@ -201,5 +201,5 @@ def _feature_problem(feature: FeatureRecord, sequence: str) -> Problem | None:
 
     for text in (feature.begin, feature.end):
         if not _POSITION.fullmatch(text):
-            return no_position(text)
-    return unusable_position(int(feature.begin), int(feature.end), feature.residue, sequence)
+            return reject_position(text)
+    return check_position(int(feature.begin), int(feature.end), feature.residue, sequence)

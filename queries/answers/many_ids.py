@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from attlas.queries.answers.one_id import AMBIGUOUS, NOT_IN_ATLAS, outcome_of
+from attlas.queries.answers.one_id import AMBIGUOUS, NOT_IN_ATLAS, name_outcome
 from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.store import Store
@@ -65,13 +65,13 @@ def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) 
     return _table(atlas, rows, proteins, sites)
 
 
-def for_reading(table: pa.Table) -> pa.Table:
+def shorten_for_text(table: pa.Table) -> pa.Table:
     """Return the columns of a lookup that fit a table of text, with long ids cut."""
     short_ids = [cut(printable(id), TEXT_WIDTH) for id in table.column("asked").to_pylist()]
     return table.set_column(0, "asked", pa.array(short_ids, pa.string())).select(TEXT_COLUMNS)
 
 
-def unmatched(table: pa.Table) -> dict[str, str]:
+def list_unmatched(table: pa.Table) -> dict[str, str]:
     """Return the ids of a lookup that name no protein, or several, each with the reason in words."""
     names = ("asked", "outcome", "reason")
     rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
@@ -91,7 +91,7 @@ def _rows(
     for number in match.rows:
         protein = outcomes[index_of_row[number]]
         sites = rows_of_sequence.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]
-        outcome = outcome_of(str(protein["status"]), len(sites))
+        outcome = name_outcome(str(protein["status"]), len(sites))
         reason = protein["reason"] if protein["status"] != "ok" else protein["sites_note"]
         yield _Row(match.id, outcome, None if reason is None else str(reason), index_of_row[number], sites or _NO_SITE)
 

@@ -99,17 +99,17 @@ class NoAnswer:
         }
 
 
-def answers(
+def answer_id(
     atlas: Store, id: str, *, taxon: int | str | None = None, layers: Sequence[int] = ()
 ) -> Sequence[Answer | NoAnswer]:
     """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id.
 
     `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too.
     """
-    return answers_to(atlas, atlas.match(id, taxon=taxon), layers=layers)
+    return answer_match(atlas, atlas.match(id, taxon=taxon), layers=layers)
 
 
-def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> Sequence[Answer | NoAnswer]:
+def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> Sequence[Answer | NoAnswer]:
     """Return the answers to an id that was looked up already: one for each protein that it names."""
     if not match.rows:
         return [NoAnswer(match)]
@@ -118,7 +118,7 @@ def answers_to(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> Seq
     return [_protein_answer(atlas, match.id, ProteinRow(**row), layers) for row in rows]
 
 
-def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
+def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
     """Return the layers that a text such as `all`, `3`, `3,5` or `8-16` names, 0-based, in its order.
 
     Raises:
@@ -139,7 +139,7 @@ def layers_named(text: str, n_layers: int) -> tuple[int, ...]:
     return tuple(dict.fromkeys(layers))
 
 
-def outcome_of(status: str, n_sites: int) -> str:
+def name_outcome(status: str, n_sites: int) -> str:
     """Return the outcome of a protein in the atlas."""
     if status == "ok":
         return SITES_FOUND if n_sites else NO_SITES
@@ -148,20 +148,20 @@ def outcome_of(status: str, n_sites: int) -> str:
 
 def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence[int]) -> Answer:
     if not protein.is_computed or protein.sequence_id is None:
-        return Answer(id, outcome_of(protein.status, 0), protein.reason, protein)
+        return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
 
     site_rows = atlas.sequence_rows(SITES, protein.sequence_id, SITE_COLUMNS).to_pylist()
     sites = tuple(SiteRow(**_shortest_floats(row)) for row in site_rows)
 
     # The layers asked for and the layer of convergence are read at once.
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
-    profiles = dict(zip(layers_read, layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
+    profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
     features = _added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
     families = _added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
-        outcome_of(protein.status, len(sites)),
+        name_outcome(protein.status, len(sites)),
         protein.sites_note,
         protein,
         sites=sites,
@@ -185,7 +185,7 @@ def _added_rows(
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
 
 
-def layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
+def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
     """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
     if not layers:
         return []

@@ -40,18 +40,20 @@ class AlignmentRow:
         return self.aligned.replace(GAP, "")
 
 
-def placed_rows(atlas: Store, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
+def place_rows(atlas: Store, source: object, note: Callable[[str], None]) -> list[dict[str, Any]]:
     """Return the rows of an alignment that are proteins of the atlas: accession, first position, aligned letters.
 
-    As `place`, for a question.
+    As `place_alignment`, for a question.
     """
     return [
         {"accession": protein["accession"], "first": begin, "aligned": row.aligned}
-        for row, protein, begin in place(atlas, source, note)
+        for row, protein, begin in place_alignment(atlas, source, note)
     ]
 
 
-def place(atlas: Store, source: object, note: Callable[[str], None]) -> list[tuple[AlignmentRow, dict[str, Any], int]]:
+def place_alignment(
+    atlas: Store, source: object, note: Callable[[str], None]
+) -> list[tuple[AlignmentRow, dict[str, Any], int]]:
     """Return the rows of an alignment that are proteins of the atlas, each with its protein and its first position.
 
     `source` is a path, `-` for stdin, or a mapping of ids to aligned sequences. Rows of proteins that are not in the

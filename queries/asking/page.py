@@ -81,18 +81,6 @@ def page_name(topic: str) -> str:
     return f"{topic.removeprefix('The ').lower()}.md"
 
 
-def without_answers(text: str) -> str:
-    """Return a page as it is without an atlas: what depends on the files of the questions alone."""
-    lines, is_answer = [], False
-    for line in text.split("\n"):
-        is_answer = is_answer or line == ANSWER
-        if not is_answer:
-            lines.append(line)
-        elif line == "```":
-            is_answer = False
-    return "\n".join(lines)
-
-
 def _of_topic(topic: str) -> list[Question]:
     return [question for question in questions() if question.topic == topic]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.asking.alignments import placed_rows
+from attlas.queries.asking.alignments import place_rows
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup.id_file import read_ids
 from attlas.queries.store import Store
@@ -117,7 +117,7 @@ def bind(atlas: Store, question: str, parameters: Sequence[Parameter], arguments
     return BoundValues(values, tuple(dict.fromkeys(notes)))
 
 
-def literal(value: object) -> str:
+def write_literal(value: object) -> str:
     """Return a bound value as SQL text that means the same.
 
     Source: the types are those of `bind`; texts are quoted as in `views.quote`.
@@ -127,9 +127,9 @@ def literal(value: object) -> str:
     if isinstance(value, str):
         return quote(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{quote(name)}: {literal(item)}" for name, item in value.items()) + "}"
+        return "{" + ", ".join(f"{quote(name)}: {write_literal(item)}" for name, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(map(literal, value)) + "]"
+        return "[" + ", ".join(map(write_literal, value)) + "]"
 
     kind = "::DOUBLE" if isinstance(value, float) else ""  # else 0.1 is a decimal, which is added up in another way
     return f"({value!r}){kind}" if str(value).startswith("-") else f"{value!r}{kind}"
@@ -137,10 +137,10 @@ def literal(value: object) -> str:
 
 def with_literals(sql: str, values: Mapping[str, object]) -> str:
     """Return the text of a question with its parameters as literals, to be asked as it is."""
-    return NAME.sub(lambda match: literal(values[match[1]]), sql)
+    return NAME.sub(lambda match: write_literal(values[match[1]]), sql)
 
 
-def singular(name: str) -> str:
+def make_singular(name: str) -> str:
     """Return the name of a parameter in the singular: `protein` of `proteins`, `family` of `families`."""
     return f"{name.removesuffix('ies')}y" if name.endswith("ies") else name.removesuffix("s")
 
@@ -153,18 +153,20 @@ def _by_real_name(
     Raises:
         QuestionError: a name is of no parameter, or two are of one.
     """
-    names = {singular(parameter.name): parameter.name for parameter in parameters}
-    if unknown := [name for name in arguments if singular(name) not in names]:
+    names = {make_singular(parameter.name): parameter.name for parameter in parameters}
+    if unknown := [name for name in arguments if make_singular(name) not in names]:
         message = f"The question {question} has no parameter {', '.join(map(repr, unknown))}."
         raise QuestionError(message, hint=_parameters_hint(parameters))
 
-    repeated = [name for name in arguments if names[singular(name)] != name and names[singular(name)] in arguments]
+    repeated = [
+        name for name in arguments if names[make_singular(name)] != name and names[make_singular(name)] in arguments
+    ]
     if repeated:
-        real_names = [f"{name} is {names[singular(name)]}" for name in repeated]
+        real_names = [f"{name} is {names[make_singular(name)]}" for name in repeated]
         message = f"A parameter of {question} is given twice: {', '.join(real_names)}."
         raise QuestionError(message, hint=_parameters_hint(parameters))
 
-    return {names[singular(name)]: value for name, value in arguments.items()}
+    return {names[make_singular(name)]: value for name, value in arguments.items()}
 
 
 def _refuse_missing(question: str, parameters: Sequence[Parameter], arguments: Mapping[str, object]) -> None:
@@ -199,7 +201,7 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
         case "proteins":
             return _accessions(atlas, parameter, _items(parameter, value), note)
         case _:
-            return placed_rows(atlas, value, note)
+            return place_rows(atlas, value, note)
 
 
 def _whole(parameter: Parameter, value: object) -> int:

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from attlas.queries.asking.known_words import held_to_atlas
 from attlas.queries.asking.parameters import TYPES, BoundValues, Parameter, bind, with_literals
-from attlas.queries.engine.functions import Function, reached_from, without_comments
+from attlas.queries.engine.functions import Function, reached_from, strip_comments
 from attlas.queries.lookup.settings import changed_sources
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
@@ -86,7 +86,7 @@ class Question:
     @cached_property
     def whole_sql(self) -> str:
         """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
-        return without_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
+        return strip_comments("\n".join([self.sql, *(function.body for function in self.functions)]))
 
     @property
     def usage(self) -> str:

@@ -9,11 +9,11 @@ from attlas.queries.answers.stored_rows import ProteinRow, SiteRow
 from attlas.queries.cards.features import (
     LABEL,
     MARKS,
-    drawn_features,
     family_text,
     feature_lines,
     feature_marks,
     legend,
+    select_drawn_features,
 )
 from attlas.queries.cards.tracks import (
     PLAIN,
@@ -60,7 +60,7 @@ def card(answer: Answer, run: Run, *, width: int, style: Style = PLAIN, sequence
 
 def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein
-    title = cut(title_of(protein), width)
+    title = cut(format_title(protein), width)
     yield f"{style.bold}{title}{style.reset}"
     facts = [
         _organism(protein),
@@ -74,7 +74,7 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield cut(f"asked as {printable(answer.id)}", width)
 
 
-def title_of(protein: ProteinRow) -> str:
+def format_title(protein: ProteinRow) -> str:
     """Return the names of a protein in one line: accession, entry name, description."""
     names = [protein.accession, protein.entry_name, protein.description]
     return GAP.join(printable(name) for name in names if name)
@@ -158,7 +158,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if sites:
         marks = Track("rank", rank_marks(sites))
         yield _track_line(marks, len(labels[0]), f"{style.mark}{marks.text}{style.reset}")
-    if features := drawn_features(answer.features or ()):
+    if features := select_drawn_features(answer.features or ()):
         yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
 
     numbers = Track("", ruler(n_residues, bin_size))
@@ -205,7 +205,7 @@ def _features(answer: Answer, width: int) -> Iterator[str]:
     if not features:
         return
 
-    drawn = drawn_features(features)
+    drawn = select_drawn_features(features)
     sequence = answer.protein.sequence or ""
     n_others = sum(feature.type not in MARKS for feature in features)
     yield ""

@@ -39,7 +39,7 @@ def family_text(families: Sequence[FamilyRow]) -> str:
     return f"{database} {parts}" + (f"; {n_left} more with `--json`" if n_left else "")
 
 
-def drawn_features(features: Sequence[FeatureRow]) -> list[DrawnFeature]:
+def select_drawn_features(features: Sequence[FeatureRow]) -> list[DrawnFeature]:
     """Return the features of the drawn types, one for each type and place, with their descriptions joined."""
     descriptions: dict[tuple[str, int, int], list[str | None]] = {}
     for feature in features:

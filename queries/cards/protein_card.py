@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from attlas.queries.answers.one_id import Answer
-from attlas.queries.cards.card import card, title_of
+from attlas.queries.cards.card import card, format_title
 from attlas.schema import Run
 
 TEXT_WIDTH = 100
@@ -39,7 +39,7 @@ class ProteinCard:
 
 def _heading(answer: Answer) -> Iterator[str]:
     protein = answer.protein
-    yield f"<b>{escape(title_of(protein))}</b>"
+    yield f"<b>{escape(format_title(protein))}</b>"
     facts = [protein.organism, f"{protein.length:,} residues", answer.outcome]
     if protein.layer is not None:
         facts.append(f"layer of convergence {protein.layer}")

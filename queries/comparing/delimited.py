@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from attlas.intake.files import HandedFile
 from attlas.intake.rejects import Problem, Reason
-from attlas.intake.rows import NumberedRow, quoted_rows
+from attlas.intake.rows import NumberedRow, read_quoted_rows
 from attlas.intake.text import content_lines, numbered_lines
 from attlas.queries.comparing.columns import expected_columns, read_row, site_columns
 from attlas.queries.comparing.positions import is_position, whole_number
@@ -57,7 +57,7 @@ def _table_rows(file: HandedFile) -> list[NumberedRow]:
     lines = list(content_lines(numbered_lines(file.text)))
     if not lines:
         raise InputError(f"{file.name} holds no row.", expected="a table of sites", found="blank lines and comments")
-    return list(quoted_rows(lines, _delimiter(lines[0][1]), name=file.name))
+    return list(read_quoted_rows(lines, _delimiter(lines[0][1]), name=file.name))
 
 
 def _delimiter(line: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from attlas.intake.claims import StoredProtein, no_position, not_computed, other_sequence, unusable_position
+from attlas.intake.claims import StoredProtein, check_computed, check_position, check_sequence, reject_position
 from attlas.intake.rejects import Problem, Reason, Record, Rejected, Remark
 from attlas.queries.comparing.published import PublishedRow, PublishedSite, PublishedTable
 
@@ -96,13 +96,13 @@ def _check_row(row: PublishedRow, protein: StoredProtein, first_position: int) -
 
 def row_problem(row: PublishedRow, protein: StoredProtein) -> Problem | None:
     """Return the problem that makes a whole row unusable: its protein, its words, or another sequence; else None."""
-    return not_computed(protein) or row.problem or other_sequence(row.claim, protein)
+    return check_computed(protein) or row.problem or check_sequence(row.claim, protein)
 
 
 def _site_problem(site: PublishedSite, sequence: str, first_position: int) -> Problem | None:
     if site.number is None:
-        return no_position(site.text)
-    return unusable_position(site.number, site.number, site.letter, sequence, first_position=first_position)
+        return reject_position(site.text)
+    return check_position(site.number, site.number, site.letter, sequence, first_position=first_position)
 
 
 def _distinct_sites(rows: Iterable[PublishedRow]) -> tuple[list[PublishedSite], list[Remark]]:

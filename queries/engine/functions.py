@@ -57,13 +57,13 @@ def functions() -> tuple[Function, ...]:
     return tuple(_read(path) for path in sorted(FOLDER.glob("*.sql")))
 
 
-def called_in(sql: str) -> tuple[Function, ...]:
+def find_calls(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, by name."""
-    names = {name.lower() for name in _call_pattern().findall(without_comments(sql))}
+    names = {name.lower() for name in _call_pattern().findall(strip_comments(sql))}
     return tuple(function for function in functions() if function.name in names)
 
 
-def without_comments(sql: str) -> str:
+def strip_comments(sql: str) -> str:
     """Return the SQL text of a question or function without its comments, which are lines of their own."""
     return _COMMENT.sub("", sql)
 
@@ -71,7 +71,7 @@ def without_comments(sql: str) -> str:
 def reached_from(sql: str) -> tuple[Function, ...]:
     """Return the functions that a text of SQL calls, and those that these call, each after what it calls."""
     reached: set[str] = set()
-    waiting = [function.name for function in called_in(sql)]
+    waiting = [function.name for function in find_calls(sql)]
     while waiting:
         name = waiting.pop()
         if name not in reached:
@@ -103,7 +103,7 @@ def comment_on_function(function: Function) -> str:
 @cache
 def _calls() -> dict[str, list[str]]:
     """Return the names of the functions that each function calls, by its own name."""
-    return {function.name: [called.name for called in called_in(function.body)] for function in functions()}
+    return {function.name: [called.name for called in find_calls(function.body)] for function in functions()}
 
 
 @cache

@@ -18,7 +18,7 @@ import pyarrow as pa
 from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.errors import out_of_time, query_fault
 from attlas.queries.engine.running import OutOfTime, Running
-from attlas.queries.engine.statements import statement_to_run
+from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
     docs_statements,
     provenance_statements,
@@ -72,7 +72,7 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
-    for statement in _lock_statements(base, linked_files(root, manifest)):
+    for statement in _lock_statements(base, find_linked_files(root, manifest)):
         connection.execute(statement)
     return Database(connection, Definitions(connection))
 
@@ -81,9 +81,11 @@ def connect_unlocked(
     root: Root, manifest: Manifest, *, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
     """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
-    links = linked_files(root, manifest)
+    links = find_linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
-        raise BrokenAtlasError(f"Files of {root} are missing.", offenders=missing, hint=storage.hint(root))
+        raise BrokenAtlasError(
+            f"Files of {root} are missing.", offenders=missing, hint=storage.explain_unreadable(root)
+        )
 
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
@@ -94,13 +96,15 @@ def connect_unlocked(
     except duckdb.Error as error:
         connection.close()
         message = f"The tables of {root} cannot be read."
-        fault = fault_in(str(error)) or BrokenAtlasError(message, found=str(error), hint=storage.hint(root))
+        fault = fault_in(str(error)) or BrokenAtlasError(
+            message, found=str(error), hint=storage.explain_unreadable(root)
+        )
         raise fault from error
 
     return connection, base
 
 
-def linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
+def find_linked_files(root: Root, manifest: Manifest) -> dict[str, str]:
     """Return the targets of the files of a directory that are links, by their paths in the manifest.
 
     Raises:
@@ -139,7 +143,7 @@ def select(
     def start() -> pa.RecordBatchReader:
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
-        statement = statement_to_run(cursor, query)
+        statement = check_statement(cursor, query)
         definitions.make_named_in(query)
         try:
             return begin(statement)

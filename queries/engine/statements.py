@@ -31,7 +31,7 @@ _EXPLAIN = re.compile(
 )
 
 
-def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
+def check_statement(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     """Return the one statement of `query`, if it only reads.
 
     Raises:
@@ -43,7 +43,7 @@ def statement_to_run(cursor: duckdb.DuckDBPyConnection, query: str) -> str:
     if kinds in (["EXPLAIN"], ["MULTI"]) and (explain := _EXPLAIN.fullmatch(query)):
         # Put together anew from the part that was checked: what is skipped here may be read otherwise by DuckDB.
         return (
-            "\n" * explain["before"].count("\n") + explain["explain"] + " " + statement_to_run(cursor, explain["rest"])
+            "\n" * explain["before"].count("\n") + explain["explain"] + " " + check_statement(cursor, explain["rest"])
         )
 
     if kinds == ["SELECT"]:

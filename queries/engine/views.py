@@ -60,7 +60,7 @@ def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW")
     """Yield the COMMENT ON of a view, or a table like it, and of its columns: doc, and unit in brackets."""
     yield f"COMMENT ON {kind} {table.name} IS {quote(table.doc)}"
     for column in table.columns:
-        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {quote(documented(column))}"
+        yield f"COMMENT ON COLUMN {table.name}.{column.name} IS {quote(describe_column(column))}"
 
 
 def docs_statements(n_layers: int) -> Iterator[str]:
@@ -85,7 +85,7 @@ def docs_rows(n_layers: int) -> list[tuple[str, str, str, str, str]]:
     return [(t.name, c.name, sql_type(c, n_layers), c.unit, c.doc) for t in TABLES for c in t.columns]
 
 
-def documented(column: Column) -> str:
+def describe_column(column: Column) -> str:
     """Return the doc of a column with its unit, as the comments in DuckDB hold it."""
     return f"{column.doc} [{column.unit}]" if column.unit else column.doc
 

@@ -8,7 +8,7 @@ and on a piece of the protein named by its accession alone. Letters have been co
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from attlas.queries.asking.alignments import GAP, place, read_alignment
+from attlas.queries.asking.alignments import GAP, place_alignment, read_alignment
 from attlas.queries.store import Store
 
 
@@ -41,7 +41,7 @@ def aligned_rows(atlas: Store, source: object, note: Callable[[str], None]) -> t
     """
     rows = read_alignment(source)
     width = max(map(len, rows.values()), default=0)
-    placed = place(atlas, {id: letters.ljust(width, GAP) for id, letters in rows.items()}, note)
+    placed = place_alignment(atlas, {id: letters.ljust(width, GAP) for id, letters in rows.items()}, note)
     return tuple(
         AlignedRow(row.id, str(protein["accession"]), begin, row.span[0] if row.span else 1, len(row.letters))
         for row, protein, begin in placed

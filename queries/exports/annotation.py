@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from attlas.queries.answers.one_id import Answer, answers
+from attlas.queries.answers.one_id import Answer, answer_id
 from attlas.queries.answers.stored_rows import ProteinRow, SiteRow
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
@@ -122,7 +122,7 @@ def annotate(atlas: Store, request: Request) -> Annotation:
     accession = (request.accessions or ("",))[0]
     (answer,) = (
         answer
-        for answer in answers(atlas, accession)
+        for answer in answer_id(atlas, accession)
         if isinstance(answer, Answer) and answer.protein.accession == accession
     )
     protein, sequence = answer.protein, answer.protein.sequence

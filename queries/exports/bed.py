@@ -9,7 +9,7 @@ where BED allows no such character.
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from attlas.queries.exports.escaping import percent
+from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_name
@@ -33,7 +33,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 def _header(manifest: Manifest) -> Iterator[str]:
     yield "# BED6+5 in protein coordinates: chrom is a protein, 0-based, the end is not included"
     for name, value in provenance_values(manifest).items():
-        yield f"# {name}: {percent(value, is_ascii=True)}"
+        yield f"# {name}: {percent_encode(value, is_ascii=True)}"
     yield "# " + "\t".join((*COLUMNS, *OWN_COLUMNS))
 
 
@@ -58,6 +58,6 @@ def _line(accession: str, site: dict[str, Any]) -> str:
 
 def _chrom(accession: str) -> str:
     """Return an accession as a chromosome: visible ASCII, and never the beginning of a comment or track line."""
-    chrom = percent(accession, also=" ", is_ascii=True)
+    chrom = percent_encode(accession, also=" ", is_ascii=True)
     is_header = chrom.startswith(("#", "track", "browser"))
     return f"%{ord(chrom[0]):02X}{chrom[1:]}" if is_header else chrom

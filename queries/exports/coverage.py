@@ -9,12 +9,12 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from attlas.queries.answers.one_id import outcome_of
+from attlas.queries.answers.one_id import name_outcome
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_table import with_provenance_columns
 from attlas.queries.formats import write_tsv
-from attlas.queries.spreadsheets import without_formulas
+from attlas.queries.spreadsheets import defuse_formulas
 from attlas.queries.store import Store
 
 SCHEMA = pa.schema(
@@ -36,7 +36,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write some proteins, or all."""
     batches = (_batch(batch) for batch in protein_rows(atlas, request.accessions))
     rows = with_provenance_columns(pa.RecordBatchReader.from_batches(SCHEMA, batches), atlas)
-    write_tsv(without_formulas(rows) if request.is_safe_for_spreadsheets else rows, sink)
+    write_tsv(defuse_formulas(rows) if request.is_safe_for_spreadsheets else rows, sink)
 
 
 def _batch(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -47,6 +47,6 @@ def _batch(batch: pa.RecordBatch) -> pa.RecordBatch:
 def _covered(rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
         n_sites = len(row["sites"] or []) if row["status"] == "ok" else None
-        outcome, reason = outcome_of(row["status"], n_sites or 0), row["reason"] or row["sites_note"]
+        outcome, reason = name_outcome(row["status"], n_sites or 0), row["reason"] or row["sites_note"]
         values = {**row, "outcome": outcome, "reason": reason, "n_sites": n_sites}
         yield {name: values[name] for name in SCHEMA.names}

@@ -6,7 +6,7 @@ from urllib.parse import quote
 _HEX = re.compile(r"[0-9A-Fa-f]{2}")
 
 
-def percent(text: str, *, also: str = "", is_ascii: bool = False) -> str:
+def percent_encode(text: str, *, also: str = "", is_ascii: bool = False) -> str:
     """Return a text with control and invisible characters, and those of `also`, percent-encoded.
 
     `%` is encoded only where it would be read as the beginning of a code, so `50%` stays as it is, and

@@ -8,7 +8,7 @@ from attlas.queries.exports.alignment import AlignedRow, aligned_rows
 from attlas.queries.exports.catalogue import EXPORTS, export_named
 from attlas.queries.exports.check import check_request
 from attlas.queries.exports.export import Export
-from attlas.queries.exports.left_out import left_out
+from attlas.queries.exports.left_out import count_left_out
 from attlas.queries.exports.request import Request
 from attlas.queries.output_file import open_output
 from attlas.queries.store import Store
@@ -121,7 +121,7 @@ def absence_notes(store: Store, prepared: PreparedExport) -> list[str]:
     """Return a note on the proteins that a format leaves out, if any: nothing is dropped in silence."""
     if prepared.export.leaves_out is None:
         return []
-    text = left_out(store, prepared.export.leaves_out, prepared.request.accessions)
+    text = count_left_out(store, prepared.export.leaves_out, prepared.request.accessions)
     return [f"{text}; `coverage` and `jsonl` name every protein with its outcome"] if text else []
 
 

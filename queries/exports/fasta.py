@@ -8,7 +8,7 @@ computed is not in the file: in this format a sequence without lower case says t
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from attlas.queries.exports.escaping import percent
+from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import sites_text
@@ -31,13 +31,13 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
 
 def _record(protein: dict[str, Any], manifest: Manifest) -> Iterator[str]:
-    yield f">{percent(protein['accession'], also=' ')} {percent(_description(protein, manifest))}"
-    marked = masked(protein["sequence"], [site["position"] for site in protein["sites"] or []])
+    yield f">{percent_encode(protein['accession'], also=' ')} {percent_encode(_description(protein, manifest))}"
+    marked = mask_sites(protein["sequence"], [site["position"] for site in protein["sites"] or []])
     for start in range(0, len(marked), LINE_RESIDUES):
         yield marked[start : start + LINE_RESIDUES]
 
 
-def masked(sequence: str, positions: list[int]) -> str:
+def mask_sites(sequence: str, positions: list[int]) -> str:
     """Return the sequence in upper case but for the positions, from 1."""
     letters = list(sequence.upper())
     for position in positions:

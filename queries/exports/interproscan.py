@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from attlas.queries.exports.escaping import percent
+from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text
@@ -43,4 +43,4 @@ def _lines(protein: dict[str, Any], manifest: Manifest) -> Iterator[str]:
             *(site["position"], site["position"], site["share"], IS_TRUE, date),
             *[MISSING] * 4,
         ]
-        yield "\t".join(percent(str(column)) for column in columns)
+        yield "\t".join(percent_encode(str(column)) for column in columns)

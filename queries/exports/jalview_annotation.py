@@ -10,10 +10,10 @@ A protein without a layer of convergence has no row.
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one_id import layer_profiles
+from attlas.queries.answers.one_id import read_layer_profiles
 from attlas.queries.exports.alignment import AlignedRow, by_accession
-from attlas.queries.exports.escaping import percent
-from attlas.queries.exports.jalview_features import rows_of
+from attlas.queries.exports.escaping import percent_encode
+from attlas.queries.exports.jalview_features import find_alignment_rows
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import INITIATOR, site_name
@@ -31,21 +31,21 @@ BEYOND = "+"
 def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the profiles of some proteins, or of all."""
     values = provenance_values(atlas.manifest)
-    head = ["JALVIEW_ANNOTATION", *(f"# {name}: {percent(value)}" for name, value in values.items())]
+    head = ["JALVIEW_ANNOTATION", *(f"# {name}: {percent_encode(value)}" for name, value in values.items())]
     sink.writelines(f"{line}\n".encode() for line in head)
 
-    provenance, rows = percent(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
+    provenance, rows = percent_encode(provenance_text(atlas.manifest), also="|"), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
         if protein["layer"] is None:
             continue
         profile = _profile(atlas, protein)
-        for row in rows_of(protein, rows):
+        for row in find_alignment_rows(protein, rows):
             sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, profile, provenance))
 
 
 def _profile(atlas: Store, protein: dict[str, Any]) -> Sequence[float]:
     """Return the attention received by each residue in the layer of convergence, (N,)."""
-    profile = layer_profiles(atlas, protein["sequence_id"], [protein["layer"]])[0]
+    profile = read_layer_profiles(atlas, protein["sequence_id"], [protein["layer"]])[0]
     if len(profile) != protein["length"]:
         raise BrokenAtlasError(
             f"The profile of {protein['accession']} does not fit its sequence.",
@@ -59,7 +59,7 @@ def _lines(protein: dict[str, Any], row: AlignedRow, profile: Sequence[float], p
     sites, peak, end = protein["sites"] or [], max(profile), row.begin + row.n_residues
 
     label = f"attention, layer {protein['layer']}"
-    accession = percent(protein["accession"], also="|")
+    accession = percent_encode(protein["accession"], also="|")
     about = f"Attention received by {accession} over the layer's largest, {peak:.3g}; {provenance}"
     marked = {site["position"]: site for site in sites}
     values = [_value(profile[at - 1] / peak, marked.get(at)) for at in range(row.begin, end)]

@@ -10,9 +10,9 @@ numbering is followed.
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one_id import SITES_FOUND, outcome_of
+from attlas.queries.answers.one_id import SITES_FOUND, name_outcome
 from attlas.queries.exports.alignment import AlignedRow, by_accession
-from attlas.queries.exports.escaping import percent
+from attlas.queries.exports.escaping import percent_encode
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text, sites_text
@@ -33,19 +33,19 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
     provenance, rows = provenance_text(atlas.manifest), by_accession(request.alignment)
     for protein in json_rows(protein_rows(atlas, request.accessions)):
-        for row in rows_of(protein, rows):
+        for row in find_alignment_rows(protein, rows):
             sink.writelines(f"{line}\n".encode() for line in _lines(protein, row, provenance))
 
     sink.write(f"ENDGROUP\t{group}\n".encode())
 
 
-def rows_of(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None) -> list[AlignedRow]:
+def find_alignment_rows(protein: dict[str, Any], rows: Mapping[str, list[AlignedRow]] | None) -> list[AlignedRow]:
     """Return the rows of a protein in the user's alignment; without an alignment, one row under its accession."""
     if rows is not None:
         return rows.get(protein["accession"], [])
     accession = protein["accession"]
     # As the FASTA export names it; an id of an alignment stays as it is, or Jalview would not find it.
-    name = percent(accession, also=" ")
+    name = percent_encode(accession, also=" ")
     return [AlignedRow(name, accession, begin=1, number=1, n_residues=protein["length"])]
 
 
@@ -59,7 +59,7 @@ def _lines(protein: dict[str, Any], row: AlignedRow, provenance: str) -> Iterato
 
 def _outcome(protein: dict[str, Any], n_here: int) -> str:
     n_sites = len(protein["sites"] or [])
-    outcome = outcome_of(protein["status"], n_sites)
+    outcome = name_outcome(protein["status"], n_sites)
     if outcome == SITES_FOUND:
         outcome = sites_text(n_sites) + ("" if n_here == n_sites else f", {n_here} in this row")
     reason = protein["reason"] or protein["sites_note"]
@@ -67,5 +67,5 @@ def _outcome(protein: dict[str, Any], n_here: int) -> str:
 
 
 def _line(description: str, name: str, number: int, type: str, *score: float) -> str:
-    columns = [percent(description), name, -1, number, number, type, *score]
+    columns = [percent_encode(description), name, -1, number, number, type, *score]
     return "\t".join(map(str, columns))

@@ -6,7 +6,7 @@ computed, empty if none were found, and null where it was not. Positions are 1-b
 
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one_id import outcome_of
+from attlas.queries.answers.one_id import name_outcome
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.formats import dump_json, json_rows
@@ -23,5 +23,5 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
 def _protein(row: dict[str, Any]) -> dict[str, Any]:
     sites = row.pop("sites") or []
-    outcome = outcome_of(row["status"], len(sites))
+    outcome = name_outcome(row["status"], len(sites))
     return {**row, "outcome": outcome, "sites": sites if row["status"] == "ok" else None}

@@ -16,7 +16,7 @@ CONDITIONS: dict[Kind, str] = {
 N_NAMED = 10
 
 
-def left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
+def count_left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
     """Return a line that counts the proteins left out and names the first of them; None if there are none."""
     selection = "true" if accessions is None else "accession IN (SELECT unnest($accessions))"
     parameters = None if accessions is None else {"accessions": list(accessions)}

@@ -16,7 +16,7 @@ from attlas.queries import formats
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import site_rows
 from attlas.queries.exports.site_table import documented_sites, with_provenance_columns
-from attlas.queries.spreadsheets import without_formulas
+from attlas.queries.spreadsheets import defuse_formulas
 from attlas.queries.store import Store
 
 
@@ -42,4 +42,4 @@ def write_arrow(atlas: Store, request: Request, sink: BinaryIO) -> None:
 
 def _sites_with_provenance(atlas: Store, request: Request) -> pa.RecordBatchReader:
     rows = with_provenance_columns(site_rows(atlas, request.accessions), atlas)
-    return without_formulas(rows) if request.is_safe_for_spreadsheets else rows
+    return defuse_formulas(rows) if request.is_safe_for_spreadsheets else rows

@@ -8,7 +8,7 @@ readers: `outcome` and `reason` tell a protein without sites from one not comput
 
 from typing import Any, BinaryIO
 
-from attlas.queries.answers.one_id import outcome_of
+from attlas.queries.answers.one_id import name_outcome
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import protein_rows
 from attlas.queries.exports.site_text import site_text
@@ -41,7 +41,7 @@ def _protein(row: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
         "accession": row["accession"],
         **{key: row[name] for key, name in OPTIONAL.items() if row[name] is not None},
         "sequence": row["sequence"],
-        "outcome": outcome_of(row["status"], len(sites)),
+        "outcome": name_outcome(row["status"], len(sites)),
         **({"reason": reason} if (reason := row["reason"] or row["sites_note"]) else {}),
         "features": [_feature(row["accession"], site, len(sites), manifest) for site in sites],
         "provenance": provenance_values(manifest),

@@ -64,7 +64,7 @@ def find_proteins(
 ) -> list[Hit]:
     """Return the proteins that fit a text, the likeliest first: by how they fit, then short names first.
 
-    `structures` are the files of structures that the text names, by accession, as `structures_named` returns them.
+    `structures` are the files of structures that the text names, by accession, as `find_structures` returns them.
     """
     words = _words(text)
     if not words:
@@ -85,7 +85,7 @@ def find_proteins(
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
 
 
-def protein_meant(hits: Sequence[Hit]) -> Hit | None:
+def choose_protein(hits: Sequence[Hit]) -> Hit | None:
     """Return the protein that a text means: the only one it is an identifier of, else its only hit of whole words."""
     sure = [hit for hit in hits if hit.is_sure]
     if sure:
@@ -94,7 +94,7 @@ def protein_meant(hits: Sequence[Hit]) -> Hit | None:
     return of_whole_words[0] if len(of_whole_words) == 1 else None
 
 
-def structures_named(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:
+def find_structures(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:
     """Return the files of structures that a text names, such as a PDB id, by the accessions that are on them."""
     folded_text = text.strip().casefold()
     if not STRUCTURE.fullmatch(folded_text):

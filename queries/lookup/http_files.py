@@ -13,7 +13,7 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from attlas.queries.lookup.network_errors import not_as_noted, not_there, reaching, unreachable
+from attlas.queries.lookup.network_errors import not_as_noted, not_there, translate_errors, unreachable
 from attlas.schema import BrokenAtlasError, EnvironmentFault
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class HttpFiles:
         """Return the answer to a request, its body cut off at `max_bytes` bytes; errors of the server are raised."""
         address = f"{self._base}/{path}"
 
-        with reaching(address):
+        with translate_errors(address):
             try:
                 answer = _wait_for(self._request(address, headers | self._if_match(path), max_bytes))
             except TimeoutError as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from attlas.intake.identifiers import N_NAMED, Names, read_id, resolve_id, searches
+from attlas.intake.identifiers import N_NAMED, Names, list_searches, read_id, resolve_id
 from attlas.queries.lookup.parquet_rows import ProteinRows
 from attlas.queries.lookup.similar import similar_ids
 from attlas.queries.text import counted, cut, printable
@@ -106,7 +106,7 @@ def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | No
     return _with_close(proteins, [_match_id(names, id, taxon) for id in ids])
 
 
-def rows_named(proteins: ProteinRows, id: str) -> tuple[int, ...]:
+def find_rows(proteins: ProteinRows, id: str) -> tuple[int, ...]:
     """Return the rows of `proteins` an id names.
 
     Raises:
@@ -123,7 +123,7 @@ def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColum
     values_by_column: dict[str, set[str]] = {}
     for id in ids:
         if proteins.row_of(id) is None:
-            for column, value, _ in searches(read_id(id)):
+            for column, value, _ in list_searches(read_id(id)):
                 values_by_column.setdefault(column, set()).add(value)
 
     return _SearchedColumns(

@@ -10,7 +10,7 @@ _FAULT = re.compile(r"\b(EnvironmentFault|BrokenAtlasError): (.*?)(?:\n\n|\Z)", 
 
 
 @contextmanager
-def reaching(address: str) -> Iterator[None]:
+def translate_errors(address: str) -> Iterator[None]:
     """Turn whatever a network or its libraries raise into an error that names the address."""
     try:
         yield

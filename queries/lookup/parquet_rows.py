@@ -217,7 +217,7 @@ def _reading(root: Root, file: TableFile) -> Iterator[None]:
         raise BrokenAtlasError(
             f"{root / file.path} cannot be read.",
             found=str(error).splitlines()[0],
-            hint=storage.hint(root),
+            hint=storage.explain_unreadable(root),
         ) from error
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from attlas.queries.lookup.checked_file import BlockCache, CheckedFile
-from attlas.queries.lookup.network_errors import not_as_noted, reaching
+from attlas.queries.lookup.network_errors import not_as_noted, translate_errors
 from attlas.schema import TableFile
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class RemoteRoot:
             BrokenAtlasError: it is not there.
             EnvironmentFault: it could not be reached; a package is missing, or the kind of URL is unknown.
         """
-        with reaching(self / "manifest.json"):
+        with translate_errors(self / "manifest.json"):
             return self._reader.read_whole("manifest.json", max_bytes=MOST_MANIFEST_BYTES)
 
     def open(self, file: TableFile) -> "RangedFile":
@@ -67,7 +67,7 @@ class RemoteRoot:
 
     def stream(self, file: TableFile) -> Iterator[bytes]:
         """Yield all bytes of a file as the server sends them, unchecked. Raises as `RangedFile.read`."""
-        with reaching(self / file.path):
+        with translate_errors(self / file.path):
             for start in range(0, file.n_bytes, STREAMED_BYTES):
                 n = min(STREAMED_BYTES, file.n_bytes - start)
                 yield self._reader.read(file.path, start, n, n_bytes=file.n_bytes)
@@ -79,7 +79,7 @@ class RemoteRoot:
 
     @cached_property
     def _reader(self) -> "HttpFiles | FsspecFiles":
-        with reaching(self.url):
+        with translate_errors(self.url):
             if self.url.lower().startswith(("http://", "https://")):
                 import aiohttp  # noqa: F401  # said here if it is missing
                 import fsspec.asyn  # noqa: F401
@@ -117,7 +117,7 @@ class FsspecFiles:
     def read(self, path: str, start: int, n: int, *, n_bytes: int) -> bytes:
         """Return `n` bytes from `start` on of a file that has `n_bytes`. Raises as `HttpFiles.read`."""
         address = f"{self._url}/{path}"
-        with reaching(address):
+        with translate_errors(address):
             data = bytes(self._files.cat_file(f"{self._base}/{path}", start=start, end=start + n))
         if len(data) != n:
             expected = f"{n:,} bytes from byte {start:,} of {n_bytes:,}"
@@ -126,7 +126,7 @@ class FsspecFiles:
 
     def read_whole(self, path: str, *, max_bytes: int) -> bytes:
         """Return a file, or its first `max_bytes` bytes, in one request. Raises as `HttpFiles.read_whole`."""
-        with reaching(f"{self._url}/{path}"):
+        with translate_errors(f"{self._url}/{path}"):
             return bytes(self._files.cat_file(f"{self._base}/{path}", end=max_bytes))
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ Root = Path | RemoteRoot
 """Where an atlas lies; prints as what the user gave, and `root / path` names a file of it in a message."""
 
 
-def root_of(place: str | Path, *, timeout_s: float | None = None) -> Root:
+def find_root(place: str | Path, *, timeout_s: float | None = None) -> Root:
     """Return the root of an atlas: a directory by path or `file://`, or any other URL that fsspec knows.
 
     `timeout_s` is how long a request to a server may take; None: as long as usual.
@@ -55,7 +55,7 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
     return pq.ParquetFile(locate_file(root, file), memory_map=True)
 
 
-def hint(root: Root) -> str:
+def explain_unreadable(root: Root) -> str:
     """Return the hint of an error about a file that cannot be read."""
     if isinstance(root, RemoteRoot):
         return "download the release and see `sha256sum -c SHA256SUMS`, or tell who published it"

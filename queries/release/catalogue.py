@@ -34,7 +34,7 @@ _MARK = "'{atlas}/"
 """What stands for the base in a file's name until the statement is written."""
 
 
-def catalogue(release: Path, manifest: Manifest) -> bytes:
+def build_catalogue(release: Path, manifest: Manifest) -> bytes:
     """Return the DuckDB file of a release, whose tables lie below `release` already."""
     # In a folder of its own: DuckDB cannot write where a `?` is in the path.
     with tempfile.TemporaryDirectory(prefix=leftover_name(CATALOGUE_PREFIX, "")) as folder:

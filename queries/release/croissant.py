@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.engine.views import documented
+from attlas.queries.engine.views import describe_column
 from attlas.queries.release.statement import Statement
 from attlas.schema import TABLES, Column, Manifest, Table
 
@@ -73,7 +73,7 @@ DATA_TYPES = {
 """The Croissant type of a stored Arrow type."""
 
 
-def croissant(
+def describe_croissant(
     manifest: Manifest, statement: Statement, *, other_files: Mapping[str, tuple[int, str]]
 ) -> dict[str, Any]:
     """Return the metadata as JSON values; `other_files` are the files that are no table: path to bytes and SHA-256."""
@@ -169,7 +169,7 @@ def _field(table: Table, column: Column, n_layers: int) -> dict[str, Any]:
         "@type": "cr:Field",
         "@id": f"{table.name}/{column.name}",
         "name": column.name,
-        "description": documented(column),
+        "description": describe_column(column),
         "dataType": DATA_TYPES[column.type],
         "source": {"fileSet": {"@id": f"{table.name}-files"}, "extract": {"column": column.name}},
     }

@@ -48,7 +48,7 @@ LIMITS = f"""\
 """
 
 
-def datacard(atlas: Store, statement: Statement) -> str:
+def compose_datacard(atlas: Store, statement: Statement) -> str:
     """Return the data card of an atlas."""
     lines = [f"# Data card: {cell(statement.titled(atlas.manifest))}", ""]
     lines += [*_facts(atlas.manifest, statement), *_counts(atlas), *_distributions(atlas)]

@@ -6,10 +6,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from attlas.queries.release.catalogue import CATALOGUE_NAME, CATALOGUE_PREFIX, catalogue
-from attlas.queries.release.croissant import croissant
-from attlas.queries.release.datacard import datacard
-from attlas.queries.release.readme import readme
+from attlas.queries.release.catalogue import CATALOGUE_NAME, CATALOGUE_PREFIX, build_catalogue
+from attlas.queries.release.croissant import describe_croissant
+from attlas.queries.release.datacard import compose_datacard
+from attlas.queries.release.readme import compose_readme
 from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import write_tables
 from attlas.queries.store import Store
@@ -64,14 +64,14 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
 def _write(source: Path, release: Path, manifest: Manifest, statement: Statement) -> Manifest:
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
-    publish_bytes(release / CATALOGUE_NAME, catalogue(release, published))
+    publish_bytes(release / CATALOGUE_NAME, build_catalogue(release, published))
 
     with Store.open(release) as atlas:
-        publish_bytes(release / README, readme(atlas, statement).encode())
-        publish_bytes(release / DATACARD, datacard(atlas, statement).encode())
+        publish_bytes(release / README, compose_readme(atlas, statement).encode())
+        publish_bytes(release / DATACARD, compose_datacard(atlas, statement).encode())
 
     other_files = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE_NAME)}
-    metadata = croissant(published, statement, other_files=other_files)
+    metadata = describe_croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
     sums = {file.path: file.sha256 for file in published.files} | {
         name: digest for name, (_, digest) in other_files.items()

@@ -22,7 +22,7 @@ EXAMPLE = "SELECT accession FROM proteins WHERE status = 'ok' ORDER BY n_sites =
 PLACEHOLDER_URL, PLACEHOLDER_HUB = "https://HOST/RELEASE", "ORG/NAME"
 
 
-def readme(atlas: Store, statement: Statement) -> str:
+def compose_readme(atlas: Store, statement: Statement) -> str:
     """Return the README of a release whose tables are there already."""
     manifest = atlas.manifest
     accessions = atlas.sql(EXAMPLE)["accession"].to_pylist()

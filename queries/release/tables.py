@@ -32,7 +32,7 @@ def write_tables(source: Path, release: Path, manifest: Manifest) -> tuple[Table
 
 
 def _write_table(source: Path, paths: AtlasPaths, table: Table, manifest: Manifest) -> Iterator[TableFile]:
-    parts = joined(manifest.of_table(table))
+    parts = group_files(manifest.of_table(table))
     for index, files in enumerate(parts, start=1):
         path = paths.proteins if table is PROTEINS else paths.part(table, index, len(parts))
         inputs = [source / file.path for file in files]
@@ -41,7 +41,7 @@ def _write_table(source: Path, paths: AtlasPaths, table: Table, manifest: Manife
         yield describe_file(paths, path, table)
 
 
-def joined(files: Sequence[TableFile]) -> list[list[TableFile]]:
+def group_files(files: Sequence[TableFile]) -> list[list[TableFile]]:
     """Return the files of a table in groups of neighbours, each group to become one file.
 
     Files of the same sequences, as two sources of features are, stay apart: rows are looked up by bisection, which

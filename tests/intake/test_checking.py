@@ -14,15 +14,15 @@ from attlas.intake.claims import (
     NO_CLAIM,
     SequenceClaim,
     StoredProtein,
-    no_position,
-    not_computed,
-    other_sequence,
-    unusable_position,
+    check_computed,
+    check_position,
+    check_sequence,
+    reject_position,
     whole_number,
 )
 from attlas.intake.gff3 import Gff3Feature, Gff3Region, Gff3Sequence, Gff3Unreadable, read_gff3
 from attlas.intake.rejects import Account, Reason, Record, Rejected, Remark
-from attlas.intake.rows import column_key, find_columns, quoted_rows, tab_rows
+from attlas.intake.rows import column_key, find_columns, read_quoted_rows, read_tab_rows
 from attlas.intake.text import numbered_lines
 from attlas.schema import InputError
 
@@ -44,11 +44,11 @@ PROTEIN = StoredProtein(
 
 def test_rows_know_the_line_they_begin_on() -> None:
     text = '# a comment\na,"b\nstill b",c\n\nd, "e",f\n'
-    assert list(quoted_rows(numbered_lines(text), ",", name="t")) == [
+    assert list(read_quoted_rows(numbered_lines(text), ",", name="t")) == [
         (2, ["a", "b\nstill b", "c"]),
         (5, ["d", "e", "f"]),
     ]
-    assert list(tab_rows(numbered_lines('5"-end\t"x ""y"""\n#\n\n"open\tz\n'))) == [
+    assert list(read_tab_rows(numbered_lines('5"-end\t"x ""y"""\n#\n\n"open\tz\n'))) == [
         (1, ['5"-end', 'x "y"']),
         (4, ['"open', "z"]),
     ]
@@ -56,14 +56,14 @@ def test_rows_know_the_line_they_begin_on() -> None:
 
 def test_a_quote_that_is_not_closed_is_named_with_its_line() -> None:
     with pytest.raises(InputError, match=r"t is no such table(.|\n)*line 2: "):
-        list(quoted_rows(numbered_lines('a,b\nc,"d\ne,f\n'), ",", name="t"))
+        list(read_quoted_rows(numbered_lines('a,b\nc,"d\ne,f\n'), ",", name="t"))
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_characters="\0\r\n", exclude_categories=["Cs"])), min_size=2)))
 def test_what_a_csv_writer_writes_is_read_back(rows: list[list[str]]) -> None:
     out = io.StringIO()
     csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
-    assert [row for _, row in quoted_rows(numbered_lines(out.getvalue()), ",", name="t")] == rows
+    assert [row for _, row in read_quoted_rows(numbered_lines(out.getvalue()), ",", name="t")] == rows
 
 
 def test_columns_are_found_by_the_first_of_their_names_whatever_the_letter_case() -> None:
@@ -115,28 +115,28 @@ def test_gff3_gives_features_regions_and_sequences_with_their_lines() -> None:
     ],
 )
 def test_the_best_that_a_source_says_of_its_sequence_decides(claim: SequenceClaim, reason: Reason | None) -> None:
-    problem = other_sequence(claim, PROTEIN)
+    problem = check_sequence(claim, PROTEIN)
     assert (problem and problem.reason) == reason
 
 
 def test_a_version_cannot_be_checked_where_the_atlas_has_none() -> None:
-    problem = other_sequence(SequenceClaim(version=1), replace(PROTEIN, sequence_version=None))
+    problem = check_sequence(SequenceClaim(version=1), replace(PROTEIN, sequence_version=None))
     assert problem is not None
     assert (problem.reason, "does not know its own" in problem.detail) == (Reason.OTHER_VERSION, True)
 
 
 def test_a_protein_that_was_not_computed_is_said_with_its_reason() -> None:
-    problem = not_computed(replace(PROTEIN, status="skipped", reason="too long"))
+    problem = check_computed(replace(PROTEIN, status="skipped", reason="too long"))
     assert problem is not None
     assert (problem.reason, problem.detail) == (Reason.NOT_COMPUTED, "skipped: too long")
-    assert not_computed(PROTEIN) is None
+    assert check_computed(PROTEIN) is None
 
 
 @given(st.integers(-3, 25), st.integers(-3, 25), st.sampled_from([0, 1]), st.sampled_from([None, "M", "KV", "mk"]))
 def test_positions_are_usable_where_the_sequence_has_them_and_their_letters(
     begin: int, end: int, first_position: int, letters: str | None
 ) -> None:
-    problem = unusable_position(begin, end, letters, SEQUENCE, first_position=first_position)
+    problem = check_position(begin, end, letters, SEQUENCE, first_position=first_position)
     numbered = dict(enumerate(SEQUENCE, start=first_position))
     is_usable = begin <= end and begin in numbered and end in numbered
     if is_usable and letters is not None:
@@ -150,7 +150,7 @@ def test_positions_are_usable_where_the_sequence_has_them_and_their_letters(
     [("<1", Reason.FUZZY_POSITION), ("?", Reason.FUZZY_POSITION), ("-4", Reason.BEFORE_START), ("x", Reason.NO_NUMBER)],
 )
 def test_what_is_no_position_is_told_apart(text: str, reason: Reason) -> None:
-    assert no_position(text).reason == reason
+    assert reject_position(text).reason == reason
 
 
 def test_a_whole_number_of_many_digits_is_cut() -> None:

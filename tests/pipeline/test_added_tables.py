@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from building import assert_whole, build_here, random_proteins, write_fasta
+from helpers.building import assert_whole, build_here, random_proteins, write_fasta
 
 from attlas.pipeline import build as steps
 from attlas.pipeline import passes

@@ -7,11 +7,11 @@ from pathlib import Path
 import gemmi
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, FASTA, SHORT, written
-from building import build_here
-from pdb_case import Chain, dbref, pdb
+from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.building import build_here
+from helpers.pdb_case import Chain, dbref, pdb
 
-from attlas.intake.rejects import record_in_words
+from attlas.intake.rejects import describe_record
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.structures.chains import read_structure
@@ -44,7 +44,7 @@ def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
 
 
 def said(reading: Import, reason: str) -> list[str]:
-    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
 
 
 def one_name(

@@ -12,12 +12,12 @@ import gemmi
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, FASTA, SHORT, written
 from Bio.PDB import MMCIFParser
-from building import build_here
-from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
+from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.building import build_here
+from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
 
-from attlas.intake.rejects import record_in_words
+from attlas.intake.rejects import describe_record
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate
 from attlas.schema import COORDINATES, FAMILIES, FEATURES, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.verify import find_problems
@@ -55,11 +55,11 @@ def features(paths: AtlasPaths, kind: str) -> list[tuple]:
 
 
 def reasons(reading: Import, reason: str) -> list[str]:
-    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
 
 
 def remarks(reading: Import, kind: str) -> list[str]:
-    return [record_in_words(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
 
 
 # --- against other readers ---

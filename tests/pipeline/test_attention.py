@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.oracles import NAMES, received, statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles import NAMES, received, statistics
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention, reduce_plain
 from attlas.pipeline.kernels import tiles

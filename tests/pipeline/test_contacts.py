@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
-from contact_oracles import head_sums as sums_by_hand
+from helpers.contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
+from helpers.contact_oracles import head_sums as sums_by_hand
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 

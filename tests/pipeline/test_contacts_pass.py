@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from building import (
+from helpers.building import (
     assert_whole,
     build_here,
     command,
@@ -18,7 +18,7 @@ from building import (
     wait_for,
     write_fasta,
 )
-from contact_oracles import (
+from helpers.contact_oracles import (
     LIMITS,
     add_coordinates,
     corrected,
@@ -28,8 +28,8 @@ from contact_oracles import (
     pairs_of,
     top_precision,
 )
+from helpers.tiny_esm import save_tiny_esm, save_vocabulary
 from safetensors.torch import load_file, save_file
-from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate

@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from architectures import SIZES, save_bert_vocabulary, save_byte_level_vocabulary, save_random_model
-from test_architectures import ARCHITECTURES, load
-from tiny_esm import save_vocabulary
+from helpers.architectures import (
+    ARCHITECTURES,
+    SIZES,
+    load,
+    save_bert_vocabulary,
+    save_byte_level_vocabulary,
+    save_random_model,
+)
+from helpers.tiny_esm import save_vocabulary
 
 from attlas.pipeline import guard
 from attlas.pipeline.attention_support import refuse_unsupported
@@ -69,7 +75,7 @@ def test_heads_in_another_order_are_refused_though_their_mean_is_the_same(encode
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
-    from tiny_esm import save_tiny_esm
+    from helpers.tiny_esm import save_tiny_esm
 
     with pytest.raises(EnvironmentFault, match="a difference of nan"):
         load(save_tiny_esm(tmp_path, nan_letter="W"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from building import (
+from helpers.building import (
     assert_whole,
     build_command,
     build_here,
@@ -26,8 +26,8 @@ from building import (
     receipts,
     write_fasta,
 )
+from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
-from tiny_esm import save_tiny_esm
 
 from attlas.pipeline import resources, runners, shard
 from attlas.pipeline.build import Options, draft_plan

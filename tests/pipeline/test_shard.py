@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from building import random_proteins
+from helpers.building import random_proteins
 
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.guard import N_KNOWN_RESIDUES, make_known_protein

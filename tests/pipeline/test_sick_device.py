@@ -8,7 +8,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
+from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 
 from attlas.pipeline import runners
 from attlas.pipeline.directory import hold_lock, read_plan

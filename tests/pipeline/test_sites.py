@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from elbow_oracles import compare_with_pwlf, exact_fit, exact_positions, exact_sites, scanned_residual
+from helpers.elbow_oracles import compare_with_pwlf, exact_fit, exact_positions, exact_sites, scanned_residual
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

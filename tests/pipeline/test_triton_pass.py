@@ -15,12 +15,11 @@ import pytest
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported; with 0 the same tests run on a GPU
 pytest.importorskip("triton")
 
-import oracles
 import torch
 import triton
+from helpers.oracles import NAMES, received, statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import NAMES, received, statistics
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
@@ -449,7 +448,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
     if not (NVIDIA / "ptxas").exists():
         pytest.skip("this Triton comes without NVIDIA's assembler")
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(oracles.__file__).parent)])
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, Path(__file__).parents[:2]))
     command = [sys.executable, "-c", "import test_triton_pass; test_triton_pass.print_compiled()"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import transformers
-from architectures import (
+from helpers.architectures import (
     LETTERS,
     SIZES,
     save_bert_vocabulary,
@@ -13,8 +13,8 @@ from architectures import (
     save_single_letters,
     save_vocabulary_without,
 )
-from building import assert_whole, build_here, proteins_of, write_fasta
-from tiny_esm import save_vocabulary
+from helpers.building import assert_whole, build_here, proteins_of, write_fasta
+from helpers.tiny_esm import save_vocabulary
 
 from attlas.pipeline.build import Options, draft_plan, estimate_build
 from attlas.pipeline.encoder import Encoder

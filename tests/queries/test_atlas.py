@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import PROTEINS
-from synthetic import SyntheticProtein, write_atlas
+from helpers.reading_case import PROTEINS
+from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.engine.views import documented, sql_type, view_schema
+from attlas.queries.engine.views import describe_column, sql_type, view_schema
 from attlas.schema import HEADS, RESIDUES, SITES, TABLES, BrokenAtlasError, QuestionError, Table
 
 COMPUTED = [p.accession for p in PROTEINS if p.status == "ok"]
@@ -36,7 +36,7 @@ def test_every_column_carries_its_doc_as_a_comment(atlas: Atlas, table: Table) -
     seen = atlas.sql(query, [table.name]).to_pydict()
     assert seen == {
         "column_name": [c.name for c in table.columns],
-        "comment": [documented(c) for c in table.columns],
+        "comment": [describe_column(c) for c in table.columns],
     }
 
 

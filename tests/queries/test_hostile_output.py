@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from attlas.cli.terminal import TerminalText
 from attlas.queries import Atlas
 from attlas.queries.formats import WRITERS, write_text, write_tsv
-from attlas.queries.spreadsheets import without_formulas
+from attlas.queries.spreadsheets import defuse_formulas
 from attlas.schema import QuestionError
 
 ESCAPE = "\x1b[31m"
@@ -110,14 +110,14 @@ def test_pandas_and_polars_read_back_every_text_of_a_tsv(texts: list[tuple[str, 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "='x'!A1"])
 def test_a_text_that_a_spreadsheet_would_run_begins_with_an_apostrophe(text: str) -> None:
-    rows = without_formulas(reader({text: [text, "a" + text, None], "n": [-1.5, 2.0, None]})).read_all()
+    rows = defuse_formulas(reader({text: [text, "a" + text, None], "n": [-1.5, 2.0, None]})).read_all()
     assert rows.column_names == [f"'{text}", "n"]
     assert rows.column(0).to_pylist() == [f"'{text}", "a" + text, None]
     assert rows["n"].to_pylist() == [-1.5, 2.0, None]
 
 
 def test_an_enum_is_made_safe_too(atlas: Atlas) -> None:
-    rows = without_formulas(atlas.stream("SELECT '=1'::ENUM('=1', 'b') AS x"))
+    rows = defuse_formulas(atlas.stream("SELECT '=1'::ENUM('=1', 'b') AS x"))
     assert rows.read_all()["x"].to_pylist() == ["'=1"]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from attlas.intake.rows import NumberedRow, quoted_rows, tab_rows
+from attlas.intake.rows import NumberedRow, read_quoted_rows, read_tab_rows
 from attlas.pipeline.annotate.source import first_lines, source_lines
 
 
@@ -14,7 +14,7 @@ def text_rows(path: Path, delimiter: str) -> Iterator[NumberedRow]:
         InputError: it cannot be read, or its quotes are not closed.
     """
     lines = source_lines(path)
-    yield from tab_rows(lines) if delimiter == "\t" else quoted_rows(lines, delimiter, name=path.name)
+    yield from read_tab_rows(lines) if delimiter == "\t" else read_quoted_rows(lines, delimiter, name=path.name)
 
 
 def first_row_line(path: Path) -> str:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pyarrow as pa
 
-from attlas.intake.rejects import chain_words
+from attlas.intake.rejects import name_chains
 from attlas.pipeline.annotate.rows import Rows, as_stored
 from attlas.pipeline.annotate.structures.assign import AssignedChain
 from attlas.schema import COORDINATES, FEATURES
@@ -62,7 +62,7 @@ def _coordinates(chain: AssignedChain, residues: Residues) -> Iterator[tuple[obj
 def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple[object, ...]]:
     """Yield ranges of residues; what lies on residues that are not of the protein is cut off."""
     key = (chain.accession, chain.sequence_id)
-    name = chain_words([chain.match.chain])
+    name = name_chains([chain.match.chain])
     order = _order(content.residues, chain.match.chain)
     for element in content.elements:
         if element.chain == chain.match.chain:
@@ -72,7 +72,7 @@ def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple
     for partner, positions in _interface(chain, content.interfaces).items():
         copy = " (symmetry copy)" if partner == chain.match.chain else ""
         for begin, end in runs(positions):
-            yield (*key, INTERFACE, begin, end, f"{name} with {chain_words([partner])}{copy}")
+            yield (*key, INTERFACE, begin, end, f"{name} with {name_chains([partner])}{copy}")
 
 
 def _interface(chain: AssignedChain, interfaces: InterfaceResidues) -> dict[str, list[int]]:

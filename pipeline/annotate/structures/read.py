@@ -13,7 +13,7 @@ from attlas.schema import InputError
 from attlas.structures.atoms import Residues
 from attlas.structures.chains import StructureFile, polymers
 from attlas.structures.interfaces import find_interfaces
-from attlas.structures.secondary import elements
+from attlas.structures.secondary import read_elements
 
 _POLYMER_WORDS = {"Dna": "DNA", "Rna": "RNA", "DnaRnaHybrid": "DNA and RNA", "Unknown": "unknown kind"}
 """Kinds of polymers as gemmi calls them, in words."""
@@ -88,7 +88,7 @@ def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[S
     if not chains:
         yield StructureRows(Rows(), file.format, 0)
         return
-    secondary, n_others = elements(file)
+    secondary, n_others = read_elements(file)
     contacts = find_interfaces(file)
     yield from _file_remarks(file, has_secondary=bool(secondary), n_others=n_others, notes=contacts.notes)
     for chain in chains:
