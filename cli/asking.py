@@ -55,7 +55,7 @@ def sql(
     from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
 
-    file_format = format_of(format, output)
+    file_format = choose_format(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
@@ -98,7 +98,7 @@ def ask(
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
 
-    file_format = format_of(format, output)
+    file_format = choose_format(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
@@ -161,7 +161,7 @@ def write_rows(
         note(f"the first {TERMINAL_ROWS} rows; there are more: `attlas sql DIR QUERY -o FILE.csv` has all")
 
 
-def format_of(format: SqlFormat | None, output: Path | None) -> SqlFormat:
+def choose_format(format: SqlFormat | None, output: Path | None) -> SqlFormat:
     """Return the format of an answer: that of the option, else of the ending of the file, else a text table."""
     from attlas.schema import QuestionError
 

@@ -275,6 +275,7 @@ def _report_build(out: Path, manifest: "Manifest") -> None:
         f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
         f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
     )
+
     reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
     if counts.n_skipped:
         say(f"reasons for skipping: {reasons} 'skipped'\"")

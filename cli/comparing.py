@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from attlas.cli.asking import Format, format_of, write_rows
+from attlas.cli.asking import Format, choose_format, write_rows
 from attlas.cli.output import AtlasDir, Output, note, sink
 
 By = Annotated[
@@ -61,7 +61,7 @@ def compare(
     from attlas.queries.comparing.comparison import compare as compare_sites
     from attlas.queries.formats import write_tsv
 
-    table_format = format_of(format, output)
+    table_format = choose_format(format, output)
     with Atlas.open(directory) as atlas:
         comparison = compare_sites(atlas, file, base=base, layers=layers, near=within)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.asking import TERMINAL_ROWS, SqlFormat, format_of
+from attlas.cli.asking import TERMINAL_ROWS, SqlFormat, choose_format
 from attlas.cli.output import (
     ID_FORMS,
     AsJson,
@@ -89,7 +89,7 @@ def show(
     all_ids = _clean_ids(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            file_format = format_of(format, output)
+            file_format = choose_format(format, output)
             if safe_for_spreadsheets:
                 refuse_unsafe_format(file_format)
             _show_table(atlas, all_ids, taxon, file_format, output, unmatched, is_defused=safe_for_spreadsheets)

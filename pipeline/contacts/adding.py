@@ -39,7 +39,7 @@ class ComputedSequence:
 
 @dataclass(frozen=True)
 class ContactSettings:
-    """How contacts are computed, and for which proteins."""
+    """The settings of the passes that compute contacts."""
 
     floor: float = DEFAULT_FLOOR
     """Probability from which on a pair is kept in any case."""
@@ -222,6 +222,7 @@ def _predict_memory(
     A task finds its shard by the index; the other numbers serve progress and the check of memory.
     """
     shards = []
+
     for shard in plan.shards:
         lengths = [sequence.length for sequence in sequences.get(shard.index, ())]
         if lengths:
