@@ -12,6 +12,7 @@ from attlas.cli.output import (
     Output,
     SafeForSpreadsheets,
     fold_width,
+    join_faults,
     note,
     print_lines,
     read_ids,

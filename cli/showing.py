@@ -18,6 +18,7 @@ from attlas.cli.output import (
     IdsFile,
     Output,
     SafeForSpreadsheets,
+    join_faults,
     note,
     print_json,
     print_lines,
