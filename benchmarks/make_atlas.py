@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "queries"))
-from synthetic import publish_table, synthetic_run
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.synthetic import publish_table, synthetic_run
 
 from attlas.schema import (
     FORMAT_VERSION,

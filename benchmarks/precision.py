@@ -38,7 +38,7 @@ import numpy as np
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import find_model
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, sequence_order
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
 
@@ -130,7 +130,7 @@ def human_proteome() -> str:
 
 def sample(fasta: str, *, n: int, seed: int, shortest: int, longest: int) -> list[str]:
     """Return n distinct sequences chosen at random among those of these lengths, by length."""
-    distinct = [s for s in sequence_order(read_proteome(fasta).proteins) if shortest <= len(s) <= longest]
+    distinct = [s for s in order_sequences(read_proteome(fasta).proteins) if shortest <= len(s) <= longest]
     return sorted(random.Random(seed).sample(distinct, min(n, len(distinct))), key=lambda s: (len(s), s))
 
 

@@ -18,8 +18,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "queries"))
-from range_server import Server, serving
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.range_server import Server, serving
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id

@@ -32,14 +32,14 @@ from typing import Any
 
 import numpy as np
 
-from attlas.pipeline.model import ModelShape, find_model, shape_of
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, sequence_order
+from attlas.pipeline.model import ModelShape, find_model, find_shape
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
-from attlas.pipeline.resources import available_bytes, default_workers
+from attlas.pipeline.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.sites import call_sites
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from tiny_esm import VOCABULARY, save_vocabulary
+from helpers.tiny_esm import VOCABULARY, save_vocabulary
 
 SHAPES = {f"{size}M": f"facebook/esm2_t{n}_{size}M_UR50D" for size, n in ((8, 6), (35, 12), (150, 30), (650, 33))}
 DEFAULTS = {
@@ -130,7 +130,7 @@ def main() -> int:
     for name in [options.model.name] if options.model else options.shapes.split(","):
         with tempfile.TemporaryDirectory() as folder:
             if not options.model:
-                in_process(_save_random_model, shape_of(SHAPES[name]), folder)
+                in_process(_save_random_model, find_shape(SHAPES[name]), folder)
             model = find_model(str(options.model or folder))
             rest = (machine["device"], options.threads, options.side)
             jobs = {way: (way, model, slow if way.kind in SLOW else every, *rest) for way in ways}
@@ -151,7 +151,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, help="model directory, instead of shapes")
     parser.add_argument("--fasta", help="take proteins of this file, evenly by length")
     parser.add_argument("--json", type=Path, help="write every number here")
-    parser.add_argument("--threads", type=int, default=default_workers("cpu"), help="default: all cores")
+    parser.add_argument("--threads", type=int, default=count_default_workers("cpu"), help="default: all cores")
     for name, default in DEFAULTS["cpu"].items():
         text = f"default: {default}; on a GPU {DEFAULTS['cuda'][name]}"
         parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=text)
@@ -173,7 +173,7 @@ def _sequences(options: argparse.Namespace) -> list[str]:
     if options.fasta is None:
         rng, letters = np.random.default_rng(0), list("ACDEFGHIKLMNPQRSTVWY")
         return ["".join(rng.choice(letters, n)) for n in human_lengths(options.proteins, longest=options.longest)]
-    distinct = sequence_order(read_proteome(options.fasta, max_length=options.longest).proteins)
+    distinct = order_sequences(read_proteome(options.fasta, max_length=options.longest).proteins)
     return spread(distinct, min(options.proteins, len(distinct)))
 
 
@@ -280,7 +280,7 @@ def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], 
     net = net.to(device).eval()
     tokenizer = EsmTokenizer.from_pretrained(model.directory)
     maps = {"hook": 1, "sdpa": 0}.get(way.kind, model.shape.n_layers) * model.shape.n_heads
-    most_pairs = 0.4 * available_bytes(device) / max(1, maps * dtype.itemsize)
+    most_pairs = 0.4 * measure_available_bytes(device) / max(1, maps * dtype.itemsize)
     n_tokens: list[int] = []  # of the proteins in the batch under way
     reduced: list[torch.Tensor] = []
 
@@ -345,7 +345,13 @@ def _machine(device: str | None, threads: int) -> dict[str, Any]:
     names = [line.split(": ")[1] for line in info if line.startswith("model name")] or [platform.processor()]
     name = torch.cuda.get_device_name() if device == "cuda" else f"{names[0]}, {threads} threads"
     system = f"{platform.platform()}, Python {platform.python_version()}"
-    return {"device": device, "name": name, "threads": threads, "system": system, "free_bytes": available_bytes(device)}
+    return {
+        "device": device,
+        "name": name,
+        "threads": threads,
+        "system": system,
+        "free_bytes": measure_available_bytes(device),
+    }
 
 
 def _save_random_model(shape: ModelShape, folder: str) -> None:

@@ -1,1 +1,1 @@
-"""The front desk: one command, `attlas`; imports a room only when a verb needs it."""
+"""The command line: one command, `attlas`; a room is imported only when a verb needs it."""

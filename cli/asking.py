@@ -1,4 +1,4 @@
-"""The verbs that ask: sql, ask."""
+"""The verbs that answer questions: sql, ask."""
 
 import sys
 from pathlib import Path
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
 SqlFormat = Literal["table", "csv", "tsv", "json", "parquet", "arrow"]
 Format = Annotated[SqlFormat | None, typer.Option(help="Default: table, or by the name of FILE.")]
-Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Stop a query after so long; 0 is no limit.", min=0)]
+Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Stop a query after this time; 0: no limit.", min=0)]
 Memory = Annotated[
     str | None,
-    typer.Option(metavar="SIZE", help="What a query may take before it spills to disk: 4GB, 50%.  [default: 50%]"),
+    typer.Option(
+        metavar="SIZE", help="Memory of a query, such as 4GB or 50%; beyond it, it writes to disk.  [default: 50%]"
+    ),
 ]
 TERMINAL_ROWS = 40
-"""Rows of an answer shown in a terminal; a pipe or a file gets all of them."""
+"""Rows of an answer that a terminal shows; a pipe or a file gets all of them."""
 TIMEOUT_S = 600.0
-"""How long a query may work unless told otherwise; a whole human proteome is scanned in seconds."""
+"""Default time limit of a query; a whole human proteome is scanned in seconds."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -36,7 +38,7 @@ def sql(
         str | None,
         typer.Argument(
             metavar="[QUERY]",
-            help="One SELECT; `-` reads it from stdin. Without it: a shell, or a script from stdin.",
+            help="One SELECT; `-` reads it from stdin. Without a QUERY: a shell, or a script from stdin.",
             show_default=False,
         ),
     ] = None,
@@ -48,7 +50,7 @@ def sql(
 ) -> None:
     """Ask an atlas one SELECT over proteins, sequences, sites, residues and heads, or open a shell for many.
 
-    `FROM docs` lists every column with its unit and meaning. Nothing is written, and no file but the atlas's is read.
+    `FROM docs` lists every column with its unit and meaning. Nothing is written, and only files of the atlas are read.
     """
     from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
@@ -74,15 +76,15 @@ def ask(
         str | None,
         typer.Argument(
             metavar="[QUESTION]",
-            help="Name of a question, or a file NAME.sql of yours; leave it out to list them.",
+            help="Name of a question, or your own file NAME.sql; without it, the questions are listed.",
             show_default=False,
         ),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters of the question.")
     ] = None,
-    describe: Annotated[bool, typer.Option("--describe", help="Tell the parameters and columns; ask nothing.")] = False,
-    as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to be changed and asked with sql.")] = False,
+    describe: Annotated[bool, typer.Option("--describe", help="Show the parameters and columns; ask nothing.")] = False,
+    as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to change it and run it with sql.")] = False,
     format: Format = None,
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
@@ -107,7 +109,7 @@ def ask(
         if describe:
             print_lines(describe_lines(read_question(name) if isinstance(name, Path) else question_named(name)))
             return
-        bound_question = ask(atlas, name, _given(parameters or []))
+        bound_question = ask(atlas, name, _parse_parameters(parameters or []))
         for text in bound_question.bound.notes:
             note(text)
         if as_sql:
@@ -121,8 +123,8 @@ def ask(
         )
 
 
-def _given(words: list[str]) -> dict[str, str]:
-    """Return the parameters of the command line by name."""
+def _parse_parameters(words: list[str]) -> dict[str, str]:
+    """Return the parameters of the command line, by name."""
     from attlas.schema import QuestionError
 
     wrong = [word for word in words if "=" not in word or word.startswith("=")]
@@ -130,16 +132,18 @@ def _given(words: list[str]) -> dict[str, str]:
         raise QuestionError("Parameters are given as NAME=VALUE.", offenders=wrong)
     names = [word.partition("=")[0] for word in words]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise QuestionError("A parameter is given once.", offenders=twice, hint="a list is one value: a,b or @FILE")
+        raise QuestionError(
+            "A parameter stands twice.", offenders=twice, hint="a list is one value: NAME=a,b or NAME=@FILE"
+        )
     return {name: word.partition("=")[2] for name, word in zip(names, words, strict=True)}
 
 
 def write_rows(
     rows: "pa.RecordBatchReader", format: SqlFormat, output: Path | None, *, is_defused: bool = False
 ) -> None:
-    """Write an answer where it is wanted; say so when a terminal gets the first rows only.
+    """Write the rows of an answer to a file or to stdout; note it if a terminal gets the first rows only.
 
-    With `is_defused`, texts that a spreadsheet would run as formulas have an apostrophe before them.
+    With `is_defused`, texts that a spreadsheet would run as formulas get an apostrophe in front.
     """
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.spreadsheets import defuse_formulas
@@ -158,7 +162,7 @@ def write_rows(
 
 
 def format_of(format: SqlFormat | None, output: Path | None) -> SqlFormat:
-    """Return the format asked for, else that of the name of FILE, else a table of text."""
+    """Return the format of an answer: that of the option, else of the ending of the file, else a text table."""
     from attlas.schema import QuestionError
 
     suffix = output.suffix[1:].lower() if output is not None else ""
@@ -166,6 +170,6 @@ def format_of(format: SqlFormat | None, output: Path | None) -> SqlFormat:
         return format or "table"
     if suffix not in get_args(SqlFormat):
         raise QuestionError(
-            f"The name {output} does not tell a format.", expected=", ".join(get_args(SqlFormat)), hint="give --format"
+            f"The ending of {output} is no format.", expected=", ".join(get_args(SqlFormat)), hint="give --format"
         )
     return cast(SqlFormat, suffix)

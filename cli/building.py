@@ -12,7 +12,7 @@ import typer
 
 from attlas.cli.interrupting import stopping_at_once
 from attlas.cli.output import OUTPUT_NAMES, AtlasDir
-from attlas.cli.progress import build_progress, duration, say
+from attlas.cli.progress import build_progress, format_duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from attlas.schema import Manifest
 
 EXIT_FAILURES = 3
-"""Finished, but some proteins failed."""
+"""Exit code of a build that finished but has failed proteins."""
 
 DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
 DEFAULT_RULE = "nayar-2025-05"
@@ -33,19 +33,21 @@ Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
-DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is one.")]
-DtypeOption = Annotated[Dtype, typer.Option(help="mixed: products in float16, the rest in float32; moves some sites.")]
+DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is a GPU.")]
+DtypeOption = Annotated[
+    Dtype, typer.Option(help="mixed: products in float16, all else in float32; a few sites change.")
+]
 RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
 MaxLength = Annotated[
-    int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with that reason.")
+    int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with a reason.")
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Worker processes; default: one per core or GPU. 0: compute in this process."),
+    typer.Option(min=0, help="Worker processes; default: one for each core or GPU. 0: compute in this process."),
 ]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute shards with failed proteins again.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what a build would do and cost; write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -69,17 +71,17 @@ def build(
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
+    """Build an atlas: plan, encode and seal. After a stop, the same command continues."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.seal import sealed_before
+        from attlas.pipeline.seal import read_earlier_manifest
         from attlas.schema import AtlasPaths
 
         options = steps.Options(model, revision, device, dtype, rule, max_length)
         if dry_run:
-            _print_dry_run(model, *steps.dry_run(source, options, n_workers=workers))
+            _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
             return
-        before = sealed_before(AtlasPaths(out))
+        earlier = read_earlier_manifest(AtlasPaths(out))
         with build_progress() as progress:
             manifest = steps.build(
                 source,
@@ -90,9 +92,9 @@ def build(
                 scheduler=scheduler,
                 is_retry=retry_failed,
             )
-    if before and before.added and before.version != manifest.version:
-        _say_added(before, manifest)
-    _finish(out, manifest)
+    if earlier and earlier.added and earlier.version != manifest.version:
+        _report_added(earlier, manifest)
+    _report_build(out, manifest)
 
 
 def plan(
@@ -108,73 +110,79 @@ def plan(
     """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import locked
+        from attlas.pipeline.directory import hold_lock
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length))
-        with locked(paths):
-            made = steps.make_plan(draft, paths)
-    where = quote(str(out))
-    print(f"{out}: {len(made.shards):,} shards planned")
-    say(f"next: attlas encode {where} [--shards A-B], then attlas seal {where}")
+        with hold_lock(paths):
+            new_plan = steps.make_plan(draft, paths)
+    directory = quote(str(out))
+    print(f"{out}: {len(new_plan.shards):,} shards planned")
+    say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
 
 
 def encode(
     out: Dir,
-    shards: Annotated[str | None, typer.Option(metavar="A-B", help="Shards A to B only; default: all missing.")] = None,
+    shards: Annotated[
+        str | None, typer.Option(metavar="A-B", help="Compute shards A to B only; default: all missing ones.")
+    ] = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Compute the planned shards that are missing. Several may run at once on different shards (array jobs)."""
+    """Compute the missing shards of a plan. Several processes may run at once on different shards (array jobs)."""
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.directory import hold_lock, read_plan
         from attlas.pipeline.encode import encode as encode_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
-        made = read_plan(paths)
-        with locked(paths, is_shared=True), build_progress() as progress:
-            chosen = steps.chosen_shards(made, shards)
-            missing = [shard for shard in steps.missing_shards(paths, made) if shard in chosen]
+        build_plan = read_plan(paths)
+        with hold_lock(paths, is_shared=True), build_progress() as progress:
+            selected = steps.select_shards(build_plan, shards)
+            missing = [shard for shard in steps.find_missing_shards(paths, build_plan) if shard in selected]
             encode_shards(
-                paths, made, shards=missing, progress=progress(made, missing), n_workers=workers, scheduler=scheduler
+                paths,
+                build_plan,
+                shards=missing,
+                progress=progress(build_plan, missing),
+                n_workers=workers,
+                scheduler=scheduler,
             )
     print(f"{out}: {len(missing):,} shards computed")
 
 
 def seal(out: Dir) -> None:
-    """Seal the atlas once every shard is done: count, check digests, write the manifest."""
+    """Seal the atlas when every shard is finished: count, check digests, write the manifest."""
     with workshop():
-        from attlas.pipeline.directory import locked, read_plan
+        from attlas.pipeline.directory import hold_lock, read_plan
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
-        made = read_plan(paths)
-        with locked(paths):
-            manifest = seal_atlas(paths, made)
-    _finish(out, manifest)
+        with hold_lock(paths):
+            manifest = seal_atlas(paths, read_plan(paths))
+    _report_build(out, manifest)
 
 
 def status(out: Dir, as_json: AsJson = False) -> None:
-    """Tell how far a build is."""
+    """Show how far a build has come."""
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.schema import AtlasPaths
 
-        found = steps.status(AtlasPaths(out))
-    receipts = found.receipts.values()
+        build_status = steps.read_status(AtlasPaths(out))
+    receipts = build_status.receipts.values()
     values = {
-        "state": "sealed" if found.is_sealed else "unfinished" if found.missing else "ready to seal",
-        "plan_id": found.plan.plan_id,
-        "n_shards": len(found.plan.shards),
-        "n_shards_done": len(found.receipts),
-        "n_sequences": sum(shard.n_sequences for shard in found.plan.shards),
+        "state": "sealed" if build_status.is_sealed else "unfinished" if build_status.missing else "ready to seal",
+        "plan_id": build_status.plan.plan_id,
+        "n_shards": len(build_status.plan.shards),
+        "n_shards_done": len(build_status.receipts),
+        "n_sequences": sum(shard.n_sequences for shard in build_status.plan.shards),
         "n_sequences_done": sum(receipt.n_sequences for receipt in receipts),
         "n_failed": sum(receipt.n_failed for receipt in receipts),
-        "missing_shards": [shard.index for shard in found.missing],
+        "missing_shards": [shard.index for shard in build_status.missing],
     }
     if as_json:
         print(json.dumps(values, indent=1))
@@ -197,11 +205,9 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
     manifest = read_manifest(root)
     if isinstance(root, Path):
         texts = find_problems(AtlasPaths(root), manifest)
-        if left := find_unfinished_files(AtlasPaths(root), manifest):
-            say(
-                f"{len(left):,} files, such as {left[0]}, are of an annotation, probe or contacts that was not finished"
-            )
-            say("they are no part of the atlas: the same command goes on with them, another removes them")
+        if unfinished := find_unfinished_files(AtlasPaths(root), manifest):
+            say(f"{len(unfinished):,} files, such as {unfinished[0]}, are of annotate, probe or contacts: not finished")
+            say("they are not part of the atlas: the same command continues with them, another one removes them")
     else:
         from attlas.queries.lookup.verify_remote import remote_problems
 
@@ -210,9 +216,9 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
         print(json.dumps({"is_whole": not texts, "n_files": len(manifest.files), "problems": texts}, indent=1))
     if texts:
         raise BrokenAtlasError(
-            f"{directory} is not as its manifest says.",
+            f"{directory} differs from its manifest.",
             offenders=texts,
-            hint="--json names all of them; copy it again; where it was built, `attlas build` computes what is damaged",
+            hint="--json lists all of them; copy the atlas again; where it was built, `attlas build` repairs it",
         )
     if not as_json:
         n_bytes = sum(file.n_bytes for file in manifest.files)
@@ -223,25 +229,25 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
 def fetch(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Hub id, such as facebook/esm2_t33_650M_UR50D.")],
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="DIR", help="Directory to put it in; default: the hub's cache.")
+        Path | None, typer.Option("--to", metavar="DIR", help="Directory for the model; default: the cache of the hub.")
     ] = None,
     revision: Revision = None,
 ) -> None:
-    """Download a model, once. No other verb goes to the network, but to read an atlas whose DIR is a URL."""
+    """Download a model, once. No other verb uses the network, except to read an atlas whose DIR is a URL."""
     with workshop():
         from attlas.pipeline.fetch import fetch_model
 
-        found = fetch_model(model, revision=revision, to=to)
-    print(f"{model} is in {found}; use it with --model {to or model}")
+        model_directory = fetch_model(model, revision=revision, to=to)
+    print(f"{model} is in {model_directory}; use it with --model {to or model}")
 
 
 @contextmanager
 def workshop() -> Iterator[None]:
-    """Answer Ctrl-C at once, and say which extra to install where the workshop's libraries are missing."""
+    """Stop at Ctrl-C at once, and name the extra to install where a library of the build is missing."""
     from attlas.schema import EnvironmentFault
 
     try:
-        with stopping_at_once("stopped; the same command goes on where it was"):
+        with stopping_at_once("stopped; the same command continues"):
             yield
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] == "attlas":
@@ -252,18 +258,18 @@ def workshop() -> Iterator[None]:
         ) from error
 
 
-def _say_added(before: "Manifest", after: "Manifest") -> None:
-    """Say what became of the tables that were added before shards were computed again."""
-    kept = {file.path for file in after.added}
-    lost = [file for file in before.added if file.path not in kept]
+def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
+    """Print which added tables are kept, and which are not, after shards were computed again."""
+    kept = {file.path for file in sealed.added}
+    lost = [file for file in earlier.added if file.path not in kept]
     for table in sorted({file.table for file in lost}):
         paths = [file.path for file in lost if file.table == table]
-        say(f"left out of {table}, as files were damaged: {', '.join(paths[:5])}; the verb that added it adds it again")
-    if names := sorted({file.table for file in after.added}):
-        say(f"kept as they were: {', '.join(names)}; for proteins computed now, add them again")
+        say(f"removed from {table}, because damaged: {', '.join(paths[:5])}; the same command adds them again")
+    if names := sorted({file.table for file in sealed.added}):
+        say(f"kept unchanged: {', '.join(names)}; for proteins that were computed now, add them again")
 
 
-def _finish(out: Path, manifest: "Manifest") -> None:
+def _report_build(out: Path, manifest: "Manifest") -> None:
     counts = manifest.counts
     print(
         f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
@@ -273,24 +279,27 @@ def _finish(out: Path, manifest: "Manifest") -> None:
     if counts.n_skipped:
         say(f"reasons for skipping: {reasons} 'skipped'\"")
     if counts.n_failed:
-        say(f"what failed: {reasons} 'failed'\"")
-        say("the same command with --retry-failed computes them again")
+        say(f"reasons for failing: {reasons} 'failed'\"")
+        say("the same command with --retry-failed computes these again")
         sys.exit(EXIT_FAILURES)
 
 
 def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
     print(f"{cost.n_proteins:,} proteins, {cost.n_skipped:,} of them skipped")
     print(f"{cost.n_sequences:,} distinct sequences, {cost.n_residues:,} residues, in {cost.n_shards:,} shards\n")
+
     print("length (residues)   sequences")
     largest = max((n for _, _, n in cost.histogram), default=1) or 1
     for low, high, n in cost.histogram:
         if n:
             span = f"{low:,} to {high:,}" if high else f"{low:,} and more"
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
+
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
     print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    print(f"time     about {duration(cost.wall_s)} on {cost.device} (rough: from this machine's matrix products)")
+    print(f"time     about {format_duration(cost.wall_s)} on {cost.device} (rough: from the speed of matrix products)")
+
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")
     if len(skipped) > N_SKIPPED_SHOWN:

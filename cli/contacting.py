@@ -1,4 +1,4 @@
-"""The verb that predicts contacts and holds single heads against structures: contacts."""
+"""The verb that predicts contacts and compares single heads with structures: contacts."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,11 @@ AtomOption = Annotated[
     typer.Option(help="Atom that stands for a residue of a structure: C-alpha, or C-beta (of glycine C-alpha)."),
 ]
 HeadsOnly = Annotated[
-    bool, typer.Option("--heads-only", help="Hold heads against structures, without the contact head.")
+    bool, typer.Option("--heads-only", help="Only compare heads with structures; for models without a contact head.")
 ]
 
-N_NAMED = 10
+N_SHOWN = 10
+"""Names that a note shows."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -37,9 +38,9 @@ def contacts(
 ) -> None:
     """Predict contacts by the model's contact head, and compare heads with structures: contacts, head_contacts.
 
-    Of every protein the most probable pairs are kept: all from the floor on, and at least enough to tell precision. A
-    protein whose structure `attlas annotate` added is run once more, head by head. It costs about what the build did;
-    stopped, the same command goes on where it was.
+    The most probable pairs of every protein are kept: all from the floor on, and enough to compute precision. Proteins
+    with a structure (`attlas annotate`) run once more, head by head. It costs about as much as the build. After a stop,
+    the same command continues.
     """
     from attlas.queries.text import counted
 
@@ -52,18 +53,18 @@ def contacts(
     pairs = f"{added.n_pairs:,} pairs of {counted(added.n_sequences, 'sequence')}, floor {floor}; "
     chains = f"heads against {counted(added.n_chains, 'chain')} of structures, by {atom.upper()}"
     print(f"{directory}: {'' if heads_only else pairs}{chains}")
-    _name("longer than --max-length, left out", added.longer)
+    _say_names("longer than --max-length, left out", added.longer)
     if not added.n_chains:
-        say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one, then the same command head_contacts")
+        say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one; then repeat this command")
     else:
         say(f"ask: attlas ask {directory} {'head_contact_precision' if heads_only else 'contact_precision'}")
     if added.failed:
-        _name("failed, as the model's attention is not finite", added.failed)
+        _say_names("failed, because the model's attention is not finite", added.failed)
         sys.exit(EXIT_FAILURES)
 
 
-def _name(why: str, names: tuple[str, ...]) -> None:
-    """Name what was left out, ten at most, and how many there are."""
+def _say_names(reason: str, names: tuple[str, ...]) -> None:
+    """Print the number of names and the first ten of them."""
     if names:
-        more = f" and {len(names) - N_NAMED:,} more" if len(names) > N_NAMED else ""
-        say(f"{len(names):,} {why}: {', '.join(names[:N_NAMED])}{more}")
+        more = f" and {len(names) - N_SHOWN:,} more" if len(names) > N_SHOWN else ""
+        say(f"{len(names):,} {reason}: {', '.join(names[:N_SHOWN])}{more}")

@@ -1,4 +1,4 @@
-"""The verbs that take things elsewhere: export."""
+"""The verb that writes sites for other tools: export."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +33,7 @@ def add_verbs(app: typer.Typer) -> None:
 def export(
     directory: AtlasDir,
     format: Annotated[
-        str | None, typer.Argument(metavar="[FORMAT]", help="Leave it out to list the formats.", show_default=False)
+        str | None, typer.Argument(metavar="[FORMAT]", help="Without it, the formats are listed.", show_default=False)
     ] = None,
     ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help=f"{ID_FORMS} Default: all.")] = None,
     ids_file: IdsFile = None,
@@ -41,17 +41,17 @@ def export(
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="PDB or mmCIF file (or compressed) that the protein is joined to."),
+        typer.Option(metavar="FILE", help="PDB or mmCIF file of the protein, also compressed."),
     ] = None,
     chain: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every one that fits.")
+        str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every chain that fits.")
     ] = None,
     pdb_id: Annotated[str | None, typer.Option(metavar="ID", help="PDB id of the structure, four letters.")] = None,
     alignment: Annotated[
         Path | None, typer.Option(metavar="FILE", help="FASTA, Stockholm or Clustal file whose ids Jalview shows.")
     ] = None,
 ) -> None:
-    """Write high-attention sites in another tool's format, for all proteins or some.
+    """Write high-attention sites in the format of another tool, for all proteins or for the given ids.
 
     `attlas export DIR` lists the formats.
     """
@@ -64,7 +64,7 @@ def export(
             print_lines(list_lines(fold_width()))
             return
 
-        ids, output = _output_among(export_named(format), atlas, ids or [], output)
+        ids, output = _split_output(export_named(format), atlas, ids or [], output)
         all_ids = read_ids(ids, ids_file)
         options = ExportOptions(
             ids=None if all_ids is None else tuple(all_ids),
@@ -77,18 +77,18 @@ def export(
         )
         prepared = prepare_export(atlas, format, options)
 
-        # Ids without an answer are told after the others are written; where none has one, there is nothing to write.
+        # Ids without an answer are reported after the others are written. If no id has one, nothing is written.
         n_ids = len(set(all_ids or []))
         if not prepared.faults or len(prepared.faults) < n_ids:
             _write(atlas, prepared, output)
     if prepared.faults:
-        raise join_faults(prepared.faults, n_asked=n_ids)
+        raise join_faults(prepared.faults, n_ids=n_ids)
 
 
-def _output_among(
+def _split_output(
     file_format: "Export", atlas: "Atlas", ids: list[str], output: Path | None
 ) -> tuple[list[str], Path | None]:
-    """Take `export DIR gff3 sites.gff3` as what it means: a last word that ends as files of the format do, no id."""
+    """Return ids and output; a last word with the ending of the format, such as `a.gff3`, is the output."""
     if output is None and ids and ids[-1].endswith(file_format.suffix) and not atlas.match(ids[-1]).rows:
         return ids[:-1], Path(ids[-1])
     return ids, output

@@ -27,7 +27,7 @@ def find(
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
 ) -> None:
-    """Find proteins by what they are called, the likeliest first: `attlas find DIR dna polymerase`."""
+    """Find proteins by name, the likeliest first: `attlas find DIR dna polymerase`."""
     from attlas.queries.atlas import Atlas
     from attlas.queries.text import printable
     from attlas.schema import QuestionError
@@ -41,6 +41,6 @@ def find(
         hits = atlas.find(text)
         if not hits.num_rows:
             close = ", ".join(map(printable, atlas.match(text).close))
-            hint = f"similar ids here: {close}" if close else "fewer words, or a part of one, find more"
+            hint = f"similar ids: {close}" if close else "fewer words, or parts of words, find more"
             raise QuestionError(f"No protein of this atlas is called {printable(text)!r}.", hint=hint)
         write_rows(hits.to_reader(), file_format, output, is_defused=safe_for_spreadsheets)

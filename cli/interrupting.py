@@ -1,4 +1,4 @@
-"""Ctrl-C during long work: an answer within a second, whatever a library is busy with."""
+"""Ctrl-C during a long computation: the process ends within a second, whatever a library is doing."""
 
 import os
 import signal
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 EXIT_INTERRUPTED = 130
-"""Of a command that Ctrl-C ended, as shells have it: 128 and the number of the signal."""
+"""Exit code of a command that Ctrl-C ended, as in shells: 128 and the number of the signal."""
 
 STDERR = 2
 
 TRACKER = "multiprocessing.resource_tracker"
-"""The process by which Python tidies up after processes that were killed."""
+"""The process by which Python cleans up after processes that were killed."""
 
 SHOW_CURSOR = "\x1b[?25h"
-"""A progress bar hides the cursor of a terminal."""
+"""Code that shows the cursor of a terminal again; a progress bar hides it."""
 
 
 @contextmanager
 def stopping_at_once(message: str) -> Iterator[None]:
-    """End this process and those it started as soon as Ctrl-C comes, with a message on stderr.
+    """At Ctrl-C end this process and its workers at once, with a message on stderr.
 
-    Nothing is unwound: what an atlas holds is published by renaming, so that it is as true as after a power cut. A
-    thread waits for the signal, as Python's own handlers must wait until the main thread comes back from a library.
+    Nothing is unwound: files of an atlas are published by renaming, so the atlas is as safe as after a power cut. A
+    thread waits for the signal, because Python's own handlers wait until the main thread returns from a library.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
         yield
@@ -34,6 +34,7 @@ def stopping_at_once(message: str) -> Iterator[None]:
     os.set_blocking(writing_end, False)
     earlier_handler = signal.signal(signal.SIGINT, lambda *_: None)  # a signal without a handler is not written
     earlier_end = signal.set_wakeup_fd(writing_end, warn_on_full_buffer=False)
+
     threading.Thread(target=_wait_for_interrupt, args=(reading_end, message), daemon=True).start()
     try:
         with _without_warning_of_tracker():
@@ -61,11 +62,11 @@ def _end(message: str) -> None:
 
 
 def _kill_children() -> None:
-    """Kill the workers that this process started; they would end by themselves, once they miss it.
+    """Kill the workers of this process, which would end by themselves only after a while.
 
-    Not the tracker, which is no worker and removes their semaphores.
+    The tracker stays: it removes their semaphores.
     """
-    import multiprocessing  # not above: most verbs do without, and it takes its time
+    import multiprocessing  # slow to import, and most verbs do without it
 
     for process in multiprocessing.active_children():
         process.kill()
@@ -73,7 +74,7 @@ def _kill_children() -> None:
 
 @contextmanager
 def _without_warning_of_tracker() -> Iterator[None]:
-    """Have the tracker, if it is started meanwhile, not warn on the terminal that it has to tidy up."""
+    """Keep the tracker, if it starts meanwhile, from printing warnings about its work."""
     earlier = os.environ.get("PYTHONWARNINGS")
     silence = f"ignore::UserWarning:{TRACKER}"
     os.environ["PYTHONWARNINGS"] = f"{earlier},{silence}" if earlier else silence

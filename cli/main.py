@@ -1,4 +1,4 @@
-"""The command `attlas`: verbs are collected here, errors become messages and exit codes.
+"""The command `attlas`: it has all verbs, and turns errors into messages and exit codes.
 
 Exit codes: 0 complete (documented skips included), 1 error, 2 usage, 3 finished with failures.
 """
@@ -36,8 +36,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
+def _print_version(is_given: bool) -> None:
+    if is_given:
         from importlib.metadata import version
 
         typer.echo(f"attlas {version('attlas')}")
@@ -65,7 +65,7 @@ def main() -> None:
     try:
         app()
     except BrokenPipeError:
-        # The reader of our output (head, less) went away: not an error. Python would complain at exit otherwise.
+        # The reader of the output (head, less) has ended: no error. Without this, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
@@ -80,7 +80,7 @@ def main() -> None:
 
         note(str(error))
         if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
-            # A query that no interrupt reaches: DuckDB would complain at length of being left at work.
+            # A query cannot be interrupted: DuckDB would print errors if it was left running.
             sys.stdout.flush()
             os._exit(EXIT_ERROR)
         sys.exit(EXIT_ERROR)

@@ -1,4 +1,4 @@
-"""What the verbs of the reading room share: options, ids from a file, where answers go, many faults as one."""
+"""Shared by the verbs that read: options, ids from a file, the output, and one error for many ids."""
 
 import json
 import sys
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 # A text: `Path` would make one slash of the two in a URL.
 AtlasDir = Annotated[str, typer.Argument(metavar="DIR", help="Directory of the atlas, or its URL.", show_default=False)]
 OUTPUT_NAMES = ("--output", "-o", "--out")
-"""How every verb that writes a file or a folder is told where."""
+"""Names of the option for the file or folder that a verb writes."""
 Output = Annotated[Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="File to write; default: stdout.")]
 SafeForSpreadsheets = Annotated[
     bool,
     typer.Option(
         "--safe-for-spreadsheets",
-        help="CSV and TSV with an apostrophe before texts that begin with =, +, - or @: spreadsheets run those.",
+        help="In CSV and TSV put an apostrophe before texts with =, +, - or @, which spreadsheets would run.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -37,37 +37,38 @@ ID_FORMS = (
 )
 
 
-def read_ids(given: Sequence[str] | None, file: str | None) -> list[str] | None:
-    """Return the ids of the command line, then those of the file, in order; None if neither was given.
+def read_ids(arguments: Sequence[str] | None, file: str | None) -> list[str] | None:
+    """Return the ids of the command line, then those of the file, in order; None without both.
 
-    Blank lines and lines that begin with `#` are passed over; of a line of several columns the first is the id.
+    Blank lines and lines that begin with `#` are skipped; in a line of several columns the first is the id.
 
     Raises:
         InputError: the file cannot be read.
-        QuestionError: it holds no id.
+        QuestionError: the file has no id.
     """
     from attlas.queries.lookup.id_file import read_ids as read_id_file
     from attlas.schema import QuestionError
 
     if file is None:
-        return list(given) if given else None
+        return list(arguments) if arguments else None
+
     ids = read_id_file(file)
-    if not ids and not given:
+    if not ids and not arguments:
         raise QuestionError(f"There is no id in {file}.", expected="one id per line")
-    return [*(given or []), *ids]
+    return [*(arguments or []), *ids]
 
 
 def refuse_url(directory: Path) -> None:
-    """Refuse what was a URL before it became a path, which makes one slash of two.
+    """Refuse a URL that was parsed as a path, with one slash instead of two.
 
     Raises:
-        QuestionError: it is none of a directory.
+        QuestionError: the path was a URL.
     """
     from attlas.schema import QuestionError
 
     scheme, _, address = str(directory).partition(":/")
     if address and scheme.isalnum() and not directory.exists():
-        hint = "download the release, then give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
+        hint = "download the release and give its folder; `show`, `sql`, `ask`, `export` and `verify` read a URL"
         raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
@@ -84,14 +85,14 @@ def print_json(values: object) -> None:
 
 
 def fold_width() -> int | None:
-    """Return the width into which tables are folded: that of the terminal; None where stdout is none."""
+    """Return the width of tables, which is that of the terminal; None where stdout is no terminal."""
     from attlas.queries.text import terminal_width
 
     return terminal_width() if sys.stdout.isatty() else None
 
 
 def note(text: str) -> None:
-    """Say something beside the answer, on stderr; names in it may hold escape codes of a terminal."""
+    """Print a note on stderr, with escape codes of a terminal made visible."""
     from attlas.queries.text import printable_lines
 
     print(f"attlas: {printable_lines(text)}", file=sys.stderr)
@@ -99,7 +100,7 @@ def note(text: str) -> None:
 
 @contextmanager
 def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
-    """Yield where to write: stdout, a file that is there whole or not at all, or a device or pipe as it is."""
+    """Yield the output: stdout, a file that is published when it is whole, or a device or pipe."""
     from attlas.schema import QuestionError
 
     if output is not None:
@@ -110,7 +111,7 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
         return
 
     if not is_text and sys.stdout.isatty():
-        raise QuestionError("This format is not for a terminal.", hint="give a file with -o FILE, or pipe it")
+        raise QuestionError("This format is not for a terminal.", hint="write a file with -o FILE, or use a pipe")
 
     if is_text and sys.stdout.isatty():
         from attlas.cli.terminal import TerminalText
@@ -122,7 +123,7 @@ def sink(output: Path | None, *, is_text: bool) -> Iterator[BinaryIO]:
 
 
 def refuse_unsafe_format(format: str) -> None:
-    """Refuse `--safe-for-spreadsheets` for a format that no spreadsheet takes for formulas.
+    """Refuse `--safe-for-spreadsheets` for a format in which spreadsheets run no formulas.
 
     Raises:
         QuestionError: the format is neither CSV nor TSV.
@@ -134,15 +135,16 @@ def refuse_unsafe_format(format: str) -> None:
         raise QuestionError(f"--safe-for-spreadsheets does nothing for {format}.", expected=expected, found=format)
 
 
-def join_faults(faults: "Sequence[QuestionError]", *, n_asked: int) -> "QuestionError":
+def join_faults(faults: "Sequence[QuestionError]", *, n_ids: int) -> "QuestionError":
     """Return one error for all ids without an answer."""
     from attlas.schema import QuestionError
 
     if len(faults) == 1:
         return faults[0]
+
     from attlas.queries.lookup.identifiers import FORMS
 
     hint = f"{FORMS}; letter case counts"
     return QuestionError(
-        f"{len(faults):,} of {n_asked:,} ids have no answer.", offenders=[fault.what for fault in faults], hint=hint
+        f"{len(faults):,} of {n_ids:,} ids have no answer.", offenders=[fault.what for fault in faults], hint=hint
     )

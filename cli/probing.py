@@ -1,4 +1,4 @@
-"""The verb that runs the model again with labels pushed in: probe."""
+"""The verb that sums the attention of labelled residues: probe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +10,13 @@ from attlas.cli.progress import build_progress, say
 
 Types = Annotated[
     list[str] | None,
-    typer.Option("--features", metavar="TYPE", help="Type of feature to probe, such as 'Active site'; default: all."),
+    typer.Option(
+        "--features",
+        metavar="TYPE",
+        help="Type of feature to probe, such as 'Active site'; may be repeated; default: all.",
+    ),
 ]
-Theta = Annotated[float, typer.Option(help="Attention of a pair of residues from which on it is an edge.")]
+Theta = Annotated[float, typer.Option(help="Attention from which on a pair of residues is an edge.")]
 AminoAcids = Annotated[bool, typer.Option(help="Probe the amino acids too.")]
 
 
@@ -29,10 +33,10 @@ def probe(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Tell what labelled residues receive from every head: tables labels, head_features and head_max_sites.
+    """Sum the attention that labelled residues receive: tables labels, head_features and head_max_sites.
 
-    Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; stopped, the
-    same command goes on where it was.
+    Labels are the features of `attlas annotate` and the amino acids. It costs about as much as the build. After a stop,
+    the same command continues.
     """
     with workshop():
         from attlas.pipeline.probe.adding import add_probe

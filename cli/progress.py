@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_LINES = 10.0
 
 SHORTEST_S = 1e-3
-"""Receipts tell times to a thousandth of a second."""
+"""Resolution of the times in receipts."""
 
 
 class Meter:
-    """Counts what is done and tells residues/s and the time left, weighing shards by their predicted cost.
+    """Counts finished shards, and computes residues/s and the time left; shards are weighted by predicted cost.
 
-    Rates are those of finished shards, as their receipts have them: what workers take to start is in none.
+    Rates come from the receipts of finished shards, which do not count the time in which workers start.
     """
 
     def __init__(self, shards: "Sequence[Shard]", *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -32,16 +32,16 @@ class Meter:
         self.n_workers, self.n_threads = 1, 1
         self.missing = {shard.index: shard for shard in sorted(shards, key=lambda shard: -shard.cost)}
         self.computing_since = float("inf")
-        """When the first shard was begun, as far as is known."""
+        """Start of the first shard, as far as receipts show it."""
         self.done_sequences, self.done_residues, self.done_cost, self.failed = 0, 0, 0.0, 0
         self.wall_s, self.model_s = 0.0, 0.0
 
     def start(self, n_workers: int, n_threads: int) -> None:
-        """Take note of the workers, and of the shards that all of them have in hand at once."""
+        """Record the number of workers, and of the shards that all of them compute at once."""
         self.n_workers, self.n_threads = n_workers, n_threads
 
     def leave_out_worker(self) -> None:
-        """Count with one worker less."""
+        """Subtract a worker."""
         self.n_threads -= self.n_threads // self.n_workers
         self.n_workers -= 1
 
@@ -56,23 +56,23 @@ class Meter:
         self.wall_s += receipt.wall_s
         self.model_s += receipt.model_s
 
-    def seconds_left(self) -> float | None:
-        """Return the time that the missing shards will take; None as long as no shard is finished, or none missing."""
+    def estimate_seconds(self) -> float | None:
+        """Return the time that the missing shards will take; None before the first is finished, and after the last."""
         if not self.done_cost or not self.missing:
             return None
 
-        # Threads of a worker take turns at its model: neither what is in hand nor the models can be outrun.
+        # Threads of a worker take turns at its model, so threads and models both limit the rate.
         thread_rate = self.done_cost / max(self.wall_s, SHORTEST_S)
         model_rate = self.done_cost / max(self.model_s, SHORTEST_S)
         rate = min(self.n_threads * thread_rate, self.n_workers * model_rate)
 
-        # The costliest shards are computed first; those in hand beside the one just finished are under way.
+        # The costliest shards are computed first; besides the one just finished, a shard of each thread is under way.
         costs = [shard.cost for shard in islice(self.missing.values(), self.n_threads)]
         under_way, following = costs[: self.n_threads - 1], costs[self.n_threads - 1 :]
         expected_cost = rate * (self.clock() - self.computing_since)
         partial_cost = min(max(0.0, expected_cost - self.done_cost), sum(under_way))
 
-        # However many workers there are, a shard that is not begun takes its time.
+        # However many workers there are, a shard that has not begun takes its full time.
         longest_s = max(following, default=0.0) / thread_rate
         return max((self.cost - self.done_cost - partial_cost) / rate, longest_s)
 
@@ -81,21 +81,21 @@ class Meter:
         if self.done_cost:
             elapsed = max(SHORTEST_S, self.clock() - self.computing_since)
             text += f", {self.done_residues / elapsed:,.0f} residues/s"
-        if (left := self.seconds_left()) is not None:
-            text += f", {duration(left)} left"
+        if (seconds := self.estimate_seconds()) is not None:
+            text += f", {format_duration(seconds)} left"
         return text + (f", {self.failed:,} failed" if self.failed else "")
 
 
 @contextmanager
 def build_progress() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
-    """Yield what `pipeline.build.build` takes as its progress."""
+    """Yield the progress of `pipeline.build.build`: a bar in a terminal, lines elsewhere."""
     if sys.stderr.isatty():
-        yield from _bar()
+        yield from _show_bar()
     else:
-        yield _lines
+        yield _print_lines
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return seconds in words of two units at most: `42 s`, `3 min 20 s`, `2 h 5 min`."""
     total = round(seconds)
     if total < 60:
@@ -112,26 +112,26 @@ def say(text: str) -> None:
 
 def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:
     n_before = len(plan.shards) - len(shards)
-    kept = f" ({n_before:,} of {len(plan.shards):,} shards are done already)" if n_before else ""
+    kept = f" ({n_before:,} of {len(plan.shards):,} shards are finished already)" if n_before else ""
     n_residues = sum(shard.n_residues for shard in shards)
     say(f"{sum(shard.n_sequences for shard in shards):,} sequences, {n_residues:,} residues to compute{kept}")
     return Meter(shards)
 
 
 def _count(meter: Meter, event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
-    """Have a meter count what happened; say which worker was left out, and why."""
+    """Add an event to a meter; print which worker was left out, with its error."""
     from attlas.pipeline.runners import WorkerLeftOut, WorkersStarted
 
     if isinstance(event, WorkersStarted):
         meter.start(event.n_workers, event.n_threads)
     elif isinstance(event, WorkerLeftOut):
         meter.leave_out_worker()
-        say(f"worker {event.worker} is left out, as its device failed: {event.fault.found or event.fault.what}")
+        say(f"worker {event.worker} is left out because its device failed: {event.fault.found or event.fault.what}")
     else:
         meter.add(event.shard, event.receipt)
 
 
-def _lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
+def _print_lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
     meter = _announce(plan, shards)
     last_line = time.monotonic()
 
@@ -146,7 +146,7 @@ def _lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
     return progress
 
 
-def _bar() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
+def _show_bar() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
     from rich.console import Console
     from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

@@ -1,4 +1,4 @@
-"""The verbs that give an atlas to others: publish."""
+"""The verb that makes a release of an atlas: publish."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +16,11 @@ def add_verbs(app: typer.Typer) -> None:
 def publish(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)],
     out: Annotated[
-        Path, typer.Option(*OUTPUT_NAMES, metavar="RELEASE", help="Folder to write; it must not be there yet.")
+        Path, typer.Option(*OUTPUT_NAMES, metavar="RELEASE", help="Folder to write; it must not exist yet.")
     ],
     title: Annotated[str | None, typer.Option(metavar="TEXT", help="Default: from input and model.")] = None,
     creator: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Who made it; may be given several times.")
+        list[str] | None, typer.Option(metavar="NAME", help="Author of the release; may be repeated.")
     ] = None,
     licence: Annotated[
         str | None, typer.Option("--licence", "--license", metavar="ID", help="Such as CC-BY-4.0, or a URL.")
@@ -28,12 +28,12 @@ def publish(
     citation: Annotated[str | None, typer.Option(metavar="TEXT", help="How to cite it, one line.")] = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", metavar="URL", help="Where it will lie: https://..., or hf://datasets/ORG/NAME."),
+        typer.Option("--url", metavar="URL", help="Future address: https://..., or hf://datasets/ORG/NAME."),
     ] = None,
 ) -> None:
-    """Write what one would upload: Parquet in few files, SHA256SUMS, README, data card, Croissant, DuckDB views.
+    """Write a release to upload: Parquet in few files, SHA256SUMS, README, data card, Croissant, DuckDB views.
 
-    The release is an atlas: every verb that reads takes it, by path or by URL. Nothing is uploaded.
+    A release is an atlas, too: every verb that reads accepts its path or URL. Nothing is uploaded.
     """
     from attlas.queries.release import Statement
     from attlas.queries.release import publish as write_release
@@ -47,4 +47,4 @@ def publish(
         f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
     )
     if missing := statement.missing():
-        note(f"not stated, and said so in the cards: {', '.join(missing)} (see `attlas publish --help`)")
+        note(f"missing, as the cards say: {', '.join(missing)} (see `attlas publish --help`)")

@@ -1,4 +1,4 @@
-"""The verb that makes the report: report."""
+"""The verb that writes the report: report."""
 
 import sys
 import time
@@ -35,7 +35,7 @@ def report(
         typer.Option(
             "--types",
             metavar="TYPES",
-            help="Types of features, separated by commas, or @FILE.  [default: those on most residues]",
+            help="Types of features, separated by commas, or @FILE.  [default: those with most residues]",
             show_default=False,
         ),
     ] = None,
@@ -46,8 +46,8 @@ def report(
 ) -> None:
     """Write one HTML file with figures of an atlas against known biology; it opens offline and prints well.
 
-    Each figure has its caption, its SQL, its command and its numbers. What is not annotated or probed yet is said to
-    be missing, with the command that adds it.
+    Each figure has its caption, SQL, command and numbers. Figures of tables that the atlas lacks are listed with the
+    command that adds them.
     """
     from attlas.queries.atlas import Atlas
     from attlas.queries.output_file import refuse_inside_atlas
@@ -62,22 +62,22 @@ def report(
             raise QuestionError(f"{figures} is a file.", hint="name a folder: --figures FOLDER")
     started = time.monotonic()
     with Atlas.open(directory) as atlas, _progress() as progress:
-        made = make_report(atlas, **_chosen(atlas, types=types, proteins=proteins), progress=progress)
-        data = page(made).encode()
+        new_report = make_report(atlas, **_select(atlas, types=types, proteins=proteins), progress=progress)
+        data = page(new_report).encode()
     with sink(out, is_text=True) as file:
         file.write(data)
-    n_shown, n_absent = len(list(made.shown_figures())), len(list(made.missing_figures()))
+    n_shown, n_absent = len(list(new_report.shown_figures())), len(list(new_report.missing_figures()))
     if figures is not None:
-        files = write_figures(made, figures, figure_format)
+        files = write_figures(new_report, figures, figure_format)
         note(f"{len(files):,} files in {figures}")
     seconds = time.monotonic() - started
     print(f"{out}: {n_shown} figures and tables, {len(data) / 1e6:.1f} MB, in {seconds:.0f} s")
     if n_absent:
-        note(f"{n_absent} more need what the atlas does not have; the report ends with what adds them")
+        note(f"{n_absent} more need tables that the atlas lacks; the end of the report has the commands that add them")
 
 
 def _refuse_folder(out: Path) -> None:
-    """Refuse a folder before the work, not after it.
+    """Refuse a folder before the report is computed.
 
     Raises:
         QuestionError: the report would be written to a folder.
@@ -88,14 +88,14 @@ def _refuse_folder(out: Path) -> None:
         raise QuestionError(f"{out} is a directory.", hint="name a file in it: -o REPORT.html")
 
 
-def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:
-    """Return what was typed as lists, ids as accessions of the atlas."""
+def _select(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[str, list[str] | None]:
+    """Return types and proteins of the command line as lists; ids become accessions of the atlas."""
     from attlas.queries.asking.parameters import Parameter, bind
 
     parameters = {"types": Parameter("types", "texts", "Types."), "proteins": Parameter("proteins", "proteins", "Ids.")}
     typed = {"types": types, "proteins": proteins}
-    given = {name: text for name, text in typed.items() if text is not None}
-    bound = bind(atlas, "report", [parameters[name] for name in given], given)
+    values = {name: text for name, text in typed.items() if text is not None}
+    bound = bind(atlas, "report", [parameters[name] for name in values], values)
     for line in bound.notes:
         note(line)
     return {name: bound.values.get(name) for name in parameters}
@@ -103,7 +103,7 @@ def _chosen(atlas: "Atlas", *, types: str | None, proteins: str | None) -> dict[
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int, str], None]]:
-    """Yield what tells of each figure: a bar in a terminal, plain lines elsewhere."""
+    """Yield a function that shows each figure: as a bar in a terminal, as lines elsewhere."""
     if not sys.stderr.isatty():
         yield lambda number, n, title: note(f"{number} of {n}: {title}")
         return

@@ -1,4 +1,4 @@
-"""The SQL shell: a prompt with history and completion on a terminal, a script where stdin is none."""
+"""The SQL shell: a prompt with history and completion in a terminal, or a script from stdin."""
 
 import io
 import os
@@ -22,21 +22,21 @@ HISTORY_LINES = 2_000
 
 @dataclass
 class Session:
-    """An atlas and how it is asked for the time being."""
+    """An atlas, with the settings of the shell."""
 
     atlas: "Atlas"
     mode: SqlFormat
     timeout_s: float | None
-    """Seconds of work after which a query is stopped; None is no limit."""
+    """Seconds after which a query is stopped; None: no limit."""
     is_defused: bool = False
-    """Answers in CSV and TSV are safe for spreadsheets."""
+    """Whether answers in CSV and TSV are safe for spreadsheets."""
     is_timed: bool = False
     typed: str = ""
-    """What of a statement has been typed."""
+    """The beginning of a statement that is not complete yet."""
     is_over: bool = False
 
-    def take(self, line: str) -> None:
-        """Take a line: run the statements that it ends, or the command it is."""
+    def process_line(self, line: str) -> None:
+        """Process a line: run the statements that it completes, or the command."""
         from attlas.queries.engine.shell import WORDS, Input
 
         word = line.strip().removesuffix(";").strip()
@@ -44,15 +44,15 @@ class Session:
         if not self.typed and command.startswith("."):
             self._command(command.split())
         elif self.typed and ";" not in line:
-            self.typed += f"{line}\n"  # a list of many thousand lines is not taken apart at each of them
+            self.typed += f"{line}\n"  # a statement of many thousand lines is parsed once
         else:
-            taken = Input.of(f"{self.typed}{line}\n")
-            self.typed = taken.unfinished
-            for statement in taken.statements:
+            parsed = Input.of(f"{self.typed}{line}\n")
+            self.typed = parsed.unfinished
+            for statement in parsed.statements:
                 self.run(statement)
 
     def run(self, statement: str) -> None:
-        """Answer one statement."""
+        """Run one statement and print its answer."""
         from attlas.queries.asking.never_matching import never_matching_notes
 
         started = time.monotonic()
@@ -96,10 +96,10 @@ class Session:
 def run_shell(
     atlas: "Atlas", mode: SqlFormat, *, output: Path | None, timeout_s: float | None, is_defused: bool = False
 ) -> None:
-    """Ask an atlas what stdin says: a terminal is prompted until it ends, a script runs to its end or first error.
+    """Run the statements of stdin: a terminal gets a prompt, a script runs to its end or to the first error.
 
     Raises:
-        QuestionError: answers are to go to one file or in a format that is no text; in a script, also its errors.
+        QuestionError: the answers would go to one file or into a format that is no text; also an error of a script.
     """
     from attlas.schema import QuestionError
 
@@ -108,42 +108,42 @@ def run_shell(
         raise QuestionError("Without a QUERY there may be many answers.", expected=expected, hint="give a QUERY")
     session = Session(atlas, mode, timeout_s, is_defused)
     if sys.stdin.isatty():
-        _prompt(session)
+        _run_prompt(session)
     else:
-        _script(session, io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape"))
+        _run_script(session, io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape"))
 
 
 def shell_modes() -> list[str]:
-    """Return the formats a shell prints."""
+    """Return the formats that a shell prints."""
     from attlas.queries.formats import BINARY
 
     return [mode for mode in get_args(SqlFormat) if mode not in BINARY]
 
 
-def _script(session: Session, lines: Iterable[str]) -> None:
+def _run_script(session: Session, lines: Iterable[str]) -> None:
     n_lines = 0
     for line in lines:
         n_lines += 1
-        session.take(line.removesuffix("\n"))
+        session.process_line(line.removesuffix("\n"))
         if session.is_over:
             return
     if session.typed:
-        session.run(session.typed)  # the last `;` may be left out
+        session.run(session.typed)  # the last `;` may be missing
     if not n_lines:
-        note("stdin is empty: nothing was asked")
+        note("stdin is empty: there is no statement")
 
 
-def _prompt(session: Session) -> None:
+def _run_prompt(session: Session) -> None:
     from attlas.queries.engine.shell import banner_lines
 
-    remember = _line_editing()
+    remember = _start_line_editing()
     for line in banner_lines(str(session.atlas.root), session.atlas.manifest):
         print(line, file=sys.stderr)
     while not session.is_over:
         try:
-            line = _ask(session)
+            line = _read_line(session)
             remember()
-            _take(session, line)
+            _process_line(session, line)
         except EOFError:
             print(file=sys.stderr)
             return
@@ -152,25 +152,25 @@ def _prompt(session: Session) -> None:
             session.typed = ""
 
 
-def _ask(session: Session) -> str:
+def _read_line(session: Session) -> str:
     prompt = PROMPT_MORE if session.typed else PROMPT
     return input(prompt if sys.stdout.isatty() else "")  # else the prompt would be in the file
 
 
-def _take(session: Session, line: str) -> None:
-    """Take a line; an error is said and the shell goes on."""
+def _process_line(session: Session, line: str) -> None:
+    """Process a line; an error is printed, and the shell continues."""
     from attlas.schema import Fault
 
     try:
-        session.take(line)
+        session.process_line(line)
     except KeyboardInterrupt:
         note("stopped")
     except Fault as error:
         note(str(error))
 
 
-def _line_editing() -> Callable[[], None]:
-    """Switch on editing, completion and history of lines; return what keeps the last line in the history file."""
+def _start_line_editing() -> Callable[[], None]:
+    """Start editing, completion and history of lines; return a function that saves the last line in the history."""
     try:
         import readline
     except ImportError:  # Windows
@@ -189,7 +189,7 @@ def _line_editing() -> Callable[[], None]:
         path = _history_file()
         readline.read_history_file(path)
         readline.set_history_length(HISTORY_LINES)
-        readline.write_history_file(path)  # cut to that length
+        readline.write_history_file(path)  # with that many lines
     except OSError as error:
         note(f"the history of this shell is not kept: {error}")
         return lambda: None
@@ -206,7 +206,7 @@ def _line_editing() -> Callable[[], None]:
 
 
 def _history_file() -> Path:
-    """Return the file, made if it is not there; nobody else may read it."""
+    """Return the path of the history, a file that only its owner may read; create it if it does not exist."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     path = state / "attlas" / "sql_history"
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

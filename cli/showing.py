@@ -52,9 +52,7 @@ def show(
     ids_file: IdsFile = None,
     taxon: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Whose gene a gene name means: NCBI taxon id, or organism.", show_default=False
-        ),
+        typer.Option(metavar="NAME", help="Organism of a gene name: NCBI taxon id, or name.", show_default=False),
     ] = None,
     layers: Annotated[
         str | None,
@@ -63,30 +61,32 @@ def show(
         ),
     ] = None,
     sequence: Annotated[
-        Extent | None, typer.Option(help="The sequence in a card; auto: of a long one, the lines with sites.")
+        Extent | None, typer.Option(help="The sequence in a card; auto: of a long sequence, the lines with sites.")
     ] = None,
     format: Annotated[
         SqlFormat | None,
-        typer.Option(help="A table in place of cards. With --ids: table, or by the name of -o FILE."),
+        typer.Option(help="Print a table instead of cards. Default with --ids: table, or by the ending of -o FILE."),
     ] = None,
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     unmatched: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Ids without a protein go there, with the reason, and are no error then."),
+        typer.Option(
+            metavar="FILE", help="Write ids without a protein to this file, with the reason; they are no error then."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
     """Show proteins: layer of convergence, high-attention sites, the profile along the sequence, the sequence.
 
-    Each ID typed is shown as a card. `--ids FILE` (or `--format`, `-o`) gives a table for thousands of ids instead: the
-    id asked comes first, then what became of it, its protein, and a row per site.
+    Each ID is shown as a card. `--ids FILE` (or `--format`, `-o`) prints a table instead, for thousands of ids: the id
+    comes first, then its outcome, its protein, and a row for each site.
     """
     from attlas.queries.atlas import Atlas
 
     is_table = format is not None or output is not None or unmatched is not None or safe_for_spreadsheets
     _refuse_mixed(is_table, as_json, is_of_cards=layers is not None or sequence is not None)
-    all_ids = _sound(read_ids(ids, ids_file))
+    all_ids = _clean_ids(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
             file_format = format_of(format, output)
@@ -102,7 +102,7 @@ def info(
     columns: Annotated[bool, typer.Option("--columns", help="Describe every column: type, unit, meaning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what an atlas holds and how it was computed: model, rule, versions, counts, sizes."""
+    """Show the contents of an atlas and how it was computed: model, rule, versions, counts, sizes."""
     from attlas.queries import description
     from attlas.queries.atlas import Atlas
 
@@ -120,18 +120,18 @@ def _refuse_mixed(is_table: bool, as_json: bool, *, is_of_cards: bool) -> None:
         raise typer.BadParameter("they are of cards, not of a table", param_hint="--layers and --sequence")
 
 
-def _sound(ids: list[str] | None) -> list[str]:
-    """Return ids without lone surrogates, which arguments that are no UTF-8 become; each once, in order."""
+def _clean_ids(ids: list[str] | None) -> list[str]:
+    """Return every id once, in order, as valid Unicode: arguments that are no UTF-8 have lone surrogates."""
     if not ids:
         raise typer.BadParameter("Missing argument: give ids, or a file of them with --ids FILE", param_hint="ID")
-    sound = [id.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for id in ids]
-    once = list(dict.fromkeys(sound))
-    if len(once) < len(sound):
+    valid_ids = [id.encode("utf-8", "surrogateescape").decode("utf-8", "replace") for id in ids]
+    distinct_ids = list(dict.fromkeys(valid_ids))
+    if len(distinct_ids) < len(valid_ids):
         from attlas.queries.text import counted
 
-        n = len(sound) - len(once)
-        note(f"{counted(n, 'id')} of {len(sound):,} had been given before; each is answered once")
-    return once
+        n = len(valid_ids) - len(distinct_ids)
+        note(f"{counted(n, 'id')} of {len(valid_ids):,} stood there before; each is answered once")
+    return distinct_ids
 
 
 def _show_cards(
@@ -148,41 +148,41 @@ def _show_cards(
     matches = atlas.matches(ids, taxon=taxon)
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
-        matches, faults = _by_name(atlas, matches)
+        matches, faults = _match_names(atlas, matches)
     answers = (answer for match in matches for answer in answer_match(atlas, match, layers=shown_layers))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
     else:
         _print_cards(answers, atlas.manifest, sequence or "auto")
     if faults:
-        raise join_faults(faults, n_asked=len(matches))
+        raise join_faults(faults, n_ids=len(matches))
 
 
-def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
-    """Look for what is no id among the names of proteins; return the matches, and an error for each without one."""
+def _match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
+    """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
     from attlas.queries.lookup.find import choose_protein
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
 
     named, faults = [], []
     for match in matches:
-        # Where more is known than that the id is not here, as of another isoform, a name would be a guess.
+        # If more is known about the id, for example another isoform, a name would be a guess.
         is_name = not match.rows and not match.candidates and match.why is None
         hits = atlas.hits(match.id) if is_name else []
         if (hit := choose_protein(hits)) is not None:
-            asked = cut(printable(match.id), SHOWN_WIDTH)
-            note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
+            id = cut(printable(match.id), SHOWN_WIDTH)
+            note(printable(f"{id} is taken for {hit.accession}, by its {hit.fit}"))
             named.append(replace(match, rows=(hit.row,)))
             continue
 
         named.append(match)
         if not match.rows:
-            whole = [hit for hit in hits if hit.is_of_whole_words]
-            faults.append(_several(match.id, whole) if whole else match.fault())
+            word_hits = [hit for hit in hits if hit.is_of_whole_words]
+            faults.append(_ambiguous(match.id, word_hits) if word_hits else match.fault())
     return named, faults
 
 
-def _several(name: str, hits: "list[Hit]") -> "QuestionError":
+def _ambiguous(name: str, hits: "list[Hit]") -> "QuestionError":
     """Return the error that lists the proteins which a name may mean, the likeliest first."""
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import counted, cut, printable
@@ -191,7 +191,7 @@ def _several(name: str, hits: "list[Hit]") -> "QuestionError":
     proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
     text = cut(printable(name), SHOWN_WIDTH)
     what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
-    hint = f"show one by its accession; `attlas find DIR '{text}'` lists them all"
+    hint = f"use an accession; `attlas find DIR '{text}'` lists them all"
     return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
 
 
@@ -203,11 +203,11 @@ def _print_cards(answers: "Iterable[Answer | NoAnswer]", manifest: "Manifest", s
 
     is_coloured = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     style, width = COLOURED if is_coloured else PLAIN, terminal_width()
-    before = ""
+    separator = ""
     for answer in answers:
         if isinstance(answer, Answer):
-            _print_fitting([before + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
-            before = "\n"
+            _print_fitting([separator + card(answer, manifest.run, width=width, style=style, sequence=sequence)])
+            separator = "\n"
 
 
 def _print_fitting(lines: Iterable[str]) -> None:
@@ -217,12 +217,12 @@ def _print_fitting(lines: Iterable[str]) -> None:
 
 
 def _print_json_array(values: Iterable[object]) -> None:
-    """Print values as one JSON array, each as it comes: the profiles of a proteome need not fit into memory."""
-    before = b"[\n"
+    """Print values as one JSON array, one after the other: the profiles of a proteome may not fit into memory."""
+    separator = b"[\n"
     for value in values:
-        sys.stdout.buffer.write(before + json.dumps(value, ensure_ascii=False, indent=1).encode())
-        before = b",\n"
-    sys.stdout.buffer.write(b"[]\n" if before == b"[\n" else b"\n]\n")
+        sys.stdout.buffer.write(separator + json.dumps(value, ensure_ascii=False, indent=1).encode())
+        separator = b",\n"
+    sys.stdout.buffer.write(b"[]\n" if separator == b"[\n" else b"\n]\n")
     sys.stdout.buffer.flush()
 
 
@@ -257,7 +257,7 @@ def _show_table(
 
 
 def _write_table(rows: "pa.Table", format: SqlFormat, output: Path | None, *, is_defused: bool) -> bool:
-    """Write the table; return whether rows were left out because this is a terminal."""
+    """Write the table; return whether a terminal got the first rows only."""
     from attlas.queries.answers.many_ids import shorten_for_text
     from attlas.queries.formats import BINARY, WRITERS, write_text
     from attlas.queries.spreadsheets import defuse_formulas

@@ -1,7 +1,7 @@
-"""Text on its way to a terminal: control characters are shown, not obeyed.
+"""Text for a terminal: control characters are shown instead of executed.
 
-A header of a FASTA file, the label of a feature or an alias in SQL may hold escape codes; as they are, they would
-colour, overwrite or rename what else is in the terminal. Files and pipes get every byte as it is.
+A header of a FASTA file, the label of a feature or an alias in SQL may contain escape codes, which could colour,
+overwrite or rename other text of the terminal. Files and pipes get every byte unchanged.
 """
 
 import codecs
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 class TerminalText(io.BufferedIOBase):
-    """A sink of UTF-8 text that writes to a terminal, with control characters as `\\x1b`."""
+    """A stream of UTF-8 text that writes to a terminal, with control characters as `\\x1b`."""
 
     def __init__(self, terminal: BinaryIO) -> None:
         from attlas.queries.text import printable_lines
 
         self._terminal = terminal
         self._printable = printable_lines
-        # A writer may hand over bytes that end within a character.
+        # The bytes of one call may end within a character.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def writable(self) -> bool:
-        """Say that it can be written to, as `io.TextIOWrapper` asks."""
+        """Return True: the stream can be written, as `io.TextIOWrapper` requires."""
         return True
 
     def write(self, data: "Buffer") -> int:
-        """Write the text, and return the number of bytes taken."""
-        taken = bytes(data)
-        self._terminal.write(self._printable(self._decoder.decode(taken)).encode())
-        return len(taken)
+        """Write the text, and return its number of bytes."""
+        text = bytes(data)
+        self._terminal.write(self._printable(self._decoder.decode(text)).encode())
+        return len(text)
 
     def flush(self) -> None:
-        """Bring to the terminal what waits for it."""
+        """Write buffered text to the terminal."""
         self._terminal.flush()

@@ -1,12 +1,11 @@
-"""The reductions: attention of one layer on a pack of sequences to what an atlas stores.
+"""The reductions: from the attention of one layer on a pack of sequences to the numbers that an atlas stores.
 
-There are several ways with one signature and one result, a `PackAttention`: the plain one below writes the
-definitions down and holds a whole map; those in `kernels/` never hold more than a tile. Tests hold each against
-float64 NumPy.
+There are several, with one signature and one result, a `PackAttention`. The plain one below follows the definitions
+and holds a whole map; those in `kernels/` hold a tile at a time. Tests compare each with float64 NumPy.
 
 Axis letters: `H` heads, `T` tokens of a sequence (`<cls>` first, `<eos>` last), `N = T - 2` residues, `D` head
-dimension, `P` sequences in a pack, `S` statistics. "Inner" means residue rows and columns only, dropped after the
-softmax and not renormalised.
+dimension, `P` sequences in a pack, `S` statistics. "Inner" means residue rows and columns only: the
+others are dropped after the softmax, without renormalising.
 """
 
 from collections.abc import Iterator
@@ -45,17 +44,17 @@ class Pack:
 
     @property
     def slices(self) -> Iterator[slice]:
-        """Yield where each sequence stands along the token axis."""
-        return (slice(first, end) for first, end in pairwise([0, *accumulate(self.n_tokens)]))
+        """Yield the tokens of each sequence, as slices of the token axis."""
+        return (slice(begin, end) for begin, end in pairwise([0, *accumulate(self.n_tokens)]))
 
     @property
     def n_residues(self) -> list[int]:
-        """Return the residues of each sequence."""
+        """Return the number of residues of each sequence."""
         return [n - 2 for n in self.n_tokens]
 
     @cached_property
     def offsets(self) -> Tensor:
-        """Return where each sequence begins and where the last one ends, shape (P + 1,), int32, on the device."""
+        """Return the first token of each sequence, and the end of the last, shape (P + 1,), int32, on the device."""
         ends = torch.tensor([0, *accumulate(self.n_tokens)], dtype=torch.int32)
         return ends.to(self.device, non_blocking=True)
 
@@ -71,7 +70,7 @@ class PackAttention:
     """One layer's attention on a pack, reduced."""
 
     output: Tensor | None
-    """What the layer goes on with: softmax(q k) v, shape (H, sum of T, D), dtype of `v`; None without `v`."""
+    """The output of the layer: softmax(q k) v, shape (H, sum of T, D), dtype of `v`; None without `v`."""
     received: Tensor
     """Attention received by each residue: mean over heads of the inner column sums, shape (sum of N,), float32."""
     heads: Tensor
@@ -79,14 +78,14 @@ class PackAttention:
 
 
 class Reduction(Protocol):
-    """A way of computing a `PackAttention`."""
+    """A function that computes a `PackAttention`."""
 
     def __call__(
         self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
     ) -> PackAttention:
         """Reduce one layer; `q`, `k`, `v` of shape (H, sum of T, D), after positions are applied.
 
-        Without `v`, in the last layer, whose output nobody reads, only the statistics are computed.
+        Without `v` only the statistics are computed: in the last layer, whose output nothing reads.
         """
         ...
 
@@ -94,17 +93,19 @@ class Reduction(Protocol):
 def reduce_plain(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float) -> PackAttention:
     """Reduce one layer's attention by its definitions, holding a sequence's whole (H, T, T) map.
 
-    Takes any float dtype, float64 included, in which the sums are then done.
+    Takes any float dtype; the sums of float64 are in float64.
     Source of the statistics: Vig et al. (ICLR 2021) for edges and distance, Nayar et al. (2025) for `received`.
     """
     outputs, received, heads = [], [], []
+
     for tokens in pack.slices:
-        attention = torch.softmax(_wide(q[:, tokens]) @ _wide(k[:, tokens]).transpose(1, 2) * scaling, dim=-1)
+        attention = torch.softmax(_widen(q[:, tokens]) @ _widen(k[:, tokens]).transpose(1, 2) * scaling, dim=-1)
         columns, statistics = reduce_map(attention, theta=theta)
         received.append(columns)
         heads.append(statistics)
         if v is not None:
-            outputs.append((attention @ _wide(v[:, tokens])).to(v.dtype))
+            outputs.append((attention @ _widen(v[:, tokens])).to(v.dtype))
+
     output = torch.cat(outputs, dim=1) if outputs else None
     return PackAttention(output, torch.cat(received), torch.stack(heads))
 
@@ -117,32 +118,32 @@ def reduce_map(attention: Tensor, *, theta: float) -> tuple[Tensor, Tensor]:
     position = torch.arange(n, device=attention.device)
     separation = (position[:, None] - position[None, :]).abs()  # (N, N)
 
-    def share(where: Tensor) -> Tensor:
-        return (inner * where).sum((1, 2)) / n  # (H,)
+    def average(weights: Tensor) -> Tensor:
+        return (inner * weights).sum((1, 2)) / n  # (H,)
 
     columns = inner.sum(1)  # (H, N)
     statistics = {
         "entropy": -torch.xlogy(rows, rows).sum((1, 2)) / n,
-        "distance": share(separation),
+        "distance": average(separation),
         "cls_share": rows[:, :, 0].mean(1),
         "eos_share": rows[:, :, -1].mean(1),
-        "self_share": share(separation == 0),
-        "adjacent_share": share(separation == 1),
-        "helix_share": share((separation == 3) | (separation == 4)),
-        "beyond6_share": share(separation >= 6),
-        "beyond24_share": share(separation >= 24),
+        "self_share": average(separation == 0),
+        "adjacent_share": average(separation == 1),
+        "helix_share": average((separation == 3) | (separation == 4)),
+        "beyond6_share": average(separation >= 6),
+        "beyond24_share": average(separation >= 24),
         "max_attention": inner.amax((1, 2)),
         "n_edges": (inner >= theta).sum((1, 2)).to(inner.dtype),
-        "received_max_share": max_share(columns),
+        "received_max_share": compute_max_share(columns),
     }
     return columns.mean(0), torch.stack([statistics[name] for name in STATISTICS], dim=1)
 
 
-def max_share(columns: Tensor) -> Tensor:
+def compute_max_share(columns: Tensor) -> Tensor:
     """Return the largest of the last axis over its sum; 0 where a head gives residues no attention at all."""
     return columns.amax(-1) / columns.sum(-1).clamp(min=torch.finfo(columns.dtype).tiny)
 
 
-def _wide(values: Tensor) -> Tensor:
-    """Return float32 for narrower floats, float64 as it is: sums over a sequence need the digits."""
+def _widen(values: Tensor) -> Tensor:
+    """Convert narrower floats to float32, and leave float64 as it is: sums over a sequence need the digits."""
     return values if values.dtype == torch.float64 else values.float()

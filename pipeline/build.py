@@ -1,19 +1,19 @@
-"""The three steps of a build: plan, encode, seal; each picks up what the one before left in the directory."""
+"""The three steps of a build: plan, encode, seal. Each reads from the directory what the step before it wrote."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from attlas.pipeline.directory import intact_receipts, locked, read_plan, read_receipts, write_plan
-from attlas.pipeline.encode import Progress, encode
-from attlas.pipeline.estimate import Estimate, estimate
+from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
+from attlas.pipeline.encode import StartProgress, encode
+from attlas.pipeline.estimate import Estimate, estimate_cost
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
-from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, shape_of
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, sequence_order
+from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
+from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, order_sequences
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
-from attlas.pipeline.resources import check_device, fitting_workers, has_device
-from attlas.pipeline.seal import seal, set_aside
+from attlas.pipeline.resources import check_device, choose_workers, has_device
+from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.sites import DEFAULT_RULE, RULES
 from attlas.schema import (
     FORMAT_VERSION,
@@ -32,7 +32,7 @@ from attlas.schema.verify import find_problems
 
 @dataclass(frozen=True)
 class Options:
-    """How to compute, as the command line words it."""
+    """The options of a build, as on the command line."""
 
     model: str
     revision: str | None = None
@@ -43,8 +43,8 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Status:
-    """How far a build is."""
+class BuildStatus:
+    """The state of a build: its plan, the finished shards, and whether the atlas is sealed."""
 
     plan: Plan
     receipts: dict[int, Receipt]
@@ -57,25 +57,25 @@ class Status:
 
 
 Draft = tuple[tuple[Protein, ...], Plan]
-"""A plan that is not written yet, with the proteins it was made from."""
+"""A plan that is not written yet, with its proteins."""
 
 
 def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
-    """Write a plan into a directory, or take up the same plan again; the caller holds the lock.
+    """Write a plan into a directory, or return the same plan that the directory holds; the caller holds the lock.
 
     Raises:
-        PlanError: the directory holds another plan; the message names what differs.
+        PlanError: the directory holds another plan; the message names the differences.
     """
     proteins, plan = draft
     if paths.plan.is_file():
         earlier = read_plan(paths)
         if differences := earlier.describe_changes(plan):
             raise PlanError(
-                f"{paths.root} was begun with another input, model or rule.",
+                f"The build in {paths.root} has another input, model or rule.",
                 expected=f"plan {earlier.plan_id}",
-                found=f"plan {plan.plan_id}; what changed (there -> now):",
+                found=f"plan {plan.plan_id}; differences (in the directory -> now):",
                 offenders=differences,
-                hint="repeat the command it was begun with, or build into another directory",
+                hint="repeat the command with which it began, or build into another directory",
             )
         if earlier.model_directory != plan.model_directory:
             earlier = replace(earlier, model_directory=plan.model_directory)
@@ -91,21 +91,23 @@ def draft_plan(source: str, options: Options) -> Draft:
 
     Raises:
         InputError: the input or an option cannot be used.
-        EnvironmentFault: the model is not there.
+        EnvironmentFault: the model is not on this machine, or cannot be read.
     """
     _check_options(options)
+
     files = find_model(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
-    vocabulary = _vocabulary(files)
+    vocabulary = _read_vocabulary(files)
     proteins = _skip_unreadable(proteome, files.shape, vocabulary)
-    run = _run(files, options, vocabulary)
-    lengths = [len(sequence) for sequence in sequence_order(proteins)]
+
+    run = _describe_run(files, options, vocabulary)
+    lengths = [len(sequence) for sequence in order_sequences(proteins)]
     plan = Plan(
         run=run,
         source=proteome.name,
         source_sha256=proteome.sha256,
         n_records=proteome.n_records,
-        proteins_digest=_proteins_digest(proteins),
+        proteins_digest=_digest_proteins(proteins),
         model_directory=str(files.directory),
         pack_tokens=PACK_TOKENS[run.device],
         shards=cut_shards(lengths, shape=files.shape, device=run.device),
@@ -118,65 +120,77 @@ def build(
     out: Path,
     options: Options,
     *,
-    progress: Callable[[Plan, Sequence[Shard]], Progress],
+    progress: StartProgress,
     n_workers: int | None = None,
     scheduler: str | None = None,
     is_retry: bool = False,
 ) -> Manifest:
-    """Plan, encode and seal: the whole way from a FASTA file to an atlas; what is done already is kept.
+    """Plan, encode and seal: build an atlas from a FASTA file. Finished shards are kept.
 
-    With `is_retry` the shards that hold failed proteins are computed again.
+    Args:
+        source: path of the FASTA file, or `-`.
+        out: directory of the atlas.
+        options: the model, the rule and the like.
+        progress: called once with the plan and the missing shards; its result is called with every event.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
+        is_retry: whether shards that hold failed proteins are computed again.
 
-    `progress` is told the plan and the missing shards, and gives what to call for each that is finished.
+    Raises:
+        InputError: as `draft_plan`.
+        PlanError: as `make_plan`.
+        EnvironmentFault: as `draft_plan` and `encode.encode`.
     """
-    # Before the lock: what cannot be built leaves no directory behind.
+    # Before the lock: a build that is refused leaves no directory behind.
     draft = draft_plan(source, options)
     paths = AtlasPaths(out)
     _, drafted = draft
     if drafted.shards and scheduler is None and not paths.plan.is_file():
         check_device(drafted.run.device)
 
-    with locked(paths):
+    with hold_lock(paths):
         plan = make_plan(draft, paths)
         if is_retry:
-            forget_failed(paths, plan)
+            remove_failed_receipts(paths, plan)
+
         if paths.manifest.is_file():
             manifest = Manifest.read(paths)
             if not find_problems(paths, manifest):
                 return manifest
-            set_aside(paths)  # what is damaged is computed again
+            set_manifest_aside(paths)  # damaged shards are computed again
 
-        if shards := missing_shards(paths, plan):
+        if shards := find_missing_shards(paths, plan):
             report = progress(plan, shards)
             encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
 
 
-def forget_failed(paths: AtlasPaths, plan: Plan) -> None:
-    """Take back the receipts of shards with failed proteins, and the manifest, so that they are computed again."""
+def remove_failed_receipts(paths: AtlasPaths, plan: Plan) -> None:
+    """Remove the receipts of shards with failed proteins, so that these are computed again."""
     failed = [receipt for receipt in read_receipts(paths, plan).values() if receipt.n_failed]
     if failed:
-        set_aside(paths)  # first: without all its shards the atlas is not whole
+        set_manifest_aside(paths)  # before the receipts: without all its shards the atlas is not whole
     for receipt in failed:
         paths.receipt(receipt.index).unlink()
 
 
-def missing_shards(paths: AtlasPaths, plan: Plan) -> list[Shard]:
-    """Return the shards that have no receipt, or whose files are not as it says: to be computed, or once more."""
-    done = intact_receipts(paths, plan)
-    return [shard for shard in plan.shards if shard.index not in done]
+def find_missing_shards(paths: AtlasPaths, plan: Plan) -> list[Shard]:
+    """Return the shards that have no receipt, or whose files differ from it."""
+    receipts = read_intact_receipts(paths, plan)
+    return [shard for shard in plan.shards if shard.index not in receipts]
 
 
-def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
-    """Return the shards named by `A-B` or `A`, from 1, inclusive; all where None.
+def select_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
+    """Return the shards A to B of a text `A-B` or `A`, from 1, inclusive; all of them for None.
 
-    B may lie beyond the last: the last job of an array has what is left.
+    B may be larger than the last shard: the last job of an array may have fewer shards.
 
     Raises:
-        InputError: not a range, or it begins outside the plan.
+        InputError: the text is no range, or it begins outside the plan.
     """
     if text is None:
         return plan.shards
+
     begin, _, end = text.partition("-")
     end = end or begin
     if begin.isdecimal() and end.isdecimal() and 1 <= int(begin) <= min(int(end), len(plan.shards)):
@@ -187,32 +201,36 @@ def chosen_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     )
 
 
-def status(paths: AtlasPaths) -> Status:
-    """Return how far the build in a directory is."""
+def read_status(paths: AtlasPaths) -> BuildStatus:
+    """Read the state of the build in a directory."""
     plan = read_plan(paths)
-    receipts = intact_receipts(paths, plan, by_digest=False)
-    return Status(plan, receipts, paths.manifest.is_file() and len(receipts) == len(plan.shards))
+    receipts = read_intact_receipts(paths, plan, by_digest=False)
+    return BuildStatus(plan, receipts, paths.manifest.is_file() and len(receipts) == len(plan.shards))
 
 
-def dry_run(source: str, options: Options, *, n_workers: int | None = None) -> tuple[Estimate, tuple[Protein, ...]]:
-    """Return what a build would cost and the proteins it would skip, writing nothing and loading no model.
+def estimate_build(
+    source: str, options: Options, *, n_workers: int | None = None
+) -> tuple[Estimate, tuple[Protein, ...]]:
+    """Return the cost of a build and the proteins it would skip; nothing is written and no model is loaded.
 
-    The published ESM-2 models need not be on this machine: their shapes are known. Nor need the device be.
+    Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
     """
     _check_options(options)
-    shape = shape_of(options.model, revision=options.revision)
+    shape = find_shape(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
-    proteins = _skip_unreadable(proteome, shape, _expected_vocabulary(options))
+    proteins = _skip_unreadable(proteome, shape, _expect_vocabulary(options))
     skipped = tuple(protein for protein in proteins if protein.reason is not None)
-    lengths = [len(sequence) for sequence in sequence_order(proteins)]
-    device = _device(options.device)
+
+    lengths = [len(sequence) for sequence in order_sequences(proteins)]
+    device = _choose_device(options.device)
     shards = cut_shards(lengths, shape=shape, device=device)
 
-    # 0 workers are one process, this one; on a login node without the device nothing can be held against memory.
+    # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     n_processes = 1 if n_workers == 0 else n_workers
     if shards and has_device(device):
-        n_processes = fitting_workers(shards, device=device, n_workers=n_processes)
-    cost = estimate(
+        n_processes = choose_workers(shards, device=device, n_workers=n_processes)
+
+    cost = estimate_cost(
         shards,
         lengths,
         shape,
@@ -230,8 +248,8 @@ def _check_options(options: Options) -> None:
         raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
 
 
-def _vocabulary(files: ModelFiles) -> Vocabulary:
-    """Return what the model reads for each letter."""
+def _read_vocabulary(files: ModelFiles) -> Vocabulary:
+    """Return the vocabulary of a model; that of ESM-2 without loading transformers."""
     if has_esm2_vocabulary(files.directory):
         return ESM2_VOCABULARY
     from attlas.pipeline.vocabulary import read_vocabulary  # imports transformers, which takes seconds
@@ -239,18 +257,19 @@ def _vocabulary(files: ModelFiles) -> Vocabulary:
     return read_vocabulary(files)
 
 
-def _expected_vocabulary(options: Options) -> Vocabulary:
-    """Return what a model reads that need not be on this machine: then it is a published ESM-2."""
+def _expect_vocabulary(options: Options) -> Vocabulary:
+    """Return the vocabulary of a model; a published ESM-2 does not have to be on this machine."""
     try:
-        return _vocabulary(find_model(options.model, revision=options.revision))
+        return _read_vocabulary(find_model(options.model, revision=options.revision))
     except EnvironmentFault:
         if options.model not in PUBLISHED_SHAPES:
             raise
     return ESM2_VOCABULARY
 
 
-def _run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
-    device = _device(options.device)
+def _describe_run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
+    device = _choose_device(options.device)
+
     return Run(
         model=files.name,
         revision=files.revision,
@@ -274,8 +293,8 @@ def _run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
     )
 
 
-def _device(option: str) -> str:
-    """Return the device a run is for. Given by name it need not be here: a plan is made on any machine."""
+def _choose_device(option: str) -> str:
+    """Return the device of a run. A named device does not have to exist here: a plan is made on any machine."""
     if option != "auto":
         return option
     import torch
@@ -284,25 +303,25 @@ def _device(option: str) -> str:
 
 
 def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:
-    """Return the proteins, those that the model cannot be given skipped with the reason."""
+    """Return the proteins; those that the model cannot read are skipped, with the reason."""
     return tuple(
-        protein if protein.reason else replace(protein, reason=_unreadable(protein, shape, vocabulary))
+        protein if protein.reason else replace(protein, reason=_reason_to_skip(protein, shape, vocabulary))
         for protein in proteome.proteins
     )
 
 
-def _unreadable(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
-    """Return why the model cannot be given a protein: a length, or a letter; None where it can."""
+def _reason_to_skip(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
+    """Return why the model cannot read a protein, its length or a letter; None where it can."""
     limit = shape.max_residues
     if limit is not None and protein.length > limit:
         return f"longer than the {limit:,} residues this model's positions reach: {protein.length:,} residues"
     return vocabulary.reason_to_skip(protein.sequence)
 
 
-def _proteins_digest(proteins: Sequence[Protein]) -> str:
-    """Return the digest over everything told of a protein but its line: the order of the records does not matter.
+def _digest_proteins(proteins: Sequence[Protein]) -> str:
+    """Return the digest over all fields of the proteins except line and reason, in order of accession.
 
-    Nor do the reasons for skipping, which follow from the sequence and the run.
+    So the order of the records does not matter; the reasons follow from the sequence and the run.
     """
     ordered = sorted(proteins, key=lambda protein: protein.accession)
     return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])

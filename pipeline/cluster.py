@@ -7,18 +7,18 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.resources import default_workers, refuse_small_workers
+from attlas.pipeline.resources import count_default_workers, refuse_small_workers
 from attlas.schema import EnvironmentFault
 
 WORKER_THREADS = {"cpu": 1, "cuda": 3}
-"""Shards that a worker has in hand: on a GPU one runs through the model (`Encoder.lock`), while the sites of others
-are called and their tables written."""
+"""Shards that a worker computes at once: on a GPU one runs through the model (`Encoder.lock`), while the sites of
+others are called and their tables written."""
 
 WORKER_DEATHS = 3
-"""How often a shard may take its worker down before it is given up (and the others go on)."""
+"""Number of workers that may die at a shard before it is given up (and the others go on)."""
 
 PATIENCE = "2 minutes"
-"""How long shards wait while there is no worker at all, before they are given up: never for ever."""
+"""Time that shards wait while there is no worker at all, before they are given up."""
 
 CONNECTION_TIMEOUT_S = 10
 
@@ -30,23 +30,24 @@ def open_cluster(
     """Yield a client whose workers have started, and the torch threads of each.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, has no workers, or such as have too little memory.
+        EnvironmentFault: the scheduler cannot be reached, has no workers, or workers with too little memory.
     """
     import dask
     from distributed import Client
 
-    # Dask's default has the allocator give memory back at once; a model asks for the same again in the next layer.
+    # By Dask's default the allocator gives memory back at once; a model needs the same again in the next layer.
     environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     settings = {
         "distributed.nanny.pre-spawn-environ": environment,
         "distributed.scheduler.allowed-failures": WORKER_DEATHS,
-        # A task that waits at a worker is blamed for its death like the one it computes: let none wait there.
+        # If a worker dies, Dask blames the tasks that wait at it as well: so none waits there.
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.scheduler.no-workers-timeout": PATIENCE,
-        # By default the place of a worker that is away 15 s after a death is given up; importing torch may take that.
+        # By default Dask gives up a worker that is away for 15 s after a death; importing torch may take that long.
         "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.worker.daemon": True,
     }
+
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is not None:
@@ -60,7 +61,7 @@ def open_cluster(
         else:
             with _without_interrupts():
                 cluster = stack.enter_context(_local_cluster(n_workers, device))
-            n_threads = max(1, default_workers("cpu") // n_workers)
+            n_threads = max(1, count_default_workers("cpu") // n_workers)
             yield stack.enter_context(Client(cluster)), n_threads
 
 
@@ -71,9 +72,9 @@ def leave_out(client: Any, worker: str) -> None:
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Block Ctrl-C in this thread, and for good in the threads and processes that it starts meanwhile.
+    """Block Ctrl-C in this thread, and for good in the threads and processes that start meanwhile.
 
-    A terminal sends Ctrl-C to every process: workers leave it to the build.
+    A terminal sends Ctrl-C to every process; the build stops the workers itself.
     """
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -103,7 +104,7 @@ def _wait_for_workers(client: Any, scheduler: str) -> None:
         raise EnvironmentFault(
             f"The Dask scheduler {scheduler} has no workers.",
             found=f"none in {PATIENCE}",
-            hint=f"start some: dask worker {scheduler} --nthreads 1",
+            hint=f"start workers: dask worker {scheduler} --nthreads 1",
         ) from error
 
 
@@ -113,15 +114,17 @@ def _local_cluster(n_workers: int, device: str) -> Any:
     # Memory is bounded by the plan; Dask's own limit would pause or kill a worker on guesses.
     options: dict[str, Any] = {"n_workers": n_workers, "memory_limit": 0}
     options["threads_per_worker"] = WORKER_THREADS[device]
-    # No dashboard; but a scheduler opens its HTTP port all the same, and warns where the usual one is taken.
+
+    # No dashboard; a scheduler still opens an HTTP port, and warns if the usual one is in use.
     options |= {"dashboard_address": "127.0.0.1:0", "scheduler_kwargs": {"dashboard": False}}
-    # What goes wrong is told once, by the build, not by every process of the cluster.
+    # The build reports an error once, instead of every process of the cluster.
     options["silence_logs"] = logging.CRITICAL
+
     if device == "cuda":
         try:
             from dask_cuda import LocalCUDACluster
         except ImportError:
-            # Nothing gives each process a GPU of its own, so one process takes the first.
+            # Without dask-cuda no process gets a GPU of its own, so one process uses the first GPU.
             return LocalCluster(processes=True, **(options | {"n_workers": 1}))
         return LocalCUDACluster(**options)
     return LocalCluster(processes=True, **options)

@@ -1,4 +1,4 @@
-"""The directory of an atlas in the making: lock it, write and read its plan, clean what a killed process left."""
+"""The directory of an unfinished atlas: its lock, its plan, its receipts, and files that killed processes left."""
 
 import errno
 import fcntl
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.pipeline.plan import Plan, Shard, sequence_order
+from attlas.pipeline.plan import Plan, Shard, order_sequences
 from attlas.pipeline.proteins import Protein
 from attlas.schema import (
     ADDED_TABLES,
@@ -28,13 +28,13 @@ from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, 
 
 
 @contextmanager
-def locked(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
-    """Hold the directory's lock: exclusively for build, plan and seal, shared among `encode` processes.
+def hold_lock(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
+    """Hold the lock of the directory: exclusively for build, plan and seal, shared among `encode` processes.
 
-    The lock goes with the process, however it dies.
+    The lock ends with the process, however it dies.
 
     Raises:
-        PlanError: another process holds it, or the directory is there and is no atlas.
+        PlanError: another process holds the lock, or the directory exists and is no atlas.
         BrokenAtlasError: folders, or files that are not a table's, are symbolic links: nothing is written through one.
         EnvironmentFault: the directory cannot be written.
     """
@@ -45,6 +45,7 @@ def locked(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
         handle = paths.lock.open("a")
     except OSError as error:
         raise write_fault(paths.root, error) from error
+
     with handle:
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -55,18 +56,23 @@ def locked(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
                 f"Another attlas process is writing to {paths.root}.",
                 hint=f"wait for it (see `attlas status {paths.root}`), or build into another directory",
             ) from None
+
         if not is_shared:
-            _clean(paths)
+            _remove_temporary_files(paths)
         yield
 
 
 def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> None:
     """Publish the planned proteins, then the plan."""
-    ids = {sequence: i for i, sequence in enumerate(sequence_order(proteins))}
+    sequence_ids = {sequence: i for i, sequence in enumerate(order_sequences(proteins))}
+
     # In order of sequence_id, so that a shard reads its own row groups only.
-    numbered = [(ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
+    numbered = [(sequence_ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
     numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
-    rows = pa.Table.from_pylist([_row(i, protein) for i, protein in numbered], PROTEINS.schema(plan.run.n_layers))
+    rows = pa.Table.from_pylist(
+        [_protein_row(i, protein) for i, protein in numbered], PROTEINS.schema(plan.run.n_layers)
+    )
+
     with publishing(paths.planned_proteins) as beside:
         write_table(beside, table=PROTEINS, rows=rows, metadata=provenance(plan.run, plan.plan_id))
     values = {"format_version": FORMAT_VERSION, **plan.to_json()}
@@ -77,20 +83,21 @@ def read_plan(paths: AtlasPaths) -> Plan:
     """Read the plan of a directory.
 
     Raises:
-        PlanError: there is none, or it is of another format version.
-        BrokenAtlasError: it cannot be read, or does not match its own digest.
+        PlanError: there is no plan, or it has another format version.
+        BrokenAtlasError: it cannot be read, or does not match its digest.
     """
     if not paths.plan.is_file():
         raise PlanError(f"{paths.root} holds no plan.", hint="make one with `attlas plan` or `attlas build`")
+
     try:
         values = json.loads(paths.plan.read_text())
         version = values.pop("format_version")
         if version != FORMAT_VERSION:
             raise PlanError(
-                f"The plan in {paths.root} is of another format.",
+                f"The plan in {paths.root} has another format.",
                 expected=f"format version {FORMAT_VERSION}",
                 found=f"format version {version}",
-                hint="use the attlas release that made it, or build into a new directory",
+                hint="use the attlas release that wrote it, or build into a new directory",
             )
         plan_id = values["plan_id"]
         plan = Plan.from_json(values)
@@ -101,6 +108,7 @@ def read_plan(paths: AtlasPaths) -> Plan:
         raise BrokenAtlasError(
             f"{paths.plan} cannot be read.", found=f"{error!r}"[:300], hint="build into a new directory"
         ) from error
+
     if plan.plan_id != plan_id:
         raise BrokenAtlasError(
             f"{paths.plan} was changed after it was written.",
@@ -112,10 +120,10 @@ def read_plan(paths: AtlasPaths) -> Plan:
 
 
 def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
-    """Return the receipts of this plan by shard.
+    """Return the receipts of this plan, by the index of the shard.
 
     Raises:
-        BrokenAtlasError: one cannot be read, belongs to another plan, or names other files than those of its shard.
+        BrokenAtlasError: a receipt cannot be read, belongs to another plan, or names files of another shard.
     """
     receipts = {}
     for shard in plan.shards:
@@ -134,18 +142,18 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
     return receipts
 
 
-def intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
-    """Return the receipts whose files are as noted: by SHA-256, or by size alone. The other shards are not done."""
+def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
+    """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
     receipts = read_receipts(paths, plan)
     return {
         index: receipt
         for index, receipt in receipts.items()
-        if all(is_as_noted(paths.root / file.path, file, by_digest=by_digest) for file in receipt.files)
+        if all(matches_entry(paths.root / file.path, file, by_digest=by_digest) for file in receipt.files)
     }
 
 
-def is_as_noted(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
-    """Tell whether a file is there, of the size and, if asked, the SHA-256 its receipt notes."""
+def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
+    """Return whether a file exists with the size and, if `by_digest`, the SHA-256 of its entry."""
     if not path.is_file() or path.stat().st_size != file.n_bytes:
         return False
     return not by_digest or file_sha256(path) == file.sha256
@@ -163,7 +171,7 @@ def _check_shards(plan: Plan) -> None:
 
 
 def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard) -> None:
-    """Raise BrokenAtlasError unless a receipt of the build is of the shard and names the shard's files."""
+    """Raise BrokenAtlasError unless a receipt of the build belongs to the shard and names its files."""
     expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
     files = {file.path for file in receipt.files}
     if receipt.index != shard.index or files != expected:
@@ -175,7 +183,7 @@ def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard
         )
 
 
-def _row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
+def _protein_row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
     return {
         "accession": protein.accession,
         "entry_name": protein.entry_name,
@@ -198,14 +206,14 @@ def _row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
 
 
 def _refuse_foreign(paths: AtlasPaths) -> None:
+    """Refuse a directory that holds other files than those of an atlas. Raises PlanError."""
     root = paths.root
     if not root.exists():
         return
     if not root.is_dir():
-        raise PlanError(
-            f"{root} is a file.", expected="a directory for the atlas, new or begun", hint="choose another --out"
-        )
-    # Killed before its plan was written, a build leaves these and nothing else.
+        raise PlanError(f"{root} is a file.", expected="a directory, new or with an atlas", hint="choose another --out")
+
+    # A build that is killed before its plan was written leaves these and nothing else.
     beginnings = {paths.lock.name, paths.planned_proteins.parent.name}
     names = {entry.name for entry in root.iterdir()}
     foreign = {name for name in names - beginnings if not name.startswith(TEMPORARY_PREFIX)}
@@ -218,8 +226,8 @@ def _refuse_foreign(paths: AtlasPaths) -> None:
         )
 
 
-def _clean(paths: AtlasPaths) -> None:
-    """Remove what killed processes left half-written."""
+def _remove_temporary_files(paths: AtlasPaths) -> None:
+    """Remove files that killed processes left half-written."""
     files = [paths.plan, paths.planned_proteins, paths.proteins, paths.receipt(1)]
     tables = [paths.shard(table, 1) for table in SHARD_TABLES] + [paths.added(table, "any") for table in ADDED_TABLES]
     for folder in {path.parent for path in [*files, *tables]}:

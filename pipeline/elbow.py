@@ -63,6 +63,7 @@ def fit_two_segments(x: Floats, y: Floats) -> Fit:
         raise ValueError(f"a fit needs x and y of one length, at least 4: got {x.shape} and {y.shape}")
     if not (np.isfinite(x).all() and np.isfinite(y).all() and (np.diff(x) > 0).all()):
         raise ValueError("a fit needs finite values and strictly increasing x")
+
     centre = x.mean()
     fits = fit_rows(x - centre, (y - y.mean())[None, :])
     return Fit(
@@ -79,26 +80,33 @@ def fit_rows(x: Floats, y: Floats) -> Fits:
     Prefix sums lose least where x and y are centred, and nothing at all where they are whole numbers.
     A constant row has slopes 0 and the breakpoint x[1]. Memory: about 20 arrays of R x N float64.
     """
-    crossing, at_crossing, at_knot = _candidates(x, y)  # (R, K) each
-    least = np.minimum(at_crossing, at_knot)  # (R, K)
+    crossing, crossing_residual, knot_residual = _find_candidates(x, y)  # (R, K) each
+
+    # Of all candidates whose residual is the smallest but for rounding, the leftmost.
+    residual = np.minimum(crossing_residual, knot_residual)  # (R, K)
     total = ((y - y.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)  # (R,)
-    enough = least.min(axis=1) + TIE * total  # (R,)
-    first = (least <= enough[:, None]).argmax(axis=1)  # (R,)
-    row = np.arange(len(y))
+    limit = residual.min(axis=1) + TIE * total  # (R,)
+    k = (residual <= limit[:, None]).argmax(axis=1)  # (R,)
+
     # Within one k the crossing comes before the knot.
-    breakpoint = np.where(at_crossing[row, first] <= enough, crossing[row, first], x[first + 1])
+    row = np.arange(len(y))
+    breakpoint = np.where(crossing_residual[row, k] <= limit, crossing[row, k], x[k + 1])
     return _refit(x, y, breakpoint)
 
 
-def _candidates(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return where the free lines cross before each knot, the residual there (infinite: outside the gap), and at it."""
+def _find_candidates(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return the crossing of the free lines before each knot, its residual, and the residual at the knot, (R, K) each.
+
+    The residual of a crossing outside the gap is infinite.
+    """
     n = len(x)
     k = np.arange(1, n - 1)  # (K,): the head is points 0 .. k - 1, the tail k .. n - 1
     knot = x[1:-1]  # (K,)
     sum_x, sum_xx = np.cumsum(x), np.cumsum(x * x)
     sum_y, sum_xy, sum_yy = np.cumsum(y, axis=1), np.cumsum(x * y, axis=1), np.cumsum(y * y, axis=1)  # (R, N)
-    head = _Lines.of(k, sum_x[:-2], sum_xx[:-2], sum_y[:, :-2], sum_xy[:, :-2], sum_yy[:, :-2])
-    tail = _Lines.of(
+
+    head = _Lines.from_sums(k, sum_x[:-2], sum_xx[:-2], sum_y[:, :-2], sum_xy[:, :-2], sum_yy[:, :-2])
+    tail = _Lines.from_sums(
         n - k,
         sum_x[-1] - sum_x[:-2],
         sum_xx[-1] - sum_xx[:-2],
@@ -106,10 +114,12 @@ def _candidates(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
         sum_xy[:, -1:] - sum_xy[:, :-2],
         sum_yy[:, -1:] - sum_yy[:, :-2],
     )
+
     free = head.residual + tail.residual  # (R, K)
-    gap = head.at(knot) - tail.at(knot)
+    gap = head.value_at(knot) - tail.value_at(knot)
     bound = gap * gap / (head.variance_at(knot) + tail.variance_at(knot))
     bound[:, 0] = 0.0  # a head of one point reaches any line
+
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         crossing = knot + gap / (tail.slope - head.slope)
     is_inside = (crossing >= x[:-2]) & (crossing <= knot)
@@ -129,7 +139,7 @@ class _Lines:
     residual: Floats  # (R, K)
 
     @classmethod
-    def of(
+    def from_sums(
         cls, n: NDArray[np.int64], sum_x: Floats, sum_xx: Floats, sum_y: Floats, sum_xy: Floats, sum_yy: Floats
     ) -> "_Lines":
         """Return the lines from the sums over their points."""
@@ -141,8 +151,8 @@ class _Lines:
         residual = np.maximum(sum_yy - sum_y * mean_y - slope * ss_xy, 0.0)
         return cls(n.astype(np.float64), mean_x, ss_x, mean_y, slope, residual)
 
-    def at(self, x: Floats) -> Floats:
-        """Return the lines' values at x (K,), (R, K)."""
+    def value_at(self, x: Floats) -> Floats:
+        """Return the values of the lines at x (K,), (R, K)."""
         return self.mean_y + self.slope * (x - self.mean_x)
 
     def variance_at(self, x: Floats) -> Floats:
@@ -157,12 +167,14 @@ def _refit(x: Floats, y: Floats, breakpoint: Floats) -> Fits:
     never overlap), and v follows by elimination.
     """
     d = x - breakpoint[:, None]  # (R, N)
-    left, right = np.minimum(d, 0.0), np.maximum(d, 0.0)
-    s_left, s_right = left.sum(axis=1), right.sum(axis=1)  # (R,)
-    ss_left, ss_right = (left * left).sum(axis=1), (right * right).sum(axis=1)
-    y_left, y_right = (y * left).sum(axis=1), (y * right).sum(axis=1)
+    ramp_left, ramp_right = np.minimum(d, 0.0), np.maximum(d, 0.0)
+    s_left, s_right = ramp_left.sum(axis=1), ramp_right.sum(axis=1)  # (R,)
+    ss_left, ss_right = (ramp_left * ramp_left).sum(axis=1), (ramp_right * ramp_right).sum(axis=1)
+    y_left, y_right = (y * ramp_left).sum(axis=1), (y * ramp_right).sum(axis=1)
+
     weight = len(x) - s_left * s_left / ss_left - s_right * s_right / ss_right
     v = (y.sum(axis=1) - y_left * s_left / ss_left - y_right * s_right / ss_right) / weight
     m1, m2 = (y_left - v * s_left) / ss_left, (y_right - v * s_right) / ss_right
-    error = y - (v[:, None] + m1[:, None] * left + m2[:, None] * right)
+
+    error = y - (v[:, None] + m1[:, None] * ramp_left + m2[:, None] * ramp_right)
     return Fits(breakpoint, m1, m2, (error * error).sum(axis=1))

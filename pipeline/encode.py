@@ -1,10 +1,10 @@
-"""The middle step of a build: the missing shards computed, by whoever there is; what is finished is kept."""
+"""The middle step of a build: missing shards are computed, by this process or by workers; finished ones are kept."""
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import check_disk, fitting_workers
+from attlas.pipeline.resources import check_disk, choose_workers
 from attlas.pipeline.runners import (
     ENCODE,
     Event,
@@ -14,7 +14,7 @@ from attlas.pipeline.runners import (
     WorkerLeftOut,
     WorkersStarted,
     run_dask,
-    run_inline,
+    run_in_process,
 )
 from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault
 from attlas.schema.errors import first_line
@@ -36,20 +36,28 @@ def encode(
     scheduler: str | None = None,
     task: Task = ENCODE,
 ) -> None:
-    """Compute shards, those of `missing_shards` or some of them; the caller holds the lock.
+    """Compute shards and publish their receipts; the caller holds the lock.
 
-    `n_workers` 0 computes in this process; None takes as many workers as the machine has cores (or GPUs) and
-    memory for.
+    Args:
+        paths: the atlas.
+        plan: its plan.
+        shards: the shards to compute.
+        progress: is called with every event.
+        n_workers: worker processes; 0 computes in this process; None starts as many as the machine has cores (or
+            GPUs) and memory for.
+        scheduler: address of a Dask scheduler whose workers compute; None starts workers here.
+        task: what to do with a shard.
 
     Raises:
-        DeviceFault: the device does not work, or that of every worker; what is finished is kept.
-        EnvironmentFault: the device is not there, or a shard does not fit the memory, before anything is computed;
-            the disk is too small or full; or shards were given up as their workers died, after the others are done.
+        DeviceFault: the device does not work, or no worker's does; finished shards are kept.
+        EnvironmentFault: there is no such device, or a shard does not fit the memory, before anything is computed;
+            the disk is too small or full; or shards were given up because their workers died, after the others.
     """
     if not shards:
         return
+
     check_disk(paths.root, plan.run, shards)
-    for shard in shards:  # a receipt whose files are gone or damaged must not stand for an answer
+    for shard in shards:  # receipts whose files are missing or damaged
         task.receipt(paths, shard.index).unlink(missing_ok=True)
 
     given_up: list[ShardGivenUp] = []
@@ -70,7 +78,7 @@ def encode(
                 f"shard {event.shard.index} ({event.shard.n_sequences} sequences): {first_line(event.error)}"
                 for event in given_up
             ],
-            hint=f"run the same command again; with less memory in use, or `--workers 1` ({paths.root} keeps the rest)",
+            hint="run the same command again, with less memory in use or with `--workers 1`",
         )
 
 
@@ -83,17 +91,17 @@ def _run_shards(
     scheduler: str | None,
     task: Task,
 ) -> Generator[Event, None, None]:
-    """Return the run of shards by a scheduler's workers, by this process, or by workers that are started for it."""
+    """Return the events of shards computed by a scheduler's workers, by this process, or by workers started here."""
     device = plan.run.device
     if scheduler is not None:
         return run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device, task=task)
     if n_workers == 0 or len(shards) == 1:
-        fitting_workers(shards, device=device, n_workers=1)
-        return run_inline(paths.root, shards, task=task)
-    n_started = min(len(shards), fitting_workers(shards, device=device, n_workers=n_workers))
+        choose_workers(shards, device=device, n_workers=1)
+        return run_in_process(paths.root, shards, task=task)
+    n_started = min(len(shards), choose_workers(shards, device=device, n_workers=n_workers))
     return run_dask(paths.root, shards, n_workers=n_started, scheduler=None, device=device, task=task)
 
 
 def _concerns_all_shards(error: Exception) -> bool:
-    """Tell whether an error would come again with every other shard, on any worker."""
+    """Return whether an error would come again with every other shard, on any worker."""
     return isinstance(error, (EnvironmentFault, BrokenAtlasError)) and not isinstance(error, DeviceFault)

@@ -1,7 +1,7 @@
-"""The model: pack sequences end to end and run them, with the reductions inside the model's forward.
+"""The model: it runs sequences packed end to end, with the reductions inside its forward.
 
-transformers' attention interface hands every layer's q, k and v, positions applied, to the pass at hand (`interface`),
-which reduces them and returns the output. No padding, and no map outlives its tile.
+transformers' attention interface gives every layer's q, k and v, positions applied, to the current pass (`interface`),
+which reduces them and returns the output. There is no padding, and no map is kept beyond its tile.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `S` head statistics.
 """
@@ -21,14 +21,14 @@ from attlas.pipeline.guard import check_attention, check_known_protein
 from attlas.pipeline.interface import attending
 from attlas.pipeline.loading import load_model
 from attlas.pipeline.model import ATTENTION_BOUNDS, MIXED, OFFSET_POSITIONS, ModelFiles
-from attlas.pipeline.plan import fitting_tokens
+from attlas.pipeline.plan import count_fitting_tokens
 from attlas.pipeline.vocabulary import read_vocabulary
 from attlas.schema import EnvironmentFault
 
 
 @dataclass(frozen=True)
 class SequenceAttention:
-    """What the model's attention says about one sequence."""
+    """The attention of the model on one sequence, reduced."""
 
     received: NDArray[np.float32]
     """Attention received, shape (L, N)."""
@@ -37,15 +37,15 @@ class SequenceAttention:
 
     @property
     def is_finite(self) -> bool:
-        """Tell whether every number is finite: overflow in a half-precision model shows here."""
+        """Return whether every number is finite: a half-precision model may overflow."""
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
 
 
 def find_reduction(name: str) -> Reduction:
-    """Return the way of reducing that a run names: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
+    """Return the reduction of a name: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
 
     Raises:
-        EnvironmentFault: the library that the way is written in is not installed.
+        EnvironmentFault: the library of the reduction is not installed.
     """
     if name == "plain":
         return reduce_plain
@@ -65,65 +65,65 @@ def find_reduction(name: str) -> Reduction:
 
 
 class Forward:
-    """One forward pass of a pack: what its layers said so far. The results are read after the last."""
+    """One forward pass of a pack: the results of its layers so far. They are read after the last layer."""
 
     def __init__(self, pack: Pack, *, n_layers: int, reduce: Reduction, theta: float) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
         self.received: list[Tensor] = []
         self.heads: list[Tensor] = []
-        self._copied: torch.cuda.Event | None = None
+        self._copy_event: torch.cuda.Event | None = None
 
     def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float) -> Tensor:
         """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
 
         Raises:
-            _LastLayerDone: nothing after the last layer's attention is of use: neither its output nor what follows.
+            _PassFinished: the attention of the last layer was added; the rest of the model is not needed.
         """
         is_last = len(self.received) + 1 == self.n_layers
         layer = self.reduce(q, k, None if is_last else v, pack=self.pack, scaling=scaling, theta=self.theta)
         self.received.append(layer.received)
         self.heads.append(layer.heads)
         if layer.output is None:
-            raise _LastLayerDone
+            raise _PassFinished
         return layer.output
 
     def copy_to_host(self) -> None:
-        """Begin to copy the results to the host, behind the work already queued on a GPU."""
+        """Begin to copy the results to the host, after the work that is already queued on a GPU."""
         received, heads = torch.stack(self.received), torch.stack(self.heads)  # (L, sum of N), (L, P, H, S)
         if received.is_cuda:
-            received, heads = _pinned(received), _pinned(heads)
-            self._copied = torch.cuda.Event()
-            self._copied.record()
+            received, heads = _copy_to_pinned(received), _copy_to_pinned(heads)
+            self._copy_event = torch.cuda.Event()
+            self._copy_event.record()
         self._host = received, heads
 
-    def stacked(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers, waiting for a GPU to have them."""
-        if self._copied is not None:
-            self._copied.synchronize()
+    def stack_results(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers; waits for a GPU to finish them."""
+        if self._copy_event is not None:
+            self._copy_event.synchronize()
         received, heads = self._host
         return received.numpy(), heads.numpy()
 
     def results(self) -> list[SequenceAttention]:
-        """Return what the attention says about each sequence."""
-        received, heads = self.stacked()
+        """Return the attention of each sequence."""
+        received, heads = self.stack_results()
         ends = np.cumsum(self.pack.n_residues)[:-1]
         profiles = np.split(received, ends, axis=1)
         return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
 
 
-def _pinned(values: Tensor) -> Tensor:
+def _copy_to_pinned(values: Tensor) -> Tensor:
     return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
 
 
-class _LastLayerDone(Exception):
+class _PassFinished(Exception):
     """Ends a forward pass after the last attention."""
 
 
 class Encoder:
-    """A model in memory, ready to reduce the attention of sequences, and held against its own eager attention.
+    """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    `lock` is to be held while a shard's packs run: one shard at a time uses the device, while another one's tables
-    are written.
+    A caller holds `lock` while the packs of a shard run: one shard at a time uses the device, while the tables of
+    another are written.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
@@ -150,35 +150,39 @@ class Encoder:
         """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
-            self.fitting_tokens = fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
+            self.fitting_tokens = count_fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
 
         self.known_attention = check_attention(self)
-        """What our attention says about the known protein, for `check_known_protein`."""
+        """The reduced attention of the known protein, for `check_known_protein`."""
         if self.device.type == "cuda":
             compile_layers(self.model, self.n_layers)
-            check_known_protein(self)  # once more, as compiled code is other code
+            check_known_protein(self)  # again, because compiled code is other code
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
-        """Run sequences through the model, packed end to end, and return what each one's attention says.
+        """Run sequences through the model, packed end to end, and return the attention of each.
 
-        The letters must be those of `proteins`: upper case, checked. Answers do not depend on the company in the
-        pack, but for the last bits of the linear layers.
+        The letters must be those of `proteins`: upper case, checked. The results do not depend on the other sequences
+        of the pack, except for the last bits of the linear layers.
         """
         return self.start(sequences).results()
 
     def start(
         self, sequences: Sequence[str], *, reduce: Reduction | None = None, theta: float | None = None
     ) -> Forward:
-        """Begin to `encode`: on a GPU this returns as soon as the work is queued.
+        """Begin to run sequences, as `encode` does; on a GPU this returns as soon as the work is queued.
 
-        `reduce` and `theta` take the place of the run's own for this pass.
+        Args:
+            sequences: the sequences of one pack.
+            reduce: the reduction; None takes that of the run.
+            theta: attention from which on a pair counts as an edge; None takes that of the run.
 
         Raises:
-            EnvironmentFault: the model does not hand its attention to the attention interface.
+            EnvironmentFault: the model does not give its attention to the attention interface.
         """
         ids = [torch.from_numpy(self.vocabulary.token_ids(sequence)) for sequence in sequences]
         pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
         positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
+
         forward = Forward(
             pack,
             n_layers=self.n_layers,
@@ -187,9 +191,10 @@ class Encoder:
         )
         with self.precision(), attending(forward.add_layer):
             try:
-                self.model(input_ids=self._on_device(torch.cat(ids)), position_ids=self._on_device(positions))
-            except _LastLayerDone:
+                self.model(input_ids=self._copy_to_device(torch.cat(ids)), position_ids=self._copy_to_device(positions))
+            except _PassFinished:
                 forward.copy_to_host()
+
         if len(forward.received) != self.n_layers:
             raise EnvironmentFault(
                 "The model does not run its attention through transformers' attention interface.",
@@ -211,20 +216,20 @@ class Encoder:
         return min(pack_tokens, self.fitting_tokens or pack_tokens)
 
     def free_memory(self) -> None:
-        """Give cached memory back to the device, before less is tried where more did not fit."""
+        """Give cached memory back to the device, before a smaller pack is tried."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _on_device(self, tokens: Tensor) -> Tensor:
-        """Return (1, sum of T) on the device; a copy from pinned memory does not wait for the work before it."""
+    def _copy_to_device(self, tokens: Tensor) -> Tensor:
+        """Return the tokens (1, sum of T) on the device; a copy from pinned memory does not wait for earlier work."""
         tokens = tokens[None]
         return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
 
 
 def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
-    """Have torch compile a model's layers, one for all: they are alike, and the pack's length is left open.
+    """Have torch compile the layers of a model, once for all: they are alike, and the length of a pack stays variable.
 
-    Not the last, which ends in the middle. The whole model at once took a minute to compile (docs/log.md).
+    The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
     """
     stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
     for layer in stacks[0][:-1] if stacks else ():

@@ -1,4 +1,4 @@
-"""What a build would cost: shards, memory, disk and a rough time, before any model is loaded."""
+"""The cost of a build, estimated before a model is loaded: shards, memory, disk and a rough time."""
 
 import time
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from attlas.pipeline.model import ModelShape
-from attlas.pipeline.plan import Shard, disk_bytes
+from attlas.pipeline.plan import Shard, predict_disk_bytes
 
 CPU_EFFICIENCY = 0.5
 """Share of the measured matrix-product rate that a build reached, statistics included (docs/log.md)."""
@@ -16,7 +16,7 @@ GPU_OPERATIONS_PER_S = 1.5e14
 """Rate assumed for a GPU, where none is measured before the build: half of a first prototype's on one H200."""
 
 N_PRODUCTS = 5
-"""Products of matrices by which this machine is measured."""
+"""Matrix products by which the speed of this machine is measured."""
 
 LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 """Lower edges of the length histogram, residues; 1,022 is where ESM-2's training crops end."""
@@ -24,7 +24,7 @@ LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a build would cost."""
+    """The estimated cost of a build."""
 
     shape: ModelShape
     device: str
@@ -44,7 +44,7 @@ class Estimate:
     """Lower edge, upper edge (inclusive; 0: no end) and number of distinct sequences."""
 
 
-def estimate(
+def estimate_cost(
     shards: Sequence[Shard],
     lengths: Sequence[int],
     shape: ModelShape,
@@ -55,8 +55,9 @@ def estimate(
     dtype: str,
     n_workers: int,
 ) -> Estimate:
-    """Return what distinct sequences of these lengths would cost on this machine with `n_workers` processes."""
-    rate = GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _matrix_rate() * n_workers
+    """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
+    rate = GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _measure_matrix_rate() * n_workers
+
     return Estimate(
         shape=shape,
         device=device,
@@ -68,30 +69,30 @@ def estimate(
         n_shards=len(shards),
         n_workers=n_workers,
         peak_bytes=max((shard.predicted_bytes for shard in shards), default=0),
-        disk_bytes=disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
+        disk_bytes=predict_disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
         wall_s=sum(shard.cost for shard in shards) / rate,
-        histogram=_histogram(lengths),
+        histogram=_count_lengths(lengths),
     )
 
 
-def _histogram(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+def _count_lengths(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
     counts, _ = np.histogram(lengths, bins=[*LENGTH_EDGES, np.inf])
     upper_edges = [edge - 1 for edge in LENGTH_EDGES[1:]] + [0]
     return tuple((low, high, int(n)) for low, high, n in zip(LENGTH_EDGES, upper_edges, counts, strict=True))
 
 
-def _matrix_rate(size: int = 768) -> float:
+def _measure_matrix_rate(size: int = 768) -> float:
     """Return the float32 matrix-product rate of one core, operations per second: the best of a few products.
 
     NumPy's library may use several cores; the share of one is what counts here.
     """
     matrix = np.ones((size, size), np.float32)
-    fastest_s = min(_seconds(matrix) for _ in range(N_PRODUCTS))
+    fastest_s = min(_time_product(matrix) for _ in range(N_PRODUCTS))
     return 2 * size**3 / fastest_s
 
 
-def _seconds(matrix: np.ndarray) -> float:
-    """Return the time of a matrix times itself: of the wall or, where several cores shared it, of all of them."""
+def _time_product(matrix: np.ndarray) -> float:
+    """Return the seconds of a matrix times itself: wall time, or processor time where several cores shared it."""
     wall_begin, cpu_begin = time.perf_counter(), time.process_time()
     matrix @ matrix
     return max(time.perf_counter() - wall_begin, time.process_time() - cpu_begin)

@@ -1,7 +1,7 @@
-"""A FASTA file → its records with their line numbers; what is no FASTA is refused.
+"""A FASTA file → its records with their line numbers; other files are refused.
 
-Biopython's parsers do not say on which line a record or a letter stands, and every message here does: hence this
-reader. The file is held in memory whole; a proteome fits.
+Every message names the line of a record or a letter. Biopython's parsers do not know it, hence this reader. The whole
+file is held in memory; a proteome fits.
 """
 
 import re
@@ -27,7 +27,7 @@ _FORMATS = {
     b"[": "JSON",
     b";": "the old FASTA dialect with `;` comments",
 }
-"""What files that are no FASTA begin with."""
+"""The beginnings of files of other formats."""
 _PIR = re.compile(rb">(?:P1|F1);")
 """Header of a PIR file, whose next line is a description."""
 _N_SHOWN = 60
@@ -36,7 +36,7 @@ _N_SHOWN = 60
 
 @dataclass(frozen=True)
 class Record:
-    """One record as it stands in the file."""
+    """One record, as the file has it."""
 
     line: int
     """Line of its header, from 1."""
@@ -48,7 +48,7 @@ class Record:
 
 @dataclass(frozen=True)
 class FastaFile:
-    """A FASTA file, read."""
+    """The name, digest and records of a FASTA file."""
 
     name: str
     """File name, or `-` for standard input."""
@@ -64,24 +64,24 @@ def read_fasta(source: str) -> FastaFile:
     read as Latin-1, so that no character is lost.
 
     Raises:
-        InputError: it cannot be read (see `read_file`), or is no FASTA; says what was found and on which line.
+        InputError: the file cannot be read (see `read_file`) or is no FASTA; the message has the line.
     """
-    file = read_file(source, expected="a FASTA file", place_in=_record_near_end)
-    text = _fasta_bytes(file)
+    file = read_file(source, expected="a FASTA file", place_in=_describe_end)
+    text = _decode(file)
     _refuse_other_formats(text, file.name)
     if b"\0" in text:
         raise binary_error(file.name, text)
-    return FastaFile(name=file.name, sha256=file.sha256, records=_records(text))
+    return FastaFile(name=file.name, sha256=file.sha256, records=_split_records(text))
 
 
-def _fasta_bytes(file: HandedFile) -> bytes:
+def _decode(file: HandedFile) -> bytes:
     text = as_utf8(file.data, name=file.name)
     # Files joined end to end may carry a mark before any of their headers.
     return text.replace(UTF8_MARK + b">", b">")
 
 
-def _record_near_end(text: bytes) -> str:
-    """Return in words the line and the record at which a text breaks off."""
+def _describe_end(text: bytes) -> str:
+    """Return in words the line and the record at which a text ends too early."""
     lines = text.splitlines()
     headers = [line for line in lines if line.startswith(b">")]
     record = f"in record {len(headers):,} ({decode(headers[-1])[:_N_SHOWN]})" if headers else "before the first record"
@@ -89,7 +89,7 @@ def _record_near_end(text: bytes) -> str:
 
 
 def _refuse_other_formats(text: bytes, name: str) -> None:
-    """Refuse a file whose first line that is not blank is no header. Raises InputError."""
+    """Refuse a file whose first line with text is no header. Raises InputError."""
     lines = text.splitlines()
     number = next((i for i, line in enumerate(lines, start=1) if line.strip()), 1)
     start = lines[number - 1].lstrip()
@@ -97,11 +97,11 @@ def _refuse_other_formats(text: bytes, name: str) -> None:
     if start.startswith(b">") and not is_pir:
         return
 
-    packed = next((each.name for each in COMPRESSIONS if text.startswith(each.start)), None)
-    looks_like = "PIR, where a description line follows the header" if is_pir else _format_of(start)
+    compression = next((candidate.name for candidate in COMPRESSIONS if text.startswith(candidate.start)), None)
+    looks_like = "PIR, where a description line follows the header" if is_pir else _guess_format(start)
     hint = "give protein sequences as FASTA"
-    if packed is not None:
-        hint = f"it is packed with {packed}; unpack it first (what is packed once is read)"
+    if compression is not None:
+        hint = f"it is compressed twice, with {compression} inside; decompress it first"
     elif looks_like is not None:
         hint = f"it looks like {looks_like}; convert it to protein FASTA"
     raise InputError(
@@ -112,11 +112,12 @@ def _refuse_other_formats(text: bytes, name: str) -> None:
     )
 
 
-def _format_of(start: bytes) -> str | None:
+def _guess_format(start: bytes) -> str | None:
+    """Return the format of a file by its first line, None where it is unknown."""
     return next((format for mark, format in _FORMATS.items() if start.startswith(mark)), None)
 
 
-def _records(text: bytes) -> tuple[Record, ...]:
+def _split_records(text: bytes) -> tuple[Record, ...]:
     lines = text.splitlines()  # of bytes: \n, \r\n and \r only
     # An indented `>` counts as well: it is no residue, and its record must not vanish into the one before.
     starts = [i for i, line in enumerate(lines) if line.lstrip()[:1] == b">"]

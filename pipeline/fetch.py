@@ -1,13 +1,14 @@
-"""Bring a model to this machine, once: the only part of attlas that goes to the network."""
+"""Download a model to this machine, once: the only part of the workshop that uses the network."""
 
 from pathlib import Path
 
 from attlas.schema import EnvironmentFault
 
 NEEDED = ("*.json", "vocab.txt", "*.model", "model*.safetensors", "*.safetensors.index.json")
-"""Files of a hub model that loading needs; the older weights only where there are no safetensors."""
+"""Files of a hub model that loading needs, with the weights as safetensors."""
 
 OLDER_WEIGHTS = ("pytorch_model*.bin",)
+"""Weights that are needed where there are no safetensors."""
 
 
 def fetch_model(model: str, *, revision: str | None = None, to: Path | None = None) -> Path:
@@ -16,8 +17,8 @@ def fetch_model(model: str, *, revision: str | None = None, to: Path | None = No
     Args:
         model: hub id, such as `facebook/esm2_t33_650M_UR50D`.
         revision: branch, tag or commit; None takes the hub's main branch.
-        to: directory to put the files into, for another machine; None: the hub's own cache, where `build` finds
-            the model by its id.
+        to: directory for the files, to be copied to another machine; None: the cache of the hub, where `build`
+            finds the model by its id.
 
     Raises:
         EnvironmentFault: the hub cannot be reached, or has no such model or revision.
@@ -29,7 +30,7 @@ def fetch_model(model: str, *, revision: str | None = None, to: Path | None = No
         names = HfApi().list_repo_files(model, revision=revision)
         has_safetensors = any(name.endswith(".safetensors") for name in names)
         patterns = NEEDED if has_safetensors else NEEDED + OLDER_WEIGHTS
-        found = snapshot_download(model, revision=revision, local_dir=to, allow_patterns=list(patterns))
+        directory = snapshot_download(model, revision=revision, local_dir=to, allow_patterns=list(patterns))
     except (HfHubHTTPError, HFValidationError, OSError, ValueError) as error:
         raise EnvironmentFault(
             f"The model {model} could not be fetched.",
@@ -46,4 +47,4 @@ def fetch_model(model: str, *, revision: str | None = None, to: Path | None = No
                 hint="check the connection; without internet, copy a model directory and give --model DIR",
             ) from error
         raise
-    return Path(found)
+    return Path(directory)

@@ -1,22 +1,22 @@
-"""A model's weights into memory: all of them, from the files whose digest a run records, by transformers."""
+"""A model is loaded into memory by transformers, with all weights, from the files whose digest a run records."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from attlas.pipeline.honoured import refuse_configuration
+from attlas.pipeline.attention_support import refuse_configuration
 from attlas.pipeline.interface import INTERFACE
 from attlas.pipeline.model import ModelFiles
 from attlas.pipeline.offline import read_configuration, read_files, transformers
 from attlas.schema import EnvironmentFault
 
 NOT_OF_ATTENTION = ("contact_head.", "pooler.")
-"""Beginnings of the names of weights that attention does not depend on: they may be missing."""
+"""Beginnings of the names of weights that attention does not depend on; they may be missing."""
 
 
 def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
-    """Return the model of these files on the CPU, in evaluation mode, its attention handed to `interface`.
+    """Load the model of these files on the CPU, in evaluation mode, with the attention of `interface`.
 
     Raises:
         EnvironmentFault: the files are damaged, do not hold every weight, or the architecture does not run its
@@ -25,7 +25,7 @@ def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
     model, missing = _read_weights(files, dtype)
     _refuse_missing(files, model.config.model_type, missing)
     if any(name.startswith("contact_head.") for name in missing):
-        model.contact_head = None  # a random one must not predict contacts
+        model.contact_head = None  # a head of random weights must not predict contacts
 
     if not getattr(model, "_supports_attention_backend", False):
         raise EnvironmentFault(
@@ -41,7 +41,7 @@ def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
 
 
 def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]]:
-    """Return the model and the names of the weights that its files do not hold, in order."""
+    """Return the model and the names of the weights that are missing from its files, in order."""
     config = read_configuration(files.directory)
     options = {"add_pooling_layer": False} if _has_pooler(config) else {}
     model, report = read_files(
@@ -51,7 +51,7 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]
         expected="an encoder of the transformers library with its weights",
         config=config,
         dtype=dtype,
-        weights_only=True,  # a pickle may run code when it is read; this reads tensors and nothing else
+        weights_only=True,  # a pickle may run code when it is read; this reads tensors alone
         output_loading_info=True,
         **options,
     )
@@ -59,7 +59,7 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]
 
 
 def _refuse_missing(files: ModelFiles, architecture: str, missing: list[str]) -> None:
-    """Refuse a model without a weight that its attention depends on: transformers has filled it with random numbers."""
+    """Refuse a model that lacks a weight for its attention: transformers has filled it with random numbers."""
     needed = [name for name in missing if not name.startswith(NOT_OF_ATTENTION)]
     if needed:
         raise EnvironmentFault(
@@ -79,9 +79,9 @@ def _has_pooler(config: Any) -> bool:
 
 
 def _fuse_gelu(model: Any) -> None:
-    """Have ESM-2's feed-forward layers use torch's GELU, one pass over memory where transformers' own takes five.
+    """Replace the GELU of ESM-2's feed-forward layers by torch's, which passes over memory once instead of five times.
 
-    Equal to the last bit or two of a float32; in half precision, where they differ, nothing is changed.
+    They agree but for the last bit or two of a float32; in half precision, where they differ, nothing is changed.
     """
     for module in list(model.modules()):
         for name, part in module.named_children():

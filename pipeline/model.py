@@ -1,7 +1,7 @@
-"""The model on disk: where it is, what it is called, its shape and the digest of its weights. Loads nothing.
+"""The files of a model: their directory, name, shape and digests. Loads nothing.
 
-A model is a local directory or a hub id that `attlas fetch` has put into the hub's cache. Nothing here goes to the
-network.
+A model is a local directory, or a hub id that `attlas fetch` has downloaded into the cache of the hub. Nothing here
+uses the network.
 """
 
 import hashlib
@@ -15,10 +15,10 @@ from attlas.schema import EnvironmentFault
 from attlas.schema.publish import file_sha256
 
 DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
-"""The model the published HA sites were computed with (Nayar et al. 2025)."""
+"""The model of the published HA sites (Nayar et al. 2025)."""
 
 LOCAL_REVISION = "local"
-"""What a run records as the revision of a model given as a directory."""
+"""The revision, in a run, of a model that is a directory."""
 
 READ_BESIDE_WEIGHTS = (
     "config.json",
@@ -29,7 +29,7 @@ READ_BESIDE_WEIGHTS = (
     "merges.txt",  # of byte-level BPE
     "*.model",  # of SentencePiece
 )
-"""Files of a model beside its weights that its attention depends on: patterns of names."""
+"""Patterns of the files, besides the weights, on which the attention of a model depends."""
 
 PUBLISHED_SHAPES = {  # Lin et al., Science 2023: layers, width, heads
     "facebook/esm2_t6_8M_UR50D": (6, 320, 20),
@@ -43,7 +43,7 @@ PUBLISHED_SHAPES = {  # Lin et al., Science 2023: layers, width, heads
 
 @dataclass(frozen=True)
 class ModelShape:
-    """What cost and memory depend on."""
+    """The sizes of a model, on which cost and memory depend."""
 
     architecture: str
     """Model type as the configuration names it, such as `esm`."""
@@ -54,14 +54,14 @@ class ModelShape:
     feed_forward: int
     """Width inside the feed-forward block."""
     max_residues: int | None
-    """Longest sequence the positions reach, residues; None where positions are rotary."""
+    """Longest sequence that the positions reach, residues; None where positions are rotary."""
     weight_bytes: int
     """Size of the weights as float32."""
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A model on disk."""
+    """The files of a model."""
 
     name: str
     """Hub id, or name of the directory."""
@@ -89,41 +89,43 @@ def find_model(model: str, *, revision: str | None = None) -> ModelFiles:
     """Return the files of a model given as a directory or a hub id, without going to the network.
 
     Raises:
-        EnvironmentFault: no such directory; no configuration, or one without the needed sizes; no weights; a hub id
-            that is not in the local cache (the message says how to fetch it).
+        EnvironmentFault: there is no such directory; it has no configuration, or one without the needed sizes, or no
+            weights; or the hub id is not in the local cache (the message says how to fetch it).
     """
     path = Path(model).expanduser()
     if path.is_dir():
-        return _files(path, name=path.resolve().name, revision=revision or LOCAL_REVISION)
+        return _describe_files(path, name=path.resolve().name, revision=revision or LOCAL_REVISION)
     if _looks_like_path(model):
         raise EnvironmentFault(
             f"There is no model directory {model}.",
             expected="a directory with config.json and the weights, or a hub id such as " + DEFAULT_MODEL,
             hint="check the path, or get a model with `attlas fetch MODEL --to DIR`",
         )
-    directory = _cached(model, revision)
+
+    directory = _find_cached(model, revision)
     # A snapshot's directory is named by its commit.
-    return _files(directory, name=model, revision=directory.name)
+    return _describe_files(directory, name=model, revision=directory.name)
 
 
-def shape_of(model: str, *, revision: str | None = None) -> ModelShape:
+def find_shape(model: str, *, revision: str | None = None) -> ModelShape:
     """Return the shape of a model, from its files or, for the published ESM-2 models, without them."""
     try:
         return find_model(model, revision=revision).shape
     except EnvironmentFault:
         if model not in PUBLISHED_SHAPES:
             raise
+
     n_layers, width, n_heads = PUBLISHED_SHAPES[model]
-    return ModelShape("esm", n_layers, n_heads, width, 4 * width, None, _weight_bytes(n_layers, width, 4 * width))
+    return ModelShape("esm", n_layers, n_heads, width, 4 * width, None, _count_weight_bytes(n_layers, width, 4 * width))
 
 
-def _files(directory: Path, *, name: str, revision: str) -> ModelFiles:
-    config = _config(directory)
+def _describe_files(directory: Path, *, name: str, revision: str) -> ModelFiles:
+    config = _read_config(directory)
     weights = find_weight_files(directory, config)
-    return ModelFiles(name, revision, directory.resolve(), weights, _shape(config, directory))
+    return ModelFiles(name, revision, directory.resolve(), weights, _read_shape(config, directory))
 
 
-def _config(directory: Path) -> dict[str, Any]:
+def _read_config(directory: Path) -> dict[str, Any]:
     path = directory / "config.json"
     try:
         config = json.loads(path.read_text())
@@ -147,7 +149,7 @@ def _config(directory: Path) -> dict[str, Any]:
     return config
 
 
-def _shape(config: dict[str, Any], directory: Path) -> ModelShape:
+def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if not isinstance(config.get("model_type"), str):
         raise _ill_typed(directory, "model_type", "a word", config.get("model_type"))
     names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
@@ -158,38 +160,43 @@ def _shape(config: dict[str, Any], directory: Path) -> ModelShape:
             found=f"model type {config.get('model_type')!r} without {', '.join(missing)}",
             hint="use ESM-2 or another encoder of the transformers library",
         )
-    n_layers, n_heads, width = (_whole_number(config, name, directory) for name in names)
+
+    n_layers, n_heads, width = (_read_number(config, name, directory) for name in names)
     has_feed_forward = config.get("intermediate_size") is not None
-    feed_forward = _whole_number(config, "intermediate_size", directory) if has_feed_forward else 4 * width
+    feed_forward = _read_number(config, "intermediate_size", directory) if has_feed_forward else 4 * width
+
     return ModelShape(
         architecture=config["model_type"],
         n_layers=n_layers,
         n_heads=n_heads,
         width=width,
         feed_forward=feed_forward,
-        max_residues=_max_residues(config, directory),
-        weight_bytes=_weight_bytes(n_layers, width, feed_forward),
+        max_residues=_find_max_residues(config, directory),
+        weight_bytes=_count_weight_bytes(n_layers, width, feed_forward),
     )
 
 
-def _max_residues(config: dict[str, Any], directory: Path) -> int | None:
-    """Return how many residues learned positions reach beside <cls> and <eos>; None for rotary positions."""
+def _find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
+    """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary positions."""
     is_rotary = config.get("position_embedding_type") == "rotary" or config["model_type"] in ROTARY
     if is_rotary or config.get("max_position_embeddings") is None:
         return None
-    n_positions = _whole_number(config, "max_position_embeddings", directory)
+
+    n_positions = _read_number(config, "max_position_embeddings", directory)
     padding = 0
     if config["model_type"] in OFFSET_POSITIONS:
-        padding = 1 + (_whole_number(config, "pad_token_id", directory, least=0) if config.get("pad_token_id") else 0)
+        padding = 1 + (_read_number(config, "pad_token_id", directory, minimum=0) if config.get("pad_token_id") else 0)
+
     if n_positions - padding - 2 < 1:
         raise _ill_typed(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
     return n_positions - padding - 2
 
 
-def _whole_number(config: dict[str, Any], name: str, directory: Path, *, least: int = 1) -> int:
+def _read_number(config: dict[str, Any], name: str, directory: Path, *, minimum: int = 1) -> int:
+    """Return a whole number of a configuration, `minimum` or more. Raises EnvironmentFault."""
     value = config[name]
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise _ill_typed(directory, name, f"a whole number of {least} or more", value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
+        raise _ill_typed(directory, name, f"a whole number of {minimum} or more", value)
     return value
 
 
@@ -203,42 +210,43 @@ def _ill_typed(directory: Path, name: str, expected: str, value: object) -> Envi
 
 
 MIXED = "mixed"
-"""A dtype of runs: matrix products in float16, what lies between them in float32. It moves a fifth of the site sets
-that bfloat16 moves, 3 of 100 against 15 (docs/log.md); still too many to be the default."""
+"""A dtype of runs: matrix products in float16, everything between them in float32. It changes 3 of 100 sets of sites,
+bfloat16 15 (docs/log.md); still too many for a default."""
 
 ATTENTION_BOUNDS = {"float32": 1e-3, "bfloat16": 0.25, MIXED: 0.05}
-"""Largest difference from a model's own eager attention with which it is accepted, of a layer's maximum, by dtype.
+"""Largest accepted difference from a model's own eager attention, as a share of a layer's maximum, by dtype.
 
-Attention computed wrong differs by 0.7 and more. Computed right, on the known protein of `guard`, it differs by 3e-6
-(float32), 0.05 (bfloat16) and 0.008 (mixed) with the weights of ESM-2 8M, and by 3e-6, 0.10 and 0.006 with random
-weights in 33 layers; over 1,000 proteins half precision moved single residues by up to 0.20 and 0.02 (docs/log.md)."""
+Attention that is computed wrong differs by 0.7 and more. Computed right, on the known protein of `guard`, it differs
+by 3e-6 (float32), 0.05 (bfloat16) and 0.008 (mixed) with the weights of ESM-2 8M, and by 3e-6, 0.10 and 0.006 with
+random weights in 33 layers; over 1,000 proteins half precision moved single residues by up to 0.20 and 0.02
+(docs/log.md)."""
 
 ROTARY = ("esmc", "modernbert", "eurobert")
-"""Architectures whose positions are always rotary: they have no limit, whatever length they were trained at."""
+"""Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
 
 OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
 """Architectures whose learned positions begin after the padding index."""
 
 
-def _weight_bytes(n_layers: int, width: int, feed_forward: int) -> int:
+def _count_weight_bytes(n_layers: int, width: int, feed_forward: int) -> int:
     return 4 * n_layers * (4 * width * width + 2 * width * feed_forward + 9 * width + feed_forward)
 
 
 def _looks_like_path(model: str) -> bool:
-    # A hub id is `name` or `owner/name`; anything else that is no directory is a path that is not there.
+    # A hub id is `name` or `owner/name`; anything else is a path to a directory that does not exist.
     return model.startswith((".", "/", "~")) or model.count("/") > 1 or "\\" in model
 
 
-def _cached(model: str, revision: str | None) -> Path:
+def _find_cached(model: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
 
     try:
         return Path(snapshot_download(model, revision=revision, local_files_only=True))
     except (LocalEntryNotFoundError, HFValidationError, OSError) as error:
-        at = f" at revision {revision}" if revision else ""
+        at_revision = f" at revision {revision}" if revision else ""
         raise EnvironmentFault(
-            f"The model {model}{at} is not on this machine.",
+            f"The model {model}{at_revision} is not on this machine.",
             expected="a model directory, or a hub id in the local cache; a build never downloads",
             hint=f"run `attlas fetch {model}` once (or `attlas fetch {model} --to DIR` and give --model DIR)",
         ) from error

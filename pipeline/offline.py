@@ -1,4 +1,4 @@
-"""transformers, imported so that it never reaches for the network, and silenced: others import it from here."""
+"""The library transformers, without network and without messages; other modules import it from here."""
 
 import logging
 import os
@@ -15,12 +15,12 @@ import transformers
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
 
-__all__ = ["first_line", "quiet", "read_configuration", "read_files", "transformers"]
+__all__ = ["quiet", "read_configuration", "read_files", "transformers"]
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence transformers' loading report and bars: what matters in them is raised as an error by the caller."""
+    """Silence the loading report and the progress bars of transformers; the caller raises errors itself."""
     logger = logging.getLogger("transformers")
     level = logger.level
     transformers.utils.logging.disable_progress_bar()
@@ -32,24 +32,24 @@ def quiet() -> Iterator[None]:
 
 
 def read_files(reader: Any, directory: Path, *, what: str, expected: str, **options: Any) -> Any:
-    """Return what a class of transformers reads from a model's directory, running none of its code.
+    """Read a model's directory by a class of transformers, without running code of the model.
 
     Args:
         reader: a class with `from_pretrained`.
-        directory: the model's.
-        what: what is read, for the message, such as `vocabulary`.
+        directory: directory of the model.
+        what: the object that is read, for the message, such as `vocabulary`.
         expected: what the directory should hold, for the message.
         options: more arguments of `from_pretrained`.
 
     Raises:
-        EnvironmentFault: it cannot be read.
+        EnvironmentFault: the directory cannot be read.
     """
     try:
         with quiet():
             return reader.from_pretrained(directory, local_files_only=True, trust_remote_code=False, **options)
     except MemoryError:
         raise
-    except Exception as error:  # whatever damaged or foreign files raise on their way through three libraries
+    except Exception as error:  # damaged files raise errors of any kind, in three libraries
         raise EnvironmentFault(
             f"The {what} in {directory} cannot be loaded.",
             expected=expected,
@@ -62,7 +62,7 @@ def read_configuration(directory: Path) -> Any:
     """Return the configuration of a model, checked by transformers.
 
     Raises:
-        EnvironmentFault: it is none of transformers' architectures, or has values of wrong types.
+        EnvironmentFault: the architecture is none of transformers, or values have wrong types.
     """
     expected = "a config.json of an architecture of the transformers library"
     return read_files(transformers.AutoConfig, directory, what="configuration", expected=expected)

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.runners import prepare
+from attlas.pipeline.runners import load_plan_and_model
 from attlas.pipeline.shard import make_receipt, read_sequences
 from attlas.schema import (
     SEQUENCES,
@@ -113,7 +113,7 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         EnvironmentFault: a table that the pass reads has changed since the pass began.
         Exception: as `PassTask.compute`; nothing is published then.
     """
-    paths, plan, encoder = prepare(root, n_threads)
+    paths, plan, encoder = load_plan_and_model(root, n_threads)
     shard = plan.shards[index - 1]
     started = time.perf_counter()
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import is_as_noted
+from attlas.pipeline.directory import matches_entry
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.runners import Task
@@ -67,7 +67,7 @@ def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Tas
         path = task.receipt(paths, shard.index)
         if path.is_file():
             receipt = Receipt.read(path)
-            if all(is_as_noted(paths.root / file.path, file) for file in receipt.files):
+            if all(matches_entry(paths.root / file.path, file) for file in receipt.files):
                 receipts[shard.index] = receipt
     return receipts
 

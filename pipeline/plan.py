@@ -1,4 +1,4 @@
-"""Proteins and a run to shards: pure arithmetic of order, cost and memory. Opens no file, loads no model.
+"""The plan of a build: proteins and a run are cut into shards by cost and memory. Opens no file, loads no model.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a sequence.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from attlas.pipeline.kernels.tiles import tile_bytes
+from attlas.pipeline.kernels.tiles import predict_tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
 from attlas.pipeline.proteins import Protein
@@ -21,23 +21,23 @@ PACK_TOKENS = {"cpu": 1024, "cuda": 32_768}
 On a CPU the feed-forward activations of one pack should stay in the last-level cache."""
 
 REDUCTION = {"cpu": "tiled", "cuda": "triton"}
-"""The way that each device reduces attention, by the name a run records."""
+"""The reduction of attention on each device, by the name that a run records."""
 
 SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
 """Largest cost of a shard, in residues of typical length: seconds of work, so that a kill costs little."""
 
 FEWEST_SHARDS = 64
-"""A small proteome is cut into about this many shards, so that every worker has some and progress is seen."""
+"""A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
 
 SMALLEST_SHARD_RESIDUES = 2_048
 
 TYPICAL_LENGTH = 400
-"""Residues; where costs are told in residues, they are those of proteins of this length."""
+"""Residues; a cost in residues is the cost of proteins of this length."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of sequences computed and published together."""
+    """Consecutive sequences that are computed and published together."""
 
     index: int
     """From 1, in order of `sequence_id`."""
@@ -48,17 +48,17 @@ class Shard:
     cost: float
     """Predicted work, floating-point operations."""
     predicted_bytes: int
-    """Bound on the memory of the process that computes it."""
+    """Bound on the memory of a process that computes it."""
 
     @property
     def n_sequences(self) -> int:
-        """Return how many distinct sequences it holds."""
+        """Return the number of distinct sequences."""
         return self.end_sequence_id - self.first_sequence_id
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be computed, in which pieces: equal plans give equal tables."""
+    """The run, the input and the shards of a build: equal plans give equal tables."""
 
     run: Run
     source: str
@@ -67,14 +67,16 @@ class Plan:
     proteins_digest: str
     """Digest over accession, header and sequence of every protein, in order of accession."""
     model_directory: str
-    """Where the model was found; not part of the plan's identity."""
+    """Directory of the model's files; not part of the plan's identity."""
     pack_tokens: int
     shards: tuple[Shard, ...]
 
     @property
     def plan_id(self) -> str:
-        """Return the identity of the plan, which becomes the atlas id: input, run and how it is packed."""
-        return digest([self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(s) for s in self.shards]])
+        """Return the identity of the plan, which becomes the atlas id: input, run, pack size and shards."""
+        return digest(
+            [self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(shard) for shard in self.shards]]
+        )
 
     def describe_changes(self, plan: Self) -> list[str]:
         """Return a line for each difference of `plan` from this plan, in the words of the command line."""
@@ -98,8 +100,8 @@ class Plan:
         return from_json(cls, {name: value for name, value in values.items() if name != "plan_id"})
 
 
-def sequence_order(proteins: Sequence[Protein]) -> list[str]:
-    """Return the distinct sequences to compute, by length, then MD5: a sequence's place is its `sequence_id`.
+def order_sequences(proteins: Sequence[Protein]) -> list[str]:
+    """Return the distinct sequences to compute, by length, then MD5; the place of a sequence is its `sequence_id`.
 
     The order does not depend on the order of the input.
     """
@@ -109,76 +111,85 @@ def sequence_order(proteins: Sequence[Protein]) -> list[str]:
 
 def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tuple[Shard, ...]:
     """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
-    costs = [cost_of(length, shape) for length in lengths]
-    largest = cost_of(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
-    smallest = cost_of(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
+    costs = [predict_cost(length, shape) for length in lengths]
+    largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
+    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
+
     shards: list[Shard] = []
-    for run in cut_runs(Budget(costs, target)):
-        n_residues = sum(lengths[run])
-        bound = shard_bytes(lengths[run], shape=shape, pack_tokens=PACK_TOKENS[device])
-        shards.append(Shard(len(shards) + 1, run.start, run.stop, n_residues, sum(costs[run]), bound))
+    for part in cut_runs(Budget(costs, target)):
+        shards.append(
+            Shard(
+                index=len(shards) + 1,
+                first_sequence_id=part.start,
+                end_sequence_id=part.stop,
+                n_residues=sum(lengths[part]),
+                cost=sum(costs[part]),
+                predicted_bytes=predict_shard_bytes(lengths[part], shape=shape, pack_tokens=PACK_TOKENS[device]),
+            )
+        )
     return tuple(shards)
 
 
 def cut_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
-    """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than one stands alone."""
-    return cut_runs(token_budget(lengths, pack_tokens))
+    """Yield slices of consecutive sequences whose tokens fit a pack; a sequence longer than a pack stands alone."""
+    return cut_runs(make_token_budget(lengths, pack_tokens))
 
 
-def token_budget(lengths: Sequence[int], pack_tokens: int) -> Budget:
+def make_token_budget(lengths: Sequence[int], pack_tokens: int) -> Budget:
     """Return the budget of tokens that sequences of these lengths, in residues, share in a pack."""
     return Budget([length + N_SPECIAL_TOKENS for length in lengths], pack_tokens)
 
 
-def cost_of(length: int, shape: ModelShape) -> float:
+def predict_cost(length: int, shape: ModelShape) -> float:
     """Return the floating-point operations of one sequence: its linear layers, and its attention with statistics."""
     tokens = length + N_SPECIAL_TOKENS
     linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+
     # q k and p v are 4 T per unit of width, at two thirds of the rate of the linear layers where heads are narrow; the
     # compiled pass between them takes as long as 50 operations per weight of a head (docs/log.md).
     attention = 6 * tokens * shape.width + 50 * tokens * shape.n_heads
     return float(tokens * shape.n_layers * (linear + attention))
 
 
-def shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) -> int:
-    """Return a bound on the memory of a process that computes sequences of these lengths: resident bytes on a CPU.
+def predict_shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) -> int:
+    """Return a bound on the memory of a process that computes sequences of these lengths, bytes.
 
-    The terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
+    Its terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
     the tiles of the longest sequence, and the shard's results until they are written.
     """
     tokens = [length + N_SPECIAL_TOKENS for length in lengths]
     largest_pack = max(sum(tokens[pack]) for pack in cut_packs(lengths, pack_tokens))
-    activations = largest_pack * activation_bytes(shape, n_bytes=4)
-    tiles = tile_bytes(shape.n_heads, max(tokens))
+    activations = largest_pack * predict_activation_bytes(shape, n_bytes=4)
+    tiles = predict_tile_bytes(shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
     return PROCESS_BYTES + 2 * shape.weight_bytes + activations + tiles + results
 
 
-def activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:
-    """Return what a token holds at most while it passes a layer, values of `n_bytes` each."""
+def predict_activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:
+    """Return the most bytes of a token while it passes a layer, with values of `n_bytes` each."""
     return n_bytes * (10 * shape.width + 4 * shape.feed_forward)
 
 
-def fitting_tokens(free_bytes: int, shape: ModelShape, *, n_bytes: int) -> int:
-    """Return how many tokens may pass the model at once in the memory that a device has left beside the weights.
+def count_fitting_tokens(free_bytes: int, shape: ModelShape, *, n_bytes: int) -> int:
+    """Return the number of tokens that fit the free memory of a device at once, after the weights were loaded.
 
-    Half of it is planned for: an allocator's cache is in pieces, and other programs may want some.
+    Half of the memory is used: the cache of an allocator is in pieces, and other programs may need memory.
     """
-    return max(1, free_bytes // 2 // activation_bytes(shape, n_bytes=n_bytes))
+    return max(1, free_bytes // 2 // predict_activation_bytes(shape, n_bytes=n_bytes))
 
 
 PROCESS_BYTES = 1200 << 20
-"""Resident memory of a worker beside what the terms above say: Python, torch with its compiler, transformers, numba,
+"""Resident memory of a worker besides the terms above: Python, torch with its compiler, transformers, numba,
 distributed, pyarrow. Measured on the 66 shards of *B. subtilis*: at most 1,137 MiB above those terms."""
 
 RESULT_COPIES = 3
-"""A shard's results stand as arrays, as an Arrow table and as Parquet pages at once."""
+"""The results of a shard exist as arrays, as an Arrow table and as Parquet pages at once."""
 
 
-def disk_bytes(n_residues: int, n_sequences: int, n_layers: int, n_heads: int) -> int:
+def predict_disk_bytes(n_residues: int, n_sequences: int, n_layers: int, n_heads: int) -> int:
     """Return the expected size on disk of the tables, from what atlases of real proteomes took (docs/log.md)."""
     per_residue = 1.8 * n_layers + 2
     per_sequence = 42 * n_layers * n_heads + 600

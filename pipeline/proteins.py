@@ -1,4 +1,4 @@
-"""FASTA → proteins: headers parsed, letters checked, unique by accession; nothing is dropped without a reason."""
+"""FASTA records → proteins: headers parsed, letters checked, unique by accession; none is dropped without a reason."""
 
 import hashlib
 import re
@@ -49,7 +49,7 @@ class Protein:
     n_records: int = 1
     """Records with this accession, all with this sequence."""
     reason: str | None = None
-    """Why it is skipped; None: it is to be computed."""
+    """Why the protein is skipped; None where it is computed."""
 
     @property
     def length(self) -> int:
@@ -79,7 +79,7 @@ class Proteome:
     name: str
     """File name, or `-` for standard input."""
     sha256: str
-    """SHA-256 of the bytes as handed in: of a compressed file, of the compressed bytes."""
+    """SHA-256 of the file as it is: of a compressed file, of the compressed bytes."""
     n_records: int
     """Records in the file: the sum of `n_records` over the proteins."""
     proteins: tuple[Protein, ...]
@@ -89,43 +89,46 @@ class Proteome:
 def read_proteome(source: str, *, max_length: int | None = None) -> Proteome:
     """Read the proteins of a FASTA file: a path, plain or compressed, or `-` for standard input.
 
-    A record that cannot be computed is a protein with a `reason`; the others go on. Repeats of an accession with
-    the same sequence are merged and counted, the first header kept.
+    A record that cannot be computed becomes a protein with a `reason`. Repeats of an accession with the same sequence
+    are merged and counted; the first header is kept.
 
     Args:
         source: path, or `-`.
-        max_length: longest sequence computed, residues; longer ones get a reason. None: no limit but MAX_RESIDUES.
+        max_length: longest sequence to compute, residues; longer ones get a reason. None: MAX_RESIDUES.
 
     Raises:
         InputError: the file cannot be read or is no FASTA (see `read_fasta`); an accession stands for two different
-            sequences; the whole file looks like nucleotides, which a protein model would read as nonsense for hours.
+            sequences; or the whole file looks like nucleotides.
     """
     if max_length is not None and max_length < 1:
         raise InputError("--max-length must be at least 1.", expected="a number of residues", found=str(max_length))
+
     fasta = read_fasta(source)
-    proteins = [_protein(record, max_length) for record in fasta.records]
+    proteins = [_make_protein(record, max_length) for record in fasta.records]
     _refuse_blank_accessions(proteins, fasta.name)
     _refuse_nucleotides(proteins, fasta.name)
-    return Proteome(fasta.name, fasta.sha256, len(proteins), _merged(proteins, fasta.name))
+    return Proteome(fasta.name, fasta.sha256, len(proteins), _merge(proteins, fasta.name))
 
 
-def _protein(record: Record, max_length: int | None) -> Protein:
+def _make_protein(record: Record, max_length: int | None) -> Protein:
+    """Return the protein of a record, with the reason if it is skipped."""
     # bytes.upper touches ASCII only: no letter changes the length of what follows.
     letters = b"".join(line.translate(None, _BLANKS) for line in record.body).upper()
     sequence = letters.decode("ascii") if letters.isascii() else "".join(_clean_lines(record))
     sequence = sequence.removesuffix("*")
-    reason = _foreign_letter(record, sequence) or _length_reason(len(sequence), max_length)
+
+    reason = _describe_foreign_letter(record, sequence) or _describe_length(len(sequence), max_length)
     header = parse_header(record.header, line=record.line)
     return Protein(**asdict(header), sequence=sequence, line=record.line, reason=reason)
 
 
 def _clean_lines(record: Record) -> list[str]:
-    # Decoded line by line, as `decode` may answer differently for each.
+    # Line by line, because each line may have another encoding.
     return [decode(line.translate(None, _BLANKS).upper()) for line in record.body]
 
 
-def _foreign_letter(record: Record, sequence: str) -> str | None:
-    """Return the reason that names the first character that is no letter, its position and its line."""
+def _describe_foreign_letter(record: Record, sequence: str) -> str | None:
+    """Return the first character that is no letter, with its position and line, as a reason; None without any."""
     foreign = _FOREIGN.search(sequence)
     if foreign is None:
         return None
@@ -136,10 +139,10 @@ def _foreign_letter(record: Record, sequence: str) -> str | None:
         n_letters += len(text)
         if n_letters > foreign.start():
             break
-    return f"{_in_words(foreign[0])} at position {foreign.start() + 1:,} (line {line:,})"
+    return f"{_describe_character(foreign[0])} at position {foreign.start() + 1:,} (line {line:,})"
 
 
-def _in_words(character: str) -> str:
+def _describe_character(character: str) -> str:
     if character == "*":
         return "stop `*` inside the sequence"
     if character in "-.":
@@ -150,7 +153,7 @@ def _in_words(character: str) -> str:
     return f"no amino acid: {kind} {character!r} (U+{ord(character):04X})"
 
 
-def _length_reason(n: int, max_length: int | None) -> str | None:
+def _describe_length(n: int, max_length: int | None) -> str | None:
     if n == 0:
         return "no sequence"
     if max_length is not None and n > max_length:
@@ -161,20 +164,20 @@ def _length_reason(n: int, max_length: int | None) -> str | None:
 
 
 def _refuse_blank_accessions(proteins: Iterable[Protein], name: str) -> None:
-    """Refuse accessions of white space alone, such as a no-break space: nobody could ask for them."""
+    """Refuse accessions that are white space alone, such as a no-break space: nobody could type them."""
     lines = [f"line {protein.line:,}: {protein.accession!r}" for protein in proteins if protein.accession.isspace()]
     if lines:
         raise InputError(
             "An accession is white space alone.",
-            expected="a word behind `>`, or nothing",
+            expected="a word after `>`, or nothing",
             found=f"{len(lines):,} such headers in {name}",
             offenders=lines,
-            hint="name these records; a header with nothing in it is named after its line",
+            hint="give these records a name; an empty header is named by its line",
         )
 
 
-def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
-    """Return the proteins unique by accession, in order; the same accession with two sequences is refused."""
+def _merge(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
+    """Return the proteins unique by accession, in order. Raises InputError for an accession with two sequences."""
     by_accession: dict[str, Protein] = {}
     conflicts: list[str] = []
     for protein in proteins:
@@ -185,6 +188,7 @@ def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
             lengths = f"{earlier.length:,} and {protein.length:,} residues"
             conflicts.append(f"{protein.accession}: lines {earlier.line:,} and {protein.line:,} ({lengths})")
         by_accession[protein.accession] = replace(earlier, n_records=earlier.n_records + 1)
+
     if conflicts:
         raise InputError(
             "An accession stands for two different sequences.",
@@ -197,9 +201,9 @@ def _merged(proteins: Iterable[Protein], name: str) -> tuple[Protein, ...]:
 
 
 def _refuse_nucleotides(proteins: Iterable[Protein], name: str) -> None:
-    """Refuse a file in which every sequence is made of nucleotide letters and all four bases are common.
+    """Refuse a file in which every sequence consists of nucleotide letters and all four bases are common.
 
-    One such sequence alone may be a real protein (poly-Ala, Gly-Ala repeats), so single records are never judged.
+    A single sequence of that kind may be a protein (poly-Ala, Gly-Ala repeats), so the file is judged as a whole.
     """
     sequences = [protein.sequence.encode() for protein in proteins]
     n_letters = sum(map(len, sequences))
@@ -210,6 +214,7 @@ def _refuse_nucleotides(proteins: Iterable[Protein], name: str) -> None:
     max_rare = 1 - _NUCLEOTIDE_SHARE
     if any(len(sequence.translate(None, _NUCLEOTIDES)) > max_rare * len(sequence) for sequence in sequences):
         return
+
     counts = {base: sum(sequence.count(base) for sequence in sequences) for base in (b"A", b"C", b"G", b"T", b"U")}
     counts[b"T"] += counts.pop(b"U")
     if min(counts.values()) < max_rare * n_letters:

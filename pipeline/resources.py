@@ -1,4 +1,4 @@
-"""What this machine has against what a plan needs: workers, memory, disk; refused early, with both numbers."""
+"""Workers, memory and disk: what a plan needs is compared with this machine, and refused early with both numbers."""
 
 import ctypes
 import os
@@ -8,22 +8,22 @@ from pathlib import Path
 
 import psutil
 
-from attlas.pipeline.plan import Shard, disk_bytes
+from attlas.pipeline.plan import Shard, predict_disk_bytes
 from attlas.schema import EnvironmentFault
 from attlas.schema.run import Run
 
 
-def fitting_workers(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> int:
-    """Return how many workers to start: `n_workers` or, where None, as many as cores (GPUs) and memory allow.
+def choose_workers(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> int:
+    """Return the number of workers to start: `n_workers` or, where None, as many as cores (GPUs) and memory allow.
 
     Raises:
-        EnvironmentFault: the device is not there, or the largest shard does not fit its memory once, or as often as
-            `n_workers` says.
+        EnvironmentFault: there is no such device, or its memory does not fit the largest shard, once or `n_workers`
+            times.
     """
     check_device(device)
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
-    free = available_bytes(device)
-    n = default_workers(device) if n_workers is None else n_workers
+    free = measure_available_bytes(device)
+    n = count_default_workers(device) if n_workers is None else n_workers
 
     # Workers on CPUs share the memory of the machine; each GPU has its own.
     if device == "cpu" and n_workers is None:
@@ -43,13 +43,16 @@ def fitting_workers(shards: Sequence[Shard], *, device: str, n_workers: int | No
 
 
 def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> None:
-    """Refuse workers of a Dask scheduler whose memory limit the largest shard would break: they would be killed at it.
+    """Refuse workers of a Dask scheduler whose memory limit is too small for the largest shard: Dask would kill them.
 
-    `limits` has the bytes of each by its address, 0 for none. The threads of a worker share one model and take turns
-    at it, so that a worker needs what one shard does.
+    The threads of a worker share one model and take turns at it, so a worker needs the memory of one shard.
+
+    Args:
+        limits: memory limit of each worker, bytes, by its address; 0 for none.
+        shards: the shards to compute.
 
     Raises:
-        EnvironmentFault: names the workers, a limit and what is needed.
+        EnvironmentFault: names the workers, their smallest limit and the memory needed.
     """
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     if small := sorted(address for address, limit in limits.items() if 0 < limit < largest.predicted_bytes):
@@ -58,21 +61,21 @@ def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> 
             expected=f"a limit of {_gib(largest.predicted_bytes)} GiB or more",
             found=f"{_gib(min(limits[address] for address in small))} GiB",
             offenders=small,
-            hint="start them with more: dask worker ADDRESS --memory-limit …; or plan with --max-length",
+            hint="start them with more memory: dask worker ADDRESS --memory-limit …; or plan with --max-length",
         )
 
 
-def available_bytes(device: str) -> int:
-    """Return the memory a build may use now: free on the GPU, or available on this machine within its limits."""
+def measure_available_bytes(device: str) -> int:
+    """Return the memory that a build may use now, bytes: free on the GPU, or available on this machine."""
     if device == "cuda":
         import torch
 
         return int(torch.cuda.mem_get_info()[0])
-    return int(min([psutil.virtual_memory().available, *_cgroup_free()]))
+    return int(min([psutil.virtual_memory().available, *_measure_cgroup()]))
 
 
 def has_device(device: str) -> bool:
-    """Tell whether this machine has a device: a CPU always."""
+    """Return whether this machine has a device; a CPU it always has."""
     if device != "cuda":
         return True
     import torch
@@ -81,20 +84,21 @@ def has_device(device: str) -> bool:
 
 
 def check_device(device: str) -> None:
-    """Refuse a device this machine does not have. Raises EnvironmentFault."""
+    """Refuse a device that this machine does not have. Raises EnvironmentFault."""
     if has_device(device):
         return
+
     import torch
 
     raise EnvironmentFault(
         "There is no CUDA device on this machine.",
-        found=f"torch {torch.__version__} sees none",
+        found=f"torch {torch.__version__} finds none",
         hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
     )
 
 
-def default_workers(device: str) -> int:
-    """Return how many worker processes use this machine well: one per core the process may use, or per GPU."""
+def count_default_workers(device: str) -> int:
+    """Return the usual number of worker processes: one for each core that this process may use, or for each GPU."""
     if device == "cuda":
         import torch
 
@@ -103,24 +107,24 @@ def default_workers(device: str) -> int:
 
 
 def check_disk(root: Path, run: Run, shards: Sequence[Shard]) -> None:
-    """Refuse shards whose tables would not fit the disk.
+    """Refuse shards whose tables would not fit on the disk.
 
     Raises:
-        EnvironmentFault: names what is needed and what is free.
+        EnvironmentFault: names the space needed and the space free.
     """
-    needed = sum(disk_bytes(shard.n_residues, shard.n_sequences, run.n_layers, run.n_heads) for shard in shards)
+    needed = sum(predict_disk_bytes(shard.n_residues, shard.n_sequences, run.n_layers, run.n_heads) for shard in shards)
     free = psutil.disk_usage(str(root)).free
     if needed > free:
         raise EnvironmentFault(
             f"The disk of {root} is too small for this atlas.",
             expected=f"about {_gib(needed)} GiB",
             found=f"{_gib(free)} GiB free",
-            hint="free some space, or build into another directory",
+            hint="free space, or build into another directory",
         )
 
 
-def _cgroup_free() -> list[int]:
-    """Return what a container's memory limit leaves, where there is one."""
+def _measure_cgroup() -> list[int]:
+    """Return the memory that is left within the limit of a container, bytes; empty without a limit."""
     limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     try:
         return [int(limit.read_text()) - int(used.read_text())]
@@ -129,9 +133,9 @@ def _cgroup_free() -> list[int]:
 
 
 def give_back_memory() -> None:
-    """Give memory that was freed back to the system, where the C library can: done before a shard.
+    """Return freed memory to the system, where the C library can; done before a shard.
 
-    glibc keeps what packs of ever other sizes leave in pieces: 15 MB a shard, without end (docs/log.md).
+    Packs of varying sizes leave free memory in pieces, which glibc keeps: 15 MB a shard, without end (docs/log.md).
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:

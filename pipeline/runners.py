@@ -1,37 +1,38 @@
-"""Who computes the missing shards: this process, or Dask workers. The receipts are the only memory."""
+"""The runners that compute missing shards: this process, or Dask workers. Receipts alone record what is finished."""
 
 import socket
 import threading
 from collections import defaultdict
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 from attlas.pipeline.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, open_cluster
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import default_workers, give_back_memory
+from attlas.pipeline.resources import count_default_workers, give_back_memory
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
 
 TASKS_PER_THREAD = 2
-"""Shards in flight per thread of a worker: one computed, one waiting; never the whole plan."""
+"""Shards sent to each thread of a worker: one is computed, one waits; the others stay here."""
 
 
 @dataclass(frozen=True)
 class WorkersStarted:
-    """Whoever computes is there."""
+    """The workers have started."""
 
     n_workers: int
     """Processes, each with a model and a device."""
     n_threads: int
-    """Shards that all of them have in hand at once."""
+    """Shards that all of them compute at once."""
 
 
 @dataclass(frozen=True)
 class WorkerLeftOut:
-    """A worker whose device does not work was ended; its shards go to others."""
+    """A worker was ended because its device does not work; its shards go to others."""
 
     worker: str
     fault: DeviceFault
@@ -54,14 +55,19 @@ class ShardGivenUp:
 
 
 Event = WorkersStarted | WorkerLeftOut | ShardFinished | ShardGivenUp
-"""What happens while shards are computed."""
+"""An event while shards are computed."""
 
 
 class Task(Protocol):
-    """What is done with a shard, in this process or a worker's; it travels there pickled."""
+    """The computation of a shard, in this process or in a worker, to which it is sent pickled."""
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Do it with shard `index`, publish the receipt and return it.
+        """Compute shard `index`, publish its files and its receipt, and return the receipt.
+
+        Args:
+            root: directory of the atlas.
+            index: number of the shard, from 1.
+            n_threads: threads of torch.
 
         Raises:
             DeviceFault: the device of this process does not work; nothing was published.
@@ -69,7 +75,7 @@ class Task(Protocol):
         ...
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
-        """Return where the receipt of shard `index` is published."""
+        """Return the path of the receipt of shard `index`."""
         ...
 
 
@@ -78,91 +84,105 @@ class EncodeTask:
     """Compute a shard of a build."""
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Compute it: everything needed lies in the directory."""
+        """Compute a shard; the directory has everything that is needed."""
         from attlas.pipeline.shard import encode_shard
 
-        paths, plan, encoder = prepare(root, n_threads)
+        paths, plan, encoder = load_plan_and_model(root, n_threads)
         return encode_shard(paths, plan, plan.shards[index - 1], encoder)
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
-        """Return the receipt of the build's shard."""
+        """Return the path of the receipt of a build's shard."""
         return paths.receipt(index)
 
 
 ENCODE = EncodeTask()
 
 
-def run_inline(
+def run_in_process(
     root: Path, shards: Sequence[Shard], *, n_threads: int | None = None, task: Task = ENCODE
 ) -> Generator[Event, None, None]:
     """Compute shards one after the other in this process."""
     yield WorkersStarted(n_workers=1, n_threads=1)
     for shard in shards:
-        yield ShardFinished(shard, task(str(root), shard.index, n_threads or default_workers("cpu")))
+        yield ShardFinished(shard, task(str(root), shard.index, n_threads or count_default_workers("cpu")))
 
 
 def run_dask(
     root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
 ) -> Generator[Event, None, None]:
-    """Compute shards on Dask workers, the costliest first, and yield what happens.
+    """Compute shards on Dask workers, the costliest first, and yield the events.
 
-    A shard whose worker dies is sent to another, WORKER_DEATHS times. A worker whose device does not work is left out,
-    and the shard is sent to another. With `scheduler` an existing cluster is used, all of it where `n_workers` is 0;
-    its workers must see the atlas directory and the model under the same paths.
+    A shard whose worker dies is sent to another worker, WORKER_DEATHS times. A worker whose device does not work is
+    left out, and its shard is sent to another. With `scheduler` an existing cluster is used, all of it where
+    `n_workers` is 0; its workers must have the atlas and the model under the same paths.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, has no workers, or such as have too little memory; or the
+        EnvironmentFault: the scheduler cannot be reached, has no workers, or workers with too little memory; or the
             devices of all workers failed.
     """
-    from distributed import as_completed
-
     with open_cluster(n_workers, scheduler=scheduler, device=device, shards=shards) as (client, n_threads):
-        threads_of_workers = client.ncores()
-        n_in_hand = n_workers * WORKER_THREADS[device] or sum(threads_of_workers.values())
-        yield WorkersStarted(len(threads_of_workers), min(n_in_hand, sum(threads_of_workers.values())))
+        threads_by_worker = client.ncores()
+        n_at_once = n_workers * WORKER_THREADS[device] or sum(threads_by_worker.values())
+        yield WorkersStarted(len(threads_by_worker), min(n_at_once, sum(threads_by_worker.values())))
 
+        tasks = SubmittedTasks(client, task, str(root), n_threads)
+        faulty_workers = FaultyWorkers(n_at_start=len(threads_by_worker))
         waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
-        running: dict[str, Shard] = {}
-        failing = FailingWorkers(n_at_start=len(threads_of_workers))
+        for shard in islice(waiting, n_at_once * TASKS_PER_THREAD):
+            tasks.submit(shard)
 
-        def submit(shard: Shard) -> Any:
-            # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
-            future = client.submit(compute_at_worker, task, str(root), shard.index, n_threads, pure=False)
-            running[future.key] = shard
-            return future
-
-        n_in_flight = n_in_hand * TASKS_PER_THREAD
-        futures = as_completed([submit(shard) for _, shard in zip(range(n_in_flight), waiting, strict=False)])
-        for future in futures:
-            shard = running.pop(future.key)
-            result = _result(future, task.receipt(AtlasPaths(root), shard.index))
-            future.release()
-
+        for shard, result in tasks.results():
             if isinstance(result, GivenBack):
-                if failing.add(shard, result):
+                if faulty_workers.add(shard, result):
                     leave_out(client, result.worker)
                     yield WorkerLeftOut(result.worker, result.fault)
-                failing.refuse_none_left(set(client.ncores()))
-                if not failing.is_hopeless(shard):
-                    futures.add(submit(shard))
+                faulty_workers.refuse_if_all_failed(set(client.ncores()))
+                if not faulty_workers.is_hopeless(shard):
+                    tasks.submit(shard)
                     continue
                 result = result.fault
 
             if (following := next(waiting, None)) is not None:
-                futures.add(submit(following))
+                tasks.submit(following)
             yield ShardFinished(shard, result) if isinstance(result, Receipt) else ShardGivenUp(shard, result)
+
+
+class SubmittedTasks:
+    """The tasks that a Dask client has sent to its workers, each with its shard."""
+
+    def __init__(self, client: Any, task: Task, root: str, n_threads: int) -> None:
+        from distributed import as_completed
+
+        self.client, self.task, self.root, self.n_threads = client, task, root, n_threads
+        self._shards: dict[str, Shard] = {}
+        self._futures = as_completed(loop=client.loop)
+
+    def submit(self, shard: Shard) -> None:
+        """Send a shard to the workers."""
+        # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
+        future = self.client.submit(compute_at_worker, self.task, self.root, shard.index, self.n_threads, pure=False)
+        self._shards[future.key] = shard
+        self._futures.add(future)
+
+    def results(self) -> Iterator[tuple[Shard, "Receipt | GivenBack | Exception"]]:
+        """Yield every shard with its result, as they come; shards may be submitted meanwhile."""
+        for future in self._futures:
+            shard = self._shards.pop(future.key)
+            result = _read_result(future, self.task.receipt(AtlasPaths(Path(self.root)), shard.index))
+            future.release()
+            yield shard, result
 
 
 @dataclass(frozen=True)
 class GivenBack:
-    """A shard that a worker could not compute as its device does not work."""
+    """A shard that a worker could not compute because its device does not work."""
 
     worker: str
-    """Its address."""
+    """Address of the worker."""
     fault: DeviceFault
 
 
-class FailingWorkers:
+class FaultyWorkers:
     """The workers whose devices failed, and the shards at which they did."""
 
     def __init__(self, n_at_start: int) -> None:
@@ -171,35 +191,36 @@ class FailingWorkers:
         self.workers_of_shard: dict[int, set[str]] = defaultdict(set)
 
     def add(self, shard: Shard, given_back: GivenBack) -> bool:
-        """Count a shard given back, and tell whether it is the first of its worker."""
+        """Count a shard that was given back, and return whether it is the first of its worker."""
         is_new = given_back.worker not in self.faults
         self.faults.setdefault(given_back.worker, given_back.fault)
         self.workers_of_shard[shard.index].add(given_back.worker)
         return is_new
 
     def is_hopeless(self, shard: Shard) -> bool:
-        """Tell whether a shard was given back so often that it is more likely to blame than the devices."""
+        """Return whether so many workers gave a shard back that the shard is more likely to blame than the devices."""
         return len(self.workers_of_shard[shard.index]) > WORKER_DEATHS
 
-    def refuse_none_left(self, workers: set[str]) -> None:
-        """Stop where the device of every worker failed; a worker that died otherwise may come back.
+    def refuse_if_all_failed(self, workers: set[str]) -> None:
+        """Stop if the device of every worker failed; a worker that died for another reason may come back.
 
         Raises:
-            EnvironmentFault: names the workers and what went wrong.
+            EnvironmentFault: names the workers and their errors.
         """
         if workers - self.faults.keys() or len(self.faults) < self.n_at_start:
             return
+
         raise EnvironmentFault(
             "No worker is left whose device works; finished shards are kept.",
             expected="a device that computes a known protein as it did when the model was loaded",
             found=f"{len(self.faults)} that failed:",
             offenders=[f"{worker}: {fault.found or fault.what}" for worker, fault in sorted(self.faults.items())],
-            hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
+            hint="read the log of the machine (nvidia-smi, dmesg); the same command continues where this one stopped",
         )
 
 
 def compute_at_worker(task: Task, root: str, index: int, n_threads: int) -> Receipt | GivenBack:
-    """Do a task in a Dask worker, and say which one it was where its device does not work."""
+    """Run a task in a Dask worker; if its device does not work, return the worker with the fault."""
     from distributed import get_worker
 
     try:
@@ -208,13 +229,13 @@ def compute_at_worker(task: Task, root: str, index: int, n_threads: int) -> Rece
         return GivenBack(get_worker().address, fault)
 
 
-def _result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
-    """Return what became of a task, dead workers and a lost scheduler in the words of a build.
+def _read_result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
+    """Return the result of a task, or its error.
 
-    What is on disk counts: a worker may die after it has published its receipt and before it has said so.
+    A receipt on disk counts: a worker may die after it has published its receipt and before it has reported.
 
     Raises:
-        EnvironmentFault: the scheduler went away, and every task with it.
+        EnvironmentFault: the scheduler is gone, and every task with it.
     """
     from distributed import KilledWorker
 
@@ -226,16 +247,18 @@ def _result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
             found="its tasks are lost; finished shards are kept",
             hint="see why it ended, then run the same command again",
         )
+
     error = future.exception()
     if isinstance(error, KilledWorker):
-        n_died = error.allowed_failures + 1
-        return RuntimeError(f"{n_died} workers died while they computed it, as when memory runs out")
+        n_deaths = error.allowed_failures + 1
+        return RuntimeError(f"{n_deaths} workers died while they computed it, perhaps because memory ran out")
+
     result: Receipt | GivenBack | Exception = error if error is not None else future.result()
     return result
 
 
-def prepare(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
-    """Return the directory, its plan and the planned model in memory, loaded once per process."""
+def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
+    """Return the paths of an atlas, its plan, and the planned model, which is loaded once per process."""
     import torch
 
     from attlas.pipeline.directory import read_plan
@@ -244,31 +267,32 @@ def prepare(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
     torch.set_num_threads(n_threads)
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
-    with _loading:  # the threads of a worker share one model
-        return paths, plan, _encoder(plan.model_directory, plan.run)
+    with _loading_lock:  # the threads of a worker share one model
+        return paths, plan, _load_encoder(plan.model_directory, plan.run)
 
 
-_loading = threading.Lock()
+_loading_lock = threading.Lock()
 
 
 @lru_cache(maxsize=1)
-def _encoder(directory: str, run: Run) -> Any:
+def _load_encoder(directory: str, run: Run) -> Any:
     """Load the model once per process, after checking that it is the planned one."""
     from attlas.pipeline.encoder import Encoder
     from attlas.pipeline.model import find_model
 
     files = find_model(directory)
-    for what, planned, found in (
+    for part, planned, sha256 in (
         ("weights", run.weights_sha256, files.weights_sha256()),
         ("configuration and vocabulary", run.config_sha256, files.config_sha256()),
     ):
-        if planned != found:
+        if planned != sha256:
             raise EnvironmentFault(
-                f"The {what} in {directory} are not those of the plan.",
+                f"The {part} in {directory} are not those of the plan.",
                 expected=f"sha256 {planned}",
-                found=f"sha256 {found}",
+                found=f"sha256 {sha256}",
                 hint="put the planned model back, or build into a new directory",
             )
+
     try:
         return Encoder(files, device=run.device, dtype=run.dtype, theta=run.edge_theta, attention=run.attention)
     except Fault:
@@ -277,5 +301,5 @@ def _encoder(directory: str, run: Run) -> Any:
         raise DeviceFault(
             f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
             found=first_line(error),
-            hint="see whether another program uses the device, or its memory (nvidia-smi); then the same command",
+            hint="see whether another program uses the device or its memory (nvidia-smi), then run the command again",
         ) from None

@@ -1,13 +1,14 @@
-"""Seal an atlas: every shard accounted for, the table `proteins` written, the manifest last."""
+"""The last step of a build: check that every shard is finished, write the table `proteins`, then the manifest."""
 
 import datetime
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import is_as_noted, read_receipts
+from attlas.pipeline.directory import matches_entry, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
     ADDED_TABLES,
@@ -28,73 +29,70 @@ from attlas.schema.publish import publishing
 
 
 def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
-    """Check that every shard is done, write `proteins`, then the manifest; the caller holds the lock.
+    """Check that every shard is finished, write `proteins`, then the manifest; the caller holds the lock.
 
-    What was added to an atlas that was sealed before stays in it, as far as its files are whole.
+    An atlas that is sealed again keeps its added tables, as far as their files are undamaged.
 
     Raises:
         PlanError: shards are missing.
-        BrokenAtlasError: a shard's file is not as its receipt says.
+        BrokenAtlasError: a file of a shard differs from its receipt.
     """
-    receipts = read_receipts(paths, plan)
-
-    if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
-        raise PlanError(
-            f"{len(missing)} of {len(plan.shards)} shards are not done.",
-            offenders=[f"shard {index}" for index in missing],
-            hint=f"run `attlas encode {paths.root}`",
-        )
-    shard_files = [file for index in sorted(receipts) for file in receipts[index].files]
-    _check_files(paths, shard_files)
-
-    proteins = _proteins(paths, plan)
+    receipts = _read_all_receipts(paths, plan)
+    proteins = _join_proteins(paths, plan)
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
 
-    # An atlas that is sealed again keeps the tables that were added to it, as far as their files are undamaged.
-    previous = sealed_before(paths)
-    added_files = _undamaged(paths, previous.added) if previous else []
-
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        atlas_id=plan.plan_id,
-        run=plan.run,
-        source=plan.source,
-        source_sha256=plan.source_sha256,
-        counts=_counts(proteins, plan, list(receipts.values())),
-        files=(
-            describe_file(paths, paths.proteins, PROTEINS),
-            *shard_files,
-            *added_files,
-        ),
-        version=previous.version + 1 if previous else 1,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        cost={
-            "wall_s": round(sum(receipt.wall_s for receipt in receipts.values()), 1),
-            "model_s": round(sum(receipt.model_s for receipt in receipts.values()), 1),
-            "peak_bytes": max((receipt.peak_bytes for receipt in receipts.values()), default=0),
-        },
-    )
+    earlier = read_earlier_manifest(paths)
+    added_files = _select_undamaged(paths, earlier.added) if earlier else []
+    manifest = _make_manifest(paths, plan, receipts, proteins, added_files)
+    if earlier:
+        manifest = replace(manifest, version=earlier.version + 1)
     manifest.write(paths)
 
+    # Only now that no manifest names them may damaged files of added tables go.
     paths.manifest_before.unlink(missing_ok=True)
-    for file in previous.added if previous else ():
+    for file in earlier.added if earlier else ():
         if file not in added_files:
             (paths.root / file.path).unlink(missing_ok=True)
     return manifest
 
 
-def set_aside(paths: AtlasPaths) -> None:
-    """Take the manifest away while shards are computed again; what it says of tables added later is kept for `seal`."""
+def _make_manifest(
+    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], proteins: pa.Table, added_files: Sequence[TableFile]
+) -> Manifest:
+    """Return the manifest of an atlas that is sealed for the first time, not yet published."""
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        atlas_id=plan.plan_id,
+        run=plan.run,
+        source=plan.source,
+        source_sha256=plan.source_sha256,
+        counts=_count(proteins, plan, receipts),
+        files=(
+            describe_file(paths, paths.proteins, PROTEINS),
+            *(file for receipt in receipts for file in receipt.files),
+            *added_files,
+        ),
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        cost={
+            "wall_s": round(sum(receipt.wall_s for receipt in receipts), 1),
+            "model_s": round(sum(receipt.model_s for receipt in receipts), 1),
+            "peak_bytes": max((receipt.peak_bytes for receipt in receipts), default=0),
+        },
+    )
+
+
+def set_manifest_aside(paths: AtlasPaths) -> None:
+    """Rename the manifest while shards are computed again; `seal` reads from it which tables were added."""
     if paths.manifest.is_file():
         paths.manifest.replace(paths.manifest_before)
 
 
-def sealed_before(paths: AtlasPaths) -> Manifest | None:
-    """Return the manifest of an atlas as it is sealed, or was before shards were computed again; None if it never was.
+def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
+    """Return the manifest of a sealed atlas, or the one from before shards were computed again; None without any.
 
     Raises:
-        BrokenAtlasError: it is of another format version, or cannot be read.
+        BrokenAtlasError: it has another format version, or cannot be read.
     """
     for path in (paths.manifest, paths.manifest_before):
         if path.is_file():
@@ -102,32 +100,48 @@ def sealed_before(paths: AtlasPaths) -> Manifest | None:
     return None
 
 
-def _undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
-    """Return the added files that are as the manifest says; of a table with a file per shard, all or none."""
-    damaged = {file for file in files if not is_as_noted(paths.root / file.path, file)}
-    by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
-    incomplete = {file.table for file in damaged} - by_source
+def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
+    """Return the added files that match their entry; of a table with a file per shard, all files or none."""
+    damaged = {file for file in files if not matches_entry(paths.root / file.path, file)}
+    tables_by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
+    incomplete = {file.table for file in damaged} - tables_by_source
     return [file for file in files if file not in damaged and file.table not in incomplete]
 
 
-def _check_files(paths: AtlasPaths, files: Sequence[TableFile]) -> None:
-    broken = [file.path for file in files if not is_as_noted(paths.root / file.path, file)]
-    if broken:
+def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
+    """Return the receipts of all shards, in order, after their files have been checked.
+
+    Raises:
+        PlanError: shards are missing.
+        BrokenAtlasError: a file of a shard differs from its receipt.
+    """
+    receipts = read_receipts(paths, plan)
+    if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
+        raise PlanError(
+            f"{len(missing)} of {len(plan.shards)} shards are not done.",
+            offenders=[f"shard {index}" for index in missing],
+            hint=f"run `attlas encode {paths.root}`",
+        )
+
+    files = [file for receipt in receipts.values() for file in receipt.files]
+    if broken := [file.path for file in files if not matches_entry(paths.root / file.path, file)]:
         raise BrokenAtlasError(
             "Files of finished shards are missing or changed.",
             offenders=broken,
             hint=f"run `attlas encode {paths.root}`, or the same `attlas build`, again: it computes those shards",
         )
+    return [receipts[shard.index] for shard in plan.shards]
 
 
-def _proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
-    """Return the table `proteins`: what was planned, joined with what became of each sequence."""
+def _join_proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
+    """Return the table `proteins`: the planned proteins joined with the outcome of their sequences."""
     planned = pq.read_table(paths.planned_proteins)
     schema = PROTEINS.schema(plan.run.n_layers)
     if not plan.shards:
         return planned.sort_by("accession").cast(schema)
+
     outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
-    # Sequence ids are 0, 1, ... in the order of the shards: a protein's outcome is the row of its id.
+    # Sequence ids are 0, 1, ... in the order of the shards: the outcome of a protein is the row of its id.
     sequence_outcomes = outcomes.take(planned["sequence_id"])
 
     is_skipped = pc.equal(planned["status"], "skipped")
@@ -139,9 +153,10 @@ def _proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
     return pa.table(columns).select(schema.names).sort_by("accession").cast(schema)
 
 
-def _counts(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
+def _count(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
     by_status = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
     n_sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == SITES.name]
+
     return Counts(
         n_records=plan.n_records,
         n_requested=proteins.num_rows,

@@ -1,4 +1,4 @@
-"""Attention profile of a protein → its layer of convergence and high-attention (HA) sites. Pure: opens no file.
+"""The attention received in a protein → its layer of convergence and its high-attention (HA) sites. Opens no file.
 
 Source: Nayar, Tartici, Altman, PLoS Comput Biol 2025, 21(9):e1013424, and the authors' published code.
 Axis letters: `L` layers, `N` residues, `n` sites.
@@ -13,9 +13,9 @@ from attlas.pipeline.elbow import fit_rows
 from attlas.schema import InputError
 
 MIN_RESIDUES = 10
-"""Shortest sequence a profile is fitted for."""
+"""Length of the shortest sequence that is fitted."""
 MANY_SITES = 40
-"""From here on a set is flagged: the published table has none that large."""
+"""Number of sites from which on a set gets a note: the published table has none that large."""
 
 TOO_SHORT = "too short"
 CONSTANT = "constant profile"
@@ -24,23 +24,23 @@ MANY = "40 or more"
 
 _STEPS = 100
 """Steps of the rounded profile: two decimals."""
-_GUARD = 1e-9
-"""Of a residue; see `Rule.n_sites`."""
+_ROUNDING_GUARD = 1e-9
+"""Residues; see `Rule.n_sites`."""
 _BLOCK = 1 << 18
 """Layers x residues fitted at a time: bounds the memory for the longest proteins (about 50 MB)."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A published variant: the grid the sorted profile is put on, and how many residues the breakpoint gives."""
+    """A published rule: the grid under the sorted profile, and the number of sites that follows from the breakpoint."""
 
     name: str
     grid: str
-    """The grid x over which the sorted profile stands, in words."""
+    """The grid x under the sorted profile, in words."""
     n_grid_short: int
     """The grid's step is 1 / (N - n_grid_short)."""
-    n_less: int
-    """n = floor(breakpoint * N) - n_less."""
+    n_dropped: int
+    """n = floor(breakpoint * N) - n_dropped."""
 
     def step(self, n_residues: int) -> float:
         """Return the step of the grid: x[i] = i * step."""
@@ -54,15 +54,15 @@ class Rule:
         search, as the published one, ends on either side of such a k and gives k or k - 1; the exact answer is k.
         Clamped to 0 .. N - 1.
         """
-        n = int(np.floor(index * self.step(n_residues) * n_residues + _GUARD)) - self.n_less
+        n = int(np.floor(index * self.step(n_residues) * n_residues + _ROUNDING_GUARD)) - self.n_dropped
         return min(max(n, 0), n_residues - 1)
 
 
 RULES = {
     rule.name: rule
     for rule in (
-        Rule("nayar-2025-05", grid="i / N", n_grid_short=0, n_less=0),
-        Rule("nayar-2025-07", grid="linspace(0, 1, N)", n_grid_short=1, n_less=1),
+        Rule("nayar-2025-05", grid="i / N", n_grid_short=0, n_dropped=0),
+        Rule("nayar-2025-07", grid="linspace(0, 1, N)", n_grid_short=1, n_dropped=1),
     )
 }
 """The published rules by name; the first agrees with the released data and is the default."""
@@ -74,7 +74,7 @@ class Sites:
     """The HA sites of one protein."""
 
     layer: int | None
-    """Layer of convergence, 0-based; None where nothing was fitted."""
+    """Layer of convergence, 0-based; None without a fit."""
     positions: NDArray[np.int32]
     """(n,) positions, 1-based, in order of rank: by `received`, descending, ties by position."""
     received: NDArray[np.float32]
@@ -91,20 +91,19 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
     Per layer the attention is divided by its maximum, rounded to two decimals (`np.round`: half to even, in
     float64, where only the ratios 1/8, 3/8, 5/8, 7/8 are exact ties; in float32, as published, a ratio within
     6e-8 of a tie may round the other way), sorted, and fitted with two segments. The layer whose elbow angle is nearest
-    90 degrees is the layer of convergence, the lowest of equals. Its first n residues are the sites, of equal rounded
-    values those of lower position. A layer whose rounded profile is constant has no elbow and is left out of the
-    choice.
+    90 degrees is the layer of convergence, of equal angles the lowest layer. Its first n residues are the sites, of
+    equal rounded values those of lower position. A layer whose rounded profile is constant has no elbow.
 
     Within the set, sites rank by unrounded attention. So rounding can leave out a residue that received more than the
     last site: of two residues that round to the same hundredth, the rule takes the one of lower position.
 
     Args:
         received: (L, N) attention received per layer, unrounded, not negative.
-        rule: name of a published variant, see `RULES`.
+        rule: name of a published rule, see `RULES`.
 
     Raises:
-        InputError: unknown rule.
-        ValueError: not (L, N), or values that are negative or not finite.
+        InputError: there is no such rule.
+        ValueError: the shape is not (L, N), or values are negative or not finite.
     """
     if rule not in RULES:
         raise InputError(f"There is no rule {rule!r}.", expected=" or ".join(RULES), found=rule)
@@ -112,18 +111,20 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
         raise ValueError(f"a profile is (layers, residues): got shape {received.shape}")
     if not (np.isfinite(received).all() and (received >= 0).all()):
         raise ValueError("attention received must be finite and not negative")
+
     n_residues = received.shape[1]
     if n_residues < MIN_RESIDUES:
         return _no_sites(None, TOO_SHORT)
-    profile = _profile(received)  # (L, N)
+    profile = _round_profile(received)  # (L, N)
     if (profile == profile[:, :1]).all():
         return _no_sites(None, CONSTANT)
-    layer, index = _convergence(profile, RULES[rule].step(n_residues))
+
+    layer, index = _find_convergence(profile, RULES[rule].step(n_residues))
     return _rank_sites(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
 
 
-def _profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Return the rounded profile u (L, N) in hundredths: whole numbers, whose sums are exact."""
+def _round_profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Return the rounded profile (L, N) in hundredths: whole numbers, whose sums are exact."""
     largest = received.max(axis=1, keepdims=True, initial=0).astype(np.float64)  # (L, 1)
     largest[largest == 0] = 1.0  # a layer without any attention to residues: all zero, hence constant
     # What np.round(.., 2) does before it divides again; multiplied after the division, as it does.
@@ -131,7 +132,7 @@ def _profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
     return hundredths.astype(np.int16)
 
 
-def _convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:
+def _find_convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:
     """Return the layer of convergence of a profile (L, N) and its breakpoint in steps of the grid."""
     sorted_profile = np.sort(profile, axis=1)[:, ::-1]  # (L, N), descending
     x = np.arange(profile.shape[1], dtype=np.float64)
@@ -139,18 +140,20 @@ def _convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:
     blocks = [
         fit_rows(x, sorted_profile[start : start + rows].astype(np.float64)) for start in range(0, len(profile), rows)
     ]
+
     # Fitted over whole numbers, where prefix sums are exact; slopes back in units of the grid and the profile.
     scale = 1.0 / (_STEPS * step)
-    m1 = np.concatenate([fits.slope_head for fits in blocks]) * scale  # (L,)
-    m2 = np.concatenate([fits.slope_tail for fits in blocks]) * scale
-    distance = np.abs(elbow_angle(m1, m2) - 90.0)
+    slope_head = np.concatenate([fits.slope_head for fits in blocks]) * scale  # (L,)
+    slope_tail = np.concatenate([fits.slope_tail for fits in blocks]) * scale
+
+    distance = np.abs(compute_elbow_angle(slope_head, slope_tail) - 90.0)
     distance[(profile == profile[:, :1]).all(axis=1)] = np.inf
     layer = int(distance.argmin())  # the first minimum
     return layer, float(np.concatenate([fits.breakpoint for fits in blocks])[layer])
 
 
-def elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return theta in degrees, -90 to 90, between lines of slopes m1 and m2; +-90 where they are perpendicular."""
+def compute_elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the angle in degrees, -90 to 90, between lines of slopes m1 and m2; +-90 where they are perpendicular."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.degrees(np.arctan((m2 - m1) / (1.0 + m1 * m2))))
 

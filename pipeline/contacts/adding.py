@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.contacts.against_structures import CompareHeads
 from attlas.pipeline.contacts.chains import Atom, Chain, read_chains, read_chains_with_coordinates
-from attlas.pipeline.contacts.memory import check_memory, contact_bytes, head_contact_bytes
+from attlas.pipeline.contacts.memory import check_memory, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, RANGES
 from attlas.pipeline.contacts.predicting import PredictContacts
-from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
@@ -118,7 +118,7 @@ def add_contacts(
     paths = AtlasPaths(root)
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
 
-    with locked(paths):
+    with hold_lock(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         refuse_wrong_links(paths.root, manifest.files)
         if scheduler is None:
@@ -193,7 +193,7 @@ def _plan_passes(manifest: Manifest, plan: Plan, settings: ContactSettings, sele
             max_length=settings.max_length,
         )
         sequences = _group_by_shard(plan, selection.sequences)
-        map_bytes = partial(contact_bytes, pack_tokens=plan.pack_tokens, floor=settings.floor)
+        map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=settings.floor)
         yield _Pass(predict, CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
 
     compare = CompareHeads(
@@ -204,7 +204,7 @@ def _plan_passes(manifest: Manifest, plan: Plan, settings: ContactSettings, sele
         max_length=settings.max_length,
     )
     sequences = _group_by_shard(plan, selection.sequences_with_chains)
-    yield _Pass(compare, HEAD_CONTACTS, sequences, _predict_memory(plan, sequences, head_contact_bytes))
+    yield _Pass(compare, HEAD_CONTACTS, sequences, _predict_memory(plan, sequences, predict_head_contact_bytes))
 
 
 def _group_by_shard(plan: Plan, sequences: Iterable[ComputedSequence]) -> dict[int, list[ComputedSequence]]:

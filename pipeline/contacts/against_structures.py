@@ -96,7 +96,7 @@ def _compare_heads(encoder: Encoder, sequence: SequenceWithChains, theta: float)
     """Run one sequence through the model and return its measures."""
     contacts = tuple(sequence.chains.values())
     forward = encoder.start([sequence.sequence], reduce=ReduceToHeadContacts(contacts), theta=theta)
-    _, heads = forward.stacked()  # (L, 1, H, K x M)
+    _, heads = forward.stack_results()  # (L, 1, H, K x M)
     return np.moveaxis(heads.reshape(len(heads), heads.shape[2], len(contacts), len(MEASURES)), 2, 0)
 
 

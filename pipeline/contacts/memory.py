@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import isqrt
 
 from attlas.pipeline.packing import Budget, cut_runs
-from attlas.pipeline.plan import Shard, token_budget
-from attlas.pipeline.resources import available_bytes
+from attlas.pipeline.plan import Shard, make_token_budget
+from attlas.pipeline.resources import measure_available_bytes
 from attlas.schema import EnvironmentFault
 
 PACK_PAIRS = 1 << 26
@@ -35,17 +35,17 @@ have coordinates, and the ranking of the half above the diagonal."""
 def cut_map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     """Yield slices of consecutive sequences that fit a pack, in tokens and in pairs of residues."""
     pairs = Budget([length**2 for length in lengths], PACK_PAIRS)
-    return cut_runs(token_budget(lengths, pack_tokens), pairs)
+    return cut_runs(make_token_budget(lengths, pack_tokens), pairs)
 
 
-def contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:
+def predict_contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:
     """Return the bytes that a process needs at once for the contact head's maps, and for the pairs kept of them."""
     ranking = KEEPING_BYTES if floor < LOW_FLOOR else RANKING_BYTES
     packs = [[length**2 for length in lengths[part]] for part in cut_map_packs(lengths, pack_tokens)]
     return max((MAP_BYTES * sum(pack) + ranking * max(pack) for pack in packs), default=0)
 
 
-def head_contact_bytes(lengths: Sequence[int]) -> int:
+def predict_head_contact_bytes(lengths: Sequence[int]) -> int:
     """Return the bytes that a process needs at once for the maps of single heads."""
     return max((HEAD_MAP_BYTES * length**2 for length in lengths), default=0)
 
@@ -61,7 +61,7 @@ def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, in
     Raises:
         EnvironmentFault: names the proteins, the memory they need and the memory there is.
     """
-    free = available_bytes(device)
+    free = measure_available_bytes(device)
     large = [shard for shard in shards if shard.predicted_bytes > free]
     if not large:
         return

@@ -1,7 +1,7 @@
-"""The CPU's way of reducing: tiles of query rows that stay in cache, every row whole, so that its softmax is final.
+"""The reduction on a CPU: tiles of query rows that stay in cache; every row is whole, so that its softmax is final.
 
-Two matrix products by torch, and between them one compiled pass over the tile (`rows`), which does the softmax and
-every sum at once.
+torch does two matrix products, and between them one compiled pass over the tile (`rows`) does the softmax and every
+sum at once.
 """
 
 import math
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
 from attlas.pipeline.kernels.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
-from attlas.pipeline.kernels.tiles import buffer_elements, tile_shape
+from attlas.pipeline.kernels.tiles import choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ Sums = NDArray[np.float64]
 def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float) -> PackAttention:
     """Reduce one layer's attention in tiles, in float32 with sums in float64.
 
-    Takes and gives the same as `attention.reduce_plain`; `q`, `k` and `v` stand on the CPU. Holds one buffer of about
+    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds one buffer of about
     TILE_ELEMENTS weights per thread.
     """
     n_heads, n_tokens, _ = q.shape
@@ -39,13 +39,13 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling:
         _reduce(tile, at.first_row, theta, columns[at.heads, at.tokens], *tile_sums)
 
     output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
-    received, statistics = _finish(columns, sums, diagonals, pack)
+    received, statistics = _derive_statistics(columns, sums, diagonals, pack)
     return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Where a tile stands: some heads and query rows of one sequence, over all its keys."""
+    """The place of a tile: heads and query rows of one sequence, over all its keys."""
 
     sequence: int
     heads: slice
@@ -60,53 +60,60 @@ def attend_in_tiles(
 ) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
 
-    `soften` is given every tile's scores, (heads, rows, T) float32 in bits, and replaces them by attention weights.
+    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights.
     """
     q, k = q.float() * (scaling * math.log2(math.e)), k.float().contiguous()  # scores in bits: see `rows`
     values = None if v is None else v.float().contiguous()
     output = None if values is None else torch.empty_like(values)
+
     for sequence, tokens in enumerate(pack.slices):
         length = tokens.stop - tokens.start
-        group, n_rows = tile_shape(len(q), length)
-        buffer = _buffer(buffer_elements(len(q), length))
-        for heads in _parts(0, len(q), group):
+        group, n_rows = choose_tile_shape(len(q), length)
+        buffer = _get_buffer(count_buffer_elements(len(q), length))
+
+        for heads in _cut(0, len(q), group):
             keys = k[heads, tokens].transpose(1, 2)
-            for rows in _parts(tokens.start, tokens.stop, n_rows):
+            for rows in _cut(tokens.start, tokens.stop, n_rows):
                 shape = (heads.stop - heads.start, rows.stop - rows.start, length)
                 tile = buffer[: math.prod(shape)].view(shape)
                 torch.bmm(q[heads, rows], keys, out=tile)
                 soften(tile, Tile(sequence, heads, tokens, rows.start - tokens.start))
                 if values is not None and output is not None:
                     output[heads, rows] = torch.bmm(tile, values[heads, tokens])
+
     return output.to(v.dtype) if output is not None and v is not None else None
 
 
-def _finish(columns: Sums, sums: Sums, diagonals: Sums, pack: Pack) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn sums over rows into attention received (sum of N,) and statistics (P, H, S), read off columns and diagonals.
+def _derive_statistics(
+    columns: Sums, sums: Sums, diagonals: Sums, pack: Pack
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return attention received (sum of N,) and head statistics (P, H, S), from sums over rows.
 
-    Takes `columns` (H, sum of T), `sums` (P, H, N_SUMS), `diagonals` (P, H, 2 * REACH + 1).
+    The sums are `columns` (H, sum of T), `sums` (P, H, N_SUMS) and `diagonals` (P, H, 2 * REACH + 1).
     """
     n = np.array(pack.n_residues)[:, None]  # (P, 1)
     inner = columns[:, pack.residues.numpy()]  # (H, sum of N)
+
+    # Of each sequence and head the sum and the largest of the columns.
     begins = np.concatenate([[0], np.cumsum(n)[:-1]])
     total = np.add.reduceat(inner, begins, axis=1).T  # (P, H)
     largest = np.maximum.reduceat(inner, begins, axis=1).T
     ends = pack.offsets.numpy()
     offset = np.abs(np.arange(-REACH, REACH + 1))
 
-    def near(where: NDArray[np.bool_]) -> Sums:
-        return np.asarray(diagonals[..., where].sum(-1))  # (P, H)
+    def sum_at(is_counted: NDArray[np.bool_]) -> Sums:
+        return np.asarray(diagonals[..., is_counted].sum(-1))  # (P, H)
 
     statistics = {
         "entropy": np.maximum(sums[..., 0], 0) * math.log(2) / n,  # a difference: one key only may give -1e-8
         "distance": sums[..., 1] / n,
         "cls_share": columns[:, ends[:-1]].T / n,
         "eos_share": columns[:, ends[1:] - 1].T / n,
-        "self_share": near(offset == 0) / n,
-        "adjacent_share": near(offset == 1) / n,
-        "helix_share": near((offset == 3) | (offset == 4)) / n,
-        "beyond6_share": np.maximum(total - near(offset < 6), 0) / n,
-        "beyond24_share": np.maximum(total - near(offset <= REACH), 0) / n,
+        "self_share": sum_at(offset == 0) / n,
+        "adjacent_share": sum_at(offset == 1) / n,
+        "helix_share": sum_at((offset == 3) | (offset == 4)) / n,
+        "beyond6_share": np.maximum(total - sum_at(offset < 6), 0) / n,
+        "beyond24_share": np.maximum(total - sum_at(offset <= REACH), 0) / n,
         "max_attention": sums[..., 2],
         "n_edges": sums[..., 3],
         "received_max_share": largest / np.maximum(total, np.finfo(np.float32).tiny),
@@ -115,31 +122,32 @@ def _finish(columns: Sums, sums: Sums, diagonals: Sums, pack: Pack) -> tuple[NDA
     return inner.mean(0).astype(np.float32), ordered.astype(np.float32)
 
 
-def _reduce(tile: Tensor, first: int, theta: float, columns: Sums, sums: Sums, diagonals: Sums) -> None:
+def _reduce(tile: Tensor, first_row: int, theta: float, columns: Sums, sums: Sums, diagonals: Sums) -> None:
     n_threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
     if n_threads == 1:
-        reduce_rows(tile.numpy(), first, np.float32(theta), columns, sums, diagonals)
+        reduce_rows(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
         return
-    with _one_at_a_time:
+
+    with _numba_lock:
         numba.set_num_threads(n_threads)
-        reduce_rows_shared(tile.numpy(), first, np.float32(theta), columns, sums, diagonals)
+        reduce_rows_shared(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
 
 
-def _parts(first: int, end: int, size: int) -> list[slice]:
-    return [slice(a, b) for a, b in pairwise([*range(first, end, size), end])]
+def _cut(begin: int, end: int, size: int) -> list[slice]:
+    return [slice(a, b) for a, b in pairwise([*range(begin, end, size), end])]
 
 
 _memory = threading.local()
 
-_one_at_a_time = threading.Lock()
-"""numba's simplest thread pool, which it takes where there is no OpenMP, ends the process when two threads use it."""
+_numba_lock = threading.Lock()
+"""numba's thread pool without OpenMP ends the process when two threads use it at once."""
 
 
-def _buffer(size: int) -> Tensor:
+def _get_buffer(size: int) -> Tensor:
     """Return a flat float32 buffer, kept per thread: fresh pages for each tile cost a third of the time."""
-    kept: Tensor | None = getattr(_memory, "buffer", None)
-    if kept is None or kept.numel() < size:
+    buffer: Tensor | None = getattr(_memory, "buffer", None)
+    if buffer is None or buffer.numel() < size:
         with torch.inference_mode(False):  # a buffer made in inference mode could not be used outside of it
-            kept = torch.empty(size)
-        _memory.buffer = kept
-    return kept
+            buffer = torch.empty(size)
+        _memory.buffer = buffer
+    return buffer

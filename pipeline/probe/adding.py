@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
@@ -46,7 +46,7 @@ def add_probe(
     paths = AtlasPaths(root)
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
 
-    with locked(paths):
+    with hold_lock(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         refuse_wrong_links(paths.root, manifest.files)
         task = Probe(

@@ -112,7 +112,7 @@ def _begin_pack(encoder: Encoder, pack: Sequence[LabelledSequence], theta: float
     forward = encoder.start([sequence.sequence for sequence in pack], reduce=reduce, theta=theta)
 
     def results() -> list[LabelAttention]:
-        received, heads = forward.stacked()  # (L, sum of N), (L, 1, H, sum of F x M)
+        received, heads = forward.stack_results()  # (L, sum of N), (L, 1, H, sum of F x M)
         label_measures = heads[:, 0].reshape(len(heads), heads.shape[2], -1, len(MEASURES))
 
         # The residues of the sequences stand one after the other, and so do their labels.

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,12 @@ class Question:
         commands = dict.fromkeys(str(table.added_by) for table in ADDED_TABLES if table.name in self.needs)
         return " and ".join(commands)
 
-    @property
+    @cached_property
     def functions(self) -> tuple[Function, ...]:
         """The functions of ours that its SQL calls, and those that these call."""
         return reached_from(self.sql)
 
-    @property
+    @cached_property
     def whole_sql(self) -> str:
         """The SELECT with the bodies of its functions, without comments, to see every table that it reads."""
         return strip_comments("\n".join([self.sql, *(function.body for function in self.functions)]))

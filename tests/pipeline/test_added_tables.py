@@ -5,12 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from building import assert_whole, build_here, random_proteins, write_fasta
+from helpers.building import assert_whole, build_here, random_proteins, write_fasta
 
 from attlas.pipeline import build as steps
 from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
@@ -65,7 +65,7 @@ def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
     after = assert_whole(probed)
     assert (after.added, after.version) == (before.added, before.version + 1)
-    assert "kept as they were: head_features, head_max_sites, labels" in outcome.err
+    assert "kept unchanged: head_features, head_max_sites, labels" in outcome.err
     assert not AtlasPaths(probed).manifest_before.exists()
     assert labelled(probed) == set(PROTEINS)
 
@@ -73,7 +73,7 @@ def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path
 def test_a_build_killed_between_its_manifests_still_knows_what_was_added(probed: Path, tiny_esm: Path) -> None:
     paths = AtlasPaths(probed)
     before = Manifest.read(paths)
-    steps.set_aside(paths)
+    steps.set_manifest_aside(paths)
     with pytest.raises(BrokenAtlasError, match="no manifest"):
         Manifest.read(paths)
     after = build_here(probed.parent / "p.fasta", probed, tiny_esm)
@@ -91,7 +91,7 @@ def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_es
     first = Manifest.read(AtlasPaths(probed)).of_table(LABELS)[0].path
     (probed / first).write_bytes(b"")
     outcome = attlas("build", probed.parent / "p.fasta", "--out", probed, "--model", tiny_esm, "--workers", 0)
-    assert f"left out of labels, as files were damaged: {first}" in outcome.err
+    assert f"removed from labels, because damaged: {first}" in outcome.err
     assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
     run(probed)
     assert labelled(probed) == set(PROTEINS)
@@ -140,7 +140,7 @@ def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(probed: P
     run(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
     paths = AtlasPaths(probed)
     before = Manifest.read(paths)
-    with locked(paths), pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"):
+    with hold_lock(paths), pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"):
         run_pass(
             paths, read_plan(paths), asked_of(probed, Failing), tables=probing.TABLES, shards=read_plan(paths).shards,
             progress=quietly, n_workers=n_workers,

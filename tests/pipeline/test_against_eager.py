@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from elbow_oracles import compare_with_pwlf
-from oracles import convergence, received, statistics
+from helpers.elbow_oracles import compare_with_pwlf
+from helpers.oracles import convergence, received, statistics
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.attention import STATISTICS

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, EXPECTED, FASTA, FLAT, FORMAT_OF, SHORT, SOURCES, XML, written
-from building import build_here
+from helpers.annotated_case import CALMODULIN, EXPECTED, FASTA, FLAT, FORMAT_OF, SHORT, SOURCES, XML, written
+from helpers.building import build_here
 
 from attlas.intake.rejects import Account
 from attlas.pipeline.annotate import AnnotationSource, ImportReport

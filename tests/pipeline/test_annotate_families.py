@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, FASTA, FLAT, XML, written
 from Bio import SwissProt
-from building import build_here
+from helpers.annotated_case import CALMODULIN, FASTA, FLAT, XML, written
+from helpers.building import build_here
 
 from attlas.pipeline.annotate import AnnotationSource, Import
 from attlas.pipeline.annotate import write as writing

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FLAT, SHORT, SOURCES, XML, written
 from Bio import SeqIO, SwissProt
+from helpers.annotated_case import CALMODULIN, EXPECTED, FLAT, FORMAT_OF, OLD_FLAT, SHORT, SOURCES, XML, written
 
 from attlas.intake.claims import SequenceClaim
 from attlas.intake.rejects import Problem, Reason

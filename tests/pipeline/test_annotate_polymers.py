@@ -7,9 +7,9 @@ from pathlib import Path
 import gemmi
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, FASTA, SHORT, written
-from building import build_here
-from pdb_case import Chain, dbref, pdb
+from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.building import build_here
+from helpers.pdb_case import Chain, dbref, pdb
 
 from attlas.intake.rejects import describe_record
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate

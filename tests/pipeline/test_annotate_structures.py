@@ -12,10 +12,10 @@ import gemmi
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from annotated_case import CALMODULIN, FASTA, SHORT, written
 from Bio.PDB import MMCIFParser
-from building import build_here
-from pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
+from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
+from helpers.building import build_here
+from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, helix, pdb, sheet
 
 from attlas.intake.rejects import describe_record
 from attlas.pipeline.annotate import AnnotationSource, Import, annotate

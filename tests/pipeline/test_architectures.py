@@ -4,19 +4,13 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from architectures import ARCHITECTURES, LETTERS, Architecture
+from helpers.architectures import ARCHITECTURES, LETTERS, Architecture, load
 
-from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.model import find_model
 from attlas.schema import EnvironmentFault
 
 ACCEPTED = [architecture for architecture in ARCHITECTURES if architecture.refusal is None]
 REFUSED = [architecture for architecture in ARCHITECTURES if architecture.refusal is not None]
 SEQUENCES = [LETTERS[::-1] * 3, "MK", LETTERS * 2 + "MKWVTFISLLFLFSSAYS"]
-
-
-def load(directory, **settings):
-    return Encoder(find_model(str(directory)), **({"device": "cpu", "dtype": "float32", "theta": 0.3} | settings))
 
 
 @pytest.mark.parametrize("architecture", ACCEPTED, ids=lambda architecture: architecture.name)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from helpers.oracles import NAMES, received, statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracles import NAMES, received, statistics
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention, reduce_plain
 from attlas.pipeline.kernels import tiles
@@ -164,11 +164,11 @@ def test_the_tiled_path_gives_the_same_bits_again_after_other_lengths():
 
 @given(n_heads=st.integers(1, 64), n_tokens=st.integers(3, 70_000))
 def test_tiles_keep_to_their_size(n_heads, n_tokens):
-    group, n_rows = tiles.tile_shape(n_heads, n_tokens)
+    group, n_rows = tiles.choose_tile_shape(n_heads, n_tokens)
     assert 1 <= group <= n_heads
     assert 1 <= n_rows <= tiles.MAX_TILE_ROWS
     assert group * n_rows * n_tokens <= max(tiles.TILE_ELEMENTS, n_tokens)
-    assert tiles.buffer_elements(n_heads, n_tokens) >= group * n_rows * n_tokens
+    assert tiles.count_buffer_elements(n_heads, n_tokens) >= group * n_rows * n_tokens
 
 
 def test_threads_change_no_bit():

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from building import (
+from helpers.building import (
     assert_whole,
     build_command,
     build_here,
@@ -23,7 +23,7 @@ from building import (
     wait_for,
     write_fasta,
 )
-from tiny_esm import save_tiny_esm
+from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.encoder import Encoder, Forward
 from attlas.schema import SITES, AtlasPaths

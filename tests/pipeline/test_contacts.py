@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
-from contact_oracles import head_sums as sums_by_hand
+from helpers.contact_oracles import LIMITS, corrected, eager_layers, folded, is_contact, pairs_of, top_precision
+from helpers.contact_oracles import head_sums as sums_by_hand
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
@@ -316,7 +316,7 @@ def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weight
     places = [folded(len(sequence), seed=11), folded(len(sequence), seed=12, step=1.5)]
     places[0][5:15] = np.nan
     reduce = ReduceToHeadContacts(tuple(find_contacts(some) for some in places))
-    _, ours = encoder.start([sequence], reduce=reduce, theta=0.3).stacked()
+    _, ours = encoder.start([sequence], reduce=reduce, theta=0.3).stack_results()
     ours = ours.reshape(encoder.n_layers, 20, 2, len(MEASURES))
     n_top = 0
     for layer, attention in enumerate(eager_layers(weights, sequence)):

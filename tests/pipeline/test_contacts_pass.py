@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from building import (
+from helpers.building import (
     assert_whole,
     build_here,
     command,
@@ -18,7 +18,7 @@ from building import (
     wait_for,
     write_fasta,
 )
-from contact_oracles import (
+from helpers.contact_oracles import (
     LIMITS,
     add_coordinates,
     corrected,
@@ -28,14 +28,14 @@ from contact_oracles import (
     pairs_of,
     top_precision,
 )
+from helpers.tiny_esm import save_tiny_esm, save_vocabulary
 from safetensors.torch import load_file, save_file
-from tiny_esm import save_tiny_esm, save_vocabulary
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.contacts import memory, predicting
 from attlas.pipeline.contacts.adding import AddedContacts, ContactSettings, add_contacts
-from attlas.pipeline.contacts.memory import contact_bytes, cut_map_packs, head_contact_bytes
+from attlas.pipeline.contacts.memory import cut_map_packs, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 from attlas.schema import (
@@ -407,7 +407,7 @@ def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypat
     monkeypatch.setattr(predicting.ReduceToContacts, "probabilities", spoiled)
     outcome = attlas("contacts", small, "--workers", 0)
     assert outcome.code == 3
-    assert "1 failed, as the model's attention is not finite: A1 (34 residues)" in outcome.err
+    assert "1 failed, because the model's attention is not finite: A1 (34 residues)" in outcome.err
     assert {row["accession"] for row in rows_of(small, "SELECT DISTINCT accession FROM contacts")} == {"B1", "S7", "S8"}
     assert_whole(small)
 
@@ -419,7 +419,7 @@ def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attla
     add_coordinates(tmp_path / "atlas", {(name, "x.cif", "A"): folded(34, seed=1) for name in "AB"})
     from attlas.pipeline import runners
 
-    _, _, encoder = runners.prepare(str(tmp_path / "atlas"), 1)
+    _, _, encoder = runners.load_plan_and_model(str(tmp_path / "atlas"), 1)
     encoder.model.embeddings.word_embeddings.weight.data[encoder.vocabulary.token_ids("O")[1]] = float("nan")
     outcome = attlas("contacts", tmp_path / "atlas", "--workers", 0)
     runners._encoder.cache_clear()
@@ -457,7 +457,9 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small:
     needed = AtlasPaths(small).plan.read_text()
     predicted = max(shard["predicted_bytes"] for shard in json.loads(needed)["shards"])
     monkeypatch.setattr(
-        memory, "available_bytes", lambda device: predicted + contact_bytes([*range(1, 9), 34], 1024, floor=0.3)
+        memory,
+        "measure_available_bytes",
+        lambda device: predicted + predict_contact_bytes([*range(1, 9), 34], 1024, floor=0.3),
     )
     before = digests(small)
     with pytest.raises(EnvironmentFault, match=r"(?s)maps of pairs.*B1: 36 residues.*--max-length"):
@@ -468,6 +470,6 @@ def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small:
 
 def test_titin_is_foretold_in_gigabytes() -> None:
     titin = 34_350
-    assert contact_bytes([titin], 1024, floor=0.3) == 10 * titin**2
-    assert contact_bytes([titin], 1024, floor=0.01) == 32 * titin**2  # nearly every pair may be kept
-    assert head_contact_bytes([400, titin]) == 16 * titin**2
+    assert predict_contact_bytes([titin], 1024, floor=0.3) == 10 * titin**2
+    assert predict_contact_bytes([titin], 1024, floor=0.01) == 32 * titin**2  # nearly every pair may be kept
+    assert predict_head_contact_bytes([400, titin]) == 16 * titin**2

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from test_architectures import load
+from helpers.architectures import load
 
 from attlas.schema import EnvironmentFault
 

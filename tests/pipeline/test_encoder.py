@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from tiny_esm import save_vocabulary
+from helpers.tiny_esm import save_vocabulary
 from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 

@@ -4,13 +4,19 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from architectures import SIZES, save_bert_vocabulary, save_byte_level_vocabulary, save_random_model
-from test_architectures import ARCHITECTURES, load
-from tiny_esm import save_vocabulary
+from helpers.architectures import (
+    ARCHITECTURES,
+    SIZES,
+    load,
+    save_bert_vocabulary,
+    save_byte_level_vocabulary,
+    save_random_model,
+)
+from helpers.tiny_esm import save_vocabulary
 
 from attlas.pipeline import guard
-from attlas.pipeline.guard import check_known_protein, known_protein
-from attlas.pipeline.honoured import refuse_unhonoured
+from attlas.pipeline.attention_support import refuse_unsupported
+from attlas.pipeline.guard import check_known_protein, make_known_protein
 from attlas.pipeline.interface import INTERFACE
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
@@ -30,15 +36,15 @@ def encoder(tiny_esm):
 
 
 def test_the_known_protein_holds_all_amino_acids_and_is_the_same_every_time():
-    assert set(known_protein(300)) == set(STANDARD_LETTERS)
-    assert known_protein(300).startswith(known_protein(40))
-    assert known_protein(300)[20:40] == "SIPWSYNCFGRYIEQMVLWK"
+    assert set(make_known_protein(300)) == set(STANDARD_LETTERS)
+    assert make_known_protein(300).startswith(make_known_protein(40))
+    assert make_known_protein(300)[20:40] == "SIPWSYNCFGRYIEQMVLWK"
 
 
 @pytest.mark.parametrize("name", ["ModernBERT with local layers", "BERT as a decoder", "LLaMA", "Gemma 2"])
 def test_the_guard_alone_refuses_what_is_also_refused_by_name(name, tmp_path, monkeypatch):
-    monkeypatch.setattr("attlas.pipeline.interface.refuse_unhonoured", lambda *arguments: None)
-    monkeypatch.setattr(guard, "_known_length", lambda encoder: guard.N_KNOWN_RESIDUES)
+    monkeypatch.setattr("attlas.pipeline.interface.refuse_unsupported", lambda *arguments: None)
+    monkeypatch.setattr(guard, "_choose_length", lambda encoder: guard.N_KNOWN_RESIDUES)
     architecture = next(architecture for architecture in ARCHITECTURES if architecture.name == name)
     with pytest.raises(EnvironmentFault, match=TWO_NUMBERS):
         load(architecture.save(tmp_path))
@@ -61,15 +67,15 @@ def test_a_model_that_counts_positions_through_the_whole_pack_is_refused(tmp_pat
 
 
 def test_heads_in_another_order_are_refused_though_their_mean_is_the_same(encoder, monkeypatch):
-    attention = guard._own_attention(encoder, known_protein(300))
-    swapped = guard.OwnAttention(attention.received, attention.heads[:, ::-1])
-    monkeypatch.setattr(guard, "_own_attention", lambda *arguments: swapped)
+    attention = guard._run_eager(encoder, make_known_protein(300))
+    swapped = guard.EagerAttention(attention.received, attention.heads[:, ::-1])
+    monkeypatch.setattr(guard, "_run_eager", lambda *arguments: swapped)
     with pytest.raises(EnvironmentFault, match=r"head \d-\d: \w+ \S+ here, \S+ by its own"):
         guard.check_attention(encoder)
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
-    from tiny_esm import save_tiny_esm
+    from helpers.tiny_esm import save_tiny_esm
 
     with pytest.raises(EnvironmentFault, match="a difference of nan"):
         load(save_tiny_esm(tmp_path, nan_letter="W"))
@@ -143,7 +149,7 @@ class Module(torch.nn.Module):
 )
 def test_a_keyword_that_is_not_honoured_is_refused_by_name(keywords, wish):
     with pytest.raises(EnvironmentFault, match=f"this bert model(.|\n)*its Module asks for {wish}"):
-        refuse_unhonoured(Module(), PART, PART, PART, None, 1.0, keywords)
+        refuse_unsupported(Module(), PART, PART, PART, None, 1.0, keywords)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +160,7 @@ def test_a_keyword_that_is_not_honoured_is_refused_by_name(keywords, wish):
     ],
 )
 def test_keywords_without_effect_are_let_through(keywords):
-    refuse_unhonoured(Module(), PART, PART, PART, None, None, keywords)
+    refuse_unsupported(Module(), PART, PART, PART, None, None, keywords)
 
 
 @pytest.mark.parametrize(
@@ -168,22 +174,22 @@ def test_keywords_without_effect_are_let_through(keywords):
 )
 def test_attention_of_another_form_is_refused_by_name(key, mask, scaling, wish):
     with pytest.raises(EnvironmentFault, match=wish):
-        refuse_unhonoured(Module(), PART, key, key, mask, scaling, {})
+        refuse_unsupported(Module(), PART, key, key, mask, scaling, {})
 
 
 def test_a_causal_module_is_refused_by_name():
     module = Module()
     module.is_causal = True
     with pytest.raises(EnvironmentFault, match="is_causal=True: a residue attends only to those before it"):
-        refuse_unhonoured(module, PART, PART, PART, None, 1.0, {})
+        refuse_unsupported(module, PART, PART, PART, None, 1.0, {})
 
 
 def test_the_guard_compares_what_transformers_returns(encoder):
     """The reference of the guard is transformers' own, computed here once more from a model loaded beside."""
-    sequence = known_protein(60)
+    sequence = make_known_protein(60)
     model = transformers.AutoModel.from_pretrained(encoder.model.config._name_or_path, attn_implementation="eager")
     ids = torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None]
     with torch.inference_mode():
         layers = model.eval()(input_ids=ids, output_attentions=True).attentions
     expected = np.stack([layer[0].mean(0)[1:-1, 1:-1].sum(0) for layer in layers])
-    np.testing.assert_allclose(guard._own_attention(encoder, sequence).received, expected, rtol=1e-4)
+    np.testing.assert_allclose(guard._run_eager(encoder, sequence).received, expected, rtol=1e-4)

@@ -11,11 +11,11 @@ from attlas.pipeline.plan import (
     PACK_TOKENS,
     SHARD_RESIDUES,
     Plan,
-    cost_of,
     cut_packs,
     cut_shards,
-    sequence_order,
-    shard_bytes,
+    order_sequences,
+    predict_cost,
+    predict_shard_bytes,
 )
 from attlas.pipeline.proteins import Protein
 from attlas.schema.run import Run
@@ -50,7 +50,7 @@ def test_shards_hold_every_sequence_once_and_in_order(lengths, shape, device):
 
 @given(lengths=LENGTHS)
 def test_no_shard_costs_more_than_the_largest_allowed_unless_it_is_one_sequence(lengths):
-    largest = cost_of(400, ESM2_8M) * SHARD_RESIDUES["cpu"] / 400
+    largest = predict_cost(400, ESM2_8M) * SHARD_RESIDUES["cpu"] / 400
     for shard in cut_shards(lengths, shape=ESM2_8M, device="cpu"):
         assert shard.n_sequences == 1 or shard.cost <= largest * 1.0001
 
@@ -70,26 +70,26 @@ def test_no_proteins_make_no_shards():
 
 @given(lengths=LENGTHS)
 def test_the_bound_grows_with_what_is_added(lengths):
-    bound = shard_bytes(lengths, shape=ESM2_8M, pack_tokens=1024)
-    assert shard_bytes([*lengths, max(lengths) + 1], shape=ESM2_8M, pack_tokens=1024) >= bound
-    assert shard_bytes(lengths, shape=ESM2_650M, pack_tokens=1024) > bound
+    bound = predict_shard_bytes(lengths, shape=ESM2_8M, pack_tokens=1024)
+    assert predict_shard_bytes([*lengths, max(lengths) + 1], shape=ESM2_8M, pack_tokens=1024) >= bound
+    assert predict_shard_bytes(lengths, shape=ESM2_650M, pack_tokens=1024) > bound
 
 
 def test_titin_fits_24_gib_even_with_the_650m_model():
-    assert shard_bytes([34_350], shape=ESM2_8M, pack_tokens=PACK_TOKENS["cpu"]) < 4 << 30
-    assert shard_bytes([34_350], shape=ESM2_650M, pack_tokens=PACK_TOKENS["cpu"]) < 22 << 30
+    assert predict_shard_bytes([34_350], shape=ESM2_8M, pack_tokens=PACK_TOKENS["cpu"]) < 4 << 30
+    assert predict_shard_bytes([34_350], shape=ESM2_650M, pack_tokens=PACK_TOKENS["cpu"]) < 22 << 30
 
 
 @given(st.permutations(["MKV", "A" * 12, "C" * 12, "MKVL", "WWW"]))
 def test_sequence_ids_do_not_depend_on_the_order_of_the_input(sequences):
-    order = sequence_order([protein(f"P{i}", sequence) for i, sequence in enumerate(sequences)])
+    order = order_sequences([protein(f"P{i}", sequence) for i, sequence in enumerate(sequences)])
     assert [len(sequence) for sequence in order] == [3, 3, 4, 12, 12]
-    assert order == sequence_order([protein(f"P{i}", sequence) for i, sequence in enumerate(sorted(sequences))])
+    assert order == order_sequences([protein(f"P{i}", sequence) for i, sequence in enumerate(sorted(sequences))])
 
 
 def test_identical_sequences_are_one_and_skipped_ones_none():
     proteins = [protein("A", "MKV"), protein("B", "MKV"), protein("C", "MK*V", reason="inner `*`")]
-    assert sequence_order(proteins) == ["MKV"]
+    assert order_sequences(proteins) == ["MKV"]
 
 
 def test_a_plan_survives_json():

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from building import assert_whole, build_here, digests, random_proteins, write_fasta
-from oracles import convergence
+from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.oracles import convergence
 from sklearn.metrics import roc_auc_score
 from transformers import EsmModel, EsmTokenizer
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from building import build_here, write_fasta
+from helpers.building import build_here, write_fasta
 from transformers import AutoConfig, EsmModel
 from transformers.utils import logging
 

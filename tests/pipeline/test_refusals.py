@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from building import (
+from helpers.building import (
     assert_whole,
     build_command,
     build_here,
@@ -26,8 +26,8 @@ from building import (
     receipts,
     write_fasta,
 )
+from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
-from tiny_esm import save_tiny_esm
 
 from attlas.pipeline import resources, runners, shard
 from attlas.pipeline.build import Options, draft_plan
@@ -173,7 +173,7 @@ def test_standard_input_is_read(fasta: Path, tmp_path: Path, tiny_esm: Path) -> 
 
 
 def test_the_longest_human_protein_is_planned_within_a_memory_bound(tmp_path: Path, build, monkeypatch) -> None:
-    monkeypatch.setattr(resources, "available_bytes", lambda device: 16 << 30)
+    monkeypatch.setattr(resources, "measure_available_bytes", lambda device: 16 << 30)
     result = build(write_fasta(tmp_path / "titin.fasta", random_proteins([34_350])), "--dry-run")
     assert result.code == 0, result.err
     assert "10,000 and more           1" in result.out
@@ -360,7 +360,7 @@ def test_another_rule_length_type_model_or_input_is_refused_by_name_and_the_atla
     for change, arguments in changes.items():
         result = build(*arguments)
         assert result.code == 1, change
-        assert "was begun with another input, model or rule" in result.err
+        assert "has another input, model or rule" in result.err
         assert change in result.err
         assert ("input: " in result.err) == (arguments[0] != fasta)
     assert digests(out) == before
@@ -483,7 +483,7 @@ def test_memory_that_does_not_suffice_is_refused_with_both_numbers_before_anythi
 ) -> None:
     _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
     largest = max(shard.predicted_bytes for shard in plan.shards)
-    monkeypatch.setattr(resources, "available_bytes", lambda device: largest // 2)
+    monkeypatch.setattr(resources, "measure_available_bytes", lambda device: largest // 2)
     result = build(fasta)
     assert result.code == 1
     assert "does not fit the memory." in result.err
@@ -499,13 +499,13 @@ def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_st
 ) -> None:
     _, plan = draft_plan(str(fasta), Options(str(tiny_esm), device="cpu"))
     largest = max(shard.predicted_bytes for shard in plan.shards)
-    monkeypatch.setattr(resources, "available_bytes", lambda device: 2 * largest)
-    monkeypatch.setattr(resources, "default_workers", lambda device: 64)
+    monkeypatch.setattr(resources, "measure_available_bytes", lambda device: 2 * largest)
+    monkeypatch.setattr(resources, "count_default_workers", lambda device: 64)
     result = build(fasta, "--workers", 3)
     assert result.code == 1
     assert "does not fit the memory of 3 workers" in result.err
     assert "use fewer --workers" in result.err
-    assert resources.fitting_workers(plan.shards, device="cpu", n_workers=None) == 2
+    assert resources.choose_workers(plan.shards, device="cpu", n_workers=None) == 2
 
 
 FREED_IN_PIECES = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from building import (
+from helpers.building import (
     assert_whole,
     build_command,
     build_here,
@@ -38,7 +38,7 @@ from pathlib import Path
 
 import torch, transformers
 import attlas.pipeline.encoder
-from building import build_here
+from helpers.building import build_here
 from attlas.schema import publish
 
 source, model, root = sys.argv[1:]
@@ -140,7 +140,7 @@ def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_comm
     n_shards = len(receipts(expected))
     assert n_shards > 1
     arguments = [sys.executable, "-c", KILL_ANYWHERE, str(source), str(tiny_esm), str(tmp_path)]
-    environment = environment_with(Path(__file__).parent)
+    environment = environment_with(Path(__file__).parents[1])
     result = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr
     # Twice for every file: planned proteins, plan, four tables and a receipt per shard, proteins, manifest.
@@ -174,7 +174,7 @@ def test_a_run_killed_after_its_first_shards_leaves_no_worker_and_is_finished_by
         build_command(source, out, weights, "--workers", 2), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "shards are done already" in result.stderr
+    assert "shards are finished already" in result.stderr
     assert digests(out) == reference
     assert_whole(out)
     assert {path: path.stat().st_mtime_ns for path in before} == before

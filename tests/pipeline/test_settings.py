@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from building import build_here, random_proteins, write_fasta
-from contact_oracles import add_coordinates
+from helpers.building import build_here, random_proteins, write_fasta
+from helpers.contact_oracles import add_coordinates
 
 from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
 from attlas.pipeline.probe.adding import add_probe

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from building import random_proteins
+from helpers.building import random_proteins
 
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.guard import N_KNOWN_RESIDUES, known_protein
+from attlas.pipeline.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.model import find_model
 from attlas.pipeline.shard import encode_sequences, list_sites
 from attlas.pipeline.sites import Sites
@@ -29,7 +29,7 @@ def with_memory_for(encoder, monkeypatch, n_residues):
     start, asked = encoder.start, []
 
     def start_if_it_fits(sequences):
-        if sequences[1:2] == [known_protein(N_KNOWN_RESIDUES)]:
+        if sequences[1:2] == [make_known_protein(N_KNOWN_RESIDUES)]:
             return start(sequences)
         asked.append(sum(map(len, sequences)))
         if asked[-1] > n_residues:

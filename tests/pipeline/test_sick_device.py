@@ -8,14 +8,14 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
+from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 
 from attlas.pipeline import runners
-from attlas.pipeline.directory import locked, read_plan
+from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.runners import EncodeTask, FailingWorkers, GivenBack, WorkerLeftOut, WorkersStarted
+from attlas.pipeline.runners import EncodeTask, FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
 LENGTHS = [30, 41, 52, 300, 400, 500, 600]
@@ -58,7 +58,7 @@ def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_ar
 
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
-    runners.prepare(str(out), 1)  # the device works when the model is loaded
+    runners.load_plan_and_model(str(out), 1)  # the device works when the model is loaded
     monkeypatch.setattr(Forward, "results", spoiled)
     result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0)
     assert result.code == 1, result.out
@@ -118,7 +118,7 @@ def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere
     paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
     task = SickTask(n_sick=1, register=str(tmp_path))
     events: list[object] = []
-    with locked(paths):
+    with hold_lock(paths):
         encode(paths, plan, shards=plan.shards, progress=events.append, n_workers=2, task=task)
     left_out = [event for event in events if isinstance(event, WorkerLeftOut)]
     (sick,) = [path for path in tmp_path.iterdir() if path.name.isdecimal()]
@@ -138,7 +138,7 @@ def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_g
     paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
     task = SickTask(n_sick=2, register=str(tmp_path))
     with (
-        locked(paths),
+        hold_lock(paths),
         pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*2 that failed.*tcp://.*illegal memory access"),
     ):
         encode(paths, plan, shards=plan.shards, progress=lambda event: None, n_workers=2, task=task)
@@ -149,7 +149,7 @@ def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_g
 
 @pytest.mark.parametrize("n_at_start", [4, 5])
 def test_a_shard_at_which_four_devices_failed_is_given_up_and_not_the_fifth_worker(n_at_start: int) -> None:
-    failing, shard = FailingWorkers(n_at_start), Shard(1, 0, 1, 100, 1.0, 0)
+    failing, shard = FaultyWorkers(n_at_start), Shard(1, 0, 1, 100, 1.0, 0)
     workers = [f"tcp://{i}" for i in range(n_at_start)]
     for i in range(4):
         assert not failing.is_hopeless(shard)
@@ -157,8 +157,8 @@ def test_a_shard_at_which_four_devices_failed_is_given_up_and_not_the_fifth_work
         assert not failing.add(shard, GivenBack(workers[i], DeviceFault("sick again")))
     assert failing.is_hopeless(shard)
     if n_at_start == 5:
-        failing.refuse_none_left({workers[4]})
-        failing.refuse_none_left(set())  # it may come back
+        failing.refuse_if_all_failed({workers[4]})
+        failing.refuse_if_all_failed(set())  # it may come back
     else:
         with pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*tcp://0: sick"):
-            failing.refuse_none_left(set())
+            failing.refuse_if_all_failed(set())

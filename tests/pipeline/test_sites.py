@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from elbow_oracles import compare_with_pwlf, exact_fit, exact_positions, exact_sites, scanned_residual
+from helpers.elbow_oracles import compare_with_pwlf, exact_fit, exact_positions, exact_sites, scanned_residual
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.elbow import fit_rows, fit_two_segments
-from attlas.pipeline.sites import RULES, Rule, call_sites, elbow_angle
+from attlas.pipeline.sites import RULES, Rule, call_sites, compute_elbow_angle
 from attlas.schema import InputError
 
 BOTH_RULES = pytest.mark.parametrize("rule", list(RULES))
@@ -331,7 +331,7 @@ def test_a_breakpoint_on_a_data_point_is_not_floored_to_the_one_before() -> None
 
 
 def test_perpendicular_segments_have_an_angle_of_ninety_degrees() -> None:
-    angles = elbow_angle(np.array([-2.0, 2.0, -1.0, 0.0]), np.array([0.5, -0.5, 0.0, 0.0]))
+    angles = compute_elbow_angle(np.array([-2.0, 2.0, -1.0, 0.0]), np.array([0.5, -0.5, 0.0, 0.0]))
     assert angles.tolist() == [90.0, -90.0, 45.0, 0.0]
 
 

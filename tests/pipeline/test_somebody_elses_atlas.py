@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from building import assert_whole, build_here, digests, random_proteins, write_fasta
-from changed_manifest import change_file, change_manifest
+from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.changed_manifest import change_file, change_manifest
 
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.seal import seal

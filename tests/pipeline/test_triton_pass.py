@@ -15,16 +15,15 @@ import pytest
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported; with 0 the same tests run on a GPU
 pytest.importorskip("triton")
 
-import oracles
 import torch
 import triton
+from helpers.oracles import NAMES, received, statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import NAMES, received, statistics
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
-from attlas.pipeline.kernels import triton_pass
+from attlas.pipeline.kernels import triton_kernels, triton_pass
 from attlas.pipeline.kernels.triton_pass import reduce_triton
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
@@ -123,7 +122,7 @@ def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
-    kept, walked = triton_pass._blocks(torch.empty(1, 1, 16, dtype=dtype))[:2]
+    kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype))[:2]
     lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
     pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
     ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
@@ -290,7 +289,7 @@ def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     _, lse = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
     one = torch.ones_like(lse)[..., None]
     transposed = (torch.cat([k, one], 2), torch.cat([q, -lse[..., None]], 2))
-    _, log_columns = triton_pass._softmax(*map(triton_pass._widened, transposed), None, pack=pack, scaling=1.0)
+    _, log_columns = triton_pass._softmax(*map(triton_pass._widen, transposed), None, pack=pack, scaling=1.0)
     ends = torch.cat([pack.offsets[:-1], pack.offsets[1:] - 1]).tolist()
     columns = log_columns.exp()
     for tokens in pack.slices:  # those rows that no statistic counts
@@ -330,7 +329,7 @@ def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
 
 @given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
 def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
-    schedule = triton_pass._schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
+    schedule = triton_pass._make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
     tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
     assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
     lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
@@ -434,10 +433,12 @@ def print_compiled() -> None:
         limit = {"maxnreg": blocks.n_registers}
         band = {"num_warps": 8, "num_stages": 1} if dtype == "fp32" else {"num_warps": 1, "num_stages": 2}
         made = [
-            compile_kernel(triton_pass._columns_kernel, dtype, capability, options | limit, **tile),
-            compile_kernel(triton_pass._softmax_kernel, dtype, capability, options, **tile, has_values=dtype == "fp32"),
-            compile_kernel(triton_pass._band_kernel, dtype, capability, band, **size),
-            compile_kernel(triton_pass._finish_kernel, dtype, capability, {}, kept=blocks.kept),
+            compile_kernel(triton_kernels.columns_kernel, dtype, capability, options | limit, **tile),
+            compile_kernel(
+                triton_kernels.softmax_kernel, dtype, capability, options, **tile, has_values=dtype == "fp32"
+            ),
+            compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size),
+            compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=blocks.kept),
         ]
         print(*(json.dumps(asdict(one)) for one in made), sep="\n")
 
@@ -447,7 +448,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
     if not (NVIDIA / "ptxas").exists():
         pytest.skip("this Triton comes without NVIDIA's assembler")
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), str(Path(oracles.__file__).parent)])
+    environment["PYTHONPATH"] = os.pathsep.join(map(str, Path(__file__).parents[:2]))
     command = [sys.executable, "-c", "import test_triton_pass; test_triton_pass.print_compiled()"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 import transformers
-from architectures import (
+from helpers.architectures import (
     LETTERS,
     SIZES,
     save_bert_vocabulary,
@@ -13,10 +13,10 @@ from architectures import (
     save_single_letters,
     save_vocabulary_without,
 )
-from building import assert_whole, build_here, proteins_of, write_fasta
-from tiny_esm import save_vocabulary
+from helpers.building import assert_whole, build_here, proteins_of, write_fasta
+from helpers.tiny_esm import save_vocabulary
 
-from attlas.pipeline.build import Options, draft_plan, dry_run
+from attlas.pipeline.build import Options, draft_plan, estimate_build
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.letters import ESM2_VOCABULARY, has_esm2_vocabulary, make_vocabulary
 from attlas.pipeline.model import find_model
@@ -96,7 +96,7 @@ def test_proteins_with_letters_that_a_model_cannot_be_given_are_skipped_when_a_b
     source = write_fasta(tmp_path / "a.fasta", {"P1": "MKWVTFISLL", "P2": "MKUVTFISLL"})
     reason = "this model has no token for U (position 3), nor for unknown residues"
 
-    _, skipped = dry_run(str(source), Options(str(model), device="cpu"), n_workers=0)
+    _, skipped = estimate_build(str(source), Options(str(model), device="cpu"), n_workers=0)
     assert [(protein.accession, protein.reason) for protein in skipped] == [("P2", reason)]
 
     build_here(source, tmp_path / "atlas", model)

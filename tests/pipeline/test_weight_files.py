@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from test_architectures import load
+from helpers.architectures import load
 from transformers import modeling_utils
 
 from attlas.pipeline.model import find_model

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import PROTEINS
-from synthetic import SyntheticProtein, write_atlas
+from helpers.reading_case import PROTEINS
+from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.engine.views import describe_column, sql_type, view_schema

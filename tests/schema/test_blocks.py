@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
-from block_case import ROWS, write
+from helpers.block_case import ROWS, write
 
 from attlas.schema import BrokenAtlasError
 from attlas.schema.blocks import (

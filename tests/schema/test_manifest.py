@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from changed_manifest import change_file, change_manifest
+from helpers.changed_manifest import change_file, change_manifest
 
 from attlas.schema import (
     FORMAT_VERSION,

@@ -1,0 +1,260 @@
+"""The kernels of the reduction on a GPU, written in Triton; `triton_pass` launches them.
+
+Axis letters as in `attention`; `K` tokens that a program keeps, `W` tokens that it walks over at a time.
+"""
+# mypy: disable-error-code="no-untyped-def, untyped-decorator"
+# Kernels are not Python: their arguments are pointers and registers, which Python's types do not describe.
+
+import math
+
+import triton
+import triton.language as tl
+
+BAND = tl.constexpr(16)
+"""Keys of a tile of the band: the fewest a product takes, so that little is computed beside the band."""
+
+LANE = tl.constexpr(8)
+"""Sums over queries are kept separately for every eighth query: one thread holds their scores in
+the result of a tensor core. So the loop adds inside threads, and threads exchange sums once, at its end."""
+
+NO_QUERY = tl.constexpr(-1e30)
+"""Exponent of rows that no statistic counts: their weights are 0. Not infinite, because 0 * infinity is NaN."""
+
+LN_2 = tl.constexpr(math.log(2))
+
+
+@triton.jit
+def _program(tiles, offsets, n_heads, index):
+    """Return sequence, head, the tile's first token in its sequence, the sequence's in the pack, and its length."""
+    sequence = tl.load(tiles + index // n_heads * 2)
+    first_token = tl.load(tiles + index // n_heads * 2 + 1)
+    begin = tl.load(offsets + sequence)
+    n = tl.load(offsets + sequence + 1) - begin
+    # In 64 bits, because heads * tokens * dimension of a large pack exceed 2 ** 31.
+    return sequence, (index % n_heads).to(tl.int64), first_token, begin.to(tl.int64), n
+
+
+@triton.jit(do_not_specialize=["n_heads", "n_tokens"])
+def softmax_kernel(
+    q, k, v, output, lse, tiles, offsets, q_head, q_token, k_head, k_token, v_head, v_token, n_heads, n_tokens, scale,
+    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_values: tl.constexpr,
+):  # fmt: skip
+    """Softmax of a tile of rows, online (Dao et al. 2022): `lse` (H, sum of T) and, with values, (sum of T, H, D)."""
+    _, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    i = first_token + tl.arange(0, kept)
+    j = tl.arange(0, walked)
+    d = tl.arange(0, dim)
+    q += head * q_head + begin * q_token
+    k += head * k_head + begin * k_token
+    v += head * v_head + begin * v_token
+
+    queries = tl.load(q + i[:, None] * q_token + d[None, :], mask=i[:, None] < n, other=0.0)
+    largest = tl.full([kept], float("-inf"), tl.float32)
+    mass = tl.zeros([kept], tl.float32)
+    result = tl.zeros([kept, dim], tl.float32)
+
+    for passed in range(0, n, walked):
+        is_key = j < n - passed
+        keys = tl.load(k + j[None, :] * k_token + d[:, None], mask=is_key[None, :], other=0.0)
+        bits = tl.dot(queries, keys, input_precision="ieee") * scale
+        bits = tl.where(is_key[None, :], bits, float("-inf"))
+
+        # Sums so far shrink where the largest score of their row grows.
+        larger = tl.maximum(largest, tl.max(bits, 1))
+        shrink = tl.exp2(largest - larger)
+        weights = tl.exp2(bits - larger[:, None])
+        mass = mass * shrink + tl.sum(weights, 1)
+        largest = larger
+        if has_values:
+            values = tl.load(v + j[:, None] * v_token + d[None, :], mask=is_key[:, None], other=0.0)
+            result = tl.dot(weights.to(values.dtype), values, result * shrink[:, None], input_precision="ieee")
+        k += walked * k_token
+        v += walked * v_token
+
+    tl.store(lse + head * n_tokens + begin + i, (largest + tl.log2(mass)) * LN_2, mask=i < n)
+    if has_values:
+        place = output + ((begin + i[:, None]) * n_heads + head) * dim + d[None, :]
+        tl.store(place, (result / mass[:, None]).to(output.dtype.element_ty), mask=i[:, None] < n)
+
+
+@triton.jit
+def _add_tile(
+    sums, keys, q, shifts, i, first_token, n, scale, theta, q_token,
+    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, is_diagonal: tl.constexpr,
+):  # fmt: skip
+    """Add the attention of queries `i` to `i + W` to each key's sums, all (K, LANE)."""
+    columns, plogps, distances, largest, edges = sums
+    step = tl.arange(0, walked)
+    q += i.to(tl.int64) * q_token
+    # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
+    queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
+    shift = tl.load(shifts + i + step)
+    logs = tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :]  # (K, W), of weights, base 2
+    weights = tl.exp2(logs)
+
+    lanes = tl.reshape(weights, [kept, walked // LANE, LANE])
+    column = tl.sum(lanes, 1)  # (K, LANE)
+    columns += column
+    plogps += tl.sum(tl.reshape(weights * logs, [kept, walked // LANE, LANE]), 1)
+    largest = tl.maximum(largest, tl.max(lanes, 1))
+    edges += tl.sum((lanes >= theta).to(tl.float32), 1)  # as floats: one instruction compares and sets 1.0
+
+    apart = (i - first_token).to(tl.float32)
+    j = tl.arange(0, kept).to(tl.float32)
+    if is_diagonal:
+        distance = tl.abs(step.to(tl.float32)[None, :] + apart - j[:, None])
+        distances += tl.sum(tl.reshape(weights * distance, [kept, walked // LANE, LANE]), 1)
+    else:
+        # i - j = 8 * group + remainder: a group is a register, its factor a constant of the instruction, and the
+        # remainder is the same for a whole column. No term is larger than the distance, so no digits are lost.
+        groups = (tl.arange(0, walked // LANE) * LANE).to(tl.float32)
+        remainder = tl.arange(0, LANE).to(tl.float32)[None, :] - j[:, None] + apart
+        signed = tl.sum(lanes * groups[None, :, None], 1) + column * remainder
+        distances += tl.where(apart < 0, -1.0, 1.0) * signed
+    return columns, plogps, distances, largest, edges
+
+
+@triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
+def columns_kernel(
+    q, k, shifts, tiles, offsets, first_tiles, columns, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
+    n_tokens, theta, dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr,
+):  # fmt: skip
+    """Sum the columns of a tile of keys over the residues of their sequence.
+
+    Writes `columns` (H, sum of T), and for each tile the first four of `sums` (9, H, tiles): p log2 p over all keys;
+    over inner keys distance, largest weight and edges.
+    """
+    sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    first_tile = tl.load(first_tiles + sequence)
+    j = first_token + tl.arange(0, kept)
+    k += head * k_head + begin * k_token
+    keys = tl.load(k + j[:, None] * k_token + tl.arange(0, dim)[None, :], mask=j[:, None] < n, other=0.0)
+    q += head * q_head + begin * q_token
+    shifts += (head * n_tiles + first_tile) * kept
+
+    zeros = tl.zeros([kept, LANE], tl.float32)
+    state = (zeros, zeros, zeros, zeros, zeros)
+
+    # Two loops: only on the diagonal is |i - j| no plain difference; the long loop does without it.
+    n_walks = tl.cdiv(n, walked)
+    diagonal = first_token // walked
+    n_diagonal = tl.minimum(kept // walked, n_walks - diagonal)
+    for walk in range(n_walks - n_diagonal):
+        i = (walk + tl.where(walk < diagonal, 0, n_diagonal)) * walked
+        state = _add_tile(state, keys, q, shifts, i, first_token, n, scale, theta, q_token, dim, kept, walked, False)
+    for walk in range(n_diagonal):
+        i = first_token + walk * walked
+        state = _add_tile(state, keys, q, shifts, i, first_token, n, scale, theta, q_token, dim, kept, walked, True)
+
+    column, plogp, distance, largest, edges = state
+    # Keys past the end have sums as well, of scores 0; here they are left out.
+    tl.store(columns + head * n_tokens + begin + j, tl.sum(column, 1), mask=j < n)
+
+    is_inner = (j > 0) & (j < n - 1)
+    sums += head * n_tiles + first_tile + first_token // kept
+    stride = n_heads * n_tiles
+    tl.store(sums, tl.sum(tl.where(j < n, tl.sum(plogp, 1), 0.0)))
+    tl.store(sums + stride, tl.sum(tl.where(is_inner, tl.sum(distance, 1), 0.0)))
+    tl.store(sums + 2 * stride, tl.max(tl.where(is_inner, tl.max(largest, 1), 0.0)))
+    tl.store(sums + 3 * stride, tl.sum(tl.where(is_inner, tl.sum(edges, 1), 0.0)))
+
+
+@triton.jit
+def _add_selected(is_selected, sums, lanes):
+    """Add to sums, (BAND, LANE), the weights that are selected, (BAND, 64 / LANE, LANE)."""
+    return sums + tl.sum(tl.where(is_selected, lanes, 0.0), 1)
+
+
+@triton.jit(do_not_specialize=["n_heads", "n_tiles"])
+def band_kernel(
+    q, k, shifts, tiles, offsets, first_tiles, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
+    dim: tl.constexpr, kept: tl.constexpr,
+):  # fmt: skip
+    """Sum the weights near the diagonal, of a tile of keys: the last five of `sums`, by offset.
+
+    It is separate from the long loop, where five masks would cost more than everything else. Here a tile always lies
+    along the diagonal in the same way, so that the compiler knows for most weights which sums they can be in.
+    """
+    sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
+    first_tile = tl.load(first_tiles + sequence)
+    d = tl.arange(0, dim)
+    key = tl.arange(0, BAND)
+    query = tl.arange(0, 64) - 24  # BAND keys, and 24 tokens to either side
+    apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, 64 // LANE, LANE])
+    k += head * k_head + begin * k_token
+    q += head * q_head + begin * q_token
+    shifts += (head * n_tiles + first_tile) * kept
+
+    itself = tl.zeros([BAND, LANE], tl.float32)
+    adjacent, helix, below6, below24 = itself, itself, itself, itself
+
+    for band in range(first_token, tl.minimum(first_token + kept, n), BAND):
+        j = band + key
+        i = band + query
+        is_token = (i >= 0) & (i < n)
+        keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
+        queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
+        shift = tl.load(shifts + i, mask=is_token, other=NO_QUERY)
+        weights = tl.exp2(tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :])
+        weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
+
+        lanes = tl.reshape(weights, [BAND, 64 // LANE, LANE])
+        itself = _add_selected(apart == 0, itself, lanes)
+        adjacent = _add_selected(apart == 1, adjacent, lanes)
+        helix = _add_selected((apart == 3) | (apart == 4), helix, lanes)
+        below6 = _add_selected(apart < 6, below6, lanes)
+        below24 = _add_selected(apart < 24, below24, lanes)
+
+    stride = n_heads * n_tiles
+    sums += 4 * stride + head * n_tiles + first_tile + first_token // kept
+    tl.store(sums, tl.sum(itself))
+    tl.store(sums + stride, tl.sum(adjacent))
+    tl.store(sums + 2 * stride, tl.sum(helix))
+    tl.store(sums + 3 * stride, tl.sum(below6))
+    tl.store(sums + 4 * stride, tl.sum(below24))
+
+
+@triton.jit
+def _total(values, n, is_largest: tl.constexpr = False):
+    """Return the sum of `n` numbers, or the largest if all are 0 or more, in an order that depends on `n` alone."""
+    total = tl.zeros([256], tl.float32)
+    for start in range(0, n, 256):
+        place = start + tl.arange(0, 256)
+        more = tl.load(values + place, mask=place < n, other=0.0)
+        total = tl.maximum(total, more) if is_largest else total + more
+    return tl.max(total) if is_largest else tl.sum(total)
+
+
+@triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
+def finish_kernel(columns, sums, heads, offsets, first_tiles, n_heads, n_tiles, n_tokens, kept: tl.constexpr):
+    """Put the sums of one sequence and head together: `heads` (P, H, S), in the order of STATISTICS."""
+    sequence, head = tl.program_id(0) // n_heads, tl.program_id(0) % n_heads
+    begin = tl.load(offsets + sequence)
+    n = tl.load(offsets + sequence + 1) - begin
+    first_tile = tl.load(first_tiles + sequence)
+    columns += head.to(tl.int64) * n_tokens + begin
+    sums += head * n_tiles + first_tile
+    stride, n_sums = n_heads * n_tiles, tl.cdiv(n, kept)
+
+    to_cls, to_eos, inner = tl.load(columns), tl.load(columns + n - 1), _total(columns + 1, n - 2)
+    rows = (n - 2).to(tl.float32)
+    # The weights of all rows sum to the number of rows. If not, everything becomes NaN, which callers look for anyway:
+    # so the check costs nothing and nothing waits for it. NaN itself compares false.
+    is_whole = tl.abs(inner + to_cls + to_eos - rows) <= 0.01 * rows
+    whole = tl.where(is_whole, 1.0, float("nan"))
+    share = whole / rows
+
+    heads += tl.program_id(0) * 12
+    # Limits, because differences and exponents are rounded.
+    tl.store(heads, tl.maximum(_total(sums, n_sums) * -LN_2, 0.0) * share)
+    tl.store(heads + 1, _total(sums + stride, n_sums) * share)
+    tl.store(heads + 2, to_cls * share)
+    tl.store(heads + 3, to_eos * share)
+    tl.store(heads + 4, _total(sums + 4 * stride, n_sums) * share)
+    tl.store(heads + 5, _total(sums + 5 * stride, n_sums) * share)
+    tl.store(heads + 6, _total(sums + 6 * stride, n_sums) * share)
+    tl.store(heads + 7, tl.maximum(inner - _total(sums + 7 * stride, n_sums), 0.0) * share)
+    tl.store(heads + 8, tl.maximum(inner - _total(sums + 8 * stride, n_sums), 0.0) * share)
+    tl.store(heads + 9, tl.minimum(_total(sums + 2 * stride, n_sums, True), 1.0) * whole)
+    tl.store(heads + 10, _total(sums + 3 * stride, n_sums) * whole)
+    tl.store(heads + 11, _total(columns + 1, n - 2, True) / tl.maximum(inner, 1.1754944e-38) * whole)

@@ -1,0 +1,394 @@
+"""The verbs of the workshop at the command line: dry run, progress, status, verify, help."""
+
+import heapq
+import json
+import os
+import pty
+import random
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from helpers.building import build_command, build_here, digests, random_proteins, receipts, write_fasta
+
+from attlas.cli.progress import Meter, format_duration
+from attlas.pipeline.plan import Shard
+from attlas.schema import RESIDUES, AtlasPaths, Receipt
+
+LENGTHS = [30, 41, 52, 300, 400, 500, 600]
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    return write_fasta(tmp_path / "in.fasta", {**random_proteins(LENGTHS), "STOP": "MK*LL", "LONG": "M" * 700})
+
+
+@pytest.fixture
+def sealed(fasta: Path, tmp_path: Path, tiny_esm: Path) -> Path:
+    build_here(fasta, tmp_path / "atlas", tiny_esm)
+    return tmp_path / "atlas"
+
+
+def test_a_dry_run_tells_what_a_build_would_do_and_loads_no_model_and_writes_nothing(
+    fasta: Path, tmp_path: Path, tiny_esm: Path
+) -> None:
+    arguments = build_command(fasta, tmp_path / "atlas", tiny_esm, "--max-length", 650, "--dry-run")[3:]
+    script = (
+        "import sys; from attlas.cli.main import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "[]\n"
+    lines = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert lines[0] == "9 proteins, 2 of them skipped"
+    assert lines[1].startswith("7 distinct sequences, 1,923 residues, in ")
+    assert lines[1].endswith(" shards")
+    bar = "█" * 30
+    for row in (f"10 to 49 2 {bar}", f"400 to 599 2 {bar}", "600 to 799 1 " + "█" * 15):
+        assert row in lines
+    told = dict(line.split(" ", 1) for line in lines if line.count(" ") > 1)
+    assert told["memory"].startswith("at most ")
+    assert told["disk"].startswith("about ")
+    assert told["time"].startswith("about ")
+    assert "skipped STOP (line 15): stop `*` inside the sequence at position 3 (line 16)" in lines
+    assert "skipped LONG (line 17): longer than --max-length 650: 700 residues" in lines
+    assert not (tmp_path / "atlas").exists()
+
+
+def test_a_dry_run_knows_the_published_models_without_having_them(
+    fasta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    arguments = ("--out", tmp_path / "atlas", "--device", "cpu", "--workers", 1, "--dry-run")
+    result = attlas("build", fasta, *arguments)
+    assert result.code == 0, result.err
+    assert "facebook/esm2_t33_650M_UR50D (33 layers x 20 heads), float32" in result.out
+    assert "per worker (workers: 1)" in result.out
+
+
+def test_a_dry_run_for_a_gpu_works_where_there_is_none(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = ("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cuda", "--dry-run")
+    for workers, n_shown in (((), 1), (("--workers", 4), 4), (("--workers", 0), 1)):
+        result = attlas(*arguments, *workers)
+        assert result.code == 0, result.err
+        assert " on cuda " in result.out
+        assert f"(workers: {n_shown})" in result.out
+    assert not (tmp_path / "atlas").exists()
+
+
+def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    source = write_fasta(tmp_path / "in.fasta", {f"S{i}": "M*K" for i in range(13)})
+    result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--dry-run")
+    assert result.code == 0, result.err
+    assert "0 distinct sequences, 0 residues, in 0 shards" in result.out
+    assert result.out.count("stop `*`") == 10
+    assert result.out.splitlines()[-1].split() == ["skipped", "...", "and", "3", "more"]
+
+
+def test_in_a_terminal_a_bar_is_drawn_on_stderr(fasta: Path, tmp_path: Path, tiny_esm: Path) -> None:
+    mine, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "160"}
+    arguments = build_command(fasta, tmp_path / "atlas", tiny_esm, "--workers", 0)
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=theirs, text=True, env=environment)
+    os.close(theirs)
+    pieces = []
+    while True:
+        try:
+            piece = os.read(mine, 4096)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+    os.close(mine)
+    out, _ = process.communicate()
+    drawn = b"".join(pieces).decode()
+    assert process.returncode == 0, drawn
+    assert "━" in drawn
+    assert "8 of 8 sequences" in drawn
+    assert "residues/s" in drawn
+    assert len(out.splitlines()) == 1
+
+
+def test_elsewhere_progress_is_plain_lines_on_stderr_and_the_summary_alone_on_stdout(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    result = attlas("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
+    assert result.code == 0, result.err
+    assert result.out.startswith(f"{tmp_path / 'atlas'}: 9 proteins: 8 ok, 1 skipped, 0 failed; ")
+    assert len(result.out.splitlines()) == 1
+    lines = result.err.splitlines()
+    assert lines[0] == "attlas: 8 sequences, 2,623 residues to compute"
+    assert lines[1].startswith("attlas: 8 of 8 sequences, ")
+    assert "attlas sql" in lines[-1]
+
+
+def finished(wall_s: float, *, model_s: float | None = None, n_failed: int = 0) -> Receipt:
+    """Return the receipt of a shard that took so long."""
+    return Receipt(
+        index=1, plan_id="p", files=(), n_sequences=1, n_failed=n_failed, n_residues=100, wall_s=wall_s,
+        model_s=wall_s if model_s is None else model_s, peak_bytes=0, predicted_bytes=0, host="h",
+    )  # fmt: skip
+
+
+def test_a_meter_tells_the_rate_what_is_left_and_what_failed() -> None:
+    shards = [Shard(i, i, i + 1, 100, cost, 0) for i, cost in ((1, 1.0), (2, 3.0))]
+    meter = Meter(shards)
+    assert str(meter) == "0 of 2 sequences"
+    meter.add(shards[0], finished(10.0, n_failed=1))
+    assert str(meter) == "1 of 2 sequences, 10 residues/s, 30 s left, 1 failed"
+    meter.add(shards[1], finished(30.0))
+    assert "left" not in str(meter)
+
+
+@dataclass
+class Clock:
+    """A clock that is set by hand."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.mark.parametrize("start_up_s", [0.0, 300.0])
+@pytest.mark.parametrize("n_workers", [1, 2, 8])
+@pytest.mark.parametrize("n_shards", [9, 64, 300])
+def test_the_time_left_is_within_a_factor_of_two_from_the_first_finished_shard_on(
+    n_shards: int, n_workers: int, start_up_s: float
+) -> None:
+    """Workers that take the costliest shard next, and need up to a fifth more or less than its cost says."""
+    factors = random.Random(n_shards + n_workers)
+    costs = [factors.uniform(1, 4) for _ in range(n_shards)]
+    shards = [Shard(i, i, i + 1, 100, cost, 0) for i, cost in enumerate(sorted(costs, reverse=True), start=1)]
+    free = [(start_up_s + factors.uniform(0, 1), worker) for worker in range(n_workers)]
+    heapq.heapify(free)
+    ends = []
+    for shard in shards:
+        begin, worker = heapq.heappop(free)
+        wall_s = shard.cost * factors.uniform(0.8, 1.2)
+        ends.append((begin + wall_s, wall_s, shard))
+        heapq.heappush(free, (begin + wall_s, worker))
+    ends.sort(key=lambda end: end[:2])
+
+    clock = Clock()
+    meter = Meter(shards, clock=clock)
+    meter.start(n_workers, n_workers)
+    last = ends[-1][0]
+    for end, wall_s, shard in ends[:-1]:
+        clock.seconds = end
+        meter.add(shard, finished(wall_s))
+        left = meter.estimate_seconds()
+        assert left is not None
+        # Where seconds are left of the last shards, half a shard more or less is no matter.
+        assert (last - end) / 2 - 2 <= left <= 2 * (last - end) + 2
+
+
+def test_the_time_left_on_a_gpu_counts_that_threads_take_turns_at_the_model() -> None:
+    """Of three shards in hand the first to finish did not wait; from then on the model is what takes the time."""
+    shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 101)]
+    clock = Clock(10.0 + 60.0)
+    meter = Meter(shards, clock=clock)
+    meter.start(n_workers=1, n_threads=3)
+    meter.add(shards[0], finished(10.0, model_s=8.0))
+    left = meter.estimate_seconds()
+    assert left is not None
+    assert 99 * 8 / 2 < left < 99 * 8 * 2
+
+
+def test_a_worker_left_out_makes_what_is_left_take_longer() -> None:
+    shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 102)]
+    meter = Meter(shards, clock=Clock(10.0))
+    meter.start(n_workers=2, n_threads=2)
+    meter.add(shards[0], finished(10.0))
+    before = meter.estimate_seconds()
+    meter.leave_out_worker()
+    after = meter.estimate_seconds()
+    assert before is not None
+    assert after == pytest.approx(2 * before, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")]
+)
+def test_durations_read_as_words(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    out = tmp_path / "atlas"
+
+    def told() -> dict[str, object]:
+        result = attlas("status", out, "--json")
+        assert result.code == 0, result.err
+        return json.loads(result.out)
+
+    attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
+    n_shards = told()["n_shards"]
+    assert told() == {
+        "state": "unfinished",
+        "plan_id": told()["plan_id"],
+        "n_shards": n_shards,
+        "n_shards_done": 0,
+        "n_sequences": 8,
+        "n_sequences_done": 0,
+        "n_failed": 0,
+        "missing_shards": list(range(1, n_shards + 1)),
+    }
+    attlas("encode", out, "--shards", "2", "--workers", 0)
+    assert (told()["n_shards_done"], 2 in told()["missing_shards"]) == (1, False)
+    text = attlas("status", out).out
+    assert f"{out}: unfinished" in text
+    assert f"shards     1 of {n_shards}" in text
+    unsealed = attlas("verify", out)
+    assert unsealed.code == 1
+    assert "it has a plan but no manifest" in unsealed.err
+    assert "attlas status" in unsealed.err
+    attlas("encode", out, "--workers", 0)
+    assert told()["state"] == "ready to seal"
+    attlas("seal", out)
+    assert told()["state"] == "sealed"
+
+
+@pytest.mark.parametrize("shards", ["0-1", "99-100", "2-1", "a", "1-b", "-"])
+def test_shards_that_are_not_in_the_plan_are_refused(shards: str, sealed: Path, attlas) -> None:
+    result = attlas("encode", sealed, f"--shards={shards}")
+    assert result.code == 1
+    assert f"--shards {shards} names no shards" in result.err
+
+
+def test_the_last_job_of_an_array_may_reach_beyond_the_last_shard(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    out = tmp_path / "atlas"
+    attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
+    assert attlas("encode", out, "--shards=1-99", "--workers", 0).code == 0
+    assert attlas("seal", out).code == 0
+
+
+@pytest.mark.parametrize("is_same_size", [True, False])
+def test_the_same_build_again_mends_a_damaged_atlas(
+    is_same_size: bool, fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    command = ("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
+    assert attlas(*command).code == 0
+    before = digests(tmp_path / "atlas")
+    for path in (AtlasPaths(tmp_path / "atlas").shard(RESIDUES, 1), AtlasPaths(tmp_path / "atlas").proteins):
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + b"?" if is_same_size else data[:-1])
+    assert attlas("verify", tmp_path / "atlas").code == 1
+    assert attlas(*command).code == 0
+    assert attlas("verify", tmp_path / "atlas").code == 0
+    assert digests(tmp_path / "atlas") == before
+
+
+def test_verify_names_a_file_that_is_not_in_the_manifest(sealed: Path, attlas) -> None:
+    stray = sealed / "sites" / "shard-00099.parquet"
+    stray.write_bytes((sealed / "sites" / "shard-00001.parquet").read_bytes())
+    result = attlas("verify", sealed)
+    assert (result.code, "sites/shard-00099.parquet: not in the manifest" in result.err) == (1, True)
+
+
+def test_an_unfinished_directory_says_so_to_a_reader(fasta: Path, tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    attlas("plan", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu")
+    result = attlas("show", tmp_path / "atlas", "P00000")
+    assert (result.code, "it has a plan but no manifest" in result.err) == (1, True)
+
+
+def test_verify_finds_one_flipped_byte_and_names_its_file(sealed: Path, attlas) -> None:
+    whole = attlas("verify", sealed)
+    assert whole.code == 0, whole.err
+    assert f"{sealed}: whole; " in whole.out
+    told = json.loads(attlas("verify", sealed, "--json").out)
+    assert (told["is_whole"], told["problems"]) == (True, [])
+    path = AtlasPaths(sealed).shard(RESIDUES, 2)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    damaged = attlas("verify", sealed)
+    assert (damaged.code, damaged.out) == (1, "")
+    assert "residues/shard-00002.parquet: sha256 " in damaged.err
+    as_json = attlas("verify", sealed, "--json")
+    assert (as_json.code, json.loads(as_json.out)["is_whole"]) == (1, False)
+    assert "residues/shard-00002.parquet" in json.loads(as_json.out)["problems"][0]
+
+
+def test_seal_refuses_a_shard_that_was_damaged_after_its_receipt(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    out = tmp_path / "atlas"
+    attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
+    attlas("encode", out, "--workers", 0)
+    path = AtlasPaths(out).shard(RESIDUES, 1)
+    path.write_bytes(path.read_bytes()[:-1])
+    result = attlas("seal", out)
+    assert result.code == 1
+    assert "residues/shard-00001.parquet" in result.err
+    assert "it computes those shards" in result.err
+    assert attlas("encode", out, "--workers", 0).code == 0
+    assert attlas("seal", out).code == 0
+    assert attlas("verify", out).code == 0
+
+
+def test_a_receipt_of_another_plan_is_refused(fasta: Path, tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    out = tmp_path / "atlas"
+    build_here(fasta, tmp_path / "other", tiny_esm, rule="nayar-2025-07")
+    attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
+    (out / "receipts").mkdir()
+    foreign = receipts(tmp_path / "other")[0]
+    (out / "receipts" / foreign.name).write_bytes(foreign.read_bytes())
+    result = attlas("status", out)
+    assert (result.code, "belongs to another plan" in result.err) == (1, True)
+
+
+@pytest.mark.parametrize("verb", ["encode", "seal", "status"])
+def test_a_directory_without_a_plan_says_how_to_make_one(verb: str, tmp_path: Path, attlas) -> None:
+    result = attlas(verb, tmp_path)
+    assert result.code == 1
+    assert f"{tmp_path} holds no plan." in result.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["build", "plan", "encode", "seal", "status", "verify", "fetch"])
+def test_every_verb_has_help_and_refuses_an_unknown_option(verb: str, attlas) -> None:
+    told = attlas(verb, "--help")
+    assert told.code == 0
+    assert f"attlas {verb} [OPTIONS]" in told.out
+    unknown = attlas(verb, "--no-such-option")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert "No such option" in unknown.err
+
+
+@pytest.mark.parametrize(
+    "options", [["--dtype", "float8"], ["--device", "abacus"], ["--max-length", "0"], ["--workers", "-1"]]
+)
+def test_an_option_out_of_range_is_a_usage_error(options: list[str], fasta: Path, tmp_path: Path, attlas) -> None:
+    result = attlas("build", fasta, "--out", tmp_path / "atlas", *options)
+    assert (result.code, result.out) == (2, "")
+    assert options[0] in result.err
+
+
+def test_an_unknown_rule_is_refused_with_the_known_ones(fasta: Path, tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    result = attlas("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--rule", "best")
+    assert result.code == 1
+    assert "nayar-2025-05 or nayar-2025-07" in result.err
+
+
+def test_the_defaults_of_the_command_line_are_those_of_the_workshop() -> None:
+    """They stand there once more, so that `attlas --help` loads no room."""
+    from attlas.cli import building
+    from attlas.pipeline.model import DEFAULT_MODEL
+    from attlas.pipeline.sites import DEFAULT_RULE
+
+    assert (building.DEFAULT_MODEL, building.DEFAULT_RULE) == (DEFAULT_MODEL, DEFAULT_RULE)

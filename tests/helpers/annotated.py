@@ -1,0 +1,179 @@
+"""Annotation for the atlases of the tests: rows of `features`, `labels`, `head_features` added to a sealed atlas."""
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from attlas.pipeline.adding import add_files
+from attlas.queries import Atlas
+from attlas.schema import (
+    COORDINATES,
+    FAMILIES,
+    FEATURES,
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    LABELS,
+    AtlasPaths,
+    Manifest,
+    Table,
+)
+from attlas.schema.parquet_file import provenance
+from helpers.synthetic import publish_table
+
+Span = tuple[str, str, int, int]
+"""Accession, type, begin, end."""
+
+Sums = dict[tuple[int, int], tuple[int, float, float] | tuple[int, float, float, float | None]]
+"""By layer and head what a label receives: edges, their attention, all attention; and its AUC, where there is one."""
+
+Point = tuple[float, float, float]
+"""Angstrom."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A residue of a structure."""
+
+    accession: str
+    source: str
+    chain: str
+    position: int
+    residue: str
+    ca: Point | None
+    cb: Point | None
+
+
+def annotate(root: Path, spans: Iterable[Span], *, source: str = "hand") -> None:
+    """Add features."""
+    ids = sequence_ids(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "type": type_,
+            "begin": begin,
+            "end": end,
+            "description": "",
+            "evidence": None,
+            "source": source,
+        }
+        for accession, type_, begin, end in spans
+    ]
+    add_rows(root, FEATURES, rows, source)
+
+
+def probe(root: Path, probed: Iterable[tuple[str, str, int, int, Sums]]) -> None:
+    """Add labels and what they receive: accession, label, number of labelled residues, length, sums."""
+    ids, labels, heads = sequence_ids(root), [], []
+    for accession, label, n_labelled, length, sums in probed:
+        key = {"accession": accession, "sequence_id": ids[accession], "label": label}
+        labels.append({**key, "n_labelled": n_labelled, "length": length})
+        for (layer, head), values in sorted(sums.items()):
+            named = dict(zip(("n_edges", "edge_mass", "mass"), values[:3], strict=True))
+            heads.append({**key, "layer": layer, "head": head, **named, "auc": values[3] if values[3:] else None})
+    add_rows(root, LABELS, labels, "probe")
+    add_rows(root, HEAD_FEATURES, heads, "probe")
+
+
+def place(root: Path, shown: Iterable[Shown]) -> None:
+    """Add coordinates to an atlas."""
+    ids = sequence_ids(root)
+    rows = []
+    for one in shown:
+        names = {name: getattr(one, name) for name in ("accession", "source", "chain", "position", "residue")}
+        axes = {
+            f"{atom}_{axis}": None if point is None else point[i]
+            for atom, point in (("ca", one.ca), ("cb", one.cb))
+            for i, axis in enumerate("xyz")
+        }
+        rows.append({**names, "sequence_id": ids[one.accession], "observed": one.residue, **axes})
+    add_rows(root, COORDINATES, rows, "structures")
+
+
+def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
+    """Add sites of the largest head to an atlas, by rank, once for each sequence."""
+    ids, called = sequence_ids(root), {}
+    for accession, positions in sites.items():
+        called[ids[accession]] = [
+            {
+                "sequence_id": ids[accession],
+                "position": at,
+                "residue": sequences[accession][at - 1],
+                "rank": rank,
+                "layer": 1,
+                "received": 1.0,
+                "share": 1.0,
+            }
+            for rank, at in enumerate(positions, start=1)
+        ]
+    add_rows(root, HEAD_MAX_SITES, [row for rows in called.values() for row in rows], "head_max")
+
+
+def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str = "hand.tsv") -> None:
+    """Add families: accession, database, family; the name of a family is its identifier in lower case."""
+    ids = sequence_ids(root)
+    rows = [
+        {"accession": a, "sequence_id": ids[a], "database": d, "family": f, "name": f.lower(), "source": source}
+        for a, d, f in assigned
+    ]
+    add_rows(root, FAMILIES, rows, source)
+
+
+def annotate_at_random(root: Path, *, seed: int = 0) -> None:
+    """Add features and a structure to every computed protein, and a probe for them and its letters that adds up."""
+    choose = random.Random(seed)
+    with Atlas.open(root) as atlas:
+        proteins = atlas.sql("FROM proteins WHERE status = 'ok' ORDER BY accession").to_pylist()
+        heads = [(layer, head) for layer in range(atlas.n_layers) for head in range(atlas.manifest.run.n_heads)]
+    spans: list[Span] = []
+    probed: list[tuple[str, str, int, int, Sums]] = []
+    for protein in proteins:
+        accession, sequence = protein["accession"], protein["sequence"]
+        at = choose.randint(1, len(sequence))
+        own = [(accession, "Active site", at, at), (accession, "Binding site", 1, max(1, len(sequence) // 9))]
+        spans += own
+        by_letter = {f"aa:{x}": sequence.count(x) for x in sorted(set(sequence))}
+        wholes = {head: [choose.choice(list(by_letter)) for _ in range(60)] for head in heads}
+        probed.append((accession, "residue", len(sequence), len(sequence), _sums(wholes, set(by_letter))))
+        probed += [(accession, x, n, len(sequence), _sums(wholes, {x})) for x, n in by_letter.items()]
+        some = set(choose.sample(list(by_letter), 1))
+        probed += [(accession, t, e - b + 1, len(sequence), _sums(wholes, some)) for _, t, b, e in own]
+    annotate(root, spans)
+    probe(root, probed)
+    sequences = {protein["accession"]: protein["sequence"] for protein in proteins}
+    place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
+    call_head_max(root, {accession: [1] for accession in sequences}, sequences)
+    assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
+
+
+def sequence_ids(root: Path) -> dict[str, int | None]:
+    """Return the number of the sequence of each protein."""
+    with Atlas.open(root) as atlas:
+        rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
+    return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Shown]:
+    x, y, z = 0.0, 0.0, 0.0
+    for position, residue in enumerate(sequence, start=1):
+        x, y, z = (along + choose.uniform(-3, 3) for along in (x, y, z))
+        yield Shown(accession, "hand.cif", "A", position, residue, (x, y, z), (x, y, z + 1.5))
+
+
+def _sums(edges: dict[tuple[int, int], Sequence[str]], labels: set[str]) -> Sums:
+    numbers = {head: sum(label in labels for label in some) for head, some in edges.items()}
+    return {head: (n, n * 0.5, n * 0.75, None if n == 60 else n / 60) for head, n in numbers.items()}
+
+
+def add_rows(root: Path, table: Table, rows: list[dict], name: str, said: Mapping[bytes, bytes] | None = None) -> None:
+    """Add a file of a table; its metadata say `said` beside the run."""
+    paths = AtlasPaths(root)
+    manifest = Manifest.read(paths)
+    schema = table.schema(manifest.run.n_layers)
+    metadata = {**provenance(manifest.run, manifest.atlas_id), **(said or {})}
+    ordered = sorted(rows, key=lambda row: [row[key] for key in table.sort])
+    file = publish_table(paths, paths.added(table, name), table, pa.Table.from_pylist(ordered, schema), metadata)
+    add_files(paths, [file], is_replaced=lambda old: False)

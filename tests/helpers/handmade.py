@@ -1,0 +1,171 @@
+"""An atlas written by hand, small enough to count on one's fingers: its sites are where they are put.
+
+Three layers and two heads. Every residue receives 1 in every layer; in the layer of convergence the site of rank 1
+receives 9, that of rank 2 receives 8, and so on, all of them exact in float16.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import provenance
+from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, publish_table, synthetic_run
+
+N_LAYERS, N_HEADS = 3, 2
+
+
+@dataclass(frozen=True)
+class Hand:
+    """A protein and where its sites are."""
+
+    protein: SyntheticProtein
+    sites: tuple[int, ...] = ()
+    """Positions by rank, from 1."""
+    layer: int | None = None
+    """Layer of convergence; None where there is no fit."""
+    note: str | None = None
+
+
+def hand(
+    accession: str, sequence: str, *, sites: tuple[int, ...] = (), layer: int | None = None, **names: object
+) -> Hand:
+    """Return a protein of a hand-made atlas."""
+    note = names.pop("note", None)
+    return Hand(SyntheticProtein(accession, sequence, n_sites=len(sites), **names), sites, layer, note)
+
+
+HUMAN = {"organism": "Homo sapiens", "taxon_id": 9606}
+BACSU = {"organism": "Bacillus subtilis", "taxon_id": 224308}
+ZINC, GLYCINES = "MKCAACGGHW", "MGGGGGGGGGGGGGGGGGGU"
+HAND = (
+    hand("A1", ZINC, sites=(3, 6, 1), layer=1, entry_name="ABC1_HUMAN", gene="ABCA", description="a KINASE", **HUMAN),
+    hand("A2", ZINC, sites=(3, 6, 1), layer=1, entry_name="ABC2_HUMAN", gene="ABCB", description="copy", **HUMAN),
+    hand("B1", "MACAACLLKR", sites=(3, 6), layer=1, entry_name="ABC_BACSU", description="receptor kinase", **BACSU),
+    hand("C1", GLYCINES, sites=(20,), layer=2, entry_name="GLY_HUMAN", description="all glycine", **HUMAN),
+    hand("C1-2", "MGGGGGGGGG", layer=0, entry_name="GLY_HUMAN", note="none above the elbow", **HUMAN),
+    hand("F1", "MWWWWWWWWWWW", entry_name="FAIL_HUMAN", status="failed", reason="out of memory", **HUMAN),
+    hand("S1", "MK*LVVVVVVV", entry_name="STOP_HUMAN", status="skipped", reason="inner `*`", **HUMAN),
+    hand("T1", "MK", entry_name="TINY_HUMAN", note="too short", **HUMAN),
+)
+
+
+def write_handmade(root: Path, hands: Sequence[Hand] = HAND, *, seed: int = 0) -> Manifest:
+    """Write a sealed atlas; its head statistics are random numbers."""
+    paths, run = AtlasPaths(root), synthetic_run(N_LAYERS, N_HEADS)
+    atlas_id = digest([run.run_id, [one.protein.accession for one in hands]])
+    metadata = provenance(run, atlas_id)
+    distinct = {one.protein.sequence: one for one in reversed(hands) if one.protein.status != "skipped"}
+    ordered = sorted(distinct.values(), key=lambda one: (len(one.protein.sequence), one.protein.sequence))
+    computed = [(i, one) for i, one in enumerate(ordered) if one.protein.status == "ok"]
+    ids = {one.protein.sequence: i for i, one in enumerate(ordered)}
+    rows = {
+        PROTEINS: [_protein_row(line, one, ids) for line, one in enumerate(hands, start=1)],
+        SEQUENCES: [{"sequence_id": i, **_outcome(one)} for i, one in enumerate(ordered)],
+        SITES: [row for i, one in computed for row in _site_rows(i, one)],
+        RESIDUES: [row for i, one in computed for row in _residue_rows(i, one)],
+        HEADS: list(_head_rows([i for i, _ in computed], np.random.default_rng(seed))),
+    }
+    files = [
+        publish_table(
+            paths,
+            paths.proteins if table is PROTEINS else paths.shard(table, 1),
+            table,
+            pa.Table.from_pylist(rows[table], table.schema(N_LAYERS)),
+            metadata,
+        )
+        for table in rows
+    ]
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        atlas_id=atlas_id,
+        run=run,
+        source="hand.fasta",
+        source_sha256=hashlib.sha256(b"hand").hexdigest(),
+        counts=_counts(hands, ordered),
+        files=tuple(sorted(files, key=lambda file: (file.table, file.path))),
+        created="2026-11-21T00:00:00+00:00",
+        cost={"wall_s": 1.0, "model_s": 0.5, "peak_bytes": 1e9},
+    )
+    manifest.write(paths)
+    return manifest
+
+
+def received(one: Hand, layer: int, position: int) -> float:
+    """Return the attention a residue receives."""
+    return 9.0 - one.sites.index(position) if layer == one.layer and position in one.sites else 1.0
+
+
+def _outcome(one: Hand) -> dict[str, object]:
+    p = one.protein
+    n_sites = len(one.sites) if p.status == "ok" else None
+    values = {"length": len(p.sequence), "status": p.status, "reason": p.reason}
+    return {**values, "layer": one.layer, "n_sites": n_sites, "sites_note": one.note}
+
+
+def _protein_row(line: int, one: Hand, ids: dict[str, int]) -> dict[str, object]:
+    p = one.protein
+    md5 = hashlib.md5(p.sequence.encode()).hexdigest()
+    names = {k: getattr(p, k) for k in ("accession", "entry_name", "gene", "organism", "taxon_id", "description")}
+    return {
+        **names,
+        "sequence": p.sequence,
+        "md5": md5,
+        "crc64": md5[:16].upper(),
+        "n_nonstandard": sum(letter not in AMINO_ACIDS for letter in p.sequence),
+        "n_records": 1,
+        "line": line,
+        "sequence_id": None if p.status == "skipped" else ids[p.sequence],
+        **_outcome(one),
+    }
+
+
+def _site_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
+    for rank, position in enumerate(one.sites, start=1):
+        residue, value = one.protein.sequence[position - 1], received(one, one.layer, position)
+        yield {
+            "sequence_id": sequence_id,
+            "position": position,
+            "residue": residue,
+            "rank": rank,
+            "layer": one.layer,
+            "received": value,
+            "share": value / 9,
+            "is_nonstandard": residue not in AMINO_ACIDS,
+            "is_initiator_methionine": residue == "M" and position == 1,
+        }
+
+
+def _residue_rows(sequence_id: int, one: Hand) -> Iterator[dict[str, object]]:
+    for position, residue in enumerate(one.protein.sequence, start=1):
+        values = np.array([received(one, layer, position) for layer in range(N_LAYERS)], np.float16)
+        yield {"sequence_id": sequence_id, "position": position, "residue": residue, "received": values}
+
+
+def _head_rows(sequence_ids: Sequence[int], rng: np.random.Generator) -> Iterator[dict[str, object]]:
+    statistics = [column for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head")]
+    for sequence_id in sequence_ids:
+        for layer in range(N_LAYERS):
+            for head in range(N_HEADS):
+                numbers = {c.name: rng.integers(0, 99) if c.name == "n_edges" else rng.random() for c in statistics}
+                yield {"sequence_id": sequence_id, "layer": layer, "head": head, **numbers}
+
+
+def _counts(hands: Sequence[Hand], ordered: Sequence[Hand]) -> Counts:
+    status = [one.protein.status for one in hands]
+    computed = [one for one in ordered if one.protein.status == "ok"]
+    return Counts(
+        n_records=len(hands),
+        n_requested=len(hands),
+        n_ok=status.count("ok"),
+        n_skipped=status.count("skipped"),
+        n_failed=status.count("failed"),
+        n_sequences=len(ordered),
+        n_residues=sum(len(one.protein.sequence) for one in computed),
+        n_sites=sum(len(one.sites) for one in computed),
+    )

@@ -1,0 +1,385 @@
+"""The SQL functions that questions share, against scipy, and where they can be called."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from helpers.jackknife_oracle import estimate
+from scipy.special import comb
+from scipy.stats import binom, hypergeom, norm, t, ttest_1samp
+from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+
+from attlas.queries import Atlas
+from attlas.queries.asking.questions import FOLDER as QUESTIONS
+from attlas.queries.asking.questions import questions
+from attlas.queries.comparing.pooling import wilson_estimate
+from attlas.queries.comparing.student_t import t_quantile
+from attlas.queries.engine.definitions import Definitions
+from attlas.queries.engine.functions import FOLDER, Function, _read, find_calls, functions, reached_from
+from attlas.queries.engine.sandbox import connect_unlocked
+from attlas.queries.engine.shell import completions, functions_lines
+from attlas.schema import TABLES, QuestionError
+
+DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
+
+
+@pytest.fixture(scope="module")
+def connection(atlas_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with Atlas.open(atlas_dir) as atlas, connect_unlocked(atlas.root, atlas.manifest)[0] as connection:
+        Definitions(connection).make_all()
+        yield connection
+
+
+def calculated(connection: duckdb.DuckDBPyConnection, expression: str, **columns: object) -> np.ndarray:
+    """Return an expression of columns, row by row."""
+    names = ", ".join(f"unnest(${name}) AS {name}" for name in columns)
+    given = {name: np.asarray(values, dtype=float).tolist() for name, values in columns.items()}
+    return connection.execute(f"SELECT {expression} AS y FROM (SELECT {names})", given).fetchnumpy()["y"]
+
+
+def only(connection: duckdb.DuckDBPyConnection, expression: str) -> Any:
+    return connection.execute(f"SELECT {expression}").fetchall()[0][0]
+
+
+def test_the_normal_tail_is_that_of_scipy_however_small(connection: duckdb.DuckDBPyConnection) -> None:
+    z = np.linspace(-37, 37, 1001)
+    found = calculated(connection, "normal_log10_tail(z)", z=z) * np.log(10)
+    assert found == pytest.approx(norm.logsf(abs(z)) + np.log(2), abs=1.3e-7)
+
+
+def test_the_normal_quantile_is_that_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
+    p = np.concatenate([np.geomspace(1e-300, 0.5, 1000), [0.0749999, 0.075, 0.0750001, np.exp(-25)]])
+    assert calculated(connection, "normal_quantile(p)", p=p) == pytest.approx(norm.isf(p), rel=2e-7, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", DF)
+def test_the_tail_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
+    at = np.geomspace(1e-3, 300, 300)
+    wanted = (t.logsf(at, df) + np.log(2)) / np.log(10)
+    found = calculated(connection, "student_t_log10_tail(t, df)", t=at, df=np.full(len(at), df))
+    is_finite = np.isfinite(wanted)  # scipy's is -inf where the chance is no float any more
+    is_small = is_finite & (wanted < -1)
+    assert found[is_small] == pytest.approx(wanted[is_small], abs=3.1e-4, rel=1e-6)
+    assert found[is_finite] == pytest.approx(wanted[is_finite], abs=2.1e-3, rel=1e-6)
+    assert np.all(np.diff(found) < 0)
+    assert np.array_equal(found, calculated(connection, "student_t_log10_tail(t, df)", t=-at, df=np.full(len(at), df)))
+
+
+@pytest.mark.parametrize("df", DF)
+def test_the_quantile_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnection, df: int) -> None:
+    p = np.geomspace(1e-12, 0.025, 100)
+    found = calculated(connection, "student_t_quantile(p, df)", p=p, df=np.full(len(p), df))
+    assert found == pytest.approx(t.isf(p, df), rel=3e-4)
+
+
+def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConnection) -> None:
+    for expression in ("student_t_quantile(0.025, NULL)", "student_t_log10_tail(NULL, 0)", "bonferroni(NULL, 5)"):
+        assert only(connection, expression) is None
+    assert only(connection, "clamped(NULL, 0, 1)") is None
+    assert only(connection, "two_proportion_z(0, 0, 1, 4)") is None
+    assert only(connection, "wilson_low(NULL, NULL, 1.96)") is None
+    assert only(connection, "wilson_low(0.0 / 0, 0, 1.96)") is None
+    assert only(connection, "wilson_high(0.5, 0, 1.96)") is None
+    assert only(connection, "bonferroni(-3, NULL)") is None
+    assert only(connection, "positions_within(NULL, 2, 10)") is None
+    assert only(connection, "log_choose(5, 6)") is None
+    assert only(connection, "hypergeometric_variance(60000, 70000, 100000)") == pytest.approx(5040.05, abs=0.1)
+
+
+@pytest.mark.parametrize("p", [-1, 0, 0.7, 1])
+def test_a_quantile_of_no_tail_is_empty(connection: duckdb.DuckDBPyConnection, p: float) -> None:
+    assert only(connection, f"normal_quantile({p})") is None
+    assert only(connection, f"student_t_quantile({p}, 5)") is None
+
+
+@pytest.mark.parametrize(
+    "call", ["in_form('Count', 1, 2, 3)", "in_form(NULL, 1, 2, 3)", "of_atom('CA', 1, 2)", "of_atom('x', 1, 2)"]
+)
+def test_a_choice_there_is_not_is_refused(connection: duckdb.DuckDBPyConnection, call: str) -> None:
+    with pytest.raises(duckdb.InvalidInputException, match=r"The (form of attention|atom) is"):
+        only(connection, call)
+
+
+def test_a_table_of_the_callers_takes_no_place_inside_a_function(atlas: Atlas) -> None:
+    query = "SELECT count(*) AS n FROM featured_sequences(['Active site'], NULL)"
+    before = atlas.sql(query).to_pylist()
+    names = ("proteins", "features", "labels", "head_features", "coordinates", "contacts")
+    none = ", ".join(f"{name} AS (SELECT 1 AS accession)" for name in names)
+    assert atlas.sql(f"WITH {none} {query}").to_pylist() == before
+    for call in ("label_heads(NULL, NULL, 'count')", "chain_contacts('cb', 'one', NULL)"):
+        atlas.sql(f"WITH {none} SELECT count(*) FROM {call}")
+
+
+def test_tables_in_functions_are_named_whole() -> None:
+    tables = "|".join(table.name for table in TABLES)
+    assert [f.name for f in functions() if re.search(rf"\b(?:FROM|JOIN) (?:{tables})\b", f.body)] == []
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
+def test_the_interval_of_a_share_is_wilsons(connection: duckdb.DuckDBPyConnection, k: int, n: int) -> None:
+    wanted = proportion_confint(k, n, alpha=0.05, method="wilson")
+    z = norm.isf(0.025)
+    found = [only(connection, f"wilson_{end}({k} / {n}, {n}, {z})") for end in ("low", "high")]
+    assert found == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 5), (1, 5), (5, 5), (37, 120), (1, 100_000)])
+def test_a_comparison_has_the_interval_of_a_share_that_questions_have(
+    connection: duckdb.DuckDBPyConnection, k: int, n: int
+) -> None:
+    estimate = wilson_estimate(k, n)
+    ends = [only(connection, f"wilson_{end}({k} / {n}, {n}, normal_95())") for end in ("low", "high")]
+    assert [estimate.low, estimate.high] == pytest.approx(ends, abs=1e-8)
+
+
+@pytest.mark.parametrize("df", DF)
+def test_a_comparison_has_the_quantile_of_t_and_questions_have_it_to_their_accuracy(
+    connection: duckdb.DuckDBPyConnection, df: int
+) -> None:
+    assert t_quantile(df) == pytest.approx(t.isf(0.025, df), rel=1e-9)
+    assert only(connection, f"student_t_quantile(0.025, {df})") == pytest.approx(t_quantile(df), rel=3e-4)
+
+
+def over_proteins(connection: duckdb.DuckDBPyConnection, k: np.ndarray, n: np.ndarray, by_chance: float) -> dict:
+    """Return what the functions make of a ratio of sums over proteins, against 0, as one of three tests."""
+    query = """
+        WITH parts AS (SELECT unnest($k) AS k, unnest($n) AS n),
+        changes AS (
+            SELECT sum(change_without(k, n, (SELECT sum(k) FROM parts), (SELECT sum(n) FROM parts)) ^ 2) AS squares,
+                   count(*) FILTER (n > 0) AS m, sum(k) AS k, sum(n) AS n, sum(n ^ 2) AS nn
+            FROM parts
+        ),
+        errors AS (
+            SELECT *, error_over_proteins(m, squares, $by_chance / n ^ 2) AS error, effective_df(m, n, nn) AS df
+            FROM changes
+        )
+        SELECT error, df, unnest(ratio_test(k / n, error, df, 3)), why_untested(m, df, error) AS note FROM errors
+    """
+    rows = connection.execute(query, {"k": k.tolist(), "n": n.tolist(), "by_chance": by_chance})
+    names = [column[0] for column in rows.description]
+    return dict(zip(names, rows.fetchall()[0], strict=True))
+
+
+@pytest.mark.parametrize("by_chance", [0.0, 1e4])
+@pytest.mark.parametrize("n_proteins", [5, 6, 30, 400])
+def test_a_ratio_over_proteins_is_that_of_leaving_them_out_one_by_one(
+    connection: duckdb.DuckDBPyConnection, n_proteins: int, by_chance: float
+) -> None:
+    rng = np.random.default_rng(n_proteins)
+    n = rng.integers(0, 50, n_proteins).astype(float)
+    k = n * rng.normal(0.3, 1, n_proteins)
+    of, row = estimate(k, n, by_chance), over_proteins(connection, k, n, by_chance)
+    assert (row["error"], row["df"], row["t"]) == pytest.approx((of.error, of.df, of.t))
+    assert row["reach"] == pytest.approx(of.reach(3), rel=3e-4)
+    assert row["log10_p"] == pytest.approx(of.log10_p(3), abs=2.1e-3)
+    assert (row["confidence"], row["note"]) == (pytest.approx(1 - 0.05 / 3), None)
+
+
+def test_of_equal_weights_it_is_students_t(connection: duckdb.DuckDBPyConnection) -> None:
+    x = np.random.default_rng(3).normal(0.2, 1, 12)
+    row, test = over_proteins(connection, x, np.ones(12), 0.0), ttest_1samp(x, 0)
+    assert (row["t"], row["df"]) == pytest.approx((test.statistic, 11))
+    low, high = test.confidence_interval(1 - 0.05 / 3)
+    assert row["reach"] == pytest.approx((high - low) / 2, rel=3e-4)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "note"),
+    [
+        ([1, 2, 3, 5], [9, 9, 9, 9], "fewer than 5 proteins"),
+        ([1, 2, 3, 5, 0], [9, 9, 9, 9, 0], "fewer than 5 proteins"),
+        ([1, 2, 3, 5, 50], [9, 9, 9, 9, 900], "nearly all is of one protein"),
+        ([2, 2, 2, 2, 4], [8, 8, 8, 8, 16], "all proteins agree"),
+    ],
+)
+def test_what_cannot_be_tested_says_why(connection: duckdb.DuckDBPyConnection, k: list, n: list, note: str) -> None:
+    row = over_proteins(connection, np.array(k, float), np.array(n, float), 0.0)
+    assert (row["note"], row["t"], row["reach"], row["log10_p"], row["confidence"]) == (note, None, None, None, None)
+
+
+def test_without_the_one_protein_there_is_nothing_to_compare(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "change_without(3, 10, 3, 10)") == float("inf")
+    assert only(connection, "change_without(3, 10, 5, 20)") == pytest.approx(5 / 20 - 2 / 10)
+
+
+def test_the_variance_by_chance_is_that_of_a_binomial(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "chance_variance(30, 0.2, 30)") == pytest.approx(binom(30, 0.2).var())
+    assert only(connection, "chance_variance(3.0, 0.2, 30)") == pytest.approx(binom(30, 0.2).var() / 100)
+    assert only(connection, "chance_variance(0, 0.2, 0)") == 0
+    assert [only(connection, f"attention_draws('{x}', 7, 50)") for x in ("count", "weighted", "mass")] == [7, 7, 50]
+
+
+def test_levels_and_distances_have_names(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "tail_chance(4)") == pytest.approx(0.025 / 4)
+    assert float(only(connection, "normal_95()")) == pytest.approx(norm.isf(0.025), abs=1e-6)
+    assert [only(connection, f"is_near({x}, 0, 0)") for x in ("8.01::DOUBLE", "-7.99::DOUBLE", "NULL")] == [
+        False,
+        True,
+        None,
+    ]
+    assert only(connection, "is_near(5::DOUBLE, 5::DOUBLE, 5::DOUBLE)") is False
+
+
+def test_z_of_two_proportions_is_that_of_statsmodels(connection: duckdb.DuckDBPyConnection) -> None:
+    wanted, _ = proportions_ztest([30, 200], [100, 1_500])
+    assert only(connection, "two_proportion_z(30, 100, 200, 1500)") == pytest.approx(wanted)
+
+
+def test_choices_and_drawing_are_those_of_scipy(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "exp(log_choose(20, 7))") == pytest.approx(comb(20, 7))
+    assert only(connection, "log_choose(9, 0)") == pytest.approx(0)
+    for n, marked, n_all in ((3, 10, 50), (0, 4, 9), (9, 4, 9), (1, 1, 1)):
+        found = only(connection, f"hypergeometric_variance({n}, {marked}, {n_all})")
+        assert found == pytest.approx(hypergeom(n_all, marked, n).var() if 0 < n < n_all else 0)
+
+
+def test_positions_keep_to_the_sequence_and_the_kind_of_feature(connection: duckdb.DuckDBPyConnection) -> None:
+    assert only(connection, "positions_within(2, 3, 4)") == [1, 2, 3, 4]
+    assert only(connection, "positions_within(7, 0, 9)") == [7]
+    assert only(connection, "feature_positions('Helix', 3, 5)") == [3, 4, 5]
+    assert only(connection, "feature_positions('Disulfide bond', 3, 50)") == [3, 50]
+    assert only(connection, "feature_positions('Cross-link', 3, 50)") == [3, 50]
+
+
+def test_forms_and_atoms_are_chosen_by_name(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [only(connection, f"in_form('{form}', 1, 2, 3)") for form in ("count", "weighted", "mass")] == [
+        1.0,
+        2.0,
+        3.0,
+    ]
+    assert [only(connection, f"of_atom('{atom}', 1, 2)") for atom in ("ca", "cb")] == [1.0, 2.0]
+
+
+def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDBPyConnection) -> None:
+    assert [only(connection, f"clamped({x}, 0, 1)") for x in (-1, 0.25, 7)] == pytest.approx([0, 0.25, 1])
+    assert only(connection, "bonferroni(-3, 10)") == pytest.approx(-2)
+    assert only(connection, "bonferroni(-1, 1000)") == 0
+
+
+FOR_USERS = ("at_layer", "profile")
+"""Functions that no question needs: they are for whoever writes SQL."""
+
+
+def test_every_function_is_called_by_a_question_or_another_and_known_by_its_comment(
+    connection: duckdb.DuckDBPyConnection,
+) -> None:
+    calls = "\n".join([*(q.sql for q in questions()), *(f.body for f in functions())])
+    assert find_calls(calls) == tuple(f for f in functions() if f.name not in FOR_USERS)
+    query = "SELECT function_name, comment FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+    assert connection.execute(query).fetchall() == [(f.name, f.returns) for f in functions()]
+
+
+def test_what_functions_call_is_found_as_well() -> None:
+    reached = reached_from("SELECT wilson_low(k, n, 2) FROM label_heads(NULL, NULL, 'count')")
+    names = [function.name for function in reached]
+    expected = ["attention_draws", "chance_variance", "change_without", "clamped", "effective_df"]
+    expected += ["error_over_proteins", "fewest_proteins", "in_form", "label_edges", "label_heads", "wilson_low"]
+    assert sorted(names) == expected
+    assert names.index("in_form") < names.index("label_edges") < names.index("label_heads")
+    assert [function.name for function in reached_from("SELECT Wilson_LOW (k, n, 2)")] == ["clamped", "wilson_low"]
+    assert reached_from("SELECT 1 FROM label_heads") == ()
+
+
+def test_formulas_stand_in_functions_only() -> None:
+    formula = re.compile(
+        r"lgamma|0\.17087277|sqrt\(-2 \* ln|\bz \^ 2|'Disulfide bond'|WHEN 'count' THEN \w*\.?n_edges|THEN ca_x"
+    )
+    assert [path.stem for path in sorted(QUESTIONS.glob("*/*.sql")) if formula.search(path.read_text())] == []
+
+
+def test_a_question_lies_in_the_folder_of_its_topic() -> None:
+    folders = {q.name: q.topic.removeprefix("The ").lower() for q in questions()}
+    assert {path.stem: path.parent.name for path in QUESTIONS.glob("*/*.sql")} == folders
+
+
+@pytest.mark.parametrize("function", functions(), ids=lambda function: function.name)
+def test_a_file_keeps_the_style_of_the_house(function: Function) -> None:
+    text = (FOLDER / f"{function.name}.sql").read_text()
+    assert [line for line in text.splitlines() if len(line) > 120 or line != line.rstrip() or "\t" in line] == []
+    assert [text for text in (function.returns, function.source) if text and not text.endswith(".")] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE MACRO odd(x) AS x\n",
+        "-- returns: x.\nCREATE MACRO other(x) AS x\n",
+        "-- returns: x.\nCREATE MACRO odd(x) AS x; DROP TABLE y\n",
+        "-- returns: x.\nSELECT 1\n",
+    ],
+)
+def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.sql"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"odd\.sql is not as"):
+        _read(path)
+
+
+def test_a_layer_is_counted_from_0_and_one_that_is_not_there_is_an_error(atlas: Atlas) -> None:
+    rows = atlas.sql(
+        "SELECT received, at_layer(received, 0) AS first, at_layer(received, 3) AS last, "
+        "at_layer(received, NULL) AS none FROM residues"
+    ).to_pylist()
+    assert [(row["first"], row["last"]) for row in rows] == [(row["received"][0], row["received"][3]) for row in rows]
+    assert {row["none"] for row in rows} == {None}
+    assert atlas.sql("SELECT at_layer(NULL::FLOAT[4], 9) AS x")["x"].to_pylist() == [None]
+    for layer in ("4", "-1", "1.5"):
+        with pytest.raises(QuestionError, match="cannot be answered") as caught:
+            atlas.sql(f"SELECT at_layer(received, {layer}) FROM residues")
+        assert f"there is no layer {layer}, layers are 0 to 3" in (caught.value.found or "")
+
+
+def test_a_profile_has_a_row_per_residue_and_layer(atlas: Atlas) -> None:
+    query = "SELECT position, layer, received FROM profile() WHERE accession = 'P04637' ORDER BY position, layer"
+    rows = [tuple(row.values()) for row in atlas.sql(query).to_pylist()]
+    residues = atlas.residues("P04637").to_pylist()
+    assert rows == [(r["position"], layer, x) for r in residues for layer, x in enumerate(r["received"])]
+
+
+def test_whoever_asks_an_atlas_may_call_them(atlas: Atlas) -> None:
+    found = atlas.sql("SELECT student_t_quantile(0.025, 4) AS t, wilson_low(0.5, 10, 1.96) AS low").to_pylist()
+    assert found[0] == {"t": pytest.approx(2.776, abs=1e-3), "low": pytest.approx(0.2366, abs=1e-4)}
+
+
+def test_a_function_is_made_by_the_first_query_that_calls_it(atlas_dir: Path) -> None:
+    def functions_made() -> list[str]:
+        query = "SELECT function_name FROM duckdb_functions() WHERE NOT internal ORDER BY 1"
+        return [name for (name,) in atlas._database.connection.execute(query).fetchall()]
+
+    with Atlas.open(atlas_dir) as atlas:
+        atlas.sql("SELECT count(*) FROM sites")
+        assert functions_made() == []
+        low = atlas.sql("SELECT Wilson_Low (0.5, 10, 1.96) AS low")["low"].to_pylist()
+        assert low == [pytest.approx(0.2366, abs=1e-4)]
+        assert functions_made() == ["clamped", "wilson_low"]
+        atlas.sql("SELECT wilson_high /* of a share */ (0.5, 10, 1.96)")  # not plain to see: all are made
+        assert functions_made() == [function.name for function in functions()]
+
+
+def test_functions_are_found_however_a_query_names_them(atlas: Atlas) -> None:
+    for query in ('SELECT "wilson_low"(0.5, 10, 1.96)', "EXPLAIN SELECT wilson_low(0.5, 10, 1.96)", 'FROM "profile"()'):
+        with Atlas.open(atlas.root) as just_opened:
+            assert just_opened.sql(query).num_rows > 0
+    with Atlas.open(atlas.root) as just_opened, pytest.raises(QuestionError, match="cannot be answered") as caught:
+        just_opened.sql("SELECT wilson_lo(0.5, 10, 1.96)")
+    assert 'Did you mean "wilson_low"?' in (caught.value.found or "")
+
+
+def test_many_threads_may_call_a_function_first(atlas_dir: Path) -> None:
+    queries = ["SELECT wilson_low(0.5, 10, 1.96) AS x", "SELECT clamped(7, 0, 1) AS x", "SELECT normal_95() AS x"] * 4
+    with Atlas.open(atlas_dir) as atlas, ThreadPoolExecutor(len(queries)) as threads:
+        atlas.sql("SELECT 1")
+        answers = [answer["x"].to_pylist()[0] for answer in threads.map(atlas.sql, queries)]
+    assert [float(answer) for answer in answers] == pytest.approx([0.23659, 1, 1.95996] * 4, abs=1e-5)
+
+
+def test_the_shell_lists_and_completes_them() -> None:
+    lines = list(functions_lines())
+    assert any(line.startswith("student_t_quantile(p, df)") for line in lines)
+    assert max(map(len, functions_lines(120))) <= 120
+    assert "student_t_quantile" in completions("student_t", "SELECT student_t")

@@ -1,0 +1,164 @@
+"""Proteins by what people call them: words, other letter case, PDB ids of structures; and `show` by a name."""
+
+import io
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+from helpers.annotated import Shown, place
+from helpers.synthetic import SyntheticProtein, write_atlas
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attlas.queries import Atlas
+from attlas.queries.lookup.find import FITS, Hit, choose_protein
+from attlas.queries.lookup.text_arrays import text_array
+
+COLI = {"organism": "Escherichia coli (strain K12)", "taxon_id": 83333}
+BACSU = {"organism": "Bacillus subtilis (strain 168)", "taxon_id": 224308}
+PROTEINS = [
+    SyntheticProtein("P0A9A6", "MFEPMELTND", "FTSZ_ECOLI", "ftsZ", description="Cell division protein FtsZ", **COLI),
+    SyntheticProtein("P77173", "MMQDLRLILI", "ZIPA_ECOLI", "zipA", description="Cell division protein ZipA", **COLI),
+    SyntheticProtein("P10443", "MSEPRFVHLR", "DPO3A_ECOLI", "dnaE",
+                     description="DNA polymerase III subunit alpha", **COLI),
+    SyntheticProtein("P00582", "MVQIPQNPLI", "DPO1_ECOLI", "polA", description="DNA polymerase I", **COLI),
+    SyntheticProtein("O34996", "MTERKKLVLV", "DPO1_BACSU", "polA", description="DNA polymerase I", **BACSU),
+    SyntheticProtein("P37957", "MKFVKRRIIA", "ESTA_BACSU", "estA", description="Lipase EstA", **BACSU),
+    SyntheticProtein("P0A988", "MKFTVEREHL", "DPO3B_ECOLI", "dnaN", description="Beta sliding clamp", **COLI),
+    SyntheticProtein("X1", "MKFTVEREHLL"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def named_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("named") / "atlas"
+    write_atlas(root, PROTEINS)
+    place(root, [Shown("P37957", "1I6W.cif.gz", "A", 1, "M", (0, 0, 0), None),
+                 Shown("P37957", "1I6W.cif.gz", "A", 2, "K", (1, 0, 0), None),
+                 Shown("P00582", "af-model.pdb", "A", 1, "M", (0, 0, 0), None)])  # fmt: skip
+    return root
+
+
+@pytest.fixture(scope="module")
+def named(named_dir: Path) -> Iterator[Atlas]:
+    """One connection for every test of the file: nothing here changes it."""
+    with Atlas.open(named_dir) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("text", "accessions", "fit"),
+    [
+        ("dna polymerase", ["O34996", "P00582", "P10443"], "words of the name in order"),
+        ("polymerase DNA", ["O34996", "P00582", "P10443"], "words"),
+        ("DNA polymerase I", ["O34996", "P00582"], "whole name"),
+        ("polymerase bacillus", ["O34996"], "words"),
+        ("FtsZ", ["P0A9A6"], "gene"),
+        ("esta_bacsu", ["P37957"], "entry name"),
+        ("p0a9a6", ["P0A9A6"], "accession"),
+        ("1i6w", ["P37957"], "structure"),
+        ("1I6W.cif.gz", ["P37957"], "structure"),
+        ("polym", ["O34996", "P00582", "P10443"], "parts of words"),
+        ("beta-sliding", ["P0A988"], "words of the name in order"),
+    ],
+)
+def test_a_text_finds_the_proteins_that_are_called_so(named: Atlas, text: str, accessions: list[str], fit: str) -> None:
+    hits = named.find(text).to_pylist()
+    best = [hit["accession"] for hit in hits if hit["fit"] == fit]
+    assert best == accessions
+    assert {hit["fit"] for hit in hits[: len(best)]} == {fit}
+    assert FITS.index(fit) == min(FITS.index(hit["fit"]) for hit in hits)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "-", "kinase", "9xyz", "dna kinase"])
+def test_a_text_that_no_protein_is_called_finds_none(named: Atlas, text: str) -> None:
+    assert named.find(text).num_rows == 0
+
+
+def test_names_that_are_not_there_are_null(named: Atlas) -> None:
+    (hit,) = named.find("x1").to_pylist()
+    assert hit == {"accession": "X1", "entry_name": None, "gene": None, "description": None, "organism": None,
+                   "fit": "accession"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fits", "meant"),
+    [
+        ([], None),
+        (["gene"], 0),
+        (["gene", "gene"], None),
+        (["gene", "whole name", "words"], 0),
+        (["words"], 0),
+        (["words", "parts of words"], 0),
+        (["whole name", "words"], None),
+        (["parts of words"], None),
+    ],
+)
+def test_one_protein_is_meant_by_an_identifier_or_by_words_that_no_other_has(
+    fits: list[str], meant: int | None
+) -> None:
+    hits = [Hit(i, f"P{i}", "", "", "", "", fit) for i, fit in enumerate(fits)]
+    assert choose_protein(hits) == (None if meant is None else hits[meant])
+
+
+@pytest.mark.parametrize("name", ["esta_bacsu", "FTSZ", "ftsz", "sliding clamp", "1i6w", "lipase"])
+def test_show_takes_a_name_that_only_one_protein_has(named_dir: Path, attlas: Callable, name: str) -> None:
+    run = attlas("show", named_dir, name)
+    assert run.code == 0, run.err
+    assert " is taken for P" in run.err
+    assert f"asked as {name}" in run.out
+
+
+def test_show_lists_the_proteins_of_a_name_that_several_have(named_dir: Path, attlas: Callable) -> None:
+    run = attlas("show", named_dir, "dna polymerase")
+    assert (run.code, run.out) == (1, "")
+    assert "dna polymerase names 3 proteins of this atlas." in run.err
+    assert "  - O34996 · polA · DNA polymerase I · Bacillus subtilis (strain 168)" in run.err
+    assert run.err.index("O34996") < run.err.index("P00582") < run.err.index("P10443")
+
+
+def test_show_never_takes_a_part_of_a_word_or_an_isoform_for_a_protein(named_dir: Path, attlas: Callable) -> None:
+    for asked in ("P0A9A6-2", "P0A9A6.3", "P0A9", "clam"):
+        run = attlas("show", named_dir, asked)
+        assert (run.code, run.out) == (1, "")
+        assert "is not in this atlas" in run.err
+
+
+def test_find_prints_a_table_or_a_file(named_dir: Path, tmp_path: Path, attlas: Callable) -> None:
+    run = attlas("find", named_dir, "dna", "polymerase")
+    assert run.code == 0
+    assert [line.split()[0] for line in run.out.splitlines()[2:]] == ["O34996", "P00582", "P10443"]
+    attlas("find", named_dir, "dna polymerase", "-o", tmp_path / "hits.csv")
+    rows = pd.read_csv(io.BytesIO((tmp_path / "hits.csv").read_bytes()))
+    assert list(rows.columns) == ["accession", "entry_name", "gene", "description", "organism", "fit"]
+    assert list(rows["accession"]) == ["O34996", "P00582", "P10443"]
+
+
+def test_find_of_nothing_is_an_error_with_similar_ids(named_dir: Path, attlas: Callable) -> None:
+    run = attlas("find", named_dir, "fstZ")
+    assert (run.code, run.out) == (1, "")
+    assert "No protein of this atlas is called 'fstZ'." in run.err
+
+
+def test_find_needs_neither_duckdb_nor_pandas(named_dir: Path) -> None:
+    code = (
+        "import sys; from attlas.queries import Atlas; Atlas.open(sys.argv[1]).find('polymerase');"
+        "print([name for name in ('duckdb', 'pandas', 'pyarrow.compute') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, named_dir], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@given(st.lists(st.none() | st.text()))
+def test_an_array_of_texts_is_that_of_pyarrow(texts: list[str | None]) -> None:
+    made = text_array(texts)
+    made.validate(full=True)
+    assert made.equals(pa.array(texts, pa.string()))
+
+
+def test_an_atlas_without_structures_finds_none(atlas: Atlas) -> None:
+    assert atlas.find("1i6w").num_rows == 0

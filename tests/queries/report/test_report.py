@@ -1,0 +1,609 @@
+"""The report: one file that needs no other, whose every number is a row that its SQL gives, whatever it holds."""
+
+import csv
+import io
+import json
+import math
+import random
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from helpers.annotated import add_rows, annotate, annotate_at_random, sequence_ids
+from helpers.command_line import Run
+from helpers.synthetic import SyntheticProtein, write_atlas
+from matplotlib.colors import to_rgba
+
+from attlas.queries import Atlas
+from attlas.queries.engine.functions import reached_from
+from attlas.queries.lookup.settings import settings_of
+from attlas.queries.report import Report, make_report, page, write_figures
+from attlas.queries.report.contents import sections
+from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
+from attlas.queries.report.report import ShownFigure
+from attlas.schema import (
+    CONTACTS,
+    COORDINATES,
+    FAMILIES,
+    HEAD_CONTACTS,
+    HEAD_FEATURES,
+    HEAD_MAX_SITES,
+    LABELS,
+    EnvironmentFault,
+    QuestionError,
+)
+from attlas.schema.settings import SETTINGS_KEY
+
+HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
+N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
+HEADS = [{"layer": layer, "head": head} for layer in range(N_LAYERS) for head in range(N_HEADS)]
+
+
+class Parsed(HTMLParser):
+    """A page taken apart by the standard library's parser."""
+
+    VOID = ("meta", "br", "hr", "img", "input", "link")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.wrong: list[str] = []
+        self.tags: list[tuple[str, dict[str, str]]] = []
+        self.code: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attributes}))
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "pre":
+            self.code.append("")
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, {name: value or "" for name, value in attributes}))
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(f"</{tag}> at {self.getpos()}")
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+        if "pre" in self.open:
+            self.code[-1] += data
+
+    def values(self, name: str) -> list[str]:
+        return [attributes[name] for _, attributes in self.tags if name in attributes]
+
+    def files(self) -> dict[str, str]:
+        """Return the files that the page holds, by name."""
+        links = [attributes for tag, attributes in self.tags if tag == "a" and "download" in attributes]
+        return {link["download"]: unquote(link["href"].split(",", 1)[1]) for link in links}
+
+
+def add_hostile_probe(root: Path) -> None:
+    key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": HOSTILE}
+    sums = [{**at, "n_edges": 20 + at["layer"], "edge_mass": 9.0, "mass": 9.5, "auc": 0.5} for at in HEADS]
+    add_rows(root, LABELS, [{**key, "n_labelled": 1, "length": 73}], "hostile")
+    add_rows(root, HEAD_FEATURES, [{**key, **at} for at in sums], "hostile")
+
+
+def add_the_rest(root: Path) -> None:
+    """Add random families, structures, contacts, and sites of the largest head."""
+    choose, ids = random.Random(5), sequence_ids(root)
+    keys = {a: {"accession": a, "sequence_id": ids[a], "source": "s.cif"} for a in (f"X{i:05d}" for i in range(12))}
+    names = [(a, f"PF0000{int(a[1:]) % 2}") for a in keys] + [("X00001", HOSTILE)]
+    family = {"database": "Pfam", "name": HOSTILE}
+    add_rows(root, FAMILIES, [{**keys[a], **family, "family": f} for a, f in names], "families")
+    spots, pairs, heads, sites = [], [], [], []
+    for accession, key in list(keys.items())[:5]:
+        at = {**key, "chain": "A", "residue": "A", "observed": "A"}
+        make_axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
+        spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in make_axes}} for i in range(1, 41)]
+        some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
+        pairs += [{**key, "i": i, "j": j, "probability": choose.random()} for i, j in some]
+        n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
+        for head in HEADS:
+            k = {"n_edges": choose.randint(60, 99), "n_contact_edges": choose.randint(0, 30), "mass": 30.0}
+            rest = {"contact_mass": choose.uniform(0, 9), "n_top_contacts": choose.randint(0, 9)}
+            heads.append({**key, "chain": "A", **head, **n, **k, **rest})
+        site = {"position": 7, "residue": "A", "rank": 1, "layer": 1, "received": 3.0, "share": 1.0}
+        sites.append({"sequence_id": ids[accession], **site})
+    for table, rows in ((COORDINATES, spots), (CONTACTS, pairs), (HEAD_CONTACTS, heads), (HEAD_MAX_SITES, sites)):
+        add_rows(root, table, [{c.name: row.get(c.name, 1) for c in table.stored()} for row in rows], table.name)
+
+
+@pytest.fixture(scope="module")
+def whole_dir(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the atlas of `conftest.py` with all that can be added, some under a hostile name."""
+    root = tmp_path_factory.mktemp("whole") / "atlas"
+    shutil.copytree(atlas_dir, root)
+    annotate_at_random(root)
+    annotate(root, [("P04637", HOSTILE, 5, 9), ("X00003", HOSTILE, 2, 2)], source="hostile")
+    add_hostile_probe(root)
+    add_the_rest(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(whole_dir: Path) -> Iterator[Atlas]:
+    with Atlas.open(whole_dir) as atlas:
+        yield atlas
+
+
+@pytest.fixture(scope="module")
+def report(whole: Atlas) -> Report:
+    return make_report(whole)
+
+
+@pytest.fixture(scope="module")
+def text(report: Report) -> str:
+    return page(report)
+
+
+@pytest.fixture(scope="module")
+def parsed(text: str) -> Parsed:
+    return Parsed(text)
+
+
+def of(report: Report, name: str) -> ShownFigure:
+    return next(shown for shown in report.shown_figures() if shown.figure.name == name)
+
+
+# The page
+
+
+def test_the_page_needs_nothing_outside_of_itself(parsed: Parsed, text: str) -> None:
+    assert {tag for tag, _ in parsed.tags} & {"script", "link", "iframe", "object", "embed", "img", "base"} == set()
+    assert parsed.values("src") == []
+    papers = [a["href"] for tag, a in parsed.tags if tag == "a" and a.get("href", "").startswith("http")]
+    assert papers
+    assert all(link.startswith("https://doi.org/") for link in papers)
+    assert text.count("http") == len(papers)
+    others = {v for name in ("href", "xlink:href") for v in parsed.values(name)} - set(papers)
+    assert [link for link in others if not link.startswith(("#", "data:text/"))] == []
+    assert set(re.findall(r"url\(([^#][^)]*)\)", text)) == set()
+    assert "@import" not in text
+
+
+def test_no_attribute_runs_anything(parsed: Parsed) -> None:
+    assert {name for _, attributes in parsed.tags for name in attributes if name.startswith("on")} == set()
+    assert [link for link in parsed.values("href") if link.startswith("javascript")] == []
+
+
+def test_tags_are_balanced_and_ids_are_unique(parsed: Parsed) -> None:
+    assert (parsed.wrong, parsed.open) == ([], [])
+    assert [id for id, n in Counter(parsed.values("id")).items() if n > 1] == []
+
+
+def test_every_link_within_the_page_leads_somewhere(parsed: Parsed, text: str) -> None:
+    targets = {link[1:] for link in parsed.values("href") if link.startswith("#")}
+    targets |= set(re.findall(r"url\(#([^)]*)\)", text)) | set(parsed.values("aria-labelledby"))
+    assert targets - set(parsed.values("id")) == set()
+
+
+def test_every_picture_has_words_for_those_who_do_not_see_it(parsed: Parsed, report: Report) -> None:
+    pictures = [attributes for tag, attributes in parsed.tags if tag == "svg"]
+    drawn = [shown for shown in report.shown_figures() if shown.picture is not None]
+    assert len(pictures) == len(drawn) > 15
+    for attributes, shown in zip(pictures, drawn, strict=True):
+        assert attributes["role"] == "img"
+        assert attributes["aria-label"].startswith(shown.figure.title.split(":")[0])
+        assert len(attributes["aria-label"]) > 40
+
+
+def test_the_page_is_of_semantic_parts_with_one_heading_above_all(parsed: Parsed) -> None:
+    tags = Counter(tag for tag, _ in parsed.tags)
+    assert (tags["h1"], tags["main"], tags["nav"], tags["header"], tags["footer"]) == (1, 1, 1, 1, 1)
+    assert tags["figure"] == tags["figcaption"] == tags["h3"]
+    assert next(attributes["lang"] for tag, attributes in parsed.tags if tag == "html") == "en"
+
+
+def test_the_contents_lead_to_every_figure(parsed: Parsed, report: Report) -> None:
+    links = {link[1:] for link in parsed.values("href") if link.startswith("#")}
+    assert {shown.figure.name for shown in report.shown_figures()} <= links
+
+
+def test_every_text_of_the_atlas_is_escaped(parsed: Parsed, text: str) -> None:
+    assert "<script>" not in text
+    assert "\x1b" not in re.sub(r"<pre>.*?</pre>", "", text, flags=re.DOTALL)  # SQL is as it is asked
+    assert any('</pre><script>alert("1")</script>&amp;' in data for data in parsed.texts)
+
+
+def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
+    for rule in ("prefers-color-scheme: dark", "@media print", "size: A4", "break-inside: avoid"):
+        assert rule in text
+
+
+# Every number is a row
+
+
+def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
+    shown, files = list(report.shown_figures()), parsed.files()
+    queries, definitions = parsed.code[: len(shown)], parsed.code[len(shown) :]
+    assert len(queries) == len(shown) == len(files)
+    # What the queries call, and what this calls, stands at the end of the page.
+    assert definitions == [function.sql for function in reached_from("\n".join(queries))]
+    assert len(definitions) > 15
+    for one, sql in zip(shown, queries, strict=True):
+        assert sql == one.asked.sql
+        rows = whole.sql(sql)
+        assert rows.to_pylist() == one.rows.to_pylist(), one.figure.name
+        found = list(csv.reader(io.StringIO(files[f"{one.figure.name}.csv"])))
+        assert found[0] == rows.schema.names
+        expected = [["" if v is None else _cell(v) for v in row.values()] for row in rows.to_pylist()]
+        assert found[1:] == expected, one.figure.name
+
+
+def _cell(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_the_command_on_the_page_gives_the_same_rows(parsed: Parsed, report: Report, whole: Atlas) -> None:
+    lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]
+    typed = [one for one in report.shown_figures() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
+    assert len(lines) == len(typed) > 12
+    for line, one in zip(lines, typed, strict=True):
+        _, _, _, name, *words = shlex.split(line)
+        assert whole.ask(name, **dict(word.split("=", 1) for word in words)).to_pylist() == one.rows.to_pylist()
+
+
+def test_every_number_in_a_caption_is_in_the_rows(report: Report) -> None:
+    for shown in report.shown_figures():
+        values = {value for row in shown.rows.to_pylist() for value in row.values()}
+        texts = {f"{v:,.10g}" for v in values if isinstance(v, (int, float))} | {str(v) for v in values}
+        words = shown.description
+        for name in sorted((v for v in values if isinstance(v, str) and v), key=len, reverse=True):
+            words = words.replace(name, " ")
+        numbers = re.findall(r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?", words.replace(", ", " ; "))
+        wrong = [n for n in numbers if n not in texts and n.lstrip("-") not in texts]
+        assert wrong == [], (shown.figure.name, shown.description)
+
+
+def test_a_caption_says_something_of_these_rows(report: Report) -> None:
+    assert [shown.figure.name for shown in report.shown_figures() if not re.search(r"\w", shown.description)] == []
+    assert len({shown.description for shown in report.shown_figures()}) > len(list(report.shown_figures())) * 0.7
+
+
+def test_the_cells_of_a_heat_map_are_the_rows(report: Report) -> None:
+    shown = of(report, "head-active-site")
+    assert shown.picture is not None
+    mesh = shown.picture.figure.axes[0].collections[0]
+    drawn = mesh.get_array()
+    found = {(row["layer"], row["head"]): row["p"] for row in shown.rows.to_pylist()}
+    assert drawn.shape == (N_LAYERS, N_HEADS)
+    for layer in range(N_LAYERS):
+        for head in range(N_HEADS):
+            if (layer, head) in found:
+                assert drawn[layer, head] == found[layer, head]
+            else:
+                assert drawn.mask[layer, head]
+    titles = re.findall(r"<title>layer (\d+), head (\d+): (\S+)</title>", shown.svg)
+    assert len(titles) == N_LAYERS * N_HEADS
+    assert {(int(a), int(b)): v for a, b, v in titles if v != "none"} == {k: f"{v:g}" for k, v in found.items()}
+
+
+def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
+    shown = of(report, "best-heads")
+    assert shown.picture is not None
+    rows = shown.rows.to_pylist()
+    labels = list(dict.fromkeys(row["label"] for row in rows))
+    for label, axis in zip(labels, shown.picture.figure.axes, strict=False):
+        own = [row for row in rows if row["label"] == label]
+        points = [line.get_xdata()[0] for line in axis.lines if line.get_marker() == "o"]
+        assert points == [row["p"] for row in own]
+        ends = [
+            tuple(line.get_xdata()) for line in axis.lines if len(line.get_xdata()) == 2 and line.get_color() == BLUE
+        ]
+        expected = [(row["proteins_low"], row["proteins_high"]) for row in own if row["proteins_low"] is not None]
+        assert ends == expected
+
+
+# What an atlas does not have
+
+
+def test_an_atlas_without_annotation_has_a_report_that_says_what_is_missing(atlas: Atlas) -> None:
+    report = make_report(atlas)
+    text = page(report)
+    names = {shown.figure.name for shown in report.shown_figures()}
+    assert {"lengths", "layer-of-convergence", "residue-enrichment", "heads-entropy", "completeness"} <= names
+    assert {absent.command for absent in report.missing_figures()} >= {"attlas annotate DIR SOURCE", "attlas probe DIR"}
+    for absent in report.missing_figures():
+        assert text.count(f"<li>{absent.figure.title}</li>") == 1
+        assert text.count(absent.command) >= 2
+    assert Parsed(text).wrong == []
+
+
+def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    shutil.copytree(atlas_dir, root)
+    annotate(root, [("P04637", "Active site", 5, 9), ("X00003", "Chain", 1, 73)])
+    with Atlas.open(root) as opened:
+        report = make_report(opened)
+    assert types_shown(report, "Attention received tells") == ["Active site"]
+    assert types_shown(report, "Heads that attend to") == []
+    (notes,) = (part.section.absent for part in report.parts if part.section.name == "sites")
+    assert any("Chain" in note for note in notes)
+    names = {shown.figure.name for shown in report.shown_figures()}
+    assert {"feature-types", "enrichment", "auc-active-site"} <= names
+    assert {absent.command for absent in report.missing_figures()} >= {"attlas probe DIR"}
+
+
+def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    write_atlas(
+        root, [SyntheticProtein("A", "MK", n_sites=0), SyntheticProtein("B", "MK*", status="skipped", reason="*")]
+    )
+    with Atlas.open(root) as opened:
+        report = make_report(opened)
+    assert "completeness" in {shown.figure.name for shown in report.shown_figures()}
+    empty = {absent.figure.name: absent.why for absent in report.missing_figures() if not absent.command}
+    assert empty["residue-enrichment"].startswith("`residue_enrichment` has no rows here")
+    assert Parsed(page(report)).wrong == []
+
+
+def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Parsed) -> None:
+    figures = [one.figure.name for part in report.parts for one in part.figures]
+    assert len(figures) == len(set(figures)) == len(list(report.shown_figures())) + len(list(report.missing_figures()))
+    assert [(absent.figure.name, absent.why) for absent in report.missing_figures() if absent.command] == []
+    shown = {one.figure.name for one in report.shown_figures()}
+    assert shown >= {"contact-precision", "contact-heads", "families-apart", "best-families", "enrichment-in-space"}
+
+
+def test_a_missing_matplotlib_is_said_with_what_installs_it(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(EnvironmentFault, match=re.escape("pip install 'attlas[report]'")):
+        make_report(atlas)
+
+
+def test_matplotlib_is_not_imported_before_a_figure_is_drawn() -> None:
+    code = "import sys, attlas.queries.report, attlas.cli.main; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]
+
+
+# What it was asked with
+
+
+def asked_with(atlas_dir: Path, root: Path, *, probes: list[float | None], said: list[dict]) -> Path:
+    """Return an atlas with files of a probe at each theta, and of heads against contacts with each of the settings."""
+    shutil.copytree(atlas_dir, root)
+    key = {"accession": "X00003", "sequence_id": sequence_ids(root)["X00003"], "label": "Active site"}
+    key |= {"source": "s", "chain": "A", "layer": 0, "head": 0}
+    thetas = [{} if theta is None else {"theta": theta} for theta in probes]
+    for table, files in ((LABELS, thetas), (HEAD_FEATURES, thetas), (HEAD_CONTACTS, said)):
+        row = {column.name: key.get(column.name, 1) for column in table.stored()}
+        for at, settings in enumerate(files):
+            metadata = {SETTINGS_KEY: json.dumps({"settings": settings}).encode()} if settings else {}
+            add_rows(root, table, [row], f"file{at}", metadata)
+    return root
+
+
+def readings(root: Path) -> tuple[str, str]:
+    """Return how to read the heads against labels, and the heads against contacts."""
+    with Atlas.open(root) as opened:
+        parts = {part.name: part for part in sections(opened, types=None, proteins=None)}
+    (heads,) = [figure for figure in parts["contacts"].figures if figure.name == "contact-heads"]
+    return parts["heads"].intro, heads.reading
+
+
+def test_captions_say_the_threshold_that_was_asked_with(atlas_dir: Path, tmp_path: Path) -> None:
+    said = {"theta": 0.125, "atom": "cb", "max_length": None}
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=[said]))
+    assert "pairs with an attention of 0.05 or more)" in labels
+    assert "(attention of 0.125 or more) that are contacts between C-beta atoms;" in heads
+
+
+@pytest.mark.parametrize(
+    ("probes", "said"),
+    [
+        ([None], [{}]),
+        ([0.05, 0.3], [{"theta": 0.1, "atom": "ca"}, {"theta": 0.3, "atom": "cb"}]),
+        ([0.05, None], [{"theta": 0.1}, {}]),
+        ([], [{"theta": "<b>0.5</b>", "atom": "<i>"}]),
+        ([], [{"theta": math.nan, "atom": 7}]),
+        ([], []),
+    ],
+    ids=["not said", "two", "one of two", "no number", "not a number", "no files"],
+)
+def test_captions_without_one_threshold_say_no_number(
+    atlas_dir: Path, tmp_path: Path, probes: list[float | None], said: list[dict]
+) -> None:
+    labels, heads = readings(asked_with(atlas_dir, tmp_path / "atlas", probes=probes, said=said))
+    assert "pairs with an attention of the probe's threshold or more)" in labels
+    assert "(attention of the run's threshold or more) that are contacts;" in heads
+
+
+def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tmp_path: Path) -> None:
+    said = [{"theta": 0.3, "atom": "ca", "max_length": None}, {"theta": 0.3, "atom": "cb", "max_length": None}]
+    root = asked_with(atlas_dir, tmp_path / "atlas", probes=[0.05], said=said)
+    with Atlas.open(root) as opened:
+        found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
+        assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
+    assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
+
+
+# What is chosen
+
+
+def types_shown(report: Report, title: str) -> list[str]:
+    """Return of which types there is a figure of this title, in order, shown or missing."""
+    figures = [x.figure for part in report.parts for x in part.figures if x.figure.title.startswith(f"{title}: ")]
+    return [figure.title.split(": ", 1)[1] for figure in figures]
+
+
+def test_types_are_those_on_most_residues_with_the_known_ones_first(report: Report) -> None:
+    types, labels = (types_shown(report, title) for title in ("Attention received tells", "Heads that attend to"))
+    assert types[:2] == ["Active site", "Binding site"]
+    assert HOSTILE in types
+    assert not [label for label in labels if label.startswith("aa:") or label == "residue"]
+    assert len(types) <= 8
+
+
+def test_types_asked_for_are_those_shown(whole: Atlas) -> None:
+    for asked in (["Binding site"], ["BINDING SITE", "binding site"]):
+        parts = sections(whole, types=asked, proteins=None)
+        titles = [figure.title for part in parts for figure in part.figures if "Attention received" in figure.title]
+        assert titles == ["Attention received tells: Binding site"]
+    with pytest.raises(QuestionError, match=r"no such types[\s\S]*Active site[\s\S]*Transit peptide"):
+        make_report(whole, types=["Active site", "Transit peptide"])
+
+
+def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas) -> None:
+    parts = {p.name: p for p in sections(whole, types=["Active site", HOSTILE], proteins=["X00001"])}
+    for name, title in (("sites", "Attention received tells"), ("heads", "Heads that attend to")):
+        titles = [f.title for f in parts[name].figures if f.title.startswith(f"{title}: ")]
+        assert titles == [f"{title}: Active site", f"{title}: {HOSTILE}"]
+        assert any(HOSTILE in note for note in parts[name].absent)
+
+
+def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = ("about", "model", "sites")
+    some_parts = lambda atlas, **chosen: [s for s in sections(atlas, **chosen) if s.name in wanted]  # noqa: E731
+    monkeypatch.setattr("attlas.queries.report.report.sections", some_parts)
+    some = [f"X{i:05d}" for i in range(8)]
+    report = make_report(whole, types=["Active site"], proteins=some)
+    parsed = Parsed(page(report))
+    assert parsed.files()["ids.txt"].split() == some
+    assert of(report, "feature-types").rows["n_proteins"].to_pylist()[0] == 8
+    assert "'X00007'" in of(report, "enrichment").asked.sql
+    lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
+    assert "attlas ask DIR heads_by_entropy proteins=@ids.txt" in lines
+    n_whole = sum("proteins" not in shown.asked.bound.values for shown in report.shown_figures())
+    assert sum(data.startswith("Of the whole atlas") for data in parsed.texts) == n_whole == 2
+
+
+# Files
+
+
+def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "report.html"
+    done = attlas("report", whole_dir, "--out", out)
+    assert done.code == 0, done.err
+    assert out.read_bytes() == text.encode()
+    assert re.fullmatch(rf"{out}: \d+ figures and tables, \d\.\d MB, in \d+ s\n", done.out)
+    lines = done.err.splitlines()
+    n = int(lines[0].split()[3].rstrip(":"))
+    assert [line.split(":")[1] for line in lines[:n]] == [f" {i} of {n}" for i in range(1, n + 1)]
+
+
+def test_the_same_atlas_gives_the_same_bytes(report: Report, text: str) -> None:
+    shown = of(report, "best-heads")
+    assert shown.figure.draw is not None
+    assert page(report) == text
+    with style():
+        assert svg(shown.figure.draw(shown.rows.to_pylist())) == shown.svg
+
+
+@pytest.mark.parametrize("format", ["svg", "png"])
+def test_figures_are_written_with_their_numbers(report: Report, parsed: Parsed, tmp_path: Path, format: str) -> None:
+    few = [
+        shown
+        for shown in report.shown_figures()
+        if shown.figure.name in ("lengths", "completeness", "head-active-site")
+    ]
+    part = report.parts[0].__class__(report.parts[0].section, tuple(few))
+    files = write_figures(Report(report.manifest, (part,), None), tmp_path / "figures", format)
+    names = {
+        "completeness.csv",
+        "lengths.csv",
+        "head-active-site.csv",
+        f"lengths.{format}",
+        f"head-active-site.{format}",
+    }
+    assert {path.name for path in files} == {path.name for path in (tmp_path / "figures").iterdir()} == names
+    for path in files:
+        if path.suffix == ".csv":
+            assert path.read_text() == parsed.files()[path.name]
+        elif format == "svg":
+            assert ET.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        else:
+            assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_an_unknown_type_is_refused_before_anything_is_written(attlas: Run, whole_dir: Path, tmp_path: Path) -> None:
+    done = attlas("report", whole_dir, "--out", tmp_path / "r.html", "--types", "Active site,Nonsense")
+    assert done.code == 1
+    assert "Nonsense" in done.err
+    assert "Traceback" not in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_refused_as_the_report_before_the_work(attlas: Run, whole_dir: Path, tmp_path: Path) -> None:
+    done = attlas("report", whole_dir, "--out", tmp_path)
+    assert done.code == 1
+    assert "is a directory" in done.err
+    assert "1 of" not in done.err
+
+
+# Colours
+
+
+def test_colours_are_those_that_anyone_tells_apart(report: Report) -> None:
+    allowed = {c.lower() for c in (BLUE, ORANGE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
+    drawn = [
+        shown
+        for shown in report.shown_figures()
+        if shown.svg and "<title>" not in shown.svg and "matrix" not in shown.svg
+    ]
+    assert len(drawn) >= 6
+    for shown in drawn:
+        assert set(re.findall(r"#[0-9a-f]{6}", shown.svg)) <= allowed, shown.figure.name
+    assert MAP == "cividis"
+    for shown in report.shown_figures():
+        meshes = [m for axis in (shown.picture.figure.axes if shown.picture else []) for m in axis.collections]
+        assert {mesh.get_cmap().name for mesh in meshes if mesh.get_array() is not None} <= {MAP}
+
+
+def test_on_the_page_ink_takes_the_colour_of_the_text(text: str) -> None:
+    body = text[text.index("</style>") :]
+    assert INK not in body
+    assert "currentColor" in body
+
+
+def test_a_png_is_on_white(report: Report) -> None:
+    from matplotlib.image import imread
+
+    picture = of(report, "lengths").picture
+    assert picture is not None
+    with style():
+        pixels = imread(io.BytesIO(png(picture)))
+    assert tuple(pixels[0, 0]) == to_rgba("white")
+
+
+# What is sure and what is not
+
+
+def test_what_is_called_significant_is_what_is_drawn_clear_of_its_square(report: Report) -> None:
+    for name in ("best-heads", "best-contact-heads"):
+        shown = of(report, name)
+        rows = [row for row in shown.rows.to_pylist() if row["proteins_low"] is not None]
+        clear = {f"{row['layer']}-{row['head']}" for row in rows if row["proteins_low"] > row["shuffled"]}
+        rejected = {f"{r['layer']}-{r['head']}" for r in rows if r["proteins_log10_p"] < -1.301 and r["proteins_t"] > 0}
+        assert clear == rejected
+        assert (set(re.findall(r"\d+-\d+", shown.description.split(":")[-1])) <= clear) or "None" in shown.description
+        assert all(head in shown.description for head in clear)
+        assert not [line for axis in shown.picture.figure.axes for line in axis.lines if line.get_color() == FAINT]
+
+
+def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(whole: Atlas) -> None:
+    """Two proteins that agree were once the surest point of the page."""
+    report = make_report(whole, types=["Active site"], proteins=["X00001", "X00003", "X00005"])
+    for name in ("best-heads", "enrichment", "baselines"):
+        shown = of(report, name)
+        assert {row["note"] for row in shown.rows.to_pylist()} <= {"fewer than 5 proteins", None}
+        circles = [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_marker() in "o<"]
+        assert circles
+        assert {line.get_markerfacecolor() for line in circles if line.get_marker() == "o"} <= {"none"}
+        assert [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_solid_capstyle() == "butt"] == []
+        assert "hollow: fewer than five proteins" in shown.figure.reading

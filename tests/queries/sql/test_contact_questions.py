@@ -1,0 +1,383 @@
+"""Questions on contacts, against pairs counted in Python and statistics by scipy and statsmodels, on random rows."""
+
+import math
+import random
+import statistics
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from helpers.contact_case import (
+    CUTS,
+    LIMITS,
+    MadeChain,
+    Scores,
+    add_chains,
+    add_contacts,
+    add_head_contacts,
+    all_pairs,
+    best_pairs,
+    by_hand,
+    chosen,
+    random_head_contacts,
+    walk,
+)
+from helpers.jackknife_oracle import Estimate, agrees, estimate
+from helpers.synthetic import SyntheticProtein, write_atlas
+from scipy.stats import norm
+from statsmodels.stats.proportion import proportion_confint, proportions_ztest
+
+from attlas.queries import Atlas
+from attlas.schema import QuestionError
+
+N_LAYERS, N_HEADS = 3, 4
+HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+ROWS = [(which, cut) for which in LIMITS for cut in CUTS]
+
+
+class Case:
+    """A random atlas with all that went into it: sequences of two accessions, chains of one, both or neither."""
+
+    def __init__(self, root: Path) -> None:
+        choose = random.Random(3)
+        lengths = [*(choose.randint(30, 90) for _ in range(12)), 20, 9, 7, 3]
+        proteins = [SyntheticProtein(f"R{i:02d}", "".join(choose.choices(LETTERS, k=n))) for i, n in enumerate(lengths)]
+        proteins += [SyntheticProtein(f"T{i:02d}", proteins[i].sequence) for i in range(4)]
+        write_atlas(root, proteins, n_layers=N_LAYERS, n_heads=N_HEADS)
+        self.sequences = {p.accession: p.sequence for p in proteins}
+        self.maps = {s: all_pairs(len(s), choose) for s in dict.fromkeys(self.sequences.values())}
+        first = {sequence: accession for accession, sequence in reversed(self.sequences.items())}
+        # R05 has a structure but no contacts, as a protein that was left out.
+        self.stored = {s: best_pairs(some, len(s)) for s, some in self.maps.items() if first[s] != "R05"}
+        add_contacts(root, {first[s]: some for s, some in self.stored.items()})
+        self.chains = self._chains(choose)
+        add_chains(root, self.chains)
+        self.heads = [row for one in self.chains for row in random_head_contacts(one, HEADS, choose)]
+        add_head_contacts(root, self.heads)
+        self.root, self.atlas = root, Atlas.open(root)
+
+    def _chains(self, choose: random.Random) -> list[MadeChain]:
+        """R00, R01: one structure under both accessions; T02 alone has one; R03 and T03 have each their own."""
+        made = []
+        for name in (*(f"R{i:02d}" for i in range(16) if i not in (2, 10)), "T02", "T03"):
+            n = len(self.sequences[name])
+            made += [
+                MadeChain(name, f"{name}.cif", chain, walk(n, choose, missing=choose.choice((0, 0.1))))
+                for chain in ("A", "B")[: choose.randint(1, 2)]
+            ]
+        shared = [MadeChain(f"T{one.accession[1:]}", one.source, one.chain, one.places) for one in made[:4]]
+        return [*made, *(one for one in shared if one.accession in ("T00", "T01"))]
+
+    def ask(self, name: str, **given: object) -> list[dict]:
+        return self.atlas.ask(name, **given).to_pylist()
+
+    def counted(self, atom: str, *, is_every: bool, accessions: tuple[str, ...] | None = None) -> list[MadeChain]:
+        told = [one for one in self.chains if self.stored.get(self.sequences[one.accession])]
+        told = [one for one in told if accessions is None or one.accession in accessions]
+        return chosen(told, self.sequences, atom, is_every=is_every)
+
+    def of(self, one: MadeChain) -> Scores:
+        return self.stored[self.sequences[one.accession]]
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    made = Case(tmp_path_factory.mktemp("contacts") / "atlas")
+    yield made
+    made.atlas.close()
+
+
+@pytest.mark.parametrize("atom", ["ca", "cb"])
+@pytest.mark.parametrize("structures", ["one", "all"])
+def test_precision_by_structure_is_that_counted_by_hand(case: Case, atom: str, structures: str) -> None:
+    chains = case.counted(atom, is_every=structures == "all")
+    rows = case.ask("contact_precision_by_structure", atom=atom, structures=structures)
+    assert [(r["accession"], r["source"], r["chain"], r["range"], r["cut"]) for r in rows] == [
+        (one.accession, one.source, one.chain, *at) for one in chains for at in ROWS
+    ]
+    for row in rows:
+        one = next(
+            o for o in chains if (o.accession, o.source, o.chain) == (row["accession"], row["source"], row["chain"])
+        )
+        expected = by_hand(case.of(one), one.points(atom), row["range"], row["cut"])
+        assert {name: row[name] for name in ("n_asked", "n_pairs", "n_contacts")} == {
+            name: expected[name] for name in ("n_asked", "n_pairs", "n_contacts")
+        }
+        assert (row["length"], row["n_residues"]) == (len(case.sequences[one.accession]), len(one.points(atom)))
+        assert row["precision"] == share(expected["n_contacts"], expected["n_pairs"])
+        assert row["background"] == share(expected["n_known_contacts"], expected["n_known"])
+
+
+def share(k: float, n: float) -> object:
+    return pytest.approx(k / n, abs=6e-5) if n else None
+
+
+def test_the_stored_pairs_tell_what_the_whole_maps_would(case: Case) -> None:
+    """Where as many pairs are looked at as asked for, they are those of the map before any was left out."""
+    rows = case.ask("contact_precision_by_structure", atom="ca", structures="all")
+    of = {(r["accession"], r["source"], r["chain"], r["range"], r["cut"]): r for r in rows}
+    n_whole = 0
+    for one in case.counted("ca", is_every=True):
+        for which, cut in ROWS:
+            row = of[one.accession, one.source, one.chain, which, cut]
+            if row["n_pairs"] == row["n_asked"]:
+                n_whole += 1
+                whole = by_hand(case.maps[case.sequences[one.accession]], one.points("ca"), which, cut)
+                assert (row["n_pairs"], row["n_contacts"]) == (whole["n_pairs"], whole["n_contacts"])
+    assert n_whole > 100
+
+
+def test_a_structure_of_one_accession_serves_its_sequence_once(case: Case) -> None:
+    rows = case.ask("contact_precision_by_structure")
+    counted = [row["accession"] for row in rows if (row["range"], row["cut"]) == ("long", "L")]
+    assert len({case.sequences[accession] for accession in counted}) == len(counted)
+    assert "T02" in counted  # its twin R02 has no structure
+    assert "R05" not in counted  # no contacts
+    every = case.ask("contact_precision_by_structure", structures="all")
+    assert not {("T00", "R00.cif"), ("T01", "R01.cif")} & {(row["accession"], row["source"]) for row in every}
+
+
+def by_chance(found: Mapping[str, float]) -> float:
+    return found["n_pairs"] * found["n_known_contacts"] / found["n_known"]
+
+
+def variance_by_chance(found: Mapping[str, float]) -> float:
+    """Return the variance of the contacts among the pairs looked at, each of them drawn from all pairs known."""
+    share = found["n_known_contacts"] / found["n_known"]
+    return found["n_pairs"] * share * (1 - share)
+
+
+def pooled(case: Case, atom: str, at: tuple[str, str], *, is_every: bool, accessions=None) -> dict:
+    parts: dict[str, list[dict]] = {}
+    for one in case.counted(atom, is_every=is_every, accessions=accessions):
+        found = by_hand(case.of(one), one.points(atom), *at)
+        if found["n_known"]:
+            parts.setdefault(case.sequences[one.accession], []).append(found)
+    of_proteins = [[sum(one[name] for one in some) for name in ("n_contacts", "n_pairs")] for some in parts.values()]
+    everything = [one for some in parts.values() for one in some]
+    return {
+        "parts": of_proteins,
+        "by_chance": [sum(map(by_chance, some)) for some in parts.values()],
+        "variances": [sum(map(variance_by_chance, some)) for some in parts.values()],
+        "n_structures": len(everything),
+        "n_too_few": sum(one["n_pairs"] < one["n_asked"] for one in everything),
+        "known": [sum(one[name] for one in everything) for name in ("n_known_contacts", "n_known")],
+        "mean": statistics.mean(one["n_contacts"] / one["n_pairs"] for one in everything),
+    }
+
+
+@pytest.mark.parametrize(("atom", "structures"), [("ca", "one"), ("cb", "one"), ("cb", "all")])
+def test_pooled_precision_and_its_statistics_are_those_of_scipy_and_statsmodels(case, atom, structures) -> None:
+    rows = case.ask("contact_precision", atom=atom, structures=structures)
+    assert [(row["range"], row["cut"]) for row in rows] == ROWS
+    for row in rows:
+        of = pooled(case, atom, (row["range"], row["cut"]), is_every=structures == "all")
+        k, n = (sum(part[which] for part in of["parts"]) for which in (0, 1))
+        assert (row["n_contacts"], row["n_pairs"], row["n_proteins"]) == (k, n, len(of["parts"]))
+        assert (row["n_structures"], row["n_too_few"]) == (of["n_structures"], of["n_too_few"])
+        assert row["precision"] == pytest.approx(k / n, abs=6e-5)
+        assert row["mean_precision"] == pytest.approx(of["mean"], abs=6e-5)
+        assert row["background"] == pytest.approx(of["known"][0] / of["known"][1], abs=6e-5)
+        agrees(row, COLUMNS, beyond_shuffled(of), k / n, len(rows))
+        assert row["shuffled"] == pytest.approx(sum(of["by_chance"]) / n, abs=6e-5)
+        z, p_value = proportions_ztest([k, of["known"][0]], [n, of["known"][1]])
+        assert row["z"] == pytest.approx(z, abs=0.006)
+        assert row["log10_p"] == pytest.approx(min(math.log10(p_value * len(rows)), 0), abs=0.006)
+
+
+COLUMNS = ("proteins_low", "proteins_high", "proteins_t", "proteins_log10_p")
+
+
+def beyond_shuffled(of: dict) -> Estimate:
+    """Return by how much precision is above the shuffled, proteins left out one by one."""
+    beyond = [k - shuffled for (k, _), shuffled in zip(of["parts"], of["by_chance"], strict=True)]
+    return estimate(beyond, [n for _, n in of["parts"]], of["variances"])
+
+
+FIVE = ("R00", "R01", "R04", "R06", "R07")
+
+
+@pytest.mark.parametrize("structures", ["one", "all"])
+def test_of_five_structures_intervals_and_tests_are_wide(case: Case, structures) -> None:
+    rows = case.ask("contact_precision", proteins=FIVE, structures=structures)
+    assert [(row["range"], row["cut"]) for row in rows] == ROWS
+    for row in rows:
+        at = row["range"], row["cut"]
+        of = pooled(case, "cb", at, is_every=structures == "all", accessions=FIVE)
+        assert len(of["parts"]) == row["n_proteins"] == 5
+        told = beyond_shuffled(of)
+        agrees(row, COLUMNS, told, sum(k for k, _ in of["parts"]) / sum(n for _, n in of["parts"]), 9)
+        assert told.df < 4  # structures of unequal length
+        assert told.reach(9) > 1.5 * norm.isf(0.025 / 9) * told.error  # what a normal quantile would give
+
+
+def test_the_error_over_proteins_is_that_of_a_bootstrap_or_of_chance(case: Case) -> None:
+    rows = case.ask("contact_precision")
+    (row,) = (r for r in rows if (r["range"], r["cut"]) == ("long", "L"))
+    of, choose = pooled(case, "cb", ("long", "L"), is_every=False), random.Random(1)
+    parts = [(k - shuffled, n) for (k, n), shuffled in zip(of["parts"], of["by_chance"], strict=True)]
+    drawn = [choose.choices(parts, k=len(parts)) for _ in range(4000)]
+    spread = statistics.stdev(sum(d for d, _ in some) / sum(n for _, n in some) for some in drawn)
+    chance = math.sqrt(sum(of["variances"])) / sum(n for _, n in parts)
+    told = beyond_shuffled(of)
+    assert told.error == pytest.approx(max(spread, chance), rel=0.15)
+    assert row["proteins_high"] - row["precision"] == pytest.approx(told.reach(len(rows)), rel=2e-3, abs=1e-4)
+
+
+def test_a_question_of_some_proteins_counts_these_alone(case: Case) -> None:
+    rows = case.ask("contact_precision", proteins="R00,T02")
+    assert {row["n_proteins"] for row in rows} == {2}
+    (alone,) = {row["n_structures"] for row in case.ask("contact_precision", proteins="R06", structures="one")}
+    assert alone == 1
+
+
+@pytest.mark.parametrize("name", ["contact_precision", "head_contact_precision"])
+@pytest.mark.parametrize("structures", ["one", "all"])
+def test_one_protein_has_no_interval_and_no_test_over_proteins(case: Case, name: str, structures: str) -> None:
+    rows = case.ask(name, proteins="R06", structures=structures, **({"min_edges": 1} if name[0] == "h" else {}))
+    over_proteins = [x for x in rows[0] if x.startswith(("proteins_", "top_low", "top_high"))]
+    assert len(over_proteins) == (4 if name[0] == "c" else 6)
+    assert {row["note"] for row in rows} == {"fewer than 5 proteins"}
+    assert len(rows) >= 9
+    assert {row[x] for row in rows for x in over_proteins} == {None}
+    assert None not in {row["z"] for row in rows}
+
+
+def test_a_protein_too_short_for_a_range_has_no_precision_there(case: Case) -> None:
+    rows = {(row["accession"], row["range"], row["cut"]): row for row in case.ask("contact_precision_by_structure")}
+    assert rows["R12", "long", "L"]["precision"] is None
+    assert rows["R12", "long", "L"]["n_asked"] == 0
+    assert ("R15", "short", "L") not in rows  # three residues
+
+
+def test_too_few_stored_pairs_are_told(case: Case, tmp_path: Path) -> None:
+    choose = random.Random(1)
+    write_atlas(tmp_path / "a", [SyntheticProtein("A", "".join(choose.choices(LETTERS, k=60)))])
+    scores = all_pairs(60, choose)
+    add_contacts(tmp_path / "a", {"A": dict(list(scores.items())[:20])})
+    add_chains(tmp_path / "a", [MadeChain("A", "a.cif", "A", walk(60, choose))])
+    with Atlas.open(tmp_path / "a") as atlas:
+        rows = atlas.ask("contact_precision", atom="ca").to_pylist()
+        of = atlas.ask("contact_precision_by_structure", atom="ca").to_pylist()
+    assert [row["n_too_few"] for row in rows] == [int(row["n_pairs"] < row["n_asked"]) for row in of]
+    assert {row["n_too_few"] for row in rows} == {0, 1}
+
+
+# Single heads
+
+
+def of_heads(case: Case, form: str, *, is_every: bool) -> dict[tuple[int, int], dict]:
+    k_name, n_name = {
+        "count": ("n_contact_edges", "n_edges"),
+        "weighted": ("contact_edge_mass", "edge_mass"),
+        "mass": ("contact_mass", "mass"),
+    }[form]
+    counted = chosen(case.chains, case.sequences, "ca", is_every=is_every)
+    keys = {(one.accession, one.source, one.chain) for one in counted}
+    found: dict[tuple[int, int], dict] = {}
+    for at in HEADS:
+        rows = [
+            r for r in case.heads if (r["layer"], r["head"]) == at and (r["accession"], r["source"], r["chain"]) in keys
+        ]
+        parts: dict[str, list[float]] = {}
+        for row in rows:
+            own, share = (
+                parts.setdefault(case.sequences[row["accession"]], [0.0] * 6),
+                row["n_contact_pairs"] / row["n_pairs"],
+            )
+            own[4] += row[n_name] * share
+            draws = math.sqrt(row["n_pairs"]) if form == "mass" else row["n_edges"]
+            own[5] += row[n_name] ** 2 * share * (1 - share) / draws if draws else 0
+            for i, name in enumerate((k_name, n_name, "n_top_contacts", "n_top")):
+                own[i] += row[name]
+        sums = {name: sum(row[name] for row in rows) for name in rows[0] if name.startswith("n_")}
+        k, n = sum(own[0] for own in parts.values()), sum(own[1] for own in parts.values())
+        shuffled = sum(row[n_name] * row["n_contact_pairs"] / row["n_pairs"] for row in rows) / n if n else None
+        found[at] = {"parts": list(parts.values()), "k": k, "n": n, "n_rows": len(rows), "shuffled": shuffled, **sums}
+    return found
+
+
+@pytest.mark.parametrize("structures", ["one", "all"])
+@pytest.mark.parametrize("form", ["count", "weighted", "mass"])
+def test_shares_of_heads_are_those_by_addition(case: Case, form: str, structures: str) -> None:
+    expected = {at: of for at, of in of_heads(case, form, is_every=structures == "all").items() if of["n_edges"] >= 100}
+    rows = case.ask("head_contact_precision", form=form, structures=structures)
+    assert {(row["layer"], row["head"]) for row in rows} == set(expected) == set(HEADS) - {(0, 0)}
+    for row in rows:
+        of = expected[row["layer"], row["head"]]
+        p, top = of["k"] / of["n"], of["n_top_contacts"] / of["n_top"]
+        assert (row["n_proteins"], row["n_structures"]) == (len(of["parts"]), of["n_rows"])
+        assert row["n_edges"] == of["n_edges"]
+        assert row["p"] == pytest.approx(p, abs=6e-5)
+        assert row["background"] == pytest.approx(of["n_contact_pairs"] / of["n_pairs"], abs=6e-5)
+        assert row["shuffled"] == pytest.approx(of["shuffled"], abs=6e-5)
+        assert row["top_precision"] == pytest.approx(top, abs=6e-5)
+        assert row["top_background"] == pytest.approx(of["n_long_contacts"] / of["n_long_pairs"], abs=6e-5)
+        d, n, variance = zip(*((own[0] - own[4], own[1], own[5]) for own in of["parts"]), strict=True)
+        agrees(row, COLUMNS, estimate(d, n, variance), p, len(rows))
+        told = estimate(*zip(*((own[2], own[3]) for own in of["parts"] if own[3]), strict=True))
+        reach = told.reach(len(rows))
+        bounds = max(top - reach, 0), min(top + reach, 1)
+        assert (row["top_low"], row["top_high"]) == pytest.approx(bounds, abs=1e-4 + 1e-3 * reach)
+    assert [row["p"] for row in rows] == sorted((row["p"] for row in rows), reverse=True)
+
+
+def test_intervals_and_tests_of_heads_are_those_of_statsmodels(case: Case) -> None:
+    expected, rows = of_heads(case, "count", is_every=False), case.ask("head_contact_precision")
+    for row in rows:
+        of = expected[row["layer"], row["head"]]
+        k, n = round(of["k"]), round(of["n"])
+        low, high = proportion_confint(k, n, alpha=0.05 / len(rows), method="wilson")
+        assert (row["wilson_low"], row["wilson_high"]) == pytest.approx((low, high), abs=2e-4)
+        z, _ = proportions_ztest([k, of["n_contact_pairs"]], [n, of["n_pairs"]])
+        assert row["z"] == pytest.approx(z, abs=0.006)
+        log10_p = (norm.logsf(abs(z)) + math.log(2 * len(rows))) / math.log(10)
+        assert row["log10_p"] == pytest.approx(min(log10_p, 0), abs=0.006)
+    other = case.ask("head_contact_precision", form="mass")
+    assert {row[name] for row in other for name in ("wilson_low", "wilson_high", "z", "log10_p")} == {None}
+
+
+def test_a_head_with_few_edges_is_told_when_asked_for(case: Case) -> None:
+    rows = case.ask("head_contact_precision", min_edges=0)
+    assert (0, 0) in {(row["layer"], row["head"]) for row in rows}
+    assert case.ask("head_contact_precision", min_edges=10**6) == []
+
+
+# One protein
+
+
+@pytest.mark.parametrize("atom", ["ca", "cb"])
+@pytest.mark.parametrize(("asked", "shown"), [("R00", "R00"), ("R02", "T02"), ("R03", None), ("R10", "R10")])
+def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(case: Case, asked, shown, atom: str) -> None:
+    same = [one for one in case.chains if case.sequences[one.accession] == case.sequences[asked]]
+    best = chosen(same, case.sequences, atom, is_every=False)
+    if shown is not None:
+        assert [one.accession for one in best] == ([shown] if asked != "R10" else [])
+    points = best[0].points(atom) if best else {}
+    scores = case.stored[case.sequences[asked]]
+    rows = case.ask("predicted_contacts", protein=asked, atom=atom, least=0.2)
+    ranked = sorted((p for p in scores if scores[p] >= 0.2), key=lambda p: (-scores[p], p))
+    assert [(row["i"], row["j"]) for row in rows] == ranked
+    letters = case.sequences[asked]
+    for row in rows:
+        i, j = row["i"], row["j"]
+        assert row["residues"] == f"{letters[i - 1]}{i} {letters[j - 1]}{j}"
+        assert (row["separation"], row["probability"]) == (j - i, pytest.approx(scores[i, j], abs=6e-5))
+        if i in points and j in points:
+            distance = math.dist(points[i], points[j])
+            assert row["distance"] == pytest.approx(distance, abs=0.006)
+            assert (row["is_contact"], row["source"], row["chain"]) == (distance < 8, best[0].source, best[0].chain)
+        else:
+            assert [row[name] for name in ("distance", "is_contact", "source", "chain")] == [None] * 4
+
+
+def test_an_atlas_without_structures_says_what_adds_them(tmp_path: Path) -> None:
+    write_atlas(tmp_path / "a", [SyntheticProtein("A", "ACDEFGHIKL")])
+    add_contacts(tmp_path / "a", {"A": {(1, 7): 0.5}})
+    with Atlas.open(tmp_path / "a") as atlas:
+        assert [row["distance"] for row in atlas.ask("predicted_contacts", protein="A").to_pylist()] == [None]
+        with pytest.raises(QuestionError, match=r"(?s)coordinates.*attlas annotate"):
+            atlas.ask("contact_precision")
+        with pytest.raises(QuestionError, match=r"(?s)head_contacts.*attlas contacts"):
+            atlas.ask("head_contact_precision")
