@@ -140,7 +140,7 @@ def test_an_id_that_names_no_protein_or_several_is_rejected(
     report, rejected, _ = annotate(paths, table(tmp_path, "Q00001,1,1,good", f"{id},1,1,a"))
     assert report.rejected == ({reason: 1} if reason else {})
     if reason:
-        assert rejected.shown[reason][0][0].detail == detail
+        assert rejected.examples[reason][0][0].detail == detail
 
 
 def test_a_secondary_accession_counts_where_the_sequence_is_the_same(paths: AtlasPaths, tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_what_is_said_twice_is_stored_once_with_the_evidence_of_both(paths: Atla
     lines = ["Q00001,1,1,a,ECO:0000269", "Q00001,2,2,a,", "Q00001,1,1,a,ECO:0000255"]
     found, rejects, _ = annotate(paths, table(tmp_path, *lines, header="accession,begin,end,type,evidence\n"))
     assert found.rejected == {"given before": 1}
-    assert rejects.shown["given before"][0][0].record.line == 4
+    assert rejects.examples["given before"][0][0].record.line == 4
     assert [(row["begin"], row["evidence"]) for row in rows(paths)] == [(1, "ECO:0000255; ECO:0000269"), (2, None)]
 
 

@@ -44,7 +44,7 @@ def rows(paths: AtlasPaths, table: Table = COORDINATES) -> list[dict]:
 
 
 def said(reading: Import, reason: str) -> list[str]:
-    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.examples.get(reason, [])]
 
 
 def one_name(

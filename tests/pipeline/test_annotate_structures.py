@@ -55,11 +55,11 @@ def features(paths: AtlasPaths, kind: str) -> list[tuple]:
 
 
 def reasons(reading: Import, reason: str) -> list[str]:
-    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.shown.get(reason, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.rejected.examples.get(reason, [])]
 
 
 def remarks(reading: Import, kind: str) -> list[str]:
-    return [describe_record(r, c).replace(": ", " ") for r, c in reading.remarks.shown.get(kind, [])]
+    return [describe_record(r, c).replace(": ", " ") for r, c in reading.remarks.examples.get(kind, [])]
 
 
 # --- against other readers ---
