@@ -44,8 +44,10 @@ Workers = Annotated[
     typer.Option(min=0, help="Worker processes; default: one per core or GPU. 0: compute in this process."),
 ]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute shards with failed proteins again.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Tell what a build would do and cost; write nothing.")]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Compute again the shards that have failed proteins.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -69,7 +71,10 @@ def build(
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build an atlas: plan, encode and seal. The same command again continues where one was stopped."""
+    """Build an atlas: plan, encode and seal in one command.
+
+    The same command again continues where it was stopped.
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.seal import sealed_before
@@ -105,7 +110,10 @@ def plan(
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
 ) -> None:
-    """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
+    """Plan a build; compute nothing.
+
+    Checks the input, orders the proteins and cuts them into shards.
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked
@@ -126,7 +134,10 @@ def encode(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Compute the planned shards that are missing. Several may run at once on different shards (array jobs)."""
+    """Compute the planned shards that are missing.
+
+    Several may run at once on different shards (array jobs).
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import locked, read_plan
@@ -145,7 +156,10 @@ def encode(
 
 
 def seal(out: Dir) -> None:
-    """Seal the atlas once every shard is done: count, check digests, write the manifest."""
+    """Seal an atlas whose shards are all computed.
+
+    Counts, checks the digests and writes the manifest.
+    """
     with workshop():
         from attlas.pipeline.directory import locked, read_plan
         from attlas.pipeline.seal import seal as seal_atlas
@@ -159,7 +173,7 @@ def seal(out: Dir) -> None:
 
 
 def status(out: Dir, as_json: AsJson = False) -> None:
-    """Tell how far a build is."""
+    """Say how far a build is."""
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.schema import AtlasPaths
@@ -185,7 +199,9 @@ def status(out: Dir, as_json: AsJson = False) -> None:
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
-    """Check every file of an atlas against its manifest: digests, schemas, counts, completeness.
+    """Check every file of an atlas against its manifest.
+
+    Compares digests, schemas and counts, and looks for missing files.
 
     Behind a URL every file is read, from end to end.
     """
@@ -227,7 +243,10 @@ def fetch(
     ] = None,
     revision: Revision = None,
 ) -> None:
-    """Download a model, once. No other verb goes to the network, but to read an atlas whose DIR is a URL."""
+    """Download a model, once.
+
+    No other command uses the network, except to read an atlas whose DIR is a URL.
+    """
     with workshop():
         from attlas.pipeline.fetch import fetch_model
 

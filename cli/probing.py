@@ -12,7 +12,7 @@ Types = Annotated[
     list[str] | None,
     typer.Option("--features", metavar="TYPE", help="Type of feature to probe, such as 'Active site'; default: all."),
 ]
-Theta = Annotated[float, typer.Option(help="Attention of a pair of residues from which on it is an edge.")]
+Theta = Annotated[float, typer.Option(help="Attention from which on a pair of residues counts as an edge.")]
 AminoAcids = Annotated[bool, typer.Option(help="Probe the amino acids too.")]
 
 
@@ -29,7 +29,9 @@ def probe(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Tell what labelled residues receive from every head: tables labels, head_features and head_max_sites.
+    """Sum the attention that labelled residues receive, by head.
+
+    It fills the tables `labels`, `head_features` and `head_max_sites`.
 
     Labels are the features of `attlas annotate` and the amino acids. It costs about what the build did; stopped, the
     same command goes on where it was.

@@ -44,7 +44,9 @@ def report(
         typer.Option(metavar="IDS", help="Restrict to these proteins: ids, separated by commas, or @FILE."),
     ] = None,
 ) -> None:
-    """Write one HTML file with figures of an atlas against known biology; it opens offline and prints well.
+    """Write a report: one HTML file of figures.
+
+    The figures compare the atlas with known biology. The file opens offline and prints well.
 
     Each figure has its caption, its SQL, its command and its numbers. What is not annotated or probed yet is said to
     be missing, with the command that adds it.

@@ -77,7 +77,9 @@ def show(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """Show proteins: layer of convergence, high-attention sites, the profile along the sequence, the sequence.
+    """Show proteins and their high-attention sites.
+
+    A card has the layer of convergence, the sites, the profile along the sequence and the sequence.
 
     Each ID typed is shown as a card. `--ids FILE` (or `--format`, `-o`) gives a table for thousands of ids instead: the
     id asked comes first, then what became of it, its protein, and a row per site.
@@ -102,7 +104,10 @@ def info(
     columns: Annotated[bool, typer.Option("--columns", help="Describe every column: type, unit, meaning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Tell what an atlas holds and how it was computed: model, rule, versions, counts, sizes."""
+    """Say what an atlas holds and how it was computed.
+
+    Prints model, rule, versions, counts and sizes.
+    """
     from attlas.queries import description
     from attlas.queries.atlas import Atlas
 
@@ -171,7 +176,7 @@ def _by_name(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list
         hits = atlas.hits(match.asked) if is_name else []
         if (hit := protein_meant(hits)) is not None:
             asked = cut(printable(match.asked), SHOWN_WIDTH)
-            note(printable(f"{asked} is taken for {hit.accession}, by its {hit.fit}"))
+            note(printable(f"{asked} is taken for {hit.accession} (fit: {hit.fit})"))
             named.append(replace(match, rows=(hit.row,)))
             continue
 
