@@ -27,7 +27,10 @@ def find(
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
 ) -> None:
-    """Find proteins by name, the likeliest first: `attlas find DIR dna polymerase`."""
+    """Find proteins by what they are called, best fit first.
+
+    For example: `attlas find DIR dna polymerase`.
+    """
     from attlas.queries.atlas import Atlas
     from attlas.queries.text import printable
     from attlas.schema import QuestionError
