@@ -175,8 +175,9 @@ def seal(out: Dir) -> None:
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
+        plan = read_plan(paths)  # before the lock, so that a directory without a plan stays as it is
         with hold_lock(paths):
-            manifest = seal_atlas(paths, read_plan(paths))
+            manifest = seal_atlas(paths, plan)
     _report_build(out, manifest)
 
 
