@@ -156,7 +156,9 @@ def _check_settings(settings: ContactSettings) -> None:
             found=f"{settings.floor}",
         )
     if settings.atom not in ("ca", "cb"):
-        raise InputError("The position of a residue is that of one of its atoms.", expected="ca or cb", found=str(settings.atom))
+        raise InputError(
+            "The position of a residue is that of one of its atoms.", expected="ca or cb", found=str(settings.atom)
+        )
 
 
 def _select(paths: AtlasPaths, manifest: Manifest, settings: ContactSettings) -> _Selection:
