@@ -90,3 +90,15 @@ def test_the_citation_is_of_this_software_and_of_the_papers() -> None:
 
 def test_the_changelog_speaks_of_this_version() -> None:
     assert PROJECT["version"] in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_tests_share_nothing_but_the_package_of_helpers() -> None:
+    tests = sorted((ROOT / "tests").rglob("test_*.py"))
+    assert len({path.name for path in tests}) == len(tests), "two files of one name cannot run together"
+    by_name = re.compile(r"^\s*(?:from|import) (?:conftest|test_\w+)\b", re.MULTILINE)
+    assert [path.name for path in tests if by_name.search(path.read_text())] == []
+
+
+def test_the_quick_tier_is_what_is_not_slow() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r'^check:.*\n(?:\t.*\n)*\t.*-m "not slow"', makefile, re.MULTILINE)
