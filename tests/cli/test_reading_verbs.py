@@ -133,6 +133,15 @@ def test_pandas_reads_the_proteins_from_tsv(attlas: Run, atlas_dir: Path) -> Non
 
 
 @pytest.mark.slow
+def test_dev_stdout_is_where_the_shell_writes_and_no_file_is_put_in_its_place(atlas_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), "SELECT 1 AS n", "--format", "csv"]
+    with (tmp_path / "answer.csv").open("w") as file:
+        for _ in range(2):
+            subprocess.run([*command, "-o", "/dev/stdout"], stdout=file, timeout=60, check=True)
+        file.write("after\n")
+    assert (tmp_path / "answer.csv").read_text() == "n\n1\nn\n1\nafter\n"
+
+
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
     assert run_process("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
