@@ -115,7 +115,7 @@ def test_ids_are_those_of_the_fasta_export(atlas: Atlas) -> None:
 def test_an_alignment_gives_its_own_ids(atlas: Atlas, tmp_path: Path, id: str) -> None:
     gapped = f"--{P53[:100]}----{P53[100:]}-"
     rows = placed(atlas, tmp_path, (id, gapped), ("P0DP23", CALM1))
-    assert rows[0] == AlignedRow(id, "P04637", first=1, number=1, n_residues=393)
+    assert rows[0] == AlignedRow(id, "P04637", begin=1, number=1, n_residues=393)
     assert numbers(aligned(atlas, "jalview-features", rows), id) == positions(atlas, "P04637")
     assert [row.name for row in parse_jalview_annotation(aligned(atlas, "jalview-annotation", rows))] == [id, "P0DP23"]
 
