@@ -1,4 +1,4 @@
-"""Count what makes the code easy or hard to read: names, paragraphs, comments, sizes, arrows between folders.
+"""Counts that show how readable the code is: names, paragraphs, comments, sizes, arrows between folders.
 
     python benchmarks/house_numbers.py [ROOT]
 
@@ -103,9 +103,9 @@ class Source:
         room = self.path.split("/")[0]
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("attlas."):
-                other = (node.module or "").split(".")[1]
-                if other != room:
-                    yield room, other
+                imported_room = (node.module or "").split(".")[1]
+                if imported_room != room:
+                    yield room, imported_room
 
 
 def main() -> None:
@@ -114,15 +114,15 @@ def main() -> None:
     root = parser.parse_args().root
 
     sources = {room: [*read_sources(root, room)] for room in ROOMS if (root / room).is_dir()}
-    everything = [source for files in sources.values() for source in files]
+    all_sources = [source for files in sources.values() for source in files]
     print(
         "room        files  lines  longest | functions  median  longest  >35 | blank %  comment %  lines >100 | "
         "names  no nouns"
     )
-    for room, files in {**sources, "all": everything}.items():
+    for room, files in {**sources, "all": all_sources}.items():
         print(room_line(room, files))
     print(sql_line(root))
-    print_places(everything)
+    print_places(all_sources)
 
 
 def read_sources(root: Path, room: str) -> Iterator[Source]:
@@ -138,6 +138,7 @@ def room_line(room: str, files: list[Source]) -> str:
     n_lines = [len(source.lines) for source in files]
     n_long_lines = sum(len(line) > LONG_LINE for source in files for line in source.lines)
     names = [name for source in files for name in source.names()]
+
     return (
         f"{room:<11} {len(files):>5}  {sum(n_lines):>5}  {max(n_lines):>7} | {len(bodies):>9}  "
         f"{statistics.median(lengths):>6}  {lengths[-1]:>7}  {sum(n > LONG_FUNCTION for n in lengths):>3} | "
@@ -148,7 +149,7 @@ def room_line(room: str, files: list[Source]) -> str:
 
 
 def sql_line(root: Path) -> str:
-    """Say how the SQL files are written: lines of the body, how many are comments, how many blank."""
+    """Return the numbers of the SQL files: lines of bodies, comments, blank lines, and the files with most CTEs."""
     bodies, n_ctes = [], Counter[str]()
     for path in sorted((root / "queries").rglob("*.sql")):
         lines = path.read_text().splitlines()
@@ -159,15 +160,17 @@ def sql_line(root: Path) -> str:
                 bodies.append(line)
             if line.rstrip().endswith("AS (") or " AS MATERIALIZED (" in line:
                 n_ctes[path.name] += 1
+
     n_comments = sum(line.lstrip().startswith("--") for line in bodies)
     n_blank = sum(not line.strip() for line in bodies)
-    most = ", ".join(f"{name} {n}" for name, n in n_ctes.most_common(3))
-    return f"SQL: {len(bodies)} lines of bodies, {n_comments} comments, {n_blank} blank; most CTEs: {most}"
+    largest = ", ".join(f"{name} {n}" for name, n in n_ctes.most_common(3))
+    return f"SQL: {len(bodies)} lines of bodies, {n_comments} comments, {n_blank} blank; most CTEs: {largest}"
 
 
 def print_places(sources: list[Source]) -> None:
     arrows = Counter(arrow for source in sources for arrow in source.arrows())
-    print("\narrows:", ", ".join(f"{room} -> {other} {n}" for (room, other), n in sorted(arrows.items())))
+    print("\narrows:", ", ".join(f"{room} -> {imported} {n}" for (room, imported), n in sorted(arrows.items())))
+
     lists = {
         f"files over {LONG_FILE} lines": [
             f"{source.path} {len(source.lines)}" for source in sources if len(source.lines) > LONG_FILE
@@ -191,6 +194,7 @@ def print_places(sources: list[Source]) -> None:
             if name in NO_NOUNS
         ],
     }
+
     for title, places in lists.items():
         print(f"\n{title}: {len(places)}")
         for place in places[:20]:

@@ -1,4 +1,4 @@
-"""Times lookups, batches, SQL and `attlas show` on a synthetic atlas, beside what a script would do; prints tables.
+"""Times of lookups, batches, SQL and `attlas show` on a synthetic atlas, compared with plain scripts; prints tables.
 
     python benchmarks/make_atlas.py human-atlas
     python benchmarks/lookup.py human-atlas [--repeats 200] [--rounds 5]
@@ -27,7 +27,6 @@ SCANS = {
     "mean entropy of every head": "SELECT layer, head, avg(entropy) FROM heads GROUP BY ALL",
     "mean received in layer 0": "SELECT residue, avg(received[1]) FROM residues GROUP BY ALL",
 }
-BATCH = 10_000
 
 
 def main() -> None:
@@ -39,12 +38,12 @@ def main() -> None:
     options = parser.parse_args()
     with Atlas.open(options.atlas) as atlas:
         plain = _plain_files(atlas, options.atlas.with_name(f"{options.atlas.name}-plain"))
-        accessions = _some(atlas, options.repeats)
+        accessions = _sample_accessions(atlas, options.repeats)
         _lookups(atlas, options.atlas, accessions, options.rounds)
         _against(atlas, plain, accessions, options.rounds)
 
 
-def _some(atlas: Atlas, n: int) -> list[str]:
+def _sample_accessions(atlas: Atlas, n: int) -> list[str]:
     """Return accessions whose profile is stored, at random."""
     rows = atlas.sql(
         "SELECT accession FROM proteins "
@@ -54,10 +53,11 @@ def _some(atlas: Atlas, n: int) -> list[str]:
 
 
 def _plain_files(atlas: Atlas, folder: Path) -> Path:
-    """Write what a script would have left: one file per table, in no order that helps."""
+    """Write the files of a plain script: one for each table, in no useful order."""
     if not (folder / "done").exists():
         folder.mkdir(exist_ok=True)
         root = atlas.root.resolve()
+
         with duckdb.connect() as connection:
             connection.execute("SET preserve_insertion_order = false")
             names = f"SELECT accession, sequence_id, hash(accession) AS place FROM '{root}/proteins/proteins.parquet'"
@@ -79,15 +79,17 @@ def _lookups(atlas: Atlas, root: Path, accessions: Sequence[str], rounds: int) -
     proteins = atlas.sql("SELECT accession, gene FROM proteins ORDER BY hash(accession) LIMIT 10000").to_pylist()
     ids = [str(protein["accession"]) for protein in proteins]
     genes = [str(protein["gene"]) for protein in proteins]
+
     _line("Atlas.open, first sites", [_ms(lambda a=a: _first_sites(root, a)) for a in accessions[:20]])
     _line("sites(accession)", [_ms(lambda a=a: atlas.sites(a)) for a in accessions], "2, goal 1")
     _line("residues(accession)", [_ms(lambda a=a: atlas.residues(a)) for a in accessions], "10, goal 5")
     _line("heads(accession)", [_ms(lambda a=a: atlas.heads(a)) for a in accessions])
     _line("protein(accession)", [_ms(lambda a=a: atlas.protein(a)) for a in accessions])
     _line("sites(gene)", [_ms(lambda g=g: atlas.sites(g)) for g in genes[:20]])
-    _line(f"lookup({len(ids):,} accessions)", [_ms(lambda: _batch(root, ids)) for _ in range(rounds)], "2,000")
-    _line(f"lookup({len(ids):,} genes)", [_ms(lambda: _batch(root, genes)) for _ in range(rounds)], "2,000")
+    _line(f"lookup({len(ids):,} accessions)", [_ms(lambda: _look_up_batch(root, ids)) for _ in range(rounds)], "2,000")
+    _line(f"lookup({len(ids):,} genes)", [_ms(lambda: _look_up_batch(root, genes)) for _ in range(rounds)], "2,000")
     _line("first sql, connecting", [_ms(lambda: _connect(root)) for _ in range(rounds)])
+
     for table in ("sites", "residues", "heads"):
         query = f"SELECT * FROM {table} WHERE accession = ?"
         _line(f"sql: {table} of an accession", [_ms(lambda a=a, q=query: atlas.sql(q, [a])) for a in accessions[:20]])
@@ -98,7 +100,7 @@ def _lookups(atlas: Atlas, root: Path, accessions: Sequence[str], rounds: int) -
 
 
 def _against(atlas: Atlas, plain: Path, accessions: Sequence[str], rounds: int) -> None:
-    some = accessions[:rounds]
+    few_accessions = accessions[:rounds]
     connection = duckdb.connect()
 
     def ask(table: str, accession: str) -> None:
@@ -113,8 +115,8 @@ def _against(atlas: Atlas, plain: Path, accessions: Sequence[str], rounds: int) 
         frame[frame["accession"] == accession]
 
     print(f"\n{'the obvious way, one protein':<44}{'p50 ms':>9}  against attlas")
-    for table, ours in (("sites", atlas.sites), ("residues", atlas.residues)):
-        base = statistics.median(_ms(lambda a=a, f=ours: f(a)) for a in accessions)
+    for table, look_up in (("sites", atlas.sites), ("residues", atlas.residues)):
+        base = statistics.median(_ms(lambda a=a, f=look_up: f(a)) for a in accessions)
         ways: dict[str, Callable[[str], None]] = {
             f"{table}: pandas, one Parquet file, filter": lambda a, t=table: filtered(t, a),
             f"{table}: DuckDB, one unsorted Parquet file": lambda a, t=table: ask(t, a),
@@ -122,7 +124,7 @@ def _against(atlas: Atlas, plain: Path, accessions: Sequence[str], rounds: int) 
         if table == "sites":
             ways = {"sites: pandas, one CSV file": from_csv} | ways
         for name, way in ways.items():
-            ms = statistics.median(_ms(lambda a=a, w=way: w(a)) for a in some)
+            ms = statistics.median(_ms(lambda a=a, w=way: w(a)) for a in few_accessions)
             print(f"{name:<44}{ms:>9.1f}  {ms / base:,.0f}x", flush=True)
         print(f"{f'{table}: attlas':<44}{base:>9.2f}  1x")
 
@@ -132,7 +134,7 @@ def _first_sites(root: Path, accession: str) -> None:
         atlas.sites(accession)
 
 
-def _batch(root: Path, ids: Sequence[str]) -> None:
+def _look_up_batch(root: Path, ids: Sequence[str]) -> None:
     with Atlas.open(root) as atlas:
         atlas.lookup(ids)
 

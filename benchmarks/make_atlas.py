@@ -86,6 +86,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--detailed", type=float, default=1.0, help="share of sequences with profiles and heads")
     options = parser.parse_args()
+
     start = time.perf_counter()
     manifest = write_large(
         options.directory,
@@ -108,7 +109,7 @@ def write_large(
     paths, run = AtlasPaths(root), synthetic_run(n_layers, n_heads)
     atlas_id = digest([run.run_id, n_proteins, detailed, seed])
     metadata = provenance(run, atlas_id)
-    sequences = _sequences(n_proteins, n_layers, np.random.default_rng(seed))
+    sequences = _draw_sequences(n_proteins, n_layers, np.random.default_rng(seed))
     order = np.random.default_rng(seed + 1).permutation(n_proteins)  # accessions do not follow length
     files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(sequences, order, run), metadata)]
     for index, part in enumerate(np.array_split(np.arange(n_proteins), n_shards), start=1):
@@ -116,22 +117,24 @@ def write_large(
             files.append(publish_table(paths, paths.shard(table, index), table, rows, metadata))
         if sys.stderr.isatty():
             print(f"\rshard {index} of {n_shards}", end="", file=sys.stderr, flush=True)
+
     manifest = _manifest(run, atlas_id, sequences, files)
     manifest.write(paths)
     return manifest
 
 
-def _sequences(n: int, n_layers: int, rng: np.random.Generator) -> Sequences:
+def _draw_sequences(n: int, n_layers: int, rng: np.random.Generator) -> Sequences:
     lengths = np.sort(np.clip(rng.lognormal(np.log(415), 0.76, n), 16, 34_350).astype(np.int64))
     # Random bytes looked up in a table of 256 letters: a twentieth of the memory of `rng.choice` with weights.
     shares = np.rint(np.cumsum(FREQUENCIES) / sum(FREQUENCIES) * 256).astype(int)
     table = np.repeat(np.frombuffer(LETTERS.encode(), np.uint8), np.diff(shares, prepend=0))
-    chosen = table[np.frombuffer(rng.bytes(int(lengths.sum())), np.uint8)]
+    letters = table[np.frombuffer(rng.bytes(int(lengths.sum())), np.uint8)]
+
     # Half of the released human table converges in one layer, nearly all of the rest within a few around it.
     spread = np.where(rng.random(n) < 0.5, 0, rng.normal(0, n_layers / 9, n))
     layers = np.clip(np.rint(n_layers * 0.31 + spread), 0, n_layers - 1).astype(np.int16)
     n_sites = np.minimum(np.minimum(rng.geometric(0.3, n) - 1, 39), lengths - 1).astype(np.int32)
-    return Sequences(chosen, np.concatenate([[0], np.cumsum(lengths)]), layers, n_sites)
+    return Sequences(letters, np.concatenate([[0], np.cumsum(lengths)]), layers, n_sites)
 
 
 def accession(i: int) -> str:
@@ -148,6 +151,7 @@ def _proteins(sequences: Sequences, order: np.ndarray, run: Run) -> pa.Table:
     n_sites = sequences.n_sites[order]
     names = sorted(map(accession, range(n)))
     md5 = [hashlib.md5(text.encode()).hexdigest() for text in texts]
+
     columns: dict[str, object] = {
         "accession": names,
         "entry_name": [f"{name}_HUMAN" for name in names],
@@ -224,10 +228,11 @@ def _sites(sequences: Sequences, part: np.ndarray, profiles: np.ndarray, run: Ru
     values = profiles[np.repeat(starts, n_sites) + at]
     tops = np.maximum.reduceat(profiles, starts) if len(part) else np.zeros(0, np.float32)
     letters = sequences.letters[np.repeat(sequences.ends[part], n_sites) + at]
+
     columns = {
         "sequence_id": np.repeat(part, n_sites).astype(np.int32),
         "position": (at + 1).astype(np.int32),
-        "residue": _letters(letters),
+        "residue": _letter_array(letters),
         "rank": (np.arange(len(at)) - np.repeat(np.cumsum(n_sites) - n_sites, n_sites) + 1).astype(np.int32),
         "layer": np.repeat(sequences.layers[part], n_sites),
         "received": values,
@@ -251,17 +256,18 @@ def _residues(sequences: Sequences, whole: np.ndarray, received: np.ndarray, run
     letters = np.concatenate(
         [np.zeros(0, np.uint8), *(sequences.letters[sequences.ends[i] : sequences.ends[i + 1]] for i in whole)]
     )
+
     values = pa.array(received.astype(np.float16).ravel())
     columns = [
         pa.array(np.repeat(whole, lengths).astype(np.int32)),
         pa.array(positions.astype(np.int32)),
-        _letters(letters),
+        _letter_array(letters),
         pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type),
     ]
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _letters(letters: np.ndarray) -> pa.StringArray:
+def _letter_array(letters: np.ndarray) -> pa.StringArray:
     offsets = np.arange(len(letters) + 1, dtype=np.int32)
     return pa.StringArray.from_buffers(len(letters), pa.py_buffer(offsets), pa.py_buffer(letters.tobytes()))
 
@@ -275,10 +281,12 @@ def _heads(whole: np.ndarray, run: Run, rng: np.random.Generator) -> pa.Table:
         "layer": np.tile(np.repeat(np.arange(run.n_layers, dtype=np.int16), run.n_heads), len(whole)),
         "head": np.tile(np.arange(run.n_heads, dtype=np.int16), len(whole) * run.n_layers),
     }
+
     for (name, typical), character in zip(TYPICAL.items(), of_head, strict=True):
         noise = rng.standard_normal((len(whole), n_maps), np.float32) * 0.3
         values = (typical * np.exp(character + noise)).astype(np.float32).ravel()
         columns[name] = np.minimum(values, 1) if name in AT_MOST_ONE else values
+
     columns["n_edges"] = columns["n_edges"].astype(np.int32)
     return pa.Table.from_arrays([pa.array(columns[field.name]) for field in schema], schema=schema)
 

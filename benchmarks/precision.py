@@ -1,4 +1,4 @@
-"""What half precision moves: sites, profiles and head statistics of bfloat16 against float32, on real proteins.
+"""The effect of half precision on sites, profiles and head statistics of real proteins, against float32.
 
     python benchmarks/precision.py
     python benchmarks/precision.py --model DIR --fasta FILE.gz --n 1000 --seed 0 --variant bfloat16 float16
@@ -37,7 +37,7 @@ import numpy as np
 
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
-from attlas.pipeline.model import find_model
+from attlas.pipeline.model import ModelFiles, find_model
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
@@ -64,39 +64,59 @@ def main() -> int:
     except (FetchError, OSError) as error:
         print(f"precision: {error}", file=sys.stderr)
         return 1
+
     sequences = sample(fasta, n=options.n, seed=options.seed, shortest=options.shortest, longest=options.longest)
+    report = describe(options, model, fasta, sequences, compare_all(options, model, sequences))
+    print(markdown(report))
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def compare_all(
+    options: argparse.Namespace, model: ModelFiles, sequences: list[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return for each variant the differences on every protein, pack by pack."""
     lengths = [*map(len, sequences)]
     encoders = {
         dtype: Encoder(model, device=options.device, dtype=dtype, theta=THETA, attention=REDUCTION[options.device])
         for dtype in dict.fromkeys([REFERENCE, *options.variant])
     }
+
     compared: dict[str, list[dict[str, Any]]] = {dtype: [] for dtype in options.variant}
     started = time.perf_counter()
     for pack in cut_packs(lengths, PACK_TOKENS[options.device]):
         reference = encoders[REFERENCE].encode(sequences[pack])
         for dtype, lines in compared.items():
             variant = encoders[dtype].encode(sequences[pack])
-            lines += [compare(*both, rule=options.rule) for both in zip(reference, variant, strict=True)]
+            lines += [compare(*pair, rule=options.rule) for pair in zip(reference, variant, strict=True)]
         if time.perf_counter() - started > 10 or pack.stop == len(sequences):
             print(f"{pack.stop} of {len(sequences)} proteins", file=sys.stderr, flush=True)
             started = time.perf_counter()
-    report = {
+    return compared
+
+
+def describe(
+    options: argparse.Namespace,
+    model: ModelFiles,
+    fasta: str,
+    sequences: list[str],
+    compared: dict[str, list[dict[str, Any]]],
+) -> dict[str, Any]:
+    """Return the report: what was compared, and the figures of each variant."""
+    return {
         "model": model.name,
         "input": Path(fasta).name,
         "sample": f"random, seed {options.seed}, of the distinct sequences of {options.shortest} to"
         f" {options.longest} residues",
         "n_proteins": len(sequences),
-        "n_residues": sum(lengths),
+        "n_residues": sum(map(len, sequences)),
         "rule": options.rule,
         "reference": REFERENCE,
         "machine": f"{options.device}, {platform.platform()}",
         "versions": {name: version(name) for name in ("attlas", "torch", "transformers", "numpy")},
         "variants": {dtype: summary(lines) for dtype, lines in compared.items()},
     }
-    print(markdown(report))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    return 0
 
 
 def _options() -> argparse.Namespace:
@@ -135,25 +155,30 @@ def sample(fasta: str, *, n: int, seed: int, shortest: int, longest: int) -> lis
 
 
 def compare(reference: SequenceAttention, variant: SequenceAttention, *, rule: str = DEFAULT_RULE) -> dict[str, Any]:
-    """Return how one protein's answers differ: the line that is kept."""
+    """Return the differences between two attentions on one protein."""
     if not variant.is_finite:
         return {"is_finite": False}
-    ours, theirs = call_sites(reference.received, rule=rule), call_sites(variant.received, rule=rule)
+    reference_sites, variant_sites = call_sites(reference.received, rule=rule), call_sites(variant.received, rule=rule)
+
     heads = np.abs(variant.heads - reference.heads)  # (L, H, S)
     return {
         "is_finite": True,
-        "same_layer": ours.layer == theirs.layer,
-        "same_sites": set(ours.positions.tolist()) == set(theirs.positions.tolist()),
-        "same_order": ours.positions.tolist() == theirs.positions.tolist(),
-        "jaccard": jaccard(ours, theirs),
+        "same_layer": reference_sites.layer == variant_sites.layer,
+        "same_sites": set(reference_sites.positions.tolist()) == set(variant_sites.positions.tolist()),
+        "same_order": reference_sites.positions.tolist() == variant_sites.positions.tolist(),
+        "jaccard": jaccard(reference_sites, variant_sites),
         "profile": _largest(np.abs(variant.received - reference.received), reference.received).max(),
         "statistics": _largest(heads, np.abs(reference.heads)).max(0),  # (S,)
     }
 
 
-def jaccard(ours: Sites, theirs: Sites) -> float:
-    one, other = set(ours.positions.tolist()), set(theirs.positions.tolist())
-    return len(one & other) / len(one | other) if one | other else 1.0
+def jaccard(reference: Sites, variant: Sites) -> float:
+    reference_positions, variant_positions = set(reference.positions.tolist()), set(variant.positions.tolist())
+    return (
+        len(reference_positions & variant_positions) / len(reference_positions | variant_positions)
+        if reference_positions | variant_positions
+        else 1.0
+    )
 
 
 def _largest(difference: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -167,6 +192,7 @@ def summary(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     finite = [line for line in lines if line["is_finite"]]
     if not finite:
         return {"n_not_finite": len(lines)}
+
     profiles = np.array([line["profile"] for line in finite])
     statistics = np.array([line["statistics"] for line in finite])  # (P, S)
     return {
@@ -188,21 +214,22 @@ def markdown(report: dict[str, Any]) -> str:
     residues = f"{report['n_residues']:,} residues"
     text = [f"{report['model']} on {report['machine']}; {versions}; against {report['reference']}, {report['rule']}"]
     text += [f"{report['n_proteins']:,} proteins of {report['input']}, {residues}: {report['sample']}"]
-    for dtype, found in report["variants"].items():
+
+    for dtype, figures in report["variants"].items():
         text += ["", f"### {dtype}", "", "| proteins with | |", "|---|---|"]
-        text += [f"| numbers that are not finite | {found['n_not_finite']} |"]
-        if "profile" not in found:
+        text += [f"| numbers that are not finite | {figures['n_not_finite']} |"]
+        if "profile" not in figures:
             continue
-        text += [f"| the same layer of convergence | {found['same_layer']:.1%} |"]
-        text += [f"| the same set of sites, in any order | {found['same_sites']:.1%} |"]
-        text += [f"| the same sites in the same order | {found['same_order']:.1%} |"]
-        text += [f"| mean Jaccard of site sets | {found['mean_jaccard']:.4f} |"]
+        text += [f"| the same layer of convergence | {figures['same_layer']:.1%} |"]
+        text += [f"| the same set of sites, in any order | {figures['same_sites']:.1%} |"]
+        text += [f"| the same sites in the same order | {figures['same_order']:.1%} |"]
+        text += [f"| mean Jaccard of site sets | {figures['mean_jaccard']:.4f} |"]
         text += [
             "",
             "| difference, over the layer's largest | largest | median of proteins' largest |",
             "|---|---|---|",
         ]
-        for name, of in {"attention received": found["profile"], **found["statistics"]}.items():
+        for name, of in {"attention received": figures["profile"], **figures["statistics"]}.items():
             text += [f"| {name} | {of['largest']:.1e} | {of['median']:.1e} |"]
     return "\n".join(text)
 

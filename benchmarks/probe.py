@@ -1,4 +1,4 @@
-"""What a probe costs beside the build of the same atlas: seconds of each, in one process on one machine.
+"""The cost of a probe compared with the build of the same atlas: seconds of each, in one process on one machine.
 
     python benchmarks/probe.py                                              # the examples: 52 proteins
     python benchmarks/probe.py --model DIR --fasta FILE --features FILE     # others
@@ -100,12 +100,12 @@ def table(report: dict) -> str:
     """Return the report as a table in Markdown."""
     lines = ["| turn | build, s (processor) | probe, s (processor) | probe / build |", "|---|---|---|---|"]
     for i, turn in enumerate(report["turns"], start=1):
-        both = [f"{turn[f'{verb}_s']:.2f} ({turn[f'{verb}_cpu_s']:.2f})" for verb in ("build", "probe")]
-        lines.append(f"| {i} | {both[0]} | {both[1]} | {turn['ratio']:.2f} |")
-    first = report["turns"][0]
-    said = "met" if report["ratio"] <= report["bar"] else "MISSED"
-    lines.append(f"\n{first['n_residues']:,} residues, {first['n_labels']:,} labels.")
-    lines.append(f"Median ratio {report['ratio']:.2f}; the bar is {report['bar']}: {said}.")
+        cells = [f"{turn[f'{verb}_s']:.2f} ({turn[f'{verb}_cpu_s']:.2f})" for verb in ("build", "probe")]
+        lines.append(f"| {i} | {cells[0]} | {cells[1]} | {turn['ratio']:.2f} |")
+    turn = report["turns"][0]
+    verdict = "met" if report["ratio"] <= report["bar"] else "MISSED"
+    lines.append(f"\n{turn['n_residues']:,} residues, {turn['n_labels']:,} labels.")
+    lines.append(f"Median ratio {report['ratio']:.2f}; the bar is {report['bar']}: {verdict}.")
     return "\n".join(lines)
 
 

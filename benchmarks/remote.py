@@ -1,4 +1,4 @@
-"""Counts what a lookup over HTTP reads of an atlas, as built and as published; prints tables.
+"""Bytes and requests of a lookup over HTTP, of an atlas as built and as published; prints tables.
 
     python benchmarks/make_atlas.py human-atlas
     python benchmarks/remote.py human-atlas [--repeats 40]
@@ -26,7 +26,7 @@ from attlas.queries.answers.one_id import answer_id
 from attlas.queries.release import Statement, publish
 
 TARGET_BYTES = 5_000_000
-"""What one lookup may read of a human-size atlas."""
+"""Most bytes that a lookup may read of a human-size atlas."""
 QUESTIONS = {
     "count of all sites": "SELECT count(*) FROM sites",
     "sites by residue and layer": "SELECT residue, layer, count(*) FROM sites GROUP BY ALL",
@@ -38,7 +38,7 @@ QUESTIONS = {
 
 @dataclass(frozen=True)
 class Cost:
-    """What some work read."""
+    """Bytes, requests and seconds of a lookup."""
 
     n_bytes: int
     n_requests: int
@@ -69,13 +69,14 @@ def _report(title: str, root: Path, repeats: int) -> None:
     print(f"\n{title}: {counts.n_requested:,} proteins, {counts.n_residues:,} residues, ", end="")
     print(f"{len(files)} files, {size:,.0f} MB")
     print(f"{'what':<40}{'MB p50':>9}{'MB max':>9}{'requests':>10}{'s p50':>8}  target")
-    chosen = random.Random(0).sample(accessions, min(repeats, len(accessions)))
+    sampled = random.Random(0).sample(accessions, min(repeats, len(accessions)))
+
     with serving(root) as server:
         for name, look in LOOKUPS.items():
-            _line(name, [_cold(server, lambda atlas, a=a, look=look: look(atlas, a)) for a in chosen], "5 MB")
+            _line(name, [_cold(server, lambda atlas, a=a, look=look: look(atlas, a)) for a in sampled], "5 MB")
         _line("show, the longest protein", [_cold(server, lambda atlas: answer_id(atlas, accessions[0]))], "5 MB")
         for name, query in QUESTIONS.items():
-            _line(f"sql: {name}", [_cold(server, lambda atlas, q=query: atlas.sql(q.format(chosen[0])))], "")
+            _line(f"sql: {name}", [_cold(server, lambda atlas, q=query: atlas.sql(q.format(sampled[0])))], "")
 
 
 def _everything(atlas: Atlas, accession: str) -> None:

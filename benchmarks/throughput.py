@@ -82,21 +82,21 @@ class Way:
 
 
 BASELINES: dict[str, Callable[[Way, Way], bool]] = {  # of several ways the best counts
-    "eager": lambda other, way: other.kind == "eager" and other.batch == 1,
-    "eager_batched": lambda other, way: other.kind == "eager" and other.batch > 1,
-    "sdpa": lambda other, way: other.kind == "sdpa" and other.dtype == way.products,
+    "eager": lambda baseline, way: baseline.kind == "eager" and baseline.batch == 1,
+    "eager_batched": lambda baseline, way: baseline.kind == "eager" and baseline.batch > 1,
+    "sdpa": lambda baseline, way: baseline.kind == "sdpa" and baseline.dtype == way.products,
 }
 
 
 def ways_of(device: str, dtype: str) -> list[Way]:
-    one, half = [Way("eager", "float32", 1), Way("maps", "float32", 1)], "bfloat16"
+    single, half = [Way("eager", "float32", 1), Way("maps", "float32", 1)], "bfloat16"
     if device == "cuda":
-        theirs = [*one, Way("eager", half, 8), Way("hook", half, 8), Way("sdpa", half, 16)]
-        ours = [Way(kind, dtype) for dtype in ("mixed", half) for kind in ("bare", "full")]
-        return [*theirs, *ours, Way("full", "float32")]
-    ways = [*one, Way("eager", "float32", 8), Way("hook", "float32", 1)]
-    for some in dict.fromkeys(["float32", dtype]):
-        ways += [Way("sdpa", some, 1), Way("sdpa", some, 8), Way("bare", some), Way("full", some)]
+        transformers_ways = [*single, Way("eager", half, 8), Way("hook", half, 8), Way("sdpa", half, 16)]
+        attlas_ways = [Way(kind, dtype) for dtype in ("mixed", half) for kind in ("bare", "full")]
+        return [*transformers_ways, *attlas_ways, Way("full", "float32")]
+    ways = [*single, Way("eager", "float32", 8), Way("hook", "float32", 1)]
+    for way_dtype in dict.fromkeys(["float32", dtype]):
+        ways += [Way("sdpa", way_dtype, 1), Way("sdpa", way_dtype, 8), Way("bare", way_dtype), Way("full", way_dtype)]
     return ways
 
 
@@ -115,6 +115,7 @@ def main() -> int:
     machine = in_process(_machine, options.device, options.threads)
     for name, default in DEFAULTS[machine["device"]].items():
         setattr(options, name, getattr(options, name) or default)
+
     every = _sequences(options)
     slow = spread(every, min(options.slow_proteins, len(every)))
     lengths = {kind: [*map(len, slow if kind in SLOW else every)] for kind in TITLES}
@@ -125,6 +126,7 @@ def main() -> int:
         "lengths": {"every": lengths["full"], "slow": lengths["eager"]},
         "shapes": {},
     }
+
     ways = ways_of(machine["device"], options.dtype)
     ways += [Way("product", dtype) for dtype in dict.fromkeys(way.products for way in ways)]
     for name in [options.model.name] if options.model else options.shapes.split(","):
@@ -132,10 +134,11 @@ def main() -> int:
             if not options.model:
                 in_process(_save_random_model, find_shape(SHAPES[name]), folder)
             model = find_model(str(options.model or folder))
-            rest = (machine["device"], options.threads, options.side)
-            jobs = {way: (way, model, slow if way.kind in SLOW else every, *rest) for way in ways}
+            settings = (machine["device"], options.threads, options.side)
+            jobs = {way: (way, model, slow if way.kind in SLOW else every, *settings) for way in ways}
             passes = _in_turn(jobs, lambda: ProcessPoolExecutor(1, context), repeats=options.repeats, name=name)
         report["shapes"][name] = shape_report(model.shape, passes, lengths, options.side)
+
     report["sites"] = {"layers": 33, "residues": 400, "ms_per_profile": in_process(_sites_ms), "bar_ms": 2.0}
     print(markdown(report))
     if options.json:
@@ -181,6 +184,7 @@ def _in_turn(jobs: dict[Way, tuple], start: Callable[[], ProcessPoolExecutor], *
     """Return every way's passes, or why there are none; its process stays until all are done, idle in between."""
     processes = {way: start() for way in jobs}  # they begin with their first task
     passes: dict[Way, Any] = {way: [] for way in jobs}
+
     for turn in range(1, repeats + 1):
         for way, job in jobs.items():
             if isinstance(passes[way], str):
@@ -192,6 +196,7 @@ def _in_turn(jobs: dict[Way, tuple], start: Callable[[], ProcessPoolExecutor], *
                 passes[way] = outcome = f"{type(error).__name__}: {error}".splitlines()[0][:200]
                 processes[way].shutdown()  # what it holds is memory that the others may need
             print(f"{name}, turn {turn} of {repeats} {way} | {outcome}", file=sys.stderr, flush=True)
+
     for process in processes.values():
         process.shutdown()
     return passes
@@ -206,8 +211,7 @@ def _measure(way: Way, model: Any, sequences: list[str], device: str, threads: i
     torch.set_num_threads(threads)
     with torch.inference_mode():
         if not _prepared:
-            prepare = _product if way.kind == "product" else _theirs if way.batch else _ours
-            run = prepare(way, model, device, side)
+            run = _prepare(way, model, device, side)
             run(sequences[len(sequences[:8]) // 2 :: 8])  # warm, compiled
             _prepared.append(lambda: run(sequences))
         if device == "cpu":
@@ -222,13 +226,20 @@ def _measure(way: Way, model: Any, sequences: list[str], device: str, threads: i
     return {"seconds": seconds, "peak_bytes": peak}
 
 
+def _prepare(way: Way, model: Any, device: str, side: int) -> Callable[[list[str]], object]:
+    """Load what a way needs, and return a function that runs sequences."""
+    if way.kind == "product":
+        return _prepare_product(way, model, device, side)
+    return _prepare_transformers(way, model, device, side) if way.batch else _prepare_attlas(way, model, device, side)
+
+
 def _seconds(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
     return time.perf_counter() - started
 
 
-def _ours(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
+def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     from attlas.pipeline.encoder import Encoder
 
     encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=REDUCTION[device])
@@ -253,22 +264,22 @@ def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: fl
 
     from attlas.pipeline.attention import STATISTICS, PackAttention
 
-    some = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
-    nothing = some.expand(sum(pack.n_residues)), some.expand(len(pack.n_tokens), len(q), len(STATISTICS))
+    zero = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
+    no_statistics = zero.expand(sum(pack.n_residues)), zero.expand(len(pack.n_tokens), len(q), len(STATISTICS))
     if v is None:
-        return PackAttention(None, *nothing)
+        return PackAttention(None, *no_statistics)
     if q.is_cuda:  # in half precision, as ways_of has it: the same operator that computes our output there
         from torch.nn.attention.varlen import varlen_attn
 
         packed, longest = [part.transpose(0, 1) for part in (q, k, v)], max(pack.n_tokens)
         output = varlen_attn(*packed, pack.offsets, pack.offsets, longest, longest, scale=scaling)
-        return PackAttention(output.transpose(0, 1), *nothing)
+        return PackAttention(output.transpose(0, 1), *no_statistics)
     attend = torch.nn.functional.scaled_dot_product_attention
     outputs = [attend(*(part[None, :, tokens] for part in (q, k, v)), scale=scaling)[0] for tokens in pack.slices]
-    return PackAttention(torch.cat(outputs, 1), *nothing)
+    return PackAttention(torch.cat(outputs, 1), *no_statistics)
 
 
-def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
+def _prepare_transformers(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     import torch
     from transformers import EsmModel, EsmTokenizer
     from transformers.models.esm.modeling_esm import EsmSelfAttention
@@ -280,13 +291,13 @@ def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], 
     net = net.to(device).eval()
     tokenizer = EsmTokenizer.from_pretrained(model.directory)
     maps = {"hook": 1, "sdpa": 0}.get(way.kind, model.shape.n_layers) * model.shape.n_heads
-    most_pairs = 0.4 * measure_available_bytes(device) / max(1, maps * dtype.itemsize)
+    max_pairs = 0.4 * measure_available_bytes(device) / max(1, maps * dtype.itemsize)
     n_tokens: list[int] = []  # of the proteins in the batch under way
     reduced: list[torch.Tensor] = []
 
     def reduce(layer: torch.Tensor) -> None:  # (B, H, T, T)
-        for one, n in zip(layer, n_tokens, strict=True):
-            reduced.extend(reduce_map(one[:, :n, :n].float(), theta=THETA))
+        for maps_of_protein, n in zip(layer, n_tokens, strict=True):
+            reduced.extend(reduce_map(maps_of_protein[:, :n, :n].float(), theta=THETA))
 
     def reduce_and_drop(_module: Any, _inputs: Any, outputs: tuple) -> tuple:
         reduce(outputs[1])
@@ -297,7 +308,7 @@ def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], 
             module.register_forward_hook(reduce_and_drop)
 
     def run(sequences: list[str]) -> None:
-        for batch in padded_batches([*map(len, sequences)], most=way.batch, most_pairs=most_pairs):
+        for batch in padded_batches([*map(len, sequences)], max_proteins=way.batch, max_pairs=max_pairs):
             tokens = tokenizer(sequences[batch], return_tensors="pt", padding=True)
             n_tokens[:] = tokens["attention_mask"].sum(1).tolist()
             if len(n_tokens) == 1:
@@ -312,18 +323,19 @@ def _theirs(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], 
     return run
 
 
-def padded_batches(lengths: Sequence[int], *, most: int, most_pairs: float) -> Iterator[slice]:
-    """Yield slices of ascending lengths: at most `most` proteins, more than one only within `most_pairs` of tokens."""
-    first = 0
-    while first < len(lengths):
-        end = first + 1
-        while end < min(first + most, len(lengths)) and (end + 1 - first) * (lengths[end] + 2) ** 2 <= most_pairs:
+def padded_batches(lengths: Sequence[int], *, max_proteins: int, max_pairs: float) -> Iterator[slice]:
+    """Yield slices of ascending lengths: at most `max_proteins`, more than one only within `max_pairs` of tokens."""
+    begin = 0
+    while begin < len(lengths):
+        end = begin + 1
+        last_end = min(begin + max_proteins, len(lengths))
+        while end < last_end and (end + 1 - begin) * (lengths[end] + 2) ** 2 <= max_pairs:
             end += 1
-        yield slice(first, end)
-        first = end
+        yield slice(begin, end)
+        begin = end
 
 
-def _product(way: Way, _: Any, device: str, side: int) -> Callable[[list[str]], None]:
+def _prepare_product(way: Way, _: Any, device: str, side: int) -> Callable[[list[str]], None]:
     import torch
 
     a, b = (torch.randn(side, side, device=device).to(getattr(torch, way.dtype)) for _ in range(2))
@@ -334,7 +346,8 @@ def _sites_ms() -> float:
     rng = np.random.default_rng(0)  # log-normal, as real profiles are, layers alike, a few residues far above the rest
     profiles = np.exp(0.6 * rng.normal(size=(100, 1, 400)) + 0.3 * rng.normal(size=(100, 33, 400)))
     profiles[:, :, ::97] *= rng.uniform(2, 20, size=(100, 33, 5))
-    return float(np.median([_seconds(lambda one=one: call_sites(one)) for one in profiles.astype(np.float32)])) * 1e3
+    seconds = [_seconds(lambda profile=profile: call_sites(profile)) for profile in profiles.astype(np.float32)]
+    return float(np.median(seconds)) * 1e3
 
 
 def _machine(device: str | None, threads: int) -> dict[str, Any]:
@@ -367,29 +380,37 @@ def _save_random_model(shape: ModelShape, folder: str) -> None:
 
 
 def model_flops(length: int, shape: ModelShape) -> float:
-    """Return what the model's own products cost for one protein: linear layers, q k and p v."""
+    """Return the operations of the model's own products for a protein: linear layers, q k and p v."""
     tokens = length + 2
     linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
     return float(tokens * shape.n_layers * (linear + 4 * tokens * shape.width))
 
 
 def shape_report(shape: ModelShape, passes: dict[Way, Any], lengths: dict[str, list[int]], side: int) -> dict[str, Any]:
-    best = {way: min(one["seconds"] for one in found) for way, found in passes.items() if isinstance(found, list)}
+    best = {way: min(run["seconds"] for run in runs) for way, runs in passes.items() if isinstance(runs, list)}
     rates = {way: sum(lengths[way.kind]) / seconds for way, seconds in best.items()}
     ceilings = {way.dtype: 2 * side**3 * N_PRODUCTS / best[way] for way in best if way.kind == "product"}
     lines = {way: {**asdict(way), "failure": None if way in best else passes[way]} for way in passes}
+
     for way, seconds in best.items():
         flops = sum(model_flops(n, shape) for n in lengths[way.kind])
-        baselines = {name: [rates[o] for o in rates if is_one(o, way)] for name, is_one in BASELINES.items()}
+        baselines = {
+            name: [rates[candidate] for candidate in rates if is_baseline(candidate, way)]
+            for name, is_baseline in BASELINES.items()
+        }
         lines[way] |= {
             "n_residues": sum(lengths[way.kind]),
-            "seconds": [one["seconds"] for one in passes[way]],
+            "seconds": [run["seconds"] for run in passes[way]],
             "residues_per_s": rates[way],
-            "against": {name: rates[way] / max(some) if some else None for name, some in baselines.items()},
+            "against": {
+                name: rates[way] / max(baseline_rates) if baseline_rates else None
+                for name, baseline_rates in baselines.items()
+            },
             "model_flops": flops,
             "share_of_ceiling": flops / seconds / ceilings.get(way.products, float("nan")),
-            "peak_bytes": max(one["peak_bytes"] for one in passes[way]),
+            "peak_bytes": max(run["peak_bytes"] for run in passes[way]),
         }
+
     ways = [line for way, line in lines.items() if way.kind != "product"]
     return {"shape": asdict(shape), "ceiling_flops_per_s": ceilings, "ways": ways}
 
@@ -400,6 +421,7 @@ def markdown(report: dict[str, Any]) -> str:
     text = [", ".join([report["machine"]["name"], *(f"{name} {n}" for name, n in report["versions"].items())])]
     text += [f"{len(every)} proteins, {sum(every):,} residues, longest {max(every):,}{fewer}"]
     titles = ["way", "dtype", "batch", "residues/s", "against eager", "eager batched", "sdpa", "ceiling", "peak memory"]
+
     for name, shape in report["shapes"].items():
         text += ["", f"### {name}, best of {report['repeats']}", "", f"| {' | '.join(titles)} |", "|---" * 9 + "|"]
         rates = {(line["kind"], line["dtype"]): line.get("residues_per_s") for line in shape["ways"]}
@@ -413,6 +435,7 @@ def markdown(report: dict[str, Any]) -> str:
             bare, full = rates.get(("bare", dtype)), rates.get(("full", dtype))
             cost = f"; statistics cost {bare / full - 1:.0%} over the same forward without" if bare and full else ""
             text += ["", f"{dtype}: ceiling {flops / 1e12:,.2f} TFLOP/s{cost}."]
+
     sites = "Sites: {ms_per_profile:.2f} ms per profile of {layers} layers x {residues} residues, bar {bar_ms} ms."
     return "\n".join([*text, "", sites.format(**report["sites"])])
 

@@ -50,24 +50,26 @@ def annotate(
         typer.Option(
             "--accession",
             metavar="ID",
-            help="Protein that the chains of a structure are of; again for another. Default: what the file says.",
+            help="Protein of the chains of a structure; may be given several times. Default: what the file says.",
         ),
     ] = None,
     chain: Annotated[
-        str | None, typer.Option("--chain", metavar="NAME", help="The only chain of a structure that is read.")
+        str | None, typer.Option("--chain", metavar="NAME", help="Read only this chain of a structure.")
     ] = None,
     database: Annotated[
-        str | None, typer.Option("--database", metavar="NAME", help="Whose families a table of families has.")
+        str | None, typer.Option("--database", metavar="NAME", help="Database of a table of families, such as Pfam.")
     ] = None,
     rejected: Annotated[
         Path | None, typer.Option("--rejected", metavar="FILE", help="Write every record left out, with why, as TSV.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Add what is known of proteins to an atlas: tables `features`, `families` and `coordinates`.
+    """Add known features, families and structures to an atlas.
+
+    They fill the tables `features`, `families` and `coordinates`.
 
     Nothing of the atlas is computed again. Every record is checked against the stored sequence; what does not fit is
-    left out, named and counted, never shifted. Chains of structures are laid onto proteins by their letters. A source
+    left out, named and counted, never shifted. Chains of structures are mapped onto proteins by their letters. A source
     of the same name replaces the rows of the earlier one.
     """
     with workshop():

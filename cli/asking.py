@@ -48,14 +48,16 @@ def sql(
     timeout: Timeout = TIMEOUT_S,
     memory: Memory = None,
 ) -> None:
-    """Ask an atlas one SELECT over proteins, sequences, sites, residues and heads, or open a shell for many.
+    """Ask an atlas in SQL, or open a shell.
+
+    One SELECT over proteins, sequences, sites, residues, heads and the tables added later.
 
     `FROM docs` lists every column with its unit and meaning. Nothing is written, and only files of the atlas are read.
     """
     from attlas.queries.asking.never_matching import never_matching_notes
     from attlas.queries.atlas import Atlas
 
-    file_format = format_of(format, output)
+    file_format = choose_format(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
@@ -83,22 +85,24 @@ def ask(
     parameters: Annotated[
         list[str] | None, typer.Argument(metavar="[NAME=VALUE]...", help="Parameters of the question.")
     ] = None,
-    describe: Annotated[bool, typer.Option("--describe", help="Show the parameters and columns; ask nothing.")] = False,
-    as_sql: Annotated[bool, typer.Option("--sql", help="Print the SELECT, to change it and run it with sql.")] = False,
+    describe: Annotated[bool, typer.Option("--describe", help="Describe parameters and columns; do not ask.")] = False,
+    as_sql: Annotated[
+        bool, typer.Option("--sql", help="Print its SELECT, for you to change and ask with `attlas sql`.")
+    ] = False,
     format: Format = None,
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     timeout: Timeout = TIMEOUT_S,
     memory: Memory = None,
 ) -> None:
-    """Ask an atlas a question that has a name, such as residue_enrichment.
+    """Ask a question that has a name, such as residue_enrichment.
 
     `attlas ask DIR` lists the questions.
     """
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
 
-    file_format = format_of(format, output)
+    file_format = choose_format(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
     with Atlas.open(directory, memory_limit=memory, timeout_s=timeout or None) as atlas:
@@ -129,7 +133,8 @@ def _parse_parameters(words: list[str]) -> dict[str, str]:
 
     wrong = [word for word in words if "=" not in word or word.startswith("=")]
     if wrong:
-        raise QuestionError("Parameters are given as NAME=VALUE.", offenders=wrong)
+        hint = "`attlas ask DIR QUESTION --describe` names the parameters of a question"
+        raise QuestionError("Parameters are given as NAME=VALUE.", offenders=wrong, hint=hint)
     names = [word.partition("=")[0] for word in words]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise QuestionError(
@@ -161,7 +166,7 @@ def write_rows(
         note(f"the first {TERMINAL_ROWS} rows; there are more: `attlas sql DIR QUERY -o FILE.csv` has all")
 
 
-def format_of(format: SqlFormat | None, output: Path | None) -> SqlFormat:
+def choose_format(format: SqlFormat | None, output: Path | None) -> SqlFormat:
     """Return the format of an answer: that of the option, else of the ending of the file, else a text table."""
     from attlas.schema import QuestionError
 

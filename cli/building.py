@@ -46,8 +46,10 @@ Workers = Annotated[
     typer.Option(min=0, help="Worker processes; default: one for each core or GPU. 0: compute in this process."),
 ]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Compute shards with failed proteins again.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what a build would do and cost; write nothing.")]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Compute again the shards that have failed proteins.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -71,7 +73,10 @@ def build(
     retry_failed: RetryFailed = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Build an atlas: plan, encode and seal. After a stop, the same command continues."""
+    """Build an atlas: plan, encode and seal in one command.
+
+    The same command again continues where it was stopped.
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.seal import read_earlier_manifest
@@ -107,7 +112,10 @@ def plan(
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
 ) -> None:
-    """Plan a build: check the input, order the proteins and cut the shards. Computes nothing."""
+    """Plan a build; compute nothing.
+
+    Checks the input, orders the proteins and cuts them into shards.
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import hold_lock
@@ -130,7 +138,10 @@ def encode(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Compute the missing shards of a plan. Several processes may run at once on different shards (array jobs)."""
+    """Compute the planned shards that are missing.
+
+    Several may run at once on different shards (array jobs).
+    """
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import hold_lock, read_plan
@@ -154,20 +165,24 @@ def encode(
 
 
 def seal(out: Dir) -> None:
-    """Seal the atlas when every shard is finished: count, check digests, write the manifest."""
+    """Seal an atlas whose shards are all computed.
+
+    Counts, checks the digests and writes the manifest.
+    """
     with workshop():
         from attlas.pipeline.directory import hold_lock, read_plan
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
+        plan = read_plan(paths)  # before the lock, so that a directory without a plan stays as it is
         with hold_lock(paths):
-            manifest = seal_atlas(paths, read_plan(paths))
+            manifest = seal_atlas(paths, plan)
     _report_build(out, manifest)
 
 
 def status(out: Dir, as_json: AsJson = False) -> None:
-    """Show how far a build has come."""
+    """Say how far a build is."""
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.schema import AtlasPaths
@@ -193,7 +208,9 @@ def status(out: Dir, as_json: AsJson = False) -> None:
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
-    """Check every file of an atlas against its manifest: digests, schemas, counts, completeness.
+    """Check every file of an atlas against its manifest.
+
+    Compares digests, schemas and counts, and looks for missing files.
 
     Behind a URL every file is read, from end to end.
     """
@@ -233,7 +250,10 @@ def fetch(
     ] = None,
     revision: Revision = None,
 ) -> None:
-    """Download a model, once. No other verb uses the network, except to read an atlas whose DIR is a URL."""
+    """Download a model, once.
+
+    No other command uses the network, except to read an atlas whose DIR is a URL.
+    """
     with workshop():
         from attlas.pipeline.fetch import fetch_model
 
@@ -275,6 +295,7 @@ def _report_build(out: Path, manifest: "Manifest") -> None:
         f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
         f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
     )
+
     reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
     if counts.n_skipped:
         say(f"reasons for skipping: {reasons} 'skipped'\"")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from attlas.cli.asking import Format, format_of, write_rows
+from attlas.cli.asking import Format, choose_format, write_rows
 from attlas.cli.output import AtlasDir, Output, note, sink
 
 By = Annotated[
@@ -20,7 +20,8 @@ Base = Annotated[
     ),
 ]
 Layers = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Table of protein and layer of convergence, 0-based, if apart.")
+    Path | None,
+    typer.Option(metavar="FILE", help="Table of protein and layer of convergence, 0-based, if it is not in FILE."),
 ]
 Within = Annotated[int, typer.Option(metavar="N", help="Residues within which two sites are near.", min=0)]
 RejectedFile = Annotated[
@@ -52,7 +53,7 @@ def compare(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Compare high-attention sites with those of a published table, or of another atlas.
+    """Compare sites with a published table or another atlas.
 
     A table has columns such as accession and position (or a list of positions), and may have residue, rank and layer.
     Every position is checked against the stored sequence; what does not fit is left out, named and counted.
@@ -61,7 +62,7 @@ def compare(
     from attlas.queries.comparing.comparison import compare as compare_sites
     from attlas.queries.formats import write_tsv
 
-    table_format = format_of(format, output)
+    table_format = choose_format(format, output)
     with Atlas.open(directory) as atlas:
         comparison = compare_sites(atlas, file, base=base, layers=layers, near=within)
 

@@ -9,13 +9,13 @@ import typer
 from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
 from attlas.cli.progress import build_progress, say
 
-Floor = Annotated[float, typer.Option(help="Probability from which on every pair is kept.")]
+Floor = Annotated[float, typer.Option(help="Keep every pair of at least this probability.")]
 AtomOption = Annotated[
     Literal["ca", "cb"],
     typer.Option(help="Atom that stands for a residue of a structure: C-alpha, or C-beta (of glycine C-alpha)."),
 ]
 HeadsOnly = Annotated[
-    bool, typer.Option("--heads-only", help="Only compare heads with structures; for models without a contact head.")
+    bool, typer.Option("--heads-only", help="Only compare heads with structures; predict no contacts.")
 ]
 
 N_SHOWN = 10
@@ -36,7 +36,9 @@ def contacts(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Predict contacts by the model's contact head, and compare heads with structures: contacts, head_contacts.
+    """Predict contacts, and compare heads with structures.
+
+    Contacts come from the model's contact head. It fills the tables `contacts` and `head_contacts`.
 
     The most probable pairs of every protein are kept: all from the floor on, and enough to compute precision. Proteins
     with a structure (`attlas annotate`) run once more, head by head. It costs about as much as the build. After a stop,

@@ -41,17 +41,17 @@ def export(
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     structure: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="PDB or mmCIF file of the protein, also compressed."),
+        typer.Option(metavar="FILE", help="PDB or mmCIF file (or compressed) onto which the protein is mapped."),
     ] = None,
     chain: Annotated[
         str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every chain that fits.")
     ] = None,
-    pdb_id: Annotated[str | None, typer.Option(metavar="ID", help="PDB id of the structure, four letters.")] = None,
+    pdb_id: Annotated[str | None, typer.Option(metavar="ID", help="PDB id of the structure, such as 1r4z.")] = None,
     alignment: Annotated[
         Path | None, typer.Option(metavar="FILE", help="FASTA, Stockholm or Clustal file whose ids Jalview shows.")
     ] = None,
 ) -> None:
-    """Write high-attention sites in the format of another tool, for all proteins or for the given ids.
+    """Write sites in another tool's format.
 
     `attlas export DIR` lists the formats.
     """

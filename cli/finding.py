@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.asking import Format, format_of, write_rows
+from attlas.cli.asking import Format, choose_format, write_rows
 from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, refuse_unsafe_format
 
 
@@ -27,12 +27,15 @@ def find(
     output: Output = None,
     safe_for_spreadsheets: SafeForSpreadsheets = False,
 ) -> None:
-    """Find proteins by name, the likeliest first: `attlas find DIR dna polymerase`."""
+    """Find proteins by what they are called, best fit first.
+
+    For example: `attlas find DIR dna polymerase`.
+    """
     from attlas.queries.atlas import Atlas
     from attlas.queries.text import printable
     from attlas.schema import QuestionError
 
-    file_format = format_of(format, output)
+    file_format = choose_format(format, output)
     if safe_for_spreadsheets:
         refuse_unsafe_format(file_format)
 

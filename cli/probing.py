@@ -16,7 +16,7 @@ Types = Annotated[
         help="Type of feature to probe, such as 'Active site'; may be repeated; default: all.",
     ),
 ]
-Theta = Annotated[float, typer.Option(help="Attention from which on a pair of residues is an edge.")]
+Theta = Annotated[float, typer.Option(help="Attention from which on a pair of residues counts as an edge.")]
 AminoAcids = Annotated[bool, typer.Option(help="Probe the amino acids too.")]
 
 
@@ -33,7 +33,9 @@ def probe(
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
-    """Sum the attention that labelled residues receive: tables labels, head_features and head_max_sites.
+    """Sum the attention that labelled residues receive, by head.
+
+    It fills the tables `labels`, `head_features` and `head_max_sites`.
 
     Labels are the features of `attlas annotate` and the amino acids. It costs about as much as the build. After a stop,
     the same command continues.

@@ -28,12 +28,14 @@ def publish(
     citation: Annotated[str | None, typer.Option(metavar="TEXT", help="How to cite it, one line.")] = None,
     url: Annotated[
         str | None,
-        typer.Option("--url", metavar="URL", help="Future address: https://..., or hf://datasets/ORG/NAME."),
+        typer.Option("--url", metavar="URL", help="Where it will be found: https://..., or hf://datasets/ORG/NAME."),
     ] = None,
 ) -> None:
-    """Write a release to upload: Parquet in few files, SHA256SUMS, README, data card, Croissant, DuckDB views.
+    """Write a release of an atlas, ready to upload.
 
-    A release is an atlas, too: every verb that reads accepts its path or URL. Nothing is uploaded.
+    It holds Parquet in few files, SHA256SUMS, README, data card, Croissant and DuckDB views.
+
+    The release is an atlas: every command that reads takes it, by path or by URL. Nothing is uploaded.
     """
     from attlas.queries.release import Statement
     from attlas.queries.release import publish as write_release

@@ -44,7 +44,9 @@ def report(
         typer.Option(metavar="IDS", help="Restrict to these proteins: ids, separated by commas, or @FILE."),
     ] = None,
 ) -> None:
-    """Write one HTML file with figures of an atlas against known biology; it opens offline and prints well.
+    """Write a report: one HTML file of figures.
+
+    The figures compare the atlas with known biology. The file opens offline and prints well.
 
     Each figure has its caption, SQL, command and numbers. Figures of tables that the atlas lacks are listed with the
     command that adds them.

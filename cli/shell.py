@@ -29,7 +29,7 @@ class Session:
     timeout_s: float | None
     """Seconds after which a query is stopped; None: no limit."""
     is_defused: bool = False
-    """Whether answers in CSV and TSV are safe for spreadsheets."""
+    """True: answers in CSV and TSV are safe for spreadsheets."""
     is_timed: bool = False
     typed: str = ""
     """The beginning of a statement that is not complete yet."""
@@ -80,7 +80,7 @@ class Session:
                 print_lines(schema_lines(self.atlas.manifest, None, fold_width()))
             case [".schema", table]:
                 print_lines(schema_lines(self.atlas.manifest, table, fold_width()))
-            case [".mode", mode] if mode in shell_modes():
+            case [".mode", mode] if mode in list_shell_modes():
                 self.mode = cast(SqlFormat, mode)
             case [".timer", ("on" | "off") as switch]:
                 self.is_timed = switch == "on"
@@ -103,8 +103,8 @@ def run_shell(
     """
     from attlas.schema import QuestionError
 
-    if output is not None or mode not in shell_modes():
-        expected = f"answers on stdout, as {', '.join(shell_modes())}"
+    if output is not None or mode not in list_shell_modes():
+        expected = f"answers on stdout, as {', '.join(list_shell_modes())}"
         raise QuestionError("Without a QUERY there may be many answers.", expected=expected, hint="give a QUERY")
     session = Session(atlas, mode, timeout_s, is_defused)
     if sys.stdin.isatty():
@@ -113,7 +113,7 @@ def run_shell(
         _run_script(session, io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8-sig", errors="surrogateescape"))
 
 
-def shell_modes() -> list[str]:
+def list_shell_modes() -> list[str]:
     """Return the formats that a shell prints."""
     from attlas.queries.formats import BINARY
 
@@ -186,7 +186,7 @@ def _start_line_editing() -> Callable[[], None]:
     is_libedit = "libedit" in (readline.__doc__ or "")
     readline.parse_and_bind("bind ^I rl_complete" if is_libedit else "tab: complete")
     try:
-        path = _history_file()
+        path = _open_history()
         readline.read_history_file(path)
         readline.set_history_length(HISTORY_LINES)
         readline.write_history_file(path)  # with that many lines
@@ -205,7 +205,7 @@ def _start_line_editing() -> Callable[[], None]:
     return remember
 
 
-def _history_file() -> Path:
+def _open_history() -> Path:
     """Return the path of the history, a file that only its owner may read; create it if it does not exist."""
     state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
     path = state / "attlas" / "sql_history"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.asking import TERMINAL_ROWS, SqlFormat, format_of
+from attlas.cli.asking import TERMINAL_ROWS, SqlFormat, choose_format
 from attlas.cli.output import (
     ID_FORMS,
     AsJson,
@@ -77,7 +77,9 @@ def show(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the cards as JSON.")] = False,
 ) -> None:
-    """Show proteins: layer of convergence, high-attention sites, the profile along the sequence, the sequence.
+    """Show proteins and their high-attention sites.
+
+    A card has the layer of convergence, the sites, the profile along the sequence and the sequence.
 
     Each ID is shown as a card. `--ids FILE` (or `--format`, `-o`) prints a table instead, for thousands of ids: the id
     comes first, then its outcome, its protein, and a row for each site.
@@ -89,7 +91,7 @@ def show(
     all_ids = _clean_ids(read_ids(ids, ids_file))
     with Atlas.open(directory) as atlas:
         if is_table or (ids_file is not None and not as_json and layers is None and sequence is None):
-            file_format = format_of(format, output)
+            file_format = choose_format(format, output)
             if safe_for_spreadsheets:
                 refuse_unsafe_format(file_format)
             _show_table(atlas, all_ids, taxon, file_format, output, unmatched, is_defused=safe_for_spreadsheets)
@@ -102,7 +104,10 @@ def info(
     columns: Annotated[bool, typer.Option("--columns", help="Describe every column: type, unit, meaning.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the contents of an atlas and how it was computed: model, rule, versions, counts, sizes."""
+    """Say what an atlas holds and how it was computed.
+
+    Prints model, rule, versions, counts and sizes.
+    """
     from attlas.queries import description
     from attlas.queries.atlas import Atlas
 
@@ -171,7 +176,7 @@ def _match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], 
         hits = atlas.hits(match.id) if is_name else []
         if (hit := choose_protein(hits)) is not None:
             id = cut(printable(match.id), SHOWN_WIDTH)
-            note(printable(f"{id} is taken for {hit.accession}, by its {hit.fit}"))
+            note(printable(f"{id} is taken for {hit.accession} (fit: {hit.fit})"))
             named.append(replace(match, rows=(hit.row,)))
             continue
 

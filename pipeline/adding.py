@@ -20,8 +20,8 @@ def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Cal
     kept_files = [file for file in old_files if not is_replaced(file)]
 
     # The same files again are no new version.
-    all_files = _sorted([*kept_files, *files])
-    if all_files == _sorted(manifest.files):
+    all_files = _sort([*kept_files, *files])
+    if all_files == _sort(manifest.files):
         return manifest
 
     manifest = replace(manifest, files=all_files, version=manifest.version + 1)
@@ -31,5 +31,5 @@ def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Cal
     return manifest
 
 
-def _sorted(files: Sequence[TableFile]) -> tuple[TableFile, ...]:
+def _sort(files: Sequence[TableFile]) -> tuple[TableFile, ...]:
     return tuple(sorted(files, key=lambda file: (file.table, file.path)))

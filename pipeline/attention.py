@@ -67,7 +67,7 @@ class Pack:
 
 @dataclass(frozen=True)
 class PackAttention:
-    """One layer's attention on a pack, reduced."""
+    """The attention of a layer on a pack, reduced."""
 
     output: Tensor | None
     """The output of the layer: softmax(q k) v, shape (H, sum of T, D), dtype of `v`; None without `v`."""

@@ -311,7 +311,7 @@ def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabula
 
 
 def _reason_to_skip(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
-    """Return why the model cannot read a protein, its length or a letter; None where it can."""
+    """Return the reason for which the model cannot read a protein, its length or a letter; None where it can."""
     limit = shape.max_residues
     if limit is not None and protein.length > limit:
         return f"longer than the {limit:,} residues this model's positions reach: {protein.length:,} residues"

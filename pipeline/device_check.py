@@ -46,6 +46,7 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
     except Exception as failure:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
         doubt = "attention that is not finite" if error is None else first_line(error)
+
         raise DeviceFault(
             f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
             expected="the attention on a known protein as it was then",

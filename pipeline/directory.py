@@ -137,6 +137,7 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
                     found=receipt.plan_id,
                     hint="remove the file to compute its shard again",
                 )
+
             _check_receipt(paths, receipt, path, shard)
             receipts[shard.index] = receipt
     return receipts

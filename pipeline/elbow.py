@@ -25,7 +25,7 @@ class Fit:
     """A continuous line of two segments."""
 
     breakpoint: float
-    """Where the segments meet, in units of x."""
+    """Point at which the segments meet, in units of x."""
     slope_head: float
     """Slope left of the breakpoint."""
     slope_tail: float

@@ -65,7 +65,7 @@ def find_reduction(name: str) -> Reduction:
 
 
 class Forward:
-    """One forward pass of a pack: the results of its layers so far. They are read after the last layer."""
+    """A forward pass of a pack: the results of its layers so far. They are read after the last layer."""
 
     def __init__(self, pack: Pack, *, n_layers: int, reduce: Reduction, theta: float) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
@@ -227,7 +227,7 @@ class Encoder:
 
 
 def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
-    """Have torch compile the layers of a model, once for all: they are alike, and the length of a pack stays variable.
+    """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
 
     The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
     """

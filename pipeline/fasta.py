@@ -36,7 +36,7 @@ _N_SHOWN = 60
 
 @dataclass(frozen=True)
 class Record:
-    """One record, as the file has it."""
+    """A record, as the file has it."""
 
     line: int
     """Line of its header, from 1."""

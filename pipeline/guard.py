@@ -89,7 +89,7 @@ def _refuse_other_profiles(encoder: "Encoder", received: NDArray[np.float32], ea
     differences = _relative_differences(received, eager)
     worst = int(np.argmax(differences))  # NaN counts as the largest
     if not differences[worst] <= encoder.attention_bound:
-        raise _refused(
+        raise _unsupported_model(
             encoder,
             expected=f"attention received as the model's own eager attention gives it, within "
             f"{encoder.attention_bound:.0e} of the layer's maximum",
@@ -106,7 +106,7 @@ def _refuse_other_heads(encoder: "Encoder", heads: NDArray[np.float32], eager: N
     if not deviations[layer, head, i] <= encoder.attention_bound:
         statistic = COMPARED_STATISTICS[i]
         values = f"{heads[layer, head, statistic]:.5g} here, {eager[layer, head, statistic]:.5g} by its own"
-        raise _refused(
+        raise _unsupported_model(
             encoder,
             expected=f"head statistics as its own eager attention gives them, within {encoder.attention_bound:.0e}",
             found=f"on a known protein, head {layer}-{head}: {STATISTICS[statistic]} {values}",
@@ -157,7 +157,7 @@ def _choose_length(encoder: "Encoder") -> int:
 
     n_bytes = 4 * encoder.n_layers * encoder.n_heads * (n_residues + 2) ** 2
     if n_residues > N_KNOWN_RESIDUES and n_bytes > MAX_MAP_BYTES:
-        raise _refused(
+        raise _unsupported_model(
             encoder,
             expected=f"no window of attention, or one of fewer than about {_longest_window(encoder):,} residues",
             found=f"a configuration with a window of {window:,} tokens, too long to be checked in memory",
@@ -196,7 +196,7 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
     shape = (1, encoder.n_heads, len(tokens), len(tokens))
     shapes = [tuple(values.shape) for values in maps]
     if shapes != [shape] * encoder.n_layers:
-        raise _refused(
+        raise _unsupported_model(
             encoder,
             expected=f"{encoder.n_layers} layers with {encoder.n_heads} maps of {len(tokens)} by {len(tokens)} tokens",
             found=f"{len(shapes)} layers with maps of the shapes {sorted(set(shapes))}"[:300],
@@ -234,7 +234,7 @@ def _relative_differences(values: NDArray[np.float32], reference: NDArray[np.flo
     return differences
 
 
-def _refused(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:
+def _unsupported_model(encoder: "Encoder", *, expected: str, found: str) -> EnvironmentFault:
     return EnvironmentFault(
         f"The attention of this {encoder.model.config.model_type} model cannot be computed right.",
         expected=expected,

@@ -49,7 +49,7 @@ class Vocabulary:
         return ", ".join(f"{letter} as {stand_in or 'nothing (skipped)'}" for letter, stand_in in pairs)
 
     def reason_to_skip(self, sequence: str) -> str | None:
-        """Return why the model cannot read a sequence, or None where it can."""
+        """Return the reason for which the model cannot read a sequence, None where it can."""
         letter = re.search(f"[{self.unreadable}]", sequence) if self.unreadable else None
         if letter is None:
             return None

@@ -44,6 +44,7 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]
     """Return the model and the names of the weights that are missing from its files, in order."""
     config = read_configuration(files.directory)
     options = {"add_pooling_layer": False} if _has_pooler(config) else {}
+
     model, report = read_files(
         transformers.AutoModel,
         files.directory,

@@ -139,6 +139,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
         raise EnvironmentFault(f"{path} cannot be read.", found=str(error), hint="check the file") from error
     except (ValueError, RecursionError) as error:
         raise EnvironmentFault(f"{path} is not JSON.", found=str(error), hint="copy the model again") from error
+
     if not isinstance(config, dict):
         raise EnvironmentFault(
             f"{path} is no configuration.",
@@ -151,7 +152,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if not isinstance(config.get("model_type"), str):
-        raise _ill_typed(directory, "model_type", "a word", config.get("model_type"))
+        raise _wrong_value(directory, "model_type", "a word", config.get("model_type"))
     names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
     if missing := [name for name in names if config.get(name) is None]:
         raise EnvironmentFault(
@@ -188,7 +189,7 @@ def _find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
         padding = 1 + (_read_number(config, "pad_token_id", directory, minimum=0) if config.get("pad_token_id") else 0)
 
     if n_positions - padding - 2 < 1:
-        raise _ill_typed(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
+        raise _wrong_value(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
     return n_positions - padding - 2
 
 
@@ -196,11 +197,11 @@ def _read_number(config: dict[str, Any], name: str, directory: Path, *, minimum:
     """Return a whole number of a configuration, `minimum` or more. Raises EnvironmentFault."""
     value = config[name]
     if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise _ill_typed(directory, name, f"a whole number of {minimum} or more", value)
+        raise _wrong_value(directory, name, f"a whole number of {minimum} or more", value)
     return value
 
 
-def _ill_typed(directory: Path, name: str, expected: str, value: object) -> EnvironmentFault:
+def _wrong_value(directory: Path, name: str, expected: str, value: object) -> EnvironmentFault:
     return EnvironmentFault(
         f"{directory / 'config.json'} is no configuration of a model.",
         expected=f"{name}: {expected}",

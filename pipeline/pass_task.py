@@ -72,7 +72,7 @@ class PassTask(ABC, Generic[Sequences, Results]):
     @property
     @abstractmethod
     def name(self) -> str:
-        """What its files begin with: the same pass over the same tables has the same name."""
+        """The beginning of its files' names: the same pass over the same tables has the same name."""
 
     @property
     @abstractmethod

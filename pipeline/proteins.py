@@ -31,7 +31,7 @@ _MIN_NUCLEOTIDES = 300
 
 @dataclass(frozen=True)
 class Protein:
-    """One protein of the input, named by its accession."""
+    """A protein of the input, named by its accession."""
 
     accession: str
     """UniProt accession of a UniProt header, else the first word; `line:<n>` where the header is empty."""

@@ -34,8 +34,8 @@ def choose_workers(shards: Sequence[Shard], *, device: str, n_workers: int | Non
         raise EnvironmentFault(
             f"Shard {largest.index} does not fit the memory"
             + (f" of {n} workers." if n > 1 and device == "cpu" else "."),
-            expected=f"at most {_gib(free)} GiB, what is free now",
-            found=f"{_gib(needed)} GiB predicted for sequences {largest.first_sequence_id} to "
+            expected=f"at most {_format_gib(free)} GiB, what is free now",
+            found=f"{_format_gib(needed)} GiB predicted for sequences {largest.first_sequence_id} to "
             f"{largest.end_sequence_id - 1}, the longest of them alone in its pack",
             hint="use fewer --workers, set --max-length, or use a machine with more memory",
         )
@@ -58,8 +58,8 @@ def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> 
     if small := sorted(address for address, limit in limits.items() if 0 < limit < largest.predicted_bytes):
         raise EnvironmentFault(
             f"Shard {largest.index} does not fit the memory of {len(small)} of the scheduler's {len(limits)} workers.",
-            expected=f"a limit of {_gib(largest.predicted_bytes)} GiB or more",
-            found=f"{_gib(min(limits[address] for address in small))} GiB",
+            expected=f"a limit of {_format_gib(largest.predicted_bytes)} GiB or more",
+            found=f"{_format_gib(min(limits[address] for address in small))} GiB",
             offenders=small,
             hint="start them with more memory: dask worker ADDRESS --memory-limit …; or plan with --max-length",
         )
@@ -117,8 +117,8 @@ def check_disk(root: Path, run: Run, shards: Sequence[Shard]) -> None:
     if needed > free:
         raise EnvironmentFault(
             f"The disk of {root} is too small for this atlas.",
-            expected=f"about {_gib(needed)} GiB",
-            found=f"{_gib(free)} GiB free",
+            expected=f"about {_format_gib(needed)} GiB",
+            found=f"{_format_gib(free)} GiB free",
             hint="free space, or build into another directory",
         )
 
@@ -142,5 +142,5 @@ def give_back_memory() -> None:
         trim(0)
 
 
-def _gib(n_bytes: float) -> str:
+def _format_gib(n_bytes: float) -> str:
     return f"{n_bytes / (1 << 30):,.1f}"

@@ -1,4 +1,4 @@
-"""One shard of a build: its sequences run through the model, its Parquet files and its receipt are published.
+"""The shards of a build: sequences run through the model, Parquet files and a receipt are published.
 
 Axis letters: `L` layers, `H` heads, `N` residues, `S` head statistics.
 """

@@ -114,10 +114,10 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
 
     n_residues = received.shape[1]
     if n_residues < MIN_RESIDUES:
-        return _no_sites(None, TOO_SHORT)
+        return _make_empty_sites(None, TOO_SHORT)
     profile = _round_profile(received)  # (L, N)
     if (profile == profile[:, :1]).all():
-        return _no_sites(None, CONSTANT)
+        return _make_empty_sites(None, CONSTANT)
 
     layer, index = _find_convergence(profile, RULES[rule].step(n_residues))
     return _rank_sites(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
@@ -161,7 +161,7 @@ def compute_elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDA
 def _rank_sites(received: NDArray[np.float32], profile: NDArray[np.int16], layer: int, n: int) -> Sites:
     """Return the first n residues of the rounded profile (N,) as sites, ranked by unrounded attention (N,)."""
     if n == 0:
-        return _no_sites(layer, NONE_ABOVE)
+        return _make_empty_sites(layer, NONE_ABOVE)
 
     # Which residues are sites: the published order, by rounded value descending, then position ascending.
     residues = np.sort(np.argsort(-profile, kind="stable")[:n])  # (n,) indices, ascending
@@ -173,5 +173,5 @@ def _rank_sites(received: NDArray[np.float32], profile: NDArray[np.int16], layer
     return Sites(layer, (residues + 1).astype(np.int32), site_received, share, MANY if n >= MANY_SITES else None)
 
 
-def _no_sites(layer: int | None, note: str) -> Sites:
+def _make_empty_sites(layer: int | None, note: str) -> Sites:
     return Sites(layer, np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.float32), note)

@@ -37,9 +37,9 @@ def find_weight_files(directory: Path, config: dict[str, Any]) -> tuple[Path, ..
     """
     for setting, meaning in OTHER_WEIGHTS.items():
         if config.get(setting) is not None:
-            raise _unhashed(directory, found=f"the setting {setting} in config.json: {meaning}")
+            raise _undigested_weights(directory, found=f"the setting {setting} in config.json: {meaning}")
     if (directory / ADAPTER).exists():
-        raise _unhashed(directory, found=f"{ADAPTER}: weights that are added to those of the model")
+        raise _undigested_weights(directory, found=f"{ADAPTER}: weights that are added to those of the model")
 
     for name in PREFERENCE:
         path = directory / name
@@ -81,7 +81,7 @@ def _read_index(index: Path) -> list[Path]:
     return paths
 
 
-def _unhashed(directory: Path, *, found: str) -> EnvironmentFault:
+def _undigested_weights(directory: Path, *, found: str) -> EnvironmentFault:
     return EnvironmentFault(
         f"The weights in {directory} are not all in the files whose digest a run records.",
         expected=" or ".join(PREFERENCE[::2]) + ", and nothing that changes them",

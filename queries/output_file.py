@@ -1,5 +1,6 @@
 """A file that a user names for an answer: there whole or not at all, and never among the files of an atlas."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,9 @@ from typing import BinaryIO
 
 from attlas.schema import QuestionError
 from attlas.schema.publish import publishing
+
+STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""Paths that name standard output."""
 
 
 @contextmanager
@@ -22,8 +26,14 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
 
     refuse_inside_atlas(output)
 
+    if str(output) in STANDARD_OUTPUT:
+        # Opened anew, it would be cut off, or replaced, where the shell writes it to a file.
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+
     if output.exists() and not output.is_file():
-        # A rename would replace a device, a pipe or /dev/stdout by a file.
+        # A rename would replace a device or a pipe by a file.
         with output.open("wb") as file:
             yield file
         return

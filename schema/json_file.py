@@ -95,6 +95,7 @@ def _convert(kind: Any, value: object, name: str) -> object:
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _convert_union(kind, value, name)
+
     if origin is tuple:
         items = _check_kind(value, list | tuple, name, "a list")
         return tuple(_convert(get_args(kind)[0], item, f"{name}[{i}]") for i, item in enumerate(items))
@@ -102,6 +103,7 @@ def _convert(kind: Any, value: object, name: str) -> object:
         values = _check_kind(value, dict, name, "an object")
         item_kind = get_args(kind)[1]
         return {_convert(str, key, name): _convert(item_kind, item, f"{name}.{key}") for key, item in values.items()}
+
     if is_dataclass(kind):
         return _convert_object(kind, value, name)
     return _check_plain_value(kind, value, name)

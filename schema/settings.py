@@ -1,4 +1,4 @@
-"""How an added table was computed, as JSON in the metadata of its Parquet files: passes write it, queries read it.
+"""The computation of an added table, as JSON in the metadata of its Parquet files: passes write it, queries read it.
 
 The value of the key `attlas.settings` is an object with two keys: `settings`, those that the table declares
 (`schema/added_tables.py`), and `computed_from`, the digest of each table that the pass has read.

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table."""
+    """A column of a table."""
 
     name: str
     type: pa.DataType
@@ -31,7 +31,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of the pass that computes a table, as it stands in the metadata of the table's files."""
+    """A setting of the pass that computes a table; the metadata of the table's files have its value."""
 
     name: str
     type: type[float] | type[int] | type[str]

@@ -20,7 +20,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class TableFile:
-    """One Parquet file of an atlas."""
+    """The entry of a Parquet file of an atlas."""
 
     table: str
     """Name of its table."""

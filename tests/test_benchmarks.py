@@ -24,6 +24,8 @@ from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [
     "MKTAYIAKQRQISFVKSHFSRQ",
@@ -139,7 +141,7 @@ def test_a_gpu_is_asked_for_what_it_is_bought_for() -> None:
 
 @pytest.mark.parametrize(("most_pairs", "expected"), [(1e9, [3, 2]), (3 * 52**2, [3, 1, 1]), (0, [1, 1, 1, 1, 1])])
 def test_batches_shrink_where_their_maps_would_not_fit(most_pairs: float, expected: list[int]) -> None:
-    batches = list(throughput.padded_batches([10, 20, 50, 100, 200], most=3, most_pairs=most_pairs))
+    batches = list(throughput.padded_batches([10, 20, 50, 100, 200], max_proteins=3, max_pairs=most_pairs))
     assert [batch.stop - batch.start for batch in batches] == expected
     assert [i for batch in batches for i in range(batch.start, batch.stop)] == [0, 1, 2, 3, 4]
 
@@ -209,7 +211,7 @@ def _reduced_by(
         return answer
 
     monkeypatch.setattr(attention, "reduce_map", recorded)
-    run = throughput._theirs(way, find_model(str(model)), "cpu", 0)
+    run = throughput._prepare_transformers(way, find_model(str(model)), "cpu", 0)
     with torch.inference_mode():
         run(sorted(SEQUENCES, key=len))
     return found

@@ -4,6 +4,7 @@ A document's blocks are run in order, the README's in one folder, all pages of t
 What a test cannot have is replaced by name (`helpers/documents.py`): the hub, a proteome of one's own, a GPU.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -26,6 +27,8 @@ from helpers.documents import (
 )
 
 from attlas.cli.main import app
+
+pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
@@ -85,6 +88,17 @@ def test_the_page_of_commands_is_what_the_command_line_says() -> None:
     command = [sys.executable, "-m", "typer", "attlas.cli.main", "utils", "docs", "--name", "attlas"]
     page = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert (ROOT / "docs" / "commands.md").read_text().strip() == page.strip(), "renew it: make pages"
+
+
+def test_the_list_of_commands_cuts_no_sentence_short() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "attlas.cli.main", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "COLUMNS": "80"},
+    )
+    assert "..." not in done.stdout.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

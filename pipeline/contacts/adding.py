@@ -39,7 +39,7 @@ class ComputedSequence:
 
 @dataclass(frozen=True)
 class ContactSettings:
-    """How contacts are computed, and for which proteins."""
+    """The settings of the passes that compute contacts."""
 
     floor: float = DEFAULT_FLOOR
     """Probability from which on a pair is kept in any case."""
@@ -145,7 +145,7 @@ def add_contacts(
                 n_workers=n_workers,
                 scheduler=scheduler,
             )
-    return _describe(paths, manifest, settings, selection)
+        return _describe(paths, manifest, settings, selection)
 
 
 def _check_settings(settings: ContactSettings) -> None:
@@ -156,7 +156,9 @@ def _check_settings(settings: ContactSettings) -> None:
             found=f"{settings.floor}",
         )
     if settings.atom not in ("ca", "cb"):
-        raise InputError("A residue stands where an atom of it is.", expected="ca or cb", found=str(settings.atom))
+        raise InputError(
+            "The position of a residue is that of one of its atoms.", expected="ca or cb", found=str(settings.atom)
+        )
 
 
 def _select(paths: AtlasPaths, manifest: Manifest, settings: ContactSettings) -> _Selection:
@@ -222,6 +224,7 @@ def _predict_memory(
     A task finds its shard by the index; the other numbers serve progress and the check of memory.
     """
     shards = []
+
     for shard in plan.shards:
         lengths = [sequence.length for sequence in sequences.get(shard.index, ())]
         if lengths:

@@ -46,7 +46,7 @@ class CompareHeads(PassTask[list[SequenceWithChains], list[Sums]]):
 
     @property
     def name(self) -> str:
-        """What its files begin with: the same settings and structures give the same table."""
+        """The beginning of its files' names: the same settings and structures give the same table."""
         values = [self.atlas_id, self.atom, self.theta, self.max_length, self.inputs]
         return f"head-contacts-{digest(values)}"
 
@@ -85,6 +85,7 @@ class CompareHeads(PassTask[list[SequenceWithChains], list[Sums]]):
             if is_computed
             for k, (chain, contacts) in enumerate(sequence.chains.items())
         ]
+
         return ShardRows(
             tables=[TableRows(HEAD_CONTACTS, _head_contact_rows(chains, plan.run.n_layers, plan.run.n_heads))],
             lengths=[len(sequence.sequence) for sequence in sequences],

@@ -111,7 +111,7 @@ class ReduceToContacts:
 
 
 class _Layer:
-    """One layer of a pack: adds tiles of weights to the maps, and keeps the row and column sums for the correction."""
+    """A layer of a pack: adds tiles of weights to the maps, and keeps the row and column sums for the correction."""
 
     def __init__(self, weights: Tensor, maps: list[Tensor], *, n_tokens: int) -> None:
         self.weights, self.maps = weights, maps

@@ -67,7 +67,7 @@ def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, in
         return
 
     proteins = [
-        f"{longest[shard.index][0]}: {longest[shard.index][1]:,} residues, {_gib(shard.predicted_bytes)} GiB"
+        f"{longest[shard.index][0]}: {longest[shard.index][1]:,} residues, {_format_gib(shard.predicted_bytes)} GiB"
         for shard in large
     ]
     worst = max(large, key=lambda shard: shard.predicted_bytes)
@@ -77,8 +77,8 @@ def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, in
 
     raise EnvironmentFault(
         f"The maps of pairs of {len(large)} {'shard does' if len(large) == 1 else 'shards do'} not fit the memory.",
-        expected=f"at most {_gib(free)} GiB, what is free now",
-        found=f"{_gib(worst.predicted_bytes)} GiB predicted; the longest protein of each shard:",
+        expected=f"at most {_format_gib(free)} GiB, what is free now",
+        found=f"{_format_gib(worst.predicted_bytes)} GiB predicted; the longest protein of each shard:",
         offenders=proteins,
         hint=f"leave long proteins out, by name, with --max-length {fitting}, or use a machine with more memory"
         if fitting
@@ -86,5 +86,5 @@ def check_memory(shards: Sequence[Shard], *, longest: Mapping[int, tuple[str, in
     )
 
 
-def _gib(n_bytes: int) -> str:
+def _format_gib(n_bytes: int) -> str:
     return f"{n_bytes / (1 << 30):,.1f}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts, find_contact_head
+from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
 from attlas.pipeline.device_check import make_pack_runner
@@ -36,7 +36,7 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
 
     @property
     def name(self) -> str:
-        """What its files begin with: the same settings on the same atlas give the same table."""
+        """The beginning of its files' names: the same settings on the same atlas give the same table."""
         return f"contacts-{digest([self.atlas_id, self.floor, KEPT_PER_RESIDUE, self.max_length, self.inputs])}"
 
     @property
@@ -54,11 +54,10 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[ContactPairs | None]:
         """Return the pairs kept of each sequence, None where its map is not finite. Raises as `PassTask.compute`."""
-        head = find_contact_head(encoder)
 
         def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
             # The whole pack at once: the maps of two packs must not stand beside each other.
-            pairs = list(_predict_pack(encoder, head, pack, self.floor))
+            pairs = list(_predict_pack(encoder, pack, self.floor))
             return lambda: pairs
 
         runner = make_pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
@@ -80,13 +79,9 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
         )
 
 
-def _predict_pack(
-    encoder: Encoder, head: ContactHead, pack: Sequence[str], floor: float
-) -> Iterator[ContactPairs | None]:
+def _predict_pack(encoder: Encoder, pack: Sequence[str], floor: float) -> Iterator[ContactPairs | None]:
     """Run a pack through the model and yield the pairs kept of each sequence, None where its map is not finite."""
-    reduce = ReduceToContacts(head, [len(sequence) for sequence in pack])
-    encoder.start(pack, reduce=reduce)
-    for probabilities in reduce.probabilities():
+    for probabilities in predict_probabilities(encoder, pack):
         is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
         yield select_pairs(probabilities, floor=floor) if is_finite else None
 

@@ -20,9 +20,9 @@ from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 
 MEASURES = ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_top_contacts")
-"""Of ordered pairs with coordinates, i = j and near ones included: edges, edges that are contacts, the attention of
-both, all attention, attention between contacts; of the best long-range pairs, as many as residues have coordinates:
-contacts."""
+"""Measures of a head. Over ordered pairs with coordinates, i = j and near ones included: edges, edges that are
+contacts, the attention of both, all attention, attention between contacts. Over the long-range pairs with the highest
+scores, as many as residues have coordinates: contacts."""
 
 
 @dataclass(frozen=True)

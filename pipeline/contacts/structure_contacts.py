@@ -22,7 +22,7 @@ class StructureContacts:
     """The contacts of a protein in one chain of a structure. Holds lists alone, however long the protein."""
 
     coordinates: NDArray[np.float64]
-    """Of one atom of each residue, angstrom, shape (N, 3); not a number where it is missing."""
+    """Coordinates of one atom of each residue, angstrom, shape (N, 3); not a number where it is missing."""
     has_coordinates: NDArray[np.bool_]
     """Residues with coordinates, shape (N,): pairs of others are not counted."""
     contacts: NDArray[np.intp]

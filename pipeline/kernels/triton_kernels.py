@@ -187,7 +187,6 @@ def band_kernel(
 
     itself = tl.zeros([BAND, LANE], tl.float32)
     adjacent, helix, below6, below24 = itself, itself, itself, itself
-
     for band in range(first_token, tl.minimum(first_token + kept, n), BAND):
         j = band + key
         i = band + query
@@ -204,7 +203,6 @@ def band_kernel(
         helix = _add_selected((apart == 3) | (apart == 4), helix, lanes)
         below6 = _add_selected(apart < 6, below6, lanes)
         below24 = _add_selected(apart < 24, below24, lanes)
-
     stride = n_heads * n_tiles
     sums += 4 * stride + head * n_tiles + first_tile + first_token // kept
     tl.store(sums, tl.sum(itself))

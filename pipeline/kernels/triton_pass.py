@@ -174,7 +174,7 @@ class Schedule(NamedTuple):
     sources: Tensor
     """Token of the pack at each place of the tiles, with every sequence in tiles of its own: (tiles * K,), int64."""
     is_no_query: Tensor
-    """Whether that place is `<cls>`, `<eos>`, or past the end: (tiles * K,), bool."""
+    """True at places of `<cls>` and `<eos>`, and past the end: (tiles * K,), bool."""
 
 
 @lru_cache(maxsize=8)

@@ -1,4 +1,4 @@
-"""How well attention received tells labelled residues from the others of their protein: the area under the ROC curve.
+"""The area under the ROC curve by which attention received tells labelled residues from the others of a protein.
 
 Axis letters: `H` heads, `N` residues, `F` labels.
 """

@@ -38,7 +38,7 @@ class LabelAttention:
     """The attention that a sequence and its labels receive."""
 
     largest: NDArray[np.float32]
-    """What each residue receives from the head of each layer that gives it most, (L, N)."""
+    """Attention that each residue receives from the head of each layer that gives it most, (L, N)."""
     measures: NDArray[np.float32]
     """The measures of each label, (F, L, H, M), in the order of MEASURES."""
 
@@ -61,7 +61,7 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
 
     @property
     def name(self) -> str:
-        """What its files begin with: the same probe of the same atlas gives the same tables, columns and all."""
+        """The beginning of its files' names: the same probe of the same atlas gives the same tables."""
         columns = [[table.name, [column.name for column in table.stored()]] for table in TABLES]
         values = [self.atlas_id, self.theta, self.types, self.is_by_letter, self.inputs, columns]
         return f"probe-{digest(values)}"
@@ -76,7 +76,7 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
         return read_labelled_sequences(paths, manifest, shard, types=self.types, is_by_letter=self.is_by_letter)
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[LabelledSequence]) -> list[LabelAttention]:
-        """Return what every sequence and its labels receive.
+        """Return the attention that every sequence and its labels receive.
 
         Raises:
             EnvironmentFault: the attention on a sequence is not finite, though it was when the atlas was built.

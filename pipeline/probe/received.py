@@ -27,7 +27,7 @@ MEASURES = (*SUMS, "auc")
 """The measures of a label: these sums over its residues, and how well `mass` tells its residues from the others."""
 
 Labels = NDArray[np.bool_]
-"""Whether a residue carries a label, shape (F, N)."""
+"""True where a residue carries a label, shape (F, N)."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The export formats, by name: along sequences, onto structures, as tables."""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 
 from attlas.queries.exports import (
     bed,
@@ -80,13 +81,15 @@ def export_named(name: str) -> Export:
     """Return a format.
 
     Raises:
-        QuestionError: there is none of that name; lists those there are.
+        QuestionError: there is none of that name; names those like it, and lists those there are.
     """
-    if name not in EXPORTS:
-        raise QuestionError(
-            f"There is no format {name}.", expected=", ".join(EXPORTS), hint="`attlas export DIR` tells them all"
-        )
-    return EXPORTS[name]
+    if name in EXPORTS:
+        return EXPORTS[name]
+
+    similar = get_close_matches(name.lower(), EXPORTS)
+    suggestion = f"do you mean {', '.join(similar)}? " if similar else ""
+    hint = f"{suggestion}`attlas export DIR` says what each of them holds"
+    raise QuestionError(f"There is no format {name}.", expected=", ".join(EXPORTS), hint=hint)
 
 
 def list_lines(width: int | None = None) -> Iterator[str]:

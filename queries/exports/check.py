@@ -32,8 +32,14 @@ def check_request(export: Export, request: Request) -> None:
     # A structure is of one protein, whatever the format.
     is_of_one = export.is_of_one or request.structure is not None
     if is_of_one and (request.accessions is None or len(request.accessions) != 1):
-        n = "all" if request.accessions is None else f"{len(request.accessions):,}"
-        raise QuestionError(f"A file of {export.name} is of one protein here.", expected="one id", found=n)
+        n = "no id, which means all proteins" if request.accessions is None else f"{len(request.accessions):,} ids"
+        cause = "" if export.is_of_one else " when a structure is given"
+        raise QuestionError(
+            f"The format {export.name} takes one protein at a time{cause}.",
+            expected="one id",
+            found=n,
+            hint=f"name the protein: `attlas export DIR {export.name} ID`",
+        )
 
 
 def _check_use(export: Export, refusal: str, can_use: Callable[[Export], bool]) -> None:

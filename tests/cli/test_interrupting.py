@@ -28,6 +28,8 @@ from attlas.cli.interrupting import stopping_at_once
 from attlas.schema import Receipt
 from attlas.schema.publish import file_sha256
 
+pytestmark = pytest.mark.slow
+
 SLOW = """
 import time
 from collections.abc import Callable, Iterator

@@ -132,6 +132,16 @@ def test_pandas_reads_the_proteins_from_tsv(attlas: Run, atlas_dir: Path) -> Non
     assert list(hostile) == [HOSTILE.description]
 
 
+@pytest.mark.slow
+def test_dev_stdout_is_where_the_shell_writes_and_no_file_is_put_in_its_place(atlas_dir: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), "SELECT 1 AS n", "--format", "csv"]
+    with (tmp_path / "answer.csv").open("w") as file:
+        for _ in range(2):
+            subprocess.run([*command, "-o", "/dev/stdout"], stdout=file, timeout=60, check=True)
+        file.write("after\n")
+    assert (tmp_path / "answer.csv").read_text() == "n\n1\nn\n1\nafter\n"
+
+
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
     assert run_process("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0
@@ -198,6 +208,7 @@ def test_sql_that_fails_leaves_no_file_and_exits_1(attlas: Run, atlas_dir: Path,
 
 
 @pytest.mark.parametrize("format", ["gff3", "csv", "jsonl", "parquet"])
+@pytest.mark.slow
 def test_export_to_a_file_equals_export_to_a_pipe(atlas_dir: Path, tmp_path: Path, format: str) -> None:
     path = tmp_path / f"sites.{format}"
     assert run_process("export", atlas_dir, format, "-o", path).returncode == 0
@@ -240,6 +251,10 @@ def test_info_tells_provenance_counts_and_columns(attlas: Run, atlas_dir: Path) 
         (["show", "no-such-dir", "P04637"], 1, "There is no directory no-such-dir"),
         (["sql", "ATLAS", "DROP VIEW sites"], 1, "An atlas is asked with one SELECT"),
         (["export", "ATLAS", "excel"], 1, "There is no format excel"),
+        (["export", "ATLAS", "gff"], 1, "do you mean gff3?"),
+        (["export", "ATLAS", "GFF3"], 1, "do you mean gff3?"),
+        (["export", "ATLAS", "pymol"], 1, "takes one protein at a time"),
+        (["ask", "ATLAS", "sites_of", "P04637"], 1, "--describe` names the parameters"),
         (["sql", "ATLAS", "SELECT 1", "--format", "xml"], 2, "'xml' is not one of"),
         (["show", "ATLAS"], 2, "Missing argument"),
         (["show"], 2, "Missing argument"),

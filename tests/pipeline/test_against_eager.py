@@ -25,6 +25,8 @@ from attlas.pipeline.plan import cut_packs
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, RULES, call_sites
 
+pytestmark = pytest.mark.slow
+
 PROTEINS = Path(__file__).parent.parent / "data" / "human200.fasta"
 
 NEAR_TIE = {"layer": 1e-5, "count": 1e-4, "rounding": 2e-4}

@@ -29,6 +29,8 @@ from attlas.pipeline.encoder import Encoder, Forward
 from attlas.schema import SITES, AtlasPaths
 from attlas.schema.parquet_file import PROVENANCE_KEY
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "proteins.fasta"
 DASK = str(Path(sys.executable).with_name("dask"))
 

@@ -64,6 +64,7 @@ def pack_maps(encoder: Encoder, sequences: list[str]) -> list[np.ndarray]:
     return predict_probabilities(encoder, sequences)
 
 
+@pytest.mark.slow
 def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pack_maps) -> None:
     for sequence, ours, theirs in zip(sequences, pack_maps, predicted(*eager, sequences), strict=True):
         assert (ours.shape, ours.dtype) == ((len(sequence), len(sequence)), np.float32)
@@ -132,6 +133,7 @@ def test_weights_without_a_contact_head_are_refused_rather_than_made_up(tiny_esm
     assert len(encoder.encode(SHORT)) == 3  # all else goes on
 
 
+@pytest.mark.slow
 def test_half_precision_weights_predict_nearly_the_same(weights, sequences, pack_maps) -> None:
     ours = predict_probabilities(make_encoder(weights, "bfloat16"), sequences)
     assert ours[-1].dtype == np.float32
@@ -310,6 +312,7 @@ def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
     assert not score_pairs(np.zeros((9, 9), np.float32)).any()
 
 
+@pytest.mark.slow
 def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weights, sequences) -> None:
     """Two chains of a protein in one pass, one of them with a gap."""
     sequence = sequences[3]

@@ -33,7 +33,7 @@ from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
-from attlas.pipeline.contacts import memory, predicting
+from attlas.pipeline.contacts import contact_head, memory
 from attlas.pipeline.contacts.adding import AddedContacts, ContactSettings, add_contacts
 from attlas.pipeline.contacts.memory import cut_map_packs, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.proteins import read_proteome
@@ -49,6 +49,8 @@ from attlas.schema import (
     Manifest,
     PlanError,
 )
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 STRUCTURE = ROOT / "examples" / "1r4z.cif.gz"
@@ -399,12 +401,12 @@ def test_heads_alone_are_as_beside_the_contact_head(small: Path) -> None:
 
 
 def test_what_is_not_finite_is_named_and_the_others_go_on(small: Path, monkeypatch, attlas) -> None:
-    true = predicting.ReduceToContacts.probabilities
+    true = contact_head.ReduceToContacts.probabilities
 
     def spoiled(self) -> list[np.ndarray]:
         return [some * np.nan if len(some) == len(SEQUENCE) else some for some in true(self)]
 
-    monkeypatch.setattr(predicting.ReduceToContacts, "probabilities", spoiled)
+    monkeypatch.setattr(contact_head.ReduceToContacts, "probabilities", spoiled)
     outcome = attlas("contacts", small, "--workers", 0)
     assert outcome.code == 3
     assert "1 failed, because the model's attention is not finite: A1 (34 residues)" in outcome.err

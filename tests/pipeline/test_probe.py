@@ -36,6 +36,8 @@ from attlas.schema import (
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
+pytestmark = pytest.mark.slow
+
 HUMAN = Path(__file__).parent.parent / "data" / "human200.fasta"
 THETA = 0.3
 NEAR = 1e-5

@@ -20,6 +20,8 @@ from attlas.pipeline.probe.adding import add_probe
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 LONGEST = 350
 

@@ -463,7 +463,8 @@ def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
     for n_workers in (0, 2):
-        script = [sys.executable, "-c", LIMITED, *command("encode", out, "--workers", n_workers)[2:]]
+        # -B: a module cut short by the limit would be read by whoever imports it next.
+        script = [sys.executable, "-B", "-c", LIMITED, *command("encode", out, "--workers", n_workers)[2:]]
         result = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
         assert (result.returncode, result.stdout) == (1, "")
         said, refused, found, to_do = result.stderr.splitlines()

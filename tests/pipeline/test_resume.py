@@ -29,6 +29,8 @@ from attlas.schema import AtlasPaths, Manifest, Receipt
 from attlas.schema.publish import file_sha256
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [120 + 20 * (i % 30) for i in range(52)]
 """On the real weights about a dozen shards, of a few tenths of a second each."""
 

@@ -35,7 +35,10 @@ ENTROPY = STATISTICS.index("entropy")
 
 # Keys past a sequence's end have sums that may overflow, which nobody reads, and one test has numbers that are none.
 # NumPy warns, a GPU does not.
-pytestmark = pytest.mark.filterwarnings("ignore:(overflow|invalid value|All-NaN slice) encountered:RuntimeWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:(overflow|invalid value|All-NaN slice) encountered:RuntimeWarning"),
+]
 
 
 @pytest.fixture(autouse=True, scope="module")

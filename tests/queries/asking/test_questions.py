@@ -207,6 +207,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
 
 
 @every_question
+@pytest.mark.slow
 def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) -> None:
     rows = barren.ask(question.name, **given_for(question, barren, proteins="A", protein="A")).to_pylist()
     numbers = [value for row in rows for value in row.values() if isinstance(value, float)]
@@ -216,6 +217,7 @@ def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) 
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.slow
 def test_an_answer_is_the_same_twice(atlas: Atlas, answer: Answer, name: str) -> None:
     question = question_named(name)
     assert atlas.ask(name, **given_for(question, atlas)).equals(answer(question))
@@ -285,6 +287,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
 
 
 @every_question
+@pytest.mark.slow
 def test_a_real_atlas_answers_in_the_grain(real: Atlas, question: Question) -> None:
     rows = real.ask(question.name, **given_for(question, real, proteins="P69905,P68871,P02144", protein="P68871"))
     keys = list(zip(*(rows[name].to_pylist() for name in question.grain), strict=True))
@@ -312,6 +315,7 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
     assert set(differing) <= {"provenance", "edge_heads"}
 
 
+@pytest.mark.slow
 def test_globins_are_alike_to_a_real_model(real: Atlas) -> None:
     nearest = real.ask("similar_proteins", protein="P68871")["accession"].to_pylist()[:2]
     assert set(nearest) == {"P69905", "P02144"}

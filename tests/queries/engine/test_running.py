@@ -19,6 +19,8 @@ from attlas.queries.engine import running, sandbox
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.schema import EnvironmentFault, QuestionError
 
+pytestmark = pytest.mark.slow
+
 RUNAWAY = "SELECT count(*) FROM range(1_000_000) AS a, range(1_000_000) AS b WHERE (a.range * b.range) % 7 = 3"
 RUNAWAY_STREAM = (
     "SELECT * FROM range(1_000_000) AS a, range(1_000_000) AS b WHERE hash(a.range, b.range) % 1_000_000_007 = 3"

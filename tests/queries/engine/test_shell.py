@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 
 from attlas.queries.engine.shell import Input, completions
 
+pytestmark = pytest.mark.slow
+
 RUNAWAY = "SELECT count(*) FROM range(1000000) AS a, range(1000000) AS b WHERE (a.range * b.range) % 7 = 3;"
 
 

@@ -19,6 +19,8 @@ from attlas.queries.engine.views import describe_column, docs_rows
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
 from attlas.schema import HEADS, PROTEINS, RESIDUES, SEQUENCES, SHARD_TABLES, SITES, TABLES, BrokenAtlasError, Table
 
+pytestmark = pytest.mark.slow
+
 CHOSEN = ("P04637", "P0DP23", "Q00003", "Q00001")
 
 

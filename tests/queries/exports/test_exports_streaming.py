@@ -14,6 +14,8 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from attlas.queries import Atlas
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, rows
 
+pytestmark = pytest.mark.slow
+
 
 class Ear(io.RawIOBase):
     """A sink that forgets what it is given, and notes that it was."""

@@ -19,6 +19,8 @@ from attlas.queries import Atlas
 from attlas.queries.lookup.checked_file import WHOLE_BYTES
 from attlas.schema import RESIDUES, BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 
+pytestmark = pytest.mark.slow
+
 N_PROTEINS = 150
 QUERIES = (
     "SELECT layer, avg(entropy) AS e FROM heads GROUP BY layer ORDER BY layer",

@@ -42,6 +42,8 @@ from attlas.schema import (
 from attlas.schema.leftovers import leftover_name
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 BUILT = (PROTEINS, *SHARD_TABLES)
 """The tables of the atlas here: nothing was added to it."""
 

@@ -43,6 +43,8 @@ from attlas.schema import (
 )
 from attlas.schema.settings import SETTINGS_KEY
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
 N_LAYERS, N_HEADS = 4, 2  # of the synthetic atlas
 HEADS = [{"layer": layer, "head": head} for layer in range(N_LAYERS) for head in range(N_HEADS)]

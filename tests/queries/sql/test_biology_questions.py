@@ -19,6 +19,8 @@ from attlas.queries import Atlas
 from attlas.queries.asking.questions import Question, describe_lines, question_named, questions, read_question
 from attlas.schema import ADDED_TABLES, QuestionError
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 N_LAYERS, N_HEADS = 4, 3
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]

@@ -30,6 +30,8 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 from attlas.queries import Atlas
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 N_LAYERS, N_HEADS = 3, 4
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"

@@ -15,6 +15,8 @@ from scipy.stats import binomtest, norm, t
 
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 N_SETS, N_SETS_THOROUGH, N_STRUCTURES = 40, 120, 5
 SHARE = 0.2
 """Of pairs that are contacts."""

@@ -19,6 +19,8 @@ from sklearn.metrics.pairwise import cosine_similarity
 from attlas.queries import Atlas
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 METHODS = ("sites", "random", "letters", "profile", "composition")
 N_LAYERS = 4
 INTERVALS_AND_TESTS = (

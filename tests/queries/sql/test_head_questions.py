@@ -18,6 +18,8 @@ from statsmodels.stats.proportion import proportion_confint, proportions_ztest
 
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 N_LAYERS, N_HEADS = 3, 4
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]

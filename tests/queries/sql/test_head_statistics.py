@@ -15,6 +15,8 @@ from scipy.stats import pearsonr, t
 
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 FORMS = ("count", "weighted", "mass")
 N_LAYERS, N_HEADS = 3, 3

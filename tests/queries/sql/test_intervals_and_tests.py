@@ -31,6 +31,8 @@ from scipy.stats import t
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import questions
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 HEADS = [(layer, head) for layer in range(N_LAYERS) for head in range(N_HEADS)]
 LABELS = {"Active site": 0.9, "Binding site": 0.3, "Lipid": 0.0}

@@ -14,6 +14,8 @@ from helpers.site_case import N_LAYERS, TYPES, Part, SiteCase, matched_hits, mat
 from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
 
+pytestmark = pytest.mark.slow
+
 SITES, HEAD_MAX = "high-attention sites", "head-max sites"
 LAST, ANY, ALL = "last layer, top n", "any layer, top n", "all layers, top n"
 RANDOM, LETTERS = "random", "random of the same letters"

@@ -12,6 +12,8 @@ from scipy.stats import t
 
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 SEQUENCE = "MKCAACGGHWMKCAACGGHW"
 N_PROTEINS = 12
 NAMES = [f"P{i:02d}" for i in range(N_PROTEINS)]

@@ -18,6 +18,8 @@ from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 REACHES = [0, 1, 3, 100]
 
 

@@ -22,6 +22,8 @@ from helpers.site_case import (
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import ask
 
+pytestmark = pytest.mark.slow
+
 REACHES = [0, 4, 8, 1000]
 COLUMNS = ("enrichment_low", "enrichment_high", "t", "log10_p")
 
