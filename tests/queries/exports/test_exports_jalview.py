@@ -135,7 +135,7 @@ def test_a_row_with_a_range_is_numbered_by_it(atlas: Atlas, tmp_path: Path) -> N
 def test_a_piece_without_a_range_is_found_and_numbered_from_1_as_jalview_does(atlas: Atlas, tmp_path: Path) -> None:
     first = positions(atlas, "P04637")[0] - 5
     rows = placed(atlas, tmp_path, ("P04637", P53[first - 1 : first + 30]))
-    assert (rows[0].first, rows[0].number) == (first, 1)
+    assert (rows[0].begin, rows[0].number) == (first, 1)
     data = aligned(atlas, "jalview-features", rows)
     here = [at for at in positions(atlas, "P04637") if at <= first + 30]
     assert numbers(data, "P04637") == [at - first + 1 for at in here]
