@@ -151,6 +151,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
     """
     form = read_id(text)
 
+    # An accession as it stands comes before any reading of it.
     for accession in dict.fromkeys((text, form.pasted, form.name)):
         if (row := names.row_of(accession)) is not None:
             is_fragment = form.fragment > 1 and accession == form.name
@@ -164,6 +165,7 @@ def resolve_id(names: Names, text: str, *, taxon: int | str | None = None) -> Re
         if rows := names.where(search.column, search.value):
             return _of_rows(names, search.column, rows, search.taxon or taxon)
 
+    # An isoform never stands for its entry: its sequence may be another.
     isoform = ISOFORM.fullmatch(form.name)
     if isoform and names.row_of(isoform[1]) is not None:
         return Resolution(why=f"{isoform[1]} is here, but an isoform may be another sequence", is_isoform=True)

@@ -240,6 +240,7 @@ def _words(match: ChainMatch, accession: str, length: int) -> str:
 
 def _refusal(file: StructureFile, accession: str, sequence: str, chains: Sequence[ProteinChain]) -> UnlikeProteinError:
     """Return the error for chains that do not fit, with the identity of their alignment from end to end."""
+    # Aligned from end to end, because the local alignment of unlike chains is empty and says nothing.
     matches = [_chain_match(chain, sequence, _align(sequence, chain.places, extension=-1)) for chain in chains]
     best = max(matches, key=lambda match: match.identity)
     difference = None

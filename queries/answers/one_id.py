@@ -192,6 +192,7 @@ def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -
 
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
+    # A row of the list column is L values of float16, end to end.
     row_bytes = atlas.n_layers * _FLOAT16.size
     start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
     data = memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]

@@ -140,6 +140,7 @@ def _residue(site: SiteRow) -> str:
 
 def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     """Yield the profile of each layer wanted, the sites below them, and a ruler."""
+    # Without layers that were asked for, the layer of convergence alone.
     layer = answer.protein.layer
     profiles = answer.profiles
     if not profiles and layer is not None and answer.profile is not None:
@@ -161,6 +162,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     if features := select_drawn_features(answer.features or ()):
         yield _track_line(Track(LABEL, ""), len(labels[0]), feature_marks(features, bin_size))
 
+    # The ruler stands last, below the marks of sites and features.
     numbers = Track("", ruler(n_residues, bin_size))
     yield _track_line(numbers, len(labels[0]), f"{style.dim}{numbers.text}{style.reset}")
 

@@ -118,6 +118,7 @@ def sequence_lines(
             yield f"{'':{digits}} {style.dim}{_left_out(n_left_out)}{style.reset}"
 
         n_left_out = 0
+        # Ranks by the index within the line.
         line_ranks = {
             position - 1 - start: rank for position, rank in ranks.items() if 0 <= position - 1 - start < n_line
         }

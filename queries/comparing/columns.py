@@ -56,6 +56,7 @@ def read_row(cells: Mapping[str, str | None], line: int | None) -> PublishedRow:
     except ValueError as error:
         problem = problem or Problem(Reason.UNREADABLE_LINE, str(error))
 
+    # The first problem of a row is reported, and a row that cannot be read keeps its id for the account.
     layer_cell = cells.get("layer")
     layer = whole_number(layer_cell)
     if layer is None and not is_nothing(layer_cell):

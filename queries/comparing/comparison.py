@@ -66,6 +66,7 @@ def compare(
     if not matched.proteins:
         raise _nothing_to_compare(table, matched)
 
+    # What fits no protein of the atlas is in the account, not in the numbers.
     agreements = _agreements(atlas, matched)
     n_absent, absent = _absent_proteins(atlas, matched)
     remarks = (*matched.remarks, *layer_remarks)
@@ -94,6 +95,7 @@ def _with_layers(table: PublishedTable, path: Path | None) -> tuple[PublishedTab
     layers: dict[str, int | None] = {}
     remarks = []
     ids = {row.id for row in table.rows}
+    # Two layers of one protein contradict each other: it is left without.
     for line, id, layer in read_layers(path):
         kind = None
         if layer is None:

@@ -33,6 +33,7 @@ def read_atlas(place: str | Path) -> PublishedTable:
 
 def _rows(atlas: Store) -> tuple[PublishedRow, ...]:
     proteins = atlas.protein_rows(range(atlas.manifest.counts.n_requested), PROTEIN_COLUMNS).to_pylist()
+    # The sites of all proteins in one read, by rank as they are stored.
     computed = [protein["sequence_id"] for protein in proteins if protein["status"] == "ok"]
     table, rows_of = atlas.rows_of_sequences(SITES, computed, SITE_COLUMNS)
     columns = (table.column(name).to_pylist() for name in SITE_COLUMNS)

@@ -64,6 +64,7 @@ def query_fault(connection: duckdb.DuckDBPyConnection, query: str, error: Except
     if fault := fault_in(text):
         return fault
 
+    # Faults of the machine or of the files are no fault of the query.
     if "Out of Memory Error" in reason:
         return _too_large(query, reason)
     if "No space left on device" in reason:

@@ -87,6 +87,7 @@ def connect_unlocked(
             f"Files of {root} are missing.", offenders=missing, hint=storage.explain_unreadable(root)
         )
 
+    # Everything that needs files is done before the caller locks the connection.
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:

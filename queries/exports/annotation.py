@@ -139,6 +139,7 @@ def annotate(atlas: Store, request: Request) -> Annotation:
     else:
         residues = tuple(_model_residues(sequence, request.chain or MODEL_CHAIN))
 
+    # Shares of the largest value, so that structures of different proteins share one scale.
     top = max(answer.profile)
     shares = tuple(value / top for value in answer.profile)
     return Annotation(protein, shares, answer.sites, residues, match, provenance_values(atlas.manifest))

@@ -29,6 +29,7 @@ def check_request(export: Export, request: Request) -> None:
     if request.is_safe_for_spreadsheets:
         _check_use(export, "is not for spreadsheets", lambda candidate: candidate.is_for_spreadsheets)
 
+    # A structure is of one protein, whatever the format.
     is_of_one = export.is_of_one or request.structure is not None
     if is_of_one and (request.accessions is None or len(request.accessions) != 1):
         n = "no id, which means all proteins" if request.accessions is None else f"{len(request.accessions):,} ids"

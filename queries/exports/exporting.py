@@ -64,6 +64,7 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         proteins, absent = _split_by_alignment(store, alignment_rows, proteins)
         notes += _absent_note(absent)
 
+    # Checked before anything is written: a format that cannot answer is refused with those that can.
     request = Request(
         accessions=None if proteins is None else tuple(str(protein["accession"]) for protein in proteins),
         structure=options.structure,

@@ -73,6 +73,7 @@ class HttpFiles:
         """
         address = f"{self._base}/{path}"
         answer = self._get(path, {"Range": f"bytes={start}-{start + n - 1}"}, max_bytes=n)
+        # 200 is the whole file: a server that does not know ranges would send it for every lookup.
         if answer.status == 200:
             hint = "download the release and open it by path, or put it on a server that answers range requests"
             raise EnvironmentFault(f"The server of {address} answers no range requests.", hint=hint)
@@ -162,6 +163,7 @@ class HttpFiles:
             async with asyncio.timeout(until - time.monotonic()):
                 answer = await self._request_once(address, headers, max_bytes)
 
+            # A busy server is asked again after the delay it names, while the time limit lasts.
             if answer.status not in BUSY or attempt == N_ATTEMPTS:
                 break
 

@@ -30,6 +30,7 @@ def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> lis
         detail = f": {fault.found}" if fault.found else ""
         return [f"{file.path}: {fault.what}{detail}"]
 
+    # The tail has a digest of its own, because lookups read it alone.
     if sha256.hexdigest() != file.sha256:
         return [f"{file.path}: sha256 {file.sha256} expected, {sha256.hexdigest()} found"]
     if hashlib.sha256(tail).hexdigest() != file.tail_sha256:

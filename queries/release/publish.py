@@ -73,6 +73,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     other_files = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE_NAME)}
     metadata = describe_croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
+    # Croissant names the digests of all other files, and SHA256SUMS its digest, so both come last.
     sums = {file.path: file.sha256 for file in published.files} | {
         name: digest for name, (_, digest) in other_files.items()
     }
