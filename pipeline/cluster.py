@@ -4,6 +4,7 @@ import logging
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from attlas.pipeline.plan import Shard
@@ -76,6 +77,9 @@ def _without_interrupts() -> Iterator[None]:
 
     A terminal sends Ctrl-C to every process; the build stops the workers itself.
     """
+    # Python's tracker of resources starts with the first worker, and lets Ctrl-C through again where it was started.
+    resource_tracker.ensure_running()
+
     earlier = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -32,14 +32,14 @@ PROTEINS = make_proteins.read_proteome(EXAMPLES / "proteins.fasta")
 
 def test_the_proteins_are_those_of_the_script_in_its_order() -> None:
     assert list(PROTEINS) == list(make_proteins.EXAMPLES)
-    written = "".join(make_proteins.fasta(*record) for record in PROTEINS.values())
+    written = "".join(make_proteins.format_record(*record) for record in PROTEINS.values())
     assert written == (EXAMPLES / "proteins.fasta").read_text()
 
 
 def test_the_script_makes_them_again_from_proteomes(tmp_path: Path) -> None:
     proteome = tmp_path / "proteome.fasta"
     records = [record for accession, record in PROTEINS.items() if accession != make_proteins.ISOFORM]
-    proteome.write_text("".join(make_proteins.fasta(*record) for record in reversed(records)))
+    proteome.write_text("".join(make_proteins.format_record(*record) for record in reversed(records)))
     command = [sys.executable, EXAMPLES / "make_proteins.py", proteome]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert result.stdout == (EXAMPLES / "proteins.fasta").read_text()

@@ -491,7 +491,7 @@ def test_a_damaged_atlas_is_named_by_its_file(paths: AtlasPaths, tmp_path: Path,
 
 
 def test_two_writers_at_once_are_kept_apart(paths: AtlasPaths, tmp_path: Path) -> None:
-    with writing.locked(paths), pytest.raises(PlanError, match="Another attlas process is writing"):
+    with writing.hold_lock(paths), pytest.raises(PlanError, match="Another attlas process is writing"):
         annotate(paths, written(tmp_path, "c.xml", XML))
 
 

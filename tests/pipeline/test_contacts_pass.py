@@ -424,7 +424,7 @@ def test_chains_on_which_attention_is_not_finite_are_named(tmp_path: Path, attla
     _, _, encoder = runners.load_plan_and_model(str(tmp_path / "atlas"), 1)
     encoder.model.embeddings.word_embeddings.weight.data[encoder.vocabulary.token_ids("O")[1]] = float("nan")
     outcome = attlas("contacts", tmp_path / "atlas", "--workers", 0)
-    runners._encoder.cache_clear()
+    runners._load_encoder.cache_clear()
     assert outcome.code == 3
     assert "2 failed" in outcome.err
     assert "B (35 residues), B (chain A of x.cif)" in outcome.err

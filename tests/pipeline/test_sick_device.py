@@ -75,7 +75,7 @@ def test_a_model_that_cannot_be_run_on_the_device_is_the_devices_fault(
     out = tmp_path / "atlas"
     attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
     monkeypatch.setattr(torch.nn.Module, "to", fail)
-    runners._encoder.cache_clear()
+    runners._load_encoder.cache_clear()
     result = attlas("encode", out, "--workers", 0)
     assert result.code == 1
     assert "cannot be run on the device cpu" in result.err

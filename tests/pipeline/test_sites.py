@@ -316,7 +316,7 @@ def test_the_number_of_sites_is_the_floor_of_the_breakpoint(index: float, expect
 
 
 def test_the_number_of_sites_stays_between_none_and_all_but_one() -> None:
-    rule = Rule("made up", grid="i / N", n_grid_short=0, n_less=3)
+    rule = Rule("made up", grid="i / N", n_grid_short=0, n_dropped=3)
     assert rule.n_sites(1.0, 100) == 0
     assert RULES["nayar-2025-07"].n_sites(0.5, 100) == 0
     assert RULES["nayar-2025-05"].n_sites(100.0, 100) == 99

@@ -461,7 +461,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
         assert made.stack_bytes <= 16, made
         assert made.shared_bytes <= 48 * 1024, made
     for made, blocks in zip(compiled[:8:4], (triton_pass.HOPPER[64], triton_pass.AMPERE[64]), strict=True):
-        assert (made.kernel, made.dtype) == ("_columns_kernel", "bf16")
+        assert (made.kernel, made.dtype) == ("columns_kernel", "bf16")
         assert made.n_registers <= blocks.n_registers
         # 10.6 on Hopper, 13 on Ampere; more than 20 where sums of queries cross threads inside the loop.
         n_weights = blocks.kept * blocks.walked / (32 * blocks.n_warps)

@@ -107,7 +107,7 @@ def test_a_model_in_shards_is_loaded_and_its_digest_is_of_all_of_them(model):
         ('{"weight_map": {"a": 1}}', "is no index of weights"),
         ('{"weight_map": {"a": ["x"]}}', "is no index of weights"),
         ('{"weight_map": {}}', "names weights that are not in its directory"),
-        ('{"weight_map": {"a": "gone"}}', "1 names, 1 of them not there(.|\n)*- gone"),
+        ('{"weight_map": {"a": "gone"}}', "1 names, 1 of them missing(.|\n)*- gone"),
         ('{"weight_map": {"a": "../model/config.json"}}', "names weights that are not in its directory"),
         ('{"weight_map": {"a": "/etc/passwd"}}', "names weights that are not in its directory"),
     ],

@@ -704,7 +704,7 @@ def test_a_chain_without_a_name_is_written_as_each_format_can(tmp_path: Path, ca
 def test_requests_that_a_format_cannot_answer_are_refused(case: tuple[Path, Path]) -> None:
     with pytest.raises(QuestionError, match="written onto a structure"):
         exported(case[0], "pdb")
-    with pytest.raises(QuestionError, match="of one protein"):
+    with pytest.raises(QuestionError, match="takes one protein at a time"):
         exported(case[0], "pymol", [ACCESSION, "Q99999"])
     with pytest.raises(QuestionError, match="gff3 has no chains"):
         exported(case[0], "gff3", chain="A")

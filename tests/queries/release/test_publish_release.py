@@ -492,7 +492,7 @@ def test_a_release_killed_midway_leaves_no_release(
         assert (folder / "manifest.json").is_file()
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(publish.__globals__, "datacard", stop)
+    monkeypatch.setitem(publish.__globals__, "compose_datacard", stop)
     with pytest.raises(KeyboardInterrupt):
         publish(atlas_dir, tmp_path / "release", NOTHING)
     assert list(tmp_path.iterdir()) == []
@@ -512,7 +512,7 @@ def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
         "publish(Path(sys.argv[1]), Path(sys.argv[2]), Statement())"
     )
     environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
-    for moment in ("datacard", "die in the catalogue"):
+    for moment in ("compose_datacard", "die in the catalogue"):
         words = [sys.executable, "-c", script, atlas_dir, tmp_path / "out" / moment, moment]
         assert subprocess.run(words, env=environment, check=False).returncode == -signal.SIGKILL
         assert len(list((tmp_path / "out").iterdir())) == 1  # the second removed what the first had left
