@@ -5,7 +5,8 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 EXIT_INTERRUPTED = 130
 """Exit code of a command that Ctrl-C ended, as in shells: 128 and the number of the signal."""
@@ -14,6 +15,9 @@ STDERR = 2
 
 TRACKER = "multiprocessing.resource_tracker"
 """The process by which Python cleans up after processes that were killed."""
+
+CHILDREN_OF_THREADS = Path("/proc/self/task")
+"""Where Linux lists the processes that each thread of this process has started."""
 
 SHOW_CURSOR = "\x1b[?25h"
 """Code that shows the cursor of a terminal again; a progress bar hides it."""
@@ -57,8 +61,10 @@ def _end(message: str) -> None:
     # Not by way of sys.stderr, whose lock the main thread may hold.
     line_before = f"{SHOW_CURSOR}\n" if sys.stderr.isatty() else ""
     os.write(STDERR, f"{line_before}attlas: {message}\n".encode())
-    _kill_children()
-    os._exit(EXIT_INTERRUPTED)
+    try:
+        _kill_children()
+    finally:
+        os._exit(EXIT_INTERRUPTED)
 
 
 def _kill_children() -> None:
@@ -70,6 +76,21 @@ def _kill_children() -> None:
 
     for process in multiprocessing.active_children():
         process.kill()
+
+    # A worker that is being started is in that list only when it has begun to read: it would complain of the silence.
+    for listing in CHILDREN_OF_THREADS.glob("*/children"):
+        with suppress(OSError):  # a thread or a process that has ended meanwhile
+            for number in listing.read_text().split():
+                if not _is_tracker(number):
+                    os.kill(int(number), signal.SIGKILL)
+
+
+def _is_tracker(number: str) -> bool:
+    """Tell whether a process is Python's tracker of resources; one that is gone counts as well."""
+    try:
+        return TRACKER.encode() in (CHILDREN_OF_THREADS.parents[1] / number / "cmdline").read_bytes()
+    except OSError:
+        return True
 
 
 @contextmanager

@@ -90,7 +90,8 @@ def _describe_end(text: bytes) -> str:
 
 def _refuse_other_formats(text: bytes, name: str) -> None:
     """Refuse a file whose first line with text is no header. Raises InputError."""
-    lines = text.splitlines()
+    # A file may hold nothing but the mark of its encoding.
+    lines = text.splitlines() or [b""]
     number = next((i for i, line in enumerate(lines, start=1) if line.strip()), 1)
     start = lines[number - 1].lstrip()
     is_pir = _PIR.match(start) is not None

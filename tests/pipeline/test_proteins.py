@@ -428,6 +428,7 @@ def test_every_record_ends_as_a_protein_once(tmp_path_factory, records, line_end
 @example(b"\x1f\x8b")
 @example(b">\xff\n\xfe")
 @example(b"\xef\xbb\xbf>")
+@example(b"\xfe\xff")
 def test_any_bytes_at_all_are_read_or_refused_with_a_message(tmp_path_factory, data: bytes) -> None:
     for content in (data, b">a\n" + data, gzip.compress(b">" + data, mtime=0)[:-1], b"\x1f\x8b\x08" + data):
         path = tmp_path_factory.mktemp("b") / "in.fasta"

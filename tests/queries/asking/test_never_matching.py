@@ -108,7 +108,7 @@ def test_the_tree_of_an_older_duckdb_is_read_too() -> None:
 
 def test_comparisons_are_those_of_the_text_in_its_order() -> None:
     query = "FROM heads h WHERE h.layer = 1 AND head IN (2, 3) AND NOT (label = 'a') AND layer = head AND layer < 9"
-    (tree,) = duckdb.execute(TREE, {"query": query}).fetchone() or ()
+    ((tree,),) = duckdb.execute(TREE, {"query": query}).fetchall()  # to its end: the connection is everybody's
     found = [(c.column, c.tables, c.value) for c in comparisons_in(tree)]
     assert found == [(name, ("heads",), v) for name, v in (("layer", 1), ("head", 2), ("head", 3), ("label", "a"))]
 
