@@ -142,6 +142,7 @@ def test_dev_stdout_is_where_the_shell_writes_and_no_file_is_put_in_its_place(at
     assert (tmp_path / "answer.csv").read_text() == "n\n1\nn\n1\nafter\n"
 
 
+@pytest.mark.slow
 def test_sql_writes_arrow_to_a_file_and_to_a_pipe(atlas_dir: Path, tmp_path: Path) -> None:
     query = "SELECT accession, position, received FROM residues ORDER BY ALL"
     assert run_process("sql", atlas_dir, query, "-o", tmp_path / "x.arrow").returncode == 0

@@ -32,6 +32,8 @@ from attlas.schema import (
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.publish import publishing
 
+pytestmark = pytest.mark.slow
+
 PROTEINS = random_proteins([400] * 14)
 """Enough for three shards."""
 

@@ -14,6 +14,8 @@ from attlas.pipeline.encoder import Encoder, compile_layers, find_reduction
 from attlas.pipeline.model import find_model
 from attlas.schema import EnvironmentFault
 
+pytestmark = pytest.mark.slow
+
 CALMODULIN = (
     "MADQLTEEQIAEFKEAFSLFDKDGDGTITTKELGTVMRSLGQNPTEAELQDMINEVDADGNGTIDFPEFLTMMARKMKDTDSEEEIREAFRVFDKDGNGYISAAELRHVMTNL"
     "GEKLTDEEVDEMIREADIDGDGQVNYEEFVQMMTAK"

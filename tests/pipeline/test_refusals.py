@@ -33,6 +33,8 @@ from attlas.pipeline import resources, runners, shard
 from attlas.pipeline.build import Options, draft_plan
 from attlas.schema import PlanError
 
+pytestmark = pytest.mark.slow
+
 SEQUENCE = "MADQLTEEQIAEFKEAFSLFDKDGDGTITTKELGTVMRSLGQNPTEAELQDMINEVDADG"
 LENGTHS = [30, 40, 900, 1000, 1200]
 """Three shards of the tiny model."""

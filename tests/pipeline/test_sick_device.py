@@ -18,6 +18,8 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.runners import EncodeTask, FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = [30, 41, 52, 300, 400, 500, 600]
 
 
