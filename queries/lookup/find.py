@@ -71,16 +71,18 @@ def find_proteins(
         return []
 
     whole, phrase = text.strip().casefold(), " ".join(words)
+    placed_proteins = structures or {}
     hits = []
     columns = [proteins.column(name) for name in NAME_COLUMNS]
     for row, values in enumerate(zip(*columns, strict=True)):
         names = [value or "" for value in values]
         # Nearly every protein is left out here, before its words are told apart.
         together = " ".join(names).casefold()
-        has_structure = bool(structures) and names[0] in (structures or {})
+        accession, entry_name, gene, description, organism = names
+        has_structure = accession in placed_proteins
         if has_structure or all(word in together for word in words):
             fit = "structure" if has_structure else _fit(names, whole, phrase, words)
-            hits.append(Hit(row, names[0], names[1], names[2], names[3], names[4], fit=fit))
+            hits.append(Hit(row, accession, entry_name, gene, description, organism, fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
 
