@@ -1,4 +1,7 @@
-"""Contacts added to a sealed atlas: a pass over every sequence and one over those with a structure, resumable."""
+"""Contacts added to a sealed atlas: a pass over every sequence and one over those with a structure, resumable.
+
+By the model's contact head, into `contacts`; or by a few chosen heads, into `fused_contacts`, which every model has.
+"""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +15,8 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.contacts.against_structures import CompareHeads
 from attlas.pipeline.contacts.chains import Atom, Chain, read_chains, read_chains_with_coordinates
+from attlas.pipeline.contacts.fusing import FuseHeads
+from attlas.pipeline.contacts.head_choice import HeadChoice, read_choice
 from attlas.pipeline.contacts.memory import check_memory, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, RANGES
 from attlas.pipeline.contacts.predicting import PredictContacts
@@ -21,7 +26,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import check_device
-from attlas.schema import CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.links import refuse_wrong_links
 
 
@@ -49,6 +54,8 @@ class ContactSettings:
     """Longest sequence, residues; None: no limit."""
     is_heads_only: bool = False
     """Leaves the table `contacts` as it is: for models without a contact head."""
+    heads: str | None = None
+    """File of a choice of heads, or heads such as `5-3,4-17`: only `fused_contacts` is computed then."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class AddedContacts:
 
     manifest: Manifest
     n_pairs: int
-    """Rows of `contacts`."""
+    """Rows of `contacts`, or of `fused_contacts` where heads were fused."""
     n_sequences: int
     """Distinct sequences that are not too long."""
     n_chains: int
@@ -66,6 +73,8 @@ class AddedContacts:
     """Proteins left out because they are longer than `max_length`, one for each sequence."""
     failed: tuple[str, ...]
     """Proteins, and chains of structures, without rows because the model's attention on them is not finite."""
+    choice: HeadChoice | None = None
+    """The heads that were fused; None where the contact head predicted."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,7 @@ class _Selection:
 class _Pass:
     """A task with the shards that it computes."""
 
-    task: PredictContacts | CompareHeads
+    task: PredictContacts | FuseHeads | CompareHeads
     table: Table
     sequences: Mapping[int, list[ComputedSequence]]
     """The sequences of each shard, by its index, in order of length."""
@@ -105,11 +114,12 @@ def add_contacts(
 ) -> AddedContacts:
     """Compute the tables `contacts` and `head_contacts` of a sealed atlas and add them; finished shards are kept.
 
-    Structures that were added since the last time change `head_contacts` alone.
+    With `settings.heads` it is the table `fused_contacts` instead, and these two stay as they are. Structures that were
+    added since the last time change `head_contacts` alone.
 
     Raises:
-        InputError: a setting is no probability or no atom; or only heads are to be compared and no protein has a
-            structure.
+        InputError: a setting is no probability or no atom; only heads are to be compared and no protein has a
+            structure; or the heads to fuse are not those of the model (see `head_choice.read_choice`).
         PlanError: there is no plan, as in a release: contacts need the directory in which the atlas was built.
         EnvironmentFault: as `encode.encode`; the model has no contact head; or the maps of a protein do not fit the
             memory, before anything is computed.
@@ -124,12 +134,13 @@ def add_contacts(
         if scheduler is None:
             check_device(plan.run.device)
 
+        choice = None if settings.heads is None else read_choice(settings.heads, plan.run)
         selection = _select(paths, manifest, settings)
         if settings.is_heads_only and not selection.chains:
             hint = f"`attlas annotate {root} STRUCTURE` adds structures"
             raise InputError("No protein has a structure to compare single heads with.", hint=hint)
 
-        passes = list(_plan_passes(manifest, plan, settings, selection))
+        passes = _plan_passes(manifest, plan, settings, selection, choice)
         if scheduler is None:  # how much memory the machines of a scheduler have is not known here
             for contact_pass in passes:
                 _check_memory_of(contact_pass, paths, plan)
@@ -145,7 +156,7 @@ def add_contacts(
                 n_workers=n_workers,
                 scheduler=scheduler,
             )
-        return _describe(paths, manifest, settings, selection)
+        return _describe(paths, manifest, settings, selection, choice)
 
 
 def _check_settings(settings: ContactSettings) -> None:
@@ -185,19 +196,43 @@ def _read_computed_sequences(paths: AtlasPaths) -> Iterator[ComputedSequence]:
         yield ComputedSequence(*next(proteins))
 
 
-def _plan_passes(manifest: Manifest, plan: Plan, settings: ContactSettings, selection: _Selection) -> Iterator[_Pass]:
-    """Yield the pass that predicts contacts, unless only heads are compared, and the pass that compares heads."""
-    if not settings.is_heads_only:
-        predict = PredictContacts(
-            atlas_id=manifest.atlas_id,
-            inputs=digest_inputs(manifest, CONTACTS),
-            floor=settings.floor,
-            max_length=settings.max_length,
-        )
-        sequences = _group_by_shard(plan, selection.sequences)
-        map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=settings.floor)
-        yield _Pass(predict, CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
+def _plan_passes(
+    manifest: Manifest, plan: Plan, settings: ContactSettings, selection: _Selection, choice: HeadChoice | None
+) -> list[_Pass]:
+    """Return the pass that fuses heads; or that by the contact head, if it is wanted, and the one that compares heads."""
+    if choice is not None:
+        return [_plan_fusing(manifest, plan, settings, selection, choice)]
+    predicting = [] if settings.is_heads_only else [_plan_predicting(manifest, plan, settings, selection)]
+    return [*predicting, _plan_comparing(manifest, plan, settings, selection)]
 
+
+def _plan_fusing(
+    manifest: Manifest, plan: Plan, settings: ContactSettings, selection: _Selection, choice: HeadChoice
+) -> _Pass:
+    fuse = FuseHeads.by_choice(
+        choice,
+        atlas_id=manifest.atlas_id,
+        inputs=digest_inputs(manifest, FUSED_CONTACTS),
+        max_length=settings.max_length,
+    )
+    sequences = _group_by_shard(plan, selection.sequences)
+    map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=None)
+    return _Pass(fuse, FUSED_CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
+
+
+def _plan_predicting(manifest: Manifest, plan: Plan, settings: ContactSettings, selection: _Selection) -> _Pass:
+    predict = PredictContacts(
+        atlas_id=manifest.atlas_id,
+        inputs=digest_inputs(manifest, CONTACTS),
+        floor=settings.floor,
+        max_length=settings.max_length,
+    )
+    sequences = _group_by_shard(plan, selection.sequences)
+    map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=settings.floor)
+    return _Pass(predict, CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
+
+
+def _plan_comparing(manifest: Manifest, plan: Plan, settings: ContactSettings, selection: _Selection) -> _Pass:
     compare = CompareHeads(
         atlas_id=manifest.atlas_id,
         inputs=digest_inputs(manifest, HEAD_CONTACTS),
@@ -206,7 +241,7 @@ def _plan_passes(manifest: Manifest, plan: Plan, settings: ContactSettings, sele
         max_length=settings.max_length,
     )
     sequences = _group_by_shard(plan, selection.sequences_with_chains)
-    yield _Pass(compare, HEAD_CONTACTS, sequences, _predict_memory(plan, sequences, predict_head_contact_bytes))
+    return _Pass(compare, HEAD_CONTACTS, sequences, _predict_memory(plan, sequences, predict_head_contact_bytes))
 
 
 def _group_by_shard(plan: Plan, sequences: Iterable[ComputedSequence]) -> dict[int, list[ComputedSequence]]:
@@ -250,24 +285,36 @@ def _check_memory_of(contact_pass: _Pass, paths: AtlasPaths, plan: Plan) -> None
     check_memory(missing, longest=longest, device=plan.run.device)
 
 
-def _describe(paths: AtlasPaths, manifest: Manifest, settings: ContactSettings, selection: _Selection) -> AddedContacts:
+def _describe(
+    paths: AtlasPaths,
+    manifest: Manifest,
+    settings: ContactSettings,
+    selection: _Selection,
+    choice: HeadChoice | None,
+) -> AddedContacts:
+    table = CONTACTS if choice is None else FUSED_CONTACTS
     predicted = () if settings.is_heads_only else selection.sequences
+    failed = list(_find_failed_sequences(paths, manifest, table, predicted))
+    if choice is None:
+        failed += _find_failed_chains(paths, manifest, selection.chains)
+
     return AddedContacts(
         manifest=manifest,
-        n_pairs=sum(file.n_rows for file in manifest.of_table(CONTACTS)),
+        n_pairs=sum(file.n_rows for file in manifest.of_table(table)),
         n_sequences=len(selection.sequences),
         n_chains=len(selection.chains),
         longer=tuple(map(str, selection.longer)),
-        failed=tuple(_find_failed(paths, manifest, predicted, selection.chains)),
+        failed=tuple(failed),
+        choice=choice,
     )
 
 
-def _find_failed(
-    paths: AtlasPaths, manifest: Manifest, sequences: Sequence[ComputedSequence], chains: Sequence[Chain]
+def _find_failed_sequences(
+    paths: AtlasPaths, manifest: Manifest, table: Table, sequences: Sequence[ComputedSequence]
 ) -> Iterator[str]:
-    """Yield the sequences long enough for a contact, and the chains, that have no rows."""
+    """Yield the sequences that are long enough for a contact and have no rows in a table."""
     ids_with_contacts: set[int] = set()
-    for file in manifest.of_table(CONTACTS):
+    for file in manifest.of_table(table):
         column = pq.read_table(paths.root / file.path, columns=["sequence_id"])["sequence_id"]
         ids_with_contacts.update(pc.unique(column).to_pylist())
 
@@ -276,5 +323,8 @@ def _find_failed(
         if sequence.length > nearest and sequence.sequence_id not in ids_with_contacts:
             yield str(sequence)
 
+
+def _find_failed_chains(paths: AtlasPaths, manifest: Manifest, chains: Sequence[Chain]) -> Iterator[str]:
+    """Yield the chains that have no rows."""
     compared = read_chains(paths, manifest, HEAD_CONTACTS)
     yield from (str(chain) for chain in chains if chain not in compared)
