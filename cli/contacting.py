@@ -10,13 +10,15 @@ from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Worker
 from attlas.cli.progress import build_progress, say
 
 if TYPE_CHECKING:
-    from attlas.pipeline.contacts.adding import AddedContacts, ContactSettings
+    from attlas.pipeline.contacts.adding import AddedContacts
     from attlas.pipeline.contacts.choosing_heads import ChoiceSettings
+    from attlas.pipeline.contacts.planning import ContactSettings
 
 FLOOR = 0.3
 """Probability from which on a pair is kept, unless another is given."""
 Floor = Annotated[
-    float | None, typer.Option(help="Keep every pair of at least this probability.", show_default=str(FLOOR))
+    float | None,
+    typer.Option(help=f"Keep every pair of at least this probability; default: {FLOOR}.", show_default=False),
 ]
 AtomOption = Annotated[
     Literal["ca", "cb"],
@@ -46,7 +48,8 @@ ChooseHeads = Annotated[
     ),
 ]
 Best = Annotated[
-    int | None, typer.Option(min=1, metavar="K", help="Heads that --choose-heads chooses.", show_default="10")
+    int | None,
+    typer.Option(min=1, metavar="K", help="Heads that --choose-heads chooses; default: 10.", show_default=False),
 ]
 ChosenOn = Annotated[
     int | None,
@@ -54,12 +57,13 @@ ChosenOn = Annotated[
         "--chosen-on",
         min=1,
         metavar="N",
-        help="Proteins on which --choose-heads ranks; the others can judge.",
-        show_default="10",
+        help="Proteins on which --choose-heads ranks; default: 10. The others can judge.",
+        show_default=False,
     ),
 ]
 Seed = Annotated[
-    int | None, typer.Option(min=0, help="Seed with which --choose-heads draws the proteins.", show_default="0")
+    int | None,
+    typer.Option(min=0, help="Seed with which --choose-heads draws the proteins; default: 0.", show_default=False),
 ]
 
 N_SHOWN = 10
@@ -102,8 +106,9 @@ def contacts(
         raise typer.BadParameter("they belong to --choose-heads FILE", param_hint="--best, --chosen-on and --seed")
 
     with workshop():
-        from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+        from attlas.pipeline.contacts.adding import add_contacts
         from attlas.pipeline.contacts.choosing_heads import DEFAULT_BEST, DEFAULT_PROTEINS, ChoiceSettings
+        from attlas.pipeline.contacts.planning import ContactSettings
 
         if choose_heads is not None:
             choice_settings = ChoiceSettings(

@@ -1,7 +1,7 @@
 """The pass that writes `fused_contacts`: the mean of a few chosen heads, the best pairs of each sequence kept."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
