@@ -210,7 +210,7 @@ FUSED_CONTACTS = Table(
             "The heads were chosen on a structure of this sequence, so that it cannot judge them.",
         ),
     ),
-    added_by=CONTACTS_COMMAND,
+    added_by=Command("contacts", "DIR --heads HEADS"),
     computed_from=(SEQUENCES,),
     settings=(
         Setting("heads", str, "The heads in order of rank, as layer-head, both 0-based, such as `5-3 4-17`."),
