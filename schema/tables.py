@@ -12,6 +12,7 @@ from attlas.schema.added_tables import (
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     LABELS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
@@ -28,6 +29,7 @@ __all__ = [
     "HEAD_CONTACTS",
     "HEAD_FEATURES",
     "HEAD_MAX_SITES",
+    "HEAD_PERIODS",
     "LABELS",
     "OLDER_FORMATS",
     "PROTEINS",
@@ -59,6 +61,7 @@ TABLES = (
     LABELS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     CONTACTS,
     HEAD_CONTACTS,
 )
