@@ -8,7 +8,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
@@ -128,8 +128,16 @@ class _PassFinished(Exception):
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    A caller holds `lock` while the packs of a shard run: one shard at a time uses the device, while the tables of
-    another are written.
+    A caller holds `lock` while the packs of a shard run: one shard at a time uses a GPU, while the tables of another
+    are written. Threads on a CPU compute side by side.
+
+    Args:
+        files: the files of the model.
+        device: `cpu` or `cuda`.
+        dtype: numbers of the weights, or `mixed`.
+        theta: attention from which on a pair counts as an edge.
+        attention: name of the reduction, as for `find_reduction`.
+        is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
@@ -145,6 +153,7 @@ class Encoder:
         theta: float,
         attention: str = "tiled",
         products: str = PLAIN,
+        is_compiled: bool = True,
     ) -> None:
         self.device = torch.device(device)
         self.theta = theta
@@ -153,7 +162,7 @@ class Encoder:
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
-        self.lock = threading.Lock()
+        self.lock: AbstractContextManager[object] = threading.Lock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
@@ -171,7 +180,7 @@ class Encoder:
 
         self.known_attention = check_attention(self)
         """The reduced attention of the known protein, for `check_known_protein`."""
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and is_compiled:
             compile_layers(self.model, self.n_layers)
             check_known_protein(self)  # again, because compiled code is other code
 
