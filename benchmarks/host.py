@@ -209,7 +209,9 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--proteins", type=int, default=N_PROTEINS, help=f"default: {N_PROTEINS:,}, as human")
     parser.add_argument("--layers", type=int, default=33)
     parser.add_argument("--heads", type=int, default=20)
-    parser.add_argument("--folder", type=Path, help="where the atlas is written and removed again; default: the system's")
+    parser.add_argument(
+        "--folder", type=Path, help="where the atlas is written and removed again; default: the system's"
+    )
     parser.add_argument("--json", type=Path, help="write every number here")
     return parser.parse_args()
 
