@@ -9,6 +9,7 @@ from attlas.schema.added_tables import (
     COORDINATES,
     FAMILIES,
     FEATURES,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
@@ -25,6 +26,7 @@ __all__ = [
     "FAMILIES",
     "FEATURES",
     "FORMAT_VERSION",
+    "FUSED_CONTACTS",
     "HEADS",
     "HEAD_CONTACTS",
     "HEAD_FEATURES",
@@ -63,6 +65,7 @@ TABLES = (
     HEAD_MAX_SITES,
     HEAD_PERIODS,
     CONTACTS,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
 )
 """Every table, in the order of the documentation."""
