@@ -168,6 +168,26 @@ HEAD_MAX_SITES = Table(
     settings=(_THETA,),
 )
 
+HEAD_PERIODS = Table(
+    name="head_periods",
+    doc="What the residues of a protein give, in a head, to the residues one period before and after them: large in "
+    "heads that compare repeats, where the period is theirs. Added by `attlas probe --period N`.",
+    key=("accession", "period", "layer", "head"),
+    sort=("sequence_id", "period", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        Column("period", pa.int32(), "residues", "Distance along the sequence from query to key."),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        statistic_column("before", "attention", "Sum of the attention to the residue one period before the query."),
+        statistic_column("after", "attention", "Sum of the attention to the residue one period after the query."),
+    ),
+    added_by=Command("probe", "DIR --period N"),
+    computed_from=(SEQUENCES,),
+)
+
 CONTACTS = Table(
     name="contacts",
     doc="A pair of residues that the model's contact head finds probable, or that is among the best of its protein.",

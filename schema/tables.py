@@ -13,6 +13,7 @@ from attlas.schema.added_tables import (
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     LABELS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
@@ -30,6 +31,7 @@ __all__ = [
     "HEAD_CONTACTS",
     "HEAD_FEATURES",
     "HEAD_MAX_SITES",
+    "HEAD_PERIODS",
     "LABELS",
     "OLDER_FORMATS",
     "PROTEINS",
@@ -61,6 +63,7 @@ TABLES = (
     LABELS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     CONTACTS,
     FUSED_CONTACTS,
     HEAD_CONTACTS,
