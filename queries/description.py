@@ -7,6 +7,7 @@ from typing import Any
 from attlas.queries.engine.views import docs_rows
 from attlas.queries.text import Layout, counted, printable
 from attlas.schema import TABLES, Manifest, Table
+from attlas.schema.published_weights import describe_weights
 
 Settings = Mapping[str, Mapping[str, Any]]
 """Settings with which the added tables were computed, by the table's name and their own."""
@@ -21,6 +22,7 @@ def to_json(manifest: Manifest, settings: Settings) -> dict[str, Any]:
         "source": manifest.source,
         "source_sha256": manifest.source_sha256,
         "run": {"run_id": manifest.run.run_id, **manifest.run.to_json()},
+        "weights": describe_weights(manifest.run),
         "counts": asdict(manifest.counts),
         "cost": manifest.cost,
         "tables": table_sizes(manifest),
@@ -67,7 +69,7 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "input", f"{manifest.source} (sha256 {manifest.source_sha256[:16]}…)"
     shape = f"{counted(run.n_layers, 'layer')} x {counted(run.n_heads, 'head')}"
     yield "model", f"{run.model}, revision {run.revision}, {shape}"
-    yield "weights", f"sha256 {run.weights_sha256}"
+    yield "weights", f"{describe_weights(run)} (sha256 {run.weights_sha256})"
     yield "computed", f"{run.arithmetic}, torch {run.torch_version}"
     yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"
     yield "longest", "no limit" if run.max_length is None else f"{run.max_length:,} residues, longer ones are skipped"
