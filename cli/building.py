@@ -321,10 +321,10 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
 
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
-    place = "in this process" if cost.is_one_process else f"per worker (workers: {cost.n_workers})"
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {place}")
+    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    print(f"time     about {format_duration(cost.wall_s)} on {cost.device} (rough: from the speed of matrix products)")
+    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
+    print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")

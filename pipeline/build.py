@@ -257,7 +257,8 @@ def estimate_build(
     shards = cut_shards(lengths, shape=shape, device=device)
 
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
-    n_processes = 1 if runs_in_process(shards, device=device, n_workers=n_workers) else n_workers
+    is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
+    n_processes = 1 if is_in_process else n_workers
     if shards and has_device(device):
         n_processes = choose_workers(shards, device=device, n_workers=n_processes)
 
@@ -270,6 +271,7 @@ def estimate_build(
         device=device,
         dtype=options.dtype,
         n_workers=n_processes or 1,
+        is_in_process=is_in_process,
     )
     return cost, skipped
 

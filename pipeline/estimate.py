@@ -38,6 +38,8 @@ class Estimate:
     n_residues: int
     n_shards: int
     n_workers: int
+    is_in_process: bool
+    """Whether no workers are started: the process of the command computes."""
     peak_bytes: int
     """Bound on the memory of one worker with the largest shard."""
     disk_bytes: int
@@ -57,6 +59,7 @@ def estimate_cost(
     device: str,
     dtype: str,
     n_workers: int,
+    is_in_process: bool,
 ) -> Estimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
     rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
@@ -71,6 +74,7 @@ def estimate_cost(
         n_residues=sum(lengths),
         n_shards=len(shards),
         n_workers=n_workers,
+        is_in_process=is_in_process,
         peak_bytes=max((shard.predicted_bytes for shard in shards), default=0),
         disk_bytes=predict_disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
         wall_s=predict_seconds(shards, rate),
