@@ -29,7 +29,8 @@ SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
 FEWEST_SHARDS = 64
 """A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
 
-SMALLEST_SHARD_RESIDUES = 2_048
+SMALLEST_SHARD_RESIDUES = {device: 2 * tokens for device, tokens in PACK_TOKENS.items()}
+"""Smallest cost of a shard, in residues of typical length: two packs, so that the device is not half empty."""
 
 TYPICAL_LENGTH = 400
 """Residues; a cost in residues is the cost of proteins of this length."""
@@ -113,7 +114,7 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
     costs = [predict_cost(length, shape) for length in lengths]
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
-    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
+    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
 
     shards: list[Shard] = []

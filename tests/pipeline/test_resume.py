@@ -118,9 +118,8 @@ def run(source: Path, weights: Path, tmp_path: Path) -> Iterator[subprocess.Pope
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the worker processes of a run, without Python's own resource tracker."""
-    children = psutil.Process(process.pid).children(recursive=True)
-    return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    """Return the worker processes of a run: they fork from one of its children."""
+    return [worker for child in psutil.Process(process.pid).children() for worker in child.children()]
 
 
 def assert_what_is_there_is_true(out: Path) -> None:
