@@ -25,7 +25,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -62,7 +62,7 @@ HIGH_SHARE = 0.01
 PARTS = {
     "reading planned sequences": ("pipeline.shard.read_sequences",),
     "calling sites": ("pipeline.shard.call_sites",),
-    "making rows": ("pipeline.shard._publish",),
+    "making rows": ("pipeline.shard.make_rows",),
     "writing Parquet": ("pyarrow.parquet.write_table",),
     "digests of blocks": ("schema.parquet_file.add_block_digests",),
     "entries and digests of files": ("pipeline.shard.describe_file",),

@@ -122,8 +122,8 @@ class _PassFinished(Exception):
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    A caller holds `lock` while the packs of a shard run: one shard at a time uses the device, while the tables of
-    another are written.
+    A thread holds `lock` while the packs of a shard begin: one shard at a time uses the device, while the results of
+    another are waited for and its tables written. A thread may take it twice.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
@@ -138,7 +138,7 @@ class Encoder:
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = ATTENTION_BOUNDS[dtype]
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
