@@ -9,8 +9,9 @@ from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import Estimate, estimate_cost
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
-from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
+from attlas.pipeline.model import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
 from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, order_sequences
+from attlas.pipeline.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_device, choose_workers, has_device
 from attlas.pipeline.seal import seal, set_manifest_aside
@@ -37,9 +38,11 @@ class Options:
     model: str
     revision: str | None = None
     device: str = "auto"
-    dtype: str = "float32"
+    dtype: str = AUTO
     rule: str = DEFAULT_RULE
     max_length: int | None = None
+    is_exact: bool = False
+    """Whether float32 is computed by plain products on a GPU, too."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +240,7 @@ def estimate_build(
         n_proteins=len(proteins),
         n_skipped=len(skipped),
         device=device,
-        dtype=options.dtype,
+        dtype=choose_dtype(options.dtype),
         n_workers=n_processes or 1,
     )
     return cost, skipped
@@ -246,6 +249,7 @@ def estimate_build(
 def _check_options(options: Options) -> None:
     if options.rule not in RULES:
         raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
+    refuse_exact_half(choose_dtype(options.dtype), is_exact=options.is_exact)
 
 
 def _read_vocabulary(files: ModelFiles) -> Vocabulary:
@@ -269,6 +273,7 @@ def _expect_vocabulary(options: Options) -> Vocabulary:
 
 def _describe_run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
     device = _choose_device(options.device)
+    dtype = choose_dtype(options.dtype)
 
     return Run(
         model=files.name,
@@ -278,10 +283,11 @@ def _describe_run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -
         architecture=files.shape.architecture,
         n_layers=files.shape.n_layers,
         n_heads=files.shape.n_heads,
-        dtype=options.dtype,
+        dtype=dtype,
         device=device,
         attention=REDUCTION[device],
-        attention_bound=ATTENTION_BOUNDS[options.dtype],
+        products=choose_products(dtype, device=device, is_exact=options.is_exact),
+        attention_bound=find_attention_bound(dtype),
         letters=vocabulary.mapping,
         rule=options.rule,
         edge_theta=EDGE_THETA,

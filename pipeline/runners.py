@@ -294,7 +294,14 @@ def _load_encoder(directory: str, run: Run) -> Any:
             )
 
     try:
-        return Encoder(files, device=run.device, dtype=run.dtype, theta=run.edge_theta, attention=run.attention)
+        return Encoder(
+            files,
+            device=run.device,
+            dtype=run.dtype,
+            theta=run.edge_theta,
+            attention=run.attention,
+            products=run.products,
+        )
     except Fault:
         raise
     except Exception as error:
