@@ -1,17 +1,18 @@
-"""Processor time of a build beside its model: plan, shards, files, receipts and seal, with an encoder that answers at once.
+"""Processor time of a build beside its model: plan, shards, files and seal, with an encoder that answers at once.
 
-    python benchmarks/host.py                 # every eighth human protein, in shards of the usual size; one minute
-    python benchmarks/host.py --every 1       # all of them: 1.3 GB of files
+    python benchmarks/host.py                 # every eighth human protein, in shards of the usual size; a minute
+    python benchmarks/host.py --every 1       # all of them: 1.2 GB of files
 
-What a build does apart from the model must never be what a GPU waits for. Here the encoder is a stand-in: it tokenises, as
-the real one does, and returns views of random numbers prepared beforehand, in the shapes of a GPU's packs, with profiles
-like real ones (many low residues, few high ones). Everything else is the build's own code: shards of a GPU's size are read,
-called, written, synced, digested, published with their receipts, and sealed.
+What a build does apart from the model must never be what a GPU waits for. Here the encoder is a stand-in: it tokenises,
+as the real one does, and returns views of random numbers that were drawn beforehand, in the shapes of a GPU's packs,
+with profiles like real ones (many low residues, few high ones). All else is the build's own code: shards of a GPU's
+size are read, called, written, synced, digested, published with their receipts, and sealed. A small atlas is built
+first and not measured, so that nothing is imported or compiled in the other one.
 
-Processor seconds are of all threads, and "for all" scales them with the residues to the whole proteome: every part grows
-with them. The parts are told apart by a clock around their functions; what no clock stands around is "other". The thread
-that feeds the device is the one that holds the encoder's lock. Times are far less disturbed by other work on the
-machine than wall times, but not undisturbed. Lengths are human (throughput.QUANTILES), letters random.
+Processor seconds are those of all threads; "for all" scales them to the whole proteome by the number of residues. The
+parts are told apart by a clock around their functions; "other" is what no clock stands around. The thread that feeds
+the device is the one that holds the encoder's lock. Other work on the machine disturbs these times far less than wall
+times, but it does: caches and hyperthreads are shared. Lengths are human (throughput.QUANTILES), letters random.
 """
 
 import argparse
@@ -36,10 +37,9 @@ import numpy as np
 import torch
 from throughput import human_lengths
 
+from attlas.pipeline import directory, runners, shard
 from attlas.pipeline import plan as planning
-from attlas.pipeline import runners, shard
 from attlas.pipeline.attention import STATISTICS, Pack
-from attlas.pipeline.directory import hold_lock, write_plan
 from attlas.pipeline.encoder import Forward
 from attlas.pipeline.letters import ESM2_VOCABULARY
 from attlas.pipeline.model import ModelShape, find_shape
@@ -60,6 +60,7 @@ HIGH_SHARE = 0.01
 """Share of the residues of a profile that stand out."""
 
 PARTS = {
+    "reading the plan": ("pipeline.directory.read_plan",),
     "reading planned sequences": ("pipeline.shard.read_sequences",),
     "calling sites": ("pipeline.shard.call_sites",),
     "making rows": ("pipeline.shard.make_rows",),
@@ -182,12 +183,13 @@ class StandIn:
 class StandInTask(runners.EncodeTask):
     """Computes a shard of a build with the stand-in."""
 
-    plan: Plan
     encoder: StandIn
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Compute a shard."""
-        return shard.encode_shard(AtlasPaths(Path(root)), self.plan, self.plan.shards[index - 1], self.encoder)
+        """Compute a shard, of which the directory has everything but the encoder."""
+        paths = AtlasPaths(Path(root))
+        plan = directory.read_plan(paths)
+        return shard.encode_shard(paths, plan, plan.shards[index - 1], self.encoder)
 
 
 def main() -> int:
@@ -237,14 +239,14 @@ def measure_build(lengths: Sequence[int], shape: ModelShape, options: argparse.N
 
 def _measure_steps(fasta: Path, root: Path, shape: ModelShape, clock: Clock) -> dict[str, Any]:
     paths = AtlasPaths(root)
-    with hold_lock(paths):
+    with directory.hold_lock(paths):
         with clock.measure("plan"):
             plan = _make_plan(fasta, paths, shape)
 
         packs = [pack for shard_lengths in _list_lengths(fasta, plan) for pack in _list_packs(shard_lengths)]
         encoder = StandIn(shape, packs, clock)
         started, processor_started = time.perf_counter(), time.process_time()
-        for _ in runners.run_in_process(root, plan.shards, task=StandInTask(plan, encoder)):
+        for _ in runners.run_in_process(root, plan.shards, task=StandInTask(encoder)):
             pass
         shards_s = {"wall": time.perf_counter() - started, "processor": time.process_time() - processor_started}
         clock.seconds["other"] = shards_s["processor"] - sum(
@@ -292,7 +294,7 @@ def _make_plan(fasta: Path, paths: AtlasPaths, shape: ModelShape) -> Plan:
         pack_tokens=PACK_TOKENS["cuda"],
         shards=cut_shards([len(s) for s in order_sequences(proteome.proteins)], shape=shape, device="cuda"),
     )
-    write_plan(paths, plan, proteome.proteins)
+    directory.write_plan(paths, plan, proteome.proteins)
     return plan
 
 

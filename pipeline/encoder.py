@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class SequenceAttention:
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
         """Return whether every number is finite: a half-precision model may overflow."""
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
