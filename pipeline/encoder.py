@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ class SequenceAttention:
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
         """Return whether every number is finite: a half-precision model may overflow."""
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
@@ -128,8 +128,8 @@ class _PassFinished(Exception):
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    A caller holds `lock` while the packs of a shard run: one shard at a time uses a GPU, while the tables of another
-    are written. Threads on a CPU compute side by side.
+    A thread holds `lock` while the packs of a shard begin: one shard at a time uses a GPU, while the results of another
+    are waited for and its tables written. A thread may take it twice. Threads on a CPU compute side by side.
 
     Args:
         files: the files of the model.
@@ -162,7 +162,7 @@ class Encoder:
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
-        self.lock: AbstractContextManager[object] = threading.Lock() if self.device.type == "cuda" else nullcontext()
+        self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)

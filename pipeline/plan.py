@@ -5,6 +5,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a seque
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from attlas.pipeline.kernels.tiles import predict_tile_bytes
@@ -72,7 +73,7 @@ class Plan:
     pack_tokens: int
     shards: tuple[Shard, ...]
 
-    @property
+    @cached_property
     def plan_id(self) -> str:
         """Return the identity of the plan, which becomes the atlas id: input, run, pack size and shards."""
         return digest(

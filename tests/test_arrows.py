@@ -51,7 +51,7 @@ FLOORS = {
         ("guard", "letters", "loading", "plan", "sites"),
         ("directory", "estimate", "resources", "vocabulary"),
         ("annotate", "cluster", "encoder", "seal"),
-        ("device_check",),
+        ("device_check", "shard_rows"),
         ("shard",),
         ("runners",),
         ("encode", "pass_task"),
