@@ -193,10 +193,10 @@ def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
             f"found {q.dtype} and {q.shape[2]}; reduce with 'plain', which takes all."
         )
 
-    if q.dtype == torch.float32:
-        table = "split" if products == SPLIT else "float32"
-    else:
-        table = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
+    if q.dtype == torch.float32 and products == PLAIN:
+        return read_blocks("float32", kernel, dim=q.shape[2])
+    generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
+    table = f"split_{generation}" if q.dtype == torch.float32 else generation
     return read_blocks(table, kernel, dim=q.shape[2])
 
 
