@@ -1,8 +1,9 @@
-"""The attention that is supported here: softmax(q k^T scaling) v within each sequence, for every head and residue.
+"""The attention that the kernels compute: softmax(q k^T scaling + b) v within each sequence, for every head and residue.
 
-A model that needs anything else is refused by name: masks, windows, biases, caps, sinks, dropout, key heads shared by
-query heads. transformers passes such settings to its attention functions as keywords; those without effect on the
-result are listed below, and every other one must be None, False or 0.
+The number b is 0 or depends on the head and on j - i alone: the relative bias of T5, or a window of attention. Query
+heads may share key heads. A model that needs anything else is refused by name: other masks, caps, sinks, dropout.
+transformers passes such settings to its attention functions as keywords; those without effect on the result are listed
+below, and every other one must be None, False or 0.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ WITHOUT_EFFECT = (
     "output_hidden_states",
     "return_dict",
     "deterministic",  # ModernBERT: which flash-attention kernel
+    "sliding_window",  # ModernBERT: for flash attention; the mask carries it, and `interface` reads it there
 )
 """Keywords of transformers' attention functions that change no attention of a whole sequence."""
 
@@ -33,13 +35,12 @@ def refuse_unsupported(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    mask: Tensor | None,
     scaling: object,
     keywords: Mapping[str, object],
 ) -> None:
     """Refuse a call of an attention function that asks for attention that is not supported here.
 
-    `query`, `key` and `value` have the shape (1, H, sum of T, D).
+    `query`, `key` and `value` have the shape (1, H, sum of T, D); the keys and values may have fewer heads.
 
     Raises:
         EnvironmentFault: names the setting and the architecture.
@@ -50,13 +51,11 @@ def refuse_unsupported(
         if name not in WITHOUT_EFFECT and not _is_nothing(setting):
             raise unsupported_attention(module, f"{name}={_show(setting)}")
 
-    if mask is not None:
-        raise unsupported_attention(module, "a mask: some tokens may not attend to others")
     if scaling is not None and not isinstance(scaling, (int, float)):
         raise unsupported_attention(module, f"scaling={_show(scaling)}, where one number for all heads is expected")
-    if key.shape[1] != query.shape[1]:
+    if query.shape[1] % key.shape[1]:
         raise unsupported_attention(module, f"{key.shape[1]} key heads for {query.shape[1]} query heads")
-    if not query.shape == key.shape == value.shape:
+    if not (query.shape[2:] == key.shape[2:] and key.shape == value.shape):
         shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
         raise unsupported_attention(module, f"queries, keys and values of different shapes: {shapes}")
 
@@ -85,7 +84,8 @@ def unsupported_attention(module: torch.nn.Module, setting: str) -> EnvironmentF
     architecture = getattr(config, "model_type", None) or type(module).__name__
     return EnvironmentFault(
         f"The attention of this {architecture} model cannot be computed right.",
-        expected="softmax attention of every residue to every residue, with nothing added and nothing left out",
+        expected="softmax attention of every residue to every residue, or to those within a window; added to the scores "
+        "is nothing, or a number that depends on their distance",
         found=f"its {type(module).__name__} asks for {setting}",
         hint="use ESM-2, or another encoder in which every residue attends to every residue",
     )

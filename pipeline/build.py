@@ -5,12 +5,13 @@ from dataclasses import astuple, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
+from attlas.pipeline.architectures import choose_attention
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import Estimate, estimate_cost
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
 from attlas.pipeline.model import ATTENTION_BOUNDS, PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, order_sequences
+from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_device, choose_workers, has_device
 from attlas.pipeline.seal import seal, set_manifest_aside
@@ -109,7 +110,7 @@ def draft_plan(source: str, options: Options) -> Draft:
         n_records=proteome.n_records,
         proteins_digest=_digest_proteins(proteins),
         model_directory=str(files.directory),
-        pack_tokens=PACK_TOKENS[run.device],
+        pack_tokens=choose_pack_tokens(run.attention, run.device),
         shards=cut_shards(lengths, shape=files.shape, device=run.device),
     )
     return proteins, plan
@@ -280,7 +281,7 @@ def _describe_run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -
         n_heads=files.shape.n_heads,
         dtype=options.dtype,
         device=device,
-        attention=REDUCTION[device],
+        attention=choose_attention(files.shape.architecture, device),
         attention_bound=ATTENTION_BOUNDS[options.dtype],
         letters=vocabulary.mapping,
         rule=options.rule,

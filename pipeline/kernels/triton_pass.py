@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
     NO_QUERY,
@@ -56,7 +57,16 @@ FLOAT32 = {64: Blocks(64, 32, 8, 2, 255), 128: Blocks(32, 16, 4, 2, 255)}
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
-def reduce_triton(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float) -> PackAttention:
+def reduce_triton(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+) -> PackAttention:
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
     Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head
@@ -66,8 +76,11 @@ def reduce_triton(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling
     log-sum-exp that was wrong by ln 2, and all results looked plausible.
 
     Raises:
-        ValueError: the kernels do not take this dtype or head dimension.
+        ValueError: the kernels do not take this dtype or head dimension, or numbers added to the scores.
     """
+    if added is not None:
+        raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
+
     n_heads, n_tokens, dim = q.shape
     blocks = _choose_blocks(q)
     q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.attending import attend_in_rows
 from attlas.pipeline.kernels.rows import receive_rows
-from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+from attlas.pipeline.kernels.tiled import attend_in_tiles
+from attlas.pipeline.kernels.tiles import Tile
 from attlas.pipeline.probe.auc import compute_auc
 
 SUMS = ("edges", "edge_mass", "mass")
@@ -43,11 +45,19 @@ class ReduceToLabels:
     """The labels of each sequence of the pack, (F, N)."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
         sum_received = sum_received_in_rows if q.is_cuda else sum_received_in_tiles
-        output, received = sum_received(q, k, v, pack=pack, scaling=scaling, theta=theta)
+        output, received = sum_received(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
 
         # Of each sequence what its residues receive, (3, H, N).
         residues = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in pack.slices]
@@ -67,7 +77,14 @@ def measure_labels(received: NDArray[np.float64], labels: Labels) -> NDArray[np.
 
 
 def sum_received_in_rows(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return a layer's output, and what every token receives from residues, (3, H, sum of T), on any device.
 
@@ -84,12 +101,19 @@ def sum_received_in_rows(
         received[:, at.heads, at.tokens] += torch.stack([measures[name].double() for name in SUMS])
 
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add)
+        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
     return output, received.cpu().numpy()
 
 
 def sum_received_in_tiles(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return the same as `sum_received_in_rows`, in the build's tiles, on a CPU."""
     received = np.zeros((len(SUMS), q.shape[0], q.shape[1]))
@@ -99,5 +123,5 @@ def sum_received_in_tiles(
         place = at.heads, at.tokens
         receive_rows(tile.numpy(), at.first_row, np.float32(theta), mass[place], edges[place], edge_mass[place])
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
     return output, received
