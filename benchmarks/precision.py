@@ -35,10 +35,10 @@ from typing import Any
 
 import numpy as np
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import ModelFiles, find_model
-from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites

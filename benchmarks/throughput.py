@@ -32,8 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from attlas.pipeline.model import ModelShape, find_model, find_shape
 from attlas.pipeline.architectures import KERNELS
+from attlas.pipeline.model import ModelShape, find_model, find_shape
 from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import count_default_workers, measure_available_bytes

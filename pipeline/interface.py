@@ -11,15 +11,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from attlas.pipeline.attention_support import refuse_unsupported, unsupported_attention
+from attlas.pipeline.attention_support import NO_WINDOW, read_window, refuse_unsupported
 from attlas.pipeline.kernels.added_scores import join_tables
 from attlas.pipeline.offline import transformers
 
 INTERFACE = "attlas"
 """Name of our function in transformers' attention interface."""
-
-NO_WINDOW = -1
-"""In place of the width of a window: a mask that is no window of attention."""
 
 FARTHEST = 1 << 16
 """Tokens to each side within which the width of a window is looked for."""
@@ -111,19 +108,12 @@ def _attend(
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
         return _attend_op(query, key, value, scale), None
 
-    window = None if attention_mask is None else _read_window(attention_mask)
-    if window == NO_WINDOW:
-        raise unsupported_attention(module, "a mask: some tokens may not attend to others")
-    if window is None and keywords.get("sliding_window") is not None:
-        raise unsupported_attention(module, f"sliding_window={keywords['sliding_window']} without a mask")
-    if position_bias is not None and position_bias.shape[2:] != (1, 2 * query.shape[2] - 1):
-        raise unsupported_attention(module, "a bias that is not known to depend on j - i alone")
-    refuse_unsupported(module, query, key, value, scaling, keywords)
+    refuse_unsupported(module, query, key, value, attention_mask, scaling, keywords | {"position_bias": position_bias})
 
     # An operator has overhead, and the layer that ends the pass raises through it: only compiled code needs one.
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     bias = None if position_bias is None else position_bias[0, :, 0].float()
-    table = join_tables(bias, window, reach=query.shape[2])
+    table = join_tables(bias, read_window(attention_mask), reach=query.shape[2])
     return _attend_in_pack(query, key, value, scale, table), None
 
 
@@ -140,11 +130,6 @@ def _make_mask(
     if is_bidirectional and attention_mask is None:
         return None
     return torch.tensor([[[[_find_window(mask_function) if attention_mask is None else NO_WINDOW]]]])
-
-
-def _read_window(mask: Tensor) -> int:
-    """Return the width that `_make_mask` wrote in place of a mask, NO_WINDOW for any other mask."""
-    return int(mask) if mask.shape == (1, 1, 1, 1) and mask.dtype == torch.int64 else NO_WINDOW
 
 
 def _find_window(mask_function: Callable[..., Any] | None) -> int:

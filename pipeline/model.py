@@ -170,7 +170,9 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if architecture in REFUSED:
         raise _unreadable_model(directory, expected="attention of residues to residues", found=REFUSED[architecture])
 
-    names = {size: next((name for name in SIZE_NAMES[size] if config.get(name) is not None), None) for size in SIZE_NAMES}
+    names = {
+        size: next((name for name in SIZE_NAMES[size] if config.get(name) is not None), None) for size in SIZE_NAMES
+    }
     if missing := [" or ".join(SIZE_NAMES[size]) for size in NEEDED_SIZES if names[size] is None]:
         raise _unreadable_model(
             directory,

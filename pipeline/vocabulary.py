@@ -156,14 +156,11 @@ def _no_single_letters(files: ModelFiles, tokenizer: Any, tokens: Mapping[str, i
 
 def _find_words(tokenizer: Any, letter_tokens: Mapping[str, int]) -> list[str]:
     """Return the letters of all tokens that are no single letter of a protein: words, and pieces such as `##A`."""
-    letters = {token.lstrip(MARKS) for token, i in tokenizer.get_vocab().items() if i not in letter_tokens.values()}
-    words = {word.upper() for word in letters if not word.isupper()} if _is_lower(tokenizer, letter_tokens) else letters
-    return sorted(word for word in words if word and set(word) <= letter_tokens.keys())
-
-
-def _is_lower(tokenizer: Any, letter_tokens: Mapping[str, int]) -> bool:
-    """Return whether the tokens of letters are small letters."""
-    return bool(letter_tokens["A"] == _find_token(tokenizer, "a"))
+    is_lower = letter_tokens["A"] == _find_token(tokenizer, "a")
+    spelled = {spelling(letter) for spelling in SPELLINGS for letter in letter_tokens}
+    words = {token.lstrip(MARKS) for token in tokenizer.get_vocab() if token not in spelled}
+    capitals = {word.upper() for word in words if word.islower()} if is_lower else words
+    return sorted(word for word in capitals if word and set(word) <= letter_tokens.keys())
 
 
 def _tokenize(files: ModelFiles, tokenizer: Any, text: str) -> list[int]:

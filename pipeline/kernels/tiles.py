@@ -1,4 +1,4 @@
-"""The tiles of the tiled path and their size: arithmetic alone, so that a plan predicts memory without loading torch."""
+"""The tiles of the tiled path and their size: arithmetic alone, so that a plan predicts memory without torch."""
 
 import math
 from dataclasses import dataclass
