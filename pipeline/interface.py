@@ -146,7 +146,7 @@ def _find_window(mask_function: Callable[..., Any] | None) -> int:
     return widest if is_window else NO_WINDOW
 
 
-def replace_relative_bias(model: torch.nn.Module) -> None:
+def replace_relative_bias(model: Any) -> None:
     """Let the modules that compute a relative bias, as in T5, compute one number for each offset j - i.
 
     Their own is a number for each pair of tokens; theirs stays in use where the model runs its own attention.
