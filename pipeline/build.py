@@ -7,6 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from attlas.pipeline.architectures import choose_attention
 from attlas.pipeline.cluster import prepare_workers
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
@@ -14,7 +15,7 @@ from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
 from attlas.pipeline.libraries import import_libraries
 from attlas.pipeline.model import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, order_sequences
+from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
 from attlas.pipeline.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_device, choose_workers, has_device
@@ -132,7 +133,7 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
         n_records=proteome.n_records,
         proteins_digest=_digest_proteins(proteins),
         model_directory=str(files.directory),
-        pack_tokens=PACK_TOKENS[run.device],
+        pack_tokens=choose_pack_tokens(run.attention, run.device),
         shards=shards,
     )
     return proteins, plan
@@ -319,7 +320,7 @@ def _describe_run(
         n_heads=files.shape.n_heads,
         dtype=dtype,
         device=device,
-        attention=REDUCTION[device],
+        attention=choose_attention(files.shape.architecture, device),
         products=choose_products(dtype, device=device, is_exact=options.is_exact),
         attention_bound=find_attention_bound(dtype),
         letters=vocabulary.mapping,
