@@ -34,6 +34,7 @@ from attlas.schema import (
     CONTACTS,
     COORDINATES,
     FAMILIES,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
@@ -113,7 +114,10 @@ def add_the_rest(root: Path) -> None:
         make_axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
         spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in make_axes}} for i in range(1, 41)]
         some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
-        pairs += [{**key, "i": i, "j": j, "probability": choose.random()} for i, j in some]
+        pairs += [
+            {**key, "i": i, "j": j, "probability": choose.random(), "score": choose.gauss(0, 1), "chose_heads": False}
+            for i, j in some
+        ]
         n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
         for head in HEADS:
             k = {"n_edges": choose.randint(60, 99), "n_contact_edges": choose.randint(0, 30), "mass": 30.0}
@@ -121,7 +125,8 @@ def add_the_rest(root: Path) -> None:
             heads.append({**key, "chain": "A", **head, **n, **k, **rest})
         site = {"position": 7, "residue": "A", "rank": 1, "layer": 1, "received": 3.0, "share": 1.0}
         sites.append({"sequence_id": ids[accession], **site})
-    for table, rows in ((COORDINATES, spots), (CONTACTS, pairs), (HEAD_CONTACTS, heads), (HEAD_MAX_SITES, sites)):
+    added = ((COORDINATES, spots), (CONTACTS, pairs), (FUSED_CONTACTS, pairs), (HEAD_CONTACTS, heads))
+    for table, rows in (*added, (HEAD_MAX_SITES, sites)):
         add_rows(root, table, [{c.name: row.get(c.name, 1) for c in table.stored()} for row in rows], table.name)
 
 
@@ -433,6 +438,35 @@ def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tm
         found = [settings_of(opened.root, opened.manifest, table) for table in (LABELS, HEAD_FEATURES, HEAD_CONTACTS)]
         assert settings_of(opened.root, opened.manifest, CONTACTS) == {}
     assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
+
+
+@pytest.mark.parametrize(
+    ("heads", "reading"),
+    [
+        ("5-3 4-17", "the mean of a few heads (layer-head: 5-3, 4-17), each"),
+        ("<b>5-3</b>", "a few heads, each"),
+        (None, "a few heads, each"),
+    ],
+)
+def test_the_fused_heads_are_named_below_their_figure(
+    atlas_dir: Path, tmp_path: Path, heads: str | None, reading: str
+) -> None:
+    shutil.copytree(atlas_dir, tmp_path / "atlas")
+    row = {
+        "sequence_id": sequence_ids(tmp_path / "atlas")["X00003"],
+        "i": 1,
+        "j": 7,
+        "score": 0.5,
+        "chose_heads": False,
+    }
+    settings = {} if heads is None else {"heads": heads, "chosen_on": None, "max_length": None}
+    add_rows(
+        tmp_path / "atlas", FUSED_CONTACTS, [row], "fused", {SETTINGS_KEY: json.dumps({"settings": settings}).encode()}
+    )
+    with Atlas.open(tmp_path / "atlas") as opened:
+        (part,) = [part for part in sections(opened, types=None, proteins=None) if part.name == "contacts"]
+    (figure,) = [figure for figure in part.figures if figure.name == "fused-contact-precision"]
+    assert reading in figure.reading
 
 
 # What is chosen
