@@ -27,7 +27,7 @@ DEFAULT_RULE = "nayar-2025-05"
 N_SKIPPED_SHOWN = 10
 
 Device = Literal["auto", "cpu", "cuda"]
-Dtype = Literal["float32", "mixed", "bfloat16"]
+Dtype = Literal["auto", "float32", "mixed", "bfloat16"]
 Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or compressed; `-` is stdin.")]
 Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
@@ -35,7 +35,10 @@ Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is a GPU.")]
 DtypeOption = Annotated[
-    Dtype, typer.Option(help="mixed: products in float16, all else in float32; a few sites change.")
+    Dtype, typer.Option(help="auto: float32. mixed: products in float16, all else in float32; a few sites change.")
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="float32 by plain products on a GPU too, which is several times slower.")
 ]
 RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
 MaxLength = Annotated[
@@ -43,7 +46,11 @@ MaxLength = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Worker processes; default: one for each core or GPU. 0: compute in this process."),
+    typer.Option(
+        min=0,
+        help="Worker processes; default: one for each core or GPU, none for less than half a minute of work. "
+        "0: compute in this process.",
+    ),
 ]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
 RetryFailed = Annotated[
@@ -65,7 +72,8 @@ def build(
     model: Model = DEFAULT_MODEL,
     revision: Revision = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
+    dtype: DtypeOption = "auto",
+    exact: Exact = False,
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
     workers: Workers = None,
@@ -82,7 +90,7 @@ def build(
         from attlas.pipeline.seal import read_earlier_manifest
         from attlas.schema import AtlasPaths
 
-        options = steps.Options(model, revision, device, dtype, rule, max_length)
+        options = steps.Options(model, revision, device, dtype, rule, max_length, exact)
         if dry_run:
             _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
             return
@@ -108,7 +116,8 @@ def plan(
     model: Model = DEFAULT_MODEL,
     revision: Revision = None,
     device: DeviceOption = "auto",
-    dtype: DtypeOption = "float32",
+    dtype: DtypeOption = "auto",
+    exact: Exact = False,
     rule: RuleOption = DEFAULT_RULE,
     max_length: MaxLength = None,
 ) -> None:
@@ -122,7 +131,7 @@ def plan(
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
-        draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length))
+        draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length, exact))
         with hold_lock(paths):
             new_plan = steps.make_plan(draft, paths)
     directory = quote(str(out))
@@ -319,7 +328,8 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
     print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    print(f"time     about {format_duration(cost.wall_s)} on {cost.device} (rough: from the speed of matrix products)")
+    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
+    print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")

@@ -3,7 +3,8 @@
 import errno
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -146,11 +147,16 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
 def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
     """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
     receipts = read_receipts(paths, plan)
-    return {
-        index: receipt
-        for index, receipt in receipts.items()
-        if all(matches_entry(paths.root / file.path, file, by_digest=by_digest) for file in receipt.files)
-    }
+    files = [file for receipt in receipts.values() for file in receipt.files]
+    changed = find_changed_files(paths, files, by_digest=by_digest)
+    return {index: receipt for index, receipt in receipts.items() if changed.isdisjoint(receipt.files)}
+
+
+def find_changed_files(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool = True) -> set[TableFile]:
+    """Return the files that are missing or do not match their entry; several are read at once, on all cores."""
+    with ThreadPoolExecutor() as threads:
+        matches = threads.map(lambda file: matches_entry(paths.root / file.path, file, by_digest=by_digest), files)
+        return {file for file, is_match in zip(files, matches, strict=True) if not is_match}
 
 
 def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:

@@ -8,8 +8,9 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property, partial
 from inspect import signature
 
 import numpy as np
@@ -17,7 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.architectures import HOOKED, PLAIN
+from attlas.pipeline.architectures import HOOKED, KERNELS
+from attlas.pipeline.architectures import PLAIN as WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
 from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
@@ -25,10 +27,13 @@ from attlas.pipeline.interface import attending
 from attlas.pipeline.kernels.added_scores import MapScores, OffsetScores
 from attlas.pipeline.letters import Vocabulary
 from attlas.pipeline.loading import load_model
-from attlas.pipeline.model import ATTENTION_BOUNDS, MIXED, OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import count_fitting_tokens
+from attlas.pipeline.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
+from attlas.pipeline.products import halve_scores, split_linear_layers
 from attlas.pipeline.vocabulary import read_vocabulary
 from attlas.schema import EnvironmentFault
+from attlas.schema.run import PLAIN
 
 
 @dataclass(frozen=True)
@@ -40,25 +45,27 @@ class SequenceAttention:
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
         """Return whether every number is finite: a half-precision model may overflow."""
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
 
 
-def find_reduction(name: str) -> Reduction:
+def find_reduction(name: str, products: str = PLAIN) -> Reduction:
     """Return the reduction of a name: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
+
+    Where `products` is SPLIT, the kernels of a GPU multiply halves; the others give the numbers that this gives.
 
     Raises:
         EnvironmentFault: the library of the reduction is not installed.
     """
     if name == "plain":
-        return reduce_plain
+        return halve_scores(reduce_plain) if products == SPLIT else reduce_plain
     try:
         if name == "tiled":
             from attlas.pipeline.kernels.tiled import reduce_tiled
 
-            return reduce_tiled
+            return halve_scores(reduce_tiled) if products == SPLIT else reduce_tiled
         from attlas.pipeline.kernels.triton_pass import reduce_triton
     except ImportError as error:
         raise EnvironmentFault(
@@ -66,7 +73,14 @@ def find_reduction(name: str) -> Reduction:
             found=str(error),
             hint="install attlas[build] whole; on a GPU, a torch with Triton; or plan with --device cpu",
         ) from error
-    return reduce_triton
+    return partial(reduce_triton, products=products)
+
+
+def _choose_reduction(attention: str, device: str) -> str:
+    """Return the name of the reduction for a run's attention: the maps of a hooked model are reduced as they are."""
+    if attention != HOOKED:
+        return attention
+    return WHOLE_MAPS if device == "cuda" else KERNELS[device]
 
 
 class Forward:
@@ -169,28 +183,48 @@ class _PassFinished(Exception):
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    A caller holds `lock` while the packs of a shard run: one shard at a time uses the device, while the tables of
-    another are written.
+    A thread holds `lock` while the packs of a shard begin: one shard at a time uses a GPU, while the results of another
+    are waited for and its tables written. A thread may take it twice. Threads on a CPU compute side by side.
+
+    Args:
+        files: the files of the model.
+        device: `cpu` or `cuda`.
+        dtype: numbers of the weights, or `mixed`.
+        theta: attention from which on a pair counts as an edge.
+        attention: name of the reduction, as for `find_reduction`.
+        is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
             its own; or the architecture's attention is not what is computed here (see `guard`).
     """
 
-    def __init__(self, files: ModelFiles, *, device: str, dtype: str, theta: float, attention: str = "tiled") -> None:
+    def __init__(
+        self,
+        files: ModelFiles,
+        *,
+        device: str,
+        dtype: str,
+        theta: float,
+        attention: str = "tiled",
+        products: str = PLAIN,
+        is_compiled: bool = True,
+    ) -> None:
         self.device = torch.device(device)
         self.theta = theta
         self.is_hooked = attention == HOOKED
-        self.reduce = find_reduction(attention if not self.is_hooked else PLAIN if device == "cuda" else "tiled")
+        self.reduce = find_reduction(_choose_reduction(attention, device), products)
         self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
-        self.attention_bound = ATTENTION_BOUNDS[dtype]
-        self.lock = threading.Lock()
+        self.attention_bound = find_attention_bound(dtype)
+        self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
         self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
+        if products == SPLIT:
+            self._split_layers()
         self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
         if not self.is_hooked:
             _refuse_ends(self.vocabulary, attention)
@@ -209,9 +243,16 @@ class Encoder:
             self._install_hooks()
         self.known_attention = check_attention(self)
         """The reduced attention of the known protein, for `check_known_protein`."""
-        if self.device.type == "cuda" and attention == "triton":
+        if self.device.type == "cuda" and attention == "triton" and is_compiled:
             compile_layers(self.model, self.n_layers)
             check_known_protein(self)  # again, because compiled code is other code
+
+    def _split_layers(self) -> None:
+        """Let the linear layers of the model multiply halves. Raises EnvironmentFault on a GPU too old for it."""
+        if self.device.type == "cuda":
+            refuse_old_gpu(torch.cuda.get_device_capability(self.device))
+        for layer in find_layers(self.model, self.n_layers):
+            split_linear_layers(layer)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return the attention of each.
@@ -322,11 +363,16 @@ def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
         )
 
 
+def find_layers(model: torch.nn.Module, n_layers: int) -> list[torch.nn.Module]:
+    """Return the layers of a model: its first list of that many modules; empty where there is none."""
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
+    return list(stacks[0]) if stacks else []
+
+
 def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
     """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
 
     The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
     """
-    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
-    for layer in stacks[0][:-1] if stacks else ():
+    for layer in find_layers(model, n_layers)[:-1]:
         layer.compile(dynamic=True, backend=backend)

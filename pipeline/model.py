@@ -239,18 +239,6 @@ def _wrong_value(directory: Path, name: str, expected: str, value: object) -> En
     )
 
 
-MIXED = "mixed"
-"""A dtype of runs: matrix products in float16, everything between them in float32. It changes 3 of 100 sets of sites,
-bfloat16 15 (docs/log.md); still too many for a default."""
-
-ATTENTION_BOUNDS = {"float32": 1e-3, "bfloat16": 0.25, MIXED: 0.05}
-"""Largest accepted difference from a model's own eager attention, as a share of a layer's maximum, by dtype.
-
-Attention that is computed wrong differs by 0.7 and more. Computed right, on the known protein of `guard`, it differs
-by 3e-6 (float32), 0.05 (bfloat16) and 0.008 (mixed) with the weights of ESM-2 8M, and by 3e-6, 0.10 and 0.006 with
-random weights in 33 layers; over 1,000 proteins half precision moved single residues by up to 0.20 and 0.02
-(docs/log.md)."""
-
 ROTARY = ("esmc", "modernbert", "eurobert")
 """Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
 

@@ -5,6 +5,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a seque
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
 from attlas.pipeline.architectures import HOOKED, choose_attention, predict_map_bytes
@@ -27,7 +28,8 @@ SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
 FEWEST_SHARDS = 64
 """A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
 
-SMALLEST_SHARD_RESIDUES = 2_048
+SMALLEST_SHARD_RESIDUES = {device: 2 * tokens for device, tokens in PACK_TOKENS.items()}
+"""Smallest cost of a shard, in residues of typical length: two packs, so that the device is not half empty."""
 
 TYPICAL_LENGTH = 400
 """Residues; a cost in residues is the cost of proteins of this length."""
@@ -69,7 +71,7 @@ class Plan:
     pack_tokens: int
     shards: tuple[Shard, ...]
 
-    @property
+    @cached_property
     def plan_id(self) -> str:
         """Return the identity of the plan, which becomes the atlas id: input, run, pack size and shards."""
         return digest(
@@ -111,7 +113,7 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
     costs = [predict_cost(length, shape) for length in lengths]
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
-    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
+    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
     attention = choose_attention(shape.architecture, device)
     pack_tokens = choose_pack_tokens(attention, device)

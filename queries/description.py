@@ -57,7 +57,7 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     shape = f"{counted(run.n_layers, 'layer')} x {counted(run.n_heads, 'head')}"
     yield "model", f"{run.model}, revision {run.revision}, {shape}"
     yield "weights", f"sha256 {run.weights_sha256}"
-    yield "computed", f"{run.dtype} on {run.device}, attention {run.attention}, torch {run.torch_version}"
+    yield "computed", f"{run.arithmetic}, torch {run.torch_version}"
     yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"
     yield "longest", "no limit" if run.max_length is None else f"{run.max_length:,} residues, longer ones are skipped"
     yield "written by", f"attlas {run.attlas_version}, transformers {run.transformers_version}, run {run.run_id}"

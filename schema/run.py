@@ -5,6 +5,9 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+PLAIN = "plain"
+"""Products of matrices as the dtype of the run has them; also those of runs that record no products."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -44,11 +47,26 @@ class Run:
     attlas_version: str
     torch_version: str
     transformers_version: str
+    products: str = PLAIN
+    """The products of matrices: `plain`, as the dtype has them, or `bfloat16x3`, float32 by three products of bfloat16
+    halves."""
+
+    @property
+    def arithmetic(self) -> str:
+        """Return dtype, products where they are not those of the dtype, device and reduction, in words."""
+        products = "" if self.products == PLAIN else f", products {self.products}"
+        return f"{self.dtype}{products} on {self.device}, attention {self.attention}"
 
     @property
     def run_id(self) -> str:
-        """Return the identity of this computation: 16 hexadecimal digits of a SHA-256 over every field."""
-        canonical = json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        """Return the identity of this computation: 16 hexadecimal digits of a SHA-256 over every field.
+
+        Plain products are left out, so that runs recorded before there were others keep their ids.
+        """
+        values = asdict(self)
+        if self.products == PLAIN:
+            del values["products"]
+        canonical = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def describe_changes(self, run: Self) -> list[str]:
@@ -63,4 +81,4 @@ class Run:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
         """Return the run that `to_json` wrote; the caller has checked the format version."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})

@@ -9,6 +9,7 @@ Axis letters: `H` heads, `N` residues, `T = N + 2` tokens, `K` chains of structu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,16 +28,40 @@ contacts, the attention of both, all attention, attention between contacts. Over
 scores, as many as residues have coordinates: contacts."""
 
 
+class HeadMeasures(Protocol):
+    """A function that measures one head against the contacts in chains."""
+
+    def __call__(
+        self, attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
+    ) -> NDArray[np.float64]:
+        """Return the measures of one head's inner attention, (N, N), for each chain, (K, M)."""
+        ...
+
+
+def measure_head(
+    attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
+) -> NDArray[np.float64]:
+    """Return the MEASURES of one head's inner attention, (N, N), for each chain, (K, M); NaN where it is not finite."""
+    if not np.isfinite(attention.sum()):
+        return np.full((len(chains), len(MEASURES)), np.nan)
+
+    edges = np.nonzero(attention >= np.float32(theta))
+    scores = score_pairs(attention)
+    return np.array([_measure_chain(attention, edges, scores, chain) for chain in chains])
+
+
 @dataclass(frozen=True)
 class ReduceToHeadContacts:
     """A `Reduction` that compares each head with the contacts of structures, for a pack of one sequence.
 
     In the `PackAttention` that it returns, `heads` is (1, H, K x M): the measures of each chain, one chain after the
-    other, in the order of MEASURES. `received` is 0: the build computes it.
+    other. `received` is 0: the build computes it.
     """
 
     chains: tuple[StructureContacts, ...]
     """The contacts in each chain."""
+    measure: HeadMeasures = measure_head
+    """What is measured, by default MEASURES in their order."""
 
     def __call__(
         self,
@@ -51,7 +76,7 @@ class ReduceToHeadContacts:
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, T, D)."""
         output = None if v is None else torch.empty_like(v)
-        sums = np.empty((len(q), len(self.chains), len(MEASURES)), np.float32)
+        measures = []
 
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
             for head in range(len(q)):
@@ -62,21 +87,10 @@ class ReduceToHeadContacts:
                 attention = _softmax(scores)
                 if v is not None and output is not None:
                     output[head] = (attention @ v[head].float()).to(v.dtype)
-                sums[head] = measure_head(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta)
+                measures.append(self.measure(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta))
 
-        return PackAttention(output, torch.zeros(sum(pack.n_residues)), torch.from_numpy(sums.reshape(1, len(q), -1)))
-
-
-def measure_head(
-    attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
-) -> NDArray[np.float64]:
-    """Return the measures of one head's inner attention, (N, N), for each chain, (K, M); NaN where it is not finite."""
-    if not np.isfinite(attention.sum()):
-        return np.full((len(chains), len(MEASURES)), np.nan)
-
-    edges = np.nonzero(attention >= np.float32(theta))
-    scores = score_pairs(attention)
-    return np.array([_measure_chain(attention, edges, scores, chain) for chain in chains])
+        heads = torch.from_numpy(np.stack(measures).astype(np.float32).reshape(1, len(q), -1))
+        return PackAttention(output, torch.zeros(sum(pack.n_residues)), heads)
 
 
 def score_pairs(attention: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -36,10 +36,16 @@ def _program(tiles, offsets, n_heads, index):
 
 @triton.jit(do_not_specialize=["n_heads", "n_tokens"])
 def softmax_kernel(
-    q, k, v, output, lse, tiles, offsets, q_head, q_token, k_head, k_token, v_head, v_token, n_heads, n_tokens, scale,
-    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_values: tl.constexpr,
+    q, k, v, output, shifts, masses, tiles, offsets, q_head, q_token, k_head, k_token, v_head, v_token,
+    n_heads, n_tokens, scale,
+    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_values: tl.constexpr, precision: tl.constexpr,
 ):  # fmt: skip
-    """Softmax of a tile of rows, online (Dao et al. 2022): `lse` (H, sum of T) and, with values, (sum of T, H, D)."""
+    """Softmax of a tile of rows, online (Dao et al. 2022).
+
+    Writes `shifts`, minus the largest product of each row, and `masses`, the logarithm of the sum of its weights
+    relative to that one, in bits, both (H, sum of T); with values also the output, (sum of T, H, D). Shift and mass
+    are not added: beside a score of 10,000 a float32 has too few digits left for the mass.
+    """
     _, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
     i = first_token + tl.arange(0, kept)
     j = tl.arange(0, walked)
@@ -56,31 +62,47 @@ def softmax_kernel(
     for passed in range(0, n, walked):
         is_key = j < n - passed
         keys = tl.load(k + j[None, :] * k_token + d[:, None], mask=is_key[None, :], other=0.0)
-        bits = tl.dot(queries, keys, input_precision="ieee") * scale
-        bits = tl.where(is_key[None, :], bits, float("-inf"))
+        products = tl.dot(queries, keys, input_precision=precision)
+        products = tl.where(is_key[None, :], products, float("-inf"))
 
-        # Sums so far shrink where the largest score of their row grows.
-        larger = tl.maximum(largest, tl.max(bits, 1))
-        shrink = tl.exp2(largest - larger)
-        weights = tl.exp2(bits - larger[:, None])
+        # Sums so far shrink where the largest product of their row grows. It is the largest score too: `scale` is
+        # positive. The subtraction comes first, because it is exact where products are large and near each other.
+        larger = tl.maximum(largest, tl.max(products, 1))
+        shrink = tl.exp2((largest - larger) * scale)
+        weights = tl.exp2((products - larger[:, None]) * scale)
         mass = mass * shrink + tl.sum(weights, 1)
         largest = larger
         if has_values:
             values = tl.load(v + j[:, None] * v_token + d[None, :], mask=is_key[:, None], other=0.0)
-            result = tl.dot(weights.to(values.dtype), values, result * shrink[:, None], input_precision="ieee")
+            result = tl.dot(weights.to(values.dtype), values, result * shrink[:, None], input_precision=precision)
         k += walked * k_token
         v += walked * v_token
 
-    tl.store(lse + head * n_tokens + begin + i, (largest + tl.log2(mass)) * LN_2, mask=i < n)
+    row = head * n_tokens + begin + i
+    tl.store(shifts + row, -largest, mask=i < n)
+    tl.store(masses + row, tl.log2(mass), mask=i < n)
     if has_values:
         place = output + ((begin + i[:, None]) * n_heads + head) * dim + d[None, :]
         tl.store(place, (result / mass[:, None]).to(output.dtype.element_ty), mask=i[:, None] < n)
 
 
 @triton.jit
+def _weigh(products, scale, shifts, masses, place, has_query, has_masses: tl.constexpr):
+    """Return the base-2 logarithms of weights, (keys, queries), from products q k and the softmax of each query."""
+    shift = tl.load(shifts + place, mask=has_query, other=NO_QUERY)
+    if has_masses:
+        mass = tl.load(masses + place, mask=has_query, other=0.0)
+        logs = (products + shift[None, :]) * scale - mass[None, :]
+    else:
+        logs = products * scale + shift[None, :]
+    return logs
+
+
+@triton.jit
 def _add_tile(
-    sums, keys, q, shifts, i, first_token, n, scale, theta, q_token,
+    sums, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token,
     dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, is_diagonal: tl.constexpr,
+    has_masses: tl.constexpr, precision: tl.constexpr,
 ):  # fmt: skip
     """Add the attention of queries `i` to `i + W` to each key's sums, all (K, LANE)."""
     columns, plogps, distances, largest, edges = sums
@@ -88,8 +110,8 @@ def _add_tile(
     q += i.to(tl.int64) * q_token
     # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
     queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
-    shift = tl.load(shifts + i + step)
-    logs = tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :]  # (K, W), of weights, base 2
+    products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
+    logs = _weigh(products, scale, shifts, masses, i + step, True, has_masses)
     weights = tl.exp2(logs)
 
     lanes = tl.reshape(weights, [kept, walked // LANE, LANE])
@@ -116,11 +138,13 @@ def _add_tile(
 
 @triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
 def columns_kernel(
-    q, k, shifts, tiles, offsets, first_tiles, columns, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
-    n_tokens, theta, dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr,
+    q, k, shifts, masses, tiles, offsets, first_tiles, columns, sums, q_head, q_token, k_head, k_token,
+    n_heads, n_tiles, scale, n_tokens, theta, dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr,
+    has_masses: tl.constexpr, precision: tl.constexpr,
 ):  # fmt: skip
     """Sum the columns of a tile of keys over the residues of their sequence.
 
+    A weight is 2 to the power of (product + shift) * scale - mass; where not `has_masses`, of product * scale + shift.
     Writes `columns` (H, sum of T), and for each tile the first four of `sums` (9, H, tiles): p log2 p over all keys;
     over inner keys distance, largest weight and edges.
     """
@@ -131,6 +155,7 @@ def columns_kernel(
     keys = tl.load(k + j[:, None] * k_token + tl.arange(0, dim)[None, :], mask=j[:, None] < n, other=0.0)
     q += head * q_head + begin * q_token
     shifts += (head * n_tiles + first_tile) * kept
+    masses += (head * n_tiles + first_tile) * kept
 
     zeros = tl.zeros([kept, LANE], tl.float32)
     state = (zeros, zeros, zeros, zeros, zeros)
@@ -141,10 +166,16 @@ def columns_kernel(
     n_diagonal = tl.minimum(kept // walked, n_walks - diagonal)
     for walk in range(n_walks - n_diagonal):
         i = (walk + tl.where(walk < diagonal, 0, n_diagonal)) * walked
-        state = _add_tile(state, keys, q, shifts, i, first_token, n, scale, theta, q_token, dim, kept, walked, False)
+        state = _add_tile(
+            state, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token, dim, kept, walked, False,
+            has_masses, precision,
+        )  # fmt: skip
     for walk in range(n_diagonal):
         i = first_token + walk * walked
-        state = _add_tile(state, keys, q, shifts, i, first_token, n, scale, theta, q_token, dim, kept, walked, True)
+        state = _add_tile(
+            state, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token, dim, kept, walked, True,
+            has_masses, precision,
+        )  # fmt: skip
 
     column, plogp, distance, largest, edges = state
     # Keys past the end have sums as well, of scores 0; here they are left out.
@@ -167,8 +198,8 @@ def _add_selected(is_selected, sums, lanes):
 
 @triton.jit(do_not_specialize=["n_heads", "n_tiles"])
 def band_kernel(
-    q, k, shifts, tiles, offsets, first_tiles, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
-    dim: tl.constexpr, kept: tl.constexpr,
+    q, k, shifts, masses, tiles, offsets, first_tiles, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
+    dim: tl.constexpr, kept: tl.constexpr, has_masses: tl.constexpr, precision: tl.constexpr,
 ):  # fmt: skip
     """Sum the weights near the diagonal, of a tile of keys: the last five of `sums`, by offset.
 
@@ -184,6 +215,7 @@ def band_kernel(
     k += head * k_head + begin * k_token
     q += head * q_head + begin * q_token
     shifts += (head * n_tiles + first_tile) * kept
+    masses += (head * n_tiles + first_tile) * kept
 
     itself = tl.zeros([BAND, LANE], tl.float32)
     adjacent, helix, below6, below24 = itself, itself, itself, itself
@@ -193,8 +225,8 @@ def band_kernel(
         is_token = (i >= 0) & (i < n)
         keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
         queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
-        shift = tl.load(shifts + i, mask=is_token, other=NO_QUERY)
-        weights = tl.exp2(tl.dot(keys, queries, input_precision="ieee") * scale + shift[None, :])
+        products = tl.dot(keys, queries, input_precision=precision)
+        weights = tl.exp2(_weigh(products, scale, shifts, masses, i, is_token, has_masses))
         weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
 
         lanes = tl.reshape(weights, [BAND, 64 // LANE, LANE])

@@ -18,6 +18,7 @@ from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
 from attlas.pipeline.kernels.added_scores import AddedScores
+from attlas.pipeline.kernels.blocks import LARGEST_DIM, Blocks, read_blocks
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
     NO_QUERY,
@@ -26,35 +27,24 @@ from attlas.pipeline.kernels.triton_kernels import (
     finish_kernel,
     softmax_kernel,
 )
+from attlas.pipeline.precision import SPLIT
+from attlas.schema.run import PLAIN
 
-
-class Blocks(NamedTuple):
-    """The sizes of a program's work: tokens kept, tokens walked over at a time, and options of the compiler.
-
-    `kept` is a multiple of `walked` and of BAND. Only the last bits of the results depend on these.
-    """
-
-    kept: int
-    walked: int
-    n_warps: int
-    n_stages: int
-    n_registers: int
-
-
-# Selected, for lack of a GPU, by registers, spills and instructions of the compiled inner loop; to be tuned on one.
-# 128 keys, because with 64 the queries would have to come from L2 faster than it gives them. 4 warps, because 64
-# weights per thread halve what a loop costs beside them: 10.6 instructions per weight against 12.1 with 8 warps, where
-# exp2 alone takes the time of 8. 168 registers let three programs of 4 warps share a multiprocessor, 128 two of 8.
-HOPPER = {64: Blocks(128, 64, 4, 3, 168), 128: Blocks(128, 64, 8, 2, 128)}
-"""Blocks for half precision, by the largest head dimension, from compute capability 9 on."""
-
-AMPERE = {64: Blocks(128, 32, 4, 3, 168), 128: Blocks(128, 32, 8, 2, 168)}
-"""The same before it: with 32 queries at a time all warps stand along the keys, and sums stay inside a thread."""
-
-FLOAT32 = {64: Blocks(64, 32, 8, 2, 255), 128: Blocks(32, 16, 4, 2, 255)}
-"""The same for float32, which tensor cores do not multiply exactly: plain multiplications, many registers."""
+SPLIT_PRECISION = "bf16x3"
+"""Triton's name for products of float32 as SPLIT has them. On one H200 it was 1.5 times as fast as "tf32x3"."""
 
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+
+
+class Softmax(NamedTuple):
+    """The softmax of every row, from which the other kernels compute each weight again."""
+
+    output: Tensor | None
+    """Weights times values, (H, sum of T, D); None without values."""
+    shift: Tensor
+    """Minus the row's largest product q k; where `mass` is None, minus its log-sum-exp in bits. (H, sum of T)."""
+    mass: Tensor | None
+    """Logarithm of the sum of the row's weights relative to the largest, in bits: (H, sum of T)."""
 
 
 def reduce_triton(
@@ -66,11 +56,16 @@ def reduce_triton(
     scaling: float,
     theta: float,
     added: AddedScores | None = None,
+    products: str = PLAIN,
 ) -> PackAttention:
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
     Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head
-    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). Never synchronises.
+    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `scaling` is positive. Where
+    `products` is SPLIT, float32 is multiplied as three products of bfloat16 halves. Never synchronises.
+
+    Weights of float32 are as exact as their scores. Those of half precision carry an error of 1e-7 times the score,
+    1e-3 at scores of 10,000, because flash attention returns nothing but a log-sum-exp.
 
     Where rows do not sum to 1, the statistics of that sequence and head are NaN: a release of torch returned a
     log-sum-exp that was wrong by ln 2, and all results looked plausible.
@@ -82,16 +77,16 @@ def reduce_triton(
         raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
 
     n_heads, n_tokens, dim = q.shape
-    blocks = _choose_blocks(q)
+    precision = _choose_precision(q, products)
+    blocks = _choose_blocks(q, "columns", products)
     q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
     schedule = _make_schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
 
     with torch.cuda.device_of(q):  # Triton launches on the current device
-        output, lse = _softmax(q, k, v, pack=pack, scaling=scaling)
-        # The shift of every exponent, with sequences at whole tiles: the inner loop then needs no mask for rows.
-        shifts = lse.index_select(1, schedule.sources).mul_(-1 / LN_2.value)
-        shifts.masked_fill_(schedule.is_no_query, NO_QUERY.value)
+        softmax = _softmax(q, k, v, pack=pack, scaling=scaling, products=products)
+        shifts, masses = _place_rows(softmax, schedule)
+        has_masses = softmax.mass is not None
 
         columns = q.new_empty((n_heads, n_tokens), dtype=torch.float32)
         sums = q.new_empty((9, n_heads, n_tiles), dtype=torch.float32)
@@ -99,31 +94,61 @@ def reduce_triton(
         places = (schedule.tiles, pack.offsets, schedule.first_tiles)
         common = (*q.stride()[:2], *k.stride()[:2], n_heads, n_tiles, scaling / LN_2.value)
         columns_kernel[(n_tiles * n_heads,)](
-            q, k, shifts, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept, blocks.walked,
+            q, k, shifts, masses, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
+            blocks.walked, has_masses, precision,
             num_warps=blocks.n_warps, num_stages=blocks.n_stages, maxnreg=blocks.n_registers,
         )  # fmt: skip
 
-        # One warp holds a whole tile of the band: it adds by itself. In float32 the operands alone need the registers.
-        n_warps, n_stages = (8, 1) if q.dtype == torch.float32 else (1, 2)
+        n_warps, n_stages = choose_band_options(q.dtype, products)
         band_kernel[(n_tiles * n_heads,)](
-            q, k, shifts, *places, sums, *common, q.shape[2], blocks.kept, num_warps=n_warps, num_stages=n_stages
-        )
+            q, k, shifts, masses, *places, sums, *common, q.shape[2], blocks.kept, has_masses, precision,
+            num_warps=n_warps, num_stages=n_stages,
+        )  # fmt: skip
         finish_kernel[(len(pack.n_tokens) * n_heads,)](
             columns, sums, heads, *places[1:], n_heads, n_tiles, n_tokens, blocks.kept
         )
 
     received = columns.mean(0).index_select(0, pack.residues)
+    output = softmax.output
     return PackAttention(None if output is None else output[..., :dim], received, heads)
 
 
-def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float) -> tuple[Tensor | None, Tensor]:
-    """Return softmax(q k) v, (H, sum of T, D), and every row's natural log-sum-exp, (H, sum of T), float32.
+def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
+    """Return the warps and stages of the band's kernel: one warp holds a whole tile of the band and adds by itself.
+
+    In float32 with plain products the operands alone need the registers.
+    """
+    if dtype != torch.float32:
+        return 1, 2
+    return (1, 1) if products == SPLIT else (8, 1)
+
+
+def _choose_precision(q: Tensor, products: str) -> str:
+    """Return Triton's `input_precision` of the products; half precision has its own, whatever this says."""
+    return SPLIT_PRECISION if products == SPLIT and q.dtype == torch.float32 else "ieee"
+
+
+def _place_rows(softmax: Softmax, schedule: "Schedule") -> tuple[Tensor, Tensor]:
+    """Return the shift of every exponent and the mass of its row, with sequences at whole tiles, (H, tiles * K).
+
+    So the inner loop needs no mask for rows. Where there is no mass, the second is a pointer that is not read.
+    """
+    shifts = softmax.shift.index_select(1, schedule.sources)
+    shifts.masked_fill_(schedule.is_no_query, NO_QUERY.value)
+    if softmax.mass is None:
+        return shifts, shifts
+    return shifts, softmax.mass.index_select(1, schedule.sources)
+
+
+def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN) -> Softmax:
+    """Return the softmax of every row, with its output where there are values.
 
     By torch's flash attention where it exists; not without `v`, when our own does half of its work.
     """
-    is_half = q.is_cuda and q.dtype != torch.float32
-    if v is None or not is_half or torch.cuda.get_device_capability(q.device) < (8, 0):
-        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling)
+    is_half = q.dtype != torch.float32
+    has_flash = is_half and q.is_cuda and torch.cuda.get_device_capability(q.device) >= (8, 0)
+    if v is None or not has_flash:
+        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products)
 
     longest = max(pack.n_tokens)
     # It splits no row unless keys come in pages or are shared by heads: a sequence's bits do not depend on its company.
@@ -132,26 +157,31 @@ def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: flo
         return_aux=AuxRequest(lse=True), scale=scaling,
     )  # fmt: skip
     # torch documents (sum of T, H) for what is (H, sum of T).
-    return output.transpose(0, 1), lse if lse.shape == q.shape[:2] else lse.transpose(0, 1)
+    lse = lse if lse.shape == q.shape[:2] else lse.transpose(0, 1)
+    return Softmax(output.transpose(0, 1), lse * (-1 / LN_2.value), None)
 
 
 def _softmax_by_kernel(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float
-) -> tuple[Tensor | None, Tensor]:
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN
+) -> Softmax:
     """Do the same as `_softmax` by our own kernel, for any dtype."""
     n_heads, n_tokens, dim = q.shape
-    blocks = _choose_blocks(q)
+    blocks = _choose_blocks(q, "softmax", products)
     tiles = _make_schedule(pack, blocks.kept).tiles
-    lse = q.new_empty((n_heads, n_tokens), dtype=torch.float32)
+    shift, mass = (q.new_empty((n_heads, n_tokens), dtype=torch.float32) for _ in range(2))
     output = q.new_empty((n_tokens, n_heads, dim)) if v is not None else None
     values = k if v is None else v  # the kernel needs a pointer
 
     softmax_kernel[(len(tiles) * n_heads,)](
-        q, k, values, lse if output is None else output, lse, tiles, pack.offsets,
+        q, k, values, shift if output is None else output, shift, mass, tiles, pack.offsets,
         *q.stride()[:2], *k.stride()[:2], *values.stride()[:2], n_heads, n_tokens, scaling / LN_2.value,
-        dim, blocks.kept, blocks.walked, v is not None, num_warps=blocks.n_warps, num_stages=blocks.n_stages,
+        dim, blocks.kept, blocks.walked, v is not None, _choose_precision(q, products),
+        num_warps=blocks.n_warps, num_stages=blocks.n_stages,
     )  # fmt: skip
-    return None if output is None else output.transpose(0, 1), lse
+    output = None if output is None else output.transpose(0, 1)
+    # Half precision goes on as after flash attention, by the same compiled kernels.
+    is_half = q.dtype != torch.float32
+    return Softmax(output, shift * (scaling / LN_2.value) - mass, None) if is_half else Softmax(output, shift, mass)
 
 
 def _widen(values: Tensor) -> Tensor:
@@ -163,18 +193,23 @@ def _widen(values: Tensor) -> Tensor:
     return values if values.stride(2) == 1 else values.contiguous()
 
 
-def _choose_blocks(q: Tensor) -> Blocks:
-    """Return the blocks for these queries. Raises ValueError for a dtype or head dimension that no kernel takes."""
-    if q.dtype not in DTYPES or q.shape[2] > max(FLOAT32):
+def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
+    """Return the blocks of a kernel, "softmax" or "columns", for these queries.
+
+    Raises:
+        ValueError: no kernel takes this dtype or head dimension.
+    """
+    if q.dtype not in DTYPES or q.shape[2] > LARGEST_DIM:
         raise ValueError(
-            f"The GPU's reduction takes {', '.join(DTYPES.values())} and head dimensions up to {max(FLOAT32)}, "
+            f"The GPU's reduction takes {', '.join(DTYPES.values())} and head dimensions up to {LARGEST_DIM}, "
             f"found {q.dtype} and {q.shape[2]}; reduce with 'plain', which takes all."
         )
 
-    table = FLOAT32
-    if q.dtype != torch.float32:
-        table = AMPERE if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else HOPPER
-    return next(blocks for largest, blocks in table.items() if q.shape[2] <= largest)
+    if q.dtype == torch.float32 and products == PLAIN:
+        return read_blocks("float32", kernel, dim=q.shape[2])
+    generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
+    table = f"split_{generation}" if q.dtype == torch.float32 else generation
+    return read_blocks(table, kernel, dim=q.shape[2])
 
 
 class Schedule(NamedTuple):

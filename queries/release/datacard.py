@@ -75,7 +75,7 @@ def _facts(manifest: Manifest, statement: Statement) -> Iterator[str]:
             ("configuration", f"SHA-256 {run.config_sha256}"),
             ("rule for HA sites", run.rule),
             ("an edge is", f"attention of at least {run.edge_theta}"),
-            ("computed", f"{run.dtype} on {run.device}, attention {run.attention}"),
+            ("computed", run.arithmetic),
             ("longest computed", "no limit" if run.max_length is None else f"{run.max_length:,} residues"),
             ("software", f"attlas {run.attlas_version}, torch {run.torch_version}, "
              f"transformers {run.transformers_version}; run {run.run_id}"),

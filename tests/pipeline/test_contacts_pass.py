@@ -34,8 +34,9 @@ from transformers import EsmModel, EsmTokenizer
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.contacts import contact_head, memory
-from attlas.pipeline.contacts.adding import AddedContacts, ContactSettings, add_contacts
+from attlas.pipeline.contacts.adding import AddedContacts, add_contacts
 from attlas.pipeline.contacts.memory import cut_map_packs, predict_contact_bytes, predict_head_contact_bytes
+from attlas.pipeline.contacts.planning import ContactSettings
 from attlas.pipeline.proteins import read_proteome
 from attlas.queries import Atlas
 from attlas.schema import (

@@ -18,15 +18,18 @@ pytest.importorskip("triton")
 import torch
 import triton
 from helpers.oracles import NAMES, received, statistics
+from helpers.triton_interpreter import IS_INTERPRETED, emulated_products
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
 from attlas.pipeline.kernels import triton_kernels, triton_pass
+from attlas.pipeline.kernels.blocks import read_blocks
 from attlas.pipeline.kernels.triton_pass import reduce_triton
+from attlas.pipeline.precision import SPLIT
+from attlas.schema.run import PLAIN
 
-IS_INTERPRETED = triton.knobs.runtime.interpret
 NVIDIA = Path(triton.__file__).parent / "backends/nvidia/bin"
 DEVICE = torch.device("cpu" if IS_INTERPRETED else "cuda")
 THETA = 0.3
@@ -43,26 +46,8 @@ pytestmark = [
 
 @pytest.fixture(autouse=True, scope="module")
 def interpreted_products():
-    """Let the interpreter multiply bfloat16: up to Triton 3.9 it takes the bits, held as uint16, for integers."""
-    if not IS_INTERPRETED:
-        yield
-        return
-    from triton.runtime.interpreter import InterpretedFunction, InterpreterBuilder, TensorHandle
-
-    message = "triton was imported before TRITON_INTERPRET was set: tests/conftest.py has to set it"
-    assert isinstance(triton.language.sum, InterpretedFunction), message
-    product = InterpreterBuilder.create_dot
-
-    def wide(part):
-        if part.dtype.scalar != triton.language.bfloat16:
-            return part
-        return TensorHandle((part.data.astype(np.uint32) << 16).view(np.float32), triton.language.float32)
-
-    def create_dot(self, a, b, *others):
-        return product(self, wide(a), wide(b), *others)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(InterpreterBuilder, "create_dot", create_dot)
+    """Let the interpreter multiply as a GPU does."""
+    with emulated_products():
         yield
 
 
@@ -125,7 +110,7 @@ def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
 def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
-    kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype))[:2]
+    kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype), "columns")[:2]
     lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
     pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
     ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
@@ -162,6 +147,26 @@ def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
         ours = reduce_triton(q, k, k, pack=pack, scaling=scaling, theta=THETA)
         # Scores of thousands in float32.
         assert_agrees(ours, pack, q, k, None, scaling=scaling, relative=3e-3)
+
+
+@pytest.mark.parametrize("dim", [16, 20, 64])
+def test_products_of_halves_agree_with_float64_numpy(dim):
+    """Under the interpreter the products of halves are emulated, three of float32 that hold bfloat16 numbers."""
+    pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA, products=SPLIT)
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=1e-4, output=1e-4)
+    plain = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert not torch.equal(ours.received, plain.received)
+
+
+def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
+    """The scores are whole numbers, which float32 holds exactly, 10,000 to 10,003; their log-sum-exp it does not."""
+    pack = Pack((70, 9), DEVICE)
+    q, k = torch.zeros(2, 1, sum(pack.n_tokens), 16, device=DEVICE)
+    q[..., 0] = k[..., 0] = 100
+    q[..., 1], k[..., 1] = 1, torch.arange(sum(pack.n_tokens), device=DEVICE) % 4
+    ours = reduce_triton(q, k, k, pack=pack, scaling=1.0, theta=THETA)
+    assert_agrees(ours, pack, q, k, None, scaling=1.0, relative=5e-6)
 
 
 @pytest.mark.parametrize("magnitude", [50.0, 300.0])
@@ -260,9 +265,9 @@ def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
     softmax = triton_pass._softmax
 
     def wrong(*arguments, **options):
-        output, lse = softmax(*arguments, **options)
-        lse[0, :40] += error  # one head of one sequence
-        return output, lse
+        result = softmax(*arguments, **options)
+        result.mass[0, :40] += error / np.log(2)  # one head of one sequence
+        return result
 
     monkeypatch.setattr(triton_pass, "_softmax", wrong)
     heads = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA).heads
@@ -276,8 +281,8 @@ def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch)
     softmax = triton_pass._softmax
 
     def rounded(*arguments, **options):
-        output, lse = softmax(*arguments, **options)
-        return output, lse - 5e-3
+        result = softmax(*arguments, **options)
+        return result._replace(mass=result.mass - 5e-3)
 
     monkeypatch.setattr(triton_pass, "_softmax", rounded)
     heads = reduce_triton(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0, theta=THETA).heads
@@ -285,14 +290,19 @@ def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch)
     assert heads[0, 0, ENTROPY] == 0
 
 
+def log_sum_exp(q, k, pack):
+    softmax = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
+    return softmax.mass * np.log(2) - softmax.shift
+
+
 def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     """No map at all: exp(log-sum-exp over rows of score - lse) is the sum of a column. q and k change places, and
     -lse rides along as one more dimension. The first pass so checks the second."""
     pack, q, k, _ = random_pack([3, 70, 131], n_heads=3)
-    _, lse = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
+    lse = log_sum_exp(q, k, pack)
     one = torch.ones_like(lse)[..., None]
     transposed = (torch.cat([k, one], 2), torch.cat([q, -lse[..., None]], 2))
-    _, log_columns = triton_pass._softmax(*map(triton_pass._widen, transposed), None, pack=pack, scaling=1.0)
+    log_columns = log_sum_exp(*map(triton_pass._widen, transposed), pack)
     ends = torch.cat([pack.offsets[:-1], pack.offsets[1:] - 1]).tolist()
     columns = log_columns.exp()
     for tokens in pack.slices:  # those rows that no statistic counts
@@ -355,11 +365,12 @@ def test_flash_attention_is_called_as_it_wants_to_be(monkeypatch):
         q = torch.empty(75, 20, 64, dtype=torch.bfloat16, device=device).transpose(0, 1)
         pack = Pack((70, 5), device)
         pack.__dict__["offsets"] = torch.empty(3, dtype=torch.int32, device=device)
-        output, lse = triton_pass._softmax(q, q, q, pack=pack, scaling=1.0)
-    assert output.shape == (20, 75, 64)
-    assert output.dtype == torch.bfloat16
-    assert lse.shape == (20, 75)
-    assert lse.dtype == torch.float32
+        softmax = triton_pass._softmax(q, q, q, pack=pack, scaling=1.0)
+    assert softmax.output.shape == (20, 75, 64)
+    assert softmax.output.dtype == torch.bfloat16
+    assert softmax.shift.shape == (20, 75)
+    assert softmax.shift.dtype == torch.float32
+    assert softmax.mass is None
 
 
 @dataclass(frozen=True)
@@ -377,8 +388,12 @@ class Compiled:
     """Machine instructions of each loop."""
 
 
+TABLES = [("hopper", 90, "bf16"), ("ampere", 80, "bf16"), ("float32", 90, "fp32"), ("split_hopper", 90, "fp32"),
+          ("split_ampere", 80, "fp32")]  # fmt: skip
+"""Tables of blocks, with the compute capability and the dtype that each is compiled for."""
+
 TYPES = {
-    **dict.fromkeys(("lse", "shifts", "columns", "sums", "heads"), "*fp32"),
+    **dict.fromkeys(("shifts", "masses", "columns", "sums", "heads"), "*fp32"),
     **dict.fromkeys(("tiles", "offsets", "first_tiles"), "*i32"),
     **dict.fromkeys(("scale", "theta"), "fp32"),
 }
@@ -425,24 +440,29 @@ def loop_lengths(code: str) -> list[int]:
 
 def print_compiled() -> None:
     """Compile kernels for head dimension 64; in a process of its own, because here they are interpreted."""
-    for capability, dtype, blocks in (
-        (90, "bf16", triton_pass.HOPPER[64]),
-        (80, "bf16", triton_pass.AMPERE[64]),
-        (90, "fp32", triton_pass.FLOAT32[64]),
-    ):
-        size = {"dim": 64, "kept": blocks.kept}
-        tile = size | {"walked": blocks.walked}
-        options = {"num_warps": blocks.n_warps, "num_stages": blocks.n_stages}
-        limit = {"maxnreg": blocks.n_registers}
-        band = {"num_warps": 8, "num_stages": 1} if dtype == "fp32" else {"num_warps": 1, "num_stages": 2}
+    for table, capability, dtype in TABLES:
+        columns, softmax = (read_blocks(table, kernel, dim=64) for kernel in ("columns", "softmax"))
+        is_float32 = dtype == "fp32"
+        size = {"dim": 64, "kept": columns.kept, "has_masses": is_float32}
+        precision = {"precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else "ieee"}
+        products = SPLIT if table.startswith("split") else PLAIN
+        n_warps, n_stages = triton_pass.choose_band_options(torch.float32 if is_float32 else torch.bfloat16, products)
+        band = {"num_warps": n_warps, "num_stages": n_stages}
+        options = [{"num_warps": blocks.n_warps, "num_stages": blocks.n_stages} for blocks in (columns, softmax)]
+        options[0]["maxnreg"] = columns.n_registers
         made = [
-            compile_kernel(triton_kernels.columns_kernel, dtype, capability, options | limit, **tile),
             compile_kernel(
-                triton_kernels.softmax_kernel, dtype, capability, options, **tile, has_values=dtype == "fp32"
+                triton_kernels.columns_kernel, dtype, capability, options[0], **size, walked=columns.walked, **precision
             ),
-            compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size),
-            compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=blocks.kept),
-        ]
+            compile_kernel(
+                triton_kernels.softmax_kernel, dtype, capability, options[1], dim=64, kept=softmax.kept,
+                walked=softmax.walked, has_values=is_float32, **precision,
+            ),
+        ]  # fmt: skip
+        if capability == 90:
+            made += [compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size, **precision)]
+        if table == "hopper":
+            made += [compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=columns.kept)]
         print(*(json.dumps(asdict(one)) for one in made), sep="\n")
 
 
@@ -451,17 +471,20 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
     if not (NVIDIA / "ptxas").exists():
         pytest.skip("this Triton comes without NVIDIA's assembler")
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join(map(str, Path(__file__).parents[:2]))
+    # Beside the paths that are there: attlas itself may be installed in one of them.
+    folders = [*map(str, Path(__file__).parents[:2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(folders)
     command = [sys.executable, "-c", "import test_triton_pass; test_triton_pass.print_compiled()"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr
     compiled = [Compiled(**json.loads(line)) for line in result.stdout.splitlines()]
-    assert len(compiled) == 12
+    assert len(compiled) == 2 * len(TABLES) + 3 + 1
     for made in compiled:
         assert made.stack_bytes <= 16, made
-        assert made.shared_bytes <= 48 * 1024, made
-    for made, blocks in zip(compiled[:8:4], (triton_pass.HOPPER[64], triton_pass.AMPERE[64]), strict=True):
-        assert (made.kernel, made.dtype) == ("columns_kernel", "bf16")
+        assert made.shared_bytes <= (99 if made.dtype == "fp32" else 48) * 1024, made  # what every GPU since Ampere has
+    half = [made for made in compiled if (made.kernel, made.dtype) == ("columns_kernel", "bf16")]
+    for made, table in zip(half, ("hopper", "ampere"), strict=True):
+        blocks = read_blocks(table, "columns", dim=64)
         assert made.n_registers <= blocks.n_registers
         # 10.6 on Hopper, 13 on Ampere; more than 20 where sums of queries cross threads inside the loop.
         n_weights = blocks.kept * blocks.walked / (32 * blocks.n_warps)
