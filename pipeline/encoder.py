@@ -18,8 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.architectures import HOOKED, KERNELS
-from attlas.pipeline.architectures import PLAIN as WHOLE_MAPS
+from attlas.pipeline.architectures import HOOKED, KERNELS, WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
 from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
