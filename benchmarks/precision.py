@@ -35,10 +35,11 @@ from typing import Any
 
 import numpy as np
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import ModelFiles, find_model
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
+from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
 
@@ -79,7 +80,7 @@ def compare_all(
     """Return for each variant the differences on every protein, pack by pack."""
     lengths = [*map(len, sequences)]
     encoders = {
-        dtype: Encoder(model, device=options.device, dtype=dtype, theta=THETA, attention=REDUCTION[options.device])
+        dtype: Encoder(model, device=options.device, dtype=dtype, theta=THETA, attention=KERNELS[options.device])
         for dtype in dict.fromkeys([REFERENCE, *options.variant])
     }
 
@@ -129,7 +130,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--longest", type=int, default=2000, help="residues; default: 2,000")
     parser.add_argument("--variant", nargs="+", default=["bfloat16"], choices=DTYPES)
     parser.add_argument("--rule", default=DEFAULT_RULE, help=f"of calling sites; default: {DEFAULT_RULE}")
-    parser.add_argument("--device", choices=REDUCTION, default="cpu")
+    parser.add_argument("--device", choices=KERNELS, default="cpu")
     parser.add_argument("--json", type=Path, help="write every number here")
     return parser.parse_args()
 

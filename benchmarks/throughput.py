@@ -32,8 +32,9 @@ from typing import Any
 
 import numpy as np
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.model import ModelShape, find_model, find_shape
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
+from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.sites import call_sites
@@ -242,7 +243,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
     from attlas.pipeline.encoder import Encoder
 
-    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=REDUCTION[device])
+    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=KERNELS[device])
     if way.kind == "bare":
         encoder.reduce = _attend_only
 
@@ -258,7 +259,7 @@ def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list
     return run
 
 
-def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float) -> Any:
+def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float, added: Any = None) -> Any:
     """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
     import torch
 

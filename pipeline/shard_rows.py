@@ -106,8 +106,8 @@ def _list_heads(outcomes: Sequence[SequenceOutcome], _: int) -> dict[str, Any]:
 
     # Each statistic of all heads side by side, as Arrow takes it without a copy.
     values = np.empty((len(STATISTICS), len(computed), n_layers, n_heads), np.float32)  # (S, n, L, H)
-    for i, (_, attention) in enumerate(computed):
-        values[:, i] = np.moveaxis(attention.heads, -1, 0)
+    for i, heads in enumerate(attention.heads for _, attention in computed):
+        values[:, i] = np.moveaxis(heads, -1, 0)
 
     # A row for every sequence, layer and head, in this order.
     n_maps = n_layers * n_heads

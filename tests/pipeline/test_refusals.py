@@ -392,7 +392,7 @@ def test_the_weights_may_move_but_not_change_between_plan_and_encode(
 def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
     fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda").code == 0
     assert '"dtype": "float32"' in (out / "plan.json").read_text()
@@ -403,7 +403,7 @@ def test_a_gpu_that_is_not_there_may_be_planned_for_but_not_computed_on(
 def test_a_build_for_a_gpu_that_is_not_there_leaves_nothing_behind(
     fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     out = tmp_path / "folder" / "atlas"
     result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda")
     assert (result.code, "There is no CUDA device on this machine." in result.err) == (1, True)
