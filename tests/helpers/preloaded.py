@@ -43,14 +43,21 @@ IMPORTED = (
 
 @contextmanager
 def open_commands(folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
-    """Yield a folder for the path with an `attlas`; `environment` is that of the imports."""
+    """Yield a folder for the path with an `attlas`; `environment` is that of the imports.
+
+    Elsewhere than on Linux it is that of the real command: such sockets are Linux's.
+    """
+    if sys.platform != "linux":
+        yield Path(sys.executable).parent
+        return
+
+    address = f"\0attlas-{os.getpid()}-{folder.name}"  # no file, whose path might be too long for a socket
     folder.mkdir(parents=True, exist_ok=True)
-    address = folder / "socket"
-    (folder / "attlas").write_text(CLIENT.format(python=sys.executable, address=str(address)))
+    (folder / "attlas").write_text(CLIENT.format(python=sys.executable, address=address))
     (folder / "attlas").chmod(0o755)
 
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    listening.bind(str(address))
+    listening.bind(address)
     listening.listen()
     here = str(Path(__file__).parents[1])
     process = subprocess.Popen(
