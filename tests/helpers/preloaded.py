@@ -38,7 +38,7 @@ IMPORTED = (
     "matplotlib.pyplot",
     "transformers.models.esm.modeling_esm",
 )
-"""Modules that are imported before the first command; none of them starts a thread."""
+"""Modules that are imported before the first command; none of them starts a thread of Python."""
 
 
 @contextmanager
