@@ -1,17 +1,18 @@
-"""Processor time of a build beside its model: plan, shards, files, receipts and seal, with an encoder that answers at once.
+"""Processor time of a build beside its model: plan, shards, files and seal, with an encoder that answers at once.
 
-    python benchmarks/host.py                 # every eighth human protein, in shards of the usual size; one minute
-    python benchmarks/host.py --every 1       # all of them: 1.3 GB of files
+    python benchmarks/host.py                 # every eighth human protein, in shards of the usual size; a minute
+    python benchmarks/host.py --every 1       # all of them: 1.2 GB of files
 
-What a build does apart from the model must never be what a GPU waits for. Here the encoder is a stand-in: it tokenises, as
-the real one does, and returns views of random numbers prepared beforehand, in the shapes of a GPU's packs, with profiles
-like real ones (many low residues, few high ones). Everything else is the build's own code: shards of a GPU's size are read,
-called, written, synced, digested, published with their receipts, and sealed.
+What a build does apart from the model must never be what a GPU waits for. Here the encoder is a stand-in: it tokenises,
+as the real one does, and returns views of random numbers that were drawn beforehand, in the shapes of a GPU's packs,
+with profiles like real ones (many low residues, few high ones). All else is the build's own code: shards of a GPU's
+size are read, called, written, synced, digested, published with their receipts, and sealed. A small atlas is built
+first and not measured, so that nothing is imported or compiled in the other one.
 
-Processor seconds are of all threads, and "for all" scales them with the residues to the whole proteome: every part grows
-with them. The parts are told apart by a clock around their functions; what no clock stands around is "other". The thread
-that feeds the device is the one that holds the encoder's lock. Times are far less disturbed by other work on the
-machine than wall times, but not undisturbed. Lengths are human (throughput.QUANTILES), letters random.
+Processor seconds are those of all threads; "for all" scales them to the whole proteome by the number of residues. The
+parts are told apart by a clock around their functions; "other" is what no clock stands around. The thread that feeds
+the device is the one that holds the encoder's lock. Other work on the machine disturbs these times far less than wall
+times, but it does: caches and hyperthreads are shared. Lengths are human (throughput.QUANTILES), letters random.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import tempfile
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import wraps
@@ -36,15 +37,15 @@ import numpy as np
 import torch
 from throughput import human_lengths
 
+from attlas.pipeline import directory, runners, shard
 from attlas.pipeline import plan as planning
-from attlas.pipeline import runners, shard
 from attlas.pipeline.attention import STATISTICS, Pack
-from attlas.pipeline.directory import hold_lock, write_plan
 from attlas.pipeline.encoder import Forward
 from attlas.pipeline.letters import ESM2_VOCABULARY
 from attlas.pipeline.model import ModelShape, find_shape
 from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences
 from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.resources import THREADS
 from attlas.pipeline.seal import seal
 from attlas.schema import AtlasPaths, Receipt
 
@@ -59,10 +60,14 @@ BAR_S = 30.0
 HIGH_SHARE = 0.01
 """Share of the residues of a profile that stand out."""
 
+FEEDING = "feeding the device"
+"""The part that the thread does which holds the encoder's lock."""
+
 PARTS = {
+    "reading the plan": ("pipeline.directory.read_plan",),
     "reading planned sequences": ("pipeline.shard.read_sequences",),
     "calling sites": ("pipeline.shard.call_sites",),
-    "making rows": ("pipeline.shard._publish",),
+    "making rows": ("pipeline.shard.make_rows",),
     "writing Parquet": ("pyarrow.parquet.write_table",),
     "digests of blocks": ("schema.parquet_file.add_block_digests",),
     "entries and digests of files": ("pipeline.shard.describe_file",),
@@ -78,23 +83,30 @@ class Clock:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+        self.while_feeding: set[str] = set()
+        """Parts of which a thread did some while it held the encoder's lock."""
         self._lock = threading.Lock()
         self._thread = threading.local()
 
     @contextmanager
     def measure(self, part: str) -> Iterator[None]:
         """Add the processor time of this thread to a part; parts measured inside do not count twice."""
-        inner_seconds = self._thread.__dict__.setdefault("inner_seconds", [0.0])
-        inner_seconds.append(0.0)
+        # The parts that this thread is measuring, outermost first, each with the seconds of parts inside it.
+        stack: list[tuple[str, list[float]]] = self._thread.__dict__.setdefault("stack", [])
+        is_feeding = any(outer == FEEDING for outer, _ in stack)
+        stack.append((part, []))
         started = time.thread_time()
         try:
             yield
         finally:
             seconds = time.thread_time() - started
-            others = inner_seconds.pop()
-            inner_seconds[-1] += seconds
+            _, inner_seconds = stack.pop()
+            if stack:
+                stack[-1][1].append(seconds)
             with self._lock:
-                self.seconds[part] += seconds - others
+                self.seconds[part] += seconds - sum(inner_seconds)
+                if is_feeding and part != FEEDING:
+                    self.while_feeding.add(part)
 
     def watch(self, part: str, name: str) -> None:
         """Measure every call of a function, named by its module and its name in it, as a part."""
@@ -113,14 +125,14 @@ class Clock:
 class MeasuredLock:
     """A lock that may be taken twice by one thread, and measures the thread that holds it."""
 
-    def __init__(self, clock: Clock, part: str) -> None:
-        self._clock, self._part = clock, part
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._lock = threading.RLock()
         self._measures: list[Any] = []
 
     def __enter__(self) -> None:
         self._lock.acquire()
-        self._measures.append(self._clock.measure(self._part))
+        self._measures.append(self._clock.measure(FEEDING))
         self._measures[-1].__enter__()
 
     def __exit__(self, *_: object) -> None:
@@ -146,7 +158,7 @@ class StandIn:
     device = torch.device("cpu")
 
     def __init__(self, shape: ModelShape, packs: Sequence[Sequence[int]], clock: Clock) -> None:
-        self.lock = MeasuredLock(clock, "feeding the device")
+        self.lock = MeasuredLock(clock)
         random = np.random.default_rng(0)
         n_residues, n_sequences = max(map(sum, packs)), max(map(len, packs))
 
@@ -182,25 +194,28 @@ class StandIn:
 class StandInTask(runners.EncodeTask):
     """Computes a shard of a build with the stand-in."""
 
-    plan: Plan
     encoder: StandIn
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Compute a shard."""
-        return shard.encode_shard(AtlasPaths(Path(root)), self.plan, self.plan.shards[index - 1], self.encoder)
+        """Compute a shard, of which the directory has everything but the encoder."""
+        paths = AtlasPaths(Path(root))
+        plan = directory.read_plan(paths)
+        return shard.encode_shard(paths, plan, plan.shards[index - 1], self.encoder)
 
 
 def main() -> int:
-    """Measure, print the table and, with --json, write the numbers."""
+    """Measure, print the table and, with --json, write the numbers; return 1 where the bar is missed."""
     options = _parse_options()
     shape = replace(find_shape(MODEL), n_layers=options.layers, n_heads=options.heads)
     lengths = human_lengths(options.proteins, longest=100_000)
     report = measure_build(lengths[options.every // 2 :: options.every], shape, options)
-    report["scale"] = sum(lengths) / report["n_residues"]
+
+    scale = sum(lengths) / report["n_residues"]
+    report |= {"scale": scale, "all_s": scale * sum(report["parts"].values())}
     print(format_report(report))
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
-    return 0
+    return int(report["all_s"] > BAR_S or bool(report["while_feeding"]))
 
 
 def _parse_options() -> argparse.Namespace:
@@ -237,32 +252,34 @@ def measure_build(lengths: Sequence[int], shape: ModelShape, options: argparse.N
 
 def _measure_steps(fasta: Path, root: Path, shape: ModelShape, clock: Clock) -> dict[str, Any]:
     paths = AtlasPaths(root)
-    with hold_lock(paths):
+    with directory.hold_lock(paths):
         with clock.measure("plan"):
             plan = _make_plan(fasta, paths, shape)
+        plan_s = clock.seconds["plan"]
 
         packs = [pack for shard_lengths in _list_lengths(fasta, plan) for pack in _list_packs(shard_lengths)]
-        encoder = StandIn(shape, packs, clock)
+        task = StandInTask(StandIn(shape, packs, clock))
         started, processor_started = time.perf_counter(), time.process_time()
-        for _ in runners.run_in_process(root, plan.shards, task=StandInTask(plan, encoder)):
+        for _ in runners.run_in_process(root, plan.shards, n_at_once=THREADS["cuda"], task=task):
             pass
-        shards_s = {"wall": time.perf_counter() - started, "processor": time.process_time() - processor_started}
-        clock.seconds["other"] = shards_s["processor"] - sum(
-            seconds for part, seconds in clock.seconds.items() if part != "plan"
-        )
+        shards_wall_s = time.perf_counter() - started
+        processor_s = time.process_time() - processor_started
+        clock.seconds["other"] = processor_s + plan_s - sum(clock.seconds.values())
 
-        seal_clock = time.perf_counter(), time.process_time()
-        in_shards = dict(clock.seconds)
+        parts = dict(clock.seconds)
+        started, processor_started = time.perf_counter(), time.process_time()
         manifest = seal(paths, plan)
-        in_shards["seal"] = time.process_time() - seal_clock[1]
-        return {
-            "n_residues": manifest.counts.n_residues,
-            "n_shards": len(plan.shards),
-            "n_bytes": sum(file.n_bytes for file in manifest.files),
-            "shards_s": shards_s,
-            "seal_wall_s": time.perf_counter() - seal_clock[0],
-            "parts": in_shards,
-        }
+        parts["seal"] = time.process_time() - processor_started
+
+    return {
+        "n_residues": manifest.counts.n_residues,
+        "n_shards": len(plan.shards),
+        "n_bytes": sum(file.n_bytes for file in manifest.files),
+        "shards_wall_s": shards_wall_s,
+        "seal_wall_s": time.perf_counter() - started,
+        "parts": parts,
+        "while_feeding": sorted(clock.while_feeding),
+    }
 
 
 def _build_warm(root: Path, shape: ModelShape) -> None:
@@ -292,7 +309,7 @@ def _make_plan(fasta: Path, paths: AtlasPaths, shape: ModelShape) -> Plan:
         pack_tokens=PACK_TOKENS["cuda"],
         shards=cut_shards([len(s) for s in order_sequences(proteome.proteins)], shape=shape, device="cuda"),
     )
-    write_plan(paths, plan, proteome.proteins)
+    directory.write_plan(paths, plan, proteome.proteins)
     return plan
 
 
@@ -343,10 +360,12 @@ def format_report(report: dict[str, Any]) -> str:
     ]
     for part, seconds in sorted(parts.items(), key=lambda item: -item[1]):
         lines.append(f"| {part} | {seconds:.2f} | {seconds * scale:.1f} | {seconds / total:.0%} |")
+    is_missed = report["all_s"] > BAR_S
     lines += [
-        f"| **all** | {total:.2f} | **{total * scale:.1f}** | bar: {BAR_S:.0f} s |",
+        f"| **all** | {total:.2f} | **{report['all_s']:.1f}** | {'MISSED' if is_missed else 'bar'}: {BAR_S:.0f} s |",
         "",
-        f"Wall time of the shards {report['shards_s']['wall']:.1f} s, of sealing {report['seal_wall_s']:.2f} s "
+        f"In the thread that feeds the device: {', '.join(report['while_feeding']) or 'nothing of the other parts'}.",
+        f"Wall time of the shards {report['shards_wall_s']:.1f} s, of sealing {report['seal_wall_s']:.2f} s "
         f"({report['seal_wall_s'] * scale:.1f} s for all).",
     ]
     return "\n".join(lines)

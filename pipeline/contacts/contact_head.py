@@ -17,8 +17,9 @@ from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.attending import attend
-from attlas.pipeline.kernels.tiled import Tile
+from attlas.pipeline.kernels.tiles import Tile
 from attlas.schema import EnvironmentFault
 
 BLOCK = 1024
@@ -88,12 +89,20 @@ class ReduceToContacts:
         self._maps = [torch.zeros(n, n, device=device) for n in n_residues]  # half of the logits: M + M^T + b
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Add the next layer: q, k and v of shape (H, sum of T, D)."""
         with torch.autocast(q.device.type, enabled=False):
             layer = _Layer(self.head.weights[self.n_layers_done], self._maps, n_tokens=q.shape[1])
-            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer)
+            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer, added=added)
             received = layer.correct(pack)
         self.n_layers_done += 1
         return PackAttention(output, received, received.new_zeros((len(pack.n_tokens), len(q), 0)))

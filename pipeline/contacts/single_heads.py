@@ -19,6 +19,8 @@ from torch import Tensor
 from attlas.pipeline.attention import Pack, PackAttention
 from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
+from attlas.pipeline.kernels.added_scores import AddedScores
+from attlas.pipeline.kernels.tiles import Tile
 
 MEASURES = ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_top_contacts")
 """Measures of a head. Over ordered pairs with coordinates, i = j and near ones included: edges, edges that are
@@ -62,7 +64,15 @@ class ReduceToHeadContacts:
     """What is measured, by default MEASURES in their order."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, T, D)."""
         output = None if v is None else torch.empty_like(v)
@@ -70,7 +80,11 @@ class ReduceToHeadContacts:
 
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
             for head in range(len(q)):
-                attention = _softmax(q[head].float() @ k[head].float().T * scaling)  # (T, T)
+                scores = q[head].float() @ k[head].float().T * scaling  # (T, T)
+                if added is not None:
+                    tile = Tile(0, slice(head, head + 1), slice(0, len(scores)), 0)
+                    scores += added.select(tile, len(scores))[0].to(scores.device)
+                attention = _softmax(scores)
                 if v is not None and output is not None:
                     output[head] = (attention @ v[head].float()).to(v.dtype)
                 measures.append(self.measure(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta))

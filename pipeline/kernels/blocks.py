@@ -7,7 +7,8 @@ How they were selected, for lack of a GPU: by registers, spills and instructions
   instructions per weight against 12.1 with 8 warps, where exp2 alone takes the time of 8. 168 registers let three
   programs of 4 warps share a multiprocessor, 128 two of 8.
 - `ampere`, the same before it: with 32 queries at a time all warps stand along the keys, and sums stay inside a thread.
-- `split`, float32 as three products of bfloat16 halves, which need registers of their own.
+- `split_hopper` and `split_ampere`, float32 as three products of bfloat16 halves: half the instructions per weight of
+  blocks made for plain float32, and no more shared memory than every GPU since Ampere has, 99 KiB.
 - `float32`, which tensor cores do not multiply exactly: plain multiplications, many registers.
 """
 

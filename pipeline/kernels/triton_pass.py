@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.blocks import LARGEST_DIM, Blocks, read_blocks
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
@@ -47,7 +48,15 @@ class Softmax(NamedTuple):
 
 
 def reduce_triton(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float, products: str = PLAIN
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+    products: str = PLAIN,
 ) -> PackAttention:
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
@@ -62,8 +71,11 @@ def reduce_triton(
     log-sum-exp that was wrong by ln 2, and all results looked plausible.
 
     Raises:
-        ValueError: the kernels do not take this dtype or head dimension.
+        ValueError: the kernels do not take this dtype or head dimension, or numbers added to the scores.
     """
+    if added is not None:
+        raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
+
     n_heads, n_tokens, dim = q.shape
     precision = _choose_precision(q, products)
     blocks = _choose_blocks(q, "columns", products)
@@ -149,6 +161,13 @@ def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: flo
     return Softmax(output.transpose(0, 1), lse * (-1 / LN_2.value), None)
 
 
+def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: float, products: str) -> Tensor | None:
+    """Return the output of a layer alone, (H, sum of T, D), by our own kernel, for benchmarks."""
+    wide = (_widen(part) for part in (q, k, v))
+    output = _softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
+    return None if output is None else output[..., : q.shape[2]]
+
+
 def _softmax_by_kernel(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN
 ) -> Softmax:
@@ -193,11 +212,15 @@ def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
             f"found {q.dtype} and {q.shape[2]}; reduce with 'plain', which takes all."
         )
 
-    if q.dtype == torch.float32:
-        table = "split" if products == SPLIT else "float32"
-    else:
-        table = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
-    return read_blocks(table, kernel, dim=q.shape[2])
+    return read_blocks(choose_table(q, products), kernel, dim=q.shape[2])
+
+
+def choose_table(q: Tensor, products: str) -> str:
+    """Return the name of the table of blocks for these queries on their device."""
+    if q.dtype == torch.float32 and products == PLAIN:
+        return "float32"
+    generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
+    return f"split_{generation}" if q.dtype == torch.float32 else generation
 
 
 class Schedule(NamedTuple):

@@ -17,7 +17,7 @@ from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.probe.labels import LabelledSequence, read_labelled_sequences
 from attlas.pipeline.probe.periods import DIRECTIONS
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
-from attlas.pipeline.shard import list_sites
+from attlas.pipeline.shard_rows import list_sites
 from attlas.pipeline.sites import call_sites
 from attlas.schema import (
     HEAD_FEATURES,

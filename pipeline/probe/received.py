@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.attending import AddTile, attend_in_rows
 from attlas.pipeline.kernels.rows import receive_rows
-from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+from attlas.pipeline.kernels.tiled import attend_in_tiles
+from attlas.pipeline.kernels.tiles import Tile
 from attlas.pipeline.probe.auc import compute_auc
 from attlas.pipeline.probe.periods import PeriodSums
 
@@ -47,13 +49,28 @@ class ReduceToLabels:
     """Distances along the sequence, residues, at which attention is summed."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
         sum_received = sum_received_in_rows if q.is_cuda else sum_received_in_tiles
         at_periods = PeriodSums(self.periods, pack, n_heads=len(q))
         output, received = sum_received(
-            q, k, v, pack=pack, scaling=scaling, theta=theta, add_tile=at_periods.add if self.periods else None
+            q,
+            k,
+            v,
+            pack=pack,
+            scaling=scaling,
+            theta=theta,
+            added=added,
+            add_tile=at_periods.add if self.periods else None,
         )
 
         # Of each sequence what its residues receive, (3, H, N).
@@ -82,6 +99,7 @@ def sum_received_in_rows(
     pack: Pack,
     scaling: float,
     theta: float,
+    added: AddedScores | None = None,
     add_tile: AddTile | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return a layer's output, and what every token receives from residues, (3, H, sum of T), on any device.
@@ -102,7 +120,7 @@ def sum_received_in_rows(
             add_tile(tile, at)
 
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add)
+        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
     return output, received.cpu().numpy()
 
 
@@ -114,6 +132,7 @@ def sum_received_in_tiles(
     pack: Pack,
     scaling: float,
     theta: float,
+    added: AddedScores | None = None,
     add_tile: AddTile | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return the same as `sum_received_in_rows`, in the build's tiles, on a CPU."""
@@ -126,5 +145,5 @@ def sum_received_in_tiles(
         if add_tile is not None:
             add_tile(tile, at)
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
     return output, received

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from helpers.building import build_command, build_here, digests, random_proteins, receipts, write_fasta
+from helpers.command_line import Outcome
 
 from attlas.cli.progress import Meter, format_duration
 from attlas.pipeline.plan import Shard
@@ -73,15 +74,18 @@ def test_a_dry_run_knows_the_published_models_without_having_them(
 
 
 def test_a_dry_run_for_a_gpu_works_where_there_is_none(
-    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    arguments = ("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cuda", "--dry-run")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    several_shards = write_fasta(tmp_path / "in.fasta", random_proteins([400] * 500))
+    arguments = ("build", several_shards, "--out", tmp_path / "atlas", "--model", tiny_esm)
+    arguments += ("--device", "cuda", "--dry-run")
     for workers, n_shown in (((), 1), (("--workers", 4), 4), (("--workers", 0), 1)):
         result = attlas(*arguments, *workers)
         assert result.code == 0, result.err
         assert " on cuda " in result.out
         assert f"(workers: {n_shown})" in result.out
+        assert ("in this process" in result.out) == (n_shown == 1)
     assert not (tmp_path / "atlas").exists()
 
 
@@ -384,6 +388,26 @@ def test_an_unknown_rule_is_refused_with_the_known_ones(fasta: Path, tmp_path: P
     result = attlas("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--rule", "best")
     assert result.code == 1
     assert "nayar-2025-05 or nayar-2025-07" in result.err
+
+
+def test_plain_float32_is_recorded_and_cannot_be_half_precision(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
+    def plan(name: str, *options: str) -> Outcome:
+        return attlas("plan", fasta, "--out", tmp_path / name, "--model", tiny_esm, *options)
+
+    products = {}
+    for name, options in {"gpu": ("--device", "cuda"), "exact": ("--device", "cuda", "--exact"), "cpu": ()}.items():
+        assert plan(name, *options).code == 0
+        run = json.loads((tmp_path / name / "plan.json").read_text())["run"]
+        assert run["dtype"] == "float32"
+        products[name] = run["products"]
+    assert products == {"gpu": "bfloat16x3", "exact": "plain", "cpu": "plain"}
+
+    refused = plan("refused", "--exact", "--dtype", "bfloat16")
+    assert refused.code == 1
+    assert "--exact asks for plain float32, --dtype bfloat16 for half precision" in refused.err
+    assert not (tmp_path / "refused").exists()
 
 
 def test_the_defaults_of_the_command_line_are_those_of_the_workshop() -> None:

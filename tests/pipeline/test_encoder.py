@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 import torch
 from helpers.tiny_esm import save_vocabulary
+from helpers.triton_interpreter import emulated_products
 from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 
 from attlas.pipeline import guard
 from attlas.pipeline.encoder import Encoder, compile_layers, find_reduction
 from attlas.pipeline.model import find_model
+from attlas.pipeline.precision import SPLIT
 from attlas.schema import EnvironmentFault
+from attlas.schema.run import PLAIN
 
 pytestmark = pytest.mark.slow
 
@@ -154,14 +157,17 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
 
 
-def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm, monkeypatch):
+@pytest.mark.parametrize("products", [PLAIN, SPLIT])
+def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm, monkeypatch, products):
     """Under Triton's interpreter: the packed forward as a GPU runs it, but for who attends."""
     monkeypatch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues
-    by_cpu, by_gpu = (
-        Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention=attention)
-        for attention in ("tiled", "triton")
-    )
     pack = ["MK", UBIQUITIN, CALMODULIN]
-    for ours, theirs in zip(by_gpu.encode(pack), by_cpu.encode(pack), strict=True):
+    options = {"device": "cpu", "dtype": "float32", "theta": 0.3, "products": products}
+    with emulated_products():
+        by_cpu, by_gpu = (
+            Encoder(find_model(str(tiny_esm)), attention=attention, **options).encode(pack)
+            for attention in ("tiled", "triton")
+        )
+    for ours, theirs in zip(by_gpu, by_cpu, strict=True):
         np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(ours.heads, theirs.heads, rtol=1e-4, atol=1e-4)
