@@ -39,6 +39,7 @@ FLOORS = {
             "adding",
             "attention",
             "attention_support",
+            "checksums",
             "compiling",
             "fasta",
             "fetch",
