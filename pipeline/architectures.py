@@ -7,7 +7,7 @@ is right, a model shows when it is loaded (`guard`).
 HOOKED = "hooked"
 """The attention of a run whose model does not pass transformers' attention interface: its own maps, one at a time."""
 
-PLAIN = "plain"
+WHOLE_MAPS = "plain"
 """The attention of a run that holds the whole map of a layer of a sequence."""
 
 KERNELS = {"cpu": "tiled", "cuda": "triton"}
@@ -66,10 +66,10 @@ def choose_attention(architecture: str, device: str) -> str:
     if architecture not in INTERFACED:
         return HOOKED
     if device == "cuda" and architecture in WITH_ADDED_SCORES:
-        return PLAIN
+        return WHOLE_MAPS
     return KERNELS[device]
 
 
 def predict_map_bytes(attention: str, n_heads: int, n_tokens: int) -> int:
     """Return a bound on the bytes that the map of a layer takes, for a sequence of `n_tokens`; 0 where it is tiled."""
-    return MAP_COPIES * 4 * n_heads * n_tokens**2 if attention in (HOOKED, PLAIN) else 0
+    return MAP_COPIES * 4 * n_heads * n_tokens**2 if attention in (HOOKED, WHOLE_MAPS) else 0

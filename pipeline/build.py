@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from attlas.pipeline.architectures import choose_attention
+from attlas.pipeline.architectures import KERNELS, choose_attention
 from attlas.pipeline.cluster import prepare_workers
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
@@ -309,6 +309,9 @@ def _describe_run(
     files: ModelFiles, options: Options, vocabulary: Vocabulary, *, device: str, weights_sha256: str
 ) -> Run:
     dtype = choose_dtype(options.dtype)
+    attention = choose_attention(files.shape.architecture, device)
+    # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
+    is_exact = options.is_exact or attention != KERNELS[device]
 
     return Run(
         model=files.name,
@@ -320,8 +323,8 @@ def _describe_run(
         n_heads=files.shape.n_heads,
         dtype=dtype,
         device=device,
-        attention=choose_attention(files.shape.architecture, device),
-        products=choose_products(dtype, device=device, is_exact=options.is_exact),
+        attention=attention,
+        products=choose_products(dtype, device=device, is_exact=is_exact),
         attention_bound=find_attention_bound(dtype),
         letters=vocabulary.mapping,
         rule=options.rule,

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.architectures import HOOKED, KERNELS
-from attlas.pipeline.architectures import PLAIN as WHOLE_MAPS
+from attlas.pipeline.architectures import HOOKED, KERNELS, WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
 from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
 from attlas.pipeline.interface import attending
 from attlas.pipeline.kernels.added_scores import MapScores, OffsetScores
+from attlas.pipeline.letters import Vocabulary
 from attlas.pipeline.loading import load_model
 from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import count_fitting_tokens
@@ -225,6 +225,8 @@ class Encoder:
         if products == SPLIT:
             self._split_layers()
         self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
+        if not self.is_hooked:
+            _refuse_ends(self.vocabulary, attention)
         self.filler = int(getattr(self.model.config, "pad_token_id", None) or 0)
         self.takes_positions = "position_ids" in signature(self.model.forward).parameters
         offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
@@ -346,6 +348,18 @@ class Encoder:
         """Return the tokens (1, sum of T) on the device; a copy from pinned memory does not wait for earlier work."""
         tokens = tokens[None]
         return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
+
+
+def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
+    """Refuse tokens around a sequence that a reduction cannot take. Raises EnvironmentFault."""
+    n_before, n_after = len(vocabulary.before), len(vocabulary.after)
+    if n_after > 1 or (attention == "triton" and 0 in (n_before, n_after)):
+        raise EnvironmentFault(
+            f"This model cannot be reduced by the {attention} kernels.",
+            expected="one token before a sequence and one after it",
+            found=f"{n_before} before and {n_after} after",
+            hint="plan with --device cpu",
+        )
 
 
 def find_layers(model: torch.nn.Module, n_layers: int) -> list[torch.nn.Module]:

@@ -254,6 +254,24 @@ ARCHITECTURES = (
         "within 1e-03 of the layer's maximum", save_tokenizer=save_byte_level_vocabulary, is_made_up=True,
     ),
     Architecture(
+        "EuroBERT with positions stretched by YaRN",
+        lambda: _eurobert(
+            rope_parameters={
+                "rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4, "original_max_position_embeddings": 128
+            }
+        ),
+        is_made_up=True,
+    ),
+    Architecture(
+        "DeBERTa-v2 whose relative embeddings are normalised",
+        lambda: _deberta(pos_att_type=["p2c"], norm_rel_ebd="layer_norm", max_relative_positions=12), is_made_up=True,
+    ),
+    Architecture(
+        "BERT whose feed-forward layers run in chunks of 16",
+        lambda: transformers.BertConfig(**SIZES, chunk_size_feed_forward=16),
+        "cannot be run(.|\n)*chunk", save_tokenizer=save_bert_vocabulary, is_made_up=True,
+    ),
+    Architecture(
         "EuroBERT whose positions depend on the length",
         lambda: _eurobert(rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}),
         "this eurobert model(.|\n)*'dynamic'", is_made_up=True,
