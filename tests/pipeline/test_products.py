@@ -9,12 +9,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from attlas.pipeline.encoder import Encoder, compile_layers
 from attlas.pipeline.model import find_model
 from attlas.pipeline.plan import order_sequences
 from attlas.pipeline.precision import SPLIT, choose_dtype, choose_products, refuse_old_gpu
-from attlas.pipeline.products import InputHalves, SplitLinear, join_weights, split, split_linear_layers
+from attlas.pipeline.products import InputHalves, SplitLinear, join_weights, multiply_halves, split, split_linear_layers
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import call_sites
 from attlas.schema import EnvironmentFault
@@ -68,6 +69,14 @@ def test_a_split_layer_is_within_its_bound_of_float64_where_bfloat16_is_not(size
 def outputs_of_high(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     """Return the outputs of a layer whose inputs have no low half."""
     return nn.functional.linear(inputs.bfloat16().float(), layer.weight, layer.bias)
+
+
+def test_a_gpu_is_asked_for_one_product_of_halves_with_sums_in_float32():
+    """With tensors that have shapes and no memory, for want of a GPU: torch checks the call, not the numbers."""
+    with FakeTensorMode(), torch.inference_mode():
+        inputs, weights = (torch.empty(n, 960, dtype=torch.bfloat16, device="cuda") for n in (40, 640))
+        outputs = multiply_halves(inputs, weights)
+    assert (outputs.shape, outputs.dtype, outputs.device.type) == ((40, 640), torch.float32, "cuda")
 
 
 class Block(nn.Module):
