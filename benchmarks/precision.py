@@ -38,10 +38,11 @@ from typing import Any
 
 import numpy as np
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.model import ModelFiles, find_model
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
+from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.precision import SPLIT, read_variant
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
@@ -103,7 +104,7 @@ def compare_all(
 def load_encoder(model: ModelFiles, variant: str, *, device: str) -> Encoder:
     """Return an encoder of a variant: a dtype with its plain products, or SPLIT."""
     dtype, products = read_variant(variant)
-    attention = REDUCTION[device]
+    attention = KERNELS[device]
     return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=attention, products=products)
 
 
@@ -140,7 +141,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--longest", type=int, default=2000, help="residues; default: 2,000")
     parser.add_argument("--variant", nargs="+", default=["bfloat16"], choices=VARIANTS)
     parser.add_argument("--rule", default=DEFAULT_RULE, help=f"of calling sites; default: {DEFAULT_RULE}")
-    parser.add_argument("--device", choices=REDUCTION, default="cpu")
+    parser.add_argument("--device", choices=KERNELS, default="cpu")
     parser.add_argument("--json", type=Path, help="write every number here")
     return parser.parse_args()
 

@@ -33,8 +33,9 @@ from typing import Any
 
 import numpy as np
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.model import ModelShape, find_model, find_shape
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, cut_packs, order_sequences
+from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
 from attlas.pipeline.precision import SPLIT, read_variant
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import count_default_workers, measure_available_bytes
@@ -264,7 +265,7 @@ def load_encoder(model: Any, dtype: str, *, device: str) -> Any:
     from attlas.pipeline.encoder import Encoder
 
     dtype, products = read_variant(dtype)
-    return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=REDUCTION[device], products=products)
+    return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=KERNELS[device], products=products)
 
 
 def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> None:
@@ -278,7 +279,7 @@ def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> No
         forward.results()
 
 
-def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float) -> Any:
+def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float, added: Any = None) -> Any:
     """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
     import torch
 

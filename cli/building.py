@@ -46,7 +46,11 @@ MaxLength = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=0, help="Worker processes; default: one for each core or GPU. 0: compute in this process."),
+    typer.Option(
+        min=0,
+        help="Worker processes; default: one for each core or GPU, none for less than half a minute of work. "
+        "0: compute in this process.",
+    ),
 ]
 Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the workers of this Dask scheduler.")]
 RetryFailed = Annotated[
@@ -324,7 +328,8 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
     print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    print(f"time     about {format_duration(cost.wall_s)} on {cost.device} (rough: from the speed of matrix products)")
+    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
+    print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")

@@ -16,8 +16,8 @@ STDERR = 2
 TRACKER = "multiprocessing.resource_tracker"
 """The process by which Python cleans up after processes that were killed."""
 
-CHILDREN_OF_THREADS = Path("/proc/self/task")
-"""Where Linux lists the processes that each thread of this process has started."""
+PROCESSES = Path("/proc")
+"""Where Linux lists processes, and below each the processes that its threads have started."""
 
 SHOW_CURSOR = "\x1b[?25h"
 """Code that shows the cursor of a terminal again; a progress bar hides it."""
@@ -78,17 +78,27 @@ def _kill_children() -> None:
         process.kill()
 
     # A worker that is being started is in that list only when it has begun to read: it would complain of the silence.
-    for listing in CHILDREN_OF_THREADS.glob("*/children"):
-        with suppress(OSError):  # a thread or a process that has ended meanwhile
-            for number in listing.read_text().split():
-                if not _is_tracker(number):
+    for child in _list_children("self"):
+        if not _is_tracker(child):
+            workers = _list_children(child)  # which fork from it; so it ends before them, and starts no other
+            for number in (child, *workers):
+                with suppress(OSError):  # it has ended meanwhile
                     os.kill(int(number), signal.SIGKILL)
+
+
+def _list_children(number: str) -> list[str]:
+    """Return the numbers of the processes that the threads of a process have started; none where Linux has no list."""
+    children: list[str] = []
+    for listing in PROCESSES.glob(f"{number}/task/*/children"):
+        with suppress(OSError):  # a thread or a process that has ended meanwhile
+            children += listing.read_text().split()
+    return children
 
 
 def _is_tracker(number: str) -> bool:
     """Tell whether a process is Python's tracker of resources; one that is gone counts as well."""
     try:
-        return TRACKER.encode() in (CHILDREN_OF_THREADS.parents[1] / number / "cmdline").read_bytes()
+        return TRACKER.encode() in (PROCESSES / number / "cmdline").read_bytes()
     except OSError:
         return True
 

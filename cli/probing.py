@@ -17,6 +17,16 @@ Types = Annotated[
     ),
 ]
 Theta = Annotated[float, typer.Option(help="Attention from which on a pair of residues counts as an edge.")]
+Periods = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--period",
+        metavar="N",
+        help="Distance between repeats, residues: sum what residues give to those N before and after them, too; may be "
+        "repeated.",
+        min=1,
+    ),
+]
 AminoAcids = Annotated[bool, typer.Option(help="Probe the amino acids too.")]
 
 
@@ -30,12 +40,13 @@ def probe(
     features: Types = None,
     theta: Theta = 0.3,
     amino_acids: AminoAcids = True,
+    period: Periods = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Sum the attention that labelled residues receive, by head.
 
-    It fills the tables `labels`, `head_features` and `head_max_sites`.
+    It fills the tables `labels`, `head_features` and `head_max_sites`; with `--period` also `head_periods`.
 
     Labels are the features of `attlas annotate` and the amino acids. It costs about as much as the build. After a stop,
     the same command continues.
@@ -50,6 +61,7 @@ def probe(
                 theta=theta,
                 types=features,
                 is_by_letter=amino_acids,
+                periods=period or (),
                 progress=progress,
                 n_workers=workers,
                 scheduler=scheduler,

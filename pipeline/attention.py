@@ -17,6 +17,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from attlas.pipeline.kernels.added_scores import AddedScores
+from attlas.pipeline.kernels.tiles import Tile
+
 STATISTICS = (
     "entropy",
     "distance",
@@ -81,16 +84,34 @@ class Reduction(Protocol):
     """A function that computes a `PackAttention`."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer; `q`, `k`, `v` of shape (H, sum of T, D), after positions are applied.
 
+        `added` is added to the scaled scores before the softmax, where the architecture adds something.
         Without `v` only the statistics are computed: in the last layer, whose output nothing reads.
         """
         ...
 
 
-def reduce_plain(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float) -> PackAttention:
+def reduce_plain(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+) -> PackAttention:
     """Reduce one layer's attention by its definitions, holding a sequence's whole (H, T, T) map.
 
     Takes any float dtype; the sums of float64 are in float64.
@@ -98,8 +119,12 @@ def reduce_plain(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling:
     """
     outputs, received, heads = [], [], []
 
-    for tokens in pack.slices:
-        attention = torch.softmax(_widen(q[:, tokens]) @ _widen(k[:, tokens]).transpose(1, 2) * scaling, dim=-1)
+    for sequence, tokens in enumerate(pack.slices):
+        scores = _widen(q[:, tokens]) @ _widen(k[:, tokens]).transpose(1, 2) * scaling
+        if added is not None:
+            tile = Tile(sequence, slice(0, len(q)), tokens, 0)
+            scores += added.select(tile, scores.shape[1]).to(scores.device)
+        attention = torch.softmax(scores, dim=-1)
         columns, statistics = reduce_map(attention, theta=theta)
         received.append(columns)
         heads.append(statistics)

@@ -1,17 +1,21 @@
-"""The attention that is supported here: softmax(q k^T scaling) v within each sequence, for every head and residue.
+"""The attention that the kernels compute: softmax(q k^T scaling + b) v within each sequence, head by head.
 
-A model that needs anything else is refused by name: masks, windows, biases, caps, sinks, dropout, key heads shared by
-query heads. transformers passes such settings to its attention functions as keywords; those without effect on the
-result are listed below, and every other one must be None, False or 0.
+The number b is 0 or depends on the head and on j - i alone: the relative bias of T5, or a window of attention. Query
+heads may share key heads. A model that needs anything else is refused by name: other masks, caps, sinks, dropout.
+transformers passes such settings to its attention functions as keywords; those without effect on the result are listed
+below, and every other one must be None, False or 0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from attlas.schema import EnvironmentFault
+
+NO_WINDOW = -1
+"""In place of the width of a window: a mask that is no window of attention."""
 
 WITHOUT_EFFECT = (
     "position_ids",  # BERT, RoBERTa, ALBERT, LLaMA: applied earlier, to q and k or to the embeddings
@@ -28,6 +32,23 @@ LENGTH_DEPENDENT_ROTARY = ("dynamic", "longrope")
 """Types of rotary positions that transformers computes anew for the longest sequence of a batch."""
 
 
+def read_window(mask: Tensor | None) -> int | None:
+    """Return the width of a window of attention that `interface` wrote in place of a mask; None where it is none."""
+    is_window = mask is not None and mask.shape == (1, 1, 1, 1) and mask.dtype == torch.int64 and int(mask) != NO_WINDOW
+    return int(mask) if mask is not None and is_window else None
+
+
+def _is_offset_bias(bias: object, query: Tensor, _: Tensor | None) -> bool:
+    return isinstance(bias, Tensor) and bias.shape == (1, query.shape[1], 1, 2 * query.shape[2] - 1)
+
+
+HONOURED: Mapping[str, Callable[[object, Tensor, Tensor | None], bool]] = {
+    "position_bias": _is_offset_bias,  # T5: the table of `interface.replace_relative_bias`
+    "sliding_window": lambda _, __, mask: mask is not None,  # ModernBERT: the mask says the same
+}
+"""Keywords that are honoured where the setting, the queries and the mask have the form that is expected."""
+
+
 def refuse_unsupported(
     module: torch.nn.Module,
     query: Tensor,
@@ -39,7 +60,8 @@ def refuse_unsupported(
 ) -> None:
     """Refuse a call of an attention function that asks for attention that is not supported here.
 
-    `query`, `key` and `value` have the shape (1, H, sum of T, D).
+    `query`, `key` and `value` have the shape (1, H, sum of T, D); the keys and values may have fewer heads. `mask` is
+    what `interface` makes of a mask.
 
     Raises:
         EnvironmentFault: names the setting and the architecture.
@@ -47,16 +69,17 @@ def refuse_unsupported(
     if getattr(module, "is_causal", False):
         raise unsupported_attention(module, "is_causal=True: a residue attends only to those before it")
     for name, setting in keywords.items():
-        if name not in WITHOUT_EFFECT and not _is_nothing(setting):
+        is_honoured = name in WITHOUT_EFFECT or (name in HONOURED and HONOURED[name](setting, query, mask))
+        if not is_honoured and not _is_nothing(setting):
             raise unsupported_attention(module, f"{name}={_show(setting)}")
 
-    if mask is not None:
+    if mask is not None and read_window(mask) is None:
         raise unsupported_attention(module, "a mask: some tokens may not attend to others")
     if scaling is not None and not isinstance(scaling, (int, float)):
         raise unsupported_attention(module, f"scaling={_show(scaling)}, where one number for all heads is expected")
-    if key.shape[1] != query.shape[1]:
+    if query.shape[1] % key.shape[1]:
         raise unsupported_attention(module, f"{key.shape[1]} key heads for {query.shape[1]} query heads")
-    if not query.shape == key.shape == value.shape:
+    if not (query.shape[2:] == key.shape[2:] and key.shape == value.shape):
         shapes = ", ".join(str(tuple(part.shape)) for part in (query, key, value))
         raise unsupported_attention(module, f"queries, keys and values of different shapes: {shapes}")
 
@@ -85,7 +108,8 @@ def unsupported_attention(module: torch.nn.Module, setting: str) -> EnvironmentF
     architecture = getattr(config, "model_type", None) or type(module).__name__
     return EnvironmentFault(
         f"The attention of this {architecture} model cannot be computed right.",
-        expected="softmax attention of every residue to every residue, with nothing added and nothing left out",
+        expected="softmax attention of every residue to every residue, or to those within a window; to the scores at "
+        "most a number is added that depends on the distance",
         found=f"its {type(module).__name__} asks for {setting}",
         hint="use ESM-2, or another encoder in which every residue attends to every residue",
     )

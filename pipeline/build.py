@@ -1,16 +1,21 @@
 """The three steps of a build: plan, encode, seal. Each reads from the directory what the step before it wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from attlas.pipeline.architectures import KERNELS, choose_attention
+from attlas.pipeline.cluster import prepare_workers
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
-from attlas.pipeline.estimate import Estimate, estimate_cost
+from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
 from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
+from attlas.pipeline.libraries import import_libraries
 from attlas.pipeline.model import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
-from attlas.pipeline.plan import PACK_TOKENS, REDUCTION, Plan, Shard, cut_shards, order_sequences
+from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
 from attlas.pipeline.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
 from attlas.pipeline.proteins import Protein, Proteome, read_proteome
 from attlas.pipeline.resources import check_device, choose_workers, has_device
@@ -62,6 +67,9 @@ class BuildStatus:
 Draft = tuple[tuple[Protein, ...], Plan]
 """A plan that is not written yet, with its proteins."""
 
+Prepare = Callable[[Sequence[Shard], str], None]
+"""Takes the shards of a plan and their device, and begins what takes seconds until they can be computed."""
+
 
 def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     """Write a plan into a directory, or return the same plan that the directory holds; the caller holds the lock.
@@ -89,8 +97,13 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
     return plan
 
 
-def draft_plan(source: str, options: Options) -> Draft:
+def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None) -> Draft:
     """Read the input, find the model and cut the shards, writing nothing.
+
+    Args:
+        source: path of the FASTA file, or `-`.
+        options: the model, the rule and the like.
+        prepare: called with the shards and their device while the weights are hashed, which takes seconds.
 
     Raises:
         InputError: the input or an option cannot be used.
@@ -99,12 +112,20 @@ def draft_plan(source: str, options: Options) -> Draft:
     _check_options(options)
 
     files = find_model(options.model, revision=options.revision)
-    proteome = read_proteome(source, max_length=options.max_length)
-    vocabulary = _read_vocabulary(files)
-    proteins = _skip_unreadable(proteome, files.shape, vocabulary)
+    device = _choose_device(options.device)
+    with ThreadPoolExecutor(1) as threads:
+        weights_sha256 = threads.submit(files.weights_sha256)
 
-    run = _describe_run(files, options, vocabulary)
-    lengths = [len(sequence) for sequence in order_sequences(proteins)]
+        proteome = read_proteome(source, max_length=options.max_length)
+        vocabulary = _read_vocabulary(files)
+        proteins = _skip_unreadable(proteome, files.shape, vocabulary)
+        lengths = [len(sequence) for sequence in order_sequences(proteins)]
+        shards = cut_shards(lengths, shape=files.shape, device=device)
+        if prepare is not None:
+            prepare(shards, device)
+
+        run = _describe_run(files, options, vocabulary, device=device, weights_sha256=weights_sha256.result())
+
     plan = Plan(
         run=run,
         source=proteome.name,
@@ -112,8 +133,8 @@ def draft_plan(source: str, options: Options) -> Draft:
         n_records=proteome.n_records,
         proteins_digest=_digest_proteins(proteins),
         model_directory=str(files.directory),
-        pack_tokens=PACK_TOKENS[run.device],
-        shards=cut_shards(lengths, shape=files.shape, device=run.device),
+        pack_tokens=choose_pack_tokens(run.attention, run.device),
+        shards=shards,
     )
     return proteins, plan
 
@@ -145,8 +166,9 @@ def build(
         EnvironmentFault: as `draft_plan` and `encode.encode`.
     """
     # Before the lock: a build that is refused leaves no directory behind.
-    draft = draft_plan(source, options)
     paths = AtlasPaths(out)
+    is_new = scheduler is None and not paths.manifest.is_file()
+    draft = draft_plan(source, options, prepare=partial(_prepare, n_workers=n_workers) if is_new else None)
     _, drafted = draft
     if drafted.shards and scheduler is None and not paths.plan.is_file():
         check_device(drafted.run.device)
@@ -166,6 +188,16 @@ def build(
             report = progress(plan, shards)
             encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
+
+
+def _prepare(shards: Sequence[Shard], device: str, *, n_workers: int | None) -> None:
+    """Begin to import what computes the shards, here or in the process from which workers fork."""
+    if not shards or not has_device(device):
+        return
+    if runs_in_process(shards, device=device, n_workers=n_workers):
+        import_libraries()
+    else:
+        prepare_workers()
 
 
 def remove_failed_receipts(paths: AtlasPaths, plan: Plan) -> None:
@@ -229,7 +261,8 @@ def estimate_build(
     shards = cut_shards(lengths, shape=shape, device=device)
 
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
-    n_processes = 1 if n_workers == 0 else n_workers
+    is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
+    n_processes = 1 if is_in_process else n_workers
     if shards and has_device(device):
         n_processes = choose_workers(shards, device=device, n_workers=n_processes)
 
@@ -242,6 +275,7 @@ def estimate_build(
         device=device,
         dtype=choose_dtype(options.dtype),
         n_workers=n_processes or 1,
+        is_in_process=is_in_process,
     )
     return cost, skipped
 
@@ -271,22 +305,26 @@ def _expect_vocabulary(options: Options) -> Vocabulary:
     return ESM2_VOCABULARY
 
 
-def _describe_run(files: ModelFiles, options: Options, vocabulary: Vocabulary) -> Run:
-    device = _choose_device(options.device)
+def _describe_run(
+    files: ModelFiles, options: Options, vocabulary: Vocabulary, *, device: str, weights_sha256: str
+) -> Run:
     dtype = choose_dtype(options.dtype)
+    attention = choose_attention(files.shape.architecture, device)
+    # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
+    is_exact = options.is_exact or attention != KERNELS[device]
 
     return Run(
         model=files.name,
         revision=files.revision,
-        weights_sha256=files.weights_sha256(),
+        weights_sha256=weights_sha256,
         config_sha256=files.config_sha256(),
         architecture=files.shape.architecture,
         n_layers=files.shape.n_layers,
         n_heads=files.shape.n_heads,
         dtype=dtype,
         device=device,
-        attention=REDUCTION[device],
-        products=choose_products(dtype, device=device, is_exact=options.is_exact),
+        attention=attention,
+        products=choose_products(dtype, device=device, is_exact=is_exact),
         attention_bound=find_attention_bound(dtype),
         letters=vocabulary.mapping,
         rule=options.rule,
@@ -303,9 +341,7 @@ def _choose_device(option: str) -> str:
     """Return the device of a run. A named device does not have to exist here: a plan is made on any machine."""
     if option != "auto":
         return option
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return "cuda" if has_device("cuda") else "cpu"
 
 
 def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:

@@ -27,6 +27,7 @@ def make_pack_runner(
         is_finite=is_finite,
         free_memory=encoder.free_memory,
         check_device=partial(refuse_failing_device, encoder),
+        lock=encoder.lock,
     )
 
 

@@ -3,12 +3,14 @@
 import errno
 import fcntl
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
 
+from attlas.pipeline.checksums import compute_crc64
 from attlas.pipeline.plan import Plan, Shard, order_sequences
 from attlas.pipeline.proteins import Protein
 from attlas.schema import (
@@ -69,8 +71,10 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> 
     # In order of sequence_id, so that a shard reads its own row groups only.
     numbered = [(sequence_ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
     numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
+    checksums = compute_crc64([protein.sequence for _, protein in numbered])
     rows = pa.Table.from_pylist(
-        [_protein_row(i, protein) for i, protein in numbered], PROTEINS.schema(plan.run.n_layers)
+        [_protein_row(i, protein, crc64) for (i, protein), crc64 in zip(numbered, checksums, strict=True)],
+        PROTEINS.schema(plan.run.n_layers),
     )
 
     with publishing(paths.planned_proteins) as beside:
@@ -146,11 +150,16 @@ def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
 def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
     """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
     receipts = read_receipts(paths, plan)
-    return {
-        index: receipt
-        for index, receipt in receipts.items()
-        if all(matches_entry(paths.root / file.path, file, by_digest=by_digest) for file in receipt.files)
-    }
+    files = [file for receipt in receipts.values() for file in receipt.files]
+    changed = find_changed_files(paths, files, by_digest=by_digest)
+    return {index: receipt for index, receipt in receipts.items() if changed.isdisjoint(receipt.files)}
+
+
+def find_changed_files(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool = True) -> set[TableFile]:
+    """Return the files that are missing or do not match their entry; several are read at once, on all cores."""
+    with ThreadPoolExecutor() as threads:
+        matches = threads.map(lambda file: matches_entry(paths.root / file.path, file, by_digest=by_digest), files)
+        return {file for file, is_match in zip(files, matches, strict=True) if not is_match}
 
 
 def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
@@ -184,7 +193,7 @@ def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard
         )
 
 
-def _protein_row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
+def _protein_row(sequence_id: int | None, protein: Protein, crc64: str) -> dict[str, object]:
     return {
         "accession": protein.accession,
         "entry_name": protein.entry_name,
@@ -196,7 +205,7 @@ def _protein_row(sequence_id: int | None, protein: Protein) -> dict[str, object]
         "sequence": protein.sequence,
         "length": protein.length,
         "md5": protein.md5,
-        "crc64": protein.crc64,
+        "crc64": crc64,
         "n_nonstandard": protein.n_nonstandard,
         "n_records": protein.n_records,
         "line": protein.line,

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 
+from attlas.pipeline.estimate import runs_in_process
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import check_disk, choose_workers
+from attlas.pipeline.resources import check_disk, choose_threads, choose_workers
 from attlas.pipeline.runners import (
     ENCODE,
     Event,
@@ -43,8 +44,8 @@ def encode(
         plan: its plan.
         shards: the shards to compute.
         progress: is called with every event.
-        n_workers: worker processes; 0 computes in this process; None starts as many as the machine has cores (or
-            GPUs) and memory for.
+        n_workers: worker processes; 0 computes in this process; None as well where that takes under half a minute, and
+            else starts as many as the machine has cores (or GPUs) and memory for.
         scheduler: address of a Dask scheduler whose workers compute; None starts workers here.
         task: what to do with a shard.
 
@@ -95,9 +96,9 @@ def _run_shards(
     device = plan.run.device
     if scheduler is not None:
         return run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device, task=task)
-    if n_workers == 0 or len(shards) == 1:
-        choose_workers(shards, device=device, n_workers=1)
-        return run_in_process(paths.root, shards, task=task)
+    if runs_in_process(shards, device=device, n_workers=n_workers):
+        n_at_once = choose_threads(shards, device=device)
+        return run_in_process(paths.root, shards, n_at_once=n_at_once, task=task)
     n_started = min(len(shards), choose_workers(shards, device=device, n_workers=n_workers))
     return run_dask(paths.root, shards, n_workers=n_started, scheduler=None, device=device, task=task)
 

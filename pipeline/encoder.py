@@ -8,18 +8,23 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from inspect import signature
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attlas.pipeline.architectures import HOOKED, KERNELS, WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
-from attlas.pipeline.guard import check_attention, check_known_protein
+from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
+from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
 from attlas.pipeline.interface import attending
+from attlas.pipeline.kernels.added_scores import MapScores, OffsetScores
+from attlas.pipeline.letters import Vocabulary
 from attlas.pipeline.loading import load_model
 from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import count_fitting_tokens
@@ -39,7 +44,7 @@ class SequenceAttention:
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
         """Return whether every number is finite: a half-precision model may overflow."""
         return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
@@ -70,28 +75,77 @@ def find_reduction(name: str, products: str = PLAIN) -> Reduction:
     return partial(reduce_triton, products=products)
 
 
+def _choose_reduction(attention: str, device: str) -> str:
+    """Return the name of the reduction for a run's attention: the maps of a hooked model are reduced as they are."""
+    if attention != HOOKED:
+        return attention
+    return WHOLE_MAPS if device == "cuda" else KERNELS[device]
+
+
 class Forward:
     """A forward pass of a pack: the results of its layers so far. They are read after the last layer."""
 
-    def __init__(self, pack: Pack, *, n_layers: int, reduce: Reduction, theta: float) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        n_layers: int,
+        reduce: Reduction,
+        theta: float,
+        hidden_ends: tuple[bool, bool] = (False, False),
+    ) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
+        self.hidden_ends = hidden_ends
+        """Whether the first and the last token of each sequence stand for none of the model's own."""
         self.received: list[Tensor] = []
         self.heads: list[Tensor] = []
         self._copy_event: torch.cuda.Event | None = None
 
-    def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float) -> Tensor:
+    def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
         """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
+
+        `table` is added to the scores: see `kernels.added_scores`.
 
         Raises:
             _PassFinished: the attention of the last layer was added; the rest of the model is not needed.
         """
         is_last = len(self.received) + 1 == self.n_layers
-        layer = self.reduce(q, k, None if is_last else v, pack=self.pack, scaling=scaling, theta=self.theta)
+        layer = self.reduce(
+            q,
+            k,
+            None if is_last else v,
+            pack=self.pack,
+            scaling=scaling,
+            theta=self.theta,
+            added=self._find_added(table),
+        )
         self.received.append(layer.received)
         self.heads.append(layer.heads)
         if layer.output is None:
             raise _PassFinished
         return layer.output
+
+    def add_map(self, attention: Tensor) -> None:
+        """Reduce one layer of a pack of one sequence, from its map (H, T, T).
+
+        Raises:
+            _PassFinished: the attention of the last layer was added.
+        """
+        nothing = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
+        layer = self.reduce(
+            nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
+        )
+        self.received.append(layer.received)
+        self.heads.append(layer.heads)
+        if len(self.received) == self.n_layers:
+            raise _PassFinished
+
+    def _find_added(self, table: Tensor | None) -> OffsetScores | None:
+        """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""
+        is_first_hidden, is_last_hidden = self.hidden_ends
+        if table is None and not is_first_hidden and not is_last_hidden:
+            return None
+        return OffsetScores(table, is_first_hidden, is_last_hidden)
 
     def copy_to_host(self) -> None:
         """Begin to copy the results to the host, after the work that is already queued on a GPU."""
@@ -128,8 +182,16 @@ class _PassFinished(Exception):
 class Encoder:
     """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
 
-    A caller holds `lock` while the packs of a shard run: one shard at a time uses the device, while the tables of
-    another are written.
+    A thread holds `lock` while the packs of a shard begin: one shard at a time uses a GPU, while the results of another
+    are waited for and its tables written. A thread may take it twice. Threads on a CPU compute side by side.
+
+    Args:
+        files: the files of the model.
+        device: `cpu` or `cuda`.
+        dtype: numbers of the weights, or `mixed`.
+        theta: attention from which on a pair counts as an edge.
+        attention: name of the reduction, as for `find_reduction`.
+        is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
@@ -145,21 +207,28 @@ class Encoder:
         theta: float,
         attention: str = "tiled",
         products: str = PLAIN,
+        is_compiled: bool = True,
     ) -> None:
         self.device = torch.device(device)
         self.theta = theta
-        self.reduce = find_reduction(attention, products)
+        self.is_hooked = attention == HOOKED
+        self.reduce = find_reduction(_choose_reduction(attention, device), products)
         self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
-        self.lock = threading.Lock()
+        self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
-        self.model = load_model(files, weights).to(self.device)
+        self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
         if products == SPLIT:
             self._split_layers()
+        self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
+        if not self.is_hooked:
+            _refuse_ends(self.vocabulary, attention)
+        self.filler = int(getattr(self.model.config, "pad_token_id", None) or 0)
+        self.takes_positions = "position_ids" in signature(self.model.forward).parameters
         offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
         self.first_position = (self.model.config.pad_token_id or 0) + 1 if offset_positions else 0
 
@@ -169,9 +238,11 @@ class Encoder:
             free = torch.cuda.mem_get_info(self.device)[0]
             self.fitting_tokens = count_fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
 
+        if self.is_hooked:
+            self._install_hooks()
         self.known_attention = check_attention(self)
         """The reduced attention of the known protein, for `check_known_protein`."""
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" and attention == "triton" and is_compiled:
             compile_layers(self.model, self.n_layers)
             check_known_protein(self)  # again, because compiled code is other code
 
@@ -188,6 +259,8 @@ class Encoder:
         The letters must be those of `proteins`: upper case, checked. The results do not depend on the other sequences
         of the pack, except for the last bits of the linear layers.
         """
+        if self.is_hooked:
+            return [attention for sequence in sequences for attention in self.start([sequence]).results()]
         return self.start(sequences).results()
 
     def start(
@@ -203,21 +276,21 @@ class Encoder:
         Raises:
             EnvironmentFault: the model does not give its attention to the attention interface.
         """
-        ids = [torch.from_numpy(self.vocabulary.token_ids(sequence)) for sequence in sequences]
-        pack = Pack(tuple(len(tokens) for tokens in ids), self.device)
-        positions = torch.cat([torch.arange(n) for n in pack.n_tokens]) + self.first_position
-
+        pack = Pack(tuple(len(sequence) + 2 for sequence in sequences), self.device)
         forward = Forward(
             pack,
             n_layers=self.n_layers,
             reduce=reduce or self.reduce,
             theta=self.theta if theta is None else theta,
+            hidden_ends=self.hidden_ends,
         )
-        with self.precision(), attending(forward.add_layer):
-            try:
-                self.model(input_ids=self._copy_to_device(torch.cat(ids)), position_ids=self._copy_to_device(positions))
-            except _PassFinished:
-                forward.copy_to_host()
+
+        run = self._run_alone if self.is_hooked else self._run_pack
+        try:
+            with self.precision():
+                run(sequences, forward)
+        except _PassFinished:
+            forward.copy_to_host()
 
         if len(forward.received) != self.n_layers:
             raise EnvironmentFault(
@@ -227,6 +300,33 @@ class Encoder:
                 hint="use ESM-2 or another encoder that supports attention backends",
             )
         return forward
+
+    def _run_pack(self, sequences: Sequence[str], forward: Forward) -> None:
+        """Run sequences end to end through the model, whose attention is that of `interface`."""
+        ids = [torch.from_numpy(self.vocabulary.framed_ids(sequence, filler=self.filler)) for sequence in sequences]
+        inputs = {"input_ids": self._copy_to_device(torch.cat(ids))}
+        if self.takes_positions:
+            positions = torch.cat([torch.arange(n) for n in forward.pack.n_tokens]) + self.first_position
+            inputs["position_ids"] = self._copy_to_device(positions)
+        with attending(forward.add_layer):
+            self.model(**inputs)
+
+    def _run_alone(self, sequences: Sequence[str], forward: Forward) -> None:
+        """Run one sequence through the model with its own attention, of which hooks take the maps."""
+        (sequence,) = sequences
+        tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
+
+        def add_map(attention: Tensor) -> None:
+            forward.add_map(read_map(attention, self.vocabulary, len(sequence)))
+
+        with taking_maps(add_map):
+            self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)
+
+    def _install_hooks(self) -> None:
+        """Install the hooks that take the model's own maps. Raises EnvironmentFault, see `attention_maps`."""
+        tokens = torch.from_numpy(self.vocabulary.token_ids(make_known_protein(N_NEIGHBOUR_RESIDUES)))
+        with self.precision():
+            install_hooks(self.model, self._copy_to_device(tokens), n_layers=self.n_layers)
 
     @contextmanager
     def precision(self) -> Iterator[None]:
@@ -248,6 +348,18 @@ class Encoder:
         """Return the tokens (1, sum of T) on the device; a copy from pinned memory does not wait for earlier work."""
         tokens = tokens[None]
         return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
+
+
+def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
+    """Refuse tokens around a sequence that a reduction cannot take. Raises EnvironmentFault."""
+    n_before, n_after = len(vocabulary.before), len(vocabulary.after)
+    if n_after > 1 or (attention == "triton" and 0 in (n_before, n_after)):
+        raise EnvironmentFault(
+            f"This model cannot be reduced by the {attention} kernels.",
+            expected="one token before a sequence and one after it",
+            found=f"{n_before} before and {n_after} after",
+            hint="plan with --device cpu",
+        )
 
 
 def find_layers(model: torch.nn.Module, n_layers: int) -> list[torch.nn.Module]:

@@ -18,6 +18,9 @@ GPU_OPERATIONS_PER_S = 1.5e14
 N_PRODUCTS = 5
 """Matrix products by which the speed of this machine is measured."""
 
+ONE_PROCESS_S = 30
+"""Predicted seconds of work for which no workers are started: they would begin when half of it is done."""
+
 LENGTH_EDGES = (1, 10, 50, 100, 200, 400, 600, 800, 1_023, 2_000, 5_000, 10_000)
 """Lower edges of the length histogram, residues; 1,022 is where ESM-2's training crops end."""
 
@@ -35,6 +38,8 @@ class Estimate:
     n_residues: int
     n_shards: int
     n_workers: int
+    is_in_process: bool
+    """Whether no workers are started: the process of the command computes."""
     peak_bytes: int
     """Bound on the memory of one worker with the largest shard."""
     disk_bytes: int
@@ -54,9 +59,10 @@ def estimate_cost(
     device: str,
     dtype: str,
     n_workers: int,
+    is_in_process: bool,
 ) -> Estimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
-    rate = GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _measure_matrix_rate() * n_workers
+    rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
 
     return Estimate(
         shape=shape,
@@ -68,11 +74,29 @@ def estimate_cost(
         n_residues=sum(lengths),
         n_shards=len(shards),
         n_workers=n_workers,
+        is_in_process=is_in_process,
         peak_bytes=max((shard.predicted_bytes for shard in shards), default=0),
         disk_bytes=predict_disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
-        wall_s=sum(shard.cost for shard in shards) / rate,
+        wall_s=predict_seconds(shards, rate),
         histogram=_count_lengths(lengths),
     )
+
+
+def runs_in_process(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> bool:
+    """Return whether shards are computed by this process: by 0 workers, or, for None, because that is soon done."""
+    if n_workers == 0 or len(shards) <= 1:
+        return True
+    return n_workers is None and predict_seconds(shards, measure_rate(device)) < ONE_PROCESS_S
+
+
+def predict_seconds(shards: Sequence[Shard], operations_per_s: float) -> float:
+    """Return the predicted seconds of shards at a rate."""
+    return sum(shard.cost for shard in shards) / operations_per_s
+
+
+def measure_rate(device: str) -> float:
+    """Return the operations per second of one core of this machine, measured, or of a GPU, assumed."""
+    return GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _measure_matrix_rate()
 
 
 def _count_lengths(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from attlas.pipeline.attention import STATISTICS, reduce_map
-from attlas.pipeline.interface import INTERFACE
+from attlas.pipeline.attention_maps import read_map
+from attlas.pipeline.loading import EAGER
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
@@ -193,17 +194,17 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
         output = encoder.model(input_ids=tokens[None].to(encoder.device), output_attentions=True)
 
     maps = getattr(output, "attentions", None) or ()
-    shape = (1, encoder.n_heads, len(tokens), len(tokens))
-    shapes = [tuple(values.shape) for values in maps]
-    if shapes != [shape] * encoder.n_layers:
+    shapes = sorted({tuple(values.shape) for values in maps})
+    if len(maps) != encoder.n_layers or any(shape[:2] != (1, encoder.n_heads) for shape in shapes):
         raise _unsupported_model(
             encoder,
             expected=f"{encoder.n_layers} layers with {encoder.n_heads} maps of {len(tokens)} by {len(tokens)} tokens",
-            found=f"{len(shapes)} layers with maps of the shapes {sorted(set(shapes))}"[:300],
+            found=f"{len(maps)} layers with maps of the shapes {shapes}"[:300],
         )
 
     # Of each layer attention received (N,) and head statistics (H, S).
-    layers = [reduce_map(values[0].float(), theta=encoder.theta) for values in maps]
+    ordered = (read_map(values, encoder.vocabulary, len(sequence)) for values in maps)
+    layers = [reduce_map(values.float(), theta=encoder.theta) for values in ordered]
     received, heads = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
     return EagerAttention(received, heads)
 
@@ -216,11 +217,12 @@ def _eager_attention(model: Any) -> Iterator[None]:
     with them.
     """
     hooks = {module: list(module._forward_hooks) for module in model.modules()}
-    model.set_attn_implementation("eager")
+    implementation = model.config._attn_implementation
+    model.set_attn_implementation(EAGER)
     try:
         yield
     finally:
-        model.set_attn_implementation(INTERFACE)
+        model.set_attn_implementation(implementation)
         for module, earlier_hooks in hooks.items():
             for key in [key for key in module._forward_hooks if key not in earlier_hooks]:
                 del module._forward_hooks[key]

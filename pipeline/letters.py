@@ -28,10 +28,10 @@ ESM2_TOKENS = ("<cls>", "<pad>", "<eos>", "<unk>", *"LAGVSERTIDPKQNFYMHWCXBUZO.-
 class Vocabulary:
     """The token that a model reads for each letter."""
 
-    begin: int
-    """Token before a sequence, such as <cls>."""
-    end: int
-    """Token after a sequence, such as <eos>."""
+    before: tuple[int, ...]
+    """Tokens before the residues: one such as <cls>, or none, as in T5."""
+    after: tuple[int, ...]
+    """Tokens after the residues: one such as <eos>, or none; in XLNet <sep> and then <cls>."""
     tokens: Mapping[str, int]
     """Token of each letter that the model can read."""
     stand_ins: Mapping[str, str | None]
@@ -56,21 +56,41 @@ class Vocabulary:
         return f"this model has no token for {letter[0]} (position {letter.start() + 1:,}), nor for unknown residues"
 
     def token_ids(self, sequence: str) -> NDArray[np.int64]:
-        """Return the tokens of a sequence that the model can read, shape (T,)."""
+        """Return the tokens of a sequence that the model can read, in the model's own order."""
         letters = self._table[np.frombuffer(sequence.encode(), np.uint8)]
-        return np.concatenate([[self.begin], letters, [self.end]])
+        return np.concatenate([self.before, letters, self.after]).astype(np.int64)
+
+    def framed_ids(self, sequence: str, *, filler: int) -> NDArray[np.int64]:
+        """Return the tokens of a sequence between two others, shape (T,): `filler` where the model has none there."""
+        letters = self._table[np.frombuffer(sequence.encode(), np.uint8)]
+        return np.concatenate([self.before or (filler,), letters, self.after or (filler,)]).astype(np.int64)
+
+    def find_places(self, n_residues: int) -> list[int | None]:
+        """Return, for <cls>, each residue and <eos>, its place among the model's tokens; None where it has no such one.
+
+        In XLNet, whose two last tokens are <sep> and <cls>, <sep> counts as <eos>.
+        """
+        first = len(self.before)
+        end = first + n_residues
+        cls = 0 if self.before else end + 1 if len(self.after) == 2 else None
+        return [cls, *range(first, end), end if self.after else None]
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:
         """The token of each letter code, shape (256,)."""
-        table = np.full(256, self.begin, np.int64)
+        table = np.zeros(256, np.int64)
         for letter, token in self.tokens.items():
             table[ord(letter)] = token
         return table
 
 
 def make_vocabulary(
-    tokens: Mapping[str, int], *, ends: tuple[int, int], unknown: tuple[str, int] | None, is_of_prottrans: bool = False
+    tokens: Mapping[str, int],
+    *,
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    unknown: tuple[str, int] | None,
+    is_of_prottrans: bool = False,
 ) -> Vocabulary:
     """Make a vocabulary from the tokens of a model.
 
@@ -79,7 +99,8 @@ def make_vocabulary(
 
     Args:
         tokens: the token of each letter that has one; the 20 amino acids must be among them.
-        ends: the tokens that begin and end a sequence.
+        before: the tokens that begin a sequence.
+        after: the tokens that end it.
         unknown: name and id of the token for letters that are not in the vocabulary.
         is_of_prottrans: whether the model is one of ProtTrans.
     """
@@ -87,16 +108,16 @@ def make_vocabulary(
     untrained = READ_AS_X_BY_PROTTRANS if is_of_prottrans and "X" in tokens else ""
     replaced = [letter for letter in OTHER_LETTERS if letter not in tokens or letter in untrained]
     if stand_in is None:
-        return Vocabulary(*ends, tokens, dict.fromkeys(replaced))
+        return Vocabulary(before, after, tokens, dict.fromkeys(replaced))
 
     name, token = stand_in
-    return Vocabulary(*ends, {**tokens, **dict.fromkeys(replaced, token)}, dict.fromkeys(replaced, name))
+    return Vocabulary(before, after, {**tokens, **dict.fromkeys(replaced, token)}, dict.fromkeys(replaced, name))
 
 
 def _make_esm2_vocabulary() -> Vocabulary:
     ids = {token: i for i, token in enumerate(ESM2_TOKENS)}
     tokens = {letter: ids[letter] for letter in STANDARD_LETTERS + OTHER_LETTERS if letter in ids}
-    return make_vocabulary(tokens, ends=(ids["<cls>"], ids["<eos>"]), unknown=("<unk>", ids["<unk>"]))
+    return make_vocabulary(tokens, before=(ids["<cls>"],), after=(ids["<eos>"],), unknown=("<unk>", ids["<unk>"]))
 
 
 ESM2_VOCABULARY = _make_esm2_vocabulary()

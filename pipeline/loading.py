@@ -5,36 +5,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attlas.pipeline.architectures import TEXT_ENCODERS
 from attlas.pipeline.attention_support import refuse_configuration
-from attlas.pipeline.interface import INTERFACE
+from attlas.pipeline.interface import INTERFACE, replace_relative_bias
 from attlas.pipeline.model import ModelFiles
 from attlas.pipeline.offline import read_configuration, read_files, transformers
 from attlas.schema import EnvironmentFault
+
+EAGER = "eager"
+"""Name of a model's own attention, which makes whole maps, in transformers' attention interface."""
 
 NOT_OF_ATTENTION = ("contact_head.", "pooler.")
 """Beginnings of the names of weights that attention does not depend on; they may be missing."""
 
 
-def load_model(files: ModelFiles, dtype: torch.dtype) -> Any:
-    """Load the model of these files on the CPU, in evaluation mode, with the attention of `interface`.
+def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False) -> Any:
+    """Load the model of these files on the CPU, in evaluation mode.
+
+    Its attention is that of `interface`; where `is_hooked`, its own, for `attention_maps`.
 
     Raises:
-        EnvironmentFault: the files are damaged, do not hold every weight, or the architecture does not run its
-            attention through transformers' attention interface.
+        EnvironmentFault: the files are damaged or do not hold every weight; or the configuration is that of a decoder,
+            or has rotary positions that depend on the length.
     """
     model, missing = _read_weights(files, dtype)
-    _refuse_missing(files, model.config.model_type, missing)
+    _refuse_missing(files, files.shape.architecture, missing)
     if any(name.startswith("contact_head.") for name in missing):
         model.contact_head = None  # a head of random weights must not predict contacts
 
-    if not getattr(model, "_supports_attention_backend", False):
-        raise EnvironmentFault(
-            f"A {model.config.model_type} model does not support transformers' attention interface.",
-            hint="use ESM-2 or another encoder that does",
-        )
     refuse_configuration(model.config)
-
-    model.set_attn_implementation(INTERFACE)
+    if is_hooked:
+        model.set_attn_implementation(EAGER)
+    else:
+        model.set_attn_implementation(INTERFACE)
+        replace_relative_bias(model)
     if dtype == torch.float32:
         _fuse_gelu(model)
     return model.eval()
@@ -45,8 +49,16 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]
     config = read_configuration(files.directory)
     options = {"add_pooling_layer": False} if _has_pooler(config) else {}
 
+    reader = transformers.AutoModel
+    if config.model_type in TEXT_ENCODERS:
+        reader = transformers.AutoModelForTextEncoding  # the encoder alone
+    elif getattr(config, "is_encoder_decoder", False):
+        raise _no_encoder(config.model_type, "an encoder-decoder")
+    elif getattr(config, "is_decoder", False):
+        raise _no_encoder(config.model_type, "is_decoder, is_causal=True: a residue attends only to those before it")
+
     model, report = read_files(
-        transformers.AutoModel,
+        reader,
         files.directory,
         what="model",
         expected="an encoder of the transformers library with its weights",
@@ -57,6 +69,15 @@ def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]
         **options,
     )
     return model, sorted(report["missing_keys"])
+
+
+def _no_encoder(architecture: str, found: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"The attention of this {architecture} model cannot be computed right.",
+        expected="an encoder, in which every residue attends to those before and after it",
+        found=found,
+        hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
+    )
 
 
 def _refuse_missing(files: ModelFiles, architecture: str, missing: list[str]) -> None:

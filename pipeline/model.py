@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attlas.pipeline.architectures import REFUSED
 from attlas.pipeline.weight_files import find_weight_files
 from attlas.schema import EnvironmentFault
 from attlas.schema.publish import file_sha256
@@ -31,6 +32,18 @@ READ_BESIDE_WEIGHTS = (
 )
 """Patterns of the files, besides the weights, on which the attention of a model depends."""
 
+SIZE_NAMES = {
+    "layers": ("num_hidden_layers", "num_layers", "n_layers", "n_layer"),
+    "heads": ("num_attention_heads", "num_heads", "n_heads", "n_head"),
+    "hidden": ("hidden_size", "d_model", "dim"),
+    "head": ("head_dim", "d_kv", "d_head"),
+    "feed_forward": ("intermediate_size", "d_ff", "d_inner", "hidden_dim"),
+}
+"""Names under which configurations hold each size: those of most, then those of T5, DistilBERT and XLNet."""
+
+NEEDED_SIZES = ("layers", "heads", "hidden")
+"""The sizes that every configuration has."""
+
 PUBLISHED_SHAPES = {  # Lin et al., Science 2023: layers, width, heads
     "facebook/esm2_t6_8M_UR50D": (6, 320, 20),
     "facebook/esm2_t12_35M_UR50D": (12, 480, 20),
@@ -50,7 +63,7 @@ class ModelShape:
     n_layers: int
     n_heads: int
     width: int
-    """Hidden size."""
+    """Hidden size, or that of all heads together where it is larger, as in ProtT5."""
     feed_forward: int
     """Width inside the feed-forward block."""
     max_residues: int | None
@@ -153,21 +166,27 @@ def _read_config(directory: Path) -> dict[str, Any]:
 def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if not isinstance(config.get("model_type"), str):
         raise _wrong_value(directory, "model_type", "a word", config.get("model_type"))
-    names = ("num_hidden_layers", "num_attention_heads", "hidden_size")
-    if missing := [name for name in names if config.get(name) is None]:
-        raise EnvironmentFault(
-            f"The model in {directory} is not one attlas can read attention from.",
-            expected="a transformer encoder: a configuration with " + ", ".join(names),
-            found=f"model type {config.get('model_type')!r} without {', '.join(missing)}",
-            hint="use ESM-2 or another encoder of the transformers library",
+    architecture = config["model_type"]
+    if architecture in REFUSED:
+        raise _unreadable_model(directory, expected="attention of residues to residues", found=REFUSED[architecture])
+
+    names = {
+        size: next((name for name in SIZE_NAMES[size] if config.get(name) is not None), None) for size in SIZE_NAMES
+    }
+    if missing := [" or ".join(SIZE_NAMES[size]) for size in NEEDED_SIZES if names[size] is None]:
+        raise _unreadable_model(
+            directory,
+            expected="a configuration that names its layers, heads and hidden size",
+            found=f"model type {architecture!r} without {', '.join(missing)}",
         )
 
-    n_layers, n_heads, width = (_read_number(config, name, directory) for name in names)
-    has_feed_forward = config.get("intermediate_size") is not None
-    feed_forward = _read_number(config, "intermediate_size", directory) if has_feed_forward else 4 * width
+    sizes = {size: _read_number(config, name, directory) for size, name in names.items() if name is not None}
+    n_layers, n_heads, hidden = (sizes[size] for size in NEEDED_SIZES)
+    width = max(hidden, n_heads * sizes.get("head", 1))
+    feed_forward = sizes.get("feed_forward", 4 * hidden)
 
     return ModelShape(
-        architecture=config["model_type"],
+        architecture=architecture,
         n_layers=n_layers,
         n_heads=n_heads,
         width=width,
@@ -177,10 +196,20 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     )
 
 
+def _unreadable_model(directory: Path, *, expected: str, found: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"The model in {directory} is not one attlas can read attention from.",
+        expected=f"a transformer encoder: {expected}",
+        found=found,
+        hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
+    )
+
+
 def _find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
-    """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary positions."""
+    """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary or relative ones."""
     is_rotary = config.get("position_embedding_type") == "rotary" or config["model_type"] in ROTARY
-    if is_rotary or config.get("max_position_embeddings") is None:
+    is_relative = config.get("position_biased_input") is False  # DeBERTa: its positions are differences alone
+    if is_rotary or is_relative or config.get("max_position_embeddings") is None:
         return None
 
     n_positions = _read_number(config, "max_position_embeddings", directory)
@@ -213,7 +242,7 @@ def _wrong_value(directory: Path, name: str, expected: str, value: object) -> En
 ROTARY = ("esmc", "modernbert", "eurobert")
 """Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
 
-OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert")
+OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert", "longformer")
 """Architectures whose learned positions begin after the padding index."""
 
 

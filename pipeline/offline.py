@@ -2,8 +2,9 @@
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,38 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # set before the import, which rea
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 
 import transformers
+from transformers.utils import import_utils
 
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
 
-__all__ = ["quiet", "read_configuration", "read_files", "transformers"]
+__all__ = ["prepare_renaming", "quiet", "read_configuration", "read_files", "transformers"]
+
+
+def _leave_out_scipy() -> None:
+    """Tell transformers that scipy is not installed: it would import it for losses of object detection.
+
+    The answer is kept by transformers itself, for this process; scipy is as usable as before.
+    """
+    is_package_available = import_utils._is_package_available
+    import_utils._is_package_available = lambda *_, **__: (False, "N/A")
+    try:
+        import_utils.is_scipy_available.cache_clear()
+        import_utils.is_scipy_available()
+    finally:
+        import_utils._is_package_available = is_package_available
+
+
+if "transformers.modeling_utils" not in sys.modules:
+    with suppress(AttributeError):  # another version of transformers: scipy is imported, nothing else changes
+        _leave_out_scipy()
+
+
+def prepare_renaming() -> None:
+    """Let transformers compile the patterns by which it renames weights, for every architecture: half a second."""
+    from transformers import conversion_mapping
+
+    conversion_mapping.get_checkpoint_conversion_mapping("esm")
 
 
 @contextmanager

@@ -4,7 +4,8 @@ Opens no file and loads no model.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import Generic, TypeVar
 
@@ -54,6 +55,8 @@ class PackRunner(Generic[Item, Result]):
     check_device: Callable[[Exception | None], None]
     """Raises `DeviceFault` unless the device computes a known protein right; its argument is the error that raised
     doubts, None for numbers that are not finite."""
+    lock: AbstractContextManager[object] = field(default_factory=nullcontext)
+    """Held by the thread whose packs begin; a thread may take it twice (`threading.RLock`)."""
 
     def run(self, packs: Iterable[Sequence[Item]]) -> Iterator[Result | Exception]:
         """Yield the result of every item in order, or the error with which it fails, alone, on a device that works.
@@ -63,14 +66,17 @@ class PackRunner(Generic[Item, Result]):
         in pieces that fit. A single item that fails, or whose numbers are not finite, is run once more alone, after
         the device has passed the known protein.
 
+        The lock is given back before the last pack is waited for, so that the packs of another thread follow at once.
+
         Raises:
             DeviceFault: the device does not compute the known protein right, so that no item is to blame.
         """
         waiting: Iterator[Result | Exception] = iter(())
-        for pack in packs:
-            following = self._finish(pack, self._begin(pack))
-            yield from waiting
-            waiting = following
+        with self.lock:
+            for pack in packs:
+                following = self._finish(pack, self._begin(pack))
+                yield from waiting
+                waiting = following
         yield from waiting
 
     def run_all(self, packs: Iterable[Sequence[Item]]) -> Iterator[Result]:
@@ -86,7 +92,8 @@ class PackRunner(Generic[Item, Result]):
             yield outcome
 
     def _begin(self, pack: Sequence[Item]) -> Callable[[], Sequence[Result]] | Exception:
-        return _attempt(lambda: self.begin(pack))
+        with self.lock:
+            return _attempt(lambda: self.begin(pack))
 
     def _finish(
         self, pack: Sequence[Item], wait: Callable[[], Sequence[Result]] | Exception
@@ -107,15 +114,16 @@ class PackRunner(Generic[Item, Result]):
 
     def _run_again(self, item: Item, error: Exception | None) -> Result | Exception:
         """Run an item that failed once more alone, on a device that passes the known protein before and after."""
-        self.check_device(error)
-        results = _attempt(lambda: self.begin([item])())
-        if isinstance(results, Exception):
-            self.check_device(results)  # the device may have failed only now
-            return results
+        with self.lock:
+            self.check_device(error)
+            results = _attempt(lambda: self.begin([item])())
+            if isinstance(results, Exception):
+                self.check_device(results)  # the device may have failed only now
+                return results
 
-        if not self.is_finite(results[0]):
-            self.check_device(None)
-        return results[0]
+            if not self.is_finite(results[0]):
+                self.check_device(None)
+            return results[0]
 
 
 def _attempt(step: Callable[[], Value]) -> Value | Exception:

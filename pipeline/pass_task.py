@@ -193,7 +193,7 @@ def publish_rows(paths: AtlasPaths, plan: Plan, rows: TableRows, *, name: str, c
     arrays = [pa.array(rows.columns[field.name]).cast(field.type) for field in schema]
 
     path = paths.added(rows.table, name)
-    metadata = {**provenance(plan.run, plan.plan_id), **computation.metadata(rows.table)}
+    metadata = {**provenance(plan.run, plan.plan_id), **computation.of(rows.table).metadata(rows.table)}
     with publishing(path) as beside:
         arrow_table = pa.Table.from_arrays(arrays, schema=schema)
         write_table(beside, table=rows.table, rows=arrow_table, metadata=metadata)

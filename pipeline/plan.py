@@ -5,8 +5,10 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a seque
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Self
 
+from attlas.pipeline.architectures import HOOKED, choose_attention, predict_map_bytes
 from attlas.pipeline.kernels.tiles import predict_tile_bytes
 from attlas.pipeline.model import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
@@ -20,16 +22,14 @@ PACK_TOKENS = {"cpu": 1024, "cuda": 32_768}
 """Tokens run through the model at once, several sequences packed end to end; a longer sequence runs alone.
 On a CPU the feed-forward activations of one pack should stay in the last-level cache."""
 
-REDUCTION = {"cpu": "tiled", "cuda": "triton"}
-"""The reduction of attention on each device, by the name that a run records."""
-
 SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
 """Largest cost of a shard, in residues of typical length: seconds of work, so that a kill costs little."""
 
 FEWEST_SHARDS = 64
 """A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
 
-SMALLEST_SHARD_RESIDUES = 2_048
+SMALLEST_SHARD_RESIDUES = {device: 2 * tokens for device, tokens in PACK_TOKENS.items()}
+"""Smallest cost of a shard, in residues of typical length: two packs, so that the device is not half empty."""
 
 TYPICAL_LENGTH = 400
 """Residues; a cost in residues is the cost of proteins of this length."""
@@ -71,7 +71,7 @@ class Plan:
     pack_tokens: int
     shards: tuple[Shard, ...]
 
-    @property
+    @cached_property
     def plan_id(self) -> str:
         """Return the identity of the plan, which becomes the atlas id: input, run, pack size and shards."""
         return digest(
@@ -113,8 +113,10 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
     """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
     costs = [predict_cost(length, shape) for length in lengths]
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
-    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES / TYPICAL_LENGTH
+    smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
+    attention = choose_attention(shape.architecture, device)
+    pack_tokens = choose_pack_tokens(attention, device)
 
     shards: list[Shard] = []
     for part in cut_runs(Budget(costs, target)):
@@ -125,10 +127,17 @@ def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tup
                 end_sequence_id=part.stop,
                 n_residues=sum(lengths[part]),
                 cost=sum(costs[part]),
-                predicted_bytes=predict_shard_bytes(lengths[part], shape=shape, pack_tokens=PACK_TOKENS[device]),
+                predicted_bytes=predict_shard_bytes(
+                    lengths[part], shape=shape, pack_tokens=pack_tokens, attention=attention
+                ),
             )
         )
     return tuple(shards)
+
+
+def choose_pack_tokens(attention: str, device: str) -> int:
+    """Return the most tokens of a pack: 1, so that every sequence runs alone, where a model's own maps are read."""
+    return 1 if attention == HOOKED else PACK_TOKENS[device]
 
 
 def cut_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
@@ -152,16 +161,19 @@ def predict_cost(length: int, shape: ModelShape) -> float:
     return float(tokens * shape.n_layers * (linear + attention))
 
 
-def predict_shard_bytes(lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int) -> int:
+def predict_shard_bytes(
+    lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int, attention: str = "tiled"
+) -> int:
     """Return a bound on the memory of a process that computes sequences of these lengths, bytes.
 
     Its terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
-    the tiles of the longest sequence, and the shard's results until they are written.
+    the tiles of the longest sequence, its map where `attention` holds a whole one, and the shard's results until they
+    are written.
     """
     tokens = [length + N_SPECIAL_TOKENS for length in lengths]
     largest_pack = max(sum(tokens[pack]) for pack in cut_packs(lengths, pack_tokens))
     activations = largest_pack * predict_activation_bytes(shape, n_bytes=4)
-    tiles = predict_tile_bytes(shape.n_heads, max(tokens))
+    tiles = predict_tile_bytes(shape.n_heads, max(tokens)) + predict_map_bytes(attention, shape.n_heads, max(tokens))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head

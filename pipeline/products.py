@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from attlas.pipeline.attention import Pack, PackAttention, Reduction
+from attlas.pipeline.kernels.added_scores import AddedScores
 
 SAME_INPUT = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Names of linear layers of one module that take the same input, which is split once for all of them."""
@@ -136,12 +137,19 @@ def halve_scores(reduce: Reduction) -> Reduction:
     """
 
     def reduce_halves(
-        q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         (q_high, q_low), (k_high, k_low) = split(q.contiguous()), split(k.contiguous())
         queries = torch.cat([q_high, q_high, q_low], 2).float()
         keys = torch.cat([k_high, k_low, k_high], 2).float()
         values = None if v is None else torch.stack(split(v.contiguous())).float().sum(0)
-        return reduce(queries, keys, values, pack=pack, scaling=scaling, theta=theta)
+        return reduce(queries, keys, values, pack=pack, scaling=scaling, theta=theta, added=added)
 
     return reduce_halves

@@ -4,51 +4,76 @@ import ctypes
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
+from attlas.pipeline.gpus import claim_gpu, count_gpus
 from attlas.pipeline.plan import Shard, predict_disk_bytes
 from attlas.schema import EnvironmentFault
 from attlas.schema.run import Run
+
+THREADS = {"cpu": 4, "cuda": 3}
+"""Most shards that one process computes side by side. On a CPU more would wait for Python; on a GPU one runs through
+the model (`Encoder.lock`), while the sites of others are called and their tables written."""
 
 
 def choose_workers(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> int:
     """Return the number of workers to start: `n_workers` or, where None, as many as cores (GPUs) and memory allow.
 
+    The memory of GPUs is not asked for here, which would use one: the workers compare it (`refuse_small_workers`).
+
     Raises:
-        EnvironmentFault: there is no such device, or its memory does not fit the largest shard, once or `n_workers`
-            times.
+        EnvironmentFault: there is no such device, or the memory of the machine does not fit the largest shard, once or
+            `n_workers` times.
     """
     check_device(device)
+    n = count_default_workers(device) if n_workers is None else n_workers
+    if device == "cuda":
+        return max(1, n)
+
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     free = measure_available_bytes(device)
-    n = count_default_workers(device) if n_workers is None else n_workers
-
-    # Workers on CPUs share the memory of the machine; each GPU has its own.
-    if device == "cpu" and n_workers is None:
+    if n_workers is None:
         n = min(n, max(1, free // largest.predicted_bytes))
-    needed = n * largest.predicted_bytes if device == "cpu" else largest.predicted_bytes
+    refuse_full_memory(largest, n, free)
+    return max(1, n)
 
+
+def choose_threads(shards: Sequence[Shard], *, device: str) -> int:
+    """Return the number of shards that this process computes side by side.
+
+    Raises:
+        EnvironmentFault: as `choose_workers`; or the memory of the GPU does not fit the largest shard.
+    """
+    if device == "cuda":
+        check_device(device)
+        refuse_small_workers({"this process": measure_available_bytes(device)}, shards)
+        return min(len(shards), THREADS[device])
+    return min(len(shards), THREADS[device], choose_workers(shards, device=device, n_workers=None))
+
+
+def refuse_full_memory(largest: Shard, n_workers: int, free: int) -> None:
+    """Refuse workers that do not fit the free memory, bytes, which they share. Raises EnvironmentFault."""
+    needed = n_workers * largest.predicted_bytes
     if needed > free:
         raise EnvironmentFault(
-            f"Shard {largest.index} does not fit the memory"
-            + (f" of {n} workers." if n > 1 and device == "cpu" else "."),
+            f"Shard {largest.index} does not fit the memory" + (f" of {n_workers} workers." if n_workers > 1 else "."),
             expected=f"at most {_format_gib(free)} GiB, what is free now",
             found=f"{_format_gib(needed)} GiB predicted for sequences {largest.first_sequence_id} to "
             f"{largest.end_sequence_id - 1}, the longest of them alone in its pack",
             hint="use fewer --workers, set --max-length, or use a machine with more memory",
         )
-    return max(1, n)
 
 
 def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> None:
-    """Refuse workers of a Dask scheduler whose memory limit is too small for the largest shard: Dask would kill them.
+    """Refuse workers whose memory is too small for the largest shard: Dask would kill them, or the GPU refuse.
 
     The threads of a worker share one model and take turns at it, so a worker needs the memory of one shard.
 
     Args:
-        limits: memory limit of each worker, bytes, by its address; 0 for none.
+        limits: memory limit of each worker, or the free memory of its GPU, bytes, by its address; 0 for none.
         shards: the shards to compute.
 
     Raises:
@@ -66,8 +91,9 @@ def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> 
 
 
 def measure_available_bytes(device: str) -> int:
-    """Return the memory that a build may use now, bytes: free on the GPU, or available on this machine."""
+    """Return the memory that a build may use now, bytes: free on the GPU of this process, or on this machine."""
     if device == "cuda":
+        claim_gpu()  # before it is used
         import torch
 
         return int(torch.cuda.mem_get_info()[0])
@@ -76,11 +102,7 @@ def measure_available_bytes(device: str) -> int:
 
 def has_device(device: str) -> bool:
     """Return whether this machine has a device; a CPU it always has."""
-    if device != "cuda":
-        return True
-    import torch
-
-    return bool(torch.cuda.is_available())
+    return device != "cuda" or count_gpus() > 0
 
 
 def check_device(device: str) -> None:
@@ -88,11 +110,9 @@ def check_device(device: str) -> None:
     if has_device(device):
         return
 
-    import torch
-
     raise EnvironmentFault(
         "There is no CUDA device on this machine.",
-        found=f"torch {torch.__version__} finds none",
+        found=f"torch {version('torch')} finds none",
         hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
     )
 
@@ -100,9 +120,7 @@ def check_device(device: str) -> None:
 def count_default_workers(device: str) -> int:
     """Return the usual number of worker processes: one for each core that this process may use, or for each GPU."""
     if device == "cuda":
-        import torch
-
-        return torch.cuda.device_count()
+        return count_gpus()
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

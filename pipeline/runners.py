@@ -1,9 +1,11 @@
 """The runners that compute missing shards: this process, or Dask workers. Receipts alone record what is finished."""
 
+import os
 import socket
 import threading
 from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -11,10 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from attlas.pipeline.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, open_cluster
+from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S, predict_seconds
+from attlas.pipeline.gpus import claim_gpu
+from attlas.pipeline.libraries import import_libraries
+from attlas.pipeline.model import ModelFiles
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.resources import count_default_workers, give_back_memory
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
+
+COMPILED_FROM_S = 60
+"""Predicted seconds on a GPU from which on layers are compiled, which takes about half of that the first time."""
 
 TASKS_PER_THREAD = 2
 """Shards sent to each thread of a worker: one is computed, one waits; the others stay here."""
@@ -99,12 +108,31 @@ ENCODE = EncodeTask()
 
 
 def run_in_process(
-    root: Path, shards: Sequence[Shard], *, n_threads: int | None = None, task: Task = ENCODE
+    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, task: Task = ENCODE
 ) -> Generator[Event, None, None]:
-    """Compute shards one after the other in this process."""
-    yield WorkersStarted(n_workers=1, n_threads=1)
-    for shard in shards:
-        yield ShardFinished(shard, task(str(root), shard.index, n_threads or count_default_workers("cpu")))
+    """Compute shards in this process, `n_at_once` of them side by side, and yield the events.
+
+    Shards side by side use the cores better than the threads of torch, which wait for each other at every product.
+    The first is computed alone: it loads the model, or tells why none can be.
+    """
+    n_threads = max(1, count_default_workers("cpu") // n_at_once)
+    yield WorkersStarted(n_workers=1, n_threads=n_at_once)
+
+    def compute(shard: Shard) -> ShardFinished:
+        return ShardFinished(shard, task(str(root), shard.index, n_threads))
+
+    # The costliest come first, so that none is left to be computed alone at the end.
+    waiting = sorted(shards, key=lambda shard: -shard.cost)
+    yield compute(waiting.pop())
+
+    with ThreadPoolExecutor(n_at_once, thread_name_prefix="attlas-shard") as threads:
+        futures = [threads.submit(compute, shard) for shard in waiting]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            # After an error, or where nobody wants more, what has begun is finished and the others are not begun.
+            threads.shutdown(cancel_futures=True)
 
 
 def run_dask(
@@ -259,6 +287,7 @@ def _read_result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
 
 def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
     """Return the paths of an atlas, its plan, and the planned model, which is loaded once per process."""
+    import_libraries()
     import torch
 
     from attlas.pipeline.directory import read_plan
@@ -268,45 +297,84 @@ def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, An
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
     with _loading_lock:  # the threads of a worker share one model
-        return paths, plan, _load_encoder(plan.model_directory, plan.run)
+        return paths, plan, _load_encoder(plan.model_directory, plan.run, is_compiled=is_worth_compiling(plan))
 
 
 _loading_lock = threading.Lock()
 
 
+def is_worth_compiling(plan: Plan) -> bool:
+    """Return whether a plan is so long that compiled layers save more time than their compilation takes.
+
+    The whole plan decides, not what is missing of it, so that all of its shards are computed by the same code.
+    """
+    return plan.run.device == "cuda" and predict_seconds(plan.shards, GPU_OPERATIONS_PER_S) > COMPILED_FROM_S
+
+
 @lru_cache(maxsize=1)
-def _load_encoder(directory: str, run: Run) -> Any:
-    """Load the model once per process, after checking that it is the planned one."""
+def _load_encoder(directory: str, run: Run, *, is_compiled: bool) -> Any:
+    """Load the model once per process, and check meanwhile that it is the planned one.
+
+    Raises:
+        EnvironmentFault: its files are not those of the plan, or no model can be loaded from them.
+        DeviceFault: the model cannot be run on the device.
+    """
     from attlas.pipeline.encoder import Encoder
     from attlas.pipeline.model import find_model
 
     files = find_model(directory)
+    if run.device == "cuda":
+        claim_gpu()
+        keep_compiled_layers()
+
+    with ThreadPoolExecutor(1) as threads:
+        digests = threads.submit(_refuse_other_files, files, run)
+        try:
+            encoder = Encoder(
+                files,
+                device=run.device,
+                dtype=run.dtype,
+                theta=run.edge_theta,
+                attention=run.attention,
+                products=run.products,
+                is_compiled=is_compiled,
+            )
+        except Fault:
+            digests.result()  # other files than the planned ones explain every other error
+            raise
+        except Exception as error:
+            digests.result()
+            raise DeviceFault(
+                f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
+                found=first_line(error),
+                hint="see whether another program uses the device or its memory (nvidia-smi), then run the command "
+                "again",
+            ) from None
+        digests.result()
+    return encoder
+
+
+def _refuse_other_files(files: ModelFiles, run: Run) -> None:
+    """Refuse a model whose files are not those of the plan. Raises EnvironmentFault."""
     for part, planned, sha256 in (
         ("weights", run.weights_sha256, files.weights_sha256()),
         ("configuration and vocabulary", run.config_sha256, files.config_sha256()),
     ):
         if planned != sha256:
             raise EnvironmentFault(
-                f"The {part} in {directory} are not those of the plan.",
+                f"The {part} in {files.directory} are not those of the plan.",
                 expected=f"sha256 {planned}",
                 found=f"sha256 {sha256}",
                 hint="put the planned model back, or build into a new directory",
             )
 
+
+def keep_compiled_layers() -> None:
+    """Let torch keep what it compiles in the user's cache, for later builds; its own default is a temporary folder."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attlas" / "compiled"
     try:
-        return Encoder(
-            files,
-            device=run.device,
-            dtype=run.dtype,
-            theta=run.edge_theta,
-            attention=run.attention,
-            products=run.products,
-        )
-    except Fault:
-        raise
-    except Exception as error:
-        raise DeviceFault(
-            f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
-            found=first_line(error),
-            hint="see whether another program uses the device or its memory (nvidia-smi), then run the command again",
-        ) from None
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import matches_entry, read_receipts
+from attlas.pipeline.directory import find_changed_files, read_receipts
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
     ADDED_TABLES,
@@ -102,7 +102,7 @@ def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
 
 def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
     """Return the added files that match their entry; of a table with a file per shard, all files or none."""
-    damaged = {file for file in files if not matches_entry(paths.root / file.path, file)}
+    damaged = find_changed_files(paths, files)
     tables_by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
     incomplete = {file.table for file in damaged} - tables_by_source
     return [file for file in files if file not in damaged and file.table not in incomplete]
@@ -124,10 +124,10 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
         )
 
     files = [file for receipt in receipts.values() for file in receipt.files]
-    if broken := [file.path for file in files if not matches_entry(paths.root / file.path, file)]:
+    if changed := find_changed_files(paths, files):
         raise BrokenAtlasError(
             "Files of finished shards are missing or changed.",
-            offenders=broken,
+            offenders=[file.path for file in files if file in changed],
             hint=f"run `attlas encode {paths.root}`, or the same `attlas build`, again: it computes those shards",
         )
     return [receipts[shard.index] for shard in plan.shards]

@@ -1,54 +1,25 @@
-"""The shards of a build: sequences run through the model, Parquet files and a receipt are published.
-
-Axis letters: `L` layers, `H` heads, `N` residues, `S` head statistics.
-"""
+"""The shards of a build: sequences run through the model, Parquet files and a receipt are published."""
 
 import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.attention import STATISTICS
 from attlas.pipeline.device_check import make_pack_runner
 from attlas.pipeline.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
-from attlas.pipeline.proteins import STANDARD_LETTERS
-from attlas.pipeline.sites import Sites, call_sites
-from attlas.schema import (
-    HEADS,
-    RESIDUES,
-    SEQUENCES,
-    SITES,
-    AtlasPaths,
-    BrokenAtlasError,
-    Receipt,
-    Table,
-    TableFile,
-)
+from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
+from attlas.pipeline.sites import call_sites
+from attlas.schema import SHARD_TABLES, AtlasPaths, BrokenAtlasError, Receipt, Table, TableFile
 from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
-
-
-@dataclass(frozen=True)
-class SequenceOutcome:
-    """The result of one sequence of a shard."""
-
-    sequence_id: int
-    sequence: str
-    attention: SequenceAttention | None
-    """None where it failed."""
-    sites: Sites | None
-    reason: str | None
-    """Why it failed; None if ok."""
 
 
 def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) -> Receipt:
@@ -64,11 +35,10 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
     started = time.perf_counter()
     sequences = read_sequences(paths, shard)
 
-    # One shard at a time uses the device, while the tables of another are written.
-    with encoder.lock:
-        model_started = time.perf_counter()
-        attentions = list(encode_sequences(encoder, sequences, plan.pack_tokens))
-        model_s = time.perf_counter() - model_started
+    # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
+    begin_times: list[float] = []
+    attentions = list(encode_sequences(encoder, sequences, plan.pack_tokens, begin_times=begin_times))
+    model_s = time.perf_counter() - begin_times[0]
 
     outcomes = [
         _call_sites(sequence_id, sequence, attention, plan.run.rule)
@@ -76,7 +46,12 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
             zip(sequences, attentions, strict=True), start=shard.first_sequence_id
         )
     ]
-    files = tuple(_publish(paths, plan, shard, table, outcomes) for table in _ROWS)
+    metadata = provenance(plan.run, plan.plan_id)
+    files = []
+    for table in SHARD_TABLES:
+        path = paths.shard(table, shard.index)
+        _publish(path, table, make_rows(table, outcomes, plan.run.n_layers), metadata)
+        files.append(describe_file(paths, path, table))
 
     receipt = make_receipt(
         shard,
@@ -161,17 +136,25 @@ def measure_peak_bytes(device: str) -> int:
 
 
 def encode_sequences(
-    encoder: Encoder, sequences: Sequence[str], pack_tokens: int
+    encoder: Encoder, sequences: Sequence[str], pack_tokens: int, *, begin_times: list[float] | None = None
 ) -> Iterator[SequenceAttention | Exception]:
     """Yield the attention of each sequence, or the error with which it fails on a device that works.
 
     Attention that is not finite is yielded as it is: it is the sequence's, as the device passed the known protein.
+
+    Args:
+        encoder: the model; its lock is held from the first pack's beginning to the last one's.
+        sequences: letters of each sequence.
+        pack_tokens: most tokens of a pack.
+        begin_times: is given the time of `time.perf_counter` at which each pack began.
 
     Raises:
         DeviceFault: the device does not work.
     """
 
     def begin(pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
+        if begin_times is not None:
+            begin_times.append(time.perf_counter())
         return encoder.start(pack).results
 
     runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
@@ -192,102 +175,6 @@ def _call_sites(
     return SequenceOutcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
 
 
-def _publish(
-    paths: AtlasPaths, plan: Plan, shard: Shard, table: Table, outcomes: Sequence[SequenceOutcome]
-) -> TableFile:
-    schema = table.schema(plan.run.n_layers)
-    columns = _ROWS[table](outcomes, plan.run.n_layers)
-    rows = pa.table([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
-    path = paths.shard(table, shard.index)
+def _publish(path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
     with publishing(path) as beside:
-        write_table(beside, table=table, rows=rows, metadata=provenance(plan.run, plan.plan_id))
-    return describe_file(paths, path, table)
-
-
-def _sequence_rows(outcomes: Sequence[SequenceOutcome], _: int) -> dict[str, Any]:
-    sites_of_sequences = [outcome.sites for outcome in outcomes]
-    return {
-        "sequence_id": [outcome.sequence_id for outcome in outcomes],
-        "length": [len(outcome.sequence) for outcome in outcomes],
-        "status": ["ok" if outcome.reason is None else "failed" for outcome in outcomes],
-        "reason": [outcome.reason for outcome in outcomes],
-        "layer": [sites.layer if sites else None for sites in sites_of_sequences],
-        "n_sites": [len(sites.positions) if sites else None for sites in sites_of_sequences],
-        "sites_note": [sites.note if sites else None for sites in sites_of_sequences],
-    }
-
-
-def _site_rows(outcomes: Sequence[SequenceOutcome], _: int) -> Mapping[str, Any]:
-    return list_sites([(outcome.sequence_id, outcome.sequence, outcome.sites) for outcome in outcomes if outcome.sites])
-
-
-def list_sites(sequences: Sequence[tuple[int, str, Sites]]) -> Mapping[str, Any]:
-    """Return the rows of a table of sites, from the `sequence_id`, the letters and the sites of each sequence."""
-    with_sites = [(sequence_id, letters, sites) for sequence_id, letters, sites in sequences if len(sites.positions)]
-    n_sites = [len(sites.positions) for _, _, sites in with_sites]
-    residues = [letters[position - 1] for _, letters, sites in with_sites for position in sites.positions]
-    positions = _join([sites.positions for _, _, sites in with_sites], np.int32)
-
-    return {
-        "sequence_id": np.repeat(np.array([sequence_id for sequence_id, _, _ in with_sites], np.int32), n_sites),
-        "position": positions,
-        "residue": residues,
-        "rank": _join([np.arange(1, n + 1) for n in n_sites], np.int32),
-        "layer": np.repeat(np.array([sites.layer for _, _, sites in with_sites], np.int16), n_sites),
-        "received": _join([sites.received for _, _, sites in with_sites], np.float32),
-        "share": _join([sites.share for _, _, sites in with_sites], np.float32),
-        "is_nonstandard": [letter not in STANDARD_LETTERS for letter in residues],
-        "is_initiator_methionine": [
-            letter == "M" and position == 1 for letter, position in zip(residues, positions, strict=True)
-        ],
-    }
-
-
-def _residue_rows(outcomes: Sequence[SequenceOutcome], n_layers: int) -> dict[str, Any]:
-    computed = _select_computed(outcomes)
-    lengths = [len(outcome.sequence) for outcome, _ in computed]
-
-    # Residue by residue, its layers side by side: (N, L) of every sequence, one after the other.
-    profiles = [attention.received.T for _, attention in computed]
-    values = np.concatenate(profiles).astype(np.float16) if profiles else np.empty((0, n_layers), np.float16)
-    list_type = RESIDUES.schema(n_layers).field("received").type
-
-    return {
-        "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in computed], np.int32), lengths),
-        "position": _join([np.arange(1, n + 1) for n in lengths], np.int32),
-        "residue": list("".join(outcome.sequence for outcome, _ in computed)),
-        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), type=list_type),
-    }
-
-
-def _head_rows(outcomes: Sequence[SequenceOutcome], _: int) -> dict[str, Any]:
-    computed = _select_computed(outcomes)
-    sequence_ids = np.array([outcome.sequence_id for outcome, _ in computed], np.int32)
-    if not computed:
-        return {column.name: [] for column in HEADS.stored()}
-    values = np.stack([attention.heads for _, attention in computed])  # (n, L, H, S)
-    n_layers, n_heads = values.shape[1:3]
-
-    # A row for every sequence, layer and head, in this order.
-    sequence, layer, head = np.meshgrid(sequence_ids, np.arange(n_layers), np.arange(n_heads), indexing="ij")
-    columns: dict[str, Any] = {
-        "sequence_id": sequence.ravel(),
-        "layer": layer.ravel().astype(np.int16),
-        "head": head.ravel().astype(np.int16),
-    }
-
-    for name, column in zip(STATISTICS, np.moveaxis(values, -1, 0), strict=True):
-        columns[name] = column.ravel().astype(np.int32 if name == "n_edges" else np.float32)
-    return columns
-
-
-def _select_computed(outcomes: Sequence[SequenceOutcome]) -> list[tuple[SequenceOutcome, SequenceAttention]]:
-    return [(outcome, outcome.attention) for outcome in outcomes if outcome.attention is not None]
-
-
-def _join(parts: Sequence[Any], dtype: Any) -> Any:
-    return np.concatenate(parts).astype(dtype) if parts else np.empty(0, dtype)
-
-
-_ROWS = {SEQUENCES: _sequence_rows, SITES: _site_rows, RESIDUES: _residue_rows, HEADS: _head_rows}
-"""The function that makes the rows of each table that a shard writes."""
+        write_table(beside, table=table, rows=rows, metadata=metadata)

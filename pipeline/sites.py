@@ -5,12 +5,15 @@ Axis letters: `L` layers, `N` residues, `n` sites.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.elbow import fit_rows
 from attlas.schema import InputError
+
+if TYPE_CHECKING:
+    from attlas.pipeline.elbow import ProfileFits
 
 MIN_RESIDUES = 10
 """Length of the shortest sequence that is fitted."""
@@ -22,12 +25,10 @@ CONSTANT = "constant profile"
 NONE_ABOVE = "none above the elbow"
 MANY = "40 or more"
 
-_STEPS = 100
-"""Steps of the rounded profile: two decimals."""
 _ROUNDING_GUARD = 1e-9
 """Residues; see `Rule.n_sites`."""
-_BLOCK = 1 << 18
-"""Layers x residues fitted at a time: bounds the memory for the longest proteins (about 50 MB)."""
+STEPS = 100
+"""Steps of a rounded profile, from 0 to its largest value: two decimals."""
 
 
 @dataclass(frozen=True)
@@ -103,53 +104,34 @@ def call_sites(received: NDArray[np.float32], *, rule: str = DEFAULT_RULE) -> Si
 
     Raises:
         InputError: there is no such rule.
-        ValueError: the shape is not (L, N), or values are negative or not finite.
+        ValueError: the shape is not (L, N), or values of a protein that is fitted are negative or not finite.
     """
     if rule not in RULES:
         raise InputError(f"There is no rule {rule!r}.", expected=" or ".join(RULES), found=rule)
     if received.ndim != 2 or len(received) == 0:
         raise ValueError(f"a profile is (layers, residues): got shape {received.shape}")
-    if not (np.isfinite(received).all() and (received >= 0).all()):
-        raise ValueError("attention received must be finite and not negative")
-
     n_residues = received.shape[1]
     if n_residues < MIN_RESIDUES:
         return _make_empty_sites(None, TOO_SHORT)
-    profile = _round_profile(received)  # (L, N)
-    if (profile == profile[:, :1]).all():
+
+    from attlas.pipeline.elbow import fit_profiles  # imports numba, of which a plan has no need
+
+    fits = fit_profiles(received, n_steps=STEPS)
+    if fits.is_constant.all():
         return _make_empty_sites(None, CONSTANT)
 
-    layer, index = _find_convergence(profile, RULES[rule].step(n_residues))
-    return _rank_sites(received[layer], profile[layer], layer, RULES[rule].n_sites(index, n_residues))
+    layer, index = _find_convergence(fits, RULES[rule].step(n_residues))
+    return _rank_sites(received[layer], layer, RULES[rule].n_sites(index, n_residues))
 
 
-def _round_profile(received: NDArray[np.float32]) -> NDArray[np.int16]:
-    """Return the rounded profile (L, N) in hundredths: whole numbers, whose sums are exact."""
-    largest = received.max(axis=1, keepdims=True, initial=0).astype(np.float64)  # (L, 1)
-    largest[largest == 0] = 1.0  # a layer without any attention to residues: all zero, hence constant
-    # What np.round(.., 2) does before it divides again; multiplied after the division, as it does.
-    hundredths: NDArray[np.float64] = np.rint(received / largest * _STEPS)
-    return hundredths.astype(np.int16)
-
-
-def _find_convergence(profile: NDArray[np.int16], step: float) -> tuple[int, float]:
-    """Return the layer of convergence of a profile (L, N) and its breakpoint in steps of the grid."""
-    sorted_profile = np.sort(profile, axis=1)[:, ::-1]  # (L, N), descending
-    x = np.arange(profile.shape[1], dtype=np.float64)
-    rows = max(1, _BLOCK // len(x))
-    blocks = [
-        fit_rows(x, sorted_profile[start : start + rows].astype(np.float64)) for start in range(0, len(profile), rows)
-    ]
-
+def _find_convergence(fits: "ProfileFits", step: float) -> tuple[int, float]:
+    """Return the layer of convergence and its breakpoint in steps of the grid."""
     # Fitted over whole numbers, where prefix sums are exact; slopes back in units of the grid and the profile.
-    scale = 1.0 / (_STEPS * step)
-    slope_head = np.concatenate([fits.slope_head for fits in blocks]) * scale  # (L,)
-    slope_tail = np.concatenate([fits.slope_tail for fits in blocks]) * scale
-
-    distance = np.abs(compute_elbow_angle(slope_head, slope_tail) - 90.0)
-    distance[(profile == profile[:, :1]).all(axis=1)] = np.inf
+    scale = 1.0 / (STEPS * step)
+    distance = np.abs(compute_elbow_angle(fits.slope_head * scale, fits.slope_tail * scale) - 90.0)  # (L,)
+    distance[fits.is_constant] = np.inf
     layer = int(distance.argmin())  # the first minimum
-    return layer, float(np.concatenate([fits.breakpoint for fits in blocks])[layer])
+    return layer, float(fits.breakpoint[layer])
 
 
 def compute_elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,18 +140,20 @@ def compute_elbow_angle(m1: NDArray[np.float64], m2: NDArray[np.float64]) -> NDA
         return np.asarray(np.degrees(np.arctan((m2 - m1) / (1.0 + m1 * m2))))
 
 
-def _rank_sites(received: NDArray[np.float32], profile: NDArray[np.int16], layer: int, n: int) -> Sites:
-    """Return the first n residues of the rounded profile (N,) as sites, ranked by unrounded attention (N,)."""
+def _rank_sites(received: NDArray[np.float32], layer: int, n: int) -> Sites:
+    """Return the first n residues of the rounded profile as sites, ranked by unrounded attention (N,)."""
     if n == 0:
         return _make_empty_sites(layer, NONE_ABOVE)
 
     # Which residues are sites: the published order, by rounded value descending, then position ascending.
+    largest = received.max()
+    profile = np.rint(received / np.float64(largest) * STEPS).astype(np.int16)  # (N,), as `fit_profiles` rounds
     residues = np.sort(np.argsort(-profile, kind="stable")[:n])  # (n,) indices, ascending
 
     # Their rank: by unrounded value, descending; the stable sort leaves ties in order of position.
-    residues = residues[np.argsort(-received[residues].astype(np.float32), kind="stable")]
-    site_received = received[residues].astype(np.float32)
-    share = (site_received / received.max()).astype(np.float32)
+    residues = residues[np.argsort(-received[residues], kind="stable")]
+    site_received = received[residues]
+    share = site_received / largest
     return Sites(layer, (residues + 1).astype(np.int32), site_received, share, MANY if n >= MANY_SITES else None)
 
 

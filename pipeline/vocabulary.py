@@ -1,6 +1,7 @@
 """The vocabulary of a model, compared with its own tokenizer. Loads no weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from attlas.pipeline.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
@@ -10,40 +11,50 @@ from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
 
-PROTTRANS_ARCHITECTURES = ("bert", "electra")
-"""Architectures of the ProtTrans models that run here: ProtBert, ProtBert-BFD and ProtElectra."""
+PROTTRANS_ARCHITECTURES = ("bert", "electra", "albert", "xlnet", "t5")
+"""Architectures of the ProtTrans models: ProtBert, ProtBert-BFD, ProtElectra, ProtAlbert, ProtXLNet and ProtT5."""
 
 MARKS = "▁Ġ#"
 """Beginnings of tokens: at the beginning of a word (SentencePiece, byte-level BPE) or inside of it (WordPiece)."""
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (lambda letter: letter, lambda letter: f"▁{letter}", str.lower)
+"""The tokens by which vocabularies spell a letter: itself; as a word of SentencePiece; as a small letter."""
+
+
+@dataclass(frozen=True)
+class LetterTokens:
+    """The tokens that a tokenizer gives to letters, and those that it puts around them."""
+
+    tokens: Mapping[str, int]
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    is_spaced: bool
+    """Whether it needs blanks between the letters."""
 
 
 def read_vocabulary(files: ModelFiles) -> Vocabulary:
     """Return the vocabulary of a model.
 
-    No file of a ProtTrans model says that it reads U, Z, O and B as X. Every BERT or ELECTRA whose tokenizer needs
-    blanks between the letters is therefore treated as a ProtTrans model. If such a model was trained on those letters,
-    it reads X for them nevertheless; the run records it.
+    No file of a ProtTrans model says that it reads U, Z, O and B as X. Every model of a ProtTrans architecture whose
+    tokenizer needs blanks between the letters is therefore treated as a ProtTrans model. If such a model was trained on
+    those letters, it reads X for them nevertheless; the run records it.
 
     Raises:
-        EnvironmentFault: the tokenizer cannot be loaded, lacks one of the 20 amino acids or a token that begins or ends
-            a sequence, or does not give each residue a token of its own.
+        EnvironmentFault: the tokenizer cannot be loaded, lacks one of the 20 amino acids, does not give each residue a
+            token of its own, or puts other tokens around a sequence than one before and one after it.
     """
     tokenizer = _load_tokenizer(files)
-    ends = _find_ends(files, tokenizer)
+    letters = _find_letter_tokens(files, tokenizer)
+    _refuse_other_ends(files, tokenizer, letters)
 
-    candidates = {letter: _find_token(tokenizer, letter) for letter in STANDARD_LETTERS + OTHER_LETTERS}
-    tokens = {letter: token for letter, token in candidates.items() if token is not None}
-    if lacking := [letter for letter in STANDARD_LETTERS if letter not in tokens]:
-        raise _foreign_vocabulary(
-            files,
-            expected="a token for each of the 20 amino acids",
-            found=f"none for {', '.join(lacking)}; its tokens are such as {_list_samples(tokenizer)}",
-        )
-
-    is_spaced = _needs_blanks(files, tokenizer, tokens, ends)
     unknown = None if tokenizer.unk_token_id is None else (str(tokenizer.unk_token), int(tokenizer.unk_token_id))
-    is_of_prottrans = is_spaced and files.shape.architecture in PROTTRANS_ARCHITECTURES
-    return make_vocabulary(tokens, ends=ends, unknown=unknown, is_of_prottrans=is_of_prottrans)
+    return make_vocabulary(
+        letters.tokens,
+        before=letters.before,
+        after=letters.after,
+        unknown=unknown,
+        is_of_prottrans=letters.is_spaced and files.shape.architecture in PROTTRANS_ARCHITECTURES,
+    )
 
 
 def _load_tokenizer(files: ModelFiles) -> Any:
@@ -56,49 +67,88 @@ def _load_tokenizer(files: ModelFiles) -> Any:
     )
 
 
-def _find_ends(files: ModelFiles, tokenizer: Any) -> tuple[int, int]:
-    """Return the tokens that begin and end a sequence."""
-    begin = tokenizer.cls_token_id
-    end = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else tokenizer.sep_token_id
-    if begin is None or end is None:
+def _find_letter_tokens(files: ModelFiles, tokenizer: Any) -> LetterTokens:
+    """Return the tokens of all letters in the first spelling in which the tokenizer gives each letter its own.
+
+    Raises:
+        EnvironmentFault: there is no such spelling.
+    """
+    spelled = [_spell_letters(tokenizer, spelling) for spelling in SPELLINGS]
+    complete = [tokens for tokens in spelled if set(STANDARD_LETTERS) <= tokens.keys()]
+    if not complete:
+        fullest = max(spelled, key=lambda tokens: len(tokens.keys() & set(STANDARD_LETTERS)))
+        lacking = [letter for letter in STANDARD_LETTERS if letter not in fullest]
         raise _foreign_vocabulary(
             files,
-            expected="a token that begins and one that ends a sequence",
-            found=f"begin {begin}, end {end}",
+            expected="a token for each of the 20 amino acids",
+            found=f"none for {', '.join(lacking)}; its tokens are such as {_list_samples(tokenizer)}",
         )
-    return int(begin), int(end)
+
+    for tokens in complete:
+        for is_spaced in (False, True):
+            ends = _match_tokens(files, tokenizer, tokens, is_spaced=is_spaced)
+            if ends is not None:
+                return LetterTokens(tokens, *ends, is_spaced)
+    raise _no_single_letters(files, tokenizer, complete[0])
 
 
-def _find_token(tokenizer: Any, letter: str) -> int | None:
-    """Return the token of a letter, or None where the vocabulary has none."""
-    token = tokenizer.convert_tokens_to_ids(letter)
+def _spell_letters(tokenizer: Any, spelling: Callable[[str], str]) -> dict[str, int]:
+    """Return the token of each letter that the vocabulary has in a spelling."""
+    tokens = {letter: _find_token(tokenizer, spelling(letter)) for letter in STANDARD_LETTERS + OTHER_LETTERS}
+    return {letter: token for letter, token in tokens.items() if token is not None}
+
+
+def _find_token(tokenizer: Any, text: str) -> int | None:
+    """Return the token that is spelled so, or None where the vocabulary has none."""
+    token = tokenizer.convert_tokens_to_ids(text)
     return None if token is None or token == tokenizer.unk_token_id else int(token)
 
 
-def _needs_blanks(files: ModelFiles, tokenizer: Any, tokens: Mapping[str, int], ends: tuple[int, int]) -> bool:
-    """Return whether a tokenizer needs blanks between the residues to give each the token of its letter.
+def _match_tokens(
+    files: ModelFiles, tokenizer: Any, tokens: Mapping[str, int], *, is_spaced: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Return the tokens before and after a sequence, None where a tokenizer gives its letters other tokens.
 
-    Raises:
-        EnvironmentFault: it gives residues other tokens, with blanks and without.
+    Where the vocabulary has words or pieces of words, it was not made for single letters with blanks between them.
     """
-    # Every pair of letters, and every token of more letters that the vocabulary has.
     words = _find_words(tokenizer, tokens)
-    sequence = "".join(letter + following for letter in tokens for following in tokens) + "".join(words)
-    expected = [ends[0], *(tokens[letter] for letter in sequence), ends[1]]
-    plain = _tokenize(files, tokenizer, sequence)
-    if plain == expected:
-        return False
+    if is_spaced and words:
+        return None
 
-    # Where the vocabulary has words or pieces of words, it was not made for single letters with blanks between them.
-    spaced = _tokenize(files, tokenizer, " ".join(sequence))
-    if spaced == expected and not words:
-        return True
+    letters = _make_trial(tokens, words)
+    ids = _tokenize(files, tokenizer, " ".join(letters) if is_spaced else letters)
+    expected = [tokens[letter] for letter in letters]
+    begins = (i for i in range(len(ids) - len(expected) + 1) if ids[i : i + len(expected)] == expected)
+    begin = next(begins, None)
+    return None if begin is None else (tuple(ids[:begin]), tuple(ids[begin + len(expected) :]))
 
-    with_blanks = "other tokens" if len(spaced) == len(expected) else f"{len(spaced):,} tokens"
-    raise _foreign_vocabulary(
+
+def _make_trial(tokens: Mapping[str, int], words: Sequence[str]) -> str:
+    """Return letters to try a tokenizer with: every pair of letters, and every token of more letters that it has."""
+    return "".join(letter + following for letter in tokens for following in tokens) + "".join(words)
+
+
+def _refuse_other_ends(files: ModelFiles, tokenizer: Any, letters: LetterTokens) -> None:
+    """Refuse a tokenizer that puts around a sequence what is not known. Raises EnvironmentFault."""
+    is_usual = len(letters.before) <= 1 and len(letters.after) <= 1
+    is_of_xlnet = not letters.before and letters.after == (tokenizer.sep_token_id, tokenizer.cls_token_id)
+    if not (is_usual or is_of_xlnet):
+        raise _foreign_vocabulary(
+            files,
+            expected="at most one token before a sequence and one after it, or <sep> and <cls> after it",
+            found=f"{len(letters.before)} before and {len(letters.after)} after",
+        )
+
+
+def _no_single_letters(files: ModelFiles, tokenizer: Any, tokens: Mapping[str, int]) -> EnvironmentFault:
+    """Return the error for a tokenizer that gives letters other tokens than theirs, with blanks and without."""
+    letters = _make_trial(tokens, _find_words(tokenizer, tokens))
+    n_plain, n_spaced = (len(_tokenize(files, tokenizer, text)) for text in (letters, " ".join(letters)))
+    return _foreign_vocabulary(
         files,
-        expected=f"one token a residue, that of its letter: {len(expected):,} for {len(sequence):,} residues and ends",
-        found=f"{len(plain):,} tokens from its tokenizer, and {with_blanks} with blanks between the residues",
+        expected=f"one token a residue, that of its letter: {len(letters):,} for {len(letters):,} residues, besides "
+        "those of the ends",
+        found=f"{n_plain:,} tokens from its tokenizer, and {n_spaced:,} with blanks between the residues, or others",
         hint="use a model that reads single letters, such as ESM-2; a tokenizer that turns capitals into small letters "
         'needs "do_lower_case": false in tokenizer_config.json',
     )
@@ -106,8 +156,11 @@ def _needs_blanks(files: ModelFiles, tokenizer: Any, tokens: Mapping[str, int], 
 
 def _find_words(tokenizer: Any, letter_tokens: Mapping[str, int]) -> list[str]:
     """Return the letters of all tokens that are no single letter of a protein: words, and pieces such as `##A`."""
-    letters = {token: token.lstrip(MARKS) for token in tokenizer.get_vocab() if token not in letter_tokens}
-    return sorted({word for word in letters.values() if word and set(word) <= letter_tokens.keys()})
+    is_lower = letter_tokens["A"] == _find_token(tokenizer, "a")
+    spelled = {spelling(letter) for spelling in SPELLINGS for letter in letter_tokens}
+    words = {token.lstrip(MARKS) for token in tokenizer.get_vocab() if token not in spelled}
+    capitals = {word.upper() for word in words if word.islower()} if is_lower else words
+    return sorted(word for word in capitals if word and set(word) <= letter_tokens.keys())
 
 
 def _tokenize(files: ModelFiles, tokenizer: Any, text: str) -> list[int]:

@@ -168,6 +168,26 @@ HEAD_MAX_SITES = Table(
     settings=(_THETA,),
 )
 
+HEAD_PERIODS = Table(
+    name="head_periods",
+    doc="What the residues of a protein give, in a head, to the residues one period before and after them: large in "
+    "heads that compare repeats, where the period is theirs. Added by `attlas probe --period N`.",
+    key=("accession", "period", "layer", "head"),
+    sort=("sequence_id", "period", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        Column("period", pa.int32(), "residues", "Distance along the sequence from query to key."),
+        Column("layer", pa.int16(), "", "Layer, 0-based."),
+        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        statistic_column("before", "attention", "Sum of the attention to the residue one period before the query."),
+        statistic_column("after", "attention", "Sum of the attention to the residue one period after the query."),
+    ),
+    added_by=Command("probe", "DIR --period N"),
+    computed_from=(SEQUENCES,),
+)
+
 CONTACTS = Table(
     name="contacts",
     doc="A pair of residues that the model's contact head finds probable, or that is among the best of its protein.",
@@ -184,6 +204,44 @@ CONTACTS = Table(
     added_by=CONTACTS_COMMAND,
     computed_from=(SEQUENCES,),
     settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
+)
+
+FUSED_CONTACTS = Table(
+    name="fused_contacts",
+    doc="A pair of residues that is among the best of its protein by the mean of a few chosen heads, for any model.",
+    key=("accession", "i", "j"),
+    sort=("sequence_id", "i", "j"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
+        Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
+        statistic_column(
+            "score",
+            "attention",
+            "Mean over the chosen heads of A + A^T less the average product. No probability: it ranks the pairs of one "
+            "protein, and may be negative.",
+        ),
+        Column(
+            "chose_heads",
+            pa.bool_(),
+            "",
+            "The heads were chosen on a structure of this sequence, so that it cannot judge them.",
+        ),
+    ),
+    added_by=Command("contacts", "DIR --heads HEADS"),
+    computed_from=(SEQUENCES,),
+    settings=(
+        Setting("heads", str, "The heads in order of rank, as layer-head, both 0-based, such as `5-3 4-17`."),
+        Setting(
+            "chosen_on",
+            str,
+            "Proteins on whose structures the heads were chosen; none where they were given by hand.",
+            is_optional=True,
+        ),
+        _MAX_LENGTH,
+    ),
 )
 
 HEAD_CONTACTS = Table(

@@ -26,6 +26,9 @@ PAGE_BYTES = 1 << 14
 FEW_DIGEST_BYTES = 4096
 """Up to this size the digests are part of the tail."""
 
+BLOCKS_AT_ONCE = 512
+"""Blocks of a new file that are in memory at once."""
+
 _TRAILER = struct.Struct("<QI8s")
 """Bytes of the data, bytes of a block, magic."""
 _MAGIC = b"ATTLAS-1"
@@ -98,15 +101,22 @@ def add_block_digests(path: Path) -> None:
         file.seek(data_bytes)
         footer = file.read()
         block_bytes = choose_block_bytes(data_bytes)
-
-        file.seek(0)
-        digests = b"".join(
-            digest_block(file.read(min(block_bytes, data_bytes - start))) for start in range(0, data_bytes, block_bytes)
-        )
+        digests = _digest_blocks(file, data_bytes, block_bytes)
         pages = b"".join(digest_block(digests[at : at + PAGE_BYTES]) for at in range(0, len(digests), PAGE_BYTES))
 
         file.seek(data_bytes)
         file.write(digests + pages + _TRAILER.pack(data_bytes, block_bytes, _MAGIC) + footer)
+
+
+def _digest_blocks(file: BinaryIO, data_bytes: int, block_bytes: int) -> bytes:
+    """Return the digests of a file's blocks, end to end; the file is read in parts of many blocks."""
+    part_bytes = block_bytes * BLOCKS_AT_ONCE
+    digests = []
+    file.seek(0)
+    for start in range(0, data_bytes, part_bytes):
+        part = memoryview(file.read(min(part_bytes, data_bytes - start)))
+        digests += [digest_block(part[at : at + block_bytes]) for at in range(0, len(part), block_bytes)]
+    return b"".join(digests)
 
 
 def read_tail(path: Path) -> bytes:

@@ -32,16 +32,17 @@ def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[byte
 
     The file has docs and provenance in its metadata, and the digests of its blocks.
     """
-    schema = rows.schema.with_metadata({**(rows.schema.metadata or {}), **metadata})
-    pq.write_table(rows.cast(schema), path, row_group_size=table.row_group_rows, **parquet_options(schema))
+    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **metadata})
+    pq.write_table(rows, path, row_group_size=table.row_group_rows, **parquet_options(rows.schema))
     add_block_digests(path)
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the options of the Parquet files of an atlas: compression, dictionaries, page index."""
-    # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole.
-    dictionaries = [field.name for field in schema if not _holds_floats(field.type)]
-    return {"compression": "zstd", "use_dictionary": dictionaries, "write_page_index": True}
+    """Return the options of the Parquet files of an atlas: compression, dictionaries, statistics, page index."""
+    # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole. Their smallest and
+    # largest value in a row group rule out no row group, and take an eighth of the time of writing.
+    names = [field.name for field in schema if not _holds_floats(field.type)]
+    return {"compression": "zstd", "use_dictionary": names, "write_statistics": names, "write_page_index": True}
 
 
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:

@@ -24,6 +24,15 @@ class Computation:
     computed_from: Mapping[str, str] = field(default_factory=dict)
     """Digest of the files of each table that was read (`Manifest.digest_of`), by the table's name."""
 
+    def of(self, table: Table) -> Self:
+        """Return the settings and the sources on which one table of a pass depends: those that it declares."""
+        settings = {setting.name for setting in table.settings}
+        sources = {source.name for source in table.computed_from}
+        return type(self)(
+            settings={name: value for name, value in self.settings.items() if name in settings},
+            computed_from={name: value for name, value in self.computed_from.items() if name in sources},
+        )
+
     def metadata(self, table: Table) -> dict[bytes, bytes]:
         """Return the metadata that a file of `table` carries.
 

@@ -38,7 +38,7 @@ class Setting:
     doc: str
     """The meaning of the setting, in one sentence."""
     is_optional: bool = False
-    """None is a possible value, and means no limit."""
+    """None is a possible value: there is no limit, or nothing to say."""
 
     def allows(self, value: object) -> bool:
         """Return whether a value is allowed: of the type, finite, or None where the setting is optional."""

@@ -9,9 +9,11 @@ from attlas.schema.added_tables import (
     COORDINATES,
     FAMILIES,
     FEATURES,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     LABELS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
@@ -24,10 +26,12 @@ __all__ = [
     "FAMILIES",
     "FEATURES",
     "FORMAT_VERSION",
+    "FUSED_CONTACTS",
     "HEADS",
     "HEAD_CONTACTS",
     "HEAD_FEATURES",
     "HEAD_MAX_SITES",
+    "HEAD_PERIODS",
     "LABELS",
     "OLDER_FORMATS",
     "PROTEINS",
@@ -59,7 +63,9 @@ TABLES = (
     LABELS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     CONTACTS,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
 )
 """Every table, in the order of the documentation."""

@@ -45,6 +45,16 @@ def test_the_script_makes_them_again_from_proteomes(tmp_path: Path) -> None:
     assert result.stdout == (EXAMPLES / "proteins.fasta").read_text()
 
 
+def test_the_antibodies_are_those_of_their_script_in_its_order() -> None:
+    make_antibodies = _script("make_antibodies")
+    records = make_proteins.read_proteome(EXAMPLES / "antibodies.fasta")
+    assert list(records) == list(make_antibodies.SEGMENTS)
+    for accession, kind in make_antibodies.SEGMENTS.items():
+        assert f"Immunoglobulin {kind} variable" in records[accession][0]
+    written = "".join(make_proteins.format_record(*record) for record in records.values())
+    assert written == (EXAMPLES / "antibodies.fasta").read_text()
+
+
 def test_the_readme_has_every_protein_with_family_and_length() -> None:
     rows = re.findall(
         r"^\| (\S+) \| (\S+) \| (\S+) \| ([\d,]+) \| .{8,} \|$", (EXAMPLES / "README.md").read_text(), re.M

@@ -7,7 +7,7 @@ of one of each head: `b + W + W^T - sum_c (w_c / t_c) r_c r_c^T`, with `W = sum_
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `R` rows of a tile.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +17,9 @@ from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
 from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.attending import attend
-from attlas.pipeline.kernels.tiled import Tile
+from attlas.pipeline.kernels.tiles import Tile
 from attlas.schema import EnvironmentFault
 
 BLOCK = 1024
@@ -27,7 +28,7 @@ BLOCK = 1024
 
 @dataclass(frozen=True)
 class ContactHead:
-    """The weights of a model's contact head."""
+    """The weights of a model's contact head, or of a mean of heads."""
 
     weights: Tensor
     """The weight of each layer and head, shape (L, H), float32, on the model's device."""
@@ -46,8 +47,9 @@ def find_contact_head(encoder: Encoder) -> ContactHead:
         raise EnvironmentFault(
             f"The weights of this {name} model hold no contact head: contacts cannot be predicted.",
             expected="contact_head.regression.weight and contact_head.regression.bias, as ESM-2 has them",
-            hint="use ESM-2 as published, or a fine-tuned model saved with its contact head; "
-            "without one, `attlas contacts DIR --heads-only` compares single heads with structures",
+            hint="`attlas contacts DIR --heads HEADS` predicts them by a few heads of any model, which "
+            "`--choose-heads FILE` ranks by structures; `--heads-only` compares single heads with structures; or use "
+            "ESM-2 as published, or a fine-tuned model saved with its contact head",
         )
 
     weights = head.regression.weight.detach().float()
@@ -87,12 +89,20 @@ class ReduceToContacts:
         self._maps = [torch.zeros(n, n, device=device) for n in n_residues]  # half of the logits: M + M^T + b
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Add the next layer: q, k and v of shape (H, sum of T, D)."""
         with torch.autocast(q.device.type, enabled=False):
             layer = _Layer(self.head.weights[self.n_layers_done], self._maps, n_tokens=q.shape[1])
-            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer)
+            output = attend(q, k, v, pack=pack, scaling=scaling, add=layer, added=added)
             received = layer.correct(pack)
         self.n_layers_done += 1
         return PackAttention(output, received, received.new_zeros((len(pack.n_tokens), len(q), 0)))
@@ -103,11 +113,22 @@ class ReduceToContacts:
         Raises:
             RuntimeError: layers are missing, or the sums were used up before.
         """
+        return [logits.sigmoid_().cpu().numpy() for logits in self._logits()]
+
+    def scores(self) -> list[NDArray[np.float32]]:
+        """Return the weighted sum of the corrected maps of each sequence, (N, N), plus the bias; uses the sums up.
+
+        Raises:
+            RuntimeError: as `probabilities`.
+        """
+        return [logits.cpu().numpy() for logits in self._logits()]
+
+    def _logits(self) -> Iterator[Tensor]:
         if self.n_layers_done != len(self.head.weights):
             raise RuntimeError(f"{self.n_layers_done} of {len(self.head.weights)} layers were added")
 
         maps, self._maps, self.n_layers_done = self._maps, [], 0
-        return [_add_transpose(logits).add_(self.head.bias).sigmoid_().cpu().numpy() for logits in maps]
+        return (_add_transpose(logits).add_(self.head.bias) for logits in maps)
 
 
 class _Layer:

@@ -38,9 +38,12 @@ def cut_map_packs(lengths: Sequence[int], pack_tokens: int) -> Iterator[slice]:
     return cut_runs(make_token_budget(lengths, pack_tokens), pairs)
 
 
-def predict_contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float) -> int:
-    """Return the bytes that a process needs at once for the contact head's maps, and for the pairs kept of them."""
-    ranking = KEEPING_BYTES if floor < LOW_FLOOR else RANKING_BYTES
+def predict_contact_bytes(lengths: Sequence[int], pack_tokens: int, *, floor: float | None) -> int:
+    """Return the bytes that a process needs at once for the maps of pairs, and for the pairs kept of them.
+
+    `floor` is the probability from which on a pair is kept in any case; None where only the best are.
+    """
+    ranking = KEEPING_BYTES if floor is not None and floor < LOW_FLOOR else RANKING_BYTES
     packs = [[length**2 for length in lengths[part]] for part in cut_map_packs(lengths, pack_tokens)]
     return max((MAP_BYTES * sum(pack) + ranking * max(pack) for pack in packs), default=0)
 

@@ -1,4 +1,4 @@
-"""Pairs of residues worth keeping: contact probabilities stored sparsely, so that precision is a question of SQL.
+"""Pairs of residues worth keeping: scores of contacts stored sparsely, so that precision is a question of SQL.
 
 Axis letters: `N` residues, `K` pairs kept.
 """
@@ -35,38 +35,40 @@ DEFAULT_FLOOR = 0.3
 
 @dataclass(frozen=True)
 class ContactPairs:
-    """Pairs of residues with a probability, in order of (i, j)."""
+    """Pairs of residues with a score, in order of (i, j)."""
 
     i: NDArray[np.int32]
     """Position of the first residue, 1-based, shape (K,)."""
     j: NDArray[np.int32]
     """Position of the second one, at least 6 further on."""
-    probability: NDArray[np.float32]
+    score: NDArray[np.float32]
+    """The contact head's probability, or the mean of fused heads, shape (K,)."""
 
 
 def select_pairs(
-    probabilities: NDArray[np.floating], *, floor: float = DEFAULT_FLOOR, keep: int = KEPT_PER_RESIDUE
+    scores: NDArray[np.floating], *, floor: float | None = DEFAULT_FLOOR, keep: int = KEPT_PER_RESIDUE
 ) -> ContactPairs:
-    """Return every pair of at least `floor`, and in any case the most probable ones of each range.
+    """Return every pair of at least `floor`, and in any case the ones of highest score of each range.
 
     Of each range `keep` x N pairs are kept, or all there are; so precision at L can be computed from them, also where
     residues lack coordinates: with a share f of the residues known, f ** 2 of the pairs are, and f x N are looked at.
-    Of equal probabilities the first in order of (i, j) count.
+    Of equal scores the first in order of (i, j) count.
 
     Args:
-        probabilities: a map, (N, N).
-        floor: the probability from which on a pair is kept in any case.
+        scores: a map, (N, N).
+        floor: the score from which on a pair is kept in any case; None where scores of proteins cannot be compared.
         keep: pairs kept of each range, times the length.
 
     Raises:
-        ValueError: a probability is not a number.
+        ValueError: a score is not a number.
     """
-    n_kept = keep * len(probabilities)
-    pairs = [_select_in_range(probabilities, limits, floor=floor, n_kept=n_kept) for limits in RANGES.values()]
+    n_kept = keep * len(scores)
+    floor = np.inf if floor is None else floor
+    pairs = [_select_in_range(scores, limits, floor=floor, n_kept=n_kept) for limits in RANGES.values()]
     i, j = np.concatenate(pairs, axis=1)
     order = np.lexsort((j, i))
     i, j = i[order], j[order]
-    return ContactPairs((i + 1).astype(np.int32), (j + 1).astype(np.int32), probabilities[i, j].astype(np.float32))
+    return ContactPairs((i + 1).astype(np.int32), (j + 1).astype(np.int32), scores[i, j].astype(np.float32))
 
 
 def mark_highest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
@@ -89,14 +91,12 @@ def mark_highest(values: NDArray[np.floating], n: int) -> NDArray[np.bool_]:
     return np.asarray(is_highest)
 
 
-def _select_in_range(
-    probabilities: NDArray[np.floating], limits: Range, *, floor: float, n_kept: int
-) -> NDArray[np.int64]:
+def _select_in_range(scores: NDArray[np.floating], limits: Range, *, floor: float, n_kept: int) -> NDArray[np.int64]:
     """Return the pairs of one range to keep, (2, K), 0-based."""
-    begins, ends = _find_columns(len(probabilities), limits)
+    begins, ends = _find_columns(len(scores), limits)
 
     # No index arrays of all pairs: they would be four times the map of a long protein.
-    rows = zip(probabilities, begins, ends, strict=True)
+    rows = zip(scores, begins, ends, strict=True)
     values = np.concatenate([row[begin:end] for row, begin, end in rows])
     places = np.flatnonzero(mark_highest(values, n_kept) | (values >= floor))
 

@@ -1,12 +1,14 @@
 """The pass that writes `contacts`: probabilities by the model's contact head, the best pairs of each sequence kept.
 
-Axis letter: `N` residues.
+Axis letters: `N` residues, `K` pairs of all sequences of a shard.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.memory import cut_map_packs
@@ -20,6 +22,9 @@ from attlas.schema.json_file import digest
 
 SequencesById = dict[int, str]
 """Sequences by their `sequence_id`."""
+
+PredictMaps = Callable[[Sequence[str]], list[NDArray[np.float32]]]
+"""Returns, for each sequence of a pack, the score of every pair, (N, N)."""
 
 
 @dataclass(frozen=True)
@@ -46,53 +51,85 @@ class PredictContacts(PassTask[SequencesById, list[ContactPairs | None]]):
 
     def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> SequencesById:
         """Return the computed sequences of a shard that are not too long."""
-        return {
-            sequence_id: sequence
-            for sequence_id, sequence in read_computed_sequences(paths, shard).items()
-            if self.max_length is None or len(sequence) <= self.max_length
-        }
+        return select_short_sequences(paths, shard, self.max_length)
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[ContactPairs | None]:
         """Return the pairs kept of each sequence, None where its map is not finite. Raises as `PassTask.compute`."""
-
-        def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
-            # The whole pack at once: the maps of two packs must not stand beside each other.
-            pairs = list(_predict_pack(encoder, pack, self.floor))
-            return lambda: pairs
-
-        runner = make_pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
-        letters = list(sequences.values())
-        packs = cut_map_packs([len(sequence) for sequence in letters], encoder.limit_pack(plan.pack_tokens))
-        return list(runner.run_all(letters[pack] for pack in packs))
+        predict = partial(predict_probabilities, encoder)
+        return run_map_packs(encoder, plan, list(sequences.values()), predict, floor=self.floor)
 
     def make_rows(self, plan: Plan, sequences: SequencesById, results: list[ContactPairs | None]) -> ShardRows:
         """Return the rows of `contacts`."""
-        pairs = {
-            sequence_id: sequence_pairs
-            for sequence_id, sequence_pairs in zip(sequences, results, strict=True)
-            if sequence_pairs is not None
-        }
+        columns, n_failed = make_pair_rows(list(sequences), results)
         return ShardRows(
-            tables=[TableRows(CONTACTS, _contact_rows(pairs))],
+            tables=[TableRows(CONTACTS, {**columns.key, "probability": columns.scores})],
             lengths=[len(sequence) for sequence in sequences.values()],
-            n_failed=len(sequences) - len(pairs),
+            n_failed=n_failed,
         )
 
 
-def _predict_pack(encoder: Encoder, pack: Sequence[str], floor: float) -> Iterator[ContactPairs | None]:
-    """Run a pack through the model and yield the pairs kept of each sequence, None where its map is not finite."""
-    for probabilities in predict_probabilities(encoder, pack):
-        is_finite = np.isfinite(probabilities.sum())  # a mask of all pairs would be a quarter of the map
-        yield select_pairs(probabilities, floor=floor) if is_finite else None
+@dataclass(frozen=True)
+class PairColumns:
+    """The pairs of several sequences, column by column, each of shape (K,)."""
+
+    sequence_ids: NDArray[np.int32]
+    i: NDArray[np.int32]
+    j: NDArray[np.int32]
+    scores: NDArray[np.float32]
+
+    @property
+    def key(self) -> dict[str, object]:
+        """The columns that name a pair."""
+        return {"sequence_id": self.sequence_ids, "i": self.i, "j": self.j}
 
 
-def _contact_rows(pairs: Mapping[int, ContactPairs]) -> dict[str, object]:
-    """Return the rows of `contacts`, from the pairs of each `sequence_id`."""
+def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:
+    """Return the computed sequences of a shard of at most `max_length` residues; None: all of them."""
+    return {
+        sequence_id: sequence
+        for sequence_id, sequence in read_computed_sequences(paths, shard).items()
+        if max_length is None or len(sequence) <= max_length
+    }
+
+
+def run_map_packs(
+    encoder: Encoder, plan: Plan, sequences: Sequence[str], predict: PredictMaps, *, floor: float | None
+) -> list[ContactPairs | None]:
+    """Run sequences through the model in packs and return the pairs kept of each, None where its map is not finite.
+
+    Raises:
+        DeviceFault: the device does not work.
+        EnvironmentFault: as `predict`.
+    """
+
+    def begin(pack: Sequence[str]) -> Callable[[], list[ContactPairs | None]]:
+        # The whole pack at once: the maps of two packs must not stand beside each other.
+        pairs = [_keep_pairs(scores, floor) for scores in predict(pack)]
+        return lambda: pairs
+
+    runner = make_pack_runner(encoder, begin=begin, is_finite=lambda pairs: pairs is not None)
+    packs = cut_map_packs([len(sequence) for sequence in sequences], encoder.limit_pack(plan.pack_tokens))
+    return list(runner.run_all(sequences[pack] for pack in packs))
+
+
+def make_pair_rows(sequence_ids: Sequence[int], results: Sequence[ContactPairs | None]) -> tuple[PairColumns, int]:
+    """Return the pairs of all sequences as columns, and the number of sequences whose map is not finite."""
+    pairs = {
+        sequence_id: sequence_pairs
+        for sequence_id, sequence_pairs in zip(sequence_ids, results, strict=True)
+        if sequence_pairs is not None
+    }
     n_pairs = [len(sequence_pairs.i) for sequence_pairs in pairs.values()]
-    sequence_ids = np.repeat(np.array(list(pairs), np.int32), n_pairs)
+    repeated_ids = np.repeat(np.array(list(pairs), np.int32), n_pairs)
 
     # Of no sequence at all the columns are empty and have their types.
     empty = np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.float32)
-    columns = [(sequence_pairs.i, sequence_pairs.j, sequence_pairs.probability) for sequence_pairs in pairs.values()]
-    i, j, probability = (np.concatenate(parts) for parts in zip(empty, *columns, strict=True))
-    return {"sequence_id": sequence_ids, "i": i, "j": j, "probability": probability}
+    columns = [(sequence_pairs.i, sequence_pairs.j, sequence_pairs.score) for sequence_pairs in pairs.values()]
+    i, j, scores = (np.concatenate(parts) for parts in zip(empty, *columns, strict=True))
+    return PairColumns(repeated_ids, i, j, scores), len(results) - len(pairs)
+
+
+def _keep_pairs(scores: NDArray[np.float32], floor: float | None) -> ContactPairs | None:
+    """Return the pairs of a map, (N, N), that are kept, None where it is not finite."""
+    is_finite = np.isfinite(scores.sum())  # a mask of all pairs would be a quarter of the map
+    return select_pairs(scores, floor=floor) if is_finite else None

@@ -9,6 +9,7 @@ Axis letters: `H` heads, `N` residues, `T = N + 2` tokens, `K` chains of structu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor
 from attlas.pipeline.attention import Pack, PackAttention
 from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
+from attlas.pipeline.kernels.added_scores import AddedScores
+from attlas.pipeline.kernels.tiles import Tile
 
 MEASURES = ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_top_contacts")
 """Measures of a head. Over ordered pairs with coordinates, i = j and near ones included: edges, edges that are
@@ -25,44 +28,69 @@ contacts, the attention of both, all attention, attention between contacts. Over
 scores, as many as residues have coordinates: contacts."""
 
 
-@dataclass(frozen=True)
-class ReduceToHeadContacts:
-    """A `Reduction` that compares each head with the contacts of structures, for a pack of one sequence.
-
-    In the `PackAttention` that it returns, `heads` is (1, H, K x M): the measures of each chain, one chain after the
-    other, in the order of MEASURES. `received` is 0: the build computes it.
-    """
-
-    chains: tuple[StructureContacts, ...]
-    """The contacts in each chain."""
+class HeadMeasures(Protocol):
+    """A function that measures one head against the contacts in chains."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
-    ) -> PackAttention:
-        """Reduce one layer: q, k and v of shape (H, T, D)."""
-        output = None if v is None else torch.empty_like(v)
-        sums = np.empty((len(q), len(self.chains), len(MEASURES)), np.float32)
-
-        with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
-            for head in range(len(q)):
-                attention = _softmax(q[head].float() @ k[head].float().T * scaling)  # (T, T)
-                if v is not None and output is not None:
-                    output[head] = (attention @ v[head].float()).to(v.dtype)
-                sums[head] = measure_head(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta)
-
-        return PackAttention(output, torch.zeros(sum(pack.n_residues)), torch.from_numpy(sums.reshape(1, len(q), -1)))
+        self, attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
+    ) -> NDArray[np.float64]:
+        """Return the measures of one head's inner attention, (N, N), for each chain, (K, M)."""
+        ...
 
 
 def measure_head(
     attention: NDArray[np.float32], chains: Sequence[StructureContacts], *, theta: float
 ) -> NDArray[np.float64]:
-    """Return the measures of one head's inner attention, (N, N), for each chain, (K, M); NaN where it is not finite."""
+    """Return the MEASURES of one head's inner attention, (N, N), for each chain, (K, M); NaN where it is not finite."""
     if not np.isfinite(attention.sum()):
         return np.full((len(chains), len(MEASURES)), np.nan)
 
     edges = np.nonzero(attention >= np.float32(theta))
     scores = score_pairs(attention)
     return np.array([_measure_chain(attention, edges, scores, chain) for chain in chains])
+
+
+@dataclass(frozen=True)
+class ReduceToHeadContacts:
+    """A `Reduction` that compares each head with the contacts of structures, for a pack of one sequence.
+
+    In the `PackAttention` that it returns, `heads` is (1, H, K x M): the measures of each chain, one chain after the
+    other. `received` is 0: the build computes it.
+    """
+
+    chains: tuple[StructureContacts, ...]
+    """The contacts in each chain."""
+    measure: HeadMeasures = measure_head
+    """What is measured, by default MEASURES in their order."""
+
+    def __call__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
+    ) -> PackAttention:
+        """Reduce one layer: q, k and v of shape (H, T, D)."""
+        output = None if v is None else torch.empty_like(v)
+        measures = []
+
+        with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
+            for head in range(len(q)):
+                scores = q[head].float() @ k[head].float().T * scaling  # (T, T)
+                if added is not None:
+                    tile = Tile(0, slice(head, head + 1), slice(0, len(scores)), 0)
+                    scores += added.select(tile, len(scores))[0].to(scores.device)
+                attention = _softmax(scores)
+                if v is not None and output is not None:
+                    output[head] = (attention @ v[head].float()).to(v.dtype)
+                measures.append(self.measure(attention[1:-1, 1:-1].cpu().numpy(), self.chains, theta=theta))
+
+        heads = torch.from_numpy(np.stack(measures).astype(np.float32).reshape(1, len(q), -1))
+        return PackAttention(output, torch.zeros(sum(pack.n_residues)), heads)
 
 
 def score_pairs(attention: NDArray[np.float32]) -> NDArray[np.float32]:

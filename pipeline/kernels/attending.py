@@ -10,8 +10,10 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.rows import receive_rows
-from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+from attlas.pipeline.kernels.tiled import attend_in_tiles
+from attlas.pipeline.kernels.tiles import Tile
 
 GPU_TILE_ELEMENTS = 1 << 26
 """Attention weights in a tile on a GPU (256 MB), which has no cache to stay in."""
@@ -20,15 +22,31 @@ AddTile = Callable[[Tensor, Tile], None]
 """Takes the weights of a tile, (heads, R, T) float32 and contiguous, special tokens included, and the tile's place."""
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile) -> Tensor | None:
+def attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    add: AddTile,
+    added: AddedScores | None = None,
+) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`, None without; call `add` with each tile of weights."""
     attend_by_device = attend_in_rows if q.is_cuda else attend_in_cache
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        return attend_by_device(q, k, v, pack=pack, scaling=scaling, add=add)
+        return attend_by_device(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
 
 
 def attend_in_cache(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    add: AddTile,
+    added: AddedScores | None = None,
 ) -> Tensor | None:
     """Return a layer's output on a CPU, in the build's tiles, which stay in cache."""
     unused = np.zeros((3, q.shape[0], max(pack.n_tokens)))
@@ -37,11 +55,18 @@ def attend_in_cache(
         receive_rows(tile.numpy(), at.first_row, np.float32(np.inf), *unused[:, : len(tile), : tile.shape[2]])
         add(tile, at)
 
-    return attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften)
+    return attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften, added=added)
 
 
 def attend_in_rows(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, add: AddTile
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    add: AddTile,
+    added: AddedScores | None = None,
 ) -> Tensor | None:
     """Return a layer's output on any device, in tiles of all heads and a few query rows."""
     output = None if v is None else torch.empty_like(v)
@@ -52,8 +77,12 @@ def attend_in_rows(
 
         for begin in range(tokens.start, tokens.stop, n_rows):
             rows = slice(begin, min(begin + n_rows, tokens.stop))
-            tile = torch.softmax(q[:, rows].float() @ keys * scaling, dim=-1)
-            add(tile, Tile(sequence, slice(0, len(q)), tokens, begin - tokens.start))
+            at = Tile(sequence, slice(0, len(q)), tokens, begin - tokens.start)
+            scores = q[:, rows].float() @ keys * scaling
+            if added is not None:
+                scores += added.select(at, scores.shape[1]).to(scores.device)
+            tile = torch.softmax(scores, dim=-1)
+            add(tile, at)
 
             if v is not None and output is not None:
                 output[:, rows] = (tile @ v[:, tokens].float()).to(v.dtype)

@@ -10,13 +10,14 @@ with `R` query rows of a tile.
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
 # numba compiles operations on arrays and registers, which Python's types do not describe.
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import njit, prange, types
 from numba.extending import intrinsic
+
+from attlas.pipeline.compiling import compile_cached
 
 REACH = 23
 """Largest offset |j - i| that is summed by itself; from 24 on attention counts as long-range."""
@@ -168,19 +169,7 @@ def _reduce_head(scores, first_row, theta, columns, sums, diagonals):
         columns[j] += column[j]
 
 
-def _compile_cached(**options: Any) -> Callable[[Any], Any]:
-    """Compile a function and cache it on disk; where nothing can be written, compile it in every process anew."""
-
-    def decorate(function: Any) -> Any:
-        try:
-            return njit(cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # neither the folder of the source nor the user's cache can be written
-            return njit(error_model="numpy", **options)(function)
-
-    return decorate
-
-
-@_compile_cached(nogil=True)
+@compile_cached(nogil=True)
 def reduce_rows(scores, first_row, theta, columns, sums, diagonals):
     """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and add them to the sums.
 
@@ -192,7 +181,7 @@ def reduce_rows(scores, first_row, theta, columns, sums, diagonals):
         _reduce_head(scores[h], first_row, theta, columns[h], sums[h], diagonals[h])
 
 
-@_compile_cached(parallel=True)
+@compile_cached(parallel=True)
 def reduce_rows_shared(scores, first_row, theta, columns, sums, diagonals):
     """Do the same as `reduce_rows`, with the heads shared between threads; the sums are the same to the bit."""
     for h in prange(scores.shape[0]):
@@ -217,7 +206,7 @@ def _receive_row(row, i, theta, mass, edges, edge_mass):
                 edge_mass[j] += row[j]
 
 
-@_compile_cached(nogil=True)
+@compile_cached(nogil=True)
 def receive_rows(scores, first_row, theta, mass, edges, edge_mass):
     """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and sum what every key receives.
 

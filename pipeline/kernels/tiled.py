@@ -7,7 +7,6 @@ sum at once.
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numba
@@ -17,13 +16,26 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
-from attlas.pipeline.kernels.tiles import choose_tile_shape, count_buffer_elements
+from attlas.pipeline.kernels.tiles import Tile, choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
 
+BITS = math.log2(math.e)
+"""Bits in a natural unit of scores."""
 
-def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float) -> PackAttention:
+
+def reduce_tiled(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+) -> PackAttention:
     """Reduce one layer's attention in tiles, in float32 with sums in float64.
 
     Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds one buffer of about
@@ -38,31 +50,26 @@ def reduce_tiled(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling:
         tile_sums = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
         _reduce(tile, at.first_row, theta, columns[at.heads, at.tokens], *tile_sums)
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
     received, statistics = _derive_statistics(columns, sums, diagonals, pack)
     return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
 
 
-@dataclass(frozen=True)
-class Tile:
-    """The place of a tile: heads and query rows of one sequence, over all its keys."""
-
-    sequence: int
-    heads: slice
-    tokens: slice
-    """The sequence's tokens along the pack."""
-    first_row: int
-    """The first query row, counted in the sequence."""
-
-
 def attend_in_tiles(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, soften: Callable[[Tensor, Tile], None]
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    soften: Callable[[Tensor, Tile], None],
+    added: AddedScores | None = None,
 ) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
 
     `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights.
     """
-    q, k = q.float() * (scaling * math.log2(math.e)), k.float().contiguous()  # scores in bits: see `rows`
+    q, k = q.float() * (scaling * BITS), k.float().contiguous()  # scores in bits: see `rows`
     values = None if v is None else v.float().contiguous()
     output = None if values is None else torch.empty_like(values)
 
@@ -77,7 +84,10 @@ def attend_in_tiles(
                 shape = (heads.stop - heads.start, rows.stop - rows.start, length)
                 tile = buffer[: math.prod(shape)].view(shape)
                 torch.bmm(q[heads, rows], keys, out=tile)
-                soften(tile, Tile(sequence, heads, tokens, rows.start - tokens.start))
+                at = Tile(sequence, heads, tokens, rows.start - tokens.start)
+                if added is not None:
+                    tile.add_(added.select(at, tile.shape[1]), alpha=BITS)
+                soften(tile, at)
                 if values is not None and output is not None:
                     output[heads, rows] = torch.bmm(tile, values[heads, tokens])
 

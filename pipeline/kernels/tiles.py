@@ -1,6 +1,7 @@
-"""The size of a tile of the tiled path: arithmetic alone, so that a plan predicts memory without loading torch."""
+"""The tiles of the tiled path and their size: arithmetic alone, so that a plan predicts memory without torch."""
 
 import math
+from dataclasses import dataclass
 
 TILE_ELEMENTS = 1 << 20
 """Attention weights in a tile: a float32 buffer of this size (4 MB) is kept per thread."""
@@ -11,6 +12,18 @@ MAX_TILE_ROWS = 128
 FEWEST_TILE_ROWS = 8
 """Rows below which the products are slow; for a long sequence a tile has fewer heads instead. With 8 rows even titin
 has three heads in a tile: a tile of one head leaves nothing to share between threads."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """The place of a tile: heads and query rows of one sequence, over all its keys."""
+
+    sequence: int
+    heads: slice
+    tokens: slice
+    """The sequence's tokens along the pack."""
+    first_row: int
+    """The first query row, counted in the sequence."""
 
 
 def choose_tile_shape(n_heads: int, n_tokens: int) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
+from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.blocks import LARGEST_DIM, Blocks, read_blocks
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
@@ -47,7 +48,15 @@ class Softmax(NamedTuple):
 
 
 def reduce_triton(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float, products: str = PLAIN
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+    products: str = PLAIN,
 ) -> PackAttention:
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
@@ -62,8 +71,11 @@ def reduce_triton(
     log-sum-exp that was wrong by ln 2, and all results looked plausible.
 
     Raises:
-        ValueError: the kernels do not take this dtype or head dimension.
+        ValueError: the kernels do not take this dtype or head dimension, or numbers added to the scores.
     """
+    if added is not None:
+        raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
+
     n_heads, n_tokens, dim = q.shape
     precision = _choose_precision(q, products)
     blocks = _choose_blocks(q, "columns", products)

@@ -21,6 +21,7 @@ def add_probe(
     theta: float,
     types: Sequence[str] | None,
     is_by_letter: bool,
+    periods: Sequence[int] = (),
     progress: StartProgress,
     n_workers: int | None = None,
     scheduler: str | None = None,
@@ -32,17 +33,24 @@ def add_probe(
         theta: attention from which on a pair counts as an edge.
         types: types of features that are labels, in any letter case; None takes all.
         is_by_letter: whether amino acids are labels, too.
+        periods: distances along the sequence, residues, at which attention is summed, too.
         progress: as in `build.build`.
         n_workers: as in `encode.encode`.
         scheduler: as in `encode.encode`.
 
     Raises:
-        InputError: theta is not between 0 and 1, or the atlas holds no feature of a type.
+        InputError: theta is not between 0 and 1, a period is less than 1, or the atlas holds no feature of a type.
         PlanError: there is no plan, as in a release: a probe needs the directory in which the atlas was built.
         EnvironmentFault: as `encode.encode`.
     """
     if not 0 < theta < 1:
         raise InputError("Theta is the attention from which on a pair counts.", expected="0 to 1", found=str(theta))
+    if any(period < 1 for period in periods):
+        raise InputError(
+            "A period is a distance along the sequence.",
+            expected="1 residue or more",
+            found=", ".join(map(str, sorted(periods))),
+        )
     paths = AtlasPaths(root)
     Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
 
@@ -55,12 +63,13 @@ def add_probe(
             theta=theta,
             types=None if types is None else _find_types(paths, manifest, types),
             is_by_letter=is_by_letter,
+            periods=tuple(sorted(set(periods))),
         )
         return run_pass(
             paths,
             plan,
             task,
-            tables=TABLES,
+            tables=task.tables,
             shards=plan.shards,
             progress=progress,
             n_workers=n_workers,

@@ -1,6 +1,6 @@
 """The pass that writes the tables of a probe: the attention that labelled residues receive from each head.
 
-Axis letters: `L` layers, `H` heads, `N` residues, `F` labels of a sequence, `M` measures.
+Axis letters: `L` layers, `H` heads, `N` residues, `F` labels of a sequence, `M` measures, `D` directions.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,22 +15,25 @@ from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.pass_task import Columns, PassTask, ShardRows, TableRows
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.probe.labels import LabelledSequence, read_labelled_sequences
+from attlas.pipeline.probe.periods import DIRECTIONS
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
-from attlas.pipeline.shard import list_sites
+from attlas.pipeline.shard_rows import list_sites
 from attlas.pipeline.sites import call_sites
 from attlas.schema import (
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     LABELS,
     AtlasPaths,
     EnvironmentFault,
     Manifest,
+    Table,
     tables_added_by,
 )
 from attlas.schema.json_file import digest
 
 TABLES = tables_added_by("probe")
-"""The tables that a probe adds to an atlas."""
+"""The tables that a probe adds to an atlas; HEAD_PERIODS only if periods are given."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,13 @@ class LabelAttention:
     """Attention that each residue receives from the head of each layer that gives it most, (L, N)."""
     measures: NDArray[np.float32]
     """The measures of each label, (F, L, H, M), in the order of MEASURES."""
+    at_periods: NDArray[np.float32]
+    """Sum of attention at each period, (L, H, periods, D), before and after."""
 
     @property
     def is_finite(self) -> bool:
         """Return whether every sum is finite; an AUC that is not a number is one that is not defined."""
-        return bool(np.isfinite(self.measures[..., : len(SUMS)]).all())
+        return bool(np.isfinite(self.measures[..., : len(SUMS)]).all() and np.isfinite(self.at_periods).all())
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,19 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
     """Types of features that are labels; None takes all."""
     is_by_letter: bool
     """Whether amino acids are labels, too."""
+    periods: tuple[int, ...] = ()
+    """Distances along the sequence, residues, at which attention is summed, too."""
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The tables that this probe adds."""
+        return tuple(table for table in TABLES if table is not HEAD_PERIODS or self.periods)
 
     @property
     def name(self) -> str:
         """The beginning of its files' names: the same probe of the same atlas gives the same tables."""
         columns = [[table.name, [column.name for column in table.stored()]] for table in TABLES]
-        values = [self.atlas_id, self.theta, self.types, self.is_by_letter, self.inputs, columns]
+        values = [self.atlas_id, self.theta, self.types, self.is_by_letter, self.periods, self.inputs, columns]
         return f"probe-{digest(values)}"
 
     @property
@@ -84,7 +96,7 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
         """
 
         def begin(pack: Sequence[LabelledSequence]) -> Callable[[], list[LabelAttention]]:
-            return _begin_pack(encoder, pack, self.theta)
+            return self._begin_pack(encoder, pack)
 
         runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
         packs = cut_packs([len(sequence.sequence) for sequence in sequences], encoder.limit_pack(plan.pack_tokens))
@@ -95,34 +107,37 @@ class Probe(PassTask[list[LabelledSequence], list[LabelAttention]]):
         return attentions
 
     def make_rows(self, plan: Plan, sequences: list[LabelledSequence], results: list[LabelAttention]) -> ShardRows:
-        """Return the rows of `labels`, `head_features` and `head_max_sites`."""
-        return ShardRows(
-            tables=[
-                TableRows(LABELS, _label_rows(sequences)),
-                TableRows(HEAD_FEATURES, _head_feature_rows(sequences, results)),
-                TableRows(HEAD_MAX_SITES, _head_max_site_rows(sequences, results, plan.run.rule)),
-            ],
-            lengths=[len(sequence.sequence) for sequence in sequences],
-        )
+        """Return the rows of `labels`, `head_features`, `head_max_sites` and, with periods, `head_periods`."""
+        tables = [
+            TableRows(LABELS, _label_rows(sequences)),
+            TableRows(HEAD_FEATURES, _head_feature_rows(sequences, results)),
+            TableRows(HEAD_MAX_SITES, _head_max_site_rows(sequences, results, plan.run.rule)),
+        ]
+        if self.periods:
+            tables.append(TableRows(HEAD_PERIODS, _head_period_rows(sequences, results, self.periods)))
+        return ShardRows(tables=tables, lengths=[len(sequence.sequence) for sequence in sequences])
 
+    def _begin_pack(self, encoder: Encoder, pack: Sequence[LabelledSequence]) -> Callable[[], list[LabelAttention]]:
+        """Begin to run a pack, and return a function that waits for the results."""
+        reduce = ReduceToLabels(tuple(sequence.masks for sequence in pack), self.periods)
+        forward = encoder.start([sequence.sequence for sequence in pack], reduce=reduce, theta=self.theta)
 
-def _begin_pack(encoder: Encoder, pack: Sequence[LabelledSequence], theta: float) -> Callable[[], list[LabelAttention]]:
-    """Begin to run a pack, and return a function that waits for the results."""
-    reduce = ReduceToLabels(tuple(sequence.masks for sequence in pack))
-    forward = encoder.start([sequence.sequence for sequence in pack], reduce=reduce, theta=theta)
+        def results() -> list[LabelAttention]:
+            received, heads = forward.stack_results()  # (L, sum of N), (L, 1, H, labels' and then periods' columns)
+            n_labels = sum(len(sequence.labels) for sequence in pack)
+            n_layers, n_heads = len(heads), heads.shape[2]
+            of_labels, of_periods = np.split(heads[:, 0], [n_labels * len(MEASURES)], axis=2)
 
-    def results() -> list[LabelAttention]:
-        received, heads = forward.stack_results()  # (L, sum of N), (L, 1, H, sum of F x M)
-        label_measures = heads[:, 0].reshape(len(heads), heads.shape[2], -1, len(MEASURES))
+            # The residues of the sequences stand one after the other, and so do their labels and periods.
+            largest = np.split(received, np.cumsum(forward.pack.n_residues)[:-1], axis=1)
+            label_measures = of_labels.reshape(n_layers, n_heads, n_labels, len(MEASURES))
+            label_ends = np.cumsum([len(sequence.labels) for sequence in pack])[:-1]
+            measures = [np.moveaxis(part, 2, 0) for part in np.split(label_measures, label_ends, axis=2)]
+            shape = (n_layers, n_heads, len(pack), len(self.periods), len(DIRECTIONS))
+            at_periods = np.moveaxis(of_periods.reshape(shape), 2, 0)
+            return [LabelAttention(*parts) for parts in zip(largest, measures, at_periods, strict=True)]
 
-        # The residues of the sequences stand one after the other, and so do their labels.
-        label_ends = np.cumsum([len(sequence.labels) for sequence in pack])[:-1]
-        residue_ends = np.cumsum(forward.pack.n_residues)[:-1]
-        largest = np.split(received, residue_ends, axis=1)
-        measures = [np.moveaxis(part, 2, 0) for part in np.split(label_measures, label_ends, axis=2)]
-        return [LabelAttention(*parts) for parts in zip(largest, measures, strict=True)]
-
-    return results
+        return results
 
 
 def _not_finite(sequence: LabelledSequence) -> EnvironmentFault:
@@ -164,6 +179,24 @@ def _head_feature_rows(sequences: Sequence[LabelledSequence], attentions: Sequen
         "edge_mass": measures["edge_mass"],
         "mass": measures["mass"],
         "auc": pa.array(measures["auc"], from_pandas=True),  # not a number becomes null
+    }
+
+
+def _head_period_rows(
+    sequences: Sequence[LabelledSequence], attentions: Sequence[LabelAttention], periods: Sequence[int]
+) -> Columns:
+    """Return a row for every sequence, period, layer and head, in this order."""
+    if not sequences:
+        return {column.name: [] for column in HEAD_PERIODS.stored()}
+
+    values = np.moveaxis(np.stack([attention.at_periods for attention in attentions]), 3, 1)  # (n, periods, L, H, D)
+    sequence, period, layer, head = (indices.ravel() for indices in np.indices(values.shape[:4]))
+    return {
+        "sequence_id": np.array([labelled.sequence_id for labelled in sequences], np.int32)[sequence],
+        "period": np.array(periods, np.int32)[period],
+        "layer": layer.astype(np.int16),
+        "head": head.astype(np.int16),
+        **{name: values[..., i].ravel() for i, name in enumerate(DIRECTIONS)},
     }
 
 

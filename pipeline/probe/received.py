@@ -4,7 +4,7 @@ A property of residues needs no list of edges: the attention that every residue 
 labelled residues, gives the shares of Vig et al. (ICLR 2021); its ranks give an AUC. One layer at a time is held; of it
 the measures of the labels are kept, and the profile of the head that gives a residue most.
 
-Axis letters: `H` heads, `T` tokens, `N` residues, `P` sequences in a pack, `F` labels, `M` measures.
+Axis letters: `H` heads, `T` tokens, `N` residues, `P` sequences in a pack, `F` labels, `M` measures, `D` directions.
 """
 
 from dataclasses import dataclass
@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack, PackAttention
-from attlas.pipeline.kernels.attending import attend_in_rows
+from attlas.pipeline.kernels.added_scores import AddedScores
+from attlas.pipeline.kernels.attending import AddTile, attend_in_rows
 from attlas.pipeline.kernels.rows import receive_rows
-from attlas.pipeline.kernels.tiled import Tile, attend_in_tiles
+from attlas.pipeline.kernels.tiled import attend_in_tiles
+from attlas.pipeline.kernels.tiles import Tile
 from attlas.pipeline.probe.auc import compute_auc
+from attlas.pipeline.probe.periods import PeriodSums
 
 SUMS = ("edges", "edge_mass", "mass")
 """Sums over what a residue receives from a head: edges into it, the attention of these edges, all attention."""
@@ -34,27 +37,49 @@ Labels = NDArray[np.bool_]
 class ReduceToLabels:
     """A `Reduction` to the attention that labelled residues receive, for the sequences of one pack.
 
-    In the `PackAttention` that it returns, `heads` is (1, H, sum of F x M): the measures of each label of each
-    sequence, one label after the other, in the order of MEASURES. `received` is what a residue receives from the head
-    that gives it most, not the mean over heads.
+    In the `PackAttention` that it returns, `heads` is (1, H, sum of F x M + P x periods x D): the measures of each
+    label of each sequence, one label after the other, in the order of MEASURES; then the sums at each period of each
+    sequence, before and after. `received` is what a residue receives from the head that gives it most, not the mean
+    over heads.
     """
 
     labels: tuple[Labels, ...]
     """The labels of each sequence of the pack, (F, N)."""
+    periods: tuple[int, ...] = ()
+    """Distances along the sequence, residues, at which attention is summed."""
 
     def __call__(
-        self, q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
         sum_received = sum_received_in_rows if q.is_cuda else sum_received_in_tiles
-        output, received = sum_received(q, k, v, pack=pack, scaling=scaling, theta=theta)
+        at_periods = PeriodSums(self.periods, pack, n_heads=len(q))
+        output, received = sum_received(
+            q,
+            k,
+            v,
+            pack=pack,
+            scaling=scaling,
+            theta=theta,
+            added=added,
+            add_tile=at_periods.add if self.periods else None,
+        )
 
         # Of each sequence what its residues receive, (3, H, N).
         residues = [received[:, :, tokens.start + 1 : tokens.stop - 1] for tokens in pack.slices]
         largest = np.concatenate([part[SUMS.index("mass")].max(0) for part in residues]).astype(np.float32)
 
         measures = [measure_labels(part, labels) for part, labels in zip(residues, self.labels, strict=True)]
-        joined = np.concatenate([part.reshape(len(part), -1) for part in measures], axis=1).astype(np.float32)
+        columns = [part.reshape(len(part), -1) for part in measures] + at_periods.by_sequence()
+        joined = np.concatenate(columns, axis=1).astype(np.float32)
         return PackAttention(output, torch.from_numpy(largest), torch.from_numpy(joined[None]))
 
 
@@ -67,11 +92,20 @@ def measure_labels(received: NDArray[np.float64], labels: Labels) -> NDArray[np.
 
 
 def sum_received_in_rows(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+    add_tile: AddTile | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return a layer's output, and what every token receives from residues, (3, H, sum of T), on any device.
 
-    The sums are returned on the host. Memory holds a few query rows of the maps at a time.
+    The sums are returned on the host. Memory holds a few query rows of the maps at a time. `add_tile` is called with
+    each tile of weights.
     """
     received = torch.zeros(len(SUMS), q.shape[0], q.shape[1], dtype=torch.float64, device=q.device)
 
@@ -82,14 +116,24 @@ def sum_received_in_rows(
         edges = torch.where(rows >= theta, rows, 0)
         measures = {"edges": edges.count_nonzero(1), "edge_mass": edges.sum(1), "mass": rows.sum(1)}
         received[:, at.heads, at.tokens] += torch.stack([measures[name].double() for name in SUMS])
+        if add_tile is not None:
+            add_tile(tile, at)
 
     with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
-        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add)
+        output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
     return output, received.cpu().numpy()
 
 
 def sum_received_in_tiles(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, theta: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+    add_tile: AddTile | None = None,
 ) -> tuple[Tensor | None, NDArray[np.float64]]:
     """Return the same as `sum_received_in_rows`, in the build's tiles, on a CPU."""
     received = np.zeros((len(SUMS), q.shape[0], q.shape[1]))
@@ -98,6 +142,8 @@ def sum_received_in_tiles(
     def add(tile: Tensor, at: Tile) -> None:
         place = at.heads, at.tokens
         receive_rows(tile.numpy(), at.first_row, np.float32(theta), mass[place], edges[place], edge_mass[place])
+        if add_tile is not None:
+            add_tile(tile, at)
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add)
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
     return output, received

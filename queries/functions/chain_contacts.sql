@@ -1,17 +1,21 @@
--- returns: Of chains with coordinates, one a sequence or 'all', how many of the most probable pairs are contacts, by
+-- returns: Of chains with coordinates, one a sequence or 'all', how many of the pairs of highest score are contacts, by
 --   range.
 -- notes: atom is 'cb' or 'ca'; structures is 'one', the chain with most residues of each sequence, or 'all'; ids NULL
---   is all proteins. Columns: sequence_id, accession, source, chain, n_residues with coordinates, range (short, medium
---   or long, from first residues apart), cut (L, L/2 or L/5: n_residues over divisor), n_known pairs with coordinates,
---   n_known_contacts of them, n_asked pairs by the cut, n_pairs that the atlas holds of these, n_contacts of them.
+--   is all proteins; method as in `scored_contacts`: sequences on which the heads were chosen are left out. Columns:
+--   sequence_id, accession, source, chain, n_residues with coordinates, range (short, medium or long, from first
+--   residues apart), cut (L, L/2 or L/5: n_residues over divisor), n_known pairs with coordinates, n_known_contacts of
+--   them, n_asked pairs by the cut, n_pairs that the atlas holds of these, n_contacts of them.
 -- source: Rao et al. 2020 for ranges and cuts; a contact is a pair closer than 8 angstrom, at least six residues apart.
-CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
-    WITH residue_places AS (
+CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
+    WITH scored AS NOT MATERIALIZED (
+        SELECT accession, i, j, score FROM scored_contacts(method) WHERE NOT chose_heads
+    ),
+    residue_places AS (
         SELECT accession, sequence_id, source, chain, position,
                of_atom(atom, ca_x, cb_x) AS x,
                of_atom(atom, ca_y, cb_y) AS y,
                of_atom(atom, ca_z, cb_z) AS z
-        FROM main.coordinates SEMI JOIN main.contacts USING (accession)
+        FROM main.coordinates SEMI JOIN scored USING (accession)
         WHERE ids IS NULL OR accession IN (SELECT unnest(ids::VARCHAR[]))
     ),
     chains AS (
@@ -56,11 +60,11 @@ CREATE MACRO chain_contacts(atom, structures, ids) AS TABLE
         GROUP BY accession, source, chain, range
     ),
 
-    -- The most probable pair of a chain and range first.
+    -- The pair of highest score of a chain and range first.
     ranked AS (
         SELECT accession, source, chain, range, is_contact,
-               row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY probability DESC, i, j) AS rank
-        FROM main.contacts JOIN pairs USING (accession, i, j)
+               row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY score DESC, i, j) AS rank
+        FROM scored JOIN pairs USING (accession, i, j)
     ),
 
     -- How many of the best pairs are looked at, for every chain, range and cut.

@@ -74,15 +74,18 @@ def test_a_dry_run_knows_the_published_models_without_having_them(
 
 
 def test_a_dry_run_for_a_gpu_works_where_there_is_none(
-    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    arguments = ("build", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cuda", "--dry-run")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    several_shards = write_fasta(tmp_path / "in.fasta", random_proteins([400] * 500))
+    arguments = ("build", several_shards, "--out", tmp_path / "atlas", "--model", tiny_esm)
+    arguments += ("--device", "cuda", "--dry-run")
     for workers, n_shown in (((), 1), (("--workers", 4), 4), (("--workers", 0), 1)):
         result = attlas(*arguments, *workers)
         assert result.code == 0, result.err
         assert " on cuda " in result.out
         assert f"(workers: {n_shown})" in result.out
+        assert ("in this process" in result.out) == (n_shown == 1)
     assert not (tmp_path / "atlas").exists()
 
 

@@ -15,6 +15,7 @@ from attlas.schema import (
     FEATURES,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
+    HEAD_PERIODS,
     LABELS,
     AtlasPaths,
     Manifest,
@@ -146,7 +147,34 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     sequences = {protein["accession"]: protein["sequence"] for protein in proteins}
     place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
     call_head_max(root, {accession: [1] for accession in sequences}, sequences)
+    repeat(root, sequences, heads, choose)
     assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
+
+
+def repeat(
+    root: Path,
+    sequences: Mapping[str, str],
+    heads: Iterable[tuple[int, int]],
+    choose: random.Random,
+    *,
+    period: int = 28,
+) -> None:
+    """Add sums at a period for every sequence and head."""
+    ids = sequence_ids(root)
+    lengths = {ids[accession]: len(sequence) for accession, sequence in sequences.items()}
+    rows = [
+        {
+            "sequence_id": sequence_id,
+            "period": period,
+            "layer": layer,
+            "head": head,
+            "before": choose.uniform(0, max(length - period, 0)),
+            "after": choose.uniform(0, max(length - period, 0)),
+        }
+        for sequence_id, length in lengths.items()
+        for layer, head in heads
+    ]
+    add_rows(root, HEAD_PERIODS, rows, "probe_periods")
 
 
 def sequence_ids(root: Path) -> dict[str, int | None]:

@@ -10,8 +10,10 @@ import tokenizers
 import torch
 import transformers
 
+from attlas.pipeline.architectures import TEXT_ENCODERS
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.model import find_model
+from helpers.sentence_pieces import saver
 from helpers.tiny_esm import VOCABULARY, save_vocabulary
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
@@ -23,6 +25,14 @@ SIZES = {
     "intermediate_size": 64,
     "max_position_embeddings": 512,
 }
+
+WIDENED = (
+    *("query", "key", "q_proj", "k_proj", "embeddings"),
+    *("Wqkv", "q_lin", "k_lin"),  # ModernBERT, DistilBERT
+    *(".q.", ".k.", "relative_attention_bias", "shared", "embed_tokens"),  # T5
+    *("rel_attn.q", "rel_attn.k", "rel_attn.r", "word_embedding"),  # XLNet
+)
+"""Parts of the names of weights on which attention depends most."""
 
 _ENDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2}
 
@@ -38,6 +48,10 @@ class Architecture:
     refusal: str | None = None
     """What the message of its refusal says, a regular expression; None: it is accepted."""
     save_tokenizer: SaveTokenizer = save_vocabulary
+    models: str = ""
+    """Published protein models of this architecture."""
+    is_made_up: bool = False
+    """Whether no model is known to be so: made up to break the computation."""
 
     def save(self, directory: Path) -> Path:
         """Save a model of random weights with its tokenizer, and return the directory."""
@@ -51,11 +65,14 @@ def save_random_model(config: Any, directory: Path) -> None:
     transformers.utils.logging.set_verbosity_error()
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        model = transformers.AutoModel.from_config(config)
+        is_text_encoder = config.model_type in TEXT_ENCODERS
+        model = (transformers.AutoModelForTextEncoding if is_text_encoder else transformers.AutoModel).from_config(
+            config
+        )
         # Wider than the initialisation, so that attention is not flat and a fault in it shows.
         for name, weight in model.named_parameters():
-            if weight.ndim == 2 and any(part in name for part in ("query", "key", "q_proj", "k_proj", "embeddings")):
-                torch.nn.init.normal_(weight, std=0.3)
+            if weight.ndim >= 2 and any(part in name for part in WIDENED):
+                torch.nn.init.normal_(weight, std=0.15 if is_text_encoder else 0.3)  # T5 divides scores by nothing
     model.save_pretrained(directory)
 
 
@@ -92,21 +109,6 @@ def save_single_letters(directory: Path, *, lacking: str = "", has_unknown: bool
     transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(directory)
 
 
-def save_sentence_pieces(directory: Path) -> None:
-    """Save a SentencePiece tokenizer, whose letters begin with a mark for the blank before them."""
-    pieces = [
-        ("<pad>", 0.0),
-        ("</s>", 0.0),
-        ("<unk>", 0.0),
-        ("<s>", 0.0),
-        *((f"▁{letter}", -1.0) for letter in LETTERS),
-    ]
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.Unigram(pieces, unk_id=2))
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Metaspace()
-    special = {"cls_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
-    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special).save_pretrained(directory)
-
-
 def save_vocabulary_without(*lacking: str) -> SaveTokenizer:
     """Return what saves ESM-2's tokenizer without some of its tokens."""
 
@@ -122,98 +124,205 @@ def _esm(**settings: Any) -> transformers.PretrainedConfig:
     return transformers.EsmConfig(**SIZES, pad_token_id=1, mask_token_id=32, **settings)
 
 
+def _t5(**settings: Any) -> dict[str, Any]:
+    sizes = {"vocab_size": 64, "d_model": 32, "num_layers": 3, "num_heads": 4, "d_kv": 16, "d_ff": 64}
+    return {**sizes, "relative_attention_num_buckets": 8, "relative_attention_max_distance": 20, **settings}
+
+
+def _xlnet(**settings: Any) -> transformers.PretrainedConfig:
+    sizes = {"vocab_size": 64, "d_model": 32, "n_layer": 3, "n_head": 4, "d_inner": 64}
+    return transformers.XLNetConfig(**{**sizes, **settings})
+
+
+def _deberta(**settings: Any) -> transformers.PretrainedConfig:
+    return transformers.DebertaV2Config(**SIZES, relative_attention=True, **settings)
+
+
+def _modernbert(**settings: Any) -> transformers.PretrainedConfig:
+    ends = {**_ENDS, "cls_token_id": 0, "sep_token_id": 2}
+    return transformers.ModernBertConfig(**SIZES, **ends, **settings)
+
+
+def _eurobert(**settings: Any) -> transformers.PretrainedConfig:
+    return transformers.EuroBertConfig(**SIZES, **_ENDS, mask_token_id=32, **settings)
+
+
+def _distilbert(**settings: Any) -> transformers.PretrainedConfig:
+    return transformers.DistilBertConfig(vocab_size=40, dim=32, n_layers=3, n_heads=4, hidden_dim=64, **settings)
+
+
+NO_DECODER = "is_causal=True"
+
 ARCHITECTURES = (
     # Every residue attends to every residue, and nothing is added.
-    Architecture("ESM-2", lambda: _esm(position_embedding_type="rotary", token_dropout=True)),
-    Architecture("ESM-1b", lambda: _esm(position_embedding_type="absolute", emb_layer_norm_before=True)),
-    Architecture("ESM-C", lambda: transformers.EsmcConfig(**SIZES)),
-    Architecture("BERT", lambda: transformers.BertConfig(**SIZES), save_tokenizer=save_bert_vocabulary),
-    Architecture("ELECTRA", lambda: transformers.ElectraConfig(**SIZES, embedding_size=16)),
+    Architecture(
+        "ESM-2", lambda: _esm(position_embedding_type="rotary", token_dropout=True), models="ESM-2 (8M to 15B)"
+    ),
+    Architecture(
+        "ESM-1b", lambda: _esm(position_embedding_type="absolute", emb_layer_norm_before=True), models="ESM-1b, ESM-1v"
+    ),
+    Architecture("ESM-C", lambda: transformers.EsmcConfig(**SIZES), models="ESM-C (300M, 600M, 6B)"),
+    Architecture(
+        "BERT", lambda: transformers.BertConfig(**SIZES),
+        save_tokenizer=save_bert_vocabulary, models="ProtBert, ProtBert-BFD",
+    ),
+    Architecture("ELECTRA", lambda: transformers.ElectraConfig(**SIZES, embedding_size=16), models="ProtElectra"),
     Architecture("RoBERTa", lambda: transformers.RobertaConfig(**SIZES), save_tokenizer=save_byte_level_vocabulary),
-    Architecture("ALBERT", lambda: transformers.AlbertConfig(**SIZES, embedding_size=16)),
-    Architecture("EuroBERT", lambda: transformers.EuroBertConfig(**SIZES, pad_token_id=1)),
+    Architecture(
+        "ALBERT", lambda: transformers.AlbertConfig(**{**SIZES, "vocab_size": 64}, embedding_size=16),
+        save_tokenizer=saver("AlbertTokenizer"), models="ProtAlbert",
+    ),
+    Architecture("EuroBERT", _eurobert),
     Architecture("NomicBERT", lambda: transformers.NomicBertConfig(**SIZES)),
+    Architecture("DistilBERT", _distilbert, save_tokenizer=save_bert_vocabulary),
     Architecture(
-        "ModernBERT, all of its layers global",
-        lambda: transformers.ModernBertConfig(**SIZES, **_ENDS, global_attn_every_n_layers=1),
+        "BERT that reads small letters", lambda: transformers.BertConfig(**SIZES),
+        save_tokenizer=lambda directory: save_bert_vocabulary(directory, letters=LETTERS.lower() + "x", is_lower=True),
+    ),
+    # Key heads shared, windows of attention, a bias that depends on j - i.
+    Architecture("EuroBERT with key heads shared", lambda: _eurobert(num_key_value_heads=2)),
+    Architecture(
+        "ModernBERT", lambda: _modernbert(global_attn_every_n_layers=3, local_attention=16),
         save_tokenizer=save_single_letters,
     ),
-    # Attention that is not computed here.
     Architecture(
-        "ModernBERT with local layers",
-        lambda: transformers.ModernBertConfig(**SIZES, **_ENDS, global_attn_every_n_layers=3, local_attention=16),
-        refusal="this modernbert model(.|\n)*sliding_window=",
-        save_tokenizer=save_single_letters,
+        "T5", lambda: transformers.T5Config(**_t5()),
+        save_tokenizer=saver("T5Tokenizer"), models="ProtT5, Ankh: the encoder",
     ),
-    Architecture("BERT as a decoder", lambda: transformers.BertConfig(**SIZES, is_decoder=True), "is_causal=True"),
+    Architecture("mT5", lambda: transformers.MT5Config(**_t5()), save_tokenizer=saver("T5Tokenizer")),
+    Architecture("UMT5", lambda: transformers.UMT5Config(**_t5()), save_tokenizer=save_single_letters),
+    # Attention of their own, read as whole maps.
+    Architecture("XLNet", _xlnet, save_tokenizer=saver("XLNetTokenizer"), models="ProtXLNet"),
+    Architecture("Longformer", lambda: transformers.LongformerConfig(**SIZES, attention_window=[16] * 3)),
+    Architecture("DeBERTa-v2", lambda: _deberta(pos_att_type=["p2c", "c2p"], position_buckets=16)),
+    Architecture("DeBERTa", lambda: transformers.DebertaConfig(**SIZES, relative_attention=True, pos_att_type=["c2p"])),
+    Architecture("MegatronBERT", lambda: transformers.MegatronBertConfig(**SIZES)),
+    Architecture("MPNet", lambda: transformers.MPNetConfig(**SIZES)),
+    Architecture("RoFormer", lambda: transformers.RoFormerConfig(**SIZES)),
+    Architecture("RemBERT", lambda: transformers.RemBertConfig(**SIZES, **_ENDS, input_embedding_size=16)),
+    Architecture(
+        "MobileBERT",
+        lambda: transformers.MobileBertConfig(
+            **SIZES, embedding_size=16, intra_bottleneck_size=16, true_hidden_size=16
+        ),
+    ),
+    # Made up to break it.
+    Architecture("EuroBERT with one key head", lambda: _eurobert(num_key_value_heads=1), is_made_up=True),
+    Architecture(
+        "ModernBERT, all of its layers global", lambda: _modernbert(global_attn_every_n_layers=1),
+        save_tokenizer=save_single_letters, is_made_up=True,
+    ),
+    Architecture(
+        "ModernBERT with a window of one residue to each side",
+        lambda: _modernbert(global_attn_every_n_layers=2, local_attention=2),
+        save_tokenizer=save_single_letters, is_made_up=True,
+    ),
+    Architecture(
+        "T5 with heads wider than the model",
+        lambda: transformers.T5Config(**_t5(d_kv=24, feed_forward_proj="gated-gelu")),
+        save_tokenizer=saver("T5Tokenizer"), is_made_up=True,
+    ),
+    Architecture(
+        "T5 with a begin token", lambda: transformers.T5Config(**_t5(relative_attention_max_distance=5)),
+        is_made_up=True,
+    ),
+    Architecture(
+        "XLNet that attends only backwards", lambda: _xlnet(attn_type="uni"), NO_DECODER,
+        save_tokenizer=saver("XLNetTokenizer"), is_made_up=True,
+    ),
+    Architecture(
+        "XLNet with a memory and distances clamped", lambda: _xlnet(mem_len=16, clamp_len=8, same_length=True),
+        save_tokenizer=saver("XLNetTokenizer"), is_made_up=True,
+    ),
+    Architecture(
+        "Longformer with another window in each layer",
+        lambda: transformers.LongformerConfig(**SIZES, attention_window=[8, 32, 512]), is_made_up=True,
+    ),
+    Architecture(
+        "DeBERTa-v2 without absolute positions, with a convolution",
+        lambda: _deberta(
+            pos_att_type=["c2p"], position_biased_input=False, conv_kernel_size=3, conv_act="gelu", share_att_key=True
+        ),
+        is_made_up=True,
+    ),
+    Architecture(
+        "DistilBERT with sines for positions", lambda: _distilbert(sinusoidal_pos_embds=True),
+        save_tokenizer=save_bert_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "RoBERTa whose padding is the token of a letter", lambda: transformers.RobertaConfig(**SIZES, pad_token_id=5),
+        "within 1e-03 of the layer's maximum", save_tokenizer=save_byte_level_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "EuroBERT with positions stretched by YaRN",
+        lambda: _eurobert(
+            rope_parameters={
+                "rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4, "original_max_position_embeddings": 128
+            }
+        ),
+        is_made_up=True,
+    ),
+    Architecture(
+        "DeBERTa-v2 whose relative embeddings are normalised",
+        lambda: _deberta(pos_att_type=["p2c"], norm_rel_ebd="layer_norm", max_relative_positions=12), is_made_up=True,
+    ),
+    Architecture(
+        "BERT whose feed-forward layers run in chunks of 16",
+        lambda: transformers.BertConfig(**SIZES, chunk_size_feed_forward=16),
+        "cannot be run(.|\n)*chunk", save_tokenizer=save_bert_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "EuroBERT whose positions depend on the length",
+        lambda: _eurobert(rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}),
+        "this eurobert model(.|\n)*'dynamic'", is_made_up=True,
+    ),
+    Architecture(
+        "ALBERT with two layers in a group",
+        lambda: transformers.AlbertConfig(**SIZES, embedding_size=16, inner_group_num=2),
+        "this albert model(.|\n)*expected: 3 layers(.|\n)*found:    6 layers", is_made_up=True,
+    ),
+    Architecture(
+        "BERT as a decoder", lambda: transformers.BertConfig(**SIZES, is_decoder=True), NO_DECODER, is_made_up=True
+    ),
     Architecture(
         "ESM-2 as a decoder with cross attention",
         lambda: _esm(position_embedding_type="rotary", is_decoder=True, add_cross_attention=True),
-        refusal="this esm model(.|\n)*is_causal",
+        "this esm model(.|\n)*is_causal", is_made_up=True,
+    ),
+    Architecture(
+        "MegatronBERT as a decoder", lambda: transformers.MegatronBertConfig(**SIZES, is_decoder=True), NO_DECODER,
+        is_made_up=True,
     ),
     Architecture("LLaMA", lambda: transformers.LlamaConfig(**SIZES, **_ENDS), "this llama model(.|\n)*is_causal"),
     Architecture(
         "Gemma 2", lambda: transformers.Gemma2Config(**SIZES, **_ENDS, head_dim=8), "this gemma2 model(.|\n)*is_causal"
     ),
     Architecture(
-        "Gemma 2 both ways",
-        lambda: transformers.Gemma2Config(
-            **SIZES, **_ENDS, head_dim=8, num_key_value_heads=4, use_bidirectional_attention=True
-        ),
-        refusal="this gemma2 model(.|\n)*sliding_window=4096",
+        "GPT-2", lambda: transformers.GPT2Config(vocab_size=40, n_embd=32, n_layer=3, n_head=4), "without hidden"
     ),
     Architecture(
-        "EuroBERT with key heads shared",
-        lambda: transformers.EuroBertConfig(**SIZES, pad_token_id=1, num_key_value_heads=2),
-        refusal="this eurobert model(.|\n)*2 key heads for 4 query heads",
+        "BART", lambda: transformers.BartConfig(vocab_size=40, d_model=32, encoder_layers=2, decoder_layers=2),
+        "not one attlas can read attention from",
     ),
-    Architecture(
-        "EuroBERT whose positions depend on the length",
-        lambda: transformers.EuroBertConfig(
-            **SIZES, pad_token_id=1, rope_parameters={"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
-        ),
-        refusal="this eurobert model(.|\n)*'dynamic'",
-    ),
-    Architecture(
-        "ALBERT with two layers in a group",
-        lambda: transformers.AlbertConfig(**SIZES, embedding_size=16, inner_group_num=2),
-        refusal="this albert model(.|\n)*expected: 3 layers(.|\n)*found:    6 layers",
-    ),
-    # Attention that transformers' interface does not reach.
-    Architecture(
-        "T5", lambda: transformers.T5Config(vocab_size=40, d_model=32, num_layers=3, num_heads=4, d_kv=8, d_ff=64),
-        refusal="not one attlas can read attention from|does not support transformers' attention interface",
-    ),
-    Architecture(
-        "XLNet", lambda: transformers.XLNetConfig(vocab_size=40, d_model=32, n_layer=3, n_head=4, d_inner=64),
-        refusal="not one attlas can read attention from|does not support transformers' attention interface",
-    ),
-    Architecture(
-        "Longformer", lambda: transformers.LongformerConfig(**SIZES, attention_window=[16] * 3),
-        refusal="longformer model does not support transformers' attention interface",
-    ),
-    Architecture(
-        "DeBERTa", lambda: transformers.DebertaV2Config(**SIZES, relative_attention=True, pos_att_type=["p2c"]),
-        refusal="deberta-v2 model does not support transformers' attention interface",
-    ),
-    Architecture("ConvBERT", lambda: transformers.ConvBertConfig(**SIZES), "convbert model does not support"),
+    Architecture("ConvBERT", lambda: transformers.ConvBertConfig(**SIZES), "convolutions stand in for half"),
+    Architecture("BigBird", lambda: transformers.BigBirdConfig(**SIZES, sep_token_id=2), "drawn at random"),
+    Architecture("Nyströmformer", lambda: transformers.NystromformerConfig(**SIZES), "an approximation"),
+    Architecture("YOSO", lambda: transformers.YosoConfig(**SIZES), "drawn by hashing"),
+    Architecture("FNet", lambda: transformers.FNetConfig(vocab_size=40, hidden_size=32), "without num_attention_heads"),
     # Vocabularies.
     Architecture(
         "RoBERTa that merges letters", lambda: transformers.RobertaConfig(**SIZES),
-        refusal="one token a residue(.|\n)*tokens from its tokenizer", save_tokenizer=save_merging_vocabulary,
+        "one token a residue(.|\n)*tokens from its tokenizer",
+        save_tokenizer=save_merging_vocabulary, models="PaccMann", is_made_up=True,
     ),
     Architecture(
-        "BERT of SentencePiece", lambda: transformers.BertConfig(**SIZES),
-        refusal="none for A, C, D(.|\n)*▁A", save_tokenizer=save_sentence_pieces,
-    ),
-    Architecture(
-        "BERT that reads small letters", lambda: transformers.BertConfig(**SIZES),
-        refusal="one token a residue(.|\n)*do_lower_case",
-        save_tokenizer=lambda directory: save_bert_vocabulary(directory, is_lower=True),
+        "BERT that turns capitals it knows into small letters", lambda: transformers.BertConfig(**SIZES),
+        "one token a residue(.|\n)*do_lower_case",
+        save_tokenizer=lambda directory: save_bert_vocabulary(directory, is_lower=True), is_made_up=True,
     ),
     Architecture(
         "ESM-2 without tryptophan", lambda: _esm(position_embedding_type="rotary"),
-        refusal="none for W", save_tokenizer=save_vocabulary_without("W"),
+        "none for W", save_tokenizer=save_vocabulary_without("W"), is_made_up=True,
     ),
 )  # fmt: skip
 """Every architecture tried, with its verdict."""

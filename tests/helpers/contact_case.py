@@ -2,13 +2,13 @@
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 from attlas.queries import Atlas
-from attlas.schema import CONTACTS, COORDINATES, HEAD_CONTACTS
+from attlas.schema import CONTACTS, COORDINATES, FUSED_CONTACTS, HEAD_CONTACTS
 from helpers.annotated import add_rows, sequence_ids
 
 LIMITS = {"short": (6, 11), "medium": (12, 23), "long": (24, 10**9)}
@@ -71,6 +71,17 @@ def add_contacts(root: Path, stored: Mapping[str, Scores]) -> None:
     add_rows(root, CONTACTS, rows, "contacts-made")
 
 
+def add_fused_contacts(root: Path, stored: Mapping[str, Scores], *, choosing: Collection[str] = ()) -> None:
+    """Add pairs by fused heads, by an accession of each sequence; the heads were chosen on those of `choosing`."""
+    ids = sequence_ids(root)
+    rows = [
+        {"sequence_id": ids[accession], "i": i, "j": j, "score": score, "chose_heads": accession in choosing}
+        for accession, scores in stored.items()
+        for (i, j), score in scores.items()
+    ]
+    add_rows(root, FUSED_CONTACTS, rows, "fused-contacts-made")
+
+
 def add_chains(root: Path, chains: Sequence[MadeChain]) -> None:
     """Add coordinates."""
     ids, rows = sequence_ids(root), []
@@ -116,6 +127,8 @@ def contacts_at_random(root: Path, *, seed: int = 0) -> None:
         heads = [(layer, head) for layer in range(atlas.n_layers) for head in range(atlas.manifest.run.n_heads)]
     sequences = {protein["sequence"]: protein["accession"] for protein in proteins}
     add_contacts(root, {accession: best_pairs(all_pairs(len(s), choose), len(s)) for s, accession in sequences.items()})
+    scores = {accession: best_pairs(all_pairs(len(s), choose), len(s)) for s, accession in sequences.items()}
+    add_fused_contacts(root, scores, choosing=[min(scores)])
     chains = [MadeChain(p["accession"], "made.cif", "A", walk(p["length"], choose)) for p in proteins]
     add_chains(root, chains)
     add_head_contacts(root, [row for one in chains for row in random_head_contacts(one, heads, choose)])

@@ -1,11 +1,14 @@
 """What was added to a sealed atlas survives a damaged shard, a retry and a change below a running pass, or is said."""
 
+import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, random_proteins, write_fasta
+from helpers.dask_workers import open_scheduler
 
 from attlas.pipeline import build as steps
 from attlas.pipeline import passes
@@ -53,10 +56,19 @@ def labelled(out: Path) -> set[str]:
         return set(atlas.sql("SELECT DISTINCT accession FROM labels")["accession"].to_pylist())
 
 
+@pytest.fixture(scope="module")
+def probed_once(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
+    """Return a folder with proteins and their atlas, probed."""
+    folder = tmp_path_factory.mktemp("probed")
+    build_here(write_fasta(folder / "p.fasta", PROTEINS), folder / "atlas", tiny_esm)
+    assert len(run(folder / "atlas").of_table(LABELS)) == 3
+    return folder
+
+
 @pytest.fixture
-def probed(tmp_path: Path, tiny_esm: Path) -> Path:
-    build_here(write_fasta(tmp_path / "p.fasta", PROTEINS), tmp_path / "atlas", tiny_esm)
-    assert len(run(tmp_path / "atlas").of_table(LABELS)) == 3
+def probed(probed_once: Path, tmp_path: Path) -> Path:
+    """Return a copy of the probed atlas that a test may change, with its proteins beside it."""
+    shutil.copytree(probed_once, tmp_path, dirs_exist_ok=True)
     return tmp_path / "atlas"
 
 
@@ -141,11 +153,14 @@ def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: ob
 def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(probed: Path, n_workers: int) -> None:
     run(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
     paths = AtlasPaths(probed)
-    before = Manifest.read(paths)
-    with hold_lock(paths), pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"):
+    before, plan = Manifest.read(paths), read_plan(paths)
+    with ExitStack() as stack:
+        scheduler = stack.enter_context(open_scheduler(n_workers)) if n_workers else None
+        stack.enter_context(hold_lock(paths))
+        stack.enter_context(pytest.raises((EnvironmentFault, MemoryError), match=r"shard 1|too little"))
         run_pass(
-            paths, read_plan(paths), asked_of(probed, Failing), tables=probing.TABLES, shards=read_plan(paths).shards,
-            progress=quietly, n_workers=n_workers,
+            paths, plan, asked_of(probed, Failing), tables=probing.TABLES, shards=plan.shards,
+            progress=quietly, n_workers=n_workers, scheduler=scheduler,
         )  # fmt: skip
     assert Manifest.read(paths) == before
 

@@ -243,7 +243,7 @@ def test_kept_are_the_pairs_above_the_floor_and_the_best_of_each_range(n: int, d
         best = sorted(pairs, key=lambda pair: (-some[pair], pair))[: 2 * n]
         expected |= {*best, *(pair for pair in pairs if some[pair] >= floor)}
     assert [(i - 1, j - 1) for i, j in zip(kept.i, kept.j, strict=True)] == sorted(expected)
-    np.testing.assert_array_equal(kept.probability, [np.float32(some[pair]) for pair in sorted(expected)])
+    np.testing.assert_array_equal(kept.score, [np.float32(some[pair]) for pair in sorted(expected)])
 
 
 def test_a_map_that_is_no_number_is_refused() -> None:
@@ -259,7 +259,7 @@ def test_precision_at_l_can_be_told_from_the_pairs_kept(n_missing: int) -> None:
     places[20 : 20 + n_missing] = np.nan
     kept = select_pairs(some, floor=1.0)
     sparse = np.full((90, 90), -1.0)
-    sparse[kept.i - 1, kept.j - 1] = kept.probability
+    sparse[kept.i - 1, kept.j - 1] = kept.score
     for which in LIMITS:
         for cut in ("L", "L/2", "L/5"):
             assert top_precision(sparse, places, which, cut) == top_precision(some, places, which, cut)

@@ -1,6 +1,8 @@
 """Packs: cut within budgets as they always were; a device's fault is told from a sequence's."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -157,3 +159,74 @@ def test_memory_that_cannot_be_freed_on_a_device_that_is_gone_is_no_error_of_its
     runner = PackRunner(begin=device.begin, is_finite=lambda square: True, free_memory=gone, check_device=device.check)
     with pytest.raises(DeviceFault, match="sick"):
         list(runner.run([[1, 2]]))
+
+
+# --- several threads ---
+
+
+class CountedLock:
+    """A lock that may be taken twice by a thread, and knows how often it is held."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.depth = 0
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+        self.depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.depth -= 1
+        self.lock.release()
+
+
+def make_runner(begin: Callable[[Sequence[int]], Callable[[], list[int]]], lock: CountedLock) -> PackRunner[int, int]:
+    return PackRunner(
+        begin=begin,
+        is_finite=lambda number: True,
+        free_memory=lambda: None,
+        check_device=lambda doubt: None,
+        lock=lock,
+    )
+
+
+def test_the_packs_of_another_thread_begin_before_the_last_pack_of_this_one_is_waited_for() -> None:
+    lock, has_followed, followers = CountedLock(), threading.Event(), []
+
+    def follow(pack: Sequence[int]) -> Callable[[], list[int]]:
+        has_followed.set()
+        return lambda: list(pack)
+
+    def begin(pack: Sequence[int]) -> Callable[[], list[int]]:
+        if not followers:  # it has to wait, because this thread's packs begin
+            followers.append(threads.submit(list, make_runner(follow, lock).run([[7]])))
+        is_last = 3 in pack
+        assert not has_followed.is_set()
+        return lambda: [int(has_followed.wait(timeout=60)) if is_last else 0] * len(pack)
+
+    with ThreadPoolExecutor(2) as threads:
+        results = threads.submit(list, make_runner(begin, lock).run([[1], [2, 3]])).result()
+        assert results == [0, 1, 1]
+        assert followers[0].result() == [7]
+
+
+def test_what_is_run_again_is_run_by_the_thread_that_holds_the_lock() -> None:
+    lock = CountedLock()
+    packs = []
+
+    def begin(pack: Sequence[int]) -> Callable[[], list[int]]:
+        assert lock.depth > 0
+        packs.append(list(pack))
+
+        def wait() -> list[int]:
+            if 3 in pack:
+                raise RuntimeError("cannot 3")
+            return list(pack)
+
+        return wait
+
+    *others, last = make_runner(begin, lock).run([[1], [2, 3]])
+    assert others == [1, 2]
+    assert isinstance(last, RuntimeError)
+    assert packs == [[1], [2, 3], [2], [3], [3]]
+    assert lock.depth == 0

@@ -6,7 +6,8 @@ import numpy as np
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.contact_oracles import add_coordinates
 
-from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+from attlas.pipeline.contacts.adding import add_contacts
+from attlas.pipeline.contacts.planning import ContactSettings
 from attlas.pipeline.probe.adding import add_probe
 from attlas.queries import Atlas
 from attlas.queries.lookup.settings import settings_of

@@ -8,7 +8,8 @@ from helpers.building import random_proteins
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.model import find_model
-from attlas.pipeline.shard import encode_sequences, list_sites
+from attlas.pipeline.shard import encode_sequences
+from attlas.pipeline.shard_rows import list_sites
 from attlas.pipeline.sites import Sites
 
 LENGTHS = [20, 25, 30, 35, 40, 45, 50]

@@ -1,7 +1,6 @@
 """A device that fails writes no atlas: its shards are given back, and only what fails alone on a well device fails."""
 
-import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,15 @@ import psutil
 import pytest
 import torch
 from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
+from helpers.dask_workers import SickTask
 
 from attlas.pipeline import runners
 from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder import Encoder, Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.runners import EncodeTask, FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
-from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
+from attlas.pipeline.runners import FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault
 
 pytestmark = pytest.mark.slow
 
@@ -87,38 +87,31 @@ def test_a_model_that_cannot_be_run_on_the_device_is_the_devices_fault(
 # --- several workers ---
 
 
-@dataclass(frozen=True)
-class SickTask(EncodeTask):
-    """Encodes, but in the workers that were the first `n_sick` to begin a shard: their devices fail every time."""
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fasta(tmp_path_factory.mktemp("input") / "many.fasta", random_proteins([400 + i for i in range(60)]))
 
-    n_sick: int
-    register: str
-    """Folder with a file for every sick worker, named by its process."""
 
-    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        sick = Path(self.register) / str(os.getpid())
-        if not sick.exists() and not (Path(self.register) / f"well-{os.getpid()}").exists():
-            is_sick = len(list(Path(self.register).glob("[0-9]*"))) < self.n_sick
-            (sick if is_sick else Path(self.register) / f"well-{os.getpid()}").touch()
-        if sick.exists():
-            raise DeviceFault("The device does not work.", found=f"illegal memory access in {os.getpid()}")
-        return super().__call__(root, index, n_threads)
+@pytest.fixture(scope="module")
+def finished(many: Path, tiny_esm: Path) -> Path:
+    """Return the atlas of the plan, from which the workers of the tests take what they would compute."""
+    build_here(many, many.parent / "finished", tiny_esm)
+    return many.parent / "finished"
 
 
 @pytest.fixture
-def planned(tmp_path: Path, tiny_esm: Path, attlas) -> Path:
+def planned(many: Path, tmp_path: Path, tiny_esm: Path, attlas) -> Path:
     """Return the directory of a plan of a dozen shards."""
-    source = write_fasta(tmp_path / "many.fasta", random_proteins([400 + i for i in range(60)]))
     out = tmp_path / "planned"
-    assert attlas("plan", source, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
+    assert attlas("plan", many, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
     return out
 
 
 def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere(
-    planned: Path, tmp_path: Path, tiny_esm: Path, attlas
+    planned: Path, finished: Path, tmp_path: Path, attlas
 ) -> None:
     paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
-    task = SickTask(n_sick=1, register=str(tmp_path))
+    task = SickTask(finished=str(finished), n_sick=1, register=str(tmp_path))
     events: list[object] = []
     with hold_lock(paths):
         encode(paths, plan, shards=plan.shards, progress=events.append, n_workers=2, task=task)
@@ -130,15 +123,14 @@ def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere
     assert (events[0].n_workers, events[0].n_threads) == (2, 2)
     assert not psutil.pid_exists(int(sick.name))
     assert attlas("seal", planned).code == 0
-    build_here(tmp_path / "many.fasta", tmp_path / "reference", tiny_esm)
-    assert digests(planned) == digests(tmp_path / "reference")
+    assert digests(planned) == digests(finished)
 
 
 def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_goes_on(
-    planned: Path, tmp_path: Path, attlas
+    planned: Path, finished: Path, tmp_path: Path, attlas
 ) -> None:
     paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
-    task = SickTask(n_sick=2, register=str(tmp_path))
+    task = SickTask(finished=str(finished), n_sick=2, register=str(tmp_path))
     with (
         hold_lock(paths),
         pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*2 that failed.*tcp://.*illegal memory access"),

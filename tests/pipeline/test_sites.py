@@ -7,11 +7,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from helpers import elbow_numpy
 from helpers.elbow_oracles import compare_with_pwlf, exact_fit, exact_positions, exact_sites, scanned_residual
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from attlas.pipeline.elbow import fit_rows, fit_two_segments
+from attlas.pipeline.elbow import fit_profiles, fit_rows, fit_two_segments
 from attlas.pipeline.sites import RULES, Rule, call_sites, compute_elbow_angle
 from attlas.schema import InputError
 
@@ -119,6 +120,27 @@ def test_rows_fitted_together_equal_rows_fitted_alone_bit_for_bit() -> None:
             alone.slope_head[0],
             alone.residual[0],
         )
+
+
+@pytest.mark.parametrize("kind", ["attention", "spread", "few values"])
+def test_profiles_have_the_breakpoints_of_the_numpy_solver_to_the_last_bit(kind: str) -> None:
+    random = np.random.default_rng(0)
+    for n in [10, 11, 12, 40, 57, 300, 301, 1000]:
+        received = {
+            "attention": np.exp(random.normal(-0.1, 0.22, (33, n))) * np.where(random.random((33, n)) < 0.02, 5, 1),
+            "spread": np.exp(random.normal(0, random.uniform(0.05, 2, (33, 1)), (33, n))),
+            "few values": random.integers(0, 4, (33, n)),  # residuals tie
+        }[kind].astype(np.float32)
+        largest = np.maximum(received.max(axis=1, keepdims=True), np.float32(1e-30)).astype(np.float64)
+        profile = np.sort(np.rint(received / largest * 100), axis=1)[:, ::-1]
+
+        wider = np.full((33, n + 7), np.nan, np.float32)  # as a protein lies in its pack
+        wider[:, 3:-4] = received
+        fits, expected = fit_profiles(wider[:, 3:-4], n_steps=100), elbow_numpy.fit_rows(np.arange(float(n)), profile)
+        np.testing.assert_array_equal(fits.breakpoint, expected.breakpoint)
+        np.testing.assert_array_equal(fits.is_constant, profile[:, 0] == profile[:, -1])
+        np.testing.assert_allclose(fits.slope_head, expected.slope_head, rtol=1e-11, atol=1e-11)
+        np.testing.assert_allclose(fits.slope_tail, expected.slope_tail, rtol=1e-11, atol=1e-11)
 
 
 def test_fit_is_sound_on_the_longest_protein() -> None:

@@ -82,7 +82,7 @@ def test_a_roberta_of_single_letters_reads_its_own_rare_letters(read):
 
 
 def test_without_any_stand_in_a_letter_is_a_reason_to_skip():
-    vocabulary = make_vocabulary(OWN, ends=(0, 2), unknown=None)
+    vocabulary = make_vocabulary(OWN, before=(0,), after=(2,), unknown=None)
     assert vocabulary.unreadable == "XBZUOJ"
     assert vocabulary.mapping.startswith("B as nothing (skipped), J as nothing (skipped)")
     assert vocabulary.reason_to_skip("MKV") is None

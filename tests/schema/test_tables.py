@@ -106,7 +106,12 @@ def test_a_table_is_computed_from_tables_that_are_declared_before_it() -> None:
 
 
 def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
-    assert [table.name for table in tables_added_by("probe")] == ["labels", "head_features", "head_max_sites"]
+    assert [table.name for table in tables_added_by("probe")] == [
+        "labels",
+        "head_features",
+        "head_max_sites",
+        "head_periods",
+    ]
     assert {table for verb in ("annotate", "probe", "contacts") for table in tables_added_by(verb)} == {*ADDED_TABLES}
 
 

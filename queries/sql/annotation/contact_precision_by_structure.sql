@@ -22,5 +22,5 @@
 SELECT accession, p.entry_name, source, chain, p.length, n_residues, range, cut, n_asked, n_pairs, n_contacts,
        round(n_contacts / nullif(n_pairs, 0), 4) AS precision,
        round(n_known_contacts / nullif(n_known, 0), 4) AS background
-FROM chain_contacts($atom, $structures, $proteins) JOIN proteins AS p USING (accession)
+FROM chain_contacts($atom, $structures, $proteins, 'contact_head') JOIN proteins AS p USING (accession)
 ORDER BY accession, source, chain, first, range, divisor, cut

@@ -108,10 +108,10 @@ def test_a_choice_there_is_not_is_refused(connection: duckdb.DuckDBPyConnection,
 def test_a_table_of_the_callers_takes_no_place_inside_a_function(atlas: Atlas) -> None:
     query = "SELECT count(*) AS n FROM featured_sequences(['Active site'], NULL)"
     before = atlas.sql(query).to_pylist()
-    names = ("proteins", "features", "labels", "head_features", "coordinates", "contacts")
+    names = ("proteins", "features", "labels", "head_features", "coordinates", "contacts", "fused_contacts")
     none = ", ".join(f"{name} AS (SELECT 1 AS accession)" for name in names)
     assert atlas.sql(f"WITH {none} {query}").to_pylist() == before
-    for call in ("label_heads(NULL, NULL, 'count')", "chain_contacts('cb', 'one', NULL)"):
+    for call in ("label_heads(NULL, NULL, 'count')", "chain_contacts('cb', 'one', NULL, 'contact_head')"):
         atlas.sql(f"WITH {none} SELECT count(*) FROM {call}")
 
 

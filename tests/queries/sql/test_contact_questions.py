@@ -14,6 +14,7 @@ from helpers.contact_case import (
     Scores,
     add_chains,
     add_contacts,
+    add_fused_contacts,
     add_head_contacts,
     all_pairs,
     best_pairs,
@@ -53,6 +54,11 @@ class Case:
         # R05 has a structure but no contacts, as a protein that was left out.
         self.stored = {s: best_pairs(some, len(s)) for s, some in self.maps.items() if first[s] != "R05"}
         add_contacts(root, {first[s]: some for s, some in self.stored.items()})
+        # By fused heads, whose scores may be negative: R04 alone lacks them, and R03 and R06 chose the heads.
+        fused_maps = {s: {pair: score - 0.4 for pair, score in all_pairs(len(s), choose).items()} for s in self.maps}
+        self.fused = {s: best_pairs(some, len(s)) for s, some in fused_maps.items() if first[s] != "R04"}
+        self.choosing = {self.sequences[name] for name in ("R03", "R06")}
+        add_fused_contacts(root, {first[s]: some for s, some in self.fused.items()}, choosing=("R03", "R06"))
         self.chains = self._chains(choose)
         add_chains(root, self.chains)
         self.heads = [row for one in self.chains for row in random_head_contacts(one, HEADS, choose)]
@@ -372,6 +378,74 @@ def test_the_contacts_of_a_protein_are_measured_in_its_largest_chain(case: Case,
             assert (row["is_contact"], row["source"], row["chain"]) == (distance < 8, best[0].source, best[0].chain)
         else:
             assert [row[name] for name in ("distance", "is_contact", "source", "chain")] == [None] * 4
+
+
+# By fused heads
+
+
+@pytest.mark.parametrize("atom", ["ca", "cb"])
+@pytest.mark.parametrize("accessions", [None, ("R00", "R03", "R05", "R07", "T01")])
+def test_both_methods_are_judged_on_sequences_on_which_no_head_was_chosen(case: Case, atom: str, accessions) -> None:
+    judges = {s for s in case.fused if s not in case.choosing and case.fused[s]}
+    by_method = {
+        "fused_heads": {s: case.fused[s] for s in judges},
+        "contact_head": {s: case.stored[s] for s in judges if case.stored.get(s)},
+    }
+    given = {} if accessions is None else {"proteins": list(accessions)}
+    rows = case.ask("fused_contact_precision", atom=atom, **given)
+    assert [(row["method"], row["range"], row["cut"]) for row in rows] == [
+        (method, which, cut) for which in LIMITS for cut in CUTS for method in by_method
+    ]
+    for row in rows:
+        scores = by_method[row["method"]]
+        told = [one for one in case.chains if case.sequences[one.accession] in scores]
+        told = [one for one in told if accessions is None or one.accession in accessions]
+        chains = chosen(told, case.sequences, atom, is_every=False)
+        counts = [
+            by_hand(scores[case.sequences[one.accession]], one.points(atom), row["range"], row["cut"]) for one in chains
+        ]
+        counts = [count for count in counts if count["n_known"]]
+        assert row["n_structures"] == len(counts)
+        for name in ("n_pairs", "n_contacts"):
+            assert row[name] == sum(count[name] for count in counts)
+
+
+def test_the_contact_head_alone_is_judged_as_without_fused_heads(case: Case) -> None:
+    rows = [row for row in case.ask("contact_precision", atom="ca") if row["cut"] == "L"]
+    chains = case.counted("ca", is_every=False)
+    for row in rows:
+        counts = [by_hand(case.of(one), one.points("ca"), row["range"], "L") for one in chains]
+        assert row["n_contacts"] == sum(count["n_contacts"] for count in counts)
+    assert len(chains) > len([one for one in chains if case.sequences[one.accession] not in case.choosing])
+
+
+def test_the_pairs_of_fused_heads_are_listed_by_rank_in_each_range(case: Case) -> None:
+    for accession in ("R00", "R03", "R12"):
+        rows = case.ask("predicted_fused_contacts", protein=accession, n=5, atom="ca")
+        scores = case.fused[case.sequences[accession]]
+        expected = [
+            (which, rank, *pair)
+            for which, (first, last) in LIMITS.items()
+            for rank, pair in enumerate(
+                sorted((p for p in scores if first <= p[1] - p[0] <= last), key=lambda p: (-scores[p], p))[:5], start=1
+            )
+        ]
+        assert [(row["range"], row["rank"], row["i"], row["j"]) for row in rows] == expected
+        assert [row["score"] for row in rows] == pytest.approx([scores[i, j] for *_, i, j in expected], abs=6e-5)
+        assert {row["chose_heads"] for row in rows} <= {accession == "R03"}
+
+
+def test_contacts_are_by_one_of_two_methods(case: Case) -> None:
+    with pytest.raises(QuestionError, match="contact_head or by fused_heads"):
+        case.atlas.sql("FROM scored_contacts('heads')")
+
+
+def test_an_atlas_without_fused_heads_says_what_adds_them(tmp_path: Path) -> None:
+    write_atlas(tmp_path / "a", [SyntheticProtein("A", "ACDEFGHIKL")])
+    with Atlas.open(tmp_path / "a") as atlas:
+        for name, given in (("fused_contact_precision", {}), ("predicted_fused_contacts", {"protein": "A"})):
+            with pytest.raises(QuestionError, match=r"(?s)needs .*fused_contacts.*attlas contacts DIR --heads HEADS"):
+                atlas.ask(name, **given)
 
 
 def test_an_atlas_without_structures_says_what_adds_them(tmp_path: Path) -> None:

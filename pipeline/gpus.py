@@ -1,0 +1,75 @@
+"""The GPUs of a machine, and which of them a process uses: counted without using one, so that none is held."""
+
+import fcntl
+import importlib.util
+import os
+import re
+import tempfile
+from pathlib import Path
+from typing import IO
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+"""Variable that names the GPUs that a process may use, by number or UUID; all of them where it is not set."""
+
+_claims: list[IO[str]] = []
+"""The open file that marks this process's GPU as its own, until the process ends."""
+
+
+def count_gpus() -> int:
+    """Return the number of GPUs that this process may use; torch is imported only if it was built for GPUs.
+
+    torch asks the driver's library (NVML), so that no GPU is used and a process may fork afterwards.
+    """
+    if not _is_built_for_gpus():
+        return 0
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def list_gpus(n_gpus: int) -> list[str]:
+    """Return the name of each of this process's GPUs, as it stands in `CUDA_VISIBLE_DEVICES`."""
+    visible = os.environ.get(VISIBLE)
+    names = [str(i) for i in range(n_gpus)] if visible is None else [name.strip() for name in visible.split(",")]
+    return names[:n_gpus]
+
+
+def claim_gpu() -> None:
+    """Leave this process one GPU, which no other process of attlas has claimed, where it could use several.
+
+    Done before the first use of a GPU, because CUDA reads the variable then. Workers that somebody started side by
+    side would all use the first card. Where every GPU is claimed, processes share them evenly.
+    """
+    names = list_gpus(count_gpus())
+    if len(names) < 2 or _claims:
+        return
+
+    folder = Path(tempfile.gettempdir()) / f"attlas-gpus-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for n_sharing in range(len(names)):
+        for name in names:
+            if _claim(folder / f"{name.replace('/', '_')}.{n_sharing}"):
+                os.environ[VISIBLE] = name
+                return
+
+
+def _claim(path: Path) -> bool:
+    """Lock a file until this process ends; return False where another process has it."""
+    file = path.open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return False
+    _claims.append(file)
+    return True
+
+
+def _is_built_for_gpus() -> bool:
+    """Return whether torch was built for CUDA or ROCm, as its version file says, without importing it."""
+    spec = importlib.util.find_spec("torch")
+    if spec is None or not spec.submodule_search_locations:
+        return False
+    text = (Path(spec.submodule_search_locations[0]) / "version.py").read_text()
+    settings = dict(re.findall(r"^(cuda|hip)\b[^=]*= *(.*)$", text, re.MULTILINE))
+    return any(value.strip() != "None" for value in settings.values()) or not settings

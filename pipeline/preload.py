@@ -1,0 +1,33 @@
+"""What workers share: the process from which they fork imports this module, and nothing else does.
+
+Whatever fails here fails again in the worker, which reports it.
+"""
+
+import gc
+from contextlib import suppress
+
+from attlas.pipeline.libraries import import_libraries, pause_collection
+
+
+def _warm_up() -> None:
+    """Do once what every worker would do at its first shard: load the compiled loop, and transformers' renamings."""
+    import torch
+
+    from attlas.pipeline.attention import Pack
+    from attlas.pipeline.kernels.tiled import reduce_tiled
+    from attlas.pipeline.offline import prepare_renaming
+
+    prepare_renaming()
+    if torch.get_num_threads() == 1:  # more would start threads, which do not survive a fork
+        tokens = torch.ones(1, 4, 2)
+        reduce_tiled(tokens, tokens, tokens, pack=Pack((4,), torch.device("cpu")), scaling=1.0, theta=0.5)
+
+
+with suppress(Exception), pause_collection():
+    import distributed  # noqa: F401
+
+    import_libraries()
+    _warm_up()
+
+# Nothing of this is garbage: a worker that looked at it would copy its pages.
+gc.freeze()

@@ -1,0 +1,49 @@
+"""The attention that residues give to those one period before and after them, summed while the model runs.
+
+In a protein of repeats, an induction head attends from a residue to the aligned residue of the repeat before
+(arXiv 2602.23179): its attention stands on the two diagonals at the period of the repeats.
+
+Axis letters: `H` heads, `P` sequences in a pack, `D` directions.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention import Pack
+from attlas.pipeline.kernels.tiles import Tile
+
+DIRECTIONS = ("before", "after")
+"""Where the key stands, one period from the query."""
+
+
+class PeriodSums:
+    """Sums of attention at periods, of the sequences of a pack, filled tile by tile."""
+
+    def __init__(self, periods: Sequence[int], pack: Pack, n_heads: int) -> None:
+        self.periods = periods
+        self.lengths = pack.n_residues
+        shape = (len(self.lengths), n_heads, len(periods), len(DIRECTIONS))
+        self._sums = torch.zeros(shape, dtype=torch.float64, device=pack.device)
+
+    def add(self, tile: Tensor, at: Tile) -> None:
+        """Add the weights of a tile, (heads, R, T), special tokens included."""
+        queries = torch.arange(at.first_row, at.first_row + tile.shape[1], device=tile.device)
+
+        for i, period in enumerate(self.periods):
+            for direction, step in enumerate((-period, period)):
+                keys = queries + step
+                is_pair = self._is_residue(queries, at) & self._is_residue(keys, at)
+                weights = tile[:, is_pair.nonzero()[:, 0], keys[is_pair]]
+                self._sums[at.sequence, at.heads, i, direction] += weights.double().sum(1)
+
+    def by_sequence(self) -> list[NDArray[np.float64]]:
+        """Return the sums of each sequence, (H, periods x D), on the host."""
+        return list(self._sums.flatten(2).cpu().numpy())
+
+    def _is_residue(self, tokens: Tensor, at: Tile) -> Tensor:
+        """Return whether tokens, counted in their sequence, are residues of it."""
+        return (tokens >= 1) & (tokens <= self.lengths[at.sequence])

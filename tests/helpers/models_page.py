@@ -1,0 +1,103 @@
+"""The text of `docs/models.md`: every architecture tried, with its verdict.
+
+`PYTHONPATH=tests python -m helpers.models_page --write` renews the page; without `--write` it is printed.
+"""
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from attlas.pipeline.architectures import MAP_COPIES, choose_attention
+from helpers.architectures import ARCHITECTURES, Architecture
+from helpers.verdicts import judge
+
+MODELS_MD = Path(__file__).resolve().parents[2] / "docs" / "models.md"
+
+HEAD = """\
+# Models
+
+Which models can be used, and what was tried. The tables below are written by a test that builds each architecture with
+random weights, runs three sequences, and compares every number that a build stores with the model's own attention
+(`output_attentions` of transformers, eager, float64), on a CPU. The largest difference is that of any of these numbers:
+as a share of the largest value for profiles, relative for head statistics above 1. Whatever the table says, every model
+is compared with its own eager attention again whenever it is loaded, on the device of the run, on a known protein.
+"""
+
+NOTES = f"""\
+## How attention is read
+
+The run records one of four words (`attlas info`, *attention*):
+
+- **tiled** (CPU) and **triton** (GPU): the kernels take queries and keys from transformers' attention interface. No map
+  exists beyond a tile. They take key heads that are shared by query heads; on a CPU also a window of attention and a
+  bias that depends on j - i alone, as one table for each head.
+- **plain**: the same interface; the map of a layer of one sequence exists at a time. For a window or a bias on a GPU.
+- **hooked**: the model runs its own attention, one sequence at a time. A hook on each module that makes a map takes the
+  map of the layer, reduces it and drops it. It takes the models that do not pass the interface. It is slower.
+
+For `plain` and `hooked` the largest map is foretold, and a protein that does not fit the memory is refused before
+anything is computed: {MAP_COPIES} copies of heads x tokens x tokens values of float32.
+
+No code of a model is run, weights are read as safetensors or with `weights_only=True`, and of an encoder-decoder (T5)
+the encoder alone is loaded. Models in which a residue attends only to those before it are refused.
+
+## Tokens around a sequence
+
+`cls_share` is the attention to the token before a sequence, `eos_share` that to the token after it. T5 has no token
+before: its `cls_share` is 0. XLNet ends a sequence with `<sep>` and then `<cls>`: these are taken for the two, and
+distances are those between residues. Longformer runs without global tokens, as its base model does by default; the
+special tokens are local, too.
+
+## Vocabularies
+
+A model must give each residue a token of its own: a letter, a letter between blanks (ProtBert), a word of SentencePiece
+(`▁A`: ProtT5, ProtAlbert, ProtXLNet), or a small letter. Of the models of ProtTrans, U, Z, O and B are read as X, as
+their authors do. A letter without a token is read as X, else as the unknown token, else the protein is skipped with
+that reason; the run records which. Tokens of several residues (PaccMann) are refused.
+"""
+
+
+def describe_models() -> str:
+    """Return the text of the page."""
+    accepted = [architecture for architecture in ARCHITECTURES if architecture.refusal is None]
+    refused = [architecture for architecture in ARCHITECTURES if architecture.refusal is not None]
+    tables = [
+        "## Verified",
+        _format_accepted(architecture for architecture in accepted if not architecture.is_made_up),
+        "## Made up to break it, and right",
+        _format_accepted(architecture for architecture in accepted if architecture.is_made_up),
+        "## Refused",
+        _format_table(("architecture or setting", "reason"), map(_describe_refused, refused)),
+    ]
+    return "\n".join([HEAD, *(f"{part}\n" for part in tables), NOTES])
+
+
+def _format_accepted(architectures: Iterable[Architecture]) -> str:
+    columns = ("architecture", "protein models", "on a CPU", "on a GPU", "largest difference")
+    return _format_table(columns, map(_describe_accepted, architectures))
+
+
+def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
+    verdict = judge(architecture.name)
+    on_gpu = choose_attention(architecture.config().model_type, "cuda")
+    return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
+
+
+def _describe_refused(architecture: Architecture) -> tuple[str, ...]:
+    refusal = judge(architecture.name).refusal
+    assert refusal is not None
+    name = f"{architecture.name} ({architecture.models})" if architecture.models else architecture.name
+    reason = (refusal.found or refusal.what).split(" (maximum here")[0]  # numbers of this machine
+    return name, reason.replace("|", "\\|")
+
+
+def _format_table(columns: Sequence[str], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv[1:]:
+        MODELS_MD.write_text(describe_models())
+    else:
+        print(describe_models())

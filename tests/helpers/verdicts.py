@@ -1,0 +1,122 @@
+"""The verdict on an architecture: how far our statistics are from its own eager attention in float64, or its refusal.
+
+The maps of the reference are put in order by loops of their own, and reduced by `oracles`.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+from attlas.pipeline.architectures import TEXT_ENCODERS, choose_attention
+from attlas.pipeline.model import find_model
+from attlas.schema import EnvironmentFault
+from helpers.architectures import ARCHITECTURES, LETTERS, Architecture, load
+from helpers.oracles import NAMES, received, statistics
+
+SEQUENCES = (LETTERS[::-1] * 3, "MK", LETTERS * 2 + "MKWVTFISLLFLFSSAYS")
+THETA = 0.3
+NEAR_THETA = 1e-5
+"""How near the threshold of edges float32 may count otherwise than float64."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of an architecture with random weights."""
+
+    attention: str
+    """How it is reduced on a CPU."""
+    difference: float | None
+    """Largest difference from float64 of any statistic, None where it is refused."""
+    refusal: EnvironmentFault | None
+
+
+@cache
+def judge(name: str) -> Verdict:
+    """Return the verdict on an architecture of `ARCHITECTURES`."""
+    architecture = next(architecture for architecture in ARCHITECTURES if architecture.name == name)
+    with tempfile.TemporaryDirectory() as directory:
+        return _judge(architecture, Path(directory))
+
+
+def _judge(architecture: Architecture, directory: Path) -> Verdict:
+    architecture.save(directory)
+    try:
+        attention = choose_attention(find_model(str(directory)).shape.architecture, "cpu")
+        encoder = load(directory, attention=attention)
+    except EnvironmentFault as fault:
+        return Verdict("", None, fault)
+
+    reference = load_reference(directory)
+    differences = []
+    for sequence, answer in zip(SEQUENCES, encoder.encode(SEQUENCES), strict=True):
+        maps = reference_maps(reference, tokenize(directory, sequence), len(sequence))
+        profiles = np.stack([received(layer) for layer in maps])
+        heads = np.stack([statistics(layer, THETA) for layer in maps])
+
+        differences.append(np.abs(answer.received - profiles).max() / profiles.max())
+        relative = np.abs(answer.heads - heads) / np.maximum(1, np.abs(heads))
+        is_edges = np.array(NAMES) == "n_edges"
+        differences.append(relative[..., ~is_edges].max())
+
+        # Edges are counted: they may differ by the pairs at the threshold, and not by one more.
+        near = np.stack([(np.abs(layer[:, 1:-1, 1:-1] - THETA) < NEAR_THETA).sum((1, 2)) for layer in maps])
+        assert (np.abs(answer.heads - heads)[..., is_edges][..., 0] <= near).all()
+    return Verdict(attention, float(max(differences)), None)
+
+
+def load_reference(directory: Path) -> torch.nn.Module:
+    """Return the model with its own eager attention in float64."""
+    config = transformers.AutoConfig.from_pretrained(directory)
+    is_text_encoder = config.model_type in TEXT_ENCODERS
+    reader = transformers.AutoModelForTextEncoding if is_text_encoder else transformers.AutoModel
+    model = reader.from_pretrained(directory, attn_implementation="eager", dtype=torch.float64).eval()
+
+    if config.model_type == "xlnet":  # reads weights and makes sines in float32, whatever dtype is asked for
+        model = model.double()
+        encode = model.relative_positional_encoding
+        model.relative_positional_encoding = lambda *places, **options: encode(*places, **options).double()
+    return model
+
+
+def tokenize(directory: Path, sequence: str) -> list[int]:
+    """Return the tokens of a sequence by the model's own tokenizer, with blanks where it wants them."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    plain, spaced = tokenizer(sequence)["input_ids"], tokenizer(" ".join(sequence))["input_ids"]
+    takes_blanks = tokenizer.unk_token_id not in spaced and len(spaced) <= len(sequence) + 2
+    return spaced if takes_blanks else plain
+
+
+def reference_maps(model: torch.nn.Module, tokens: list[int], n: int) -> list[np.ndarray]:
+    """Return the maps of a sequence of `n` residues, (H, T, T) of each layer, with <cls> first and <eos> last."""
+    with torch.inference_mode():
+        layers = model(input_ids=torch.tensor([tokens]), output_attentions=True).attentions
+    architecture = model.config.model_type
+    maps = [layer[0].numpy() for layer in layers]
+    if architecture == "longformer":
+        maps = [_fill_band(band) for band in maps]
+
+    if len(tokens) == n + 1:  # no begin token: nobody attends to it
+        maps = [np.pad(layer, ((0, 0), (1, 0), (1, 0))) for layer in maps]
+    elif architecture == "xlnet":  # residues, <sep>, <cls>
+        order = [n + 1, *range(n), n]
+        maps = [layer[:, order][:, :, order] for layer in maps]
+    return maps
+
+
+def _fill_band(band: np.ndarray) -> np.ndarray:
+    """Return the map of a band (H, K, 2w + 1) around the diagonal."""
+    n_heads, n_tokens, width = band.shape
+    attention = np.zeros((n_heads, n_tokens, n_tokens))
+    for i in range(n_tokens):
+        for c in range(width):
+            j = i + c - width // 2
+            if 0 <= j < n_tokens:
+                attention[:, i, j] = band[:, i, c]
+            else:
+                assert (band[:, i, c] == 0).all()
+    return attention
