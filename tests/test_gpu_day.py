@@ -62,7 +62,7 @@ def test_part_1_counts_tests_and_names_those_that_failed(settings: Settings, tmp
 
 
 def test_part_1_selects_tests_that_there_are() -> None:
-    for selection in kernel_tests.SELECTIONS:
+    for selection in (*kernel_tests.SELECTIONS, *kernel_tests.TINY_SELECTIONS):
         names = [
             line for path in selection.files for line in path.read_text().splitlines() if line.startswith("def test")
         ]
@@ -77,6 +77,7 @@ def test_part_2_finds_the_sites_of_a_cpu_in_float32_and_runs_every_pass(settings
     assert float(exact["profiles differ by"]) == float(exact["statistics differ by"]) == 0
     assert float(rows["bfloat16"]["profiles differ by"]) > 1e-4
     assert not [row["outcome"] for row in rows.values() if "outcome" in row]
+    assert rows["bfloat16x3 with plain float32"]["sequences with sites"] == 3
     assert float(rows["probe"]["statistics differ by"]) == float(rows["contacts"]["statistics differ by"]) == 0
 
 

@@ -97,6 +97,32 @@ def sweep_blocks(settings: Settings) -> Iterator[Row]:
             if settings.is_tiny and (kernel, products) != ("columns", PLAIN):
                 continue
             yield sweep_kernel(settings, kernel, (q, k, v), pack, products=products)
+        if products == SPLIT:
+            yield from compare_precisions(settings, (q, k, v), pack)
+
+
+def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack) -> Iterator[Row]:
+    """Yield for each of Triton's ways to multiply float32 a layer's time and its difference from exact products."""
+    from attlas.pipeline.kernels import triton_pass
+
+    q, k, v = tensors
+    exact = triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3).received
+    before = triton_pass.SPLIT_PRECISION
+    for precision in (before,) if settings.is_tiny else ("bf16x3", "tf32x3", "ieee"):
+        try:
+            triton_pass.SPLIT_PRECISION = precision
+
+            def run() -> torch.Tensor:
+                return triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3, products=SPLIT).received
+
+            error = float((run() - exact).abs().max() / exact.max())
+            seconds = measure_s(settings, run, repeats=1 if settings.is_tiny else 5)
+        except Exception as fault:
+            yield {"measured": f"a layer by {precision}", "outcome": f"{type(fault).__name__}: {fault}"[:200]}
+            continue
+        finally:
+            triton_pass.SPLIT_PRECISION = before
+        yield {"measured": f"a layer by {precision}", "ms": round(seconds * 1e3, 3), "differs by": f"{error:.1e}"}
 
 
 def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Row:

@@ -1,5 +1,6 @@
 """Part 2: the examples with real 8M weights in every dtype against the atlas of a CPU, then every pass over it."""
 
+import argparse
 import shutil
 import subprocess
 import sys
@@ -10,13 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import precision
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.build import Options, build
 from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+from attlas.pipeline.model import find_model
+from attlas.pipeline.precision import SPLIT
 from attlas.pipeline.probe.adding import add_probe
+from attlas.pipeline.sites import DEFAULT_RULE
 from attlas.schema import CONTACTS, HEAD_FEATURES, HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
 from gpu_parts.settings import GOALS, Row, Settings
 
@@ -29,6 +34,10 @@ VARIANTS = {
 """Builds, by name, with their options."""
 
 PROBE_THETA = 0.05
+
+SAMPLED_VARIANTS = (SPLIT, "mixed", "bfloat16")
+N_SAMPLED = 600
+"""Proteins of the proteome on which dtypes are compared."""
 
 
 def quietly(*_: object) -> Callable[[object], None]:
@@ -45,8 +54,29 @@ def measure(settings: Settings) -> Iterator[Row]:
         yield compare_builds(name, reference, atlases[name]) | {"s": round(time.perf_counter() - started, 1)}
 
     yield from compare_passes(settings, reference, atlases["float32 of halves"])
+    if settings.proteome is not None:
+        yield from compare_precisions(settings, settings.proteome)
     if not settings.is_tiny:
         yield time_command(settings)
+
+
+def compare_precisions(settings: Settings, proteome: Path) -> Iterator[Row]:
+    """Yield how many proteins of a sample keep their sites in other products than plain float32, on this device."""
+    assert settings.weights is not None
+    shortest, longest = (10, 1022) if settings.is_tiny else (30, 1022)
+    sequences = precision.sample(str(proteome), n=N_SAMPLED, seed=0, shortest=shortest, longest=longest)
+    options = argparse.Namespace(device=settings.device, variant=list(SAMPLED_VARIANTS), rule=DEFAULT_RULE)
+    compared = precision.compare_all(options, find_model(str(settings.weights)), sequences)
+    for variant, lines in compared.items():
+        figures = precision.summary(lines)
+        yield {
+            "compared": f"{variant} with plain float32",
+            "sequences with sites": len(sequences),
+            "same layer": f"{figures['same_layer']:.1%}",
+            "same sites": f"{figures['same_sites']:.1%}",
+            "same order": f"{figures['same_order']:.1%}",
+            "profiles differ by": f"{figures['profile']['largest']:.1e}",
+        }
 
 
 def build_atlas(settings: Settings, name: str, *, device: str, **options: object) -> Path:
@@ -166,7 +196,7 @@ def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator
             atlas_pass.run(atlas)
             row["s"] = round(time.perf_counter() - started, 1)
             if atlas_pass.table is not None:
-                key = atlas_pass.table.key[0]
+                key = atlas_pass.table.sort[0]
                 n_rows, other_rows = (len(read_table(root, atlas_pass.table)[key]) for root in (reference, atlas))
                 row["rows"] = f"{other_rows:,} of {n_rows:,}"
                 if n_rows == other_rows:
