@@ -109,13 +109,18 @@ def order_sequences(proteins: Sequence[Protein]) -> list[str]:
     return [distinct[md5] for md5 in sorted(distinct, key=lambda md5: (len(distinct[md5]), md5))]
 
 
-def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tuple[Shard, ...]:
-    """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
+def cut_shards(
+    lengths: Sequence[int], *, shape: ModelShape, device: str, attention: str | None = None
+) -> tuple[Shard, ...]:
+    """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost.
+
+    `attention` is the reduction of the run; None: that of the architecture.
+    """
     costs = [predict_cost(length, shape) for length in lengths]
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
     smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
-    attention = choose_attention(shape.architecture, device)
+    attention = attention or choose_attention(shape.architecture, device)
     pack_tokens = choose_pack_tokens(attention, device)
 
     shards: list[Shard] = []
