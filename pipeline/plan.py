@@ -158,11 +158,11 @@ def make_token_budget(lengths: Sequence[int], pack_tokens: int) -> Budget:
 def predict_cost(length: int, shape: ModelShape) -> float:
     """Return the floating-point operations of one sequence: its linear layers, and its attention with statistics."""
     tokens = length + N_SPECIAL_TOKENS
-    linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+    linear = 2 * (4 * shape.width * shape.heads_width + 2 * shape.width * shape.feed_forward)
 
     # q k and p v are 4 T per unit of width, at two thirds of the rate of the linear layers where heads are narrow; the
     # compiled pass between them takes as long as 50 operations per weight of a head (docs/log.md).
-    attention = 6 * tokens * shape.width + 50 * tokens * shape.n_heads
+    attention = 6 * tokens * shape.heads_width + 50 * tokens * shape.n_heads
     return float(tokens * shape.n_layers * (linear + attention))
 
 
@@ -187,7 +187,7 @@ def predict_shard_bytes(
 
 def predict_activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:
     """Return the most bytes of a token while it passes a layer, with values of `n_bytes` each."""
-    return n_bytes * (10 * shape.width + 4 * shape.feed_forward)
+    return n_bytes * (6 * shape.width + 4 * shape.heads_width + 4 * shape.feed_forward)
 
 
 def count_fitting_tokens(free_bytes: int, shape: ModelShape, *, n_bytes: int) -> int:
