@@ -142,16 +142,17 @@ def _take(source: MapSource, _: torch.nn.Module, __: object, output: tuple[Any, 
     return (*output[: source.place], nothing, *output[source.place + 1 :])
 
 
-def read_map(attention: Tensor, vocabulary: Vocabulary, n_residues: int) -> Tensor:
+def read_map(attention: Tensor, vocabulary: Vocabulary, sequence: str) -> Tensor:
     """Return a map as the model makes it, (1, H, K or more, keys), in the order <cls>, residues, <eos>: (H, T, T).
 
-    Where a model has no <cls> or no <eos>, its row and column are 0.
+    Where a model has no <cls> or no <eos>, its row and column are 0. Where a token stands for several residues, each of
+    them has its row, and an even share of its column (see `pieces`).
 
     Raises:
         EnvironmentFault: the map is not one of every token to every token.
     """
-    places = vocabulary.find_places(n_residues)
-    n_tokens = len(vocabulary.before) + n_residues + len(vocabulary.after)
+    places = vocabulary.find_places(sequence)
+    n_tokens = len(vocabulary.before) + vocabulary.count_tokens(sequence) + len(vocabulary.after)
     values = attention[0, :, :n_tokens]
     if values.shape[2] != n_tokens or attention.shape[2] != n_tokens:
         values = _spread_band(values, n_tokens)
@@ -163,7 +164,8 @@ def read_map(attention: Tensor, vocabulary: Vocabulary, n_residues: int) -> Tens
     present = [place for place in places if place is not None]
     rows = slice(int(places[0] is None), len(places) - int(places[-1] is None))
     ordered = values.new_zeros((len(values), len(places), len(places)))
-    ordered[:, rows, rows] = values[:, present][:, :, present]
+    n_residues = torch.bincount(torch.tensor(present), minlength=n_tokens)[present].to(values.device)
+    ordered[:, rows, rows] = values[:, present][:, :, present] / n_residues
     return ordered
 
 

@@ -120,7 +120,8 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
         vocabulary = _read_vocabulary(files)
         proteins = _skip_unreadable(proteome, files.shape, vocabulary)
         lengths = [len(sequence) for sequence in order_sequences(proteins)]
-        shards = cut_shards(lengths, shape=files.shape, device=device)
+        attention = choose_attention(files.shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
+        shards = cut_shards(lengths, shape=files.shape, device=device, attention=attention)
         if prepare is not None:
             prepare(shards, device)
 
@@ -253,12 +254,14 @@ def estimate_build(
     _check_options(options)
     shape = find_shape(options.model, revision=options.revision)
     proteome = read_proteome(source, max_length=options.max_length)
-    proteins = _skip_unreadable(proteome, shape, _expect_vocabulary(options))
+    vocabulary = _expect_vocabulary(options)
+    proteins = _skip_unreadable(proteome, shape, vocabulary)
     skipped = tuple(protein for protein in proteins if protein.reason is not None)
 
     lengths = [len(sequence) for sequence in order_sequences(proteins)]
     device = _choose_device(options.device)
-    shards = cut_shards(lengths, shape=shape, device=device)
+    attention = choose_attention(shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
+    shards = cut_shards(lengths, shape=shape, device=device, attention=attention)
 
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
@@ -309,7 +312,7 @@ def _describe_run(
     files: ModelFiles, options: Options, vocabulary: Vocabulary, *, device: str, weights_sha256: str
 ) -> Run:
     dtype = choose_dtype(options.dtype)
-    attention = choose_attention(files.shape.architecture, device)
+    attention = choose_attention(files.shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
     # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
     is_exact = options.is_exact or attention != KERNELS[device]
 
@@ -354,10 +357,17 @@ def _skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabula
 
 def _reason_to_skip(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
     """Return the reason for which the model cannot read a protein, its length or a letter; None where it can."""
+    reason = vocabulary.reason_to_skip(protein.sequence)
     limit = shape.max_residues
-    if limit is not None and protein.length > limit:
-        return f"longer than the {limit:,} residues this model's positions reach: {protein.length:,} residues"
-    return vocabulary.reason_to_skip(protein.sequence)
+    if limit is None or protein.length <= limit:
+        return reason
+
+    # Of tokens of several residues the positions reach farther; what cannot be read cannot be cut into them.
+    if vocabulary.is_of_pieces and (reason or vocabulary.count_tokens(protein.sequence) <= limit):
+        return reason
+    unit = "tokens" if vocabulary.is_of_pieces else "residues"
+    n_tokens = vocabulary.count_tokens(protein.sequence)
+    return f"longer than the {limit:,} {unit} this model's positions reach: {n_tokens:,} {unit}"
 
 
 def _digest_proteins(proteins: Sequence[Protein]) -> str:

@@ -318,7 +318,7 @@ class Encoder:
         tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
 
         def add_map(attention: Tensor) -> None:
-            forward.add_map(read_map(attention, self.vocabulary, len(sequence)))
+            forward.add_map(read_map(attention, self.vocabulary, sequence))
 
         with taking_maps(add_map):
             self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)
@@ -353,6 +353,12 @@ class Encoder:
 
 def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
     """Refuse tokens around a sequence that a reduction cannot take. Raises EnvironmentFault."""
+    if vocabulary.is_of_pieces:
+        raise EnvironmentFault(
+            f"This model cannot be reduced by the {attention} kernels: its tokens stand for several residues.",
+            hint="plan the build again: it reads the model's own maps",
+        )
+
     n_before, n_after = len(vocabulary.before), len(vocabulary.after)
     if n_after > 1 or (attention == "triton" and 0 in (n_before, n_after)):
         raise EnvironmentFault(

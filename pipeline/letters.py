@@ -65,13 +65,22 @@ class Vocabulary:
         letters = self._table[np.frombuffer(sequence.encode(), np.uint8)]
         return np.concatenate([self.before or (filler,), letters, self.after or (filler,)]).astype(np.int64)
 
-    def find_places(self, n_residues: int) -> list[int | None]:
+    @property
+    def is_of_pieces(self) -> bool:
+        """Return whether a token may stand for several residues, see `pieces`."""
+        return False
+
+    def count_tokens(self, sequence: str) -> int:
+        """Return the number of tokens of a sequence, without those around it."""
+        return len(sequence)
+
+    def find_places(self, sequence: str) -> list[int | None]:
         """Return, for <cls>, each residue and <eos>, its place among the model's tokens; None where it has no such one.
 
         In XLNet, whose two last tokens are <sep> and <cls>, <sep> counts as <eos>.
         """
         first = len(self.before)
-        end = first + n_residues
+        end = first + len(sequence)
         cls = 0 if self.before else end + 1 if len(self.after) == 2 else None
         return [cls, *range(first, end), end if self.after else None]
 

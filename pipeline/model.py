@@ -63,13 +63,20 @@ class ModelShape:
     n_layers: int
     n_heads: int
     width: int
-    """Hidden size, or that of all heads together where it is larger, as in ProtT5."""
+    """Hidden size."""
     feed_forward: int
     """Width inside the feed-forward block."""
     max_residues: int | None
     """Longest sequence that the positions reach, residues; None where positions are rotary."""
     weight_bytes: int
     """Size of the weights as float32."""
+    attention_width: int | None = None
+    """Width of all heads together where it differs from the hidden size, as in ProtT5; None: the hidden size."""
+
+    @property
+    def heads_width(self) -> int:
+        """Return the width of all heads together."""
+        return self.attention_width or self.width
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,8 @@ def find_shape(model: str, *, revision: str | None = None) -> ModelShape:
             raise
 
     n_layers, width, n_heads = PUBLISHED_SHAPES[model]
-    return ModelShape("esm", n_layers, n_heads, width, 4 * width, None, _count_weight_bytes(n_layers, width, 4 * width))
+    n_bytes = _count_weight_bytes(n_layers, width, 4 * width, width)
+    return ModelShape("esm", n_layers, n_heads, width, 4 * width, None, n_bytes)
 
 
 def _describe_files(directory: Path, *, name: str, revision: str) -> ModelFiles:
@@ -181,9 +189,9 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
         )
 
     sizes = {size: _read_number(config, name, directory) for size, name in names.items() if name is not None}
-    n_layers, n_heads, hidden = (sizes[size] for size in NEEDED_SIZES)
-    width = max(hidden, n_heads * sizes.get("head", 1))
-    feed_forward = sizes.get("feed_forward", 4 * hidden)
+    n_layers, n_heads, width = (sizes[size] for size in NEEDED_SIZES)
+    feed_forward = sizes.get("feed_forward", 4 * width)
+    heads_width = n_heads * sizes["head"] if "head" in sizes else width
 
     return ModelShape(
         architecture=architecture,
@@ -192,7 +200,8 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
         width=width,
         feed_forward=feed_forward,
         max_residues=_find_max_residues(config, directory),
-        weight_bytes=_count_weight_bytes(n_layers, width, feed_forward),
+        weight_bytes=_count_weight_bytes(n_layers, width, feed_forward, heads_width),
+        attention_width=None if heads_width == width else heads_width,
     )
 
 
@@ -246,8 +255,8 @@ OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert", "longformer")
 """Architectures whose learned positions begin after the padding index."""
 
 
-def _count_weight_bytes(n_layers: int, width: int, feed_forward: int) -> int:
-    return 4 * n_layers * (4 * width * width + 2 * width * feed_forward + 9 * width + feed_forward)
+def _count_weight_bytes(n_layers: int, width: int, feed_forward: int, heads_width: int) -> int:
+    return 4 * n_layers * (4 * width * heads_width + 2 * width * feed_forward + 9 * width + feed_forward)
 
 
 def _looks_like_path(model: str) -> bool:

@@ -109,13 +109,18 @@ def order_sequences(proteins: Sequence[Protein]) -> list[str]:
     return [distinct[md5] for md5 in sorted(distinct, key=lambda md5: (len(distinct[md5]), md5))]
 
 
-def cut_shards(lengths: Sequence[int], *, shape: ModelShape, device: str) -> tuple[Shard, ...]:
-    """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost."""
+def cut_shards(
+    lengths: Sequence[int], *, shape: ModelShape, device: str, attention: str | None = None
+) -> tuple[Shard, ...]:
+    """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost.
+
+    `attention` is the reduction of the run; None: that of the architecture.
+    """
     costs = [predict_cost(length, shape) for length in lengths]
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
     smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
     target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
-    attention = choose_attention(shape.architecture, device)
+    attention = attention or choose_attention(shape.architecture, device)
     pack_tokens = choose_pack_tokens(attention, device)
 
     shards: list[Shard] = []
@@ -153,11 +158,11 @@ def make_token_budget(lengths: Sequence[int], pack_tokens: int) -> Budget:
 def predict_cost(length: int, shape: ModelShape) -> float:
     """Return the floating-point operations of one sequence: its linear layers, and its attention with statistics."""
     tokens = length + N_SPECIAL_TOKENS
-    linear = 2 * (4 * shape.width**2 + 2 * shape.width * shape.feed_forward)
+    linear = 2 * (4 * shape.width * shape.heads_width + 2 * shape.width * shape.feed_forward)
 
     # q k and p v are 4 T per unit of width, at two thirds of the rate of the linear layers where heads are narrow; the
     # compiled pass between them takes as long as 50 operations per weight of a head (docs/log.md).
-    attention = 6 * tokens * shape.width + 50 * tokens * shape.n_heads
+    attention = 6 * tokens * shape.heads_width + 50 * tokens * shape.n_heads
     return float(tokens * shape.n_layers * (linear + attention))
 
 
@@ -182,7 +187,7 @@ def predict_shard_bytes(
 
 def predict_activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:
     """Return the most bytes of a token while it passes a layer, with values of `n_bytes` each."""
-    return n_bytes * (10 * shape.width + 4 * shape.feed_forward)
+    return n_bytes * (6 * shape.width + 4 * shape.heads_width + 4 * shape.feed_forward)
 
 
 def count_fitting_tokens(free_bytes: int, shape: ModelShape, *, n_bytes: int) -> int:

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from attlas.pipeline.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
 from attlas.pipeline.model import ModelFiles
 from attlas.pipeline.offline import quiet, read_configuration, read_files, transformers
+from attlas.pipeline.pieces import Pieces, PieceVocabulary
 from attlas.pipeline.proteins import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
@@ -44,6 +46,9 @@ def read_vocabulary(files: ModelFiles) -> Vocabulary:
             token of its own, or puts other tokens around a sequence than one before and one after it.
     """
     tokenizer = _load_tokenizer(files)
+    pieces = find_pieces(tokenizer)
+    if pieces is not None:
+        return pieces
     letters = _find_letter_tokens(files, tokenizer)
     _refuse_other_ends(files, tokenizer, letters)
 
@@ -55,6 +60,71 @@ def read_vocabulary(files: ModelFiles) -> Vocabulary:
         unknown=unknown,
         is_of_prottrans=letters.is_spaced and files.shape.architecture in PROTTRANS_ARCHITECTURES,
     )
+
+
+def find_pieces(tokenizer: Any) -> PieceVocabulary | None:
+    """Return the vocabulary of a tokenizer that cuts a sequence into tokens of several residues, None for any other.
+
+    Where tokens are marked as the beginning of a word or as the rest of one (SentencePiece, WordPiece), the files do
+    not tell whether sequences were cut or had blanks between the letters: such a tokenizer is none of these.
+    """
+    letters = _spell_letters(tokenizer, str)
+    if not tokenizer.is_fast or not set(STANDARD_LETTERS) <= letters.keys():
+        return None
+
+    words = {token for token in tokenizer.get_vocab() if len(token) > 1 and set(token.lstrip(MARKS)) <= letters.keys()}
+    if not words or any(word.lstrip(MARKS) != word for word in words):
+        return None
+
+    try:
+        encoding = _read_pieces(tokenizer, trial := _make_trial(letters, sorted(words)))
+        cut = partial(_cut, tokenizer)
+        is_cut = max(cut(trial).n_residues) > 1
+    except EnvironmentFault:
+        return None
+    if not is_cut or len(encoding.before) > 1 or len(encoding.after) > 1:
+        return None
+
+    stand_in = "X" if "X" in letters else None
+    stand_ins = {letter: stand_in for letter in OTHER_LETTERS if letter not in letters}
+    longest = max(map(len, words))
+    return PieceVocabulary(encoding.before, encoding.after, letters, stand_ins, cut=cut, longest=longest)
+
+
+@dataclass(frozen=True)
+class _Encoding:
+    """What a tokenizer makes of a sequence: the tokens around it, and of each other token its id and its place."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    tokens: list[int]
+    places: list[tuple[int, int]]
+
+
+def _read_pieces(tokenizer: Any, sequence: str) -> _Encoding:
+    with quiet():
+        encoding = tokenizer(sequence, return_offsets_mapping=True, return_special_tokens_mask=True)
+    ids, is_special = [int(token) for token in encoding["input_ids"]], encoding["special_tokens_mask"]
+    inner = [i for i, special in enumerate(is_special) if not special]
+    first, end = (inner[0], inner[-1] + 1) if inner else (0, 0)
+    places = [tuple(encoding["offset_mapping"][i]) for i in range(first, end)]
+    return _Encoding(tuple(ids[:first]), tuple(ids[end:]), ids[first:end], places)
+
+
+def _cut(tokenizer: Any, sequence: str) -> Pieces:
+    """Return the tokens of a sequence. Raises EnvironmentFault where they do not make it up, residue after residue."""
+    encoding = _read_pieces(tokenizer, sequence)
+    ends = [0, *(end for _, end in encoding.places)]
+    is_whole = [begin for begin, _ in encoding.places] == ends[:-1] and ends[-1] == len(sequence)
+    n_residues = [end - begin for begin, end in encoding.places]
+    if not is_whole or min(n_residues, default=0) < 1 or tokenizer.unk_token_id in encoding.tokens:
+        raise EnvironmentFault(
+            "The tokens of a sequence do not make it up.",
+            expected="every residue in one token, and no unknown token",
+            found=f"{len(encoding.tokens):,} tokens for {len(sequence):,} residues",
+            hint="use a model that reads single letters, such as ESM-2",
+        )
+    return Pieces(encoding.tokens, n_residues)
 
 
 def _load_tokenizer(files: ModelFiles) -> Any:

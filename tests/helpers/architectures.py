@@ -311,9 +311,8 @@ ARCHITECTURES = (
     Architecture("FNet", lambda: transformers.FNetConfig(vocab_size=40, hidden_size=32), "without num_attention_heads"),
     # Vocabularies.
     Architecture(
-        "RoBERTa that merges letters", lambda: transformers.RobertaConfig(**SIZES),
-        "one token a residue(.|\n)*tokens from its tokenizer",
-        save_tokenizer=save_merging_vocabulary, models="PaccMann", is_made_up=True,
+        "RoBERTa with tokens of several residues", lambda: transformers.RobertaConfig(**SIZES),
+        save_tokenizer=save_merging_vocabulary, models="PaccMann",
     ),
     Architecture(
         "BERT that turns capitals it knows into small letters", lambda: transformers.BertConfig(**SIZES),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.architectures import MAP_COPIES, choose_attention
+from attlas.pipeline.architectures import HOOKED, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 
@@ -50,10 +50,18 @@ special tokens are local, too.
 
 ## Vocabularies
 
-A model must give each residue a token of its own: a letter, a letter between blanks (ProtBert), a word of SentencePiece
-(`▁A`: ProtT5, ProtAlbert, ProtXLNet), or a small letter. Of the models of ProtTrans, U, Z, O and B are read as X, as
-their authors do. A letter without a token is read as X, else as the unknown token, else the protein is skipped with
-that reason; the run records which. Tokens of several residues (PaccMann) are refused.
+A residue is a token: a letter, a letter between blanks (ProtBert), a word of SentencePiece (`▁A`: ProtT5, ProtAlbert,
+ProtXLNet), or a small letter. Of the models of ProtTrans, U, Z, O and B are read as X, as their authors do. A letter
+without a token is read as X, else as the unknown token, else the protein is skipped with that reason; the run records
+which (`attlas info`, *letters*).
+
+**Tokens of several residues** (byte-pair encoding, PaccMann): everything an atlas stores stays per residue. Every
+residue of a token asks as its token does, and what a token receives is shared out evenly over its residues. So rows
+still sum to 1, no mass is lost, the distance between two tokens is that between their middles, and a profile is flat
+within a token. The largest number of residues of a token stands in *letters* as `residues_per_token`; sites are called
+on residues, but the resolution is that of the tokens. Such a model is always read hooked. A vocabulary that marks
+tokens as the beginning or the rest of a word beside tokens of several residues (WordPiece) is refused: its files do not
+tell whether it was trained on sequences or on letters between blanks.
 """
 
 
@@ -79,7 +87,8 @@ def _format_accepted(architectures: Iterable[Architecture]) -> str:
 
 def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
     verdict = judge(architecture.name)
-    on_gpu = choose_attention(architecture.config().model_type, "cuda")
+    is_hooked = verdict.attention == HOOKED
+    on_gpu = HOOKED if is_hooked else choose_attention(architecture.config().model_type, "cuda")
     return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
 
 

@@ -14,6 +14,7 @@ import transformers
 
 from attlas.pipeline.architectures import TEXT_ENCODERS, choose_attention
 from attlas.pipeline.model import find_model
+from attlas.pipeline.vocabulary import read_vocabulary
 from attlas.schema import EnvironmentFault
 from helpers.architectures import ARCHITECTURES, LETTERS, Architecture, load
 from helpers.oracles import NAMES, received, statistics
@@ -46,7 +47,9 @@ def judge(name: str) -> Verdict:
 def _judge(architecture: Architecture, directory: Path) -> Verdict:
     architecture.save(directory)
     try:
-        attention = choose_attention(find_model(str(directory)).shape.architecture, "cpu")
+        files = find_model(str(directory))
+        is_of_pieces = read_vocabulary(files).is_of_pieces
+        attention = choose_attention(files.shape.architecture, "cpu", is_of_pieces=is_of_pieces)
         encoder = load(directory, attention=attention)
     except EnvironmentFault as fault:
         return Verdict("", None, fault)
@@ -54,7 +57,9 @@ def _judge(architecture: Architecture, directory: Path) -> Verdict:
     reference = load_reference(directory)
     differences = []
     for sequence, answer in zip(SEQUENCES, encoder.encode(SEQUENCES), strict=True):
-        maps = reference_maps(reference, tokenize(directory, sequence), len(sequence))
+        tokens = tokenize(directory, sequence, is_of_pieces=is_of_pieces)
+        lengths = piece_lengths(directory, tokens) if is_of_pieces else None
+        maps = reference_maps(reference, tokens, len(sequence), lengths)
         profiles = np.stack([received(layer) for layer in maps])
         heads = np.stack([statistics(layer, THETA) for layer in maps])
 
@@ -83,16 +88,28 @@ def load_reference(directory: Path) -> torch.nn.Module:
     return model
 
 
-def tokenize(directory: Path, sequence: str) -> list[int]:
+def tokenize(directory: Path, sequence: str, *, is_of_pieces: bool = False) -> list[int]:
     """Return the tokens of a sequence by the model's own tokenizer, with blanks where it wants them."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
     plain, spaced = tokenizer(sequence)["input_ids"], tokenizer(" ".join(sequence))["input_ids"]
     takes_blanks = tokenizer.unk_token_id not in spaced and len(spaced) <= len(sequence) + 2
-    return spaced if takes_blanks else plain
+    return spaced if takes_blanks and not is_of_pieces else plain
 
 
-def reference_maps(model: torch.nn.Module, tokens: list[int], n: int) -> list[np.ndarray]:
-    """Return the maps of a sequence of `n` residues, (H, T, T) of each layer, with <cls> first and <eos> last."""
+def piece_lengths(directory: Path, tokens: list[int]) -> list[int]:
+    """Return the residues of each token, from the letters of which it is made; 1 for those that stand for none."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(directory)
+    texts = tokenizer.convert_ids_to_tokens(tokens)
+    return [1 if text in tokenizer.all_special_tokens else len(text) for text in texts]
+
+
+def reference_maps(
+    model: torch.nn.Module, tokens: list[int], n: int, lengths: list[int] | None = None
+) -> list[np.ndarray]:
+    """Return the maps of a sequence of `n` residues, (H, T, T) of each layer, with <cls> first and <eos> last.
+
+    Where `lengths` tells the residues of each token, each of them has the token's row and an even share of its column.
+    """
     with torch.inference_mode():
         layers = model(input_ids=torch.tensor([tokens]), output_attentions=True).attentions
     architecture = model.config.model_type
@@ -100,7 +117,9 @@ def reference_maps(model: torch.nn.Module, tokens: list[int], n: int) -> list[np
     if architecture == "longformer":
         maps = [_fill_band(band) for band in maps]
 
-    if len(tokens) == n + 1:  # no begin token: nobody attends to it
+    if lengths is not None:
+        maps = [np.repeat(np.repeat(layer / lengths, lengths, axis=1), lengths, axis=2) for layer in maps]
+    elif len(tokens) == n + 1:  # no begin token: nobody attends to it
         maps = [np.pad(layer, ((0, 0), (1, 0), (1, 0))) for layer in maps]
     elif architecture == "xlnet":  # residues, <sep>, <cls>
         order = [n + 1, *range(n), n]

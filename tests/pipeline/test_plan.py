@@ -1,12 +1,14 @@
 """Planning: every sequence once, in order of length, in shards of equal cost with an honest bound."""
 
 import itertools
+import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.pipeline.model import ModelShape
+from attlas.pipeline.model import ModelShape, find_model
 from attlas.pipeline.plan import (
     PACK_TOKENS,
     SHARD_RESIDUES,
@@ -78,6 +80,16 @@ def test_the_bound_grows_with_what_is_added(lengths):
 def test_titin_fits_24_gib_even_with_the_650m_model():
     assert predict_shard_bytes([34_350], shape=ESM2_8M, pack_tokens=PACK_TOKENS["cpu"]) < 4 << 30
     assert predict_shard_bytes([34_350], shape=ESM2_650M, pack_tokens=PACK_TOKENS["cpu"]) < 22 << 30
+
+
+def test_the_size_of_prott5_is_that_of_its_encoder(tmp_path):
+    """Heads four times as wide as the model: 24 layers of 50 million weights, 1.2 billion in all."""
+    sizes = {"d_model": 1024, "num_layers": 24, "num_heads": 32, "d_kv": 128, "d_ff": 16384}
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "t5", **sizes}))
+    (tmp_path / "pytorch_model.bin").touch()
+    shape = find_model(str(tmp_path)).shape
+    assert (shape.width, shape.heads_width, shape.max_residues) == (1024, 4096, None)
+    assert shape.weight_bytes == pytest.approx(4 * 1.2e9, rel=0.02)
 
 
 @given(st.permutations(["MKV", "A" * 12, "C" * 12, "MKVL", "WWW"]))

@@ -244,7 +244,7 @@ def _without_vocabulary(model: Path) -> None:
         (_without_config, "it has no config.json"),
         (_with_garbled_config, "is not JSON"),
         (_gpt2, "is not one attlas can read attention from"),
-        (_t5, "is not one attlas can read attention from"),
+        (_t5, "do not fill the model"),
         (_unheard_of, "cannot be loaded"),
         (_bert_config_over_esm_weights, "do not fill the model"),
         (_with_truncated_weights, "cannot be loaded"),

@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+import torch
 import transformers
 from helpers.architectures import (
     LETTERS,
@@ -119,8 +120,6 @@ def test_a_run_records_the_letters_and_the_bound_of_the_guard(tmp_path, tiny_esm
     [
         (save_vocabulary_without("W", "K"), "found:    none for K, W"),
         (save_vocabulary_without("<unk>", "W"), "is not that of a protein model"),
-        (partial(save_byte_level_vocabulary, merges=["L L"]), r"one token a residue, that of its letter: \S+ for"),
-        (partial(save_byte_level_vocabulary, merges=["M K", "MK T"]), "one token a residue"),
     ],
 )
 def test_a_vocabulary_that_does_not_read_single_residues_is_refused_before_anything_is_planned(
@@ -154,3 +153,52 @@ def test_the_tokens_of_a_sequence_are_those_of_the_models_own_tokenizer(tmp_path
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     published = "M K X X X X V"  # as the model card of ProtBert prepares MKUZOBV
     assert encoder.vocabulary.token_ids("MKUZOBV").tolist() == tokenizer(published)["input_ids"]
+
+
+def read_pieces(read, merges=("M K", "MK T", "L L")):
+    return read(transformers.RobertaConfig(**SIZES), partial(save_byte_level_vocabulary, merges=merges))
+
+
+def test_tokens_of_several_residues_are_those_of_the_models_own_tokenizer(read, tmp_path):
+    vocabulary = read_pieces(read)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    for sequence in ("MKTAYLLLKMKW", "ACDEFGHIKLMNPQRSTVWY", "MKT", "W"):
+        assert vocabulary.token_ids(sequence).tolist() == tokenizer(sequence)["input_ids"]
+        assert vocabulary.count_tokens(sequence) == len(tokenizer(sequence)["input_ids"]) - 2
+    assert vocabulary.find_places("MKTALLW") == [0, 1, 1, 1, 2, 3, 3, 4, 5]
+    assert vocabulary.mapping == "J as X, residues_per_token 1 to 3"
+    assert vocabulary.token_ids("MJT").tolist() == vocabulary.token_ids("MXT").tolist()
+
+
+def test_a_protein_is_too_long_by_its_tokens_not_by_its_residues(tmp_path):
+    model = tmp_path / "model"
+    save_random_model(transformers.RobertaConfig(**{**SIZES, "max_position_embeddings": 34}), model)
+    save_byte_level_vocabulary(model, merges=["M K", "MK T"])
+    source = write_fasta(tmp_path / "a.fasta", {"P1": "MKT" * 30, "P2": "MKT" * 31, "P3": "MKT" * 20 + "W" * 11})
+    proteins, plan = draft_plan(str(source), Options(str(model), device="cpu"))
+    assert {protein.accession: protein.reason for protein in proteins} == {
+        "P1": None,
+        "P2": "longer than the 30 tokens this model's positions reach: 31 tokens",
+        "P3": "longer than the 30 tokens this model's positions reach: 31 tokens",
+    }
+    assert (plan.run.attention, plan.run.letters) == ("hooked", "J as X, residues_per_token 1 to 3")
+
+
+def test_what_a_token_receives_is_shared_out_evenly_over_its_residues(tmp_path):
+    save_random_model(transformers.RobertaConfig(**SIZES), tmp_path)
+    save_byte_level_vocabulary(tmp_path, merges=["M K", "MK T"])
+    encoder = Encoder(find_model(str(tmp_path)), device="cpu", dtype="float32", theta=0.3, attention="hooked")
+    sequence = "WMKTAMKTYMK"
+    (answer,) = encoder.encode([sequence])
+
+    ids = torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None]
+    model = transformers.AutoModel.from_pretrained(tmp_path, attn_implementation="eager").eval()
+    with torch.inference_mode():
+        layers = torch.stack(model(input_ids=ids, output_attentions=True).attentions)[:, 0].mean(1)  # (L, K, K)
+    n_residues = torch.tensor([1, 3, 1, 3, 1, 2])
+    of_tokens = (layers[:, 1:-1, 1:-1] * n_residues[:, None]).sum(1)  # every residue asks as its token does
+
+    for profile, tokens in zip(answer.received, of_tokens, strict=True):
+        parts = torch.split(torch.from_numpy(profile), n_residues.tolist())
+        torch.testing.assert_close(torch.stack([part.sum() for part in parts]), tokens)
+        assert all(part.max() - part.min() < 1e-6 for part in parts)
