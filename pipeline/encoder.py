@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attlas.pipeline.added_scores import MapScores, OffsetScores
 from attlas.pipeline.architectures import HOOKED, KERNELS, WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
 from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
 from attlas.pipeline.interface import attending
-from attlas.pipeline.kernels.added_scores import MapScores, OffsetScores
 from attlas.pipeline.letters import Vocabulary
 from attlas.pipeline.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
@@ -104,7 +104,7 @@ class Forward:
     def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
         """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
 
-        `table` is added to the scores: see `kernels.added_scores`.
+        `table` is added to the scores: see `added_scores`.
 
         Raises:
             _PassFinished: the attention of the last layer was added; the rest of the model is not needed.

@@ -16,8 +16,8 @@ import triton
 from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
-from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.blocks import LARGEST_DIM, Blocks, read_blocks
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
