@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from attlas.pipeline.attention import Pack
-from attlas.pipeline.kernels.blocks import BLOCKS_FILE, Blocks
+from attlas.pipeline.kernels.blocks import BLOCKS_FILE, Blocks, read_tables
 from attlas.pipeline.precision import SPLIT
 from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
@@ -196,6 +196,7 @@ def write_blocks(settings: Settings, table: str, kernel: str, blocks: Blocks, *,
     targets: list[Path] = [copy] if settings.is_tiny else [copy, BLOCKS_FILE]
     for path in targets:
         path.write_text(format_tables(tables))
+    read_tables.cache_clear()
 
 
 def format_tables(tables: dict[str, dict[str, dict[str, list[int]]]]) -> str:
