@@ -11,7 +11,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from attlas.pipeline.attention import Pack
-from attlas.pipeline.kernels.blocks import BLOCKS_FILE, Blocks
+from attlas.pipeline.kernels.blocks import BLOCKS_FILE, Blocks, read_tables
 from attlas.pipeline.precision import SPLIT
 from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
@@ -70,14 +70,24 @@ def profile_encoder(settings: Settings, variant: str) -> Iterator[Row]:
 
 
 CANDIDATES = {
-    "columns": [Blocks(kept, walked, n_warps, n_stages, n_registers)
-                for kept, walked in ((128, 64), (128, 32), (64, 64), (64, 32))
-                for n_warps in (4, 8) for n_stages in (2, 3) for n_registers in (128, 168, 255)],
-    "softmax": [Blocks(kept, walked, n_warps, n_stages, 255)
-                for kept, walked in ((128, 128), (128, 64), (128, 32), (64, 64), (64, 32))
-                for n_warps in (4, 8) for n_stages in (2, 3, 4)],
-}  # fmt: skip
-"""Sizes that are tried; the softmax kernel has no limit of registers."""
+    "columns": [
+        Blocks(kept, walked, n_warps, n_stages, n_registers)
+        for n_registers in (255, 168)
+        for n_stages in (2, 3)
+        for kept, walked in ((128, 64), (128, 32), (64, 64), (64, 32))
+        for n_warps in (4, 8)
+    ],
+    "softmax": [
+        Blocks(kept, walked, n_warps, n_stages, 255)
+        for n_stages in (2, 3)
+        for kept, walked in ((128, 64), (128, 32), (64, 64), (64, 32), (128, 128))
+        for n_warps in (8, 4)
+    ],
+}
+"""Sizes that are tried, the likely ones first; the softmax kernel has no limit of registers."""
+
+SWEEP_LIMIT_S = 30
+"""Seconds after which no more sizes of a kernel are tried: each has to be compiled."""
 
 
 @torch.inference_mode()
@@ -138,7 +148,10 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
 
     before = triton_pass.read_blocks(table, kernel, dim=q.shape[2])
     seconds_by_blocks: dict[Blocks, float] = {}
+    end = time.monotonic() + SWEEP_LIMIT_S
     for blocks in [before, *CANDIDATES[kernel][: 1 if settings.is_tiny else None]]:
+        if seconds_by_blocks and time.monotonic() > end:
+            break
         try:
             with using_blocks(kernel, blocks):
                 run()
@@ -183,6 +196,7 @@ def write_blocks(settings: Settings, table: str, kernel: str, blocks: Blocks, *,
     targets: list[Path] = [copy] if settings.is_tiny else [copy, BLOCKS_FILE]
     for path in targets:
         path.write_text(format_tables(tables))
+    read_tables.cache_clear()
 
 
 def format_tables(tables: dict[str, dict[str, dict[str, list[int]]]]) -> str:

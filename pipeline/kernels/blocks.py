@@ -37,12 +37,13 @@ class Blocks(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def _read_tables() -> dict[str, dict[str, dict[str, list[int]]]]:
+def read_tables() -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Return the sizes by table, kernel and largest head dimension, as the file has them."""
     tables: dict[str, dict[str, dict[str, list[int]]]] = json.loads(BLOCKS_FILE.read_text())
     return tables
 
 
 def read_blocks(table: str, kernel: str, *, dim: int) -> Blocks:
     """Return the blocks of a kernel, "softmax" or "columns", for a head dimension up to LARGEST_DIM."""
-    by_largest_dim = _read_tables()[table][kernel]
+    by_largest_dim = read_tables()[table][kernel]
     return Blocks(*next(sizes for largest, sizes in by_largest_dim.items() if dim <= int(largest)))
