@@ -35,13 +35,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.contacts.choosing_heads import count_contacts, count_top_pairs, measure_precision, rank_heads
 from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, score_pairs
 from attlas.pipeline.contacts.structure_contacts import StructureContacts, find_contacts
 from attlas.pipeline.encoder import Encoder
 from attlas.pipeline.model import find_model
-from attlas.pipeline.plan import REDUCTION
 from attlas.pipeline.proteins import read_proteome
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
@@ -101,7 +101,7 @@ def main() -> int:
         print(f"contact_fusion: {len(chains)} chains are too few to choose on {options.n_choosing}", file=sys.stderr)
         return 1
 
-    encoder = Encoder(model, device=options.device, dtype="float32", theta=THETA, attention=REDUCTION[options.device])
+    encoder = Encoder(model, device=options.device, dtype="float32", theta=THETA, attention=KERNELS[options.device])
     precisions = np.stack([rank_on(encoder, chain) for chain in chains])  # (C, L, H)
     draws = [make_draw(precisions, options.n_choosing, seed=options.seed + i) for i in range(options.draws)]
     judged = judge_all(encoder, chains, draws, options.best)
@@ -118,7 +118,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("sequences", metavar="SEQUENCES", help="FASTA")
     parser.add_argument("contacts", metavar="CONTACTS_DIR", type=Path, help="folder of ID.npz")
     parser.add_argument("--model", help="directory, or hub id fetched before; default: from PyPI")
-    parser.add_argument("--device", choices=REDUCTION, default="cpu")
+    parser.add_argument("--device", choices=KERNELS, default="cpu")
     parser.add_argument("--best", type=int, nargs="+", default=[1, 3, 5, 10, 20], metavar="K", help="heads fused")
     parser.add_argument("--n-choosing", type=int, default=10, help="chains on which heads are chosen; default: 10")
     parser.add_argument("--draws", type=int, default=20, help="of these chains; default: 20")

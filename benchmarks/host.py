@@ -45,6 +45,7 @@ from attlas.pipeline.letters import ESM2_VOCABULARY
 from attlas.pipeline.model import ModelShape, find_shape
 from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences
 from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.resources import THREADS
 from attlas.pipeline.seal import seal
 from attlas.schema import AtlasPaths, Receipt
 
@@ -259,7 +260,7 @@ def _measure_steps(fasta: Path, root: Path, shape: ModelShape, clock: Clock) -> 
         packs = [pack for shard_lengths in _list_lengths(fasta, plan) for pack in _list_packs(shard_lengths)]
         task = StandInTask(StandIn(shape, packs, clock))
         started, processor_started = time.perf_counter(), time.process_time()
-        for _ in runners.run_in_process(root, plan.shards, task=task):
+        for _ in runners.run_in_process(root, plan.shards, n_at_once=THREADS["cuda"], task=task):
             pass
         shards_wall_s = time.perf_counter() - started
         processor_s = time.process_time() - processor_started

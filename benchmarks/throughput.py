@@ -9,6 +9,7 @@ batches, smaller ones where the maps would fill the memory. After a warm-up on e
 A B C A B C, so that other work on the machine falls on all of them, and the best pass of each counts. Lengths are human
 (QUANTILES), letters random. On a GPU the slow ways get fewer proteins, of the same distribution: rates are per residue.
 
+A dtype bfloat16x3 is float32 by three products of bfloat16 halves, the default on a GPU; float32 is `--exact` there.
 The ceiling is the best product of large square matrices of that dtype in the same run. A share of it counts what the
 whole model needs for real tokens, linear layers, q k and p v: no padding, no second pass for statistics. Ours leave out
 what follows the last layer's attention, a seventh of 8M and a fortieth of 650M; it is counted all the same.
@@ -35,6 +36,7 @@ import numpy as np
 from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.model import ModelShape, find_model, find_shape
 from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
+from attlas.pipeline.precision import SPLIT, read_variant
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.sites import call_sites
@@ -77,6 +79,11 @@ class Way:
         """Return the dtype whose matrix products are as fast."""
         return "bfloat16" if self.dtype == "mixed" else self.dtype
 
+    @property
+    def sdpa_dtype(self) -> str:
+        """Return the dtype of the sdpa that a user would take instead."""
+        return "bfloat16" if self.products == SPLIT else self.products
+
     def __str__(self) -> str:
         batch = {0: "packed", 1: "1"}.get(self.batch, f"up to {self.batch}")
         return f"| {TITLES[self.kind]} | {self.dtype} | {batch}"
@@ -85,7 +92,7 @@ class Way:
 BASELINES: dict[str, Callable[[Way, Way], bool]] = {  # of several ways the best counts
     "eager": lambda baseline, way: baseline.kind == "eager" and baseline.batch == 1,
     "eager_batched": lambda baseline, way: baseline.kind == "eager" and baseline.batch > 1,
-    "sdpa": lambda baseline, way: baseline.kind == "sdpa" and baseline.dtype == way.products,
+    "sdpa": lambda baseline, way: baseline.kind == "sdpa" and baseline.dtype == way.sdpa_dtype,
 }
 
 
@@ -94,7 +101,8 @@ def ways_of(device: str, dtype: str) -> list[Way]:
     if device == "cuda":
         transformers_ways = [*single, Way("eager", half, 8), Way("hook", half, 8), Way("sdpa", half, 16)]
         attlas_ways = [Way(kind, dtype) for dtype in ("mixed", half) for kind in ("bare", "full")]
-        return [*transformers_ways, *attlas_ways, Way("full", "float32")]
+        attlas_ways += [Way("bare", SPLIT), Way("full", SPLIT), Way("full", "float32")]
+        return [*transformers_ways, *attlas_ways]
     ways = [*single, Way("eager", "float32", 8), Way("hook", "float32", 1)]
     for way_dtype in dict.fromkeys(["float32", dtype]):
         ways += [Way("sdpa", way_dtype, 1), Way("sdpa", way_dtype, 8), Way("bare", way_dtype), Way("full", way_dtype)]
@@ -133,7 +141,7 @@ def main() -> int:
     for name in [options.model.name] if options.model else options.shapes.split(","):
         with tempfile.TemporaryDirectory() as folder:
             if not options.model:
-                in_process(_save_random_model, find_shape(SHAPES[name]), folder)
+                in_process(save_random_model, find_shape(SHAPES[name]), folder)
             model = find_model(str(options.model or folder))
             settings = (machine["device"], options.threads, options.side)
             jobs = {way: (way, model, slow if way.kind in SLOW else every, *settings) for way in ways}
@@ -168,6 +176,12 @@ def human_lengths(n: int, *, longest: int) -> list[int]:
     return lengths.round().astype(int).clip(1, longest).tolist()
 
 
+def random_sequences(lengths: Sequence[int]) -> list[str]:
+    """Return sequences of these lengths, of random letters, always the same."""
+    rng, letters = np.random.default_rng(0), list("ACDEFGHIKLMNPQRSTVWY")
+    return ["".join(rng.choice(letters, n)) for n in lengths]
+
+
 def spread(ordered: Sequence[str], n: int) -> list[str]:
     """Return n of an ordered sequence, the middles of n equal parts."""
     return [ordered[int((i + 0.5) * len(ordered) / n)] for i in range(n)]
@@ -175,8 +189,7 @@ def spread(ordered: Sequence[str], n: int) -> list[str]:
 
 def _sequences(options: argparse.Namespace) -> list[str]:
     if options.fasta is None:
-        rng, letters = np.random.default_rng(0), list("ACDEFGHIKLMNPQRSTVWY")
-        return ["".join(rng.choice(letters, n)) for n in human_lengths(options.proteins, longest=options.longest)]
+        return random_sequences(human_lengths(options.proteins, longest=options.longest))
     distinct = order_sequences(read_proteome(options.fasta, max_length=options.longest).proteins)
     return spread(distinct, min(options.proteins, len(distinct)))
 
@@ -212,7 +225,7 @@ def _measure(way: Way, model: Any, sequences: list[str], device: str, threads: i
     torch.set_num_threads(threads)
     with torch.inference_mode():
         if not _prepared:
-            run = _prepare(way, model, device, side)
+            run = prepare_way(way, model, device, side)
             run(sequences[len(sequences[:8]) // 2 :: 8])  # warm, compiled
             _prepared.append(lambda: run(sequences))
         if device == "cpu":
@@ -227,7 +240,7 @@ def _measure(way: Way, model: Any, sequences: list[str], device: str, threads: i
     return {"seconds": seconds, "peak_bytes": peak}
 
 
-def _prepare(way: Way, model: Any, device: str, side: int) -> Callable[[list[str]], object]:
+def prepare_way(way: Way, model: Any, device: str, side: int) -> Callable[[list[str]], object]:
     """Load what a way needs, and return a function that runs sequences."""
     if way.kind == "product":
         return _prepare_product(way, model, device, side)
@@ -241,22 +254,29 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list[str]], None]:
-    from attlas.pipeline.encoder import Encoder
-
-    encoder = Encoder(model, device=device, dtype=way.dtype, theta=THETA, attention=KERNELS[device])
+    encoder = load_encoder(model, way.dtype, device=device)
     if way.kind == "bare":
         encoder.reduce = _attend_only
+    return lambda sequences: run_packs(encoder, sequences, pack_tokens=PACK_TOKENS[device])
 
-    def run(sequences: list[str]) -> None:
-        waiting = []
-        for pack in cut_packs([*map(len, sequences)], min(PACK_TOKENS[device], encoder.fitting_tokens or sys.maxsize)):
-            waiting.append(encoder.start(sequences[pack]))
-            if len(waiting) == 2:  # as in a build: a pack is begun before the last one's results are waited for
-                waiting.pop(0).results()
-        for forward in waiting:
-            forward.results()
 
-    return run
+def load_encoder(model: Any, dtype: str, *, device: str) -> Any:
+    """Return an encoder of a dtype with its plain products, or of float32 with those of SPLIT."""
+    from attlas.pipeline.encoder import Encoder
+
+    dtype, products = read_variant(dtype)
+    return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=KERNELS[device], products=products)
+
+
+def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> None:
+    """Run sequences as a build does: a pack is begun before the last one's results are waited for."""
+    waiting = []
+    for pack in cut_packs([*map(len, sequences)], encoder.limit_pack(pack_tokens)):
+        waiting.append(encoder.start(sequences[pack]))
+        if len(waiting) == 2:
+            waiting.pop(0).results()
+    for forward in waiting:
+        forward.results()
 
 
 def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: float, added: Any = None) -> Any:
@@ -269,7 +289,11 @@ def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: fl
     no_statistics = zero.expand(sum(pack.n_residues)), zero.expand(len(pack.n_tokens), len(q), len(STATISTICS))
     if v is None:
         return PackAttention(None, *no_statistics)
-    if q.is_cuda:  # in half precision, as ways_of has it: the same operator that computes our output there
+    if q.is_cuda and q.dtype == torch.float32:  # of SPLIT, as ways_of has it: the kernel that computes our output there
+        from attlas.pipeline.kernels.triton_pass import attend_by_kernel
+
+        return PackAttention(attend_by_kernel(q, k, v, pack=pack, scaling=scaling, products=SPLIT), *no_statistics)
+    if q.is_cuda:  # in half precision: the same operator that computes our output there
         from torch.nn.attention.varlen import varlen_attn
 
         packed, longest = [part.transpose(0, 1) for part in (q, k, v)], max(pack.n_tokens)
@@ -339,7 +363,13 @@ def padded_batches(lengths: Sequence[int], *, max_proteins: int, max_pairs: floa
 def _prepare_product(way: Way, _: Any, device: str, side: int) -> Callable[[list[str]], None]:
     import torch
 
-    a, b = (torch.randn(side, side, device=device).to(getattr(torch, way.dtype)) for _ in range(2))
+    a, b = (torch.randn(side, side, device=device) for _ in range(2))
+    if way.dtype == SPLIT:  # of halves that were made before
+        from attlas.pipeline.products import join_input, join_weights, multiply_halves
+
+        inputs, weights = join_input(a), join_weights(b)
+        return lambda _: [multiply_halves(inputs, weights) for _ in range(N_PRODUCTS)] and None
+    a, b = (part.to(getattr(torch, way.dtype)) for part in (a, b))
     return lambda _: [a @ b for _ in range(N_PRODUCTS)] and None
 
 
@@ -368,7 +398,7 @@ def _machine(device: str | None, threads: int) -> dict[str, Any]:
     }
 
 
-def _save_random_model(shape: ModelShape, folder: str) -> None:
+def save_random_model(shape: ModelShape, folder: str) -> None:
     from transformers import EsmConfig, EsmModel
 
     config = EsmConfig(

@@ -106,16 +106,22 @@ def info(
 ) -> None:
     """Say what an atlas holds and how it was computed.
 
-    Prints model, rule, versions, counts and sizes.
+    Prints model, rule, versions, counts and sizes, and the settings of the tables that were added.
     """
     from attlas.queries import description
     from attlas.queries.atlas import Atlas
+    from attlas.queries.lookup.settings import settings_of_tables
 
-    manifest = Atlas.open(directory).manifest
-    if as_json:
-        print_json(description.columns_to_json(manifest) if columns else description.to_json(manifest))
+    atlas = Atlas.open(directory)
+    manifest = atlas.manifest
+    if columns and as_json:
+        print_json(description.columns_to_json(manifest))
+    elif columns:
+        _print_fitting(description.column_lines(manifest))
+    elif as_json:
+        print_json(description.to_json(manifest, settings_of_tables(atlas.root, manifest)))
     else:
-        _print_fitting(description.column_lines(manifest) if columns else description.info_lines(manifest))
+        _print_fitting(description.info_lines(manifest, settings_of_tables(atlas.root, manifest)))
 
 
 def _refuse_mixed(is_table: bool, as_json: bool, *, is_of_cards: bool) -> None:

@@ -17,8 +17,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from attlas.pipeline.kernels.added_scores import AddedScores
-from attlas.pipeline.kernels.tiles import Tile
+from attlas.pipeline.added_scores import AddedScores
+from attlas.pipeline.tiles import Tile
 
 STATISTICS = (
     "entropy",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from attlas.pipeline.checksums import compute_crc64
 from attlas.pipeline.plan import Plan, Shard, order_sequences
 from attlas.pipeline.proteins import Protein
 from attlas.schema import (
@@ -70,8 +71,10 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> 
     # In order of sequence_id, so that a shard reads its own row groups only.
     numbered = [(sequence_ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
     numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
+    checksums = compute_crc64([protein.sequence for _, protein in numbered])
     rows = pa.Table.from_pylist(
-        [_protein_row(i, protein) for i, protein in numbered], PROTEINS.schema(plan.run.n_layers)
+        [_protein_row(i, protein, crc64) for (i, protein), crc64 in zip(numbered, checksums, strict=True)],
+        PROTEINS.schema(plan.run.n_layers),
     )
 
     with publishing(paths.planned_proteins) as beside:
@@ -190,7 +193,7 @@ def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard
         )
 
 
-def _protein_row(sequence_id: int | None, protein: Protein) -> dict[str, object]:
+def _protein_row(sequence_id: int | None, protein: Protein, crc64: str) -> dict[str, object]:
     return {
         "accession": protein.accession,
         "entry_name": protein.entry_name,
@@ -202,7 +205,7 @@ def _protein_row(sequence_id: int | None, protein: Protein) -> dict[str, object]
         "sequence": protein.sequence,
         "length": protein.length,
         "md5": protein.md5,
-        "crc64": protein.crc64,
+        "crc64": crc64,
         "n_nonstandard": protein.n_nonstandard,
         "n_records": protein.n_records,
         "line": protein.line,

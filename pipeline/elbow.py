@@ -28,6 +28,10 @@ _FREE_ORDER = {"reassoc", "contract", "nsz"}
 """Freedom of LLVM in sums over points: it may sum in any order, the same on one machine."""
 
 
+_NO_NAN = {"nnan", "nsz", "reassoc"}
+"""Freedom of LLVM where all numbers are finite or infinite: it may compare them in any order."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """A continuous line of two segments."""
@@ -115,7 +119,7 @@ def fit_profiles(received: NDArray[np.float32], *, n_steps: int) -> ProfileFits:
     Raises:
         ValueError: values are negative or not finite.
     """
-    breakpoint, slope_head, slope_tail, is_constant = _fit_profiles(received, n_steps)
+    breakpoint, slope_head, slope_tail, is_constant = _fit_profiles(np.ascontiguousarray(received), n_steps)
     return ProfileFits(breakpoint, slope_head, slope_tail, is_constant)
 
 
@@ -220,12 +224,20 @@ def _find_breakpoint(x, y, split, sums, least):
     return crossing if at_crossing <= limit else x[at + 1]
 
 
-@njit(fastmath={"nnan", "nsz", "reassoc"})
+@njit(fastmath=_NO_NAN)
 def _find_smallest(values):
     smallest = values[0]
-    for value in values:
-        smallest = min(smallest, value)
+    for i in range(len(values)):
+        smallest = min(smallest, values[i])
     return smallest
+
+
+@njit(fastmath=_NO_NAN)
+def _find_largest(values):
+    largest = values[0]
+    for i in range(len(values)):
+        largest = max(largest, values[i])
+    return largest
 
 
 @njit(fastmath=_FREE_ORDER)
@@ -289,22 +301,28 @@ def _fit_rows(x, y):
     return fits
 
 
+@njit(fastmath=_FREE_ORDER)
+def _copy_row(row, values):
+    """Copy a row to `values`, as float64, and return its sum, which is finite only if all of it is."""
+    total = 0.0
+    for i in range(len(row)):
+        value = np.float64(row[i])
+        values[i] = value
+        total += value
+    return total
+
+
 @njit
 def _round_profile(row, n_steps, values, rounded):
     """Fill `rounded` (N,) with whole numbers from 0 to n_steps, those of a row (N,); `values` (N,) is room for it."""
-    largest = row[0]
-    is_attention = True
-    for i in range(len(row)):
-        value = row[i]
-        values[i] = value
-        largest = max(largest, value)
-        is_attention &= (value >= 0) & (value < np.inf)
-    if not is_attention:
+    total = _copy_row(row, values)
+    if not np.isfinite(total) or _find_smallest(values) < 0:
         raise ValueError("attention received must be finite and not negative")
 
     # What np.round(.., 2) does before it divides again; multiplied after the division, as it does.
     # A layer without any attention to residues is all zero, hence constant.
-    divisor = np.float64(largest) if largest > 0 else 1.0
+    largest = _find_largest(values)
+    divisor = largest if largest > 0 else 1.0
     for i in range(len(row)):
         rounded[i] = np.int32(np.rint(values[i] / divisor * n_steps))
 

@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attlas.pipeline.added_scores import MapScores, OffsetScores
 from attlas.pipeline.architectures import HOOKED, KERNELS, WHOLE_MAPS
 from attlas.pipeline.attention import Pack, Reduction, reduce_plain
 from attlas.pipeline.attention_maps import install_hooks, read_map, taking_maps
 from attlas.pipeline.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
 from attlas.pipeline.interface import attending
-from attlas.pipeline.kernels.added_scores import MapScores, OffsetScores
 from attlas.pipeline.letters import Vocabulary
-from attlas.pipeline.loading import load_model
+from attlas.pipeline.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.model import OFFSET_POSITIONS, ModelFiles
 from attlas.pipeline.plan import count_fitting_tokens
 from attlas.pipeline.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
@@ -104,7 +104,7 @@ class Forward:
     def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
         """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
 
-        `table` is added to the scores: see `kernels.added_scores`.
+        `table` is added to the scores: see `added_scores`.
 
         Raises:
             _PassFinished: the attention of the last layer was added; the rest of the model is not needed.
@@ -250,8 +250,9 @@ class Encoder:
         """Let the linear layers of the model multiply halves. Raises EnvironmentFault on a GPU too old for it."""
         if self.device.type == "cuda":
             refuse_old_gpu(torch.cuda.get_device_capability(self.device))
-        for layer in find_layers(self.model, self.n_layers):
-            split_linear_layers(layer)
+        for name, part in self.model.named_children():
+            if not f"{name}.".startswith(NOT_OF_ATTENTION):
+                split_linear_layers(part)
 
     def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
         """Run sequences through the model, packed end to end, and return the attention of each.
@@ -368,16 +369,11 @@ def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
         )
 
 
-def find_layers(model: torch.nn.Module, n_layers: int) -> list[torch.nn.Module]:
-    """Return the layers of a model: its first list of that many modules; empty where there is none."""
-    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
-    return list(stacks[0]) if stacks else []
-
-
 def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
     """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
 
     The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
     """
-    for layer in find_layers(model, n_layers)[:-1]:
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
+    for layer in stacks[0][:-1] if stacks else ():
         layer.compile(dynamic=True, backend=backend)

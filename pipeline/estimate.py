@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -94,8 +95,9 @@ def predict_seconds(shards: Sequence[Shard], operations_per_s: float) -> float:
     return sum(shard.cost for shard in shards) / operations_per_s
 
 
+@lru_cache
 def measure_rate(device: str) -> float:
-    """Return the operations per second of one core of this machine, measured, or of a GPU, assumed."""
+    """Return the operations per second of one core of this machine, measured once, or of a GPU, assumed."""
     return GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _measure_matrix_rate()
 
 
@@ -116,7 +118,7 @@ def _measure_matrix_rate(size: int = 768) -> float:
 
 
 def _time_product(matrix: np.ndarray) -> float:
-    """Return the seconds of a matrix times itself: wall time, or processor time where several cores shared it."""
-    wall_begin, cpu_begin = time.perf_counter(), time.process_time()
+    """Return the seconds of processor time of a matrix times itself, of all cores; other programs do not count."""
+    begin = time.process_time()
     matrix @ matrix
-    return max(time.perf_counter() - wall_begin, time.process_time() - cpu_begin)
+    return time.process_time() - begin

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from attlas.pipeline.added_scores import join_tables
 from attlas.pipeline.attention_support import NO_WINDOW, read_window, refuse_unsupported
-from attlas.pipeline.kernels.added_scores import join_tables
 from attlas.pipeline.offline import transformers
 
 INTERFACE = "attlas"

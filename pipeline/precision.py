@@ -49,6 +49,11 @@ def refuse_exact_half(dtype: str, *, is_exact: bool) -> None:
         )
 
 
+def read_variant(name: str) -> tuple[str, str]:
+    """Return dtype and products of a name: a dtype, with its plain products, or SPLIT, which is of float32."""
+    return ("float32", SPLIT) if name == SPLIT else (name, PLAIN)
+
+
 def find_attention_bound(dtype: str) -> float:
     """Return the largest accepted difference from a model's own eager attention, as a share of a layer's maximum."""
     return ATTENTION_BOUNDS[dtype]

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import Pack, PackAttention, Reduction
-from attlas.pipeline.kernels.added_scores import AddedScores
 
 SAME_INPUT = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
 """Names of linear layers of one module that take the same input, which is split once for all of them."""

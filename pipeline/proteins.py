@@ -3,10 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-
-from Bio.SeqUtils.CheckSum import crc64
 
 from attlas.intake.text import decode
 from attlas.pipeline.fasta import Record, read_fasta
@@ -62,11 +60,6 @@ class Protein:
         return hashlib.md5(self.sequence.encode(), usedforsecurity=False).hexdigest()
 
     @cached_property
-    def crc64(self) -> str:
-        """Return the CRC64 of the sequence as UniProt writes it: 16 upper-case hexadecimal digits."""
-        return str(crc64(self.sequence)).removeprefix("CRC-")
-
-    @cached_property
     def n_nonstandard(self) -> int:
         """Return the number of letters outside the 20 standard amino acids."""
         return len(self.sequence.encode().translate(None, STANDARD_LETTERS.encode()))
@@ -119,7 +112,7 @@ def _make_protein(record: Record, max_length: int | None) -> Protein:
 
     reason = _describe_foreign_letter(record, sequence) or _describe_length(len(sequence), max_length)
     header = parse_header(record.header, line=record.line)
-    return Protein(**asdict(header), sequence=sequence, line=record.line, reason=reason)
+    return Protein(**vars(header), sequence=sequence, line=record.line, reason=reason)
 
 
 def _clean_lines(record: Record) -> list[str]:

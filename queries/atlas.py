@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FAMILIES, FEATURES, QuestionError, Table
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, QuestionError, Table
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
@@ -72,6 +72,14 @@ class Atlas(Store):
             QuestionError: the id is not in the atlas, or `attlas contacts` has not been run on it.
         """
         return self._added_rows(CONTACTS, id, order="probability DESC, i, j")
+
+    def fused_contacts(self, id: str) -> pa.Table:
+        """Return the contacts of a protein by the mean of a few heads, those of highest score at the top.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or `attlas contacts DIR --heads HEADS` has not been run on it.
+        """
+        return self._added_rows(FUSED_CONTACTS, id, order="score DESC, i, j")
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""

@@ -3,17 +3,22 @@
 from dataclasses import asdict
 
 from attlas.schema import Manifest
+from attlas.schema.published_weights import describe_weights
 
 EVIDENCE = "ECO:0008006"
 """Deep learning evidence, automatic assertion: what a high-attention site rests on."""
 
 
 def provenance_values(manifest: Manifest) -> dict[str, str]:
-    """Return model, revision, rule, atlas id, attlas version and evidence code; no time stamp, so bytes repeat."""
+    """Return model, revision, weights, rule, atlas id, attlas version and evidence code, by name.
+
+    Weights are what they are known to be, such as `published NAME`. There is no time stamp, so bytes repeat.
+    """
     run = manifest.run
     return {
         "model": run.model,
         "revision": run.revision,
+        "weights": describe_weights(run),
         "rule": run.rule,
         "atlas_id": manifest.atlas_id,
         "attlas_version": run.attlas_version,

@@ -31,11 +31,15 @@ SLOW = ("test_documents", "test_resume", "test_against_eager", "test_build", "te
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add `--thorough`."""
-    parser.addoption("--thorough", action="store_true", help="compare every protein where a sample is the default")
+    parser.addoption("--thorough", action="store_true", help="compare all where a sample is the default")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow files first; within a file nothing changes."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is only run with `--thorough`; put the slow files first, and change nothing within a file."""
+    if not config.getoption("--thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
 
 

@@ -37,30 +37,75 @@ FLOORS = {
     "pipeline": (
         (
             "adding",
-            "attention",
+            "architectures",
             "attention_support",
+            "checksums",
             "compiling",
             "fasta",
             "fetch",
+            "gpus",
             "headers",
+            "libraries",
             "offline",
             "packing",
+            "precision",
+            "tiles",
             "weight_files",
         ),
-        ("elbow", "interface", "kernels", "model", "proteins"),
-        ("guard", "letters", "loading", "plan", "sites"),
-        ("directory", "estimate", "resources", "vocabulary"),
-        ("annotate", "cluster", "encoder", "seal"),
-        ("device_check", "shard_rows"),
+        (
+            "added_scores",
+            "elbow",
+            "model",
+            "proteins",
+        ),
+        (
+            "attention",
+            "interface",
+            "letters",
+            "plan",
+            "sites",
+        ),
+        (
+            "attention_maps",
+            "directory",
+            "estimate",
+            "kernels",
+            "loading",
+            "pieces",
+            "products",
+            "resources",
+        ),
+        (
+            "annotate",
+            "cluster",
+            "guard",
+            "preload",
+            "seal",
+            "vocabulary",
+        ),
+        ("encoder",),
+        (
+            "device_check",
+            "shard_rows",
+        ),
         ("shard",),
         ("runners",),
-        ("encode", "pass_task"),
-        ("build", "passes"),
-        ("contacts", "probe"),
+        (
+            "encode",
+            "pass_task",
+        ),
+        (
+            "build",
+            "passes",
+        ),
+        (
+            "contacts",
+            "probe",
+        ),
     ),
 }
 """The folders and files of a room, floor by floor, lowest first: each imports only itself and what lies below it."""
-WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "dask_cuda", "triton", "Bio", "psutil", "numpy"}
+WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "triton", "Bio", "psutil", "numpy"}
 READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
 
 every_room = pytest.mark.parametrize("room", ROOMS)

@@ -136,7 +136,7 @@ def test_a_gpu_is_asked_for_what_it_is_bought_for() -> None:
     ways = throughput.ways_of("cuda", "float32")
     for kind, dtype, batch in (("eager", "float32", 1), ("eager", "bfloat16", 8), ("sdpa", "bfloat16", 16)):
         assert Way(kind, dtype, batch) in ways
-    assert {Way("full", "bfloat16"), Way("full", "float32"), Way("bare", "bfloat16")} < set(ways)
+    assert {Way("full", "bfloat16"), Way("full", "bfloat16x3"), Way("bare", "bfloat16")} < set(ways)
 
 
 @pytest.mark.parametrize(("most_pairs", "expected"), [(1e9, [3, 2]), (3 * 52**2, [3, 1, 1]), (0, [1, 1, 1, 1, 1])])
@@ -224,7 +224,7 @@ def _reduced_by(
 def precise(tiny_esm: Path, fasta: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, str]:
     path = tmp_path_factory.mktemp("precision") / "report.json"
     options = ["--model", tiny_esm, "--fasta", fasta, "--shortest", 10, "--n", 3, "--json", path]
-    printed = _run("precision", *options, "--variant", "float32", "bfloat16").stdout
+    printed = _run("precision", *options, "--variant", "float32", "bfloat16", "bfloat16x3").stdout
     return json.loads(path.read_text()), printed
 
 
@@ -238,6 +238,11 @@ def test_float32_is_exactly_itself(precise: tuple[dict, str]) -> None:
     assert found["profile"] == none
     assert found["statistics"] == dict.fromkeys(STATISTICS, none)
     assert "random, seed 0" in printed
+
+
+def test_products_of_halves_are_nearer_to_float32_than_bfloat16(precise: tuple[dict, str]) -> None:
+    halves, bfloat16 = (precise[0]["variants"][name]["profile"]["largest"] for name in ("bfloat16x3", "bfloat16"))
+    assert 0 < halves < bfloat16 / 100
 
 
 def test_bfloat16_is_not_but_near(precise: tuple[dict, str]) -> None:

@@ -8,6 +8,9 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,9 +25,11 @@ from helpers.documents import (
     difference,
     documents,
     printed_lines,
+    reader_environment,
     reader_folder,
     run,
 )
+from helpers.preloaded import open_commands
 
 from attlas.cli.main import app
 
@@ -35,12 +40,25 @@ EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
 README_WORDS = 1_200
 
 
+@dataclass(frozen=True)
+class Reader:
+    """A reader of documents."""
+
+    folder: Path
+    commands: Path
+    """Folder of the command `attlas`, which need not import (`helpers/preloaded.py`)."""
+
+
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: Path) -> dict[str, Path]:
-    """Return the folder of a reader of each document: one for the README, one for all pages of the site."""
-    readme = reader_folder(tmp_path_factory.mktemp("readme"), weights, tiny_esm)
-    site = reader_folder(tmp_path_factory.mktemp("site"), weights, tiny_esm)
-    return {document: readme if document == "README.md" else site for document in DOCUMENTS}
+def readers(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: Path) -> Iterator[dict[str, Reader]]:
+    """Return the reader of each document: one of the README, another of all pages of the site."""
+    with ExitStack() as stack:
+        found = []
+        for name in ("readme", "site"):
+            folder = reader_folder(tmp_path_factory.mktemp(name), weights, tiny_esm)
+            commands = tmp_path_factory.mktemp("bin")
+            found.append(Reader(folder, stack.enter_context(open_commands(commands, reader_environment(folder)))))
+        yield {document: found[document != "README.md"] for document in DOCUMENTS}
 
 
 @pytest.mark.parametrize(
@@ -48,8 +66,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: P
     [block for block in EVERY_BLOCK if block.language in ("console", "python")],
     ids=lambda block: f"{block.document}:{block.line}",
 )
-def test_a_block_runs_and_prints_what_it_says(block: Block, folders: dict[str, Path]) -> None:
-    folder = folders[block.document]
+def test_a_block_runs_and_prints_what_it_says(block: Block, readers: dict[str, Reader]) -> None:
+    folder = readers[block.document].folder
     if block.language == "python":
         (folder / "block.py").write_text(block.text)
         result = run("python -W error block.py", folder)
@@ -57,7 +75,7 @@ def test_a_block_runs_and_prints_what_it_says(block: Block, folders: dict[str, P
         return
 
     for command in commands(block):
-        result = run(command.text, folder)
+        result = run(command.text, folder, commands=readers[block.document].commands)
         if command.text.startswith(NEEDS_THE_HUB):
             assert (result.returncode, "could not be fetched" in result.stderr) == (1, True), result.stderr
             continue

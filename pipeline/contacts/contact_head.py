@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import Pack, PackAttention
 from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.attending import attend
-from attlas.pipeline.kernels.tiles import Tile
+from attlas.pipeline.tiles import Tile
 from attlas.schema import EnvironmentFault
 
 BLOCK = 1024

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import Pack
-from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.rows import receive_rows
 from attlas.pipeline.kernels.tiled import attend_in_tiles
-from attlas.pipeline.kernels.tiles import Tile
+from attlas.pipeline.tiles import Tile
 
 GPU_TILE_ELEMENTS = 1 << 26
 """Attention weights in a tile on a GPU (256 MB), which has no cache to stay in."""

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
-from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
-from attlas.pipeline.kernels.tiles import Tile, choose_tile_shape, count_buffer_elements
+from attlas.pipeline.tiles import Tile, choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
 

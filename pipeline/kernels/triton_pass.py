@@ -16,8 +16,8 @@ import triton
 from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
+from attlas.pipeline.added_scores import AddedScores
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention
-from attlas.pipeline.kernels.added_scores import AddedScores
 from attlas.pipeline.kernels.blocks import LARGEST_DIM, Blocks, read_blocks
 from attlas.pipeline.kernels.triton_kernels import (
     LN_2,
@@ -161,6 +161,13 @@ def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: flo
     return Softmax(output.transpose(0, 1), lse * (-1 / LN_2.value), None)
 
 
+def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: float, products: str) -> Tensor | None:
+    """Return the output of a layer alone, (H, sum of T, D), by our own kernel, for benchmarks."""
+    wide = (_widen(part) for part in (q, k, v))
+    output = _softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
+    return None if output is None else output[..., : q.shape[2]]
+
+
 def _softmax_by_kernel(
     q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN
 ) -> Softmax:
@@ -205,11 +212,15 @@ def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
             f"found {q.dtype} and {q.shape[2]}; reduce with 'plain', which takes all."
         )
 
+    return read_blocks(choose_table(q, products), kernel, dim=q.shape[2])
+
+
+def choose_table(q: Tensor, products: str) -> str:
+    """Return the name of the table of blocks for these queries on their device."""
     if q.dtype == torch.float32 and products == PLAIN:
-        return read_blocks("float32", kernel, dim=q.shape[2])
+        return "float32"
     generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
-    table = f"split_{generation}" if q.dtype == torch.float32 else generation
-    return read_blocks(table, kernel, dim=q.shape[2])
+    return f"split_{generation}" if q.dtype == torch.float32 else generation
 
 
 class Schedule(NamedTuple):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention import Pack
-from attlas.pipeline.kernels.tiles import Tile
+from attlas.pipeline.tiles import Tile
 
 DIRECTIONS = ("before", "after")
 """Where the key stands, one period from the query."""

@@ -29,6 +29,7 @@ from attlas.queries.cards.tracks import (
 )
 from attlas.queries.text import GAP, Layout, counted, cut, printable
 from attlas.schema import Run
+from attlas.schema.published_weights import describe_weights
 
 INDENT = "  "
 MAX_WIDTH = 120
@@ -99,6 +100,7 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
     if layer is not None:
         layers = counted(run.n_layers, "layer")
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
+        yield f"weights: {describe_weights(run)}"
 
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""

@@ -24,6 +24,7 @@ from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.views import comment_statements, docs_statements, provenance_statements, quote, sql_type
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import check_letters
+from attlas.queries.lookup.settings import settings_of_tables
 from attlas.queries.provenance import provenance_rows
 from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
@@ -87,7 +88,11 @@ def _statements(atlas: Store, path: Path, *, n_accessions: int | None) -> Iterat
     yield from docs_statements(n_layers)
     yield from function_statements()  # they read tables, `docs` too
     n_proteins = f"{'all' if n_accessions is None else n_accessions} of {manifest.counts.n_requested}"
-    yield from provenance_statements([*provenance_rows(manifest), ("exported_proteins", n_proteins)])
+    settings = settings_of_tables(atlas.root, manifest)
+    values = [(f"{table}.{name}", value) for table, pairs in settings.items() for name, value in pairs.items()]
+    settings_rows = [(name, "none" if value is None else str(value)) for name, value in values]
+    facts = [*provenance_rows(manifest), *settings_rows, ("exported_proteins", n_proteins)]
+    yield from provenance_statements(facts)
 
     yield "USE memory"
     yield "DETACH out"

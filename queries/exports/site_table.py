@@ -13,6 +13,7 @@ from attlas.queries.provenance import EVIDENCE, provenance_values
 from attlas.queries.store import Store
 from attlas.schema import PROTEINS, SITES
 from attlas.schema.parquet_file import PROVENANCE_KEY, provenance
+from attlas.schema.published_weights import describe_weights
 
 
 def with_provenance_columns(rows: pa.RecordBatchReader, atlas: Store) -> pa.RecordBatchReader:
@@ -42,6 +43,7 @@ def _with_columns(rows: pa.RecordBatchReader, facts: dict[str, str], schema: pa.
 def _documented(schema: pa.Schema, atlas: Store) -> pa.Schema:
     docs = {field.name: field.metadata for table in (PROTEINS, SITES) for field in view_schema(table, atlas.n_layers)}
     facts = json.loads(provenance(atlas.manifest.run, atlas.manifest.atlas_id)[PROVENANCE_KEY])
+    facts |= {"weights": describe_weights(atlas.manifest.run)}
     facts |= {"evidence": EVIDENCE, "counts": asdict(atlas.manifest.counts)}
     metadata = {PROVENANCE_KEY: json.dumps(facts, sort_keys=True).encode(), b"doc": SITES.doc.encode()}
     return pa.schema([field.with_metadata(docs[field.name]) for field in schema], metadata=metadata)

@@ -1,7 +1,7 @@
 -- returns: The stored pairs of a protein, with the distance of both residues in a structure of the same sequence.
--- notes: id is an accession; atom is 'cb' or 'ca'; method as in `scored_contacts`. The structure is the chain that shows
---   most of the sequence, whichever accession it was added to. Columns: i, j, residues, separation, score, chose_heads,
---   distance, is_contact, source, chain; the last four NULL without coordinates of both.
+-- notes: id is an accession; atom is 'cb' or 'ca'; method as in `scored_contacts`. The structure is the chain that
+--   shows most of the sequence, whichever accession it was added to. Columns: i, j, residues, separation, score,
+--   chose_heads, distance, is_contact, source, chain; the last four NULL without coordinates of both.
 CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
     WITH protein AS (SELECT accession, sequence_id, sequence FROM main.proteins WHERE accession = id),
 

@@ -5,7 +5,8 @@
 -- source: Rao et al. 2020 for ranges and cuts; jackknife over proteins: Tukey 1958; Cochran 1977, 6.15.
 CREATE MACRO pooled_contact_precision(atom, structures, ids, method) AS TABLE
     WITH of_proteins AS (
-        SELECT sequence_id, range, cut, divisor, count(*) AS n_structures, count(*) FILTER (n_pairs < n_asked) AS n_too_few,
+        SELECT sequence_id, range, cut, divisor, count(*) AS n_structures,
+               count(*) FILTER (n_pairs < n_asked) AS n_too_few,
                sum(n_pairs)::DOUBLE AS n, sum(n_contacts)::DOUBLE AS k,
                sum(n_pairs * n_known_contacts / n_known) AS shuffled,
                sum(chance_variance(n_pairs, n_known_contacts / n_known, n_pairs)) AS by_chance,
@@ -20,7 +21,8 @@ CREATE MACRO pooled_contact_precision(atom, structures, ids, method) AS TABLE
         SELECT range, cut, divisor, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted,
                sum(n_structures)::BIGINT AS n_structures, sum(n_too_few)::BIGINT AS n_too_few, sum(n) AS n, sum(k) AS k,
                sum(n * n) AS nn, sum(shuffled) AS shuffled, sum(by_chance) AS by_chance, sum(n_known) AS n_known,
-               sum(k_known) AS k_known, sum(precisions) / sum(n_structures) AS mean_precision, count(*) OVER () AS n_rows
+               sum(k_known) AS k_known, sum(precisions) / sum(n_structures) AS mean_precision,
+               count(*) OVER () AS n_rows
         FROM of_proteins
         GROUP BY range, cut, divisor
     ),

@@ -5,7 +5,7 @@ from typing import Any
 from attlas.queries.lookup.parquet_rows import open_parquet
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root
-from attlas.schema import AtlasPaths, Computation, Manifest, Table, TableFile
+from attlas.schema import ADDED_TABLES, AtlasPaths, Computation, Manifest, Table, TableFile
 
 
 def settings_of(root: Root, manifest: Manifest, table: Table) -> dict[str, Any]:
@@ -23,6 +23,16 @@ def settings_of(root: Root, manifest: Manifest, table: Table) -> dict[str, Any]:
             name in computation.settings and computation.settings[name] == value for computation in other_computations
         )
     }
+
+
+def settings_of_tables(root: Root, manifest: Manifest) -> dict[str, dict[str, Any]]:
+    """Return the settings of every added table that has files, as `settings_of`, by the table's name.
+
+    Raises:
+        BrokenAtlasError: as `settings_of`.
+    """
+    tables = [table for table in ADDED_TABLES if table.settings and manifest.of_table(table)]
+    return {table.name: settings_of(root, manifest, table) for table in tables}
 
 
 def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:

@@ -10,6 +10,7 @@ from attlas.queries.release.statement import NOT_STATED, Statement
 from attlas.queries.store import Store
 from attlas.schema import TABLES, Manifest
 from attlas.schema.document import describe_table
+from attlas.schema.published_weights import describe_weights
 
 N_REASONS = 50
 """Reasons listed; all are in the table `proteins`."""
@@ -71,7 +72,7 @@ def _facts(manifest: Manifest, statement: Statement) -> Iterator[str]:
             ("input", f"{manifest.source}, SHA-256 {manifest.source_sha256}"),
             ("model", f"{run.model}, revision {run.revision}"),
             ("architecture", f"{run.architecture}, {run.n_layers} layers x {run.n_heads} heads"),
-            ("weights", f"SHA-256 {run.weights_sha256}"),
+            ("weights", f"{describe_weights(run)}, SHA-256 {run.weights_sha256}"),
             ("configuration", f"SHA-256 {run.config_sha256}"),
             ("rule for HA sites", run.rule),
             ("an edge is", f"attention of at least {run.edge_theta}"),

@@ -1,5 +1,7 @@
-"""Figures of contacts: precision of the contact head by range, and heads that attend to residues in contact."""
+"""Figures of contacts: precision of the contact head and of fused heads, and heads that attend to contacts."""
 
+import re
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any
 
@@ -24,13 +26,24 @@ ATOMS = {"ca": "C-alpha", "cb": "C-beta"}
 """Names of the atoms that stand for residues."""
 
 
+METHODS = {"fused_heads": "Fused heads", "contact_head": "Contact head"}
+"""Names of the methods whose scores rank pairs."""
+
+
 def contact_section(
-    proteins: dict[str, object], *, n_layers: int, n_heads: int, theta: float | None, atom: str | None
+    proteins: dict[str, object],
+    *,
+    n_layers: int,
+    n_heads: int,
+    theta: float | None,
+    atom: str | None,
+    fused_heads: str | None,
 ) -> Section:
     """Return contacts against structures; `proteins` restricts them.
 
     `theta` is the attention from which on a pair of a head was counted as an edge, `atom` (`ca`, `cb`) what its
-    contacts are between; None where the atlas does not say.
+    contacts are between, `fused_heads` the heads (such as `5-3 4-17`) whose mean the fused contacts are; None where the
+    atlas does not say.
     """
 
     def heat_map(column: str, mark: str, value_name: str) -> Any:
@@ -57,6 +70,15 @@ def contact_section(
                 _PRECISION_READING,
                 _describe_precision,
                 _draw_precision,
+            ),
+            Figure(
+                "fused-contact-precision",
+                "Contacts by fused heads",
+                "fused_contact_precision",
+                proteins,
+                _FUSED_READING.format(heads=_name_heads(fused_heads)),
+                _describe_fused,
+                _draw_fused,
             ),
             Figure(
                 "contact-heads",  # not `head-…`, as the heat maps of labels: one may be called `contacts`
@@ -95,6 +117,11 @@ _PRECISION_READING = (
     "the same structures. Point: that of the best; line: interval of it beside the square, with proteins as the "
     f"independent units, 95 % for all points at once; {UNTESTED}."
 )
+_FUSED_READING = (
+    "As for the predicted contacts, but the pairs are ranked by the mean of a few heads{heads}, each symmetrised and "
+    "corrected: a score, no probability. Structures on which the heads were chosen are left out, for the contact head "
+    "as well."
+)
 _EDGES_READING = (
     "Colour: share of a head's edges (attention of {at_least}) that are contacts{atoms}; the mark `bg` on the scale is "
     "the share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
@@ -116,6 +143,12 @@ def _name_atoms(atom: str | None) -> str:
     return f" between {ATOMS[atom]} atoms" if atom in ATOMS else ""
 
 
+def _name_heads(heads: str | None) -> str:
+    """Return which heads were fused, layer-head, for the text below a figure; empty if it is not known."""
+    is_list = heads is not None and re.fullmatch(r"\d+-\d+( \d+-\d+)*", heads)
+    return f" (layer-head: {', '.join(heads.split())})" if heads and is_list else ""
+
+
 def _describe_precision(rows: Rows) -> str:
     parts = [
         f"{row['range']} {spell(row['precision'])}{spell_interval(row, 'proteins_low', 'proteins_high')}, background "
@@ -127,11 +160,32 @@ def _describe_precision(rows: Rows) -> str:
 
 
 def _draw_precision(rows: Rows) -> Picture:
+    return _draw_by_range(rows, lambda row: f"best {row['cut']}")
+
+
+def _describe_fused(rows: Rows) -> str:
+    parts = [
+        f"{METHODS[method]}: {_describe_precision(rows_of_method)}"
+        for method, rows_of_method in _split_by_method(rows).items()
+    ]
+    return " ".join(parts)
+
+
+def _split_by_method(rows: Rows) -> dict[str, Rows]:
+    methods = dict.fromkeys(row["method"] for row in rows)
+    return {method: [row for row in rows if row["method"] == method] for method in methods}
+
+
+def _draw_fused(rows: Rows) -> Picture:
+    return _draw_by_range(rows, lambda row: f"best {row['cut']}, {METHODS[row['method']].lower()}")
+
+
+def _draw_by_range(rows: Rows, name_point: Callable[[Mapping[str, Any]], str]) -> Picture:
+    """Draw the precision with a panel for each range and a point for each row."""
+    columns = ("precision", "proteins_low", "proteins_high", "shuffled")
     panels = []
     for name, group in groupby(rows, key=lambda row: row["range"]):
-        rows_of_range = list(group)
-        columns = ("precision", "proteins_low", "proteins_high", "shuffled")
-        points = tuple(Point(f"best {row['cut']}", *(row[column] for column in columns)) for row in rows_of_range)
+        points = tuple(Point(name_point(row), *(row[column] for column in columns)) for row in group)
         panels.append(Panel(f"{name} range", points))
     return draw_intervals(panels, "precision", other_name="all pairs of the structures")
 

@@ -14,7 +14,7 @@ from attlas.queries.report.label_figures import label_section
 from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.site_figures import site_section
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
+from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
 
 
 def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
@@ -30,6 +30,7 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
     shape = {"n_layers": run.n_layers, "n_heads": run.n_heads}
     probe = settings_of(atlas.root, atlas.manifest, HEAD_FEATURES)
     against = settings_of(atlas.root, atlas.manifest, HEAD_CONTACTS)
+    fused = settings_of(atlas.root, atlas.manifest, FUSED_CONTACTS)
     return (
         about_section(),
         atlas_section(),
@@ -43,8 +44,10 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
         ),
         site_section(chosen.types, only, absent=chosen.absent_types),
         replace(
-            contact_section(only, **shape, theta=against.get("theta"), atom=against.get("atom")),
-            absent=tuple(_sentences(atlas, CONTACTS, HEAD_CONTACTS)),
+            contact_section(
+                only, **shape, theta=against.get("theta"), atom=against.get("atom"), fused_heads=fused.get("heads")
+            ),
+            absent=tuple(_sentences(atlas, CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS)),
         ),
         family_section(chosen.database, only),
     )

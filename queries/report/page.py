@@ -16,6 +16,7 @@ from attlas.queries.report.inline import inline
 from attlas.queries.report.report import MissingFigure, Part, Report, ShownFigure
 from attlas.queries.report.stylesheet import CSS
 from attlas.queries.text import printable
+from attlas.schema.published_weights import describe_weights
 
 N_ROWS = 6
 """Rows of an answer shown below its figure."""
@@ -79,7 +80,8 @@ def _header(report: Report, title: str) -> Iterator[str]:
     yield f"<header>\n<h1>{_text(title)}</h1>"
     yield (
         f"<p>What the protein language model <strong>{_text(run.model)}</strong> ({run.n_layers} layers of "
-        f"{run.n_heads} heads) attends to in {counts.n_ok:,} proteins ({counts.n_sequences:,} distinct sequences): "
+        f"{run.n_heads} heads; weights: {_text(describe_weights(run))}) attends to in {counts.n_ok:,} proteins "
+        f"({counts.n_sequences:,} distinct sequences): "
         f"{counts.n_sites:,} high-attention sites by the rule {_text(run.rule)}. Of {counts.n_requested:,} proteins "
         f"requested, {counts.n_skipped:,} were skipped and {counts.n_failed:,} failed.</p>"
     )

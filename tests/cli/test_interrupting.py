@@ -16,7 +16,7 @@ from helpers.building import (
     build_command,
     build_here,
     digests,
-    environment_with,
+    environment_that_changes,
     random_proteins,
     receipts,
     start,
@@ -31,23 +31,15 @@ from attlas.schema.publish import file_sha256
 pytestmark = pytest.mark.slow
 
 SLOW = """
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from attlas.pipeline import shard
-
-encode_shard = shard.encode_shard
-
-
-def slow(paths, plan, shard, encoder):
+def slow(paths, plan, shard, encoder, encode_shard=module.encode_shard):
     receipt = encode_shard(paths, plan, shard, encoder)
     {wait}
     return receipt
 
 
-shard.encode_shard = slow
+module.encode_shard = slow
 """
-"""A sitecustomize with which workers stay at every shard for long after it is published."""
+"""What is changed in `attlas.pipeline.shard`: workers stay at every shard for long after it is published."""
 
 STUCK = "import ctypes; ctypes.CDLL(None).sleep(30)"
 """What the main thread does not come back from: a library that takes its time."""
@@ -75,9 +67,7 @@ def begin() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def slowed(folder: Path, wait: str) -> dict[str, str]:
-    folder.mkdir()
-    (folder / "sitecustomize.py").write_text(SLOW.format(wait=wait))
-    return environment_with(folder)
+    return environment_that_changes(folder, "attlas.pipeline.shard", SLOW.format(wait=wait))
 
 
 def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.Process]]:
@@ -92,7 +82,9 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.P
     return seconds, err, alive
 
 
-@pytest.mark.parametrize(("n_workers", "wait"), [(2, "time.sleep(30)"), (0, STUCK)], ids=["workers", "in a library"])
+@pytest.mark.parametrize(
+    ("n_workers", "wait"), [(2, "import time; time.sleep(30)"), (0, STUCK)], ids=["workers", "in a library"]
+)
 def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
     n_workers: int, wait: str, source: Path, tmp_path: Path, tiny_esm: Path, begin
 ) -> None:

@@ -29,11 +29,11 @@ def write_fasta(path: Path, proteins: Mapping[str, str]) -> Path:
     return path
 
 
-def build_here(source: Path, out: Path, model: Path, **options: object) -> Manifest:
+def build_here(source: Path | str, out: Path | str, model: Path | str, **options: object) -> Manifest:
     """Build inline, in this process, without a word."""
     return build(
         str(source),
-        out,
+        Path(out),
         Options(str(model), device="cpu", **options),
         progress=lambda plan, shards: lambda event: None,
         n_workers=0,
@@ -100,3 +100,37 @@ def proteins_of(out: Path) -> dict[str, dict[str, object]]:
 def environment_with(folder: Path) -> dict[str, str]:
     """Return this process's environment with `folder` first on Python's path: its sitecustomize is imported."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(":")}
+
+
+CHANGES_A_MODULE = """
+import importlib.abc
+import importlib.util
+import sys
+
+
+class Changing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name != {module!r}:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            exec({change!r}, {{"module": module}})
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Changing())
+"""
+"""A sitecustomize that changes a module once it is imported, so that a process without it does not import torch."""
+
+
+def environment_that_changes(folder: Path, module: str, change: str) -> dict[str, str]:
+    """Return an environment whose processes run the code `change`, which has `module`, after they import a module."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(CHANGES_A_MODULE.format(module=module, change=change))
+    return environment_with(folder)

@@ -19,10 +19,10 @@ def open_scheduler(n_workers: int, *, memory_limit: str | int = 0) -> Iterator[s
     import dask
     from distributed import LocalCluster
 
-    # A page of its own is what a scheduler would otherwise want a port for.
-    quiet = {"dashboard_address": None, "scheduler_kwargs": {"dashboard": False}}
+    # The memory of this process, which Dask would take for that of a worker, pauses none.
+    memory = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause", "terminate")}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS}),
+        dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS, **memory}),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -30,7 +30,8 @@ def open_scheduler(n_workers: int, *, memory_limit: str | int = 0) -> Iterator[s
             protocol="tcp",
             host="127.0.0.1",
             memory_limit=memory_limit,
-            **quiet,
+            dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
         ) as cluster,
     ):
         yield cluster.scheduler_address

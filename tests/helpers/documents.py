@@ -22,8 +22,13 @@ DOCS = ROOT / "docs"
 PAGES_WITHOUT_COMMANDS = ("commands.md", "log.md", "tables.md", "contributing.md", "changelog.md")
 """Pages that are generated or hold no commands of a reader."""
 
-STAND_INS = {"--device cuda": "--device cpu", "--shards 17-32": "--shards 1-2", "/models/esm2_650M": "models/esm2_650M"}
-"""What is typed, and what a machine without a GPU and with a small proteome runs for it."""
+STAND_INS = {
+    "--device cuda": "--device cpu",
+    "--shards 17-32": "--shards 1-2",
+    "/models/esm2_650M": "models/esm2_650M",
+    "proteome.fasta.gz --out atlas": "proteome.fasta.gz --out atlas --workers 0",
+}
+"""What is typed, and what runs for it on a machine without a GPU and with a proteome of eight proteins."""
 NEEDS_THE_HUB = "attlas fetch "
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 PROGRESS = re.compile(r"residues/s, .* left$")
@@ -108,17 +113,24 @@ def reader_folder(folder: Path, weights: Path, tiny_esm: Path) -> Path:
     return folder
 
 
-def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command as a reader types it, stand-ins in place."""
-    for typed, instead in STAND_INS.items():
-        command = command.replace(typed, instead)
-    environment = os.environ | {
+def reader_environment(folder: Path) -> dict[str, str]:
+    """Return the environment of a reader in this folder, with this Python's commands on the path."""
+    return os.environ | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HF_HOME": str(folder / "hf"),
         "HF_HUB_OFFLINE": "1",
         "COLUMNS": "80",
         "HOME": str(folder),
     }
+
+
+def run(command: str, folder: Path, *, commands: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command as a reader types it, stand-ins in place; `commands` is a folder put first on the path."""
+    for typed, instead in STAND_INS.items():
+        command = command.replace(typed, instead)
+    environment = reader_environment(folder)
+    if commands is not None:
+        environment["PATH"] = f"{commands}{os.pathsep}{environment['PATH']}"
     result = subprocess.run(
         ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )

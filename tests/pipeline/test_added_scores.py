@@ -7,15 +7,15 @@ from helpers.oracles import received, statistics
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from attlas.pipeline import tiles
+from attlas.pipeline.added_scores import HIDDEN, MapScores, OffsetScores, join_tables
 from attlas.pipeline.attention import Pack, reduce_plain
 from attlas.pipeline.attention_support import NO_WINDOW, read_window
 from attlas.pipeline.interface import _make_mask
-from attlas.pipeline.kernels import tiles
-from attlas.pipeline.kernels.added_scores import HIDDEN, MapScores, OffsetScores, join_tables
 from attlas.pipeline.kernels.attending import attend_in_rows
 from attlas.pipeline.kernels.tiled import reduce_tiled
-from attlas.pipeline.kernels.tiles import Tile
 from attlas.pipeline.offline import transformers
+from attlas.pipeline.tiles import Tile
 
 N_HEADS, DIM, THETA = 3, 8, 0.2
 REDUCTIONS = [reduce_plain, reduce_tiled]

@@ -12,8 +12,8 @@ from helpers.oracles import NAMES, received, statistics
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from attlas.pipeline import tiles
 from attlas.pipeline.attention import STATISTICS, Pack, PackAttention, reduce_plain
-from attlas.pipeline.kernels import tiles
 from attlas.pipeline.kernels.tiled import reduce_tiled
 
 THETA = 0.3

@@ -16,6 +16,7 @@ from helpers.building import (
     build_here,
     command,
     digests,
+    environment_with,
     proteins_of,
     random_proteins,
     receipts,
@@ -23,6 +24,8 @@ from helpers.building import (
     wait_for,
     write_fasta,
 )
+from helpers.command_line import Run
+from helpers.dask_workers import open_scheduler
 from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.encoder import Encoder, Forward
@@ -81,6 +84,24 @@ def test_two_dask_workers_write_the_same_bytes(reference: Path, weights: Path, t
 
 
 def test_the_workers_of_a_running_scheduler_write_the_same_bytes(
+    reference: Path, weights: Path, tmp_path: Path, attlas: Run
+) -> None:
+    out = tmp_path / "atlas"
+    arguments = ("build", EXAMPLES, "--out", out, "--model", weights, "--device", "cpu")
+    with open_scheduler(1, memory_limit="600MB") as address:
+        refused = attlas(*arguments, "--scheduler", address)
+    assert refused.code == 1
+    assert "does not fit the memory of 1 of the scheduler's 1 workers" in refused.err
+    assert re.search(r"limit of \d\.\d GiB or more\s+found: +0\.6 GiB\s+.*tcp://", refused.err), refused.err
+
+    with open_scheduler(2) as address:
+        result = attlas(*arguments, "--scheduler", address)
+    assert result.code == 0, result.err
+    assert digests(out) == digests(reference)
+
+
+@pytest.mark.thorough
+def test_worker_processes_of_a_running_scheduler_write_the_same_bytes(
     reference: Path, weights: Path, tmp_path: Path
 ) -> None:
     note, out = tmp_path / "scheduler.json", tmp_path / "atlas"
@@ -118,11 +139,10 @@ def test_plan_encode_by_shards_and_seal_write_the_same_bytes(
     n_shards = len(receipts(reference))
     assert f"{n_shards:,} shards planned" in planned.out
     # Two at once, as an array job runs them.
-    halves = [f"1-{n_shards - 3}", f"{n_shards - 2}-{n_shards}"]
-    jobs = [start(command("encode", out, "--shards", half, "--workers", 0)) for half in halves]
-    for job in jobs:
-        _, err = job.communicate(timeout=120)
-        assert job.returncode == 0, err
+    job = start(command("encode", out, "--shards", f"{n_shards - 2}-{n_shards}", "--workers", 0))
+    here = attlas("encode", out, "--shards", f"1-{n_shards - 3}", "--workers", 0)
+    _, err = job.communicate(timeout=120)
+    assert (here.code, job.returncode) == (0, 0), here.err + err
     sealed = attlas("seal", out)
     assert sealed.code == 0, sealed.err
     assert digests(out) == digests(reference)
@@ -283,23 +303,44 @@ def test_a_fasta_whose_proteins_are_all_skipped_is_sealed_and_can_be_asked(
 
 # --- memory ---
 
+BUILD_AND_MEASURE = """
+import os, resource, sys
+import torch, transformers
+from helpers.building import build_here
 
-@pytest.mark.parametrize(
-    "lengths", [[60 + i % 40 for i in range(200)], [3000]], ids=["200 short proteins", "one of 3,000 residues"]
-)
-def test_the_memory_a_build_takes_stays_within_its_prediction(
-    lengths: list[int], weights: Path, tmp_path: Path
-) -> None:
-    source, out = write_fasta(tmp_path / "in.fasta", random_proteins(lengths)), tmp_path / "atlas"
-    script = (
-        "import resource, subprocess, sys\n"
-        "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)\n"
-        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
-    )
-    arguments = [sys.executable, "-c", script, *build_command(source, out, weights, "--workers", 0)]
-    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+model, *folders = sys.argv[1:]
+for folder in folders:
+    child = os.fork()
+    if child == 0:
+        build_here(f"{folder}/in.fasta", f"{folder}/atlas", model)
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, flush=True)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+"""
+"""A process for every build, and what torch takes to be imported only once."""
+
+LENGTHS = {"200 short proteins": [60 + i % 40 for i in range(200)], "one of 3,000 residues": [3000]}
+
+
+@pytest.fixture(scope="module")
+def measured(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, Path]]:
+    """Return the peak of memory, in bytes, of builds of proteins of these lengths, and their atlases."""
+    folders = [tmp_path_factory.mktemp("memory") for _ in LENGTHS]
+    for folder, lengths in zip(folders, LENGTHS.values(), strict=True):
+        write_fasta(folder / "in.fasta", random_proteins(lengths))
+    script = [sys.executable, "-c", BUILD_AND_MEASURE, weights, *folders]
+    environment = environment_with(Path(__file__).parents[1])
+    result = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr
-    measured = int(result.stdout) * (1 if sys.platform == "darwin" else 1024)
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = [int(line) * unit for line in result.stdout.split()]
+    return dict(zip(LENGTHS, zip(peaks, [folder / "atlas" for folder in folders], strict=True), strict=True))
+
+
+@pytest.mark.parametrize("name", LENGTHS)
+def test_the_memory_a_build_takes_stays_within_its_prediction(measured: dict[str, tuple[int, Path]], name: str) -> None:
+    peak, out = measured[name]
     predicted = max(shard["predicted_bytes"] for shard in json.loads((out / "plan.json").read_text())["shards"])
-    print(f"measured {measured / 2**20:,.0f} MiB, predicted {predicted / 2**20:,.0f} MiB")
-    assert measured <= predicted <= 2.5 * measured
+    print(f"measured {peak / 2**20:,.0f} MiB, predicted {predicted / 2**20:,.0f} MiB")
+    assert peak <= predicted <= 2.5 * peak

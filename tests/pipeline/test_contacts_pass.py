@@ -28,6 +28,7 @@ from helpers.contact_oracles import (
     pairs_of,
     top_precision,
 )
+from helpers.dask_workers import open_scheduler
 from helpers.tiny_esm import save_tiny_esm, save_vocabulary
 from safetensors.torch import load_file, save_file
 from transformers import EsmModel, EsmTokenizer
@@ -293,7 +294,9 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
     assert_whole(out)
 
 
-def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(tmp_path: Path, tiny_esm: Path) -> None:
+def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
+    tmp_path: Path, tiny_esm: Path, attlas
+) -> None:
     source = write_fasta(tmp_path / "r.fasta", random_proteins([500] * 12))
     for name in ("killed", "whole"):
         build_here(source, tmp_path / name, tiny_esm)
@@ -305,10 +308,10 @@ def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(t
     process.kill()
     process.communicate()
     assert Manifest.read(AtlasPaths(out)).of_table(CONTACTS) == ()
-    again = start(command("contacts", out, "--workers", 2))
-    said, err = again.communicate(timeout=120)
-    assert again.returncode == 0, err
-    assert "heads against 1 chains" in said or "heads against 1 chain" in said
+    with open_scheduler(2) as address:
+        again = attlas("contacts", out, "--scheduler", address)
+    assert again.code == 0, again.err
+    assert "heads against 1 chain of" in again.out
     assert digests(out) == digests(tmp_path / "whole")
     assert leftovers(out) == []
 

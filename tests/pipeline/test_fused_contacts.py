@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from statistics import mean
 
+import duckdb
 import numpy as np
 import pytest
 import torch
@@ -222,6 +223,28 @@ def test_the_same_choice_again_changes_nothing_and_another_takes_its_place(atlas
     run(atlas_dir, heads="1-2")
     assert {path for path in before if path.startswith("fused_contacts/")}.isdisjoint(digests(atlas_dir))
     assert rows_of(atlas_dir, "SELECT DISTINCT chose_heads FROM fused_contacts") == [{"chose_heads": False}]
+
+
+def test_info_and_the_duckdb_file_name_the_heads(atlas_dir: Path, tmp_path: Path, attlas) -> None:
+    run(atlas_dir, heads="0-1,1-2")
+    rows = [line.split() for line in attlas("info", atlas_dir).out.splitlines() if line.startswith("fused_contacts ")]
+    assert ["fused_contacts", "heads", "0-1", "1-2"] in rows
+    assert ["fused_contacts", "chosen_on", "none"] in rows
+    values = json.loads(attlas("info", atlas_dir, "--json").out)["settings"]["fused_contacts"]
+    assert values == {"heads": "0-1 1-2", "chosen_on": None, "max_length": None}
+
+    assert attlas("export", atlas_dir, "duckdb", "-o", tmp_path / "a.duckdb").code == 0
+    with duckdb.connect(str(tmp_path / "a.duckdb"), read_only=True) as connection:
+        facts = dict(connection.sql("FROM provenance").fetchall())
+    assert (facts["fused_contacts.heads"], facts["fused_contacts.chosen_on"]) == ("0-1 1-2", "none")
+
+
+def test_fused_contacts_of_a_protein_are_read_from_python_by_score(atlas_dir: Path, proteins) -> None:
+    run(atlas_dir, heads="0-1,1-2")
+    with Atlas.open(atlas_dir) as atlas:
+        scores = atlas.fused_contacts(min(proteins)).column("score").to_pylist()
+    assert len(scores) > 100
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_fused_contacts_stand_beside_those_of_the_contact_head(atlas_dir: Path) -> None:

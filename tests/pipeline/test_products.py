@@ -6,15 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers.architectures import ARCHITECTURES, load
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
+from attlas.pipeline.architectures import KERNELS, choose_attention
 from attlas.pipeline.encoder import Encoder, compile_layers
 from attlas.pipeline.model import find_model
 from attlas.pipeline.plan import order_sequences
 from attlas.pipeline.precision import SPLIT, choose_dtype, choose_products, refuse_old_gpu
-from attlas.pipeline.products import InputHalves, SplitLinear, join_weights, split, split_linear_layers
+from attlas.pipeline.products import InputHalves, SplitLinear, join_weights, multiply_halves, split, split_linear_layers
 from attlas.pipeline.proteins import read_proteome
 from attlas.pipeline.sites import call_sites
 from attlas.schema import EnvironmentFault
@@ -68,6 +71,14 @@ def test_a_split_layer_is_within_its_bound_of_float64_where_bfloat16_is_not(size
 def outputs_of_high(layer: nn.Linear, inputs: torch.Tensor) -> torch.Tensor:
     """Return the outputs of a layer whose inputs have no low half."""
     return nn.functional.linear(inputs.bfloat16().float(), layer.weight, layer.bias)
+
+
+def test_a_gpu_is_asked_for_one_product_of_halves_with_sums_in_float32():
+    """With tensors that have shapes and no memory, for want of a GPU: torch checks the call, not the numbers."""
+    with FakeTensorMode(), torch.inference_mode():
+        inputs, weights = (torch.empty(n, 960, dtype=torch.bfloat16, device="cuda") for n in (40, 640))
+        outputs = multiply_halves(inputs, weights)
+    assert (outputs.shape, outputs.dtype, outputs.device.type) == ((40, 640), torch.float32, "cuda")
 
 
 class Block(nn.Module):
@@ -150,11 +161,30 @@ def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
             assert 0 < difference < 1e-3
 
 
-def test_only_the_linear_layers_inside_the_layers_of_a_model_are_split(tiny_esm):
+KERNEL_ARCHITECTURES = [
+    architecture
+    for architecture in ARCHITECTURES
+    if architecture.refusal is None and choose_attention(architecture.config().model_type, "cuda") == KERNELS["cuda"]
+]
+"""Those of which a GPU multiplies halves."""
+
+
+@pytest.mark.parametrize("architecture", KERNEL_ARCHITECTURES, ids=lambda architecture: architecture.name)
+def test_every_architecture_that_a_gpu_reduces_runs_with_split_layers(architecture, tmp_path):
+    architecture.save(tmp_path)
+    plain, halves = (load(tmp_path, products=products) for products in (PLAIN, SPLIT))
+    assert any(isinstance(part, SplitLinear) for part in halves.model.modules())
+    (exact,), (ours,) = (encoder.encode(["MKWVTFISLLFLFSSAYSRGV"]) for encoder in (plain, halves))
+    difference = np.abs(ours.received - exact.received).max() / exact.received.max()
+    assert 0 < difference < 1e-3
+
+
+def test_the_linear_layers_of_a_model_are_split_but_not_its_contact_head(tiny_esm):
     encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, products=SPLIT)
     split_names = {name for name, part in encoder.model.named_modules() if isinstance(part, SplitLinear)}
     assert len(split_names) == 6 * encoder.n_layers
     assert all(".layer." in name for name in split_names)
+    assert type(encoder.model.contact_head.regression) is nn.Linear
     weights = encoder.model.encoder.layer[0].attention.self.query.weights
     assert (weights.dtype, weights.shape) == (torch.bfloat16, (32, 3 * 32))
     assert torch.equal(weights, join_weights(split_sum(weights)))

@@ -58,25 +58,9 @@ def test_a_uniprot_record_gives_every_field_and_uniprots_checksums(read) -> None
         n_records=1,
         reason=None,
     )
-    assert (protein.length, protein.crc64) == (149, crc64_bit_by_bit(CALM))
+    assert protein.length == 149
     assert protein.md5 == hashlib.md5(CALM.encode()).hexdigest()
     assert protein.n_nonstandard == 0
-
-
-def crc64_bit_by_bit(sequence: str) -> str:
-    """The CRC64 of ISO 3309 that UniProt uses, without tables: x^64 + x^4 + x^3 + x + 1, reflected, from zero."""
-    crc = 0
-    for byte in sequence.encode():
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0xD800000000000000 if crc & 1 else 0)
-    return f"{crc:016X}"
-
-
-def test_the_crc64_is_that_of_its_definition() -> None:
-    sequences = ["M" * n for n in range(1, 60)]
-    found = [Protein("a", None, None, None, None, None, None, sequence, 1).crc64 for sequence in sequences]
-    assert found == [crc64_bit_by_bit(sequence) for sequence in sequences]
 
 
 @pytest.mark.parametrize(
@@ -440,7 +424,6 @@ def test_any_bytes_at_all_are_read_or_refused_with_a_message(tmp_path_factory, d
             continue
         assert proteome.n_records == sum(p.n_records for p in proteome.proteins) > 0
         for protein in proteome.proteins:
-            assert len(protein.crc64) == 16
             assert protein.accession.encode()
 
 

@@ -5,14 +5,13 @@ proteins there are. What is independent is the head: their mean is 0.5 within it
 """
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from helpers.building import build_here, write_fasta
+from helpers.command_line import Run
 from transformers import AutoConfig, EsmModel
 from transformers.utils import logging
 
@@ -38,7 +37,7 @@ def random_weights(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def head_means(model: Path, folder: Path) -> np.ndarray:
+def head_means(model: Path, folder: Path, attlas: Run) -> np.ndarray:
     """Return the mean AUC of active sites over example proteins, of each head, (L, H)."""
     carriers = {
         line.split("\t")[0] for line in (EXAMPLES / "features.tsv").read_text().splitlines() if "active site" in line
@@ -47,8 +46,7 @@ def head_means(model: Path, folder: Path) -> np.ndarray:
     some = {p.accession: p.sequence for p in proteins if p.accession in carriers and p.length <= LONGEST}
     assert len(some) >= 4
     build_here(write_fasta(folder / "some.fasta", some), folder / "atlas", model)
-    command = [sys.executable, "-m", "attlas.cli.main", "annotate", folder / "atlas", EXAMPLES / "features.tsv"]
-    subprocess.run([str(word) for word in command], capture_output=True, check=False)
+    attlas("annotate", folder / "atlas", EXAMPLES / "features.tsv")
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     add_probe(folder / "atlas", theta=0.3, types=["Active site"], is_by_letter=False, **quiet)
     with Atlas.open(folder / "atlas") as atlas:
@@ -57,14 +55,14 @@ def head_means(model: Path, folder: Path) -> np.ndarray:
     return np.array([row["auc"] for row in sorted(rows, key=lambda row: (row["layer"], row["head"]))])
 
 
-def test_heads_of_random_weights_tell_active_sites_by_chance(random_weights: Path, tmp_path: Path) -> None:
-    means = head_means(random_weights, tmp_path)
+def test_heads_of_random_weights_tell_active_sites_by_chance(random_weights: Path, tmp_path: Path, attlas: Run) -> None:
+    means = head_means(random_weights, tmp_path, attlas)
     error = means.std(ddof=1) / np.sqrt(len(means))
     print(f"{len(means)} random heads: AUC {means.mean():.4f} +- {error:.4f}, {means.min():.2f} to {means.max():.2f}")
     assert error < 0.02
     assert abs(means.mean() - 0.5) < 3 * error
 
 
-def test_heads_of_real_weights_do_not(weights: Path, tmp_path: Path) -> None:
-    means = head_means(weights, tmp_path)
+def test_heads_of_real_weights_do_not(weights: Path, tmp_path: Path, attlas: Run) -> None:
+    means = head_means(weights, tmp_path, attlas)
     assert means[-20:].mean() > 0.6  # of the last layer

@@ -5,6 +5,7 @@ import errno
 import gzip
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -449,27 +450,40 @@ def test_a_disk_that_fills_up_keeps_the_finished_shards_and_the_same_command_fin
     assert_whole(tmp_path / "atlas")
 
 
-LIMITED = """
+LIMIT = 10_000
+"""Bytes of a file: fewer than a shard's residues take."""
+
+LIMITED = f"""
 import resource, sys
 from attlas.cli.main import main
 
 sys.argv[:2] = ["attlas"]
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # less than a shard's residues take)
+resource.setrlimit(resource.RLIMIT_FSIZE, ({LIMIT}, {LIMIT}))
 main()
 """
 
 
 def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_once(
-    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "atlas"
     assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
-    for n_workers in (0, 2):
-        # -B: a module cut short by the limit would be read by whoever imports it next.
-        script = [sys.executable, "-B", "-c", LIMITED, *command("encode", out, "--workers", n_workers)[2:]]
-        result = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
-        assert (result.returncode, result.stdout) == (1, "")
-        said, refused, found, to_do = result.stderr.splitlines()
+
+    # Of two workers, in processes of their own; then of this process.
+    # -B: a module cut short by the limit would be read by whoever imports it next.
+    script = [sys.executable, "-B", "-c", LIMITED, *command("encode", out, "--workers", 2)[2:]]
+    result = subprocess.run(script, capture_output=True, text=True, check=False, timeout=120)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, limits[1]))
+    try:
+        here = attlas("encode", out, "--workers", 0)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    for code, told, err in ((result.returncode, result.stdout, result.stderr), (here.code, here.out, here.err)):
+        assert (code, told) == (1, "")
+        said, refused, found, to_do = err.splitlines()
         assert "to compute" in said
         assert refused.startswith(f"attlas: Could not write {out}/residues/shard-")
         assert "File too large" in found

@@ -88,6 +88,28 @@ def test_docs_and_units_survive_into_arrow_and_parquet(table: Table, tmp_path: P
         assert field.nullable == column.is_nullable
 
 
+@pytest.mark.parametrize("table", SHARD_TABLES, ids=lambda table: table.name)
+def test_files_have_statistics_of_the_columns_by_which_rows_are_found_and_none_of_floats(
+    table: Table, tmp_path: Path
+) -> None:
+    schema = table.schema(N_LAYERS)
+    rows = pa.table([pa.array([_example(field.type)] * 3, field.type) for field in schema], schema=schema)
+    write_table(tmp_path / "x.parquet", table=table, rows=rows, metadata={})
+
+    group = pq.read_metadata(tmp_path / "x.parquet").row_group(0)
+    columns = [group.column(i) for i in range(group.num_columns)]
+    statistics = {column.path_in_schema.split(".")[0]: column.statistics for column in columns}
+    assert (statistics["sequence_id"].min, statistics["sequence_id"].max) == (1, 1)
+    for column in table.stored():
+        assert (statistics[column.name] is None) == pa.types.is_floating(column.type), column.name
+
+
+def _example(kind: pa.DataType) -> object:
+    if pa.types.is_fixed_size_list(kind):
+        return [1.0] * N_LAYERS
+    return "ok" if pa.types.is_string(kind) else pa.scalar(1).cast(kind).as_py()
+
+
 def test_received_is_one_list_of_a_value_per_layer() -> None:
     kind = RESIDUES.schema(N_LAYERS).field("received").type
     assert kind.list_size == N_LAYERS

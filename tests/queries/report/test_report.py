@@ -13,6 +13,7 @@ import sys
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -24,16 +25,19 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from matplotlib.colors import to_rgba
 
 from attlas.queries import Atlas
+from attlas.queries.asking.questions import ask
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
 from attlas.queries.report.contents import sections
+from attlas.queries.report.figures import Section
 from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
 from attlas.queries.report.report import ShownFigure
 from attlas.schema import (
     CONTACTS,
     COORDINATES,
     FAMILIES,
+    FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
@@ -113,7 +117,10 @@ def add_the_rest(root: Path) -> None:
         make_axes = [f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz"]
         spots += [{**at, "position": i, **{x: choose.uniform(0, 20) for x in make_axes}} for i in range(1, 41)]
         some = [(i, j) for i in range(1, 41) for j in range(i + 6, 41)]
-        pairs += [{**key, "i": i, "j": j, "probability": choose.random()} for i, j in some]
+        pairs += [
+            {**key, "i": i, "j": j, "probability": choose.random(), "score": choose.gauss(0, 1), "chose_heads": False}
+            for i, j in some
+        ]
         n = {"n_pairs": 1560, "n_contact_pairs": 90, "n_top": 40, "n_long_pairs": 136, "n_long_contacts": 6}
         for head in HEADS:
             k = {"n_edges": choose.randint(60, 99), "n_contact_edges": choose.randint(0, 30), "mass": 30.0}
@@ -121,7 +128,8 @@ def add_the_rest(root: Path) -> None:
             heads.append({**key, "chain": "A", **head, **n, **k, **rest})
         site = {"position": 7, "residue": "A", "rank": 1, "layer": 1, "received": 3.0, "share": 1.0}
         sites.append({"sequence_id": ids[accession], **site})
-    for table, rows in ((COORDINATES, spots), (CONTACTS, pairs), (HEAD_CONTACTS, heads), (HEAD_MAX_SITES, sites)):
+    added = ((COORDINATES, spots), (CONTACTS, pairs), (FUSED_CONTACTS, pairs), (HEAD_CONTACTS, heads))
+    for table, rows in (*added, (HEAD_MAX_SITES, sites)):
         add_rows(root, table, [{c.name: row.get(c.name, 1) for c in table.stored()} for row in rows], table.name)
 
 
@@ -251,13 +259,19 @@ def _cell(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def test_the_command_on_the_page_gives_the_same_rows(parsed: Parsed, report: Report, whole: Atlas) -> None:
+def test_the_command_on_the_page_gives_the_same_rows(
+    parsed: Parsed, report: Report, whole: Atlas, is_thorough: bool
+) -> None:
+    """Each asks the SQL of the test above; the rows are compared of every fifth, thoroughly of all."""
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]
     typed = [one for one in report.shown_figures() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
     assert len(lines) == len(typed) > 12
-    for line, one in zip(lines, typed, strict=True):
+    for i, (line, one) in enumerate(zip(lines, typed, strict=True)):
         _, _, _, name, *words = shlex.split(line)
-        assert whole.ask(name, **dict(word.split("=", 1) for word in words)).to_pylist() == one.rows.to_pylist()
+        arguments = dict(word.split("=", 1) for word in words)
+        assert ask(whole, name, arguments).sql == one.asked.sql
+        if is_thorough or i % 5 == 0:
+            assert whole.ask(name, **arguments).to_pylist() == one.rows.to_pylist()
 
 
 def test_every_number_in_a_caption_is_in_the_rows(report: Report) -> None:
@@ -435,6 +449,35 @@ def test_settings_are_read_from_the_files_of_a_table_by_name(atlas_dir: Path, tm
     assert found == [{"theta": 0.05}, {"theta": 0.05}, {"theta": 0.3, "max_length": None}]
 
 
+@pytest.mark.parametrize(
+    ("heads", "reading"),
+    [
+        ("5-3 4-17", "the mean of a few heads (layer-head: 5-3, 4-17), each"),
+        ("<b>5-3</b>", "a few heads, each"),
+        (None, "a few heads, each"),
+    ],
+)
+def test_the_fused_heads_are_named_below_their_figure(
+    atlas_dir: Path, tmp_path: Path, heads: str | None, reading: str
+) -> None:
+    shutil.copytree(atlas_dir, tmp_path / "atlas")
+    row = {
+        "sequence_id": sequence_ids(tmp_path / "atlas")["X00003"],
+        "i": 1,
+        "j": 7,
+        "score": 0.5,
+        "chose_heads": False,
+    }
+    settings = {} if heads is None else {"heads": heads, "chosen_on": None, "max_length": None}
+    add_rows(
+        tmp_path / "atlas", FUSED_CONTACTS, [row], "fused", {SETTINGS_KEY: json.dumps({"settings": settings}).encode()}
+    )
+    with Atlas.open(tmp_path / "atlas") as opened:
+        (part,) = [part for part in sections(opened, types=None, proteins=None) if part.name == "contacts"]
+    (figure,) = [figure for figure in part.figures if figure.name == "fused-contact-precision"]
+    assert reading in figure.reading
+
+
 # What is chosen
 
 
@@ -598,10 +641,21 @@ def test_what_is_called_significant_is_what_is_drawn_clear_of_its_square(report:
         assert not [line for axis in shown.picture.figure.axes for line in axis.lines if line.get_color() == FAINT]
 
 
-def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(whole: Atlas) -> None:
+def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(
+    whole: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two proteins that agree were once the surest point of the page."""
+    names = ("best-heads", "enrichment", "baselines")
+
+    def sections_with_points(atlas: Atlas, **chosen: object) -> list[Section]:
+        parts = sections(atlas, **chosen)
+        return [
+            replace(part, figures=tuple(figure for figure in part.figures if figure.name in names)) for part in parts
+        ]
+
+    monkeypatch.setattr("attlas.queries.report.report.sections", sections_with_points)
     report = make_report(whole, types=["Active site"], proteins=["X00001", "X00003", "X00005"])
-    for name in ("best-heads", "enrichment", "baselines"):
+    for name in names:
         shown = of(report, name)
         assert {row["note"] for row in shown.rows.to_pylist()} <= {"fewer than 5 proteins", None}
         circles = [x for axis in shown.picture.figure.axes for x in axis.lines if x.get_marker() in "o<"]

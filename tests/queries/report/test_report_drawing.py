@@ -105,7 +105,7 @@ def test_no_label_takes_the_name_of_another_figure() -> None:
         model_section({}, **shape, theta=0.3),
         label_section(labels, {}, **shape, theta=None),
         site_section(labels, {}),
-        contact_section({}, **shape, theta=None, atom=None),
+        contact_section({}, **shape, theta=None, atom=None, fused_heads=None),
         family_section(None, {}),
     )
     names = [figure.name for part in parts for figure in part.figures] + [f"{part.name}-section" for part in parts]

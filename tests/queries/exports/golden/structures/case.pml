@@ -3,6 +3,7 @@
 # sequence: 60 residues, MD5 2ed636771810fc2ce1b84b37922ebe6e
 # model: facebook/esm2_synthetic
 # revision: local
+# weights: unknown
 # rule: nayar-2025-05
 # atlas_id: b27c06a30b3695e7
 # attlas_version: 0.1.0

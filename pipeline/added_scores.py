@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from attlas.pipeline.kernels.tiles import Tile
+from attlas.pipeline.tiles import Tile
 
 HIDDEN = -30_000.0
 """Added to the score of a pair that may not attend: its weight is 0. Finite, because 0 times infinity is no number."""

@@ -1,0 +1,86 @@
+"""Everything that is to be done on a GPU, as one command: tests, agreement, rates, profile, proteome, memory.
+
+    python benchmarks/gpu_day.py --weights DIR --proteome FILE                      # all parts, 15 minutes
+    python benchmarks/gpu_day.py --weights DIR --proteome FILE --parts 1-4 --minutes 9
+    python benchmarks/gpu_day.py --dry-run                                          # on a CPU, tiny shapes
+
+The parts are ordered by worth (`gpu_parts/parts.py`). Each runs in a process of its own with its own time limit, prints
+its table as it ends, and is left out, with the reason, for want of an input or of time. All figures are in gpu-day.json
+and gpu-day.md of the folder --out, with the goals and what the first run reached. The same command goes on where it
+stopped; `--again` runs parts again that are done. It needs attlas's `pipeline` on a CUDA torch with Triton and
+transformers, pytest and hypothesis for part 1, and no duckdb.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from gpu_parts.day import run_day, run_inside
+from gpu_parts.parts import PARTS, select_parts
+from gpu_parts.settings import Settings
+
+MINUTES = 15
+
+
+def main() -> int:
+    os.environ |= {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_OFFLINE": "1"}
+    parser = make_parser()
+    options = parser.parse_args()
+    if options.inside is not None:
+        run_inside(PARTS[options.inside - 1], Settings.read(options.settings), options.rows)
+        return 0
+
+    try:
+        parts = select_parts(options.parts)
+    except ValueError as error:
+        parser.error(str(error))
+    settings = read_settings(options)
+    figures = run_day(settings, parts, minutes=options.minutes, is_again=options.again, describe=describe_machine)
+    print(f"\n{settings.out / 'gpu-day.json'}\n{settings.out / 'gpu-day.md'}")
+    return int(any(part["state"] not in ("done", "left out") for part in figures["parts"].values()))
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--weights", type=Path, help="directory of real 8M weights: for part 2")
+    parser.add_argument("--proteome", type=Path, help="FASTA file of a proteome: for part 6")
+    parser.add_argument("--cpu-atlas", type=Path, help="the examples' atlas from a CPU; default: it is built in part 2")
+    parser.add_argument("--parts", metavar="A-B", help=f"such as 1-4 or 2,5; default: 1-{len(PARTS)}")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"time for all; default: {MINUTES}")
+    parser.add_argument("--out", type=Path, default=Path("gpu-day"), help="folder of the figures; default: gpu-day")
+    parser.add_argument("--scratch", type=Path, help="folder of models and atlases; default: a new temporary one")
+    parser.add_argument("--again", action="store_true", help="run parts again that are done")
+    parser.add_argument("--dry-run", action="store_true", help="tiny shapes on a CPU")
+    for name, kind in (("--inside", int), ("--settings", Path), ("--rows", Path)):
+        parser.add_argument(name, type=kind, help=argparse.SUPPRESS)  # what a part's own process is told
+    return parser
+
+
+def read_settings(options: argparse.Namespace) -> Settings:
+    """Return the settings of the options, with whole paths: parts run elsewhere."""
+    inputs = {name: getattr(options, name) for name in ("weights", "proteome", "cpu_atlas")}
+    scratch = options.scratch or Path(tempfile.mkdtemp(prefix="gpu-day-"))
+    return Settings(
+        device="cpu" if options.dry_run else "cuda",
+        is_tiny=options.dry_run,
+        out=options.out.resolve(),
+        scratch=scratch.resolve(),
+        **{name: path.resolve() if path is not None else None for name, path in inputs.items()},
+    )
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what the figures depend on: the device and the versions of the libraries."""
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    versions = {name: version(name) for name in ("torch", "triton", "transformers")}
+    return {"device": device, **versions}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""Part 2: the examples with real 8M weights in every dtype against the atlas of a CPU, then every pass over it."""
+
+import argparse
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import precision
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from attlas.pipeline.annotate import AnnotationSource, annotate
+from attlas.pipeline.build import Options, build
+from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+from attlas.pipeline.model import find_model
+from attlas.pipeline.precision import SPLIT
+from attlas.pipeline.probe.adding import add_probe
+from attlas.pipeline.sites import DEFAULT_RULE
+from attlas.schema import CONTACTS, HEAD_FEATURES, HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
+from gpu_parts.settings import GOALS, Row, Settings
+
+VARIANTS = {
+    "float32 of halves": {"dtype": "float32"},
+    "float32 --exact": {"dtype": "float32", "is_exact": True},
+    "mixed": {"dtype": "mixed"},
+    "bfloat16": {"dtype": "bfloat16"},
+}
+"""Builds, by name, with their options."""
+
+PROBE_THETA = 0.05
+
+SAMPLED_VARIANTS = (SPLIT, "mixed", "bfloat16")
+N_SAMPLED = 600
+"""Proteins of the proteome on which dtypes are compared."""
+
+
+def quietly(*_: object) -> Callable[[object], None]:
+    return lambda event: None
+
+
+def measure(settings: Settings) -> Iterator[Row]:
+    """Yield the agreement of every dtype with the CPU, then of every pass, then the seconds of the whole command."""
+    reference = settings.cpu_atlas or build_atlas(settings, "cpu", device="cpu")
+    atlases: dict[str, Path] = {}
+    for name, options in VARIANTS.items():
+        started = time.perf_counter()
+        atlases[name] = build_atlas(settings, name.replace(" ", "-"), device=settings.device, **options)
+        yield compare_builds(name, reference, atlases[name]) | {"s": round(time.perf_counter() - started, 1)}
+
+    yield from compare_passes(settings, reference, atlases["float32 of halves"])
+    if settings.proteome is not None:
+        yield from compare_precisions(settings, settings.proteome)
+    if not settings.is_tiny:
+        yield time_command(settings)
+
+
+def compare_precisions(settings: Settings, proteome: Path) -> Iterator[Row]:
+    """Yield how many proteins of a sample keep their sites in other products than plain float32, on this device."""
+    assert settings.weights is not None
+    shortest, longest = (10, 1022) if settings.is_tiny else (30, 1022)
+    sequences = precision.sample(str(proteome), n=N_SAMPLED, seed=0, shortest=shortest, longest=longest)
+    options = argparse.Namespace(device=settings.device, variant=list(SAMPLED_VARIANTS), rule=DEFAULT_RULE)
+    compared = precision.compare_all(options, find_model(str(settings.weights)), sequences)
+    for variant, lines in compared.items():
+        figures = precision.summary(lines)
+        yield {
+            "compared": f"{variant} with plain float32",
+            "sequences with sites": len(sequences),
+            "same layer": f"{figures['same_layer']:.1%}",
+            "same sites": f"{figures['same_sites']:.1%}",
+            "same order": f"{figures['same_order']:.1%}",
+            "profiles differ by": f"{figures['profile']['largest']:.1e}",
+        }
+
+
+def build_atlas(settings: Settings, name: str, *, device: str, **options: object) -> Path:
+    """Return an atlas of the examples, built in this process."""
+    out = settings.scratch / f"examples-{name}"
+    shutil.rmtree(out, ignore_errors=True)  # of an earlier try: it would only go on
+    build(
+        str(settings.examples),
+        out,
+        Options(str(settings.weights), device=device, **options),  # type: ignore[arg-type]
+        progress=quietly,
+        n_workers=0,
+    )
+    return out
+
+
+def read_table(root: Path, table: Table) -> dict[str, list[Any]]:
+    """Return the rows of a table in its order, by column, as its files have them."""
+    paths = AtlasPaths(root)
+    files = [paths.root / file.path for file in Manifest.read(paths).of_table(table)]
+    rows = pq.read_table(files, schema=pq.read_schema(files[0])) if files else None
+    assert rows is not None, f"{root} has no {table.name}"
+    columns: dict[str, list[Any]] = rows.sort_by([(name, "ascending") for name in table.sort]).to_pydict()
+    return columns
+
+
+def compare_builds(name: str, reference: Path, other: Path) -> Row:
+    """Return how far the sites, layers, profiles and head statistics of two atlases agree."""
+    layers, other_layers = (find_layers(root) for root in (reference, other))
+    sites, other_sites = (find_sites(root) for root in (reference, other))
+    return {
+        "compared": name,
+        "sequences with sites": len(sites),
+        "same layer": sum(layers[sequence_id] == other_layers.get(sequence_id) for sequence_id in sites),
+        "same sites": sum(
+            sorted(sites[sequence_id]) == sorted(other_sites.get(sequence_id, [])) for sequence_id in sites
+        ),
+        "same order": sum(sites[sequence_id] == other_sites.get(sequence_id) for sequence_id in sites),
+        "profiles differ by": f"{largest_profile_difference(reference, other):.1e}",
+        "statistics differ by": f"{largest_difference(reference, other, HEADS):.1e}",
+    }
+
+
+def find_sites(root: Path) -> dict[int, list[int]]:
+    """Return the positions of the sites of each sequence that has any, in order of rank."""
+    rows = read_table(root, SITES)
+    sites: dict[int, list[int]] = {}
+    for sequence_id, position in zip(rows["sequence_id"], rows["position"], strict=True):
+        sites.setdefault(sequence_id, []).append(position)
+    return sites
+
+
+def find_layers(root: Path) -> dict[int, int]:
+    """Return the layer of convergence of each sequence that has sites."""
+    rows = read_table(root, SITES)
+    return dict(zip(rows["sequence_id"], rows["layer"], strict=True))
+
+
+def largest_profile_difference(reference: Path, other: Path) -> float:
+    """Return the largest difference of attention received, over the largest of its protein and layer."""
+    rows = read_table(reference, RESIDUES)
+    values, others = (
+        np.array(columns["received"], dtype=np.float64) for columns in (rows, read_table(other, RESIDUES))
+    )
+    _, proteins = np.unique(np.array(rows["sequence_id"]), return_inverse=True)
+    scale = np.zeros((proteins.max() + 1, values.shape[1]))
+    np.maximum.at(scale, proteins, values)
+    return float((np.abs(values - others) / scale[proteins]).max())
+
+
+def largest_difference(reference: Path, other: Path, table: Table) -> float:
+    """Return the largest difference of the floating-point columns of a table, over 1 or the number, the larger."""
+    rows, other_rows = (read_table(root, table) for root in (reference, other))
+    names = [column.name for column in table.columns if str(column.type) in ("float", "halffloat", "double")]
+    return max(float(_scaled_difference(rows[name], other_rows[name])) for name in names)
+
+
+def _scaled_difference(values: list[Any], others: list[Any]) -> float:
+    array, other_array = (np.array(part, dtype=np.float64) for part in (values, others))
+    difference: NDArray[np.float64] = np.abs(array - other_array) / np.maximum(1, np.abs(array))
+    return float(np.nanmax(difference, initial=0))
+
+
+@dataclass(frozen=True)
+class AtlasPass:
+    """A pass over a sealed atlas, and the table by which it is compared; None: it has no numbers."""
+
+    name: str
+    run: Callable[[Path], object]
+    table: Table | None
+
+
+def list_passes(settings: Settings) -> tuple[AtlasPass, ...]:
+    return (
+        AtlasPass("annotate", lambda root: annotate(AtlasPaths(root), AnnotationSource(settings.features)), None),
+        AtlasPass(
+            "probe",
+            lambda root: add_probe(
+                root, theta=PROBE_THETA, types=None, is_by_letter=True, progress=quietly, n_workers=0
+            ),
+            HEAD_FEATURES,
+        ),
+        AtlasPass(
+            "contacts", lambda root: add_contacts(root, ContactSettings(), progress=quietly, n_workers=0), CONTACTS
+        ),
+    )
+
+
+def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator[Row]:
+    """Yield for every pass its seconds on the CPU and on the device, and the largest difference of its table."""
+    for atlas_pass in list_passes(settings):
+        row: Row = {"compared": atlas_pass.name}
+        try:
+            if settings.cpu_atlas is None:
+                atlas_pass.run(reference)
+            started = time.perf_counter()
+            atlas_pass.run(atlas)
+            row["s"] = round(time.perf_counter() - started, 1)
+            if atlas_pass.table is not None:
+                key = atlas_pass.table.sort[0]
+                n_rows, other_rows = (len(read_table(root, atlas_pass.table)[key]) for root in (reference, atlas))
+                row["rows"] = f"{other_rows:,} of {n_rows:,}"
+                if n_rows == other_rows:
+                    row["statistics differ by"] = f"{largest_difference(reference, atlas, atlas_pass.table):.1e}"
+        except Exception as error:  # the next pass may work
+            row["outcome"] = f"{type(error).__name__}: {error}"[:300]
+        yield row
+
+
+def time_command(settings: Settings) -> Row:
+    """Return the seconds of `attlas build` on the examples, from the command to the prompt."""
+    out = settings.scratch / "examples-by-command"
+    shutil.rmtree(out, ignore_errors=True)
+    command = [sys.executable, "-m", "attlas.cli.main", "build", str(settings.examples), "--out", str(out)]
+    command += ["--model", str(settings.weights), "--device", settings.device]
+    started = time.perf_counter()
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - started
+    if result.returncode:
+        return {"compared": "whole command", "outcome": result.stderr[-300:]}
+    return {"compared": "whole command", "s": round(seconds, 1), GOALS: {"examples": seconds}}
