@@ -20,6 +20,7 @@ from torch import Tensor
 from attlas.pipeline.attention_support import unsupported_attention
 from attlas.pipeline.letters import Vocabulary
 from attlas.schema import EnvironmentFault
+from attlas.schema.errors import first_line
 
 AXES = ((0, 1, 2, 3), (0, 2, 1, 3), (2, 3, 0, 1))
 """Orders of the axes in which modules return a map, as permutations to (1, H, K, K): those of most, of Longformer, and
@@ -71,8 +72,8 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
         n_layers: layers that the configuration names.
 
     Raises:
-        EnvironmentFault: the model does not return the maps of this many layers; no module makes them; or a residue
-            attends only to those before it.
+        EnvironmentFault: the model cannot be run; it does not return the maps of this many layers; no module makes
+            them; or a residue attends only to those before it.
     """
     outputs: list[tuple[torch.nn.Module, tuple[Any, ...]]] = []
 
@@ -83,6 +84,13 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
     handles = [module.register_forward_hook(record) for module in model.modules()]
     try:
         maps = getattr(model(input_ids=tokens, output_attentions=True), "attentions", None) or ()
+    except Exception as error:  # of a model of any kind
+        raise EnvironmentFault(
+            f"This {model.config.model_type} model cannot be run with its own attention.",
+            expected=f"the maps of a sequence of {tokens.shape[1]} tokens",
+            found=first_line(error),
+            hint="use ESM-2 or another encoder of the transformers library",
+        ) from error
     finally:
         for handle in handles:
             handle.remove()

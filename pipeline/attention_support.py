@@ -85,11 +85,21 @@ def refuse_unsupported(
 
 
 def refuse_configuration(config: Any) -> None:
-    """Refuse a configuration whose rotary positions depend on the longest sequence of a pack.
+    """Refuse a configuration whose positions are not computed right, by transformers or for a sequence in a pack.
 
     Raises:
-        EnvironmentFault: the configuration has such positions.
+        EnvironmentFault: its rotary positions depend on the longest sequence; or it has learned relative positions of
+            BERT or ESM, whose weights transformers 5 leaves out without a word.
     """
+    positions = getattr(config, "position_embedding_type", None)
+    if str(positions).startswith("relative"):
+        raise EnvironmentFault(
+            f"The attention of this {config.model_type} model cannot be computed right.",
+            expected="absolute or rotary positions",
+            found=f"position_embedding_type {positions!r}, which transformers no longer computes",
+            hint="use ESM-2, or another encoder in which every residue attends to every residue",
+        )
+
     rotary = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
     parts = [rotary, *(part for part in rotary.values() if isinstance(part, dict))] if isinstance(rotary, dict) else []
     for part in parts:

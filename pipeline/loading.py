@@ -28,15 +28,15 @@ def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False
         EnvironmentFault: the files are damaged or do not hold every weight; or the configuration is that of a decoder,
             or has rotary positions that depend on the length.
     """
-    model, missing = _read_weights(files, dtype)
+    model, missing = _read_weights(files, dtype, is_hooked=is_hooked)
     _refuse_missing(files, files.shape.architecture, missing)
     if any(name.startswith("contact_head.") for name in missing):
         model.contact_head = None  # a head of random weights must not predict contacts
 
     refuse_configuration(model.config)
-    if is_hooked:
-        model.set_attn_implementation(EAGER)
-    else:
+    if is_hooked and model.config._attn_implementation != EAGER:
+        raise _no_encoder(model.config.model_type, "a model that does not run its own eager attention")
+    if not is_hooked:
         model.set_attn_implementation(INTERFACE)
         replace_relative_bias(model)
     if dtype == torch.float32:
@@ -44,10 +44,12 @@ def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False
     return model.eval()
 
 
-def _read_weights(files: ModelFiles, dtype: torch.dtype) -> tuple[Any, list[str]]:
+def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> tuple[Any, list[str]]:
     """Return the model and the names of the weights that are missing from its files, in order."""
     config = read_configuration(files.directory)
-    options = {"add_pooling_layer": False} if _has_pooler(config) else {}
+    options: dict[str, Any] = {"add_pooling_layer": False} if _has_pooler(config) else {}
+    if is_hooked:
+        options["attn_implementation"] = EAGER  # some architectures can only be told so before they are made
 
     reader = transformers.AutoModel
     if config.model_type in TEXT_ENCODERS:

@@ -290,6 +290,26 @@ ARCHITECTURES = (
         "this esm model(.|\n)*is_causal", is_made_up=True,
     ),
     Architecture(
+        "BERT with relative positions",
+        lambda: transformers.BertConfig(**SIZES, position_embedding_type="relative_key_query"),
+        "transformers no longer computes", save_tokenizer=save_bert_vocabulary, is_made_up=True,
+    ),
+    Architecture(
+        "Falcon, which makes no causal mask beside its fast attention",
+        lambda: transformers.FalconConfig(**SIZES, **_ENDS), NO_DECODER, is_made_up=True,
+    ),
+    Architecture(
+        "Qwen 3 without key heads", lambda: transformers.Qwen3Config(**SIZES, **_ENDS, head_dim=8),
+        "cannot be run with its own attention(.|\n)*RuntimeError", is_made_up=True,
+    ),
+    Architecture(
+        "Gemma 3 that attends both ways within a window",
+        lambda: transformers.Gemma3TextConfig(
+            **SIZES, **_ENDS, head_dim=8, num_key_value_heads=2, use_bidirectional_attention=True, sliding_window=16
+        ),
+        is_made_up=True,
+    ),
+    Architecture(
         "MegatronBERT as a decoder", lambda: transformers.MegatronBertConfig(**SIZES, is_decoder=True), NO_DECODER,
         is_made_up=True,
     ),

@@ -29,6 +29,7 @@ def save(name: str, directory: Path) -> Path:
     return next(architecture for architecture in ARCHITECTURES if architecture.name == name).save(directory)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "attention"), [("T5", "tiled"), ("XLNet", HOOKED)])
 def test_an_atlas_of_the_examples_is_built_looked_up_exported_and_probed(
     name: str, attention: str, tmp_path: Path, attlas: Run
