@@ -4,6 +4,8 @@ A command forked is a process as any other, with its own memory, streams and exi
 imports work and what they take; `test_arrows` and the tests of the command line start real ones.
 """
 
+import atexit
+import gc
 import importlib
 import json
 import os
@@ -11,6 +13,7 @@ import select
 import socket
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +80,7 @@ def serve(listening: socket.socket) -> None:
     """Fork a process for every command, until the input ends."""
     for name in IMPORTED:
         importlib.import_module(name)
+    gc.freeze()  # else collections of a child would copy the memory that it shares
 
     while listening in select.select([listening, sys.stdin], [], [])[0]:
         connection, _ = listening.accept()
@@ -97,7 +101,7 @@ def attend(connection: socket.socket) -> None:
     if child:
         _, status = os.waitpid(child, 0)
         connection.send(str(os.waitstatus_to_exitcode(status)).encode())
-        return
+        os._exit(0)  # at once: it holds the streams of the command
 
     connection.close()
     for number, stream in enumerate(streams):
@@ -109,9 +113,30 @@ def attend(connection: socket.socket) -> None:
     os.environ.clear()
     os.environ.update(said["environment"])
     sys.argv = ["attlas", *said["words"]]
+    sys.modules["__main__"].__package__ = None  # else usage is that of `python -m`
+    leave(run_main())
+
+
+def run_main() -> int:
+    """Run the command line, and return its exit code."""
     from attlas.cli.main import main
 
-    main()
+    try:
+        main()
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else int(exit.code is not None)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def leave(code: int) -> None:
+    """End this process without taking its modules apart, which takes seconds of what is not a command's own."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.architectures import ARCHITECTURES, load
+from helpers.architectures import ARCHITECTURES, load, save_merging_vocabulary
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -164,7 +164,9 @@ def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
 KERNEL_ARCHITECTURES = [
     architecture
     for architecture in ARCHITECTURES
-    if architecture.refusal is None and choose_attention(architecture.config().model_type, "cuda") == KERNELS["cuda"]
+    if architecture.refusal is None
+    and choose_attention(architecture.config().model_type, "cuda") == KERNELS["cuda"]
+    and architecture.save_tokenizer is not save_merging_vocabulary  # whose tokens only whole maps give to residues
 ]
 """Those of which a GPU multiplies halves."""
 

@@ -19,6 +19,7 @@ from helpers.contact_case import (
     Scores,
     add_chains,
     add_contacts,
+    add_fused_contacts,
     add_head_contacts,
     all_pairs,
     best_pairs,
@@ -58,7 +59,7 @@ ENRICHMENT = ("enrichment_low", "enrichment_high", "log10_p", 1.0)
 MATCHED = ("matched_low", "matched_high", "matched_log10_p", 1.0)
 PAIRS = (
     *(Pair(name, *SHUFFLED) for name in ("head_labels", "best_heads", "amino_acid_heads", "layers_of_label")),
-    *(Pair(name, *SHUFFLED) for name in ("contact_precision", "head_contact_precision")),
+    *(Pair(name, *SHUFFLED) for name in ("contact_precision", "head_contact_precision", "fused_contact_precision")),
     *(Pair(name, *ENRICHMENT) for name in ("sites_at_features", "sites_in_structure", "site_baselines")),
     *(Pair(name, *MATCHED) for name in ("sites_at_features", "sites_in_structure")),
     *(Pair(name, "auc_low", "auc_high", "log10_p", 0.5) for name in ("head_auc", "received_auc")),
@@ -90,6 +91,7 @@ def write_random_atlas(root: Path, n_proteins: int) -> None:
     points = {a: walk(len(x), choose) for a, x in texts.items()}
     add_chains(root, [MadeChain(a, "made.cif", "A", point) for a, point in points.items()])
     add_contacts(root, {a: best_pairs(_scores(points[a], choose), len(x)) for a, x in texts.items()})
+    add_fused_contacts(root, {a: best_pairs(_scores(points[a], choose), len(x)) for a, x in texts.items()})
     add_head_contacts(root, [row for a, x in texts.items() for row in _head_contacts(a, len(x), choose)])
 
 
