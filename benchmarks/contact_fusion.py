@@ -35,14 +35,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.architectures import KERNELS
 from attlas.pipeline.contacts.choosing_heads import count_contacts, count_top_pairs, measure_precision, rank_heads
 from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, score_pairs
 from attlas.pipeline.contacts.structure_contacts import StructureContacts, find_contacts
-from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.model import find_model
-from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.model.architectures import KERNELS
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.proteins.proteome import read_proteome
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 from fetch_model import PYPI_DIRECTORY, FetchError, from_pypi

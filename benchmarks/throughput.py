@@ -33,13 +33,13 @@ from typing import Any
 
 import numpy as np
 
-from attlas.pipeline.architectures import KERNELS
-from attlas.pipeline.model import ModelShape, find_model, find_shape
+from attlas.pipeline.model.architectures import KERNELS
+from attlas.pipeline.model.files import ModelShape, find_model, find_shape
+from attlas.pipeline.model.precision import SPLIT, read_variant
 from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
-from attlas.pipeline.precision import SPLIT, read_variant
-from attlas.pipeline.proteins import read_proteome
-from attlas.pipeline.resources import count_default_workers, measure_available_bytes
-from attlas.pipeline.sites import call_sites
+from attlas.pipeline.proteins.proteome import read_proteome
+from attlas.pipeline.sites.calling import call_sites
+from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.tiny_esm import VOCABULARY, save_vocabulary
@@ -114,7 +114,7 @@ def main() -> int:
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"  # asking for a GPU must not open it before a fork
     # Every process is forked from a server that has imported the libraries: otherwise each would take seconds to.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["torch", "transformers.models.esm.modeling_esm", "attlas.pipeline.encoder"])
+    context.set_forkserver_preload(["torch", "transformers.models.esm.modeling_esm", "attlas.pipeline.encoder.encoder"])
 
     def in_process(function: Callable, *arguments: object) -> Any:
         with ProcessPoolExecutor(1, context) as pool:
@@ -262,7 +262,7 @@ def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list
 
 def load_encoder(model: Any, dtype: str, *, device: str) -> Any:
     """Return an encoder of a dtype with its plain products, or of float32 with those of SPLIT."""
-    from attlas.pipeline.encoder import Encoder
+    from attlas.pipeline.encoder.encoder import Encoder
 
     dtype, products = read_variant(dtype)
     return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=KERNELS[device], products=products)
@@ -283,14 +283,14 @@ def _attend_only(q: Any, k: Any, v: Any, *, pack: Any, scaling: float, theta: fl
     """Attend and reduce nothing: our forward, which ends at the last layer's attention, without its statistics."""
     import torch
 
-    from attlas.pipeline.attention import STATISTICS, PackAttention
+    from attlas.pipeline.attention.definitions import STATISTICS, PackAttention
 
     zero = torch.zeros((), device=q.device)  # float32, as NumPy has no bfloat16
     no_statistics = zero.expand(sum(pack.n_residues)), zero.expand(len(pack.n_tokens), len(q), len(STATISTICS))
     if v is None:
         return PackAttention(None, *no_statistics)
     if q.is_cuda and q.dtype == torch.float32:  # of SPLIT, as ways_of has it: the kernel that computes our output there
-        from attlas.pipeline.kernels.triton_pass import attend_by_kernel
+        from attlas.pipeline.attention.triton_pass import attend_by_kernel
 
         return PackAttention(attend_by_kernel(q, k, v, pack=pack, scaling=scaling, products=SPLIT), *no_statistics)
     if q.is_cuda:  # in half precision: the same operator that computes our output there
@@ -309,7 +309,7 @@ def _prepare_transformers(way: Way, model: Any, device: str, _: int) -> Callable
     from transformers import EsmModel, EsmTokenizer
     from transformers.models.esm.modeling_esm import EsmSelfAttention
 
-    from attlas.pipeline.attention import reduce_map
+    from attlas.pipeline.attention.definitions import reduce_map
 
     dtype, attention = getattr(torch, way.dtype), "sdpa" if way.kind == "sdpa" else "eager"
     net = EsmModel.from_pretrained(model.directory, add_pooling_layer=False, dtype=dtype, attn_implementation=attention)
@@ -365,7 +365,7 @@ def _prepare_product(way: Way, _: Any, device: str, side: int) -> Callable[[list
 
     a, b = (torch.randn(side, side, device=device) for _ in range(2))
     if way.dtype == SPLIT:  # of halves that were made before
-        from attlas.pipeline.products import join_input, join_weights, multiply_halves
+        from attlas.pipeline.encoder.products import join_input, join_weights, multiply_halves
 
         inputs, weights = join_input(a), join_weights(b)
         return lambda _: [multiply_halves(inputs, weights) for _ in range(N_PRODUCTS)] and None

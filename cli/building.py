@@ -16,7 +16,7 @@ from attlas.cli.progress import build_progress, format_duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
-    from attlas.pipeline.proteins import Protein
+    from attlas.pipeline.proteins.proteome import Protein
     from attlas.schema import Manifest
 
 EXIT_FAILURES = 3
@@ -264,7 +264,7 @@ def fetch(
     No other command uses the network, except to read an atlas whose DIR is a URL.
     """
     with workshop():
-        from attlas.pipeline.fetch import fetch_model
+        from attlas.pipeline.model.fetch import fetch_model
 
         model_directory = fetch_model(model, revision=revision, to=to)
     print(f"{model} is in {model_directory}; use it with --model {to or model}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attlas.pipeline.encode import Progress
     from attlas.pipeline.plan import Plan, Shard
-    from attlas.pipeline.runners import ShardFinished, WorkerLeftOut, WorkersStarted
+    from attlas.pipeline.workers.runners import ShardFinished, WorkerLeftOut, WorkersStarted
     from attlas.schema import Receipt
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -120,7 +120,7 @@ def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:
 
 def _count(meter: Meter, event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
     """Add an event to a meter; print which worker was left out, with its error."""
-    from attlas.pipeline.runners import WorkerLeftOut, WorkersStarted
+    from attlas.pipeline.workers.runners import WorkerLeftOut, WorkersStarted
 
     if isinstance(event, WorkersStarted):
         meter.start(event.n_workers, event.n_threads)

@@ -7,20 +7,20 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from attlas.pipeline.architectures import KERNELS, choose_attention
-from attlas.pipeline.cluster import prepare_workers
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
-from attlas.pipeline.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
-from attlas.pipeline.libraries import import_libraries
-from attlas.pipeline.model import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
+from attlas.pipeline.model.architectures import KERNELS, choose_attention
+from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
+from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
+from attlas.pipeline.model.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
 from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
-from attlas.pipeline.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
-from attlas.pipeline.proteins import Protein, Proteome, read_proteome
-from attlas.pipeline.resources import check_device, choose_workers, has_device
+from attlas.pipeline.proteins.proteome import Protein, Proteome, read_proteome
 from attlas.pipeline.seal import seal, set_manifest_aside
-from attlas.pipeline.sites import DEFAULT_RULE, RULES
+from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
+from attlas.pipeline.workers.cluster import prepare_workers
+from attlas.pipeline.workers.libraries import import_libraries
+from attlas.pipeline.workers.resources import check_device, choose_workers, has_device
 from attlas.schema import (
     FORMAT_VERSION,
     AtlasPaths,
@@ -293,7 +293,7 @@ def _read_vocabulary(files: ModelFiles) -> Vocabulary:
     """Return the vocabulary of a model; that of ESM-2 without loading transformers."""
     if has_esm2_vocabulary(files.directory):
         return ESM2_VOCABULARY
-    from attlas.pipeline.vocabulary import read_vocabulary  # imports transformers, which takes seconds
+    from attlas.pipeline.model.vocabulary import read_vocabulary  # imports transformers, which takes seconds
 
     return read_vocabulary(files)
 

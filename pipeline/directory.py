@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.pipeline.checksums import compute_crc64
 from attlas.pipeline.plan import Plan, Shard, order_sequences
-from attlas.pipeline.proteins import Protein
+from attlas.pipeline.proteins.checksums import compute_crc64
+from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,

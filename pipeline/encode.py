@@ -5,8 +5,8 @@ from contextlib import closing
 
 from attlas.pipeline.estimate import runs_in_process
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.resources import check_disk, choose_threads, choose_workers
-from attlas.pipeline.runners import (
+from attlas.pipeline.workers.resources import check_disk, choose_threads, choose_workers
+from attlas.pipeline.workers.runners import (
     ENCODE,
     Event,
     ShardFinished,

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from attlas.pipeline.model import ModelShape
+from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import Shard, predict_disk_bytes
 
 CPU_EFFICIENCY = 0.5

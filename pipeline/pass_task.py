@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.runners import load_plan_and_model
 from attlas.pipeline.shard import make_receipt, read_sequences
+from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import (
     SEQUENCES,
     TABLES,

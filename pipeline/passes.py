@@ -7,7 +7,7 @@ from attlas.pipeline.adding import add_files
 from attlas.pipeline.directory import matches_entry
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.runners import Task
+from attlas.pipeline.workers.runners import Task
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt, Table
 
 

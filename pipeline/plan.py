@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Self
 
-from attlas.pipeline.architectures import HOOKED, choose_attention, predict_map_bytes
-from attlas.pipeline.model import ModelShape
+from attlas.pipeline.attention.tiles import predict_tile_bytes
+from attlas.pipeline.model.architectures import HOOKED, choose_attention, predict_map_bytes
+from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
-from attlas.pipeline.proteins import Protein
-from attlas.pipeline.tiles import predict_tile_bytes
+from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema.json_file import digest, from_json
 from attlas.schema.run import Run
 

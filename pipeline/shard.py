@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.device_check import make_pack_runner
-from attlas.pipeline.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
-from attlas.pipeline.sites import call_sites
+from attlas.pipeline.sites.calling import call_sites
 from attlas.schema import SHARD_TABLES, AtlasPaths, BrokenAtlasError, Receipt, Table, TableFile
 from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import describe_file, provenance, write_table

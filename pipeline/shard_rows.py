@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from attlas.pipeline.attention import STATISTICS
-from attlas.pipeline.encoder import SequenceAttention
-from attlas.pipeline.proteins import STANDARD_LETTERS
-from attlas.pipeline.sites import Sites
+from attlas.pipeline.attention.definitions import STATISTICS
+from attlas.pipeline.encoder.encoder import SequenceAttention
+from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.sites.calling import Sites
 from attlas.schema import HEADS, RESIDUES, SEQUENCES, SITES, Table
 
 

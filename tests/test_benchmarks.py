@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-from attlas.pipeline.attention import STATISTICS, Pack, reduce_plain
-from attlas.pipeline.encoder import Encoder, SequenceAttention
-from attlas.pipeline.model import ModelShape, find_model
-from attlas.pipeline.sites import call_sites
+from attlas.pipeline.attention.definitions import STATISTICS, Pack, reduce_plain
+from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.sites.calling import call_sites
 from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
@@ -200,7 +200,7 @@ def _reduced_by(
     way: throughput.Way, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return what the way reduces: attention received and head statistics of each layer of each protein."""
-    from attlas.pipeline import attention
+    from attlas.pipeline.attention import definitions as attention
 
     found = []
     reduce_map = attention.reduce_map

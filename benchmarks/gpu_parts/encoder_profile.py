@@ -10,9 +10,9 @@ import throughput
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from attlas.pipeline.attention import Pack
-from attlas.pipeline.kernels.blocks import BLOCKS_FILE, Blocks, read_tables
-from attlas.pipeline.precision import SPLIT
+from attlas.pipeline.attention.blocks import BLOCKS_FILE, Blocks, read_tables
+from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
 from gpu_parts.settings import Row, Settings
 from gpu_parts.workload import (
@@ -113,7 +113,7 @@ def sweep_blocks(settings: Settings) -> Iterator[Row]:
 
 def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack) -> Iterator[Row]:
     """Yield for each of Triton's ways to multiply float32 a layer's time and its difference from exact products."""
-    from attlas.pipeline.kernels import triton_pass
+    from attlas.pipeline.attention import triton_pass
 
     q, k, v = tensors
     exact = triton_pass.reduce_triton(q, k, v, pack=pack, scaling=0.1, theta=0.3).received
@@ -136,7 +136,7 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
 
 
 def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Row:
-    from attlas.pipeline.kernels import triton_pass
+    from attlas.pipeline.attention import triton_pass
 
     q, k, v = tensors
     table = triton_pass.choose_table(q, products)
@@ -173,7 +173,7 @@ def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor
 @contextmanager
 def using_blocks(kernel: str, blocks: Blocks) -> Iterator[None]:
     """Let a kernel run with these sizes, whatever the tables say."""
-    from attlas.pipeline.kernels import triton_pass
+    from attlas.pipeline.attention import triton_pass
 
     read_blocks = triton_pass.read_blocks
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.build import Options, build
 from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
-from attlas.pipeline.model import find_model
-from attlas.pipeline.precision import SPLIT
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.probe.adding import add_probe
-from attlas.pipeline.sites import DEFAULT_RULE
+from attlas.pipeline.sites.calling import DEFAULT_RULE
 from attlas.schema import CONTACTS, HEAD_FEATURES, HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
 from gpu_parts.settings import GOALS, Row, Settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gpu_parts.settings import ROOT, Row, Settings
 
-TESTS = ROOT / "tests" / "pipeline"
+TESTS = ROOT / "tests" / "pipeline" / "attention"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from attlas.pipeline.products import InputHalves, SplitLinear, join_input, join_weights, multiply_halves
+from attlas.pipeline.encoder.products import InputHalves, SplitLinear, join_input, join_weights, multiply_halves
 from gpu_parts.settings import Row, Settings
 from gpu_parts.workload import Sample, measure_s, model_shape, pack_tokens, random_proteins
 

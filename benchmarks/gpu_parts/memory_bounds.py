@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 import throughput
 import torch
 
-from attlas.pipeline.device_check import make_pack_runner
-from attlas.pipeline.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.plan import cut_packs, predict_activation_bytes
-from attlas.pipeline.precision import SPLIT
 from gpu_parts.settings import Row, Settings
 from gpu_parts.workload import Sample, free_device, model_shape, random_model, random_proteins
 

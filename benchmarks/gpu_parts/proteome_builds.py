@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from attlas.pipeline.plan import order_sequences
-from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import AtlasPaths, Manifest
 from gpu_parts.example_atlases import AtlasPass, list_passes
 from gpu_parts.settings import GOALS, Row, Settings

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import throughput
 import torch
 
-from attlas.pipeline.precision import SPLIT
+from attlas.pipeline.model.precision import SPLIT
 from gpu_parts.settings import GOALS, Row, Settings
 from gpu_parts.workload import Sample, free_device, measure_s, random_model, random_proteins
 

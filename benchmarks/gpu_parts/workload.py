@@ -8,7 +8,7 @@ from pathlib import Path
 import throughput
 import torch
 
-from attlas.pipeline.model import ModelFiles, ModelShape, find_model, find_shape
+from attlas.pipeline.model.files import ModelFiles, ModelShape, find_model, find_shape
 from gpu_parts.settings import Settings
 
 TINY_SHAPE = ModelShape("esm", 2, 4, 64, 128, None, 500_000)

@@ -24,7 +24,7 @@ from attlas.pipeline.contacts.planning import (
 from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.passes import run_pass
-from attlas.pipeline.resources import check_device
+from attlas.pipeline.workers.resources import check_device
 from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
 from attlas.schema.links import refuse_wrong_links
 

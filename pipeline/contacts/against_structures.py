@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.chains import Atom, Chain, read_chain_contacts
 from attlas.pipeline.contacts.single_heads import MEASURES, ReduceToHeadContacts
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
-from attlas.pipeline.device_check import make_pack_runner
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import HEAD_CONTACTS, AtlasPaths, Manifest

@@ -21,11 +21,11 @@ from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, score_pairs
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import read_computed_sequences
 from attlas.pipeline.plan import Plan
-from attlas.pipeline.resources import check_device, count_default_workers
-from attlas.pipeline.runners import load_plan_and_model
+from attlas.pipeline.workers.resources import check_device, count_default_workers
+from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths, EnvironmentFault, InputError, Manifest
 
 DEFAULT_BEST = 10

@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.added_scores import AddedScores
-from attlas.pipeline.attention import Pack, PackAttention
-from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.kernels.attending import attend
-from attlas.pipeline.tiles import Tile
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.attending import attend
+from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.tiles import Tile
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.schema import EnvironmentFault
 
 BLOCK = 1024

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.contacts.contact_head import ContactHead, ReduceToContacts
 from attlas.pipeline.contacts.head_choice import Head
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.encoder import Encoder
 
 
 def predict_fused_scores(

@@ -9,7 +9,7 @@ from math import isqrt
 
 from attlas.pipeline.packing import Budget, cut_runs
 from attlas.pipeline.plan import Shard, make_token_budget
-from attlas.pipeline.resources import measure_available_bytes
+from attlas.pipeline.workers.resources import measure_available_bytes
 from attlas.schema import EnvironmentFault
 
 PACK_PAIRS = 1 << 26

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.contact_head import predict_probabilities
 from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
-from attlas.pipeline.device_check import make_pack_runner
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, AtlasPaths, Manifest

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.added_scores import AddedScores
-from attlas.pipeline.attention import Pack, PackAttention
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.contacts.pairs import mark_highest
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
-from attlas.pipeline.tiles import Tile
 
 MEASURES = ("n_edges", "n_contact_edges", "edge_mass", "contact_edge_mass", "mass", "contact_mass", "n_top_contacts")
 """Measures of a head. Over ordered pairs with coordinates, i = j and near ones included: edges, edges that are

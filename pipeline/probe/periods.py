@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention import Pack
-from attlas.pipeline.tiles import Tile
+from attlas.pipeline.attention.definitions import Pack
+from attlas.pipeline.attention.tiles import Tile
 
 DIRECTIONS = ("before", "after")
 """Where the key stands, one period from the query."""

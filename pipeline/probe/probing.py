@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attlas.pipeline.device_check import make_pack_runner
-from attlas.pipeline.encoder import Encoder
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import Columns, PassTask, ShardRows, TableRows
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.probe.labels import LabelledSequence, read_labelled_sequences
 from attlas.pipeline.probe.periods import DIRECTIONS
 from attlas.pipeline.probe.received import MEASURES, SUMS, ReduceToLabels
 from attlas.pipeline.shard_rows import list_sites
-from attlas.pipeline.sites import call_sites
+from attlas.pipeline.sites.calling import call_sites
 from attlas.schema import (
     HEAD_FEATURES,
     HEAD_MAX_SITES,

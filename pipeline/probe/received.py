@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.added_scores import AddedScores
-from attlas.pipeline.attention import Pack, PackAttention
-from attlas.pipeline.kernels.attending import AddTile, attend_in_rows
-from attlas.pipeline.kernels.rows import receive_rows
-from attlas.pipeline.kernels.tiled import attend_in_tiles
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.attending import AddTile, attend_in_rows
+from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.rows import receive_rows
+from attlas.pipeline.attention.tiled import attend_in_tiles
+from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.probe.auc import compute_auc
 from attlas.pipeline.probe.periods import PeriodSums
-from attlas.pipeline.tiles import Tile
 
 SUMS = ("edges", "edge_mass", "mass")
 """Sums over what a residue receives from a head: edges into it, the attention of these edges, all attention."""

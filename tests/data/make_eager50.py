@@ -10,8 +10,8 @@ from pathlib import Path
 
 from helpers.eager_oracle import PROTEINS, compute_eager, write_stored
 
-from attlas.pipeline.model import find_model
-from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.proteins.proteome import read_proteome
 
 
 def main() -> None:

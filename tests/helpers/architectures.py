@@ -10,9 +10,9 @@ import tokenizers
 import torch
 import transformers
 
-from attlas.pipeline.architectures import TEXT_ENCODERS
-from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.model import find_model
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.model.architectures import TEXT_ENCODERS
+from attlas.pipeline.model.files import find_model
 from helpers.sentence_pieces import saver
 from helpers.tiny_esm import VOCABULARY, save_vocabulary
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from attlas.pipeline.cluster import WORKER_DEATHS
+from attlas.pipeline.workers.cluster import WORKER_DEATHS
 from attlas.schema import AtlasPaths, DeviceFault, Receipt
 
 

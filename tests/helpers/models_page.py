@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.architectures import HOOKED, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 

@@ -35,7 +35,7 @@ IMPORTED = (
     "attlas.cli.main",
     "attlas.pipeline.build",
     "attlas.pipeline.contacts.adding",
-    "attlas.pipeline.encoder",
+    "attlas.pipeline.encoder.encoder",
     "attlas.pipeline.probe.adding",
     "attlas.queries.report",
     "matplotlib.pyplot",

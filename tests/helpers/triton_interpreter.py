@@ -11,7 +11,7 @@ import torch
 import triton
 from numpy.typing import NDArray
 
-from attlas.pipeline.products import split
+from attlas.pipeline.encoder.products import split
 
 IS_INTERPRETED = triton.knobs.runtime.interpret
 

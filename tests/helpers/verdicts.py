@@ -12,9 +12,9 @@ import numpy as np
 import torch
 import transformers
 
-from attlas.pipeline.architectures import TEXT_ENCODERS, choose_attention
-from attlas.pipeline.model import find_model
-from attlas.pipeline.vocabulary import read_vocabulary
+from attlas.pipeline.model.architectures import TEXT_ENCODERS, choose_attention
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.model.vocabulary import read_vocabulary
 from attlas.schema import EnvironmentFault
 from helpers.architectures import ARCHITECTURES, LETTERS, Architecture, load
 from helpers.oracles import NAMES, received, statistics

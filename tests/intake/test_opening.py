@@ -19,7 +19,7 @@ from attlas.intake.files import MAX_BYTES, open_file, read_file
 from attlas.intake.text import stream_lines, text_of
 from attlas.pipeline.annotate.formats import format_of
 from attlas.pipeline.annotate.readers import delimited, uniprot_xml
-from attlas.pipeline.proteins import read_proteome
+from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries.asking.alignments import read_alignment
 from attlas.queries.comparing.reading import read_table
 from attlas.queries.lookup.id_file import read_ids

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.pipeline.model import ModelShape, find_model
+from attlas.pipeline.model.files import ModelShape, find_model
 from attlas.pipeline.plan import (
     PACK_TOKENS,
     SHARD_RESIDUES,
@@ -19,7 +19,7 @@ from attlas.pipeline.plan import (
     predict_cost,
     predict_shard_bytes,
 )
-from attlas.pipeline.proteins import Protein
+from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema.run import Run
 
 ESM2_8M = ModelShape("esm", 6, 20, 320, 1280, None, 30_000_000)

@@ -30,8 +30,9 @@ from helpers.building import (
 from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
 
-from attlas.pipeline import resources, runners, shard
+from attlas.pipeline import shard
 from attlas.pipeline.build import Options, draft_plan
+from attlas.pipeline.workers import resources, runners
 from attlas.schema import PlanError
 
 pytestmark = pytest.mark.slow
@@ -527,7 +528,7 @@ def test_more_workers_than_memory_holds_are_refused_if_asked_for_and_else_not_st
 
 FREED_IN_PIECES = """
 import psutil
-from attlas.pipeline.resources import give_back_memory
+from attlas.pipeline.workers.resources import give_back_memory
 pieces = [(bytearray(100_000), bytearray(3_000)) for _ in range(2000)]
 kept = [small for _, small in pieces]  # stands between what is freed
 del pieces

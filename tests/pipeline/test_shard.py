@@ -5,12 +5,12 @@ import pytest
 import torch
 from helpers.building import random_proteins
 
-from attlas.pipeline.encoder import Encoder
-from attlas.pipeline.guard import N_KNOWN_RESIDUES, make_known_protein
-from attlas.pipeline.model import find_model
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
+from attlas.pipeline.model.files import find_model
 from attlas.pipeline.shard import encode_sequences
 from attlas.pipeline.shard_rows import list_sites
-from attlas.pipeline.sites import Sites
+from attlas.pipeline.sites.calling import Sites
 
 LENGTHS = [20, 25, 30, 35, 40, 45, 50]
 

@@ -1,0 +1,1 @@
+"""The reductions of attention: their definitions, and the kernels that compute them."""

@@ -1,0 +1,163 @@
+"""The reduction on a CPU: tiles of query rows that stay in cache; every row is whole, so that its softmax is final.
+
+torch does two matrix products, and between them one compiled pass over the tile (`rows`) does the softmax and every
+sum at once.
+"""
+
+import math
+import threading
+from collections.abc import Callable
+from itertools import pairwise
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
+from attlas.pipeline.attention.tiles import Tile, choose_tile_shape, count_buffer_elements
+
+Sums = NDArray[np.float64]
+
+BITS = math.log2(math.e)
+"""Bits in a natural unit of scores."""
+
+
+def reduce_tiled(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+) -> PackAttention:
+    """Reduce one layer's attention in tiles, in float32 with sums in float64.
+
+    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds one buffer of about
+    TILE_ELEMENTS weights per thread.
+    """
+    n_heads, n_tokens, _ = q.shape
+    columns = np.zeros((n_heads, n_tokens))
+    sums = np.zeros((len(pack.n_tokens), n_heads, N_SUMS))
+    diagonals = np.zeros((len(pack.n_tokens), n_heads, 2 * REACH + 1))
+
+    def add(tile: Tensor, at: Tile) -> None:
+        tile_sums = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
+        _reduce(tile, at.first_row, theta, columns[at.heads, at.tokens], *tile_sums)
+
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
+    received, statistics = _derive_statistics(columns, sums, diagonals, pack)
+    return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
+
+
+def attend_in_tiles(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    soften: Callable[[Tensor, Tile], None],
+    added: AddedScores | None = None,
+) -> Tensor | None:
+    """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
+
+    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights.
+    """
+    q, k = q.float() * (scaling * BITS), k.float().contiguous()  # scores in bits: see `rows`
+    values = None if v is None else v.float().contiguous()
+    output = None if values is None else torch.empty_like(values)
+
+    for sequence, tokens in enumerate(pack.slices):
+        length = tokens.stop - tokens.start
+        group, n_rows = choose_tile_shape(len(q), length)
+        buffer = _get_buffer(count_buffer_elements(len(q), length))
+
+        for heads in _cut(0, len(q), group):
+            keys = k[heads, tokens].transpose(1, 2)
+            for rows in _cut(tokens.start, tokens.stop, n_rows):
+                shape = (heads.stop - heads.start, rows.stop - rows.start, length)
+                tile = buffer[: math.prod(shape)].view(shape)
+                torch.bmm(q[heads, rows], keys, out=tile)
+                at = Tile(sequence, heads, tokens, rows.start - tokens.start)
+                if added is not None:
+                    tile.add_(added.select(at, tile.shape[1]), alpha=BITS)
+                soften(tile, at)
+                if values is not None and output is not None:
+                    output[heads, rows] = torch.bmm(tile, values[heads, tokens])
+
+    return output.to(v.dtype) if output is not None and v is not None else None
+
+
+def _derive_statistics(
+    columns: Sums, sums: Sums, diagonals: Sums, pack: Pack
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return attention received (sum of N,) and head statistics (P, H, S), from sums over rows.
+
+    The sums are `columns` (H, sum of T), `sums` (P, H, N_SUMS) and `diagonals` (P, H, 2 * REACH + 1).
+    """
+    n = np.array(pack.n_residues)[:, None]  # (P, 1)
+    inner = columns[:, pack.residues.numpy()]  # (H, sum of N)
+
+    # Of each sequence and head the sum and the largest of the columns.
+    begins = np.concatenate([[0], np.cumsum(n)[:-1]])
+    total = np.add.reduceat(inner, begins, axis=1).T  # (P, H)
+    largest = np.maximum.reduceat(inner, begins, axis=1).T
+    ends = pack.offsets.numpy()
+    offset = np.abs(np.arange(-REACH, REACH + 1))
+
+    def sum_at(is_counted: NDArray[np.bool_]) -> Sums:
+        return np.asarray(diagonals[..., is_counted].sum(-1))  # (P, H)
+
+    statistics = {
+        "entropy": np.maximum(sums[..., 0], 0) * math.log(2) / n,  # a difference: one key only may give -1e-8
+        "distance": sums[..., 1] / n,
+        "cls_share": columns[:, ends[:-1]].T / n,
+        "eos_share": columns[:, ends[1:] - 1].T / n,
+        "self_share": sum_at(offset == 0) / n,
+        "adjacent_share": sum_at(offset == 1) / n,
+        "helix_share": sum_at((offset == 3) | (offset == 4)) / n,
+        "beyond6_share": np.maximum(total - sum_at(offset < 6), 0) / n,
+        "beyond24_share": np.maximum(total - sum_at(offset <= REACH), 0) / n,
+        "max_attention": sums[..., 2],
+        "n_edges": sums[..., 3],
+        "received_max_share": largest / np.maximum(total, np.finfo(np.float32).tiny),
+    }
+    ordered = np.stack([statistics[name] for name in STATISTICS], axis=-1)
+    return inner.mean(0).astype(np.float32), ordered.astype(np.float32)
+
+
+def _reduce(tile: Tensor, first_row: int, theta: float, columns: Sums, sums: Sums, diagonals: Sums) -> None:
+    n_threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
+    if n_threads == 1:
+        reduce_rows(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
+        return
+
+    with _numba_lock:
+        numba.set_num_threads(n_threads)
+        reduce_rows_shared(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
+
+
+def _cut(begin: int, end: int, size: int) -> list[slice]:
+    return [slice(a, b) for a, b in pairwise([*range(begin, end, size), end])]
+
+
+_memory = threading.local()
+
+_numba_lock = threading.Lock()
+"""numba's thread pool without OpenMP ends the process when two threads use it at once."""
+
+
+def _get_buffer(size: int) -> Tensor:
+    """Return a flat float32 buffer, kept per thread: fresh pages for each tile cost a third of the time."""
+    buffer: Tensor | None = getattr(_memory, "buffer", None)
+    if buffer is None or buffer.numel() < size:
+        with torch.inference_mode(False):  # a buffer made in inference mode could not be used outside of it
+            buffer = torch.empty(size)
+        _memory.buffer = buffer
+    return buffer

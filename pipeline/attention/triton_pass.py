@@ -1,0 +1,259 @@
+"""The reduction on a GPU: a pass for the softmax of every row, and one that sums the columns (`triton_kernels`).
+
+The second pass keeps a tile of keys and walks over the queries of its sequence. It computes every score again, which
+is cheaper than to store it, with each row's softmax from the first pass. So a column belongs to one program and nothing
+is added atomically: the bits are the same every time, and do not depend on the other sequences of a pack. A third,
+small kernel sums the band around the diagonal, and a fourth puts the sums together. Nothing waits for the GPU.
+
+Axis letters as in `attention`; `K` tokens that a program keeps, `W` tokens that it walks over at a time.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+import triton
+from torch import Tensor
+from torch.nn.attention.varlen import AuxRequest, varlen_attn
+
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.blocks import LARGEST_DIM, Blocks, read_blocks
+from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.triton_kernels import (
+    LN_2,
+    NO_QUERY,
+    band_kernel,
+    columns_kernel,
+    finish_kernel,
+    softmax_kernel,
+)
+from attlas.pipeline.model.precision import SPLIT
+from attlas.schema.run import PLAIN
+
+SPLIT_PRECISION = "bf16x3"
+"""Triton's name for products of float32 as SPLIT has them. On one H200 it was 1.5 times as fast as "tf32x3"."""
+
+DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
+
+
+class Softmax(NamedTuple):
+    """The softmax of every row, from which the other kernels compute each weight again."""
+
+    output: Tensor | None
+    """Weights times values, (H, sum of T, D); None without values."""
+    shift: Tensor
+    """Minus the row's largest product q k; where `mass` is None, minus its log-sum-exp in bits. (H, sum of T)."""
+    mass: Tensor | None
+    """Logarithm of the sum of the row's weights relative to the largest, in bits: (H, sum of T)."""
+
+
+def reduce_triton(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,
+    added: AddedScores | None = None,
+    products: str = PLAIN,
+) -> PackAttention:
+    """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
+
+    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head
+    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `scaling` is positive. Where
+    `products` is SPLIT, float32 is multiplied as three products of bfloat16 halves. Never synchronises.
+
+    Weights of float32 are as exact as their scores. Those of half precision carry an error of 1e-7 times the score,
+    1e-3 at scores of 10,000, because flash attention returns nothing but a log-sum-exp.
+
+    Where rows do not sum to 1, the statistics of that sequence and head are NaN: a release of torch returned a
+    log-sum-exp that was wrong by ln 2, and all results looked plausible.
+
+    Raises:
+        ValueError: the kernels do not take this dtype or head dimension, or numbers added to the scores.
+    """
+    if added is not None:
+        raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
+
+    n_heads, n_tokens, dim = q.shape
+    precision = _choose_precision(q, products)
+    blocks = _choose_blocks(q, "columns", products)
+    q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
+    schedule = _make_schedule(pack, blocks.kept)
+    n_tiles = len(schedule.tiles)
+
+    with torch.cuda.device_of(q):  # Triton launches on the current device
+        softmax = _softmax(q, k, v, pack=pack, scaling=scaling, products=products)
+        shifts, masses = _place_rows(softmax, schedule)
+        has_masses = softmax.mass is not None
+
+        columns = q.new_empty((n_heads, n_tokens), dtype=torch.float32)
+        sums = q.new_empty((9, n_heads, n_tiles), dtype=torch.float32)
+        heads = q.new_empty((len(pack.n_tokens), n_heads, len(STATISTICS)), dtype=torch.float32)
+        places = (schedule.tiles, pack.offsets, schedule.first_tiles)
+        common = (*q.stride()[:2], *k.stride()[:2], n_heads, n_tiles, scaling / LN_2.value)
+        columns_kernel[(n_tiles * n_heads,)](
+            q, k, shifts, masses, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
+            blocks.walked, has_masses, precision,
+            num_warps=blocks.n_warps, num_stages=blocks.n_stages, maxnreg=blocks.n_registers,
+        )  # fmt: skip
+
+        n_warps, n_stages = choose_band_options(q.dtype, products)
+        band_kernel[(n_tiles * n_heads,)](
+            q, k, shifts, masses, *places, sums, *common, q.shape[2], blocks.kept, has_masses, precision,
+            num_warps=n_warps, num_stages=n_stages,
+        )  # fmt: skip
+        finish_kernel[(len(pack.n_tokens) * n_heads,)](
+            columns, sums, heads, *places[1:], n_heads, n_tiles, n_tokens, blocks.kept
+        )
+
+    received = columns.mean(0).index_select(0, pack.residues)
+    output = softmax.output
+    return PackAttention(None if output is None else output[..., :dim], received, heads)
+
+
+def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
+    """Return the warps and stages of the band's kernel: one warp holds a whole tile of the band and adds by itself.
+
+    In float32 with plain products the operands alone need the registers.
+    """
+    if dtype != torch.float32:
+        return 1, 2
+    return (1, 1) if products == SPLIT else (8, 1)
+
+
+def _choose_precision(q: Tensor, products: str) -> str:
+    """Return Triton's `input_precision` of the products; half precision has its own, whatever this says."""
+    return SPLIT_PRECISION if products == SPLIT and q.dtype == torch.float32 else "ieee"
+
+
+def _place_rows(softmax: Softmax, schedule: "Schedule") -> tuple[Tensor, Tensor]:
+    """Return the shift of every exponent and the mass of its row, with sequences at whole tiles, (H, tiles * K).
+
+    So the inner loop needs no mask for rows. Where there is no mass, the second is a pointer that is not read.
+    """
+    shifts = softmax.shift.index_select(1, schedule.sources)
+    shifts.masked_fill_(schedule.is_no_query, NO_QUERY.value)
+    if softmax.mass is None:
+        return shifts, shifts
+    return shifts, softmax.mass.index_select(1, schedule.sources)
+
+
+def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN) -> Softmax:
+    """Return the softmax of every row, with its output where there are values.
+
+    By torch's flash attention where it exists; not without `v`, when our own does half of its work.
+    """
+    is_half = q.dtype != torch.float32
+    has_flash = is_half and q.is_cuda and torch.cuda.get_device_capability(q.device) >= (8, 0)
+    if v is None or not has_flash:
+        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products)
+
+    longest = max(pack.n_tokens)
+    # It splits no row unless keys come in pages or are shared by heads: a sequence's bits do not depend on its company.
+    output, lse = varlen_attn(
+        q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), pack.offsets, pack.offsets, longest, longest,
+        return_aux=AuxRequest(lse=True), scale=scaling,
+    )  # fmt: skip
+    # torch documents (sum of T, H) for what is (H, sum of T).
+    lse = lse if lse.shape == q.shape[:2] else lse.transpose(0, 1)
+    return Softmax(output.transpose(0, 1), lse * (-1 / LN_2.value), None)
+
+
+def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: float, products: str) -> Tensor | None:
+    """Return the output of a layer alone, (H, sum of T, D), by our own kernel, for benchmarks."""
+    wide = (_widen(part) for part in (q, k, v))
+    output = _softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
+    return None if output is None else output[..., : q.shape[2]]
+
+
+def _softmax_by_kernel(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN
+) -> Softmax:
+    """Do the same as `_softmax` by our own kernel, for any dtype."""
+    n_heads, n_tokens, dim = q.shape
+    blocks = _choose_blocks(q, "softmax", products)
+    tiles = _make_schedule(pack, blocks.kept).tiles
+    shift, mass = (q.new_empty((n_heads, n_tokens), dtype=torch.float32) for _ in range(2))
+    output = q.new_empty((n_tokens, n_heads, dim)) if v is not None else None
+    values = k if v is None else v  # the kernel needs a pointer
+
+    softmax_kernel[(len(tiles) * n_heads,)](
+        q, k, values, shift if output is None else output, shift, mass, tiles, pack.offsets,
+        *q.stride()[:2], *k.stride()[:2], *values.stride()[:2], n_heads, n_tokens, scaling / LN_2.value,
+        dim, blocks.kept, blocks.walked, v is not None, _choose_precision(q, products),
+        num_warps=blocks.n_warps, num_stages=blocks.n_stages,
+    )  # fmt: skip
+    output = None if output is None else output.transpose(0, 1)
+    # Half precision goes on as after flash attention, by the same compiled kernels.
+    is_half = q.dtype != torch.float32
+    return Softmax(output, shift * (scaling / LN_2.value) - mass, None) if is_half else Softmax(output, shift, mass)
+
+
+def _widen(values: Tensor) -> Tensor:
+    """Pad (H, T, D) with zeros to a width D of tiles, a power of two of at least 16; all rows are aligned then."""
+    dim = values.shape[2]
+    width = max(16, triton.next_power_of_2(dim))
+    if width > dim:
+        return torch.nn.functional.pad(values, (0, width - dim))
+    return values if values.stride(2) == 1 else values.contiguous()
+
+
+def _choose_blocks(q: Tensor, kernel: str, products: str = PLAIN) -> Blocks:
+    """Return the blocks of a kernel, "softmax" or "columns", for these queries.
+
+    Raises:
+        ValueError: no kernel takes this dtype or head dimension.
+    """
+    if q.dtype not in DTYPES or q.shape[2] > LARGEST_DIM:
+        raise ValueError(
+            f"The GPU's reduction takes {', '.join(DTYPES.values())} and head dimensions up to {LARGEST_DIM}, "
+            f"found {q.dtype} and {q.shape[2]}; reduce with 'plain', which takes all."
+        )
+
+    return read_blocks(choose_table(q, products), kernel, dim=q.shape[2])
+
+
+def choose_table(q: Tensor, products: str) -> str:
+    """Return the name of the table of blocks for these queries on their device."""
+    if q.dtype == torch.float32 and products == PLAIN:
+        return "float32"
+    generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
+    return f"split_{generation}" if q.dtype == torch.float32 else generation
+
+
+class Schedule(NamedTuple):
+    """The tiles of a pack, one for each program."""
+
+    tiles: Tensor
+    """Sequence, and first token within it, of each tile: (tiles, 2), int32, the longest sequence first."""
+    first_tiles: Tensor
+    """Tiles before those of each sequence, in the order of the pack: (P,), int32."""
+    sources: Tensor
+    """Token of the pack at each place of the tiles, with every sequence in tiles of its own: (tiles * K,), int64."""
+    is_no_query: Tensor
+    """True at places of `<cls>` and `<eos>`, and past the end: (tiles * K,), bool."""
+
+
+@lru_cache(maxsize=8)
+def _make_schedule(pack: Pack, kept: int) -> Schedule:
+    """Cut a pack into tiles, once for all its layers; every tile has work."""
+    lengths = torch.tensor(pack.n_tokens)
+    n_tiles = (lengths + kept - 1) // kept  # (P,)
+    first_tiles = n_tiles.cumsum(0) - n_tiles
+    sequence = torch.arange(len(lengths)).repeat_interleave(n_tiles)  # (tiles,)
+    first_token = (torch.arange(len(sequence)) - first_tiles[sequence]) * kept
+
+    # The work of a program grows with the length of its sequence; the last program to start should be short.
+    order = lengths[sequence].argsort(descending=True, stable=True)
+
+    place = (first_token[:, None] + torch.arange(kept)).flatten()  # (tiles * K,) within its sequence
+    last = (lengths - 1)[sequence].repeat_interleave(kept)
+    sources = (lengths.cumsum(0) - lengths)[sequence].repeat_interleave(kept) + place.minimum(last)
+    tiles = torch.stack([sequence, first_token], 1)[order].int()
+
+    parts: tuple[Tensor, ...] = (tiles, first_tiles.int(), sources, (place == 0) | (place >= last))
+    if pack.device.type == "cuda":  # only from pinned memory does a GPU copy without being waited for
+        parts = tuple(part.pin_memory().to(pack.device, non_blocking=True) for part in parts)
+    return Schedule(*parts)

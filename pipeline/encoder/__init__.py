@@ -1,0 +1,1 @@
+"""The model in memory, checked against its own attention."""

@@ -1,0 +1,56 @@
+"""The check that a device still computes right, made wherever a sequence fails, before the sequence is blamed."""
+
+import socket
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.guard import check_known_protein
+from attlas.pipeline.packing import PackRunner
+from attlas.schema import DeviceFault, Fault
+from attlas.schema.errors import first_line
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def make_pack_runner(
+    encoder: Encoder,
+    *,
+    begin: Callable[[Sequence[Item]], Callable[[], Sequence[Result]]],
+    is_finite: Callable[[Result], bool],
+) -> PackRunner[Item, Result]:
+    """Return a runner of packs on an encoder's device; `begin` and `is_finite` as in `PackRunner`."""
+    return PackRunner(
+        begin=begin,
+        is_finite=is_finite,
+        free_memory=encoder.free_memory,
+        check_device=partial(refuse_failing_device, encoder),
+        lock=encoder.lock,
+    )
+
+
+def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
+    """Run the known protein, which was right when the model was loaded, and refuse a device on which it fails now.
+
+    Args:
+        encoder: the model on its device.
+        error: the error that raised doubts, None for attention that is not finite.
+
+    Raises:
+        DeviceFault: names this machine, the device and what went wrong.
+    """
+    try:
+        encoder.free_memory()
+        check_known_protein(encoder)
+    except Exception as failure:
+        symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
+        doubt = "attention that is not finite" if error is None else first_line(error)
+
+        raise DeviceFault(
+            f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
+            expected="the attention on a known protein as it was then",
+            found=f"{symptom}; before that, on a protein of the atlas: {doubt}",
+            hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
+        ) from None  # the tracebacks hold memory of the device

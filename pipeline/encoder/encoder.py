@@ -1,0 +1,379 @@
+"""The model: it runs sequences packed end to end, with the reductions inside its forward.
+
+transformers' attention interface gives every layer's q, k and v, positions applied, to the current pass (`interface`),
+which reduces them and returns the output. There is no padding, and no map is kept beyond its tile.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` sequences in a pack, `S` head statistics.
+"""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property, partial
+from inspect import signature
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
+from attlas.pipeline.attention.definitions import Pack, Reduction, reduce_plain
+from attlas.pipeline.encoder.attention_maps import install_hooks, read_map, taking_maps
+from attlas.pipeline.encoder.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
+from attlas.pipeline.encoder.interface import attending
+from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
+from attlas.pipeline.encoder.products import halve_scores, split_linear_layers
+from attlas.pipeline.model.architectures import HOOKED, KERNELS, WHOLE_MAPS
+from attlas.pipeline.model.files import OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.model.letters import Vocabulary
+from attlas.pipeline.model.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
+from attlas.pipeline.model.vocabulary import read_vocabulary
+from attlas.pipeline.plan import count_fitting_tokens
+from attlas.schema import EnvironmentFault
+from attlas.schema.run import PLAIN
+
+
+@dataclass(frozen=True)
+class SequenceAttention:
+    """The attention of the model on one sequence, reduced."""
+
+    received: NDArray[np.float32]
+    """Attention received, shape (L, N)."""
+    heads: NDArray[np.float32]
+    """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
+
+    @cached_property
+    def is_finite(self) -> bool:
+        """Return whether every number is finite: a half-precision model may overflow."""
+        return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
+
+
+def find_reduction(name: str, products: str = PLAIN) -> Reduction:
+    """Return the reduction of a name: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
+
+    Where `products` is SPLIT, the kernels of a GPU multiply halves; the others give the numbers that this gives.
+
+    Raises:
+        EnvironmentFault: the library of the reduction is not installed.
+    """
+    if name == "plain":
+        return halve_scores(reduce_plain) if products == SPLIT else reduce_plain
+    try:
+        if name == "tiled":
+            from attlas.pipeline.attention.tiled import reduce_tiled
+
+            return halve_scores(reduce_tiled) if products == SPLIT else reduce_tiled
+        from attlas.pipeline.attention.triton_pass import reduce_triton
+    except ImportError as error:
+        raise EnvironmentFault(
+            f"Attention on this device is reduced by the {name} kernels, which cannot be loaded.",
+            found=str(error),
+            hint="install attlas[build] whole; on a GPU, a torch with Triton; or plan with --device cpu",
+        ) from error
+    return partial(reduce_triton, products=products)
+
+
+def _choose_reduction(attention: str, device: str) -> str:
+    """Return the name of the reduction for a run's attention: the maps of a hooked model are reduced as they are."""
+    if attention != HOOKED:
+        return attention
+    return WHOLE_MAPS if device == "cuda" else KERNELS[device]
+
+
+class Forward:
+    """A forward pass of a pack: the results of its layers so far. They are read after the last layer."""
+
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        n_layers: int,
+        reduce: Reduction,
+        theta: float,
+        hidden_ends: tuple[bool, bool] = (False, False),
+    ) -> None:
+        self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
+        self.hidden_ends = hidden_ends
+        """Whether the first and the last token of each sequence stand for none of the model's own."""
+        self.received: list[Tensor] = []
+        self.heads: list[Tensor] = []
+        self._copy_event: torch.cuda.Event | None = None
+
+    def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
+        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
+
+        `table` is added to the scores: see `added_scores`.
+
+        Raises:
+            _PassFinished: the attention of the last layer was added; the rest of the model is not needed.
+        """
+        is_last = len(self.received) + 1 == self.n_layers
+        layer = self.reduce(
+            q,
+            k,
+            None if is_last else v,
+            pack=self.pack,
+            scaling=scaling,
+            theta=self.theta,
+            added=self._find_added(table),
+        )
+        self.received.append(layer.received)
+        self.heads.append(layer.heads)
+        if layer.output is None:
+            raise _PassFinished
+        return layer.output
+
+    def add_map(self, attention: Tensor) -> None:
+        """Reduce one layer of a pack of one sequence, from its map (H, T, T).
+
+        Raises:
+            _PassFinished: the attention of the last layer was added.
+        """
+        nothing = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
+        layer = self.reduce(
+            nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
+        )
+        self.received.append(layer.received)
+        self.heads.append(layer.heads)
+        if len(self.received) == self.n_layers:
+            raise _PassFinished
+
+    def _find_added(self, table: Tensor | None) -> OffsetScores | None:
+        """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""
+        is_first_hidden, is_last_hidden = self.hidden_ends
+        if table is None and not is_first_hidden and not is_last_hidden:
+            return None
+        return OffsetScores(table, is_first_hidden, is_last_hidden)
+
+    def copy_to_host(self) -> None:
+        """Begin to copy the results to the host, after the work that is already queued on a GPU."""
+        received, heads = torch.stack(self.received), torch.stack(self.heads)  # (L, sum of N), (L, P, H, S)
+        if received.is_cuda:
+            received, heads = _copy_to_pinned(received), _copy_to_pinned(heads)
+            self._copy_event = torch.cuda.Event()
+            self._copy_event.record()
+        self._host = received, heads
+
+    def stack_results(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers; waits for a GPU to finish them."""
+        if self._copy_event is not None:
+            self._copy_event.synchronize()
+        received, heads = self._host
+        return received.numpy(), heads.numpy()
+
+    def results(self) -> list[SequenceAttention]:
+        """Return the attention of each sequence."""
+        received, heads = self.stack_results()
+        ends = np.cumsum(self.pack.n_residues)[:-1]
+        profiles = np.split(received, ends, axis=1)
+        return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
+
+
+def _copy_to_pinned(values: Tensor) -> Tensor:
+    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
+
+
+class _PassFinished(Exception):
+    """Ends a forward pass after the last attention."""
+
+
+class Encoder:
+    """A model in memory, ready to reduce the attention of sequences, and checked against its own eager attention.
+
+    A thread holds `lock` while the packs of a shard begin: one shard at a time uses a GPU, while the results of another
+    are waited for and its tables written. A thread may take it twice. Threads on a CPU compute side by side.
+
+    Args:
+        files: the files of the model.
+        device: `cpu` or `cuda`.
+        dtype: numbers of the weights, or `mixed`.
+        theta: attention from which on a pair counts as an edge.
+        attention: name of the reduction, as for `find_reduction`.
+        is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
+
+    Raises:
+        EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
+            its own; or the architecture's attention is not what is computed here (see `guard`).
+    """
+
+    def __init__(
+        self,
+        files: ModelFiles,
+        *,
+        device: str,
+        dtype: str,
+        theta: float,
+        attention: str = "tiled",
+        products: str = PLAIN,
+        is_compiled: bool = True,
+    ) -> None:
+        self.device = torch.device(device)
+        self.theta = theta
+        self.is_hooked = attention == HOOKED
+        self.reduce = find_reduction(_choose_reduction(attention, device), products)
+        self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
+        self.max_residues = files.shape.max_residues
+        self.is_mixed = dtype == MIXED
+        self.attention_bound = find_attention_bound(dtype)
+        self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
+
+        self.vocabulary = read_vocabulary(files)
+        weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
+        self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
+        if products == SPLIT:
+            self._split_layers()
+        self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
+        if not self.is_hooked:
+            _refuse_ends(self.vocabulary, attention)
+        self.filler = int(getattr(self.model.config, "pad_token_id", None) or 0)
+        self.takes_positions = "position_ids" in signature(self.model.forward).parameters
+        offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
+        self.first_position = (self.model.config.pad_token_id or 0) + 1 if offset_positions else 0
+
+        self.fitting_tokens: int | None = None
+        """Most tokens of several sequences that fit the device's memory at once; None where the plan's bound holds."""
+        if self.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.device)[0]
+            self.fitting_tokens = count_fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
+
+        if self.is_hooked:
+            self._install_hooks()
+        self.known_attention = check_attention(self)
+        """The reduced attention of the known protein, for `check_known_protein`."""
+        if self.device.type == "cuda" and attention == "triton" and is_compiled:
+            compile_layers(self.model, self.n_layers)
+            check_known_protein(self)  # again, because compiled code is other code
+
+    def _split_layers(self) -> None:
+        """Let the linear layers of the model multiply halves. Raises EnvironmentFault on a GPU too old for it."""
+        if self.device.type == "cuda":
+            refuse_old_gpu(torch.cuda.get_device_capability(self.device))
+        for name, part in self.model.named_children():
+            if not f"{name}.".startswith(NOT_OF_ATTENTION):
+                split_linear_layers(part)
+
+    def encode(self, sequences: Sequence[str]) -> list[SequenceAttention]:
+        """Run sequences through the model, packed end to end, and return the attention of each.
+
+        The letters must be those of `proteins`: upper case, checked. The results do not depend on the other sequences
+        of the pack, except for the last bits of the linear layers.
+        """
+        if self.is_hooked:
+            return [attention for sequence in sequences for attention in self.start([sequence]).results()]
+        return self.start(sequences).results()
+
+    def start(
+        self, sequences: Sequence[str], *, reduce: Reduction | None = None, theta: float | None = None
+    ) -> Forward:
+        """Begin to run sequences, as `encode` does; on a GPU this returns as soon as the work is queued.
+
+        Args:
+            sequences: the sequences of one pack.
+            reduce: the reduction; None takes that of the run.
+            theta: attention from which on a pair counts as an edge; None takes that of the run.
+
+        Raises:
+            EnvironmentFault: the model does not give its attention to the attention interface.
+        """
+        pack = Pack(tuple(len(sequence) + 2 for sequence in sequences), self.device)
+        forward = Forward(
+            pack,
+            n_layers=self.n_layers,
+            reduce=reduce or self.reduce,
+            theta=self.theta if theta is None else theta,
+            hidden_ends=self.hidden_ends,
+        )
+
+        run = self._run_alone if self.is_hooked else self._run_pack
+        try:
+            with self.precision():
+                run(sequences, forward)
+        except _PassFinished:
+            forward.copy_to_host()
+
+        if len(forward.received) != self.n_layers:
+            raise EnvironmentFault(
+                "The model does not run its attention through transformers' attention interface.",
+                expected=f"{self.n_layers} layers of attention",
+                found=f"{len(forward.received)}",
+                hint="use ESM-2 or another encoder that supports attention backends",
+            )
+        return forward
+
+    def _run_pack(self, sequences: Sequence[str], forward: Forward) -> None:
+        """Run sequences end to end through the model, whose attention is that of `interface`."""
+        ids = [torch.from_numpy(self.vocabulary.framed_ids(sequence, filler=self.filler)) for sequence in sequences]
+        inputs = {"input_ids": self._copy_to_device(torch.cat(ids))}
+        if self.takes_positions:
+            positions = torch.cat([torch.arange(n) for n in forward.pack.n_tokens]) + self.first_position
+            inputs["position_ids"] = self._copy_to_device(positions)
+        with attending(forward.add_layer):
+            self.model(**inputs)
+
+    def _run_alone(self, sequences: Sequence[str], forward: Forward) -> None:
+        """Run one sequence through the model with its own attention, of which hooks take the maps."""
+        (sequence,) = sequences
+        tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
+
+        def add_map(attention: Tensor) -> None:
+            forward.add_map(read_map(attention, self.vocabulary, sequence))
+
+        with taking_maps(add_map):
+            self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)
+
+    def _install_hooks(self) -> None:
+        """Install the hooks that take the model's own maps. Raises EnvironmentFault, see `attention_maps`."""
+        tokens = torch.from_numpy(self.vocabulary.token_ids(make_known_protein(N_NEIGHBOUR_RESIDUES)))
+        with self.precision():
+            install_hooks(self.model, self._copy_to_device(tokens), n_layers=self.n_layers)
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """Run the model without gradients, its matrix products in float16 where the run is mixed."""
+        half = torch.autocast(self.device.type, torch.float16, enabled=self.is_mixed)
+        with torch.inference_mode(), half:
+            yield
+
+    def limit_pack(self, pack_tokens: int) -> int:
+        """Return the most tokens of a pack: those of the plan, or fewer where the device's memory holds fewer."""
+        return min(pack_tokens, self.fitting_tokens or pack_tokens)
+
+    def free_memory(self) -> None:
+        """Give cached memory back to the device, before a smaller pack is tried."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _copy_to_device(self, tokens: Tensor) -> Tensor:
+        """Return the tokens (1, sum of T) on the device; a copy from pinned memory does not wait for earlier work."""
+        tokens = tokens[None]
+        return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
+
+
+def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
+    """Refuse tokens around a sequence that a reduction cannot take. Raises EnvironmentFault."""
+    if vocabulary.is_of_pieces:
+        raise EnvironmentFault(
+            f"This model cannot be reduced by the {attention} kernels: its tokens stand for several residues.",
+            hint="plan the build again: it reads the model's own maps",
+        )
+
+    n_before, n_after = len(vocabulary.before), len(vocabulary.after)
+    if n_after > 1 or (attention == "triton" and 0 in (n_before, n_after)):
+        raise EnvironmentFault(
+            f"This model cannot be reduced by the {attention} kernels.",
+            expected="one token before a sequence and one after it",
+            found=f"{n_before} before and {n_after} after",
+            hint="plan with --device cpu",
+        )
+
+
+def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "inductor") -> None:
+    """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
+
+    The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
+    """
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
+    for layer in stacks[0][:-1] if stacks else ():
+        layer.compile(dynamic=True, backend=backend)

@@ -1,0 +1,124 @@
+"""A model is loaded into memory by transformers, with all weights, from the files whose digest a run records."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attlas.pipeline.encoder.interface import INTERFACE, replace_relative_bias
+from attlas.pipeline.model.architectures import TEXT_ENCODERS
+from attlas.pipeline.model.attention_support import refuse_configuration
+from attlas.pipeline.model.files import ModelFiles
+from attlas.pipeline.model.offline import read_configuration, read_files, transformers
+from attlas.schema import EnvironmentFault
+
+EAGER = "eager"
+"""Name of a model's own attention, which makes whole maps, in transformers' attention interface."""
+
+NOT_OF_ATTENTION = ("contact_head.", "pooler.")
+"""Beginnings of the names of weights that attention does not depend on; they may be missing."""
+
+
+def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False) -> Any:
+    """Load the model of these files on the CPU, in evaluation mode.
+
+    Its attention is that of `interface`; where `is_hooked`, its own, for `attention_maps`.
+
+    Raises:
+        EnvironmentFault: the files are damaged or do not hold every weight; or the configuration is that of a decoder,
+            or has rotary positions that depend on the length.
+    """
+    model, missing = _read_weights(files, dtype, is_hooked=is_hooked)
+    _refuse_missing(files, files.shape.architecture, missing)
+    if any(name.startswith("contact_head.") for name in missing):
+        model.contact_head = None  # a head of random weights must not predict contacts
+
+    refuse_configuration(model.config)
+    if is_hooked and model.config._attn_implementation != EAGER:
+        raise _no_encoder(model.config.model_type, "a model that does not run its own eager attention")
+    if not is_hooked:
+        model.set_attn_implementation(INTERFACE)
+        replace_relative_bias(model)
+    if dtype == torch.float32:
+        _fuse_gelu(model)
+    return model.eval()
+
+
+def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> tuple[Any, list[str]]:
+    """Return the model and the names of the weights that are missing from its files, in order."""
+    config = read_configuration(files.directory)
+    options: dict[str, Any] = {"add_pooling_layer": False} if _has_pooler(config) else {}
+    if is_hooked:
+        options["attn_implementation"] = EAGER  # some architectures can only be told so before they are made
+
+    reader = transformers.AutoModel
+    if config.model_type in TEXT_ENCODERS:
+        reader = transformers.AutoModelForTextEncoding  # the encoder alone
+    elif getattr(config, "is_encoder_decoder", False):
+        raise _no_encoder(config.model_type, "an encoder-decoder")
+    elif getattr(config, "is_decoder", False):
+        raise _no_encoder(config.model_type, "is_decoder, is_causal=True: a residue attends only to those before it")
+
+    model, report = read_files(
+        reader,
+        files.directory,
+        what="model",
+        expected="an encoder of the transformers library with its weights",
+        config=config,
+        dtype=dtype,
+        weights_only=True,  # a pickle may run code when it is read; this reads tensors alone
+        output_loading_info=True,
+        **options,
+    )
+    return model, sorted(report["missing_keys"])
+
+
+def _no_encoder(architecture: str, found: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"The attention of this {architecture} model cannot be computed right.",
+        expected="an encoder, in which every residue attends to those before and after it",
+        found=found,
+        hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
+    )
+
+
+def _refuse_missing(files: ModelFiles, architecture: str, missing: list[str]) -> None:
+    """Refuse a model that lacks a weight for its attention: transformers has filled it with random numbers."""
+    needed = [name for name in missing if not name.startswith(NOT_OF_ATTENTION)]
+    if needed:
+        raise EnvironmentFault(
+            f"The weights in {files.directory} do not fill the model: {len(needed)} are missing.",
+            expected=f"the weights of a {architecture} model",
+            offenders=needed,
+            hint="the weights belong to another architecture, or the copy is not whole",
+        )
+
+
+def _has_pooler(config: Any) -> bool:
+    try:
+        model_class = transformers.AutoModel._model_mapping[type(config)]
+        return "add_pooling_layer" in model_class.__init__.__code__.co_varnames
+    except (KeyError, AttributeError):
+        return False
+
+
+def _fuse_gelu(model: Any) -> None:
+    """Replace the GELU of ESM-2's feed-forward layers by torch's, which passes over memory once instead of five times.
+
+    They agree but for the last bit or two of a float32; in half precision, where they differ, nothing is changed.
+    """
+    for module in list(model.modules()):
+        for name, part in module.named_children():
+            if isinstance(part, transformers.models.esm.modeling_esm.EsmIntermediate):
+                setattr(module, name, _FeedForward(part.dense))
+
+
+class _FeedForward(torch.nn.Module):
+    """The first half of ESM-2's feed-forward block: a linear layer and an exact GELU."""
+
+    def __init__(self, dense: torch.nn.Linear) -> None:
+        super().__init__()
+        self.dense = dense
+
+    def forward(self, hidden_states: Tensor) -> Tensor:
+        return torch.nn.functional.gelu(self.dense(hidden_states))

@@ -1,1 +1,0 @@
-"""The reductions in the forms that are fast: tiles for a CPU, Triton for a GPU."""

@@ -1,0 +1,1 @@
+"""The proteins of a FASTA file."""

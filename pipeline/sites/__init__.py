@@ -1,0 +1,1 @@
+"""The calling of high-attention sites."""

@@ -1,0 +1,69 @@
+"""The libraries of a computation, imported once per process, or once for all workers before they fork."""
+
+import gc
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+
+FORKED_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""Environment of the process from which workers fork, where the user has not set it: it starts no threads, and looks
+for GPUs without using them, because a process that has used one cannot fork. Workers set their threads themselves."""
+
+IMPORTED = (
+    "attlas.pipeline.shard",  # with torch, and with transformers by way of `offline`
+    "attlas.pipeline.attention.tiled",  # with numba
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.esm.modeling_esm",
+)
+"""Modules with what computes a shard; `offline` comes before those of transformers."""
+
+PRELOADED = "attlas.pipeline.workers.preload"
+"""The module that this process imports before it forks."""
+
+
+def import_libraries() -> None:
+    """Import what computes a shard: torch, transformers, numba and the modules of this room.
+
+    No thread is started and no GPU is used, so a process may fork afterwards.
+    """
+    with pause_collection():
+        for name in IMPORTED:
+            import_module(name)
+
+
+def start_fork_server() -> None:
+    """Start the process from which workers fork, and return at once: it imports meanwhile. Once per process.
+
+    The caller blocks Ctrl-C, which the workers inherit.
+    """
+    import multiprocessing
+    from multiprocessing import forkserver
+
+    multiprocessing.set_forkserver_preload([PRELOADED])
+    with _environment(FORKED_ENVIRONMENT):
+        forkserver.ensure_running()
+
+
+@contextmanager
+def pause_collection() -> Iterator[None]:
+    """Keep Python from looking for garbage, of which imports make none: a tenth of their time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextmanager
+def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+    """Set variables that are not set, for the processes that start meanwhile."""
+    added = [name for name in defaults if name not in os.environ]
+    os.environ.update({name: defaults[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]

@@ -1,0 +1,36 @@
+"""What workers share: the process from which they fork imports this module, and nothing else does.
+
+Whatever fails here fails again in the worker, which reports it.
+"""
+
+import gc
+from contextlib import suppress
+
+from attlas.pipeline.workers.libraries import import_libraries, pause_collection
+
+
+def _warm_up() -> None:
+    """Do once what every worker would do at its first shard: load the compiled loop, and transformers' renamings."""
+    import torch
+
+    from attlas.pipeline.attention.definitions import Pack
+    from attlas.pipeline.attention.tiled import reduce_tiled
+    from attlas.pipeline.model.offline import prepare_renaming
+
+    prepare_renaming()
+    if torch.get_num_threads() == 1:  # more would start threads, which do not survive a fork
+        # One sequence and several: numba compiles the loop for either, because their sums lie differently in memory.
+        tokens = torch.ones(2, 8, 2)
+        for n_tokens in ((8,), (4, 4)):
+            pack = Pack(n_tokens, torch.device("cpu"))
+            reduce_tiled(tokens, tokens, tokens, pack=pack, scaling=1.0, theta=0.5)
+
+
+with suppress(Exception), pause_collection():
+    import distributed  # noqa: F401
+
+    import_libraries()
+    _warm_up()
+
+# Nothing of this is garbage: a worker that looked at it would copy its pages.
+gc.freeze()

@@ -1,0 +1,380 @@
+"""The runners that compute missing shards: this process, or Dask workers. Receipts alone record what is finished."""
+
+import os
+import socket
+import threading
+from collections import defaultdict
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S, predict_seconds
+from attlas.pipeline.model.files import ModelFiles
+from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.workers.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, open_cluster
+from attlas.pipeline.workers.gpus import claim_gpu
+from attlas.pipeline.workers.libraries import import_libraries
+from attlas.pipeline.workers.resources import count_default_workers, give_back_memory
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
+from attlas.schema.errors import first_line
+
+COMPILED_FROM_S = 60
+"""Predicted seconds on a GPU from which on layers are compiled, which takes about half of that the first time."""
+
+TASKS_PER_THREAD = 2
+"""Shards sent to each thread of a worker: one is computed, one waits; the others stay here."""
+
+
+@dataclass(frozen=True)
+class WorkersStarted:
+    """The workers have started."""
+
+    n_workers: int
+    """Processes, each with a model and a device."""
+    n_threads: int
+    """Shards that all of them compute at once."""
+
+
+@dataclass(frozen=True)
+class WorkerLeftOut:
+    """A worker was ended because its device does not work; its shards go to others."""
+
+    worker: str
+    fault: DeviceFault
+
+
+@dataclass(frozen=True)
+class ShardFinished:
+    """A shard was computed and published."""
+
+    shard: Shard
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class ShardGivenUp:
+    """A shard could not be computed; the others go on."""
+
+    shard: Shard
+    error: Exception
+
+
+Event = WorkersStarted | WorkerLeftOut | ShardFinished | ShardGivenUp
+"""An event while shards are computed."""
+
+
+class Task(Protocol):
+    """The computation of a shard, in this process or in a worker, to which it is sent pickled."""
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Compute shard `index`, publish its files and its receipt, and return the receipt.
+
+        Args:
+            root: directory of the atlas.
+            index: number of the shard, from 1.
+            n_threads: threads of torch.
+
+        Raises:
+            DeviceFault: the device of this process does not work; nothing was published.
+        """
+        ...
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return the path of the receipt of shard `index`."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncodeTask:
+    """Compute a shard of a build."""
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Compute a shard; the directory has everything that is needed."""
+        from attlas.pipeline.shard import encode_shard
+
+        paths, plan, encoder = load_plan_and_model(root, n_threads)
+        return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return the path of the receipt of a build's shard."""
+        return paths.receipt(index)
+
+
+ENCODE = EncodeTask()
+
+
+def run_in_process(
+    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, task: Task = ENCODE
+) -> Generator[Event, None, None]:
+    """Compute shards in this process, `n_at_once` of them side by side, and yield the events.
+
+    Shards side by side use the cores better than the threads of torch, which wait for each other at every product.
+    The first is computed alone: it loads the model, or tells why none can be.
+    """
+    n_threads = max(1, count_default_workers("cpu") // n_at_once)
+    yield WorkersStarted(n_workers=1, n_threads=n_at_once)
+
+    def compute(shard: Shard) -> ShardFinished:
+        return ShardFinished(shard, task(str(root), shard.index, n_threads))
+
+    # The costliest come first, so that none is left to be computed alone at the end.
+    waiting = sorted(shards, key=lambda shard: -shard.cost)
+    yield compute(waiting.pop())
+
+    with ThreadPoolExecutor(n_at_once, thread_name_prefix="attlas-shard") as threads:
+        futures = [threads.submit(compute, shard) for shard in waiting]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        finally:
+            # After an error, or where nobody wants more, what has begun is finished and the others are not begun.
+            threads.shutdown(cancel_futures=True)
+
+
+def run_dask(
+    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
+) -> Generator[Event, None, None]:
+    """Compute shards on Dask workers, the costliest first, and yield the events.
+
+    A shard whose worker dies is sent to another worker, WORKER_DEATHS times. A worker whose device does not work is
+    left out, and its shard is sent to another. With `scheduler` an existing cluster is used, all of it where
+    `n_workers` is 0; its workers must have the atlas and the model under the same paths.
+
+    Raises:
+        EnvironmentFault: the scheduler cannot be reached, has no workers, or workers with too little memory; or the
+            devices of all workers failed.
+    """
+    with open_cluster(n_workers, scheduler=scheduler, device=device, shards=shards) as (client, n_threads):
+        threads_by_worker = client.ncores()
+        n_at_once = n_workers * WORKER_THREADS[device] or sum(threads_by_worker.values())
+        yield WorkersStarted(len(threads_by_worker), min(n_at_once, sum(threads_by_worker.values())))
+
+        tasks = SubmittedTasks(client, task, str(root), n_threads)
+        faulty_workers = FaultyWorkers(n_at_start=len(threads_by_worker))
+        waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
+        for shard in islice(waiting, n_at_once * TASKS_PER_THREAD):
+            tasks.submit(shard)
+
+        for shard, result in tasks.results():
+            if isinstance(result, GivenBack):
+                if faulty_workers.add(shard, result):
+                    leave_out(client, result.worker)
+                    yield WorkerLeftOut(result.worker, result.fault)
+                faulty_workers.refuse_if_all_failed(set(client.ncores()))
+                if not faulty_workers.is_hopeless(shard):
+                    tasks.submit(shard)
+                    continue
+                result = result.fault
+
+            if (following := next(waiting, None)) is not None:
+                tasks.submit(following)
+            yield ShardFinished(shard, result) if isinstance(result, Receipt) else ShardGivenUp(shard, result)
+
+
+class SubmittedTasks:
+    """The tasks that a Dask client has sent to its workers, each with its shard."""
+
+    def __init__(self, client: Any, task: Task, root: str, n_threads: int) -> None:
+        from distributed import as_completed
+
+        self.client, self.task, self.root, self.n_threads = client, task, root, n_threads
+        self._shards: dict[str, Shard] = {}
+        self._futures = as_completed(loop=client.loop)
+
+    def submit(self, shard: Shard) -> None:
+        """Send a shard to the workers."""
+        # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
+        future = self.client.submit(compute_at_worker, self.task, self.root, shard.index, self.n_threads, pure=False)
+        self._shards[future.key] = shard
+        self._futures.add(future)
+
+    def results(self) -> Iterator[tuple[Shard, "Receipt | GivenBack | Exception"]]:
+        """Yield every shard with its result, as they come; shards may be submitted meanwhile."""
+        for future in self._futures:
+            shard = self._shards.pop(future.key)
+            result = _read_result(future, self.task.receipt(AtlasPaths(Path(self.root)), shard.index))
+            future.release()
+            yield shard, result
+
+
+@dataclass(frozen=True)
+class GivenBack:
+    """A shard that a worker could not compute because its device does not work."""
+
+    worker: str
+    """Address of the worker."""
+    fault: DeviceFault
+
+
+class FaultyWorkers:
+    """The workers whose devices failed, and the shards at which they did."""
+
+    def __init__(self, n_at_start: int) -> None:
+        self.n_at_start = n_at_start
+        self.faults: dict[str, DeviceFault] = {}
+        self.workers_of_shard: dict[int, set[str]] = defaultdict(set)
+
+    def add(self, shard: Shard, given_back: GivenBack) -> bool:
+        """Count a shard that was given back, and return whether it is the first of its worker."""
+        is_new = given_back.worker not in self.faults
+        self.faults.setdefault(given_back.worker, given_back.fault)
+        self.workers_of_shard[shard.index].add(given_back.worker)
+        return is_new
+
+    def is_hopeless(self, shard: Shard) -> bool:
+        """Return whether so many workers gave a shard back that the shard is more likely to blame than the devices."""
+        return len(self.workers_of_shard[shard.index]) > WORKER_DEATHS
+
+    def refuse_if_all_failed(self, workers: set[str]) -> None:
+        """Stop if the device of every worker failed; a worker that died for another reason may come back.
+
+        Raises:
+            EnvironmentFault: names the workers and their errors.
+        """
+        if workers - self.faults.keys() or len(self.faults) < self.n_at_start:
+            return
+
+        raise EnvironmentFault(
+            "No worker is left whose device works; finished shards are kept.",
+            expected="a device that computes a known protein as it did when the model was loaded",
+            found=f"{len(self.faults)} that failed:",
+            offenders=[f"{worker}: {fault.found or fault.what}" for worker, fault in sorted(self.faults.items())],
+            hint="read the log of the machine (nvidia-smi, dmesg); the same command continues where this one stopped",
+        )
+
+
+def compute_at_worker(task: Task, root: str, index: int, n_threads: int) -> Receipt | GivenBack:
+    """Run a task in a Dask worker; if its device does not work, return the worker with the fault."""
+    from distributed import get_worker
+
+    try:
+        return task(root, index, n_threads)
+    except DeviceFault as fault:
+        return GivenBack(get_worker().address, fault)
+
+
+def _read_result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
+    """Return the result of a task, or its error.
+
+    A receipt on disk counts: a worker may die after it has published its receipt and before it has reported.
+
+    Raises:
+        EnvironmentFault: the scheduler is gone, and every task with it.
+    """
+    from distributed import KilledWorker
+
+    if receipt.is_file():
+        return Receipt.read(receipt)
+    if future.cancelled():
+        raise EnvironmentFault(
+            "The Dask scheduler went away.",
+            found="its tasks are lost; finished shards are kept",
+            hint="see why it ended, then run the same command again",
+        )
+
+    error = future.exception()
+    if isinstance(error, KilledWorker):
+        n_deaths = error.allowed_failures + 1
+        return RuntimeError(f"{n_deaths} workers died while they computed it, perhaps because memory ran out")
+
+    result: Receipt | GivenBack | Exception = error if error is not None else future.result()
+    return result
+
+
+def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:
+    """Return the paths of an atlas, its plan, and the planned model, which is loaded once per process."""
+    import_libraries()
+    import torch
+
+    from attlas.pipeline.directory import read_plan
+
+    give_back_memory()
+    torch.set_num_threads(n_threads)
+    paths = AtlasPaths(Path(root))
+    plan = read_plan(paths)
+    with _loading_lock:  # the threads of a worker share one model
+        return paths, plan, _load_encoder(plan.model_directory, plan.run, is_compiled=is_worth_compiling(plan))
+
+
+_loading_lock = threading.Lock()
+
+
+def is_worth_compiling(plan: Plan) -> bool:
+    """Return whether a plan is so long that compiled layers save more time than their compilation takes.
+
+    The whole plan decides, not what is missing of it, so that all of its shards are computed by the same code.
+    """
+    return plan.run.device == "cuda" and predict_seconds(plan.shards, GPU_OPERATIONS_PER_S) > COMPILED_FROM_S
+
+
+@lru_cache(maxsize=1)
+def _load_encoder(directory: str, run: Run, *, is_compiled: bool) -> Any:
+    """Load the model once per process, and check meanwhile that it is the planned one.
+
+    Raises:
+        EnvironmentFault: its files are not those of the plan, or no model can be loaded from them.
+        DeviceFault: the model cannot be run on the device.
+    """
+    from attlas.pipeline.encoder.encoder import Encoder
+    from attlas.pipeline.model.files import find_model
+
+    files = find_model(directory)
+    if run.device == "cuda":
+        claim_gpu()
+        keep_compiled_layers()
+
+    with ThreadPoolExecutor(1) as threads:
+        digests = threads.submit(_refuse_other_files, files, run)
+        try:
+            encoder = Encoder(
+                files,
+                device=run.device,
+                dtype=run.dtype,
+                theta=run.edge_theta,
+                attention=run.attention,
+                products=run.products,
+                is_compiled=is_compiled,
+            )
+        except Fault:
+            digests.result()  # other files than the planned ones explain every other error
+            raise
+        except Exception as error:
+            digests.result()
+            raise DeviceFault(
+                f"The model cannot be run on the device {run.device} of {socket.gethostname()}.",
+                found=first_line(error),
+                hint="see whether another program uses the device or its memory (nvidia-smi), then run the command "
+                "again",
+            ) from None
+        digests.result()
+    return encoder
+
+
+def _refuse_other_files(files: ModelFiles, run: Run) -> None:
+    """Refuse a model whose files are not those of the plan. Raises EnvironmentFault."""
+    for part, planned, sha256 in (
+        ("weights", run.weights_sha256, files.weights_sha256()),
+        ("configuration and vocabulary", run.config_sha256, files.config_sha256()),
+    ):
+        if planned != sha256:
+            raise EnvironmentFault(
+                f"The {part} in {files.directory} are not those of the plan.",
+                expected=f"sha256 {planned}",
+                found=f"sha256 {sha256}",
+                hint="put the planned model back, or build into a new directory",
+            )
+
+
+def keep_compiled_layers() -> None:
+    """Let torch keep what it compiles in the user's cache, for later builds; its own default is a temporary folder."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attlas" / "compiled"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    if os.access(folder, os.W_OK):
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder))

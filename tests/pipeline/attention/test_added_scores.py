@@ -1,0 +1,137 @@
+"""What is added to scores before the softmax: tables by j - i, windows, hidden ends, whole maps. Tile by tile."""
+
+import numpy as np
+import pytest
+import torch
+from helpers.oracles import received, statistics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from attlas.pipeline.attention import tiles
+from attlas.pipeline.attention.added_scores import HIDDEN, MapScores, OffsetScores, join_tables
+from attlas.pipeline.attention.attending import attend_in_rows
+from attlas.pipeline.attention.definitions import Pack, reduce_plain
+from attlas.pipeline.attention.tiled import reduce_tiled
+from attlas.pipeline.attention.tiles import Tile
+from attlas.pipeline.encoder.interface import _make_mask
+from attlas.pipeline.model.attention_support import NO_WINDOW, read_window
+from attlas.pipeline.model.offline import transformers
+
+N_HEADS, DIM, THETA = 3, 8, 0.2
+REDUCTIONS = [reduce_plain, reduce_tiled]
+
+
+def random_parts(n_tokens: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(N_HEADS, n_tokens, DIM, generator=generator) for _ in range(3))
+    return q, k, v
+
+
+def softmax(scores: np.ndarray) -> np.ndarray:
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return np.asarray(weights / weights.sum(-1, keepdims=True))
+
+
+def expected_map(
+    q: torch.Tensor, k: torch.Tensor, table: np.ndarray, window: int | None, *, hides_first: bool, hides_last: bool
+) -> np.ndarray:
+    """Return the map of one sequence, (H, T, T) float64, with every pair looked up by itself."""
+    scores = q.double().numpy() @ k.double().numpy().transpose(0, 2, 1) * 0.5
+    n_tokens, reach = scores.shape[1], (table.shape[1] + 1) // 2
+    for i in range(n_tokens):
+        for j in range(n_tokens):
+            scores[:, i, j] += table[:, reach - 1 + j - i]
+            is_hidden = (window is not None and abs(j - i) > window) or (hides_first and j == 0)
+            if is_hidden or (hides_last and j == n_tokens - 1):
+                scores[:, i, j] = -1e6
+    return softmax(scores)
+
+
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+@pytest.mark.parametrize(
+    ("window", "hides_first", "hides_last"),
+    [(None, False, False), (5, False, False), (None, True, True), (7, True, False)],
+)
+def test_a_pack_with_a_table_a_window_and_hidden_ends_is_reduced_as_by_float64(
+    reduce, window, hides_first, hides_last, monkeypatch
+):
+    monkeypatch.setattr(tiles, "TILE_ELEMENTS", 300)  # several tiles of rows and heads for each sequence
+    lengths, reach = (31, 9, 40), 64
+    q, k, v = random_parts(sum(lengths))
+    bias = torch.randn(N_HEADS, 2 * reach - 1, generator=torch.Generator().manual_seed(1))
+    added = OffsetScores(join_tables(bias, window, reach=reach), hides_first, hides_last)
+    pack = Pack(lengths, torch.device("cpu"))
+
+    layer = reduce(q, k, v, pack=pack, scaling=0.5, theta=THETA, added=added)
+    profiles = torch.split(layer.received, pack.n_residues)
+    for tokens, profile, heads in zip(pack.slices, profiles, layer.heads, strict=True):
+        attention = expected_map(
+            q[:, tokens], k[:, tokens], bias.double().numpy(), window, hides_first=hides_first, hides_last=hides_last
+        )
+        np.testing.assert_allclose(profile, received(attention), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(heads, statistics(attention, THETA), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            layer.output[:, tokens], attention @ v[:, tokens].double().numpy(), rtol=1e-4, atol=1e-5
+        )
+
+
+def test_tiles_in_rows_of_any_device_add_the_same():
+    q, k, v = random_parts(50)
+    added = OffsetScores(torch.randn(N_HEADS, 99, generator=torch.Generator().manual_seed(1)), is_first_hidden=True)
+    pack = Pack((20, 30), torch.device("cpu"))
+    output = attend_in_rows(q, k, v, pack=pack, scaling=0.5, add=lambda tile, at: None, added=added)
+    plain = reduce_plain(q, k, v, pack=pack, scaling=0.5, theta=THETA, added=added)
+    torch.testing.assert_close(output, plain.output)
+
+
+@pytest.mark.parametrize("reduce", REDUCTIONS)
+def test_a_whole_map_with_zeros_is_reduced_to_what_it_holds(reduce):
+    attention = softmax(np.random.default_rng(1).normal(scale=3, size=(N_HEADS, 42, 42)))
+    attention[:, :, 0] = 0
+    attention /= attention.sum(-1, keepdims=True)
+    nothing = torch.empty(N_HEADS, 42, 0)
+    added = MapScores(torch.from_numpy(attention))
+    layer = reduce(nothing, nothing, None, pack=Pack((42,), torch.device("cpu")), scaling=1.0, theta=THETA, added=added)
+    np.testing.assert_allclose(layer.received, received(attention), rtol=1e-5)
+    np.testing.assert_allclose(layer.heads[0], statistics(attention, THETA), rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(3, 30), st.integers(0, 10), st.data())
+def test_any_rows_of_a_tile_hold_the_number_of_their_offset(n_tokens, beyond, data):
+    reach = n_tokens + beyond
+    first_row = data.draw(st.integers(0, n_tokens - 1))
+    n_rows = data.draw(st.integers(1, n_tokens - first_row))
+    table = torch.arange(2 * reach - 1, dtype=torch.float32)[None] + torch.tensor([[0.0], [1000.0]])
+    cut = OffsetScores(table).select(Tile(0, slice(1, 2), slice(5, 5 + n_tokens), first_row), n_rows)
+    expected = [[reach - 1 + j - i + 1000 for j in range(n_tokens)] for i in range(first_row, first_row + n_rows)]
+    assert cut.tolist() == [expected]
+
+
+def test_a_window_alone_is_one_table_for_all_heads():
+    table = join_tables(None, 2, reach=5)
+    assert table.tolist() == [[HIDDEN, HIDDEN, 0, 0, 0, 0, 0, HIDDEN, HIDDEN]]
+    assert join_tables(None, None, reach=5) is None
+
+
+def make_mask(mask_function):
+    return _make_mask(mask_function=mask_function)
+
+
+def test_the_width_of_a_window_is_read_from_its_mask():
+    masks = transformers.masking_utils
+    assert make_mask(masks.bidirectional_mask_function) is None
+    for width in (1, 64, 4096):
+        assert read_window(make_mask(masks.sliding_window_bidirectional_mask_function(width))) == width
+
+
+@pytest.mark.parametrize(
+    "name", ["causal_mask_function", "sliding_window_causal_mask_function", "chunked_causal_mask_function"]
+)
+def test_any_other_mask_is_no_window(name):
+    function = getattr(transformers.masking_utils, name)
+    arguments = {"sliding_window_causal_mask_function": (8,), "chunked_causal_mask_function": (8, torch.zeros(1))}
+    mask = make_mask(function(*arguments[name]) if name in arguments else function)
+    assert int(mask) == NO_WINDOW
+    assert read_window(mask) is None
+    assert read_window(torch.zeros(1, 1, 1, 1)) is None  # a mask of another maker

@@ -1,0 +1,491 @@
+"""The GPU's reduction against float64 NumPy, its kernels run by Triton's interpreter on a CPU, and compiled unseen."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is imported; with 0 the same tests run on a GPU
+pytest.importorskip("triton")
+
+import torch
+import triton
+from helpers.oracles import NAMES, received, statistics
+from helpers.triton_interpreter import IS_INTERPRETED, emulated_products
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from attlas.pipeline.attention import triton_kernels, triton_pass
+from attlas.pipeline.attention.blocks import read_blocks
+from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.triton_pass import reduce_triton
+from attlas.pipeline.model.precision import SPLIT
+from attlas.schema.run import PLAIN
+
+NVIDIA = Path(triton.__file__).parent / "backends/nvidia/bin"
+DEVICE = torch.device("cpu" if IS_INTERPRETED else "cuda")
+THETA = 0.3
+N_EDGES = STATISTICS.index("n_edges")
+ENTROPY = STATISTICS.index("entropy")
+
+# Keys past a sequence's end have sums that may overflow, which nobody reads, and one test has numbers that are none.
+# NumPy warns, a GPU does not.
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:(overflow|invalid value|All-NaN slice) encountered:RuntimeWarning"),
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def interpreted_products():
+    """Let the interpreter multiply as a GPU does."""
+    with emulated_products():
+        yield
+
+
+def random_pack(n_tokens, *, n_heads=2, dim=16, sharpness=1.0, seed=0, dtype=torch.float32):
+    generator = torch.Generator().manual_seed(seed)
+    q, k, v = (torch.randn(n_heads, sum(n_tokens), dim, generator=generator) for _ in range(3))
+    return Pack(tuple(n_tokens), DEVICE), *((part).to(DEVICE, dtype) for part in (q * sharpness, k, v))
+
+
+def maps(q, k, *, scaling):
+    scores = np.einsum("htd,hsd->hts", q.double().cpu().numpy(), k.double().cpu().numpy()) * scaling
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
+def wide(values):
+    return values.double().cpu().numpy()
+
+
+def assert_agrees(ours: PackAttention, pack, q, k, v, *, scaling, relative=1e-5, output=1e-5):
+    assert ours.heads.dtype == ours.received.dtype == torch.float32
+    assert ours.heads.shape == (len(pack.n_tokens), len(q), len(STATISTICS))
+    assert ours.received.shape == (sum(pack.n_residues),)
+    profiles = ours.received.split(pack.n_residues)
+    for tokens, profile, heads in zip(pack.slices, profiles, wide(ours.heads), strict=True):
+        attention = maps(q[:, tokens], k[:, tokens], scaling=scaling)
+        expected = statistics(attention, THETA)
+        ideal = received(attention)
+        np.testing.assert_allclose(wide(profile), ideal, atol=relative * ideal.max(), rtol=relative)
+        for i, name in enumerate(NAMES):
+            if name != "n_edges":
+                off = np.abs(heads[:, i] - expected[:, i])
+                assert (off <= relative * np.maximum(1, expected[:, i])).all(), (name, tokens, off.max())
+        assert_edges(heads[:, N_EDGES], attention, relative)
+        if v is not None:
+            ideal = attention @ wide(v[:, tokens])
+            np.testing.assert_allclose(wide(ours.output[:, tokens]), ideal, atol=output, rtol=output)
+
+
+def assert_edges(n_edges, attention, relative):
+    """The count is exact, but for pairs within a rounding error of the threshold."""
+    inner = attention[:, 1:-1, 1:-1]
+    assert (n_edges >= (inner >= THETA * (1 + relative)).sum((1, 2))).all()
+    assert (n_edges <= (inner >= THETA * (1 - relative)).sum((1, 2))).all()
+
+
+def test_the_statistics_come_in_the_order_of_the_oracle():
+    assert STATISTICS == NAMES
+
+
+@pytest.mark.parametrize("dim", [16, 20, 24, 32, 36, 64, 128])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
+    pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim, dtype=dtype)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert ours.output.dtype == dtype
+    rounding = {torch.float32: 1e-5, torch.bfloat16: 2e-2, torch.float16: 3e-3}[dtype]
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, output=rounding)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
+    kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype), "columns")[:2]
+    lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
+    pack, q, k, v = random_pack(lengths, n_heads=1, sharpness=1.5, seed=1, dtype=dtype)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    assert_agrees(ours, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    n_tokens=st.lists(st.one_of(st.integers(3, 30), st.integers(3, 200)), min_size=1, max_size=4),
+    n_heads=st.sampled_from([1, 3]),
+    dim=st.sampled_from([16, 24]),
+    sharpness=st.sampled_from([0.01, 0.5, 1.5, 6.0]),
+    seed=st.integers(0, 2**31),
+)
+def test_any_ragged_pack_agrees_with_float64_numpy(n_tokens, n_heads, dim, sharpness, seed):
+    pack, q, k, v = random_pack(n_tokens, n_heads=n_heads, dim=dim, sharpness=sharpness, seed=seed)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
+
+
+def test_a_long_sequence_agrees_with_float64_numpy():
+    pack, q, k, v = random_pack([702], n_heads=1, sharpness=2.0, seed=3)
+    assert_agrees(reduce_triton(q, k, v, pack=pack, scaling=0.25, theta=THETA), pack, q, k, v, scaling=0.25)
+
+
+def test_an_attention_along_the_diagonal_agrees_with_float64_numpy():
+    """Weights that fall off with distance: every offset class has mass, and so would a mask that is off by one."""
+    pack = Pack((150, 40), DEVICE)
+    position = torch.cat([torch.arange(n) for n in pack.n_tokens]).double()
+    q = torch.stack([position, -0.5 * torch.ones_like(position)], 1)
+    k = torch.stack([position, position**2], 1)  # q k = -(i - j)^2 / 2 + i^2 / 2, of which softmax forgets the end
+    q, k = (torch.nn.functional.pad(part, (0, 14)).float().to(DEVICE)[None] for part in (q, k))
+    for scaling in (1 / 2, 1 / 30, 1 / 500):
+        ours = reduce_triton(q, k, k, pack=pack, scaling=scaling, theta=THETA)
+        # Scores of thousands in float32.
+        assert_agrees(ours, pack, q, k, None, scaling=scaling, relative=3e-3)
+
+
+@pytest.mark.parametrize("dim", [16, 20, 64])
+def test_products_of_halves_agree_with_float64_numpy(dim):
+    """Under the interpreter the products of halves are emulated, three of float32 that hold bfloat16 numbers."""
+    pack, q, k, v = random_pack([75, 4], n_heads=1, dim=dim, sharpness=1.5, seed=dim)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA, products=SPLIT)
+    assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=1e-4, output=1e-4)
+    plain = reduce_triton(q, k, v, pack=pack, scaling=dim**-0.5, theta=THETA)
+    assert not torch.equal(ours.received, plain.received)
+
+
+def test_weights_at_scores_of_ten_thousand_are_as_exact_as_the_scores():
+    """The scores are whole numbers, which float32 holds exactly, 10,000 to 10,003; their log-sum-exp it does not."""
+    pack = Pack((70, 9), DEVICE)
+    q, k = torch.zeros(2, 1, sum(pack.n_tokens), 16, device=DEVICE)
+    q[..., 0] = k[..., 0] = 100
+    q[..., 1], k[..., 1] = 1, torch.arange(sum(pack.n_tokens), device=DEVICE) % 4
+    ours = reduce_triton(q, k, k, pack=pack, scaling=1.0, theta=THETA)
+    assert_agrees(ours, pack, q, k, None, scaling=1.0, relative=5e-6)
+
+
+@pytest.mark.parametrize("magnitude", [50.0, 300.0])
+def test_extreme_scores_stay_finite_and_right(magnitude):
+    """Weights underflow to zero and rows become one-hot: 0 * log 0 and lost maxima would show here."""
+    pack, q, k, v = random_pack([140, 9], n_heads=2, sharpness=magnitude, seed=5)
+    ours = reduce_triton(q, k, v, pack=pack, scaling=1.0, theta=THETA)
+    assert torch.isfinite(ours.heads).all()
+    assert torch.isfinite(ours.received).all()
+    assert (ours.heads[..., STATISTICS.index("max_attention")] <= 1).all()
+    # float32 scores of thousands carry an error of 1e-3, which is what the weights then have.
+    assert_agrees(ours, pack, q, k, v, scaling=1.0, relative=5e-3, output=2e-2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_rows_that_see_one_key_only_have_no_entropy_and_no_nan(dtype):
+    n_tokens = 70
+    pack = Pack((n_tokens,), DEVICE)
+    q = k = torch.eye(n_tokens, 128, device=DEVICE, dtype=dtype)[None] * 100
+    ours = reduce_triton(q, k, q, pack=pack, scaling=1.0, theta=THETA)
+    expected = dict.fromkeys(STATISTICS, 0.0) | {"self_share": 1, "max_attention": 1, "n_edges": 68}
+    expected["received_max_share"] = 1 / 68
+    np.testing.assert_allclose(wide(ours.heads)[0, 0], list(expected.values()), atol=1e-6)
+    np.testing.assert_allclose(wide(ours.received), 1, atol=1e-6)
+
+
+def test_a_head_that_sees_only_special_tokens_has_no_share_for_residues():
+    q = torch.full((1, 40, 16), 30.0, device=DEVICE)
+    k = torch.full((1, 40, 16), -30.0, device=DEVICE)
+    k[:, 0] = 30.0
+    ours = reduce_triton(q, k, k, pack=Pack((40,), DEVICE), scaling=1.0, theta=THETA)
+    heads = dict(zip(STATISTICS, ours.heads[0, 0].tolist(), strict=True))
+    assert heads == dict.fromkeys(STATISTICS, 0.0) | {"cls_share": 1.0}
+
+
+@pytest.mark.parametrize("n_residues", [1, 2, 64, 200])
+def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_residues):
+    n_tokens = n_residues + 2
+    pack = Pack((n_tokens,), DEVICE)
+    q = torch.ones(2, n_tokens, 16, device=DEVICE)
+    ours = reduce_triton(q, q, q, pack=pack, scaling=1.0, theta=THETA)
+    np.testing.assert_allclose(wide(ours.received), n_residues / n_tokens, rtol=1e-5)
+    np.testing.assert_allclose(wide(ours.heads[..., ENTROPY]), np.log(n_tokens), rtol=1e-5)
+    assert_agrees(ours, pack, q, q, q, scaling=1.0)
+
+
+def test_the_last_layer_needs_no_values():
+    pack, q, k, v = random_pack([70, 131])
+    whole = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    ours = reduce_triton(q, k, None, pack=pack, scaling=0.5, theta=THETA)
+    assert ours.output is None
+    torch.testing.assert_close(ours.heads, whole.heads)
+    torch.testing.assert_close(ours.received, whole.received)
+
+
+def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
+    pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0)
+    before = [part.clone() for part in (q, k, v)]
+    first = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    reduce_triton(*random_pack([200])[1:], pack=Pack((200,), DEVICE), scaling=0.5, theta=THETA)
+    again = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    for one, other in ((first.output, again.output), (first.heads, again.heads), (first.received, again.received)):
+        assert torch.equal(one, other)
+    assert all(torch.equal(one, other) for one, other in zip((q, k, v), before, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_a_sequence_gives_the_same_bits_alone_and_in_company(dtype):
+    pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0, dtype=dtype)
+    together = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    profiles = together.received.split(pack.n_residues)
+    for n, tokens, profile, heads in zip(pack.n_tokens, pack.slices, profiles, together.heads, strict=True):
+        part = (q[:, tokens], k[:, tokens], v[:, tokens])
+        alone = reduce_triton(*part, pack=Pack((n,), DEVICE), scaling=0.5, theta=THETA)
+        assert torch.equal(alone.heads[0], heads)
+        assert torch.equal(alone.received, profile)
+        assert torch.equal(alone.output, together.output[:, tokens])
+
+
+@pytest.mark.parametrize("poison", [float("inf"), float("nan")])
+def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
+    pack, q, k, v = random_pack([70, 40, 66])
+    clean = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    for part in (q, k, v):
+        part[:, 75] = poison
+    ours = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    assert not torch.isfinite(ours.heads[1]).any()
+    assert torch.equal(ours.heads[[0, 2]], clean.heads[[0, 2]])
+    assert torch.equal(ours.received[:68], clean.received[:68])
+    assert torch.equal(ours.received[106:], clean.received[106:])
+
+
+@pytest.mark.parametrize("error", [np.log(2), -np.log(2), 0.02])
+def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
+    pack, q, k, v = random_pack([40, 70])
+    softmax = triton_pass._softmax
+
+    def wrong(*arguments, **options):
+        result = softmax(*arguments, **options)
+        result.mass[0, :40] += error / np.log(2)  # one head of one sequence
+        return result
+
+    monkeypatch.setattr(triton_pass, "_softmax", wrong)
+    heads = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA).heads
+    assert torch.isnan(heads[0, 0]).all()
+    assert torch.isfinite(heads[0, 1]).all()
+    assert torch.isfinite(heads[1]).all()
+
+
+def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch):
+    q = torch.eye(70, 128, device=DEVICE)[None] * 100
+    softmax = triton_pass._softmax
+
+    def rounded(*arguments, **options):
+        result = softmax(*arguments, **options)
+        return result._replace(mass=result.mass - 5e-3)
+
+    monkeypatch.setattr(triton_pass, "_softmax", rounded)
+    heads = reduce_triton(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0, theta=THETA).heads
+    assert heads[0, 0, STATISTICS.index("max_attention")] == 1
+    assert heads[0, 0, ENTROPY] == 0
+
+
+def log_sum_exp(q, k, pack):
+    softmax = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
+    return softmax.mass * np.log(2) - softmax.shift
+
+
+def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
+    """No map at all: exp(log-sum-exp over rows of score - lse) is the sum of a column. q and k change places, and
+    -lse rides along as one more dimension. The first pass so checks the second."""
+    pack, q, k, _ = random_pack([3, 70, 131], n_heads=3)
+    lse = log_sum_exp(q, k, pack)
+    one = torch.ones_like(lse)[..., None]
+    transposed = (torch.cat([k, one], 2), torch.cat([q, -lse[..., None]], 2))
+    log_columns = log_sum_exp(*map(triton_pass._widen, transposed), pack)
+    ends = torch.cat([pack.offsets[:-1], pack.offsets[1:] - 1]).tolist()
+    columns = log_columns.exp()
+    for tokens in pack.slices:  # those rows that no statistic counts
+        for i in (i for i in ends if tokens.start <= i < tokens.stop):
+            columns[:, tokens] -= ((q[:, i, None] * k[:, tokens]).sum(-1) - lse[:, i, None]).exp()
+    ours = reduce_triton(q, k, None, pack=pack, scaling=1.0, theta=THETA)
+    torch.testing.assert_close(ours.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
+
+
+def test_views_in_any_layout_are_read_right():
+    pack, q, k, v = random_pack([70, 9], dim=32)
+    plain = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
+    fused = torch.stack([q, k, v], 2).permute(1, 2, 0, 3).contiguous()  # (T, 3, H, D), as one projection gives it
+    tokens_first = [part.transpose(0, 1) for part in fused.unbind(1)]
+    dims_first = [part.transpose(1, 2).contiguous().transpose(1, 2) for part in (q, k, v)]
+    for views in (tokens_first, dims_first, [q, tokens_first[1], dims_first[2]], [tokens_first[0], k, v]):
+        ours = reduce_triton(*views, pack=pack, scaling=0.5, theta=THETA)
+        assert torch.equal(ours.heads, plain.heads)
+        assert torch.equal(ours.received, plain.received)
+        assert torch.equal(ours.output, plain.output)
+
+
+def test_the_threshold_counts_edges_from_itself_on():
+    """Two keys of equal score share a row: weights of exactly one half, or one fourth with four."""
+    q = torch.zeros(1, 4, 16, device=DEVICE)
+    for theta, n_edges in ((0.25, 4), (np.nextafter(np.float32(0.25), np.float32(1)).item(), 0), (0.2, 4)):
+        ours = reduce_triton(q, q, q, pack=Pack((4,), DEVICE), scaling=1.0, theta=theta)
+        assert ours.heads[0, 0, N_EDGES] == n_edges
+
+
+@pytest.mark.parametrize(("dtype", "dim"), [(torch.float64, 16), (torch.float32, 129)])
+def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
+    q = torch.zeros(1, 5, dim, dtype=dtype, device=DEVICE)
+    with pytest.raises(ValueError, match=rf"float16 and head dimensions up to 128, found {dtype} and {dim}"):
+        reduce_triton(q, q, q, pack=Pack((5,), DEVICE), scaling=1.0, theta=THETA)
+
+
+@given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
+def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
+    schedule = triton_pass._make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
+    tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
+    assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
+    lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
+    assert lengths == sorted(lengths, reverse=True)
+    begins = np.concatenate([[0], np.cumsum(n_tokens)])
+    for p, first_tile in enumerate(schedule.first_tiles.tolist()):
+        assert tiles[first_tile] == (p, 0)
+        places = slice(first_tile * kept, first_tile * kept + n_tokens[p])
+        assert schedule.sources[places].tolist() == list(range(begins[p], begins[p + 1]))
+        assert schedule.is_no_query[places].nonzero().flatten().tolist() == [0, n_tokens[p] - 1]
+    assert (~schedule.is_no_query).sum() == sum(n_tokens) - 2 * len(n_tokens)
+    assert schedule.sources.max() < sum(n_tokens)
+
+
+def test_flash_attention_is_called_as_it_wants_to_be(monkeypatch):
+    """With tensors that have shapes and no memory, for want of a GPU: torch checks the call, not the numbers."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    with FakeTensorMode():
+        device = torch.device("cuda")
+        q = torch.empty(75, 20, 64, dtype=torch.bfloat16, device=device).transpose(0, 1)
+        pack = Pack((70, 5), device)
+        pack.__dict__["offsets"] = torch.empty(3, dtype=torch.int32, device=device)
+        softmax = triton_pass._softmax(q, q, q, pack=pack, scaling=1.0)
+    assert softmax.output.shape == (20, 75, 64)
+    assert softmax.output.dtype == torch.bfloat16
+    assert softmax.shift.shape == (20, 75)
+    assert softmax.shift.dtype == torch.float32
+    assert softmax.mass is None
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """What the compiler made of a kernel."""
+
+    kernel: str
+    dtype: str
+    capability: int
+    n_registers: int
+    stack_bytes: int
+    """Of each thread: what did not fit into registers."""
+    shared_bytes: int
+    loops: list[int]
+    """Machine instructions of each loop."""
+
+
+TABLES = [("hopper", 90, "bf16"), ("ampere", 80, "bf16"), ("float32", 90, "fp32"), ("split_hopper", 90, "fp32"),
+          ("split_ampere", 80, "fp32")]  # fmt: skip
+"""Tables of blocks, with the compute capability and the dtype that each is compiled for."""
+
+TYPES = {
+    **dict.fromkeys(("shifts", "masses", "columns", "sums", "heads"), "*fp32"),
+    **dict.fromkeys(("tiles", "offsets", "first_tiles"), "*i32"),
+    **dict.fromkeys(("scale", "theta"), "fp32"),
+}
+
+
+def compile_kernel(kernel, dtype, capability, options, **constants) -> Compiled:
+    """Compile for a GPU that is not here, down to machine code, and look at that with NVIDIA's tools."""
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    types = TYPES | dict.fromkeys(("q", "k", "v", "output"), f"*{dtype}") | dict.fromkeys(constants, "constexpr")
+    signature = {name: types.get(name, "i32") for name in kernel.arg_names}
+    is_aligned = {name: kind[0] == "*" or name[1:] in ("_head", "_token") for name, kind in signature.items()}
+    aligned = [i for i, name in enumerate(signature) if is_aligned[name]]
+    attributes = {(i,): [["tt.divisibility", 16]] for i in aligned}
+    source = ASTSource(fn=kernel, signature=signature, constexprs=constants, attrs=attributes)
+    made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(made.asm["cubin"])
+        file.flush()
+        usage, code = (
+            subprocess.run([NVIDIA / tool, option, file.name], capture_output=True, text=True, check=True).stdout
+            for tool, option in (("cuobjdump", "--dump-resource-usage"), ("nvdisasm", "-c"))
+        )
+    used = re.search(r"REG:(\d+) STACK:(\d+)", usage)
+    n_registers, stack_bytes = map(int, used.groups())
+    return Compiled(
+        kernel.__name__, dtype, capability, n_registers, stack_bytes, made.metadata.shared, loop_lengths(code)
+    )
+
+
+def loop_lengths(code: str) -> list[int]:
+    """Return the instructions of each loop, that is of each jump back, of a disassembly."""
+    labels, lengths, n = {}, [], 0
+    for line in code.splitlines():
+        if label := re.match(r"\s*(\.L_x_\d+):", line):
+            labels[label[1]] = n
+        elif re.match(r"\s*/\*[0-9a-f]+\*/", line):
+            n += 1
+            if (jump := re.search(r"BRA.*(\.L_x_\d+)", line)) and jump[1] in labels:
+                lengths.append(n - labels[jump[1]])
+    return lengths
+
+
+def print_compiled() -> None:
+    """Compile kernels for head dimension 64; in a process of its own, because here they are interpreted."""
+    for table, capability, dtype in TABLES:
+        columns, softmax = (read_blocks(table, kernel, dim=64) for kernel in ("columns", "softmax"))
+        is_float32 = dtype == "fp32"
+        size = {"dim": 64, "kept": columns.kept, "has_masses": is_float32}
+        precision = {"precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else "ieee"}
+        products = SPLIT if table.startswith("split") else PLAIN
+        n_warps, n_stages = triton_pass.choose_band_options(torch.float32 if is_float32 else torch.bfloat16, products)
+        band = {"num_warps": n_warps, "num_stages": n_stages}
+        options = [{"num_warps": blocks.n_warps, "num_stages": blocks.n_stages} for blocks in (columns, softmax)]
+        options[0]["maxnreg"] = columns.n_registers
+        made = [
+            compile_kernel(
+                triton_kernels.columns_kernel, dtype, capability, options[0], **size, walked=columns.walked, **precision
+            ),
+            compile_kernel(
+                triton_kernels.softmax_kernel, dtype, capability, options[1], dim=64, kept=softmax.kept,
+                walked=softmax.walked, has_values=is_float32, **precision,
+            ),
+        ]  # fmt: skip
+        if capability == 90:
+            made += [compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size, **precision)]
+        if table == "hopper":
+            made += [compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=columns.kept)]
+        print(*(json.dumps(asdict(one)) for one in made), sep="\n")
+
+
+def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path):
+    """The compiler needs no GPU, and the blocks were chosen by what it says of registers and loops."""
+    if not (NVIDIA / "ptxas").exists():
+        pytest.skip("this Triton comes without NVIDIA's assembler")
+    environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    # Beside the paths that are there: attlas itself may be installed in one of them.
+    folders = [*map(str, Path(__file__).parents[:3:2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment["PYTHONPATH"] = os.pathsep.join(folders)
+    command = [sys.executable, "-c", "import test_triton_pass; test_triton_pass.print_compiled()"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    compiled = [Compiled(**json.loads(line)) for line in result.stdout.splitlines()]
+    assert len(compiled) == 2 * len(TABLES) + 3 + 1
+    for made in compiled:
+        assert made.stack_bytes <= 16, made
+        assert made.shared_bytes <= (99 if made.dtype == "fp32" else 48) * 1024, made  # what every GPU since Ampere has
+    half = [made for made in compiled if (made.kernel, made.dtype) == ("columns_kernel", "bf16")]
+    for made, table in zip(half, ("hopper", "ampere"), strict=True):
+        blocks = read_blocks(table, "columns", dim=64)
+        assert made.n_registers <= blocks.n_registers
+        # 10.6 on Hopper, 13 on Ampere; more than 20 where sums of queries cross threads inside the loop.
+        n_weights = blocks.kept * blocks.walked / (32 * blocks.n_warps)
+        assert 8 < made.loops[0] / n_weights < 14.5, made

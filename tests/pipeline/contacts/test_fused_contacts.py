@@ -1,0 +1,370 @@
+"""Contacts by fused heads: chosen by brute force, predicted by NumPy in float64, refused by name."""
+
+import hashlib
+import json
+import random
+from pathlib import Path
+from statistics import mean
+
+import duckdb
+import numpy as np
+import pytest
+import torch
+import transformers
+from helpers.architectures import SIZES, save_bert_vocabulary, save_random_model
+from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from helpers.contact_oracles import LIMITS, add_coordinates, corrected, eager_layers, folded, top_precision
+
+from attlas.pipeline.contacts.adding import AddedContacts, add_contacts
+from attlas.pipeline.contacts.choosing_heads import ChoiceSettings, choose_heads, rank_heads
+from attlas.pipeline.contacts.contact_head import predict_probabilities
+from attlas.pipeline.contacts.fused_heads import predict_fused_scores
+from attlas.pipeline.contacts.head_choice import Head, HeadChoice, RankedHead, parse_list, read_choice
+from attlas.pipeline.contacts.planning import ContactSettings
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.model.files import find_model
+from attlas.queries import Atlas
+from attlas.queries.lookup.settings import settings_of
+from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Run
+
+pytestmark = pytest.mark.slow
+
+LENGTHS = [76, 80, 84, 88, 92, 40]
+"""The last one is too short to rank heads."""
+
+
+def quietly(*_: object):
+    return lambda event: None
+
+
+def run(out: Path, *, progress=quietly, **settings: object) -> AddedContacts:
+    return add_contacts(out, ContactSettings(**settings), progress=progress, n_workers=0)
+
+
+def rows_of(out: Path, query: str) -> list[dict]:
+    with Atlas.open(out) as atlas:
+        return atlas.sql(query).to_pylist()
+
+
+@pytest.fixture(scope="module")
+def proteins() -> dict[str, str]:
+    return random_proteins(LENGTHS)
+
+
+@pytest.fixture(scope="module")
+def places(proteins: dict[str, str]) -> dict[str, np.ndarray]:
+    """The C-alpha atoms of each protein, a few of them missing."""
+    chains = {name: folded(len(sequence), seed=i, step=1.6) for i, (name, sequence) in enumerate(proteins.items())}
+    chains[min(chains)][10:12] = np.nan
+    return chains
+
+
+@pytest.fixture(scope="module")
+def atlas_dir(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path, proteins, places) -> Path:
+    folder = tmp_path_factory.mktemp("fused")
+    build_here(write_fasta(folder / "p.fasta", proteins), folder / "atlas", tiny_esm)
+    add_coordinates(folder / "atlas", {(name, "x.cif", "A"): chain for name, chain in places.items()})
+    return folder / "atlas"
+
+
+@pytest.fixture(scope="module")
+def maps(tiny_esm: Path, proteins) -> dict[str, np.ndarray]:
+    """The corrected map of every head on every protein, (L, H, N, N), float64, by transformers' eager attention."""
+    return {
+        name: np.array([[corrected(attention) for attention in layer] for layer in eager_layers(tiny_esm, sequence)])
+        for name, sequence in proteins.items()
+    }
+
+
+# Scores
+
+
+@pytest.mark.parametrize("heads", [[(1, 2)], [(0, 3), (1, 0), (1, 2)], [(i, j) for i in range(2) for j in range(4)]])
+def test_the_fused_score_is_the_mean_of_the_corrected_maps(tiny_esm: Path, proteins, maps, heads) -> None:
+    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    scores = predict_fused_scores(encoder, list(proteins.values()), [Head(*head) for head in heads])
+    for name, ours in zip(proteins, scores, strict=True):
+        expected = np.mean([maps[name][head] for head in heads], axis=0)
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-5)
+    assert np.ptp(scores[0]) > 0.1
+
+
+def test_the_contact_head_is_as_before_beside_the_fused_heads(tiny_esm: Path, proteins) -> None:
+    """A sum with the contact head's own weights is what its sigmoid takes."""
+    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    sequence = next(iter(proteins.values()))
+    (probabilities,) = predict_probabilities(encoder, [sequence])
+    tokens = torch.from_numpy(encoder.vocabulary.token_ids(sequence))[None]
+    model = transformers.EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False, attn_implementation="eager").eval()
+    with torch.inference_mode():
+        theirs = model.predict_contacts(tokens, torch.ones_like(tokens))[0].numpy()
+    np.testing.assert_allclose(probabilities, theirs, rtol=0, atol=1e-4)
+
+
+def test_heads_that_a_model_lacks_are_no_mean(tiny_esm: Path) -> None:
+    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3)
+    with pytest.raises(ValueError, match="lacks"):
+        predict_fused_scores(encoder, ["MKTAYIAK"], [Head(2, 0)])
+    with pytest.raises(ValueError, match="no head"):
+        predict_fused_scores(encoder, ["MKTAYIAK"], [])
+    assert predict_fused_scores(encoder, [], [Head(0, 0)]) == []
+
+
+# Choosing
+
+
+def precision_by_hand(scores: np.ndarray, chain: np.ndarray) -> float:
+    n_pairs, n_contacts, _, _ = top_precision(scores, chain, "long", "L/2")
+    return n_contacts / n_pairs
+
+
+def test_heads_are_ranked_by_their_mean_precision_on_the_drawn_proteins(atlas_dir: Path, maps, places) -> None:
+    chosen = choose_heads(atlas_dir, ChoiceSettings(n_best=5, n_proteins=3, seed=7))
+    long_enough = sorted(name for name, chain in places.items() if np.isfinite(chain).all(1).sum() >= 75)
+    assert long_enough != sorted(places)
+    names = [protein.accession for protein in chosen.choice.proteins]
+    assert names == [long_enough[i] for i in sorted(random.Random(7).sample(range(len(long_enough)), 3))]
+    assert chosen.n_judges == len(long_enough) - 3
+
+    precisions = {
+        (layer, head): mean(precision_by_hand(maps[name][layer, head], places[name]) for name in names)
+        for layer in range(2)
+        for head in range(4)
+    }
+    assert max(precisions.values()) > 0
+    ranked = sorted(precisions, key=lambda at: (-precisions[at], at))[:5]
+    assert [(head.layer, head.head) for head in chosen.choice.heads] == ranked
+    assert [head.precision for head in chosen.choice.heads] == pytest.approx(
+        [precisions[at] for at in ranked], abs=1e-6
+    )
+
+
+def test_another_seed_draws_other_proteins_and_the_same_seed_the_same(atlas_dir: Path) -> None:
+    choices = [
+        choose_heads(atlas_dir, ChoiceSettings(n_proteins=2, n_best=3, seed=seed)).choice for seed in (0, 0, 1, 2)
+    ]
+    assert choices[0] == choices[1]
+    assert len({choice.proteins for choice in choices}) > 1
+
+
+def test_equal_heads_are_ranked_by_layer_and_head() -> None:
+    ranked = rank_heads(np.array([[0.1, 0.5, 0.1], [0.5, 0.0, 0.9]]))
+    assert [(head.layer, head.head) for head in ranked] == [(1, 2), (0, 1), (1, 0), (0, 0), (0, 2), (1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"n_best": 9}, "1 to 8"), ({"n_best": 0}, "1 to 8"), ({"n_best": 1, "n_proteins": 0}, "one protein or more")],
+)
+def test_a_choice_that_cannot_be_made_is_refused(atlas_dir: Path, settings: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        choose_heads(atlas_dir, ChoiceSettings(**settings))
+
+
+def test_without_a_structure_no_head_can_be_ranked(atlas_dir: Path) -> None:
+    with pytest.raises(InputError, match=r"(?s)No protein has a structure.*75 or more.*attlas annotate"):
+        choose_heads(atlas_dir, ChoiceSettings(n_best=1, max_length=70))
+
+
+# The table
+
+
+def test_the_stored_pairs_are_the_best_of_the_mean_and_say_what_chose_the_heads(
+    atlas_dir: Path, tmp_path: Path, maps, proteins, attlas
+) -> None:
+    file = tmp_path / "heads.json"
+    outcome = attlas("contacts", atlas_dir, "--choose-heads", file, "--best", 3, "--chosen-on", 2)
+    assert outcome.code == 0
+    assert "3 heads of 8, by P@L/2 on 2 proteins" in outcome.out
+    assert f"attlas contacts {atlas_dir} --heads {file}" in outcome.err
+    values = json.loads(file.read_text())
+    heads = [(head["layer"], head["head"]) for head in values["heads"]]
+    choosing = {protein["accession"] for protein in values["proteins"]}
+    assert values["weights_sha256"] == Manifest.read(AtlasPaths(atlas_dir)).run.weights_sha256
+
+    outcome = attlas("contacts", atlas_dir, "--heads", file, "--workers", 0)
+    assert outcome.code == 0
+    assert "by the mean of 3 heads; scores, no probabilities" in outcome.out
+    manifest = assert_whole(atlas_dir)
+    assert manifest.of_table(CONTACTS) == manifest.of_table(HEAD_CONTACTS) == ()
+    with Atlas.open(atlas_dir) as atlas:
+        assert settings_of(atlas.root, manifest, FUSED_CONTACTS) == {
+            "heads": " ".join(f"{layer}-{head}" for layer, head in heads),
+            "chosen_on": ", ".join(sorted(choosing)),
+            "max_length": None,
+        }
+
+    for name, sequence in proteins.items():
+        expected = np.mean([maps[name][head] for head in heads], axis=0)
+        rows = rows_of(atlas_dir, f"FROM fused_contacts WHERE accession = '{name}' ORDER BY i, j")
+        assert {row["chose_heads"] for row in rows} == {name in choosing}
+        i, j = (np.array([row[column] for row in rows], int) - 1 for column in "ij")
+        np.testing.assert_allclose([row["score"] for row in rows], expected[i, j], rtol=0, atol=1e-5)
+        for first, last in LIMITS.values():
+            is_in_range = (j - i >= first) & (j - i <= last)
+            pairs = [(a, b) for a in range(len(sequence)) for b in range(a + first, min(a + last + 1, len(sequence)))]
+            assert is_in_range.sum() == min(len(pairs), 2 * len(sequence))
+            stored = {*zip(i[is_in_range].tolist(), j[is_in_range].tolist(), strict=True)}
+            others = [expected[pair] for pair in pairs if pair not in stored]
+            assert not others or max(others) < min(expected[pair] for pair in stored) + 2e-5
+
+
+def test_the_same_choice_again_changes_nothing_and_another_takes_its_place(atlas_dir: Path) -> None:
+    added = run(atlas_dir, heads="0-1, 1-2")
+    assert added.choice is not None
+    assert [str(head) for head in added.choice.fused_heads] == ["0-1", "1-2"]
+    before = digests(atlas_dir)
+
+    def refuse(*_: object):
+        raise AssertionError("nothing is to be computed")
+
+    assert run(atlas_dir, heads="0-1,1-2", progress=refuse) == added
+    assert digests(atlas_dir) == before
+    run(atlas_dir, heads="1-2")
+    assert {path for path in before if path.startswith("fused_contacts/")}.isdisjoint(digests(atlas_dir))
+    assert rows_of(atlas_dir, "SELECT DISTINCT chose_heads FROM fused_contacts") == [{"chose_heads": False}]
+
+
+def test_info_and_the_duckdb_file_name_the_heads(atlas_dir: Path, tmp_path: Path, attlas) -> None:
+    run(atlas_dir, heads="0-1,1-2")
+    rows = [line.split() for line in attlas("info", atlas_dir).out.splitlines() if line.startswith("fused_contacts ")]
+    assert ["fused_contacts", "heads", "0-1", "1-2"] in rows
+    assert ["fused_contacts", "chosen_on", "none"] in rows
+    values = json.loads(attlas("info", atlas_dir, "--json").out)["settings"]["fused_contacts"]
+    assert values == {"heads": "0-1 1-2", "chosen_on": None, "max_length": None}
+
+    assert attlas("export", atlas_dir, "duckdb", "-o", tmp_path / "a.duckdb").code == 0
+    with duckdb.connect(str(tmp_path / "a.duckdb"), read_only=True) as connection:
+        facts = dict(connection.sql("FROM provenance").fetchall())
+    assert (facts["fused_contacts.heads"], facts["fused_contacts.chosen_on"]) == ("0-1 1-2", "none")
+
+
+def test_fused_contacts_of_a_protein_are_read_from_python_by_score(atlas_dir: Path, proteins) -> None:
+    run(atlas_dir, heads="0-1,1-2")
+    with Atlas.open(atlas_dir) as atlas:
+        scores = atlas.fused_contacts(min(proteins)).column("score").to_pylist()
+    assert len(scores) > 100
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_fused_contacts_stand_beside_those_of_the_contact_head(atlas_dir: Path) -> None:
+    run(atlas_dir)
+    before = digests(atlas_dir)
+    run(atlas_dir, heads="1-1,0-0")
+    after = digests(atlas_dir)
+    for folder in ("contacts/", "head_contacts/"):
+        files = {path: sha for path, sha in before.items() if path.startswith(folder)}
+        assert files
+        assert files.items() <= after.items()
+    assert_whole(atlas_dir)
+
+
+def test_a_bert_model_without_a_contact_head_has_contacts_by_its_heads(tmp_path: Path, proteins, places) -> None:
+    """Ten times the embeddings' spread, so that attention is not flat and the scores differ."""
+    save_random_model(transformers.BertConfig(**SIZES), tmp_path / "bert")
+    save_bert_vocabulary(tmp_path / "bert")
+    build_here(write_fasta(tmp_path / "p.fasta", proteins), tmp_path / "atlas", tmp_path / "bert")
+    add_coordinates(tmp_path / "atlas", {(name, "x.cif", "A"): chain for name, chain in places.items()})
+    choice = choose_heads(tmp_path / "atlas", ChoiceSettings(n_best=2, n_proteins=3)).choice
+    choice.write(tmp_path / "heads.json")
+    run(tmp_path / "atlas", heads=str(tmp_path / "heads.json"))
+
+    name = max(proteins)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "bert")
+    model = transformers.AutoModel.from_pretrained(tmp_path / "bert", attn_implementation="eager").eval().double()
+    with torch.inference_mode():
+        tokens = tokenizer(" ".join(proteins[name]), return_tensors="pt")
+        layers = [layer[0, :, 1:-1, 1:-1].numpy() for layer in model(**tokens, output_attentions=True).attentions]
+    expected = np.mean([corrected(layers[head.layer][head.head]) for head in choice.heads], axis=0)
+    rows = rows_of(tmp_path / "atlas", f"FROM fused_contacts WHERE accession = '{name}'")
+    assert len(rows) > 100
+    for row in rows:
+        assert row["score"] == pytest.approx(expected[row["i"] - 1, row["j"] - 1], abs=1e-5)
+
+
+# Refusals
+
+
+@pytest.fixture(scope="module")
+def tiny_run(atlas_dir: Path) -> Run:
+    return Manifest.read(AtlasPaths(atlas_dir)).run
+
+
+def write_choice(path: Path, run: Run, **changes: object) -> str:
+    """Write the choice of head 0-1 with some values changed, and return its path."""
+    parse_list("0-1", run).write(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    return str(path)
+
+
+def test_a_choice_is_read_as_it_was_written(tmp_path: Path, tiny_run: Run) -> None:
+    choice = HeadChoice("attlas heads 1", "m", tiny_run.weights_sha256, 2, 4, (RankedHead(1, 3, 0.25),), seed=3)
+    choice.write(tmp_path / "heads.json")
+    assert read_choice(str(tmp_path / "heads.json"), tiny_run) == choice
+
+
+def test_a_choice_for_other_weights_is_refused_by_both_names(tmp_path: Path, tiny_run: Run) -> None:
+    digest = hashlib.sha256(b"other").hexdigest()
+    path = write_choice(tmp_path / "heads.json", tiny_run, model="other-model", weights_sha256=digest)
+    with pytest.raises(
+        InputError, match=rf"(?s)other weights.*{tiny_run.model}.*other-model.*{digest}.*--choose-heads"
+    ):
+        read_choice(path, tiny_run)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0-1,2-0", r"(?s)does not have.*0-0 to 1-3.*2-0"),
+        ("1-4", r"(?s)does not have.*1-4"),
+        ("0-1,1-2,0-1", r"(?s)twice.*0-1"),
+        ("no-such-file", r"(?s)no-such-file cannot be read.*5-3,4-17"),
+    ],
+)
+def test_heads_that_are_none_are_refused(tiny_run: Run, text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_choice(text, tiny_run)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "attlas heads 2"},
+        {"heads": []},
+        {"heads": [{"layer": 0}]},
+        {"heads": [{"layer": 0, "head": "1"}]},
+        {"heads": [{"layer": True, "head": 1}]},
+        {"more": 1},
+    ],
+)
+def test_a_file_of_another_kind_is_no_choice(tmp_path: Path, tiny_run: Run, changes: dict) -> None:
+    with pytest.raises(InputError, match=r"(?s)no choice of heads.*attlas heads 1"):
+        read_choice(write_choice(tmp_path / "heads.json", tiny_run, **changes), tiny_run)
+
+
+@pytest.mark.parametrize("data", [b"", b"[1]", b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_file_that_is_no_json_object_is_no_choice(tmp_path: Path, tiny_run: Run, data: bytes) -> None:
+    (tmp_path / "heads.json").write_bytes(data)
+    with pytest.raises(InputError, match="no choice of heads"):
+        read_choice(str(tmp_path / "heads.json"), tiny_run)
+
+
+def test_a_negative_head_in_a_file_is_refused(tmp_path: Path, tiny_run: Run) -> None:
+    path = write_choice(tmp_path / "heads.json", tiny_run, heads=[{"layer": -1, "head": 0}])
+    with pytest.raises(InputError, match="does not have"):
+        read_choice(path, tiny_run)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--heads", "0-1", "--heads-only"], "give one of them"),
+        (["--heads", "0-1", "--choose-heads", "h.json"], "give one of them"),
+        (["--heads", "0-1", "--floor", "0.2"], "probability of the contact head"),
+        (["--best", "3"], "--choose-heads FILE"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(atlas_dir: Path, attlas, options: list[str], message: str) -> None:
+    outcome = attlas("contacts", atlas_dir, *options)
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.replace("│", " ").split())

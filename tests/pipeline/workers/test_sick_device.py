@@ -1,0 +1,158 @@
+"""A device that fails writes no atlas: its shards are given back, and only what fails alone on a well device fails."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
+from helpers.dask_workers import SickTask
+
+from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.encode import encode
+from attlas.pipeline.encoder.encoder import Encoder, Forward, SequenceAttention
+from attlas.pipeline.plan import Shard
+from attlas.pipeline.workers import runners
+from attlas.pipeline.workers.runners import FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault
+
+pytestmark = pytest.mark.slow
+
+LENGTHS = [30, 41, 52, 300, 400, 500, 600]
+
+
+@pytest.fixture
+def fasta(tmp_path: Path) -> Path:
+    return write_fasta(tmp_path / "in.fasta", random_proteins(LENGTHS))
+
+
+def test_a_device_on_which_every_forward_fails_publishes_nothing_and_stops_the_build(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Encoder, sequences: list[str], **_: object) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    out = tmp_path / "atlas"
+    arguments = ("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "start", fail)
+        result = attlas(*arguments)
+    assert result.code == 1, result.out
+    assert "an illegal memory access was encountered" in result.err
+    assert receipts(out) == []
+    assert not AtlasPaths(out).manifest.exists()
+    assert attlas(*arguments).code == 0
+    build_here(fasta, tmp_path / "reference", tiny_esm)
+    assert digests(out) == digests(tmp_path / "reference")
+    assert_whole(out)
+    assert {row["status"] for row in proteins_of(out).values()} == {"ok"}
+
+
+def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_are_nobodys(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = Forward.results
+
+    def spoiled(self: Forward) -> list[SequenceAttention]:
+        return [replace(attention, received=attention.received * np.nan) for attention in results(self)]
+
+    out = tmp_path / "atlas"
+    assert attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
+    runners.load_plan_and_model(str(out), 1)  # the device works when the model is loaded
+    monkeypatch.setattr(Forward, "results", spoiled)
+    result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu", "--workers", 0)
+    assert result.code == 1, result.out
+    assert "does not work as it did when the model was loaded" in result.err
+    assert receipts(out) == []
+
+
+def test_a_model_that_cannot_be_run_on_the_device_is_the_devices_fault(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: torch.nn.Module, *_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: all CUDA-capable devices are busy or unavailable")
+
+    out = tmp_path / "atlas"
+    attlas("plan", fasta, "--out", out, "--model", tiny_esm, "--device", "cpu")
+    monkeypatch.setattr(torch.nn.Module, "to", fail)
+    runners._load_encoder.cache_clear()
+    result = attlas("encode", out, "--workers", 0)
+    assert result.code == 1
+    assert "cannot be run on the device cpu" in result.err
+    assert "busy or unavailable" in result.err
+
+
+# --- several workers ---
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fasta(tmp_path_factory.mktemp("input") / "many.fasta", random_proteins([400 + i for i in range(60)]))
+
+
+@pytest.fixture(scope="module")
+def finished(many: Path, tiny_esm: Path) -> Path:
+    """Return the atlas of the plan, from which the workers of the tests take what they would compute."""
+    build_here(many, many.parent / "finished", tiny_esm)
+    return many.parent / "finished"
+
+
+@pytest.fixture
+def planned(many: Path, tmp_path: Path, tiny_esm: Path, attlas) -> Path:
+    """Return the directory of a plan of a dozen shards."""
+    out = tmp_path / "planned"
+    assert attlas("plan", many, "--out", out, "--model", tiny_esm, "--device", "cpu").code == 0
+    return out
+
+
+def test_a_worker_whose_device_fails_is_left_out_and_the_build_goes_on_elsewhere(
+    planned: Path, finished: Path, tmp_path: Path, attlas
+) -> None:
+    paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
+    task = SickTask(finished=str(finished), n_sick=1, register=str(tmp_path))
+    events: list[object] = []
+    with hold_lock(paths):
+        encode(paths, plan, shards=plan.shards, progress=events.append, n_workers=2, task=task)
+    left_out = [event for event in events if isinstance(event, WorkerLeftOut)]
+    (sick,) = [path for path in tmp_path.iterdir() if path.name.isdecimal()]
+    assert len(plan.shards) > 5
+    assert [event.fault.found for event in left_out] == [f"illegal memory access in {sick.name}"]
+    assert isinstance(events[0], WorkersStarted)
+    assert (events[0].n_workers, events[0].n_threads) == (2, 2)
+    assert not psutil.pid_exists(int(sick.name))
+    assert attlas("seal", planned).code == 0
+    assert digests(planned) == digests(finished)
+
+
+def test_with_no_worker_left_the_build_stops_and_says_why_and_the_same_command_goes_on(
+    planned: Path, finished: Path, tmp_path: Path, attlas
+) -> None:
+    paths, plan = AtlasPaths(planned), read_plan(AtlasPaths(planned))
+    task = SickTask(finished=str(finished), n_sick=2, register=str(tmp_path))
+    with (
+        hold_lock(paths),
+        pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*2 that failed.*tcp://.*illegal memory access"),
+    ):
+        encode(paths, plan, shards=plan.shards, progress=lambda event: None, n_workers=2, task=task)
+    assert receipts(planned) == []
+    assert attlas("encode", planned, "--workers", 0).code == 0
+    assert attlas("seal", planned).code == 0
+
+
+@pytest.mark.parametrize("n_at_start", [4, 5])
+def test_a_shard_at_which_four_devices_failed_is_given_up_and_not_the_fifth_worker(n_at_start: int) -> None:
+    failing, shard = FaultyWorkers(n_at_start), Shard(1, 0, 1, 100, 1.0, 0)
+    workers = [f"tcp://{i}" for i in range(n_at_start)]
+    for i in range(4):
+        assert not failing.is_hopeless(shard)
+        assert failing.add(shard, GivenBack(workers[i], DeviceFault("sick")))
+        assert not failing.add(shard, GivenBack(workers[i], DeviceFault("sick again")))
+    assert failing.is_hopeless(shard)
+    if n_at_start == 5:
+        failing.refuse_if_all_failed({workers[4]})
+        failing.refuse_if_all_failed(set())  # it may come back
+    else:
+        with pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*tcp://0: sick"):
+            failing.refuse_if_all_failed(set())

@@ -1,0 +1,299 @@
+"""The workers of a build: they fork from one process that has imported, and each sees one GPU."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from helpers.building import wait_for
+
+from attlas.pipeline import estimate
+from attlas.pipeline.model.files import ModelShape
+from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards
+from attlas.pipeline.workers import cluster, resources, runners
+from attlas.pipeline.workers.runners import ShardFinished, run_in_process
+from attlas.schema import EnvironmentFault, Receipt
+
+ESM2_650M = ModelShape("esm", 33, 20, 1280, 5120, None, 2_600_000_000)
+
+
+def shards_of(costs: list[float]) -> list[Shard]:
+    return [Shard(i + 1, i, i + 1, 100, cost, 1 << 20) for i, cost in enumerate(costs)]
+
+
+# --- processes ---
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What a worker is before its first task."""
+
+    pid: int
+    parent: int
+    n_compiled_loops: int
+    modules: frozenset[str]
+    n_torch_threads: int
+    blocks_ctrl_c: bool
+    is_gpu_used: bool
+
+
+def describe_worker() -> WorkerState:
+    modules = frozenset(sys.modules)
+    return WorkerState(
+        os.getpid(),
+        os.getppid(),
+        len(sys.modules["attlas.pipeline.attention.rows"].reduce_rows.signatures),
+        modules,
+        sys.modules["torch"].get_num_threads(),
+        signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []),
+        sys.modules["torch"].cuda.is_initialized(),
+    )
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    """Return a client of two workers for a CPU, as a build starts them."""
+    with cluster.open_cluster(2, scheduler=None, device="cpu", shards=[]) as (client, _):
+        yield client
+
+
+@pytest.mark.slow
+def test_workers_fork_from_one_process_that_has_imported_what_they_need_and_used_no_gpu(client: Any) -> None:
+    workers: list[WorkerState] = list(client.run(describe_worker).values())
+    assert len(workers) == 2
+    assert len({worker.parent for worker in workers}) == 1
+    parent = psutil.Process(workers[0].parent)
+    assert parent.ppid() == os.getpid()
+    assert "multiprocessing.forkserver" in " ".join(parent.cmdline())
+    assert parent.num_threads() == len([name for name in thread_names(parent.pid) if name.startswith("jemalloc")]) + 1
+
+    for worker in workers:
+        for module in ("torch", "transformers.models.esm.modeling_esm", "attlas.pipeline.shard", "numba"):
+            assert module in worker.modules
+        assert worker.n_compiled_loops == 2  # for a pack of one sequence, and of several
+        assert worker.n_torch_threads == 1
+        assert worker.blocks_ctrl_c
+        assert not worker.is_gpu_used
+
+
+def thread_names(pid: int) -> list[str]:
+    return [path.read_text().strip() for path in Path(f"/proc/{pid}/task").glob("*/comm")]
+
+
+@pytest.mark.slow
+def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
+    for worker in client.run(describe_worker).values():
+        memory = psutil.Process(worker.pid).memory_full_info()
+        assert memory.rss > 200 << 20
+        assert memory.uss < memory.rss / 2
+
+
+def test_the_libraries_are_imported_without_scipy_which_stays_usable_and_python_collects_again() -> None:
+    script = (
+        "import gc, sys\n"
+        "from attlas.pipeline.workers.libraries import import_libraries\n"
+        "import_libraries()\n"
+        "print(gc.isenabled(), 'torch' in sys.modules, 'scipy.optimize' in sys.modules)\n"
+        "from scipy.optimize import linear_sum_assignment\n"
+        "print(linear_sum_assignment([[1, 0], [0, 1]])[1].tolist())\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines() == ["True True False", "[1, 0]"]
+
+
+# --- one process ---
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n_workers", "is_here"),
+    [(29, None, True), (31, None, False), (29, 2, False), (29, 1, False), (10_000, 0, True)],
+)
+def test_less_than_half_a_minute_of_work_is_done_by_one_process_unless_workers_are_asked_for(
+    seconds: float, n_workers: int | None, is_here: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "measure_rate", lambda device: 1e9)
+    shards = shards_of([seconds * 1e9 / 4] * 4)
+    assert estimate.runs_in_process(shards, device="cpu", n_workers=n_workers) == is_here
+
+
+def test_one_process_computes_shards_side_by_side_the_smallest_alone_before_the_others(tmp_path: Path) -> None:
+    together = threading.Barrier(2)
+    order: list[int] = []
+
+    def task(root: str, index: int, n_threads: int) -> Receipt:
+        order.append(index)
+        if index != 1:
+            together.wait(timeout=20)  # another shard is computed at the same time
+        return None  # type: ignore[return-value]
+
+    events = list(run_in_process(tmp_path, shards_of([1, 2, 3, 4, 5]), n_at_once=2, task=task))  # type: ignore[arg-type]
+    assert sorted(event.shard.index for event in events if isinstance(event, ShardFinished)) == [1, 2, 3, 4, 5]
+    assert order[0] == 1
+    assert set(order[1:3]) == {4, 5}
+
+
+def test_a_shard_that_fails_in_this_process_stops_those_that_have_not_begun(tmp_path: Path) -> None:
+    begun: list[int] = []
+
+    def task(root: str, index: int, n_threads: int) -> Receipt:
+        begun.append(index)
+        if index == 9:
+            raise EnvironmentFault("The disk is full.")
+        return None  # type: ignore[return-value]
+
+    with pytest.raises(EnvironmentFault, match="disk is full"):
+        list(run_in_process(tmp_path, shards_of([*range(1, 10)]), n_at_once=1, task=task))  # type: ignore[arg-type]
+    assert len(begun) < 9
+
+
+# --- GPUs ---
+
+
+@pytest.fixture
+def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,GPU-7f,6,not-seen")
+    monkeypatch.setattr(cluster, "count_gpus", lambda: 3)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("three_gpus")
+def test_without_dask_cuda_every_worker_sees_a_gpu_of_its_own_and_keeps_it_when_it_is_restarted() -> None:
+    from distributed import Client
+
+    cluster.prepare_workers()
+    with cluster._local_cluster(3, "cuda") as local, Client(local) as client:
+        client.wait_for_workers(3)
+        assert sorted(visible_gpus(client).values()) == ["4", "6", "GPU-7f"]
+        assert set(client.ncores().values()) == {3}
+
+        victim = next(iter(client.run(os.getpid).values()))
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: victim not in client.run(os.getpid, on_error="ignore").values(), what="the death")
+        client.wait_for_workers(3)
+        assert sorted(visible_gpus(client).values()) == ["4", "6", "GPU-7f"]
+
+
+def visible_gpus(client: Any) -> dict[str, str | None]:
+    return dict(client.run(os.getenv, "CUDA_VISIBLE_DEVICES"))
+
+
+@pytest.mark.slow
+def test_a_plan_for_gpus_is_refused_by_workers_without_one_by_name(client: Any) -> None:
+    scheduler = client.scheduler.address
+    workers = sorted(client.scheduler_info()["workers"])
+    with (
+        pytest.raises(EnvironmentFault, match="2 of the 2 workers have no GPU") as fault,
+        cluster.open_cluster(0, scheduler=scheduler, device="cuda", shards=shards_of([1])),
+    ):
+        pass
+    for worker in workers:
+        assert worker in str(fault.value)
+
+
+CLAIM = """
+import os, sys
+from attlas.pipeline.workers import gpus
+gpus.count_gpus = lambda: {n_gpus}
+gpus.claim_gpu()
+print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
+sys.stdin.read()
+"""
+
+
+def claims(n_gpus: int, n_processes: int, folder: Path, visible: str | None = None) -> list[str]:
+    """Return the GPUs that processes side by side have claimed, as `dask worker --nworkers N` starts them."""
+    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
+    environment |= {"TMPDIR": str(folder)} | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", CLAIM.format(n_gpus=n_gpus)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment,
+        )
+        for _ in range(n_processes)
+    ]  # fmt: skip
+    try:
+        return [process.stdout.readline().strip() for process in processes if process.stdout]
+    finally:
+        for process in processes:
+            process.communicate("")
+
+
+def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_free_them(tmp_path: Path) -> None:
+    assert sorted(claims(3, 3, tmp_path)) == ["0", "1", "2"]
+    assert sorted(claims(2, 2, tmp_path, visible="5,7")) == ["5", "7"]
+    assert sorted(claims(2, 4, tmp_path)) == ["0", "0", "1", "1"]
+
+
+def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: Path) -> None:
+    assert claims(1, 1, tmp_path) == ["None"]
+    assert claims(0, 1, tmp_path, visible="") == [""]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_for_gpus"),
+    [
+        ("cuda: Optional[str] = None\nhip: Optional[str] = None\n", False),
+        ("cuda: Optional[str] = '13.0'\nhip: Optional[str] = None\n", True),
+        ("cuda = None\nhip = '6.4'\n", True),
+        ("__version__ = '2.99'\n", True),  # not said: torch is asked
+    ],
+)
+def test_a_torch_built_for_cpus_is_not_imported_to_count_gpus(
+    text: str, is_for_gpus: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").touch()
+    (tmp_path / "torch" / "version.py").write_text(text)
+    script = "from attlas.pipeline import gpus; print(gpus._is_built_for_gpus())"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout.strip() == str(is_for_gpus)
+
+
+def test_on_a_gpu_with_too_little_free_memory_a_plan_is_refused_with_both_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resources, "count_gpus", lambda: 1)
+    monkeypatch.setattr(resources, "claim_gpu", lambda: None)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1 << 19, 1 << 30))
+    with pytest.raises(EnvironmentFault, match="Shard 1 does not fit the memory of 1 of the"):
+        resources.choose_threads(shards_of([1]), device="cuda")
+
+
+@pytest.mark.parametrize(("n_proteins", "is_compiled"), [(52, False), (20_000, True)])
+def test_a_short_build_on_a_gpu_does_not_compile(n_proteins: int, is_compiled: bool) -> None:
+    shards = cut_shards([400] * n_proteins, shape=ESM2_650M, device="cuda")
+    plan = object.__new__(Plan)
+    object.__setattr__(plan, "shards", shards)
+    object.__setattr__(plan, "run", type("Run", (), {"device": "cuda"}))
+    assert runners.is_worth_compiling(plan) == is_compiled
+
+
+def test_compiled_layers_are_kept_in_the_users_cache_or_where_the_user_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "mine")
+    runners.keep_compiled_layers()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == "mine"
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR")
+    runners.keep_compiled_layers()
+    assert os.environ["TORCHINDUCTOR_CACHE_DIR"] == str(tmp_path / "attlas" / "compiled")
+    assert (tmp_path / "attlas" / "compiled").is_dir()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_shards_of_a_short_build_fill_their_packs(device: str) -> None:
+    shards = cut_shards([400] * 500, shape=ESM2_650M, device=device)
+    assert len(shards) > 1
+    for shard in shards[:-1]:
+        assert shard.n_residues > 1.5 * PACK_TOKENS[device]
