@@ -18,6 +18,8 @@ from attlas.queries import Atlas
 # Tests start many processes: each would compile all the rooms anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Tests share their cores with what they start: a thread that spins while it waits for another takes its core from it.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # two processes on two cores: more threads wait for each other
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is imported, and for every process started
 os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's kernels run in its interpreter
 
