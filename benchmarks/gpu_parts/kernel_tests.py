@@ -11,7 +11,9 @@ from pathlib import Path
 
 from gpu_parts.settings import ROOT, Row, Settings
 
-TESTS = ROOT / "tests" / "pipeline" / "attention"
+TESTS = ROOT / "tests" / "pipeline"
+OF_KERNELS = TESTS / "attention" / "test_triton_pass.py"
+OF_PRODUCTS = TESTS / "encoder" / "test_products.py"
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,12 @@ class Selection:
 
 
 SELECTIONS = (
-    Selection("short", (TESTS / "test_triton_pass.py",), "every_head or halves or ten_thousand", 40),
-    Selection("products", (TESTS / "test_products.py",), "add_up or split_layer or compiled_code or broke_off", 60),
-    Selection("all kernels", (TESTS / "test_triton_pass.py",), "not compile_for", 120),
+    Selection("short", (OF_KERNELS,), "every_head or halves or ten_thousand", 40),
+    Selection("products", (OF_PRODUCTS,), "add_up or split_layer or compiled_code or broke_off", 60),
+    Selection("all kernels", (OF_KERNELS,), "not compile_for", 120),
 )
 
-TINY_SELECTIONS = (Selection("tiny", (TESTS / "test_triton_pass.py",), "threshold_counts", 60),)
+TINY_SELECTIONS = (Selection("tiny", (OF_KERNELS,), "threshold_counts", 60),)
 """What a dry run tries, in Triton's interpreter."""
 
 

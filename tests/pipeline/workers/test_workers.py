@@ -253,7 +253,7 @@ def test_a_torch_built_for_cpus_is_not_imported_to_count_gpus(
     (tmp_path / "torch").mkdir()
     (tmp_path / "torch" / "__init__.py").touch()
     (tmp_path / "torch" / "version.py").write_text(text)
-    script = "from attlas.pipeline import gpus; print(gpus._is_built_for_gpus())"
+    script = "from attlas.pipeline.workers import gpus; print(gpus._is_built_for_gpus())"
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
     assert result.stdout.strip() == str(is_for_gpus)
