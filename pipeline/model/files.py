@@ -216,19 +216,31 @@ def _unreadable_model(directory: Path, *, expected: str, found: str) -> Environm
 
 def _find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
     """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary or relative ones."""
-    is_rotary = config.get("position_embedding_type") == "rotary" or config["model_type"] in ROTARY
+    positions = config.get("position_embedding_type")
+    has_rotary_settings = any(config.get(name) for name in ROTARY_SETTINGS) and positions != "absolute"
+    is_rotary = positions == "rotary" or config["model_type"] in ROTARY or has_rotary_settings
     is_relative = config.get("position_biased_input") is False  # DeBERTa: its positions are differences alone
     if is_rotary or is_relative or config.get("max_position_embeddings") is None:
         return None
 
     n_positions = _read_number(config, "max_position_embeddings", directory)
-    padding = 0
-    if config["model_type"] in OFFSET_POSITIONS:
-        padding = 1 + (_read_number(config, "pad_token_id", directory, minimum=0) if config.get("pad_token_id") else 0)
-
-    if n_positions - padding - 2 < 1:
+    n_residues = n_positions - _count_unused_positions(config, directory) - 2
+    if n_residues < 1:
         raise _wrong_value(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
-    return n_positions - padding - 2
+    return n_residues
+
+
+def _count_unused_positions(config: dict[str, Any], directory: Path) -> int:
+    """Return the number of learned positions before that of the first token."""
+    architecture = config["model_type"]
+    if architecture in FIXED_OFFSETS:
+        return FIXED_OFFSETS[architecture]
+    if architecture not in OFFSET_POSITIONS:
+        return 0
+
+    # Where the file does not say, the class does: 1, but for ESM, whose class has none.
+    padding = config.get("pad_token_id", None if architecture == "esm" else DEFAULT_PADDING)
+    return 1 + (_read_number({"pad_token_id": padding}, "pad_token_id", directory, minimum=0) if padding else 0)
 
 
 def _read_number(config: dict[str, Any], name: str, directory: Path, *, minimum: int = 1) -> int:
@@ -248,11 +260,23 @@ def _wrong_value(directory: Path, name: str, expected: str, value: object) -> En
     )
 
 
-ROTARY = ("esmc", "modernbert", "eurobert")
+ROTARY = ("esmc", "modernbert", "eurobert", "nomic_bert", "gemma3_text")
 """Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
 
-OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert", "longformer")
+ROTARY_SETTINGS = ("rope_parameters", "rope_theta")
+"""Settings that only configurations of rotary positions have."""
+
+OFFSET_POSITIONS = (
+    *("esm", "roberta", "xlm-roberta", "camembert", "longformer"),
+    *("xlm-roberta-xl", "roberta-prelayernorm", "xmod", "data2vec-text", "ibert", "luke"),
+)
 """Architectures whose learned positions begin after the padding index."""
+
+FIXED_OFFSETS = {"mpnet": 2}
+"""Architectures whose learned positions begin at the same place, whatever the padding index."""
+
+DEFAULT_PADDING = 1
+"""The padding index of the classes of OFFSET_POSITIONS, where a configuration names none; ESM's has none."""
 
 
 def _count_weight_bytes(n_layers: int, width: int, feed_forward: int, heads_width: int) -> int:
