@@ -9,7 +9,7 @@ from pathlib import Path
 
 from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.encode import StartProgress, encode
-from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
+from attlas.pipeline.estimate import Estimate, estimate_cost, measure_rate, runs_in_process
 from attlas.pipeline.model.architectures import KERNELS, choose_attention
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelFiles, ModelShape, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
@@ -113,10 +113,11 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
 
     files = find_model(options.model, revision=options.revision)
     device = _choose_device(options.device)
+    proteome = read_proteome(source, max_length=options.max_length)
+    measure_rate(device)  # now, because the digest would slow what is measured
     with ThreadPoolExecutor(1) as threads:
         weights_sha256 = threads.submit(files.weights_sha256)
 
-        proteome = read_proteome(source, max_length=options.max_length)
         vocabulary = _read_vocabulary(files)
         proteins = _skip_unreadable(proteome, files.shape, vocabulary)
         lengths = [len(sequence) for sequence in order_sequences(proteins)]

@@ -98,7 +98,8 @@ def _run_shards(
         return run_dask(paths.root, shards, n_workers=n_workers or 0, scheduler=scheduler, device=device, task=task)
     if runs_in_process(shards, device=device, n_workers=n_workers):
         n_at_once = choose_threads(shards, device=device)
-        return run_in_process(paths.root, shards, n_at_once=n_at_once, task=task)
+        n_models = n_at_once if plan.run.device == "cpu" else 1
+        return run_in_process(paths.root, shards, n_at_once=n_at_once, n_models=n_models, task=task)
     n_started = min(len(shards), choose_workers(shards, device=device, n_workers=n_workers))
     return run_dask(paths.root, shards, n_workers=n_started, scheduler=None, device=device, task=task)
 

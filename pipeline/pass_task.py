@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from attlas.pipeline.encoder.device_check import refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.shard import make_receipt, read_sequences
@@ -120,6 +121,7 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
     manifest = Manifest.read(paths)
     refuse_changed_inputs(manifest, task.inputs)
     sequences = task.select_sequences(paths, manifest, shard)
+    refuse_faulty_device(encoder)
 
     # One shard at a time uses the device, while the tables of another are written.
     with encoder.lock:
@@ -134,6 +136,7 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         for table_rows in rows.tables
     ]
 
+    refuse_faulty_device(encoder)
     receipt = make_receipt(
         shard,
         files,

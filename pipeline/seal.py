@@ -4,6 +4,7 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -142,6 +143,12 @@ def _join_proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
 
     outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
     # Sequence ids are 0, 1, ... in the order of the shards: the outcome of a protein is the row of its id.
+    if not np.array_equal(outcomes["sequence_id"].to_numpy(), np.arange(outcomes.num_rows)):
+        raise BrokenAtlasError(
+            f"The shards of {paths.root} do not hold the sequences of its plan in order.",
+            expected=f"sequence_id 0 to {outcomes.num_rows - 1}",
+            hint="start again in a new directory",
+        )
     sequence_outcomes = outcomes.take(planned["sequence_id"])
 
     is_skipped = pc.equal(planned["status"], "skipped")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
@@ -33,6 +33,7 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
         BrokenAtlasError: the planned proteins do not hold the shard's sequences.
     """
     started = time.perf_counter()
+    refuse_faulty_device(encoder)
     sequences = read_sequences(paths, shard)
 
     # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
@@ -53,6 +54,7 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
         _publish(path, table, make_rows(table, outcomes, plan.run.n_layers), metadata)
         files.append(describe_file(paths, path, table))
 
+    refuse_faulty_device(encoder)  # which may have failed meanwhile, under another shard
     receipt = make_receipt(
         shard,
         files,

@@ -85,7 +85,8 @@ def add_contacts(
             raise InputError("No protein has a structure to compare single heads with.", hint=hint)
 
         passes = plan_passes(manifest, plan, settings, selection, choice)
-        if scheduler is None:  # how much memory the machines of a scheduler have is not known here
+        # Workers elsewhere, and those with a GPU each, are asked for their memory when they have started.
+        if scheduler is None and (plan.run.device == "cpu" or n_workers == 0):
             for contact_pass in passes:
                 check_memory_of(contact_pass, paths, plan)
 

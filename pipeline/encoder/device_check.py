@@ -48,9 +48,20 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
         doubt = "attention that is not finite" if error is None else first_line(error)
 
-        raise DeviceFault(
+        encoder.fault = DeviceFault(
             f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
             expected="the attention on a known protein as it was then",
             found=f"{symptom}; before that, on a protein of the atlas: {doubt}",
             hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
-        ) from None  # the tracebacks hold memory of the device
+        )
+        raise encoder.fault from None  # the tracebacks hold memory of the device
+
+
+def refuse_faulty_device(encoder: Encoder) -> None:
+    """Refuse to begin or to publish a shard on a device that has failed, perhaps under another thread's shard.
+
+    Raises:
+        DeviceFault: the device's own.
+    """
+    if encoder.fault is not None:
+        raise encoder.fault

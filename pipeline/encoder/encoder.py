@@ -21,7 +21,13 @@ from torch import Tensor
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
 from attlas.pipeline.attention.definitions import Pack, Reduction, reduce_plain
 from attlas.pipeline.encoder.attention_maps import install_hooks, read_map, taking_maps
-from attlas.pipeline.encoder.guard import N_NEIGHBOUR_RESIDUES, check_attention, check_known_protein, make_known_protein
+from attlas.pipeline.encoder.guard import (
+    N_NEIGHBOUR_RESIDUES,
+    attend_eagerly,
+    check_attention,
+    check_known_protein,
+    make_known_protein,
+)
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.encoder.products import halve_scores, split_linear_layers
@@ -31,7 +37,7 @@ from attlas.pipeline.model.letters import Vocabulary
 from attlas.pipeline.model.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
 from attlas.pipeline.model.vocabulary import read_vocabulary
 from attlas.pipeline.plan import count_fitting_tokens
-from attlas.schema import EnvironmentFault
+from attlas.schema import DeviceFault, EnvironmentFault
 from attlas.schema.run import PLAIN
 
 
@@ -217,13 +223,13 @@ class Encoder:
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
         self.attention_bound = find_attention_bound(dtype)
+        self.fault: DeviceFault | None = None
+        """What went wrong with the device, once it has failed: nothing that it computes is believed afterwards."""
         self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
         self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
-        if products == SPLIT:
-            self._split_layers()
         self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
         if not self.is_hooked:
             _refuse_ends(self.vocabulary, attention)
@@ -240,7 +246,11 @@ class Encoder:
 
         if self.is_hooked:
             self._install_hooks()
-        self.known_attention = check_attention(self)
+        eager = None
+        if products == SPLIT:
+            eager = attend_eagerly(self)  # with the model's own linear layers
+            self._split_layers()
+        self.known_attention = check_attention(self, eager)
         """The reduced attention of the known protein, for `check_known_protein`."""
         if self.device.type == "cuda" and attention == "triton" and is_compiled:
             compile_layers(self.model, self.n_layers)

@@ -56,33 +56,53 @@ class EagerAttention:
     """Head statistics, shape (L, H, S), in the order of STATISTICS."""
 
 
-def check_attention(encoder: "Encoder") -> "SequenceAttention":
-    """Compare our attention on the known protein with the model's own eager attention; return ours.
+def attend_eagerly(encoder: "Encoder") -> EagerAttention:
+    """Return the model's own eager attention on the known protein.
 
-    The maps of the eager pass are held at once: L x H x T x T values of float32, 44 MB for ESM-2 8M, 240 MB for 650M.
+    The maps of the pass are held at once: L x H x T x T values of float32, 44 MB for ESM-2 8M, 240 MB for 650M.
 
     Raises:
-        EnvironmentFault: they differ by more than `encoder.attention_bound` of a layer's maximum; the model has no
-            such maps, or maps of other layers than its configuration says; it asks for attention that is not
-            computed here (see `attention_support`); or it cannot be run at all.
+        EnvironmentFault: the model has no such maps, or maps of other layers than its configuration says; or it
+            cannot be run at all.
     """
     sequence = make_known_protein(_choose_length(encoder))
-    try:
+    with _blaming_model(encoder, sequence):
+        return _run_eager(encoder, sequence)
+
+
+def check_attention(encoder: "Encoder", eager: EagerAttention | None = None) -> "SequenceAttention":
+    """Compare our attention on the known protein with the model's own eager attention; return ours.
+
+    `eager` is the latter where it had to be computed before the model was changed; None computes it now.
+
+    Raises:
+        EnvironmentFault: they differ by more than `encoder.attention_bound` of a layer's maximum; the model asks for
+            attention that is not computed here (see `attention_support`); or it cannot be run at all.
+    """
+    sequence = make_known_protein(_choose_length(encoder))
+    with _blaming_model(encoder, sequence):
         attention = _run_known_protein(encoder, sequence)
-        eager = _run_eager(encoder, sequence)
+    eager = eager or attend_eagerly(encoder)
+
+    _refuse_other_profiles(encoder, attention.received, eager.received)
+    _refuse_other_heads(encoder, attention.heads, eager.heads)
+    return attention
+
+
+@contextmanager
+def _blaming_model(encoder: "Encoder", sequence: str) -> Iterator[None]:
+    """Say of any error that the model cannot be run: no protein of a build is to blame. Raises EnvironmentFault."""
+    try:
+        yield
     except Fault:
         raise
-    except Exception as error:  # of the model, of its kernels or of the device: no protein of a build is to blame
+    except Exception as error:  # of the model, of its kernels or of the device
         raise EnvironmentFault(
             f"This {encoder.model.config.model_type} model cannot be run on the device {encoder.device}.",
             expected=f"attention on one known protein of {len(sequence)} residues",
             found=first_line(error),
             hint="use ESM-2 or another encoder of the transformers library; if that fails too, look at the device",
         ) from error
-
-    _refuse_other_profiles(encoder, attention.received, eager.received)
-    _refuse_other_heads(encoder, attention.heads, eager.heads)
-    return attention
 
 
 def _refuse_other_profiles(encoder: "Encoder", received: NDArray[np.float32], eager: NDArray[np.float32]) -> None:

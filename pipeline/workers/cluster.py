@@ -62,7 +62,7 @@ def open_cluster(
         # By default Dask gives up a worker that is away for 15 s after a death; importing torch may take that long.
         "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.worker.daemon": True,
-        "distributed.worker.multiprocessing-method": "forkserver",
+        "distributed.worker.multiprocessing-method": "forkserver" if _start_without_interrupts() else "spawn",
     }
 
     with ExitStack() as stack:
@@ -77,15 +77,20 @@ def open_cluster(
                 cluster = stack.enter_context(_local_cluster(n_workers, device))
             client = stack.enter_context(Client(cluster))
             if device == "cuda":
-                client.wait_for_workers(n_workers)
+                _wait_for_local_workers(client, n_workers)
                 refuse_small_workers(_measure_workers(client, device), shards)
             yield client, max(1, count_default_workers("cpu") // n_workers)
 
 
 def prepare_workers() -> None:
     """Let the process from which workers fork start to import, if it does not run yet; return at once."""
+    _start_without_interrupts()
+
+
+def _start_without_interrupts() -> bool:
+    """Start the process from which workers fork; return False where there can be none."""
     with _without_interrupts():
-        start_fork_server()
+        return start_fork_server()
 
 
 def leave_out(client: Any, worker: str) -> None:
@@ -134,15 +139,30 @@ def _wait_for_workers(client: Any, scheduler: str) -> None:
         ) from error
 
 
+def _wait_for_local_workers(client: Any, n_workers: int) -> None:
+    """Wait for the workers of this machine: Dask does not tell why one does not start. Raises EnvironmentFault."""
+    try:
+        client.wait_for_workers(n_workers, timeout=PATIENCE)
+    except TimeoutError as error:
+        raise EnvironmentFault(
+            "The workers of this machine do not start.",
+            expected=f"{n_workers} within {PATIENCE}",
+            found=f"{len(client.ncores())}",
+            hint="see whether processes, /dev/shm or the GPUs are at their limits; or use --workers 0",
+        ) from error
+
+
 def _measure_workers(client: Any, device: str) -> dict[str, int]:
-    """Return the memory limit of each worker, or the free memory of its GPU, bytes, by its address; 0 for no limit.
+    """Return the memory limit for each thread of a worker, or the free memory of its GPU, bytes; 0 for no limit.
+
+    The threads of a worker on a CPU compute side by side. The limits are by address.
 
     Raises:
         EnvironmentFault: the plan is for GPUs, and there are workers without one.
     """
     if device == "cpu":
         workers = client.scheduler_info(n_workers=-1)["workers"]
-        return {address: worker["memory_limit"] or 0 for address, worker in workers.items()}
+        return {address: (worker["memory_limit"] or 0) // worker["nthreads"] for address, worker in workers.items()}
 
     n_gpus: dict[str, int] = client.run(count_gpus)
     if without := sorted(address for address, n in n_gpus.items() if n == 0):

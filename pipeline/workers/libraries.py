@@ -2,13 +2,20 @@
 
 import gc
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 
-FORKED_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+FORKED_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+    "PYTHONSAFEPATH": "1",
+}
 """Environment of the process from which workers fork, where the user has not set it: it starts no threads, and looks
-for GPUs without using them, because a process that has used one cannot fork. Workers set their threads themselves."""
+for GPUs without using them, because a process that has used one cannot fork. Workers set their threads themselves. A
+file such as `torch.py` in the current folder is not imported in place of the library."""
 
 IMPORTED = (
     "attlas.pipeline.shard",  # with torch, and with transformers by way of `offline`
@@ -32,17 +39,25 @@ def import_libraries() -> None:
             import_module(name)
 
 
-def start_fork_server() -> None:
+def start_fork_server() -> bool:
     """Start the process from which workers fork, and return at once: it imports meanwhile. Once per process.
 
-    The caller blocks Ctrl-C, which the workers inherit.
+    The caller blocks Ctrl-C, which the workers inherit. Returns False where there can be no such process: on macOS,
+    whose libraries do not outlive a fork, and where its socket finds no place in the temporary folder.
     """
+    if sys.platform == "darwin":
+        return False
+
     import multiprocessing
     from multiprocessing import forkserver
 
     multiprocessing.set_forkserver_preload([PRELOADED])
-    with _environment(FORKED_ENVIRONMENT):
-        forkserver.ensure_running()
+    try:
+        with _environment(FORKED_ENVIRONMENT):
+            forkserver.ensure_running()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

@@ -70,10 +70,9 @@ def refuse_full_memory(largest: Shard, n_workers: int, free: int) -> None:
 def refuse_small_workers(limits: Mapping[str, int], shards: Sequence[Shard]) -> None:
     """Refuse workers whose memory is too small for the largest shard: Dask would kill them, or the GPU refuse.
 
-    The threads of a worker share one model and take turns at it, so a worker needs the memory of one shard.
-
     Args:
-        limits: memory limit of each worker, or the free memory of its GPU, bytes, by its address; 0 for none.
+        limits: memory limit of each worker for one shard, or the free memory of its GPU, bytes, by its address; 0 for
+            none.
         shards: the shards to compute.
 
     Raises:

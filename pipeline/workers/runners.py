@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,7 +34,7 @@ class WorkersStarted:
     """The workers have started."""
 
     n_workers: int
-    """Processes, each with a model and a device."""
+    """Processes, each with a model and a device; in one process, the shards that its model computes at once."""
     n_threads: int
     """Shards that all of them compute at once."""
 
@@ -108,15 +108,16 @@ ENCODE = EncodeTask()
 
 
 def run_in_process(
-    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, task: Task = ENCODE
+    root: Path, shards: Sequence[Shard], *, n_at_once: int = 1, n_models: int = 1, task: Task = ENCODE
 ) -> Generator[Event, None, None]:
     """Compute shards in this process, `n_at_once` of them side by side, and yield the events.
 
     Shards side by side use the cores better than the threads of torch, which wait for each other at every product.
-    The first is computed alone: it loads the model, or tells why none can be.
+    The first is computed alone: it loads the model, or tells why none can be. `n_models` is how many of them the model
+    computes at once: threads take turns at a GPU.
     """
     n_threads = max(1, count_default_workers("cpu") // n_at_once)
-    yield WorkersStarted(n_workers=1, n_threads=n_at_once)
+    yield WorkersStarted(n_workers=n_models, n_threads=n_at_once)
 
     def compute(shard: Shard) -> ShardFinished:
         return ShardFinished(shard, task(str(root), shard.index, n_threads))
@@ -297,7 +298,12 @@ def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, An
     paths = AtlasPaths(Path(root))
     plan = read_plan(paths)
     with _loading_lock:  # the threads of a worker share one model
-        return paths, plan, _load_encoder(plan.model_directory, plan.run, is_compiled=is_worth_compiling(plan))
+        load = partial(_load_encoder, plan.model_directory, plan.run, is_compiled=is_worth_compiling(plan))
+        encoder = load()
+        if encoder.fault is not None:  # its device has failed once; loaded anew, it has to pass the guard again
+            _load_encoder.cache_clear()
+            encoder = load()
+        return paths, plan, encoder
 
 
 _loading_lock = threading.Lock()

@@ -253,3 +253,10 @@ def test_a_gpu_without_products_of_bfloat16_is_refused_with_a_way_out():
     with pytest.raises(EnvironmentFault, match=r"found:    7\.5") as raised:
         refuse_old_gpu((7, 5))
     assert "--exact" in str(raised.value)
+
+
+def test_products_that_are_wrong_are_seen_beside_the_models_own_layers(tiny_esm, monkeypatch):
+    forward = SplitLinear.forward
+    monkeypatch.setattr(SplitLinear, "forward", lambda self, x: forward(self, x) * 1.2)
+    with pytest.raises(EnvironmentFault, match="a difference of"):
+        load(tiny_esm, products=SPLIT)

@@ -68,6 +68,22 @@ def test_numbers_that_are_not_finite_on_a_device_that_fails_the_known_protein_ar
     assert receipts(out) == []
 
 
+def test_a_shard_under_way_when_the_device_fails_under_another_is_not_published(
+    tmp_path: Path, fasta: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = Encoder.start
+
+    def fail_beside(encoder: Encoder, sequences: list[str], **options: object) -> Forward:
+        encoder.fault = DeviceFault("The device failed under another shard.")
+        return start(encoder, sequences, **options)
+
+    build_here(fasta, tmp_path / "loaded", tiny_esm)  # the guard has passed
+    monkeypatch.setattr(Encoder, "start", fail_beside)
+    with pytest.raises(DeviceFault, match="under another shard"):
+        build_here(fasta, tmp_path / "atlas", tiny_esm)
+    assert receipts(tmp_path / "atlas") == []
+
+
 def test_a_model_that_cannot_be_run_on_the_device_is_the_devices_fault(
     fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:

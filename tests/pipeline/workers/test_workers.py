@@ -89,6 +89,34 @@ def thread_names(pid: int) -> list[str]:
 
 
 @pytest.mark.slow
+def test_a_file_of_the_current_folder_does_not_stand_for_a_library(tmp_path: Path) -> None:
+    (tmp_path / "dask.py").write_text("raise SystemExit('the file of the folder')")
+    script = (
+        "import multiprocessing\n"
+        "from attlas.pipeline.workers.libraries import start_fork_server\n"
+        "if __name__ == '__main__':\n"
+        "    assert start_fork_server()\n"
+        "    process = multiprocessing.get_context('forkserver').Process(target=print, args=('forked',))\n"
+        "    process.start(), process.join()\n"
+        "    raise SystemExit(process.exitcode)\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "script.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "elsewhere" / "script.py")]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "forked\n", "")
+
+
+def test_where_the_fork_server_finds_no_place_for_its_socket_workers_are_spawned(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    script = "from attlas.pipeline.workers.libraries import start_fork_server; print(start_fork_server())"
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert result.stdout == "False\n"
+
+
 def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
     for worker in client.run(describe_worker).values():
         memory = psutil.Process(worker.pid).memory_full_info()
