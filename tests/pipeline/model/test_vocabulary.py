@@ -171,6 +171,12 @@ def test_tokens_of_several_residues_are_those_of_the_models_own_tokenizer(read, 
     assert vocabulary.token_ids("MJT").tolist() == vocabulary.token_ids("MXT").tolist()
 
 
+def test_tokens_of_several_residues_without_x_do_not_read_a_rare_letter_as_unknown(read):
+    vocabulary = read(transformers.BertConfig(**SIZES), save_words("MKT", "WW"))
+    assert vocabulary.is_of_pieces
+    assert vocabulary.reason_to_skip("MKUX") == "this model has no token for U (position 3), nor for X"
+
+
 def test_a_protein_is_too_long_by_its_tokens_not_by_its_residues(tmp_path):
     model = tmp_path / "model"
     save_random_model(transformers.RobertaConfig(**{**SIZES, "max_position_embeddings": 34}), model)
