@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, KERNELS, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 
@@ -45,9 +45,9 @@ the encoder alone is loaded. Models in which a residue attends only to those bef
 
 `cls_share` is the attention to the token before a sequence, `eos_share` that to the token after it. T5 has no token
 before: its `cls_share` is 0, as that of any model without such a token; the first residue then has the model's first
-position. XLNet ends a sequence with `<sep>` and then `<cls>`: these are taken for the two, and
-distances are those between residues. Longformer runs without global tokens, as its base model does by default; the
-special tokens are local, too.
+position. The triton kernels refuse models without one of the two tokens. XLNet ends a sequence with `<sep>` and then
+`<cls>`: these are taken for the two, and distances are those between residues. Longformer runs without global tokens,
+as its base model does by default; the special tokens are local, too.
 
 ## Vocabularies
 
@@ -93,6 +93,8 @@ def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
     verdict = judge(architecture.name)
     is_hooked = verdict.attention == HOOKED
     on_gpu = HOOKED if is_hooked else choose_attention(architecture.config().model_type, "cuda")
+    if on_gpu == KERNELS["cuda"] and verdict.has_hidden_ends:
+        on_gpu = "refused"
     return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
 
 
