@@ -32,8 +32,9 @@ from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.encoder.products import halve_scores, split_linear_layers
 from attlas.pipeline.model.architectures import HOOKED, KERNELS, WHOLE_MAPS
-from attlas.pipeline.model.files import OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import Vocabulary
+from attlas.pipeline.model.positions import OFFSET_POSITIONS
 from attlas.pipeline.model.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
 from attlas.pipeline.model.vocabulary import read_vocabulary
 from attlas.pipeline.plan import count_fitting_tokens
