@@ -33,10 +33,10 @@ from typing import Any
 
 import numpy as np
 
-from attlas.pipeline.model.architectures import KERNELS
+from attlas.pipeline.model.architectures import choose_attention
 from attlas.pipeline.model.files import ModelShape, find_model, find_shape
 from attlas.pipeline.model.precision import SPLIT, read_variant
-from attlas.pipeline.plan import PACK_TOKENS, cut_packs, order_sequences
+from attlas.pipeline.plan import choose_pack_tokens, cut_packs, order_sequences
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.pipeline.sites.calling import call_sites
 from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
@@ -257,7 +257,8 @@ def _prepare_attlas(way: Way, model: Any, device: str, _: int) -> Callable[[list
     encoder = load_encoder(model, way.dtype, device=device)
     if way.kind == "bare":
         encoder.reduce = _attend_only
-    return lambda sequences: run_packs(encoder, sequences, pack_tokens=PACK_TOKENS[device])
+    pack_tokens = choose_pack_tokens(_choose_attention(model, device), device)
+    return lambda sequences: run_packs(encoder, sequences, pack_tokens=pack_tokens)
 
 
 def load_encoder(model: Any, dtype: str, *, device: str) -> Any:
@@ -265,7 +266,12 @@ def load_encoder(model: Any, dtype: str, *, device: str) -> Any:
     from attlas.pipeline.encoder.encoder import Encoder
 
     dtype, products = read_variant(dtype)
-    return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=KERNELS[device], products=products)
+    attention = _choose_attention(model, device)
+    return Encoder(model, device=device, dtype=dtype, theta=THETA, attention=attention, products=products)
+
+
+def _choose_attention(model: Any, device: str) -> str:
+    return choose_attention(model.shape.architecture, device)
 
 
 def run_packs(encoder: Any, sequences: Sequence[str], *, pack_tokens: int) -> None:

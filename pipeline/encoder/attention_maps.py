@@ -72,8 +72,8 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
         n_layers: layers that the configuration names.
 
     Raises:
-        EnvironmentFault: the model cannot be run; it does not return the maps of this many layers; no module makes
-            them; or a residue attends only to those before it.
+        EnvironmentFault: the model cannot be run; it does not return the maps of this many layers; they are not
+            finite; no module makes them; or a residue attends only to those before it.
     """
     outputs: list[tuple[torch.nn.Module, tuple[Any, ...]]] = []
 
@@ -89,7 +89,7 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
             f"This {model.config.model_type} model cannot be run with its own attention.",
             expected=f"the maps of a sequence of {tokens.shape[1]} tokens",
             found=first_line(error),
-            hint="use ESM-2 or another encoder of the transformers library",
+            hint="use ESM-2 or another encoder of the transformers library; with half precision, try --dtype float32",
         ) from error
     finally:
         for handle in handles:
@@ -97,12 +97,25 @@ def install_hooks(model: Any, tokens: Tensor, *, n_layers: int) -> None:
 
     if len(maps) != n_layers or any(not isinstance(values, Tensor) or values.ndim != 4 for values in maps):
         raise unsupported_attention(model, f"the maps of {len(maps)} layers, where {n_layers} are expected")
+    _refuse_overflow(model, maps)
     if any(is_causal(values) for values in maps):
         raise unsupported_attention(model, "is_causal=True: a residue attends only to those before it")
 
     for source in dict.fromkeys(_find_sources(model, outputs, maps)):
         # Before transformers' own hooks, which would keep the map.
         source.module.register_forward_hook(partial(_take, source), prepend=True)
+
+
+def _refuse_overflow(model: Any, maps: Sequence[Tensor]) -> None:
+    """Refuse maps with numbers that are not finite: nothing is equal to them, so no module would be their source."""
+    layer = next((layer for layer, values in enumerate(maps) if not torch.isfinite(values).all()), None)
+    if layer is not None:
+        raise EnvironmentFault(
+            f"The attention of this {model.config.model_type} model is not finite.",
+            expected="maps of finite numbers on a short sequence",
+            found=f"others in layer {layer}",
+            hint="with half precision, try --dtype float32; otherwise the weights are damaged: copy the model again",
+        )
 
 
 def is_causal(attention: Tensor) -> bool:
@@ -150,22 +163,23 @@ def _take(source: MapSource, _: torch.nn.Module, __: object, output: tuple[Any, 
     return (*output[: source.place], nothing, *output[source.place + 1 :])
 
 
-def read_map(attention: Tensor, vocabulary: Vocabulary, sequence: str) -> Tensor:
+def read_map(attention: Tensor, vocabulary: Vocabulary, sequence: str, *, layer: int) -> Tensor:
     """Return a map as the model makes it, (1, H, K or more, keys), in the order <cls>, residues, <eos>: (H, T, T).
 
     Where a model has no <cls> or no <eos>, its row and column are 0. Where a token stands for several residues, each of
     them has its row, and an even share of its column (see `pieces`).
 
     Raises:
-        EnvironmentFault: the map is not one of every token to every token.
+        EnvironmentFault: the map, that of `layer`, is not one of every token to every token.
     """
+    origin = f"in layer {layer}, of a protein of {len(sequence):,} residues"
     places = vocabulary.find_places(sequence)
     n_tokens = len(vocabulary.before) + vocabulary.count_tokens(sequence) + len(vocabulary.after)
     values = attention[0, :, :n_tokens]
     if values.shape[2] != n_tokens or attention.shape[2] != n_tokens:
-        values = _spread_band(values, n_tokens)
+        values = _spread_band(values, n_tokens, origin)
 
-    _refuse_other_sums(values)
+    _refuse_other_sums(values, origin)
     if places == list(range(n_tokens)):
         return values
 
@@ -177,11 +191,14 @@ def read_map(attention: Tensor, vocabulary: Vocabulary, sequence: str) -> Tensor
     return ordered
 
 
-def _spread_band(band: Tensor, n_tokens: int) -> Tensor:
-    """Return the map (H, K, K) of a band (H, K, 2w + 1), in which entry c of row i is the attention to i + c - w."""
+def _spread_band(band: Tensor, n_tokens: int, origin: str) -> Tensor:
+    """Return the map (H, K, K) of a band (H, K, 2w + 1), in which entry c of row i is the attention to i + c - w.
+
+    `origin` names the layer and the protein for the error.
+    """
     n_heads, n_rows, width = band.shape
     if n_rows != n_tokens or width % 2 == 0:
-        raise _no_map(f"maps of {n_rows} by {width} for {n_tokens} tokens")
+        raise _no_map(f"maps of {n_rows} by {width} for {n_tokens} tokens, {origin}")
 
     spread = band.new_zeros((n_heads, n_tokens, n_tokens + width - 1))
     stride = spread.stride()
@@ -189,11 +206,14 @@ def _spread_band(band: Tensor, n_tokens: int) -> Tensor:
     return spread[:, :, width // 2 : width // 2 + n_tokens]
 
 
-def _refuse_other_sums(attention: Tensor) -> None:
-    """Refuse a map (H, K, K) whose rows do not sum to 1; what is not finite is left to who reads the results."""
+def _refuse_other_sums(attention: Tensor, origin: str) -> None:
+    """Refuse a map (H, K, K) whose rows do not sum to 1; what is not finite is left to who reads the results.
+
+    `origin` names the layer and the protein for the error.
+    """
     error = (attention.sum(2, dtype=torch.float32) - 1).abs().amax()
     if error > LARGEST_ROW_ERROR.get(attention.dtype, LARGEST_HALF_ROW_ERROR):
-        raise _no_map(f"a row that differs from 1 by {float(error):.2g}")
+        raise _no_map(f"a row that differs from 1 by {float(error):.2g}, {origin}")
 
 
 def _no_map(found: str) -> EnvironmentFault:

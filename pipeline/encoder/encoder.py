@@ -32,12 +32,13 @@ from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.encoder.products import halve_scores, split_linear_layers
 from attlas.pipeline.model.architectures import HOOKED, KERNELS, WHOLE_MAPS
-from attlas.pipeline.model.files import OFFSET_POSITIONS, ModelFiles
+from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import Vocabulary
+from attlas.pipeline.model.positions import OFFSET_POSITIONS
 from attlas.pipeline.model.precision import MIXED, SPLIT, find_attention_bound, refuse_old_gpu
 from attlas.pipeline.model.vocabulary import read_vocabulary
 from attlas.pipeline.plan import count_fitting_tokens
-from attlas.schema import DeviceFault, EnvironmentFault
+from attlas.schema import DeviceFault, EnvironmentFault, InputError
 from attlas.schema.run import PLAIN
 
 
@@ -317,25 +318,40 @@ class Encoder:
         ids = [torch.from_numpy(self.vocabulary.framed_ids(sequence, filler=self.filler)) for sequence in sequences]
         inputs = {"input_ids": self._copy_to_device(torch.cat(ids))}
         if self.takes_positions:
-            positions = torch.cat([torch.arange(n) for n in forward.pack.n_tokens]) + self.first_position
-            inputs["position_ids"] = self._copy_to_device(positions)
+            # A filler in place of a begin token has no position: that of the first residue is the first.
+            n_hidden = int(self.hidden_ends[0])
+            positions = torch.cat([(torch.arange(n) - n_hidden).clamp(min=0) for n in forward.pack.n_tokens])
+            inputs["position_ids"] = self._copy_to_device(positions + self.first_position)
         with attending(forward.add_layer):
             self.model(**inputs)
 
     def _run_alone(self, sequences: Sequence[str], forward: Forward) -> None:
-        """Run one sequence through the model with its own attention, of which hooks take the maps."""
+        """Run one sequence through the model with its own attention, of which hooks take the maps.
+
+        Raises:
+            InputError: there are several sequences.
+        """
+        if len(sequences) != 1:
+            raise InputError(
+                "A model that is read by its own maps runs one sequence at a time.",
+                expected="one sequence",
+                found=f"{len(sequences)} sequences",
+                hint="call `encode`, or cut packs of one sequence (`plan.choose_pack_tokens`)",
+            )
+
         (sequence,) = sequences
         tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
 
         def add_map(attention: Tensor) -> None:
-            forward.add_map(read_map(attention, self.vocabulary, sequence))
+            forward.add_map(read_map(attention, self.vocabulary, sequence, layer=len(forward.received)))
 
         with taking_maps(add_map):
             self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)
 
     def _install_hooks(self) -> None:
         """Install the hooks that take the model's own maps. Raises EnvironmentFault, see `attention_maps`."""
-        tokens = torch.from_numpy(self.vocabulary.token_ids(make_known_protein(N_NEIGHBOUR_RESIDUES)))
+        n_residues = min(N_NEIGHBOUR_RESIDUES, self.max_residues or N_NEIGHBOUR_RESIDUES)
+        tokens = torch.from_numpy(self.vocabulary.token_ids(make_known_protein(n_residues)))
         with self.precision():
             install_hooks(self.model, self._copy_to_device(tokens), n_layers=self.n_layers)
 

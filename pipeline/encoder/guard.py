@@ -223,7 +223,7 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
         )
 
     # Of each layer attention received (N,) and head statistics (H, S).
-    ordered = (read_map(values, encoder.vocabulary, sequence) for values in maps)
+    ordered = (read_map(values, encoder.vocabulary, sequence, layer=layer) for layer, values in enumerate(maps))
     layers = [reduce_map(values.float(), theta=encoder.theta) for values in ordered]
     received, heads = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
     return EagerAttention(received, heads)

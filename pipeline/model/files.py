@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from attlas.pipeline.model.architectures import REFUSED
+from attlas.pipeline.model.config_values import read_number, wrong_value
+from attlas.pipeline.model.positions import find_max_residues
 from attlas.pipeline.model.weight_files import find_weight_files
 from attlas.schema import EnvironmentFault
 from attlas.schema.publish import file_sha256
@@ -173,7 +175,7 @@ def _read_config(directory: Path) -> dict[str, Any]:
 
 def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if not isinstance(config.get("model_type"), str):
-        raise _wrong_value(directory, "model_type", "a word", config.get("model_type"))
+        raise wrong_value(directory, "model_type", "a word", config.get("model_type"))
     architecture = config["model_type"]
     if architecture in REFUSED:
         raise _unreadable_model(directory, expected="attention of residues to residues", found=REFUSED[architecture])
@@ -188,7 +190,7 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
             found=f"model type {architecture!r} without {', '.join(missing)}",
         )
 
-    sizes = {size: _read_number(config, name, directory) for size, name in names.items() if name is not None}
+    sizes = {size: read_number(config, name, directory) for size, name in names.items() if name is not None}
     n_layers, n_heads, width = (sizes[size] for size in NEEDED_SIZES)
     feed_forward = sizes.get("feed_forward", 4 * width)
     heads_width = n_heads * sizes["head"] if "head" in sizes else width
@@ -199,7 +201,7 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
         n_heads=n_heads,
         width=width,
         feed_forward=feed_forward,
-        max_residues=_find_max_residues(config, directory),
+        max_residues=find_max_residues(config, directory),
         weight_bytes=_count_weight_bytes(n_layers, width, feed_forward, heads_width),
         attention_width=None if heads_width == width else heads_width,
     )
@@ -212,47 +214,6 @@ def _unreadable_model(directory: Path, *, expected: str, found: str) -> Environm
         found=found,
         hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
     )
-
-
-def _find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
-    """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary or relative ones."""
-    is_rotary = config.get("position_embedding_type") == "rotary" or config["model_type"] in ROTARY
-    is_relative = config.get("position_biased_input") is False  # DeBERTa: its positions are differences alone
-    if is_rotary or is_relative or config.get("max_position_embeddings") is None:
-        return None
-
-    n_positions = _read_number(config, "max_position_embeddings", directory)
-    padding = 0
-    if config["model_type"] in OFFSET_POSITIONS:
-        padding = 1 + (_read_number(config, "pad_token_id", directory, minimum=0) if config.get("pad_token_id") else 0)
-
-    if n_positions - padding - 2 < 1:
-        raise _wrong_value(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
-    return n_positions - padding - 2
-
-
-def _read_number(config: dict[str, Any], name: str, directory: Path, *, minimum: int = 1) -> int:
-    """Return a whole number of a configuration, `minimum` or more. Raises EnvironmentFault."""
-    value = config[name]
-    if not isinstance(value, int) or isinstance(value, bool) or value < minimum:
-        raise _wrong_value(directory, name, f"a whole number of {minimum} or more", value)
-    return value
-
-
-def _wrong_value(directory: Path, name: str, expected: str, value: object) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"{directory / 'config.json'} is no configuration of a model.",
-        expected=f"{name}: {expected}",
-        found=repr(value)[:100],
-        hint="copy the model again, or use ESM-2 or another encoder of the transformers library",
-    )
-
-
-ROTARY = ("esmc", "modernbert", "eurobert")
-"""Architectures whose positions are always rotary: they have no limit, whatever length they were trained with."""
-
-OFFSET_POSITIONS = ("esm", "roberta", "xlm-roberta", "camembert", "longformer")
-"""Architectures whose learned positions begin after the padding index."""
 
 
 def _count_weight_bytes(n_layers: int, width: int, feed_forward: int, heads_width: int) -> int:

@@ -53,7 +53,13 @@ class Vocabulary:
         letter = re.search(f"[{self.unreadable}]", sequence) if self.unreadable else None
         if letter is None:
             return None
-        return f"this model has no token for {letter[0]} (position {letter.start() + 1:,}), nor for unknown residues"
+        place = f"{letter[0]} (position {letter.start() + 1:,})"
+        return f"this model has no token for {place}, nor for {self.last_stand_in}"
+
+    @property
+    def last_stand_in(self) -> str:
+        """Return what a letter without a token would be read as at last, in the words of a reason to skip."""
+        return "unknown residues"
 
     def token_ids(self, sequence: str) -> NDArray[np.int64]:
         """Return the tokens of a sequence that the model can read, in the model's own order."""

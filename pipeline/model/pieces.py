@@ -38,6 +38,11 @@ class PieceVocabulary(Vocabulary):
         return True
 
     @property
+    def last_stand_in(self) -> str:
+        """Return X: an unknown token would stand for any number of residues, so none is read for a letter."""
+        return "X"
+
+    @property
     def mapping(self) -> str:
         """Return the letters that are read as others, and the residues of a token, as a run records them."""
         return ", ".join(filter(None, [super().mapping, f"residues_per_token 1 to {self.longest}"]))

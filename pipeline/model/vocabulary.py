@@ -42,10 +42,12 @@ def read_vocabulary(files: ModelFiles) -> Vocabulary:
     those letters, it reads X for them nevertheless; the run records it.
 
     Raises:
-        EnvironmentFault: the tokenizer cannot be loaded, lacks one of the 20 amino acids, does not give each residue a
-            token of its own, or puts other tokens around a sequence than one before and one after it.
+        EnvironmentFault: the tokenizer cannot be loaded, draws its tokens at random, lacks one of the 20 amino acids,
+            does not give each residue a token of its own, or puts other tokens around a sequence than one before and
+            one after it.
     """
     tokenizer = _load_tokenizer(files)
+    _refuse_dropout(files, tokenizer)
     pieces = find_pieces(tokenizer)
     if pieces is not None:
         return pieces
@@ -72,12 +74,14 @@ def find_pieces(tokenizer: Any) -> PieceVocabulary | None:
     if not tokenizer.is_fast or not set(STANDARD_LETTERS) <= letters.keys():
         return None
 
-    words = {token for token in tokenizer.get_vocab() if len(token) > 1 and set(token.lstrip(MARKS)) <= letters.keys()}
+    tokens = {token for token in tokenizer.get_vocab() if len(token) > 1 and set(token.lstrip(MARKS)) <= letters.keys()}
+    words = tokens - set(tokenizer.all_special_tokens)
     if not words or any(word.lstrip(MARKS) != word for word in words):
         return None
 
+    # The trial holds special tokens spelled in letters, too: where the tokenizer reads them, `_cut` raises.
     try:
-        encoding = _read_pieces(tokenizer, trial := _make_trial(letters, sorted(words)))
+        encoding = _read_pieces(tokenizer, trial := _make_trial(letters, sorted(tokens)))
         cut = partial(_cut, tokenizer)
         is_cut = max(cut(trial).n_residues) > 1
     except EnvironmentFault:
@@ -102,8 +106,18 @@ class _Encoding:
 
 
 def _read_pieces(tokenizer: Any, sequence: str) -> _Encoding:
+    """Return what a tokenizer makes of a sequence. Raises EnvironmentFault where it fails."""
     with quiet():
-        encoding = tokenizer(sequence, return_offsets_mapping=True, return_special_tokens_mask=True)
+        try:
+            encoding = tokenizer(sequence, return_offsets_mapping=True, return_special_tokens_mask=True)
+        except Exception as error:  # of the library tokenizers, which raises bare exceptions
+            raise EnvironmentFault(
+                "The tokenizer of this model cannot read a sequence.",
+                expected=f"tokens for {len(sequence):,} residues",
+                found=first_line(error),
+                hint="use a model that reads single letters, such as ESM-2",
+            ) from error
+
     ids, is_special = [int(token) for token in encoding["input_ids"]], encoding["special_tokens_mask"]
     inner = [i for i, special in enumerate(is_special) if not special]
     first, end = (inner[0], inner[-1] + 1) if inner else (0, 0)
@@ -117,10 +131,11 @@ def _cut(tokenizer: Any, sequence: str) -> Pieces:
     ends = [0, *(end for _, end in encoding.places)]
     is_whole = [begin for begin, _ in encoding.places] == ends[:-1] and ends[-1] == len(sequence)
     n_residues = [end - begin for begin, end in encoding.places]
-    if not is_whole or min(n_residues, default=0) < 1 or tokenizer.unk_token_id in encoding.tokens:
+    has_special = not set(encoding.tokens).isdisjoint(tokenizer.all_special_ids)  # the unknown token is one
+    if not is_whole or min(n_residues, default=0) < 1 or has_special:
         raise EnvironmentFault(
             "The tokens of a sequence do not make it up.",
-            expected="every residue in one token, and no unknown token",
+            expected="every residue in one token, and none of them unknown or special",
             found=f"{len(encoding.tokens):,} tokens for {len(sequence):,} residues",
             hint="use a model that reads single letters, such as ESM-2",
         )
@@ -135,6 +150,18 @@ def _load_tokenizer(files: ModelFiles) -> Any:
         expected="the tokenizer's files beside the weights, such as vocab.txt and tokenizer_config.json",
         config=read_configuration(files.directory),
     )
+
+
+def _refuse_dropout(files: ModelFiles, tokenizer: Any) -> None:
+    """Refuse a byte-pair encoding that leaves out merges at random, as in training. Raises EnvironmentFault."""
+    dropout = getattr(tokenizer.backend_tokenizer.model, "dropout", None) if tokenizer.is_fast else None
+    if dropout:
+        raise EnvironmentFault(
+            f"The tokenizer of {files.directory} draws its tokens at random.",
+            expected="the same tokens for a sequence at every call",
+            found=f"dropout {dropout:g} of its byte-pair encoding",
+            hint='set "dropout" to null in tokenizer.json, as for inference',
+        )
 
 
 def _find_letter_tokens(files: ModelFiles, tokenizer: Any) -> LetterTokens:
@@ -228,7 +255,8 @@ def _find_words(tokenizer: Any, letter_tokens: Mapping[str, int]) -> list[str]:
     """Return the letters of all tokens that are no single letter of a protein: words, and pieces such as `##A`."""
     is_lower = letter_tokens["A"] == _find_token(tokenizer, "a")
     spelled = {spelling(letter) for spelling in SPELLINGS for letter in letter_tokens}
-    words = {token.lstrip(MARKS) for token in tokenizer.get_vocab() if token not in spelled}
+    vocabulary = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
+    words = {token.lstrip(MARKS) for token in vocabulary if token not in spelled}
     capitals = {word.upper() for word in words if word.islower()} if is_lower else words
     return sorted(word for word in capitals if word and set(word) <= letter_tokens.keys())
 

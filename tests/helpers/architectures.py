@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +97,16 @@ def save_merging_vocabulary(directory: Path) -> None:
     save_byte_level_vocabulary(directory, merges=["A C", "D E", "M K", "L L", "S T"])
 
 
-def save_single_letters(directory: Path, *, lacking: str = "", has_unknown: bool = True) -> None:
+def save_single_letters(
+    directory: Path, *, lacking: str = "", has_unknown: bool = True, has_begin: bool = True
+) -> None:
     """Save a tokenizer of the library tokenizers, which cuts between all letters."""
     ids = {token: i for i, token in enumerate(VOCABULARY) if token not in lacking}
     tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, unk_token="<unk>"))
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Split("", "isolated")
     tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
-        single="<cls> $A <eos>", special_tokens=[("<cls>", ids["<cls>"]), ("<eos>", ids["<eos>"])]
+        single="<cls> $A <eos>" if has_begin else "$A <eos>",
+        special_tokens=[("<cls>", ids["<cls>"]), ("<eos>", ids["<eos>"])],
     )
     special = {"cls_token": "<cls>", "eos_token": "<eos>", "pad_token": "<pad>"}
     special |= {"unk_token": "<unk>"} if has_unknown else {}
@@ -225,6 +229,10 @@ ARCHITECTURES = (
     Architecture(
         "T5 with a begin token", lambda: transformers.T5Config(**_t5(relative_attention_max_distance=5)),
         is_made_up=True,
+    ),
+    Architecture(
+        "BERT without a begin token", lambda: transformers.BertConfig(**SIZES),
+        save_tokenizer=partial(save_single_letters, has_begin=False), is_made_up=True,
     ),
     Architecture(
         "XLNet that attends only backwards", lambda: _xlnet(attn_type="uni"), NO_DECODER,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, KERNELS, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 
@@ -44,9 +44,10 @@ the encoder alone is loaded. Models in which a residue attends only to those bef
 ## Tokens around a sequence
 
 `cls_share` is the attention to the token before a sequence, `eos_share` that to the token after it. T5 has no token
-before: its `cls_share` is 0. XLNet ends a sequence with `<sep>` and then `<cls>`: these are taken for the two, and
-distances are those between residues. Longformer runs without global tokens, as its base model does by default; the
-special tokens are local, too.
+before: its `cls_share` is 0, as that of any model without such a token; the first residue then has the model's first
+position. The triton kernels refuse models without one of the two tokens. XLNet ends a sequence with `<sep>` and then
+`<cls>`: these are taken for the two, and distances are those between residues. Longformer runs without global tokens,
+as its base model does by default; the special tokens are local, too.
 
 ## Vocabularies
 
@@ -58,10 +59,13 @@ which (`attlas info`, *letters*).
 **Tokens of several residues** (byte-pair encoding, PaccMann): everything an atlas stores stays per residue. Every
 residue of a token asks as its token does, and what a token receives is shared out evenly over its residues. So rows
 still sum to 1, no mass is lost, the distance between two tokens is that between their middles, and a profile is flat
-within a token. The largest number of residues of a token stands in *letters* as `residues_per_token`; sites are called
-on residues, but the resolution is that of the tokens. Such a model is always read hooked. A vocabulary that marks
-tokens as the beginning or the rest of a word beside tokens of several residues (WordPiece) is refused: its files do not
-tell whether it was trained on sequences or on letters between blanks.
+within a token. The largest number of residues of a token stands in *letters* as `residues_per_token`. Sites are called
+on residues, but the resolution is that of the tokens: all residues of a token tie, ties go by position, and the elbow
+may fall within a token, so that its first residues are called and the others are not. A letter without a token is read
+as X, else the protein is skipped: an unknown token would stand for any number of residues. Such a model is always read
+hooked. A vocabulary that marks tokens as the beginning or the rest of a word beside tokens of several residues
+(WordPiece) is refused: its files do not tell whether it was trained on sequences or on letters between blanks. So is a
+byte-pair encoding that leaves out merges at random (`dropout`), as its tokens would differ from call to call.
 """
 
 
@@ -89,6 +93,8 @@ def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
     verdict = judge(architecture.name)
     is_hooked = verdict.attention == HOOKED
     on_gpu = HOOKED if is_hooked else choose_attention(architecture.config().model_type, "cuda")
+    if on_gpu == KERNELS["cuda"] and verdict.has_hidden_ends:
+        on_gpu = "refused"
     return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
 
 

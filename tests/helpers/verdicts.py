@@ -34,6 +34,8 @@ class Verdict:
     difference: float | None
     """Largest difference from float64 of any statistic, None where it is refused."""
     refusal: EnvironmentFault | None
+    has_hidden_ends: bool = False
+    """Whether it lacks a token before a sequence or after it, so that the kernels of a GPU refuse it."""
 
 
 @cache
@@ -71,7 +73,7 @@ def _judge(architecture: Architecture, directory: Path) -> Verdict:
         # Edges are counted: they may differ by the pairs at the threshold, and not by one more.
         near = np.stack([(np.abs(layer[:, 1:-1, 1:-1] - THETA) < NEAR_THETA).sum((1, 2)) for layer in maps])
         assert (np.abs(answer.heads - heads)[..., is_edges][..., 0] <= near).all()
-    return Verdict(attention, float(max(differences)), None)
+    return Verdict(attention, float(max(differences)), None, any(encoder.hidden_ends))
 
 
 def load_reference(directory: Path) -> torch.nn.Module:

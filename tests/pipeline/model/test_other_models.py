@@ -136,8 +136,8 @@ def test_single_heads_are_compared_with_structures_by_the_models_own_maps(name: 
 def test_a_map_whose_rows_do_not_sum_to_1_is_refused(tmp_path: Path) -> None:
     encoder = load(save("MegatronBERT", tmp_path), attention=HOOKED)
     attention = torch.softmax(torch.randn(1, 4, 12, 12), -1)
-    read_map(attention, encoder.vocabulary, LETTERS[:10])
-    with pytest.raises(EnvironmentFault, match=r"rows sum to 1(.|\n)*differs from 1 by 0\.1"):
-        read_map(attention * 0.9, encoder.vocabulary, LETTERS[:10])
-    with pytest.raises(EnvironmentFault, match="maps of 11 by 11 for 12 tokens"):
-        read_map(attention[:, :, :11, :11], encoder.vocabulary, LETTERS[:10])
+    read_map(attention, encoder.vocabulary, LETTERS[:10], layer=1)
+    with pytest.raises(EnvironmentFault, match=r"rows sum to 1(.|\n)*by 0\.1, in layer 1, .* 10 residues"):
+        read_map(attention * 0.9, encoder.vocabulary, LETTERS[:10], layer=1)
+    with pytest.raises(EnvironmentFault, match=r"maps of 11 by 11 for 12 tokens, in layer 1, .* 10 residues"):
+        read_map(attention[:, :, :11, :11], encoder.vocabulary, LETTERS[:10], layer=1)

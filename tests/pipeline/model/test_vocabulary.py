@@ -3,6 +3,7 @@
 from functools import partial
 
 import pytest
+import tokenizers
 import torch
 import transformers
 from helpers.architectures import (
@@ -170,6 +171,12 @@ def test_tokens_of_several_residues_are_those_of_the_models_own_tokenizer(read, 
     assert vocabulary.token_ids("MJT").tolist() == vocabulary.token_ids("MXT").tolist()
 
 
+def test_tokens_of_several_residues_without_x_do_not_read_a_rare_letter_as_unknown(read):
+    vocabulary = read(transformers.BertConfig(**SIZES), save_words("MKT", "WW"))
+    assert vocabulary.is_of_pieces
+    assert vocabulary.reason_to_skip("MKUX") == "this model has no token for U (position 3), nor for X"
+
+
 def test_a_protein_is_too_long_by_its_tokens_not_by_its_residues(tmp_path):
     model = tmp_path / "model"
     save_random_model(transformers.RobertaConfig(**{**SIZES, "max_position_embeddings": 34}), model)
@@ -202,3 +209,58 @@ def test_what_a_token_receives_is_shared_out_evenly_over_its_residues(tmp_path):
         parts = torch.split(torch.from_numpy(profile), n_residues.tolist())
         torch.testing.assert_close(torch.stack([part.sum() for part in parts]), tokens)
         assert all(part.max() - part.min() < 1e-6 for part in parts)
+
+
+def save_words(*words, special=("<cls>", "<eos>", "<pad>"), unknown="<unk>"):
+    """Return what saves a tokenizer that cuts before every letter, but takes special tokens and words whole."""
+
+    def save(directory):
+        ids = {token: i for i, token in enumerate([*special, unknown or "<unused>", *LETTERS, *words])}
+        model = tokenizers.models.WordLevel(ids, **({"unk_token": unknown} if unknown else {}))
+        tokenizer = tokenizers.Tokenizer(model)
+        pattern = "|".join([*words, "."])
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex(pattern), "isolated")
+        names = dict(zip(("cls_token", "eos_token", "pad_token"), special, strict=True))
+        names |= {"unk_token": unknown} if unknown else {}
+        transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(directory)
+
+    return save
+
+
+SPELLED_IN_LETTERS = ("CLS", "SEP", "PAD")
+
+
+def test_special_tokens_spelled_in_letters_of_residues_are_no_tokens_of_several_residues(read):
+    vocabulary = read(transformers.BertConfig(**SIZES), save_words(special=SPELLED_IN_LETTERS))
+    assert not vocabulary.is_of_pieces
+    tokens = {letter: i for i, letter in enumerate(LETTERS, start=4)}
+    assert vocabulary.token_ids("MKSEPAW").tolist() == [tokens[letter] for letter in "MKSEPAW"]
+
+
+def test_tokens_of_several_residues_beside_special_tokens_spelled_in_letters_are_refused(read):
+    with pytest.raises(EnvironmentFault, match="one token a residue"):
+        read(transformers.BertConfig(**SIZES), save_words("MKT", "WW", special=SPELLED_IN_LETTERS))
+
+
+def test_a_byte_pair_encoding_that_leaves_out_merges_at_random_is_refused(read):
+    def save(directory):
+        ids = {token: i for i, token in enumerate(["<unk>", *LETTERS, "MK"])}
+        model = tokenizers.models.BPE(ids, [("M", "K")], dropout=0.1, unk_token="<unk>")
+        tokenizer = tokenizers.Tokenizer(model)
+        transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="<unk>").save_pretrained(directory)
+
+    with pytest.raises(EnvironmentFault, match=r"at random(.|\n)*dropout 0\.1"):
+        read(transformers.BertConfig(**SIZES), save)
+
+
+def test_a_tokenizer_without_an_unknown_token_that_cannot_read_pairs_is_refused_by_name(read):
+    """Its words are all pairs that begin with A; `MW` is cut out whole, and is none of its tokens."""
+
+    def save(directory):
+        ids = {token: i for i, token in enumerate(["<cls>", "<eos>", *LETTERS, *("A" + letter for letter in LETTERS)])}
+        tokenizer = tokenizers.Tokenizer(tokenizers.models.WordLevel(ids, unk_token="<none>"))
+        tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Split(tokenizers.Regex(".{2}"), "isolated")
+        transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(directory)
+
+    with pytest.raises(EnvironmentFault, match="is not that of a protein model"):
+        read(transformers.BertConfig(**SIZES), save)
