@@ -40,7 +40,7 @@ from throughput import human_lengths
 from attlas.pipeline import directory, shard
 from attlas.pipeline import plan as planning
 from attlas.pipeline.attention.definitions import STATISTICS, Pack
-from attlas.pipeline.encoder.encoder import Forward
+from attlas.pipeline.encoder.forward import Forward
 from attlas.pipeline.model.files import ModelShape, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY
 from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences

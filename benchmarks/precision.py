@@ -39,7 +39,8 @@ from typing import Any
 import numpy as np
 
 from attlas.pipeline.attention.definitions import STATISTICS
-from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.model.architectures import KERNELS
 from attlas.pipeline.model.files import ModelFiles, find_model
 from attlas.pipeline.model.precision import SPLIT, read_variant

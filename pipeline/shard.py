@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device
-from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
 from attlas.pipeline.sites.calling import call_sites

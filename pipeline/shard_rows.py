@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from attlas.pipeline.attention.definitions import STATISTICS
-from attlas.pipeline.encoder.encoder import SequenceAttention
+from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
 from attlas.pipeline.sites.calling import Sites
 from attlas.schema import HEADS, RESIDUES, SEQUENCES, SITES, Table

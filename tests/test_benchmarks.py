@@ -17,7 +17,8 @@ import pytest
 import torch
 
 from attlas.pipeline.attention.definitions import STATISTICS, Pack, reduce_plain
-from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.model.files import ModelShape, find_model
 from attlas.pipeline.sites.calling import call_sites
 from attlas.queries import Atlas

@@ -6,7 +6,8 @@ import throughput
 import torch
 
 from attlas.pipeline.encoder.device_check import make_pack_runner
-from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.plan import cut_packs, predict_activation_bytes
 from gpu_parts.settings import Row, Settings

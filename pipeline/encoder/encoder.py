@@ -9,18 +9,14 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property, partial
 from inspect import signature
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
-from attlas.pipeline.attention.definitions import Pack, Reduction, reduce_plain
+from attlas.pipeline.attention.definitions import Pack, Reduction
 from attlas.pipeline.encoder.attention_maps import install_hooks, read_map, taking_maps
+from attlas.pipeline.encoder.forward import Forward, PassFinished, SequenceAttention
 from attlas.pipeline.encoder.guard import (
     N_NEIGHBOUR_RESIDUES,
     attend_eagerly,
@@ -30,8 +26,9 @@ from attlas.pipeline.encoder.guard import (
 )
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
-from attlas.pipeline.encoder.products import halve_scores, split_linear_layers
-from attlas.pipeline.model.architectures import HOOKED, KERNELS, WHOLE_MAPS
+from attlas.pipeline.encoder.products import split_linear_layers
+from attlas.pipeline.encoder.reductions import choose_reduction, find_reduction
+from attlas.pipeline.model.architectures import HOOKED
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import Vocabulary
 from attlas.pipeline.model.positions import OFFSET_POSITIONS
@@ -40,150 +37,6 @@ from attlas.pipeline.model.vocabulary import read_vocabulary
 from attlas.pipeline.plan import count_fitting_tokens
 from attlas.schema import DeviceFault, EnvironmentFault, InputError
 from attlas.schema.run import PLAIN
-
-
-@dataclass(frozen=True)
-class SequenceAttention:
-    """The attention of the model on one sequence, reduced."""
-
-    received: NDArray[np.float32]
-    """Attention received, shape (L, N)."""
-    heads: NDArray[np.float32]
-    """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
-
-    @cached_property
-    def is_finite(self) -> bool:
-        """Return whether every number is finite: a half-precision model may overflow."""
-        return bool(np.isfinite(self.received).all() and np.isfinite(self.heads).all())
-
-
-def find_reduction(name: str, products: str = PLAIN) -> Reduction:
-    """Return the reduction of a name: "plain", "tiled" (on CPUs) or "triton" (on GPUs).
-
-    Where `products` is SPLIT, the kernels of a GPU multiply halves; the others give the numbers that this gives.
-
-    Raises:
-        EnvironmentFault: the library of the reduction is not installed.
-    """
-    if name == "plain":
-        return halve_scores(reduce_plain) if products == SPLIT else reduce_plain
-    try:
-        if name == "tiled":
-            from attlas.pipeline.attention.tiled import reduce_tiled
-
-            return halve_scores(reduce_tiled) if products == SPLIT else reduce_tiled
-        from attlas.pipeline.attention.triton_pass import reduce_triton
-    except ImportError as error:
-        raise EnvironmentFault(
-            f"Attention on this device is reduced by the {name} kernels, which cannot be loaded.",
-            found=str(error),
-            hint="install attlas[build] whole; on a GPU, a torch with Triton; or plan with --device cpu",
-        ) from error
-    return partial(reduce_triton, products=products)
-
-
-def _choose_reduction(attention: str, device: str) -> str:
-    """Return the name of the reduction for a run's attention: the maps of a hooked model are reduced as they are."""
-    if attention != HOOKED:
-        return attention
-    return WHOLE_MAPS if device == "cuda" else KERNELS[device]
-
-
-class Forward:
-    """A forward pass of a pack: the results of its layers so far. They are read after the last layer."""
-
-    def __init__(
-        self,
-        pack: Pack,
-        *,
-        n_layers: int,
-        reduce: Reduction,
-        theta: float,
-        hidden_ends: tuple[bool, bool] = (False, False),
-    ) -> None:
-        self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
-        self.hidden_ends = hidden_ends
-        """Whether the first and the last token of each sequence stand for none of the model's own."""
-        self.received: list[Tensor] = []
-        self.heads: list[Tensor] = []
-        self._copy_event: torch.cuda.Event | None = None
-
-    def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
-        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
-
-        `table` is added to the scores: see `added_scores`.
-
-        Raises:
-            _PassFinished: the attention of the last layer was added; the rest of the model is not needed.
-        """
-        is_last = len(self.received) + 1 == self.n_layers
-        layer = self.reduce(
-            q,
-            k,
-            None if is_last else v,
-            pack=self.pack,
-            scaling=scaling,
-            theta=self.theta,
-            added=self._find_added(table),
-        )
-        self.received.append(layer.received)
-        self.heads.append(layer.heads)
-        if layer.output is None:
-            raise _PassFinished
-        return layer.output
-
-    def add_map(self, attention: Tensor) -> None:
-        """Reduce one layer of a pack of one sequence, from its map (H, T, T).
-
-        Raises:
-            _PassFinished: the attention of the last layer was added.
-        """
-        nothing = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
-        layer = self.reduce(
-            nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
-        )
-        self.received.append(layer.received)
-        self.heads.append(layer.heads)
-        if len(self.received) == self.n_layers:
-            raise _PassFinished
-
-    def _find_added(self, table: Tensor | None) -> OffsetScores | None:
-        """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""
-        is_first_hidden, is_last_hidden = self.hidden_ends
-        if table is None and not is_first_hidden and not is_last_hidden:
-            return None
-        return OffsetScores(table, is_first_hidden, is_last_hidden)
-
-    def copy_to_host(self) -> None:
-        """Begin to copy the results to the host, after the work that is already queued on a GPU."""
-        received, heads = torch.stack(self.received), torch.stack(self.heads)  # (L, sum of N), (L, P, H, S)
-        if received.is_cuda:
-            received, heads = _copy_to_pinned(received), _copy_to_pinned(heads)
-            self._copy_event = torch.cuda.Event()
-            self._copy_event.record()
-        self._host = received, heads
-
-    def stack_results(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers; waits for a GPU to finish them."""
-        if self._copy_event is not None:
-            self._copy_event.synchronize()
-        received, heads = self._host
-        return received.numpy(), heads.numpy()
-
-    def results(self) -> list[SequenceAttention]:
-        """Return the attention of each sequence."""
-        received, heads = self.stack_results()
-        ends = np.cumsum(self.pack.n_residues)[:-1]
-        profiles = np.split(received, ends, axis=1)
-        return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
-
-
-def _copy_to_pinned(values: Tensor) -> Tensor:
-    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
-
-
-class _PassFinished(Exception):
-    """Ends a forward pass after the last attention."""
 
 
 class Encoder:
@@ -219,7 +72,7 @@ class Encoder:
         self.device = torch.device(device)
         self.theta = theta
         self.is_hooked = attention == HOOKED
-        self.reduce = find_reduction(_choose_reduction(attention, device), products)
+        self.reduce = find_reduction(choose_reduction(attention, device), products)
         self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
@@ -301,7 +154,7 @@ class Encoder:
         try:
             with self.precision():
                 run(sequences, forward)
-        except _PassFinished:
+        except PassFinished:
             forward.copy_to_host()
 
         if len(forward.received) != self.n_layers:

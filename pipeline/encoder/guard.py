@@ -24,7 +24,8 @@ from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
 
 if TYPE_CHECKING:
-    from attlas.pipeline.encoder.encoder import Encoder, SequenceAttention
+    from attlas.pipeline.encoder.encoder import Encoder
+    from attlas.pipeline.encoder.forward import SequenceAttention
 
 N_KNOWN_RESIDUES = 300
 """Residues of the known protein, where the model reaches that far."""

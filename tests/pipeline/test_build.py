@@ -28,7 +28,8 @@ from helpers.command_line import Run
 from helpers.dask_workers import open_scheduler
 from helpers.tiny_esm import save_tiny_esm
 
-from attlas.pipeline.encoder.encoder import Encoder, Forward
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import Forward
 from attlas.schema import SITES, AtlasPaths
 from attlas.schema.parquet_file import PROVENANCE_KEY
 

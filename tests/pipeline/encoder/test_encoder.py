@@ -11,7 +11,8 @@ from torch._dynamo.testing import CompileCounterWithBackend
 from transformers import BertConfig, BertModel, EsmcConfig, EsmcModel, EsmModel, EsmTokenizer
 
 from attlas.pipeline.encoder import guard
-from attlas.pipeline.encoder.encoder import Encoder, compile_layers, find_reduction
+from attlas.pipeline.encoder.encoder import Encoder, compile_layers
+from attlas.pipeline.encoder.reductions import find_reduction
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema import EnvironmentFault

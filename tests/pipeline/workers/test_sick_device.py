@@ -12,7 +12,8 @@ from helpers.dask_workers import SickTask
 
 from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import encode
-from attlas.pipeline.encoder.encoder import Encoder, Forward, SequenceAttention
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import runners
 from attlas.pipeline.workers.runners import FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
