@@ -114,7 +114,8 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
     files = find_model(options.model, revision=options.revision)
     device = _choose_device(options.device)
     proteome = read_proteome(source, max_length=options.max_length)
-    measure_rate(device)  # now, because the digest would slow what is measured
+    if prepare is not None:
+        measure_rate(device)  # now, because the digest would slow what is measured
     with ThreadPoolExecutor(1) as threads:
         weights_sha256 = threads.submit(files.weights_sha256)
 

@@ -8,6 +8,8 @@ import pyarrow as pa
 from attlas.schema.columns import (
     ACCESSION,
     EDGE_THETA,
+    HEAD,
+    LAYER,
     LAYER_OF_CONVERGENCE,
     N_SITES,
     POSITION,
@@ -134,8 +136,8 @@ HEADS = Table(
     columns=(
         ACCESSION,
         SEQUENCE_ID,
-        Column("layer", pa.int16(), "", "Layer, 0-based."),
-        Column("head", pa.int16(), "", "Head within the layer, 0-based."),
+        LAYER,
+        HEAD,
         statistic_column("entropy", "nats", "Mean entropy of a residue's attention over all tokens."),
         statistic_column(
             "distance", "residues", "Mean of attention times sequence separation |i - j|, over residue keys."

@@ -29,6 +29,8 @@ POSITION = Column(
     "position", pa.int32(), "residues", "Position in the sequence stored in `proteins`, 1-based, UniProt numbering."
 )
 RESIDUE = Column("residue", pa.string(), "", "One-letter code of the residue at this position.")
+LAYER = Column("layer", pa.int16(), "", "Layer, 0-based.")
+HEAD = Column("head", pa.int16(), "", "Head within the layer, 0-based.")
 RANK = Column(
     "rank",
     pa.int32(),

@@ -1,7 +1,7 @@
 """The reductions: from the attention of one layer on a pack of sequences to the numbers that an atlas stores.
 
 There are several, with one signature and one result, a `PackAttention`. The plain one below follows the definitions
-and holds a whole map; those in `kernels/` hold a tile at a time. Tests compare each with float64 NumPy.
+and holds a whole map; those beside it hold a tile at a time. Tests compare each with float64 NumPy.
 
 Axis letters: `H` heads, `T` tokens of a sequence (`<cls>` first, `<eos>` last), `N = T - 2` residues, `D` head
 dimension, `P` sequences in a pack, `S` statistics. "Inner" means residue rows and columns only: the

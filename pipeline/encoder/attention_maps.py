@@ -163,32 +163,38 @@ def _take(source: MapSource, _: torch.nn.Module, __: object, output: tuple[Any, 
     return (*output[: source.place], nothing, *output[source.place + 1 :])
 
 
-def read_map(attention: Tensor, vocabulary: Vocabulary, sequence: str, *, layer: int) -> Tensor:
-    """Return a map as the model makes it, (1, H, K or more, keys), in the order <cls>, residues, <eos>: (H, T, T).
+class MapReader:
+    """Reads the maps of a model on one sequence, whose tokens are cut once for all layers."""
 
-    Where a model has no <cls> or no <eos>, its row and column are 0. Where a token stands for several residues, each of
-    them has its row, and an even share of its column (see `pieces`).
+    def __init__(self, vocabulary: Vocabulary, sequence: str) -> None:
+        self.n_residues = len(sequence)
+        self.places = vocabulary.find_places(sequence)
+        self.n_tokens = len(vocabulary.before) + vocabulary.count_tokens(sequence) + len(vocabulary.after)
 
-    Raises:
-        EnvironmentFault: the map, that of `layer`, is not one of every token to every token.
-    """
-    origin = f"in layer {layer}, of a protein of {len(sequence):,} residues"
-    places = vocabulary.find_places(sequence)
-    n_tokens = len(vocabulary.before) + vocabulary.count_tokens(sequence) + len(vocabulary.after)
-    values = attention[0, :, :n_tokens]
-    if values.shape[2] != n_tokens or attention.shape[2] != n_tokens:
-        values = _spread_band(values, n_tokens, origin)
+    def read(self, attention: Tensor, *, layer: int) -> Tensor:
+        """Return a map as the model makes it, (1, H, K or more, keys), in the order <cls>, residues, <eos>: (H, T, T).
 
-    _refuse_other_sums(values, origin)
-    if places == list(range(n_tokens)):
-        return values
+        Where a model has no <cls> or no <eos>, its row and column are 0. Where a token stands for several residues,
+        each of them has its row, and an even share of its column (see `pieces`).
 
-    present = [place for place in places if place is not None]
-    rows = slice(int(places[0] is None), len(places) - int(places[-1] is None))
-    ordered = values.new_zeros((len(values), len(places), len(places)))
-    n_residues = torch.bincount(torch.tensor(present), minlength=n_tokens)[present].to(values.device)
-    ordered[:, rows, rows] = values[:, present][:, :, present] / n_residues
-    return ordered
+        Raises:
+            EnvironmentFault: the map, that of `layer`, is not one of every token to every token.
+        """
+        origin = f"in layer {layer}, of a protein of {self.n_residues:,} residues"
+        values = attention[0, :, : self.n_tokens]
+        if values.shape[2] != self.n_tokens or attention.shape[2] != self.n_tokens:
+            values = _spread_band(values, self.n_tokens, origin)
+
+        _refuse_other_sums(values, origin)
+        if self.places == list(range(self.n_tokens)):
+            return values
+
+        present = [place for place in self.places if place is not None]
+        rows = slice(int(self.places[0] is None), len(self.places) - int(self.places[-1] is None))
+        ordered = values.new_zeros((len(values), len(self.places), len(self.places)))
+        n_sharing = torch.bincount(torch.tensor(present), minlength=self.n_tokens)[present].to(values.device)
+        ordered[:, rows, rows] = values[:, present][:, :, present] / n_sharing
+        return ordered
 
 
 def _spread_band(band: Tensor, n_tokens: int, origin: str) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.attention.definitions import Pack, Reduction
-from attlas.pipeline.encoder.attention_maps import install_hooks, read_map, taking_maps
+from attlas.pipeline.encoder.attention_maps import MapReader, install_hooks, taking_maps
 from attlas.pipeline.encoder.forward import Forward, PassFinished, SequenceAttention
 from attlas.pipeline.encoder.guard import (
     N_NEIGHBOUR_RESIDUES,
@@ -194,9 +194,10 @@ class Encoder:
 
         (sequence,) = sequences
         tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
+        reader = MapReader(self.vocabulary, sequence)
 
         def add_map(attention: Tensor) -> None:
-            forward.add_map(read_map(attention, self.vocabulary, sequence, layer=len(forward.received)))
+            forward.add_map(reader.read(attention, layer=len(forward.received)))
 
         with taking_maps(add_map):
             self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)

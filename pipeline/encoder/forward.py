@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
-from attlas.pipeline.attention.definitions import Pack, Reduction
+from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class SequenceAttention:
     received: NDArray[np.float32]
     """Attention received, shape (L, N)."""
     heads: NDArray[np.float32]
-    """Head statistics, shape (L, H, S), in the order of `attention.STATISTICS`."""
+    """Head statistics, shape (L, H, S), in the order of `definitions.STATISTICS`."""
 
     @cached_property
     def is_finite(self) -> bool:
@@ -67,8 +67,7 @@ class Forward:
             theta=self.theta,
             added=self._find_added(table),
         )
-        self.received.append(layer.received)
-        self.heads.append(layer.heads)
+        self._keep(layer)
         if layer.output is None:
             raise PassFinished
         return layer.output
@@ -83,10 +82,14 @@ class Forward:
         layer = self.reduce(
             nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
         )
-        self.received.append(layer.received)
-        self.heads.append(layer.heads)
+        self._keep(layer)
         if len(self.received) == self.n_layers:
             raise PassFinished
+
+    def _keep(self, layer: PackAttention) -> None:
+        """Keep the results of a layer."""
+        self.received.append(layer.received)
+        self.heads.append(layer.heads)
 
     def _find_added(self, table: Tensor | None) -> OffsetScores | None:
         """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
-from attlas.pipeline.encoder.attention_maps import read_map
+from attlas.pipeline.encoder.attention_maps import MapReader
 from attlas.pipeline.encoder.loading import EAGER
 from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
@@ -224,7 +224,8 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
         )
 
     # Of each layer attention received (N,) and head statistics (H, S).
-    ordered = (read_map(values, encoder.vocabulary, sequence, layer=layer) for layer, values in enumerate(maps))
+    reader = MapReader(encoder.vocabulary, sequence)
+    ordered = (reader.read(values, layer=layer) for layer, values in enumerate(maps))
     layers = [reduce_map(values.float(), theta=encoder.theta) for values in ordered]
     received, heads = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))
     return EagerAttention(received, heads)

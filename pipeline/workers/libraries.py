@@ -30,7 +30,7 @@ PRELOADED = "attlas.pipeline.workers.preload"
 
 
 def import_libraries() -> None:
-    """Import what computes a shard: torch, transformers, numba and the modules of this room.
+    """Import what computes a shard: torch, transformers, numba and attlas' own modules.
 
     No thread is started and no GPU is used, so a process may fork afterwards.
     """

@@ -15,7 +15,7 @@ from helpers.verdicts import load_reference, reference_maps, tokenize
 from attlas.pipeline.build import Options, draft_plan
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, measure_head
 from attlas.pipeline.contacts.structure_contacts import find_contacts
-from attlas.pipeline.encoder.attention_maps import read_map, taking_maps
+from attlas.pipeline.encoder.attention_maps import MapReader, taking_maps
 from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.proteins.proteome import read_proteome
@@ -136,8 +136,9 @@ def test_single_heads_are_compared_with_structures_by_the_models_own_maps(name: 
 def test_a_map_whose_rows_do_not_sum_to_1_is_refused(tmp_path: Path) -> None:
     encoder = load(save("MegatronBERT", tmp_path), attention=HOOKED)
     attention = torch.softmax(torch.randn(1, 4, 12, 12), -1)
-    read_map(attention, encoder.vocabulary, LETTERS[:10], layer=1)
+    reader = MapReader(encoder.vocabulary, LETTERS[:10])
+    reader.read(attention, layer=1)
     with pytest.raises(EnvironmentFault, match=r"rows sum to 1(.|\n)*by 0\.1, in layer 1, .* 10 residues"):
-        read_map(attention * 0.9, encoder.vocabulary, LETTERS[:10], layer=1)
+        reader.read(attention * 0.9, layer=1)
     with pytest.raises(EnvironmentFault, match=r"maps of 11 by 11 for 12 tokens, in layer 1, .* 10 residues"):
-        read_map(attention[:, :, :11, :11], encoder.vocabulary, LETTERS[:10], layer=1)
+        reader.read(attention[:, :, :11, :11], layer=1)
