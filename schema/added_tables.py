@@ -208,6 +208,32 @@ CONTACTS = Table(
     settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
 )
 
+LINKS = Table(
+    name="links",
+    doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j. A "
+    "choice of them, at most 5 for each residue: `heads.n_edges` counts all edges, those of a residue to itself "
+    "included. Added by `attlas links`.",
+    key=("accession", "layer", "head", "i", "j"),
+    sort=("sequence_id", "layer", "head", "i", "j"),
+    row_group_rows=65_536,
+    columns=(
+        ACCESSION,
+        SEQUENCE_ID,
+        LAYER,
+        HEAD,
+        Column("i", pa.int32(), "residues", "Position of the residue that attends (query), 1-based."),
+        Column("j", pa.int32(), "residues", "Position of the residue attended to (key), 1-based; never i."),
+        statistic_column("weight", "attention", "Attention of i to j in this head."),
+    ),
+    added_by=Command("links", "DIR"),
+    computed_from=(SEQUENCES,),
+    settings=(
+        Setting("floor", float, "Attention from which on a pair may be kept."),
+        Setting("per_residue", int, "Most links kept for each residue of a protein."),
+        _MAX_LENGTH,
+    ),
+)
+
 FUSED_CONTACTS = Table(
     name="fused_contacts",
     doc="A pair of residues that is among the best of its protein by the mean of a few chosen heads, for any model.",

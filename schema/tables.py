@@ -15,6 +15,7 @@ from attlas.schema.added_tables import (
     HEAD_MAX_SITES,
     HEAD_PERIODS,
     LABELS,
+    LINKS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.table import Table
@@ -33,6 +34,7 @@ __all__ = [
     "HEAD_MAX_SITES",
     "HEAD_PERIODS",
     "LABELS",
+    "LINKS",
     "OLDER_FORMATS",
     "PROTEINS",
     "RESIDUES",
@@ -67,6 +69,7 @@ TABLES = (
     CONTACTS,
     FUSED_CONTACTS,
     HEAD_CONTACTS,
+    LINKS,
 )
 """Every table, in the order of the documentation."""
 
