@@ -124,6 +124,7 @@ def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
         assert memory.uss < memory.rss / 2
 
 
+@pytest.mark.thorough
 def test_the_libraries_are_imported_without_scipy_which_stays_usable_and_python_collects_again() -> None:
     script = (
         "import gc, sys\n"
