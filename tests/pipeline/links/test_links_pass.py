@@ -68,7 +68,6 @@ def test_the_links_are_those_of_the_rule_on_transformers_eager_maps(real: Path, 
         assert len(links) == PER_RESIDUE * len(sequence) or len(sequence) < 40  # of the short, one for each head
         assert list_disagreements(links, expected) == []
         n_different[accession] = len(set(links) ^ set(expected))
-    print({"proteins": len(proteins), "links": PER_RESIDUE * sum(map(len, proteins.values())), **n_different})
     assert sum(n_different.values()) <= 2 * len(proteins)
 
 
@@ -83,7 +82,7 @@ def test_the_table_says_by_which_settings_it_was_made(real: Path) -> None:
 
 def test_every_head_with_an_edge_has_a_link_and_no_hub_more_than_five(real: Path) -> None:
     with Atlas.open(real) as atlas:
-        hubs = atlas.sql("SELECT max(n) AS n FROM (SELECT count(*) AS n FROM links GROUP BY sequence_id, layer, head, j)")
+        hubs = atlas.sql("SELECT max(n) AS n FROM (SELECT count(*) AS n FROM links GROUP BY accession, layer, head, j)")
         missing = atlas.sql(
             "SELECT count(*) AS n FROM heads ANTI JOIN links USING (accession, layer, head) WHERE max_attention >= 0.3"
             " AND self_share * (SELECT max(length) FROM proteins) < 0.3"  # then the largest weight is no residue's own
