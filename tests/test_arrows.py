@@ -65,10 +65,12 @@ FLOORS = {
         ),
         (
             "build",
+            "pass_planning",
             "passes",
         ),
         (
             "contacts",
+            "links",
             "probe",
         ),
     ),

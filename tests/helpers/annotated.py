@@ -17,6 +17,7 @@ from attlas.schema import (
     HEAD_MAX_SITES,
     HEAD_PERIODS,
     LABELS,
+    LINKS,
     AtlasPaths,
     Manifest,
     Table,
@@ -29,6 +30,9 @@ Span = tuple[str, str, int, int]
 
 Sums = dict[tuple[int, int], tuple[int, float, float] | tuple[int, float, float, float | None]]
 """By layer and head what a label receives: edges, their attention, all attention; and its AUC, where there is one."""
+
+Weights = Mapping[tuple[int, int, int, int], float]
+"""Attention of links, by layer, head, i and j."""
 
 Point = tuple[float, float, float]
 """Angstrom."""
@@ -94,6 +98,17 @@ def place(root: Path, shown: Iterable[Shown]) -> None:
     add_rows(root, COORDINATES, rows, "structures")
 
 
+def link(root: Path, weights: Mapping[str, Weights]) -> None:
+    """Add links to an atlas, by an accession of each sequence."""
+    ids = sequence_ids(root)
+    rows = [
+        {"sequence_id": ids[accession], "layer": layer, "head": head, "i": i, "j": j, "weight": weight}
+        for accession, links in weights.items()
+        for (layer, head, i, j), weight in links.items()
+    ]
+    add_rows(root, LINKS, rows, "links")
+
+
 def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
     """Add sites of the largest head to an atlas, by rank, once for each sequence."""
     ids, called = sequence_ids(root), {}
@@ -148,6 +163,8 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
     call_head_max(root, {accession: [1] for accession in sequences}, sequences)
     repeat(root, sequences, heads, choose)
+    distinct = {sequence: accession for accession, sequence in sequences.items()}
+    link(root, {accession: _links(len(sequence), heads, choose) for sequence, accession in distinct.items()})
     assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
 
 
@@ -182,6 +199,14 @@ def sequence_ids(root: Path) -> dict[str, int | None]:
     with Atlas.open(root) as atlas:
         rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
     return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def _links(length: int, heads: Sequence[tuple[int, int]], choose: random.Random) -> Weights:
+    """Return links between random residues, and one from the last residue to the first."""
+    if length < 2:
+        return {}
+    ends = [choose.sample(range(1, length + 1), 2) for _ in range(20)] + [[length, 1]]
+    return {(*choose.choice(heads), i, j): round(choose.uniform(0.1, 1), 3) for i, j in ends}
 
 
 def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Shown]:
