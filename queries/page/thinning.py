@@ -1,8 +1,8 @@
 """The data of a page kept below a size: what is drawn least well at full size goes at the start, and the page says so.
 
-A structure loses its side chains, then all but its C-alpha atoms, then chains; attention received loses every other
-layer; links and contacts lose the weaker half. The largest of these is thinned until all fits. The atlas itself has
-everything, and the sentences name the command that gives it.
+A structure loses its side chains, then all but its C-alpha atoms, then chains, and is left out at last; attention
+received loses every other layer; links and contacts lose the weaker half. The largest of these is thinned until all
+fits. The atlas itself has everything, and the sentences name the table that has it.
 """
 
 import base64
@@ -90,7 +90,7 @@ def _thin_structure(data: Data, whole: Data) -> Step | None:
 
     chains = structure["chains"][: len(structure["chains"]) // 2]
     if not chains:
-        return None
+        return Step("structure", None, "The structure is too large for a page and is not drawn.")
     kept = keep_chains(drawn, frozenset(chain["chain"] for chain in chains))
     n_mapped = len({position for chain in chains for position in chain["positions"]})
     n_chains = counted(len(whole["structure"]["chains"]), "chain")
