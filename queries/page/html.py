@@ -19,8 +19,23 @@ from attlas.queries.text import printable
 STATIC = Path(__file__).with_name("static")
 TEMPLATE = "page.html"
 STYLES = ("page.css",)
-SCRIPTS = ("page.js",)
+SCRIPTS = (
+    "data.js",
+    "state.js",
+    "sentences.js",
+    "paint.js",
+    "tracks.js",
+    "pointing.js",
+    "overview.js",
+    "heads.js",
+    "letters.js",
+    "structure.js",
+    "tables.js",
+    "page.js",
+)
 """Scripts in the order they are run in."""
+VIEWER = "vendor/3dmol.js"
+"""The viewer of structures, before all scripts of a page that may show one: two thirds of the bytes of a page."""
 ANY_INLINE = "script-src 'unsafe-inline'"
 """The template's policy for scripts, which lets it be opened while it is worked on; digests take its place."""
 _MARKER = re.compile(r"<!--attlas:(title|style|data|script)-->")
