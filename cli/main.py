@@ -21,6 +21,7 @@ from attlas.cli import (
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -54,7 +55,19 @@ def _options(
 
 
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
+for verbs in (
+    annotating,
+    probing,
+    contacting,
+    showing,
+    finding,
+    asking,
+    comparing,
+    exporting,
+    publishing,
+    reporting,
+    serving,
+):
     verbs.add_verbs(app)
 
 

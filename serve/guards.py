@@ -32,8 +32,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-METHODS_WITH_BODY = ("POST", "PUT", "PATCH", "DELETE")
-JSON_TYPE = "application/json"
+METHODS_WITHOUT_BODY = ("GET", "HEAD")
 
 
 class Guard:
@@ -66,7 +65,7 @@ class Guard:
         """Refuse a request by its head.
 
         Raises:
-            Problem: 421, the Host header names another server; 414, the address is too long; 415, a body is not JSON.
+            Problem: 421, the Host header names another server; 414, the address is too long.
         """
         headers = Headers(scope=scope)
         host = _host_name(headers.get("host", ""))
@@ -84,20 +83,13 @@ class Guard:
             expected = f"at most {self._limits.url_characters:,}"
             raise Problem(414, QuestionError(what, expected=expected, hint="POST what is long, see /api"))
 
-        # A page of somebody else's may send forms and plain text to any server, but JSON only where it is allowed to.
-        media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if scope["method"] in METHODS_WITH_BODY and media_type != JSON_TYPE:
-            what = "The body of this request is not JSON by its header Content-Type."
-            found = cut(printable(media_type), 80) or "no such header"
-            raise Problem(415, QuestionError(what, expected=JSON_TYPE, found=found))
-
     async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
         """Return the body of a request.
 
         Raises:
             Problem: 413, it is too large; 408, it did not arrive in time.
         """
-        if scope["method"] not in METHODS_WITH_BODY:
+        if scope["method"] in METHODS_WITHOUT_BODY:
             return b""
 
         length = Headers(scope=scope).get("content-length", "")

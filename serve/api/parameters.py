@@ -8,6 +8,7 @@ from fastapi.routing import APIRoute
 from attlas.queries.text import cut, printable
 from attlas.schema import QuestionError
 from attlas.serve.formats import Format
+from attlas.serve.problems import Problem
 
 FORM_OF_IDS = (
     "Accession (also `P04637-2`, `P04637.4`, `UniProtKB:P04637`), `sp|ACCESSION|NAME`, `AF-ACCESSION-F1`, entry name, "
@@ -17,6 +18,7 @@ Id = Annotated[str, Path(description=FORM_OF_IDS, examples=["P04637"])]
 FormatQuery = Annotated[
     Format | None, Query(description="Format of the rows; without it, the header `Accept` says it. Default: json.")
 ]
+JSON_TYPE = "application/json"
 MAX_LIMIT = 10_000_000
 Limit = Annotated[
     int | None,
@@ -50,3 +52,19 @@ def refuse_unknown(request: Request) -> None:
 def clean_text(text: str) -> str:
     """Return a text of a JSON body as valid Unicode: JSON can name half of a character."""
     return text.encode("utf-8", "replace").decode()
+
+
+def require_json(request: Request) -> None:
+    """Refuse a body that is not sent as JSON.
+
+    A page of somebody else's may make a browser send forms and plain text to any server, but JSON only where the server
+    allows it.
+
+    Raises:
+        Problem: 415, by the header Content-Type it is something else.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != JSON_TYPE:
+        found = cut(printable(media_type), 80) or "no such header"
+        what = "The body of this request is not JSON by its header Content-Type."
+        raise Problem(415, QuestionError(what, expected=JSON_TYPE, found=found))

@@ -26,7 +26,7 @@ from attlas.serve.api.descriptions import (
     table_schema,
 )
 from attlas.serve.api.listing import list_answers, list_page, next_url
-from attlas.serve.api.parameters import FormatQuery, Id, clean_text, refuse_unknown
+from attlas.serve.api.parameters import FormatQuery, Id, clean_text, refuse_unknown, require_json
 from attlas.serve.formats import choose_format, content_type
 from attlas.serve.problems import Problem
 from attlas.serve.service import Service
@@ -43,7 +43,7 @@ PROTEIN_TABLES: tuple[Table, ...] = (
 class Batch(BaseModel):
     """Many ids at once."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     ids: list[str] = Field(description="Ids in any form; one that is repeated is answered once.", min_length=1)
     taxon: int | str | None = Field(None, description="Whose gene a gene name means: NCBI taxon id, or organism.")
@@ -91,6 +91,7 @@ def protein_routes(service: Service) -> APIRouter:
     @router.post(
         "/lookup",
         summary="Look up many ids",
+        dependencies=[Depends(require_json)],
         responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), 413: PROBLEMS[413], 415: PROBLEMS[415]},
     )
     def look_up(request: Request, batch: Batch, format: FormatQuery = None) -> Response:

@@ -13,7 +13,7 @@ from attlas.queries.text import cut, printable
 from attlas.schema import Manifest, QuestionError
 from attlas.serve.answers import answer_json, answer_task
 from attlas.serve.api.descriptions import PROBLEMS, json_responses, rows_responses
-from attlas.serve.api.parameters import FormatQuery, Limit, clean_text, refuse_unknown
+from attlas.serve.api.parameters import FormatQuery, Limit, clean_text, refuse_unknown, require_json
 from attlas.serve.formats import Format, choose_format, content_type
 from attlas.serve.problems import Problem
 from attlas.serve.service import Service
@@ -24,11 +24,12 @@ RESERVED = ("format", "limit")
 Name = Annotated[str, Path(description="Name of the question.", examples=["lengths"])]
 
 
-class Values(BaseModel):
-    """The parameters of a question in a body, for values too long for an address, such as an alignment."""
+class QuestionBody(BaseModel):
+    """A question in a body, for parameters too long for an address, such as an alignment."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
+    question: str = Field(description="Name of the question.")
     parameters: dict[str, str] = Field(
         default_factory=dict, description="By name, as a user types them; an alignment is its text."
     )
@@ -67,15 +68,15 @@ def question_routes(service: Service) -> APIRouter:
         return _answer(service, request, name, parameters, format, limit)
 
     @router.post(
-        "/questions/{name}",
+        "/ask",
         summary="Ask a question with long parameters",
         responses={status: value for status, value in responses.items() if status != 304} | {415: PROBLEMS[415]},
-        dependencies=[Depends(refuse_unknown)],
+        dependencies=[Depends(require_json), Depends(refuse_unknown)],
     )
-    def post_question(request: Request, name: Name, values: Values, format: FormatQuery = None) -> Response:
+    def post_question(request: Request, body: QuestionBody, format: FormatQuery = None) -> Response:
         """Answer a question whose parameters are too long for an address, such as an alignment."""
-        parameters = {clean_text(key): clean_text(value) for key, value in values.parameters.items()}
-        return _answer(service, request, name, parameters, format, values.limit)
+        parameters = {clean_text(key): clean_text(value) for key, value in body.parameters.items()}
+        return _answer(service, request, clean_text(body.question), parameters, format, body.limit)
 
     return router
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from attlas.serve.answers import answer_task
 from attlas.serve.api.descriptions import PROBLEMS, rows_responses
-from attlas.serve.api.parameters import FormatQuery, Limit, refuse_unknown
+from attlas.serve.api.parameters import FormatQuery, Limit, refuse_unknown, require_json
 from attlas.serve.formats import choose_format, content_type
 from attlas.serve.service import Service
 from attlas.serve.tasks import SqlTask
@@ -15,7 +15,7 @@ from attlas.serve.tasks import SqlTask
 class Query(BaseModel):
     """A query."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     query: str = Field(description="One SELECT, in DuckDB's SQL; `FROM docs` lists every column.", max_length=100_000)
     limit: Limit = None
@@ -28,7 +28,7 @@ def sql_routes(service: Service) -> APIRouter:
     responses |= {status: PROBLEMS[status] for status in (413, 415, 504)}
 
     # By POST and as JSON only: a page of somebody else's cannot send that to a server on your machine.
-    @router.post("/sql", summary="Ask in SQL", responses=responses)
+    @router.post("/sql", summary="Ask in SQL", responses=responses, dependencies=[Depends(require_json)])
     def sql(request: Request, query: Query, format: FormatQuery = None) -> Response:
         """Answer one SELECT that only reads, as `attlas sql` does."""
         file_format = choose_format(format, request.headers.get("accept"))

@@ -9,13 +9,27 @@ from helpers.asgi import HOST, RawRequest
 
 API = "/api/v1"
 TABLES = ("sites", "residues", "heads", "features", "families", "contacts", "links", "coordinates", "labels", "page")
+PLACES = ("atlas", "columns", "questions", "exports", "openapi.json", "sql", "lookup", "nothing")
 TEXTS = (
     "", " ", "\0", "a\0b", "../../etc/passwd", "..%2f..%2fetc", "%", "%zz", "\ud800", "Ω" * 50, "\x1b[31m", "null",
     "-1", "0", "1e999", "nan", "9" * 400, "true", "@/etc/passwd", "@", "-", "/dev/stdin", "'; DROP TABLE proteins --",
     "<script>alert(1)</script>", "a,b,,c", ",", "{}", "[]", "A" * 3000, "P04637@9606", "sp|P04637|P53_HUMAN",
     "d41d8cd98f00b204e9800998ecf8427e", "\r\nSet-Cookie: a=b", "P04637/sites", "=", "*", "?", "#", "\\", "..",
 )  # fmt: skip
-NAMES = ("q", "offset", "limit", "format", "layers", "ids", "safe_for_spreadsheets", "width", "n", "proteins", "foo", "")
+NAMES = (
+    "q",
+    "offset",
+    "limit",
+    "format",
+    "layers",
+    "ids",
+    "safe_for_spreadsheets",
+    "width",
+    "n",
+    "proteins",
+    "foo",
+    "",
+)
 FORMATS = ("json", "csv", "tsv", "arrow", "parquet", "xml", "")
 ACCEPTS = ("*/*", "text/csv", "application/json;q=0", "text/html", ";;;,,,", "a/b;q=x", "application/*;q=0.5", "\xff")
 QUERIES = (
@@ -37,7 +51,7 @@ def _request(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) 
     method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (60, 20, 5, 2, 2, 2, 1))[0]
     path = _path(dice, ids, questions)
     if method == "POST":
-        path = dice.choice((f"{API}/lookup", f"{API}/sql", f"{API}/questions/{dice.choice(questions)}", path))
+        path = dice.choice((f"{API}/lookup", f"{API}/sql", f"{API}/ask", path))
     headers = [HOST] if dice.random() < 0.97 else [(b"host", _encoded(dice.choice(TEXTS)))]
     if dice.random() < 0.5:
         headers.append((b"accept", _encoded(dice.choice(ACCEPTS))))
@@ -47,7 +61,7 @@ def _request(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) 
     if method in ("POST", "PUT"):
         kind = b"application/json" if dice.random() < 0.9 else _encoded(dice.choice(TEXTS))
         headers.append((b"content-type", kind))
-        body = _body(dice, ids)
+        body = _body(dice, ids, questions)
     return RawRequest(method, _target(dice, path), tuple(headers), body)
 
 
@@ -59,7 +73,7 @@ def _path(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> 
         f"{API}/proteins",
         f"{API}/exports/{dice.choice(('gff3', 'csv', 'bed', 'pymol', 'pdb', 'jsonl', dice.choice(TEXTS)))}",
         f"{API}/questions/{dice.choice(questions)}",
-        f"{API}/{dice.choice(('atlas', 'columns', 'questions', 'exports', 'openapi.json', 'sql', 'lookup', 'nothing'))}",
+        f"{API}/{dice.choice(PLACES)}",
         f"/{_quoted(dice, dice.choice(TEXTS))}",
     )
     return dice.choices(paths, (30, 20, 15, 6, 8, 8, 8))[0]
@@ -80,7 +94,7 @@ def _quoted(dice: random.Random, text: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe="") if dice.random() < 0.8 else text
 
 
-def _body(dice: random.Random, ids: Sequence[str]) -> bytes:
+def _body(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> bytes:
     some_ids = dice.choices([*ids, *TEXTS], k=dice.choice((0, 1, 3, 30)))
     values: tuple[object, ...] = (
         {"ids": some_ids},
@@ -88,8 +102,8 @@ def _body(dice: random.Random, ids: Sequence[str]) -> bytes:
         {"ids": dice.choice(TEXTS)},
         {"query": dice.choice(QUERIES), "limit": dice.choice((None, 1, 0, -1, "x", 2.5))},
         {"query": dice.choice(QUERIES)},
-        {"parameters": {dice.choice(NAMES): dice.choice(TEXTS)}},
-        {"parameters": dice.choice(([], None, 1, {"a": {"b": []}}))},
+        {"question": dice.choice((*questions, *TEXTS)), "parameters": {dice.choice(NAMES): dice.choice(TEXTS)}},
+        {"question": "lengths", "parameters": dice.choice(([], None, 1, {"a": {"b": []}}))},
         dice.choice((None, 1, [], "text", {})),
     )
     data = json.dumps(dice.choice(values)).encode()

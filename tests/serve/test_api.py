@@ -164,8 +164,9 @@ def test_a_client_that_takes_none_of_the_formats_is_told_them(client: TestClient
 
 
 @pytest.mark.parametrize(
-    "path", ["atlas", "columns", "proteins", "proteins/P04637", "proteins/P04637/sites", "questions", "questions/lengths",
-             "exports", "exports/gff3"],
+    "path",
+    ["atlas", "columns", "proteins", "proteins/P04637", "proteins/P04637/sites", "questions", "questions/lengths",
+     "exports", "exports/gff3"],
 )  # fmt: skip
 def test_an_unchanged_answer_is_not_sent_again(client: TestClient, path: str) -> None:
     answer = client.get(f"{API}/{path}")
@@ -216,7 +217,9 @@ def test_the_list_as_csv_says_where_it_goes_on(client: TestClient) -> None:
 
 def test_proteins_are_searched_as_find_does_and_by_identifiers(client: TestClient, atlas: Atlas) -> None:
     found = client.get(f"{API}/proteins", params={"q": "tumor antigen"}).json()
-    assert [protein["accession"] for protein in found["proteins"]] == atlas.find("tumor antigen")["accession"].to_pylist()
+    assert [protein["accession"] for protein in found["proteins"]] == atlas.find("tumor antigen")[
+        "accession"
+    ].to_pylist()
     by_md5 = client.get(f"{API}/proteins", params={"q": _md5(atlas, "P04637")}).json()["proteins"]
     assert [(protein["accession"], protein["fit"]) for protein in by_md5] == [("P04637", "identifier")]
     assert client.get(f"{API}/proteins", params={"q": "no such words"}).json()["total"] == 0
@@ -274,8 +277,8 @@ def test_no_value_is_taken_for_a_file(client: TestClient, tmp_path: Path) -> Non
 
 def test_an_alignment_is_posted_as_its_text(client: TestClient, atlas: Atlas) -> None:
     sequence = str(atlas.protein("P04637")["sequence"][0])
-    values = {"parameters": {"alignment": f">P04637\n{sequence}\n"}}
-    response = client.post(f"{API}/questions/aligned_sites", json=values)
+    body = {"question": "aligned_sites", "parameters": {"alignment": f">P04637\n{sequence}\n"}}
+    response = client.post(f"{API}/ask", json=body)
     assert response.status_code == 200, response.text
     assert len(response.json()) > 0
 
@@ -310,7 +313,13 @@ def test_sql_answers_as_the_command_line_does(client: TestClient, attlas: Run, a
 
 @pytest.mark.parametrize(
     "query",
-    ["SELECT * FROM '/etc/passwd'", "COPY proteins TO '/tmp/x.csv'", "SELECT 1; SELECT 2", "DROP VIEW proteins", "SELECT"],
+    [
+        "SELECT * FROM '/etc/passwd'",
+        "COPY proteins TO '/tmp/x.csv'",
+        "SELECT 1; SELECT 2",
+        "DROP VIEW proteins",
+        "SELECT",
+    ],
 )
 def test_sql_that_does_more_than_read_the_atlas_is_refused(client: TestClient, query: str) -> None:
     response = client.post(f"{API}/sql", json={"query": query})
