@@ -42,12 +42,12 @@ class WorkerPool:
         self._place = place
         self._memory_limit = memory_limit
         self._max_bytes = max_bytes
-        self._folder = Path(tempfile.mkdtemp(prefix="attlas-serve-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="attlas-serve-"))
         self._numbers = count(1)
         self._waiting = threading.Semaphore(n_workers + n_waiting)
         # A place is a worker that is idle, or None for one that is yet to be started.
         self._places: LifoQueue[Worker | None] = LifoQueue()
-        self._workers: set[Worker] = set()
+        self.workers: set[Worker] = set()
         self._is_closed = False
         for _ in range(n_workers):
             self._places.put(None)
@@ -76,9 +76,9 @@ class WorkerPool:
     def close(self) -> None:
         """Kill every worker, and remove all files; whoever waits for one is told that it ended."""
         self._is_closed = True
-        for worker in list(self._workers):
+        for worker in list(self.workers):
             worker.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _carry_out(self, task: Task, timeout_s: float) -> FileAnswer:
         started = time.monotonic()
@@ -88,7 +88,7 @@ class WorkerPool:
             raise BusyError from None
 
         worker: Worker | None = None
-        output = self._folder / f"answer-{next(self._numbers)}"
+        output = self.folder / f"answer-{next(self._numbers)}"
         try:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
@@ -109,11 +109,11 @@ class WorkerPool:
     def _new_worker(self) -> Worker:
         if self._is_closed:
             raise BusyError
-        folder = self._folder / f"worker-{next(self._numbers)}"
+        folder = self.folder / f"worker-{next(self._numbers)}"
         worker = Worker(self._place, folder, memory_limit=self._memory_limit, max_bytes=self._max_bytes)
-        self._workers.add(worker)
+        self.workers.add(worker)
         return worker
 
     def _end(self, worker: Worker) -> None:
         worker.kill()
-        self._workers.discard(worker)
+        self.workers.discard(worker)
