@@ -12,6 +12,7 @@ from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, Question
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
+    from attlas.queries.page.protein_page import ProteinPage
 
 
 class Atlas(Store):
@@ -48,6 +49,24 @@ class Atlas(Store):
         if isinstance(answer, NoAnswer):
             raise answer.fault()
         return ProteinCard(answer, self.manifest.run)
+
+    def page(self, id: str, *, structure: str | Path | None = None, chain: str | None = None) -> "ProteinPage":
+        """Return the page of a protein, as `attlas page` writes it: shown in a notebook, or written by `write`.
+
+        Args:
+            id: the protein.
+            structure: PDB or mmCIF file to draw; None draws a structure that the atlas is annotated with.
+            chain: chain of the structure; None takes every chain of a file that fits.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or names several different proteins; there is no such chain.
+            InputError: the structure cannot be read, or is not of this protein.
+        """
+        from attlas.queries.page.protein_data import protein_data
+        from attlas.queries.page.protein_page import ProteinPage
+
+        path = None if structure is None else Path(structure)
+        return ProteinPage(protein_data(self, id, structure=path, chain=chain))
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.
