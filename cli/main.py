@@ -23,6 +23,7 @@ from attlas.cli import (
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -69,6 +70,7 @@ for verbs in (
     exporting,
     publishing,
     reporting,
+    serving,
 ):
     verbs.add_verbs(app)
 
