@@ -17,7 +17,12 @@ from attlas.schema import (
     HEAD_MAX_SITES,
     HEAD_PERIODS,
     LABELS,
+    LINKS,
+    SEQUENCES,
+    TRACKS,
+    VARIANTS,
     AtlasPaths,
+    Computation,
     Manifest,
     Table,
 )
@@ -123,6 +128,57 @@ def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str 
     add_rows(root, FAMILIES, rows, source)
 
 
+def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str = "score", unit: str = "") -> None:
+    """Add a track: for each accession the value at each position."""
+    ids, letters = sequence_ids(root), sequences(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "name": name,
+            "position": position,
+            "residue": letters[accession][position - 1],
+            "value": value,
+            "unit": unit,
+            "source": f"{name}.csv",
+        }
+        for accession, of_protein in values.items()
+        for position, value in of_protein.items()
+    ]
+    add_rows(root, TRACKS, rows, name)
+
+
+def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: str = "score") -> None:
+    """Add values of variants: for each accession the value of each, such as `A123V`."""
+    ids = sequence_ids(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "name": name,
+            "position": int(variant[1:-1]),
+            "residue": variant[0],
+            "substitute": variant[-1],
+            "value": value,
+            "unit": "",
+            "source": f"{name}.csv",
+        }
+        for accession, of_protein in values.items()
+        for variant, value in of_protein.items()
+    ]
+    add_rows(root, VARIANTS, rows, name)
+
+
+def link(root: Path, links: Iterable[tuple[str, int, int, int, int, float]]) -> None:
+    """Add links: accession, layer, head, i, j, weight."""
+    ids = sequence_ids(root)
+    names = ("layer", "head", "i", "j", "weight")
+    rows = [{"sequence_id": ids[a], **dict(zip(names, values, strict=True))} for a, *values in links]
+    sources = {SEQUENCES.name: Manifest.read(AtlasPaths(root)).digest_of(SEQUENCES)}
+    computation = Computation({"floor": 0.1, "per_residue": 5, "max_length": None}, sources)
+    add_rows(root, LINKS, rows, "links", computation.metadata(LINKS))
+
+
 def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     """Add features and a structure to every computed protein, and a probe for them and its letters that adds up."""
     choose = random.Random(seed)
@@ -144,11 +200,25 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
         probed += [(accession, t, e - b + 1, len(sequence), _sums(wholes, some)) for _, t, b, e in own]
     annotate(root, spans)
     probe(root, probed)
-    sequences = {protein["accession"]: protein["sequence"] for protein in proteins}
-    place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
-    call_head_max(root, {accession: [1] for accession in sequences}, sequences)
-    repeat(root, sequences, heads, choose)
-    assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
+    letters = {protein["accession"]: protein["sequence"] for protein in proteins}
+    place(root, [one for accession, sequence in letters.items() for one in _walk(accession, sequence, choose)])
+    call_head_max(root, {accession: [1] for accession in letters}, letters)
+    repeat(root, letters, heads, choose)
+    assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(letters)])
+    _number_at_random(root, letters, heads, choose)
+
+
+def _number_at_random(
+    root: Path, letters: Mapping[str, str], heads: Sequence[tuple[int, int]], choose: random.Random
+) -> None:
+    """Add a track, a variant of each protein, and two links of each sequence of two or more residues."""
+    measure(root, {a: {at: choose.random() for at in range(1, len(s) + 1)} for a, s in letters.items()})
+    substitute(root, {a: {f"{s[0]}1{'W' if s[0] != 'W' else 'A'}": choose.random()} for a, s in letters.items()})
+    accession_of = {sequence: accession for accession, sequence in reversed(letters.items()) if len(sequence) > 1}
+    link(
+        root,
+        [(a, *heads[-1], *ends, choose.random()) for s, a in accession_of.items() for ends in ((1, len(s)), (2, 1))],
+    )
 
 
 def repeat(
@@ -182,6 +252,13 @@ def sequence_ids(root: Path) -> dict[str, int | None]:
     with Atlas.open(root) as atlas:
         rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
     return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def sequences(root: Path) -> dict[str, str]:
+    """Return the sequence of each protein."""
+    with Atlas.open(root) as atlas:
+        rows = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
+    return {row["accession"]: row["sequence"] for row in rows}
 
 
 def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Shown]:
