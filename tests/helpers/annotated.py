@@ -145,7 +145,7 @@ def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str 
         for accession, of_protein in values.items()
         for position, value in of_protein.items()
     ]
-    add_rows(root, TRACKS, rows, name)
+    add_rows(root, TRACKS, rows, _file_name(name))
 
 
 def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: str = "score") -> None:
@@ -166,7 +166,7 @@ def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: s
         for accession, of_protein in values.items()
         for variant, value in of_protein.items()
     ]
-    add_rows(root, VARIANTS, rows, name)
+    add_rows(root, VARIANTS, rows, _file_name(name))
 
 
 def link(root: Path, links: Iterable[tuple[str, int, int, int, int, float]]) -> None:
@@ -252,6 +252,10 @@ def sequence_ids(root: Path) -> dict[str, int | None]:
     with Atlas.open(root) as atlas:
         rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
     return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in name)
 
 
 def sequences(root: Path) -> dict[str, str]:
