@@ -18,11 +18,9 @@ from attlas.schema import (
     HEAD_PERIODS,
     LABELS,
     LINKS,
-    SEQUENCES,
     TRACKS,
     VARIANTS,
     AtlasPaths,
-    Computation,
     Manifest,
     Table,
 )
@@ -34,6 +32,9 @@ Span = tuple[str, str, int, int]
 
 Sums = dict[tuple[int, int], tuple[int, float, float] | tuple[int, float, float, float | None]]
 """By layer and head what a label receives: edges, their attention, all attention; and its AUC, where there is one."""
+
+Weights = Mapping[tuple[int, int, int, int], float]
+"""Attention of links, by layer, head, i and j."""
 
 Point = tuple[float, float, float]
 """Angstrom."""
@@ -99,6 +100,17 @@ def place(root: Path, shown: Iterable[Shown]) -> None:
     add_rows(root, COORDINATES, rows, "structures")
 
 
+def link(root: Path, weights: Mapping[str, Weights]) -> None:
+    """Add links to an atlas, by an accession of each sequence."""
+    ids = sequence_ids(root)
+    rows = [
+        {"sequence_id": ids[accession], "layer": layer, "head": head, "i": i, "j": j, "weight": weight}
+        for accession, links in weights.items()
+        for (layer, head, i, j), weight in links.items()
+    ]
+    add_rows(root, LINKS, rows, "links")
+
+
 def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
     """Add sites of the largest head to an atlas, by rank, once for each sequence."""
     ids, called = sequence_ids(root), {}
@@ -130,7 +142,7 @@ def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str 
 
 def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str = "score", unit: str = "") -> None:
     """Add a track: for each accession the value at each position."""
-    ids, letters = sequence_ids(root), sequences(root)
+    ids, letters = sequence_ids(root), stored_sequences(root)
     rows = [
         {
             "accession": accession,
@@ -169,16 +181,6 @@ def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: s
     add_rows(root, VARIANTS, rows, _file_name(name))
 
 
-def link(root: Path, links: Iterable[tuple[str, int, int, int, int, float]]) -> None:
-    """Add links: accession, layer, head, i, j, weight."""
-    ids = sequence_ids(root)
-    names = ("layer", "head", "i", "j", "weight")
-    rows = [{"sequence_id": ids[a], **dict(zip(names, values, strict=True))} for a, *values in links]
-    sources = {SEQUENCES.name: Manifest.read(AtlasPaths(root)).digest_of(SEQUENCES)}
-    computation = Computation({"floor": 0.1, "per_residue": 5, "max_length": None}, sources)
-    add_rows(root, LINKS, rows, "links", computation.metadata(LINKS))
-
-
 def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     """Add features and a structure to every computed protein, and a probe for them and its letters that adds up."""
     choose = random.Random(seed)
@@ -200,25 +202,20 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
         probed += [(accession, t, e - b + 1, len(sequence), _sums(wholes, some)) for _, t, b, e in own]
     annotate(root, spans)
     probe(root, probed)
-    letters = {protein["accession"]: protein["sequence"] for protein in proteins}
-    place(root, [one for accession, sequence in letters.items() for one in _walk(accession, sequence, choose)])
-    call_head_max(root, {accession: [1] for accession in letters}, letters)
-    repeat(root, letters, heads, choose)
-    assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(letters)])
-    _number_at_random(root, letters, heads, choose)
+    sequences = {protein["accession"]: protein["sequence"] for protein in proteins}
+    place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
+    call_head_max(root, {accession: [1] for accession in sequences}, sequences)
+    repeat(root, sequences, heads, choose)
+    distinct = {sequence: accession for accession, sequence in sequences.items()}
+    link(root, {accession: _links(len(sequence), heads, choose) for sequence, accession in distinct.items()})
+    assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
+    _number_at_random(root, sequences, choose)
 
 
-def _number_at_random(
-    root: Path, letters: Mapping[str, str], heads: Sequence[tuple[int, int]], choose: random.Random
-) -> None:
-    """Add a track, a variant of each protein, and two links of each sequence of two or more residues."""
-    measure(root, {a: {at: choose.random() for at in range(1, len(s) + 1)} for a, s in letters.items()})
-    substitute(root, {a: {f"{s[0]}1{'W' if s[0] != 'W' else 'A'}": choose.random()} for a, s in letters.items()})
-    accession_of = {sequence: accession for accession, sequence in reversed(letters.items()) if len(sequence) > 1}
-    link(
-        root,
-        [(a, *heads[-1], *ends, choose.random()) for s, a in accession_of.items() for ends in ((1, len(s)), (2, 1))],
-    )
+def _number_at_random(root: Path, sequences: Mapping[str, str], choose: random.Random) -> None:
+    """Add a track of every residue, and a variant of the first residue of each protein."""
+    measure(root, {a: {at: choose.random() for at in range(1, len(s) + 1)} for a, s in sequences.items()})
+    substitute(root, {a: {f"{s[0]}1{'W' if s[0] != 'W' else 'A'}": choose.random()} for a, s in sequences.items()})
 
 
 def repeat(
@@ -254,11 +251,19 @@ def sequence_ids(root: Path) -> dict[str, int | None]:
     return {row["accession"]: row["sequence_id"] for row in rows}
 
 
+def _links(length: int, heads: Sequence[tuple[int, int]], choose: random.Random) -> Weights:
+    """Return links between random residues, and one from the last residue to the first."""
+    if length < 2:
+        return {}
+    ends = [choose.sample(range(1, length + 1), 2) for _ in range(20)] + [[length, 1]]
+    return {(*choose.choice(heads), i, j): round(choose.uniform(0.1, 1), 3) for i, j in ends}
+
+
 def _file_name(name: str) -> str:
     return "".join(character if character.isalnum() else "_" for character in name)
 
 
-def sequences(root: Path) -> dict[str, str]:
+def stored_sequences(root: Path) -> dict[str, str]:
     """Return the sequence of each protein."""
     with Atlas.open(root) as atlas:
         rows = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()

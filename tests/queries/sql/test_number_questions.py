@@ -135,7 +135,8 @@ def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     write_handmade(root)
     substitute(root, {"A1": {"C3A": 0.9, "A4V": 0.5, "W10F": 0.1}, "T1": {"K2R": 0.2}}, name="am")
     substitute(root, {"B1": {"C3S": 1.5}}, name="dms")
-    link(root, [("A1", 1, 0, 4, 3, 0.5), ("A1", 1, 1, 3, 10, 0.75), ("A1", 2, 1, 3, 1, 0.75), ("B1", 0, 0, 1, 9, 0.25)])
+    of_a1 = {(1, 0, 4, 3): 0.5, (1, 1, 3, 10): 0.75, (2, 1, 3, 1): 0.75}
+    link(root, {"A1": of_a1, "B1": {(0, 0, 1, 9): 0.25}})
     with Atlas.open(root) as atlas:
         yield atlas
 
