@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, QuestionError, Table
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, TRACKS, VARIANTS, QuestionError, Table
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
@@ -83,6 +83,22 @@ class Atlas(Store):
             QuestionError: the id is not in the atlas, or the atlas has no families.
         """
         return self._added_rows(FAMILIES, id, order="database, family, source")
+
+    def tracks(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for the residues of a protein, track by track, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no tracks.
+        """
+        return self._added_rows(TRACKS, id, order="name, source, position")
+
+    def variants(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for variants of a protein, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no values of variants.
+        """
+        return self._added_rows(VARIANTS, id, order="name, source, position, substitute")
 
     def contacts(self, id: str) -> pa.Table:
         """Return the contacts that the model predicts for a protein, the likeliest first.
