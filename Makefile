@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 DEMO_FILE := .cache/demo-model
 PACKAGE := .cache/package
-ROOMS := $(wildcard schema intake structures pipeline queries cli)
+ROOMS := $(wildcard schema intake structures pipeline queries assistant cli)
 
 help:  ## list these commands
 	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -13,6 +13,7 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
@@ -54,7 +55,19 @@ def _options(
 
 
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
+for verbs in (
+    annotating,
+    probing,
+    contacting,
+    showing,
+    finding,
+    asking,
+    comparing,
+    exporting,
+    publishing,
+    reporting,
+    assisting,
+):
     verbs.add_verbs(app)
 
 
