@@ -4,7 +4,7 @@ import codecs
 import io
 from contextlib import suppress
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from attlas.assistant.answers import Page, Reply, page_of_list
 from attlas.queries import Atlas
@@ -86,7 +86,7 @@ def export_text(
     window = _TextWindow(offset)
     notes = [*prepared.notes, *absence_notes(atlas, prepared)]
     with suppress(_WindowFullError):
-        notes += prepared.export.write(atlas, prepared.request, window) or ()
+        notes += prepared.export.write(atlas, prepared.request, cast(BinaryIO, window)) or ()
 
     words = " ".join(map(quote, [format, *(ids or [])]))
     return Reply(_page_of_text(window, offset), command=f"attlas export DIR {words}", notes=tuple(notes))
