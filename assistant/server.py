@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -33,10 +34,16 @@ def serve(atlas: Atlas, *, timeout_s: float | None) -> None:
 def make_server(atlas: Atlas, *, timeout_s: float | None) -> Server[dict[str, Any]]:
     """Return the server of an atlas, not connected to anything yet."""
     turn = threading.Lock()
+    opened_atlas = atlas
 
     def answer(name: str, arguments: Mapping[str, Any]) -> types.CallToolResult:
+        nonlocal opened_atlas
         with turn:  # a call that was cancelled may still be at work
-            return answer_call(atlas, name, arguments, timeout_s=timeout_s)
+            try:
+                opened_atlas = reopen_changed(opened_atlas)
+            except Fault as fault:
+                return _result(fault_json(fault), is_error=True)
+            return answer_call(opened_atlas, name, arguments, timeout_s=timeout_s)
 
     async def list_tools(
         context: ServerRequestContext[dict[str, Any]], request: types.PaginatedRequestParams | None
@@ -62,17 +69,29 @@ def make_server(atlas: Atlas, *, timeout_s: float | None) -> Server[dict[str, An
 def answer_call(
     atlas: Atlas, name: str, arguments: Mapping[str, Any], *, timeout_s: float | None
 ) -> types.CallToolResult:
-    """Return the answer of a tool, or its error, as JSON and as text of the same JSON."""
+    """Return the answer of a tool, or its error."""
     try:
-        values, is_error = call_tool(atlas, name, arguments, timeout_s=timeout_s), False
+        return _result(call_tool(atlas, name, arguments, timeout_s=timeout_s), is_error=False)
     except Fault as fault:
-        values, is_error = fault_json(fault), True
+        return _result(fault_json(fault), is_error=True)
     except Exception as error:
         traceback.print_exc(file=sys.stderr)
-        values, is_error = unexpected_json(error), True
+        return _result(unexpected_json(error), is_error=True)
 
-    text = types.TextContent(type="text", text=write_json(values))
-    return types.CallToolResult(content=[text], structured_content=values, is_error=is_error)
+
+def reopen_changed(atlas: Atlas) -> Atlas:
+    """Return the atlas, opened anew where its manifest was changed, as when a table is added while it is served.
+
+    Raises:
+        BrokenAtlasError: there is no whole atlas any more.
+    """
+    if not isinstance(atlas.root, Path):
+        return atlas
+    newest_atlas = Atlas.open(atlas.root, memory_limit=atlas.memory_limit)
+    if newest_atlas.manifest == atlas.manifest:
+        return atlas
+    atlas.close()
+    return newest_atlas
 
 
 def describe_atlas(manifest: Manifest) -> str:
@@ -98,6 +117,12 @@ def _describe_tool(tool: Tool) -> types.Tool:
         input_schema=describe_arguments(tool.arguments),
         annotations=types.ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
     )
+
+
+def _result(values: dict[str, Any], *, is_error: bool) -> types.CallToolResult:
+    """Return JSON values as the result of a call: as they are, and as text for clients that show only text."""
+    text = types.TextContent(type="text", text=write_json(values))
+    return types.CallToolResult(content=[text], structured_content=values, is_error=is_error)
 
 
 async def _serve(server: Server[dict[str, Any]]) -> None:

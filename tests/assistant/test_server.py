@@ -161,6 +161,14 @@ def test_hostile_calls_are_answered_with_errors_and_the_server_goes_on(session: 
     assert session.answer("sql", query="SELECT 42 AS n")["rows"] == [[42]]
 
 
+def test_a_table_that_is_added_is_seen_at_once(session: Session, annotated_dir: Path) -> None:
+    before = session.answer("sql", query="SELECT count(*) AS n FROM families")
+    assign(annotated_dir, [("B1", "CATH", "1.10")], source="later.tsv")
+    after = session.answer("sql", query="SELECT count(*) AS n FROM families")
+    assert (before["rows"], after["rows"]) == ([[1]], [[2]])
+    assert after["manifest_version"] > before["manifest_version"]
+
+
 def _record(path: Path, answers: list[Any]) -> Path:
     path.write_text("".join(f"{json.dumps(answer)}\n" for answer in answers))
     return path
