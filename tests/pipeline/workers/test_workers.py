@@ -124,6 +124,7 @@ def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
         assert memory.uss < memory.rss / 2
 
 
+@pytest.mark.thorough
 def test_the_libraries_are_imported_without_scipy_which_stays_usable_and_python_collects_again() -> None:
     script = (
         "import gc, sys\n"
@@ -204,8 +205,12 @@ def test_without_dask_cuda_every_worker_sees_a_gpu_of_its_own_and_keeps_it_when_
 
         victim = next(iter(client.run(os.getpid).values()))
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: victim not in client.run(os.getpid, on_error="ignore").values(), what="the death")
-        client.wait_for_workers(3)
+
+        def is_replaced() -> bool:
+            pids = client.run(os.getpid, on_error="ignore").values()
+            return victim not in pids and len(pids) == 3
+
+        wait_for(is_replaced, what="the restart")
         assert sorted(visible_gpus(client).values()) == ["4", "6", "GPU-7f"]
 
 
