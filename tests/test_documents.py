@@ -69,9 +69,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: P
         yield {document: found[document != "README.md"] for document in DOCUMENTS}
 
 
-@pytest.mark.parametrize(
-    "block", [as_case(block) for block in EVERY_BLOCK if block.language in ("console", "python")]
-)
+@pytest.mark.parametrize("block", [as_case(block) for block in EVERY_BLOCK if block.language in ("console", "python")])
 def test_a_block_runs_and_prints_what_it_says(block: Block, readers: dict[str, Reader]) -> None:
     folder = readers[block.document].folder
     if block.language == "python":

@@ -79,6 +79,8 @@ class Encoder:
         self.attention_bound = find_attention_bound(dtype)
         self.fault: DeviceFault | None = None
         """What went wrong with the device, once it has failed: nothing that it computes is believed afterwards."""
+        self.fault_lock = threading.Lock()
+        """Held while a receipt is published, so that none is while the device fails under another shard."""
         self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
