@@ -247,7 +247,7 @@ def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
             f"This model cannot be reduced by the {attention} kernels.",
             expected="one token before a sequence and one after it",
             found=f"{n_before} before and {n_after} after",
-            hint="plan with --device cpu",
+            hint="plan the build again, into a new directory: it holds the whole map of a layer",
         )
 
 
