@@ -148,8 +148,10 @@ def plan(
         draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length, exact))
         with hold_lock(paths):
             new_plan = steps.make_plan(draft, paths)
+    from attlas.queries.text import counted
+
     directory = quote(str(out))
-    print(f"{out}: {len(new_plan.shards):,} shards planned")
+    print(f"{out}: {counted(len(new_plan.shards), 'shard')} planned")
     say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
 
 
@@ -184,7 +186,9 @@ def encode(
                 n_workers=workers,
                 scheduler=scheduler,
             )
-    print(f"{out}: {len(missing):,} shards computed")
+    from attlas.queries.text import counted
+
+    print(f"{out}: {counted(len(missing), 'shard')} computed")
 
 
 def seal(out: Dir) -> None:
@@ -313,10 +317,13 @@ def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
 
 
 def _report_build(out: Path, manifest: "Manifest") -> None:
+    from attlas.queries.text import counted
+
     counts = manifest.counts
     print(
-        f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
-        f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
+        f"{out}: {counted(counts.n_requested, 'protein')}: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
+        f"{counts.n_failed:,} failed; {counted(counts.n_sites, 'site')} in "
+        f"{counted(counts.n_sequences, 'distinct sequence')}"
     )
 
     reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
@@ -328,9 +335,19 @@ def _report_build(out: Path, manifest: "Manifest") -> None:
         sys.exit(EXIT_FAILURES)
 
 
+def _describe_processes(cost: "Estimate") -> str:
+    """Return where the memory of an estimate is needed."""
+    if not cost.is_in_process:
+        return f"per worker (workers: {cost.n_workers})"
+    return "in this process" + (f", {cost.n_at_once} shards side by side" if cost.n_at_once > 1 else "")
+
+
 def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
-    print(f"{cost.n_proteins:,} proteins, {cost.n_skipped:,} of them skipped")
-    print(f"{cost.n_sequences:,} distinct sequences, {cost.n_residues:,} residues, in {cost.n_shards:,} shards\n")
+    from attlas.queries.text import counted
+
+    print(f"{counted(cost.n_proteins, 'protein')}, {cost.n_skipped:,} of them skipped")
+    sizes = f"{counted(cost.n_sequences, 'distinct sequence')}, {counted(cost.n_residues, 'residue')}"
+    print(f"{sizes}, in {counted(cost.n_shards, 'shard')}\n")
 
     print("length (residues)   sequences")
     largest = max((n for _, _, n in cost.histogram), default=1) or 1
@@ -340,7 +357,7 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
 
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
+    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")

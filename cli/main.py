@@ -13,6 +13,7 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
@@ -71,6 +72,7 @@ for verbs in (
     publishing,
     reporting,
     serving,
+    assisting,
 ):
     verbs.add_verbs(app)
 

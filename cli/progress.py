@@ -121,10 +121,12 @@ def say_names(reason: str, names: Sequence[str]) -> None:
 
 
 def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:
+    from attlas.queries.text import counted
+
     n_before = len(plan.shards) - len(shards)
-    kept = f" ({n_before:,} of {len(plan.shards):,} shards are finished already)" if n_before else ""
-    n_residues = sum(shard.n_residues for shard in shards)
-    say(f"{sum(shard.n_sequences for shard in shards):,} sequences, {n_residues:,} residues to compute{kept}")
+    kept = f" ({n_before:,} of {counted(len(plan.shards), 'shard')} finished already)" if n_before else ""
+    n_sequences, n_residues = (sum(getattr(shard, name) for shard in shards) for name in ("n_sequences", "n_residues"))
+    say(f"{counted(n_sequences, 'sequence')}, {counted(n_residues, 'residue')} to compute{kept}")
     return Meter(shards)
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder.device_check import refuse_faulty_device
+from attlas.pipeline.encoder.device_check import refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.shard import make_receipt, read_sequences
@@ -139,7 +139,6 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         for table_rows in rows.tables
     ]
 
-    refuse_faulty_device(encoder)
     receipt = make_receipt(
         shard,
         files,
@@ -151,7 +150,8 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         model_s=model_s,
         device=encoder.device.type,
     )
-    receipt.write_to(task.receipt(paths, index))
+    with while_device_works(encoder):
+        receipt.write_to(task.receipt(paths, index))
     return receipt
 
 

@@ -1,5 +1,6 @@
 """The GPUs of a machine, and which of them a process uses: counted without using one, so that none is held."""
 
+import ctypes
 import fcntl
 import importlib.util
 import os
@@ -10,6 +11,8 @@ from typing import IO
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Variable that names the GPUs that a process may use, by number or UUID; all of them where it is not set."""
+
+NVML_SUCCESS = 0
 
 _claims: list[IO[str]] = []
 """The open file that marks this process's GPU as its own, until the process ends."""
@@ -25,6 +28,36 @@ def count_gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def read_capabilities() -> list[tuple[int, int]]:
+    """Return the compute capability of every GPU of this machine, as the driver's library (NVML) says.
+
+    No GPU is used. The list is empty where there is no such library, as with a GPU that is not Nvidia's.
+    """
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return []
+    if nvml.nvmlInit_v2() != NVML_SUCCESS:
+        return []
+
+    try:
+        n_gpus = ctypes.c_uint()
+        nvml.nvmlDeviceGetCount_v2(ctypes.byref(n_gpus))
+        capabilities = [_read_capability(nvml, number) for number in range(n_gpus.value)]
+        return [capability for capability in capabilities if capability is not None]
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _read_capability(nvml: ctypes.CDLL, number: int) -> tuple[int, int] | None:
+    """Return the compute capability of a GPU, by its number; None where the driver does not say."""
+    handle, major, minor = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_int()
+    if nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(number), ctypes.byref(handle)) != NVML_SUCCESS:
+        return None
+    status = nvml.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor))
+    return (major.value, minor.value) if status == NVML_SUCCESS else None
 
 
 def list_gpus(n_gpus: int) -> list[str]:

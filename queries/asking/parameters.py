@@ -182,7 +182,11 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
 
 def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
     """Return a value converted to the type of its parameter; None for the default that stands for all."""
-    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in ("ints", "texts", "proteins"):
+    if (
+        isinstance(value, str)
+        and value == EVERY == parameter.default
+        and parameter.type in ("ints", "texts", "proteins")
+    ):
         return None
 
     match parameter.type:
