@@ -38,11 +38,12 @@ class PatientProtocol(H11Protocol):
 
     def connection_made(self, transport: object) -> None:  # type: ignore[override]
         """Begin to count the time of a new connection."""
-        super().connection_made(transport)  # type: ignore[arg-type]
+        super().connection_made(transport)
         self._timer = self.loop.call_later(HEAD_S, self._close_if_silent)
 
     def _close_if_silent(self) -> None:
-        if self.cycle is None:
+        cycle: object = self.cycle  # None until the first request, whatever its type says
+        if cycle is None:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -140,7 +140,7 @@ def _atoms(chain: str, span: "gemmi.ResidueSpan", *, is_polymer: bool) -> Iterat
     for residue in span.first_conformer():
         number, insertion = author_number(residue)
         for atom in residue.first_conformer():
-            point = tuple(atom.pos.tolist())
+            point = (atom.pos.x, atom.pos.y, atom.pos.z)
             if not atom.is_hydrogen() and all(map(isfinite, point)):
                 yield Atom(is_polymer, atom.element.name, atom.name, residue.name, chain, number, insertion, point)
 
