@@ -36,9 +36,9 @@ class Server(uvicorn.Server):
 class PatientProtocol(H11Protocol):
     """HTTP that waits only so long for the head of a request: a slow client would keep its connection for ever."""
 
-    def connection_made(self, transport: object) -> None:  # type: ignore[override]
+    def connection_made(self, transport: object) -> None:
         """Begin to count the time of a new connection."""
-        super().connection_made(transport)
+        super().connection_made(transport)  # type: ignore[arg-type]
         self._timer = self.loop.call_later(HEAD_S, self._close_if_silent)
 
     def _close_if_silent(self) -> None:
