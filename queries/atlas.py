@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, QuestionError, Table
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, LINKS, QuestionError, Table
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
@@ -81,6 +81,16 @@ class Atlas(Store):
         """
         return self._added_rows(FUSED_CONTACTS, id, order="score DESC, i, j")
 
+    def links(self, id: str) -> pa.Table:
+        """Return the links of a protein, the strongest attention of a residue to another, strongest first.
+
+        They are a choice of the strongest: `heads` has `n_edges`, the number of all edges of each head.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or `attlas links` has not been run on it.
+        """
+        return self._added_rows(LINKS, id, order="weight DESC, layer, head, i, j")
+
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""
         from attlas.queries.asking.questions import missing_tables, questions
@@ -123,6 +133,8 @@ class Atlas(Store):
         chain: str | None = None,
         pdb_id: str | None = None,
         alignment: str | Path | None = None,
+        layer: int | None = None,
+        head: int | None = None,
         is_safe_for_spreadsheets: bool = False,
     ) -> list[Path]:
         """Write the sites in another tool's format, as `attlas export` does, and return the files written.
@@ -135,6 +147,8 @@ class Atlas(Store):
             chain: chain of the structure; None takes every chain that fits.
             pdb_id: PDB id of the structure, where the format names it.
             alignment: FASTA, Stockholm or Clustal file whose ids Jalview shows.
+            layer: layer whose links are written, from 0.
+            head: head of this layer whose links are written, from 0.
             is_safe_for_spreadsheets: keep CSV and TSV from being taken for formulas.
 
         A warning says what the file leaves out.
@@ -151,6 +165,8 @@ class Atlas(Store):
             chain=chain,
             pdb_id=pdb_id,
             alignment=None if alignment is None else Path(alignment),
+            layer=layer,
+            head=head,
             is_safe_for_spreadsheets=is_safe_for_spreadsheets,
         )
         prepared = prepare_export(self, format, options)
