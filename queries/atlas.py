@@ -117,7 +117,9 @@ class Atlas(Store):
         return self._added_rows(FUSED_CONTACTS, id)
 
     def links(self, id: str) -> pa.Table:
-        """Return the links of a protein that the atlas keeps, the strongest at the top.
+        """Return the links of a protein, the strongest attention of a residue to another, strongest first.
+
+        They are a choice of the strongest: `heads` has `n_edges`, the number of all edges of each head.
 
         Raises:
             QuestionError: the id is not in the atlas, or `attlas links` has not been run on it.
@@ -166,6 +168,8 @@ class Atlas(Store):
         chain: str | None = None,
         pdb_id: str | None = None,
         alignment: str | Path | None = None,
+        layer: int | None = None,
+        head: int | None = None,
         is_safe_for_spreadsheets: bool = False,
     ) -> list[Path]:
         """Write the sites in another tool's format, as `attlas export` does, and return the files written.
@@ -178,6 +182,8 @@ class Atlas(Store):
             chain: chain of the structure; None takes every chain that fits.
             pdb_id: PDB id of the structure, where the format names it.
             alignment: FASTA, Stockholm or Clustal file whose ids Jalview shows.
+            layer: layer whose links are written, from 0.
+            head: head of this layer whose links are written, from 0.
             is_safe_for_spreadsheets: keep CSV and TSV from being taken for formulas.
 
         A warning says what the file leaves out.
@@ -194,6 +200,8 @@ class Atlas(Store):
             chain=chain,
             pdb_id=pdb_id,
             alignment=None if alignment is None else Path(alignment),
+            layer=layer,
+            head=head,
             is_safe_for_spreadsheets=is_safe_for_spreadsheets,
         )
         prepared = prepare_export(self, format, options)
