@@ -56,6 +56,9 @@ Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the 
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Compute again the shards that have failed proteins.")
 ]
+WithLinks = Annotated[
+    bool, typer.Option("--links", help="Then keep the strongest attention between residues, as `attlas links` does.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -79,6 +82,7 @@ def build(
     workers: Workers = None,
     scheduler: Scheduler = None,
     retry_failed: RetryFailed = False,
+    links: WithLinks = False,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
@@ -93,6 +97,8 @@ def build(
         options = steps.Options(model, revision, device, dtype, rule, max_length, exact)
         if dry_run:
             _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
+            if links:
+                print("links    one more pass over every protein, about as long as the build")
             return
         earlier = read_earlier_manifest(AtlasPaths(out))
         with build_progress() as progress:
@@ -107,7 +113,15 @@ def build(
             )
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
+
+    has_failed_links = False
+    if links:
+        from attlas.cli.linking import add_and_report_links
+
+        has_failed_links = add_and_report_links(out, workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
+    if has_failed_links:
+        sys.exit(EXIT_FAILURES)
 
 
 def plan(
@@ -236,7 +250,7 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
     if isinstance(root, Path):
         texts = find_problems(AtlasPaths(root), manifest)
         if unfinished := find_unfinished_files(AtlasPaths(root), manifest):
-            say(f"{len(unfinished):,} files, such as {unfinished[0]}, are of annotate, probe or contacts: not finished")
+            say(f"{len(unfinished):,} files, such as {unfinished[0]}, are of commands that add tables: not finished")
             say("they are not part of the atlas: the same command continues with them, another one removes them")
     else:
         from attlas.queries.lookup.verify_remote import remote_problems

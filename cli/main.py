@@ -19,9 +19,12 @@ from attlas.cli import (
     contacting,
     exporting,
     finding,
+    linking,
+    paging,
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -59,13 +62,16 @@ for verbs in (
     annotating,
     probing,
     contacting,
+    linking,
     showing,
+    paging,
     finding,
     asking,
     comparing,
     exporting,
     publishing,
     reporting,
+    serving,
     assisting,
 ):
     verbs.add_verbs(app)

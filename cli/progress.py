@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 
+N_SHOWN = 10
+"""Names that a note shows."""
+
 SHORTEST_S = 1e-3
 """Resolution of the times in receipts."""
 
@@ -108,6 +111,13 @@ def format_duration(seconds: float) -> str:
 def say(text: str) -> None:
     """Print a line about the work on stderr."""
     print(f"attlas: {text}", file=sys.stderr, flush=True)
+
+
+def say_names(reason: str, names: Sequence[str]) -> None:
+    """Print the number of names and the first ten of them."""
+    if names:
+        more = f" and {len(names) - N_SHOWN:,} more" if len(names) > N_SHOWN else ""
+        say(f"{len(names):,} {reason}: {', '.join(names[:N_SHOWN])}{more}")
 
 
 def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:

@@ -36,6 +36,9 @@ Inputs = tuple[tuple[str, str], ...]
 Columns = Mapping[str, object]
 """The values of each column of a table, by the column's name."""
 
+SequencesById = dict[int, str]
+"""Sequences by their `sequence_id`."""
+
 Sequences = TypeVar("Sequences")
 Results = TypeVar("Results")
 
@@ -172,13 +175,22 @@ def refuse_changed_inputs(manifest: Manifest, inputs: Inputs) -> None:
         )
 
 
-def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> dict[int, str]:
+def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
     """Return the sequences of a shard that the build computed, by `sequence_id`, in ascending order."""
     ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=pc.field("status") == "ok")
     sequences = read_sequences(paths, shard)
     return {
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())
+    }
+
+
+def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:
+    """Return the computed sequences of a shard of at most `max_length` residues; None: all of them."""
+    return {
+        sequence_id: sequence
+        for sequence_id, sequence in read_computed_sequences(paths, shard).items()
+        if max_length is None or len(sequence) <= max_length
     }
 
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, QuestionError, Table
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, TRACKS, VARIANTS, QuestionError, Table
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
+    from attlas.queries.page.protein_page import ProteinPage
 
 
 class Atlas(Store):
@@ -49,6 +50,24 @@ class Atlas(Store):
             raise answer.fault()
         return ProteinCard(answer, self.manifest.run)
 
+    def page(self, id: str, *, structure: str | Path | None = None, chain: str | None = None) -> "ProteinPage":
+        """Return the page of a protein, as `attlas page` writes it: shown in a notebook, or written by `write`.
+
+        Args:
+            id: the protein.
+            structure: PDB or mmCIF file to draw; None draws a structure that the atlas is annotated with.
+            chain: chain of the structure; None takes every chain of a file that fits.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or names several different proteins; there is no such chain.
+            InputError: the structure cannot be read, or is not of this protein.
+        """
+        from attlas.queries.page.protein_data import protein_data
+        from attlas.queries.page.protein_page import ProteinPage
+
+        path = None if structure is None else Path(structure)
+        return ProteinPage(protein_data(self, id, structure=path, chain=chain))
+
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.
 
@@ -64,6 +83,22 @@ class Atlas(Store):
             QuestionError: the id is not in the atlas, or the atlas has no families.
         """
         return self._added_rows(FAMILIES, id, order="database, family, source")
+
+    def tracks(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for the residues of a protein, track by track, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no tracks.
+        """
+        return self._added_rows(TRACKS, id, order="name, source, position")
+
+    def variants(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for variants of a protein, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no values of variants.
+        """
+        return self._added_rows(VARIANTS, id, order="name, source, position, substitute")
 
     def contacts(self, id: str) -> pa.Table:
         """Return the contacts that the model predicts for a protein, the likeliest first.

@@ -1,17 +1,18 @@
 """The answer of an atlas to one id: the protein with its sites and profile, or the reason why there are none."""
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
+from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, TRACKS, VARIANTS, Manifest, QuestionError, Table
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -46,6 +47,10 @@ class Answer:
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
     families: tuple[FamilyRow, ...] | None = None
     """Families by database; None where the atlas has none, or the protein was not computed."""
+    tracks: tuple[SeriesCount, ...] = ()
+    """Tracks that the protein has, by name, with the number of values."""
+    variants: tuple[SeriesCount, ...] = ()
+    """The same of values of variants."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -151,14 +156,14 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
 
     site_rows = atlas.sequence_rows(SITES, protein.sequence_id, SITE_COLUMNS).to_pylist()
-    sites = tuple(SiteRow(**_shortest_floats(row)) for row in site_rows)
+    sites = tuple(SiteRow(**{name: shortest_float(value) for name, value in row.items()}) for row in site_rows)
 
     # The layers asked for and the layer of convergence are read at once.
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = _added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = _added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    features = read_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = read_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -169,10 +174,18 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         profiles=tuple((layer, profiles[layer]) for layer in layers),
         features=None if features is None else tuple(FeatureRow(**row) for row in features),
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
+        tracks=_count_series(atlas, TRACKS, protein),
+        variants=_count_series(atlas, VARIANTS, protein),
     )
 
 
-def _added_rows(
+def _count_series(atlas: Store, table: Table, protein: ProteinRow) -> tuple[SeriesCount, ...]:
+    """Return the names that a protein has values of in a table of numbers, and how many."""
+    rows = read_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
+    return tuple(SeriesCount(name, n) for name, n in Counter(row["name"] for row in rows).items())
+
+
+def read_added_rows(
     atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
 ) -> list[dict[str, Any]] | None:
     """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""
@@ -190,13 +203,19 @@ def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -
     if not layers:
         return []
 
+    data = read_received(atlas, sequence_id)
+    return [_layer_profile(data, layer, atlas.n_layers) for layer in layers]
+
+
+def read_received(atlas: Store, sequence_id: int) -> memoryview:
+    """Return the attention received by every residue in every layer: the bytes of float16 values, (N, L)."""
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
+
     # A row of the list column is L values of float16, end to end.
     row_bytes = atlas.n_layers * _FLOAT16.size
     start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
-    data = memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
-    return [_layer_profile(data, layer, atlas.n_layers) for layer in layers]
+    return memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
 
 
 def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, ...]:
@@ -206,8 +225,9 @@ def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, 
     return tuple(_shortest_half(value) for (value,) in layer_value.iter_unpack(data))
 
 
-def _shortest_floats(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _shortest(_FLOAT32, value) if isinstance(value, float) else value for name, value in row.items()}
+def shortest_float(value: Any) -> Any:
+    """Return a number of a float32 column as the float of its shortest decimal; any other value as it is."""
+    return _shortest(_FLOAT32, value) if isinstance(value, float) else value
 
 
 @lru_cache(maxsize=65_536)  # there are no more of them

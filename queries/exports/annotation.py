@@ -17,18 +17,13 @@ from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import BrokenAtlasError, QuestionError
 from attlas.structures.chains import Residue, read_structure
+from attlas.structures.components import COMPONENTS
 from attlas.structures.mapping import ChainMatch, StructureMatch, match_structure
 
 MODEL_CHAIN = "A"
 """The chain of an AlphaFold model."""
 COMMENT_ENDS = re.compile(r"[;\\]|%(?=[0-9A-Fa-f]{2})")
 """What is encoded in the comments of a script; `%` only where it would read as an encoding."""
-COMPONENTS = {
-    "A": "ALA", "R": "ARG", "N": "ASN", "D": "ASP", "C": "CYS", "Q": "GLN", "E": "GLU", "G": "GLY", "H": "HIS",
-    "I": "ILE", "L": "LEU", "K": "LYS", "M": "MET", "F": "PHE", "P": "PRO", "S": "SER", "T": "THR", "W": "TRP",
-    "Y": "TYR", "V": "VAL", "U": "SEC", "O": "PYL", "B": "ASX", "Z": "GLX",
-}  # fmt: skip
-"""Component of each letter (IUPAC-IUB 1983; PDB chemical component dictionary)."""
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,18 @@ def settings_of_tables(root: Root, manifest: Manifest) -> dict[str, dict[str, An
     return {table.name: settings_of(root, manifest, table) for table in tables}
 
 
+def settings_of_sequence(root: Root, manifest: Manifest, table: Table, sequence_id: int) -> dict[str, Any]:
+    """Return the settings of the file of an added table that holds a sequence, or would: one file is read, not all.
+
+    Raises:
+        BrokenAtlasError: the file is missing or no Parquet.
+    """
+    for file in manifest.of_table(table):
+        if (file.first_sequence_id or 0) <= sequence_id <= (file.last_sequence_id or 0):
+            return dict(_computation(root, table, file).settings)
+    return settings_of(root, manifest, table)
+
+
 def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:
     """Return the tables that have changed since an added table was computed from them; judged by one of its files.
 

@@ -1,0 +1,51 @@
+"""Rows of one protein in a table that was added to the atlas, read from Parquet; DuckDB would scan the whole table."""
+
+import pyarrow as pa
+
+from attlas.queries.engine.views import view_schema
+from attlas.queries.store import Store
+from attlas.queries.text import printable
+from attlas.schema import CONTACTS, FUSED_CONTACTS, QuestionError, Table
+
+LIKELIEST_FIRST = {CONTACTS.name: "probability", FUSED_CONTACTS.name: "score"}
+"""The column by which the rows of a table are ordered, highest first; other tables stand as they are stored."""
+
+
+def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
+    """Return the rows of a protein, with the columns of the view; those of every accession that a digest names.
+
+    Raises:
+        QuestionError: the id is not in the atlas, the protein was not computed, or the atlas has no such table.
+    """
+    proteins = atlas.protein(id).select(["accession", "sequence_id", "status", "reason"]).to_pylist()
+    if not atlas.manifest.of_table(table):
+        raise QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
+
+    parts = []
+    for protein in proteins:
+        if protein["status"] != "ok":
+            accession, status, reason = (protein[name] for name in ("accession", "status", "reason"))
+            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+        parts.append(_read_protein(atlas, table, protein["accession"], protein["sequence_id"]))
+
+    rows = pa.concat_tables(parts)
+    if table.name in LIKELIEST_FIRST:
+        names = [name for name in table.sort if name != "sequence_id"]
+        ascending = [("accession", "ascending"), *((name, "ascending") for name in names)]
+        rows = rows.sort_by([ascending[0], (LIKELIEST_FIRST[table.name], "descending"), *ascending[1:]])
+    return rows
+
+
+def _read_protein(atlas: Store, table: Table, accession: str, sequence_id: int) -> pa.Table:
+    schema = view_schema(table, atlas.n_layers)
+    stored_names = [column.name for column in table.stored()]
+    rows = atlas.sequence_rows(table, sequence_id, stored_names)
+
+    if "accession" in stored_names:
+        # Proteins of one sequence may have different rows.
+        is_of_protein = [stored == accession for stored in rows.column("accession").to_pylist()]
+        rows = rows.filter(pa.array(is_of_protein, pa.bool_()))
+    else:
+        rows = rows.append_column("accession", pa.array([accession] * rows.num_rows, pa.string()))
+
+    return rows.select(schema.names).cast(schema)
