@@ -127,4 +127,4 @@ bench: env  ## every benchmark
 clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay
 	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
 	rm -rf demo-atlas.gff3 build dist site $(PACKAGE) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find python schema intake structures pipeline queries assistant cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find python schema intake structures pipeline queries serve assistant cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -63,15 +63,24 @@ def list_sites(atlas: Atlas, *, ids: list[str], flank: int, offset: int, limit: 
 
 
 def list_links(
-    atlas: Atlas, *, id: str, layer: int | None, head: int | None, offset: int, limit: int, timeout_s: float | None
+    atlas: Atlas,
+    *,
+    id: str,
+    layer: int | None,
+    head: int | None,
+    position: int | None,
+    offset: int,
+    limit: int,
+    timeout_s: float | None,
 ) -> Reply:
-    """Answer with the strongest attention links of a protein, of all heads or of some.
+    """Answer with the strongest attention links of a protein, of all heads or of some, the strongest at the top.
 
     Raises:
         QuestionError: the atlas has no table `links`, or the id names no protein.
     """
-    chosen_heads = {name: number for name, number in (("layer", layer), ("head", head)) if number is not None}
-    values: dict[str, Any] = {"protein": id, **chosen_heads}
+    bounds = {"layers": layer, "heads": head, "positions": position}
+    values: dict[str, Any] = {"proteins": [id]}
+    values |= {name: [number] for name, number in bounds.items() if number is not None}
     return ask_question(atlas, LINKS_QUESTION, values, offset=offset, limit=limit, timeout_s=timeout_s)
 
 

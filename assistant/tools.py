@@ -87,14 +87,16 @@ TOOLS = (
     Tool(
         "links",
         "Attention links of a protein",
-        "The strongest attention weights between two residues of a protein, by head: residue i (the query) "
-        "attends to residue j (the key) with `weight`, 0 to 1. i and j are positions counted from 1; layer and "
-        "head count from 0. They are a choice out of all edges, and the answer says how many of how many. Needs "
-        "an atlas to which `attlas links` has added the table; otherwise the tool says so.",
+        "The strongest attention weights between two residues of a protein, by head, the strongest first: residue i "
+        "(the query) attends to residue j (the key) with `weight`, 0 to 1. i and j are positions counted from 1; "
+        "layer and head count from 0. Links are a choice: `n_links` of the `n_edges` of a head (attention of 0.3 or "
+        "more) are kept, so few links of a head do not mean few edges. Needs an atlas to which `attlas links` has "
+        "added the table; otherwise the tool says so.",
         (
             Argument("id", "text", f"An id: {ID_FORMS}.", is_required=True),
             Argument("layer", "integer", "Only links of this layer, counted from 0."),
             Argument("head", "integer", "Only links of this head of each layer, counted from 0."),
+            Argument("position", "integer", "Only links that begin or end at this residue, counted from 1.", minimum=1),
             OFFSET,
             LIMIT,
         ),

@@ -5,9 +5,14 @@ import fcntl
 import importlib.util
 import os
 import re
+import socket
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
+
+from attlas.schema import EnvironmentFault
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Variable that names the GPUs that a process may use, by number or UUID; all of them where it is not set."""
@@ -77,13 +82,44 @@ def claim_gpu() -> None:
     if len(names) < 2 or _claims:
         return
 
-    folder = Path(tempfile.gettempdir()) / f"attlas-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _make_claims_folder()
     for n_sharing in range(len(names)):
         for name in names:
             if _claim(folder / f"{name.replace('/', '_')}.{n_sharing}"):
                 os.environ[VISIBLE] = name
                 return
+
+
+def _make_claims_folder() -> Path:
+    """Return the folder of this user's claims on this machine, made if need be.
+
+    Everybody may make a folder of that name in the temporary folder. Such a one is passed over by every process of
+    this user, for the cache of the user, which machines may share.
+
+    Raises:
+        EnvironmentFault: neither can be used.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attlas"
+    folders = [Path(tempfile.gettempdir()) / f"attlas-gpus-{os.getuid()}", cache / f"gpus-{socket.gethostname()}"]
+    for folder in folders:
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(folder):
+                return folder
+
+    raise EnvironmentFault(
+        "There is no folder in which processes can claim a GPU each.",
+        expected="a folder of this user, no link, that nobody else may write",
+        offenders=list(map(str, folders)),
+        hint="remove the first, or point TMPDIR to a folder of your own",
+    )
+
+
+def _is_private(folder: Path) -> bool:
+    """Return whether a path is a folder of this user, no link to one, that nobody else may write."""
+    status = folder.lstat()
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return is_own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _claim(path: Path) -> bool:

@@ -72,6 +72,12 @@ def test_sites_are_those_of_the_atlas_and_their_sql_gives_them_again(atlas: Atla
     assert again["rows_sha256"] == answer["rows_sha256"]
 
 
+def test_links_of_an_atlas_without_them_are_an_error_with_the_command_that_adds_them(atlas: Atlas) -> None:
+    with pytest.raises(QuestionError, match="needs links") as raised:
+        _call(atlas, "links", id="P04637")
+    assert "attlas links DIR" in str(raised.value)
+
+
 def test_pages_put_together_are_the_whole_answer(atlas: Atlas) -> None:
     query = "SELECT accession, position, residue FROM residues ORDER BY accession, position"
     rows, offset = [], 0

@@ -18,7 +18,7 @@ from helpers.building import wait_for
 from attlas.pipeline import estimate
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards
-from attlas.pipeline.workers import cluster, resources, runners
+from attlas.pipeline.workers import cluster, gpus, resources, runners
 from attlas.pipeline.workers.runners import ShardFinished, run_in_process
 from attlas.schema import EnvironmentFault, Receipt
 
@@ -244,7 +244,9 @@ sys.stdin.read()
 def claims(n_gpus: int, n_processes: int, folder: Path, visible: str | None = None) -> list[str]:
     """Return the GPUs that processes side by side have claimed, as `dask worker --nworkers N` starts them."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    environment |= {"TMPDIR": str(folder)} | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    environment |= {"TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder / "cache")} | (
+        {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    )
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", CLAIM.format(n_gpus=n_gpus)],
@@ -263,6 +265,33 @@ def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_fre
     assert sorted(claims(3, 3, tmp_path)) == ["0", "1", "2"]
     assert sorted(claims(2, 2, tmp_path, visible="5,7")) == ["5", "7"]
     assert sorted(claims(2, 4, tmp_path)) == ["0", "0", "1", "1"]
+
+
+@pytest.mark.parametrize("trap", ["a link", "a folder that others may write", "a file"])
+def test_claims_are_not_made_where_others_could_tamper_with_them(tmp_path: Path, trap: str) -> None:
+    folder = tmp_path / f"attlas-gpus-{os.getuid()}"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if trap == "a link":
+        folder.symlink_to(elsewhere)
+    elif trap == "a file":
+        folder.write_text("mine")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+
+    assert sorted(claims(2, 2, tmp_path)) == ["0", "1"]
+    assert list(elsewhere.iterdir()) == []
+    assert trap != "a folder that others may write" or list(folder.iterdir()) == []
+    assert len(list((tmp_path / "cache" / "attlas").rglob("*.0"))) == 2
+
+
+def test_without_a_folder_for_claims_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "occupied").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "occupied"))
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path / "occupied"))
+    with pytest.raises(EnvironmentFault, match=r"(?s)claim a GPU each.*TMPDIR"):
+        gpus._make_claims_folder()
 
 
 def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: Path) -> None:
