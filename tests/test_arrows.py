@@ -71,11 +71,13 @@ FLOORS = {
         ("shard",),
         ("workers",),
         (
+            "drafting",
             "encode",
             "pass_task",
         ),
         (
             "build",
+            "dry_run",
             "pass_planning",
             "passes",
         ),
