@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
+from attlas.schema import FAMILIES, FEATURES, HEADS, LINKS, RESIDUES, SITES, Manifest, QuestionError, Table
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -46,6 +46,8 @@ class Answer:
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
     families: tuple[FamilyRow, ...] | None = None
     """Families by database; None where the atlas has none, or the protein was not computed."""
+    links: LinkCounts | None = None
+    """How many links it has; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -65,6 +67,8 @@ class Answer:
             "profiles": [{"layer": layer, "received": list(values)} for layer, values in self.profiles],
             "features": None if self.features is None else list(map(asdict, self.features)),
             "families": None if self.families is None else list(map(asdict, self.families)),
+            "n_links": None if self.links is None else self.links.n_links,
+            "n_edges": None if self.links is None else self.links.n_edges,
             "provenance": provenance_values(manifest),
         }
 
@@ -94,7 +98,7 @@ class NoAnswer:
             "similar": list(self.match.close),
             **dict.fromkeys(("protein", "sites", "profile")),
             "profiles": [],
-            **dict.fromkeys(("features", "families")),
+            **dict.fromkeys(("features", "families", "n_links", "n_edges")),
             "provenance": provenance_values(manifest),
         }
 
@@ -169,6 +173,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         profiles=tuple((layer, profiles[layer]) for layer in layers),
         features=None if features is None else tuple(FeatureRow(**row) for row in features),
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
+        links=_count_links(atlas, protein.sequence_id),
     )
 
 
@@ -183,6 +188,15 @@ def _added_rows(
     rows = atlas.sequence_rows(table, protein.sequence_id, ["accession", *columns]).to_pylist()
     protein_rows = [{name: row[name] for name in columns} for row in rows if row["accession"] == protein.accession]
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
+
+
+def _count_links(atlas: Store, sequence_id: int) -> LinkCounts | None:
+    """Return how many links and edges a sequence has; None where the atlas has no links."""
+    if not atlas.manifest.of_table(LINKS):
+        return None
+    n_links = atlas.sequence_rows(LINKS, sequence_id, ["layer"]).num_rows
+    n_edges = sum(atlas.sequence_rows(HEADS, sequence_id, ["n_edges"])["n_edges"].to_pylist())
+    return LinkCounts(n_links, n_edges)
 
 
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
