@@ -1,3 +1,5 @@
 "use strict";
-const data = JSON.parse(document.getElementById("data").textContent);
-document.getElementById("name").textContent = data.protein.accession;
+globalThis.attlas ??= {};
+attlas.start = (data) => { document.getElementById("name").textContent = data.protein.accession; };
+const element = document.getElementById("attlas-data");
+if (element) attlas.start(JSON.parse(element.textContent));
