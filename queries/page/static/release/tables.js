@@ -57,16 +57,27 @@ globalThis.attlas ??= {};
     /** Return columns of rows start to end (exclusive) of a file, as objects; all rows without `start`. */
     async read(file, columns, start = 0, end = file.n_rows) {
       const metadata = await this.footer(file);
-      const isPart = !metadata.row_groups.some((group, k) => startOf(metadata, k) === start && start + Number(group.num_rows) === end);
+      const groups = groupsOf(metadata).filter((group) => group.start < end && start < group.end);
+      const isPart = groups.length > 0 && (groups[0].start !== start || groups.at(-1).end !== end);
       return hyparquet.parquetReadObjects({
-        file: this.#buffer(file),
+        file: this.#buffer(file, isPart ? await this.#pageIndex(file, groups, columns) : null),
         metadata,
         columns,
         rowStart: start,
         rowEnd: end,
-        useOffsetIndex: isPart && end - start < file.n_rows,
+        useOffsetIndex: isPart,
         compressors: { ZSTD: (input, nBytes) => hyparquet.decompressZstd(input, new Uint8Array(nBytes)) },
       });
+    }
+
+    /** Return the part of a file that says where the pages of columns are: it lies together, and is read at once. */
+    async #pageIndex(file, groups, columns) {
+      const chunks = groups.flatMap(({ chunks }) => chunks).filter((chunk) => columns.includes(chunk.meta_data.path_in_schema[0]));
+      const ranges = chunks.filter((chunk) => chunk.offset_index_offset)
+        .map((chunk) => [Number(chunk.offset_index_offset), Number(chunk.offset_index_offset) + chunk.offset_index_length]);
+      if (!ranges.length) return null;
+      const start = Math.min(...ranges.map(([begin]) => begin)), end = Math.max(...ranges.map(([, stop]) => stop));
+      return { start, end, bytes: await this.#bytes(file, start, end) };
     }
 
     /** Return the metadata of a file, which is read once. */
@@ -77,8 +88,13 @@ globalThis.attlas ??= {};
       return this.footers.get(file.path);
     }
 
-    #buffer(file) {
-      return { byteLength: file.n_bytes, slice: (start, end = file.n_bytes) => this.#bytes(file, start, end) };
+    /** Return what hyparquet reads a file from; `known` is a part of it that was read already. */
+    #buffer(file, known = null) {
+      const isKnown = (start, end) => known !== null && known.start <= start && end <= known.end;
+      return {
+        byteLength: file.n_bytes,
+        slice: (start, end = file.n_bytes) => (isKnown(start, end) ? known.bytes.slice(start - known.start, end - known.start) : this.#bytes(file, start, end)),
+      };
     }
 
     async #bytes(file, start, end) {
@@ -106,18 +122,22 @@ globalThis.attlas ??= {};
     }
   };
 
-  /** Return the row groups whose smallest and largest value of a column enclose a value, with their rows start to end. */
+  /** Return the row groups whose smallest and largest value of a column enclose a value. */
   function groupsWith(metadata, column, value) {
-    const groups = metadata.row_groups.map((group, k) => {
-      const chunk = group.columns.find(({ meta_data: meta }) => meta.path_in_schema[0] === column);
+    return groupsOf(metadata).filter(({ chunks }) => {
+      const chunk = chunks.find(({ meta_data: meta }) => meta.path_in_schema[0] === column);
       const { min_value: smallest, max_value: largest } = chunk.meta_data.statistics;
-      const start = startOf(metadata, k);
-      return { start, end: start + Number(group.num_rows), smallest, largest };
+      return smallest <= value && value <= largest;
     });
-    return groups.filter(({ smallest, largest }) => smallest <= value && value <= largest);
   }
 
-  function startOf(metadata, group) {
-    return metadata.row_groups.slice(0, group).reduce((sum, { num_rows: n }) => sum + Number(n), 0);
+  /** Return the row groups of a file: their rows start to end (exclusive), and the chunk of each column. */
+  function groupsOf(metadata) {
+    let end = 0;
+    return metadata.row_groups.map((group) => {
+      const start = end;
+      end += Number(group.num_rows);
+      return { start, end, chunks: group.columns };
+    });
   }
 })();
