@@ -68,7 +68,8 @@ def _join(inputs: Sequence[Path], path: Path, table: Table) -> None:
     with publishing(path) as beside:
         with pq.ParquetWriter(beside, schema, **options) as writer:
             for rows in _row_groups(inputs, table.row_group_rows):
-                writer.write_table(rows, row_group_size=table.row_group_rows)
+                # In one piece: where pages end depends on how the rows are handed over.
+                writer.write_table(rows.combine_chunks(), row_group_size=table.row_group_rows)
         add_block_digests(beside)
 
 
