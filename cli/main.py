@@ -13,15 +13,18 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
     exporting,
     finding,
+    linking,
     paging,
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -59,6 +62,7 @@ for verbs in (
     annotating,
     probing,
     contacting,
+    linking,
     showing,
     paging,
     finding,
@@ -67,6 +71,8 @@ for verbs in (
     exporting,
     publishing,
     reporting,
+    serving,
+    assisting,
 ):
     verbs.add_verbs(app)
 

@@ -20,7 +20,13 @@ from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
 from attlas.pipeline.workers.cluster import prepare_workers
 from attlas.pipeline.workers.libraries import import_libraries
-from attlas.pipeline.workers.resources import check_device, choose_workers, has_device
+from attlas.pipeline.workers.resources import (
+    check_device,
+    check_products,
+    choose_threads,
+    choose_workers,
+    has_device,
+)
 from attlas.schema import (
     FORMAT_VERSION,
     AtlasPaths,
@@ -32,7 +38,7 @@ from attlas.schema import (
 )
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
-from attlas.schema.run import Run
+from attlas.schema.run import PLAIN, Run
 from attlas.schema.verify import find_problems
 
 
@@ -86,7 +92,7 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
                 expected=f"plan {earlier.plan_id}",
                 found=f"plan {plan.plan_id}; differences (in the directory -> now):",
                 offenders=differences,
-                hint="repeat the command with which it began, or build into another directory",
+                hint=f"{_explain_products(earlier.run, plan.run)}, or build into another directory",
             )
         if earlier.model_directory != plan.model_directory:
             earlier = replace(earlier, model_directory=plan.model_directory)
@@ -95,6 +101,15 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
 
     write_plan(paths, plan, proteins)
     return plan
+
+
+def _explain_products(begun: Run, run: Run) -> str:
+    """Return what to do about a build that was begun as another run: above all if only the products differ."""
+    if begun.dtype == run.dtype and begun.device == run.device and begun.products != run.products:
+        if begun.products == PLAIN:
+            return "add --exact, as the build was begun with plain float32 (the default of earlier releases)"
+        return "leave out --exact, as the build was begun with products of halves"
+    return "repeat the command with which it began"
 
 
 def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None) -> Draft:
@@ -122,7 +137,7 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
         vocabulary = _read_vocabulary(files)
         proteins = _skip_unreadable(proteome, files.shape, vocabulary)
         lengths = [len(sequence) for sequence in order_sequences(proteins)]
-        attention = choose_attention(files.shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
+        attention = _choose_attention(files.shape, vocabulary, device)
         shards = cut_shards(lengths, shape=files.shape, device=device, attention=attention)
         if prepare is not None:
             prepare(shards, device)
@@ -175,6 +190,7 @@ def build(
     _, drafted = draft
     if drafted.shards and scheduler is None and not paths.plan.is_file():
         check_device(drafted.run.device)
+        check_products(drafted.run.products)
 
     with hold_lock(paths):
         plan = make_plan(draft, paths)
@@ -262,14 +278,16 @@ def estimate_build(
 
     lengths = [len(sequence) for sequence in order_sequences(proteins)]
     device = _choose_device(options.device)
-    attention = choose_attention(shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
+    attention = _choose_attention(shape, vocabulary, device)
     shards = cut_shards(lengths, shape=shape, device=device, attention=attention)
 
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
-    n_processes = 1 if is_in_process else n_workers
+    n_processes, n_at_once = 1 if is_in_process else n_workers, 1
     if shards and has_device(device):
         n_processes = choose_workers(shards, device=device, n_workers=n_processes)
+        if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
+            n_at_once = choose_threads(shards, device=device)
 
     cost = estimate_cost(
         shards,
@@ -281,6 +299,7 @@ def estimate_build(
         dtype=choose_dtype(options.dtype),
         n_workers=n_processes or 1,
         is_in_process=is_in_process,
+        n_at_once=n_at_once,
     )
     return cost, skipped
 
@@ -310,11 +329,18 @@ def _expect_vocabulary(options: Options) -> Vocabulary:
     return ESM2_VOCABULARY
 
 
+def _choose_attention(shape: ModelShape, vocabulary: Vocabulary, device: str) -> str:
+    """Return the reduction of a run, by the architecture of its model and the tokens that its vocabulary makes."""
+    return choose_attention(
+        shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces, has_both_ends=vocabulary.has_both_ends
+    )
+
+
 def _describe_run(
     files: ModelFiles, options: Options, vocabulary: Vocabulary, *, device: str, weights_sha256: str
 ) -> Run:
     dtype = choose_dtype(options.dtype)
-    attention = choose_attention(files.shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces)
+    attention = _choose_attention(files.shape, vocabulary, device)
     # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
     is_exact = options.is_exact or attention != KERNELS[device]
 

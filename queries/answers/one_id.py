@@ -1,17 +1,18 @@
 """The answer of an atlas to one id: the protein with its sites and profile, or the reason why there are none."""
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
+from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, TRACKS, VARIANTS, Manifest, QuestionError, Table
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -46,6 +47,10 @@ class Answer:
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
     families: tuple[FamilyRow, ...] | None = None
     """Families by database; None where the atlas has none, or the protein was not computed."""
+    tracks: tuple[SeriesCount, ...] = ()
+    """Tracks that the protein has, by name, with the number of values."""
+    variants: tuple[SeriesCount, ...] = ()
+    """The same of values of variants."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -157,8 +162,8 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = read_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = read_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    features = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -169,10 +174,18 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         profiles=tuple((layer, profiles[layer]) for layer in layers),
         features=None if features is None else tuple(FeatureRow(**row) for row in features),
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
+        tracks=_count_series(atlas, TRACKS, protein),
+        variants=_count_series(atlas, VARIANTS, protein),
     )
 
 
-def read_added_rows(
+def _count_series(atlas: Store, table: Table, protein: ProteinRow) -> tuple[SeriesCount, ...]:
+    """Return the names that a protein has values of in a table of numbers, and how many."""
+    rows = list_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
+    return tuple(SeriesCount(name, n) for name, n in Counter(row["name"] for row in rows).items())
+
+
+def list_added_rows(
     atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
 ) -> list[dict[str, Any]] | None:
     """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""

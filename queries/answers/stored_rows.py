@@ -83,3 +83,11 @@ class FamilyRow:
     name: str | None
     source: str
     """The file that it was read from."""
+
+
+@dataclass(frozen=True)
+class SeriesCount:
+    """Numbers of one's own that a protein has under one name."""
+
+    name: str
+    n_values: int

@@ -8,10 +8,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from attlas.queries.colours import read_colours
 from attlas.queries.page.thinning import as_json
@@ -39,9 +39,31 @@ class PageParts:
     may_fetch: bool = False
     """It may ask its own host for data; no page may ask any other."""
 
+    def with_viewer(self) -> Self:
+        """Return them with the viewer of structures."""
+        return replace(self, scripts=(VIEWER, *self.scripts))
 
-PAGE_PARTS = PageParts(styles=("page.css",), scripts=("page.js",))
-"""The page of one protein, which asks nobody for anything."""
+
+VIEWER = "vendor/3dmol.js"
+"""The viewer of structures, before the scripts of a page that may show one: two thirds of the bytes of such a page."""
+PAGE_PARTS = PageParts(
+    styles=("page.css",),
+    scripts=(
+        "data.js",
+        "state.js",
+        "sentences.js",
+        "paint.js",
+        "tracks.js",
+        "pointing.js",
+        "overview.js",
+        "heads.js",
+        "letters.js",
+        "structure.js",
+        "tables.js",
+        "page.js",
+    ),
+)
+"""The page of one protein without a structure, which asks nobody for anything."""
 
 
 def page_html(data: Mapping[str, Any]) -> str:

@@ -229,6 +229,7 @@ def test_a_type_to_probe_is_found_in_any_letter_case(probed: Path) -> None:
         run(probed, types=["actve site"])
 
 
+@pytest.mark.thorough
 def test_a_probe_of_older_features_is_said_to_be(probed: Path, attlas) -> None:
     question = ("head_labels", "label=aa:K", "min_edges=0")
     assert "other features" not in attlas("ask", probed, *question).err
