@@ -65,11 +65,7 @@ def draw_trace(atlas: Store, protein: ProteinRow, *, chain: str | None = None) -
         QuestionError: no annotated structure of the protein has a chain of the name `chain`.
     """
     order = ("source", "chain", "position")
-<<<<<<< HEAD
-    rows = read_added_rows(atlas, COORDINATES, protein, COORDINATE_COLUMNS, by=order) or []
-=======
-    rows = list_added_rows(atlas, COORDINATES, protein, _COORDINATE_COLUMNS, by=order) or []
->>>>>>> main
+    rows = list_added_rows(atlas, COORDINATES, protein, COORDINATE_COLUMNS, by=order) or []
     rows_of_chain: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in (row for row in rows if row["ca_x"] is not None):
         rows_of_chain.setdefault((row["source"], row["chain"]), []).append(row)
