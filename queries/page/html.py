@@ -46,7 +46,9 @@ _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 def page_html(data: Mapping[str, Any]) -> str:
     """Return the page of a protein from its data (`protein_data.py`)."""
     return fill_template(
-        title=page_title(data["protein"]), data=f'<script type="application/json" id="data">{safe_json(data)}</script>'
+        title=page_title(data["protein"]),
+        data=f'<script type="application/json" id="attlas-data">{safe_json(data)}</script>',
+        scripts=SCRIPTS if data["structure"] is None else (VIEWER, *SCRIPTS),
     )
 
 
