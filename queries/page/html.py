@@ -71,6 +71,7 @@ def page_html(data: Mapping[str, Any]) -> str:
     return fill_template(
         title=page_title(data["protein"]),
         data=f'<script type="application/json" id="attlas-data">{safe_json(data)}</script>',
+        parts=PAGE_PARTS if data["structure"] is None else PAGE_PARTS.with_viewer(),
     )
 
 
