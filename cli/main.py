@@ -18,6 +18,7 @@ from attlas.cli import (
     contacting,
     exporting,
     finding,
+    plotting,
     probing,
     publishing,
     reporting,
@@ -54,7 +55,19 @@ def _options(
 
 
 building.add_verbs(app)
-for verbs in (annotating, probing, contacting, showing, finding, asking, comparing, exporting, publishing, reporting):
+for verbs in (
+    annotating,
+    probing,
+    contacting,
+    showing,
+    finding,
+    asking,
+    comparing,
+    exporting,
+    publishing,
+    reporting,
+    plotting,
+):
     verbs.add_verbs(app)
 
 

@@ -32,6 +32,7 @@ FLOORS = {
         ("store", "description"),
         ("answers", "asking"),
         ("cards", "comparing", "exports", "release", "report"),
+        ("plots",),
         ("atlas",),
     ),
     "pipeline": (
