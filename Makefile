@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages docs test test-browser check package lint bench clean
+.PHONY: help env model demo pages docs test test-thorough test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -42,7 +42,7 @@ FLOORS = {
         ("store", "description"),
         ("answers", "asking"),
         ("cards", "comparing", "exports", "page", "report"),
-        ("release",),
+        ("plots", "release"),
         ("atlas",),
     ),
     "pipeline": (
