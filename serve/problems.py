@@ -1,10 +1,12 @@
 """Errors as `application/problem+json` (RFC 9457), with the parts that every error of attlas has."""
 
 import logging
+from collections.abc import Callable
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
 from attlas.queries.formats import dump_json
@@ -87,15 +89,23 @@ def as_problem(error: Exception) -> Problem:
             )
 
 
-def add_handlers(app: FastAPI) -> None:
-    """Make the app answer every error as a problem."""
+def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
+    """Make the app answer every error as a problem, or as a page where a browser asks for a page."""
 
     async def handle(request: Request, error: Exception) -> Response:
-        return problem_response(as_problem(error), request.url.path)
+        problem = as_problem(error)
+        is_for_people = "text/html" in request.headers.get("accept", "") and not _is_of_api(request.url.path)
+        if not is_for_people:
+            return problem_response(problem, request.url.path)
+        return HTMLResponse(make_page(problem), problem.status, {"Cache-Control": "no-store", **problem.headers})
 
     kinds = (Problem, Fault, OutOfTimeError, BusyError, WorkerEndedError, RequestValidationError, HTTPException)
     for kind in (*kinds, Exception):
         app.add_exception_handler(kind, handle)
+
+
+def _is_of_api(path: str) -> bool:
+    return path.startswith("/api/")
 
 
 def _fault_of_request(error: RequestValidationError) -> Fault:

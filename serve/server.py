@@ -36,13 +36,14 @@ class Server(uvicorn.Server):
 class PatientProtocol(H11Protocol):
     """HTTP that waits only so long for the head of a request: a slow client would keep its connection for ever."""
 
-    def connection_made(self, transport: object) -> None:  # type: ignore[override]
+    def connection_made(self, transport: object) -> None:
         """Begin to count the time of a new connection."""
         super().connection_made(transport)  # type: ignore[arg-type]
         self._timer = self.loop.call_later(HEAD_S, self._close_if_silent)
 
     def _close_if_silent(self) -> None:
-        if self.cycle is None:
+        cycle: object = self.cycle  # None until the first request, whatever its type says
+        if cycle is None:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

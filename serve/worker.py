@@ -65,7 +65,7 @@ class Worker:
         """Start the process. `folder` is made, and removed when the process is killed."""
         self._folder = folder
         folder.mkdir()
-        self._is_ready = False
+        self.is_ready = False
 
         # Not by `multiprocessing`, which would run the user's own script again in every process that it starts.
         own_end, other_end = socket.socketpair()
@@ -86,9 +86,9 @@ class Worker:
             RuntimeError: a defect of attlas, with the traceback of the process.
         """
         try:
-            if not self._is_ready:
+            if not self.is_ready:
                 self._receive(START_S)
-                self._is_ready = True
+                self.is_ready = True
             self._connection.send(order)
             return self._receive(timeout_s)
         except (EOFError, OSError) as error:

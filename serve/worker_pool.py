@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -49,6 +50,7 @@ class WorkerPool:
         self._places: LifoQueue[Worker | None] = LifoQueue()
         self.workers: set[Worker] = set()
         self._is_closed = False
+        self._beginnings: list[Callable[[], object]] = []
         for _ in range(n_workers):
             self._places.put(None)
 
@@ -56,6 +58,12 @@ class WorkerPool:
         """Start a worker, so that the first question need not wait for it."""
         place = self._places.get()
         self._places.put(place or self._new_worker())
+        for begin in self._beginnings:
+            begin()
+
+    def when_started(self, begin: Callable[[], object]) -> None:
+        """Have a function called when the server starts: it begins what others will soon ask for."""
+        self._beginnings.append(begin)
 
     def carry_out(self, task: Task, *, timeout_s: float) -> FileAnswer:
         """Return the answer to a task.
@@ -93,9 +101,12 @@ class WorkerPool:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
             return FileAnswer(output, worker.carry_out(Order(task, output), timeout_s=left_s))
-        except Fault:
+        except Fault as fault:
             output.unlink(missing_ok=True)
-            raise
+            if worker is not None and not worker.is_ready:  # it could not open the atlas
+                self._end(worker)
+                worker = None
+            raise fault
         except BaseException:
             # Late, dead or broken: another one takes its place.
             output.unlink(missing_ok=True)

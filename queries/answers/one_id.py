@@ -162,8 +162,8 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = read_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = read_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    features = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -181,11 +181,11 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
 
 def _count_series(atlas: Store, table: Table, protein: ProteinRow) -> tuple[SeriesCount, ...]:
     """Return the names that a protein has values of in a table of numbers, and how many."""
-    rows = read_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
+    rows = list_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
     return tuple(SeriesCount(name, n) for name, n in Counter(row["name"] for row in rows).items())
 
 
-def read_added_rows(
+def list_added_rows(
     atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
 ) -> list[dict[str, Any]] | None:
     """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""

@@ -1,8 +1,8 @@
 """Parameters of a question of one's own that are named as columns of the atlas are checked against the atlas.
 
 A question may say for itself what its values are (`type text of features.type`). Where it does not, a parameter that is
-called `type`, `layer`, `head` or `organism` is taken for what it is called: a misspelt type, or the seventh of six layers,
-would otherwise be answered with no rows.
+called `type`, `layer`, `head` or `organism` is taken for what it is called: a misspelt type, or the seventh of six
+layers, would otherwise be answered with no rows.
 """
 
 from dataclasses import replace

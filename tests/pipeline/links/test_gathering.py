@@ -1,4 +1,4 @@
-"""Candidates gathered tile by tile, against whole maps: hubs cut, packs, tiles of every size, on a host and a device."""
+"""Candidates gathered tile by tile, against whole maps: hubs cut, packs, tiles of every size, host and device."""
 
 from functools import partial
 

@@ -151,7 +151,8 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"), [({"floor": 0.0}, "floor"), ({"floor": 0.31}, "above 0, to 0.3"), ({"per_residue": 0}, "links")]
+    ("settings", "said"),
+    [({"floor": 0.0}, "floor"), ({"floor": 0.31}, "above 0, to 0.3"), ({"per_residue": 0}, "links")],
 )
 def test_settings_that_make_no_sense_are_refused(small: Path, settings: dict, said: str) -> None:
     with pytest.raises(InputError, match=said):

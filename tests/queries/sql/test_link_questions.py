@@ -50,7 +50,9 @@ class Case:
         annotate(root, spans)
 
         self.places = {
-            accession: {at: tuple(choose.uniform(0, 25) for _ in "xyz") for at in choose.sample(range(1, len(s) + 1), 25)}
+            accession: {
+                at: tuple(choose.uniform(0, 25) for _ in "xyz") for at in choose.sample(range(1, len(s) + 1), 25)
+            }
             for accession, s in list(self.sequences.items())[::2]
         }
         place(
@@ -79,7 +81,9 @@ def key_of(row: dict) -> tuple:
 
 def test_the_links_of_proteins_are_listed_strongest_first_with_how_many_of_how_many(case: Case) -> None:
     rows = case.atlas.ask("links_of", proteins="R1,T0").to_pylist()
-    expected = {(accession, *at): w for accession, of in (("R1", "R1"), ("T0", "R0")) for at, w in case.links[of].items()}
+    expected = {
+        (accession, *at): w for accession, of in (("R1", "R1"), ("T0", "R0")) for at, w in case.links[of].items()
+    }
     assert [key_of(row) for row in rows] == sorted(expected, key=lambda key: (key[0], -expected[key], key))
     for row in rows:
         of = {"T0": "R0"}.get(row["accession"], row["accession"])
@@ -94,7 +98,9 @@ def test_links_are_chosen_by_layer_head_position_and_weight(case: Case) -> None:
     links = case.links["R3"]
     position = next(iter(links))[2]
     rows = case.atlas.ask("links_of", protein="R3", layer=1, heads=[0, 2], least=0.5).to_pylist()
-    assert {key_of(row)[1:] for row in rows} == {at for at, w in links.items() if at[0] == 1 and at[1] != 1 and w >= 0.5}
+    assert {key_of(row)[1:] for row in rows} == {
+        at for at, w in links.items() if at[0] == 1 and at[1] != 1 and w >= 0.5
+    }
     rows = case.atlas.ask("links_of", protein="R3", position=position).to_pylist()
     assert {key_of(row)[1:] for row in rows} == {at for at in links if position in at[2:]} != set()
     with pytest.raises(QuestionError, match="0 to 2"):
@@ -114,13 +120,12 @@ def test_long_range_links_are_the_strongest_of_distinct_sequences(case: Case, ap
 
 @pytest.mark.parametrize(("types", "other_types"), [TYPES, TYPES[:1] * 2, (",".join(TYPES), TYPES[1])])
 @pytest.mark.parametrize("apart", [1, 10])
-def test_links_between_features_are_those_by_enumeration(
-    case: Case, types: str, other_types: str, apart: int
-) -> None:
+def test_links_between_features_are_those_by_enumeration(case: Case, types: str, other_types: str, apart: int) -> None:
     expected = {}
     for accession, sequence in case.sequences.items():
         ends, others = (
-            {at for t in names.split(",") for at in case.labelled.get((accession, t), ())} for names in (types, other_types)
+            {at for t in names.split(",") for at in case.labelled.get((accession, t), ())}
+            for names in (types, other_types)
         )
         apart_pairs = [(i, j) for i, j in product(range(1, len(sequence) + 1), repeat=2) if abs(i - j) >= apart]
         between = {(i, j) for i, j in apart_pairs if (i in ends and j in others) or (j in ends and i in others)}
@@ -170,7 +175,9 @@ def test_links_in_contact_are_those_by_enumeration(case: Case) -> None:
 
 def test_a_feature_and_a_structure_of_another_accession_of_the_sequence_count(tmp_path: Path) -> None:
     sequence = "MKCAACGGHW"
-    write_handmade(tmp_path / "atlas", [hand("A1", sequence, sites=(3,), layer=1), hand("A2", sequence, sites=(3,), layer=1)])
+    write_handmade(
+        tmp_path / "atlas", [hand("A1", sequence, sites=(3,), layer=1), hand("A2", sequence, sites=(3,), layer=1)]
+    )
     link(tmp_path / "atlas", {"A1": {(0, 0, 9, 3): 0.5, (0, 0, 3, 4): 0.7}})
     annotate(tmp_path / "atlas", [("A2", "Active site", 3, 3), ("A2", "Binding site", 9, 9)])
     points = {3: (0.0, 0.0, 0.0), 4: (3.8, 0.0, 0.0), 9: (0.0, 5.0, 0.0)}
