@@ -18,7 +18,7 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
     """Open an output for writing: a file that is there whole or not at all, or a device or pipe as it is.
 
     Raises:
-        QuestionError: the path is a directory, is in a folder that does not exist, or lies in the directory of an atlas.
+        QuestionError: the path is a directory, its folder does not exist, or it lies in the directory of an atlas.
         EnvironmentFault: the disk is full, or cannot be written to.
     """
     if output.is_dir():
