@@ -211,8 +211,8 @@ CONTACTS = Table(
 LINKS = Table(
     name="links",
     doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j; "
-    "of j to i it says nothing. A choice of them by a rule (docs/science.md), some below 0.3: `heads.n_edges` counts all "
-    "edges of a head, those of a residue to itself included. Added by `attlas links`.",
+    "of j to i it says nothing. A choice of them by a rule (docs/science.md), some below 0.3: `heads.n_edges` counts "
+    "all edges of a head, those of a residue to itself included. Added by `attlas links`.",
     key=("accession", "layer", "head", "i", "j"),
     sort=("sequence_id", "layer", "head", "i", "j"),
     row_group_rows=65_536,
