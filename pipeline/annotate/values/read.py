@@ -68,7 +68,7 @@ def _format(source: AnnotationSource) -> str:
     first_line = next((line for line in first_lines(source.path) if not line.startswith("#")), "")
     if format := structure_format(first_line):
         return format
-    if is_bedgraph(source.path, first):
+    if is_bedgraph(source.path, first_line):
         return "bedgraph"
     return "tsv" if table_delimiter(first_line) == "\t" else "csv"
 
