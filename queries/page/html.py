@@ -35,7 +35,7 @@ SCRIPTS = (
 )
 """Scripts in the order they are run in."""
 VIEWER = "vendor/3dmol.js"
-"""The viewer of structures, before all scripts of a page that may show one: two thirds of the bytes of a page."""
+"""The viewer of structures, the last script of a page that shows one: two thirds of the bytes of a page."""
 ANY_INLINE = "script-src 'unsafe-inline'"
 """The template's policy for scripts, which lets it be opened while it is worked on; digests take its place."""
 _MARKER = re.compile(r"<!--attlas:(title|style|data|script)-->")
@@ -48,7 +48,7 @@ def page_html(data: Mapping[str, Any]) -> str:
     return fill_template(
         title=page_title(data["protein"]),
         data=f'<script type="application/json" id="attlas-data">{safe_json(data)}</script>',
-        scripts=SCRIPTS if data["structure"] is None else (VIEWER, *SCRIPTS),
+        scripts=SCRIPTS if data["structure"] is None else (*SCRIPTS, VIEWER),
     )
 
 
