@@ -13,15 +13,19 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
     exporting,
     finding,
+    linking,
     paging,
+    plotting,
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -59,6 +63,7 @@ for verbs in (
     annotating,
     probing,
     contacting,
+    linking,
     showing,
     paging,
     finding,
@@ -67,6 +72,9 @@ for verbs in (
     exporting,
     publishing,
     reporting,
+    serving,
+    assisting,
+    plotting,
 ):
     verbs.add_verbs(app)
 

@@ -93,6 +93,47 @@ COORDINATES = Table(
     added_by=Command("annotate", "DIR STRUCTURE"),
 )
 
+TRACKS = Table(
+    name="tracks",
+    doc="A number of one's own for a residue of a protein, such as its pLDDT or its conservation; added by "
+    "`attlas annotate DIR --track NAME FILE`. Residues without a value have no row.",
+    key=("accession", "name", "position", "source"),
+    sort=("sequence_id", "accession", "name", "position", "source"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("name", "Name of the track, as whoever added it called it.", is_nullable=False),
+        POSITION,
+        RESIDUE,
+        statistic_column("value", "as in `unit`", "The number, as a float32."),
+        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR --track NAME FILE"),
+)
+
+VARIANTS = Table(
+    name="variants",
+    doc="A number of one's own for the substitution of a residue by another, such as `A123V`; added by "
+    "`attlas annotate DIR --variants NAME FILE`.",
+    key=("accession", "name", "position", "substitute", "source"),
+    sort=("sequence_id", "accession", "name", "position", "substitute", "source"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("name", "Name of the set of values, as whoever added it called it.", is_nullable=False),
+        POSITION,
+        RESIDUE,
+        text_column("substitute", "One-letter code of the residue in its place.", is_nullable=False),
+        statistic_column("value", "as in `unit`", "The number, as a float32."),
+        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR --variants NAME FILE"),
+)
+
 LABELS = Table(
     name="labels",
     doc="A label of residues that a probe asked for, on a protein that carries it; added by `attlas probe`.",
@@ -206,6 +247,7 @@ CONTACTS = Table(
     added_by=CONTACTS_COMMAND,
     computed_from=(SEQUENCES,),
     settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
+    ranked_by="probability",
 )
 
 LINKS = Table(
@@ -232,6 +274,7 @@ LINKS = Table(
         Setting("per_residue", int, "Most links kept for each residue of a protein."),
         _MAX_LENGTH,
     ),
+    ranked_by="weight",
 )
 
 FUSED_CONTACTS = Table(
@@ -270,6 +313,7 @@ FUSED_CONTACTS = Table(
         ),
         _MAX_LENGTH,
     ),
+    ranked_by="score",
 )
 
 HEAD_CONTACTS = Table(

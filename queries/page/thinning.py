@@ -131,7 +131,8 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
     # A head without a link would look like one without attention: the strongest of each head stays.
     by_weight = sorted(range(len(links["weight"])), key=lambda i: -links["weight"][i])
     heads: set[tuple[int, int]] = set()
-    strongest, others = [], []
+    strongest: list[int] = []
+    others: list[int] = []
     for i in by_weight:
         head = (links["layer"][i], links["head"][i])
         (others if head in heads else strongest).append(i)
