@@ -68,11 +68,8 @@ PAGE_PARTS = PageParts(
 
 def page_html(data: Mapping[str, Any]) -> str:
     """Return the page of a protein from its data (`protein_data.py`)."""
-    return fill_template(
-        title=page_title(data["protein"]),
-        data=f'<script type="application/json" id="attlas-data">{safe_json(data)}</script>',
-        parts=PAGE_PARTS if data["structure"] is None else PAGE_PARTS.with_viewer(),
-    )
+    parts = PAGE_PARTS.with_viewer() if data["structure"] else PAGE_PARTS
+    return fill_template(title=page_title(data["protein"]), data=data_element("attlas-data", data), parts=parts)
 
 
 def fill_template(*, title: str, data: str, parts: PageParts = PAGE_PARTS) -> str:
