@@ -52,6 +52,7 @@
     const values = data.received?.[state.layer];
     if (values) {
       const value = values[position - 1];
+      if (Number.isNaN(value)) return [`layer ${state.layer} is left out of this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
       parts.push(`receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
     }

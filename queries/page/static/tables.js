@@ -24,6 +24,7 @@
     const isOfResidue = (feature) => feature.begin === feature.end || attlas.isBond(feature);
     const atEnds = (...positions) => positions.map((position) => nearby(position, isOfResidue)).filter(Boolean).join(" → ");
     const add = (table, holder = "tables") => document.getElementById(holder).append(tableSection(state, table));
+    const addStatic = (table, values) => add({ ...table, ...withoutEmptyColumns(table.columns, values), residueName });
 
     if (data.json.sites) {
       add({
@@ -58,26 +59,29 @@
       });
     }
     if (data.features.length) {
-      add({
+      addStatic({
         id: "features", title: "Features", columns: [["type", ""], ["begin", "residue"], ["end", "residue"], ["description", ""], ["evidence", ""], ["source", ""]],
-        rows: () => data.features.map((feature) => [feature.type, feature.begin, feature.end, feature.description ?? "", feature.evidence ?? "", feature.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM features WHERE ${where} ORDER BY begin`),
-      });
+        sql: () => command(`SELECT * FROM features WHERE ${where} ORDER BY begin`),
+      }, data.features.map((feature) => [feature.type, feature.begin, feature.end, feature.description ?? "", feature.evidence ?? "", feature.source ?? ""]));
     }
     if (data.families.length) {
-      add({
+      addStatic({
         id: "families", title: "Families", columns: [["database", ""], ["family", ""], ["name", ""], ["source", ""]],
-        rows: () => data.families.map((family) => [family.database, family.family, family.name ?? "", family.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM families WHERE ${where}`),
-      });
+        sql: () => command(`SELECT * FROM families WHERE ${where}`),
+      }, data.families.map((family) => [family.database, family.family, family.name ?? "", family.source ?? ""]));
     }
     if (data.variants.length) {
-      add({
+      addStatic({
         id: "variants", title: "Variants", columns: [["variant", ""], ["residue", "residue"], ["value", "decimal"], ["name", ""], ["source", ""]],
-        rows: () => data.variants.map((variant) => [`${variant.from}${variant.position}${variant.to}`, variant.position, variant.value, variant.name ?? "", variant.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM variants WHERE ${where} ORDER BY position`),
-      });
+        sql: () => command(`SELECT * FROM variants WHERE ${where} ORDER BY position`),
+      }, data.variants.map((variant) => [`${variant.from}${variant.position}${variant.to}`, variant.position, variant.value, variant.name ?? "", variant.source ?? ""]));
     }
+  };
+
+  /** Return columns and rows without the columns that say nothing in any row. */
+  const withoutEmptyColumns = (columns, values) => {
+    const kept = columns.map((_, k) => k).filter((k) => values.some((row) => row[k] !== ""));
+    return { columns: kept.map((k) => columns[k]), rows: () => values.map((row) => kept.map((k) => row[k])) };
   };
 
   /** Return a section with a table; columns of kind `residue` hold positions, and point when touched. */
