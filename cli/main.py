@@ -13,15 +13,19 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
     exporting,
     finding,
+    linking,
+    paging,
     plotting,
     probing,
     publishing,
     reporting,
+    serving,
     showing,
 )
 
@@ -59,14 +63,18 @@ for verbs in (
     annotating,
     probing,
     contacting,
+    linking,
     showing,
+    paging,
+    plotting,
     finding,
     asking,
     comparing,
     exporting,
     publishing,
     reporting,
-    plotting,
+    serving,
+    assisting,
 ):
     verbs.add_verbs(app)
 

@@ -247,6 +247,7 @@ CONTACTS = Table(
     added_by=CONTACTS_COMMAND,
     computed_from=(SEQUENCES,),
     settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
+    ranked_by="probability",
 )
 
 LINKS = Table(
@@ -273,6 +274,7 @@ LINKS = Table(
         Setting("per_residue", int, "Most links kept for each residue of a protein."),
         _MAX_LENGTH,
     ),
+    ranked_by="weight",
 )
 
 FUSED_CONTACTS = Table(
@@ -311,6 +313,7 @@ FUSED_CONTACTS = Table(
         ),
         _MAX_LENGTH,
     ),
+    ranked_by="score",
 )
 
 HEAD_CONTACTS = Table(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "cli", "python")
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli", "python")
 """The rooms, lowest first. `python/` is installed as `attlas` itself, each other room below it by its own name."""
 MAY_SPEAK_TO = {
     "python": {"attlas.queries"},
@@ -21,18 +21,28 @@ MAY_SPEAK_TO = {
     "structures": {"attlas.structures", "attlas.intake", "attlas.schema"},
     "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.intake", "attlas.schema"},
     "queries": {"attlas.queries", "attlas.structures", "attlas.intake", "attlas.schema"},
-    "cli": {"attlas.cli", "attlas.pipeline", "attlas.queries", "attlas.intake", "attlas.schema"},
+    "serve": {"attlas.serve", "attlas.queries", "attlas.schema"},
+    "assistant": {"attlas.assistant", "attlas.queries", "attlas.schema"},
+    "cli": {
+        "attlas.cli",
+        "attlas.serve",
+        "attlas.assistant",
+        "attlas.pipeline",
+        "attlas.queries",
+        "attlas.intake",
+        "attlas.schema",
+    },
 }
 FLOORS = {
     "queries": (
-        ("text", "output_file"),
+        ("text", "output_file", "colours"),
         ("provenance", "formats", "spreadsheets"),
         ("lookup",),
         ("engine",),
         ("store", "description"),
         ("answers", "asking"),
-        ("cards", "comparing", "exports", "release", "report"),
-        ("plots",),
+        ("cards", "comparing", "exports", "page", "report"),
+        ("plots", "release"),
         ("atlas",),
     ),
     "pipeline": (
@@ -61,15 +71,19 @@ FLOORS = {
         ("shard",),
         ("workers",),
         (
+            "drafting",
             "encode",
             "pass_task",
         ),
         (
             "build",
+            "dry_run",
+            "pass_planning",
             "passes",
         ),
         (
             "contacts",
+            "links",
             "probe",
         ),
     ),
@@ -163,7 +177,8 @@ def test_the_rooms_below_all_others_need_only_pyarrow_and_the_standard_library(r
 
 
 @pytest.mark.parametrize(
-    ("room", "banned"), [("queries", WORKSHOP_ONLY), ("cli", WORKSHOP_ONLY), ("pipeline", READING_ROOM_ONLY)]
+    ("room", "banned"),
+    [("queries", WORKSHOP_ONLY), ("serve", WORKSHOP_ONLY), ("cli", WORKSHOP_ONLY), ("pipeline", READING_ROOM_ONLY)],
 )
 def test_a_room_does_without_the_libraries_of_the_other(room: str, banned: set[str]) -> None:
     assert [found for found in _by_file(room) if found[1].split(".")[0] in banned] == []
@@ -174,7 +189,7 @@ def test_the_front_desk_imports_a_room_only_when_a_verb_needs_it() -> None:
         (path.name, name)
         for path in _sources("cli")
         for name in _imports_at_start(ast.parse(path.read_text()))
-        if name.startswith(("attlas.pipeline", "attlas.queries"))
+        if name.startswith(("attlas.pipeline", "attlas.queries", "attlas.serve", "attlas.assistant"))
     ]
     assert early == []
 
@@ -231,9 +246,8 @@ def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
 
 def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("attlas/")}
-    files = [
-        path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in (".py", ".sql", ".html", ".js")
-    ]
+    suffixes = (".py", ".sql", ".html", ".css", ".js")
+    files = [path for room in ROOMS for path in (ROOT / room).rglob("*") if path.suffix in suffixes]
     files += [ROOT / room / "py.typed" for room in ROOMS]
     needed = {f"attlas/{path.relative_to(ROOT).as_posix().removeprefix('python/')}" for path in files}
     assert needed - packed == set()

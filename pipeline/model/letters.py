@@ -72,6 +72,11 @@ class Vocabulary:
         return np.concatenate([self.before or (filler,), letters, self.after or (filler,)]).astype(np.int64)
 
     @property
+    def has_both_ends(self) -> bool:
+        """There is a token before the residues, and one after them."""
+        return bool(self.before) and bool(self.after)
+
+    @property
     def is_of_pieces(self) -> bool:
         """Return whether a token may stand for several residues, see `pieces`."""
         return False

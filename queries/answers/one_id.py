@@ -7,12 +7,24 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SeriesCount, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, TRACKS, VARIANTS, Manifest, QuestionError, Table
+from attlas.schema import (
+    FAMILIES,
+    FEATURES,
+    HEADS,
+    LINKS,
+    RESIDUES,
+    SITES,
+    TRACKS,
+    VARIANTS,
+    Manifest,
+    QuestionError,
+    Table,
+)
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -51,6 +63,8 @@ class Answer:
     """Tracks that the protein has, by name, with the number of values."""
     variants: tuple[SeriesCount, ...] = ()
     """The same of values of variants."""
+    links: LinkCounts | None = None
+    """How many links it has; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -70,6 +84,8 @@ class Answer:
             "profiles": [{"layer": layer, "received": list(values)} for layer, values in self.profiles],
             "features": None if self.features is None else list(map(asdict, self.features)),
             "families": None if self.families is None else list(map(asdict, self.families)),
+            "n_links": None if self.links is None else self.links.n_links,
+            "n_edges": None if self.links is None else self.links.n_edges,
             "provenance": provenance_values(manifest),
         }
 
@@ -99,7 +115,7 @@ class NoAnswer:
             "similar": list(self.match.close),
             **dict.fromkeys(("protein", "sites", "profile")),
             "profiles": [],
-            **dict.fromkeys(("features", "families")),
+            **dict.fromkeys(("features", "families", "n_links", "n_edges")),
             "provenance": provenance_values(manifest),
         }
 
@@ -156,14 +172,14 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
 
     site_rows = atlas.sequence_rows(SITES, protein.sequence_id, SITE_COLUMNS).to_pylist()
-    sites = tuple(SiteRow(**_shortest_floats(row)) for row in site_rows)
+    sites = tuple(SiteRow(**{name: shortest_float(value) for name, value in row.items()}) for row in site_rows)
 
     # The layers asked for and the layer of convergence are read at once.
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = _added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = _added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    features = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -176,16 +192,17 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
+        links=_count_links(atlas, protein.sequence_id),
     )
 
 
 def _count_series(atlas: Store, table: Table, protein: ProteinRow) -> tuple[SeriesCount, ...]:
     """Return the names that a protein has values of in a table of numbers, and how many."""
-    rows = _added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
+    rows = list_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
     return tuple(SeriesCount(name, n) for name, n in Counter(row["name"] for row in rows).items())
 
 
-def _added_rows(
+def list_added_rows(
     atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
 ) -> list[dict[str, Any]] | None:
     """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""
@@ -198,18 +215,33 @@ def _added_rows(
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
 
 
+def _count_links(atlas: Store, sequence_id: int) -> LinkCounts | None:
+    """Return how many links and edges a sequence has; None where the atlas has no links."""
+    if not atlas.manifest.of_table(LINKS):
+        return None
+    n_links = atlas.sequence_rows(LINKS, sequence_id, ["layer"]).num_rows
+    n_edges = sum(atlas.sequence_rows(HEADS, sequence_id, ["n_edges"])["n_edges"].to_pylist())
+    return LinkCounts(n_links, n_edges)
+
+
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
     """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
     if not layers:
         return []
 
+    data = read_received(atlas, sequence_id)
+    return [_layer_profile(data, layer, atlas.n_layers) for layer in layers]
+
+
+def read_received(atlas: Store, sequence_id: int) -> memoryview:
+    """Return the attention received by every residue in every layer: the bytes of float16 values, (N, L)."""
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
+
     # A row of the list column is L values of float16, end to end.
     row_bytes = atlas.n_layers * _FLOAT16.size
     start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
-    data = memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
-    return [_layer_profile(data, layer, atlas.n_layers) for layer in layers]
+    return memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
 
 
 def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, ...]:
@@ -219,8 +251,9 @@ def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, 
     return tuple(_shortest_half(value) for (value,) in layer_value.iter_unpack(data))
 
 
-def _shortest_floats(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: _shortest(_FLOAT32, value) if isinstance(value, float) else value for name, value in row.items()}
+def shortest_float(value: Any) -> Any:
+    """Return a number of a float32 column as the float of its shortest decimal; any other value as it is."""
+    return _shortest(_FLOAT32, value) if isinstance(value, float) else value
 
 
 @lru_cache(maxsize=65_536)  # there are no more of them

@@ -79,7 +79,7 @@ def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBat
 
 def outcome_rows(atlas: Store, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Yield accession, length, status and reason of every protein wanted, by accession."""
-    for selection, parameters in _chunks(atlas, accessions):
+    for selection, parameters in select_in_chunks(atlas, accessions):
         for batch in atlas.stream(OUTCOMES_QUERY.format(chosen=selection), parameters):
             yield from batch.to_pylist()
 
@@ -98,13 +98,13 @@ def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.Recor
     schema = atlas.stream(query.format(chosen="false")).schema
     batches = (
         _checked(batch)
-        for selection, parameters in _chunks(atlas, accessions)
+        for selection, parameters in select_in_chunks(atlas, accessions)
         for batch in atlas.stream(query.format(chosen=selection), parameters)
     )
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 
 
-def _chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def select_in_chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order."""
     if accessions is not None:
         ordered = sorted(set(accessions))

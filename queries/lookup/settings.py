@@ -35,6 +35,27 @@ def settings_of_tables(root: Root, manifest: Manifest) -> dict[str, dict[str, An
     return {table.name: settings_of(root, manifest, table) for table in tables}
 
 
+def settings_of_sequence(root: Root, manifest: Manifest, table: Table, sequence_id: int) -> dict[str, Any]:
+    """Return the settings of the file of an added table that holds a sequence, or would: one file is read, not all.
+
+    Raises:
+        BrokenAtlasError: the file is missing or no Parquet.
+    """
+    for file in manifest.of_table(table):
+        if (file.first_sequence_id or 0) <= sequence_id <= (file.last_sequence_id or 0):
+            return settings_of_file(root, table, file)
+    return settings_of(root, manifest, table)
+
+
+def settings_of_file(root: Root, table: Table, file: TableFile) -> dict[str, Any]:
+    """Return the settings in the metadata of one file of an added table.
+
+    Raises:
+        BrokenAtlasError: the file is missing or no Parquet.
+    """
+    return dict(_computation(root, table, file).settings)
+
+
 def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:
     """Return the tables that have changed since an added table was computed from them; judged by one of its files.
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
+from attlas.queries.colours import read_colours
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.report.commands import IDS_FILE, command
 from attlas.queries.report.inline import inline
@@ -51,7 +52,7 @@ def page(report: Report) -> str:
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{_text(title)}</title>\n<style>{CSS}</style>\n</head>\n<body>",
+        f"<title>{_text(title)}</title>\n<style>{read_colours()}{CSS}</style>\n</head>\n<body>",
         *_header(report, title),
         *_contents(report),
         "<main>",

@@ -1,10 +1,6 @@
-"""How the page looks: light and dark, on paper A4 with figures whole; nothing from elsewhere."""
+"""How the page of a report looks, on paper A4 with figures whole; the colours are `colours.css`, nothing is fetched."""
 
 CSS = """
-:root { color-scheme: light dark; --ink: #1f2328; --soft: #57606a; --line: #d0d7de; --paper: #ffffff; --box: #f6f8fa;
-  --link: #0550ae; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --soft: #a3abb5; --line: #3d444d; --paper: #14171b;
-  --box: #1d2127; --link: #79b8ff; } }
 * { box-sizing: border-box; }
 html { font-size: 16px; -webkit-text-size-adjust: 100%; }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 52rem; background: var(--paper); color: var(--ink);
@@ -46,7 +42,6 @@ footer { margin-top: 3rem; border-top: 1px solid var(--line); font-size: .85rem;
 @media (max-width: 46rem) { figure.half { grid-column: span 2; } nav ol { columns: 1; } }
 @page { size: A4; margin: 16mm 14mm; }
 @media print {
-  :root { color-scheme: light; --ink: #000; --soft: #333; --line: #bbb; --paper: #fff; --box: #fff; --link: #000; }
   html { font-size: 13px; } body { max-width: none; padding: 0; }
   details, .no-print { display: none; } a { text-decoration: none; }
   h2, h3, section > p { break-after: avoid; } figure, .limits, .absent, tr { break-inside: avoid; }

@@ -154,6 +154,7 @@ def test_the_low_half_lives_in_compiled_code(backend):
             )
 
 
+@pytest.mark.thorough
 def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
     plain, uncompiled, compiled = (
         Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, products=products)

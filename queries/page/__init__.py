@@ -1,0 +1,1 @@
+"""The page of a protein: its data, and the HTML file that draws it."""

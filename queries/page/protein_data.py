@@ -1,0 +1,155 @@
+"""What the page of a protein shows, as one JSON object: made from the answers of the atlas, with no logic of its own.
+
+The object, of format 1. N residues, L layers, H heads; `null` where the atlas has no such table, or the protein was not
+computed. Lists that stand beside each other are columns of one table, to save bytes.
+
+- `provenance`: as every answer of the atlas states it.
+- `model`: `n_layers`, `n_heads`, and `theta`, the attention from which on a pair is an edge.
+- `protein`, `sites`, `features`, `families`: as `attlas show --json` gives them.
+- `received`: attention received, float16 little endian as base64, L x N: layer 0 at the start, position 1 at the start
+  of each layer. A layer that was left out for its size (see `thinned`) is NaN throughout.
+- `heads`: `statistics`, for every statistic of the table `heads` a list of L x H numbers, layer by layer.
+- `links`: the settings `floor` and `per_residue`, and the lists `layer`, `head`, `i`, `j`, `weight`.
+- `contacts`: the lists `i`, `j`, `probability`.
+- `tracks`, `variants`: numbers of one's own.
+- `structure`: `kind` (`file`, or `trace` of C-alpha atoms), `format` (`pdb` or `mmcif`) and `text` of what is drawn,
+  its `name` and `source`, `chains`, each with the `positions` of the sequence and the `residues` (number and insertion
+  code, as text) that they are in `text`, `n_mapped` positions, and `notes` on what does not fit.
+- `thinned`: what was left out to keep the page small, as sentences.
+"""
+
+import base64
+import sys
+from array import array
+from collections.abc import Iterable
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from attlas.queries.answers.one_id import NoAnswer, answer_id, read_received, shortest_float
+from attlas.queries.answers.stored_rows import ProteinRow
+from attlas.queries.lookup.settings import settings_of_sequence
+from attlas.queries.page.drawn_structure import draw_file, draw_trace
+from attlas.queries.page.thinning import DATA_BYTES, thin
+from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
+from attlas.schema import CONTACTS, HEADS, LINKS, QuestionError, Run, Table
+from attlas.schema.columns import EDGE_THETA
+
+FORMAT = 1
+LINK_COLUMNS = ("layer", "head", "i", "j", "weight")
+CONTACT_COLUMNS = ("i", "j", "probability")
+STATISTICS = tuple(column.name for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head"))
+
+
+def protein_data(
+    atlas: Store,
+    id: str,
+    *,
+    structure: Path | None = None,
+    chain: str | None = None,
+    max_bytes: int | None = DATA_BYTES,
+) -> dict[str, Any]:
+    """Return the data of the page of a protein, in the form that this file begins with.
+
+    Args:
+        structure: PDB or mmCIF file to draw; without it, the C-alpha atoms of an annotated structure are drawn.
+        chain: chain of the structure; None takes every chain of a file that fits, or the longest one annotated.
+        max_bytes: bytes of the data, gzipped, from which on they are thinned; None never thins.
+
+    Raises:
+        QuestionError: the id is not in the atlas, or names several proteins; there is no such chain; the protein has no
+            sequence for a structure to be mapped onto.
+        InputError: the structure cannot be read, or is not of this protein.
+        EnvironmentFault: a structure is given, and gemmi is not installed.
+    """
+    answer = answer_id(atlas, id)[0]
+    if isinstance(answer, NoAnswer):
+        raise answer.fault()
+
+    protein = answer.protein
+    answered = answer.to_json(atlas.manifest)
+    data: dict[str, Any] = {
+        "format": FORMAT,
+        "provenance": provenance_values(atlas.manifest),
+        "model": model_facts(atlas.manifest.run),
+        "protein": asdict(protein),
+        "sites": answered["sites"],
+        "received": _received(atlas, protein),
+        "heads": _heads(atlas, protein),
+        "links": _links(atlas, protein),
+        "features": answered["features"],
+        "families": answered["families"],
+        "contacts": _contacts(atlas, protein),
+        "tracks": None,
+        "variants": None,
+        "structure": _structure(atlas, protein, structure, chain),
+        "thinned": [],
+    }
+    return data if max_bytes is None else thin(data, max_bytes=max_bytes)
+
+
+def model_facts(run: Run) -> dict[str, Any]:
+    """Return what a page needs to know of the model."""
+    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": EDGE_THETA}
+
+
+def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
+    if not protein.is_computed or protein.sequence_id is None:
+        return None
+
+    # The table has a row of L values for each residue; a page draws one layer at a time.
+    values = array("H", read_received(atlas, protein.sequence_id).tobytes())  # N x L
+    by_layer = array("H")
+    for layer in range(atlas.n_layers):
+        by_layer.extend(values[layer :: atlas.n_layers])  # L x N
+    if sys.byteorder == "big":
+        by_layer.byteswap()
+    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer.tobytes()).decode()}
+
+
+def _heads(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
+    if not protein.is_computed or protein.sequence_id is None:
+        return None
+    columns = atlas.sequence_rows(HEADS, protein.sequence_id, STATISTICS).to_pydict()
+    return {"statistics": {name: _numbers(columns[name]) for name in STATISTICS}}
+
+
+def _links(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
+    settings = _settings(atlas, LINKS, protein)
+    if settings is None or protein.sequence_id is None:
+        return None
+    columns = atlas.sequence_rows(LINKS, protein.sequence_id, LINK_COLUMNS).to_pydict()
+    lists = {name: _numbers(columns[name]) for name in LINK_COLUMNS}
+    return {"floor": settings.get("floor"), "per_residue": settings.get("per_residue"), **lists}
+
+
+def _contacts(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
+    if _settings(atlas, CONTACTS, protein) is None or protein.sequence_id is None:
+        return None
+    columns = atlas.sequence_rows(CONTACTS, protein.sequence_id, CONTACT_COLUMNS).to_pydict()
+    return {name: _numbers(columns[name]) for name in CONTACT_COLUMNS}
+
+
+def _settings(atlas: Store, table: Table, protein: ProteinRow) -> dict[str, Any] | None:
+    """Return the settings a pass computed a protein with; None where it has not been run, or left the protein out."""
+    if not protein.is_computed or protein.sequence_id is None or not atlas.manifest.of_table(table):
+        return None
+    settings = settings_of_sequence(atlas.root, atlas.manifest, table, protein.sequence_id)
+    max_length = settings.get("max_length")
+    return None if max_length is not None and protein.length > max_length else settings
+
+
+def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain: str | None) -> dict[str, Any] | None:
+    if structure is None:
+        return draw_trace(atlas, protein, chain=chain)
+    if protein.sequence is None:
+        what = f"{protein.accession} has no sequence for a structure to be mapped onto."
+        raise QuestionError(what, found=f"{protein.status}: {protein.reason}")
+    return draw_file(structure, protein.accession, protein.sequence, chain=chain)
+
+
+def _numbers(values: Iterable[Any]) -> list[Any]:
+    """Return numbers as JSON can hold them: floats by their shortest decimal, None for what is no number."""
+    return [shortest_float(value) if not isinstance(value, float) or isfinite(value) else None for value in values]

@@ -1,0 +1,1 @@
+"""An atlas behind HTTP: the API and the pages. Needs the extra `[serve]` (FastAPI, uvicorn)."""

@@ -1,0 +1,208 @@
+"""Proteins: one with all that is stored of it, its tables, the list, and many at once."""
+
+from typing import Annotated, Any
+
+import pyarrow as pa
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from attlas.queries import Atlas
+from attlas.queries.answers.added_rows import read_added_rows
+from attlas.queries.answers.many_ids import lookup
+from attlas.queries.answers.one_id import Answer, answer_match, parse_layers
+from attlas.queries.formats import dump_json, json_rows
+from attlas.queries.lookup.identifiers import Match
+from attlas.queries.provenance import provenance_values
+from attlas.queries.text import counted, printable
+from attlas.schema import ADDED_TABLES, HEADS, RESIDUES, SITES, QuestionError, Table
+from attlas.serve.answers import answer_json, answer_rows, write_rows
+from attlas.serve.api.descriptions import (
+    LOOKUP_SCHEMA,
+    PROBLEMS,
+    answer_schema,
+    page_schema,
+    rows_responses,
+    table_schema,
+)
+from attlas.serve.api.listing import list_answers, list_page, next_url
+from attlas.serve.api.parameters import FormatQuery, Id, clean_text, refuse_unknown, require_json
+from attlas.serve.formats import choose_format, content_type
+from attlas.serve.problems import Problem
+from attlas.serve.service import Service
+
+PROTEIN_TABLES: tuple[Table, ...] = (
+    SITES,
+    RESIDUES,
+    HEADS,
+    *(table for table in ADDED_TABLES if any(column.name == "sequence_id" for column in table.columns)),
+)
+"""The tables that have rows of a protein."""
+
+
+class Batch(BaseModel):
+    """Many ids at once."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    ids: list[str] = Field(description="Ids in any form; one that is repeated is answered once.", min_length=1)
+    taxon: int | str | None = Field(None, description="Whose gene a gene name means: NCBI taxon id, or organism.")
+
+
+def protein_routes(service: Service) -> APIRouter:
+    """Return the routes of proteins."""
+    router = APIRouter(tags=["proteins"], dependencies=[Depends(refuse_unknown)])
+    limits = service.limits
+
+    @router.get("/proteins", summary="List or search proteins", responses=rows_responses(page_schema()))
+    def proteins(
+        request: Request,
+        q: Annotated[
+            str | None, Query(description="Words of a name, gene or organism, any identifier, or a PDB id.")
+        ] = None,
+        offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="Proteins to pass over.")] = 0,
+        limit: Annotated[int, Query(ge=1, le=limits.page_rows, description="Proteins of a page.")] = 100,
+        format: FormatQuery = None,
+    ) -> Response:
+        """List the proteins by accession, or those that `q` may mean, the likeliest first.
+
+        In JSON `total` counts all of them and `next` is the address of the next page; in other formats the header
+        `Link` has it.
+        """
+        edition = service.current.edition()
+        file_format = choose_format(format, request.headers.get("accept"))
+        page = list_page(edition.atlas, q, offset, limit)
+        next_page = next_url(request, offset + limit) if offset + limit < page.total else None
+        if file_format == "json":
+            values = {
+                "total": page.total,
+                "offset": offset,
+                "next": next_page,
+                "proteins": list(json_rows(page.rows.to_reader())),
+            }
+            response = answer_json(request, edition, lambda: values)
+        else:
+            response = answer_rows(request, edition, file_format, lambda: page.rows)
+        response.headers["Attlas-Total"] = str(page.total)
+        if next_page:
+            response.headers["Link"] = f'<{next_page}>; rel="next"'
+        return response
+
+    @router.post(
+        "/lookup",
+        summary="Look up many ids",
+        dependencies=[Depends(require_json)],
+        responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), 413: PROBLEMS[413], 415: PROBLEMS[415]},
+    )
+    def look_up(request: Request, batch: Batch, format: FormatQuery = None) -> Response:
+        """Return the sites of many proteins; each id has its own `status`, as if it had been asked for alone.
+
+        In JSON an answer for each id; in other formats the table of `attlas show --ids`, a row for each site, and one
+        for each id without sites.
+        """
+        if len(batch.ids) > limits.batch_ids:
+            what = f"This batch has {counted(len(batch.ids), 'id')}."
+            raise Problem(413, QuestionError(what, expected=f"at most {limits.batch_ids:,} ids", hint="ask in parts"))
+
+        file_format = choose_format(format, request.headers.get("accept"))
+        atlas = service.current.edition().atlas
+        taxon = clean_text(batch.taxon) if isinstance(batch.taxon, str) else batch.taxon
+        rows = lookup(atlas, list(map(clean_text, batch.ids)), taxon=taxon)
+        headers = {"Cache-Control": "no-store", "Content-Type": content_type(file_format)}
+        if file_format != "json":
+            return Response(write_rows(rows, file_format), headers=headers)
+        answer = {"answers": list_answers(rows), "provenance": provenance_values(atlas.manifest)}
+        return Response(dump_json(answer) + b"\n", headers=headers)
+
+    for table in PROTEIN_TABLES:
+        _add_table_route(router, service, table)
+
+    @router.get("/proteins/{id:path}", summary="One protein", responses=rows_responses(answer_schema(), is_of_id=True))
+    def protein(
+        request: Request,
+        id: Id,
+        layers: Annotated[
+            str | None, Query(description="Profiles of these layers, from 0: `3,5`, `8-16` or `all`.", examples=["0"])
+        ] = None,
+        format: FormatQuery = None,
+    ) -> Response:
+        """Return a protein with its sites and its profile, as `attlas show --json` does; its row in other formats.
+
+        A protein that was skipped or failed has its status and the reason, and null for sites. Of a digest that
+        several accessions share, the first is answered, and `candidates` names all of them.
+        """
+        edition = service.current.edition()
+        atlas = edition.atlas
+        match = find_match(atlas, id)
+        shown_layers = () if layers is None else parse_layers(layers, atlas.n_layers)
+        if choose_format(format, request.headers.get("accept")) == "json":
+            return answer_json(request, edition, lambda: protein_json(atlas, match, shown_layers))
+        return answer_rows(request, edition, format, lambda: atlas.protein(id))
+
+    return router
+
+
+def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
+    """Add the route of the rows of a protein in a table."""
+
+    @router.get(
+        f"/proteins/{{id:path}}/{table.name}",
+        summary=f"The {table.name.replace('_', ' ')} of a protein",
+        description=f"{table.doc}\n\nA protein that was not computed has none: 409, with the reason.",
+        operation_id=f"protein_{table.name}",
+        responses={**rows_responses(table_schema(table), is_of_id=True), 409: PROBLEMS[409]},
+    )
+    def rows_of_protein(request: Request, id: Id, format: FormatQuery = None) -> Response:
+        edition = service.current.edition()
+        atlas = edition.atlas
+        refuse_not_computed(atlas, find_match(atlas, id))
+        if table.added_by is not None and not atlas.manifest.of_table(table):
+            fault = QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
+            raise Problem(404, fault)
+        return answer_rows(request, edition, format, lambda: read_rows(atlas, table, id))
+
+
+def read_rows(atlas: Atlas, table: Table, id: str) -> pa.Table:
+    """Return the rows of a protein in a table."""
+    match table.name:
+        case SITES.name:
+            return atlas.sites(id)
+        case RESIDUES.name:
+            return atlas.residues(id)
+        case HEADS.name:
+            return atlas.heads(id)
+        case _:
+            return read_added_rows(atlas, table, id)
+
+
+def find_match(atlas: Atlas, id: str) -> Match:
+    """Return the match of an id.
+
+    Raises:
+        Problem: 404, the id is not in the atlas; 409, it names several different proteins.
+    """
+    match = atlas.match(id)
+    if not match.rows:
+        raise Problem(409 if match.candidates else 404, match.fault())
+    return match
+
+
+def refuse_not_computed(atlas: Atlas, match: Match) -> None:
+    """Refuse a protein that has no rows because it was not computed.
+
+    Raises:
+        Problem: 409, with its status and the reason.
+    """
+    for protein in atlas.protein_rows(match.rows, ["accession", "status", "reason"]).to_pylist():
+        if protein["status"] != "ok":
+            words = printable(f"{protein['accession']} was not computed ({protein['status']}: {protein['reason']}).")
+            raise Problem(409, QuestionError(words))
+
+
+def protein_json(atlas: Atlas, match: Match, layers: tuple[int, ...] = ()) -> dict[str, Any]:
+    """Return the answer about a protein as `attlas show --json` has it."""
+    answers = [answer for answer in answer_match(atlas, match, layers=layers) if isinstance(answer, Answer)]
+    values = answers[0].to_json(atlas.manifest)
+    if len(answers) > 1:
+        values["candidates"] = [answer.protein.accession for answer in answers]
+    return values

@@ -1,0 +1,110 @@
+"""`make_app`: an atlas as a web application (ASGI), its API at `/api/v1` and its pages."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from attlas.serve.api.atlas_routes import atlas_routes
+from attlas.serve.api.export_routes import export_routes
+from attlas.serve.api.openapi import describe_api
+from attlas.serve.api.protein_routes import protein_routes
+from attlas.serve.api.question_routes import question_routes
+from attlas.serve.api.sql_routes import sql_routes
+from attlas.serve.current_atlas import CurrentAtlas
+from attlas.serve.guards import Guard
+from attlas.serve.limits import Limits
+from attlas.serve.pages.error_page import error_page
+from attlas.serve.pages.layout import Frame
+from attlas.serve.pages.routes import page_routes
+from attlas.serve.problems import add_handlers
+from attlas.serve.service import Service
+from attlas.serve.worker_pool import WorkerPool
+
+API = "/api/v1"
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine for itself, by which a server is always called."""
+MEMORY_SHARE = 50
+"""Percent of the machine's memory that all workers may take together, unless it is said otherwise."""
+
+
+def make_app(
+    place: str | Path,
+    *,
+    has_sql: bool = False,
+    hosts: Sequence[str] = (),
+    memory_limit: str | None = None,
+    limits: Limits | None = None,
+) -> FastAPI:
+    """Return the application of an atlas in a directory or behind a URL. Its shutdown ends the workers.
+
+    Args:
+        place: directory or URL of the atlas.
+        has_sql: whether users may ask in SQL of their own.
+        hosts: names by which the server may be called, beside `127.0.0.1` and `localhost`; `*` is any.
+        memory_limit: what one query may take of memory, such as `4GB` or `25%`.
+        limits: sizes and times beyond which requests are refused.
+
+    Raises:
+        BrokenAtlasError: there is no such atlas, or it is not whole.
+    """
+    service = open_service(place, has_sql=has_sql, memory_limit=memory_limit, limits=limits or Limits())
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        Thread(target=service.pool.start, daemon=True).start()
+        yield
+        service.close()
+
+    app = FastAPI(
+        title="attlas",
+        version=version("attlas"),
+        lifespan=lifespan,
+        # Their pages load scripts from elsewhere; `/api` is ours.
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    add_handlers(app, lambda problem: error_page(_frame(service), problem.status, problem.fault))
+    _add_routes(app, service)
+    app.add_middleware(Guard, hosts=(*LOCAL_NAMES, *hosts), limits=service.limits)
+    return app
+
+
+def open_service(place: str | Path, *, has_sql: bool, memory_limit: str | None, limits: Limits) -> Service:
+    """Return an atlas, opened, with an empty pool of workers."""
+    current = CurrentAtlas(place)
+    pool = WorkerPool(
+        str(place),
+        memory_limit=memory_limit or f"{MEMORY_SHARE // limits.n_workers}%",
+        max_bytes=limits.answer_bytes,
+        n_workers=limits.n_workers,
+        n_waiting=limits.n_waiting,
+    )
+    return Service(current, pool, limits, has_sql, str(place))
+
+
+def _frame(service: Service) -> Frame:
+    return Frame.of(service.current.edition().atlas.manifest, has_sql=service.has_sql)
+
+
+def _add_routes(app: FastAPI, service: Service) -> None:
+    routers = [atlas_routes, protein_routes, question_routes, export_routes]
+    for make_routes in (*routers, *([sql_routes] if service.has_sql else [])):
+        app.include_router(make_routes(service), prefix=API)
+
+    # Before the pages are added, whose addresses are no part of the API.
+    description: dict[str, Any] = describe_api(app)
+    app.include_router(page_routes(service, description))
+
+    @app.get(f"{API}/openapi.json", include_in_schema=False)
+    def openapi(request: Request) -> Response:
+        return JSONResponse(description)

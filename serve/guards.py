@@ -1,0 +1,158 @@
+"""What stands before every route: the Host header, sizes and times of requests, and headers of every response."""
+
+import asyncio
+from collections.abc import Sequence
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from attlas.queries.text import counted, cut, printable
+from attlas.schema import QuestionError
+from attlas.serve.limits import Limits
+from attlas.serve.problems import Problem, problem_response
+
+CONTENT_SECURITY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+"""What a page may load: files of this server, and nothing from elsewhere."""
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+METHODS_WITHOUT_BODY = ("GET", "HEAD")
+
+
+class Guard:
+    """An ASGI app before another one: refuses what is not for it, and adds headers to what it says."""
+
+    def __init__(self, app: ASGIApp, *, hosts: Sequence[str], limits: Limits) -> None:
+        """Guard an app. `hosts` are the names by which browsers may call the server; `*` is any."""
+        self._app = app
+        self._hosts = frozenset(host.lower().strip("[]") for host in hosts)
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        answer = _with_headers(send, has_body=scope["method"] != "HEAD")
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}
+        try:
+            self._check(scope)
+            body = await self._read_body(scope, receive)
+        except Problem as problem:
+            await problem_response(problem, scope["path"])(scope, receive, answer)
+            return
+        await self._app(scope, _replay(body, receive), answer)
+
+    def _check(self, scope: Scope) -> None:
+        """Refuse a request by its head.
+
+        Raises:
+            Problem: 421, the Host header names another server; 414, the address is too long.
+        """
+        headers = Headers(scope=scope)
+        host = _host_name(headers.get("host", ""))
+        if "*" not in self._hosts and host not in self._hosts:
+            expected = ", ".join(sorted(self._hosts))
+            hint = "call it by one of these names; `attlas serve --name NAME` adds one"
+            what = "This server is not called by that name."
+            raise Problem(
+                421, QuestionError(what, expected=expected, found=cut(printable(host), 80) or "no name", hint=hint)
+            )
+
+        n_characters = len(scope.get("raw_path") or scope["path"]) + len(scope["query_string"])
+        if n_characters > self._limits.url_characters:
+            what = f"This address has {counted(n_characters, 'character')}."
+            expected = f"at most {self._limits.url_characters:,}"
+            raise Problem(414, QuestionError(what, expected=expected, hint="POST what is long, see /api"))
+
+    async def _read_body(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of a request.
+
+        Raises:
+            Problem: 413, it is too large; 408, it did not arrive in time.
+        """
+        if scope["method"] in METHODS_WITHOUT_BODY:
+            return b""
+
+        length = Headers(scope=scope).get("content-length", "")
+        if length.isdecimal() and len(length) < 20 and int(length) > self._limits.body_bytes:
+            raise self._too_large()
+        try:
+            async with asyncio.timeout(self._limits.body_s):
+                return await self._read_pieces(receive)
+        except TimeoutError:
+            what = f"The body of this request did not arrive within {self._limits.body_s:g} s."
+            raise Problem(408, QuestionError(what), {"Connection": "close"}) from None
+
+    async def _read_pieces(self, receive: Receive) -> bytes:
+        pieces, n_bytes = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Problem(400, QuestionError("The client has left."))
+            pieces.append(message.get("body", b""))
+            n_bytes += len(pieces[-1])
+            if n_bytes > self._limits.body_bytes:
+                raise self._too_large()
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+
+    def _too_large(self) -> Problem:
+        expected = f"at most {self._limits.body_bytes:,} bytes"
+        fault = QuestionError("The body of this request is too large.", expected=expected, hint="ask in parts")
+        return Problem(413, fault, {"Connection": "close"})
+
+
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without the port and the brackets of an IPv6 address."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.partition(":")[0].lower().rstrip(".")
+
+
+def _with_headers(send: Send, *, has_body: bool) -> Send:
+    """Return a `send` that adds the headers of every response, and leaves the body out where HEAD was asked."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-cache")
+        elif message["type"] == "http.response.body" and not has_body:
+            message = {**message, "body": b""}
+        await send(message)
+
+    return send_with_headers
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives a body that was read already, then waits for the client to leave."""
+    has_given = False
+
+    async def receive_again() -> Message:
+        nonlocal has_given
+        if has_given:
+            return await receive()
+        has_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive_again

@@ -1,0 +1,31 @@
+"""The limits of a server: sizes and times beyond which a request is refused with a sentence."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may take, and how many may wait."""
+
+    url_characters: int = 8_000
+    """Longest path with its query, as it is sent."""
+    body_bytes: int = 2_000_000
+    """Largest body of a request; a batch of ids needs about 20 bytes each."""
+    body_s: float = 20.0
+    """Seconds within which a body has to arrive."""
+    batch_ids: int = 10_000
+    """Most ids of a batch."""
+    page_rows: int = 1_000
+    """Most proteins of one page of the list."""
+    answer_bytes: int = 1_000_000_000
+    """Largest file that a question, a query or an export may make."""
+    query_s: float = 60.0
+    """Seconds that a question or a query may take; then its process is killed."""
+    export_s: float = 900.0
+    """Seconds that an export or the report may take."""
+    n_workers: int = 2
+    """Processes that answer questions; a query has a process to itself."""
+    n_waiting: int = 16
+    """Requests that may wait for such a process; more are told to come again."""
+    n_connections: int = 200
+    """Connections at a time; more are told to come again."""

@@ -1,0 +1,170 @@
+"""The addresses of the pages: each reads the atlas, hands nouns to a function that makes HTML, and answers."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from attlas.queries.colours import read_colours
+from attlas.queries.formats import json_rows
+from attlas.queries.lookup.find import choose_protein
+from attlas.schema.json_file import digest
+from attlas.serve.answers import answer_file
+from attlas.serve.api.listing import list_page
+from attlas.serve.api.protein_routes import find_match
+from attlas.serve.api.question_routes import find_question
+from attlas.serve.current_atlas import Edition
+from attlas.serve.etags import is_unchanged, make_etag, not_modified
+from attlas.serve.made_once import MadeOnce
+from attlas.serve.pages import protein_list
+from attlas.serve.pages.api_page import api_page
+from attlas.serve.pages.glance import PANELS, glance_html
+from attlas.serve.pages.layout import Frame
+from attlas.serve.pages.question_pages import question_page, questions_page
+from attlas.serve.pages.report_page import waiting_page
+from attlas.serve.pages.sql_page import sql_page
+from attlas.serve.pages.start_page import start_page
+from attlas.serve.protein_page import protein_page
+from attlas.serve.service import Service
+from attlas.serve.tasks import AskTask, ReportTask
+
+STATIC = Path(__file__).parents[1] / "static"
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+N_EXAMPLES = 4
+REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
+"""The report is one file with its styles in it, and has no scripts."""
+
+
+def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
+    """Return the routes of the pages. `description` is that of the API."""
+    router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
+    glance = MadeOnce(lambda edition: make_glance(service, edition))
+    report = MadeOnce(lambda edition: make_report(service, edition))
+    limits = service.limits
+
+    def frame(edition: Edition) -> Frame:
+        return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
+
+    @router.get("/")
+    def start() -> str:
+        edition = service.current.edition()
+        made = glance.begin(edition)
+        drawings = made.result() if made.done() and made.exception() is None else None
+        return start_page(frame(edition), edition.atlas.manifest, examples(edition), drawings)
+
+    @router.get("/glance")
+    def glance_fragment() -> str:
+        return glance.begin(service.current.edition()).result(limits.query_s * 2)
+
+    @router.get("/proteins", response_model=None)
+    def proteins(q: str | None = None, offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0) -> str | RedirectResponse:
+        edition = service.current.edition()
+        atlas = edition.atlas
+        text = q.strip() if q and q.strip() else None
+        if text is not None:
+            # An identifier, or words that only one protein has, lead straight to it.
+            rows = atlas.match(text).rows
+            hit = choose_protein(atlas.hits(text)) if not rows else None
+            if hit is not None or len(rows) == 1:
+                row = rows[0] if hit is None else hit.row
+                accession = atlas.protein_rows([row], ["accession"])["accession"][0].as_py()
+                return RedirectResponse(protein_list.protein_path(accession), 303)
+        page = list_page(atlas, text, offset, protein_list.PAGE_ROWS)
+        return protein_list.list_page(frame(edition), list(json_rows(page.rows.to_reader())), page.total, offset, text)
+
+    @router.get("/protein/{id:path}", response_model=None)
+    def protein(request: Request, id: str) -> Response:
+        edition = service.current.edition()
+        etag = make_etag(edition, request, "html")
+        if is_unchanged(request, etag):
+            return not_modified(etag)
+        match = find_match(edition.atlas, id)
+        accession = edition.atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py()
+        html, policy = protein_page(edition.atlas, accession)
+        return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
+
+    @router.get("/questions")
+    def list_questions() -> str:
+        edition = service.current.edition()
+        return questions_page(frame(edition), edition.atlas.manifest)
+
+    @router.get("/questions/{name}")
+    def ask(request: Request, name: str) -> str:
+        edition = service.current.edition()
+        question = find_question(name)
+        return question_page(
+            frame(edition), question, edition.atlas.manifest, dict(request.query_params), service.place
+        )
+
+    if service.has_sql:
+
+        @router.get("/sql")
+        def sql(query: str = "") -> str:
+            edition = service.current.edition()
+            return sql_page(frame(edition), edition.atlas.manifest, query, service.place)
+
+    @router.get("/api")
+    def api(request: Request) -> str:
+        edition = service.current.edition()
+        return api_page(frame(edition), description, str(request.base_url), (examples(edition) or ["P04637"])[0])
+
+    @router.get("/report", response_model=None)
+    def show_report(request: Request) -> Response:
+        edition = service.current.edition()
+        made = report.begin(edition)
+        if not made.done():
+            return HTMLResponse(waiting_page(frame(edition)), headers={"Cache-Control": "no-store"})
+        etag = make_etag(edition, request, "html")
+        if is_unchanged(request, etag):
+            return not_modified(etag)
+        headers = {"ETag": etag, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": REPORT_POLICY}
+        return answer_file(made.result(), headers)
+
+    for name, data in read_static_files().items():
+        _add_static(router, name, data)
+
+    service.pool.when_started(lambda: glance.begin(service.current.edition()))
+    return router
+
+
+def examples(edition: Edition) -> list[str]:
+    """Return a few accessions to begin with: of computed proteins, from all over the list."""
+    atlas = edition.atlas
+    n = atlas.manifest.counts.n_requested
+    numbers = sorted({n * i // (2 * N_EXAMPLES) for i in range(2 * N_EXAMPLES)}) if n else []
+    rows = atlas.protein_rows(numbers, ["accession", "status", "n_sites"]).to_pylist()
+    return [row["accession"] for row in rows if row["status"] == "ok" and row["n_sites"]][:N_EXAMPLES]
+
+
+def make_glance(service: Service, edition: Edition) -> str:
+    """Return the drawings of the start page."""
+    answers = {}
+    for panel in PANELS:
+        answer = service.pool.carry_out(AskTask(panel.question, {}, "json"), timeout_s=service.limits.query_s)
+        answers[panel.question] = json.loads(answer.path.read_bytes())
+        answer.path.unlink()
+    return glance_html(answers)
+
+
+def make_report(service: Service, edition: Edition) -> Path:
+    """Return the file of the report."""
+    return service.pool.carry_out(ReportTask(), timeout_s=service.limits.export_s).path
+
+
+def read_static_files() -> dict[str, bytes]:
+    """Return the files that pages load, by name: read once, so that no address can name another file."""
+    files = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir()) if path.suffix in MEDIA_TYPES}
+    return {"colours.css": read_colours().encode(), **files}
+
+
+def _add_static(router: APIRouter, name: str, data: bytes) -> None:
+    etag = f'"{digest(data.hex())}"'
+    media_type = MEDIA_TYPES[Path(name).suffix]
+
+    @router.get(f"/static/{name}", response_model=None)
+    def static(request: Request) -> Response:
+        if is_unchanged(request, etag):
+            return not_modified(etag)
+        return Response(data, media_type=media_type, headers={"ETag": etag})

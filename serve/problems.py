@@ -1,0 +1,136 @@
+"""Errors as `application/problem+json` (RFC 9457), with the parts that every error of attlas has."""
+
+import logging
+from collections.abc import Callable
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.exceptions import HTTPException
+
+from attlas.queries.formats import dump_json
+from attlas.queries.text import cut, printable
+from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
+from attlas.serve.performing import TooLargeError
+from attlas.serve.worker import OutOfTimeError, WorkerEndedError
+from attlas.serve.worker_pool import BusyError
+
+MEDIA_TYPE = "application/problem+json"
+N_OFFENDERS = 100
+"""Offenders that a problem lists; their number stands in `n_offenders`."""
+SHOWN_WIDTH = 80
+"""Characters of a value of the request that a problem repeats."""
+RETRY_S = 5
+"""Seconds after which a client that found all workers busy is told to come again."""
+
+log = logging.getLogger("attlas.serve")
+
+
+class Problem(Exception):
+    """An error with the HTTP status that it is answered with."""
+
+    def __init__(self, status: int, fault: Fault, headers: dict[str, str] | None = None) -> None:
+        super().__init__(fault.what)
+        self.status = status
+        self.fault = fault
+        self.headers = headers or {}
+
+
+def problem_response(problem: Problem, instance: str) -> Response:
+    """Return a problem as a response; `instance` is the path that was asked for."""
+    fault = problem.fault
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": fault.what,
+        "instance": cut(printable(instance), 4 * SHOWN_WIDTH),
+        "expected": fault.expected,
+        "found": fault.found,
+        "hint": fault.hint,
+        "offenders": list(fault.offenders[:N_OFFENDERS]),
+        "n_offenders": len(fault.offenders),
+    }
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(dump_json(body) + b"\n", problem.status, headers, media_type=MEDIA_TYPE)
+
+
+def as_problem(error: Exception) -> Problem:
+    """Return any error as the problem that a client is told."""
+    match error:
+        case Problem():
+            return error
+        case OutOfTimeError():
+            what = "The answer took longer than this server waits; its process was killed."
+            hint = "ask less of it (WHERE, LIMIT, fewer proteins), or use the command line, which has no such limit"
+            return Problem(504, QuestionError(what, hint=hint))
+        case BusyError():
+            what = "This server is busy with other questions."
+            return Problem(503, EnvironmentFault(what, hint="come again"), {"Retry-After": str(RETRY_S)})
+        case WorkerEndedError():
+            what = "The process that was answering has ended, perhaps for want of memory."
+            return Problem(503, EnvironmentFault(what, hint="ask for less: fewer columns and rows, shorter texts"))
+        case TooLargeError():
+            return Problem(413, error)
+        case EnvironmentFault() | BrokenAtlasError():
+            return Problem(503, error)
+        case Fault():
+            return Problem(422, error)
+        case RequestValidationError():
+            return Problem(422, _fault_of_request(error))
+        case HTTPException():
+            return Problem(error.status_code, _fault_of_status(error), dict(error.headers or {}))
+        case _:
+            log.error("A request failed.", exc_info=error)
+            what = "This server has failed: a defect of attlas."
+            return Problem(
+                500, EnvironmentFault(what, hint="the log of the server has the traceback; please report it")
+            )
+
+
+def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
+    """Make the app answer every error as a problem, or as a page where a browser asks for a page."""
+
+    async def handle(request: Request, error: Exception) -> Response:
+        problem = as_problem(error)
+        is_for_people = "text/html" in request.headers.get("accept", "") and not _is_of_api(request.url.path)
+        if not is_for_people:
+            return problem_response(problem, request.url.path)
+        return HTMLResponse(make_page(problem), problem.status, {"Cache-Control": "no-store", **problem.headers})
+
+    kinds = (Problem, Fault, OutOfTimeError, BusyError, WorkerEndedError, RequestValidationError, HTTPException)
+    for kind in (*kinds, Exception):
+        app.add_exception_handler(kind, handle)
+
+
+def _is_of_api(path: str) -> bool:
+    return path.startswith("/api/")
+
+
+def _fault_of_request(error: RequestValidationError) -> Fault:
+    """Return the error for parameters or a body that are not as the API describes them."""
+    lines = []
+    for entry in error.errors():
+        place = ".".join(str(part) for part in entry["loc"][1:]) or str(entry["loc"][0])
+        lines.append(f"{cut(printable(place), SHOWN_WIDTH)}: {printable(entry['msg'])}")
+
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    value = None if first["type"] == "missing" else cut(printable(repr(first.get("input"))), SHOWN_WIDTH)
+    return QuestionError(
+        f"This request cannot be used: {cut(printable(place), SHOWN_WIDTH)}.",
+        expected=printable(first["msg"]),
+        found=value,
+        hint="/api/v1/openapi.json describes every parameter, /api the same in words",
+        offenders=lines if len(lines) > 1 else (),
+    )
+
+
+def _fault_of_status(error: HTTPException) -> Fault:
+    hints = {
+        404: "/api lists what there is",
+        405: "this server only reads: GET, and POST where /api says so",
+    }
+    words = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+    return QuestionError(words.get(error.status_code, str(error.detail)), hint=hints.get(error.status_code))

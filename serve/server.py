@@ -1,0 +1,126 @@
+"""A server at work: its socket, what it says when it starts, and its end at Ctrl-C."""
+
+import socket
+from collections.abc import Callable
+from ipaddress import ip_address
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from attlas.schema import EnvironmentFault, QuestionError
+from attlas.serve.service import Service
+
+GRACE_S = 2
+"""Seconds that answers on their way may take after Ctrl-C."""
+HEAD_S = 15
+"""Seconds within which the head of a request has to arrive, and a connection without a request is closed."""
+HIGHEST_PORT = 65_535
+LOOPBACK_NAMES = ("localhost", "::1")
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends the workers at once when it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end = end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End: first the workers, whose answers others wait for."""
+        self._end()
+        super().handle_exit(sig, frame)
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP that waits only so long for the head of a request: a slow client would keep its connection for ever."""
+
+    def connection_made(self, transport: object) -> None:
+        """Begin to count the time of a new connection."""
+        super().connection_made(transport)  # type: ignore[arg-type]
+        self._timer = self.loop.call_later(HEAD_S, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        cycle: object = self.cycle  # None until the first request, whatever its type says
+        if cycle is None:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop counting."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; `port` 0 is any that is free.
+
+    Raises:
+        QuestionError: there is no such address or port.
+        EnvironmentFault: the port is in use, or may not be used.
+    """
+    if not 0 <= port <= HIGHEST_PORT:
+        raise QuestionError(f"{port} is no port.", expected=f"0 to {HIGHEST_PORT}")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise QuestionError(f"{host} is no address of this machine.", found=str(error)) from error
+
+    listening = socket.socket(family, kind, protocol)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        hint = "give another one with --port, or --port 0 for any that is free"
+        raise EnvironmentFault(f"Port {port} of {host} cannot be used.", found=str(error), hint=hint) from error
+    return listening
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK_NAMES
+
+
+def names_of(host: str) -> tuple[str, ...]:
+    """Return the names by which browsers may call a server that listens at an address."""
+    try:
+        is_any = ip_address(host).is_unspecified
+    except ValueError:
+        is_any = False
+    if not is_any:
+        return (host,)
+
+    # Every address of this machine, and its name.
+    name = socket.gethostname()
+    try:
+        addresses = {str(entry[4][0]) for entry in socket.getaddrinfo(name, None)}
+    except OSError:
+        addresses = set()
+    return (name, *sorted(addresses))
+
+
+def run(app: FastAPI, listening: socket.socket) -> None:
+    """Serve an application until Ctrl-C or the signal TERM."""
+    service: Service = app.state.service
+    config = uvicorn.Config(
+        app,
+        http=PatientProtocol,
+        ws="none",
+        log_level="warning",
+        server_header=False,
+        limit_concurrency=service.limits.n_connections,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=HEAD_S,
+    )
+    server = Server(config, service.pool.close)
+    try:
+        server.run(sockets=[listening])
+    except KeyboardInterrupt:  # uvicorn raises it again when all is closed
+        pass
+    finally:
+        service.close()

@@ -1,0 +1,25 @@
+"""`Service`: what every route answers from, the atlas in its current edition, the workers and the limits."""
+
+from dataclasses import dataclass
+
+from attlas.serve.current_atlas import CurrentAtlas
+from attlas.serve.limits import Limits
+from attlas.serve.worker_pool import WorkerPool
+
+
+@dataclass(frozen=True)
+class Service:
+    """An atlas with the processes that answer long questions about it."""
+
+    current: CurrentAtlas
+    pool: WorkerPool
+    limits: Limits
+    has_sql: bool
+    """Whether users may ask in SQL of their own."""
+    place: str
+    """Directory or URL as it was given, for the command lines that the pages show."""
+
+    def close(self) -> None:
+        """End the workers and close the files."""
+        self.pool.close()
+        self.current.close()

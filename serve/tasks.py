@@ -1,0 +1,54 @@
+"""The tasks of a worker process: what is answered from DuckDB, or takes long; each writes one file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class AskTask:
+    """A question with its parameters."""
+
+    question: str
+    parameters: Mapping[str, object]
+    """As a user typed them; an alignment is its text."""
+    format: str
+    """One of `queries.formats.WRITERS`."""
+    max_rows: int | None = None
+    """Rows after which the answer ends; None: all."""
+
+
+@dataclass(frozen=True)
+class SqlTask:
+    """A SELECT of the user's own."""
+
+    query: str
+    format: str
+    max_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportTask:
+    """An export of some proteins, or of all."""
+
+    format: str
+    """Name of the export."""
+    ids: tuple[str, ...] | None
+    is_safe_for_spreadsheets: bool = False
+
+
+@dataclass(frozen=True)
+class ReportTask:
+    """The report of the whole atlas."""
+
+
+Task = AskTask | SqlTask | ExportTask | ReportTask
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is said of a file beside its bytes."""
+
+    notes: tuple[str, ...] = ()
+    """What a user should know of the answer, as the command line prints it to stderr."""
+    has_more: bool = False
+    """There are more rows than were asked for."""

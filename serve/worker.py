@@ -1,0 +1,112 @@
+"""A worker: a process with the atlas open (`working.py`) that carries out one task at a time, and can be killed.
+
+An interrupt does not reach every query of DuckDB (one value may take hours), so a thread would not do.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from attlas.schema import Fault
+from attlas.serve.tasks import Outcome, Task
+
+START_S = 120.0
+"""Seconds that a worker may take to start and to open the atlas, which may be behind a slow network."""
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What every worker of a server is started with."""
+
+    place: str
+    """Directory or URL of the atlas."""
+    memory_limit: str | None
+    """What the queries of a worker may take of memory before they spill to disk."""
+    max_bytes: int
+    """Largest file that a task may write."""
+    folder: Path
+    """Where the process puts its temporary files, and its queries what memory does not hold."""
+    server: int
+    """Number of the process of the server: without it, a worker ends."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A task with the place of its answer."""
+
+    task: Task
+    output: Path
+
+
+@dataclass(frozen=True)
+class Crash:
+    """An error that is no `Fault`: a defect, whose traceback goes to the log and not to the client."""
+
+    traceback: str
+
+
+class WorkerEndedError(Exception):
+    """The process ended without an answer, as when the machine has no memory left."""
+
+
+class OutOfTimeError(Exception):
+    """The task took longer than it may; its process was killed."""
+
+
+class Worker:
+    """One process, started at once; used by one thread at a time."""
+
+    def __init__(self, place: str, folder: Path, *, memory_limit: str | None, max_bytes: int) -> None:
+        """Start the process. `folder` is made, and removed when the process is killed."""
+        self._folder = folder
+        folder.mkdir()
+        self.is_ready = False
+
+        # Not by `multiprocessing`, which would run the user's own script again in every process that it starts.
+        own_end, other_end = socket.socketpair()
+        with other_end:
+            command = [sys.executable, "-P", "-m", "attlas.serve.working", str(other_end.fileno())]
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()])
+        self._connection = Connection(own_end.detach())
+        settings = WorkerSettings(place, memory_limit, max_bytes, folder, os.getpid())
+        self._connection.send(settings)
+
+    def carry_out(self, order: Order, *, timeout_s: float) -> Outcome:
+        """Return what is said of the file that the task wrote. After an error but `Fault` the worker is of no use.
+
+        Raises:
+            Fault: the task cannot be answered.
+            OutOfTimeError: it took longer than `timeout_s`.
+            WorkerEndedError: the process ended.
+            RuntimeError: a defect of attlas, with the traceback of the process.
+        """
+        try:
+            if not self.is_ready:
+                self._receive(START_S)
+                self.is_ready = True
+            self._connection.send(order)
+            return self._receive(timeout_s)
+        except (EOFError, OSError) as error:
+            raise WorkerEndedError from error
+
+    def kill(self) -> None:
+        """End the process at once, whatever it is doing, and remove its files."""
+        self._process.kill()
+        self._process.wait()
+        self._connection.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _receive(self, timeout_s: float) -> Outcome:
+        if not self._connection.poll(timeout_s):
+            raise OutOfTimeError
+        reply: Outcome | Fault | Crash = self._connection.recv()
+        if isinstance(reply, Crash):
+            raise RuntimeError(reply.traceback)
+        if isinstance(reply, Fault):
+            raise reply
+        return reply

@@ -1,0 +1,130 @@
+"""The workers of a server: a few processes, each for one task at a time; who finds them busy waits, or is refused."""
+
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from queue import Empty, LifoQueue
+
+from attlas.schema import Fault
+from attlas.serve.tasks import Outcome, Task
+from attlas.serve.worker import Order, Worker
+
+
+@dataclass(frozen=True)
+class FileAnswer:
+    """An answer in a file, which whoever sends it removes."""
+
+    path: Path
+    outcome: Outcome
+
+
+class BusyError(Exception):
+    """Too many tasks wait already, or this one has waited too long."""
+
+
+class WorkerPool:
+    """Workers that are started when they are needed, and replaced when they were killed."""
+
+    def __init__(self, place: str, *, memory_limit: str | None, max_bytes: int, n_workers: int, n_waiting: int) -> None:
+        """Make an empty pool for the atlas of a directory or a URL.
+
+        Args:
+            place: directory or URL of the atlas.
+            memory_limit: what the queries of a worker may take of memory before they spill to disk.
+            max_bytes: largest file that a task may write.
+            n_workers: processes at most.
+            n_waiting: tasks that may wait for one of them.
+        """
+        self._place = place
+        self._memory_limit = memory_limit
+        self._max_bytes = max_bytes
+        self.folder = Path(tempfile.mkdtemp(prefix="attlas-serve-"))
+        self._numbers = count(1)
+        self._waiting = threading.Semaphore(n_workers + n_waiting)
+        # A place is a worker that is idle, or None for one that is yet to be started.
+        self._places: LifoQueue[Worker | None] = LifoQueue()
+        self.workers: set[Worker] = set()
+        self._is_closed = False
+        self._beginnings: list[Callable[[], object]] = []
+        for _ in range(n_workers):
+            self._places.put(None)
+
+    def start(self) -> None:
+        """Start a worker, so that the first question need not wait for it."""
+        place = self._places.get()
+        self._places.put(place or self._new_worker())
+        for begin in self._beginnings:
+            begin()
+
+    def when_started(self, begin: Callable[[], object]) -> None:
+        """Have a function called when the server starts: it begins what others will soon ask for."""
+        self._beginnings.append(begin)
+
+    def carry_out(self, task: Task, *, timeout_s: float) -> FileAnswer:
+        """Return the answer to a task.
+
+        Raises:
+            Fault: the task cannot be answered.
+            BusyError: no worker is free.
+            OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
+            WorkerEndedError: the process ended without an answer.
+        """
+        if self._is_closed or not self._waiting.acquire(blocking=False):
+            raise BusyError
+        try:
+            return self._carry_out(task, timeout_s)
+        finally:
+            self._waiting.release()
+
+    def close(self) -> None:
+        """Kill every worker, and remove all files; whoever waits for one is told that it ended."""
+        self._is_closed = True
+        for worker in list(self.workers):
+            worker.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _carry_out(self, task: Task, timeout_s: float) -> FileAnswer:
+        started = time.monotonic()
+        try:
+            place = self._places.get(timeout=timeout_s)
+        except Empty:
+            raise BusyError from None
+
+        worker: Worker | None = None
+        output = self.folder / f"answer-{next(self._numbers)}"
+        try:
+            worker = place or self._new_worker()
+            left_s = max(timeout_s - (time.monotonic() - started), 1.0)
+            return FileAnswer(output, worker.carry_out(Order(task, output), timeout_s=left_s))
+        except Fault as fault:
+            output.unlink(missing_ok=True)
+            if worker is not None and not worker.is_ready:  # it could not open the atlas
+                self._end(worker)
+                worker = None
+            raise fault
+        except BaseException:
+            # Late, dead or broken: another one takes its place.
+            output.unlink(missing_ok=True)
+            if worker is not None:
+                self._end(worker)
+                worker = None
+            raise
+        finally:
+            self._places.put(worker)
+
+    def _new_worker(self) -> Worker:
+        if self._is_closed:
+            raise BusyError
+        folder = self.folder / f"worker-{next(self._numbers)}"
+        worker = Worker(self._place, folder, memory_limit=self._memory_limit, max_bytes=self._max_bytes)
+        self.workers.add(worker)
+        return worker
+
+    def _end(self, worker: Worker) -> None:
+        worker.kill()
+        self.workers.discard(worker)

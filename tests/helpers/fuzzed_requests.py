@@ -1,0 +1,117 @@
+"""Requests to the API as nobody should send them, from a seed: the same seed gives the same requests."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from urllib.parse import quote
+
+from helpers.asgi import HOST, RawRequest
+
+API = "/api/v1"
+TABLES = ("sites", "residues", "heads", "features", "families", "contacts", "links", "coordinates", "labels", "page")
+PLACES = ("atlas", "columns", "questions", "exports", "openapi.json", "sql", "lookup", "nothing")
+TEXTS = (
+    "", " ", "\0", "a\0b", "../../etc/passwd", "..%2f..%2fetc", "%", "%zz", "\ud800", "Ω" * 50, "\x1b[31m", "null",
+    "-1", "0", "1e999", "nan", "9" * 400, "true", "@/etc/passwd", "@", "-", "/dev/stdin", "'; DROP TABLE proteins --",
+    "<script>alert(1)</script>", "a,b,,c", ",", "{}", "[]", "A" * 3000, "P04637@9606", "sp|P04637|P53_HUMAN",
+    "d41d8cd98f00b204e9800998ecf8427e", "\r\nSet-Cookie: a=b", "P04637/sites", "=", "*", "?", "#", "\\", "..",
+)  # fmt: skip
+NAMES = (
+    "q",
+    "offset",
+    "limit",
+    "format",
+    "layers",
+    "ids",
+    "safe_for_spreadsheets",
+    "width",
+    "n",
+    "proteins",
+    "foo",
+    "",
+)
+FORMATS = ("json", "csv", "tsv", "arrow", "parquet", "xml", "")
+ACCEPTS = ("*/*", "text/csv", "application/json;q=0", "text/html", ";;;,,,", "a/b;q=x", "application/*;q=0.5", "\xff")
+QUERIES = (
+    "SELECT 1", "SELECT * FROM proteins", "SELECT", "FROM docs", "DROP TABLE proteins", "SELECT 1; SELECT 2", "",
+    "SELECT * FROM '/etc/passwd'", "SELECT * FROM read_text('/etc/passwd')", "COPY proteins TO '/tmp/x'", "SELECT $1",
+    "SELECT 1/0", "SELECT 'a'::INTEGER", "SELECT \0", "PRAGMA version", "SELECT 1 AS a, 2 AS a", "ATTACH 'x'",
+    "SELECT NULL", "SELECT 'NaN'::FLOAT", "SELECT [1, NULL]", "SELECT {'a': 1}", "SELECT DATE '99999-01-01'",
+)  # fmt: skip
+
+
+def fuzzed_requests(n: int, *, seed: int, ids: Sequence[str], questions: Sequence[str]) -> Iterator[RawRequest]:
+    """Yield `n` requests: addresses that exist with values that may not, and addresses that do not exist."""
+    dice = random.Random(seed)
+    for _ in range(n):
+        yield _request(dice, ids, questions)
+
+
+def _request(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> RawRequest:
+    method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (60, 20, 5, 2, 2, 2, 1))[0]
+    path = _path(dice, ids, questions)
+    if method == "POST":
+        path = dice.choice((f"{API}/lookup", f"{API}/sql", f"{API}/ask", path))
+    headers = [HOST] if dice.random() < 0.97 else [(b"host", _encoded(dice.choice(TEXTS)))]
+    if dice.random() < 0.5:
+        headers.append((b"accept", _encoded(dice.choice(ACCEPTS))))
+    if dice.random() < 0.2:
+        headers.append((b"if-none-match", _encoded(dice.choice((*TEXTS, "*", 'W/"0"')))))
+    body = b""
+    if method in ("POST", "PUT"):
+        kind = b"application/json" if dice.random() < 0.9 else _encoded(dice.choice(TEXTS))
+        headers.append((b"content-type", kind))
+        body = _body(dice, ids, questions)
+    return RawRequest(method, _target(dice, path), tuple(headers), body)
+
+
+def _path(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> str:
+    id = dice.choice(ids) if dice.random() < 0.5 else dice.choice(TEXTS)
+    paths = (
+        f"{API}/proteins/{_quoted(dice, id)}/{dice.choice(TABLES)}",
+        f"{API}/proteins/{_quoted(dice, id)}",
+        f"{API}/proteins",
+        f"{API}/exports/{dice.choice(('gff3', 'csv', 'bed', 'pymol', 'pdb', 'jsonl', dice.choice(TEXTS)))}",
+        f"{API}/questions/{dice.choice(questions)}",
+        f"{API}/{dice.choice(PLACES)}",
+        f"/{_quoted(dice, dice.choice(TEXTS))}",
+    )
+    return dice.choices(paths, (30, 20, 15, 6, 8, 8, 8))[0]
+
+
+def _target(dice: random.Random, path: str) -> bytes:
+    pairs = []
+    for _ in range(dice.choice((0, 0, 1, 1, 2, 4))):
+        name = dice.choice(NAMES)
+        value = dice.choice(FORMATS) if name == "format" else dice.choice(TEXTS)
+        pairs.append(f"{_quoted(dice, name)}={_quoted(dice, value)}")
+    target = path + ("?" + "&".join(pairs) if pairs else "")
+    return target.encode("utf-8", "replace")
+
+
+def _quoted(dice: random.Random, text: str) -> str:
+    """Return a text percent-encoded as a client does, or as it is."""
+    return quote(text.encode("utf-8", "replace"), safe="") if dice.random() < 0.8 else text
+
+
+def _body(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> bytes:
+    some_ids = dice.choices([*ids, *TEXTS], k=dice.choice((0, 1, 3, 30)))
+    values: tuple[object, ...] = (
+        {"ids": some_ids},
+        {"ids": some_ids, "taxon": dice.choice([9606, 10**400, "Homo sapiens", None, *TEXTS])},
+        {"ids": dice.choice(TEXTS)},
+        {"query": dice.choice(QUERIES), "limit": dice.choice((None, 1, 0, -1, "x", 2.5))},
+        {"query": dice.choice(QUERIES)},
+        {"question": dice.choice((*questions, *TEXTS)), "parameters": {dice.choice(NAMES): dice.choice(TEXTS)}},
+        {"question": "lengths", "parameters": dice.choice(([], None, 1, {"a": {"b": []}}))},
+        dice.choice((None, 1, [], "text", {})),
+    )
+    data = json.dumps(dice.choice(values)).encode()
+    damage = dice.random()
+    if damage < 0.05:
+        return data[: len(data) // 2]
+    return b"[" * 100_000 if damage < 0.055 else b"\xff\xfe" + data if damage < 0.08 else data
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")

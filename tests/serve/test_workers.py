@@ -1,0 +1,112 @@
+"""Workers: queries without end are killed, the server goes on; many clients at once get the right answers."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from attlas.queries import Atlas
+from attlas.schema import QuestionError
+from attlas.serve.app import make_app
+from attlas.serve.limits import Limits
+from attlas.serve.service import Service
+from attlas.serve.tasks import AskTask, SqlTask
+from attlas.serve.worker import OutOfTimeError, WorkerEndedError
+from attlas.serve.worker_pool import BusyError, WorkerPool
+
+API = "/api/v1"
+ENDLESS = "SELECT count(*) FROM range(10000000000) AS a, range(10000000000) AS b"
+DEEP = "SELECT length(regexp_replace(repeat('a', 60000000), '(a|b|ab)*c', ''))"
+"""Work within one value, where no interrupt reaches DuckDB."""
+
+
+@pytest.fixture(scope="module")
+def impatient(atlas_dir: Path) -> Iterator[TestClient]:
+    """Return a client of a server with one worker, little time and small answers."""
+    limits = Limits(query_s=1.0, n_workers=1, n_waiting=1, answer_bytes=100_000)
+    app = make_app(atlas_dir, has_sql=True, limits=limits)
+    yield TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    app.state.service.close()
+
+
+@pytest.mark.parametrize("query", [ENDLESS, DEEP])
+def test_a_query_without_end_is_killed_and_the_next_one_answered(impatient: TestClient, query: str) -> None:
+    impatient.post(f"{API}/sql", json={"query": "SELECT 1"})  # the worker has started
+    started = time.monotonic()
+    response = impatient.post(f"{API}/sql", json={"query": query})
+    assert time.monotonic() - started < 5
+    assert (response.status_code, response.json()["title"]) == (504, "Gateway Timeout")
+    assert "killed" in response.json()["detail"]
+    assert impatient.post(f"{API}/sql", json={"query": "SELECT 1 AS n"}).json() == [{"n": 1}]
+
+
+def test_an_answer_that_is_too_large_is_refused_and_leaves_no_file(impatient: TestClient) -> None:
+    response = impatient.post(f"{API}/sql", json={"query": "SELECT * FROM range(1000000)"})
+    assert response.status_code == 413
+    assert response.json()["expected"] == "at most 0 MB"
+    service: Service = impatient.app.state.service  # type: ignore[attr-defined]
+    assert list(service.pool.folder.glob("answer-*")) == []
+
+
+def test_who_finds_all_workers_busy_is_told_to_come_again(impatient: TestClient) -> None:
+    with ThreadPoolExecutor(6) as threads:
+        requests = [threads.submit(impatient.post, f"{API}/sql", json={"query": ENDLESS}) for _ in range(6)]
+        responses = [request.result() for request in requests]
+    busy = [response for response in responses if response.status_code == 503]
+    assert len(busy) >= 4
+    assert busy[0].headers["retry-after"] == "5"
+
+
+def _pool(place: Path) -> WorkerPool:
+    return WorkerPool(str(place), memory_limit="25%", max_bytes=10**9, n_workers=1, n_waiting=0)
+
+
+def test_a_worker_that_dies_is_replaced(atlas_dir: Path) -> None:
+    pool = _pool(atlas_dir)
+    pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+    (worker,) = pool.workers
+    worker.kill()
+    with pytest.raises(WorkerEndedError):
+        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+    assert pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=60).path.read_text() == "n\n1\n"
+    pool.close()
+    assert not pool.folder.exists()
+    with pytest.raises(BusyError):
+        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+
+
+def test_a_worker_tells_why_it_cannot_open_the_atlas(tmp_path: Path) -> None:
+    pool = _pool(tmp_path)
+    with pytest.raises(RuntimeError, match="is no atlas"):
+        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+    pool.close()
+
+
+def test_errors_keep_their_parts_on_the_way_from_a_worker(atlas_dir: Path) -> None:
+    pool = _pool(atlas_dir)
+    with pytest.raises(QuestionError, match="The value of width cannot be used") as error:
+        pool.carry_out(AskTask("lengths", {"width": "wide"}, "json"), timeout_s=60)
+    assert error.value.expected == "a whole number, 1 or more"
+    with pytest.raises(OutOfTimeError):
+        pool.carry_out(SqlTask(ENDLESS, "json"), timeout_s=1)
+    pool.close()
+
+
+def test_many_clients_at_once_get_the_answers_of_one(client: TestClient, atlas: Atlas) -> None:
+    accessions = [f"X{i:05d}" for i in range(12)]
+    paths = [f"{API}/proteins/{accession}{rest}" for accession in accessions for rest in ("", "/sites", "/residues")]
+    paths += [f"{API}/proteins?q=random", f"{API}/questions/lengths", f"{API}/questions/sites_per_protein"]
+    alone = {path: client.get(path).content for path in paths}
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(lambda path: (path, client.get(path).content), paths * 3))
+    assert all(content == alone[path] for path, content in together)
+
+
+def test_lookups_of_a_fresh_atlas_may_come_from_many_threads_at_once(atlas_dir: Path, atlas: Atlas) -> None:
+    accessions = ["P04637", "P0DP23", "Q00005", *(f"X{i:05d}" for i in range(12))] * 4
+    with Atlas.open(atlas_dir) as fresh, ThreadPoolExecutor(8) as threads:
+        tables = list(threads.map(lambda accession: (fresh.sites(accession), fresh.heads(accession)), accessions))
+    assert tables == [(atlas.sites(accession), atlas.heads(accession)) for accession in accessions]
