@@ -66,6 +66,7 @@ for verbs in (
     linking,
     showing,
     paging,
+    plotting,
     finding,
     asking,
     comparing,

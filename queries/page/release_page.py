@@ -24,7 +24,7 @@ from attlas.queries.page.protein_data import (
 )
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import RESIDUES, TABLES, Table
+from attlas.schema import COORDINATES, RESIDUES, TABLES, Table
 from attlas.structures.components import COMPONENTS
 
 INDEX_NAME = "index.html"
