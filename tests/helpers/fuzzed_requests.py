@@ -54,7 +54,7 @@ def fuzzed_requests(n: int, *, seed: int, ids: Sequence[str], questions: Questio
 
 
 def _request(dice: random.Random, ids: Sequence[str], questions: Questions) -> RawRequest:
-    method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (60, 20, 5, 2, 2, 2, 1))[0]
+    method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (66, 14, 5, 2, 2, 2, 1))[0]
     path, names = _path(dice, ids, questions)
     if method == "POST":
         path = dice.choice((f"{API}/lookup", f"{API}/sql", f"{API}/ask", path))
@@ -88,7 +88,7 @@ def _path(dice: random.Random, ids: Sequence[str], questions: Questions) -> tupl
         (f"/protein/{_quoted(dice, id)}", NAMES),
         (f"/{_quoted(dice, dice.choice(TEXTS))}", NAMES),
     )
-    return dice.choices(paths, (25, 15, 12, 5, 15, 6, 6, 6, 6))[0]
+    return dice.choices(paths, (28, 18, 12, 4, 7, 6, 8, 8, 8))[0]
 
 
 def _target(dice: random.Random, path: str, names: Sequence[str], ids: Sequence[str]) -> bytes:
