@@ -75,7 +75,6 @@ for verbs in (
     reporting,
     serving,
     assisting,
-    plotting,
 ):
     verbs.add_verbs(app)
 
