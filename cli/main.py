@@ -21,6 +21,7 @@ from attlas.cli import (
     finding,
     linking,
     paging,
+    plotting,
     probing,
     publishing,
     reporting,
@@ -73,6 +74,7 @@ for verbs in (
     reporting,
     serving,
     assisting,
+    plotting,
 ):
     verbs.add_verbs(app)
 

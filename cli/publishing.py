@@ -30,6 +30,10 @@ def publish(
         str | None,
         typer.Option("--url", metavar="URL", help="Where it will be found: https://..., or hf://datasets/ORG/NAME."),
     ] = None,
+    pages: Annotated[
+        bool,
+        typer.Option("--pages", help="Add index.html, which draws the page of any protein on any static host."),
+    ] = False,
 ) -> None:
     """Write a release of an atlas, ready to upload.
 
@@ -42,7 +46,7 @@ def publish(
 
     refuse_url(directory)
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
-    manifest = write_release(directory, out, statement)
+    manifest = write_release(directory, out, statement, has_pages=pages)
     n_bytes = sum(file.n_bytes for file in manifest.files)
     tables = len({file.table for file in manifest.files})
     print(

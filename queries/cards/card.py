@@ -115,6 +115,9 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
         yield f"weights: {describe_weights(run)}"
 
+    if answer.links is not None:
+        yield f"{counted(answer.links.n_links, 'link')} kept, beside {counted(answer.links.n_edges, 'edge')}"
+
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""
         yield f"computed, no high-attention sites{why} (rule {run.rule})"

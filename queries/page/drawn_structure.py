@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TRACE_CHAIN = "A"
 """The chain of a trace whose own name has no place in the PDB format."""
-_COORDINATE_COLUMNS = ("source", "chain", "position", "residue", "observed", "ca_x", "ca_y", "ca_z")
+COORDINATE_COLUMNS = ("source", "chain", "position", "residue", "observed", "ca_x", "ca_y", "ca_z")
 
 
 def draw_file(path: Path, accession: str, sequence: str, *, chain: str | None = None) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def draw_trace(atlas: Store, protein: ProteinRow, *, chain: str | None = None) -
         QuestionError: no annotated structure of the protein has a chain of the name `chain`.
     """
     order = ("source", "chain", "position")
-    rows = list_added_rows(atlas, COORDINATES, protein, _COORDINATE_COLUMNS, by=order) or []
+    rows = list_added_rows(atlas, COORDINATES, protein, COORDINATE_COLUMNS, by=order) or []
     rows_of_chain: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in (row for row in rows if row["ca_x"] is not None):
         rows_of_chain.setdefault((row["source"], row["chain"]), []).append(row)

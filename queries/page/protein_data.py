@@ -34,7 +34,7 @@ from attlas.queries.page.drawn_structure import draw_file, draw_trace
 from attlas.queries.page.thinning import DATA_BYTES, thin
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, HEADS, LINKS, QuestionError, Table
+from attlas.schema import CONTACTS, HEADS, LINKS, QuestionError, Run, Table
 from attlas.schema.columns import EDGE_THETA
 
 FORMAT = 1
@@ -70,11 +70,10 @@ def protein_data(
 
     protein = answer.protein
     answered = answer.to_json(atlas.manifest)
-    run = atlas.manifest.run
     data: dict[str, Any] = {
         "format": FORMAT,
         "provenance": provenance_values(atlas.manifest),
-        "model": {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": EDGE_THETA},
+        "model": model_facts(atlas.manifest.run),
         "protein": asdict(protein),
         "sites": answered["sites"],
         "received": _received(atlas, protein),
@@ -89,6 +88,11 @@ def protein_data(
         "thinned": [],
     }
     return data if max_bytes is None else thin(data, max_bytes=max_bytes)
+
+
+def model_facts(run: Run) -> dict[str, Any]:
+    """Return what a page needs to know of the model."""
+    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": EDGE_THETA}
 
 
 def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:

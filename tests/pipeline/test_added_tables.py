@@ -14,6 +14,7 @@ from attlas.pipeline import build as steps
 from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
@@ -126,7 +127,7 @@ def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm:
     run(out)
     without = labelled(out)
     assert "P00002" not in without
-    options = steps.Options(str(tiny_esm), device="cpu")
+    options = Options(str(tiny_esm), device="cpu")
     steps.build(str(source), out, options, progress=quietly, n_workers=0, is_retry=True)
     assert labelled(out) == without
     run(out)

@@ -6,7 +6,7 @@
   // UniProt's own rule of what an accession is, with the number of an isoform.
   const UNIPROT = /^([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d(?:[A-Z][A-Z\d]{2}\d){1,2})(-\d+)?$/;
 
-  /** Draw the page of a protein. Return the state and the data, for tests and for pages around this one. */
+  /** Draw the page of a protein, once; data and state are in `attlas.shown` then. */
   attlas.start = (json) => {
     const data = attlas.readData(json);
     const byId = (id) => document.getElementById(id);
@@ -37,7 +37,7 @@
       document.documentElement.dataset.ready = "true";
     });
     redrawWhenNeeded(views);
-    return { data, state };
+    attlas.shown = { data, state };
   };
 
   function writeHeader(data) {

@@ -53,7 +53,7 @@
     if (values) {
       const value = values[position - 1];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
-      parts.push(`receives ${number(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
+      parts.push(`receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
     }
     const site = data.siteAt.get(position);
     if (site) parts.push(`site of rank ${site.rank}`);

@@ -14,12 +14,15 @@
   attlas.startTables = (data, state) => {
     const where = `accession = ${sqlText(data.protein.accession)}`;
     const residueName = (position) => attlas.nameResidue(data, position);
-    const nearby = (position) => {
+    const nearby = (position, isWanted = () => true) => {
       const { at, near } = attlas.featuresNear(data, position);
-      const names = at.map(attlas.describeFeature);
+      const names = at.filter(isWanted).map(attlas.describeFeature);
       if (near) names.push(`${near.feature.type.toLowerCase()} ${attlas.spanText(near.feature)}, ${near.distance} away`);
       return names.join("; ");
     };
+    // At the ends of links only what names a residue: a domain would stand in every row.
+    const isOfResidue = (feature) => feature.begin === feature.end || attlas.isBond(feature);
+    const atEnds = (...positions) => positions.map((position) => nearby(position, isOfResidue)).filter(Boolean).join(" → ");
     const add = (table, holder = "tables") => document.getElementById(holder).append(tableSection(state, table));
 
     if (data.json.sites) {
@@ -36,7 +39,7 @@
         id: "links", title: () => `Links of head ${state.headName}`, empty: "no links of this head are kept", watch: ["head"],
         note: () => `A link goes from the residue that attends to the residue attended to. ${attlas.describeLinks(data, state.head)}`,
         columns: [["from", "residue"], ["to", "residue"], ["weight", "decimal"], ["apart", "number"], ["annotated at either end", ""]],
-        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), [nearby(links.i[k]), nearby(links.j[k])].filter(Boolean).join(" → ")]),
+        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), atEnds(links.i[k], links.j[k])]),
         residueName,
         sql: () => command(`SELECT i, j, weight FROM links WHERE ${where} AND layer = ${Math.floor(state.head / data.nHeads)} AND head = ${state.head % data.nHeads} ORDER BY weight DESC`),
       });
@@ -80,7 +83,7 @@
   /** Return a section with a table; columns of kind `residue` hold positions, and point when touched. */
   function tableSection(state, { id, title, note, columns, rows, residueName, sql, empty, watch }) {
     const heading = attlas.element("h2", { id: `${id}-table-title` });
-    const section = attlas.element("section", { class: "view table", "aria-labelledby": heading.id }, heading);
+    const section = attlas.element("div", { class: "view table", id: `${id}-section` }, heading);
     const noteText = attlas.element("p", { class: "caption" });
     const body = attlas.element("tbody");
     const header = attlas.element("tr");

@@ -14,7 +14,7 @@ from helpers.page_case import HOSTILE_TEXT, write_page_case
 from helpers.range_server import serving
 
 from attlas.queries import Atlas
-from attlas.queries.page import html
+from attlas.queries.page import html, release_page
 from attlas.queries.page.protein_data import protein_data
 from attlas.schema import QuestionError
 
@@ -92,15 +92,13 @@ def test_nothing_is_fetched_by_the_document_itself(page_atlas: Atlas) -> None:
 
 
 def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
-    names = {
-        path.relative_to(html.STATIC).as_posix() for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")
-    }
-    assert names >= {*html.SCRIPTS, *html.STYLES}
-    assert {name for name in names if "/" not in name and name.endswith(".css")} == set(html.STYLES)
+    placed = {*html.PAGE_PARTS.scripts, *html.PAGE_PARTS.styles, *release_page.SCRIPTS, *release_page.STYLES}
+    files = [path for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")]
+    assert {path.relative_to(html.STATIC).as_posix() for path in files} == placed
 
 
 def test_no_script_holds_what_would_end_its_element() -> None:
-    for name in html.SCRIPTS:
+    for name in (*html.PAGE_PARTS.scripts, *release_page.SCRIPTS):
         assert not re.search(r"</script|<!--", html.read_static(name), re.IGNORECASE), name
 
 
