@@ -92,7 +92,8 @@ def test_nothing_is_fetched_by_the_document_itself(page_atlas: Atlas) -> None:
 
 
 def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
-    placed = {*html.PAGE_PARTS.scripts, *html.PAGE_PARTS.styles, *release_page.SCRIPTS, *release_page.STYLES}
+    parts = html.PAGE_PARTS.with_viewer()
+    placed = {*parts.scripts, *parts.styles, *release_page.SCRIPTS, *release_page.STYLES}
     files = [path for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")]
     assert {path.relative_to(html.STATIC).as_posix() for path in files} == placed
 
