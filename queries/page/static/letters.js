@@ -35,7 +35,9 @@
         blocks.push(block(from, Math.min(end, from - ((from - 1) % BLOCK) + BLOCK - 1)), " ");
       }
       holder.replaceChildren(...blocks, mark);
-      holder.classList.toggle("long", end - begin >= LONG);
+      const isLong = end - begin >= LONG;
+      holder.classList.toggle("long", isLong);
+      holder.tabIndex = isLong ? 0 : -1; // keys scroll it
       const isCut = end < state.range[1];
       const whole = begin === 1 && end === data.nResidues;
       document.getElementById("letters-range").textContent = whole ? attlas.plural(end, "residue")

@@ -23,14 +23,15 @@
     // At the ends of links only what names a residue: a domain would stand in every row.
     const isOfResidue = (feature) => feature.begin === feature.end || attlas.isBond(feature);
     const atEnds = (...positions) => positions.map((position) => nearby(position, isOfResidue)).filter(Boolean).join(" → ");
+    const withFeatures = (value) => (data.features.length ? [value] : []);
     const add = (table, holder = "tables") => document.getElementById(holder).append(tableSection(state, table));
     const addStatic = (table, values) => add({ ...table, ...withoutEmptyColumns(table.columns, values), residueName });
 
     if (data.json.sites) {
       add({
         id: "sites", title: "High-attention sites", empty: "none",
-        columns: [["rank", "number"], ["residue", "residue"], ["received", "decimal"], ["share of the largest", "decimal"], ["annotated there, or within 4", ""]],
-        rows: () => data.sites.map((site) => [site.rank, site.position, site.received, site.share, nearby(site.position)]),
+        columns: [["rank", "number"], ["residue", "residue"], ["received", "decimal"], ["share of the largest", "decimal"], ...withFeatures(["annotated there, or within 4", ""])],
+        rows: () => data.sites.map((site) => [site.rank, site.position, site.received, site.share, ...withFeatures(nearby(site.position))]),
         residueName, sql: () => command(`SELECT * FROM sites WHERE ${where} ORDER BY rank`),
       }, "along");
     }
@@ -39,8 +40,8 @@
       add({
         id: "links", title: () => `Links of head ${state.headName}`, empty: "no links of this head are kept", watch: ["head"],
         note: () => `A link goes from the residue that attends to the residue attended to. ${attlas.describeLinks(data, state.head)}`,
-        columns: [["from", "residue"], ["to", "residue"], ["weight", "decimal"], ["apart", "number"], ["annotated at either end", ""]],
-        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), atEnds(links.i[k], links.j[k])]),
+        columns: [["from", "residue"], ["to", "residue"], ["weight", "decimal"], ["apart", "number"], ...withFeatures(["annotated at either end", ""])],
+        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), ...withFeatures(atEnds(links.i[k], links.j[k]))]),
         residueName,
         sql: () => command(`SELECT i, j, weight FROM links WHERE ${where} AND layer = ${Math.floor(state.head / data.nHeads)} AND head = ${state.head % data.nHeads} ORDER BY weight DESC`),
       });
