@@ -19,9 +19,10 @@ from attlas.queries.store import Store
 from attlas.schema import Manifest
 
 COLUMNS = ("chrom1", "start1", "end1", "chrom2", "start2", "end2", "name", "score", "strand1", "strand2")
+OWN_COLUMNS = ("layer", "head", "weight", "n_links", "n_edges")
+
 CHUNK_PROTEINS = 512
 """Proteins whose links are sorted at a time: a protein has about 2,000 of them."""
-OWN_COLUMNS = ("layer", "head", "weight", "n_links", "n_edges")
 
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> None:

@@ -105,9 +105,13 @@ def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.Recor
 
 
 def select_in_chunks(
-    atlas: Store, accessions: Sequence[str] | None, *, n_proteins: int = CHUNK_PROTEINS
+    atlas: Store, accessions: Sequence[str] | None, *, n_proteins: int | None = None
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order."""
+    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order.
+
+    Each chooses `n_proteins`, by default CHUNK_PROTEINS.
+    """
+    n_proteins = n_proteins or CHUNK_PROTEINS
     if accessions is not None:
         ordered = sorted(set(accessions))
         for start in range(0, len(ordered), n_proteins):
