@@ -91,12 +91,14 @@ def build(
     """
     with workshop():
         from attlas.pipeline import build as steps
+        from attlas.pipeline.drafting import Options
+        from attlas.pipeline.dry_run import estimate_build
         from attlas.pipeline.seal import read_earlier_manifest
         from attlas.schema import AtlasPaths
 
-        options = steps.Options(model, revision, device, dtype, rule, max_length, exact)
+        options = Options(model, revision, device, dtype, rule, max_length, exact)
         if dry_run:
-            _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
+            _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             return
@@ -140,14 +142,15 @@ def plan(
     Checks the input, orders the proteins and cuts them into shards.
     """
     with workshop():
-        from attlas.pipeline import build as steps
+        from attlas.pipeline.build import make_plan
         from attlas.pipeline.directory import hold_lock
+        from attlas.pipeline.drafting import Options, draft_plan
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
-        draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length, exact))
+        draft = draft_plan(source, Options(model, revision, device, dtype, rule, max_length, exact))
         with hold_lock(paths):
-            new_plan = steps.make_plan(draft, paths)
+            new_plan = make_plan(draft, paths)
     from attlas.queries.text import counted
 
     directory = quote(str(out))

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -125,6 +125,32 @@ class Atlas(Store):
             QuestionError: the id is not in the atlas, or `attlas links` has not been run on it.
         """
         return self._added_rows(LINKS, id)
+
+    def plot(
+        self,
+        id: str,
+        kind: str = "profile",
+        *,
+        layer: int | None = None,
+        head: int | None = None,
+        statistic: str | None = None,
+    ) -> Any:
+        """Return a picture of a protein, as `attlas plot` draws it: a figure of matplotlib, shown in a notebook.
+
+        Args:
+            id: an id of the protein.
+            kind: `profile`, attention received along the sequence; `heads`, a map of a statistic; `links` of a head.
+            layer: layer of the profile, or of the head, from 0; by default that of convergence.
+            head: head of the links, from 0; by default that whose links touch the sites most.
+            statistic: statistic of the heads, a column of the table `heads`; by default `n_edges`.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or its protein has no such picture.
+            EnvironmentFault: matplotlib is not installed.
+        """
+        from attlas.queries.plots import draw_plot
+
+        return draw_plot(self, id, kind, layer=layer, head=head, statistic=statistic)
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""

@@ -71,7 +71,10 @@ class Worker:
         own_end, other_end = socket.socketpair()
         with other_end:
             command = [sys.executable, "-P", "-m", "attlas.serve.working", str(other_end.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()])
+            # A group of its own: Ctrl-C goes to the server alone, which ends its workers.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()], process_group=0
+            )
         self._connection = Connection(own_end.detach())
         settings = WorkerSettings(place, memory_limit, max_bytes, folder, os.getpid())
         self._connection.send(settings)
@@ -95,10 +98,12 @@ class Worker:
             raise WorkerEndedError from error
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing, and remove its files."""
+        """End the process at once, whatever it is doing, and remove its files; from any thread.
+
+        The connection is left to the thread that waits at it, which is told by it that the process has ended.
+        """
         self._process.kill()
         self._process.wait()
-        self._connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _receive(self, timeout_s: float) -> Outcome:

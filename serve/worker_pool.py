@@ -123,6 +123,9 @@ class WorkerPool:
         folder = self.folder / f"worker-{next(self._numbers)}"
         worker = Worker(self._place, folder, memory_limit=self._memory_limit, max_bytes=self._max_bytes)
         self.workers.add(worker)
+        if self._is_closed:  # since the worker was started, which takes a while
+            self._end(worker)  # type: ignore[unreachable]
+            raise BusyError
         return worker
 
     def _end(self, worker: Worker) -> None:

@@ -42,7 +42,7 @@ FLOORS = {
         ("store", "description"),
         ("answers", "asking"),
         ("cards", "comparing", "exports", "page", "report"),
-        ("release",),
+        ("plots", "release"),
         ("atlas",),
     ),
     "pipeline": (
@@ -71,11 +71,13 @@ FLOORS = {
         ("shard",),
         ("workers",),
         (
+            "drafting",
             "encode",
             "pass_task",
         ),
         (
             "build",
+            "dry_run",
             "pass_planning",
             "passes",
         ),

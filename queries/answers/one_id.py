@@ -7,12 +7,24 @@ from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SeriesCount, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, TRACKS, VARIANTS, Manifest, QuestionError, Table
+from attlas.schema import (
+    FAMILIES,
+    FEATURES,
+    HEADS,
+    LINKS,
+    RESIDUES,
+    SITES,
+    TRACKS,
+    VARIANTS,
+    Manifest,
+    QuestionError,
+    Table,
+)
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -51,6 +63,8 @@ class Answer:
     """Tracks that the protein has, by name, with the number of values."""
     variants: tuple[SeriesCount, ...] = ()
     """The same of values of variants."""
+    links: LinkCounts | None = None
+    """How many links it has; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -70,6 +84,8 @@ class Answer:
             "profiles": [{"layer": layer, "received": list(values)} for layer, values in self.profiles],
             "features": None if self.features is None else list(map(asdict, self.features)),
             "families": None if self.families is None else list(map(asdict, self.families)),
+            "n_links": None if self.links is None else self.links.n_links,
+            "n_edges": None if self.links is None else self.links.n_edges,
             "provenance": provenance_values(manifest),
         }
 
@@ -99,7 +115,7 @@ class NoAnswer:
             "similar": list(self.match.close),
             **dict.fromkeys(("protein", "sites", "profile")),
             "profiles": [],
-            **dict.fromkeys(("features", "families")),
+            **dict.fromkeys(("features", "families", "n_links", "n_edges")),
             "provenance": provenance_values(manifest),
         }
 
@@ -176,6 +192,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
+        links=_count_links(atlas, protein.sequence_id),
     )
 
 
@@ -196,6 +213,15 @@ def list_added_rows(
     rows = atlas.sequence_rows(table, protein.sequence_id, ["accession", *columns]).to_pylist()
     protein_rows = [{name: row[name] for name in columns} for row in rows if row["accession"] == protein.accession]
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
+
+
+def _count_links(atlas: Store, sequence_id: int) -> LinkCounts | None:
+    """Return how many links and edges a sequence has; None where the atlas has no links."""
+    if not atlas.manifest.of_table(LINKS):
+        return None
+    n_links = atlas.sequence_rows(LINKS, sequence_id, ["layer"]).num_rows
+    n_edges = sum(atlas.sequence_rows(HEADS, sequence_id, ["n_edges"])["n_edges"].to_pylist())
+    return LinkCounts(n_links, n_edges)
 
 
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:

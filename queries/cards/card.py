@@ -63,12 +63,14 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein
     title = cut(format_title(protein), width)
     yield f"{style.bold}{title}{style.reset}"
+
     facts = [
         _organism(protein),
         f"gene {protein.gene}" if protein.gene else "",
         counted(protein.length, "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
+
     if answer.families:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if numbers := _numbers_text(answer):
@@ -114,6 +116,9 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
         layers = counted(run.n_layers, "layer")
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
         yield f"weights: {describe_weights(run)}"
+
+    if answer.links is not None:
+        yield f"{counted(answer.links.n_links, 'link')} kept, beside {counted(answer.links.n_edges, 'edge')}"
 
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""

@@ -41,11 +41,11 @@ class PageParts:
 
     def with_viewer(self) -> Self:
         """Return them with the viewer of structures."""
-        return replace(self, scripts=(VIEWER, *self.scripts))
+        return replace(self, scripts=(*self.scripts, VIEWER))
 
 
 VIEWER = "vendor/3dmol.js"
-"""The viewer of structures, before the scripts of a page that may show one: two thirds of the bytes of such a page."""
+"""The viewer of structures, the last script of a page that may show one: two thirds of the bytes of such a page."""
 PAGE_PARTS = PageParts(
     styles=("page.css",),
     scripts=(

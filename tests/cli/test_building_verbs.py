@@ -15,7 +15,8 @@ from helpers.building import build_command, build_here, digests, random_proteins
 from helpers.command_line import Outcome
 
 from attlas.cli.progress import Meter, format_duration
-from attlas.pipeline.build import Options, draft_plan, estimate_build
+from attlas.pipeline.drafting import Options, draft_plan
+from attlas.pipeline.dry_run import estimate_build
 from attlas.pipeline.plan import PROCESS_BYTES, Shard
 from attlas.pipeline.workers import resources
 from attlas.schema import RESIDUES, AtlasPaths, Receipt

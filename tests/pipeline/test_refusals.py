@@ -31,7 +31,7 @@ from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
 
 from attlas.pipeline import shard
-from attlas.pipeline.build import Options, draft_plan
+from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.workers import gpus, resources, runners
 from attlas.schema import EnvironmentFault, PlanError

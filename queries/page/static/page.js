@@ -6,7 +6,7 @@
   // UniProt's own rule of what an accession is, with the number of an isoform.
   const UNIPROT = /^([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d(?:[A-Z][A-Z\d]{2}\d){1,2})(-\d+)?$/;
 
-  /** Draw the page of a protein. Return the state and the data, for tests and for pages around this one. */
+  /** Draw the page of a protein, once; data and state are in `attlas.shown` then. */
   attlas.start = (json) => {
     const data = attlas.readData(json);
     const byId = (id) => document.getElementById(id);
@@ -30,14 +30,16 @@
     attlas.startTables(data, state);
     startLine(data, state);
 
-    // The structure takes longest: everything else is on the screen by then.
-    setTimeout(() => {
+    // The structure takes longest, and its viewer is the last script: everything else is on the screen by then.
+    const finish = () => {
       attlas.structureView = attlas.startStructure(data, state);
       if (attlas.structureView) views.push(attlas.structureView);
       document.documentElement.dataset.ready = "true";
-    });
+    };
+    if (document.readyState === "complete") setTimeout(finish);
+    else addEventListener("load", () => setTimeout(finish));
     redrawWhenNeeded(views);
-    return { data, state };
+    attlas.shown = { data, state };
   };
 
   function writeHeader(data) {

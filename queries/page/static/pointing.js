@@ -185,7 +185,7 @@
       buttons.append(
         attlas.button("−", () => state.zoom(1 / KEY_ZOOM, state.residue), "Zoom out"),
         attlas.button("+", () => state.zoom(KEY_ZOOM, state.residue), "Zoom in"),
-        attlas.button("All", () => state.set({ range: [1, data.nResidues] }), "Show the whole sequence"),
+        attlas.button("All", () => state.set({ range: [1, data.nResidues] }), "All of the sequence"),
       );
       const nFolded = attlas.countFoldedTypes(data);
       if (nFolded) {

@@ -73,7 +73,8 @@
     zoom(factor, position) {
       const [begin, end] = this.range;
       const center = position ?? (begin + end) / 2;
-      this.showRange(center - (center - begin) * factor, center + (end - center) * factor);
+      const from = center - (center - (begin - 0.5)) * factor + 0.5; // a residue reaches half a place to either side
+      this.showRange(from, from + (end - begin + 1) * factor - 1);
     }
 
     /** Read the fragment; a value that this protein does not have is passed over. */

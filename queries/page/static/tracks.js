@@ -19,7 +19,7 @@
     const isNarrow = width < NARROW;
     const left = isNarrow ? 6 : GUTTER;
     const right = Math.max(left + 40, width - EDGE);
-    const rows = rowsOf(data, state, showAllTypes);
+    const rows = rowsOf(data, state, right - left, showAllTypes);
 
     let top = 2;
     for (const row of rows) {
@@ -38,7 +38,9 @@
     };
   };
 
-  const rowsOf = (data, state, showAllTypes) => {
+  const showsLetters = (state, width) => width / (state.range[1] - state.range[0] + 1) >= LETTER_WIDTH;
+
+  const rowsOf = (data, state, width, showAllTypes) => {
     const rows = [];
     if (data.sites.length) rows.push({ name: "sites", label: ["sites"], height: 34, gap: 2, draw: drawSites });
     if (data.received) {
@@ -63,7 +65,7 @@
       rows.push({ name: "variants", label, height: 36, variants, smallest, largest, draw: drawVariants });
     }
     if (data.contacts) rows.push({ name: "contacts", label: ["contacts"], height: 64, gap: 0, draw: drawContacts });
-    rows.push({ name: "axis", label: [], height: 20, gap: 0, draw: drawAxis });
+    rows.push({ name: "axis", label: [], height: showsLetters(state, width) ? 32 : 20, gap: 0, draw: drawAxis });
     if (data.links) rows.push({ name: "links", label: [`links of head ${state.headName}`], height: 92, draw: drawLinks });
     return rows;
   };
@@ -256,9 +258,8 @@
     pen.polyline([[frame.left, y], [frame.right, y]], { stroke: colours.line });
     if (frame.perResidue >= LETTER_WIDTH) {
       for (let position = frame.begin; position <= frame.end; position++) {
-        pen.text(frame.x(position), row.top + 14, data.sequence[position - 1], { fill: colours.ink, align: "center" });
+        pen.text(frame.x(position), row.top + row.height - 3, data.sequence[position - 1], { fill: colours.ink, align: "center" });
       }
-      return;
     }
     const step = attlas.axisStep(frame.end - frame.begin + 1, (frame.right - frame.left) / 60);
     for (let position = Math.ceil(frame.begin / step) * step; position <= frame.end; position += step) {
@@ -303,7 +304,7 @@
     const name = attlas.nameResidue(data, position);
     const width = attlas.textWidth(name, 11, 700) + 8;
     const from = Math.min(Math.max(frame.left - 6, x - width / 2), frame.right + 6 - width);
-    pen.rect(from, axis.top + 3, width, 15, { fill: colours.pointed, radius: 3 });
-    pen.text(from + width / 2, axis.top + 14.5, name, { fill: "rgb(0, 0, 0)", weight: 700, align: "center" });
+    pen.rect(from, axis.top + 4, width, 15, { fill: colours.pointed, radius: 3 });
+    pen.text(from + width / 2, axis.top + 15.5, name, { fill: "rgb(0, 0, 0)", weight: 700, align: "center" });
   };
 })();

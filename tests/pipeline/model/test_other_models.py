@@ -12,9 +12,9 @@ from helpers.building import assert_whole, build_here, random_proteins, write_fa
 from helpers.command_line import Run
 from helpers.verdicts import load_reference, reference_maps, tokenize
 
-from attlas.pipeline.build import Options, draft_plan
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, measure_head
 from attlas.pipeline.contacts.structure_contacts import find_contacts
+from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.encoder.attention_maps import MapReader, taking_maps
 from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, WHOLE_MAPS, choose_attention
 from attlas.pipeline.model.files import find_model
