@@ -1,6 +1,7 @@
 """What stands before every route: the Host header, sizes and times of requests, and headers of every response."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -66,8 +67,18 @@ class Guard:
         except Problem as problem:
             await problem_response(problem, scope["path"])(scope, receive, answer)
             return
-        with suppress(ClientTooSlowError):  # its connection is closed, because the answer is not whole
-            await self._app(scope, _replay(body, receive), answer)
+        await self._answer(scope, body, receive, answer)
+
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: Send) -> None:
+        """Have the app answer, and tell it by `state.has_left` when the client has left meanwhile."""
+        has_left = threading.Event()
+        leaving = asyncio.create_task(_wait_for_leaving(receive, has_left))
+        state = {**scope.get("state", {}), "has_left": has_left}
+        try:
+            with suppress(ClientTooSlowError):  # its connection is closed, because the answer is not whole
+                await self._app({**scope, "state": state}, _replay(body, leaving), answer)
+        finally:
+            leaving.cancel()
 
     def _hurry(self, send: Send) -> Send:
         """Return a `send` that gives a client up which does not receive what it has asked for."""
@@ -166,14 +177,23 @@ def _with_headers(send: Send, *, has_body: bool) -> Send:
     return send_with_headers
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+async def _wait_for_leaving(receive: Receive, has_left: threading.Event) -> Message:
+    """Return the message that says that the client has left."""
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()
+    has_left.set()
+    return message
+
+
+def _replay(body: bytes, leaving: "asyncio.Task[Message]") -> Receive:
     """Return a `receive` that gives a body that was read already, then waits for the client to leave."""
     has_given = False
 
     async def receive_again() -> Message:
         nonlocal has_given
         if has_given:
-            return await receive()
+            return await asyncio.shield(leaving)
         has_given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
