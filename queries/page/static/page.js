@@ -45,8 +45,9 @@
       if (attlas.structureView) views.push(attlas.structureView);
       document.documentElement.dataset.ready = "true";
     };
-    if (document.readyState === "complete") setTimeout(finish);
-    else addEventListener("load", () => setTimeout(finish));
+    const finishSoon = () => requestAnimationFrame(() => setTimeout(finish));
+    if (document.readyState === "complete") finishSoon();
+    else addEventListener("load", finishSoon);
     redrawWhenNeeded(views);
     attlas.shown = { data, state };
   };
