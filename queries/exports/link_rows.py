@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
@@ -94,7 +95,9 @@ def refuse_unknown_head(store: Store, request: Request) -> None:
             raise QuestionError(f"The model of this atlas has no {name} {number}.", expected=f"0 to {n - 1}")
 
 
-def iterate_links(store: Store, request: Request, *, selection: str, parameters: dict[str, object]) -> Iterator[dict]:
+def iterate_links(
+    store: Store, request: Request, *, selection: str, parameters: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each link of the proteins that a condition selects, by accession, layer, head, i and j.
 
     Each has the letters of both residues, and n_links and n_edges of its head on its protein.

@@ -140,7 +140,7 @@ def _contacts(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
 def _tracks(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
     """Return the tracks of a protein by name and source; values of two sources, or in two units, are two tracks."""
     rows = list_added_rows(atlas, TRACKS, protein, TRACK_COLUMNS, by=TRACK_ORDER)
-    if rows is None:
+    if rows is None or not protein.is_computed:
         return None
 
     tracks: dict[tuple[str, str, str], dict[str, Any]] = {}
@@ -155,7 +155,7 @@ def _tracks(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
 
 def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
     rows = list_added_rows(atlas, VARIANTS, protein, VARIANT_COLUMNS, by=VARIANT_ORDER)
-    if rows is None:
+    if rows is None or not protein.is_computed:
         return None
     return [
         {
@@ -181,7 +181,7 @@ def _settings(atlas: Store, table: Table, protein: ProteinRow) -> dict[str, Any]
 
 def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain: str | None) -> dict[str, Any] | None:
     if structure is None:
-        return draw_trace(atlas, protein, chain=chain)
+        return draw_trace(atlas, protein, chain=chain) if protein.is_computed else None
     if protein.sequence is None:
         what = f"{protein.accession} has no sequence for a structure to be mapped onto."
         raise QuestionError(what, found=f"{protein.status}: {protein.reason}")

@@ -20,10 +20,9 @@ from attlas.assistant.tools import TOOLS
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = """
-import sys, warnings
+LOUD_PROCESS = """
+import warnings
 import attlas.assistant.lookups as lookups
-from attlas.cli.main import main
 
 search = lookups.find
 
@@ -33,9 +32,18 @@ def find_loudly(*args, **names):
     return search(*args, **names)
 
 lookups.find = find_loudly
+from attlas.assistant.working import main
 main()
 """
-"""The command, with a search that prints to standard output, where the protocol is."""
+"""The process that answers, with a search that prints to standard output."""
+
+SCRIPT = f"""
+import sys
+from attlas.assistant import process
+process.COMMAND = (sys.executable, "-c", {LOUD_PROCESS!r})
+from attlas.cli.main import main
+main()
+"""
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The atlas that the pages are tested on: that of the reading room, with every added table that a page shows."""
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 from attlas.queries import Atlas
@@ -19,9 +20,9 @@ LONGEST_WITH_CONTACTS = 300
 CONTACTS_SETTINGS = {"floor": 0.1, "max_length": LONGEST_WITH_CONTACTS}
 
 
-def write_page_case(root: Path) -> Path:
-    """Write the atlas and return its directory."""
-    write_atlas(root, [*PROTEINS, HOSTILE])
+def write_page_case(root: Path, *, others: Sequence[SyntheticProtein] = ()) -> Path:
+    """Write the atlas, with other proteins if there are any, and return its directory."""
+    write_atlas(root, [*PROTEINS, HOSTILE, *others])
     annotate_at_random(root)
     add_contacts(root)
     measure(root, {"P0DP23": {at: at / 8 for at in range(1, 100, 3)}}, name="rate", unit="1/s")

@@ -43,7 +43,7 @@
     const finish = () => {
       attlas.structureView = attlas.startStructure(data, state);
       if (attlas.structureView) views.push(attlas.structureView);
-      document.documentElement.dataset.ready = "true";
+      document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page was asked for
     };
     const finishSoon = () => requestAnimationFrame(() => setTimeout(finish));
     if (document.readyState === "complete") finishSoon();
