@@ -5,10 +5,10 @@ import pyarrow as pa
 from attlas.queries.engine.views import view_schema
 from attlas.queries.store import Store
 from attlas.queries.text import printable
-from attlas.schema import CONTACTS, FUSED_CONTACTS, QuestionError, Table
+from attlas.schema import QuestionError, Table
 
-LIKELIEST_FIRST = {CONTACTS.name: "probability", FUSED_CONTACTS.name: "score"}
-"""The column by which the rows of a table are ordered, highest first; other tables stand as they are stored."""
+RANKED_BY = ("probability", "score")
+"""Columns by which the rows of a table are ordered, highest first; other tables stand as they are stored."""
 
 
 def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
@@ -29,11 +29,11 @@ def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
         parts.append(_read_protein(atlas, table, protein["accession"], protein["sequence_id"]))
 
     rows = pa.concat_tables(parts)
-    if table.name in LIKELIEST_FIRST:
-        names = [name for name in table.sort if name != "sequence_id"]
-        ascending = [("accession", "ascending"), *((name, "ascending") for name in names)]
-        rows = rows.sort_by([ascending[0], (LIKELIEST_FIRST[table.name], "descending"), *ascending[1:]])
-    return rows
+    ranked_by = [name for name in RANKED_BY if name in rows.column_names]
+    if not ranked_by:
+        return rows
+    others = [(name, "ascending") for name in table.sort if name != "sequence_id"]
+    return rows.sort_by([("accession", "ascending"), *((name, "descending") for name in ranked_by), *others])
 
 
 def _read_protein(atlas: Store, table: Table, accession: str, sequence_id: int) -> pa.Table:
