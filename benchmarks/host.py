@@ -160,7 +160,7 @@ class StandIn:
 
     def __init__(self, shape: ModelShape, packs: Sequence[Sequence[int]], clock: Clock) -> None:
         self.lock = MeasuredLock(clock)
-        self.fault = None  # its device never fails
+        self.fault, self.fault_lock = None, threading.Lock()  # its device never fails
         random = np.random.default_rng(0)
         n_residues, n_sequences = max(map(sum, packs)), max(map(len, packs))
 

@@ -63,7 +63,8 @@ def _options() -> argparse.Namespace:
 
 def measure(options: argparse.Namespace, out: Path) -> dict[str, float]:
     """Build, annotate and probe an atlas at `out`, and return seconds and counts."""
-    from attlas.pipeline.build import Options, build
+    from attlas.pipeline.build import build
+    from attlas.pipeline.drafting import Options
     from attlas.pipeline.probe.adding import add_probe
     from attlas.schema import LABELS
 

@@ -56,6 +56,9 @@ Scheduler = Annotated[str | None, typer.Option(metavar="ADDRESS", help="Use the 
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Compute again the shards that have failed proteins.")
 ]
+WithLinks = Annotated[
+    bool, typer.Option("--links", help="Then keep the strongest attention between residues, as `attlas links` does.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -79,6 +82,7 @@ def build(
     workers: Workers = None,
     scheduler: Scheduler = None,
     retry_failed: RetryFailed = False,
+    links: WithLinks = False,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
@@ -87,12 +91,16 @@ def build(
     """
     with workshop():
         from attlas.pipeline import build as steps
+        from attlas.pipeline.drafting import Options
+        from attlas.pipeline.dry_run import estimate_build
         from attlas.pipeline.seal import read_earlier_manifest
         from attlas.schema import AtlasPaths
 
-        options = steps.Options(model, revision, device, dtype, rule, max_length, exact)
+        options = Options(model, revision, device, dtype, rule, max_length, exact)
         if dry_run:
-            _print_dry_run(model, *steps.estimate_build(source, options, n_workers=workers))
+            _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
+            if links:
+                print("links    one more pass over every protein, about as long as the build")
             return
         earlier = read_earlier_manifest(AtlasPaths(out))
         with build_progress() as progress:
@@ -107,7 +115,15 @@ def build(
             )
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
+
+    has_failed_links = False
+    if links:
+        from attlas.cli.linking import add_and_report_links
+
+        has_failed_links = add_and_report_links(out, workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
+    if has_failed_links:
+        sys.exit(EXIT_FAILURES)
 
 
 def plan(
@@ -126,16 +142,19 @@ def plan(
     Checks the input, orders the proteins and cuts them into shards.
     """
     with workshop():
-        from attlas.pipeline import build as steps
+        from attlas.pipeline.build import make_plan
         from attlas.pipeline.directory import hold_lock
+        from attlas.pipeline.drafting import Options, draft_plan
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
-        draft = steps.draft_plan(source, steps.Options(model, revision, device, dtype, rule, max_length, exact))
+        draft = draft_plan(source, Options(model, revision, device, dtype, rule, max_length, exact))
         with hold_lock(paths):
-            new_plan = steps.make_plan(draft, paths)
+            new_plan = make_plan(draft, paths)
+    from attlas.queries.text import counted
+
     directory = quote(str(out))
-    print(f"{out}: {len(new_plan.shards):,} shards planned")
+    print(f"{out}: {counted(len(new_plan.shards), 'shard')} planned")
     say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
 
 
@@ -170,7 +189,9 @@ def encode(
                 n_workers=workers,
                 scheduler=scheduler,
             )
-    print(f"{out}: {len(missing):,} shards computed")
+    from attlas.queries.text import counted
+
+    print(f"{out}: {counted(len(missing), 'shard')} computed")
 
 
 def seal(out: Dir) -> None:
@@ -232,7 +253,7 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
     if isinstance(root, Path):
         texts = find_problems(AtlasPaths(root), manifest)
         if unfinished := find_unfinished_files(AtlasPaths(root), manifest):
-            say(f"{len(unfinished):,} files, such as {unfinished[0]}, are of annotate, probe or contacts: not finished")
+            say(f"{len(unfinished):,} files, such as {unfinished[0]}, are of commands that add tables: not finished")
             say("they are not part of the atlas: the same command continues with them, another one removes them")
     else:
         from attlas.queries.lookup.verify_remote import remote_problems
@@ -299,10 +320,13 @@ def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
 
 
 def _report_build(out: Path, manifest: "Manifest") -> None:
+    from attlas.queries.text import counted
+
     counts = manifest.counts
     print(
-        f"{out}: {counts.n_requested:,} proteins: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
-        f"{counts.n_failed:,} failed; {counts.n_sites:,} sites in {counts.n_sequences:,} distinct sequences"
+        f"{out}: {counted(counts.n_requested, 'protein')}: {counts.n_ok:,} ok, {counts.n_skipped:,} skipped, "
+        f"{counts.n_failed:,} failed; {counted(counts.n_sites, 'site')} in "
+        f"{counted(counts.n_sequences, 'distinct sequence')}"
     )
 
     reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
@@ -314,9 +338,19 @@ def _report_build(out: Path, manifest: "Manifest") -> None:
         sys.exit(EXIT_FAILURES)
 
 
+def _describe_processes(cost: "Estimate") -> str:
+    """Return where the memory of an estimate is needed."""
+    if not cost.is_in_process:
+        return f"per worker (workers: {cost.n_workers})"
+    return "in this process" + (f", {cost.n_at_once} shards side by side" if cost.n_at_once > 1 else "")
+
+
 def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
-    print(f"{cost.n_proteins:,} proteins, {cost.n_skipped:,} of them skipped")
-    print(f"{cost.n_sequences:,} distinct sequences, {cost.n_residues:,} residues, in {cost.n_shards:,} shards\n")
+    from attlas.queries.text import counted
+
+    print(f"{counted(cost.n_proteins, 'protein')}, {cost.n_skipped:,} of them skipped")
+    sizes = f"{counted(cost.n_sequences, 'distinct sequence')}, {counted(cost.n_residues, 'residue')}"
+    print(f"{sizes}, in {counted(cost.n_shards, 'shard')}\n")
 
     print("length (residues)   sequences")
     largest = max((n for _, _, n in cost.histogram), default=1) or 1
@@ -326,7 +360,7 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
 
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB per worker (workers: {cost.n_workers})")
+    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}")
     print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
     place = f"{cost.device} in this process" if cost.is_in_process else cost.device
     print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
-from attlas.cli.progress import build_progress, say
+from attlas.cli.progress import N_SHOWN, build_progress, say, say_names
 
 if TYPE_CHECKING:
     from attlas.pipeline.contacts.adding import AddedContacts
@@ -65,9 +65,6 @@ Seed = Annotated[
     int | None,
     typer.Option(min=0, help="Seed with which --choose-heads draws the proteins; default: 0.", show_default=False),
 ]
-
-N_SHOWN = 10
-"""Names that a note shows."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -182,18 +179,11 @@ def _report_added(directory: Path, added: "AddedContacts", settings: "ContactSet
         print(f"{directory}: {pairs}, floor {settings.floor}; {chains}")
         question = "contact_precision"
 
-    _say_names("longer than --max-length, left out", added.longer)
+    say_names("longer than --max-length, left out", added.longer)
     if not added.n_chains:
         say(f"no structure yet: `attlas annotate {directory} STRUCTURE` adds one; then repeat this command")
     else:
         say(f"ask: attlas ask {directory} {question}")
     if added.failed:
-        _say_names("failed, because the model's attention is not finite", added.failed)
+        say_names("failed, because the model's attention is not finite", added.failed)
         sys.exit(EXIT_FAILURES)
-
-
-def _say_names(reason: str, names: tuple[str, ...]) -> None:
-    """Print the number of names and the first ten of them."""
-    if names:
-        more = f" and {len(names) - N_SHOWN:,} more" if len(names) > N_SHOWN else ""
-        say(f"{len(names):,} {reason}: {', '.join(names[:N_SHOWN])}{more}")

@@ -50,8 +50,12 @@ def export(
     alignment: Annotated[
         Path | None, typer.Option(metavar="FILE", help="FASTA, Stockholm or Clustal file whose ids Jalview shows.")
     ] = None,
+    layer: Annotated[
+        int | None, typer.Option(metavar="N", help="Links of this layer, from 0; default: the strongest of all.")
+    ] = None,
+    head: Annotated[int | None, typer.Option(metavar="N", help="Links of this head of the layer, from 0.")] = None,
 ) -> None:
-    """Write sites in another tool's format.
+    """Write sites or links in another tool's format.
 
     `attlas export DIR` lists the formats.
     """
@@ -73,6 +77,8 @@ def export(
             chain=chain,
             pdb_id=pdb_id,
             alignment=alignment,
+            layer=layer,
+            head=head,
             is_safe_for_spreadsheets=safe_for_spreadsheets,
         )
         prepared = prepare_export(atlas, format, options)

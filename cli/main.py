@@ -13,12 +13,15 @@ import typer
 from attlas.cli import (
     annotating,
     asking,
+    assisting,
     building,
     comparing,
     contacting,
     exporting,
     finding,
+    linking,
     paging,
+    plotting,
     probing,
     publishing,
     reporting,
@@ -60,8 +63,10 @@ for verbs in (
     annotating,
     probing,
     contacting,
+    linking,
     showing,
     paging,
+    plotting,
     finding,
     asking,
     comparing,
@@ -69,6 +74,7 @@ for verbs in (
     publishing,
     reporting,
     serving,
+    assisting,
 ):
     verbs.add_verbs(app)
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 
+N_SHOWN = 10
+"""Names that a note shows."""
+
 SHORTEST_S = 1e-3
 """Resolution of the times in receipts."""
 
@@ -110,11 +113,20 @@ def say(text: str) -> None:
     print(f"attlas: {text}", file=sys.stderr, flush=True)
 
 
+def say_names(reason: str, names: Sequence[str]) -> None:
+    """Print the number of names and the first ten of them."""
+    if names:
+        more = f" and {len(names) - N_SHOWN:,} more" if len(names) > N_SHOWN else ""
+        say(f"{len(names):,} {reason}: {', '.join(names[:N_SHOWN])}{more}")
+
+
 def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:
+    from attlas.queries.text import counted
+
     n_before = len(plan.shards) - len(shards)
-    kept = f" ({n_before:,} of {len(plan.shards):,} shards are finished already)" if n_before else ""
-    n_residues = sum(shard.n_residues for shard in shards)
-    say(f"{sum(shard.n_sequences for shard in shards):,} sequences, {n_residues:,} residues to compute{kept}")
+    kept = f" ({n_before:,} of {counted(len(plan.shards), 'shard')} finished already)" if n_before else ""
+    n_sequences, n_residues = (sum(getattr(shard, name) for shard in shards) for name in ("n_sequences", "n_residues"))
+    say(f"{counted(n_sequences, 'sequence')}, {counted(n_residues, 'residue')} to compute{kept}")
     return Meter(shards)
 
 

@@ -30,6 +30,10 @@ def publish(
         str | None,
         typer.Option("--url", metavar="URL", help="Where it will be found: https://..., or hf://datasets/ORG/NAME."),
     ] = None,
+    pages: Annotated[
+        bool,
+        typer.Option("--pages", help="Add index.html, which draws the page of any protein on any static host."),
+    ] = False,
 ) -> None:
     """Write a release of an atlas, ready to upload.
 
@@ -42,11 +46,13 @@ def publish(
 
     refuse_url(directory)
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
-    manifest = write_release(directory, out, statement)
+    manifest = write_release(directory, out, statement, has_pages=pages)
     n_bytes = sum(file.n_bytes for file in manifest.files)
     tables = len({file.table for file in manifest.files})
     print(
         f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
     )
+    if pages:
+        note(f"{out / 'index.html'} is the start page, on a web host that answers range requests")
     if missing := statement.missing():
         note(f"missing, as the cards say: {', '.join(missing)} (see `attlas publish --help`)")

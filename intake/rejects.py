@@ -44,6 +44,12 @@ class Reason(Enum):
     NO_FAMILY = "no family named"
     UNCONFIRMED_MATCH = "match not confirmed"
 
+    # Tracks and values of variants.
+    NO_VALUE = "value is no number"
+    NO_SUBSTITUTION = "not the substitution of one residue"
+    OTHER_VALUE = "given more than once, with different values"
+    OTHER_CHAIN = "another chain of the same protein"
+
     # Structures.
     UNREADABLE_FILE = "file cannot be read"
     NO_PROTEIN = "no protein of the atlas"

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.plan import Shard, predict_disk_bytes
+from attlas.pipeline.plan import Shard, predict_disk_bytes, predict_process_bytes
 
 CPU_EFFICIENCY = 0.5
 """Share of the measured matrix-product rate that a build reached, statistics included (docs/log.md)."""
@@ -41,8 +41,10 @@ class Estimate:
     n_workers: int
     is_in_process: bool
     """Whether no workers are started: the process of the command computes."""
+    n_at_once: int
+    """Shards that a process computes side by side."""
     peak_bytes: int
-    """Bound on the memory of one worker with the largest shard."""
+    """Bound on the memory of one process with the largest shards that it computes side by side."""
     disk_bytes: int
     wall_s: float
     """Rough: the predicted operations over a rate measured or assumed for this machine."""
@@ -61,6 +63,7 @@ def estimate_cost(
     dtype: str,
     n_workers: int,
     is_in_process: bool,
+    n_at_once: int = 1,
 ) -> Estimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
     rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
@@ -76,7 +79,8 @@ def estimate_cost(
         n_shards=len(shards),
         n_workers=n_workers,
         is_in_process=is_in_process,
-        peak_bytes=max((shard.predicted_bytes for shard in shards), default=0),
+        n_at_once=n_at_once,
+        peak_bytes=predict_process_bytes(shards, shape=shape, n_at_once=n_at_once),
         disk_bytes=predict_disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
         wall_s=predict_seconds(shards, rate),
         histogram=_count_lengths(lengths),

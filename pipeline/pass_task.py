@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder.device_check import refuse_faulty_device
+from attlas.pipeline.encoder.device_check import refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.shard import make_receipt, read_sequences
@@ -35,6 +35,9 @@ Inputs = tuple[tuple[str, str], ...]
 
 Columns = Mapping[str, object]
 """The values of each column of a table, by the column's name."""
+
+SequencesById = dict[int, str]
+"""Sequences by their `sequence_id`."""
 
 Sequences = TypeVar("Sequences")
 Results = TypeVar("Results")
@@ -136,7 +139,6 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         for table_rows in rows.tables
     ]
 
-    refuse_faulty_device(encoder)
     receipt = make_receipt(
         shard,
         files,
@@ -148,7 +150,8 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         model_s=model_s,
         device=encoder.device.type,
     )
-    receipt.write_to(task.receipt(paths, index))
+    with while_device_works(encoder):
+        receipt.write_to(task.receipt(paths, index))
     return receipt
 
 
@@ -172,13 +175,22 @@ def refuse_changed_inputs(manifest: Manifest, inputs: Inputs) -> None:
         )
 
 
-def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> dict[int, str]:
+def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
     """Return the sequences of a shard that the build computed, by `sequence_id`, in ascending order."""
     ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=pc.field("status") == "ok")
     sequences = read_sequences(paths, shard)
     return {
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())
+    }
+
+
+def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:
+    """Return the computed sequences of a shard of at most `max_length` residues; None: all of them."""
+    return {
+        sequence_id: sequence
+        for sequence_id, sequence in read_computed_sequences(paths, shard).items()
+        if max_length is None or len(sequence) <= max_length
     }
 
 

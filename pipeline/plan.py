@@ -182,7 +182,22 @@ def predict_shard_bytes(
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = sum(lengths) * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
-    return PROCESS_BYTES + 2 * shape.weight_bytes + activations + tiles + results
+    return _predict_shared_bytes(shape) + activations + tiles + results
+
+
+def predict_process_bytes(shards: Sequence[Shard], *, shape: ModelShape, n_at_once: int) -> int:
+    """Return a bound on the memory of a process that computes `n_at_once` shards side by side; 0 without shards.
+
+    They share the libraries and the weights; for the rest the largest shards may meet.
+    """
+    shared = _predict_shared_bytes(shape)
+    largest = sorted((shard.predicted_bytes - shared for shard in shards), reverse=True)[:n_at_once]
+    return shared + sum(largest) if largest else 0
+
+
+def _predict_shared_bytes(shape: ModelShape) -> int:
+    """Return the memory of a process before its first sequence: libraries, and the weights while they load, bytes."""
+    return PROCESS_BYTES + 2 * shape.weight_bytes
 
 
 def predict_activation_bytes(shape: ModelShape, *, n_bytes: int) -> int:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device
+from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
@@ -55,7 +55,6 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
         _publish(path, table, make_rows(table, outcomes, plan.run.n_layers), metadata)
         files.append(describe_file(paths, path, table))
 
-    refuse_faulty_device(encoder)  # which may have failed meanwhile, under another shard
     receipt = make_receipt(
         shard,
         files,
@@ -67,7 +66,8 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
         model_s=model_s,
         device=encoder.device.type,
     )
-    receipt.write(paths)
+    with while_device_works(encoder):  # it may have failed meanwhile, under another shard
+        receipt.write(paths)
     return receipt
 
 

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, QuestionError, Table
+from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, LINKS, TRACKS, VARIANTS, Table
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
@@ -74,7 +74,7 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or the atlas is not annotated.
         """
-        return self._added_rows(FEATURES, id, order='"begin", "end", type, description, source')
+        return self._added_rows(FEATURES, id)
 
     def families(self, id: str) -> pa.Table:
         """Return the families that a protein is assigned to, by database.
@@ -82,7 +82,23 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or the atlas has no families.
         """
-        return self._added_rows(FAMILIES, id, order="database, family, source")
+        return self._added_rows(FAMILIES, id)
+
+    def tracks(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for the residues of a protein, track by track, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no tracks.
+        """
+        return self._added_rows(TRACKS, id)
+
+    def variants(self, id: str) -> pa.Table:
+        """Return the numbers of one's own for variants of a protein, by position.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or the atlas has no values of variants.
+        """
+        return self._added_rows(VARIANTS, id)
 
     def contacts(self, id: str) -> pa.Table:
         """Return the contacts that the model predicts for a protein, the likeliest first.
@@ -90,7 +106,7 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or `attlas contacts` has not been run on it.
         """
-        return self._added_rows(CONTACTS, id, order="probability DESC, i, j")
+        return self._added_rows(CONTACTS, id)
 
     def fused_contacts(self, id: str) -> pa.Table:
         """Return the contacts of a protein by the mean of a few heads, those of highest score at the top.
@@ -98,7 +114,43 @@ class Atlas(Store):
         Raises:
             QuestionError: the id is not in the atlas, or `attlas contacts DIR --heads HEADS` has not been run on it.
         """
-        return self._added_rows(FUSED_CONTACTS, id, order="score DESC, i, j")
+        return self._added_rows(FUSED_CONTACTS, id)
+
+    def links(self, id: str) -> pa.Table:
+        """Return the links of a protein, the strongest attention of a residue to another, strongest first.
+
+        They are a choice of the strongest: `heads` has `n_edges`, the number of all edges of each head.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or `attlas links` has not been run on it.
+        """
+        return self._added_rows(LINKS, id)
+
+    def plot(
+        self,
+        id: str,
+        kind: str = "profile",
+        *,
+        layer: int | None = None,
+        head: int | None = None,
+        statistic: str | None = None,
+    ) -> Any:
+        """Return a picture of a protein, as `attlas plot` draws it: a figure of matplotlib, shown in a notebook.
+
+        Args:
+            id: an id of the protein.
+            kind: `profile`, attention received along the sequence; `heads`, a map of a statistic; `links` of a head.
+            layer: layer of the profile, or of the head, from 0; by default that of convergence.
+            head: head of the links, from 0; by default that whose links touch the sites most.
+            statistic: statistic of the heads, a column of the table `heads`; by default `n_edges`.
+
+        Raises:
+            QuestionError: the id is not in the atlas, or its protein has no such picture.
+            EnvironmentFault: matplotlib is not installed.
+        """
+        from attlas.queries.plots import draw_plot
+
+        return draw_plot(self, id, kind, layer=layer, head=head, statistic=statistic)
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""
@@ -142,6 +194,8 @@ class Atlas(Store):
         chain: str | None = None,
         pdb_id: str | None = None,
         alignment: str | Path | None = None,
+        layer: int | None = None,
+        head: int | None = None,
         is_safe_for_spreadsheets: bool = False,
     ) -> list[Path]:
         """Write the sites in another tool's format, as `attlas export` does, and return the files written.
@@ -154,6 +208,8 @@ class Atlas(Store):
             chain: chain of the structure; None takes every chain that fits.
             pdb_id: PDB id of the structure, where the format names it.
             alignment: FASTA, Stockholm or Clustal file whose ids Jalview shows.
+            layer: layer whose links are written, from 0.
+            head: head of this layer whose links are written, from 0.
             is_safe_for_spreadsheets: keep CSV and TSV from being taken for formulas.
 
         A warning says what the file leaves out.
@@ -170,6 +226,8 @@ class Atlas(Store):
             chain=chain,
             pdb_id=pdb_id,
             alignment=None if alignment is None else Path(alignment),
+            layer=layer,
+            head=head,
             is_safe_for_spreadsheets=is_safe_for_spreadsheets,
         )
         prepared = prepare_export(self, format, options)
@@ -188,11 +246,7 @@ class Atlas(Store):
 
         return atlas_html(str(self.root), self.manifest)
 
-    def _added_rows(self, table: Table, id: str, *, order: str) -> pa.Table:
-        """Return a protein's rows of a table that was added to the atlas."""
-        accessions = self.protein(id).column("accession").to_pylist()
-        if not self.manifest.of_table(table):
-            hint = f"`{table.added_by}` adds it" if table.added_by else None
-            raise QuestionError(f"This atlas has no table {table.name}.", hint=hint)
-        query = f"SELECT * FROM {table.name} WHERE list_contains($accessions, accession) ORDER BY accession, {order}"
-        return self.sql(query, {"accessions": accessions})
+    def _added_rows(self, table: Table, id: str) -> pa.Table:
+        from attlas.queries.answers.added_rows import read_added_rows
+
+        return read_added_rows(self, table, id)

@@ -39,7 +39,7 @@ def write_tsv(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write one JSON array of objects, an object per line."""
-    _refuse_same_names(rows.schema)
+    refuse_same_names(rows.schema)
     before = b"[\n"
     for row in json_rows(rows):
         sink.write(before + dump_json(row))
@@ -49,7 +49,7 @@ def write_json(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write Parquet, zstd; the metadata of the schema goes with it."""
-    _refuse_same_names(rows.schema)
+    refuse_same_names(rows.schema)
 
     try:
         writer = pq.ParquetWriter(sink, rows.schema, compression="zstd")
@@ -63,7 +63,7 @@ def write_parquet(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 def write_arrow(rows: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write the Arrow IPC file format, not compressed; the metadata of the schema goes with it."""
-    _refuse_same_names(rows.schema)
+    refuse_same_names(rows.schema)
     with pa.ipc.new_file(sink, rows.schema) as writer:
         for batch in rows:
             # Taken row by row: DuckDB leaves whatever was in memory where a value is null, and it would be written.
@@ -130,7 +130,12 @@ def _shortest(column: pa.Array) -> pa.Array:
     return column if as_text == column.type else column.cast(as_text).cast(_recast(column.type, pa.float64()))
 
 
-def _refuse_same_names(schema: pa.Schema) -> None:
+def refuse_same_names(schema: pa.Schema) -> None:
+    """Refuse an answer whose columns do not have a name each.
+
+    Raises:
+        QuestionError: two or more columns share a name.
+    """
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if twice:
         raise QuestionError(

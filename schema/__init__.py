@@ -37,6 +37,8 @@ from attlas.schema.tables import (
     SHARD_TABLES,
     SITES,
     TABLES,
+    TRACKS,
+    VARIANTS,
     tables_added_by,
 )
 
@@ -61,6 +63,8 @@ __all__ = [
     "SHARD_TABLES",
     "SITES",
     "TABLES",
+    "TRACKS",
+    "VARIANTS",
     "AtlasPaths",
     "BrokenAtlasError",
     "Column",

@@ -93,6 +93,47 @@ COORDINATES = Table(
     added_by=Command("annotate", "DIR STRUCTURE"),
 )
 
+TRACKS = Table(
+    name="tracks",
+    doc="A number of one's own for a residue of a protein, such as its pLDDT or its conservation; added by "
+    "`attlas annotate DIR --track NAME FILE`. Residues without a value have no row.",
+    key=("accession", "name", "position", "source"),
+    sort=("sequence_id", "accession", "name", "position", "source"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("name", "Name of the track, as whoever added it called it.", is_nullable=False),
+        POSITION,
+        RESIDUE,
+        statistic_column("value", "as in `unit`", "The number, as a float32."),
+        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR --track NAME FILE"),
+)
+
+VARIANTS = Table(
+    name="variants",
+    doc="A number of one's own for the substitution of a residue by another, such as `A123V`; added by "
+    "`attlas annotate DIR --variants NAME FILE`.",
+    key=("accession", "name", "position", "substitute", "source"),
+    sort=("sequence_id", "accession", "name", "position", "substitute", "source"),
+    row_group_rows=65_536,
+    columns=(
+        Column("accession", pa.string(), "", ACCESSION.doc),
+        SEQUENCE_ID,
+        text_column("name", "Name of the set of values, as whoever added it called it.", is_nullable=False),
+        POSITION,
+        RESIDUE,
+        text_column("substitute", "One-letter code of the residue in its place.", is_nullable=False),
+        statistic_column("value", "as in `unit`", "The number, as a float32."),
+        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
+        text_column("source", "File it was read from.", is_nullable=False),
+    ),
+    added_by=Command("annotate", "DIR --variants NAME FILE"),
+)
+
 LABELS = Table(
     name="labels",
     doc="A label of residues that a probe asked for, on a protein that carries it; added by `attlas probe`.",
@@ -206,13 +247,14 @@ CONTACTS = Table(
     added_by=CONTACTS_COMMAND,
     computed_from=(SEQUENCES,),
     settings=(Setting("floor", float, "Probability from which on a pair is kept in any case."), _MAX_LENGTH),
+    ranked_by="probability",
 )
 
 LINKS = Table(
     name="links",
-    doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j. A "
-    "choice of them, at most 5 for each residue: `heads.n_edges` counts all edges, those of a residue to itself "
-    "included. Added by `attlas links`.",
+    doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j; "
+    "of j to i it says nothing. A choice of them by a rule (docs/science.md), some below 0.3: `heads.n_edges` counts "
+    "all edges of a head, those of a residue to itself included. Added by `attlas links`.",
     key=("accession", "layer", "head", "i", "j"),
     sort=("sequence_id", "layer", "head", "i", "j"),
     row_group_rows=65_536,
@@ -229,9 +271,14 @@ LINKS = Table(
     computed_from=(SEQUENCES,),
     settings=(
         Setting("floor", float, "Attention from which on a pair may be kept."),
-        Setting("per_residue", int, "Most links kept for each residue of a protein."),
+        Setting(
+            "per_residue",
+            int,
+            "Links of a protein for each of its residues; more only so that every head with an edge has one.",
+        ),
         _MAX_LENGTH,
     ),
+    ranked_by="weight",
 )
 
 FUSED_CONTACTS = Table(
@@ -270,6 +317,7 @@ FUSED_CONTACTS = Table(
         ),
         _MAX_LENGTH,
     ),
+    ranked_by="score",
 )
 
 HEAD_CONTACTS = Table(

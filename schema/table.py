@@ -83,6 +83,8 @@ class Table:
     """Tables that the command reads: where one changes, this table is outdated. None for one read from sources."""
     settings: tuple[Setting, ...] = ()
     """The settings with which the command computes the table."""
+    ranked_by: str | None = None
+    """Column by which the rows of a protein are listed, the highest value at the top; None: as they are sorted."""
 
     @property
     def is_by_source(self) -> bool:

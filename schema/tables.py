@@ -16,6 +16,8 @@ from attlas.schema.added_tables import (
     HEAD_PERIODS,
     LABELS,
     LINKS,
+    TRACKS,
+    VARIANTS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.table import Table
@@ -42,6 +44,8 @@ __all__ = [
     "SHARD_TABLES",
     "SITES",
     "TABLES",
+    "TRACKS",
+    "VARIANTS",
 ]
 
 FORMAT_VERSION = 2
@@ -62,6 +66,8 @@ TABLES = (
     FEATURES,
     FAMILIES,
     COORDINATES,
+    TRACKS,
+    VARIANTS,
     LABELS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,

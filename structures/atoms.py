@@ -31,11 +31,22 @@ class Residues:
 
     def point(self, residue: Residue, atom: str) -> Point | None:
         """Return the coordinates of an atom, the first of alternative places; None if the residue has no such atom."""
+        atom_in_file = self._find_atom(residue, atom)
+        if atom_in_file is None:
+            return None
+        x, y, z = atom_in_file.pos.tolist()
+        return (x, y, z) if all(map(isfinite, (x, y, z))) else None  # files of failed models hold `nan`
+
+    def b_factor(self, residue: Residue, atom: str) -> float | None:
+        """Return the number in the B column of an atom, of alternative places the first; None without one."""
+        atom_in_file = self._find_atom(residue, atom)
+        return atom_in_file.b_iso if atom_in_file is not None and isfinite(atom_in_file.b_iso) else None
+
+    def _find_atom(self, residue: Residue, atom: str) -> "gemmi.Atom | None":
         for name in residue.names:
             in_file = self.by_name.get((residue.chain, residue.number, residue.insertion, name))
             if in_file is not None and (atom_in_file := in_file.find_atom(atom, "*")):
-                x, y, z = atom_in_file.pos.tolist()
-                return (x, y, z) if all(map(isfinite, (x, y, z))) else None  # files of failed models hold `nan`
+                return atom_in_file
         return None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "serve", "cli", "python")
+ROOMS = ("schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli", "python")
 """The rooms, lowest first. `python/` is installed as `attlas` itself, each other room below it by its own name."""
 MAY_SPEAK_TO = {
     "python": {"attlas.queries"},
@@ -22,7 +22,16 @@ MAY_SPEAK_TO = {
     "pipeline": {"attlas.pipeline", "attlas.structures", "attlas.intake", "attlas.schema"},
     "queries": {"attlas.queries", "attlas.structures", "attlas.intake", "attlas.schema"},
     "serve": {"attlas.serve", "attlas.queries", "attlas.schema"},
-    "cli": {"attlas.cli", "attlas.serve", "attlas.pipeline", "attlas.queries", "attlas.intake", "attlas.schema"},
+    "assistant": {"attlas.assistant", "attlas.queries", "attlas.schema"},
+    "cli": {
+        "attlas.cli",
+        "attlas.serve",
+        "attlas.assistant",
+        "attlas.pipeline",
+        "attlas.queries",
+        "attlas.intake",
+        "attlas.schema",
+    },
 }
 FLOORS = {
     "queries": (
@@ -33,7 +42,7 @@ FLOORS = {
         ("store", "description"),
         ("answers", "asking"),
         ("cards", "comparing", "exports", "page", "report"),
-        ("release",),
+        ("plots", "release"),
         ("atlas",),
     ),
     "pipeline": (
@@ -62,15 +71,19 @@ FLOORS = {
         ("shard",),
         ("workers",),
         (
+            "drafting",
             "encode",
             "pass_task",
         ),
         (
             "build",
+            "dry_run",
+            "pass_planning",
             "passes",
         ),
         (
             "contacts",
+            "links",
             "probe",
         ),
     ),
@@ -176,7 +189,7 @@ def test_the_front_desk_imports_a_room_only_when_a_verb_needs_it() -> None:
         (path.name, name)
         for path in _sources("cli")
         for name in _imports_at_start(ast.parse(path.read_text()))
-        if name.startswith(("attlas.pipeline", "attlas.queries", "attlas.serve"))
+        if name.startswith(("attlas.pipeline", "attlas.queries", "attlas.serve", "attlas.assistant"))
     ]
     assert early == []
 

@@ -25,7 +25,7 @@ from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 SEQUENCES = [

@@ -12,7 +12,7 @@ import pytest
 from helpers.building import random_proteins, write_fasta
 from helpers.contact_oracles import corrected, eager_layers, folded, top_precision
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "contact_fusion.py"
 N_CHOOSING, N_DRAWS = 2, 4

@@ -37,7 +37,21 @@ pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
+LONG_PAGES = (
+    "docs/known-biology.md",
+    "docs/own-numbers.md",
+    "docs/look-at-it.md",
+    "docs/building.md",
+    "docs/publish.md",
+)
+"""Pages whose commands take most of a minute, and the page that publishes what they add: left to `--thorough`."""
 README_WORDS = 1_200
+
+
+def as_case(block: Block) -> object:
+    """Return a block as a test case, thorough if its page takes long."""
+    marks = [pytest.mark.thorough] if block.document in LONG_PAGES else []
+    return pytest.param(block, id=f"{block.document}:{block.line}", marks=marks)
 
 
 @dataclass(frozen=True)
@@ -61,11 +75,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory, weights: Path, tiny_esm: P
         yield {document: found[document != "README.md"] for document in DOCUMENTS}
 
 
-@pytest.mark.parametrize(
-    "block",
-    [block for block in EVERY_BLOCK if block.language in ("console", "python")],
-    ids=lambda block: f"{block.document}:{block.line}",
-)
+@pytest.mark.parametrize("block", [as_case(block) for block in EVERY_BLOCK if block.language in ("console", "python")])
 def test_a_block_runs_and_prints_what_it_says(block: Block, readers: dict[str, Reader]) -> None:
     folder = readers[block.document].folder
     if block.language == "python":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "probe.py"
 SEQUENCES = ["MKTAYIAKQRQISFVKSHFSRQ", "MGDVEKGKKIFIMKCSQCHTVEKGGKHKTG"]

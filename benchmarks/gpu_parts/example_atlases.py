@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.annotate import AnnotationSource, annotate
-from attlas.pipeline.build import Options, build
+from attlas.pipeline.build import build
 from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
+from attlas.pipeline.drafting import Options
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.probe.adding import add_probe

@@ -56,14 +56,17 @@ def format_of(path: Path) -> str:
         return "uniprot-text"
 
     content = [line for line in lines if not line.startswith("#")] or [""]
-    if content[0].lower().startswith("data_"):
-        return "mmcif"
-    if _PDB.match(content[0]) and "," not in content[0][:7] and "\t" not in content[0]:
-        return "pdb"
-    table_format = _table_format(first, content)
+    table_format = structure_format(content[0]) or _table_format(first, content)
     if table_format is None:
         raise _unknown(path, content[0][:80] or first[:80])
     return table_format
+
+
+def structure_format(line: str) -> str | None:
+    """Return the format of a structure, told by its first line that is no comment; None if it is none."""
+    if line.lower().startswith("data_"):
+        return "mmcif"
+    return "pdb" if _PDB.match(line) and "," not in line[:7] and "\t" not in line else None
 
 
 def _table_format(first: str, content: list[str]) -> str | None:

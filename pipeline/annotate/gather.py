@@ -23,6 +23,8 @@ _TYPES = {
     "sequence_id": pa.int32(),
     "begin": pa.int32(),
     "end": pa.int32(),
+    "position": pa.int32(),
+    "value": pa.float32(),
     "line": pa.int64(),
     "is_of_match": pa.bool_(),
 }
@@ -33,8 +35,8 @@ class DraftRows:
     """Features and families in the order in which they come."""
 
     def __init__(self) -> None:
-        self._features = _Draft(FeatureRow._fields)
-        self._families = _Draft(FamilyRow._fields)
+        self._features = DraftTable(FeatureRow._fields)
+        self._families = DraftTable(FamilyRow._fields)
 
     def add(self, row: FeatureRow | FamilyRow) -> None:
         """Take a row."""
@@ -48,15 +50,17 @@ class DraftRows:
         return rows, [*feature_repeats, *family_repeats]
 
 
-class _Draft:
+class DraftTable:
     """Rows of one kind, the earlier ones in Arrow columns."""
 
     def __init__(self, names: Sequence[str]) -> None:
+        """Take the names of the columns."""
         self._names = names
         self._rows: list[tuple[Any, ...]] = []
         self._tables: list[pa.Table] = []
 
     def add(self, row: tuple[Any, ...]) -> None:
+        """Take a row, its values in the order of the names."""
         self._rows.append(row)
         if len(self._rows) >= CHUNK_ROWS:
             self._pack()

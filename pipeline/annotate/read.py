@@ -1,11 +1,8 @@
 """A source → the rows that fit the atlas, and the account of it."""
 
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 from attlas.intake.files import STANDARD_INPUT
 from attlas.intake.rejects import Account, Rejected, Remark
@@ -13,92 +10,15 @@ from attlas.pipeline.annotate.check import COLUMNS, Proteins, check_entry
 from attlas.pipeline.annotate.families import database_word
 from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
 from attlas.pipeline.annotate.gather import DraftRows
+from attlas.pipeline.annotate.imports import AnnotationSource, Import, report_import
 from attlas.pipeline.annotate.readers import family_table
 from attlas.pipeline.annotate.records import Entry
-from attlas.pipeline.annotate.rows import Rows, concatenate, counts_of
+from attlas.pipeline.annotate.rows import concatenate
 from attlas.pipeline.annotate.structures.assign import Assignment
-from attlas.pipeline.annotate.structures.files import structure_paths
 from attlas.pipeline.annotate.structures.read import StructureRows, read_structures
 from attlas.pipeline.annotate.tables import stored_rows
+from attlas.pipeline.annotate.values.read import import_series
 from attlas.schema import AtlasPaths, InputError
-from attlas.schema.publish import file_sha256
-
-
-@dataclass(frozen=True)
-class AnnotationSource:
-    """A source and what the caller says of it."""
-
-    path: Path
-    """A file, or a folder of structures."""
-    format: str | None = None
-    """A name of FORMATS; None tells it by the content."""
-    accessions: tuple[str, ...] = ()
-    """Proteins that the chains of a structure are of; none asks the file."""
-    chain: str | None = None
-    """The only chain of a structure that is read."""
-    database: str | None = None
-    """Whose families a table of families has."""
-
-    @property
-    def name(self) -> str:
-        """Name of the file or folder."""
-        return self.path.name if self.path.name not in ("", "..") else self.path.resolve().name
-
-
-class ReplacedFile(NamedTuple):
-    """A file of rows that others took the place of."""
-
-    source: str
-    table: str
-    n_rows: int
-
-
-@dataclass(frozen=True)
-class ImportReport:
-    """What became of a source."""
-
-    source: str
-    """Name of the file or folder."""
-    sha256: str
-    """SHA-256 of its bytes; of a folder, of the names and digests of its structures."""
-    format: str
-    n_records: int
-    """Records of the source, stored and rejected: features and families, or the chains of structures."""
-    n_proteins: int
-    """Accessions that have a row."""
-    n_features: int
-    """Rows stored in `features`."""
-    n_families: int
-    """Rows stored in `families`."""
-    n_coordinates: int
-    """Rows stored in `coordinates`."""
-    by_type: dict[str, int]
-    """Rows stored of each type of feature."""
-    by_database: dict[str, int]
-    """Rows stored of each database of families."""
-    n_structures: int
-    """Structure files that gave a row."""
-    n_chains: int
-    """Chains laid onto a protein."""
-    n_rejected: int
-    rejected: dict[str, int]
-    """Records left out, by reason."""
-    remarks: dict[str, int]
-    """What is stored, but not as one might think, by kind."""
-    replaced: tuple[ReplacedFile, ...] = ()
-    """Rows of earlier imports whose place these take."""
-
-
-@dataclass(frozen=True)
-class Import:
-    """A source as read."""
-
-    report: ImportReport
-    rows: Rows
-    rejected: Account
-    """Records left out."""
-    remarks: Account
-    """Records that are stored, but not as one might think."""
 
 
 def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) -> Import:
@@ -110,6 +30,10 @@ def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) 
         EnvironmentFault: structures are read by gemmi, which is not installed.
     """
     _refuse_standard_input(source.path)
+    if source.series is not None:
+        proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
+        return import_series(source, source.series, proteins, rejected)
+
     format = _format(source)
     proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
     if format in STRUCTURES or source.path.is_dir():
@@ -173,7 +97,7 @@ def _import_entries(source: AnnotationSource, format: str, proteins: Proteins, r
     for repeat in repeats:
         rejected.add(repeat)
     remarks = Account()
-    return Import(_report(source, format, rows, rejected, remarks, n_records=n_records), rows, rejected, remarks)
+    return Import(report_import(source, format, rows, rejected, remarks, n_records=n_records), rows, rejected, remarks)
 
 
 def _entries(source: AnnotationSource, format: str) -> Iterator[Entry]:
@@ -200,45 +124,5 @@ def _import_structures(source: AnnotationSource, proteins: Proteins, rejected: A
     n_chains = sum(structure.n_chains for structure in structures)
     formats = ", ".join(sorted({structure.format for structure in structures}))
     n_records = n_chains + rejected.counts.total()
-    report = _report(source, formats, rows, rejected, remarks, n_records=n_records, n_chains=n_chains)
+    report = report_import(source, formats, rows, rejected, remarks, n_records=n_records, n_chains=n_chains)
     return Import(report, rows, rejected, remarks)
-
-
-def _report(
-    source: AnnotationSource,
-    format: str,
-    rows: Rows,
-    rejected: Account,
-    remarks: Account,
-    *,
-    n_records: int,
-    n_chains: int = 0,
-) -> ImportReport:
-    return ImportReport(
-        source=source.name,
-        sha256=_digest(source.path),
-        format=format,
-        n_records=n_records,
-        n_proteins=rows.n_proteins(),
-        n_features=rows.features.num_rows,
-        n_families=rows.families.num_rows,
-        n_coordinates=rows.coordinates.num_rows,
-        by_type=counts_of(rows.features, "type"),
-        by_database=counts_of(rows.families, "database"),
-        n_structures=len(counts_of(rows.coordinates, "source")),
-        n_chains=n_chains,
-        n_rejected=rejected.counts.total(),
-        rejected=dict(rejected.counts.most_common()),
-        remarks=dict(remarks.counts.most_common()),
-    )
-
-
-def _digest(path: Path) -> str:
-    if not path.is_dir():
-        return file_sha256(path)
-    return _digest_of_files(structure_paths(path))
-
-
-def _digest_of_files(paths: Iterable[Path]) -> str:
-    lines = (f"{path.name} {file_sha256(path)}\n" for path in paths)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The rows that one source gives: features, families and coordinates, each in the columns and order of its table."""
+"""The rows that one source gives, of each table of annotation, in its columns and its order."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attlas.schema import COORDINATES, FAMILIES, FEATURES, Table, tables_added_by
+from attlas.schema import COORDINATES, FAMILIES, FEATURES, TRACKS, VARIANTS, Table, tables_added_by
 
 TABLES = tables_added_by("annotate")
 """The tables that annotation adds to."""
@@ -23,6 +23,8 @@ class Rows:
     features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
     families: pa.Table = field(default_factory=lambda: _empty(FAMILIES))
     coordinates: pa.Table = field(default_factory=lambda: _empty(COORDINATES))
+    tracks: pa.Table = field(default_factory=lambda: _empty(TRACKS))
+    variants: pa.Table = field(default_factory=lambda: _empty(VARIANTS))
 
     def filled(self) -> Iterator[tuple[Table, pa.Table]]:
         """Yield the tables that have a row, with their rows."""
@@ -49,6 +51,8 @@ def concatenate(parts: Iterable[Rows]) -> Rows:
         features=_sorted(FEATURES, [part.features for part in parts]),
         families=_sorted(FAMILIES, [part.families for part in parts]),
         coordinates=_sorted(COORDINATES, [part.coordinates for part in parts]),
+        tracks=_sorted(TRACKS, [part.tracks for part in parts]),
+        variants=_sorted(VARIANTS, [part.variants for part in parts]),
     )
 
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from attlas.intake.rejects import Account, Reason
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.annotate.read import AnnotationSource, Import, ImportReport, ReplacedFile, read_source
+from attlas.pipeline.annotate.imports import AnnotationSource, Import, ImportReport, ReplacedFile, Series
+from attlas.pipeline.annotate.read import read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.directory import hold_lock
@@ -30,6 +31,8 @@ from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
 
 _SOURCE_KEY = b"attlas.source"
 """Metadata of a file that names the source it is of."""
+_SERIES_KEY = b"attlas.series"
+"""Metadata of a file of values that names their series."""
 _N_DIGITS = 12
 """Hexadecimal digits of the digest in the name of a file."""
 _CHUNK_ROWS = 65_536
@@ -69,7 +72,7 @@ def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | No
             imported = read_source(paths, source, Account(out=out))
         if not any(imported.rows.filled()):
             raise _nothing_fits(imported)
-        return _add(paths, manifest, imported)
+        return _add(paths, manifest, imported, source.series)
 
 
 def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> None:
@@ -92,17 +95,20 @@ def _nothing_fits(imported: Import) -> InputError:
     report = imported.report
     if not report.n_records:
         return InputError(
-            f"{report.source} holds no feature and no family.",
+            f"{report.source} holds no value." if report.series else f"{report.source} holds no feature and no family.",
             expected="at least one",
             found=f"read as {report.format}",
         )
+
     reasons = [
         f"{reason}: {n:,} of {report.n_records:,} records, such as {imported.rejected.first_record(reason)}"
         for reason, n in report.rejected.items()
     ]
+
     hint = "--rejected FILE writes every record with its reason"
     if Reason.NO_PROTEIN.value in report.rejected:
         hint += "; --accession ID says whose chains they are"
+
     noun = "record" if report.n_records == 1 else "records"
     return InputError(
         f"Nothing of {report.source} fits this atlas, which stays as it was.",
@@ -113,13 +119,15 @@ def _nothing_fits(imported: Import) -> InputError:
     )
 
 
-def _add(paths: AtlasPaths, manifest: Manifest, imported: Import) -> tuple[Import, Manifest]:
+def _add(paths: AtlasPaths, manifest: Manifest, imported: Import, series: Series | None) -> tuple[Import, Manifest]:
     """Publish the rows of a source, then its receipt, then the manifest that names them."""
     report, rows = imported.report, imported.rows
-    replaced = _replaced_files(paths, manifest, report.source, rows)
+    replaced = _replaced_files(paths, manifest, report.source, rows, series)
     values = _receipt_values(report)
     name = _file_name(values, rows)
     metadata = {**provenance(manifest.run, manifest.atlas_id), _SOURCE_KEY: report.source.encode()}
+    if series is not None:
+        metadata[_SERIES_KEY] = series.words.encode()
 
     files = []
     for table, table_rows in rows.filled():
@@ -143,16 +151,25 @@ def _receipt_values(report: ImportReport) -> dict[str, Any]:
     return {name: value for name, value in asdict(report).items() if name != "replaced"}
 
 
-def _replaced_files(paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows) -> dict[str, ReplacedFile]:
+def _replaced_files(
+    paths: AtlasPaths, manifest: Manifest, source: str, rows: Rows, series: Series | None
+) -> dict[str, ReplacedFile]:
     """Return the files that the new rows take the place of: of the same source, or of a file that a folder now holds.
+
+    A source may be of several series, and of none: a structure gives coordinates, and its B column gives a track. Each
+    series of a source takes the place of its own rows alone.
 
     Raises:
         InputError: one of the files came with a folder that holds others too.
     """
     new_names = rows.sources()
+    series_words = series.words if series else ""
+
     replaced = {}
     for file in (file for table in TABLES for file in manifest.of_table(table)):
-        file_source, file_names = _sources(paths, file)
+        file_source, file_series, file_names = _sources(paths, file)
+        if file_series != series_words:
+            continue
         if file_source == source or file_names <= new_names:
             replaced[file.path] = ReplacedFile(file_source, file.table, file.n_rows)
         elif shared := sorted(file_names & new_names):
@@ -165,12 +182,12 @@ def _replaced_files(paths: AtlasPaths, manifest: Manifest, source: str, rows: Ro
     return replaced
 
 
-def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, set[str]]:
-    """Return the source that a file is of, and the names of the files that its rows are of."""
+def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, str, set[str]]:
+    """Return the source and the series that a file is of, and the names of the files that its rows are of."""
     path = paths.root / file.path
     metadata = stored_metadata(paths, path)
     names = pc.unique(stored_rows(paths, path, ["source"])["source"]).to_pylist()
-    return metadata.get(_SOURCE_KEY, b"").decode(), set(names)
+    return metadata.get(_SOURCE_KEY, b"").decode(), metadata.get(_SERIES_KEY, b"").decode(), set(names)
 
 
 def _file_name(values: dict[str, Any], rows: Rows) -> str:

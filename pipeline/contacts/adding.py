@@ -14,7 +14,6 @@ from attlas.pipeline.contacts.chains import Chain, read_chains
 from attlas.pipeline.contacts.head_choice import HeadChoice, read_choice
 from attlas.pipeline.contacts.pairs import RANGES
 from attlas.pipeline.contacts.planning import (
-    ComputedSequence,
     ContactSettings,
     Selection,
     check_memory_of,
@@ -23,6 +22,7 @@ from attlas.pipeline.contacts.planning import (
 )
 from attlas.pipeline.directory import hold_lock, read_plan
 from attlas.pipeline.encode import StartProgress
+from attlas.pipeline.pass_planning import ComputedSequence
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.workers.resources import check_device
 from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table

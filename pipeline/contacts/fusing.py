@@ -10,9 +10,9 @@ import numpy as np
 from attlas.pipeline.contacts.fused_heads import predict_fused_scores
 from attlas.pipeline.contacts.head_choice import Head, HeadChoice, spell_heads
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs
-from attlas.pipeline.contacts.predicting import SequencesById, make_pair_rows, run_map_packs, select_short_sequences
+from attlas.pipeline.contacts.predicting import make_pair_rows, run_map_packs
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.pass_task import Inputs, PassTask, ShardRows, TableRows
+from attlas.pipeline.pass_task import Inputs, PassTask, SequencesById, ShardRows, TableRows, select_short_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import FUSED_CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest

@@ -1,13 +1,8 @@
 """The passes that contacts need: their tasks, the sequences of each shard, and the memory that the maps take."""
 
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
-
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attlas.pipeline.contacts.against_structures import CompareHeads
 from attlas.pipeline.contacts.chains import Atom, Chain, read_chains_with_coordinates
@@ -16,22 +11,16 @@ from attlas.pipeline.contacts.head_choice import HeadChoice
 from attlas.pipeline.contacts.memory import check_memory, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR
 from attlas.pipeline.contacts.predicting import PredictContacts
+from attlas.pipeline.pass_planning import (
+    ComputedSequence,
+    group_by_shard,
+    list_computed_sequences,
+    list_pass_shards,
+)
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, Manifest, Table
-
-
-@dataclass(frozen=True)
-class ComputedSequence:
-    """A sequence that the build computed, named by the first of its accessions."""
-
-    sequence_id: int
-    accession: str
-    length: int
-
-    def __str__(self) -> str:
-        return f"{self.accession} ({self.length:,} residues)"
 
 
 @dataclass(frozen=True)
@@ -79,7 +68,7 @@ class ContactPass:
 
 def select_proteins(paths: AtlasPaths, manifest: Manifest, settings: ContactSettings) -> Selection:
     """Return the sequences that are not too long, and the chains of their structures."""
-    computed = list(_read_computed_sequences(paths))
+    computed = list(list_computed_sequences(paths))
     limit = settings.max_length
     sequences = tuple(sequence for sequence in computed if limit is None or sequence.length <= limit)
     sequence_ids = {sequence.sequence_id for sequence in sequences}
@@ -90,15 +79,6 @@ def select_proteins(paths: AtlasPaths, manifest: Manifest, settings: ContactSett
         sequences=sequences,
         chains=tuple(chain for chain in chains if chain.sequence_id in sequence_ids),
     )
-
-
-def _read_computed_sequences(paths: AtlasPaths) -> Iterator[ComputedSequence]:
-    """Yield the sequences that the build computed, in order of `sequence_id`."""
-    columns = ["sequence_id", "accession", "length"]
-    rows = pq.read_table(paths.proteins, columns=columns, filters=pc.field("status") == "ok").to_pydict()
-    ordered = sorted(zip(*(rows[name] for name in columns), strict=True))
-    for _, proteins in groupby(ordered, key=lambda row: row[0]):
-        yield ComputedSequence(*next(proteins))
 
 
 def plan_passes(
@@ -120,9 +100,9 @@ def _plan_fusing(
         inputs=digest_inputs(manifest, FUSED_CONTACTS),
         max_length=settings.max_length,
     )
-    sequences = _group_by_shard(plan, selection.sequences)
+    sequences = group_by_shard(plan, selection.sequences)
     map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=None)
-    return ContactPass(fuse, FUSED_CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
+    return ContactPass(fuse, FUSED_CONTACTS, sequences, list_pass_shards(plan, sequences, map_bytes))
 
 
 def _plan_predicting(manifest: Manifest, plan: Plan, settings: ContactSettings, selection: Selection) -> ContactPass:
@@ -132,9 +112,9 @@ def _plan_predicting(manifest: Manifest, plan: Plan, settings: ContactSettings, 
         floor=settings.floor,
         max_length=settings.max_length,
     )
-    sequences = _group_by_shard(plan, selection.sequences)
+    sequences = group_by_shard(plan, selection.sequences)
     map_bytes = partial(predict_contact_bytes, pack_tokens=plan.pack_tokens, floor=settings.floor)
-    return ContactPass(predict, CONTACTS, sequences, _predict_memory(plan, sequences, map_bytes))
+    return ContactPass(predict, CONTACTS, sequences, list_pass_shards(plan, sequences, map_bytes))
 
 
 def _plan_comparing(manifest: Manifest, plan: Plan, settings: ContactSettings, selection: Selection) -> ContactPass:
@@ -145,39 +125,8 @@ def _plan_comparing(manifest: Manifest, plan: Plan, settings: ContactSettings, s
         theta=plan.run.edge_theta,
         max_length=settings.max_length,
     )
-    sequences = _group_by_shard(plan, selection.sequences_with_chains)
-    return ContactPass(compare, HEAD_CONTACTS, sequences, _predict_memory(plan, sequences, predict_head_contact_bytes))
-
-
-def _group_by_shard(plan: Plan, sequences: Iterable[ComputedSequence]) -> dict[int, list[ComputedSequence]]:
-    """Return the sequences of each shard that has any, by its index, in order of length."""
-    ends = [shard.end_sequence_id for shard in plan.shards]
-    groups = groupby(sequences, key=lambda sequence: bisect_right(ends, sequence.sequence_id))
-    return {plan.shards[place].index: list(shard_sequences) for place, shard_sequences in groups}
-
-
-def _predict_memory(
-    plan: Plan, sequences: Mapping[int, list[ComputedSequence]], map_bytes: Callable[[list[int]], int]
-) -> list[Shard]:
-    """Return the shards that hold the sequences, with these alone, and the memory of their maps besides the build's.
-
-    A task finds its shard by the index; the other numbers serve progress and the check of memory.
-    """
-    shards = []
-
-    for shard in plan.shards:
-        lengths = [sequence.length for sequence in sequences.get(shard.index, ())]
-        if lengths:
-            shards.append(
-                replace(
-                    shard,
-                    end_sequence_id=shard.first_sequence_id + len(lengths),
-                    n_residues=sum(lengths),
-                    cost=shard.cost * sum(lengths) / shard.n_residues,
-                    predicted_bytes=shard.predicted_bytes + map_bytes(lengths),
-                )
-            )
-    return shards
+    sequences = group_by_shard(plan, selection.sequences_with_chains)
+    return ContactPass(compare, HEAD_CONTACTS, sequences, list_pass_shards(plan, sequences, predict_head_contact_bytes))
 
 
 def check_memory_of(contact_pass: ContactPass, paths: AtlasPaths, plan: Plan) -> None:

@@ -15,13 +15,10 @@ from attlas.pipeline.contacts.memory import cut_map_packs
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE, ContactPairs, select_pairs
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows, read_computed_sequences
+from attlas.pipeline.pass_task import PassTask, SequencesById, ShardRows, TableRows, select_short_sequences
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import CONTACTS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
-
-SequencesById = dict[int, str]
-"""Sequences by their `sequence_id`."""
 
 PredictMaps = Callable[[Sequence[str]], list[NDArray[np.float32]]]
 """Returns, for each sequence of a pack, the score of every pair, (N, N)."""
@@ -81,15 +78,6 @@ class PairColumns:
     def key(self) -> dict[str, object]:
         """The columns that name a pair."""
         return {"sequence_id": self.sequence_ids, "i": self.i, "j": self.j}
-
-
-def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:
-    """Return the computed sequences of a shard of at most `max_length` residues; None: all of them."""
-    return {
-        sequence_id: sequence
-        for sequence_id, sequence in read_computed_sequences(paths, shard).items()
-        if max_length is None or len(sequence) <= max_length
-    }
 
 
 def run_map_packs(

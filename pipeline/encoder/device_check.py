@@ -1,7 +1,8 @@
 """The check that a device still computes right, made wherever a sequence fails, before the sequence is blamed."""
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
@@ -48,17 +49,31 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
         doubt = "attention that is not finite" if error is None else first_line(error)
 
-        encoder.fault = DeviceFault(
+        fault = DeviceFault(
             f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
             expected="the attention on a known protein as it was then",
             found=f"{symptom}; before that, on a protein of the atlas: {doubt}",
             hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
         )
-        raise encoder.fault from None  # the tracebacks hold memory of the device
+        with encoder.fault_lock:
+            encoder.fault = fault
+        raise fault from None  # the tracebacks hold memory of the device
+
+
+@contextmanager
+def while_device_works(encoder: Encoder) -> Iterator[None]:
+    """Publish a receipt in this context: the device is not said to have failed before it is published.
+
+    Raises:
+        DeviceFault: the device has failed already, perhaps under another thread's shard; nothing is published.
+    """
+    with encoder.fault_lock:
+        refuse_faulty_device(encoder)
+        yield
 
 
 def refuse_faulty_device(encoder: Encoder) -> None:
-    """Refuse to begin or to publish a shard on a device that has failed, perhaps under another thread's shard.
+    """Refuse to begin a shard on a device that has failed, perhaps under another thread's shard.
 
     Raises:
         DeviceFault: the device's own.

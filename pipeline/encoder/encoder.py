@@ -79,6 +79,8 @@ class Encoder:
         self.attention_bound = find_attention_bound(dtype)
         self.fault: DeviceFault | None = None
         """What went wrong with the device, once it has failed: nothing that it computes is believed afterwards."""
+        self.fault_lock = threading.Lock()
+        """Held while a receipt is published, so that none is while the device fails under another shard."""
         self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
 
         self.vocabulary = read_vocabulary(files)
@@ -245,7 +247,7 @@ def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
             f"This model cannot be reduced by the {attention} kernels.",
             expected="one token before a sequence and one after it",
             found=f"{n_before} before and {n_after} after",
-            hint="plan with --device cpu",
+            hint="plan the build again, into a new directory: it holds the whole map of a layer",
         )
 
 

@@ -58,14 +58,15 @@ MAP_COPIES = 12
 DeBERTa-v2, 4.2 with XLNet, 2.3 with MegatronBERT (docs/log.md)."""
 
 
-def choose_attention(architecture: str, device: str, *, is_of_pieces: bool = False) -> str:
+def choose_attention(architecture: str, device: str, *, is_of_pieces: bool = False, has_both_ends: bool = True) -> str:
     """Return the name of the reduction for an architecture on a device, as a run records it.
 
-    The kernels of a GPU add nothing to scores. Where a token may stand for several residues, whole maps are spread out.
+    The kernels of a GPU add nothing to scores, and need a token before the residues and one after them. Where a token
+    may stand for several residues, whole maps are spread out.
     """
     if is_of_pieces or architecture not in INTERFACED:
         return HOOKED
-    if device == "cuda" and architecture in WITH_ADDED_SCORES:
+    if device == "cuda" and (architecture in WITH_ADDED_SCORES or not has_both_ends):
         return WHOLE_MAPS
     return KERNELS[device]
 

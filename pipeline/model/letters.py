@@ -72,6 +72,11 @@ class Vocabulary:
         return np.concatenate([self.before or (filler,), letters, self.after or (filler,)]).astype(np.int64)
 
     @property
+    def has_both_ends(self) -> bool:
+        """There is a token before the residues, and one after them."""
+        return bool(self.before) and bool(self.after)
+
+    @property
     def is_of_pieces(self) -> bool:
         """Return whether a token may stand for several residues, see `pieces`."""
         return False
@@ -85,10 +90,10 @@ class Vocabulary:
 
         In XLNet, whose two last tokens are <sep> and <cls>, <sep> counts as <eos>.
         """
-        first = len(self.before)
-        end = first + len(sequence)
+        begin = len(self.before)
+        end = begin + len(sequence)
         cls = 0 if self.before else end + 1 if len(self.after) == 2 else None
-        return [cls, *range(first, end), end if self.after else None]
+        return [cls, *range(begin, end), end if self.after else None]
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:

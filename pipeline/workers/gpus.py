@@ -1,15 +1,23 @@
 """The GPUs of a machine, and which of them a process uses: counted without using one, so that none is held."""
 
+import ctypes
 import fcntl
 import importlib.util
 import os
 import re
+import socket
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from attlas.schema import EnvironmentFault
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Variable that names the GPUs that a process may use, by number or UUID; all of them where it is not set."""
+
+NVML_SUCCESS = 0
 
 _claims: list[IO[str]] = []
 """The open file that marks this process's GPU as its own, until the process ends."""
@@ -25,6 +33,36 @@ def count_gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def read_capabilities() -> list[tuple[int, int]]:
+    """Return the compute capability of every GPU of this machine, as the driver's library (NVML) says.
+
+    No GPU is used. The list is empty where there is no such library, as with a GPU that is not Nvidia's.
+    """
+    try:
+        nvml = ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return []
+    if nvml.nvmlInit_v2() != NVML_SUCCESS:
+        return []
+
+    try:
+        n_gpus = ctypes.c_uint()
+        nvml.nvmlDeviceGetCount_v2(ctypes.byref(n_gpus))
+        capabilities = [_read_capability(nvml, number) for number in range(n_gpus.value)]
+        return [capability for capability in capabilities if capability is not None]
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _read_capability(nvml: ctypes.CDLL, number: int) -> tuple[int, int] | None:
+    """Return the compute capability of a GPU, by its number; None where the driver does not say."""
+    handle, major, minor = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_int()
+    if nvml.nvmlDeviceGetHandleByIndex_v2(ctypes.c_uint(number), ctypes.byref(handle)) != NVML_SUCCESS:
+        return None
+    status = nvml.nvmlDeviceGetCudaComputeCapability(handle, ctypes.byref(major), ctypes.byref(minor))
+    return (major.value, minor.value) if status == NVML_SUCCESS else None
 
 
 def list_gpus(n_gpus: int) -> list[str]:
@@ -44,13 +82,44 @@ def claim_gpu() -> None:
     if len(names) < 2 or _claims:
         return
 
-    folder = Path(tempfile.gettempdir()) / f"attlas-gpus-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
+    folder = _make_claims_folder()
     for n_sharing in range(len(names)):
         for name in names:
             if _claim(folder / f"{name.replace('/', '_')}.{n_sharing}"):
                 os.environ[VISIBLE] = name
                 return
+
+
+def _make_claims_folder() -> Path:
+    """Return the folder of this user's claims on this machine, made if need be.
+
+    Everybody may make a folder of that name in the temporary folder. Such a one is passed over by every process of
+    this user, for the cache of the user, which machines may share.
+
+    Raises:
+        EnvironmentFault: neither can be used.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attlas"
+    folders = [Path(tempfile.gettempdir()) / f"attlas-gpus-{os.getuid()}", cache / f"gpus-{socket.gethostname()}"]
+    for folder in folders:
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(folder):
+                return folder
+
+    raise EnvironmentFault(
+        "There is no folder in which processes can claim a GPU each.",
+        expected="a folder of this user, no link, that nobody else may write",
+        offenders=list(map(str, folders)),
+        hint="remove the first, or point TMPDIR to a folder of your own",
+    )
+
+
+def _is_private(folder: Path) -> bool:
+    """Return whether a path is a folder of this user, no link to one, that nobody else may write."""
+    status = folder.lstat()
+    is_own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+    return is_own and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _claim(path: Path) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 
+from attlas.pipeline.model.precision import SPLIT, refuse_old_gpu
 from attlas.pipeline.plan import Shard, predict_disk_bytes
-from attlas.pipeline.workers.gpus import claim_gpu, count_gpus
+from attlas.pipeline.workers.gpus import claim_gpu, count_gpus, read_capabilities
 from attlas.schema import EnvironmentFault
 from attlas.schema.run import Run
 
@@ -114,6 +115,18 @@ def check_device(device: str) -> None:
         found=f"torch {version('torch')} finds none",
         hint="plan with --device cpu, run where there is a GPU, or install a CUDA build of torch",
     )
+
+
+def check_products(products: str) -> None:
+    """Refuse products of halves on a machine all of whose GPUs are too old for them, without using one.
+
+    Where the driver cannot be asked, or one of several GPUs would do, a worker finds out when it loads the model.
+
+    Raises:
+        EnvironmentFault: names the compute capability that is needed and the best there is.
+    """
+    if products == SPLIT and (capabilities := read_capabilities()):
+        refuse_old_gpu(max(capabilities))
 
 
 def count_default_workers(device: str) -> int:

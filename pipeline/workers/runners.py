@@ -3,8 +3,7 @@
 import os
 import socket
 import threading
-from collections import defaultdict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,10 +14,11 @@ from typing import Any, Protocol
 from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S, predict_seconds
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.workers.cluster import WORKER_DEATHS, WORKER_THREADS, leave_out, open_cluster
+from attlas.pipeline.workers.cluster import WORKER_THREADS, leave_out, open_cluster
 from attlas.pipeline.workers.gpus import claim_gpu
 from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import count_default_workers, give_back_memory
+from attlas.pipeline.workers.submitted import GivenBack, SubmittedTasks
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
 
@@ -155,7 +155,7 @@ def run_dask(
         yield WorkersStarted(len(threads_by_worker), min(n_at_once, sum(threads_by_worker.values())))
 
         tasks = SubmittedTasks(client, task, str(root), n_threads)
-        faulty_workers = FaultyWorkers(n_at_start=len(threads_by_worker))
+        faulty_workers = tasks.faulty_workers
         waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
         for shard in islice(waiting, n_at_once * TASKS_PER_THREAD):
             tasks.submit(shard)
@@ -174,116 +174,6 @@ def run_dask(
             if (following := next(waiting, None)) is not None:
                 tasks.submit(following)
             yield ShardFinished(shard, result) if isinstance(result, Receipt) else ShardGivenUp(shard, result)
-
-
-class SubmittedTasks:
-    """The tasks that a Dask client has sent to its workers, each with its shard."""
-
-    def __init__(self, client: Any, task: Task, root: str, n_threads: int) -> None:
-        from distributed import as_completed
-
-        self.client, self.task, self.root, self.n_threads = client, task, root, n_threads
-        self._shards: dict[str, Shard] = {}
-        self._futures = as_completed(loop=client.loop)
-
-    def submit(self, shard: Shard) -> None:
-        """Send a shard to the workers."""
-        # No key prefix of its own and no resources: both switch off the scheduler's queue (distributed#9164).
-        future = self.client.submit(compute_at_worker, self.task, self.root, shard.index, self.n_threads, pure=False)
-        self._shards[future.key] = shard
-        self._futures.add(future)
-
-    def results(self) -> Iterator[tuple[Shard, "Receipt | GivenBack | Exception"]]:
-        """Yield every shard with its result, as they come; shards may be submitted meanwhile."""
-        for future in self._futures:
-            shard = self._shards.pop(future.key)
-            result = _read_result(future, self.task.receipt(AtlasPaths(Path(self.root)), shard.index))
-            future.release()
-            yield shard, result
-
-
-@dataclass(frozen=True)
-class GivenBack:
-    """A shard that a worker could not compute because its device does not work."""
-
-    worker: str
-    """Address of the worker."""
-    fault: DeviceFault
-
-
-class FaultyWorkers:
-    """The workers whose devices failed, and the shards at which they did."""
-
-    def __init__(self, n_at_start: int) -> None:
-        self.n_at_start = n_at_start
-        self.faults: dict[str, DeviceFault] = {}
-        self.workers_of_shard: dict[int, set[str]] = defaultdict(set)
-
-    def add(self, shard: Shard, given_back: GivenBack) -> bool:
-        """Count a shard that was given back, and return whether it is the first of its worker."""
-        is_new = given_back.worker not in self.faults
-        self.faults.setdefault(given_back.worker, given_back.fault)
-        self.workers_of_shard[shard.index].add(given_back.worker)
-        return is_new
-
-    def is_hopeless(self, shard: Shard) -> bool:
-        """Return whether so many workers gave a shard back that the shard is more likely to blame than the devices."""
-        return len(self.workers_of_shard[shard.index]) > WORKER_DEATHS
-
-    def refuse_if_all_failed(self, workers: set[str]) -> None:
-        """Stop if the device of every worker failed; a worker that died for another reason may come back.
-
-        Raises:
-            EnvironmentFault: names the workers and their errors.
-        """
-        if workers - self.faults.keys() or len(self.faults) < self.n_at_start:
-            return
-
-        raise EnvironmentFault(
-            "No worker is left whose device works; finished shards are kept.",
-            expected="a device that computes a known protein as it did when the model was loaded",
-            found=f"{len(self.faults)} that failed:",
-            offenders=[f"{worker}: {fault.found or fault.what}" for worker, fault in sorted(self.faults.items())],
-            hint="read the log of the machine (nvidia-smi, dmesg); the same command continues where this one stopped",
-        )
-
-
-def compute_at_worker(task: Task, root: str, index: int, n_threads: int) -> Receipt | GivenBack:
-    """Run a task in a Dask worker; if its device does not work, return the worker with the fault."""
-    from distributed import get_worker
-
-    try:
-        return task(root, index, n_threads)
-    except DeviceFault as fault:
-        return GivenBack(get_worker().address, fault)
-
-
-def _read_result(future: Any, receipt: Path) -> Receipt | GivenBack | Exception:
-    """Return the result of a task, or its error.
-
-    A receipt on disk counts: a worker may die after it has published its receipt and before it has reported.
-
-    Raises:
-        EnvironmentFault: the scheduler is gone, and every task with it.
-    """
-    from distributed import KilledWorker
-
-    if receipt.is_file():
-        return Receipt.read(receipt)
-    if future.cancelled():
-        raise EnvironmentFault(
-            "The Dask scheduler went away.",
-            found="its tasks are lost; finished shards are kept",
-            hint="see why it ended, then run the same command again",
-        )
-
-    error = future.exception()
-    if isinstance(error, KilledWorker):
-        n_deaths = error.allowed_failures + 1
-        return RuntimeError(f"{n_deaths} workers died while they computed it, perhaps because memory ran out")
-
-    result: Receipt | GivenBack | Exception = error if error is not None else future.result()
-    return result
 
 
 def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:

@@ -7,12 +7,11 @@ from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError, Table
 
-RANKED_BY = ("probability", "score")
-"""Columns by which the rows of a table are ordered, highest first; other tables stand as they are stored."""
-
 
 def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
     """Return the rows of a protein, with the columns of the view; those of every accession that a digest names.
+
+    They stand in the order of the table, or the highest at the top where it ranks them (`Table.ranked_by`).
 
     Raises:
         QuestionError: the id is not in the atlas, the protein was not computed, or the atlas has no such table.
@@ -28,12 +27,11 @@ def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
             raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
         parts.append(_read_protein(atlas, table, protein["accession"], protein["sequence_id"]))
 
-    rows = pa.concat_tables(parts)
-    ranked_by = [name for name in RANKED_BY if name in rows.column_names]
-    if not ranked_by:
-        return rows
-    others = [(name, "ascending") for name in table.sort if name != "sequence_id"]
-    return rows.sort_by([("accession", "ascending"), *((name, "descending") for name in ranked_by), *others])
+    # Several sources may have written the table, each in its order.
+    names = [name for name in table.sort if name not in ("sequence_id", "accession")]
+    ranking = [] if table.ranked_by is None else [(table.ranked_by, "descending")]
+    order = [("accession", "ascending"), *ranking, *((name, "ascending") for name in names)]
+    return pa.concat_tables(parts).sort_by(order)
 
 
 def _read_protein(atlas: Store, table: Table, accession: str, sequence_id: int) -> pa.Table:

@@ -1,17 +1,30 @@
 """The answer of an atlas to one id: the protein with its sites and profile, or the reason why there are none."""
 
 import struct
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow, SiteRow
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
-from attlas.schema import FAMILIES, FEATURES, RESIDUES, SITES, Manifest, QuestionError, Table
+from attlas.schema import (
+    FAMILIES,
+    FEATURES,
+    HEADS,
+    LINKS,
+    RESIDUES,
+    SITES,
+    TRACKS,
+    VARIANTS,
+    Manifest,
+    QuestionError,
+    Table,
+)
 
 SITES_FOUND = "sites found"
 NO_SITES = "computed, no sites found"
@@ -46,6 +59,12 @@ class Answer:
     """Known features by position; None where the atlas is not annotated, or the protein not computed."""
     families: tuple[FamilyRow, ...] | None = None
     """Families by database; None where the atlas has none, or the protein was not computed."""
+    tracks: tuple[SeriesCount, ...] = ()
+    """Tracks that the protein has, by name, with the number of values."""
+    variants: tuple[SeriesCount, ...] = ()
+    """The same of values of variants."""
+    links: LinkCounts | None = None
+    """How many links it has; None where the atlas has none, or the protein was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -65,6 +84,8 @@ class Answer:
             "profiles": [{"layer": layer, "received": list(values)} for layer, values in self.profiles],
             "features": None if self.features is None else list(map(asdict, self.features)),
             "families": None if self.families is None else list(map(asdict, self.families)),
+            "n_links": None if self.links is None else self.links.n_links,
+            "n_edges": None if self.links is None else self.links.n_edges,
             "provenance": provenance_values(manifest),
         }
 
@@ -94,7 +115,7 @@ class NoAnswer:
             "similar": list(self.match.close),
             **dict.fromkeys(("protein", "sites", "profile")),
             "profiles": [],
-            **dict.fromkeys(("features", "families")),
+            **dict.fromkeys(("features", "families", "n_links", "n_edges")),
             "provenance": provenance_values(manifest),
         }
 
@@ -157,8 +178,8 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = read_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = read_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    features = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    families = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -169,10 +190,19 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         profiles=tuple((layer, profiles[layer]) for layer in layers),
         features=None if features is None else tuple(FeatureRow(**row) for row in features),
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
+        tracks=_count_series(atlas, TRACKS, protein),
+        variants=_count_series(atlas, VARIANTS, protein),
+        links=_count_links(atlas, protein.sequence_id),
     )
 
 
-def read_added_rows(
+def _count_series(atlas: Store, table: Table, protein: ProteinRow) -> tuple[SeriesCount, ...]:
+    """Return the names that a protein has values of in a table of numbers, and how many."""
+    rows = list_added_rows(atlas, table, protein, ("name",), by=("name",)) or ()
+    return tuple(SeriesCount(name, n) for name, n in Counter(row["name"] for row in rows).items())
+
+
+def list_added_rows(
     atlas: Store, table: Table, protein: ProteinRow, columns: Sequence[str], *, by: Sequence[str]
 ) -> list[dict[str, Any]] | None:
     """Return the rows of a protein in an added table, sorted by columns; None where the atlas has no such table."""
@@ -183,6 +213,15 @@ def read_added_rows(
     rows = atlas.sequence_rows(table, protein.sequence_id, ["accession", *columns]).to_pylist()
     protein_rows = [{name: row[name] for name in columns} for row in rows if row["accession"] == protein.accession]
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
+
+
+def _count_links(atlas: Store, sequence_id: int) -> LinkCounts | None:
+    """Return how many links and edges a sequence has; None where the atlas has no links."""
+    if not atlas.manifest.of_table(LINKS):
+        return None
+    n_links = atlas.sequence_rows(LINKS, sequence_id, ["layer"]).num_rows
+    n_edges = sum(atlas.sequence_rows(HEADS, sequence_id, ["n_edges"])["n_edges"].to_pylist())
+    return LinkCounts(n_links, n_edges)
 
 
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:

@@ -1,4 +1,4 @@
-"""Rows of the atlas as an answer holds them: a protein, its sites, its features, its families."""
+"""Rows of the atlas as an answer holds them: a protein, its sites, its features, its families; and how many links."""
 
 from dataclasses import dataclass
 
@@ -83,3 +83,20 @@ class FamilyRow:
     name: str | None
     source: str
     """The file that it was read from."""
+
+
+@dataclass(frozen=True)
+class SeriesCount:
+    """Numbers of one's own that a protein has under one name."""
+
+    name: str
+    n_values: int
+
+
+@dataclass(frozen=True)
+class LinkCounts:
+    """How many links a protein has, beside how many edges."""
+
+    n_links: int
+    n_edges: int
+    """Edges of all heads, of which links are a choice, with weaker pairs."""

@@ -28,10 +28,12 @@ TYPES = {
     "alignment": "a file of aligned sequences (FASTA, Stockholm, Clustal), `-` for stdin",
 }
 """The types a parameter may have, and what a value of each is."""
+LISTS = ("ints", "texts", "proteins")
+"""The types of a parameter that may be `all`."""
 MOST_NAMED = 12
 """Most values of a column that an error lists."""
 EVERY = "all"
-"""The value of a list of proteins or texts that sets no bound; it is bound as NULL."""
+"""The value of a list of proteins, texts or numbers that sets no bound; it is bound as NULL."""
 NAME = re.compile(r"\$([a-z_][a-z0-9_]*)")
 """A parameter in the text of a question; nothing else there holds a `$`."""
 
@@ -182,7 +184,7 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
 
 def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
     """Return a value converted to the type of its parameter; None for the default that stands for all."""
-    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in ("texts", "proteins"):
+    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in LISTS:
         return None
 
     match parameter.type:

@@ -31,7 +31,7 @@ from attlas.schema.parquet_file import PROVENANCE_KEY
 from attlas.schema.settings import describe_outdated
 
 FOLDER = Path(__file__).parents[1] / "sql"
-TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Families", "Annotation")
+TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Links", "Families", "Annotation")
 """What questions are about, in the order they are listed."""
 FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "source")
 LISTS = ("parameters", "columns")
@@ -129,7 +129,8 @@ def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> Boun
         QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
     """
     question = read_question(name) if isinstance(name, Path) else question_named(name)
-    parameters = [held_to_atlas(parameter, atlas.n_layers) for parameter in question.parameters]
+    shape = atlas.n_layers, atlas.manifest.run.n_heads
+    parameters = [held_to_atlas(parameter, *shape) for parameter in question.parameters]
     bound = bind(atlas, question.name, parameters, arguments)
     return BoundQuestion(question, replace(bound, notes=(*bound.notes, *stale_notes(atlas, question.needs))))
 

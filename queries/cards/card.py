@@ -63,16 +63,31 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein
     title = cut(format_title(protein), width)
     yield f"{style.bold}{title}{style.reset}"
+
     facts = [
         _organism(protein),
         f"gene {protein.gene}" if protein.gene else "",
         counted(protein.length, "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
+
     if answer.families:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
+    if numbers := _numbers_text(answer):
+        yield from _wrapped(numbers, width)
     if answer.id != protein.accession:
         yield cut(f"asked as {printable(answer.id)}", width)
+
+
+def _numbers_text(answer: Answer) -> str:
+    """Return the tracks and the variants with values that a protein has, in one text; empty without any."""
+    kinds = (("tracks", "residue", answer.tracks), ("variants", "variant", answer.variants))
+    texts = [
+        f"{kind}: " + ", ".join(f"{series.name} ({counted(series.n_values, noun)})" for series in counts)
+        for kind, noun, counts in kinds
+        if counts
+    ]
+    return "; ".join(texts)
 
 
 def format_title(protein: ProteinRow) -> str:
@@ -101,6 +116,9 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
         layers = counted(run.n_layers, "layer")
         yield f"layer of convergence {layer} (counted from 0; {run.model} has {layers})"
         yield f"weights: {describe_weights(run)}"
+
+    if answer.links is not None:
+        yield f"{counted(answer.links.n_links, 'link')} kept, beside {counted(answer.links.n_edges, 'edge')}"
 
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""

@@ -63,33 +63,42 @@ class Annotation:
 
         Without control characters, as they go to a terminal.
         """
+        site_notes = () if self.match is None else self._site_notes(self.match)
+        return (*self.mapping_notes(), *map(printable, site_notes))
+
+    def mapping_notes(self) -> tuple[str, ...]:
+        """Return the notes on how residues are numbered, or matched to the structure, without control characters."""
         if self.match is None:
             chain = self.chains[0]
             return (
                 f"numbered as UniProt does, on chain {chain}, as AlphaFold models are (--structure FILE for another)",
             )
-        return tuple(map(printable, (*self.match.lines(), *self._site_notes(self.match))))
+        return tuple(map(printable, self.match.lines()))
 
     def comments(self) -> tuple[str, ...]:
         """Return the provenance and notes of a file, in lines of plain text without control characters."""
-        protein = self.protein
-        names = ", ".join(filter(None, (protein.entry_name, protein.description)))
         lines = (
-            f"attlas: attention received by each residue of {protein.accession}" + (f" ({names})" if names else ""),
-            f"value: share of the largest in layer {protein.layer} (from 0), the layer of convergence,"
+            f"attlas: attention received by each residue of {self.name_protein()}",
+            f"value: share of the largest in layer {self.protein.layer} (from 0), the layer of convergence,"
             " what a model attends to, no claim of function",
-            f"sequence: {protein.length} residues, MD5 {protein.md5}",
-            *(f"{name}: {value}" for name, value in self.provenance.items()),
+            *self.provenance_lines(),
             *self.notes(),
         )
         return tuple(map(printable, lines))
 
-    def script_comments(self) -> tuple[str, ...]:
-        """Return `comments` for a script: what could end a comment there is percent-encoded.
+    def name_protein(self) -> str:
+        """Return the accession, with the entry name and the description where the protein has them."""
+        names = ", ".join(filter(None, (self.protein.entry_name, self.protein.description)))
+        return self.protein.accession + (f" ({names})" if names else "")
 
-        PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
-        """
-        return tuple(COMMENT_ENDS.sub(lambda match: quote(match[0], safe=""), line) for line in self.comments())
+    def provenance_lines(self) -> Iterator[str]:
+        """Yield which sequence the numbers are of, and what computed them."""
+        yield f"sequence: {self.protein.length} residues, MD5 {self.protein.md5}"
+        yield from (f"{name}: {value}" for name, value in self.provenance.items())
+
+    def script_comments(self) -> tuple[str, ...]:
+        """Return `comments` for a script."""
+        return tuple(map(encode_for_script, self.comments()))
 
     def _site_notes(self, match: StructureMatch) -> Iterator[str]:
         if not self.sites:
@@ -104,6 +113,14 @@ class Annotation:
             reasons = ", ".join(_absence(site.position, match.chains))
             if reasons:
                 yield f"site {site.name}, rank {site.rank}: {reasons}"
+
+
+def encode_for_script(line: str) -> str:
+    """Return a line for a comment in a script: what could end the comment is percent-encoded.
+
+    PyMOL runs what follows a `;` even in a line that begins with `#`, and joins lines at a trailing backslash.
+    """
+    return COMMENT_ENDS.sub(lambda match: quote(match[0], safe=""), line)
 
 
 def annotate(atlas: Store, request: Request) -> Annotation:

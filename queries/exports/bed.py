@@ -45,7 +45,7 @@ def _lines(protein: dict[str, Any]) -> Iterator[str]:
 def _line(accession: str, site: dict[str, Any]) -> str:
     position = site["position"]
     fixed = [
-        _chrom(accession),
+        encode_chrom(accession),
         position - 1,
         position,
         site_name(site),
@@ -56,7 +56,7 @@ def _line(accession: str, site: dict[str, Any]) -> str:
     return "\t".join(str(value) for value in [*fixed, *(site[name] for name in OWN_COLUMNS)])
 
 
-def _chrom(accession: str) -> str:
+def encode_chrom(accession: str) -> str:
     """Return an accession as a chromosome: visible ASCII, and never the beginning of a comment or track line."""
     chrom = percent_encode(accession, also=" ", is_ascii=True)
     is_header = chrom.startswith(("#", "track", "browser"))

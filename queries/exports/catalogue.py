@@ -5,7 +5,9 @@ from difflib import get_close_matches
 
 from attlas.queries.exports import (
     bed,
+    bedpe,
     chimerax,
+    chimerax_links,
     chimerax_script,
     coverage,
     duckdb_file,
@@ -20,6 +22,7 @@ from attlas.queries.exports import (
     molviewspec_scene,
     pdb,
     pymol,
+    pymol_links,
     tables,
     uniprot,
 )
@@ -32,6 +35,8 @@ ALONG_SEQUENCES = (
     Export("gff3", ".gff3", gff3.write, "GFF3 features, one per site"),
     Export("bed", ".bed", bed.write, "BED6+5 along the proteins, 0-based, one line per site",
            leaves_out="without sites"),
+    Export("bedpe", ".bedpe", bedpe.write, "BEDPE along the proteins, 0-based, one line per link",
+           leaves_out="without links", takes_head=True),
     Export("uniprot", ".json", uniprot.write, "UniProt features JSON, for ProtVista"),
     Export("interproscan", ".tsv", interproscan.write, "InterProScan TSV, one line per site",
            leaves_out="without sites", companion="coverage"),
@@ -49,11 +54,15 @@ ONTO_STRUCTURES = (
            structure="may", is_of_one=True, companion="chimerax"),
     Export("pymol", ".pml", pymol.write, "PyMOL script, share as B factors, sites as sticks",
            structure="may", is_of_one=True),
+    Export("chimerax-links", ".pb", chimerax_links.write, "ChimeraX pseudobonds, strongest links or those of a head",
+           structure="may", is_of_one=True, takes_head=True),
+    Export("pymol-links", ".links.pml", pymol_links.write, "PyMOL script, strongest links or those of a head",
+           structure="may", is_of_one=True, takes_head=True),
     Export("pdb", ".pdb", pdb.write, "PDB file with 100 x share in its B column", structure="must", is_of_one=True),
     Export("mmcif", ".cif", mmcif.write, "mmCIF file with 100 x share in its B column",
            structure="must", is_of_one=True),
     Export("molviewspec", ".mvsx", molviewspec_scene.write, "MolViewSpec scene with its structure, for Mol*",
-           structure="must", is_of_one=True, is_text=False),
+           structure="must", is_of_one=True, is_text=False, takes_head=True),
     Export("funpdbe", ".json", funpdbe.write, "FunPDBe JSON of a PDB entry, for PDBe-KB",
            structure="must", is_of_one=True, takes_pdb_id=True),
 )

@@ -13,7 +13,8 @@ def check_request(export: Export, request: Request) -> None:
 
     Raises:
         QuestionError: a structure is missing, something given has no use in this format (a structure, a chain, a PDB
-            id, an alignment, safety for spreadsheets), or a file of one protein is asked for several.
+            id, an alignment, a layer, safety for spreadsheets), a head has no layer, or a file of one protein is asked
+            for several.
     """
     if export.structure == "must" and request.structure is None:
         raise QuestionError(f"{export.name} is written onto a structure.", hint="give one with --structure FILE")
@@ -26,6 +27,10 @@ def check_request(export: Export, request: Request) -> None:
         _check_use(export, "takes no PDB id", lambda candidate: candidate.takes_pdb_id)
     if request.alignment is not None:
         _check_use(export, "takes no alignment", lambda candidate: candidate.takes_alignment)
+    if request.layer is not None or request.head is not None:
+        _check_use(export, "has no links", lambda candidate: candidate.takes_head)
+    if request.head is not None and request.layer is None:
+        raise QuestionError("A head is one of a layer.", hint="give the layer, too: --layer N --head N, both from 0")
     if request.is_safe_for_spreadsheets:
         _check_use(export, "is not for spreadsheets", lambda candidate: candidate.is_for_spreadsheets)
 

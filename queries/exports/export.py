@@ -33,5 +33,7 @@ class Export:
     """The file is of exactly one protein."""
     is_for_spreadsheets: bool = False
     """Spreadsheets open the file, and can be kept from taking its texts for formulas."""
+    takes_head: bool = False
+    """The file has links: those of one layer, or of one head, can be asked for."""
     companion: str | None = None
     """The format that is written beside a file of this one."""

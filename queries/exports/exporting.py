@@ -31,6 +31,8 @@ class ExportOptions:
     chain: str | None = None
     pdb_id: str | None = None
     alignment: Path | None = None
+    layer: int | None = None
+    head: int | None = None
     is_safe_for_spreadsheets: bool = False
 
 
@@ -71,6 +73,8 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         chain=options.chain,
         pdb_id=options.pdb_id,
         alignment=alignment_rows,
+        layer=options.layer,
+        head=options.head,
         file_names=_file_names(export, options.output),
         is_safe_for_spreadsheets=options.is_safe_for_spreadsheets,
     )

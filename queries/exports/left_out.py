@@ -6,10 +6,11 @@ from typing import Literal
 from attlas.queries.store import Store
 from attlas.queries.text import printable
 
-Kind = Literal["without sites", "without a layer of convergence", "not computed"]
+Kind = Literal["without sites", "without a layer of convergence", "without links", "not computed"]
 CONDITIONS: dict[Kind, str] = {
     "without sites": "coalesce(n_sites, 0) = 0",
     "without a layer of convergence": "layer IS NULL",
+    "without links": "status <> 'ok' OR sequence_id NOT IN (SELECT sequence_id FROM links)",
     "not computed": "status <> 'ok'",
 }
 """Conditions on `proteins`; each holds for all that were not computed."""
@@ -22,7 +23,7 @@ def count_left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -
     parameters = None if accessions is None else {"accessions": list(accessions)}
 
     rows = atlas.sql(
-        f"SELECT accession, count(*) OVER () AS n FROM proteins WHERE {CONDITIONS[kind]} AND {selection} "
+        f"SELECT accession, count(*) OVER () AS n FROM proteins WHERE ({CONDITIONS[kind]}) AND {selection} "
         f"ORDER BY accession LIMIT {N_NAMED}",
         parameters,
     ).to_pylist()

@@ -1,5 +1,7 @@
 """A MolViewSpec scene in one file: the structure coloured by attention share, sites as labelled sticks with tooltips.
 
+Links, where the atlas has them, are tubes between C-alpha atoms whose radius is the attention.
+
 An `.mvsx` is a zip of `index.mvsj` and what it refers to by relative URI: it opens in Mol* without a network. The
 structure inside is the one given, byte for byte (unpacked). Format: molstar.org/mol-view-spec-docs.
 """
@@ -9,6 +11,8 @@ from typing import Any, BinaryIO
 
 from attlas.queries.answers.stored_rows import SiteRow
 from attlas.queries.exports.annotation import Annotation, annotate
+from attlas.queries.exports.link_rows import has_links, refuse_without_links
+from attlas.queries.exports.placed_links import COLOUR, LinkAnnotation, place_links
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
 from attlas.structures.chains import Residue, require
@@ -28,11 +32,15 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     assert match is not None  # check_request has seen to it
     name = "structure.pdb" if match.file.format == "pdb" else "structure.cif"
 
-    state = _state(annotation, match, name, atlas.manifest.created)
+    if request.layer is not None:
+        refuse_without_links(atlas, "--layer")
+    links = place_links(atlas, request, annotation) if has_links(atlas) else None
+
+    state = _state(annotation, links, match, name, atlas.manifest.created)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_entry("index.mvsj"), state.dumps(indent=1))
         archive.writestr(_entry(name), match.file.data)
-    return annotation.notes()
+    return (*annotation.notes(), *(() if links is None else links.link_notes()))
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -41,7 +49,7 @@ def _entry(name: str) -> zipfile.ZipInfo:
     return entry
 
 
-def _state(annotation: Annotation, match: StructureMatch, name: str, sealed: str) -> Any:
+def _state(annotation: Annotation, links: LinkAnnotation | None, match: StructureMatch, name: str, sealed: str) -> Any:
     molviewspec = require("molviewspec")
     builder = molviewspec.create_builder()
     structure = builder.download(url=name).parse(format=match.file.format).model_structure()
@@ -58,13 +66,27 @@ def _state(annotation: Annotation, match: StructureMatch, name: str, sealed: str
         component.label(text=f"{site.name}")
         component.tooltip(text=_tooltip(annotation, site))
 
+    if links is not None and links.placed:
+        _add_tubes(molviewspec, structure, links)
+
     state = builder.get_state(
         title=f"Attention on {annotation.protein.accession}",
-        description="\n".join(annotation.comments()),
+        description="\n".join((*annotation.comments(), *(() if links is None else links.link_notes()))),
         description_format="plaintext",
     )
     state.metadata.timestamp = sealed  # the atlas's date, not today's: bytes repeat
     return state
+
+
+def _add_tubes(molviewspec: Any, structure: Any, links: LinkAnnotation) -> None:
+    primitives = structure.primitives(color=COLOUR)
+    for placed in links.placed:
+        primitives.tube(
+            start=_selector(molviewspec, placed.query, atom="CA"),
+            end=_selector(molviewspec, placed.key, atom="CA"),
+            radius=placed.radius,
+            tooltip=f"{links.annotation.protein.accession} {placed.name}",
+        )
 
 
 def _by_colour(annotation: Annotation) -> dict[str, list[Residue]]:
@@ -74,9 +96,12 @@ def _by_colour(annotation: Annotation) -> dict[str, list[Residue]]:
     return {colour: residues for colour, residues in by_colour.items() if residues}
 
 
-def _selector(molviewspec: Any, residue: Residue) -> Any:
+def _selector(molviewspec: Any, residue: Residue, *, atom: str | None = None) -> Any:
     return molviewspec.ComponentExpression(
-        auth_asym_id=residue.chain, auth_seq_id=residue.number, pdbx_PDB_ins_code=residue.insertion or None
+        auth_asym_id=residue.chain,
+        auth_seq_id=residue.number,
+        pdbx_PDB_ins_code=residue.insertion or None,
+        label_atom_id=atom,
     )
 
 

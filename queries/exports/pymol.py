@@ -55,7 +55,7 @@ def _lines(annotation: Annotation) -> Iterator[str]:
         yield f"spectrum b, white_orange_red, {ON} and polymer and {_chain(chain)}, minimum=0, maximum=100"
 
     for site, residue in annotation.site_residues():
-        selection = f"{ON} and {_selection(residue)}"
+        selection = f"{ON} and {select_residue(residue)}"
         yield f"show sticks, {selection}"
         yield f'label {selection} and name CA, "{site.name}"'
 
@@ -85,6 +85,7 @@ def _chain(name: str) -> str:
     return f"chain {name}" if name else "chain ''"
 
 
-def _selection(residue: Residue) -> str:
+def select_residue(residue: Residue) -> str:
+    """Return a residue as PyMOL selects it, by chain, number and component name."""
     number = residue.numbered.replace("-", "\\-")  # else a range
     return f"{_chain(residue.chain)} and resi {number} and resn {'+'.join(residue.names)}"

@@ -24,6 +24,10 @@ class Request:
     """Rows of the user's alignment that proteins stand in; None for no alignment."""
     file_names: Mapping[str, str] = field(default_factory=dict)
     """Names of the files written, by format, for a file that refers to its companion; empty for stdout."""
+    layer: int | None = None
+    """Layer whose links are written, from 0; None for those of all layers, or the strongest of them."""
+    head: int | None = None
+    """Head of this layer whose links are written, from 0; None for all its heads."""
     is_safe_for_spreadsheets: bool = False
     """Texts that a spreadsheet would take for formulas have an apostrophe before them."""
 

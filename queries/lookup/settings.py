@@ -43,8 +43,17 @@ def settings_of_sequence(root: Root, manifest: Manifest, table: Table, sequence_
     """
     for file in manifest.of_table(table):
         if (file.first_sequence_id or 0) <= sequence_id <= (file.last_sequence_id or 0):
-            return dict(_computation(root, table, file).settings)
+            return settings_of_file(root, table, file)
     return settings_of(root, manifest, table)
+
+
+def settings_of_file(root: Root, table: Table, file: TableFile) -> dict[str, Any]:
+    """Return the settings in the metadata of one file of an added table.
+
+    Raises:
+        BrokenAtlasError: the file is missing or no Parquet.
+    """
+    return dict(_computation(root, table, file).settings)
 
 
 def changed_sources(root: Root, manifest: Manifest, table: Table) -> list[Table]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attlas.intake.rejects import name_chains
-from attlas.queries.answers.one_id import read_added_rows
+from attlas.queries.answers.one_id import list_added_rows
 from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.page.structure_text import Atom, write_structure
 from attlas.queries.store import Store
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TRACE_CHAIN = "A"
 """The chain of a trace whose own name has no place in the PDB format."""
-_COORDINATE_COLUMNS = ("source", "chain", "position", "residue", "observed", "ca_x", "ca_y", "ca_z")
+COORDINATE_COLUMNS = ("source", "chain", "position", "residue", "observed", "ca_x", "ca_y", "ca_z")
 
 
 def draw_file(path: Path, accession: str, sequence: str, *, chain: str | None = None) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def draw_trace(atlas: Store, protein: ProteinRow, *, chain: str | None = None) -
         QuestionError: no annotated structure of the protein has a chain of the name `chain`.
     """
     order = ("source", "chain", "position")
-    rows = read_added_rows(atlas, COORDINATES, protein, _COORDINATE_COLUMNS, by=order) or []
+    rows = list_added_rows(atlas, COORDINATES, protein, COORDINATE_COLUMNS, by=order) or []
     rows_of_chain: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in (row for row in rows if row["ca_x"] is not None):
         rows_of_chain.setdefault((row["source"], row["chain"]), []).append(row)
@@ -140,7 +140,7 @@ def _atoms(chain: str, span: "gemmi.ResidueSpan", *, is_polymer: bool) -> Iterat
     for residue in span.first_conformer():
         number, insertion = author_number(residue)
         for atom in residue.first_conformer():
-            point = tuple(atom.pos.tolist())
+            point = (atom.pos.x, atom.pos.y, atom.pos.z)
             if not atom.is_hydrogen() and all(map(isfinite, point)):
                 yield Atom(is_polymer, atom.element.name, atom.name, residue.name, chain, number, insertion, point)
 

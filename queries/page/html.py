@@ -8,9 +8,10 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from attlas.queries.colours import read_colours
 from attlas.queries.page.thinning import as_json
@@ -18,43 +19,86 @@ from attlas.queries.text import printable
 
 STATIC = Path(__file__).with_name("static")
 TEMPLATE = "page.html"
-STYLES = ("page.css",)
-SCRIPTS = ("page.js",)
-"""Scripts in the order they are run in."""
 ANY_INLINE = "script-src 'unsafe-inline'"
 """The template's policy for scripts, which lets it be opened while it is worked on; digests take its place."""
+BODY = "<body>"
 _MARKER = re.compile(r"<!--attlas:(title|style|data|script)-->")
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """What could end the element of the data; all beyond ASCII is escaped already."""
 
 
+@dataclass(frozen=True)
+class PageParts:
+    """The files that a page is put together from."""
+
+    styles: tuple[str, ...]
+    scripts: tuple[str, ...]
+    """In the order they are run in."""
+    top: str = ""
+    """HTML above the page of the protein."""
+    may_fetch: bool = False
+    """It may ask its own host for data; no page may ask any other."""
+
+    def with_viewer(self) -> Self:
+        """Return them with the viewer of structures."""
+        return replace(self, scripts=(*self.scripts, VIEWER))
+
+
+VIEWER = "vendor/3dmol.js"
+"""The viewer of structures, the last script of a page that may show one: two thirds of the bytes of such a page."""
+PAGE_PARTS = PageParts(
+    styles=("page.css",),
+    scripts=(
+        "data.js",
+        "state.js",
+        "sentences.js",
+        "paint.js",
+        "tracks.js",
+        "pointing.js",
+        "overview.js",
+        "heads.js",
+        "letters.js",
+        "structure.js",
+        "tables.js",
+        "page.js",
+    ),
+)
+"""The page of one protein without a structure, which asks nobody for anything."""
+
+
 def page_html(data: Mapping[str, Any]) -> str:
     """Return the page of a protein from its data (`protein_data.py`)."""
-    return fill_template(
-        title=page_title(data["protein"]), data=f'<script type="application/json" id="data">{safe_json(data)}</script>'
-    )
+    parts = PAGE_PARTS.with_viewer() if data["structure"] else PAGE_PARTS
+    return fill_template(title=page_title(data["protein"]), data=data_element("attlas-data", data), parts=parts)
 
 
-def fill_template(*, title: str, data: str, scripts: tuple[str, ...] = SCRIPTS) -> str:
+def fill_template(*, title: str, data: str, parts: PageParts = PAGE_PARTS) -> str:
     """Return the template with title, styles, data and scripts in the places of its markers."""
     template = (STATIC / TEMPLATE).read_text(encoding="utf-8")
-    texts = [read_static(name) for name in scripts]
-    if ANY_INLINE not in template:
-        raise ValueError(f"{TEMPLATE} has no policy for scripts")  # a fault of ours, not of an atlas
-    template = template.replace(ANY_INLINE, f"script-src {' '.join(map(_source, texts))}")
+    if ANY_INLINE not in template or BODY not in template:
+        raise ValueError(f"{TEMPLATE} has no policy for scripts, or no body")  # a fault of ours, not of an atlas
 
-    parts = {
+    scripts = [read_static(name) for name in parts.scripts]
+    policy = f"script-src {' '.join(map(_source, scripts))}" + ("; connect-src 'self'" if parts.may_fetch else "")
+    template = template.replace(ANY_INLINE, policy).replace(BODY, f"{BODY}\n{parts.top}", 1)
+
+    texts = {
         "title": escape(printable(title)),
-        "style": f"<style>{read_colours()}{''.join(map(read_static, STYLES))}</style>",
+        "style": f"<style>{read_colours()}{''.join(map(read_static, parts.styles))}</style>",
         "data": data,
-        "script": "\n".join(f"<script>{text}</script>" for text in texts),
+        "script": "\n".join(f"<script>{text}</script>" for text in scripts),
     }
-    return _MARKER.sub(lambda marker: parts[marker[1]], template)
+    return _MARKER.sub(lambda marker: texts[marker[1]], template)
 
 
 def read_static(name: str) -> str:
     """Return the text of a file of the page."""
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+def data_element(name: str, value: object) -> str:
+    """Return a value as an element that scripts find by its name and read as JSON."""
+    return f'<script type="application/json" id="{name}">{safe_json(value)}</script>'
 
 
 def safe_json(value: object) -> str:

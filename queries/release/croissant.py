@@ -132,7 +132,12 @@ def _files(
 
 
 def _format(path: str) -> str:
-    formats = {"json": "application/json", "md": "text/markdown", "duckdb": "application/vnd.duckdb.file"}
+    formats = {
+        "json": "application/json",
+        "md": "text/markdown",
+        "duckdb": "application/vnd.duckdb.file",
+        "html": "text/html",
+    }
     return formats[path.rsplit(".")[-1]]
 
 

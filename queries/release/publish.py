@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from attlas.queries.page.release_page import INDEX_NAME, release_page
 from attlas.queries.release.catalogue import CATALOGUE_NAME, CATALOGUE_PREFIX, build_catalogue
 from attlas.queries.release.croissant import describe_croissant
 from attlas.queries.release.datacard import compose_datacard
@@ -25,12 +26,12 @@ SPARE_BYTES = 50_000_000
 """Free disk asked for beyond the size of the tables."""
 
 
-def publish(source: Path, out: Path, statement: Statement) -> Manifest:
+def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = False) -> Manifest:
     """Write the release of the atlas `source` as the folder `out` and return its manifest.
 
     The release is written beside and renamed when it is whole; what a killed `publish` left there is removed first.
     A release is an atlas itself, without what only a build needs. The same atlas and statement give the same bytes,
-    whenever it is written.
+    whenever it is written. With `has_pages` it is a website, too: `index.html` draws the page of any protein.
 
     Raises:
         InputError: `out` is there already, or lies inside the atlas.
@@ -51,7 +52,7 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
-        published = _write(source, beside, manifest, statement)
+        published = _write(source, beside, manifest, statement, has_pages=has_pages)
         beside.rename(out)
     except OSError as error:
         raise write_fault(out, error) from error
@@ -61,16 +62,19 @@ def publish(source: Path, out: Path, statement: Statement) -> Manifest:
     return published
 
 
-def _write(source: Path, release: Path, manifest: Manifest, statement: Statement) -> Manifest:
+def _write(source: Path, release: Path, manifest: Manifest, statement: Statement, *, has_pages: bool) -> Manifest:
     published = replace(manifest, files=write_tables(source, release, manifest))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE_NAME, build_catalogue(release, published))
 
     with Store.open(release) as atlas:
-        publish_bytes(release / README, compose_readme(atlas, statement).encode())
+        publish_bytes(release / README, compose_readme(atlas, statement, has_pages=has_pages).encode())
         publish_bytes(release / DATACARD, compose_datacard(atlas, statement).encode())
+        if has_pages:
+            publish_bytes(release / INDEX_NAME, release_page(atlas, title=statement.titled(published)).encode())
 
-    other_files = {name: _described(release / name) for name in ("manifest.json", README, DATACARD, CATALOGUE_NAME)}
+    names = ("manifest.json", README, DATACARD, CATALOGUE_NAME, *([INDEX_NAME] if has_pages else []))
+    other_files = {name: _described(release / name) for name in names}
     metadata = describe_croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
     # Croissant names the digests of all other files, and SHA256SUMS its digest, so both come last.

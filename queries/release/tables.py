@@ -20,6 +20,10 @@ from attlas.schema.publish import publishing
 FILE_BYTES = 128_000_000
 """Bytes of the shards joined to one file, at most. A lookup reads a file's footer first, 0.3 MB of this size."""
 
+PAGE_BYTES = 16_384
+"""Bytes of a page of a column, the least that a reader of one sequence fetches of it: a row group is half a megabyte
+of 25 proteins, of which a page in a browser needs one."""
+
 
 def write_tables(source: Path, release: Path, manifest: Manifest) -> tuple[TableFile, ...]:
     """Write every table below `release` and return the entries of its manifest.
@@ -59,10 +63,13 @@ def group_files(files: Sequence[TableFile]) -> list[list[TableFile]]:
 
 def _join(inputs: Sequence[Path], path: Path, table: Table) -> None:
     schema = pq.read_schema(inputs[0])  # with its docs and provenance, the same in every file
+    # Proteins are read by rows that lie anywhere, and the index of small pages would repeat their sequences.
+    options = parquet_options(schema) | ({} if table is PROTEINS else {"data_page_size": PAGE_BYTES})
     with publishing(path) as beside:
-        with pq.ParquetWriter(beside, schema, **parquet_options(schema)) as writer:
+        with pq.ParquetWriter(beside, schema, **options) as writer:
             for rows in _row_groups(inputs, table.row_group_rows):
-                writer.write_table(rows, row_group_size=table.row_group_rows)
+                # In one piece: where pages end depends on how the rows are handed over.
+                writer.write_table(rows.combine_chunks(), row_group_size=table.row_group_rows)
         add_block_digests(beside)
 
 

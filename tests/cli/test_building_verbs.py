@@ -15,7 +15,10 @@ from helpers.building import build_command, build_here, digests, random_proteins
 from helpers.command_line import Outcome
 
 from attlas.cli.progress import Meter, format_duration
-from attlas.pipeline.plan import Shard
+from attlas.pipeline.drafting import Options, draft_plan
+from attlas.pipeline.dry_run import estimate_build
+from attlas.pipeline.plan import PROCESS_BYTES, Shard
+from attlas.pipeline.workers import resources
 from attlas.schema import RESIDUES, AtlasPaths, Receipt
 
 LENGTHS = [30, 41, 52, 300, 400, 500, 600]
@@ -73,6 +76,36 @@ def test_a_dry_run_knows_the_published_models_without_having_them(
     assert "per worker (workers: 1)" in result.out
 
 
+def test_the_memory_of_a_dry_run_is_that_of_all_shards_that_run_side_by_side(
+    tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr(resources, "count_default_workers", lambda device: 3)
+    monkeypatch.setattr(resources, "measure_available_bytes", lambda device: 2**50)
+    source = write_fasta(tmp_path / "in.fasta", random_proteins([400 + i for i in range(300)]))
+    options = Options(str(tiny_esm), device="cpu")
+    cost, _ = estimate_build(str(source), options, n_workers=0)
+
+    _, plan = draft_plan(str(source), options)
+    shared = PROCESS_BYTES + 2 * cost.shape.weight_bytes
+    own = sorted((shard.predicted_bytes - shared for shard in plan.shards), reverse=True)
+    assert len(own) > 3
+    assert (cost.n_at_once, cost.peak_bytes) == (3, shared + sum(own[:3]))
+    result = attlas("build", source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--workers", 0, "--dry-run")
+    assert "GiB in this process, 3 shards side by side\n" in result.out
+
+
+def test_one_of_a_thing_is_told_in_the_singular(tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    source = write_fasta(tmp_path / "in.fasta", random_proteins([60]))
+    out, model = tmp_path / "atlas", ("--model", tiny_esm, "--device", "cpu")
+    dry_run = attlas("build", source, "--out", out, *model, "--dry-run").out
+    assert dry_run.startswith("1 protein, 0 of them skipped\n1 distinct sequence, 60 residues, in 1 shard\n")
+    assert attlas("plan", source, "--out", out, *model).out == f"{out}: 1 shard planned\n"
+    encoded = attlas("encode", out)
+    assert encoded.out == f"{out}: 1 shard computed\n"
+    assert "attlas: 1 sequence, 60 residues to compute\n" in encoded.err
+    assert attlas("seal", out).out.startswith(f"{out}: 1 protein: 1 ok, 0 skipped, 0 failed; ")
+
+
 def test_a_dry_run_for_a_gpu_works_where_there_is_none(
     tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
@@ -84,8 +117,8 @@ def test_a_dry_run_for_a_gpu_works_where_there_is_none(
         result = attlas(*arguments, *workers)
         assert result.code == 0, result.err
         assert " on cuda " in result.out
-        assert f"(workers: {n_shown})" in result.out
-        assert ("in this process" in result.out) == (n_shown == 1)
+        assert (f"per worker (workers: {n_shown})" in result.out) == (n_shown > 1)
+        assert ("GiB in this process\n" in result.out) == (n_shown == 1)
     assert not (tmp_path / "atlas").exists()
 
 

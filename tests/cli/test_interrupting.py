@@ -83,7 +83,11 @@ def interrupt(process: subprocess.Popen[str]) -> tuple[float, str, list[psutil.P
 
 
 @pytest.mark.parametrize(
-    ("n_workers", "wait"), [(2, "import time; time.sleep(30)"), (0, STUCK)], ids=["workers", "in a library"]
+    ("n_workers", "wait"),
+    [
+        pytest.param(2, "import time; time.sleep(30)", id="workers", marks=pytest.mark.thorough),
+        pytest.param(0, STUCK, id="in a library"),
+    ],
 )
 def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
     n_workers: int, wait: str, source: Path, tmp_path: Path, tiny_esm: Path, begin
@@ -111,6 +115,7 @@ def test_ctrl_c_is_answered_within_a_second_and_keeps_what_is_finished(
     assert_whole(out)
 
 
+@pytest.mark.thorough
 def test_ctrl_c_while_workers_start_leaves_none_and_no_traceback(
     source: Path, tmp_path: Path, tiny_esm: Path, begin
 ) -> None:

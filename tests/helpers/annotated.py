@@ -17,6 +17,9 @@ from attlas.schema import (
     HEAD_MAX_SITES,
     HEAD_PERIODS,
     LABELS,
+    LINKS,
+    TRACKS,
+    VARIANTS,
     AtlasPaths,
     Manifest,
     Table,
@@ -29,6 +32,9 @@ Span = tuple[str, str, int, int]
 
 Sums = dict[tuple[int, int], tuple[int, float, float] | tuple[int, float, float, float | None]]
 """By layer and head what a label receives: edges, their attention, all attention; and its AUC, where there is one."""
+
+Weights = Mapping[tuple[int, int, int, int], float]
+"""Attention of links, by layer, head, i and j."""
 
 Point = tuple[float, float, float]
 """Angstrom."""
@@ -94,6 +100,17 @@ def place(root: Path, shown: Iterable[Shown]) -> None:
     add_rows(root, COORDINATES, rows, "structures")
 
 
+def link(root: Path, weights: Mapping[str, Weights]) -> None:
+    """Add links to an atlas, by an accession of each sequence."""
+    ids = sequence_ids(root)
+    rows = [
+        {"sequence_id": ids[accession], "layer": layer, "head": head, "i": i, "j": j, "weight": weight}
+        for accession, links in weights.items()
+        for (layer, head, i, j), weight in links.items()
+    ]
+    add_rows(root, LINKS, rows, "links")
+
+
 def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
     """Add sites of the largest head to an atlas, by rank, once for each sequence."""
     ids, called = sequence_ids(root), {}
@@ -123,6 +140,47 @@ def assign(root: Path, assigned: Iterable[tuple[str, str, str]], *, source: str 
     add_rows(root, FAMILIES, rows, source)
 
 
+def measure(root: Path, values: Mapping[str, Mapping[int, float]], *, name: str = "score", unit: str = "") -> None:
+    """Add a track: for each accession the value at each position."""
+    ids, letters = sequence_ids(root), stored_sequences(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "name": name,
+            "position": position,
+            "residue": letters[accession][position - 1],
+            "value": value,
+            "unit": unit,
+            "source": f"{name}.csv",
+        }
+        for accession, of_protein in values.items()
+        for position, value in of_protein.items()
+    ]
+    add_rows(root, TRACKS, rows, _file_name(name))
+
+
+def substitute(root: Path, values: Mapping[str, Mapping[str, float]], *, name: str = "score") -> None:
+    """Add values of variants: for each accession the value of each, such as `A123V`."""
+    ids = sequence_ids(root)
+    rows = [
+        {
+            "accession": accession,
+            "sequence_id": ids[accession],
+            "name": name,
+            "position": int(variant[1:-1]),
+            "residue": variant[0],
+            "substitute": variant[-1],
+            "value": value,
+            "unit": "",
+            "source": f"{name}.csv",
+        }
+        for accession, of_protein in values.items()
+        for variant, value in of_protein.items()
+    ]
+    add_rows(root, VARIANTS, rows, _file_name(name))
+
+
 def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     """Add features and a structure to every computed protein, and a probe for them and its letters that adds up."""
     choose = random.Random(seed)
@@ -148,7 +206,16 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     place(root, [one for accession, sequence in sequences.items() for one in _walk(accession, sequence, choose)])
     call_head_max(root, {accession: [1] for accession in sequences}, sequences)
     repeat(root, sequences, heads, choose)
+    distinct = {sequence: accession for accession, sequence in sequences.items()}
+    link(root, {accession: _links(len(sequence), heads, choose) for sequence, accession in distinct.items()})
     assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
+    _number_at_random(root, sequences, choose)
+
+
+def _number_at_random(root: Path, sequences: Mapping[str, str], choose: random.Random) -> None:
+    """Add a track of every residue, and a variant of the first residue of each protein."""
+    measure(root, {a: {at: choose.random() for at in range(1, len(s) + 1)} for a, s in sequences.items()})
+    substitute(root, {a: {f"{s[0]}1{'W' if s[0] != 'W' else 'A'}": choose.random()} for a, s in sequences.items()})
 
 
 def repeat(
@@ -182,6 +249,25 @@ def sequence_ids(root: Path) -> dict[str, int | None]:
     with Atlas.open(root) as atlas:
         rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
     return {row["accession"]: row["sequence_id"] for row in rows}
+
+
+def _links(length: int, heads: Sequence[tuple[int, int]], choose: random.Random) -> Weights:
+    """Return links between random residues, and one from the last residue to the first."""
+    if length < 2:
+        return {}
+    ends = [choose.sample(range(1, length + 1), 2) for _ in range(20)] + [[length, 1]]
+    return {(*choose.choice(heads), i, j): round(choose.uniform(0.1, 1), 3) for i, j in ends}
+
+
+def _file_name(name: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in name)
+
+
+def stored_sequences(root: Path) -> dict[str, str]:
+    """Return the sequence of each protein."""
+    with Atlas.open(root) as atlas:
+        rows = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
+    return {row["accession"]: row["sequence"] for row in rows}
 
 
 def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Shown]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from attlas.pipeline.build import Options, build
+from attlas.pipeline.build import build
+from attlas.pipeline.drafting import Options
 from attlas.schema import AtlasPaths, Manifest
 from attlas.schema.publish import file_sha256
 from attlas.schema.verify import find_problems

@@ -90,8 +90,18 @@ class SickTask(CopyTask):
         sick = Path(self.register) / str(os.getpid())
         well = Path(self.register) / f"well-{os.getpid()}"
         if not sick.exists() and not well.exists():
-            is_sick = len(list(Path(self.register).glob("[0-9]*"))) < self.n_sick
+            # A directory is made by one worker alone, though two begin at once.
+            is_sick = any(_make(Path(self.register) / f"sick-{place}") for place in range(self.n_sick))
             (sick if is_sick else well).touch()
         if sick.exists():
             raise DeviceFault("The device does not work.", found=f"illegal memory access in {os.getpid()}")
         return super().__call__(root, index, n_threads)
+
+
+def _make(folder: Path) -> bool:
+    """Make a folder, and return whether it was not there."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    return True

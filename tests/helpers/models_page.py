@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.model.architectures import HOOKED, KERNELS, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 
@@ -92,9 +92,9 @@ def _format_accepted(architectures: Iterable[Architecture]) -> str:
 def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
     verdict = judge(architecture.name)
     is_hooked = verdict.attention == HOOKED
-    on_gpu = HOOKED if is_hooked else choose_attention(architecture.config().model_type, "cuda")
-    if on_gpu == KERNELS["cuda"] and verdict.has_hidden_ends:
-        on_gpu = "refused"
+    has_both_ends = not verdict.has_hidden_ends
+    model_type = architecture.config().model_type
+    on_gpu = HOOKED if is_hooked else choose_attention(model_type, "cuda", has_both_ends=has_both_ends)
     return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
 
 

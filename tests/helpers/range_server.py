@@ -104,7 +104,7 @@ def serving(root: Path) -> Iterator[Server]:
 
 
 def _answer(handler: BaseHTTPRequestHandler, server: Server) -> None:
-    path = server.root / unquote(handler.path).lstrip("/")
+    path = server.root / unquote(handler.path.partition("?")[0]).lstrip("/")
     if server.fault == "refused":
         handler.send_error(403)
         return

@@ -14,6 +14,7 @@ from attlas.pipeline import build as steps
 from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
@@ -126,7 +127,7 @@ def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm:
     run(out)
     without = labelled(out)
     assert "P00002" not in without
-    options = steps.Options(str(tiny_esm), device="cpu")
+    options = Options(str(tiny_esm), device="cpu")
     steps.build(str(source), out, options, progress=quietly, n_workers=0, is_retry=True)
     assert labelled(out) == without
     run(out)
@@ -203,7 +204,7 @@ def test_what_was_not_finished_is_told_and_is_no_damage(probed: Path, attlas) ->
     assert "not finished" in outcome.err
 
 
-@pytest.mark.parametrize("verb", ["probe", "contacts"])
+@pytest.mark.parametrize("verb", ["probe", "contacts", "links"])
 def test_where_there_is_no_atlas_no_directory_is_made(tmp_path: Path, attlas, verb: str) -> None:
     assert attlas(verb, tmp_path / "typo" / "deep").code == 1
     assert list(tmp_path.iterdir()) == []
@@ -229,6 +230,7 @@ def test_a_type_to_probe_is_found_in_any_letter_case(probed: Path) -> None:
         run(probed, types=["actve site"])
 
 
+@pytest.mark.thorough
 def test_a_probe_of_older_features_is_said_to_be(probed: Path, attlas) -> None:
     question = ("head_labels", "label=aa:K", "min_edges=0")
     assert "other features" not in attlas("ask", probed, *question).err

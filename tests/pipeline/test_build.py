@@ -84,6 +84,7 @@ def test_two_dask_workers_write_the_same_bytes(reference: Path, weights: Path, t
     )
 
 
+@pytest.mark.thorough
 def test_the_workers_of_a_running_scheduler_write_the_same_bytes(
     reference: Path, weights: Path, tmp_path: Path, attlas: Run
 ) -> None:
@@ -339,6 +340,7 @@ def measured(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     return dict(zip(LENGTHS, zip(peaks, [folder / "atlas" for folder in folders], strict=True), strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", LENGTHS)
 def test_the_memory_a_build_takes_stays_within_its_prediction(measured: dict[str, tuple[int, Path]], name: str) -> None:
     peak, out = measured[name]

@@ -31,9 +31,11 @@ from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
 
 from attlas.pipeline import shard
-from attlas.pipeline.build import Options, draft_plan
-from attlas.pipeline.workers import resources, runners
-from attlas.schema import PlanError
+from attlas.pipeline.drafting import Options, draft_plan
+from attlas.pipeline.model.precision import SPLIT
+from attlas.pipeline.workers import gpus, resources, runners
+from attlas.schema import EnvironmentFault, PlanError
+from attlas.schema.run import PLAIN
 
 pytestmark = pytest.mark.slow
 
@@ -412,6 +414,57 @@ def test_a_build_for_a_gpu_that_is_not_there_leaves_nothing_behind(
     assert not out.parent.exists()
 
 
+def test_a_build_on_gpus_too_old_for_products_of_halves_leaves_nothing_behind(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    monkeypatch.setattr(resources, "count_gpus", lambda: 2)
+    monkeypatch.setattr(resources, "read_capabilities", lambda: [(7, 0), (7, 5)])
+    out = tmp_path / "folder" / "atlas"
+    result = attlas("build", fasta, "--out", out, "--model", tiny_esm, "--device", "cuda")
+    assert result.code == 1
+    assert "too old for float32 by products of bfloat16 halves" in result.err
+    assert "found:    7.5" in result.err
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("products", [PLAIN, SPLIT])
+@pytest.mark.parametrize("capabilities", [[], [(7, 5), (9, 0)], [(7, 5)]])
+def test_only_products_of_halves_on_old_gpus_alone_are_refused(
+    products: str, capabilities: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "read_capabilities", lambda: capabilities)
+    if products == SPLIT and capabilities == [(7, 5)]:
+        with pytest.raises(EnvironmentFault, match="too old"):
+            resources.check_products(products)
+    else:
+        resources.check_products(products)
+
+
+def test_a_machine_without_the_library_of_the_driver_has_no_known_capabilities(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(name: str) -> None:
+        raise OSError(f"{name}: cannot open shared object file")
+
+    monkeypatch.setattr(ctypes, "CDLL", fail)
+    assert gpus.read_capabilities() == []
+
+
+@pytest.mark.parametrize(
+    ("earlier", "now", "hint"),
+    [((), ("--exact",), "leave out --exact"), (("--exact",), (), "add --exact"), ((), ("--dtype", "mixed"), "repeat")],
+)
+def test_a_gpu_build_that_was_begun_with_other_products_says_which_option_resumes_it(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, earlier: tuple[str, ...], now: tuple[str, ...], hint: str
+) -> None:
+    arguments = ("plan", fasta, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cuda")
+    assert attlas(*arguments, *earlier).code == 0
+    result = attlas(*arguments, *now)
+    assert result.code == 1
+    assert f"to do:    {hint}" in result.err
+    assert attlas(*arguments, *earlier).code == 0
+
+
 # --- disk and memory ---
 
 
@@ -464,6 +517,7 @@ main()
 """
 
 
+@pytest.mark.thorough
 def test_a_write_the_system_refuses_is_an_error_that_names_the_file_and_is_told_once(
     fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:

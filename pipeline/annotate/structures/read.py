@@ -54,16 +54,23 @@ def read_structures(
             continue
 
         chains: list[AssignedChain] = []
-        for outcome in _assign(file, assignment, is_in_folder=source.is_dir()):
+        for outcome in assign_chains(file, assignment, is_in_folder=source.is_dir()):
             if isinstance(outcome, Rejected):
                 yield outcome
             else:
                 chains.append(outcome)
-        yield from _nonprotein_chains(file)
+        yield from nonprotein_chains(file)
         yield from _content(file, chains)
 
 
-def _assign(file: StructureFile, assignment: Assignment, *, is_in_folder: bool) -> Iterator[AssignedChain | Rejected]:
+def assign_chains(
+    file: StructureFile, assignment: Assignment, *, is_in_folder: bool
+) -> Iterator[AssignedChain | Rejected]:
+    """Yield the chains of a structure with their proteins, or why they have none.
+
+    Raises:
+        InputError: a file of its own is not what the caller says it is; in a folder it is rejected.
+    """
     try:
         yield from assignment.assign(file)
     except InputError as error:
@@ -72,7 +79,7 @@ def _assign(file: StructureFile, assignment: Assignment, *, is_in_folder: bool) 
         yield Rejected(Reason.NOT_AS_ASKED, Record(file=file.path.name), error.what.rstrip("."))
 
 
-def _nonprotein_chains(file: StructureFile) -> Iterator[Rejected]:
+def nonprotein_chains(file: StructureFile) -> Iterator[Rejected]:
     """Yield the polymers that are no proteins, such as DNA."""
     proteins = {(chain.name, chain.part) for chain in file.chains}
     for chain in file.structure[0]:
@@ -92,7 +99,7 @@ def _content(file: StructureFile, chains: Sequence[AssignedChain]) -> Iterator[S
     contacts = find_interfaces(file)
     yield from _file_remarks(file, has_secondary=bool(secondary), n_others=n_others, notes=contacts.notes)
     for chain in chains:
-        yield from _chain_remarks(file, chain)
+        yield from chain_remarks(file, chain)
 
     content = StructureContent(Residues.of(file), secondary, contacts, _evidence(file))
     yield StructureRows(rows_of(file, chains, content), file.format, len(chains))
@@ -112,7 +119,8 @@ def _file_remarks(
         yield Remark(FEWER_INTERFACES, record, note)
 
 
-def _chain_remarks(file: StructureFile, chain: AssignedChain) -> Iterator[Remark]:
+def chain_remarks(file: StructureFile, chain: AssignedChain) -> Iterator[Remark]:
+    """Yield what a reader should know of a chain that is laid onto a protein."""
     match = chain.match
     record = Record(chain.accession, file=file.path.name, chain=match.chain)
     if chain.is_by_sequence:

@@ -267,6 +267,7 @@ def test_text_that_is_not_utf8_keeps_every_character(tmp_path: Path) -> None:
     assert records(path)[0].description == "\xe9t\xe9"
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_xml_is_read_without_holding_the_file(tmp_path: Path) -> None:
     import tracemalloc

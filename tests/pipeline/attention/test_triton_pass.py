@@ -131,6 +131,7 @@ def test_any_ragged_pack_agrees_with_float64_numpy(n_tokens, n_heads, dim, sharp
     assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, relative=5e-5, output=1e-4)
 
 
+@pytest.mark.thorough
 def test_a_long_sequence_agrees_with_float64_numpy():
     pack, q, k, v = random_pack([702], n_heads=1, sharpness=2.0, seed=3)
     assert_agrees(reduce_triton(q, k, v, pack=pack, scaling=0.25, theta=THETA), pack, q, k, v, scaling=0.25)
@@ -213,6 +214,7 @@ def test_a_sequence_of_one_repeated_residue_spreads_its_attention_evenly(n_resid
     assert_agrees(ours, pack, q, q, q, scaling=1.0)
 
 
+@pytest.mark.thorough
 def test_the_last_layer_needs_no_values():
     pack, q, k, v = random_pack([70, 131])
     whole = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
@@ -222,6 +224,7 @@ def test_the_last_layer_needs_no_values():
     torch.testing.assert_close(ours.received, whole.received)
 
 
+@pytest.mark.thorough
 def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
     pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0)
     before = [part.clone() for part in (q, k, v)]
@@ -233,6 +236,7 @@ def test_the_same_pack_gives_the_same_bits_and_leaves_its_inputs_as_they_are():
     assert all(torch.equal(one, other) for one, other in zip((q, k, v), before, strict=True))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_a_sequence_gives_the_same_bits_alone_and_in_company(dtype):
     pack, q, k, v = random_pack([3, 70, 5, 131], sharpness=2.0, dtype=dtype)
@@ -312,6 +316,7 @@ def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     torch.testing.assert_close(ours.received, columns.mean(0)[pack.residues], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_views_in_any_layout_are_read_right():
     pack, q, k, v = random_pack([70, 9], dim=32)
     plain = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA)
@@ -466,6 +471,7 @@ def print_compiled(tables: tuple[str, ...]) -> None:
         print(*(json.dumps(asdict(one)) for one in made), sep="\n")
 
 
+@pytest.mark.thorough
 def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(tmp_path, is_thorough):
     """The compiler needs no GPU, and the blocks were chosen by what it says of registers and loops."""
     if not (NVIDIA / "ptxas").exists():

@@ -64,6 +64,7 @@ def pack_maps(encoder: Encoder, sequences: list[str]) -> list[np.ndarray]:
     return predict_probabilities(encoder, sequences)
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_pack_agrees_with_a_padded_batch_of_transformers(eager, sequences, pack_maps) -> None:
     for sequence, ours, theirs in zip(sequences, pack_maps, predicted(*eager, sequences), strict=True):
@@ -133,6 +134,7 @@ def test_weights_without_a_contact_head_are_refused_rather_than_made_up(tiny_esm
     assert len(encoder.encode(SHORT)) == 3  # all else goes on
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_half_precision_weights_predict_nearly_the_same(weights, sequences, pack_maps) -> None:
     ours = predict_probabilities(make_encoder(weights, "bfloat16"), sequences)

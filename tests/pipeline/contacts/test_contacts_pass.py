@@ -294,6 +294,7 @@ def test_a_pass_that_was_stopped_goes_on_and_ends_the_same(tmp_path: Path, tiny_
     assert_whole(out)
 
 
+@pytest.mark.thorough
 def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
     tmp_path: Path, tiny_esm: Path, attlas
 ) -> None:

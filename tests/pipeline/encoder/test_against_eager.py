@@ -133,6 +133,7 @@ def test_edges_are_counted_exactly_but_for_pairs_at_the_threshold(with_heads):
         assert (difference <= protein.expected.n_at_theta).all(), protein.accession
 
 
+@pytest.mark.thorough
 def test_the_exact_solver_is_never_worse_than_pwlf_on_real_profiles(with_heads):
     n_converged = 0
     for protein in with_heads:

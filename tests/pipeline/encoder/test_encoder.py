@@ -82,6 +82,7 @@ def test_a_padded_batch_of_transformers_gives_the_same_profile(weights, encoder)
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * theirs.max())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 0.1), ("mixed", 0.01)])
 def test_half_precision_stays_near_float32(weights, encoder, dtype, most):
     narrow = Encoder(find_model(str(weights)), device="cpu", dtype=dtype, theta=0.3)
@@ -113,6 +114,7 @@ def test_a_bert_model_with_learned_positions_works_and_tells_its_limit(tmp_path)
     np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_compiled_layers_answer_alike_and_are_compiled_once_for_all_layers_and_packs(weights, encoder):
     """What a GPU runs, but for its code generator: every layer traced by torch.compile around our operator."""
     compiled = Encoder(find_model(str(weights)), device="cpu", dtype="float32", theta=0.3)

@@ -60,6 +60,7 @@ def test_antiberty_attends_as_bert_in_float64_on_letters_apart(antiberty: Path) 
         assert answer.received == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "chain"), [("sapiens-heavy", "vh"), ("sapiens-light", "vl")])
 def test_sapiens_attends_as_the_weights_of_its_checkpoint_say(
     script: ModuleType, tmp_path: Path, name: str, chain: str

@@ -12,14 +12,16 @@ from helpers.building import assert_whole, build_here, random_proteins, write_fa
 from helpers.command_line import Run
 from helpers.verdicts import load_reference, reference_maps, tokenize
 
-from attlas.pipeline.build import Options, draft_plan
 from attlas.pipeline.contacts.single_heads import ReduceToHeadContacts, measure_head
 from attlas.pipeline.contacts.structure_contacts import find_contacts
+from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.encoder.attention_maps import MapReader, taking_maps
-from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, WHOLE_MAPS, choose_attention
 from attlas.pipeline.model.files import find_model
+from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import FEATURES, HEAD_FEATURES, HEADS, AtlasPaths, EnvironmentFault, Manifest
+from attlas.schema.run import PLAIN
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 CALMODULIN = "P0DP23"
@@ -30,7 +32,9 @@ def save(name: str, directory: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "attention"), [("T5", "tiled"), ("XLNet", HOOKED)])
+@pytest.mark.parametrize(
+    ("name", "attention"), [("T5", "tiled"), pytest.param("XLNet", HOOKED, marks=pytest.mark.thorough)]
+)
 def test_an_atlas_of_the_examples_is_built_looked_up_exported_and_probed(
     name: str, attention: str, tmp_path: Path, attlas: Run
 ) -> None:
@@ -76,6 +80,22 @@ def test_without_a_begin_token_its_share_is_0_and_the_other_shares_are_the_model
     heads = pq.read_table(AtlasPaths(out).shard(HEADS, 1))
     assert set(heads["cls_share"].to_pylist()) == {0.0}
     assert min(heads["eos_share"].to_pylist()) > 0
+
+
+def test_a_model_without_an_end_token_is_planned_for_a_gpu_by_whole_maps(tmp_path: Path) -> None:
+    source = write_fasta(tmp_path / "a.fasta", random_proteins([30]))
+    models = {name: save(name, tmp_path / name) for name in ("BERT", "BERT without a begin token")}
+    runs = {
+        (name, device): draft_plan(str(source), Options(str(model), device=device))[1].run
+        for name, model in models.items()
+        for device in ("cpu", "cuda")
+    }
+    assert {key: (run.attention, run.products) for key, run in runs.items()} == {
+        ("BERT", "cpu"): ("tiled", PLAIN),
+        ("BERT", "cuda"): ("triton", SPLIT),
+        ("BERT without a begin token", "cpu"): ("tiled", PLAIN),
+        ("BERT without a begin token", "cuda"): (WHOLE_MAPS, PLAIN),
+    }
 
 
 def test_sequences_in_a_pack_of_a_t5_do_not_change_each_other(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from helpers.architectures import (
 from helpers.building import assert_whole, build_here, proteins_of, write_fasta
 from helpers.tiny_esm import save_vocabulary
 
-from attlas.pipeline.build import Options, draft_plan, estimate_build
+from attlas.pipeline.drafting import Options, draft_plan
+from attlas.pipeline.dry_run import estimate_build
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, has_esm2_vocabulary, make_vocabulary

@@ -155,6 +155,7 @@ def test_the_sums_are_those_counted_in_the_eager_attention(real: Path, head_rows
     assert n_compared > 6 * 6 * 20 * 10
 
 
+@pytest.mark.thorough
 def test_the_auc_is_that_of_scikit_learn_on_the_eager_attention(
     head_rows: Heads, eager: list[Eager], is_thorough: bool
 ) -> None:

@@ -16,7 +16,8 @@ from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward, SequenceAttention
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import runners
-from attlas.pipeline.workers.runners import FaultyWorkers, GivenBack, WorkerLeftOut, WorkersStarted
+from attlas.pipeline.workers.runners import WorkerLeftOut, WorkersStarted
+from attlas.pipeline.workers.submitted import FaultyWorkers, GivenBack
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from helpers.building import wait_for
 from attlas.pipeline import estimate
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards
-from attlas.pipeline.workers import cluster, resources, runners
+from attlas.pipeline.workers import cluster, gpus, resources, runners
 from attlas.pipeline.workers.runners import ShardFinished, run_in_process
 from attlas.schema import EnvironmentFault, Receipt
 
@@ -124,6 +124,7 @@ def test_workers_share_the_memory_of_what_is_imported(client: Any) -> None:
         assert memory.uss < memory.rss / 2
 
 
+@pytest.mark.thorough
 def test_the_libraries_are_imported_without_scipy_which_stays_usable_and_python_collects_again() -> None:
     script = (
         "import gc, sys\n"
@@ -204,8 +205,12 @@ def test_without_dask_cuda_every_worker_sees_a_gpu_of_its_own_and_keeps_it_when_
 
         victim = next(iter(client.run(os.getpid).values()))
         os.kill(victim, signal.SIGKILL)
-        wait_for(lambda: victim not in client.run(os.getpid, on_error="ignore").values(), what="the death")
-        client.wait_for_workers(3)
+
+        def is_replaced() -> bool:
+            pids = client.run(os.getpid, on_error="ignore").values()
+            return victim not in pids and len(pids) == 3
+
+        wait_for(is_replaced, what="the restart")
         assert sorted(visible_gpus(client).values()) == ["4", "6", "GPU-7f"]
 
 
@@ -239,7 +244,9 @@ sys.stdin.read()
 def claims(n_gpus: int, n_processes: int, folder: Path, visible: str | None = None) -> list[str]:
     """Return the GPUs that processes side by side have claimed, as `dask worker --nworkers N` starts them."""
     environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    environment |= {"TMPDIR": str(folder)} | ({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible})
+    environment |= {"TMPDIR": str(folder), "XDG_CACHE_HOME": str(folder / "cache")} | (
+        {} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}
+    )
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", CLAIM.format(n_gpus=n_gpus)],
@@ -258,6 +265,33 @@ def test_workers_that_somebody_started_side_by_side_claim_different_gpus_and_fre
     assert sorted(claims(3, 3, tmp_path)) == ["0", "1", "2"]
     assert sorted(claims(2, 2, tmp_path, visible="5,7")) == ["5", "7"]
     assert sorted(claims(2, 4, tmp_path)) == ["0", "0", "1", "1"]
+
+
+@pytest.mark.parametrize("trap", ["a link", "a folder that others may write", "a file"])
+def test_claims_are_not_made_where_others_could_tamper_with_them(tmp_path: Path, trap: str) -> None:
+    folder = tmp_path / f"attlas-gpus-{os.getuid()}"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    if trap == "a link":
+        folder.symlink_to(elsewhere)
+    elif trap == "a file":
+        folder.write_text("mine")
+    else:
+        folder.mkdir()
+        folder.chmod(0o777)
+
+    assert sorted(claims(2, 2, tmp_path)) == ["0", "1"]
+    assert list(elsewhere.iterdir()) == []
+    assert trap != "a folder that others may write" or list(folder.iterdir()) == []
+    assert len(list((tmp_path / "cache" / "attlas").rglob("*.0"))) == 2
+
+
+def test_without_a_folder_for_claims_the_error_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "occupied").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "occupied"))
+    monkeypatch.setattr(gpus.tempfile, "gettempdir", lambda: str(tmp_path / "occupied"))
+    with pytest.raises(EnvironmentFault, match=r"(?s)claim a GPU each.*TMPDIR"):
+        gpus._make_claims_folder()
 
 
 def test_a_process_with_one_gpu_or_none_leaves_its_environment_alone(tmp_path: Path) -> None:

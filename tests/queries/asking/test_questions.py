@@ -271,7 +271,8 @@ def test_a_question_that_needs_parameters_has_an_example() -> None:
 @pytest.fixture(scope="module")
 def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     """Return an atlas of the small examples, through the pipeline."""
-    from attlas.pipeline.build import Options, build
+    from attlas.pipeline.build import build
+    from attlas.pipeline.drafting import Options
 
     text = (ROOT / "examples" / "proteins.fasta").read_text()
     records = [f">{record}" for record in text.split(">")[1:]]
@@ -301,7 +302,8 @@ def test_the_answers_on_the_page_are_those_of_the_demo(
 ) -> None:
     if not is_thorough:
         pytest.skip("builds the demo atlas again: --thorough")
-    from attlas.pipeline.build import Options, build
+    from attlas.pipeline.build import build
+    from attlas.pipeline.drafting import Options
 
     monkeypatch.chdir(ROOT)
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}

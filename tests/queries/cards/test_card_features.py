@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from helpers.annotated import add_rows
+from helpers.annotated import add_rows, measure, substitute
 from helpers.synthetic import SyntheticProtein, publish_table, write_atlas
 
 from attlas.queries import Atlas
@@ -171,3 +171,15 @@ def test_an_atlas_without_families_says_null(root: Path) -> None:
     with Atlas.open(root) as atlas:
         (answer,) = answer_id(atlas, "P1")
         assert answer.to_json(atlas.manifest)["families"] is None
+
+
+def test_tracks_and_variants_are_named_in_one_line(tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    write_atlas(root, PROTEINS)
+    measure(root, {"P1": {1: 0.5, 80: 1.0}, "P2": {3: 2.0}}, name="plddt")
+    measure(root, {"P1": {7: 0.25}}, name="con\x1bservation")
+    substitute(root, {"P1": {"A1V": 0.5}}, name="am")
+    line = "tracks: con\\x1bservation (1 residue), plddt (2 residues); variants: am (1 variant)"
+    assert [text for text in drawn(root, "P1") if text.startswith("tracks")] == [line]
+    assert [text for text in drawn(root, "P2") if text.startswith("tracks")] == ["tracks: plddt (1 residue)"]
+    assert [text for text in drawn(root, "P3") if "tracks" in text] == []

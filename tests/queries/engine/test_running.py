@@ -215,6 +215,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(running, "PATIENCE_S", 0.2)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("impatient")
 def test_a_query_that_no_interrupt_reaches_is_said_to_work_on_and_left(atlas_dir: Path) -> None:
     """One call of one function on one value: DuckDB looks for interrupts between values."""

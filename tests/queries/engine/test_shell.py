@@ -116,6 +116,7 @@ def test_a_script_may_leave_and_may_be_empty(atlas_dir: Path) -> None:
     assert "there is no statement" in script(atlas_dir, "").stderr
 
 
+@pytest.mark.thorough
 def test_a_long_script_is_no_slower_by_the_line(atlas_dir: Path) -> None:
     lines = ",\n".join(f"'P{i:05d}'" for i in range(20_000))
     started = time.monotonic()

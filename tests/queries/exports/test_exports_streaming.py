@@ -60,6 +60,7 @@ def crowds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return roots
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("format", ["gff3", "fasta", "csv", "jsonl"])
 def test_memory_does_not_grow_with_the_number_of_proteins(
     crowds: tuple[Path, Path], format: str, monkeypatch: pytest.MonkeyPatch

@@ -77,6 +77,14 @@ def test_the_quantile_of_t_is_that_of_scipy(connection: duckdb.DuckDBPyConnectio
     assert found == pytest.approx(t.isf(p, df), rel=3e-4)
 
 
+def test_a_correlation_is_that_of_numpy_and_none_where_nothing_varies(connection: duckdb.DuckDBPyConnection) -> None:
+    x, y = np.random.default_rng(0).normal(size=(2, 50))
+    constant = np.full(50, 0.1)
+    assert calculated(connection, "correlation(x, y)", x=x, y=y)[0] == pytest.approx(np.corrcoef(x, y)[0, 1])
+    for columns in ({"x": x, "y": constant}, {"x": constant, "y": x}):
+        assert np.ma.is_masked(calculated(connection, "correlation(x, y)", **columns))
+
+
 def test_where_there_is_no_t_there_is_no_number(connection: duckdb.DuckDBPyConnection) -> None:
     for expression in ("student_t_quantile(0.025, NULL)", "student_t_log10_tail(NULL, 0)", "bonferroni(NULL, 5)"):
         assert only(connection, expression) is None
@@ -261,7 +269,7 @@ def test_bounds_and_corrections_stop_where_they_should(connection: duckdb.DuckDB
     assert only(connection, "bonferroni(-1, 1000)") == 0
 
 
-FOR_USERS = ("at_layer", "profile")
+FOR_USERS = ("at_layer",)
 """Functions that no question needs: they are for whoever writes SQL."""
 
 

@@ -238,6 +238,7 @@ def test_the_page_is_for_light_dark_and_paper(text: str) -> None:
 # Every number is a row
 
 
+@pytest.mark.thorough
 def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, report: Report, whole: Atlas) -> None:
     shown, files = list(report.shown_figures()), parsed.files()
     queries, definitions = parsed.code[: len(shown)], parsed.code[len(shown) :]
@@ -531,8 +532,9 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
 # Files
 
 
+@pytest.mark.thorough
 def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "report.html"
+    out = tmp_path / "report.html"
     done = attlas("report", whole_dir, "--out", out)
     assert done.code == 0, done.err
     assert out.read_bytes() == text.encode()

@@ -281,6 +281,7 @@ def test_another_seed_draws_other_residues_and_the_same_sites(case: Case) -> Non
     assert {m for m, (a, b) in by_method.items() if a != b} == {"random", "letters"}
 
 
+@pytest.mark.thorough
 def test_the_bounds_of_the_work_hold_and_are_said(case: Case) -> None:
     rows = case.ask("family_separation", method="sites", max_members=5)
     assert {row["n_members"] for row in rows} == {5}

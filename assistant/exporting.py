@@ -1,0 +1,99 @@
+"""The tool `export`: a piece of the text that `attlas export` would write. Nothing is written anywhere."""
+
+import codecs
+import io
+from contextlib import suppress
+from shlex import quote
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from attlas.assistant.answers import Page, Reply, page_of_list
+from attlas.queries import Atlas
+from attlas.queries.exports import EXPORTS, export_named
+from attlas.queries.exports.exporting import ExportOptions, absence_notes, prepare_export
+from attlas.schema import QuestionError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+MOST_CHARACTERS = 20_000
+"""Most characters of an export in one answer."""
+
+
+class _TextWindow(io.BufferedIOBase):
+    """A sink that keeps the characters from `offset` on, MOST_CHARACTERS at most, and stops the export behind them."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+        # The bytes of one call may end within a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._pieces: list[str] = []
+        self.n_seen = 0
+        """Characters written so far, those before the window included."""
+
+    @property
+    def text(self) -> str:
+        """The characters kept."""
+        return "".join(self._pieces)
+
+    @property
+    def is_full(self) -> bool:
+        """There are characters behind the window."""
+        return self.n_seen > self._offset + MOST_CHARACTERS
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "Buffer") -> int:
+        text = self._decoder.decode(bytes(data))
+        begin = max(self._offset - self.n_seen, 0)
+        end = max(self._offset + MOST_CHARACTERS - self.n_seen, 0)
+        self._pieces.append(text[begin:end])
+        self.n_seen += len(text)
+        if self.is_full:
+            raise _WindowFullError
+        return memoryview(data).nbytes
+
+
+class _WindowFullError(Exception):
+    """What is asked for is there; the rest of the export is not needed."""
+
+
+def export_text(
+    atlas: Atlas, *, format: str | None, ids: list[str] | None, offset: int, timeout_s: float | None
+) -> Reply:
+    """Answer with a piece of an export, as one cell; without a format, with the formats there are.
+
+    Raises:
+        QuestionError: there is no such format, it is no text, or needs a structure; or an id has no answer.
+    """
+    if format is None:
+        formats = [
+            [export.name, export.suffix, export.is_of_one, export.title]
+            for export in EXPORTS.values()
+            if export.is_text and export.structure != "must"
+        ]
+        columns = ("format", "file_ending", "is_of_one_protein", "title")
+        return Reply(page_of_list(columns, formats, offset=0, limit=len(formats)), command="attlas export DIR")
+
+    if not export_named(format).is_text:
+        hint = f"`attlas export DIR {format} -o FILE` writes it"
+        raise QuestionError(f"{format} is no text, which is what tools return.", hint=hint)
+
+    prepared = prepare_export(atlas, format, ExportOptions(ids=None if ids is None else tuple(ids)))
+    if prepared.faults:
+        raise prepared.faults[0]
+
+    window = _TextWindow(offset)
+    notes = [*prepared.notes, *absence_notes(atlas, prepared)]
+    with suppress(_WindowFullError):
+        notes += prepared.export.write(atlas, prepared.request, cast(BinaryIO, window)) or ()
+
+    words = " ".join(map(quote, [format, *(ids or [])]))
+    return Reply(_page_of_text(window, offset), command=f"attlas export DIR {words}", notes=tuple(notes))
+
+
+def _page_of_text(window: _TextWindow, offset: int) -> Page:
+    """Return the text as a page of one row; its offsets count characters."""
+    next_offset = offset + len(window.text) if window.is_full else None
+    n_total = None if window.is_full else window.n_seen
+    return Page(("text",), ([window.text],), offset, next_offset, n_total)

@@ -1,0 +1,150 @@
+"""Recorded answers asked again: which agree with the atlas as it is now, and which do not."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Literal
+
+from attlas.assistant.canonical import canonical_bytes, rows_sha256
+from attlas.assistant.tools import call_tool
+from attlas.queries import Atlas
+from attlas.queries.text import cut, printable
+from attlas.schema import Fault, QuestionError
+from attlas.schema.errors import first_line
+
+Outcome = Literal["agrees", "differs", "cannot be replayed"]
+RECORDED = ("tool", "arguments", "atlas_id", "columns", "rows", "rows_sha256")
+"""What of an answer is needed to replay it."""
+CELL_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What became of one recorded answer."""
+
+    number: int
+    """Place of the answer in the file, from 1."""
+    tool: str
+    outcome: Outcome
+    reason: str | None = None
+    """How it differs, or why it cannot be replayed."""
+
+    @property
+    def line(self) -> str:
+        """The outcome in one line."""
+        text = f"answer {self.number} ({self.tool}): {self.outcome}"
+        return printable(text if self.reason is None else f"{text}: {self.reason}")
+
+
+def read_answers(path: Path) -> list[Any]:
+    """Return the recorded answers of a file: JSON lines, one JSON array, or one answer.
+
+    Raises:
+        QuestionError: the file cannot be read, holds no JSON, or no answer.
+    """
+    expected = "answers as the tools gave them, as JSON lines or a JSON array"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionError(f"{path} cannot be read.", expected=expected, found=first_line(error)) from error
+
+    answers = list(_json_values(text, path, expected))
+    if not answers:
+        raise QuestionError(f"There is no answer in {path}.", expected=expected)
+    return answers
+
+
+def replay(atlas: Atlas, answers: list[Any], *, timeout_s: float | None) -> Iterator[Replay]:
+    """Ask each recorded answer again, in order, and yield what became of it."""
+    for number, answer in enumerate(answers, start=1):
+        yield _replay_answer(atlas, number, _unwrapped(answer), timeout_s=timeout_s)
+
+
+def _replay_answer(atlas: Atlas, number: int, answer: Any, *, timeout_s: float | None) -> Replay:
+    tool = str(answer.get("tool", "unknown tool"))[:CELL_WIDTH] if isinstance(answer, dict) else "unknown tool"
+
+    def cannot(reason: str) -> Replay:
+        return Replay(number, tool, "cannot be replayed", reason)
+
+    if reason := _unusable(answer, atlas):
+        return cannot(reason)
+    if rows_sha256(answer["columns"], answer["rows"]) != answer["rows_sha256"]:
+        return Replay(number, tool, "differs", "its rows are not those of its rows_sha256: the record was changed")
+
+    try:
+        again = call_tool(atlas, answer["tool"], answer["arguments"], timeout_s=timeout_s)
+    except Fault as fault:
+        return cannot(fault.what)
+    if again["rows_sha256"] == answer["rows_sha256"]:
+        return Replay(number, tool, "agrees")
+    return Replay(number, tool, "differs", _describe_difference(answer, again))
+
+
+def _unusable(answer: Any, atlas: Atlas) -> str | None:
+    """Return why a record cannot be replayed; None if it can."""
+    if not isinstance(answer, dict):
+        return "it is no answer of a tool"
+    if "error" in answer:
+        return "it is an error, which has no rows"
+    if missing := [name for name in RECORDED if name not in answer]:
+        return f"it has no {', '.join(missing)}"
+
+    are_rows = isinstance(answer["rows"], list) and all(isinstance(row, list) for row in answer["rows"])
+    are_names = isinstance(answer["columns"], list) and all(isinstance(name, str) for name in answer["columns"])
+    if not (are_rows and are_names and isinstance(answer["arguments"], dict) and isinstance(answer["tool"], str)):
+        return "it is not laid out as an answer of a tool"
+    if answer["atlas_id"] != atlas.manifest.atlas_id:
+        return f"it is of the atlas {answer['atlas_id']}, and this one is {atlas.manifest.atlas_id}"
+    return None
+
+
+def _describe_difference(answer: dict[str, Any], again: dict[str, Any]) -> str:
+    """Return the first difference between a recorded answer and the same asked again."""
+    change = "" if answer.get("manifest_version") == again["manifest_version"] else "; tables were added since"
+    if answer["columns"] != again["columns"]:
+        return f"its columns were {', '.join(answer['columns'])}, and are {', '.join(again['columns'])}{change}"
+
+    for number, (recorded, row) in enumerate(zip_longest(answer["rows"], again["rows"])):
+        if recorded is None or row is None:
+            return f"it had {len(answer['rows']):,} rows, and has {len(again['rows']):,}{change}"
+        for column, old, new in zip_longest(answer["columns"], recorded, row):
+            if canonical_bytes([], [[old]]) != canonical_bytes([], [[new]]):
+                return f"row {number}, column {column}: it was {_shown(old)}, and is {_shown(new)}{change}"
+    return f"its rows differ{change}"
+
+
+def _shown(value: Any) -> str:
+    return cut(json.dumps(value, ensure_ascii=False), CELL_WIDTH)
+
+
+def _unwrapped(answer: Any) -> Any:
+    """Return the answer in the result of a call, as a client of the protocol holds it; others as they are."""
+    names = ("structuredContent", "structured_content")
+    if isinstance(answer, dict) and (name := next((name for name in names if name in answer), None)):
+        return answer[name]
+    return answer
+
+
+def _json_values(text: str, path: Path, expected: str) -> Iterator[Any]:
+    """Yield the values of JSON lines, or the items of one JSON array."""
+    try:
+        whole = json.loads(text, parse_constant=_refuse_constant)
+    except ValueError:
+        pass  # JSON lines, perhaps
+    else:
+        yield from whole if isinstance(whole, list) else [whole]
+        return
+
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                yield json.loads(line, parse_constant=_refuse_constant)
+            except ValueError as error:
+                message = f"Line {number} of {path} is no JSON."
+                raise QuestionError(message, expected=expected, found=first_line(error)) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")

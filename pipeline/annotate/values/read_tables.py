@@ -1,0 +1,86 @@
+"""Tables of numbers → records: CSV, TSV and Parquet of residues or of variants, AlphaMissense's among them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from attlas.intake.claims import NO_CLAIM, SequenceClaim, whole_number
+from attlas.intake.rejects import Problem, Reason
+from attlas.pipeline.annotate.imports import Series
+from attlas.pipeline.annotate.values.columns import ValueColumns, header_columns, is_header, usual_columns
+from attlas.pipeline.annotate.values.records import ValueRecord
+from attlas.pipeline.annotate.values.substitutions import read_substitution
+from attlas.pipeline.annotate.values.table_rows import read_rows
+from attlas.schema import InputError
+
+_CLAIMS = ("sequence", "md5", "crc64", "length", "sequence_version")
+"""Columns that say which sequence the positions count along."""
+
+
+def read_table(path: Path, format: str, series: Series, *, accession: str | None) -> Iterator[ValueRecord]:
+    """Yield the values of a table, row by row.
+
+    Args:
+        path: the table.
+        format: `csv`, `tsv` or `parquet`.
+        series: the name of the values, and their column where the caller names it.
+        accession: the protein of all values, for a table that does not say it.
+
+    Raises:
+        InputError: it cannot be read, or it is not plain what its columns are.
+    """
+    columns: ValueColumns | None = None
+    for line, cells in read_rows(path, format):
+        if columns is None:
+            if is_header(cells):
+                columns = header_columns(cells, series, has_accession=accession is not None, name=path.name)
+                continue
+            columns = usual_columns(cells, has_accession=accession is not None)
+            if columns is None:
+                raise _not_such_a_table(cells, path)
+        yield _record(cells, columns, line, accession)
+
+
+def _not_such_a_table(cells: Sequence[str], path: Path) -> InputError:
+    return InputError(
+        f"{path.name} is no table of numbers.",
+        expected="a header line with accession, position (or variant) and value, or rows of just these three",
+        found=", ".join(cells)[:200],
+        hint="`--format bedgraph` reads rows of accession, start, end and value whose positions count from 0",
+    )
+
+
+def _record(cells: Sequence[str], columns: ValueColumns, line: int, accession: str | None) -> ValueRecord:
+    texts = {column: cells[place].strip() for column, place in columns.places.items() if place < len(cells)}
+    id = texts.get("accession") or accession or ""
+    if len(cells) != columns.n:
+        problem = Problem(Reason.UNREADABLE_LINE, f"{len(cells)} columns where its header has {columns.n}")
+        return ValueRecord(id, texts.get("position", ""), texts.get("position", ""), "", line=line, problem=problem)
+
+    value = cells[columns.value].strip()
+    claim = _claim(texts)
+    if columns.is_of_variants:
+        return _variant_record(id, texts, value, claim, line)
+    position = texts["position"]
+    return ValueRecord(id, position, position, value, texts.get("residue") or None, None, claim, line)
+
+
+def _variant_record(id: str, texts: Mapping[str, str], value: str, claim: SequenceClaim, line: int) -> ValueRecord:
+    text = texts.get("variant", "".join(texts.get(part, "") for part in ("residue", "position", "substitute")))
+    variant = read_substitution(text)
+    if variant is None:
+        problem = Problem(Reason.NO_SUBSTITUTION, f"`{text[:40]}`")
+        return ValueRecord(id, text, text, value, claim=claim, line=line, problem=problem)
+    position = str(variant.position)
+    return ValueRecord(id, position, position, value, variant.residue, variant.substitute, claim, line)
+
+
+def _claim(texts: Mapping[str, str]) -> SequenceClaim:
+    if not any(texts.get(column) for column in _CLAIMS):
+        return NO_CLAIM
+    return SequenceClaim(
+        sequence=texts.get("sequence") or None,
+        md5=(texts.get("md5") or "").lower() or None,
+        crc64=(texts.get("crc64") or "").upper() or None,
+        length=whole_number(texts.get("length")),
+        version=whole_number(texts.get("sequence_version")),
+    )

@@ -1,0 +1,180 @@
+"""The plan of a build, before it is written: the input read, the model found, the run described, the shards cut."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple, dataclass, replace
+from importlib.metadata import version
+
+from attlas.pipeline.estimate import measure_rate
+from attlas.pipeline.model.architectures import KERNELS, choose_attention
+from attlas.pipeline.model.files import ModelFiles, ModelShape, find_model
+from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
+from attlas.pipeline.model.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
+from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
+from attlas.pipeline.proteins.proteome import Protein, Proteome, read_proteome
+from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
+from attlas.pipeline.workers.resources import has_device
+from attlas.schema import FORMAT_VERSION, InputError
+from attlas.schema.columns import EDGE_THETA
+from attlas.schema.json_file import digest
+from attlas.schema.run import Run
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of a build, as on the command line."""
+
+    model: str
+    revision: str | None = None
+    device: str = "auto"
+    dtype: str = AUTO
+    rule: str = DEFAULT_RULE
+    max_length: int | None = None
+    is_exact: bool = False
+    """Whether float32 is computed by plain products on a GPU, too."""
+
+
+Draft = tuple[tuple[Protein, ...], Plan]
+"""A plan that is not written yet, with its proteins."""
+
+Prepare = Callable[[Sequence[Shard], str], None]
+"""Takes the shards of a plan and their device, and begins what takes seconds until they can be computed."""
+
+
+def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None) -> Draft:
+    """Read the input, find the model and cut the shards, writing nothing.
+
+    Args:
+        source: path of the FASTA file, or `-`.
+        options: the model, the rule and the like.
+        prepare: called with the shards and their device while the weights are hashed, which takes seconds.
+
+    Raises:
+        InputError: the input or an option cannot be used.
+        EnvironmentFault: the model is not on this machine, or cannot be read.
+    """
+    check_options(options)
+
+    files = find_model(options.model, revision=options.revision)
+    device = choose_device(options.device)
+    proteome = read_proteome(source, max_length=options.max_length)
+    if prepare is not None:
+        measure_rate(device)  # now, because the digest would slow what is measured
+    with ThreadPoolExecutor(1) as threads:
+        weights_sha256 = threads.submit(files.weights_sha256)
+
+        vocabulary = read_model_vocabulary(files)
+        proteins = skip_unreadable(proteome, files.shape, vocabulary)
+        lengths = [len(sequence) for sequence in order_sequences(proteins)]
+        attention = choose_run_attention(files.shape, vocabulary, device)
+        shards = cut_shards(lengths, shape=files.shape, device=device, attention=attention)
+        if prepare is not None:
+            prepare(shards, device)
+
+        run = _describe_run(files, options, vocabulary, device=device, weights_sha256=weights_sha256.result())
+
+    plan = Plan(
+        run=run,
+        source=proteome.name,
+        source_sha256=proteome.sha256,
+        n_records=proteome.n_records,
+        proteins_digest=_digest_proteins(proteins),
+        model_directory=str(files.directory),
+        pack_tokens=choose_pack_tokens(run.attention, run.device),
+        shards=shards,
+    )
+    return proteins, plan
+
+
+def check_options(options: Options) -> None:
+    """Refuse a rule that there is not, and options that exclude each other. Raises InputError."""
+    if options.rule not in RULES:
+        raise InputError(f"There is no rule {options.rule!r}.", expected=" or ".join(RULES), found=options.rule)
+    refuse_exact_half(choose_dtype(options.dtype), is_exact=options.is_exact)
+
+
+def read_model_vocabulary(files: ModelFiles) -> Vocabulary:
+    """Return the vocabulary of a model; that of ESM-2 without loading transformers."""
+    if has_esm2_vocabulary(files.directory):
+        return ESM2_VOCABULARY
+    from attlas.pipeline.model.vocabulary import read_vocabulary  # imports transformers, which takes seconds
+
+    return read_vocabulary(files)
+
+
+def choose_run_attention(shape: ModelShape, vocabulary: Vocabulary, device: str) -> str:
+    """Return the reduction of a run, by the architecture of its model and the tokens that its vocabulary makes."""
+    return choose_attention(
+        shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces, has_both_ends=vocabulary.has_both_ends
+    )
+
+
+def choose_device(option: str) -> str:
+    """Return the device of a run. A named device does not have to exist here: a plan is made on any machine."""
+    if option != "auto":
+        return option
+    return "cuda" if has_device("cuda") else "cpu"
+
+
+def _describe_run(
+    files: ModelFiles, options: Options, vocabulary: Vocabulary, *, device: str, weights_sha256: str
+) -> Run:
+    dtype = choose_dtype(options.dtype)
+    attention = choose_run_attention(files.shape, vocabulary, device)
+    # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
+    is_exact = options.is_exact or attention != KERNELS[device]
+
+    return Run(
+        model=files.name,
+        revision=files.revision,
+        weights_sha256=weights_sha256,
+        config_sha256=files.config_sha256(),
+        architecture=files.shape.architecture,
+        n_layers=files.shape.n_layers,
+        n_heads=files.shape.n_heads,
+        dtype=dtype,
+        device=device,
+        attention=attention,
+        products=choose_products(dtype, device=device, is_exact=is_exact),
+        attention_bound=find_attention_bound(dtype),
+        letters=vocabulary.mapping,
+        rule=options.rule,
+        edge_theta=EDGE_THETA,
+        max_length=options.max_length,
+        format_version=FORMAT_VERSION,
+        attlas_version=version("attlas"),
+        torch_version=version("torch"),
+        transformers_version=version("transformers"),
+    )
+
+
+def skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:
+    """Return the proteins; those that the model cannot read are skipped, with the reason."""
+    return tuple(
+        protein if protein.reason else replace(protein, reason=_reason_to_skip(protein, shape, vocabulary))
+        for protein in proteome.proteins
+    )
+
+
+def _reason_to_skip(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
+    """Return the reason for which the model cannot read a protein, its length or a letter; None where it can."""
+    reason = vocabulary.reason_to_skip(protein.sequence)
+    limit = shape.max_residues
+    if limit is None or protein.length <= limit:
+        return reason
+
+    # Of tokens of several residues the positions reach farther; what cannot be read cannot be cut into them.
+    if vocabulary.is_of_pieces and (reason or vocabulary.count_tokens(protein.sequence) <= limit):
+        return reason
+    unit = "tokens" if vocabulary.is_of_pieces else "residues"
+    n_tokens = vocabulary.count_tokens(protein.sequence)
+    return f"longer than the {limit:,} {unit} this model's positions reach: {n_tokens:,} {unit}"
+
+
+def _digest_proteins(proteins: Sequence[Protein]) -> str:
+    """Return the digest over all fields of the proteins except line and reason, in order of accession.
+
+    So the order of the records does not matter; the reasons follow from the sequence and the run.
+    """
+    ordered = sorted(proteins, key=lambda protein: protein.accession)
+    return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])

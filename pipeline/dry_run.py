@@ -1,0 +1,70 @@
+"""The dry run of a build: its cost and the proteins it would skip, from the input and the shape of the model."""
+
+from attlas.pipeline.drafting import (
+    Options,
+    check_options,
+    choose_device,
+    choose_run_attention,
+    read_model_vocabulary,
+    skip_unreadable,
+)
+from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
+from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model, find_shape
+from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
+from attlas.pipeline.model.precision import choose_dtype
+from attlas.pipeline.plan import cut_shards, order_sequences
+from attlas.pipeline.proteins.proteome import Protein, read_proteome
+from attlas.pipeline.workers.resources import choose_threads, choose_workers, has_device
+from attlas.schema import EnvironmentFault
+
+
+def estimate_build(
+    source: str, options: Options, *, n_workers: int | None = None
+) -> tuple[Estimate, tuple[Protein, ...]]:
+    """Return the cost of a build and the proteins it would skip; nothing is written and no model is loaded.
+
+    Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
+    """
+    check_options(options)
+    shape = find_shape(options.model, revision=options.revision)
+    proteome = read_proteome(source, max_length=options.max_length)
+    vocabulary = _expect_vocabulary(options)
+    proteins = skip_unreadable(proteome, shape, vocabulary)
+    skipped = tuple(protein for protein in proteins if protein.reason is not None)
+
+    lengths = [len(sequence) for sequence in order_sequences(proteins)]
+    device = choose_device(options.device)
+    attention = choose_run_attention(shape, vocabulary, device)
+    shards = cut_shards(lengths, shape=shape, device=device, attention=attention)
+
+    # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
+    is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
+    n_processes, n_at_once = 1 if is_in_process else n_workers, 1
+    if shards and has_device(device):
+        n_processes = choose_workers(shards, device=device, n_workers=n_processes)
+        if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
+            n_at_once = choose_threads(shards, device=device)
+
+    cost = estimate_cost(
+        shards,
+        lengths,
+        shape,
+        n_proteins=len(proteins),
+        n_skipped=len(skipped),
+        device=device,
+        dtype=choose_dtype(options.dtype),
+        n_workers=n_processes or 1,
+        is_in_process=is_in_process,
+        n_at_once=n_at_once,
+    )
+    return cost, skipped
+
+
+def _expect_vocabulary(options: Options) -> Vocabulary:
+    """Return the vocabulary of a model; a published ESM-2 does not have to be on this machine."""
+    try:
+        return read_model_vocabulary(find_model(options.model, revision=options.revision))
+    except EnvironmentFault:
+        if options.model not in PUBLISHED_SHAPES:
+            raise
+    return ESM2_VOCABULARY

@@ -1,0 +1,39 @@
+"""Links as pseudobonds of ChimeraX, between C-alpha atoms: the radius is the attention.
+
+The format (rbvi.ucsf.edu/chimerax/docs/user/pseudobonds.html): two atoms in a line, then a colour; lines that begin
+with `;` are comments, and `; radius = r` holds for the lines after it.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from attlas.queries.exports.chimerax import check_chain_names, residue_spec
+from attlas.queries.exports.link_rows import refuse_without_links
+from attlas.queries.exports.placed_links import COLOUR, LinkAnnotation, annotate_links
+from attlas.queries.exports.request import Request
+from attlas.queries.store import Store
+
+
+def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
+    """Write the pseudobonds of one protein; return notes to show beside them."""
+    refuse_without_links(atlas, "chimerax-links")
+    links = annotate_links(atlas, request)
+    check_chain_names(links.annotation, "ChimeraX")
+    for line in _lines(links):
+        sink.write(f"{line}\n".encode())
+    return links.notes()
+
+
+def _lines(links: LinkAnnotation) -> Iterator[str]:
+    yield from (f"; {line}" for line in links.comments())
+    yield "; Open the structure alone, then this file: an atom is looked for in every model that is open."
+    yield "; halfbond = false"
+    yield f"; color = {COLOUR}"
+    yield "; dashes = 0"
+
+    radius = None
+    for placed in links.placed:
+        if placed.radius != radius:
+            radius = placed.radius
+            yield f"; radius = {radius}"
+        yield f"{residue_spec(placed.query)}@CA {residue_spec(placed.key)}@CA {COLOUR}"

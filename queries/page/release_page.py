@@ -1,0 +1,94 @@
+"""The page of a release: `index.html`, which finds a protein and draws its page from the release's own Parquet files.
+
+The page holds what it needs to know of the release, and reads the tables by range requests from the host it is on. The
+scripts in `static/release/` make the JSON object that `protein_data.py` makes; the page's own scripts draw it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+from typing import Any
+
+from attlas.queries.answers.one_id import FAMILY_COLUMNS, FEATURE_COLUMNS, SITE_COLUMNS
+from attlas.queries.answers.stored_rows import ProteinRow
+from attlas.queries.lookup.settings import settings_of_file
+from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
+from attlas.queries.page.html import PAGE_PARTS, PageParts, data_element, fill_template, read_static
+from attlas.queries.page.protein_data import (
+    CONTACT_COLUMNS,
+    FORMAT,
+    LINK_COLUMNS,
+    STATISTICS,
+    TRACK_COLUMNS,
+    VARIANT_COLUMNS,
+    model_facts,
+)
+from attlas.queries.provenance import provenance_values
+from attlas.queries.store import Store
+from attlas.schema import COORDINATES, RESIDUES, TABLES, Table
+from attlas.structures.components import COMPONENTS
+
+INDEX_NAME = "index.html"
+STYLES = ("release/search.css",)
+SCRIPTS = (
+    "vendor/hyparquet.js",
+    "release/numbers.js",
+    "release/tables.js",
+    "release/proteins.js",
+    "release/trace.js",
+    "release/gather.js",
+    "release/search.js",
+)
+"""Scripts after those of the page, in the order they are run in."""
+SEARCH = "release/search.html"
+COLUMNS = {
+    "proteins": tuple(field.name for field in fields(ProteinRow)),
+    "sites": SITE_COLUMNS,
+    "heads": STATISTICS,
+    "links": LINK_COLUMNS,
+    "contacts": CONTACT_COLUMNS,
+    "features": FEATURE_COLUMNS,
+    "families": FAMILY_COLUMNS,
+    "tracks": TRACK_COLUMNS,
+    "variants": VARIANT_COLUMNS,
+    "coordinates": COORDINATE_COLUMNS,
+}
+"""Columns that the page reads, by table; of `residues` it reads the letters and the attention received."""
+
+
+def release_page(atlas: Store, *, title: str) -> str:
+    """Return the page of a release whose tables are there already."""
+    facts = data_element("attlas-release", release_facts(atlas, title=title))
+    # Only an atlas with coordinates has structures to show; the viewer is most of the bytes of a page.
+    page = PAGE_PARTS.with_viewer() if atlas.manifest.of_table(COORDINATES) else PAGE_PARTS
+    parts = PageParts(
+        styles=(*page.styles, *STYLES),
+        scripts=(*page.scripts, *SCRIPTS),
+        top=read_static(SEARCH),
+        may_fetch=True,
+    )
+    return fill_template(title=title, data=facts, parts=parts)
+
+
+def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
+    """Return what the page is told of the release: its title and provenance, its files, and the columns to read."""
+    manifest = atlas.manifest
+    tables = [table for table in TABLES if table.name in COLUMNS or table is RESIDUES]
+    return {
+        "format": FORMAT,
+        "title": title,
+        "n_proteins": manifest.counts.n_requested,
+        "provenance": provenance_values(manifest),
+        "model": model_facts(manifest.run),
+        "columns": COLUMNS,
+        "components": COMPONENTS,
+        "tables": {table.name: list(_files(atlas, table)) for table in tables if manifest.of_table(table)},
+    }
+
+
+def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
+    """Yield what is needed to read each file of a table, with the settings of the pass that computed it."""
+    names = ("path", "n_rows", "n_bytes", "tail_bytes", "first_sequence_id", "last_sequence_id")
+    for file in atlas.manifest.of_table(table):
+        values = asdict(file)
+        settings = {"settings": settings_of_file(atlas.root, table, file)} if table.settings else {}
+        yield {**{name: values[name] for name in names}, **settings}

@@ -1,0 +1,143 @@
+// Reads rows of a release from any static host by range requests: footer, then the row groups and pages that hold them.
+// Row groups are found as the command line finds them: every table is sorted, by `sequence_id` or by accession.
+"use strict";
+globalThis.attlas ??= {};
+
+(() => {
+  /** Something that a host does not do, in a sentence with what to do about it. */
+  attlas.HostFault = class extends Error {};
+
+  const NO_RANGES = "This host sends a whole file where a part of it was asked for (it does not answer range requests), " +
+    "so this page cannot read the tables here. Put the release on a host that answers them, as nginx, Apache, S3, GitHub " +
+    "Pages and Zenodo's mirrors do; or download it: `attlas page FOLDER PROTEIN` writes the page of a protein, and " +
+    "`attlas serve FOLDER` shows them all.";
+  const NO_HOST = "The tables cannot be reached from a page that was opened as a file. Put the folder on a web host, or " +
+    "use `attlas serve FOLDER` or `attlas page FOLDER PROTEIN`.";
+
+  attlas.Release = class {
+    /** `facts` are those in the element `attlas-release`, `root` the URL of the folder. */
+    constructor(facts, root) {
+      this.facts = facts;
+      this.root = root;
+      this.nBytes = 0; // read so far
+      this.footers = new Map(); // path: promise of its metadata
+    }
+
+    /** Return the files of a table. */
+    files(table) { return this.facts.tables[table] ?? []; }
+
+    /** Return the rows of one sequence in one table, in stored order. */
+    async rowsOfSequence(table, sequenceId, columns) {
+      const files = this.files(table).filter((file) => file.first_sequence_id <= sequenceId && sequenceId <= file.last_sequence_id);
+      return (await Promise.all(files.map((file) => this.#rowsInFile(file, sequenceId, columns)))).flat();
+    }
+
+    async #rowsInFile(file, sequenceId, columns) {
+      const groups = groupsWith(await this.footer(file), "sequence_id", sequenceId);
+      if (!groups.length) return [];
+      const { start } = groups[0], { end } = groups.at(-1);
+
+      // The column of ids is small: it tells which pages of the other columns are needed.
+      const ids = (await this.read(file, ["sequence_id"], start, end)).map((row) => row.sequence_id);
+      const first = ids.indexOf(sequenceId), last = ids.lastIndexOf(sequenceId);
+      return first < 0 ? [] : this.read(file, columns, start + first, start + last + 1);
+    }
+
+    /** Return the row of an accession in `proteins`, from 0; null where there is none. */
+    async rowOfAccession(accession) {
+      const [file] = this.files("proteins");
+      for (const { start, end } of groupsWith(await this.footer(file), "accession", accession)) {
+        const rows = await this.read(file, ["accession"], start, end);
+        const at = rows.findIndex((row) => row.accession === accession);
+        if (at >= 0) return start + at;
+      }
+      return null;
+    }
+
+    /** Return columns of rows start to end (exclusive) of a file, as objects; all rows without `start`. */
+    async read(file, columns, start = 0, end = file.n_rows) {
+      const metadata = await this.footer(file);
+      const groups = groupsOf(metadata).filter((group) => group.start < end && start < group.end);
+      const isPart = groups.length > 0 && (groups[0].start !== start || groups.at(-1).end !== end);
+      return hyparquet.parquetReadObjects({
+        file: this.#buffer(file, isPart ? await this.#pageIndex(file, groups, columns) : null),
+        metadata,
+        columns,
+        rowStart: start,
+        rowEnd: end,
+        useOffsetIndex: isPart,
+        compressors: { ZSTD: (input, nBytes) => hyparquet.decompressZstd(input, new Uint8Array(nBytes)) },
+      });
+    }
+
+    /** Return the part of a file that says where the pages of columns are: it lies together, and is read at once. */
+    async #pageIndex(file, groups, columns) {
+      const chunks = groups.flatMap(({ chunks }) => chunks).filter((chunk) => columns.includes(chunk.meta_data.path_in_schema[0]));
+      const ranges = chunks.filter((chunk) => chunk.offset_index_offset)
+        .map((chunk) => [Number(chunk.offset_index_offset), Number(chunk.offset_index_offset) + chunk.offset_index_length]);
+      if (!ranges.length) return null;
+      const start = Math.min(...ranges.map(([begin]) => begin)), end = Math.max(...ranges.map(([, stop]) => stop));
+      return { start, end, bytes: await this.#bytes(file, start, end) };
+    }
+
+    /** Return the metadata of a file, which is read once. */
+    footer(file) {
+      if (!this.footers.has(file.path)) {
+        this.footers.set(file.path, hyparquet.parquetMetadataAsync(this.#buffer(file), { initialFetchSize: file.tail_bytes }));
+      }
+      return this.footers.get(file.path);
+    }
+
+    /** Return what hyparquet reads a file from; `known` is a part of it that was read already. */
+    #buffer(file, known = null) {
+      const isKnown = (start, end) => known !== null && known.start <= start && end <= known.end;
+      return {
+        byteLength: file.n_bytes,
+        slice: (start, end = file.n_bytes) => (isKnown(start, end) ? known.bytes.slice(start - known.start, end - known.start) : this.#bytes(file, start, end)),
+      };
+    }
+
+    async #bytes(file, start, end) {
+      if (start === end) return new ArrayBuffer(0);
+      const url = new URL(file.path.split("/").map(encodeURIComponent).join("/"), this.root);
+      if (url.protocol === "file:") throw new attlas.HostFault(NO_HOST);
+
+      const stop = new AbortController();
+      let answer;
+      try {
+        answer = await fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal: stop.signal });
+      } catch {
+        throw new attlas.HostFault(`${file.path} cannot be reached: the host did not answer. Try again in a while.`);
+      }
+      if (answer.status === 200) {
+        stop.abort(); // it may be a gigabyte
+        throw new attlas.HostFault(NO_RANGES);
+      }
+      if (answer.status !== 206) throw new attlas.HostFault(`${file.path} cannot be read: the host answered ${answer.status}. Is the release there as a whole?`);
+
+      const bytes = await answer.arrayBuffer();
+      if (bytes.byteLength !== end - start) throw new attlas.HostFault(`${file.path} is not the file of this release: ${end - start} bytes were asked for, and ${bytes.byteLength} came.`);
+      this.nBytes += bytes.byteLength;
+      return bytes;
+    }
+  };
+
+  /** Return the row groups whose smallest and largest value of a column enclose a value. */
+  function groupsWith(metadata, column, value) {
+    return groupsOf(metadata).filter(({ chunks }) => {
+      const chunk = chunks.find(({ meta_data: meta }) => meta.path_in_schema[0] === column);
+      const { min_value: smallest, max_value: largest } = chunk.meta_data.statistics;
+      return smallest <= value && value <= largest;
+    });
+  }
+
+  /** Return the row groups of a file: their rows start to end (exclusive), and the chunk of each column. */
+  function groupsOf(metadata) {
+    let end = 0;
+    return metadata.row_groups.map((group) => {
+      const start = end;
+      end += Number(group.num_rows);
+      return { start, end, chunks: group.columns };
+    });
+  }
+})();

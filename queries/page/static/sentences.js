@@ -1,0 +1,105 @@
+// What the page says in words: the answer, the residue pointed at, the edges shown. Pure: data in, text out.
+"use strict";
+
+(() => {
+  const MOST_NAMED = 12; // sites named in the answer
+
+  /** Return a count or a number as tables and sentences show it. */
+  const number = (value) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "none";
+    return Number.isInteger(value) ? value.toLocaleString("en") : decimal(value);
+  };
+  /** Return a number with two decimals, or two digits where it is small; `none` where there is none. */
+  const decimal = (value) => {
+    if (value === null || value === undefined || Number.isNaN(value)) return "none";
+    if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
+    return Math.abs(value) >= 0.995 || value === 0 ? value.toFixed(2) : value.toPrecision(2);
+  };
+  const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
+  const layersText = (data) => (data.nLayers === 1 ? "the only layer" : `layers 0 to ${data.nLayers - 1}`);
+  Object.assign(attlas, { number, decimal, plural });
+
+  /** Return a residue as people write it: letter and position, `G191`. */
+  attlas.nameResidue = (data, position) => `${data.sequence[position - 1]}${position}`;
+
+  /** Return a statistic's column name in words. */
+  attlas.nameStatistic = (name) => name.replaceAll("_", " ").replace(/beyond(\d+)/, "beyond $1");
+
+  /** Return the answer in three parts: what is underlined, what is said as loud, and what follows. */
+  attlas.answer = (data) => {
+    const { protein, sites } = data;
+    if (protein.status !== "ok") return [`Not computed: ${protein.reason || protein.status}.`, "", ""];
+    if (data.json.sites === null) return ["Sites are not computed in this atlas.", "", ""];
+    if (!sites.length) {
+      const reason = protein.sites_note ? `: ${protein.sites_note}` : "";
+      const where = protein.layer === null ? "" : ` Attention converges in layer ${protein.layer} (${layersText(data)}).`;
+      return [`No high-attention site${reason}.`, "", where];
+    }
+
+    const names = sites.slice(0, MOST_NAMED).map((site) => `${site.residue}${site.position}`).join(", ");
+    const more = sites.length > MOST_NAMED ? ` and ${sites.length - MOST_NAMED} more` : "";
+    const order = sites.length > 1 ? ", strongest first" : "";
+    return [
+      plural(sites.length, "high-attention site"),
+      `: ${names}${more}`,
+      ` in layer ${sites[0].layer}, where attention converges (${layersText(data)})${order}.`,
+    ];
+  };
+
+  /** Return what one line says of a residue, in parts. */
+  attlas.describeResidue = (data, state, position) => {
+    const parts = [];
+    const values = data.received?.[state.layer];
+    if (values) {
+      const value = values[position - 1];
+      if (Number.isNaN(value)) return [`layer ${state.layer} is left out of this page`];
+      const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
+      parts.push(`receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
+    }
+    const site = data.siteAt.get(position);
+    if (site) parts.push(`site of rank ${site.rank}`);
+
+    // The protein's known residues: those here, or the nearest within four.
+    const { at, near } = attlas.featuresNear(data, position);
+    parts.push(...at.slice(0, 3).map(describeFeature));
+    if (at.length > 3) parts.push(`${at.length - 3} more features`);
+    if (near) parts.push(`${near.feature.type.toLowerCase()} ${spanText(near.feature)} is ${near.distance} away`);
+
+    if (data.links) {
+      const all = data.links.byResidue.get(position) ?? [];
+      const indices = all.filter((k) => data.links.head[k] === state.head);
+      const inward = indices.filter((k) => data.links.j[k] === position).length;
+      if (indices.length) parts.push(`head ${state.headName}: ${inward} links in, ${indices.length - inward} out`);
+
+      // The other question that people have: what looks at this residue, in any head?
+      const strongest = all.reduce((best, k) => (best === null || data.links.value[k] > data.links.value[best] ? k : best), null);
+      const nHeads = new Set(all.map((k) => data.links.head[k])).size;
+      if (nHeads > 1) parts.push(`links in ${nHeads} heads, strongest in ${state.nameHead(data.links.head[strongest])}`);
+    }
+    for (const track of data.tracks) {
+      const value = track.values[position - 1];
+      if (!Number.isNaN(value)) parts.push(`${track.name} ${number(value)}${track.unit ? ` ${track.unit}` : ""}`);
+    }
+    if (data.structureAt && !data.structureAt.has(position)) parts.push("not in the structure");
+    return parts;
+  };
+
+  const spanText = (feature) => (feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`);
+  const describeFeature = (feature) => {
+    const what = feature.description ? `: ${feature.description}` : "";
+    return `${feature.type.toLowerCase()}${feature.begin === feature.end ? "" : ` ${spanText(feature)}`}${what}`;
+  };
+  Object.assign(attlas, { spanText, describeFeature });
+
+  /** Return how many of a head's edges are drawn: an atlas keeps a choice of links, and counts all edges. */
+  attlas.describeLinks = (data, head) => {
+    if (!data.links) return "This atlas has no links: attlas links adds them.";
+    const indices = data.links.byHead[head];
+    const theta = data.model.theta;
+    const nEdges = data.heads?.statistics.n_edges?.[head];
+    const strong = indices.filter((k) => data.links.value[k] >= theta).length;
+    const weaker = indices.length - strong;
+    const total = nEdges === undefined ? plural(strong, "edge") : `${number(strong)} of ${plural(nEdges, "edge")}`;
+    return `${total} of ${theta} or more shown${weaker ? `, and ${plural(weaker, "weaker link")}` : ""}.`;
+  };
+})();

@@ -1,0 +1,134 @@
+"""A picture of one protein by its kind: the numbers from the atlas, drawn."""
+
+from typing import Any, Literal, get_args
+
+from attlas.queries.answers.one_id import Answer
+from attlas.queries.plots.heads import DEFAULT_STATISTIC, STATISTICS, draw_heads
+from attlas.queries.plots.links import HeadLinks, choose_head, draw_links, links_of_rows
+from attlas.queries.plots.profile import draw_profile
+from attlas.queries.plots.protein import check_head, check_layer, find_computed_protein, origin_text
+from attlas.queries.plots.saving import show_in_notebooks
+from attlas.queries.report.pictures import style
+from attlas.queries.store import Store
+from attlas.schema import HEADS, LINKS, QuestionError
+
+Kind = Literal["profile", "heads", "links"]
+KINDS: tuple[str, ...] = get_args(Kind)
+"""The kinds of pictures."""
+_OPTIONS = {"profile": ("layer",), "heads": ("statistic",), "links": ("layer", "head")}
+"""The options that go with each kind."""
+
+
+def draw_plot(
+    atlas: Store,
+    id: str,
+    kind: str,
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+    statistic: str | None = None,
+) -> Any:
+    """Return a picture of a protein as a figure of matplotlib.
+
+    Args:
+        atlas: the atlas.
+        id: an id of the protein.
+        kind: one of KINDS.
+        layer: of a profile, by default the layer of convergence; of links, the layer of the head.
+        head: the head whose links are drawn, by default that whose links touch the sites most.
+        statistic: the statistic of heads, a name of STATISTICS; by default the number of edges.
+
+    Raises:
+        QuestionError: there is no such kind, the protein has no such picture, or an option does not go with the kind.
+        EnvironmentFault: matplotlib is not installed.
+    """
+    _check_options(kind, layer=layer, head=head, statistic=statistic)
+    if layer is not None:
+        check_layer(atlas, layer)
+    if head is not None:
+        check_head(atlas, head)
+
+    with style():
+        if kind == "profile":
+            figure = _profile(atlas, id, layer)
+        elif kind == "heads":
+            figure = _heads(atlas, id, statistic or DEFAULT_STATISTIC)
+        else:
+            figure = _links(atlas, id, layer, head)
+    return show_in_notebooks(figure)
+
+
+def _check_options(kind: str, **options: object) -> None:
+    """Refuse an option that does not go with the kind. Raises QuestionError."""
+    if kind not in KINDS:
+        raise QuestionError(f"There is no picture of the kind {kind}.", expected=" or ".join(KINDS))
+    for name, value in options.items():
+        if value is not None and name not in _OPTIONS[kind]:
+            kinds = " and ".join(other for other, names in _OPTIONS.items() if name in names)
+            raise QuestionError(f"A picture of the kind {kind} has no {name}.", hint=f"{name} goes with {kinds}")
+    if options["head"] is not None and options["layer"] is None:
+        raise QuestionError("A head is named by its layer as well.", expected="layer and head")
+
+
+def _profile(atlas: Store, id: str, layer: int | None) -> Any:
+    answer = find_computed_protein(atlas, id, layer=layer)
+    protein = answer.protein
+    if layer is None and (protein.layer is None or answer.profile is None):
+        raise QuestionError(
+            f"{protein.accession} has no layer of convergence, so no profile by default.",
+            found=protein.sites_note,
+            hint="name a layer, counted from 0",
+        )
+
+    if layer is None:
+        layer, values = protein.layer, answer.profile
+    else:
+        values = answer.profiles[0][1]
+    return draw_profile(answer, layer or 0, values or (), origin=origin_text(atlas), model=_model(atlas))
+
+
+def _heads(atlas: Store, id: str, statistic: str) -> Any:
+    if statistic not in STATISTICS:
+        raise QuestionError("Heads have no such statistic.", expected=", ".join(STATISTICS), found=statistic[:80])
+    answer = find_computed_protein(atlas, id)
+    rows = _head_rows(atlas, answer, statistic)
+    shape = {"n_layers": atlas.n_layers, "n_heads": atlas.manifest.run.n_heads}
+    return draw_heads(answer.protein, statistic, rows, **shape, origin=origin_text(atlas))
+
+
+def _links(atlas: Store, id: str, layer: int | None, head: int | None) -> Any:
+    if not atlas.manifest.of_table(LINKS):
+        raise QuestionError("This atlas has no table links.", hint=f"`{LINKS.added_by}` adds it")
+
+    answer = find_computed_protein(atlas, id)
+    protein = answer.protein
+    names = ("layer", "head", "i", "j", "weight")
+    links = links_of_rows(atlas.sequence_rows(LINKS, protein.sequence_id or 0, names).to_pylist())
+    if not links:
+        hint = "it may be too short, or longer than `attlas links` was told to go"
+        raise QuestionError(f"{protein.accession} has no links.", hint=hint)
+
+    of_layer = [link for link in links if layer in (None, link.layer) and head in (None, link.head)]
+    chosen = choose_head(of_layer, {site.position for site in answer.sites})
+    if chosen is None:
+        place = f"layer {layer}" if head is None else f"head {layer}-{head}"
+        raise QuestionError(
+            f"{protein.accession} has no links in {place}.", hint="`attlas ask DIR links_of` lists them"
+        )
+
+    edges = {(row["layer"], row["head"]): row["n_edges"] for row in _head_rows(atlas, answer, "n_edges")}
+    of_head = tuple(link for link in of_layer if (link.layer, link.head) == chosen)
+    return draw_links(
+        answer, HeadLinks(*chosen, of_head, edges[chosen]), origin=origin_text(atlas), model=_model(atlas)
+    )
+
+
+def _head_rows(atlas: Store, answer: Answer, statistic: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = atlas.sequence_rows(
+        HEADS, answer.protein.sequence_id or 0, ("layer", "head", statistic)
+    ).to_pylist()
+    return rows
+
+
+def _model(atlas: Store) -> str:
+    return atlas.manifest.run.model.rpartition("/")[2]

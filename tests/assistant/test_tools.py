@@ -1,0 +1,194 @@
+"""The tools of an assistant, called without a server: rows, sizes, checksums, and what is refused."""
+
+import csv
+import hashlib
+import io
+import json
+from typing import Any
+
+import pytest
+
+from attlas.assistant.answers import MOST_ROW_BYTES, cut_page
+from attlas.assistant.arguments import MOST_BYTES
+from attlas.assistant.canonical import canonical_bytes, rows_sha256
+from attlas.assistant.exporting import MOST_CHARACTERS
+from attlas.assistant.tools import TOOLS, call_tool
+from attlas.queries import Atlas
+from attlas.schema import QuestionError
+
+
+def _call(atlas: Atlas, name: str, **arguments: Any) -> dict[str, Any]:
+    return call_tool(atlas, name, arguments, timeout_s=20)
+
+
+def _records(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [dict(zip(answer["columns"], row, strict=True)) for row in answer["rows"]]
+
+
+def test_there_are_at_most_eight_tools_and_each_says_what_it_is_for() -> None:
+    assert len(TOOLS) <= 8
+    assert [tool.name for tool in TOOLS if len(tool.doc) < 150 or any(len(a.doc) < 15 for a in tool.arguments)] == []
+
+
+def test_find_gives_what_the_atlas_finds(atlas: Atlas) -> None:
+    answer = _call(atlas, "find", text="p53")
+    assert _records(answer) == atlas.find("p53").to_pylist()
+    assert (answer["n_total"], answer["next_offset"]) == (2, None)
+
+
+def test_a_search_without_a_hit_says_what_to_try(atlas: Atlas) -> None:
+    answer = _call(atlas, "find", text="P53_HUMANN")
+    assert answer["rows"] == []
+    assert "P53_HUMAN" in answer["notes"][0]
+
+
+def test_a_protein_has_its_row_and_its_outcome(atlas: Atlas) -> None:
+    (row,) = _records(_call(atlas, "protein", id="P04637"))
+    stored = atlas.protein("P04637").to_pylist()[0]
+    assert {name: row[name] for name in ("sequence", "md5", "layer", "n_sites")} == {
+        name: stored[name] for name in ("sequence", "md5", "layer", "n_sites")
+    }
+    assert row["outcome"] == "sites found"
+    assert row["features"] is None
+
+
+def test_a_skipped_protein_is_no_error_and_has_its_reason(atlas: Atlas) -> None:
+    (row,) = _records(_call(atlas, "protein", id="Q00003"))
+    assert (row["outcome"], row["reason"]) == ("skipped", "inner `*`")
+    (site,) = _records(_call(atlas, "sites", ids=["Q00003"]))
+    assert (site["position"], site["note"]) == (None, "inner `*`")
+
+
+def test_a_checksum_of_two_proteins_gives_both(atlas: Atlas) -> None:
+    md5 = atlas.protein("P0DP23").to_pylist()[0]["md5"]
+    assert [row["accession"] for row in _records(_call(atlas, "protein", id=md5))] == ["P0DP23", "P0DP24"]
+
+
+def test_sites_are_those_of_the_atlas_and_their_sql_gives_them_again(atlas: Atlas) -> None:
+    answer = _call(atlas, "sites", ids=["P04637", "P0DP23"])
+    stored = [(s["accession"], s["position"]) for id in ("P04637", "P0DP23") for s in atlas.sites(id).to_pylist()]
+    assert [(row["accession"], row["position"]) for row in _records(answer)] == stored
+    again = _call(atlas, "sql", query=answer["made_by"]["sql"])
+    assert again["rows_sha256"] == answer["rows_sha256"]
+
+
+def test_links_of_an_atlas_without_them_are_an_error_with_the_command_that_adds_them(atlas: Atlas) -> None:
+    with pytest.raises(QuestionError, match="needs links") as raised:
+        _call(atlas, "links", id="P04637")
+    assert "attlas links DIR" in str(raised.value)
+
+
+def test_pages_put_together_are_the_whole_answer(atlas: Atlas) -> None:
+    query = "SELECT accession, position, residue FROM residues ORDER BY accession, position"
+    rows, offset = [], 0
+    while offset is not None:
+        answer = _call(atlas, "sql", query=query, offset=offset, limit=999)
+        rows, offset = rows + answer["rows"], answer["next_offset"]
+    assert rows == [list(row.values()) for row in atlas.sql(query).to_pylist()]
+    assert answer["n_total"] == len(rows)
+
+
+def test_an_answer_ends_before_it_is_too_large() -> None:
+    rows = [["x" * 900]] * 200
+    page = cut_page(["text"], rows, offset=0, limit=200)
+    assert 50 < len(page.rows) < 60
+    assert (page.next_offset, page.n_total) == (len(page.rows), None)
+    assert len(json.dumps(page.rows)) <= MOST_ROW_BYTES + 10 * len(page.rows)
+
+
+def test_a_row_that_is_too_large_is_refused_with_what_to_do(atlas: Atlas) -> None:
+    with pytest.raises(QuestionError, match="Row 1 of this answer, counted from 0, is too large"):
+        _call(atlas, "sql", query="SELECT 'a' UNION ALL SELECT repeat('x', 99999)", offset=1)
+
+
+def test_the_checksum_is_of_the_documented_form() -> None:
+    columns, rows = ["é", "n"], [['a"\n', 1.0], [None, 1 / 3], [[True, {"b": 2, "a": 1}], 10**20]]
+    text = (
+        '{"columns":["é","n"],"rows":[["a\\"\\n",1],[null,0.3333333333],[[true,{"a":1,"b":2}],100000000000000000000]]}'
+    )
+    assert canonical_bytes(columns, rows) == text.encode()
+    assert rows_sha256(columns, rows) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_checksum_survives_json_and_the_last_digits_of_a_sum() -> None:
+    rows = [[0.1 + 0.2, 1e300, -5.0, 12345.678901234]]
+    again = [[0.3, 1e300, -5, 12345.678901235]]
+    assert rows_sha256(["a"], rows) == rows_sha256(["a"], json.loads(json.dumps(again)))
+    assert rows_sha256(["a"], rows) != rows_sha256(["a"], [[0.3000001, 1e300, -5, 12345.678901234]])
+
+
+def test_questions_are_listed_described_and_asked(atlas: Atlas) -> None:
+    listed = {row["name"]: row for row in _records(_call(atlas, "ask"))}
+    assert listed["head_labels"]["missing"]
+    described = _call(atlas, "ask", question="residue_enrichment", describe=True)
+    assert any("one row per" in line for (line,) in described["rows"])
+    answer = _call(atlas, "ask", question="lengths")
+    assert _records(answer) == json.loads(json.dumps(atlas.ask("lengths").to_pylist()))
+
+
+def test_tables_have_their_rows_counted_and_columns_their_units(atlas: Atlas) -> None:
+    tables = {row["table"]: row["n_rows"] for row in _records(_call(atlas, "columns"))}
+    assert tables["features"] == 0
+    assert tables["sites"] > 0
+    columns = {row["column"]: row for row in _records(_call(atlas, "columns", table="residues"))}
+    assert "1-based" in columns["position"]["doc"]
+    with pytest.raises(QuestionError, match="no table 'site'"):
+        _call(atlas, "columns", table="site")
+
+
+def test_pieces_of_an_export_are_the_export(atlas: Atlas, tmp_path) -> None:
+    atlas.export("jsonl", tmp_path / "whole.jsonl")
+    whole = (tmp_path / "whole.jsonl").read_text()
+    assert len(whole) > MOST_CHARACTERS
+    text, offset = "", 0
+    while offset is not None:
+        answer = _call(atlas, "export", format="jsonl", offset=offset)
+        assert len(answer["rows"][0][0]) <= MOST_CHARACTERS
+        text, offset = text + answer["rows"][0][0], answer["next_offset"]
+    assert text == whole
+    assert answer["n_total"] == len(whole)
+
+
+def test_an_export_of_one_protein_is_read_back(atlas: Atlas) -> None:
+    answer = _call(atlas, "export", format="csv", ids=["P04637"])
+    positions = [int(row["position"]) for row in csv.DictReader(io.StringIO(answer["rows"][0][0]))]
+    assert positions == atlas.sites("P04637")["position"].to_pylist()
+
+
+@pytest.mark.parametrize("format", ["parquet", "duckdb", "molviewspec", "pdb"])
+def test_an_export_that_is_no_text_or_needs_a_structure_is_refused(atlas: Atlas, format: str) -> None:
+    with pytest.raises(QuestionError, match=r"is no text|is written onto a structure"):
+        _call(atlas, "export", format=format, ids=["P04637"])
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "message"),
+    [
+        ("sqlite", {}, "There is no tool 'sqlite'"),
+        ("sql", {}, "sql needs query"),
+        ("sql", {"query": "  "}, "The value of query"),
+        ("sql", {"query": "SELECT 1", "limit": 0}, "The value of limit"),
+        ("sql", {"query": "SELECT 1", "limit": True}, "The value of limit"),
+        ("sql", {"query": "SELECT 1", "offset": 1e3}, "The value of offset"),
+        ("sql", {"query": "SELECT 1; SELECT 2"}, "one SELECT"),
+        ("sql", {"query": "INSTALL httpfs"}, "one SELECT"),
+        ("sql", {"query": "SELECT * FROM read_csv('/etc/passwd')"}, "cannot be answered"),
+        ("sql", {"query": "WITH x AS (COPY proteins TO '/tmp/x') SELECT 1"}, "one SELECT|cannot be answered"),
+        ("sql", {"query": "SELECT 1 AS a, 2 AS a"}, "needs a name for every column"),
+        ("sites", {"ids": "P04637"}, "The value of ids"),
+        ("sites", {"ids": ["P99999"]}, "not in this atlas"),
+        ("protein", {"id": "P04637", "sequence": True}, "no argument 'sequence'"),
+        ("export", {"format": "gff3", "output": "/tmp/x"}, "no argument 'output'"),
+        ("export", {"format": "gff"}, "no format gff"),
+        ("ask", {"question": "../../x.sql"}, "no question"),
+        ("ask", {"question": "sites_of", "parameters": {"proteins": "@/etc/passwd"}}, "passwd is not in this atlas"),
+        ("ask", {"question": "sites_of", "parameters": {"proteins": ["@/etc/passwd"]}}, "passwd is not in this atlas"),
+        ("ask", {"question": "aligned_sites", "parameters": {"alignment": "/etc/passwd"}}, "read no files"),
+        ("ask", {"question": "sites_of", "parameters": {"proteins": [["P04637"]]}}, "cannot be used"),
+        ("ask", {"question": "sites_of", "parameters": {"proteins": {"a": 1}}}, "cannot be used"),
+        ("find", {"text": "x" * MOST_BYTES}, "arguments of find are too large"),
+    ],
+)
+def test_hostile_or_wrong_arguments_are_refused(atlas: Atlas, tool: str, arguments: dict, message: str) -> None:
+    with pytest.raises(QuestionError, match=message):
+        _call(atlas, tool, **arguments)

@@ -1,0 +1,208 @@
+"""A release as a website, in a real browser: any protein is found and its page drawn from range requests alone."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from helpers.page_case import write_page_case
+from helpers.range_server import Server, serving
+from helpers.reading_case import random_sequence
+from helpers.synthetic import SyntheticProtein
+
+from attlas.queries import Atlas
+from attlas.queries.answers.one_id import answer_id, shortest_float
+from attlas.queries.page.protein_data import protein_data
+from attlas.queries.release import Statement, publish
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+TIMEOUT_MS = 30_000
+OTHERS = [SyntheticProtein(f"Y{i:05d}", random_sequence(30 + 7 * i, 500 + i)) for i in range(30)]
+"""Proteins beside those of the small atlas, more than fifty with them."""
+IS_DONE = "html[data-idle]"
+"""The policy of the page lets nobody evaluate a text, so that tests wait for elements."""
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release")
+    write_page_case(folder / "atlas", others=OTHERS)
+    publish(folder / "atlas", folder / "release", Statement(title="Tests <b>&"), has_pages=True)
+    return folder / "release"
+
+
+@pytest.fixture(scope="module")
+def server(release: Path) -> Iterator[Server]:
+    with serving(release) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: "Browser", server: Server) -> Iterator["Page"]:
+    server.behave()
+    context = browser.new_context()
+    opened = context.new_page()
+    opened.problems = []  # type: ignore[attr-defined]
+    opened.on("pageerror", lambda error: opened.problems.append(str(error)))  # type: ignore[attr-defined]
+    opened.on(
+        "console",
+        lambda message: opened.problems.append(message.text) if message.type == "error" else None,  # type: ignore[attr-defined]
+    )
+    yield opened
+    context.close()
+
+
+def wait_for(page: "Page", selector: str) -> None:
+    page.locator(selector).wait_for(state="attached", timeout=TIMEOUT_MS)
+
+
+def shown(page: "Page", server: Server, query: str) -> str:
+    """Open the page with a query and return the accession of the protein that it shows."""
+    page.goto(f"{server.url}/index.html?{query}")
+    wait_for(page, IS_DONE)
+    return str(page.evaluate("document.documentElement.dataset.shown"))
+
+
+def status(page: "Page", server: Server, query: str) -> str:
+    page.goto(f"{server.url}/index.html?{query}")
+    wait_for(page, IS_DONE)
+    return page.inner_text("#release-status")
+
+
+def without_thinning(value: object) -> object:
+    return json.loads(json.dumps(value, allow_nan=False))
+
+
+def test_the_browser_makes_the_same_data_as_python_for_every_protein(
+    page: "Page", server: Server, release: Path
+) -> None:
+    page.goto(f"{server.url}/index.html")
+    with Atlas.open(release) as atlas:
+        for accession in atlas.sql("SELECT accession FROM proteins ORDER BY accession")["accession"].to_pylist():
+            made = page.evaluate("accession => attlas.gatherData(attlas.release, accession)", accession)
+            expected = without_thinning(protein_data(atlas, accession, max_bytes=None))
+            assert list(made) == list(expected)
+            for name in made:
+                assert made[name] == expected[name], (accession, name)
+
+            (answer,) = (a for a in answer_id(atlas, accession) if a.protein.accession == accession)
+            answered = without_thinning(answer.to_json(atlas.manifest))
+            for name in ("protein", "sites", "features", "families", "provenance"):
+                assert made[name] == answered[name], (accession, name)
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_numbers_are_those_of_python(page: "Page", server: Server) -> None:
+    """Shortest decimals of float32, ties of rounding included, bits of float16, and thousandths."""
+    singles = np.random.default_rng(1).integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)
+    ties = np.float32([2.0**-12, 3.8125, 1.0625, 0.00390625, 1e-45, 0.1, 2.5, -(2.0**-12), 0.0])
+    values = [float(value) for value in (*singles, *ties) if np.isfinite(value) and not float(value).is_integer()]
+    page.goto(f"{server.url}/index.html")
+    assert page.evaluate("values => values.map(attlas.shortestNumber)", values) == list(map(shortest_float, values))
+
+    halves = np.arange(2**16, dtype=np.uint16)
+    halves = halves[np.isfinite(halves.view(np.float16))]
+    numbers = halves.view(np.float16).astype(float).tolist()
+    assert page.evaluate("values => values.map(attlas.halfBits)", numbers) == halves.tolist()
+
+    places = [float(np.float32(value)) for value in (*np.linspace(-99, 99, 999), 0.0625, -0.0625, 12.0625, 0.1875)]
+    assert page.evaluate("values => values.map(attlas.toThousandths)", places) == [f"{value:.3f}" for value in places]
+
+
+@pytest.mark.parametrize(
+    ("text", "accession"),
+    [
+        ("P04637", "P04637"),
+        ("sp|P0DP23|CALM1_HUMAN", "P0DP23"),
+        ("AF-P0DP24-F1-model_v4.cif", "P0DP24"),
+        ("CALM2_HUMAN", "P0DP24"),
+        ("P53_HUMAN", "P04637"),
+        ("NONE1", "Q00001"),
+        ("isoform p53", "P04637-2"),
+    ],
+)
+def test_an_id_or_the_words_of_a_name_open_the_page_of_the_protein(
+    page: "Page", server: Server, text: str, accession: str
+) -> None:
+    from urllib.parse import quote
+
+    assert shown(page, server, f"find={quote(text)}") == accession
+    assert page.url.endswith(f"?protein={accession}")
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_sequence_of_two_proteins_is_found_by_its_md5(page: "Page", server: Server, release: Path) -> None:
+    with Atlas.open(release) as atlas:
+        md5 = atlas.protein("P0DP23")["md5"][0].as_py()
+    assert status(page, server, f"find={md5}") == "2 proteins fit “" + md5 + "”."
+    assert page.locator("#release-hits a").all_inner_texts() == ["P0DP23", "P0DP24"]
+    page.click("#release-hits a >> nth=1")
+    wait_for(page, "html[data-shown=P0DP24]")
+
+
+def test_an_ambiguous_gene_and_an_unknown_name_are_answered_in_words(page: "Page", server: Server) -> None:
+    assert status(page, server, "find=TP53").startswith("2 proteins fit")
+    assert status(page, server, "find=nobody").startswith("No protein of this release fits “nobody”")
+
+
+def test_typing_into_the_box_finds(page: "Page", server: Server) -> None:
+    page.goto(f"{server.url}/index.html")
+    page.fill("#release-text", "CALM1")
+    page.keyboard.press("Enter")
+    wait_for(page, "html[data-shown=P0DP23]")
+    assert f"attlas show {server.url}/ P0DP23" in (page.text_content("#release-commands") or "")
+
+
+def test_hostile_names_are_text_on_the_list(page: "Page", server: Server) -> None:
+    page.on("dialog", lambda dialog: pytest.fail(dialog.message))
+    assert status(page, server, "find=evi").startswith("1 protein fits")
+    assert "onerror=alert(1)" in page.inner_text("#release-hits")
+    page.goto(f"{server.url}/index.html?find=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
+    assert page.locator("#release img").count() == 0
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_host_without_ranges_is_told_apart_with_what_to_do(page: "Page", server: Server) -> None:
+    server.fault = "no ranges"
+    page.goto(f"{server.url}/index.html?protein=P04637")
+    wait_for(page, "html[data-fault]")
+    text = page.inner_text("#release-status")
+    assert "does not answer range requests" in text
+    assert "attlas page FOLDER PROTEIN" in text
+
+
+def test_a_page_opened_as_a_file_says_what_to_do(page: "Page", release: Path) -> None:
+    page.goto(f"file://{release}/index.html?protein=P04637")
+    wait_for(page, "html[data-fault]")
+    assert "attlas serve FOLDER" in page.inner_text("#release-status")
+
+
+def test_nothing_is_asked_of_any_other_host(browser: "Browser", server: Server) -> None:
+    server.behave()
+    context = browser.new_context()
+    page = context.new_page()
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
+    page.goto(f"{server.url}/index.html?protein=P04637")
+    wait_for(page, "html[data-shown]")
+    context.close()
+    assert [url for url in urls if not url.startswith((server.url, "data:", "blob:"))] == []
+    assert any(path.startswith("residues/") for path, _ in server.requests)

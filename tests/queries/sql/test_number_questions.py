@@ -1,0 +1,188 @@
+"""Questions on numbers of one's own: against scipy on random profiles, and by hand on the atlas made by hand."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers.annotated import link, measure, substitute
+from helpers.handmade import write_handmade
+from helpers.synthetic import SyntheticProtein, write_atlas
+from scipy import stats
+
+from attlas.queries import Atlas
+from attlas.schema import QuestionError
+
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+N_PROTEINS = 7
+
+
+@pytest.fixture(scope="module")
+def random_atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Atlas, pd.DataFrame]]:
+    """Return an atlas with the track `score`, and its values as a table; P0 and P1 have too few of them."""
+    root = tmp_path_factory.mktemp("numbers") / "atlas"
+    random = np.random.default_rng(3)
+    sequences = {f"P{i}": "".join(random.choice(list(LETTERS), 25 + 7 * i)) for i in range(N_PROTEINS + 2)}
+    write_atlas(root, [SyntheticProtein(accession, sequence) for accession, sequence in sequences.items()])
+
+    rows = []
+    for accession, sequence in sequences.items():
+        n_values = 5 if accession in ("P0", "P1") else len(sequence) - 3
+        positions = sorted(random.permutation(len(sequence))[:n_values] + 1)
+        # Ties on purpose.
+        rows += [(accession, int(at), sequence[at - 1], float(random.integers(0, 12) / 4)) for at in positions]
+    table = pd.DataFrame(rows, columns=["accession", "position", "residue", "value"])
+    of_proteins = {a: dict(zip(part["position"], part["value"], strict=True)) for a, part in table.groupby("accession")}
+    measure(root, of_proteins)
+    with Atlas.open(root) as atlas:
+        yield atlas, table
+
+
+def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int) -> pd.DataFrame:
+    """Return, for each protein counted, the correlations of the track by scipy and pandas."""
+    profiles = atlas.sql(
+        "SELECT accession, position, received[$layer + 1]::DOUBLE AS received FROM residues", {"layer": layer}
+    ).to_pandas()
+    lengths = atlas.sql("SELECT accession, length FROM proteins").to_pandas()
+    rows = table[~table["accession"].isin(["P0", "P1"])].merge(profiles).merge(lengths)
+    received = rows.groupby("accession")["received"]
+    rows["rank"] = (received.rank() - 0.5) / received.transform("size")
+
+    from_begin, from_end = rows["position"], rows["length"] + 1 - rows["position"]
+    doublings = np.floor(np.log2(np.minimum(from_begin, from_end)))
+    rows["place"] = np.where(from_begin <= from_end, 1, -1) * (1 + doublings)
+    rows["letter_mean"] = rows.groupby("residue")["rank"].transform("mean")
+    rows["place_mean"] = rows.groupby("place")["rank"].transform("mean")
+    rows["beyond_letter"] = rows["rank"] - rows["letter_mean"]
+    rows["beyond"] = rows["beyond_letter"] - rows.groupby("place")["beyond_letter"].transform("mean")
+    rows["value_rank"] = rows.groupby("accession")["value"].rank()
+    return pd.DataFrame(
+        {
+            "correlation": stats.spearmanr(part["value"], part["received"]).statistic,
+            "by_letter": stats.pearsonr(part["value_rank"], part["letter_mean"]).statistic,
+            "by_place": stats.pearsonr(part["value_rank"], part["place_mean"]).statistic,
+            "beyond_letter": stats.pearsonr(part["value_rank"], part["beyond_letter"]).statistic,
+            "beyond_both": stats.pearsonr(part["value_rank"], part["beyond"]).statistic,
+            "n": len(part),
+        }
+        for _, part in rows.groupby("accession")
+    )
+
+
+def test_correlations_intervals_and_tests_are_those_of_scipy(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
+    atlas, table = random_atlas
+    rows = atlas.ask("track_correlation").to_pylist()
+    assert [row["layer"] for row in rows] == list(range(atlas.n_layers))
+    for row in rows:
+        expected = expected_correlations(atlas, table, row["layer"])
+        names = ("correlation", "by_letter", "by_place", "beyond_letter", "beyond_both")
+        assert {name: row[name] for name in names} == pytest.approx(
+            {name: expected[name].mean() for name in names}, abs=6e-5
+        )
+        assert (row["n_proteins"], row["n_residues"]) == (N_PROTEINS, expected["n"].sum())
+        assert row["confidence"] == pytest.approx(1 - 0.05 / atlas.n_layers, abs=1e-6)
+
+        for low, high, name in (("low", "high", "correlation"), ("beyond_low", "beyond_high", "beyond_both")):
+            values = expected[name]
+            interval = stats.t.interval(1 - 0.05 / atlas.n_layers, N_PROTEINS - 1, values.mean(), stats.sem(values))
+            assert (row[low], row[high]) == pytest.approx(np.clip(interval, -1, 1), abs=1e-3)
+        p = stats.ttest_1samp(expected["correlation"], 0).pvalue * atlas.n_layers
+        assert row["log10_p"] == pytest.approx(min(np.log10(p), 0), abs=0.02)
+
+
+def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: Path) -> None:
+    write_handmade(tmp_path / "atlas")
+    # A1 receives 9, 8 and 7 at its sites of layer 1, and 1 elsewhere and in the other layers.
+    measure(tmp_path / "atlas", {"A1": {at: {3: 9, 6: 8, 1: 7}.get(at, 1) for at in range(1, 11)}}, name="copy")
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        rows = atlas.ask("track_correlation", min_residues=3).to_pylist()
+        assert [(row["layer"], row["n_proteins"], row["correlation"]) for row in rows] == [
+            (0, 0, None),
+            (1, 1, 1),
+            (2, 0, None),
+        ]
+        assert rows[1]["note"] == "fewer than 5 proteins"
+        assert atlas.ask("track_correlation", min_residues=11).num_rows == 0
+
+
+def test_the_same_values_of_two_accessions_of_a_sequence_count_once(tmp_path: Path) -> None:
+    write_handmade(tmp_path / "atlas")
+    values = {at: float(at) for at in range(1, 11)}
+    measure(tmp_path / "atlas", {"A1": values, "A2": values, "B1": values}, unit="steps")
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        assert {row["n_proteins"] for row in atlas.ask("track_correlation").to_pylist() if row["layer"] == 1} == {2}
+        (row,) = atlas.ask("track_names").to_pylist()
+    assert row == {
+        "name": "score",
+        "unit": "steps",
+        "n_proteins": 3,
+        "n_values": 30,
+        "n_residues": 30,
+        "share": 1,
+        "minimum": 1,
+        "mean": 5.5,
+        "maximum": 10,
+        "n_sources": 1,
+        "sources": "score.csv",
+    }
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    """Return the atlas made by hand with variants and links: A1 is MKCAACGGHW with sites at C3, C6 and M1."""
+    root = tmp_path_factory.mktemp("by_hand") / "atlas"
+    write_handmade(root)
+    substitute(root, {"A1": {"C3A": 0.9, "A4V": 0.5, "W10F": 0.1}, "T1": {"K2R": 0.2}}, name="am")
+    substitute(root, {"B1": {"C3S": 1.5}}, name="dms")
+    of_a1 = {(1, 0, 4, 3): 0.5, (1, 1, 3, 10): 0.75, (2, 1, 3, 1): 0.75}
+    link(root, {"A1": of_a1, "B1": {(0, 0, 1, 9): 0.25}})
+    with Atlas.open(root) as atlas:
+        yield atlas
+
+
+def test_variants_stand_beside_sites_as_counted_by_hand(by_hand: Atlas) -> None:
+    columns = ("name", "variant", "layer", "received", "share", "rank", "n_residues")
+    near = ("is_site", "nearest_site", "distance")
+    rows = by_hand.ask("variants_at_sites").to_pylist()
+    assert [tuple(row[name] for name in (*columns, *near)) for row in rows] == [
+        ("am", "C3A", 1, 9, 1, 1, 10, True, 3, 0),
+        ("am", "A4V", 1, 1, pytest.approx(0.111), 4, 10, False, 3, 1),
+        ("am", "W10F", 1, 1, pytest.approx(0.111), 4, 10, False, 6, 4),
+        ("am", "K2R", None, None, None, None, None, None, None, None),  # too short for a layer of convergence
+        ("dms", "C3S", 1, 9, 1, 1, 10, True, 3, 0),
+    ]
+    assert [row["value"] for row in rows] == pytest.approx([0.9, 0.5, 0.1, 0.2, 1.5])
+
+
+def test_of_two_sites_as_near_the_better_one_counts(tmp_path: Path) -> None:
+    write_handmade(tmp_path / "atlas")
+    substitute(tmp_path / "atlas", {"A1": {"K2R": 1.0}})
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        (row,) = atlas.ask("variants_at_sites").to_pylist()
+    assert (row["nearest_site"], row["distance"]) == (3, 1)  # rank 1, not M1 of rank 3
+
+
+def test_links_of_variants_are_those_counted_by_hand(by_hand: Atlas) -> None:
+    columns = ("variant", "n_links", "n_heads", "largest_weight", "layer", "head", "partner", "is_query", "n_kept")
+    rows = by_hand.ask("links_of_variants", variants="am").to_pylist()
+    assert [tuple(row[name] for name in columns) for row in rows] == [
+        ("C3A", 3, 3, 0.75, 1, 1, 10, True, 3),
+        ("A4V", 1, 1, 0.5, 1, 0, 3, True, 3),
+        ("W10F", 1, 1, 0.75, 1, 1, 3, False, 3),
+        ("K2R", 0, 0, None, None, None, None, None, 0),
+    ]
+    n_edges = by_hand.sql("SELECT sum(n_edges)::BIGINT AS n FROM heads WHERE accession = 'A1'").to_pylist()[0]["n"]
+    assert rows[0]["n_edges"] == n_edges
+
+
+def test_a_name_that_the_atlas_lacks_is_refused_with_those_there_are(by_hand: Atlas) -> None:
+    with pytest.raises(QuestionError, match=r"(?s)evs.*dms"):
+        by_hand.ask("variants_at_sites", variants="evs")
+
+
+def test_links_are_asked_for_only_where_there_are_any(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
+    with pytest.raises(
+        QuestionError, match=r"(?s)variants.*attlas annotate DIR --variants NAME FILE.*attlas links DIR"
+    ):
+        random_atlas[0].ask("links_of_variants")
