@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages docs test test-thorough test-browser check package lint bench clean
+.PHONY: help env model demo pages picture docs test test-thorough test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -85,6 +85,14 @@ pages: demo  ## renew what is generated: tables, commands, questions, the output
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
 	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
 	PYTHONPATH=tests $(BIN)/python -m helpers.documents
+
+picture: demo  ## the README's picture: the page of a protein, in a browser
+	export PATH="$(CURDIR)/$(BIN):$$PATH"
+	attlas annotate demo-atlas examples/features.tsv
+	attlas annotate demo-atlas examples/1r4z.cif.gz
+	attlas links demo-atlas
+	attlas page demo-atlas P37957 --structure examples/1r4z.cif.gz --chain A -o .cache/P37957.html
+	python docs/pictures/take_picture.py .cache/P37957.html docs/pictures/page.png
 
 docs: package  ## the documentation site, in site/: strict, offline
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -66,6 +66,7 @@ for verbs in (
     linking,
     showing,
     paging,
+    plotting,
     finding,
     asking,
     comparing,
@@ -74,7 +75,6 @@ for verbs in (
     reporting,
     serving,
     assisting,
-    plotting,
 ):
     verbs.add_verbs(app)
 

@@ -22,7 +22,9 @@ def serve(
     name: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Another name by which browsers call this server, as behind a proxy; may be repeated."
+            "--name",
+            metavar="NAME",
+            help="Another name by which browsers call this server, as behind a proxy; may be repeated.",
         ),
     ] = None,
     memory: Annotated[

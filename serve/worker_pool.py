@@ -24,7 +24,10 @@ class FileAnswer:
 
 
 class BusyError(Exception):
-    """Too many tasks wait already, or this one has waited too long."""
+    """Too many tasks wait already, or this one has waited too long; or the pool is closed."""
+
+    def __init__(self) -> None:
+        super().__init__("no worker is free")
 
 
 class WorkerPool:
@@ -65,19 +68,20 @@ class WorkerPool:
         """Have a function called when the server starts: it begins what others will soon ask for."""
         self._beginnings.append(begin)
 
-    def carry_out(self, task: Task, *, timeout_s: float) -> FileAnswer:
+    def carry_out(self, task: Task, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> FileAnswer:
         """Return the answer to a task.
 
         Raises:
             Fault: the task cannot be answered.
             BusyError: no worker is free.
+            ClientLeftError: `has_left` says that nobody waits for the answer; its process was killed.
             OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
             WorkerEndedError: the process ended without an answer.
         """
         if self._is_closed or not self._waiting.acquire(blocking=False):
             raise BusyError
         try:
-            return self._carry_out(task, timeout_s)
+            return self._carry_out(task, timeout_s, has_left)
         finally:
             self._waiting.release()
 
@@ -88,7 +92,7 @@ class WorkerPool:
             worker.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _carry_out(self, task: Task, timeout_s: float) -> FileAnswer:
+    def _carry_out(self, task: Task, timeout_s: float, has_left: Callable[[], bool]) -> FileAnswer:
         started = time.monotonic()
         try:
             place = self._places.get(timeout=timeout_s)
@@ -100,7 +104,8 @@ class WorkerPool:
         try:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
-            return FileAnswer(output, worker.carry_out(Order(task, output), timeout_s=left_s))
+            outcome = worker.carry_out(Order(task, output), timeout_s=left_s, has_left=has_left)
+            return FileAnswer(output, outcome)
         except Fault as fault:
             output.unlink(missing_ok=True)
             if worker is not None and not worker.is_ready:  # it could not open the atlas

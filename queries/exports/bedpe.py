@@ -21,6 +21,9 @@ from attlas.schema import Manifest
 COLUMNS = ("chrom1", "start1", "end1", "chrom2", "start2", "end2", "name", "score", "strand1", "strand2")
 OWN_COLUMNS = ("layer", "head", "weight", "n_links", "n_edges")
 
+CHUNK_PROTEINS = 512
+"""Proteins whose links are sorted at a time: a protein has about 2,000 of them."""
+
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the links of some proteins, or of all."""
@@ -29,7 +32,7 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     for line in _header(atlas.manifest):
         sink.write(f"{line}\n".encode())
 
-    for selection, parameters in select_in_chunks(atlas, request.accessions):
+    for selection, parameters in select_in_chunks(atlas, request.accessions, n_proteins=CHUNK_PROTEINS):
         rows = iterate_links(atlas, request, selection=selection, parameters=parameters)
         sink.writelines(f"{_line(row)}\n".encode() for row in rows)
 

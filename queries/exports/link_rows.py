@@ -96,7 +96,7 @@ def refuse_unknown_head(store: Store, request: Request) -> None:
 
 
 def iterate_links(
-    store: Store, request: Request, *, selection: str, parameters: dict[str, object]
+    store: Store, request: Request, *, selection: str, parameters: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield a row for each link of the proteins that a condition selects, by accession, layer, head, i and j.
 

@@ -13,10 +13,18 @@ from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.lookup.settings import settings_of_file
 from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
 from attlas.queries.page.html import PAGE_PARTS, PageParts, data_element, fill_template, read_static
-from attlas.queries.page.protein_data import CONTACT_COLUMNS, FORMAT, LINK_COLUMNS, STATISTICS, model_facts
+from attlas.queries.page.protein_data import (
+    CONTACT_COLUMNS,
+    FORMAT,
+    LINK_COLUMNS,
+    STATISTICS,
+    TRACK_COLUMNS,
+    VARIANT_COLUMNS,
+    model_facts,
+)
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import RESIDUES, TABLES, Table
+from attlas.schema import COORDINATES, RESIDUES, TABLES, Table
 from attlas.structures.components import COMPONENTS
 
 INDEX_NAME = "index.html"
@@ -40,6 +48,8 @@ COLUMNS = {
     "contacts": CONTACT_COLUMNS,
     "features": FEATURE_COLUMNS,
     "families": FAMILY_COLUMNS,
+    "tracks": TRACK_COLUMNS,
+    "variants": VARIANT_COLUMNS,
     "coordinates": COORDINATE_COLUMNS,
 }
 """Columns that the page reads, by table; of `residues` it reads the letters and the attention received."""
@@ -48,9 +58,11 @@ COLUMNS = {
 def release_page(atlas: Store, *, title: str) -> str:
     """Return the page of a release whose tables are there already."""
     facts = data_element("attlas-release", release_facts(atlas, title=title))
+    # Only an atlas with coordinates has structures to show; the viewer is most of the bytes of a page.
+    page = PAGE_PARTS.with_viewer() if atlas.manifest.of_table(COORDINATES) else PAGE_PARTS
     parts = PageParts(
-        styles=(*PAGE_PARTS.styles, *STYLES),
-        scripts=(*PAGE_PARTS.scripts, *SCRIPTS),
+        styles=(*page.styles, *STYLES),
+        scripts=(*page.scripts, *SCRIPTS),
         top=read_static(SEARCH),
         may_fetch=True,
     )

@@ -1,5 +1,6 @@
 """The addresses of the pages: each reads the atlas, hands nouns to a function that makes HTML, and answers."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,7 +43,6 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     glance = MadeOnce(lambda edition: make_glance(service, edition))
     report = MadeOnce(lambda edition: make_report(service, edition))
-    limits = service.limits
 
     def frame(edition: Edition) -> Frame:
         return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
@@ -54,9 +54,10 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         drawings = made.result() if made.done() and made.exception() is None else None
         return start_page(frame(edition), edition.atlas.manifest, examples(edition), drawings)
 
+    # Not in a thread: whoever waits here would keep one from those who look a protein up.
     @router.get("/glance")
-    def glance_fragment() -> str:
-        return glance.begin(service.current.edition()).result(limits.query_s * 2)
+    async def glance_fragment() -> str:
+        return await asyncio.wrap_future(glance.begin(service.current.edition()))
 
     @router.get("/proteins", response_model=None)
     def proteins(q: str | None = None, offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0) -> str | RedirectResponse:

@@ -45,7 +45,8 @@ def test_a_structure_is_within_the_page_and_axe_finds_no_violation(open_data, sc
 
 
 def test_paper_is_white_even_of_a_dark_screen(open_data):
-    opened = open_data(small_protein(structure=None), "#residue=24", color_scheme="dark")
+    a4 = {"width": 690, "height": 1000}  # between the margins, in CSS pixels
+    opened = open_data(small_protein(structure=None), "#residue=24", color_scheme="dark", viewport=a4)
     page = opened.page
     page.emulate_media(media="print")
     opened.settle()

@@ -18,8 +18,8 @@
 
   /** Return how a statistic is called in the list. */
   const nameOf = (name) => ({
-    [LINKS_HERE]: "links at the residue pointed at: largest weight",
-    [LINKS_KEPT]: "links shown",
+    [LINKS_HERE]: "at the residue pointed at: largest weight",
+    [LINKS_KEPT]: "number shown",
   })[name] ?? attlas.nameStatistic(name);
 
   /** Return the values of all heads. */
@@ -46,7 +46,11 @@
     let cells = [];
     let ring = null;
 
-    for (const name of attlas.headStatistics(data)) select.append(new Option(nameOf(name), name));
+    const ofLinks = [LINKS_HERE, LINKS_KEPT].filter(() => data.links);
+    const ofHeads = attlas.headStatistics(data).filter((name) => !ofLinks.includes(name));
+    for (const [label, names] of [["links", ofLinks], ["statistics of this protein", ofHeads]]) {
+      if (names.length) select.append(attlas.element("optgroup", { label }, ...names.map((name) => new Option(nameOf(name), name))));
+    }
     select.addEventListener("change", () => state.set({ statistic: select.value }));
     field.addEventListener("change", () => {
       const head = state.parseHead(field.value);

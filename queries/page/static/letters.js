@@ -4,6 +4,7 @@
 
 (() => {
   const BLOCK = 10;
+  const LONG = 3_000; // letters from which on they scroll within their box
   const MOST_LETTERS = 10_000; // at once; a longer range shows its beginning
 
   /** Start the letters. */
@@ -34,6 +35,9 @@
         blocks.push(block(from, Math.min(end, from - ((from - 1) % BLOCK) + BLOCK - 1)), " ");
       }
       holder.replaceChildren(...blocks, mark);
+      const isLong = end - begin >= LONG;
+      holder.classList.toggle("long", isLong);
+      holder.tabIndex = isLong ? 0 : -1; // keys scroll it
       const isCut = end < state.range[1];
       const whole = begin === 1 && end === data.nResidues;
       document.getElementById("letters-range").textContent = whole ? attlas.plural(end, "residue")

@@ -30,12 +30,14 @@
     attlas.startTables(data, state);
     startLine(data, state);
 
-    // The structure takes longest: everything else is on the screen by then.
-    setTimeout(() => {
+    // The structure takes longest, and its viewer is the last script: everything else is on the screen by then.
+    const finish = () => {
       attlas.structureView = attlas.startStructure(data, state);
       if (attlas.structureView) views.push(attlas.structureView);
-      document.documentElement.dataset.ready = "true";
-    });
+      document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page was asked for
+    };
+    if (document.readyState === "complete") setTimeout(finish);
+    else addEventListener("load", () => setTimeout(finish));
     redrawWhenNeeded(views);
     attlas.shown = { data, state };
   };

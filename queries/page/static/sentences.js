@@ -52,6 +52,7 @@
     const values = data.received?.[state.layer];
     if (values) {
       const value = values[position - 1];
+      if (Number.isNaN(value)) return [`layer ${state.layer} is left out of this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
       parts.push(`receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
     }
@@ -65,9 +66,15 @@
     if (near) parts.push(`${near.feature.type.toLowerCase()} ${spanText(near.feature)} is ${near.distance} away`);
 
     if (data.links) {
-      const indices = (data.links.byResidue.get(position) ?? []).filter((k) => data.links.head[k] === state.head);
+      const all = data.links.byResidue.get(position) ?? [];
+      const indices = all.filter((k) => data.links.head[k] === state.head);
       const inward = indices.filter((k) => data.links.j[k] === position).length;
       if (indices.length) parts.push(`head ${state.headName}: ${inward} links in, ${indices.length - inward} out`);
+
+      // The other question that people have: what looks at this residue, in any head?
+      const strongest = all.reduce((best, k) => (best === null || data.links.value[k] > data.links.value[best] ? k : best), null);
+      const nHeads = new Set(all.map((k) => data.links.head[k])).size;
+      if (nHeads > 1) parts.push(`links in ${nHeads} heads, strongest in ${state.nameHead(data.links.head[strongest])}`);
     }
     for (const track of data.tracks) {
       const value = track.values[position - 1];

@@ -4,7 +4,9 @@
 
 (() => {
   const OPACITY = 0.75; // of the cartoon: what lies behind it is still seen
-  const CLOSER = 1.35; // the camera comes nearer than 3Dmol's own zoom
+  const GREY = 0.3, GREY_ON_DARK = 0.55; // of the cartoon, from paper to ink
+  const FILLED = 0.9; // share of the view's width or height that the atoms fill
+  const LONG_NOTE = 70; // letters
   const SITE_RADIUS = 1.4, POINTED_RADIUS = 1.7; // angstrom
   const LINK_RADIUS = (weight) => 0.05 + 0.22 * weight; // angstrom; thicker ones hide the protein
   const HOVER_MS = 40;
@@ -37,10 +39,8 @@
     document.getElementById("structure").hidden = false;
     const { keysAt, positionOf } = attlas.mapStructure(structure);
     data.structureAt = keysAt;
-    const caption = document.getElementById("structure-caption");
     const covered = `${attlas.number(keysAt.size)} of ${attlas.number(data.nResidues)} residues`;
-    const notes = (structure.notes ?? []).filter((note) => !note.includes(covered));
-    caption.textContent = [structure.name, structure.kind === "trace" ? "C-alpha atoms" : "", covered, ...notes].filter(Boolean).join(" · ");
+    sayWhatItIs(structure, covered);
 
     const holder = document.getElementById("structure-canvas");
     holder.setAttribute("role", "img");
@@ -59,6 +59,18 @@
     return draw(viewer, data, state, { keysAt, positionOf, holder });
   };
 
+  /** Say which structure it is and how much of the protein it covers; long remarks on the mapping are folded. */
+  function sayWhatItIs(structure, covered) {
+    const notes = (structure.notes ?? []).filter((note) => !note.includes(covered) || note.length > LONG_NOTE);
+    const short = notes.filter((note) => note.length <= LONG_NOTE);
+    const long = notes.filter((note) => note.length > LONG_NOTE);
+    document.getElementById("structure-caption").textContent = [structure.name, covered, ...short].join(" · ");
+    if (!long.length) return;
+    const details = attlas.element("details", { class: "caption" }, attlas.element("summary", {}, "How it fits the sequence"));
+    details.append(...long.map((note) => attlas.element("p", {}, note)));
+    document.getElementById("structure").append(details);
+  }
+
   function draw(viewer, data, state, { keysAt, positionOf, holder }) {
     const { structure } = data;
     const model = viewer.addModel(structure.text, structure.format === "mmcif" ? "cif" : "pdb");
@@ -73,13 +85,15 @@
     let links = []; // shapes that are replaced
     let pointed = [];
     let labels = [];
+    let frame = null;
 
     listen();
     restyle();
     viewer.zoomTo({ model: 0 });
-    viewer.zoom(CLOSER);
+    comeCloser();
     redrawLinks();
     redrawPointed();
+    viewer.render();
     sayLegend();
     state.watch(["layer", "head"], sayLegend);
     state.watch(["layer"], restyle);
@@ -90,7 +104,8 @@
 
     function restyle() {
       const colours = attlas.readColours();
-      const grey = attlas.mix(colours.box, colours.soft, 0.5);
+      const isDark = attlas.channels(colours.paper)[0] < 128;
+      const grey = attlas.mix(colours.paper, colours.ink, isDark ? GREY_ON_DARK : GREY);
       const values = data.received?.[state.layer];
       const largest = values ? attlas.extent(values)[1] : 0;
       const colourOf = (atom) => {
@@ -103,7 +118,27 @@
       viewer.setStyle({ hetflag: true, not: { resn: ["HOH", "DOD"] } }, { stick: { radius: 0.18, colorscheme: "default" } });
       addKnownSites(colours);
       addSites(colours);
-      viewer.render();
+      renderSoon();
+    }
+
+    /** Render once, however much changes in a frame: it is the dearest step by far. */
+    function renderSoon() {
+      frame ??= requestAnimationFrame(() => {
+        frame = null;
+        viewer.render();
+      });
+    }
+
+    /** Bring the camera as near as all C-alpha atoms stay in view; 3Dmol's own zoom stays far. */
+    function comeCloser() {
+      const box = holder.getBoundingClientRect();
+      const [x, y] = [box.left + scrollX + box.width / 2, box.top + scrollY + box.height / 2];
+      let filled = 0;
+      for (const alpha of alphaOf.values()) {
+        const place = viewer.modelToScreen({ x: alpha.x, y: alpha.y, z: alpha.z });
+        filled = Math.max(filled, Math.abs(place.x - x) / (box.width / 2), Math.abs(place.y - y) / (box.height / 2));
+      }
+      if (filled > 0) viewer.zoom(FILLED / filled);
     }
 
     /** Say what is drawn, so that no colour stands alone. */
@@ -159,14 +194,14 @@
           links.push(viewer.addCylinder({ start, end, radius: LINK_RADIUS(data.links.value[k]), color: colour, fromCap: 1, toCap: 1 }));
         }
       }
-      viewer.render();
+      renderSoon();
     }
 
     function redrawPointed() {
       for (const shape of pointed) viewer.removeShape(shape);
       const color = attlas.hex(attlas.readColours().pointed);
       pointed = alphasAt(state.position).map((center) => viewer.addSphere({ center, radius: POINTED_RADIUS, color, opacity: 0.8 }));
-      viewer.render();
+      renderSoon();
     }
 
     function listen() {

@@ -23,13 +23,15 @@
     // At the ends of links only what names a residue: a domain would stand in every row.
     const isOfResidue = (feature) => feature.begin === feature.end || attlas.isBond(feature);
     const atEnds = (...positions) => positions.map((position) => nearby(position, isOfResidue)).filter(Boolean).join(" → ");
+    const withFeatures = (value) => (data.features.length ? [value] : []);
     const add = (table, holder = "tables") => document.getElementById(holder).append(tableSection(state, table));
+    const addStatic = (table, values) => add({ ...table, ...withoutEmptyColumns(table.columns, values), residueName });
 
     if (data.json.sites) {
       add({
         id: "sites", title: "High-attention sites", empty: "none",
-        columns: [["rank", "number"], ["residue", "residue"], ["received", "decimal"], ["share of the largest", "decimal"], ["annotated there, or within 4", ""]],
-        rows: () => data.sites.map((site) => [site.rank, site.position, site.received, site.share, nearby(site.position)]),
+        columns: [["rank", "number"], ["residue", "residue"], ["received", "decimal"], ["share of the largest", "decimal"], ...withFeatures(["annotated there, or within 4", ""])],
+        rows: () => data.sites.map((site) => [site.rank, site.position, site.received, site.share, ...withFeatures(nearby(site.position))]),
         residueName, sql: () => command(`SELECT * FROM sites WHERE ${where} ORDER BY rank`),
       }, "along");
     }
@@ -38,8 +40,8 @@
       add({
         id: "links", title: () => `Links of head ${state.headName}`, empty: "no links of this head are kept", watch: ["head"],
         note: () => `A link goes from the residue that attends to the residue attended to. ${attlas.describeLinks(data, state.head)}`,
-        columns: [["from", "residue"], ["to", "residue"], ["weight", "decimal"], ["apart", "number"], ["annotated at either end", ""]],
-        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), atEnds(links.i[k], links.j[k])]),
+        columns: [["from", "residue"], ["to", "residue"], ["weight", "decimal"], ["apart", "number"], ...withFeatures(["annotated at either end", ""])],
+        rows: () => links.byHead[state.head].map((k) => [links.i[k], links.j[k], links.value[k], Math.abs(links.i[k] - links.j[k]), ...withFeatures(atEnds(links.i[k], links.j[k]))]),
         residueName,
         sql: () => command(`SELECT i, j, weight FROM links WHERE ${where} AND layer = ${Math.floor(state.head / data.nHeads)} AND head = ${state.head % data.nHeads} ORDER BY weight DESC`),
       });
@@ -58,26 +60,29 @@
       });
     }
     if (data.features.length) {
-      add({
+      addStatic({
         id: "features", title: "Features", columns: [["type", ""], ["begin", "residue"], ["end", "residue"], ["description", ""], ["evidence", ""], ["source", ""]],
-        rows: () => data.features.map((feature) => [feature.type, feature.begin, feature.end, feature.description ?? "", feature.evidence ?? "", feature.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM features WHERE ${where} ORDER BY begin`),
-      });
+        sql: () => command(`SELECT * FROM features WHERE ${where} ORDER BY begin`),
+      }, data.features.map((feature) => [feature.type, feature.begin, feature.end, feature.description ?? "", feature.evidence ?? "", feature.source ?? ""]));
     }
     if (data.families.length) {
-      add({
+      addStatic({
         id: "families", title: "Families", columns: [["database", ""], ["family", ""], ["name", ""], ["source", ""]],
-        rows: () => data.families.map((family) => [family.database, family.family, family.name ?? "", family.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM families WHERE ${where}`),
-      });
+        sql: () => command(`SELECT * FROM families WHERE ${where}`),
+      }, data.families.map((family) => [family.database, family.family, family.name ?? "", family.source ?? ""]));
     }
     if (data.variants.length) {
-      add({
+      addStatic({
         id: "variants", title: "Variants", columns: [["variant", ""], ["residue", "residue"], ["value", "decimal"], ["name", ""], ["source", ""]],
-        rows: () => data.variants.map((variant) => [`${variant.from}${variant.position}${variant.to}`, variant.position, variant.value, variant.name ?? "", variant.source ?? ""]),
-        residueName, sql: () => command(`SELECT * FROM variants WHERE ${where} ORDER BY position`),
-      });
+        sql: () => command(`SELECT * FROM variants WHERE ${where} ORDER BY position`),
+      }, data.variants.map((variant) => [`${variant.from}${variant.position}${variant.to}`, variant.position, variant.value, variant.name ?? "", variant.source ?? ""]));
     }
+  };
+
+  /** Return columns and rows without the columns that say nothing in any row. */
+  const withoutEmptyColumns = (columns, values) => {
+    const kept = columns.map((_, k) => k).filter((k) => values.some((row) => row[k] !== ""));
+    return { columns: kept.map((k) => columns[k]), rows: () => values.map((row) => kept.map((k) => row[k])) };
   };
 
   /** Return a section with a table; columns of kind `residue` hold positions, and point when touched. */

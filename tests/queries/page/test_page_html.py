@@ -92,15 +92,34 @@ def test_nothing_is_fetched_by_the_document_itself(page_atlas: Atlas) -> None:
 
 
 def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
-    parts = html.PAGE_PARTS.with_viewer()
-    placed = {*parts.scripts, *parts.styles, *release_page.SCRIPTS, *release_page.STYLES}
+    placed = {
+        *html.PAGE_PARTS.with_viewer().scripts,
+        *html.PAGE_PARTS.styles,
+        *release_page.SCRIPTS,
+        *release_page.STYLES,
+    }
     files = [path for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")]
     assert {path.relative_to(html.STATIC).as_posix() for path in files} == placed
 
 
 def test_no_script_holds_what_would_end_its_element() -> None:
-    for name in (*html.PAGE_PARTS.scripts, *release_page.SCRIPTS):
+    for name in (*html.PAGE_PARTS.with_viewer().scripts, *release_page.SCRIPTS):
         assert not re.search(r"</script|<!--", html.read_static(name), re.IGNORECASE), name
+
+
+def test_only_a_page_with_a_structure_carries_the_viewer(page_atlas: Atlas) -> None:
+    without = dict(page_atlas.page("P04637").data) | {"structure": None}
+    assert "3Dmol" in page_atlas.page("P04637").html
+    assert len(html.page_html(without)) < len(page_atlas.page("P04637").html) - 400_000
+
+
+def test_the_files_of_others_are_those_that_the_list_names() -> None:
+    folder = html.STATIC / "vendor"
+    rows = re.findall(r"^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert {name for name, _ in rows} == {path.name for path in folder.glob("*.js")}
+    for name, sha256 in rows:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256, name
+        assert (folder / f"{name.removesuffix('.js')}-LICENSE.txt").stat().st_size > 500
 
 
 def test_the_colours_of_pages_and_report_are_one_file() -> None:

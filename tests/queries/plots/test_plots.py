@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attlas.queries import Atlas
+from attlas.queries.colours import read_colours
 from attlas.queries.plots import figure_bytes
 from attlas.queries.plots.links import Link, choose_head
 from attlas.queries.plots.sequence_rows import (
@@ -32,7 +33,6 @@ from attlas.queries.plots.sequence_rows import (
 from attlas.schema import EnvironmentFault, QuestionError
 
 NAME = '</text><script>alert(1)</script> $x^2$ & "q" \\frac \x1b[31m'
-SITE_COLOUR, LINK_COLOUR, FEATURE_COLOUR = "#d55e00", "#cc79a7", "#009e73"
 LINKS = {(0, 0, 2, 9): 0.9, (1, 1, 3, 10): 0.5, (1, 1, 9, 6): 0.25, (2, 0, 1, 8): 0.25}
 """Links of A1, MKCAACGGHW with sites at C3, C6 and M1: those of head 1-1 touch the sites most."""
 
@@ -219,12 +219,11 @@ def test_hostile_names_are_text(long: Atlas) -> None:
 
 
 def test_colours_are_those_of_the_pages(by_hand: Atlas) -> None:
-    svg = figure_bytes(by_hand.plot("A1", "links"), "svg").decode()
-    assert {colour for colour in (SITE_COLOUR, LINK_COLOUR, FEATURE_COLOUR) if colour in svg} == {
-        SITE_COLOUR,
-        LINK_COLOUR,
-        FEATURE_COLOUR,
-    }
+    light = read_colours().split("@media")[0]
+    colours = {name: re.search(rf"--{name}: (#\w+)", light)[1] for name in ("attention", "site", "links", "annotated")}
+    profile, arcs = (figure_bytes(by_hand.plot("A1", kind), "svg").decode() for kind in ("profile", "links"))
+    assert [name for name in ("attention", "site", "annotated") if colours[name] not in profile] == []
+    assert [name for name in ("links", "site", "annotated") if colours[name] not in arcs] == []
 
 
 def test_a_figure_shows_itself_in_a_notebook(by_hand: Atlas) -> None:

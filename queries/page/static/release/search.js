@@ -22,7 +22,10 @@
   writeCommands(accession);
   if (accession !== null) run(() => show(accession));
   else if (text !== null) run(() => find(text));
-  else say("Every protein of this release has a page, drawn here from its tables.");
+  else {
+    say("Every protein of this release has a page, drawn here from its tables.");
+    byId("release-more").open = true;
+  }
 
   async function find(text) {
     byId("release-text").value = text;
