@@ -1,7 +1,6 @@
 """A release as a website, in a real browser: any protein is found and its page drawn from range requests alone."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,17 +27,6 @@ OTHERS = [SyntheticProtein(f"Y{i:05d}", random_sequence(30 + 7 * i, 500 + i)) fo
 """Proteins beside those of the small atlas, more than fifty with them."""
 IS_DONE = "html[data-idle]"
 """The policy of the page lets nobody evaluate a text, so that tests wait for elements."""
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@
   const facts = JSON.parse(byId("attlas-release").textContent);
   const release = new attlas.Release(facts, new URL(".", location.href));
   attlas.release = release; // for tests, and for whoever opens the console
+  attlas.place = release.root.href;
 
   byId("release-title").textContent = `${facts.title}: ${attlas.withCommas(facts.n_proteins)} proteins`;
   byId("release-search").addEventListener("submit", (event) => {
