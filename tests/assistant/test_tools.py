@@ -144,6 +144,16 @@ def test_the_command_of_an_answer_gives_its_rows(atlas: Atlas, atlas_dir: Path, 
         assert json.loads(result.out) == _records(answer)
 
 
+def test_an_alignment_is_an_object_of_ids_and_letters(atlas: Atlas) -> None:
+    sequences = {id: atlas.protein(id)["sequence"][0].as_py() for id in ("P04637", "P04637-2")}
+    aligned = {id: sequence.ljust(len(sequences["P04637"]), "-") for id, sequence in sequences.items()}
+    answer = _call(atlas, "ask", question="aligned_sites", parameters={"alignment": aligned})
+    assert [tuple(row.values()) for row in _records(answer)] == [
+        tuple(row.values()) for row in json.loads(json.dumps(atlas.ask("aligned_sites", alignment=aligned).to_pylist()))
+    ]
+    assert answer["made_by"]["command"] == "attlas ask DIR aligned_sites alignment=FILE --format json"
+
+
 def test_sql_that_is_too_long_is_left_to_the_command(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _call(atlas, "ask", question="lengths")["made_by"].keys() == {"sql", "command"}
     monkeypatch.setattr(questions, "MOST_SQL", 100)
