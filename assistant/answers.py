@@ -121,11 +121,11 @@ def answer_json(tool: str, arguments: dict[str, Any], reply: Reply, manifest: Ma
         "next_offset": page.next_offset,
         "n_total": page.n_total,
         "rows_sha256": rows_sha256(page.columns, page.rows),
-        "notes": list(_bounded_notes(reply.notes)),
+        "notes": list(_cut_notes(reply.notes)),
     }
 
 
-def _bounded_notes(notes: Sequence[str]) -> Iterator[str]:
+def _cut_notes(notes: Sequence[str]) -> Iterator[str]:
     yield from (cut(printable_lines(note), NOTE_WIDTH) for note in notes[:MOST_NOTES])
     if len(notes) > MOST_NOTES:
         yield f"and {len(notes) - MOST_NOTES:,} more notes"

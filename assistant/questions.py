@@ -54,7 +54,7 @@ def ask_question(
             what the question needs.
     """
     question = question_named(name)
-    bound_question = ask(atlas, question.name, _without_files(question, values))
+    bound_question = ask(atlas, question.name, _refuse_files(question, values))
     rows = bound_question.answer(atlas, timeout_s=timeout_s)
     page = page_of_reader(rows, offset=offset, limit=limit)
     sql = bound_question.sql if len(bound_question.sql) <= MOST_SQL else None
@@ -87,7 +87,7 @@ def list_columns(atlas: Atlas, *, table: str | None, offset: int, limit: int, ti
     return Reply(page, command="attlas info DIR --columns --json")
 
 
-def _without_files(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
+def _refuse_files(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of parameters such that none of them names a file: a text of a list becomes its items.
 
     Raises:
