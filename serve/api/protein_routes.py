@@ -19,6 +19,7 @@ from attlas.queries.text import counted, printable
 from attlas.schema import ADDED_TABLES, HEADS, RESIDUES, SITES, QuestionError, Table
 from attlas.serve.answers import answer_json, answer_rows, write_rows
 from attlas.serve.api.descriptions import (
+    BODY_PROBLEMS,
     LOOKUP_SCHEMA,
     PROBLEMS,
     answer_schema,
@@ -94,7 +95,7 @@ def protein_routes(service: Service) -> APIRouter:
         "/lookup",
         summary="Look up many ids",
         dependencies=[Depends(require_json)],
-        responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), 413: PROBLEMS[413], 415: PROBLEMS[415]},
+        responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), **BODY_PROBLEMS},
     )
     def look_up(request: Request, batch: Batch, format: FormatQuery = None) -> Response:
         """Return the sites of many proteins; each id has its own `status`, as if it had been asked for alone.
