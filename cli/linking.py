@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Floor = Annotated[float, typer.Option(help="Attention from which on a weight may become a link; 0.3 at most.")]
 PerResidue = Annotated[
-    int, typer.Option("--per-residue", min=1, metavar="N", help="Most links for each residue of a protein.")
+    int, typer.Option("--per-residue", min=1, metavar="N", help="Links of a protein for each of its residues.")
 ]
 
 
@@ -35,9 +35,9 @@ def links(
 
     It fills the table `links`: which residue attends to which, in which layer and head.
 
-    Of every protein so many are kept as it has residues, times --per-residue: the strongest of every head that has an
-    edge, long-range ones up to half, and of the others as many from each head. It costs about as much as the build.
-    After a stop, the same command continues.
+    Of every protein as many are kept as it has residues, times --per-residue: the strongest of each head that has an
+    edge, then long-range ones up to half, then by turns one of each head. Of those into one residue of one head five
+    stay. It costs about as much as the build. After a stop, the same command continues.
     """
     has_failed = add_and_report_links(
         directory, floor=floor, per_residue=per_residue, max_length=max_length, workers=workers, scheduler=scheduler

@@ -52,5 +52,7 @@ def publish(
     print(
         f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
     )
+    if pages:
+        note(f"{out / 'index.html'} is the start page, on a web host that answers range requests")
     if missing := statement.missing():
         note(f"missing, as the cards say: {', '.join(missing)} (see `attlas publish --help`)")

@@ -52,12 +52,13 @@ def report(
     command that adds them.
     """
     from attlas.queries.atlas import Atlas
-    from attlas.queries.output_file import refuse_inside_atlas
+    from attlas.queries.output_file import refuse_inside_atlas, refuse_missing_folder
     from attlas.queries.report import make_report, page, write_figures
     from attlas.schema import QuestionError
 
     _refuse_folder(out)
     refuse_inside_atlas(out)
+    refuse_missing_folder(out)
     if figures is not None:
         refuse_inside_atlas(figures / "figure")
         if figures.exists() and not figures.is_dir():

@@ -22,7 +22,9 @@ def serve(
     name: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="Another name by which browsers call this server, as behind a proxy; may be repeated."
+            "--name",
+            metavar="NAME",
+            help="Another name by which browsers call this server, as behind a proxy; may be repeated.",
         ),
     ] = None,
     memory: Annotated[
@@ -40,7 +42,13 @@ def serve(
     from attlas.serve.server import is_loopback, names_of, open_socket, run
 
     with open_socket(host, port) as listening:
-        app = make_app(directory, has_sql=sql, hosts=(*names_of(host), *(name or ())), memory_limit=memory)
+        app = make_app(
+            directory,
+            has_sql=sql,
+            hosts=(*names_of(host), *(name or ())),
+            memory_limit=memory,
+            shown_place=directory if is_loopback(host) else "DIR",  # others need not know where it lies
+        )
         url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         print_lines([f"{directory} is served at {url}", "Ctrl-C stops it."])
         if not is_loopback(host):

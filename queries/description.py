@@ -67,6 +67,7 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     run, counts = manifest.run, manifest.counts
     yield "atlas", f"{manifest.atlas_id} (format {manifest.format_version}, sealed {manifest.created})"
     yield "input", f"{manifest.source} (sha256 {manifest.source_sha256[:16]}…)"
+
     shape = f"{counted(run.n_layers, 'layer')} x {counted(run.n_heads, 'head')}"
     yield "model", f"{run.model}, revision {run.revision}, {shape}"
     yield "weights", f"{describe_weights(run)} (sha256 {run.weights_sha256})"
@@ -74,6 +75,7 @@ def _pairs(manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "rule", f"{run.rule}; an edge is attention of at least {run.edge_theta}"
     yield "longest", "no limit" if run.max_length is None else f"{run.max_length:,} residues, longer ones are skipped"
     yield "written by", f"attlas {run.attlas_version}, transformers {run.transformers_version}, run {run.run_id}"
+
     yield (
         "proteins",
         (f"{counts.n_requested:,} = {counts.n_ok:,} ok + {counts.n_skipped:,} skipped + {counts.n_failed:,} failed"),

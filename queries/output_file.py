@@ -18,13 +18,14 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
     """Open an output for writing: a file that is there whole or not at all, or a device or pipe as it is.
 
     Raises:
-        QuestionError: the path is a directory, or lies in the directory of an atlas.
+        QuestionError: the path is a directory, its folder does not exist, or it lies in the directory of an atlas.
         EnvironmentFault: the disk is full, or cannot be written to.
     """
     if output.is_dir():
         raise QuestionError(f"{output} is a directory.", hint="name a file in it")
 
     refuse_inside_atlas(output)
+    refuse_missing_folder(output)
 
     if str(output) in STANDARD_OUTPUT:
         # Opened anew, it would be cut off, or replaced, where the shell writes it to a file.
@@ -41,6 +42,19 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
     # Resolved, so that a link stays a link.
     with publishing(output.resolve()) as beside, beside.open("wb") as file:
         yield file
+
+
+def refuse_missing_folder(output: Path) -> None:
+    """Refuse to write into a folder that does not exist: it may be a slip of the pen.
+
+    Raises:
+        QuestionError: names the folder.
+    """
+    folder = output.resolve().parent
+    if not folder.is_dir():
+        raise QuestionError(
+            f"There is no folder {folder} for {output.name}.", hint="make it first, or correct the path"
+        )
 
 
 def refuse_inside_atlas(output: Path) -> None:

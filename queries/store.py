@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
-from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, find_structures
+from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, find_structures, similar_words
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
 from attlas.queries.lookup.remote import RemoteRoot
@@ -170,6 +170,15 @@ class Store:
         """Return the proteins that `find` returns, each with its row of `proteins`."""
         structures = find_structures(self.root, self.manifest, text)
         return find_proteins(self._proteins, text, structures=structures)
+
+    def suggest(self, text: str) -> str:
+        """Return what to try instead of a text that no protein is called: similar words, or similar ids."""
+        similar = similar_words(self._proteins, text)
+        words = [f"{' or '.join(near)} for {word}" for word, near in similar.items()]
+        parts = [f"do you mean {', '.join(words)}?"] if words else []
+        if close := self.match(text).close:
+            parts.append(f"similar ids: {', '.join(map(printable, close))}")
+        return "; ".join(parts) or "fewer words, or parts of words, find more"
 
     def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of `proteins` by number, as a `Match` holds them."""

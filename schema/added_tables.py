@@ -252,9 +252,9 @@ CONTACTS = Table(
 
 LINKS = Table(
     name="links",
-    doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j. A "
-    "choice of them, at most 5 for each residue: `heads.n_edges` counts all edges, those of a residue to itself "
-    "included. Added by `attlas links`.",
+    doc="One of the strongest attention weights between two residues of a protein: residue i attends to residue j; "
+    "of j to i it says nothing. A choice of them by a rule (docs/science.md), some below 0.3: `heads.n_edges` counts "
+    "all edges of a head, those of a residue to itself included. Added by `attlas links`.",
     key=("accession", "layer", "head", "i", "j"),
     sort=("sequence_id", "layer", "head", "i", "j"),
     row_group_rows=65_536,
@@ -271,7 +271,11 @@ LINKS = Table(
     computed_from=(SEQUENCES,),
     settings=(
         Setting("floor", float, "Attention from which on a pair may be kept."),
-        Setting("per_residue", int, "Most links kept for each residue of a protein."),
+        Setting(
+            "per_residue",
+            int,
+            "Links of a protein for each of its residues; more only so that every head with an edge has one.",
+        ),
         _MAX_LENGTH,
     ),
     ranked_by="weight",

@@ -88,7 +88,7 @@ def answer_task(
     if request.method == "GET" and is_unchanged(request, etag):
         return not_modified(etag)
 
-    answer = service.pool.carry_out(task, timeout_s=timeout_s)
+    answer = service.pool.carry_out(task, timeout_s=timeout_s, has_left=request.state.has_left.is_set)
     caching = {**CACHING, "ETag": etag} if request.method == "GET" else {"Cache-Control": "no-store"}
     return FileResponse(answer.path, {**caching, **headers, **outcome_headers(answer)})
 

@@ -41,6 +41,7 @@ def make_app(
     hosts: Sequence[str] = (),
     memory_limit: str | None = None,
     limits: Limits | None = None,
+    shown_place: str | None = None,
 ) -> FastAPI:
     """Return the application of an atlas in a directory or behind a URL. Its shutdown ends the workers.
 
@@ -50,11 +51,18 @@ def make_app(
         hosts: names by which the server may be called, beside `127.0.0.1` and `localhost`; `*` is any.
         memory_limit: what one query may take of memory, such as `4GB` or `25%`.
         limits: sizes and times beyond which requests are refused.
+        shown_place: what the command lines on the pages call the atlas; default: the place as it is given.
 
     Raises:
         BrokenAtlasError: there is no such atlas, or it is not whole.
     """
-    service = open_service(place, has_sql=has_sql, memory_limit=memory_limit, limits=limits or Limits())
+    service = open_service(
+        place,
+        has_sql=has_sql,
+        memory_limit=memory_limit,
+        limits=limits or Limits(),
+        shown_place=shown_place or str(place),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -79,7 +87,9 @@ def make_app(
     return app
 
 
-def open_service(place: str | Path, *, has_sql: bool, memory_limit: str | None, limits: Limits) -> Service:
+def open_service(
+    place: str | Path, *, has_sql: bool, memory_limit: str | None, limits: Limits, shown_place: str
+) -> Service:
     """Return an atlas, opened, with an empty pool of workers."""
     current = CurrentAtlas(place)
     pool = WorkerPool(
@@ -89,7 +99,7 @@ def open_service(place: str | Path, *, has_sql: bool, memory_limit: str | None, 
         n_workers=limits.n_workers,
         n_waiting=limits.n_waiting,
     )
-    return Service(current, pool, limits, has_sql, str(place))
+    return Service(current, pool, limits, has_sql, shown_place)
 
 
 def _frame(service: Service) -> Frame:

@@ -1,7 +1,9 @@
 """What stands before every route: the Host header, sizes and times of requests, and headers of every response."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +35,12 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 METHODS_WITHOUT_BODY = ("GET", "HEAD")
+MOST_THROWN_AWAY = 50
+"""Times the largest body that is read before a client is told that its body is too large."""
+
+
+class ClientTooSlowError(Exception):
+    """A client does not receive the answer that it has asked for."""
 
 
 class Guard:
@@ -50,7 +58,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        answer = _with_headers(send, has_body=scope["method"] != "HEAD")
+        answer = _with_headers(self._hurry(send), has_body=scope["method"] != "HEAD")
         if scope["method"] == "HEAD":
             scope = {**scope, "method": "GET"}
         try:
@@ -59,7 +67,30 @@ class Guard:
         except Problem as problem:
             await problem_response(problem, scope["path"])(scope, receive, answer)
             return
-        await self._app(scope, _replay(body, receive), answer)
+        await self._answer(scope, body, receive, answer)
+
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive, answer: Send) -> None:
+        """Have the app answer, and tell it by `state.has_left` when the client has left meanwhile."""
+        has_left = threading.Event()
+        leaving = asyncio.create_task(_wait_for_leaving(receive, has_left))
+        state = {**scope.get("state", {}), "has_left": has_left}
+        try:
+            with suppress(ClientTooSlowError):  # its connection is closed, because the answer is not whole
+                await self._app({**scope, "state": state}, _replay(body, leaving), answer)
+        finally:
+            leaving.cancel()
+
+    def _hurry(self, send: Send) -> Send:
+        """Return a `send` that gives a client up which does not receive what it has asked for."""
+
+        async def send_in_time(message: Message) -> None:
+            try:
+                async with asyncio.timeout(self._limits.send_s):
+                    await send(message)
+            except TimeoutError:
+                raise ClientTooSlowError from None
+
+        return send_in_time
 
     def _check(self, scope: Scope) -> None:
         """Refuse a request by its head.
@@ -92,9 +123,6 @@ class Guard:
         if scope["method"] in METHODS_WITHOUT_BODY:
             return b""
 
-        length = Headers(scope=scope).get("content-length", "")
-        if length.isdecimal() and len(length) < 20 and int(length) > self._limits.body_bytes:
-            raise self._too_large()
         try:
             async with asyncio.timeout(self._limits.body_s):
                 return await self._read_pieces(receive)
@@ -103,17 +131,22 @@ class Guard:
             raise Problem(408, QuestionError(what), {"Connection": "close"}) from None
 
     async def _read_pieces(self, receive: Receive) -> bytes:
-        pieces, n_bytes = [], 0
-        while True:
+        pieces: list[bytes] = []
+        n_bytes, has_more = 0, True
+        # What is too large is read on and thrown away: many clients listen only when they have sent everything.
+        while has_more and n_bytes <= MOST_THROWN_AWAY * self._limits.body_bytes:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Problem(400, QuestionError("The client has left."))
             pieces.append(message.get("body", b""))
             n_bytes += len(pieces[-1])
+            has_more = message.get("more_body", False)
             if n_bytes > self._limits.body_bytes:
-                raise self._too_large()
-            if not message.get("more_body", False):
-                return b"".join(pieces)
+                pieces.clear()
+
+        if n_bytes > self._limits.body_bytes:
+            raise self._too_large()
+        return b"".join(pieces)
 
     def _too_large(self) -> Problem:
         expected = f"at most {self._limits.body_bytes:,} bytes"
@@ -144,14 +177,23 @@ def _with_headers(send: Send, *, has_body: bool) -> Send:
     return send_with_headers
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
+async def _wait_for_leaving(receive: Receive, has_left: threading.Event) -> Message:
+    """Return the message that says that the client has left."""
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()
+    has_left.set()
+    return message
+
+
+def _replay(body: bytes, leaving: "asyncio.Task[Message]") -> Receive:
     """Return a `receive` that gives a body that was read already, then waits for the client to leave."""
     has_given = False
 
     async def receive_again() -> Message:
         nonlocal has_given
         if has_given:
-            return await receive()
+            return await asyncio.shield(leaving)
         has_given = True
         return {"type": "http.request", "body": body, "more_body": False}
 

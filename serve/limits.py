@@ -13,6 +13,8 @@ class Limits:
     """Largest body of a request; a batch of ids needs about 20 bytes each."""
     body_s: float = 20.0
     """Seconds within which a body has to arrive."""
+    send_s: float = 60.0
+    """Seconds that a client may take to receive a piece of an answer."""
     batch_ids: int = 10_000
     """Most ids of a batch."""
     page_rows: int = 1_000

@@ -29,6 +29,7 @@ class MadeOnce(Generic[T]):
             return self._future
 
     def _fulfil(self, edition: Edition, future: "Future[T]") -> None:
+        future.set_running_or_notify_cancel()  # from here on nobody who leaves can cancel it for the others
         try:
             future.set_result(self._make(edition))
         except Exception as error:

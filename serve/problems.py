@@ -13,7 +13,7 @@ from attlas.queries.formats import dump_json
 from attlas.queries.text import cut, printable
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 from attlas.serve.performing import TooLargeError
-from attlas.serve.worker import OutOfTimeError, WorkerEndedError
+from attlas.serve.worker import ClientLeftError, OutOfTimeError, WorkerEndedError
 from attlas.serve.worker_pool import BusyError
 
 MEDIA_TYPE = "application/problem+json"
@@ -68,6 +68,8 @@ def as_problem(error: Exception) -> Problem:
         case BusyError():
             what = "This server is busy with other questions."
             return Problem(503, EnvironmentFault(what, hint="come again"), {"Retry-After": str(RETRY_S)})
+        case ClientLeftError():
+            return Problem(400, QuestionError("The client has left."))
         case WorkerEndedError():
             what = "The process that was answering has ended, perhaps for want of memory."
             return Problem(503, EnvironmentFault(what, hint="ask for less: fewer columns and rows, shorter texts"))
@@ -99,7 +101,16 @@ def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
             return problem_response(problem, request.url.path)
         return HTMLResponse(make_page(problem), problem.status, {"Cache-Control": "no-store", **problem.headers})
 
-    kinds = (Problem, Fault, OutOfTimeError, BusyError, WorkerEndedError, RequestValidationError, HTTPException)
+    kinds = (
+        Problem,
+        Fault,
+        ClientLeftError,
+        OutOfTimeError,
+        BusyError,
+        WorkerEndedError,
+        RequestValidationError,
+        HTTPException,
+    )
     for kind in (*kinds, Exception):
         app.add_exception_handler(kind, handle)
 

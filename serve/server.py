@@ -1,10 +1,12 @@
 """A server at work: its socket, what it says when it starts, and its end at Ctrl-C."""
 
+import asyncio
 import socket
 from collections.abc import Callable
 from ipaddress import ip_address
 from types import FrameType
 
+import h11
 import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -36,20 +38,32 @@ class Server(uvicorn.Server):
 class PatientProtocol(H11Protocol):
     """HTTP that waits only so long for the head of a request: a slow client would keep its connection for ever."""
 
-    def connection_made(self, transport: object) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to count the time of a new connection."""
-        super().connection_made(transport)  # type: ignore[arg-type]
-        self._timer = self.loop.call_later(HEAD_S, self._close_if_silent)
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        self._watch_head()
 
-    def _close_if_silent(self) -> None:
-        cycle: object = self.cycle  # None until the first request, whatever its type says
-        if cycle is None:
-            self.transport.close()
+    def data_received(self, data: bytes) -> None:
+        """Take what has come; count the time while it is not a whole head."""
+        super().data_received(data)
+        self._watch_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop counting."""
-        self._timer.cancel()
+        self._stop_timer()
         super().connection_lost(exc)
+
+    def _watch_head(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def open_socket(host: str, port: int) -> socket.socket:

@@ -17,7 +17,7 @@ class Service:
     has_sql: bool
     """Whether users may ask in SQL of their own."""
     place: str
-    """Directory or URL as it was given, for the command lines that the pages show."""
+    """What the command lines on the pages call the atlas: its directory or URL."""
 
     def close(self) -> None:
         """End the workers and close the files."""

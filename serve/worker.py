@@ -8,6 +8,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -17,6 +19,10 @@ from attlas.serve.tasks import Outcome, Task
 
 START_S = 120.0
 """Seconds that a worker may take to start and to open the atlas, which may be behind a slow network."""
+
+
+STEP_S = 0.25
+"""How often who waits for an answer looks whether the client still does."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,10 @@ class OutOfTimeError(Exception):
     """The task took longer than it may; its process was killed."""
 
 
+class ClientLeftError(Exception):
+    """Nobody waits for the answer any more; its process was killed."""
+
+
 class Worker:
     """One process, started at once; used by one thread at a time."""
 
@@ -71,39 +81,49 @@ class Worker:
         own_end, other_end = socket.socketpair()
         with other_end:
             command = [sys.executable, "-P", "-m", "attlas.serve.working", str(other_end.fileno())]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()])
+            # A group of its own: Ctrl-C goes to the server alone, which ends its workers.
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, pass_fds=[other_end.fileno()], process_group=0
+            )
         self._connection = Connection(own_end.detach())
         settings = WorkerSettings(place, memory_limit, max_bytes, folder, os.getpid())
         self._connection.send(settings)
 
-    def carry_out(self, order: Order, *, timeout_s: float) -> Outcome:
+    def carry_out(self, order: Order, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> Outcome:
         """Return what is said of the file that the task wrote. After an error but `Fault` the worker is of no use.
 
         Raises:
             Fault: the task cannot be answered.
+            ClientLeftError: `has_left` says so.
             OutOfTimeError: it took longer than `timeout_s`.
             WorkerEndedError: the process ended.
             RuntimeError: a defect of attlas, with the traceback of the process.
         """
         try:
             if not self.is_ready:
-                self._receive(START_S)
+                self._receive(START_S, has_left)
                 self.is_ready = True
             self._connection.send(order)
-            return self._receive(timeout_s)
+            return self._receive(timeout_s, has_left)
         except (EOFError, OSError) as error:
             raise WorkerEndedError from error
 
     def kill(self) -> None:
-        """End the process at once, whatever it is doing, and remove its files."""
+        """End the process at once, whatever it is doing, and remove its files; from any thread.
+
+        The connection is left to the thread that waits at it, which is told by it that the process has ended.
+        """
         self._process.kill()
         self._process.wait()
-        self._connection.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _receive(self, timeout_s: float) -> Outcome:
-        if not self._connection.poll(timeout_s):
-            raise OutOfTimeError
+    def _receive(self, timeout_s: float, has_left: Callable[[], bool]) -> Outcome:
+        until = time.monotonic() + timeout_s
+        while not self._connection.poll(min(STEP_S, max(until - time.monotonic(), 0))):
+            if has_left():
+                raise ClientLeftError
+            if time.monotonic() >= until:
+                raise OutOfTimeError
         reply: Outcome | Fault | Crash = self._connection.recv()
         if isinstance(reply, Crash):
             raise RuntimeError(reply.traceback)

@@ -24,7 +24,10 @@ class FileAnswer:
 
 
 class BusyError(Exception):
-    """Too many tasks wait already, or this one has waited too long."""
+    """Too many tasks wait already, or this one has waited too long; or the pool is closed."""
+
+    def __init__(self) -> None:
+        super().__init__("no worker is free")
 
 
 class WorkerPool:
@@ -49,7 +52,7 @@ class WorkerPool:
         # A place is a worker that is idle, or None for one that is yet to be started.
         self._places: LifoQueue[Worker | None] = LifoQueue()
         self.workers: set[Worker] = set()
-        self._is_closed = False
+        self._is_closed = threading.Event()
         self._beginnings: list[Callable[[], object]] = []
         for _ in range(n_workers):
             self._places.put(None)
@@ -65,30 +68,31 @@ class WorkerPool:
         """Have a function called when the server starts: it begins what others will soon ask for."""
         self._beginnings.append(begin)
 
-    def carry_out(self, task: Task, *, timeout_s: float) -> FileAnswer:
+    def carry_out(self, task: Task, *, timeout_s: float, has_left: Callable[[], bool] = lambda: False) -> FileAnswer:
         """Return the answer to a task.
 
         Raises:
             Fault: the task cannot be answered.
             BusyError: no worker is free.
+            ClientLeftError: `has_left` says that nobody waits for the answer; its process was killed.
             OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
             WorkerEndedError: the process ended without an answer.
         """
-        if self._is_closed or not self._waiting.acquire(blocking=False):
+        if self._is_closed.is_set() or not self._waiting.acquire(blocking=False):
             raise BusyError
         try:
-            return self._carry_out(task, timeout_s)
+            return self._carry_out(task, timeout_s, has_left)
         finally:
             self._waiting.release()
 
     def close(self) -> None:
         """Kill every worker, and remove all files; whoever waits for one is told that it ended."""
-        self._is_closed = True
+        self._is_closed.set()
         for worker in list(self.workers):
             worker.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _carry_out(self, task: Task, timeout_s: float) -> FileAnswer:
+    def _carry_out(self, task: Task, timeout_s: float, has_left: Callable[[], bool]) -> FileAnswer:
         started = time.monotonic()
         try:
             place = self._places.get(timeout=timeout_s)
@@ -100,7 +104,8 @@ class WorkerPool:
         try:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
-            return FileAnswer(output, worker.carry_out(Order(task, output), timeout_s=left_s))
+            outcome = worker.carry_out(Order(task, output), timeout_s=left_s, has_left=has_left)
+            return FileAnswer(output, outcome)
         except Fault as fault:
             output.unlink(missing_ok=True)
             if worker is not None and not worker.is_ready:  # it could not open the atlas
@@ -118,11 +123,14 @@ class WorkerPool:
             self._places.put(worker)
 
     def _new_worker(self) -> Worker:
-        if self._is_closed:
+        if self._is_closed.is_set():
             raise BusyError
         folder = self.folder / f"worker-{next(self._numbers)}"
         worker = Worker(self._place, folder, memory_limit=self._memory_limit, max_bytes=self._max_bytes)
         self.workers.add(worker)
+        if self._is_closed.is_set():  # meanwhile
+            self._end(worker)
+            raise BusyError
         return worker
 
     def _end(self, worker: Worker) -> None:

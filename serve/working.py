@@ -4,7 +4,6 @@ Started by `worker.py` as `python -m attlas.serve.working NUMBER`, with the numb
 """
 
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -23,7 +22,6 @@ SERVER_CHECK_S = 1.0
 
 def work(connection: Connection) -> None:
     """Carry out the orders that come, until the server closes its end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the server, which ends its workers
     settings: WorkerSettings = connection.recv()
     threading.Thread(target=_end_with, args=(settings.server,), daemon=True).start()
     tempfile.tempdir = str(settings.folder)

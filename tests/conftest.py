@@ -32,14 +32,17 @@ SLOW = ("test_documents", "test_resume", "test_against_eager", "test_build", "te
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--thorough`."""
+    """Add `--thorough` and `--browser`."""
     parser.addoption("--thorough", action="store_true", help="compare all where a sample is the default")
+    parser.addoption("--browser", action="store_true", help="run the tests of the pages in a real browser, too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is only run with `--thorough`; put the slow files first, and change nothing within a file."""
-    if not config.getoption("--thorough"):
-        left_out = [item for item in items if item.get_closest_marker("thorough")]
+    """Leave out what is only run with `--thorough` or `--browser`; put the slow files first, else change no order."""
+    for option in ("thorough", "browser"):
+        if config.getoption(f"--{option}"):
+            continue
+        left_out = [item for item in items if item.get_closest_marker(option)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))

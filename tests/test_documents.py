@@ -37,7 +37,13 @@ pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
-LONG_PAGES = ("docs/known-biology.md", "docs/building.md", "docs/publish.md")
+LONG_PAGES = (
+    "docs/known-biology.md",
+    "docs/own-numbers.md",
+    "docs/look-at-it.md",
+    "docs/building.md",
+    "docs/publish.md",
+)
 """Pages whose commands take most of a minute, and the page that publishes what they add: left to `--thorough`."""
 README_WORDS = 1_200
 

@@ -99,13 +99,16 @@ def _nothing_fits(imported: Import) -> InputError:
             expected="at least one",
             found=f"read as {report.format}",
         )
+
     reasons = [
         f"{reason}: {n:,} of {report.n_records:,} records, such as {imported.rejected.first_record(reason)}"
         for reason, n in report.rejected.items()
     ]
+
     hint = "--rejected FILE writes every record with its reason"
     if Reason.NO_PROTEIN.value in report.rejected:
         hint += "; --accession ID says whose chains they are"
+
     noun = "record" if report.n_records == 1 else "records"
     return InputError(
         f"Nothing of {report.source} fits this atlas, which stays as it was.",
@@ -161,6 +164,7 @@ def _replaced_files(
     """
     new_names = rows.sources()
     series_words = series.words if series else ""
+
     replaced = {}
     for file in (file for table in TABLES for file in manifest.of_table(table)):
         file_source, file_series, file_names = _sources(paths, file)

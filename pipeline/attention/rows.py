@@ -183,7 +183,10 @@ def reduce_rows(scores, first_row, theta, columns, sums, diagonals):
 
 @compile_cached(parallel=True)
 def reduce_rows_shared(scores, first_row, theta, columns, sums, diagonals):
-    """Do the same as `reduce_rows`, with the heads shared between threads; the sums are the same to the bit."""
+    """Do the same as `reduce_rows`, with the heads shared between threads; the sums are the same to the bit.
+
+    numba lets other threads have the interpreter meanwhile, as `nogil` does above (docs/log.md).
+    """
     for h in prange(scores.shape[0]):
         _reduce_head(scores[h], first_row, theta, columns[h], sums[h], diagonals[h])
 

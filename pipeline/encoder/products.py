@@ -68,26 +68,29 @@ def multiply_halves(inputs: Tensor, weights: Tensor) -> Tensor:
 
 
 class InputHalves:
-    """Splits the input of linear layers that share it once, and forgets it with the last of them."""
+    """Splits the input of linear layers that share it once, and forgets it with the last of them.
+
+    Threads may share it: an input stands beside its halves, so that nobody takes the halves of another input. They only
+    split more often then.
+    """
 
     def __init__(self, n_layers: int) -> None:
         self.n_layers = n_layers
         self.n_waiting = 0
-        self.values: Tensor | None = None
-        self.halves: Tensor | None = None
+        self.input_and_halves: tuple[Tensor, Tensor] | None = None
 
     def join(self, values: Tensor) -> Tensor:
         """Return the halves of the input, (..., I), as [high, high, low], (T, 3 I)."""
         # Another tensor, too, if a pass broke off between two of the layers.
-        halves = self.halves
-        if halves is None or self.values is not values:
-            halves = join_input(values.reshape(-1, values.shape[-1]))
-            self.values, self.halves, self.n_waiting = values, halves, self.n_layers
+        kept = self.input_and_halves
+        if kept is None or kept[0] is not values:
+            kept = (values, join_input(values.reshape(-1, values.shape[-1])))
+            self.input_and_halves, self.n_waiting = kept, self.n_layers
 
         self.n_waiting -= 1
-        if self.n_waiting == 0:
-            self.values = self.halves = None
-        return halves
+        if self.n_waiting <= 0:
+            self.input_and_halves = None
+        return kept[1]
 
 
 class SplitLinear(nn.Module):

@@ -90,10 +90,10 @@ class Vocabulary:
 
         In XLNet, whose two last tokens are <sep> and <cls>, <sep> counts as <eos>.
         """
-        first = len(self.before)
-        end = first + len(sequence)
+        begin = len(self.before)
+        end = begin + len(sequence)
         cls = 0 if self.before else end + 1 if len(self.after) == 2 else None
-        return [cls, *range(first, end), end if self.after else None]
+        return [cls, *range(begin, end), end if self.after else None]
 
     @cached_property
     def _table(self) -> NDArray[np.int64]:

@@ -58,9 +58,9 @@ class PieceVocabulary(Vocabulary):
     def find_places(self, sequence: str) -> list[int | None]:
         """Return, for <cls>, each residue and <eos>, its place among the model's tokens, None without one."""
         n_residues = self._cut_readable(sequence).n_residues
-        first = len(self.before)
-        places = np.repeat(np.arange(first, first + len(n_residues)), n_residues)
-        end = first + len(n_residues)
+        begin = len(self.before)
+        places = np.repeat(np.arange(begin, begin + len(n_residues)), n_residues)
+        end = begin + len(n_residues)
         return [0 if self.before else None, *map(int, places), end if self.after else None]
 
     def _cut_readable(self, sequence: str) -> Pieces:

@@ -120,9 +120,9 @@ def _read_pieces(tokenizer: Any, sequence: str) -> _Encoding:
 
     ids, is_special = [int(token) for token in encoding["input_ids"]], encoding["special_tokens_mask"]
     inner = [i for i, special in enumerate(is_special) if not special]
-    first, end = (inner[0], inner[-1] + 1) if inner else (0, 0)
-    places = [tuple(encoding["offset_mapping"][i]) for i in range(first, end)]
-    return _Encoding(tuple(ids[:first]), tuple(ids[end:]), ids[first:end], places)
+    begin, end = (inner[0], inner[-1] + 1) if inner else (0, 0)
+    places = [tuple(encoding["offset_mapping"][i]) for i in range(begin, end)]
+    return _Encoding(tuple(ids[:begin]), tuple(ids[end:]), ids[begin:end], places)
 
 
 def _cut(tokenizer: Any, sequence: str) -> Pieces:

@@ -63,12 +63,14 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     protein = answer.protein
     title = cut(format_title(protein), width)
     yield f"{style.bold}{title}{style.reset}"
+
     facts = [
         _organism(protein),
         f"gene {protein.gene}" if protein.gene else "",
         counted(protein.length, "residue"),
     ]
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
+
     if answer.families:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if numbers := _numbers_text(answer):

@@ -91,6 +91,7 @@ def connect_unlocked(
     limits = _limit_statements(_checked_memory(memory_limit or MEMORY_LIMIT))
     connection = duckdb.connect(":memory:")
     try:
+        _switch_off_progress(connection)
         base = _base(connection, root, manifest)
         for statement in (*limits, *_view_statements(base, manifest, links)):
             connection.execute(statement)
@@ -230,6 +231,12 @@ def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) ->
     yield from provenance_statements(provenance_rows(manifest))
 
 
+def _switch_off_progress(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let DuckDB draw no progress bar. In a notebook without ipywidgets there is none, and it refuses the setting."""
+    with suppress(duckdb.InvalidInputException):
+        connection.execute("SET enable_progress_bar = false")
+
+
 def _limit_statements(memory_limit: str) -> list[str]:
     folder = Path(tempfile.gettempdir())
     # DuckDB makes it if a query outgrows memory, and removes it at the end; two connections may not share one.
@@ -239,7 +246,6 @@ def _limit_statements(memory_limit: str) -> list[str]:
         f"SET memory_limit = {quote(memory_limit)}",
         f"SET temp_directory = {quote(str(spill))}",
         f"SET max_temp_directory_size = '{int(shutil.disk_usage(folder).free * SPILL_SHARE)}B'",
-        "SET enable_progress_bar = false",
         # Else `FROM x` finds Python variables of whoever calls us; GLOBAL, because queries run on cursors.
         "SET GLOBAL python_enable_replacements = false",
         "SET autoinstall_known_extensions = false",

@@ -104,16 +104,22 @@ def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.Recor
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 
 
-def select_in_chunks(atlas: Store, accessions: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order."""
+def select_in_chunks(
+    atlas: Store, accessions: Sequence[str] | None, *, n_proteins: int | None = None
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order.
+
+    Each chooses `n_proteins`, by default CHUNK_PROTEINS.
+    """
+    n_proteins = n_proteins or CHUNK_PROTEINS
     if accessions is not None:
         ordered = sorted(set(accessions))
-        for start in range(0, len(ordered), CHUNK_PROTEINS):
-            chunk = ordered[start : start + CHUNK_PROTEINS]
+        for start in range(0, len(ordered), n_proteins):
+            chunk = ordered[start : start + n_proteins]
             yield "accession IN (SELECT unnest($accessions))", {"accessions": chunk}
         return
 
-    starts = atlas.sql(CHUNK_STARTS, {"chunk": CHUNK_PROTEINS})["accession"].to_pylist()
+    starts = atlas.sql(CHUNK_STARTS, {"chunk": n_proteins})["accession"].to_pylist()
     for begin, end in pairwise(starts):
         yield "accession >= $begin AND accession < $end", {"begin": begin, "end": end}
 

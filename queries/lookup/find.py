@@ -7,6 +7,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import PurePath
 
 from attlas.queries.lookup import storage
@@ -31,6 +32,14 @@ NAME_COLUMNS = ("accession", "entry_name", "gene", "description", "organism")
 """The columns that are looked through."""
 STRUCTURE = re.compile(r"[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8}|\S+\.\S+|af-\S+")
 """What may name a structure, in lower case: a PDB id, the name of its file, an AlphaFold model."""
+SHORTEST_MISSPELT = 4
+"""Letters of a word for which misspellings are looked for: shorter ones are like many others."""
+MOST_LETTERS_MISSED = 2
+"""Letters that a misspelt word may be longer or shorter."""
+N_SIMILAR = 3
+"""Words suggested for a misspelt one."""
+SIMILARITY = 0.75
+"""Least ratio of matching letters of a misspelling."""
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -85,6 +94,24 @@ def find_proteins(
             hits.append(Hit(row, accession, entry_name, gene, description, organism, fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
+
+
+def similar_words(proteins: ProteinRows, text: str) -> dict[str, list[str]]:
+    """Return the words of a text that stand in no name of the atlas, each with words of names that are spelt nearly so.
+
+    A word without such neighbours is left out.
+    """
+    texts = {value for name in NAME_COLUMNS for value in proteins.column(name) if value}
+    known_words = {word for value in texts for word in _words(value)}
+
+    similar = {}
+    for word in dict.fromkeys(_words(text)):
+        if len(word) < SHORTEST_MISSPELT or any(word in known for known in known_words):
+            continue
+        candidates = sorted(known for known in known_words if abs(len(known) - len(word)) <= MOST_LETTERS_MISSED)
+        if neighbours := get_close_matches(word, candidates, N_SIMILAR, SIMILARITY):
+            similar[word] = neighbours
+    return similar
 
 
 def choose_protein(hits: Sequence[Hit]) -> Hit | None:

@@ -41,11 +41,11 @@ class PageParts:
 
     def with_viewer(self) -> Self:
         """Return them with the viewer of structures."""
-        return replace(self, scripts=(VIEWER, *self.scripts))
+        return replace(self, scripts=(*self.scripts, VIEWER))
 
 
 VIEWER = "vendor/3dmol.js"
-"""The viewer of structures, before the scripts of a page that may show one: two thirds of the bytes of such a page."""
+"""The viewer of structures, the last script of a page that may show one: two thirds of the bytes of such a page."""
 PAGE_PARTS = PageParts(
     styles=("page.css",),
     scripts=(
@@ -53,12 +53,16 @@ PAGE_PARTS = PageParts(
         "state.js",
         "sentences.js",
         "paint.js",
+        "elements.js",
         "tracks.js",
+        "rows.js",
+        "arcs.js",
         "pointing.js",
         "overview.js",
         "heads.js",
         "letters.js",
         "structure.js",
+        "sortable.js",
         "tables.js",
         "page.js",
     ),
@@ -68,10 +72,8 @@ PAGE_PARTS = PageParts(
 
 def page_html(data: Mapping[str, Any]) -> str:
     """Return the page of a protein from its data (`protein_data.py`)."""
-    return fill_template(
-        title=page_title(data["protein"]),
-        data=f'<script type="application/json" id="attlas-data">{safe_json(data)}</script>',
-    )
+    parts = PAGE_PARTS.with_viewer() if data["structure"] else PAGE_PARTS
+    return fill_template(title=page_title(data["protein"]), data=data_element("attlas-data", data), parts=parts)
 
 
 def fill_template(*, title: str, data: str, parts: PageParts = PAGE_PARTS) -> str:

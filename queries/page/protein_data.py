@@ -11,7 +11,8 @@ computed. Lists that stand beside each other are columns of one table, to save b
 - `heads`: `statistics`, for every statistic of the table `heads` a list of L x H numbers, layer by layer.
 - `links`: the settings `floor` and `per_residue`, and the lists `layer`, `head`, `i`, `j`, `weight`.
 - `contacts`: the lists `i`, `j`, `probability`.
-- `tracks`, `variants`: numbers of one's own.
+- `tracks`: numbers of one's own, each with `name`, `unit`, `source` and the lists `positions`, `values`.
+- `variants`: the same of substitutions, each with `source`, `name`, `position`, `from`, `to` and `value`.
 - `structure`: `kind` (`file`, or `trace` of C-alpha atoms), `format` (`pdb` or `mmcif`) and `text` of what is drawn,
   its `name` and `source`, `chains`, each with the `positions` of the sequence and the `residues` (number and insertion
   code, as text) that they are in `text`, `n_mapped` positions, and `notes` on what does not fit.
@@ -27,19 +28,23 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from attlas.queries.answers.one_id import NoAnswer, answer_id, read_received, shortest_float
+from attlas.queries.answers.one_id import NoAnswer, answer_id, list_added_rows, read_received, shortest_float
 from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.lookup.settings import settings_of_sequence
 from attlas.queries.page.drawn_structure import draw_file, draw_trace
 from attlas.queries.page.thinning import DATA_BYTES, thin
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, HEADS, LINKS, QuestionError, Run, Table
+from attlas.schema import CONTACTS, HEADS, LINKS, TRACKS, VARIANTS, QuestionError, Run, Table
 from attlas.schema.columns import EDGE_THETA
 
 FORMAT = 1
 LINK_COLUMNS = ("layer", "head", "i", "j", "weight")
 CONTACT_COLUMNS = ("i", "j", "probability")
+TRACK_COLUMNS = ("name", "unit", "source", "position", "value")
+TRACK_ORDER = ("name", "source", "unit", "position")
+VARIANT_COLUMNS = ("source", "name", "position", "residue", "substitute", "value")
+VARIANT_ORDER = ("name", "source", "position", "substitute")
 STATISTICS = tuple(column.name for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head"))
 
 
@@ -82,8 +87,8 @@ def protein_data(
         "features": answered["features"],
         "families": answered["families"],
         "contacts": _contacts(atlas, protein),
-        "tracks": None,
-        "variants": None,
+        "tracks": _tracks(atlas, protein),
+        "variants": _variants(atlas, protein),
         "structure": _structure(atlas, protein, structure, chain),
         "thinned": [],
     }
@@ -132,6 +137,39 @@ def _contacts(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
     return {name: _numbers(columns[name]) for name in CONTACT_COLUMNS}
 
 
+def _tracks(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
+    """Return the tracks of a protein by name and source; values of two sources, or in two units, are two tracks."""
+    rows = list_added_rows(atlas, TRACKS, protein, TRACK_COLUMNS, by=TRACK_ORDER)
+    if rows is None or not protein.is_computed:
+        return None
+
+    tracks: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        name, unit, source = row["name"], row["unit"], row["source"]
+        empty = {"name": name, "unit": unit, "source": source, "positions": [], "values": []}
+        track = tracks.setdefault((name, unit, source), empty)
+        track["positions"].append(row["position"])
+        track["values"] += _numbers([row["value"]])
+    return list(tracks.values())
+
+
+def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
+    rows = list_added_rows(atlas, VARIANTS, protein, VARIANT_COLUMNS, by=VARIANT_ORDER)
+    if rows is None or not protein.is_computed:
+        return None
+    return [
+        {
+            "source": row["source"],
+            "name": row["name"],
+            "position": row["position"],
+            "from": row["residue"],
+            "to": row["substitute"],
+            "value": _numbers([row["value"]])[0],
+        }
+        for row in rows
+    ]
+
+
 def _settings(atlas: Store, table: Table, protein: ProteinRow) -> dict[str, Any] | None:
     """Return the settings a pass computed a protein with; None where it has not been run, or left the protein out."""
     if not protein.is_computed or protein.sequence_id is None or not atlas.manifest.of_table(table):
@@ -143,7 +181,7 @@ def _settings(atlas: Store, table: Table, protein: ProteinRow) -> dict[str, Any]
 
 def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain: str | None) -> dict[str, Any] | None:
     if structure is None:
-        return draw_trace(atlas, protein, chain=chain)
+        return draw_trace(atlas, protein, chain=chain) if protein.is_computed else None
     if protein.sequence is None:
         what = f"{protein.accession} has no sequence for a structure to be mapped onto."
         raise QuestionError(what, found=f"{protein.status}: {protein.reason}")

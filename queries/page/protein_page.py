@@ -41,7 +41,7 @@ class ProteinPage:
         """Write the page as a file, whole or not at all, and return its path.
 
         Raises:
-            QuestionError: the path is a directory, or lies in the directory of an atlas.
+            QuestionError: the path is a directory, its folder does not exist, or it lies in the directory of an atlas.
             EnvironmentFault: the disk is full, or cannot be written to.
         """
         with open_output(Path(path)) as file:

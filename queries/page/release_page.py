@@ -13,21 +13,18 @@ from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.lookup.settings import settings_of_file
 from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
 from attlas.queries.page.html import PAGE_PARTS, PageParts, data_element, fill_template, read_static
-from attlas.queries.page.protein_data import CONTACT_COLUMNS, FORMAT, LINK_COLUMNS, STATISTICS, model_facts
+from attlas.queries.page.protein_data import (
+    CONTACT_COLUMNS,
+    FORMAT,
+    LINK_COLUMNS,
+    STATISTICS,
+    TRACK_COLUMNS,
+    VARIANT_COLUMNS,
+    model_facts,
+)
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import (
-    CONTACTS,
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
-    HEADS,
-    LINKS,
-    PROTEINS,
-    RESIDUES,
-    SITES,
-    Table,
-)
+from attlas.schema import COORDINATES, RESIDUES, TABLES, Table
 from attlas.structures.components import COMPONENTS
 
 INDEX_NAME = "index.html"
@@ -44,14 +41,16 @@ SCRIPTS = (
 """Scripts after those of the page, in the order they are run in."""
 SEARCH = "release/search.html"
 COLUMNS = {
-    PROTEINS: tuple(field.name for field in fields(ProteinRow)),
-    SITES: SITE_COLUMNS,
-    HEADS: STATISTICS,
-    LINKS: LINK_COLUMNS,
-    CONTACTS: CONTACT_COLUMNS,
-    FEATURES: FEATURE_COLUMNS,
-    FAMILIES: FAMILY_COLUMNS,
-    COORDINATES: COORDINATE_COLUMNS,
+    "proteins": tuple(field.name for field in fields(ProteinRow)),
+    "sites": SITE_COLUMNS,
+    "heads": STATISTICS,
+    "links": LINK_COLUMNS,
+    "contacts": CONTACT_COLUMNS,
+    "features": FEATURE_COLUMNS,
+    "families": FAMILY_COLUMNS,
+    "tracks": TRACK_COLUMNS,
+    "variants": VARIANT_COLUMNS,
+    "coordinates": COORDINATE_COLUMNS,
 }
 """Columns that the page reads, by table; of `residues` it reads the letters and the attention received."""
 
@@ -59,9 +58,11 @@ COLUMNS = {
 def release_page(atlas: Store, *, title: str) -> str:
     """Return the page of a release whose tables are there already."""
     facts = data_element("attlas-release", release_facts(atlas, title=title))
+    # Only an atlas with coordinates has structures to show; the viewer is most of the bytes of a page.
+    page = PAGE_PARTS.with_viewer() if atlas.manifest.of_table(COORDINATES) else PAGE_PARTS
     parts = PageParts(
-        styles=(*PAGE_PARTS.styles, *STYLES),
-        scripts=(*PAGE_PARTS.scripts, *SCRIPTS),
+        styles=(*page.styles, *STYLES),
+        scripts=(*page.scripts, *SCRIPTS),
         top=read_static(SEARCH),
         may_fetch=True,
     )
@@ -71,14 +72,14 @@ def release_page(atlas: Store, *, title: str) -> str:
 def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
     """Return what the page is told of the release: its title and provenance, its files, and the columns to read."""
     manifest = atlas.manifest
-    tables = (*COLUMNS, RESIDUES)
+    tables = [table for table in TABLES if table.name in COLUMNS or table is RESIDUES]
     return {
         "format": FORMAT,
         "title": title,
         "n_proteins": manifest.counts.n_requested,
         "provenance": provenance_values(manifest),
         "model": model_facts(manifest.run),
-        "columns": {table.name: COLUMNS[table] for table in COLUMNS},
+        "columns": COLUMNS,
         "components": COMPONENTS,
         "tables": {table.name: list(_files(atlas, table)) for table in tables if manifest.of_table(table)},
     }

@@ -1,8 +1,8 @@
 """The data of a page kept below a size: what is drawn least well at full size goes at the start, and the page says so.
 
 A structure loses its side chains, then all but its C-alpha atoms, then chains, and is left out at last; attention
-received loses every other layer; links and contacts lose the weaker half. The largest of these is thinned until all
-fits. The atlas itself has everything, and the sentences name the table that has it.
+received loses every other layer; links and contacts lose the weaker half, variants the middle half, tracks the last.
+The largest of these is thinned until all fits. The atlas itself has everything, and the sentences name the table.
 """
 
 import base64
@@ -117,7 +117,7 @@ def _thin_received(data: Data, whole: Data) -> Step | None:
         values[layer * length : (layer + 1) * length] = nan * length
     sentence = (
         f"Attention received is here of {len(kept)} of {n_layers} layers ({', '.join(map(str, kept))}); "
-        f"the table `residues` has all."
+        f"the table residues has all."
     )
     received = {**data["received"], "data": base64.b64encode(values.tobytes()).decode()}
     return Step("received", received, sentence)
@@ -144,7 +144,7 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
     n_all = len(whole["links"]["weight"])
     sentence = (
         f"The page has the {len(kept):,} links of most attention of {n_all:,}, one or more for each head that has any; "
-        "the table `links` has all."
+        "the table links has all."
     )
     return Step("links", _select(links, ("layer", "head", "i", "j", "weight"), kept), sentence)
 
@@ -159,8 +159,36 @@ def _thin_contacts(data: Data, whole: Data) -> Step | None:
     if len(kept) == len(likeliest):
         return None
     n_all = len(whole["contacts"]["probability"])
-    sentence = f"The page has the {len(kept):,} likeliest contacts of {n_all:,}; the table `contacts` has all."
+    sentence = f"The page has the {len(kept):,} likeliest contacts of {n_all:,}; the table contacts has all."
     return Step("contacts", _select(contacts, ("i", "j", "probability"), kept), sentence)
+
+
+def _thin_variants(data: Data, whole: Data) -> Step | None:
+    variants = data["variants"]
+    if variants is None:
+        return None
+
+    # Of most scores one end is harmful, of some the low one and of some the high one: both ends stay.
+    known = [i for i, variant in enumerate(variants) if variant["value"] is not None]
+    by_value = sorted(known, key=lambda i: variants[i]["value"])
+    n_kept = _half(len(variants), fewest=FEWEST_PAIRS)
+    if n_kept >= len(variants):
+        return None
+    kept = sorted({*by_value[: n_kept // 2], *by_value[len(by_value) - n_kept // 2 :]})
+    sentence = (
+        f"The page has the {len(kept):,} variants of lowest and highest value of {len(whole['variants']):,}; "
+        "the table variants has all."
+    )
+    return Step("variants", [variants[i] for i in kept], sentence)
+
+
+def _thin_tracks(data: Data, whole: Data) -> Step | None:
+    tracks = data["tracks"]
+    if tracks is None or len(tracks) < 2:
+        return None
+    kept = tracks[: (len(tracks) + 1) // 2]
+    sentence = f"The page has {len(kept):,} of {len(whole['tracks']):,} tracks; the table tracks has all."
+    return Step("tracks", kept, sentence)
 
 
 def _half(n: int, *, fewest: int) -> int:
@@ -178,5 +206,7 @@ _STEPS: dict[str, Callable[[Data, Data], Step | None]] = {
     "received": _thin_received,
     "links": _thin_links,
     "contacts": _thin_contacts,
+    "variants": _thin_variants,
+    "tracks": _thin_tracks,
 }
 """By part of the data, the function that makes it smaller; None where it is as small as it gets."""

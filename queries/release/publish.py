@@ -68,7 +68,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     publish_bytes(release / CATALOGUE_NAME, build_catalogue(release, published))
 
     with Store.open(release) as atlas:
-        publish_bytes(release / README, compose_readme(atlas, statement).encode())
+        publish_bytes(release / README, compose_readme(atlas, statement, has_pages=has_pages).encode())
         publish_bytes(release / DATACARD, compose_datacard(atlas, statement).encode())
         if has_pages:
             publish_bytes(release / INDEX_NAME, release_page(atlas, title=statement.titled(published)).encode())

@@ -22,13 +22,14 @@ EXAMPLE = "SELECT accession FROM proteins WHERE status = 'ok' ORDER BY n_sites =
 PLACEHOLDER_URL, PLACEHOLDER_HUB = "https://HOST/RELEASE", "ORG/NAME"
 
 
-def compose_readme(atlas: Store, statement: Statement) -> str:
-    """Return the README of a release whose tables are there already."""
+def compose_readme(atlas: Store, statement: Statement, *, has_pages: bool = False) -> str:
+    """Return the README of a release whose tables are there already; `has_pages` says that it is a website, too."""
     manifest = atlas.manifest
     accessions = atlas.sql(EXAMPLE)["accession"].to_pylist()
     parts = (_front_matter(manifest, statement), _summary(manifest, statement))
     ways = _ways(manifest, statement, accessions[0] if accessions else "ACCESSION")
-    return "\n".join(line for part in (*parts, ways, _closing(statement)) for line in part) + "\n"
+    pages = _in_a_browser(statement) if has_pages else ()
+    return "\n".join(line for part in (*parts, pages, ways, _closing(statement)) for line in part) + "\n"
 
 
 def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
@@ -86,6 +87,14 @@ def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[
     yield from _by_path(accession)
     yield from _over_https(manifest, statement, accession)
     yield from _from_hub(manifest, statement, accession)
+
+
+def _in_a_browser(statement: Statement) -> Iterator[str]:
+    yield "## In a browser"
+    yield ""
+    yield f"{statement.web_url or PLACEHOLDER_URL}/index.html finds any protein and draws its page from these files:"
+    yield "from any web host that answers range requests, without a server of its own."
+    yield ""
 
 
 def _by_path(accession: str) -> Iterator[str]:

@@ -27,10 +27,12 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
     run = atlas.manifest.run
     only: dict[str, object] = {} if proteins is None else {"proteins": list(proteins)}
     chosen = choose(atlas, types, only)
+
     shape = {"n_layers": run.n_layers, "n_heads": run.n_heads}
     probe = settings_of(atlas.root, atlas.manifest, HEAD_FEATURES)
     against = settings_of(atlas.root, atlas.manifest, HEAD_CONTACTS)
     fused = settings_of(atlas.root, atlas.manifest, FUSED_CONTACTS)
+
     return (
         about_section(),
         atlas_section(),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from attlas.serve.pages.layout import Frame, page, show, table
+from attlas.serve.pages.layout import Frame, page, prose, show, table
 
 QUESTION_PREFIX = "/api/v1/questions/"
 GENERAL_QUESTION = "/api/v1/questions/{name}"
@@ -41,14 +41,14 @@ def _body(description: Mapping[str, Any], url: str, example_id: str) -> Iterator
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"<details><summary><code>{method.upper()} {show(path)}</code> {show(operation['summary'])}</summary>"
-        f"<p>{show(operation.get('description', ''))}</p>"
+        f"<p>{prose(operation.get('description', ''))}</p>"
     )
     parameters = operation.get("parameters", [])
     if parameters:
-        rows = ({"name": _code(p["name"]), "doc": show(p.get("description", ""))} for p in parameters)
+        rows = ({"name": _code(p["name"]), "doc": prose(p.get("description", ""))} for p in parameters)
         yield table({"name": "Parameter", "doc": "What it says"}, rows)
     statuses = (
-        {"status": _code(status), "doc": show(response["description"])}
+        {"status": _code(status), "doc": prose(response["description"])}
         for status, response in operation["responses"].items()
     )
     yield table({"status": "Status", "doc": "What it means"}, statuses)

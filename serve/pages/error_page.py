@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from attlas.schema import Fault
-from attlas.serve.pages.layout import Frame, page, show
+from attlas.serve.pages.layout import Frame, page, prose, show
 
 N_OFFENDERS = 20
 
@@ -21,8 +21,8 @@ def _body(fault: Fault) -> Iterator[str]:
     yield "</dl>"
     if fault.offenders:
         yield "<ul>" + "".join(f"<li>{show(offender)}</li>" for offender in fault.offenders[:N_OFFENDERS]) + "</ul>"
-    yield '</div><p><a href="/">To the start</a></p>'
+    yield '</div><p><a href="/">To the start</a> · <a href="/proteins">All proteins</a></p>'
 
 
 def _lines(text: str) -> str:
-    return "<br>".join(show(line) for line in text.split("\n"))
+    return "<br>".join(prose(line) for line in text.split("\n"))

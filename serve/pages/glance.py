@@ -1,10 +1,11 @@
 """The proteome at a glance: answers of a few questions drawn as bars, each with the question behind it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from attlas.queries.asking.questions import question_named
+from attlas.queries.text import counted
 from attlas.serve.pages.layout import show
 
 Rows = Sequence[Mapping[str, Any]]
@@ -52,11 +53,13 @@ def glance_html(answers: Mapping[str, Rows]) -> str:
 
 
 def _panel_html(panel: Panel, rows: Rows) -> str:
-    drawing = _outcomes(rows) if panel.question == "completeness" else _drawing(panel, _bars(panel, rows))
+    bars = [] if panel.question == "completeness" else _bars(panel, rows)
+    drawing = _drawing(panel, bars[:N_BARS]) if bars else _outcomes(rows)
+    cut_words = f" The drawing ends at {bars[N_BARS - 1].name}." if len(bars) > N_BARS else ""
     question = question_named(panel.question)
     return (
         f'<figure><figcaption><a href="/questions/{panel.question}">{show(panel.title)}</a></figcaption>{drawing}'
-        f'<p class="reading">{show(_reading(panel, rows))}</p>'
+        f'<p class="reading">{show(_reading(panel, rows) + cut_words)}</p>'
         f"<details><summary>SQL</summary><pre><code>{_lines(question.sql)}</code></pre></details></figure>"
     )
 
@@ -66,23 +69,33 @@ def _lines(text: str) -> str:
 
 
 def _bars(panel: Panel, rows: Rows) -> list[Bar]:
+    """Return the bars of a drawing, those of nothing included: an axis without them would not be to scale."""
     match panel.question:
         case "lengths":
-            return [_length_bar(row) for row in rows]
+            return list(_length_bars(rows))
         case "layer_of_convergence":
-            return [
-                Bar(f"layer {row['layer']}", str(row["layer"]), row["n_sequences"])
-                for row in rows
-                if row["layer"] is not None
-            ]
+            return list(_number_bars("layer", rows))
         case _:
-            return [Bar(f"{row['n_sites']} sites", str(row["n_sites"]), row["n_sequences"]) for row in rows]
+            return list(_number_bars("n_sites", rows))
 
 
-def _length_bar(row: Mapping[str, Any]) -> Bar:
-    begin, end = row["from_length"], row["to_length"]
-    name = f"{begin:,} residues or more" if end is None else f"{begin:,} to {end:,} residues"
-    return Bar(name, f"{begin:,}", row["n_sequences"])
+def _length_bars(rows: Rows) -> Iterator[Bar]:
+    """Yield the bars of the classes of lengths; the width of a class is that of those there are."""
+    values = {row["from_length"]: row["n_sequences"] for row in rows}
+    ends = {row["from_length"]: row["to_length"] for row in rows}
+    width = next((end - begin + 1 for begin, end in ends.items() if end is not None), 1)
+    for begin in range(1, max(values, default=0) + 1, width):
+        end = ends.get(begin, begin + width - 1)
+        name = f"{begin:,} residues or more" if end is None else f"{begin:,} to {end:,} residues"
+        yield Bar(name, f"{begin:,}", values.get(begin, 0))
+
+
+def _number_bars(column: str, rows: Rows) -> Iterator[Bar]:
+    """Yield a bar for each number from 0 on, such as the layers."""
+    values = {row[column]: row["n_sequences"] for row in rows if row[column] is not None}
+    for number in range(max(values, default=-1) + 1):
+        name = f"layer {number}" if column == "layer" else counted(number, "site")
+        yield Bar(name, str(number), values.get(number, 0))
 
 
 def _reading(panel: Panel, rows: Rows) -> str:
@@ -108,15 +121,11 @@ def _reading(panel: Panel, rows: Rows) -> str:
 
 def _drawing(panel: Panel, bars: Sequence[Bar]) -> str:
     """Return upright bars as SVG, each with its number for who points at it."""
-    shown_bars = bars[:N_BARS]
-    if not shown_bars:
-        return ""
-
-    highest = max(bar.value for bar in shown_bars)
-    step = BARS_WIDTH / len(shown_bars)
-    every = -(-len(shown_bars) // 8)  # labels stand below every so many bars, or they would overlap
+    highest = max(bar.value for bar in bars) or 1
+    step = BARS_WIDTH / len(bars)
+    every = -(-len(bars) // 8)  # labels stand below every so many bars, or they would overlap
     parts = []
-    for number, bar in enumerate(shown_bars):
+    for number, bar in enumerate(bars):
         height = max(BARS_HEIGHT * bar.value / highest, 1) if bar.value else 0
         x = number * step
         parts.append(

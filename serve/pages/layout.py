@@ -1,5 +1,6 @@
 """The frame of every page: head, navigation with the search, footer. Pure: texts in, HTML out."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
@@ -7,6 +8,8 @@ from html import escape
 from attlas.queries.text import printable
 from attlas.schema import Manifest
 from attlas.schema.published_weights import describe_weights
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,20 @@ def show(value: object) -> str:
     return escape(printable(value))
 
 
-def page(frame: Frame, title: str, body: Iterable[str], *, place: str = "", text: str = "", refresh_s: int = 0) -> str:
+def prose(text: str) -> str:
+    """Return a sentence of ours as HTML: what stands between backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", show(text))
+
+
+def page(
+    frame: Frame,
+    title: str,
+    body: Iterable[str],
+    *,
+    place: str = "",
+    text: str = "",
+    has_search: bool = True,
+) -> str:
     """Return a whole page.
 
     Args:
@@ -47,15 +63,14 @@ def page(frame: Frame, title: str, body: Iterable[str], *, place: str = "", text
         body: its HTML.
         place: path of the entry of the navigation that is here.
         text: what was searched for.
-        refresh_s: seconds after which a browser asks again; 0: never.
+        has_search: whether the search stands in the head of the page.
     """
-    refresh = f'<meta http-equiv="refresh" content="{refresh_s}">\n' if refresh_s else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-{refresh}<title>{show(title)} · attlas</title>
+<title>{show(title)} · attlas</title>
 <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/static/colours.css">
 <link rel="stylesheet" href="/static/pages.css">
@@ -65,7 +80,7 @@ def page(frame: Frame, title: str, body: Iterable[str], *, place: str = "", text
 <a class="skip" href="#main">Skip to the page</a>
 <header>
 <a class="brand" href="/">attlas</a>
-{search_form(text)}
+{search_form(text) if has_search else ""}
 <nav aria-label="Pages">{"".join(_navigation(frame, place))}</nav>
 </header>
 <main id="main">

@@ -7,7 +7,7 @@ from html import escape
 from attlas.queries.asking.parameters import TYPES, Parameter
 from attlas.queries.asking.questions import TOPICS, Question, missing_tables, questions
 from attlas.schema import TABLES, Manifest
-from attlas.serve.pages.layout import Frame, page, show
+from attlas.serve.pages.layout import Frame, page, prose, show
 from attlas.serve.pages.results import results_html
 
 LONG_TYPES = ("alignment",)
@@ -37,14 +37,14 @@ def _list_body(manifest: Manifest) -> Iterator[str]:
                 note = f' <span class="missing">needs {show(question.command)}</span>' if missing else ""
                 yield (
                     f'<dt><a href="/questions/{question.name}">{show(question.title)}</a>{note}</dt>'
-                    f"<dd>{show(question.answers)}</dd>"
+                    f"<dd>{prose(question.answers)}</dd>"
                 )
         yield "</dl></section>"
 
 
 def _question_body(question: Question, manifest: Manifest, values: Mapping[str, str], place: str) -> Iterator[str]:
     yield f'<p class="crumbs"><a href="/questions">Questions</a> · {show(question.topic)}</p>'
-    yield f"<h1>{show(question.title)}</h1><p>{show(question.answers)}</p>"
+    yield f"<h1>{show(question.title)}</h1><p>{prose(question.answers)}</p>"
 
     if missing_tables(question, manifest):
         yield (
@@ -56,11 +56,11 @@ def _question_body(question: Question, manifest: Manifest, values: Mapping[str, 
         yield results_html()
 
     yield "<h2>How it is answered</h2>"
-    yield f"<p>One row per {show(', '.join(question.grain))}. Source: {show(question.source)}</p>"
+    yield f"<p>One row per {show(', '.join(question.grain))}. Source: {prose(question.source)}</p>"
     if question.columns:
         yield (
             "<dl>"
-            + "".join(f"<dt><code>{show(n)}</code></dt><dd>{show(d)}</dd>" for n, d in question.columns)
+            + "".join(f"<dt><code>{show(n)}</code></dt><dd>{prose(d)}</dd>" for n, d in question.columns)
             + "</dl>"
         )
     yield f"<details><summary>SQL</summary><pre><code>{escape(question.sql)}</code></pre></details>"
@@ -117,5 +117,5 @@ def _field(parameter: Parameter, value: str | None) -> str:
     limits = f", {parameter.range}" if parameter.range else ""
     return (
         f'<div class="field"><label for="{name}">{name}</label>{control}'
-        f'<p id="{name}-help">{show(parameter.doc)} <span>{show(kind)}{show(limits)}</span></p></div>'
+        f'<p id="{name}-help">{prose(parameter.doc)} <span>{show(kind)}{show(limits)}</span></p></div>'
     )

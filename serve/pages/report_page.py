@@ -2,7 +2,8 @@
 
 from attlas.serve.pages.layout import Frame, page
 
-REFRESH_S = 3
+RELOAD_S = 3
+"""Seconds after which the page looks again."""
 
 
 def waiting_page(frame: Frame) -> str:
@@ -11,6 +12,6 @@ def waiting_page(frame: Frame) -> str:
         "<h1>Report</h1>",
         '<p role="status">The report is being made: every question of it is asked and drawn. That takes seconds for a '
         "few hundred proteins, a minute or more for a proteome; then it is kept.</p>",
-        '<p>This page looks again by itself. <a href="/report">Look now</a></p>',
+        f'<p data-reload="{RELOAD_S}">This page looks again by itself. <a href="/report">Look now</a></p>',
     )
-    return page(frame, "Report", body, place="/report", refresh_s=REFRESH_S)
+    return page(frame, "Report", body, place="/report")

@@ -1,5 +1,6 @@
 """The addresses of the pages: each reads the atlas, hands nouns to a function that makes HTML, and answers."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,7 @@ from attlas.queries.lookup.find import choose_protein
 from attlas.schema.json_file import digest
 from attlas.serve.answers import answer_file
 from attlas.serve.api.listing import list_page
-from attlas.serve.api.protein_routes import find_match
+from attlas.serve.api.protein_routes import find_match, first_accession
 from attlas.serve.api.question_routes import find_question
 from attlas.serve.current_atlas import Edition
 from attlas.serve.etags import is_unchanged, make_etag, not_modified
@@ -42,7 +43,6 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     glance = MadeOnce(lambda edition: make_glance(service, edition))
     report = MadeOnce(lambda edition: make_report(service, edition))
-    limits = service.limits
 
     def frame(edition: Edition) -> Frame:
         return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
@@ -54,9 +54,10 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         drawings = made.result() if made.done() and made.exception() is None else None
         return start_page(frame(edition), edition.atlas.manifest, examples(edition), drawings)
 
+    # Not in a thread: whoever waits here would keep one from those who look a protein up.
     @router.get("/glance")
-    def glance_fragment() -> str:
-        return glance.begin(service.current.edition()).result(limits.query_s * 2)
+    async def glance_fragment() -> str:
+        return await asyncio.wrap_future(glance.begin(service.current.edition()))
 
     @router.get("/proteins", response_model=None)
     def proteins(q: str | None = None, offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0) -> str | RedirectResponse:
@@ -80,8 +81,7 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
-        match = find_match(edition.atlas, id)
-        accession = edition.atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py()
+        accession = first_accession(edition.atlas, find_match(edition.atlas, id))
         html, policy = protein_page(edition.atlas, accession)
         return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
 
@@ -125,7 +125,13 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     for name, data in read_static_files().items():
         _add_static(router, name, data)
 
-    service.pool.when_started(lambda: glance.begin(service.current.edition()))
+    def begin() -> None:
+        edition = service.current.edition()
+        glance.begin(edition)
+        for accession in examples(edition)[:1]:
+            protein_page(edition.atlas, accession)  # which loads what the pages of all proteins need
+
+    service.pool.when_started(begin)
     return router
 
 

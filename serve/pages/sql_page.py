@@ -5,7 +5,7 @@ from html import escape
 
 from attlas.queries.engine.views import describe_column, sql_type
 from attlas.schema import TABLES, Manifest
-from attlas.serve.pages.layout import Frame, page, show
+from attlas.serve.pages.layout import Frame, page, prose, show
 from attlas.serve.pages.results import results_html
 
 EXAMPLE = "SELECT accession, gene, length, layer, n_sites\nFROM proteins\nORDER BY n_sites DESC NULLS LAST, accession"
@@ -32,8 +32,8 @@ def _body(manifest: Manifest, query: str, place: str) -> Iterator[str]:
         rows = f"{n_rows[table.name]:,} rows" if n_rows[table.name] else f"empty; `{table.added_by}` fills it"
         columns = "".join(
             f"<dt><code>{show(column.name)}</code> <span>{show(sql_type(column, manifest.run.n_layers))}</span></dt>"
-            f"<dd>{show(describe_column(column))}</dd>"
+            f"<dd>{prose(describe_column(column))}</dd>"
             for column in table.columns
         )
-        yield f"<details><summary><code>{show(table.name)}</code> <span>{show(rows)}</span></summary>"
-        yield f"<p>{show(table.doc)}</p><dl>{columns}</dl></details>"
+        yield f"<details><summary><code>{show(table.name)}</code> <span>{prose(rows)}</span></summary>"
+        yield f"<p>{prose(table.doc)}</p><dl>{columns}</dl></details>"

@@ -12,7 +12,7 @@ GLANCE_PATH = "/glance"
 
 def start_page(frame: Frame, manifest: Manifest, examples: Sequence[str], glance: str | None) -> str:
     """Return the start page. `glance` is None while its questions are being answered."""
-    return page(frame, f"Attention atlas of {frame.source}", _body(frame, manifest, examples, glance))
+    return page(frame, f"Attention atlas of {frame.source}", _body(frame, manifest, examples, glance), has_search=False)
 
 
 def _body(frame: Frame, manifest: Manifest, examples: Sequence[str], glance: str | None) -> Iterator[str]:

@@ -2,6 +2,8 @@
 // drawings of the start page. Texts of an atlas are only ever set as text, never as HTML.
 "use strict";
 
+/** Characters from which on a text may be broken anywhere. */
+const LONG = 40;
 const FORMATS = { csv: "CSV", json: "JSON", arrow: "Arrow", parquet: "Parquet" };
 
 /** Return a new element with text and attributes. */
@@ -38,8 +40,9 @@ function rowsTable(rows, docs) {
     const lines = ordered.map((row) => {
       const line = element("tr");
       for (const name of names) {
-        const cell = element("td", "", numbers.has(name) ? { class: "number" } : {});
         const text = cellText(row[name]);
+        const kind = numbers.has(name) ? "number" : text.length > LONG ? "long" : "";
+        const cell = element("td", "", kind ? { class: kind } : {});
         const isProtein = name === "accession" && typeof row[name] === "string";
         cell.append(isProtein ? element("a", text, { href: `/protein/${encodeURIComponent(text)}` }) : text);
         line.append(cell);
@@ -205,6 +208,7 @@ async function load(place) {
 document.querySelectorAll("form.ask").forEach(prepareQuestion);
 document.querySelectorAll("form.sql").forEach(prepareSql);
 document.querySelectorAll("[data-load]").forEach(load);
+document.querySelectorAll("[data-reload]").forEach((place) => setTimeout(() => location.reload(), 1000 * place.dataset.reload));
 document.querySelectorAll(".command button").forEach((button) => {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(button.parentElement.querySelector("code").textContent);

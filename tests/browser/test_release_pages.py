@@ -1,17 +1,19 @@
 """A release as a website, in a real browser: any protein is found and its page drawn from range requests alone."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
+from helpers.reading_case import random_sequence
+from helpers.synthetic import SyntheticProtein
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import answer_id
+from attlas.queries.answers.one_id import answer_id, shortest_float
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.release import Statement, publish
 
@@ -20,26 +22,17 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 30_000
+OTHERS = [SyntheticProtein(f"Y{i:05d}", random_sequence(30 + 7 * i, 500 + i)) for i in range(30)]
+"""Proteins beside those of the small atlas, more than fifty with them."""
 IS_DONE = "html[data-idle]"
 """The policy of the page lets nobody evaluate a text, so that tests wait for elements."""
-CHROMIUM = shutil.which("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["Browser"]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("release")
-    write_page_case(folder / "atlas")
+    write_page_case(folder / "atlas", others=OTHERS)
     publish(folder / "atlas", folder / "release", Statement(title="Tests <b>&"), has_pages=True)
     return folder / "release"
 
@@ -103,6 +96,23 @@ def test_the_browser_makes_the_same_data_as_python_for_every_protein(
             for name in ("protein", "sites", "features", "families", "provenance"):
                 assert made[name] == answered[name], (accession, name)
     assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_numbers_are_those_of_python(page: "Page", server: Server) -> None:
+    """Shortest decimals of float32, ties of rounding included, bits of float16, and thousandths."""
+    singles = np.random.default_rng(1).integers(0, 2**32, 20_000, dtype=np.uint32).view(np.float32)
+    ties = np.float32([2.0**-12, 3.8125, 1.0625, 0.00390625, 1e-45, 0.1, 2.5, -(2.0**-12), 0.0])
+    values = [float(value) for value in (*singles, *ties) if np.isfinite(value) and not float(value).is_integer()]
+    page.goto(f"{server.url}/index.html")
+    assert page.evaluate("values => values.map(attlas.shortestNumber)", values) == list(map(shortest_float, values))
+
+    halves = np.arange(2**16, dtype=np.uint16)
+    halves = halves[np.isfinite(halves.view(np.float16))]
+    numbers = halves.view(np.float16).astype(float).tolist()
+    assert page.evaluate("values => values.map(attlas.halfBits)", numbers) == halves.tolist()
+
+    places = [float(np.float32(value)) for value in (*np.linspace(-99, 99, 999), 0.0625, -0.0625, 12.0625, 0.1875)]
+    assert page.evaluate("values => values.map(attlas.toThousandths)", places) == [f"{value:.3f}" for value in places]
 
 
 @pytest.mark.parametrize(

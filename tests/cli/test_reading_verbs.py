@@ -352,6 +352,29 @@ def test_an_output_that_is_a_directory_is_refused_by_name(attlas: Run, atlas_dir
         assert f"{tmp_path} is a directory" in done.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["export", "gff3"],
+        ["export", "interproscan"],  # which writes a second file beside it
+        ["sql", "FROM sites", "--format", "csv"],
+        ["ask", "lengths", "--format", "csv"],
+        ["show", "P04637", "--format", "csv"],
+        ["find", "p53"],
+        ["report"],
+        ["page", "P04637"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_in_a_folder_that_does_not_exist_is_refused_and_makes_none(
+    attlas: Run, atlas_dir: Path, tmp_path: Path, words: list[str]
+) -> None:
+    done = attlas(words[0], atlas_dir, *words[1:], "-o", tmp_path / "nodir" / "x.csv")
+    assert (done.code, done.out) == (1, "")
+    assert f"There is no folder {tmp_path / 'nodir'} for x.csv." in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
 WRITING_VERBS = ("sql", "ask", "show", "find", "export", "compare", "report", "publish", "build")
 
 

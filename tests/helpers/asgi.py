@@ -29,8 +29,8 @@ class RawResponse:
     body: bytes = b""
 
 
-async def send(app: Any, request: RawRequest) -> RawResponse:
-    """Return what an app answers to a request."""
+async def send(app: Any, request: RawRequest, *, leave_after_s: float = 3600) -> RawResponse:
+    """Return what an app answers to a request of a client that leaves after a time."""
     path, _, query = request.target.partition(b"?")
     scope = {
         "type": "http",
@@ -53,7 +53,7 @@ async def send(app: Any, request: RawRequest) -> RawResponse:
     async def receive() -> dict[str, Any]:
         if messages:
             return messages.pop()
-        await asyncio.sleep(3600)
+        await asyncio.sleep(leave_after_s)
         return {"type": "http.disconnect"}
 
     async def take(message: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 from helpers.asgi import HOST, RawRequest
@@ -30,6 +30,8 @@ NAMES = (
     "foo",
     "",
 )
+VALUES = ("1", "2", "3", "10", "0.5", "all", "every", "K", "A,C", "0,1", "Active site", "Pfam")
+PAGES = ("/", "/proteins", "/questions", "/questions/lengths", "/sql", "/api", "/glance", "/static/pages.js")
 FORMATS = ("json", "csv", "tsv", "arrow", "parquet", "xml", "")
 ACCEPTS = ("*/*", "text/csv", "application/json;q=0", "text/html", ";;;,,,", "a/b;q=x", "application/*;q=0.5", "\xff")
 QUERIES = (
@@ -40,50 +42,60 @@ QUERIES = (
 )  # fmt: skip
 
 
-def fuzzed_requests(n: int, *, seed: int, ids: Sequence[str], questions: Sequence[str]) -> Iterator[RawRequest]:
+Questions = Mapping[str, Sequence[str]]
+"""The names of the parameters of each question."""
+
+
+def fuzzed_requests(n: int, *, seed: int, ids: Sequence[str], questions: Questions) -> Iterator[RawRequest]:
     """Yield `n` requests: addresses that exist with values that may not, and addresses that do not exist."""
     dice = random.Random(seed)
     for _ in range(n):
         yield _request(dice, ids, questions)
 
 
-def _request(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> RawRequest:
-    method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (60, 20, 5, 2, 2, 2, 1))[0]
-    path = _path(dice, ids, questions)
+def _request(dice: random.Random, ids: Sequence[str], questions: Questions) -> RawRequest:
+    method = dice.choices(("GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "BREW"), (66, 14, 5, 2, 2, 2, 1))[0]
+    path, names = _path(dice, ids, questions)
     if method == "POST":
         path = dice.choice((f"{API}/lookup", f"{API}/sql", f"{API}/ask", path))
     headers = [HOST] if dice.random() < 0.97 else [(b"host", _encoded(dice.choice(TEXTS)))]
-    if dice.random() < 0.5:
+    if dice.random() < 0.3:
         headers.append((b"accept", _encoded(dice.choice(ACCEPTS))))
     if dice.random() < 0.2:
         headers.append((b"if-none-match", _encoded(dice.choice((*TEXTS, "*", 'W/"0"')))))
+
     body = b""
     if method in ("POST", "PUT"):
         kind = b"application/json" if dice.random() < 0.9 else _encoded(dice.choice(TEXTS))
         headers.append((b"content-type", kind))
         body = _body(dice, ids, questions)
-    return RawRequest(method, _target(dice, path), tuple(headers), body)
+    return RawRequest(method, _target(dice, path, names, ids), tuple(headers), body)
 
 
-def _path(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> str:
+def _path(dice: random.Random, ids: Sequence[str], questions: Questions) -> tuple[str, Sequence[str]]:
+    """Return a path, and the names of parameters that it may take."""
     id = dice.choice(ids) if dice.random() < 0.5 else dice.choice(TEXTS)
-    paths = (
-        f"{API}/proteins/{_quoted(dice, id)}/{dice.choice(TABLES)}",
-        f"{API}/proteins/{_quoted(dice, id)}",
-        f"{API}/proteins",
-        f"{API}/exports/{dice.choice(('gff3', 'csv', 'bed', 'pymol', 'pdb', 'jsonl', dice.choice(TEXTS)))}",
-        f"{API}/questions/{dice.choice(questions)}",
-        f"{API}/{dice.choice(PLACES)}",
-        f"/{_quoted(dice, dice.choice(TEXTS))}",
+    question = dice.choice(list(questions))
+    export = dice.choice(("gff3", "csv", "bed", "pymol", "pdb", "jsonl", dice.choice(TEXTS)))
+    paths: tuple[tuple[str, Sequence[str]], ...] = (
+        (f"{API}/proteins/{_quoted(dice, id)}/{dice.choice(TABLES)}", ("format",)),
+        (f"{API}/proteins/{_quoted(dice, id)}", ("layers", "format")),
+        (f"{API}/proteins", ("q", "offset", "limit", "format")),
+        (f"{API}/exports/{export}", ("ids", "safe_for_spreadsheets")),
+        (f"{API}/questions/{question}", ("format", "limit", *questions[question])),
+        (f"{API}/{dice.choice(PLACES)}", NAMES),
+        (f"{dice.choice(PAGES)}", ("q", "offset", "query", "proteins")),
+        (f"/protein/{_quoted(dice, id)}", NAMES),
+        (f"/{_quoted(dice, dice.choice(TEXTS))}", NAMES),
     )
-    return dice.choices(paths, (30, 20, 15, 6, 8, 8, 8))[0]
+    return dice.choices(paths, (28, 18, 12, 4, 7, 6, 8, 8, 8))[0]
 
 
-def _target(dice: random.Random, path: str) -> bytes:
+def _target(dice: random.Random, path: str, names: Sequence[str], ids: Sequence[str]) -> bytes:
     pairs = []
     for _ in range(dice.choice((0, 0, 1, 1, 2, 4))):
-        name = dice.choice(NAMES)
-        value = dice.choice(FORMATS) if name == "format" else dice.choice(TEXTS)
+        name = dice.choice(names) if dice.random() < 0.9 else dice.choice(NAMES)
+        value = dice.choice(FORMATS) if name == "format" else dice.choice((*TEXTS, *VALUES, *dice.choices(ids, k=5)))
         pairs.append(f"{_quoted(dice, name)}={_quoted(dice, value)}")
     target = path + ("?" + "&".join(pairs) if pairs else "")
     return target.encode("utf-8", "replace")
@@ -94,7 +106,7 @@ def _quoted(dice: random.Random, text: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe="") if dice.random() < 0.8 else text
 
 
-def _body(dice: random.Random, ids: Sequence[str], questions: Sequence[str]) -> bytes:
+def _body(dice: random.Random, ids: Sequence[str], questions: Questions) -> bytes:
     some_ids = dice.choices([*ids, *TEXTS], k=dice.choice((0, 1, 3, 30)))
     values: tuple[object, ...] = (
         {"ids": some_ids},

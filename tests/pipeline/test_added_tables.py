@@ -204,7 +204,7 @@ def test_what_was_not_finished_is_told_and_is_no_damage(probed: Path, attlas) ->
     assert "not finished" in outcome.err
 
 
-@pytest.mark.parametrize("verb", ["probe", "contacts"])
+@pytest.mark.parametrize("verb", ["probe", "contacts", "links"])
 def test_where_there_is_no_atlas_no_directory_is_made(tmp_path: Path, attlas, verb: str) -> None:
     assert attlas(verb, tmp_path / "typo" / "deep").code == 1
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
 GFF3 = "##gff-version 3\nP00001\tx\tBinding site\t5\t9\t.\t.\t.\tID=a\n"
-WRITING = ("build", "seal", "probe", "contacts", "annotate")
+WRITING = ("build", "seal", "probe", "contacts", "links", "annotate")
 READING = ("verify", "export", "sql", "show")
 SITES_FILE = "sites/shard-00001.parquet"
 LONG_AGO_NS = 10**18
@@ -51,6 +51,7 @@ def words(root: Path, built: Path, tiny_esm: Path, tmp_path: Path) -> dict[str, 
         "seal": ["seal", root],
         "probe": ["probe", root, "--workers", 0],
         "contacts": ["contacts", root, "--workers", 0],
+        "links": ["links", root, "--workers", 0],
         "annotate": ["annotate", root, built / "in.gff3"],
         "verify": ["verify", root],
         "export": ["export", root, "duckdb", "-o", tmp_path / "out.duckdb"],

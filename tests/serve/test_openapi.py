@@ -1,20 +1,31 @@
 """The API's description of itself is valid, whole, and says what the columns say."""
 
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
+
 import pytest
-import schemathesis
-from fastapi import FastAPI
+import uvicorn
 from openapi_spec_validator import validate
 from starlette.testclient import TestClient
 
 from attlas.queries.asking.questions import questions
 from attlas.queries.engine.views import describe_column
 from attlas.schema import SITES
+from attlas.serve.app import make_app
+from attlas.serve.server import open_socket
 
 API = "/api/v1"
 
 
-def test_the_description_is_valid_openapi(client: TestClient) -> None:
-    validate(client.get(f"{API}/openapi.json").json())
+def test_the_description_is_valid_openapi(client: TestClient, is_thorough: bool) -> None:
+    description = client.get(f"{API}/openapi.json").json()
+    # The questions are described alike: a few of them do, unless all is to be checked.
+    names = [path for path in description["paths"] if path.startswith(f"{API}/questions/")]
+    for name in () if is_thorough else names[4:]:
+        del description["paths"][name]
+    validate(description)
 
 
 def test_columns_and_parameters_are_described_in_the_words_of_the_tables_and_questions(client: TestClient) -> None:
@@ -37,7 +48,19 @@ def test_every_operation_has_a_name_of_its_own(client: TestClient) -> None:
 
 
 @pytest.mark.thorough
-def test_schemathesis_finds_no_failure(app: FastAPI) -> None:
-    schema = schemathesis.openapi.from_asgi(f"{API}/openapi.json", app)
-    for operation in schema.get_all_operations():
-        operation.ok()
+def test_schemathesis_finds_no_failure(atlas_dir: Path) -> None:
+    listening = open_socket("127.0.0.1", 0)
+    port = listening.getsockname()[1]
+    app = make_app(atlas_dir, has_sql=True)
+    config = uvicorn.Config(app, log_level="error")
+    server = uvicorn.Server(config)
+    thread = Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+
+    # A text may be no id, no SQL and no alignment, however valid it is as a text: 422 is the answer to it.
+    options = ["--exclude-checks", "positive_data_acceptance", "--max-examples", "15", "--seed", "15"]
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", *options]
+    result = subprocess.run([*command, f"http://127.0.0.1:{port}{API}/openapi.json"], capture_output=True, text=True)
+    server.should_exit = True
+    thread.join(20)
+    assert result.returncode == 0, result.stdout[-8_000:]

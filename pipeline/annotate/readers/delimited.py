@@ -97,6 +97,7 @@ def _entry(places: Mapping[str, int], n_columns: int, row: Sequence[str], line: 
     if len(row) != n_columns:
         problem = Problem(Reason.UNREADABLE_LINE, f"{len(row)} columns where its header has {n_columns}")
         return Entry((accession,), (FeatureRecord("", "", "", line=line, problem=problem),))
+
     record = FeatureRecord(
         type=type_word(values["type"]),
         begin=values.get("begin", values.get("position", "")),
@@ -106,6 +107,7 @@ def _entry(places: Mapping[str, int], n_columns: int, row: Sequence[str], line: 
         residue=values.get("residue") or None,
         line=line,
     )
+
     return Entry((accession,), (record,), _claim(values))
 
 

@@ -118,6 +118,7 @@ def _families(text: str, number: int) -> Iterator[FamilyRecord]:
 def _record(feature: _Feature) -> FeatureRecord:
     isoform, _, location = feature.location.rpartition(":")
     begin, _, end = location.partition("..")
+
     values = _qualifiers(feature)
     description = described(
         values.get("note"),
@@ -126,6 +127,7 @@ def _record(feature: _Feature) -> FeatureRecord:
         ligand_note=values.get("ligand_note"),
         part=values.get("ligand_part"),
     )
+
     return FeatureRecord(
         type=type_word(feature.key),
         begin=begin,
@@ -141,9 +143,11 @@ def _qualifiers(feature: _Feature) -> dict[str, str]:
     if feature.is_old:
         text = joined([" ".join(text for text in feature.texts if not text.startswith("/FTId"))])
         return {"note": _OLD_EVIDENCE.sub("", text).rstrip("."), "evidence": text}
+
     values: dict[str, str] = {}
     name = ""
     is_open = False
+
     for text in feature.texts:
         if not is_open and (start := _QUALIFIER.fullmatch(text)):
             name, value = start[1], start[2]
@@ -152,4 +156,5 @@ def _qualifiers(feature: _Feature) -> dict[str, str]:
             value = values.get(name, "") + ("" if values.get(name, "").endswith("-") else " ") + text
         values[name] = value
         is_open = value.startswith('"') and (len(value) == 1 or not value.endswith('"'))
+
     return {name: value.strip('"').replace('""', '"') for name, value in values.items()}

@@ -65,12 +65,12 @@ def _format(source: AnnotationSource) -> str:
     with open_file(source.path, expected=EXPECTED) as handle:
         if handle.read(len(PARQUET_MARK)) == PARQUET_MARK:
             return "parquet"
-    first = next((line for line in first_lines(source.path) if not line.startswith("#")), "")
-    if format := structure_format(first):
+    first_line = next((line for line in first_lines(source.path) if not line.startswith("#")), "")
+    if format := structure_format(first_line):
         return format
-    if is_bedgraph(source.path, first):
+    if is_bedgraph(source.path, first_line):
         return "bedgraph"
-    return "tsv" if table_delimiter(first) == "\t" else "csv"
+    return "tsv" if table_delimiter(first_line) == "\t" else "csv"
 
 
 def _check_options(source: AnnotationSource, series: Series, format: str, *, is_structure: bool) -> None:

@@ -37,11 +37,11 @@ def table_delimiter(line: str) -> str:
 
 def _text_rows(path: Path, format: str) -> Iterator[NumberedRow]:
     lines = first_lines(path)
-    first = next((line for line in lines if not line.startswith("#")), "")
-    delimiter = "\t" if format == "tsv" else table_delimiter(first)
+    first_line = next((line for line in lines if not line.startswith("#")), "")
+    delimiter = "\t" if format == "tsv" else table_delimiter(first_line)
 
     # Some tables have their header in a comment, such as `#CHROM  POS  ...` of AlphaMissense.
-    if not is_header(split_row(first, delimiter)):
+    if not is_header(split_row(first_line, delimiter)):
         headers = [split_row(line.lstrip("#"), delimiter) for line in lines if line.startswith("#")]
         yield from ((0, header) for header in headers[-1:] if is_header(header))
 

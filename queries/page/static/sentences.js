@@ -3,12 +3,14 @@
 
 (() => {
   const MOST_NAMED = 12; // sites named in the answer
+  const MOST_TRACKS = 4; // whose values the line of a residue has room for
 
   /** Return a count or a number as tables and sentences show it. */
   const number = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
     return Number.isInteger(value) ? value.toLocaleString("en") : decimal(value);
   };
+
   /** Return a number with two decimals, or two digits where it is small; `none` where there is none. */
   const decimal = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
@@ -32,11 +34,15 @@
     if (data.json.sites === null) return ["Sites are not computed in this atlas.", "", ""];
     if (!sites.length) {
       const reason = protein.sites_note ? `: ${protein.sites_note}` : "";
-      const where = protein.layer === null ? "" : ` Attention converges in layer ${protein.layer} (${layersText(data)}).`;
+      const where =
+        protein.layer === null ? "" : ` Attention converges in layer ${protein.layer} (${layersText(data)}).`;
       return [`No high-attention site${reason}.`, "", where];
     }
 
-    const names = sites.slice(0, MOST_NAMED).map((site) => `${site.residue}${site.position}`).join(", ");
+    const names = sites
+      .slice(0, MOST_NAMED)
+      .map((site) => `${site.residue}${site.position}`)
+      .join(", ");
     const more = sites.length > MOST_NAMED ? ` and ${sites.length - MOST_NAMED} more` : "";
     const order = sites.length > 1 ? ", strongest first" : "";
     return [
@@ -52,8 +58,11 @@
     const values = data.received?.[state.layer];
     if (values) {
       const value = values[position - 1];
+      if (Number.isNaN(value)) return [`layer ${state.layer} is not in this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
-      parts.push(`receives ${number(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
+      parts.push(
+        `receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
+      );
     }
     const site = data.siteAt.get(position);
     if (site) parts.push(`site of rank ${site.rank}`);
@@ -65,11 +74,21 @@
     if (near) parts.push(`${near.feature.type.toLowerCase()} ${spanText(near.feature)} is ${near.distance} away`);
 
     if (data.links) {
-      const indices = (data.links.byResidue.get(position) ?? []).filter((k) => data.links.head[k] === state.head);
+      const all = data.links.byResidue.get(position) ?? [];
+      const indices = all.filter((k) => data.links.head[k] === state.head);
       const inward = indices.filter((k) => data.links.j[k] === position).length;
       if (indices.length) parts.push(`head ${state.headName}: ${inward} links in, ${indices.length - inward} out`);
+
+      // The other question that people have: what looks at this residue, in any head?
+      const strongest = all.reduce(
+        (best, k) => (best === null || data.links.value[k] > data.links.value[best] ? k : best),
+        null,
+      );
+      const nHeads = new Set(all.map((k) => data.links.head[k])).size;
+      if (nHeads > 1)
+        parts.push(`links in ${nHeads} heads, strongest in ${state.nameHead(data.links.head[strongest])}`);
     }
-    for (const track of data.tracks) {
+    for (const track of data.tracks.slice(0, MOST_TRACKS)) {
       const value = track.values[position - 1];
       if (!Number.isNaN(value)) parts.push(`${track.name} ${number(value)}${track.unit ? ` ${track.unit}` : ""}`);
     }
@@ -77,7 +96,8 @@
     return parts;
   };
 
-  const spanText = (feature) => (feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`);
+  const spanText = (feature) =>
+    feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`;
   const describeFeature = (feature) => {
     const what = feature.description ? `: ${feature.description}` : "";
     return `${feature.type.toLowerCase()}${feature.begin === feature.end ? "" : ` ${spanText(feature)}`}${what}`;

@@ -16,6 +16,7 @@ from attlas.pipeline.encoder.encoder import Encoder, compile_layers
 from attlas.pipeline.encoder.products import (
     InputHalves,
     SplitLinear,
+    join_input,
     join_weights,
     multiply_halves,
     split,
@@ -118,7 +119,7 @@ def test_a_compiler_sees_one_split_for_layers_with_the_same_input():
         torch.testing.assert_close(compiled(torch.ones(1, 5, 64)), block(torch.ones(1, 5, 64)))
     (graph,) = graphs
     assert sum(node.target is torch.cat for node in graph.nodes) == 2
-    assert block.query.input_halves.halves is None
+    assert block.query.input_halves.input_and_halves is None
 
 
 def test_a_pass_that_broke_off_leaves_no_halves_for_the_next():
@@ -129,6 +130,26 @@ def test_a_pass_that_broke_off_leaves_no_halves_for_the_next():
     block.query(values[0])  # and no further
     torch.testing.assert_close(block.query(values[1]), expected[2])
     torch.testing.assert_close(block.key(values[1]), expected[1])
+
+
+def test_a_thread_never_takes_the_halves_of_another_threads_input():
+    mine, other = torch.randn(2, 5, 64).unbind()
+
+    class InterruptedHalves(InputHalves):
+        """Halves whose other thread takes its turn as soon as the first has written an attribute."""
+
+        is_interrupted = False
+
+        def __setattr__(self, name, value):
+            super().__setattr__(name, value)
+            if name not in ("n_layers", "n_waiting") and value is not None and not self.is_interrupted:
+                type(self).is_interrupted = True
+                torch.testing.assert_close(self.join(other), join_input(other), rtol=0, atol=0)
+
+    halves = InterruptedHalves(3)
+    for values in (mine, other, mine, other):
+        torch.testing.assert_close(halves.join(values), join_input(values), rtol=0, atol=0)
+    assert halves.is_interrupted
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own

@@ -144,6 +144,24 @@ def test_find_of_nothing_is_an_error_with_similar_ids(named_dir: Path, attlas: C
     assert "No protein of this atlas is called 'fstZ'." in run.err
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("polymerse", "do you mean polymerase for polymerse?"),
+        ("dna polimerase", "do you mean polymerase for polimerase?"),
+        ("Slidng clmap", "do you mean sliding for slidng, clamp for clmap?"),
+        ("sliding kinase", "fewer words, or parts of words, find more"),  # every word is there, or like none
+        ("dma", "fewer words, or parts of words, find more"),  # too short to be told from others
+    ],
+)
+def test_a_misspelt_word_is_answered_with_words_of_names_that_are_spelt_nearly_so(
+    named_dir: Path, attlas: Callable, text: str, hint: str
+) -> None:
+    run = attlas("find", named_dir, text)
+    assert run.code == 1
+    assert f"to do:    {hint}\n" in run.err
+
+
 def test_find_needs_neither_duckdb_nor_pandas(named_dir: Path) -> None:
     code = (
         "import sys; from attlas.queries import Atlas; Atlas.open(sys.argv[1]).find('polymerase');"

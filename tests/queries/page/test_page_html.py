@@ -92,14 +92,34 @@ def test_nothing_is_fetched_by_the_document_itself(page_atlas: Atlas) -> None:
 
 
 def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
-    placed = {*html.PAGE_PARTS.scripts, *html.PAGE_PARTS.styles, *release_page.SCRIPTS, *release_page.STYLES}
+    placed = {
+        *html.PAGE_PARTS.with_viewer().scripts,
+        *html.PAGE_PARTS.styles,
+        *release_page.SCRIPTS,
+        *release_page.STYLES,
+    }
     files = [path for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")]
     assert {path.relative_to(html.STATIC).as_posix() for path in files} == placed
 
 
 def test_no_script_holds_what_would_end_its_element() -> None:
-    for name in (*html.PAGE_PARTS.scripts, *release_page.SCRIPTS):
+    for name in (*html.PAGE_PARTS.with_viewer().scripts, *release_page.SCRIPTS):
         assert not re.search(r"</script|<!--", html.read_static(name), re.IGNORECASE), name
+
+
+def test_only_a_page_with_a_structure_carries_the_viewer(page_atlas: Atlas) -> None:
+    without = dict(page_atlas.page("P04637").data) | {"structure": None}
+    assert "3Dmol" in page_atlas.page("P04637").html
+    assert len(html.page_html(without)) < len(page_atlas.page("P04637").html) - 400_000
+
+
+def test_the_files_of_others_are_those_that_the_list_names() -> None:
+    folder = html.STATIC / "vendor"
+    rows = re.findall(r"^\| `([^`]+)` \|.*`([0-9a-f]{64})` \|$", (folder / "README.md").read_text(), re.MULTILINE)
+    assert {name for name, _ in rows} == {path.name for path in folder.glob("*.js")}
+    for name, sha256 in rows:
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256, name
+        assert (folder / f"{name.removesuffix('.js')}-LICENSE.txt").stat().st_size > 500
 
 
 def test_the_colours_of_pages_and_report_are_one_file() -> None:
@@ -131,6 +151,14 @@ def test_the_file_is_named_after_the_protein(
     monkeypatch.chdir(tmp_path)
     assert attlas("page", page_dir, "H;=&%,\"é'").code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["H________.html"]
+
+
+def test_words_of_a_name_do_for_an_id_where_one_protein_has_them(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
+    done = attlas("page", page_dir, "isoform p53", "-o", tmp_path / "x.html")
+    assert done.code == 0
+    assert "isoform p53 is taken for P04637-2" in done.err
+    assert ": P04637-2, " in done.out
+    assert attlas("page", page_dir, "TP53", "-o", tmp_path / "y.html").code == 1
 
 
 def test_an_id_that_is_not_in_the_atlas_is_an_error_and_writes_nothing(

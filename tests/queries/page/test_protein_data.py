@@ -10,13 +10,15 @@ import gemmi
 import numpy as np
 import pytest
 from helpers import structure_case
-from helpers.annotated import Shown, place
-from helpers.page_case import LINKS_SETTINGS, write_page_case
+from helpers.annotated import Shown, add_rows, place
+from helpers.page_case import write_page_case
+from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id
 from attlas.queries.page.protein_data import STATISTICS, protein_data
-from attlas.schema import EnvironmentFault, InputError, QuestionError
+from attlas.schema import LINKS, EnvironmentFault, InputError, QuestionError
+from attlas.schema.settings import Computation
 
 KEYS = [
     "format", "provenance", "model", "protein", "sites", "received", "heads", "links", "features", "families",
@@ -66,18 +68,53 @@ def test_statistics_of_heads_are_those_of_the_table_layer_by_layer(page_atlas: A
         assert np.array_equal(np.float32(data["heads"]["statistics"][name]), np.float32([row[name] for row in rows]))
 
 
-def test_links_and_contacts_are_those_of_the_tables_with_their_settings(page_atlas: Atlas) -> None:
+def test_links_and_contacts_are_those_of_the_tables(page_atlas: Atlas) -> None:
     data = protein_data(page_atlas, "P0DP23")
     query = "SELECT layer, head, i, j, weight FROM links WHERE accession = 'P0DP23' ORDER BY layer, head, i, j"
     rows = page_atlas.sql(query).to_pylist()
     links = data["links"]
-    assert (links["floor"], links["per_residue"]) == (LINKS_SETTINGS["floor"], LINKS_SETTINGS["per_residue"])
     pairs = list(zip(*(links[name] for name in ("layer", "head", "i", "j")), strict=True))
     assert pairs == [(row["layer"], row["head"], row["i"], row["j"]) for row in rows]
+    assert len(pairs) > 10
     assert np.array_equal(np.float32(links["weight"]), np.float32([row["weight"] for row in rows]))
 
     contacts = page_atlas.sql("FROM contacts WHERE accession = 'P0DP23' ORDER BY i, j").to_pylist()
     assert list(zip(data["contacts"]["i"], data["contacts"]["j"], strict=True)) == [(r["i"], r["j"]) for r in contacts]
+
+
+def test_links_say_what_they_were_chosen_by(tmp_path: Path) -> None:
+    write_atlas(tmp_path / "atlas", [SyntheticProtein("P1", "MKVLAAGIVGLC"), SyntheticProtein("P2", "M" * 99)])
+    settings = {"floor": 0.1, "per_residue": 5, "max_length": 50}
+    computation = Computation(settings=settings, computed_from={"sequences": "0" * 64})
+    rows = [{"sequence_id": 0, "layer": 1, "head": 0, "i": 2, "j": 9, "weight": 0.25}]
+    add_rows(tmp_path / "atlas", LINKS, rows, "links", computation.metadata(LINKS))
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        links = protein_data(atlas, "P1")["links"]
+        assert protein_data(atlas, "P2")["links"] is None
+    assert links == {
+        "floor": 0.1, "per_residue": 5, "layer": [1], "head": [0], "i": [2], "j": [9], "weight": [0.25],
+    }  # fmt: skip
+
+
+def test_tracks_and_variants_are_those_of_the_protein_itself(page_atlas: Atlas) -> None:
+    data = protein_data(page_atlas, "P0DP23")
+    rows = page_atlas.sql("FROM tracks WHERE accession = 'P0DP23' ORDER BY name, source, position").to_pylist()
+    assert [(track["name"], track["unit"], track["source"]) for track in data["tracks"]] == [
+        ("rate", "1/s", "rate.csv"),
+        ("score", "", "score.csv"),
+    ]
+    values = [
+        (track["name"], at, np.float32(value))
+        for track in data["tracks"]
+        for at, value in zip(track["positions"], track["values"], strict=True)
+    ]
+    assert values == [(row["name"], row["position"], np.float32(row["value"])) for row in rows]
+
+    rows = page_atlas.sql("FROM variants WHERE accession = 'P0DP23' ORDER BY position").to_pylist()
+    assert [(v["position"], v["from"], v["to"], np.float32(v["value"])) for v in data["variants"]] == [
+        (row["position"], row["residue"], row["substitute"], np.float32(row["value"])) for row in rows
+    ]
+    assert [track["name"] for track in protein_data(page_atlas, "P0DP24")["tracks"]] == ["score"]
 
 
 def test_a_protein_that_a_pass_left_out_has_no_contacts_rather_than_none(page_atlas: Atlas) -> None:
@@ -96,7 +133,8 @@ def test_an_atlas_without_added_tables_has_null_in_their_place(atlas: Atlas) -> 
 def test_a_protein_that_was_not_computed_says_why_and_has_no_numbers(page_atlas: Atlas, id: str, status: str) -> None:
     data = protein_data(page_atlas, id)
     assert (data["protein"]["status"], bool(data["protein"]["reason"])) == (status, True)
-    assert [data[name] for name in ("sites", "received", "heads", "links", "contacts")] == [None] * 5
+    numbers = [name for name in KEYS if name not in ("format", "provenance", "model", "protein", "thinned")]
+    assert [name for name in numbers if data[name] is not None] == []
 
 
 def test_an_id_of_several_proteins_is_refused_with_the_candidates(page_atlas: Atlas) -> None:

@@ -47,6 +47,8 @@ def synthetic_data(length: int, *, n_layers: int = 33, n_heads: int = 20, n_chai
         "structure": {"kind": "file", "format": "pdb", "text": "\n".join(lines), "chains": chains, "n_mapped": length}
         if n_chains
         else None,
+        "variants": None,
+        "tracks": None,
         "thinned": [],
     }
 
@@ -120,3 +122,22 @@ def test_a_structure_that_cannot_be_small_is_left_out_with_a_word() -> None:
     data = thin(synthetic_data(2_000, n_layers=2, n_heads=1), max_bytes=60_000)
     assert data["structure"] is None
     assert "The structure is too large for a page and is not drawn." in data["thinned"]
+
+
+def test_of_many_variants_the_lowest_and_the_highest_stay() -> None:
+    data = synthetic_data(100)
+    values = np.random.default_rng(2).normal(size=20_000).round(6).tolist()
+    variants = [{"source": "a", "name": "s", "position": 1, "from": "A", "to": "V", "value": value} for value in values]
+    thinned = thin({**data, "variants": variants}, max_bytes=120_000)
+    kept = [variant["value"] for variant in thinned["variants"]]
+    n = len(kept) // 2
+    assert sorted(kept) == [*sorted(values)[:n], *sorted(values)[-n:]]
+    assert f"{2 * n:,} variants of lowest and highest value of 20,000" in " ".join(thinned["thinned"])
+
+
+def test_of_many_tracks_the_first_stay() -> None:
+    values = np.random.default_rng(2).normal(size=5_000).round(6).tolist()
+    tracks = [{"name": str(i), "unit": "", "positions": list(range(5_000)), "values": values} for i in range(8)]
+    thinned = thin({**synthetic_data(100), "tracks": tracks}, max_bytes=100_000)
+    assert 1 <= len(thinned["tracks"]) < 8
+    assert f"The page has {len(thinned['tracks'])} of 8 tracks; the table tracks has all." in thinned["thinned"]

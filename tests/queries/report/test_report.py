@@ -534,7 +534,7 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
 
 @pytest.mark.thorough
 def test_the_command_writes_the_page_that_python_makes(attlas: Run, whole_dir: Path, text: str, tmp_path: Path) -> None:
-    out = tmp_path / "new" / "report.html"
+    out = tmp_path / "report.html"
     done = attlas("report", whole_dir, "--out", out)
     assert done.code == 0, done.err
     assert out.read_bytes() == text.encode()

@@ -14,7 +14,7 @@ globalThis.attlas ??= {};
     const isComputed = protein.status === "ok";
     const rows = (table, columns) => (isComputed ? release.rowsOfSequence(table, protein.sequence_id, columns) : []);
     const { columns } = facts;
-    const [residues, sites, heads, links, contacts, features, families, coordinates] = await Promise.all([
+    const [residues, sites, heads, links, contacts, features, families, tracks, variants, coordinates] = await Promise.all([
       rows("residues", ["residue", "received"]),
       rows("sites", columns.sites),
       rows("heads", columns.heads),
@@ -22,6 +22,8 @@ globalThis.attlas ??= {};
       rows("contacts", columns.contacts),
       rows("features", ["accession", ...columns.features]),
       rows("families", ["accession", ...columns.families]),
+      rows("tracks", ["accession", ...columns.tracks]),
+      rows("variants", ["accession", ...columns.variants]),
       rows("coordinates", ["accession", ...columns.coordinates]),
     ]);
     if (isComputed) protein.sequence = residues.map(({ residue }) => residue).join("");
@@ -39,8 +41,9 @@ globalThis.attlas ??= {};
       features: own("features", features, columns.features, ["begin", "end", "type", "description"]),
       families: own("families", families, columns.families, ["database", "family", "source"]),
       contacts: pairs(release, "contacts", protein, contacts, columns.contacts, []),
-      tracks: null,
-      variants: null,
+      tracks: joinTracks(own("tracks", tracks, columns.tracks, ["name", "source", "unit", "position"])),
+      variants: own("variants", variants, columns.variants, ["name", "source", "position", "substitute"])
+        ?.map(({ source, name, position, residue, substitute, value }) => ({ source, name, position, from: residue, to: substitute, value })) ?? null,
       structure: attlas.drawTrace(own("coordinates", coordinates, columns.coordinates, ["source", "chain", "position"]) ?? [], protein, facts),
       thinned: [],
     };
@@ -54,6 +57,19 @@ globalThis.attlas ??= {};
     const [stored] = await release.read(file, columns.filter((name) => name !== "sequence"), row, row + 1);
     const sequence = stored.status === "ok" ? null : (await release.read(file, ["sequence"], row, row + 1))[0].sequence;
     return Object.fromEntries(columns.map((name) => [name, name === "sequence" ? sequence ?? null : plain(stored[name])]));
+  }
+
+  /** Return rows of `tracks`, in order, as tracks: values of two sources, or in two units, are two of them. */
+  function joinTracks(rows) {
+    if (rows === null) return null;
+    const tracks = new Map();
+    for (const { name, unit, source, position, value } of rows) {
+      const key = JSON.stringify([name, unit, source]);
+      if (!tracks.has(key)) tracks.set(key, { name, unit, source, positions: [], values: [] });
+      tracks.get(key).positions.push(position);
+      tracks.get(key).values.push(value);
+    }
+    return [...tracks.values()];
   }
 
   /** Return attention received as base64 of float16, layer by layer; the table has it residue by residue. */

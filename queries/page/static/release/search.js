@@ -8,6 +8,7 @@
   const facts = JSON.parse(byId("attlas-release").textContent);
   const release = new attlas.Release(facts, new URL(".", location.href));
   attlas.release = release; // for tests, and for whoever opens the console
+  attlas.place = release.root.href;
 
   byId("release-title").textContent = `${facts.title}: ${attlas.withCommas(facts.n_proteins)} proteins`;
   byId("release-search").addEventListener("submit", (event) => {
@@ -22,7 +23,10 @@
   writeCommands(accession);
   if (accession !== null) run(() => show(accession));
   else if (text !== null) run(() => find(text));
-  else say("Every protein of this release has a page, drawn here from its tables.");
+  else {
+    say("Every protein of this release has a page, drawn here from its tables.");
+    byId("release-more").open = true;
+  }
 
   async function find(text) {
     byId("release-text").value = text;

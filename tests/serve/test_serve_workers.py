@@ -1,20 +1,23 @@
 """Workers: queries without end are killed, the server goes on; many clients at once get the right answers."""
 
+import asyncio
+import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from helpers.asgi import HOST, RawRequest, send
 from starlette.testclient import TestClient
 
 from attlas.queries import Atlas
-from attlas.schema import QuestionError
+from attlas.schema import BrokenAtlasError, QuestionError
 from attlas.serve.app import make_app
 from attlas.serve.limits import Limits
 from attlas.serve.service import Service
 from attlas.serve.tasks import AskTask, SqlTask
-from attlas.serve.worker import OutOfTimeError, WorkerEndedError
+from attlas.serve.worker import ClientLeftError, WorkerEndedError
 from attlas.serve.worker_pool import BusyError, WorkerPool
 
 API = "/api/v1"
@@ -26,7 +29,7 @@ DEEP = "SELECT length(regexp_replace(repeat('a', 60000000), '(a|b|ab)*c', ''))"
 @pytest.fixture(scope="module")
 def impatient(atlas_dir: Path) -> Iterator[TestClient]:
     """Return a client of a server with one worker, little time and small answers."""
-    limits = Limits(query_s=1.0, n_workers=1, n_waiting=1, answer_bytes=100_000)
+    limits = Limits(query_s=0.5, n_workers=1, n_waiting=1, answer_bytes=100_000)
     app = make_app(atlas_dir, has_sql=True, limits=limits)
     yield TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     app.state.service.close()
@@ -60,39 +63,59 @@ def test_who_finds_all_workers_busy_is_told_to_come_again(impatient: TestClient)
     assert busy[0].headers["retry-after"] == "5"
 
 
+@pytest.fixture(scope="module")
+def pool(atlas_dir: Path) -> Iterator[WorkerPool]:
+    """Return a pool of one worker."""
+    workers = _pool(atlas_dir)
+    yield workers
+    workers.close()
+
+
 def _pool(place: Path) -> WorkerPool:
     return WorkerPool(str(place), memory_limit="25%", max_bytes=10**9, n_workers=1, n_waiting=0)
 
 
-def test_a_worker_that_dies_is_replaced(atlas_dir: Path) -> None:
-    pool = _pool(atlas_dir)
-    pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+def _one(pool: WorkerPool) -> str:
+    """Return an answer, which shows that there is a worker."""
+    return pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=60).path.read_text()
+
+
+def test_a_worker_that_dies_is_replaced(pool: WorkerPool) -> None:
+    assert _one(pool) == "n\n1\n"
     (worker,) = pool.workers
     worker.kill()
     with pytest.raises(WorkerEndedError):
-        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
-    assert pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=60).path.read_text() == "n\n1\n"
-    pool.close()
-    assert not pool.folder.exists()
-    with pytest.raises(BusyError):
-        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+        _one(pool)
+    assert _one(pool) == "n\n1\n"
+
+
+def test_a_query_is_killed_when_nobody_waits_for_it(pool: WorkerPool) -> None:
+    with pytest.raises(ClientLeftError):
+        pool.carry_out(SqlTask(ENDLESS, "json"), timeout_s=60, has_left=lambda: True)
+    assert pool.workers == set()
+
+
+def test_a_client_that_leaves_ends_its_query(impatient: TestClient) -> None:
+    body = json.dumps({"query": ENDLESS}).encode()
+    request = RawRequest("POST", f"{API}/sql".encode(), (HOST, (b"content-type", b"application/json")), body)
+    response = asyncio.run(send(impatient.app, request, leave_after_s=0.1))
+    assert json.loads(response.body)["detail"] == "The client has left."
+
+
+def test_errors_keep_their_parts_on_the_way_from_a_worker(pool: WorkerPool) -> None:
+    with pytest.raises(QuestionError, match="The value of width cannot be used") as error:
+        pool.carry_out(AskTask("lengths", {"width": "wide"}, "json"), timeout_s=60)
+    assert error.value.expected == "a whole number, 1 or more"
 
 
 def test_a_worker_tells_why_it_cannot_open_the_atlas(tmp_path: Path) -> None:
     pool = _pool(tmp_path)
-    with pytest.raises(RuntimeError, match="is no atlas"):
-        pool.carry_out(SqlTask("SELECT 1", "json"), timeout_s=60)
+    with pytest.raises(BrokenAtlasError, match="is no atlas"):
+        _one(pool)
     pool.close()
-
-
-def test_errors_keep_their_parts_on_the_way_from_a_worker(atlas_dir: Path) -> None:
-    pool = _pool(atlas_dir)
-    with pytest.raises(QuestionError, match="The value of width cannot be used") as error:
-        pool.carry_out(AskTask("lengths", {"width": "wide"}, "json"), timeout_s=60)
-    assert error.value.expected == "a whole number, 1 or more"
-    with pytest.raises(OutOfTimeError):
-        pool.carry_out(SqlTask(ENDLESS, "json"), timeout_s=1)
-    pool.close()
+    assert not pool.folder.exists()
+    with pytest.raises(BusyError, match="no worker is free"):
+        _one(pool)
 
 
 def test_many_clients_at_once_get_the_answers_of_one(client: TestClient, atlas: Atlas) -> None:

@@ -1,0 +1,123 @@
+"""How soon a browser shows the page of a protein, from `attlas serve` and from a release without a server.
+
+    python benchmarks/make_atlas.py human-atlas --links
+    python benchmarks/pages.py human-atlas [--proteins 10]
+
+Needs Playwright (`pip install '.[browser]'`) and a Chromium. The server and the browser share this machine. Every page
+is opened in a context of its own, without a cache. First paint is the frame after the first one in which the page has
+text (headless Chromium does not report its own); full is the moment when the page says that it has drawn everything.
+Publishes the atlas below a temporary directory, which takes as much disk as the atlas.
+"""
+
+import argparse
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from helpers.range_server import serving
+
+import attlas
+from attlas.queries.release import Statement, publish
+
+TARGETS_S = 0.3, 1.0
+"""First paint and full page from a server on loopback."""
+TARGET_BYTES = 3_000_000
+"""Most bytes of the page of a release, cold."""
+WATCH_PAINT = """
+const watch = () => requestAnimationFrame(() => {
+  if (!document.body?.innerText.trim()) watch();
+  else requestAnimationFrame(() => { document.documentElement.dataset.painted = String(performance.now()); });
+});
+watch();
+"""
+TIMEOUT_MS = 120_000
+FLAGS = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+
+
+def main() -> None:
+    """Measure pages of random proteins, served and of a release."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("atlas", type=Path, metavar="DIR")
+    parser.add_argument("--proteins", type=int, default=10, help="pages of each kind")
+    options = parser.parse_args()
+
+    with attlas.open(options.atlas) as atlas:
+        accessions = atlas.sql("SELECT accession FROM proteins ORDER BY accession").column(0).to_pylist()
+    chosen = random.Random(0).sample(accessions, options.proteins)
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        with serve(options.atlas) as url:
+            report("served", browser, [f"{url}protein/{accession}" for accession in chosen], targets=TARGETS_S)
+
+        with tempfile.TemporaryDirectory() as folder:
+            release = Path(folder) / "release"
+            publish(options.atlas, release, Statement(), has_pages=True)
+            with serving(release) as server:
+                sizes: list[int] = []
+
+                def count(_: str) -> None:
+                    sizes.append(server.n_bytes)
+                    server.forget()
+
+                urls = [f"{server.url}/index.html?protein={accession}" for accession in chosen]
+                server.forget()
+                report("release", browser, urls, after=count)
+                middle, largest = statistics.median(sizes), max(sizes)
+                print(f"release: bytes cold: median {middle:,.0f}, largest {largest:,}; bar {TARGET_BYTES:,}")
+        browser.close()
+
+
+@contextmanager
+def serve(atlas: Path) -> Iterator[str]:
+    """Yield the URL of a server of an atlas."""
+    command = [sys.executable, "-m", "attlas.cli.main", "serve", str(atlas), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def report(
+    name: str,
+    browser: Any,
+    urls: list[str],
+    *,
+    targets: tuple[float, float] | None = None,
+    after: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Open pages one after the other, and print the spread of first paint and full page."""
+    paints, fulls = [], []
+    for url in urls:
+        context = browser.new_context()
+        page = context.new_page()
+        page.add_init_script(WATCH_PAINT)
+        page.goto(url)
+        page.locator("html[data-ready][data-painted]").wait_for(state="attached", timeout=TIMEOUT_MS)
+        fulls.append(float(page.locator("html").get_attribute("data-ready")) / 1000)
+        paints.append(float(page.locator("html").get_attribute("data-painted")) / 1000)
+        context.close()
+        after(url)
+
+    for label, seconds, bar in zip(("first paint", "full page"), (paints, fulls), targets or (None, None), strict=True):
+        begin, later = seconds[0], seconds[1:]
+        bar_text = f"; bar {bar} s" if bar else ""
+        spread = f"median {statistics.median(later):.2f} s, slowest {max(later):.2f} s"
+        print(f"{name}: {label}: of the page opened first {begin:.2f} s, of the others {spread}{bar_text}")
+
+
+if __name__ == "__main__":
+    main()
