@@ -177,6 +177,16 @@ def test_a_host_without_ranges_is_told_apart_with_what_to_do(page: "Page", serve
     assert "attlas page FOLDER PROTEIN" in text
 
 
+@pytest.mark.parametrize(("fault", "words"), [("cut", "the host broke off"), ("refused", "the host answered 403")])
+def test_a_host_that_fails_is_told_with_the_file(page: "Page", server: Server, fault: str, words: str) -> None:
+    page.goto(f"{server.url}/index.html")
+    server.fault = fault
+    page.evaluate("attlas.gatherData(attlas.release, 'P04637').catch((f) => { globalThis.caught = f; })")
+    assert page.evaluate("caught instanceof attlas.HostFault")
+    assert words in page.evaluate("caught.message")
+    assert "proteins/proteins.parquet" in page.evaluate("caught.message")
+
+
 def test_a_page_opened_as_a_file_says_what_to_do(page: "Page", release: Path) -> None:
     page.goto(f"file://{release}/index.html?protein=P04637")
     wait_for(page, "html[data-fault]")
