@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from helpers.browser import axe_violations
 from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
 from helpers.reading_case import random_sequence
@@ -166,6 +167,19 @@ def test_hostile_names_are_text_on_the_list(page: "Page", server: Server) -> Non
     page.goto(f"{server.url}/index.html?find=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E")
     assert page.locator("#release img").count() == 0
     assert page.problems == []  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("query", ["", "find=human", "find=nobody", "protein=P0DP23"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser: "Browser", server: Server, query: str, scheme: str) -> None:
+    server.behave()
+    context = browser.new_context(color_scheme=scheme)
+    opened = context.new_page()
+    opened.goto(f"{server.url}/index.html?{query}")
+    if query:
+        wait_for(opened, IS_DONE)
+    assert axe_violations(opened) == []
+    context.close()
 
 
 def test_a_host_without_ranges_is_told_apart_with_what_to_do(page: "Page", server: Server) -> None:
