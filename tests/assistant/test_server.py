@@ -1,8 +1,12 @@
 """The server, driven by the SDK's own client over standard input and output: one process for all tests."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -261,6 +265,25 @@ def test_a_file_without_answers_is_an_error_that_says_what_is_expected(
     result = attlas("mcp", annotated_dir, "--replay", tmp_path / "a.json")
     assert result.code == 2
     assert "as JSON lines or a JSON array" in result.err
+
+
+def test_in_a_terminal_it_says_whom_it_waits_for_and_ctrl_c_ends_it(annotated_dir: Path) -> None:
+    terminal, other_end = pty.openpty()
+    command = [sys.executable, "-m", "attlas.cli.main", "mcp", str(annotated_dir)]
+    process = subprocess.Popen(
+        command, stdin=other_end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stderr is not None
+        assert b"Model Context Protocol is waited for" in process.stderr.readline()
+        time.sleep(0.5)  # it begins to read
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) in (-signal.SIGINT, 128 + signal.SIGINT)
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(terminal)
+        os.close(other_end)
 
 
 def test_without_the_sdk_the_verb_says_what_to_install(annotated_dir: Path) -> None:
