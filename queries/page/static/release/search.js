@@ -59,6 +59,10 @@
     document.title = `${[protein.entry_name, protein.accession].filter(Boolean).join(" ")} · attlas`;
     attlas.data = data;
     say("");
+    // From now on the protein is what the page is about.
+    byId("release").setAttribute("role", "banner");
+    byId("release-title").removeAttribute("role");
+    byId("release-title").removeAttribute("aria-level");
     attlas.start(data);
     document.documentElement.dataset.shown = protein.accession;
   }
