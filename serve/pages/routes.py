@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -82,6 +83,8 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
+        if edition.atlas.match(id).candidates:  # of several proteins: their list
+            return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
         accession = first_accession(edition.atlas, find_match(edition.atlas, id))
         html, policy = protein_page(edition.atlas, accession)
         return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
