@@ -5,13 +5,28 @@ globalThis.attlas ??= {};
 
 (() => {
   // What interests most comes first among the types of features; all others follow by name.
-  const FIRST_TYPES = ["active site", "binding site", "site", "metal binding", "modified residue", "disulfide bond", "glycosylation",
-    "lipidation", "cross-link", "mutagenesis", "domain", "transmembrane", "motif", "region"];
+  const FIRST_TYPES = [
+    "active site",
+    "binding site",
+    "site",
+    "metal binding",
+    "modified residue",
+    "disulfide bond",
+    "glycosylation",
+    "lipidation",
+    "cross-link",
+    "mutagenesis",
+    "domain",
+    "transmembrane",
+    "motif",
+    "region",
+  ];
   const KNOWN_SITE_TYPES = ["active site", "binding site", "site", "metal binding", "modified residue"];
 
   /** Return the object's numbers as the views need them. Layers and heads count from 0, positions from 1. */
   attlas.readData = (json) => {
-    if (json.format !== 1) throw new Error(`This page reads data of format 1, and was given format ${json.format}.`);
+    if (json.format !== 1)
+      throw new Error(`This page reads data of format 1, and was given format ${json.format}.`);
     const { n_layers: nLayers, n_heads: nHeads } = json.model;
     const sequence = json.protein.sequence ?? "";
     const nResidues = sequence.length;
@@ -22,7 +37,11 @@ globalThis.attlas ??= {};
       ...json,
       json,
       sequence,
-      nLayers, nHeads, nResidues, sites, links,
+      nLayers,
+      nHeads,
+      nResidues,
+      sites,
+      links,
       siteAt: new Map(sites.map((site) => [site.position, site])),
       received: json.received && readReceived(json.received, nLayers, nResidues),
       features: [...(json.features ?? [])].sort((a, b) => a.begin - b.begin || a.end - b.end),
@@ -36,14 +55,18 @@ globalThis.attlas ??= {};
 
   /** Return received attention as one Float32Array of N residues for each layer. */
   const readReceived = (received, nLayers, nResidues) => {
-    if (received.encoding !== "float16-base64") throw new Error(`Attention is encoded as ${received.encoding}, not as float16-base64.`);
+    if (received.encoding !== "float16-base64")
+      throw new Error(`Attention is encoded as ${received.encoding}, not as float16-base64.`);
     const text = atob(received.data);
     const halves = new Uint16Array(text.length / 2);
     for (let k = 0; k < halves.length; k++) halves[k] = text.charCodeAt(2 * k) | (text.charCodeAt(2 * k + 1) << 8);
-    if (halves.length !== nLayers * nResidues) throw new Error(`${halves.length} numbers of attention for ${nLayers} layers of ${nResidues} residues.`);
+    if (halves.length !== nLayers * nResidues)
+      throw new Error(`${halves.length} numbers of attention for ${nLayers} layers of ${nResidues} residues.`);
 
     const values = Float32Array.from(halves, attlas.halfToNumber);
-    return Array.from({ length: nLayers }, (_, layer) => values.subarray(layer * nResidues, (layer + 1) * nResidues));
+    return Array.from({ length: nLayers }, (_, layer) =>
+      values.subarray(layer * nResidues, (layer + 1) * nResidues),
+    );
   };
 
   /** Return the number whose IEEE 754 half precision bits are given. */
@@ -57,7 +80,11 @@ globalThis.attlas ??= {};
   };
 
   /** Return arcs from positions i to j with a value each, as typed arrays. */
-  const readArcs = (i, j, value) => ({ i: Int32Array.from(i), j: Int32Array.from(j), value: Float32Array.from(value) });
+  const readArcs = (i, j, value) => ({
+    i: Int32Array.from(i),
+    j: Int32Array.from(j),
+    value: Float32Array.from(value),
+  });
 
   /** Return links as arcs, with the indices of each head's links, strongest first. */
   const readLinks = (links, nHeads, nMaps) => {
@@ -80,7 +107,9 @@ globalThis.attlas ??= {};
   /** Return a numeric track with a value for every residue (NaN where it has none), its smallest and its largest. */
   const readTrack = (track, nResidues) => {
     const values = new Float32Array(nResidues).fill(NaN);
-    track.positions.forEach((position, k) => { values[position - 1] = track.values[k] ?? NaN; });
+    track.positions.forEach((position, k) => {
+      values[position - 1] = track.values[k] ?? NaN;
+    });
     const present = values.filter((value) => !Number.isNaN(value));
     const [smallest, largest] = attlas.extent(present);
     return { ...track, values, smallest, largest, nValues: present.length };
@@ -93,7 +122,8 @@ globalThis.attlas ??= {};
       const index = FIRST_TYPES.indexOf(type.toLowerCase());
       return index < 0 ? FIRST_TYPES.length : index;
     };
-    return [...byType].map(([type, members]) => ({ type, features: members }))
+    return [...byType]
+      .map(([type, members]) => ({ type, features: members }))
       .sort((a, b) => place(a.type) - place(b.type) || a.type.localeCompare(b.type));
   };
 
@@ -105,7 +135,8 @@ globalThis.attlas ??= {};
 
   /** Return the smallest and the largest of some numbers; of none, 0 and 0. */
   attlas.extent = (values) => {
-    let smallest = Infinity, largest = -Infinity;
+    let smallest = Infinity,
+      largest = -Infinity;
     for (const value of values) {
       if (value < smallest) smallest = value;
       if (value > largest) largest = value;
@@ -123,7 +154,8 @@ globalThis.attlas ??= {};
     for (let bin = 0; bin < nBins; bin++) {
       const from = begin - 1 + Math.floor(bin * perBin);
       const to = Math.max(from + 1, begin - 1 + Math.floor((bin + 1) * perBin));
-      for (let k = from; k < to; k++) if (!(values[k] <= bins[bin])) bins[bin] = Number.isNaN(values[k]) ? bins[bin] : values[k];
+      for (let k = from; k < to; k++)
+        if (!(values[k] <= bins[bin])) bins[bin] = Number.isNaN(values[k]) ? bins[bin] : values[k];
     }
     return bins;
   };
@@ -147,8 +179,14 @@ globalThis.attlas ??= {};
 
   /** Return what is annotated at a residue, and the known site nearest to it (at most `within` residues away). */
   attlas.featuresNear = (data, position, within = 4) => {
-    const at = data.features.filter((feature) => feature.begin <= position && position <= feature.end && !isBond(feature));
-    at.push(...data.features.filter((feature) => isBond(feature) && (feature.begin === position || feature.end === position)));
+    const at = data.features.filter(
+      (feature) => feature.begin <= position && position <= feature.end && !isBond(feature),
+    );
+    at.push(
+      ...data.features.filter(
+        (feature) => isBond(feature) && (feature.begin === position || feature.end === position),
+      ),
+    );
     let near = null;
     for (const feature of data.features) {
       if (!KNOWN_SITE_TYPES.includes(feature.type.toLowerCase()) || at.includes(feature)) continue;

@@ -6,7 +6,8 @@
   const LINKS_HERE = "links_here"; // largest weight of the links of the residue pointed at
   const LINKS_KEPT = "links_kept";
   const WIDTH = 460;
-  const LEFT = 24, TOP = 18;
+  const LEFT = 24,
+    TOP = 18;
 
   /** Return the names of what the map can show, the opening one at the start. */
   attlas.headStatistics = (data) => {
@@ -17,10 +18,11 @@
   };
 
   /** Return how a statistic is called in the list. */
-  const nameOf = (name) => ({
-    [LINKS_HERE]: "at the residue pointed at: largest weight",
-    [LINKS_KEPT]: "number shown",
-  })[name] ?? attlas.nameStatistic(name);
+  const nameOf = (name) =>
+    ({
+      [LINKS_HERE]: "at the residue pointed at: largest weight",
+      [LINKS_KEPT]: "number shown",
+    })[name] ?? attlas.nameStatistic(name);
 
   /** Return the values of all heads. */
   attlas.headValues = (data, state) => {
@@ -48,8 +50,14 @@
 
     const ofLinks = [LINKS_HERE, LINKS_KEPT].filter(() => data.links);
     const ofHeads = attlas.headStatistics(data).filter((name) => !ofLinks.includes(name));
-    for (const [label, names] of [["links", ofLinks], ["statistics of this protein", ofHeads]]) {
-      if (names.length) select.append(attlas.element("optgroup", { label }, ...names.map((name) => new Option(nameOf(name), name))));
+    for (const [label, names] of [
+      ["links", ofLinks],
+      ["statistics of this protein", ofHeads],
+    ]) {
+      if (names.length)
+        select.append(
+          attlas.element("optgroup", { label }, ...names.map((name) => new Option(nameOf(name), name))),
+        );
     }
     select.addEventListener("change", () => state.set({ statistic: select.value }));
     field.addEventListener("change", () => {
@@ -63,20 +71,36 @@
     recolour();
     choose();
     state.watch(["statistic"], recolour);
-    state.watch(["position"], () => { if (state.statistic === LINKS_HERE) recolour(); });
+    state.watch(["position"], () => {
+      if (state.statistic === LINKS_HERE) recolour();
+    });
     state.watch(["head"], choose);
-    return { redraw: () => { build(); recolour(); choose(); } };
+    return {
+      redraw: () => {
+        build();
+        recolour();
+        choose();
+      },
+    };
 
     /** Draw the cells of the map without colour; return them, layer by layer. */
     function drawCells(pen, colours) {
       const every = Math.max(1, Math.ceil(18 / size));
       const step = every === 1 ? 1 : Math.ceil(every / 5) * 5;
       for (let head = 0; head < nHeads; head += step) {
-        pen.text(LEFT + (head + 0.5) * size, TOP - 6, String(head), { fill: colours.soft, size: 10, align: "center" });
+        pen.text(LEFT + (head + 0.5) * size, TOP - 6, String(head), {
+          fill: colours.soft,
+          size: 10,
+          align: "center",
+        });
       }
       const layerStep = rowHeight >= 11 ? 1 : 5;
       for (let layer = 0; layer < nLayers; layer += layerStep) {
-        pen.text(LEFT - 6, TOP + (layer + 0.5) * rowHeight + 3.5, String(layer), { fill: colours.soft, size: 10, align: "right" });
+        pen.text(LEFT - 6, TOP + (layer + 0.5) * rowHeight + 3.5, String(layer), {
+          fill: colours.soft,
+          size: 10,
+          align: "right",
+        });
       }
     }
 
@@ -87,8 +111,14 @@
     }
 
     function colourOf(values, colours) {
-      const [smallest, largest] = state.statistic === LINKS_HERE ? [0, 1] : attlas.extent(values.filter(Number.isFinite));
-      return (value) => attlas.mix(colours.box, colours.attention, largest > smallest ? (Math.min(largest, value ?? smallest) - smallest) / (largest - smallest) : 0);
+      const [smallest, largest] =
+        state.statistic === LINKS_HERE ? [0, 1] : attlas.extent(values.filter(Number.isFinite));
+      return (value) =>
+        attlas.mix(
+          colours.box,
+          colours.attention,
+          largest > smallest ? (Math.min(largest, value ?? smallest) - smallest) / (largest - smallest) : 0,
+        );
     }
 
     function build() {
@@ -102,9 +132,14 @@
 
       cells = [];
       for (let layer = 0; layer < nLayers; layer++) {
-        const row = pen.group = pen.add("g", { role: "row" });
+        const row = (pen.group = pen.add("g", { role: "row" }));
         for (let head = layer * nHeads; head < (layer + 1) * nHeads; head++) {
-          const cell = pen.rect(...cellBox(head), { fill: colours.box, stroke: colours.line, width: 0.5, radius: Math.min(2, size / 5) });
+          const cell = pen.rect(...cellBox(head), {
+            fill: colours.box,
+            stroke: colours.line,
+            width: 0.5,
+            radius: Math.min(2, size / 5),
+          });
           cell.setAttribute("role", "gridcell");
           cell.setAttribute("tabindex", "-1");
           cell.setAttribute("data-head", head);
@@ -133,8 +168,14 @@
       const head = Number(event.target.dataset.head);
       const [layer, column] = [Math.floor(head / nHeads), head % nHeads];
       const moves = {
-        ArrowLeft: [layer, column - 1], ArrowRight: [layer, column + 1], ArrowUp: [layer - 1, column], ArrowDown: [layer + 1, column],
-        Home: [layer, 0], End: [layer, nHeads - 1], PageUp: [0, column], PageDown: [nLayers - 1, column],
+        ArrowLeft: [layer, column - 1],
+        ArrowRight: [layer, column + 1],
+        ArrowUp: [layer - 1, column],
+        ArrowDown: [layer + 1, column],
+        Home: [layer, 0],
+        End: [layer, nHeads - 1],
+        PageUp: [0, column],
+        PageDown: [nLayers - 1, column],
       };
       if (event.key === "Enter" || event.key === " ") state.set({ head });
       else if (event.key in moves) {
@@ -169,7 +210,8 @@
     function choose() {
       cells.forEach((cell, head) => cell.setAttribute("aria-selected", String(head === state.head)));
       const [x, y, width, cellHeight] = cellBox(state.head);
-      for (const [name, value] of Object.entries({ x: x - 1, y: y - 1, width: width + 2, height: cellHeight + 2 })) ring.setAttribute(name, value);
+      for (const [name, value] of Object.entries({ x: x - 1, y: y - 1, width: width + 2, height: cellHeight + 2 }))
+        ring.setAttribute(name, value);
       if (document.activeElement?.dataset.head === undefined) focusable(state.head);
       else focusable(state.head).focus();
       field.value = state.headName;
@@ -184,10 +226,12 @@
         const largest = Math.max(...values);
         const name = state.position === null ? null : attlas.nameResidue(data, state.position);
         const nHeadsLinked = values.filter((value) => value > 0).length;
-        caption.textContent = name === null
-          ? "Point at a residue: the colour of a head is then the largest weight of its links there, from 0 to 1."
-          : largest ? `Links at ${name}: in ${attlas.plural(nHeadsLinked, "head")}, the largest ${attlas.number(largest)} in head ${state.nameHead(values.indexOf(largest))}.`
-            : `No link that is kept touches ${name}.`;
+        caption.textContent =
+          name === null
+            ? "Point at a residue: the colour of a head is then the largest weight of its links there, from 0 to 1."
+            : largest
+              ? `Links at ${name}: in ${attlas.plural(nHeadsLinked, "head")}, the largest ${attlas.number(largest)} in head ${state.nameHead(values.indexOf(largest))}.`
+              : `No link that is kept touches ${name}.`;
         return;
       }
       const [smallest, largest] = attlas.extent(values.filter(Number.isFinite));
@@ -200,7 +244,8 @@
       const head = pointed === undefined ? state.head : Number(pointed);
       const value = attlas.headValues(data, state)[head];
       const what = state.statistic === LINKS_HERE ? "" : ` ${nameOf(state.statistic)}`;
-      document.getElementById("head-caption").textContent = `Head ${state.nameHead(head)}:${what} ${attlas.number(value)}. ${attlas.describeLinks(data, head)}`;
+      document.getElementById("head-caption").textContent =
+        `Head ${state.nameHead(head)}:${what} ${attlas.number(value)}. ${attlas.describeLinks(data, head)}`;
     }
 
     function picture() {
@@ -210,13 +255,25 @@
         const values = attlas.headValues(data, state);
         const colour = colourOf(values, colours);
         drawCells(pen, colours);
-        values.forEach((value, head) => pen.rect(...cellBox(head), { fill: colour(value), stroke: colours.line, width: 0.5 }));
+        values.forEach((value, head) =>
+          pen.rect(...cellBox(head), { fill: colour(value), stroke: colours.line, width: 0.5 }),
+        );
         const [x, y, width, cellHeight] = cellBox(state.head);
         pen.rect(x - 1, y - 1, width + 2, cellHeight + 2, { stroke: colours.pointed, width: 2.5 });
         pen.text(LEFT, height + 12, attlas.fitText(title, WIDTH - LEFT), { fill: colours.ink });
-        pen.text(LEFT, height + 28, attlas.fitText(document.getElementById("heads-caption").textContent, WIDTH - LEFT), { fill: colours.soft });
+        pen.text(
+          LEFT,
+          height + 28,
+          attlas.fitText(document.getElementById("heads-caption").textContent, WIDTH - LEFT),
+          { fill: colours.soft },
+        );
       };
-      return { width: WIDTH, height: height + 36, draw, name: `${data.protein.accession}-heads-${state.statistic}` };
+      return {
+        width: WIDTH,
+        height: height + 36,
+        draw,
+        name: `${data.protein.accession}-heads-${state.statistic}`,
+      };
     }
   };
 })();

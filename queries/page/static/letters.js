@@ -13,12 +13,15 @@
     const mark = attlas.element("span", { class: "mark", "aria-hidden": "true" });
     const annotated = knownResidues(data);
 
-    holder.addEventListener("pointermove", (event) => { if (event.pointerType !== "touch") state.set({ pointed: positionAt(event) }); });
+    holder.addEventListener("pointermove", (event) => {
+      if (event.pointerType !== "touch") state.set({ pointed: positionAt(event) });
+    });
     holder.addEventListener("pointerleave", () => state.set({ pointed: null }));
     holder.addEventListener("click", (event) => {
       const position = positionAt(event);
       // Text that is being selected is not a click.
-      if (position !== null && getSelection().isCollapsed) state.set({ residue: position === state.residue ? null : position });
+      if (position !== null && getSelection().isCollapsed)
+        state.set({ residue: position === state.residue ? null : position });
     });
     attlas.addPictureButtons(document.getElementById("letters-buttons"), picture, "the sequence");
     sayLegend();
@@ -40,7 +43,8 @@
       holder.tabIndex = isLong ? 0 : -1; // keys scroll it
       const isCut = end < state.range[1];
       const whole = begin === 1 && end === data.nResidues;
-      document.getElementById("letters-range").textContent = whole ? attlas.plural(end, "residue")
+      document.getElementById("letters-range").textContent = whole
+        ? attlas.plural(end, "residue")
         : `${attlas.number(begin)} to ${attlas.number(end)} of ${attlas.number(data.nResidues)}${isCut ? "; zoom in for what follows" : ""}`;
       movePointed();
     }
@@ -57,9 +61,14 @@
       element.setAttribute("data-number", number);
       let plain = "";
       for (let position = from; position <= to; position++) {
-        const kinds = [data.siteAt.has(position) ? "site" : "", annotated.has(position) ? "annotated" : ""].filter(Boolean);
+        const kinds = [data.siteAt.has(position) ? "site" : "", annotated.has(position) ? "annotated" : ""].filter(
+          Boolean,
+        );
         const letter = data.sequence[position - 1];
-        if (!kinds.length) { plain += letter; continue; }
+        if (!kinds.length) {
+          plain += letter;
+          continue;
+        }
         element.append(plain, attlas.element("b", { class: kinds.join(" ") }, letter));
         plain = "";
       }
@@ -93,7 +102,8 @@
     function sayLegend() {
       const legend = document.getElementById("letters-legend");
       if (data.sites.length) legend.append(attlas.element("b", { class: "site" }, "A"), " high-attention site ");
-      if (annotated.size) legend.append(attlas.element("b", { class: "annotated" }, "A"), " known residue (features of one residue)");
+      if (annotated.size)
+        legend.append(attlas.element("b", { class: "annotated" }, "A"), " known residue (features of one residue)");
     }
 
     function picture() {
@@ -107,14 +117,28 @@
           const [k, row] = [(position - begin) % perRow, Math.floor((position - begin) / perRow)];
           const [x, y] = [xOf(k), 28 + row * rowHeight];
           if (position === state.position) pen.rect(x - 4.5, y - 12, 9, 16, { fill: colours.pointed, radius: 2 });
-          if (data.siteAt.has(position)) pen.rect(x - 5, y - 12.5, 10, 17, { stroke: colours.site, width: 1.8, radius: 2 });
-          if (annotated.has(position)) pen.polyline([[x - 4, y + 6], [x + 4, y + 6]], { stroke: colours.annotated, width: 2 });
+          if (data.siteAt.has(position))
+            pen.rect(x - 5, y - 12.5, 10, 17, { stroke: colours.site, width: 1.8, radius: 2 });
+          if (annotated.has(position))
+            pen.polyline(
+              [
+                [x - 4, y + 6],
+                [x + 4, y + 6],
+              ],
+              { stroke: colours.annotated, width: 2 },
+            );
           const weight = data.siteAt.has(position) ? 700 : 400;
           pen.text(x, y, data.sequence[position - 1], { fill: colours.ink, size: 12, align: "center", weight });
-          if (position % BLOCK === 0) pen.text(x + 4, y - 14, String(position), { fill: colours.soft, size: 9, align: "right" });
+          if (position % BLOCK === 0)
+            pen.text(x + 4, y - 14, String(position), { fill: colours.soft, size: 9, align: "right" });
         }
       };
-      return { width: xOf(perRow), height: nRows * rowHeight + 12, draw, name: `${data.protein.accession}-sequence` };
+      return {
+        width: xOf(perRow),
+        height: nRows * rowHeight + 12,
+        draw,
+        name: `${data.protein.accession}-sequence`,
+      };
     }
   };
 

@@ -22,15 +22,24 @@
       const { left, right } = frame;
       pen.rect(left, 3, right - left, HEIGHT - 6, { fill: colours.box, stroke: colours.line, radius: 3 });
       drawProfile(pen, colours);
-      for (const site of data.sites) pen.circle(frame.xOf(site.position - 0.5), HEIGHT - 6, 2, { fill: colours.site });
+      for (const site of data.sites)
+        pen.circle(frame.xOf(site.position - 0.5), HEIGHT - 6, 2, { fill: colours.site });
 
       const [from, to] = window();
-      for (const [a, b] of [[left, from], [to, right]]) pen.rect(a, 3, b - a, HEIGHT - 6, { fill: colours.line, opacity: 0.6 });
+      for (const [a, b] of [
+        [left, from],
+        [to, right],
+      ])
+        pen.rect(a, 3, b - a, HEIGHT - 6, { fill: colours.line, opacity: 0.6 });
       pen.rect(from, 3, Math.max(2, to - from), HEIGHT - 6, { stroke: colours.ink, radius: 3 });
-      for (const x of [from, to]) pen.rect(x - 3, HEIGHT / 2 - 7, 6, 14, { fill: colours.paper, stroke: colours.ink, radius: 3 });
+      for (const x of [from, to])
+        pen.rect(x - 3, HEIGHT / 2 - 7, 6, 14, { fill: colours.paper, stroke: colours.ink, radius: 3 });
       if (!frame.isNarrow) {
         const [begin, end] = state.range;
-        const text = end - begin + 1 === n ? `all ${n.toLocaleString("en")}` : `${begin.toLocaleString("en")}–${end.toLocaleString("en")}`;
+        const text =
+          end - begin + 1 === n
+            ? `all ${n.toLocaleString("en")}`
+            : `${begin.toLocaleString("en")}–${end.toLocaleString("en")}`;
         pen.text(left - 12, HEIGHT / 2 + 4, text, { fill: colours.soft, align: "right" });
       }
     };
@@ -41,7 +50,9 @@
       const [, largest] = attlas.extent(values);
       const nBins = Math.max(1, Math.round(frame.right - frame.left));
       const points = Array.from(attlas.binLargest(values, 1, n, nBins), (value, k) => [
-        frame.left + k + 0.5, HEIGHT - 4 - Math.sqrt(Math.max(0, value || 0) / (largest || 1)) * (HEIGHT - 9)]);
+        frame.left + k + 0.5,
+        HEIGHT - 4 - Math.sqrt(Math.max(0, value || 0) / (largest || 1)) * (HEIGHT - 9),
+      ]);
       pen.polyline(points, { stroke: colours.attention, width: 0.8, opacity: 0.8 });
     };
 
@@ -74,7 +85,10 @@
         state.showRange(Math.max(1, Math.min(start, position)), Math.min(n, Math.max(start, position)));
       }
     });
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { held = null; });
+    for (const name of ["pointerup", "pointercancel"])
+      canvas.addEventListener(name, () => {
+        held = null;
+      });
     canvas.addEventListener("dblclick", () => state.set({ range: [1, n] }));
 
     state.watch(["layer", "range"], redraw);

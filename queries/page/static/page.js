@@ -15,8 +15,17 @@
     writeHeader(data);
 
     const statistics = attlas.headStatistics(data);
-    const opening = { layer: json.protein.layer ?? data.nLayers - 1, head: attlas.openingHead(data), statistic: statistics[0] };
-    const state = new attlas.State(opening, { nLayers: data.nLayers, nHeads: data.nHeads, nResidues: data.nResidues, statistics });
+    const opening = {
+      layer: json.protein.layer ?? data.nLayers - 1,
+      head: attlas.openingHead(data),
+      statistic: statistics[0],
+    };
+    const state = new attlas.State(opening, {
+      nLayers: data.nLayers,
+      nHeads: data.nHeads,
+      nResidues: data.nResidues,
+      statistics,
+    });
 
     const views = [];
     if (!data.heads && !data.structure) byId("views").classList.add("single");
@@ -36,8 +45,9 @@
       if (attlas.structureView) views.push(attlas.structureView);
       document.documentElement.dataset.ready = String(Math.round(performance.now())); // milliseconds since the page was asked for
     };
-    if (document.readyState === "complete") setTimeout(finish);
-    else addEventListener("load", () => setTimeout(finish));
+    const finishSoon = () => requestAnimationFrame(() => setTimeout(finish));
+    if (document.readyState === "complete") finishSoon();
+    else addEventListener("load", finishSoon);
     redrawWhenNeeded(views);
     attlas.shown = { data, state };
   };
@@ -53,17 +63,32 @@
     byId("answer").append(attlas.element("strong", {}, attlas.element("span", {}, count), names), rest);
     byId("answer").classList.toggle("none", !data.sites.length);
 
-    const parts = [attlas.plural(protein.length ?? data.nResidues, "residue"), protein.gene && `gene ${protein.gene}`, protein.organism, ...links(protein.accession)];
+    const parts = [
+      attlas.plural(protein.length ?? data.nResidues, "residue"),
+      protein.gene && `gene ${protein.gene}`,
+      protein.organism,
+      ...links(protein.accession),
+    ];
     byId("identity").append(...joined(parts.filter(Boolean)));
-    for (const family of data.families.slice(0, 3)) byId("identity").append(" · ", [family.database, family.name || family.family].filter(Boolean).join(" "));
+    for (const family of data.families.slice(0, 3))
+      byId("identity").append(" · ", [family.database, family.name || family.family].filter(Boolean).join(" "));
 
     // The weights say which model it is; its revision only where there is one.
-    const versions = [provenance.weights ?? provenance.model, provenance.rule && `rule ${provenance.rule}`,
-      provenance.atlas_id && `atlas ${String(provenance.atlas_id).slice(0, 12)}`, provenance.attlas_version && `attlas ${provenance.attlas_version}`];
+    const versions = [
+      provenance.weights ?? provenance.model,
+      provenance.rule && `rule ${provenance.rule}`,
+      provenance.atlas_id && `atlas ${String(provenance.atlas_id).slice(0, 12)}`,
+      provenance.attlas_version && `attlas ${provenance.attlas_version}`,
+    ];
     byId("provenance").append(versions.filter(Boolean).join(" · "));
-    byId("provenance").title = Object.entries(provenance).map(([key, value]) => `${key}: ${value}`).join("\n");
+    byId("provenance").title = Object.entries(provenance)
+      .map(([key, value]) => `${key}: ${value}`)
+      .join("\n");
 
-    const notes = [...(data.thinned ?? []), ...(protein.sites_note && data.sites.length ? [protein.sites_note] : [])];
+    const notes = [
+      ...(data.thinned ?? []),
+      ...(protein.sites_note && data.sites.length ? [protein.sites_note] : []),
+    ];
     byId("notes").append(...notes.map((note) => attlas.element("li", {}, note)));
     byId("notes").hidden = !notes.length;
   }
@@ -72,7 +97,8 @@
   function links(accession) {
     const match = UNIPROT.exec(accession);
     if (!match) return [];
-    const anchor = (text, href) => attlas.element("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
+    const anchor = (text, href) =>
+      attlas.element("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
     return [
       anchor("UniProt", `https://www.uniprot.org/uniprotkb/${accession}/entry`),
       anchor("AlphaFold DB", `https://alphafold.ebi.ac.uk/entry/${match[1]}`),
@@ -85,7 +111,9 @@
     for (let layer = 0; layer < data.nLayers; layer++) {
       select.append(new Option(layer === data.protein.layer ? `${layer} (converges)` : String(layer), layer));
     }
-    const show = () => { select.value = String(state.layer); };
+    const show = () => {
+      select.value = String(state.layer);
+    };
     select.addEventListener("change", () => state.set({ layer: Number(select.value) }));
     state.watch(["layer"], show);
     show();
@@ -97,7 +125,13 @@
     const show = () => {
       const position = state.position;
       if (position === null) {
-        line.replaceChildren(attlas.element("span", { class: "help" }, "Point at a residue in any view: what is known of it stands here."));
+        line.replaceChildren(
+          attlas.element(
+            "span",
+            { class: "help" },
+            "Point at a residue in any view: what is known of it stands here.",
+          ),
+        );
         return;
       }
       const parts = attlas.describeResidue(data, state, position);
@@ -109,7 +143,9 @@
 
   /** Redraw when the window, the colours or the medium changes. */
   function redrawWhenNeeded(views) {
-    const redraw = () => { for (const view of views) view?.redraw(); };
+    const redraw = () => {
+      for (const view of views) view?.redraw();
+    };
     const holder = document.getElementById("views");
     let width = holder.clientWidth;
     new ResizeObserver(() => {
@@ -117,7 +153,8 @@
       width = holder.clientWidth;
       requestAnimationFrame(redraw);
     }).observe(holder);
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", redraw);
+    for (const query of ["(prefers-color-scheme: dark)", "print"])
+      matchMedia(query).addEventListener("change", redraw);
   }
 
   const element = document.getElementById("attlas-data");

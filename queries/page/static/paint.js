@@ -5,8 +5,19 @@
 (() => {
   const FONT = 'system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, "DejaVu Sans", sans-serif';
   const SVG = "http://www.w3.org/2000/svg";
-  const NAMES = ["ink", "soft", "line", "paper", "box", "link", "site", "attention", "links", "annotated", "pointed"];
-  const PNG_SCALE = 2; // pixels of a PNG file for each of the screen's, for print
+  const NAMES = [
+    "ink",
+    "soft",
+    "line",
+    "paper",
+    "box",
+    "link",
+    "site",
+    "attention",
+    "links",
+    "annotated",
+    "pointed",
+  ];
 
   /** Return the stylesheet's colours as `rgb(r, g, b)`, in force now: light, dark or on paper. */
   attlas.readColours = () => {
@@ -20,33 +31,55 @@
     return colours;
   };
 
-  const channels = (colour) => colour.match(/[\d.]+/g).slice(0, 3).map(Number);
+  const channels = (colour) =>
+    colour
+      .match(/[\d.]+/g)
+      .slice(0, 3)
+      .map(Number);
 
   /** Return the colour a share (0 to 1) of the way from one to another. */
   attlas.mix = (from, to, share) => {
     const [a, b] = [channels(from), channels(to)];
     return `rgb(${a.map((value, k) => Math.round(value + (b[k] - value) * share)).join(", ")})`;
   };
+
   /** Return a colour as `#rrggbb`. */
-  attlas.hex = (colour) => `#${channels(colour).map((value) => Math.round(value).toString(16).padStart(2, "0")).join("")}`;
+  attlas.hex = (colour) =>
+    `#${channels(colour)
+      .map((value) => Math.round(value).toString(16).padStart(2, "0"))
+      .join("")}`;
   attlas.channels = channels;
 
   // Styles of a pen's verbs: fill, stroke, width, opacity, dash (of lines), size, weight, align (of text).
   attlas.CanvasPen = class {
-    constructor(context) { this.context = context; }
+    constructor(context) {
+      this.context = context;
+    }
 
     shape(path, { fill, stroke, width = 1, opacity = 1, dash }) {
       const context = this.context;
       context.globalAlpha = opacity;
       context.beginPath();
       path(context);
-      if (fill) { context.fillStyle = fill; context.fill(); }
-      if (stroke) { context.strokeStyle = stroke; context.lineWidth = width; context.setLineDash(dash ?? []); context.stroke(); }
+      if (fill) {
+        context.fillStyle = fill;
+        context.fill();
+      }
+      if (stroke) {
+        context.strokeStyle = stroke;
+        context.lineWidth = width;
+        context.setLineDash(dash ?? []);
+        context.stroke();
+      }
       context.globalAlpha = 1;
     }
 
-    rect(x, y, width, height, style) { this.shape((path) => path.roundRect(x, y, width, height, style.radius ?? 0), style); }
-    circle(x, y, radius, style) { this.shape((path) => path.arc(x, y, radius, 0, 2 * Math.PI), style); }
+    rect(x, y, width, height, style) {
+      this.shape((path) => path.roundRect(x, y, width, height, style.radius ?? 0), style);
+    }
+    circle(x, y, radius, style) {
+      this.shape((path) => path.arc(x, y, radius, 0, 2 * Math.PI), style);
+    }
     polyline(points, style) {
       this.shape((path) => points.forEach(([x, y], k) => (k ? path.lineTo(x, y) : path.moveTo(x, y))), style);
     }
@@ -54,7 +87,10 @@
     /** Half an ellipse from x1 to x2 at height y; `depth` reaches down, a negative one up. */
     arc(x1, x2, y, depth, style) {
       const radius = Math.abs(x2 - x1) / 2;
-      this.shape((path) => path.ellipse((x1 + x2) / 2, y, radius, Math.abs(depth), 0, 0, Math.PI, depth < 0), style);
+      this.shape(
+        (path) => path.ellipse((x1 + x2) / 2, y, radius, Math.abs(depth), 0, 0, Math.PI, depth < 0),
+        style,
+      );
     }
 
     text(x, y, text, { fill, size = 11, weight = 400, align = "left" }) {
@@ -91,7 +127,8 @@
     add(name, attributes) {
       const element = this.group.appendChild(document.createElementNS(SVG, name));
       for (const [key, value] of Object.entries(attributes)) {
-        if (value !== undefined) element.setAttribute(key, typeof value === "number" ? String(Math.round(value * 100) / 100) : value);
+        if (value !== undefined)
+          element.setAttribute(key, typeof value === "number" ? String(Math.round(value * 100) / 100) : value);
       }
       return element;
     }
@@ -101,22 +138,46 @@
       return this.add(name, { ...attributes, fill, ...line, opacity });
     }
 
-    rect(x, y, width, height, style) { return this.shape("rect", { x, y, width: Math.max(0, width), height: Math.max(0, height), rx: style.radius }, style); }
-    circle(x, y, radius, style) { return this.shape("circle", { cx: x, cy: y, r: radius }, style); }
+    rect(x, y, width, height, style) {
+      return this.shape(
+        "rect",
+        { x, y, width: Math.max(0, width), height: Math.max(0, height), rx: style.radius },
+        style,
+      );
+    }
+    circle(x, y, radius, style) {
+      return this.shape("circle", { cx: x, cy: y, r: radius }, style);
+    }
     polyline(points, style) {
-      return this.shape("polyline", { points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ") }, style);
+      return this.shape(
+        "polyline",
+        { points: points.map((point) => point.map((value) => value.toFixed(1)).join(",")).join(" ") },
+        style,
+      );
     }
 
     arc(x1, x2, y, depth, style) {
       const radius = Math.abs(x2 - x1) / 2;
       const turn = depth < 0 ? 1 : 0;
       const [from, to] = [Math.min(x1, x2), Math.max(x1, x2)].map((value) => value.toFixed(2));
-      return this.shape("path", { d: `M${from} ${y}A${radius.toFixed(2)} ${Math.abs(depth).toFixed(2)} 0 0 ${turn} ${to} ${y}` }, style);
+      return this.shape(
+        "path",
+        { d: `M${from} ${y}A${radius.toFixed(2)} ${Math.abs(depth).toFixed(2)} 0 0 ${turn} ${to} ${y}` },
+        style,
+      );
     }
 
     text(x, y, text, { fill, size = 11, weight, align }) {
       const anchor = { center: "middle", right: "end" }[align];
-      const element = this.add("text", { x, y, fill, "font-size": size, "font-weight": weight, "text-anchor": anchor, "font-family": FONT });
+      const element = this.add("text", {
+        x,
+        y,
+        fill,
+        "font-size": size,
+        "font-weight": weight,
+        "text-anchor": anchor,
+        "font-family": FONT,
+      });
       element.textContent = text;
       return element;
     }
@@ -139,11 +200,13 @@
   };
 
   const measure = document.createElement("canvas").getContext("2d");
+
   /** Return the width of a text in CSS pixels. */
   attlas.textWidth = (text, size = 11, weight = 400) => {
     measure.font = `${weight} ${size}px ${FONT}`;
     return measure.measureText(text).width;
   };
+
   /** Return a text cut with an ellipsis where it is wider than `width`. */
   attlas.fitText = (text, width, size = 11) => {
     if (attlas.textWidth(text, size) <= width) return text;
@@ -165,67 +228,5 @@
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     return new attlas.CanvasPen(context);
-  };
-
-  /** Offer a file to be saved. */
-  const save = (blob, name) => {
-    const anchor = document.createElement("a");
-    anchor.href = URL.createObjectURL(blob);
-    anchor.download = name;
-    anchor.click();
-    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
-  };
-
-  /**
-   * Put the buttons PNG and SVG beside a view. `picture` returns {width, height, draw, name}; `draw` takes a pen.
-   * Files are named after the protein; whatever a file system may refuse is left out.
-   */
-  attlas.addPictureButtons = (parent, picture, title) => {
-    const fileName = (name, ending) => `${name.replace(/[^\w.-]+/g, "_")}.${ending}`;
-    const draw = (pen, { width, height, draw }) => {
-      pen.rect(0, 0, width, height, { fill: attlas.readColours().paper });
-      draw(pen);
-    };
-
-    const savePng = () => {
-      const view = picture();
-      const canvas = document.createElement("canvas");
-      canvas.width = view.width * PNG_SCALE;
-      canvas.height = view.height * PNG_SCALE;
-      const context = canvas.getContext("2d");
-      context.scale(PNG_SCALE, PNG_SCALE);
-      draw(new attlas.CanvasPen(context), view);
-      canvas.toBlob((blob) => save(blob, fileName(view.name, "png")));
-    };
-    const saveSvg = () => {
-      const view = picture();
-      const pen = new attlas.SvgPen(view.width, view.height);
-      pen.svg.setAttribute("width", view.width);
-      pen.svg.setAttribute("height", view.height);
-      draw(pen, view);
-      save(new Blob([new XMLSerializer().serializeToString(pen.svg)], { type: "image/svg+xml" }), fileName(view.name, "svg"));
-    };
-    parent.append(
-      attlas.button("PNG", savePng, `Save ${title} as PNG`),
-      attlas.button("SVG", saveSvg, `Save ${title} as SVG`),
-    );
-  };
-
-  /** Return a button. */
-  attlas.button = (text, onClick, label) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = text;
-    if (label) { button.setAttribute("aria-label", label); button.title = label; }
-    button.addEventListener("click", onClick);
-    return button;
-  };
-
-  /** Return an element with children: elements, or texts that stay texts. */
-  attlas.element = (name, attributes = {}, ...children) => {
-    const element = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-    element.append(...children);
-    return element;
   };
 })();

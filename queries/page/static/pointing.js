@@ -17,7 +17,13 @@
     const layout = (width) => attlas.layoutTracks(data, state, width, showAllTypes);
     const redraw = () => {
       frame = layout(holder.clientWidth);
-      attlas.drawTracks(attlas.prepareCanvas(canvas, frame.width, frame.height), frame, data, state, attlas.readColours());
+      attlas.drawTracks(
+        attlas.prepareCanvas(canvas, frame.width, frame.height),
+        frame,
+        data,
+        state,
+        attlas.readColours(),
+      );
       redrawPointed();
     };
     const redrawPointed = () => {
@@ -38,13 +44,18 @@
       holder.setAttribute("aria-valuemin", "1");
       holder.setAttribute("aria-valuemax", String(data.nResidues));
       holder.setAttribute("aria-valuenow", String(position));
-      const text = [attlas.nameResidue(data, position), ...attlas.describeResidue(data, state, position)].join(", ");
+      const text = [attlas.nameResidue(data, position), ...attlas.describeResidue(data, state, position)].join(
+        ", ",
+      );
       holder.setAttribute("aria-valuetext", text);
     };
 
     const place = (event) => {
       const box = canvas.getBoundingClientRect();
-      return { x: (event.clientX - box.left) * (frame.width / box.width), y: (event.clientY - box.top) * (frame.height / box.height) };
+      return {
+        x: (event.clientX - box.left) * (frame.width / box.width),
+        y: (event.clientY - box.top) * (frame.height / box.height),
+      };
     };
     const isInside = (x) => x >= frame.left - 3 && x <= frame.right + 3;
 
@@ -83,25 +94,36 @@
         else state.showRange(frame.positionAt(Math.min(from, to)), frame.positionAt(Math.max(from, to)));
         redrawPointed();
       });
-      holder.addEventListener("pointercancel", () => { drag = null; redrawPointed(); });
+      holder.addEventListener("pointercancel", () => {
+        drag = null;
+        redrawPointed();
+      });
       holder.addEventListener("dblclick", () => state.set({ range: [1, data.nResidues] }));
 
-      // A wheel alone scrolls the page. With Ctrl, or two fingers spread on a trackpad, it zooms; sideways it moves along.
-      holder.addEventListener("wheel", (event) => {
-        if (event.ctrlKey || event.metaKey) {
-          event.preventDefault();
-          state.zoom(Math.exp(event.deltaY * WHEEL_ZOOM * (event.deltaMode ? 20 : 1)), frame.positionAt(place(event).x));
-        } else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
-          event.preventDefault();
-          move((event.deltaX || event.deltaY) / frame.perResidue);
-        }
-      }, { passive: false });
+      // A wheel alone scrolls the page. With Ctrl, or two fingers spread on a trackpad, it zooms; sideways it moves.
+      holder.addEventListener(
+        "wheel",
+        (event) => {
+          if (event.ctrlKey || event.metaKey) {
+            event.preventDefault();
+            state.zoom(
+              Math.exp(event.deltaY * WHEEL_ZOOM * (event.deltaMode ? 20 : 1)),
+              frame.positionAt(place(event).x),
+            );
+          } else if (Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey) {
+            event.preventDefault();
+            move((event.deltaX || event.deltaY) / frame.perResidue);
+          }
+        },
+        { passive: false },
+      );
     }
 
     /** A click on the strip of layers chooses the layer; anywhere, it holds the residue, or frees the one held. */
     function click({ x, y }) {
       const strip = frame.rows.find((row) => row.name === "layers");
-      if (strip && y >= strip.top && y < strip.top + strip.height) state.set({ layer: attlas.layerAt(strip, y, data.nLayers) });
+      if (strip && y >= strip.top && y < strip.top + strip.height)
+        state.set({ layer: attlas.layerAt(strip, y, data.nLayers) });
       const position = frame.positionAt(x);
       if (isInside(x)) state.set({ residue: position === state.residue ? null : position });
     }
@@ -118,9 +140,15 @@
       let start = null;
       const span = () => {
         const [a, b] = [...fingers.values()];
-        return b ? { middle: (a.x + b.x) / 2, width: Math.max(20, Math.abs(a.x - b.x)) } : { middle: a.x, width: 0 };
+        return b
+          ? { middle: (a.x + b.x) / 2, width: Math.max(20, Math.abs(a.x - b.x)) }
+          : { middle: a.x, width: 0 };
       };
-      const begin = () => { start = fingers.size ? { ...span(), range: state.range, perResidue: frame.perResidue, isTap: start?.isTap ?? true } : null; };
+      const begin = () => {
+        start = fingers.size
+          ? { ...span(), range: state.range, perResidue: frame.perResidue, isTap: start?.isTap ?? true }
+          : null;
+      };
 
       holder.addEventListener("pointerdown", (event) => {
         if (event.pointerType !== "touch") return;
@@ -189,7 +217,11 @@
       );
       const nFolded = attlas.countFoldedTypes(data);
       if (nFolded) {
-        const fold = attlas.button("", () => { showAllTypes = !showAllTypes; name(); redraw(); });
+        const fold = attlas.button("", () => {
+          showAllTypes = !showAllTypes;
+          name();
+          redraw();
+        });
         const name = () => {
           fold.textContent = showAllTypes ? "Fewer features" : `${attlas.plural(nFolded, "more type")} of features`;
           fold.setAttribute("aria-expanded", String(showAllTypes));
@@ -207,7 +239,12 @@
         attlas.drawTracks(pen, drawn, data, state, colours);
         attlas.drawPointed(pen, drawn, data, state, colours);
       };
-      return { width: drawn.width, height: drawn.height, draw, name: `${data.protein.accession}-tracks-layer${state.layer}-head${state.headName}` };
+      return {
+        width: drawn.width,
+        height: drawn.height,
+        draw,
+        name: `${data.protein.accession}-tracks-layer${state.layer}-head${state.headName}`,
+      };
     }
   };
 })();

@@ -3,12 +3,14 @@
 
 (() => {
   const MOST_NAMED = 12; // sites named in the answer
+  const MOST_TRACKS = 4; // whose values the line of a residue has room for
 
   /** Return a count or a number as tables and sentences show it. */
   const number = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
     return Number.isInteger(value) ? value.toLocaleString("en") : decimal(value);
   };
+
   /** Return a number with two decimals, or two digits where it is small; `none` where there is none. */
   const decimal = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
@@ -32,11 +34,15 @@
     if (data.json.sites === null) return ["Sites are not computed in this atlas.", "", ""];
     if (!sites.length) {
       const reason = protein.sites_note ? `: ${protein.sites_note}` : "";
-      const where = protein.layer === null ? "" : ` Attention converges in layer ${protein.layer} (${layersText(data)}).`;
+      const where =
+        protein.layer === null ? "" : ` Attention converges in layer ${protein.layer} (${layersText(data)}).`;
       return [`No high-attention site${reason}.`, "", where];
     }
 
-    const names = sites.slice(0, MOST_NAMED).map((site) => `${site.residue}${site.position}`).join(", ");
+    const names = sites
+      .slice(0, MOST_NAMED)
+      .map((site) => `${site.residue}${site.position}`)
+      .join(", ");
     const more = sites.length > MOST_NAMED ? ` and ${sites.length - MOST_NAMED} more` : "";
     const order = sites.length > 1 ? ", strongest first" : "";
     return [
@@ -52,9 +58,11 @@
     const values = data.received?.[state.layer];
     if (values) {
       const value = values[position - 1];
-      if (Number.isNaN(value)) return [`layer ${state.layer} is left out of this page`];
+      if (Number.isNaN(value)) return [`layer ${state.layer} is not in this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
-      parts.push(`receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`);
+      parts.push(
+        `receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
+      );
     }
     const site = data.siteAt.get(position);
     if (site) parts.push(`site of rank ${site.rank}`);
@@ -72,11 +80,15 @@
       if (indices.length) parts.push(`head ${state.headName}: ${inward} links in, ${indices.length - inward} out`);
 
       // The other question that people have: what looks at this residue, in any head?
-      const strongest = all.reduce((best, k) => (best === null || data.links.value[k] > data.links.value[best] ? k : best), null);
+      const strongest = all.reduce(
+        (best, k) => (best === null || data.links.value[k] > data.links.value[best] ? k : best),
+        null,
+      );
       const nHeads = new Set(all.map((k) => data.links.head[k])).size;
-      if (nHeads > 1) parts.push(`links in ${nHeads} heads, strongest in ${state.nameHead(data.links.head[strongest])}`);
+      if (nHeads > 1)
+        parts.push(`links in ${nHeads} heads, strongest in ${state.nameHead(data.links.head[strongest])}`);
     }
-    for (const track of data.tracks) {
+    for (const track of data.tracks.slice(0, MOST_TRACKS)) {
       const value = track.values[position - 1];
       if (!Number.isNaN(value)) parts.push(`${track.name} ${number(value)}${track.unit ? ` ${track.unit}` : ""}`);
     }
@@ -84,7 +96,8 @@
     return parts;
   };
 
-  const spanText = (feature) => (feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`);
+  const spanText = (feature) =>
+    feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`;
   const describeFeature = (feature) => {
     const what = feature.description ? `: ${feature.description}` : "";
     return `${feature.type.toLowerCase()}${feature.begin === feature.end ? "" : ` ${spanText(feature)}`}${what}`;

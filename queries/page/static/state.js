@@ -20,17 +20,33 @@
       globalThis.addEventListener("hashchange", () => this.readFragment());
     }
 
-    get layer() { return this.values.layer; }
-    get head() { return this.values.head; } // layer * nHeads + head
-    get residue() { return this.values.residue; } // held by a click or Enter
-    get range() { return this.values.range; } // [begin, end], both shown
-    get statistic() { return this.values.statistic; }
+    get layer() {
+      return this.values.layer;
+    }
+    get head() {
+      return this.values.head;
+    } // layer * nHeads + head
+    get residue() {
+      return this.values.residue;
+    } // held by a click or Enter
+    get range() {
+      return this.values.range;
+    } // [begin, end], both shown
+    get statistic() {
+      return this.values.statistic;
+    }
 
     /** The residue that lights up in every view: the one under the pointer, or else the one held. */
-    get position() { return this.values.pointed ?? this.values.residue; }
+    get position() {
+      return this.values.pointed ?? this.values.residue;
+    }
 
-    get headName() { return this.nameHead(this.head); }
-    nameHead(head) { return `${Math.floor(head / this.limits.nHeads)}-${head % this.limits.nHeads}`; }
+    get headName() {
+      return this.nameHead(this.head);
+    }
+    nameHead(head) {
+      return `${Math.floor(head / this.limits.nHeads)}-${head % this.limits.nHeads}`;
+    }
 
     /** Return the head that a text such as `2-19` names, or null. */
     parseHead(text) {
@@ -59,7 +75,9 @@
     }
 
     /** Call `draw` whenever one of the names changes; `position` is the residue pointed at or held. */
-    watch(names, draw) { this.watchers.push({ names, draw }); }
+    watch(names, draw) {
+      this.watchers.push({ names, draw });
+    }
 
     /** Show residues around the middle of a range, no fewer than ten, none outside the sequence. */
     showRange(begin, end) {
@@ -81,7 +99,8 @@
     readFragment() {
       const fields = new URLSearchParams(location.hash.slice(1));
       const { nLayers, nResidues, statistics } = this.limits;
-      const number = (text, from, to) => (/^\d+$/.test(text ?? "") && Number(text) >= from && Number(text) <= to ? Number(text) : null);
+      const number = (text, from, to) =>
+        /^\d+$/.test(text ?? "") && Number(text) >= from && Number(text) <= to ? Number(text) : null;
 
       const [begin, end] = (fields.get("range") ?? "").split("-").map((text) => number(text, 1, nResidues));
       this.set({
@@ -96,11 +115,18 @@
     /** Return the fragment of what differs from the opening, such as `head=5-11&residue=191`. */
     get fragment() {
       const texts = {
-        layer: String(this.layer), head: this.headName, residue: String(this.residue),
-        range: this.range.join("-"), statistic: this.statistic,
+        layer: String(this.layer),
+        head: this.headName,
+        residue: String(this.residue),
+        range: this.range.join("-"),
+        statistic: this.statistic,
       };
       const isChanged = (name) => JSON.stringify(this.values[name]) !== JSON.stringify(this.opening[name]);
-      return new URLSearchParams(Object.keys(texts).filter(isChanged).map((name) => [name, texts[name]])).toString();
+      return new URLSearchParams(
+        Object.keys(texts)
+          .filter(isChanged)
+          .map((name) => [name, texts[name]]),
+      ).toString();
     }
 
     writeFragmentSoon() {

@@ -1,13 +1,16 @@
-// The structure, by 3Dmol.js (vendor/): a cartoon, or a trace of C-alpha atoms, that turns blue with attention received;
-// sites as spheres with their rank, known sites as sticks, links of the chosen head as cylinders as thick as they weigh.
+// The structure, by 3Dmol.js (vendor/): a cartoon, or a trace of C-alpha atoms, that turns blue with attention
+// received; sites as spheres with their rank, known sites as sticks, links of the chosen head as cylinders, as thick
+// as they weigh.
 "use strict";
 
 (() => {
   const OPACITY = 0.75; // of the cartoon: what lies behind it is still seen
-  const GREY = 0.3, GREY_ON_DARK = 0.55; // of the cartoon, from paper to ink
+  const GREY = 0.3,
+    GREY_ON_DARK = 0.55; // of the cartoon, from paper to ink
   const FILLED = 0.9; // share of the view's width or height that the atoms fill
   const LONG_NOTE = 70; // letters
-  const SITE_RADIUS = 1.4, POINTED_RADIUS = 1.7; // angstrom
+  const SITE_RADIUS = 1.4,
+    POINTED_RADIUS = 1.7; // angstrom
   const LINK_RADIUS = (weight) => 0.05 + 0.22 * weight; // angstrom; thicker ones hide the protein
   const HOVER_MS = 40;
 
@@ -53,7 +56,9 @@
       holder.classList.add("absent");
       holder.removeAttribute("role");
       holder.removeAttribute("aria-label");
-      holder.textContent = "This browser draws no WebGL (as on some remote desktops), so the structure is not shown. The tracks, the heads and the tables hold the same numbers.";
+      holder.textContent =
+        "This browser draws no WebGL (as on some remote desktops), so the structure is not shown. " +
+        "The tracks, the heads and the tables hold the same numbers.";
       return null;
     }
     return draw(viewer, data, state, { keysAt, positionOf, holder });
@@ -66,7 +71,11 @@
     const long = notes.filter((note) => note.length > LONG_NOTE);
     document.getElementById("structure-caption").textContent = [structure.name, covered, ...short].join(" · ");
     if (!long.length) return;
-    const details = attlas.element("details", { class: "caption" }, attlas.element("summary", {}, "How it fits the sequence"));
+    const details = attlas.element(
+      "details",
+      { class: "caption" },
+      attlas.element("summary", {}, "How it fits the sequence"),
+    );
     details.append(...long.map((note) => attlas.element("p", {}, note)));
     document.getElementById("structure").append(details);
   }
@@ -100,7 +109,14 @@
     state.watch(["head"], redrawLinks);
     state.watch(["position"], redrawPointed);
     attlas.addPictureButtons(document.getElementById("structure-buttons"), picture, "the structure");
-    return { redraw: () => { restyle(); redrawLinks(); redrawPointed(); }, viewer };
+    return {
+      redraw: () => {
+        restyle();
+        redrawLinks();
+        redrawPointed();
+      },
+      viewer,
+    };
 
     function restyle() {
       const colours = attlas.readColours();
@@ -110,12 +126,20 @@
       const largest = values ? attlas.extent(values)[1] : 0;
       const colourOf = (atom) => {
         const value = values?.[positionOf.get(keyOf(atom)) - 1];
-        return attlas.hex(attlas.mix(grey, colours.attention, value > 0 && largest > 0 ? Math.sqrt(value / largest) : 0));
+        return attlas.hex(
+          attlas.mix(grey, colours.attention, value > 0 && largest > 0 ? Math.sqrt(value / largest) : 0),
+        );
       };
       viewer.setBackgroundColor(attlas.hex(colours.box), 1);
       const cartoon = { colorfunc: colourOf, opacity: OPACITY, thickness: 0.35, arrows: true };
-      viewer.setStyle({}, { cartoon: structure.kind === "trace" ? { ...cartoon, style: "trace", thickness: 0.5 } : cartoon });
-      viewer.setStyle({ hetflag: true, not: { resn: ["HOH", "DOD"] } }, { stick: { radius: 0.18, colorscheme: "default" } });
+      viewer.setStyle(
+        {},
+        { cartoon: structure.kind === "trace" ? { ...cartoon, style: "trace", thickness: 0.5 } : cartoon },
+      );
+      viewer.setStyle(
+        { hetflag: true, not: { resn: ["HOH", "DOD"] } },
+        { stick: { radius: 0.18, colorscheme: "default" } },
+      );
       addKnownSites(colours);
       addSites(colours);
       renderSoon();
@@ -136,7 +160,11 @@
       let filled = 0;
       for (const alpha of alphaOf.values()) {
         const place = viewer.modelToScreen({ x: alpha.x, y: alpha.y, z: alpha.z });
-        filled = Math.max(filled, Math.abs(place.x - x) / (box.width / 2), Math.abs(place.y - y) / (box.height / 2));
+        filled = Math.max(
+          filled,
+          Math.abs(place.x - x) / (box.width / 2),
+          Math.abs(place.y - y) / (box.height / 2),
+        );
       }
       if (filled > 0) viewer.zoom(FILLED / filled);
     }
@@ -160,7 +188,10 @@
         for (let position = feature.begin; position <= feature.end; position++) {
           for (const key of keysAt.get(position) ?? []) {
             const [chain, residue] = key.split(":");
-            const style = structure.kind === "trace" ? { sphere: { radius: 0.8, color: attlas.hex(colours.annotated) } } : { stick: { radius: 0.2, color: attlas.hex(colours.annotated) } };
+            const style =
+              structure.kind === "trace"
+                ? { sphere: { radius: 0.8, color: attlas.hex(colours.annotated) } }
+                : { stick: { radius: 0.2, color: attlas.hex(colours.annotated) } };
             viewer.addStyle({ chain, resi: Number.parseInt(residue, 10) }, style);
           }
         }
@@ -171,14 +202,25 @@
       for (const label of labels) viewer.removeLabel(label);
       labels = [];
       for (const site of data.sites) {
-        for (const alpha of alphasAt(site.position)) viewer.addStyle({ serial: alpha.serial }, { sphere: { radius: SITE_RADIUS, color: attlas.hex(colours.site) } });
+        for (const alpha of alphasAt(site.position))
+          viewer.addStyle(
+            { serial: alpha.serial },
+            { sphere: { radius: SITE_RADIUS, color: attlas.hex(colours.site) } },
+          );
         const [alpha] = alphasAt(site.position);
         if (!alpha) continue;
         const name = `${site.residue}${site.position}`;
-        labels.push(viewer.addLabel(data.sites.length > 1 ? `${site.rank} ${name}` : name, {
-          position: { x: alpha.x, y: alpha.y, z: alpha.z }, fontSize: 12, fontColor: attlas.hex(colours.ink), inFront: true,
-          backgroundColor: attlas.hex(colours.paper), backgroundOpacity: 0.75, screenOffset: { x: 10, y: 12, z: 0 },
-        }));
+        labels.push(
+          viewer.addLabel(data.sites.length > 1 ? `${site.rank} ${name}` : name, {
+            position: { x: alpha.x, y: alpha.y, z: alpha.z },
+            fontSize: 12,
+            fontColor: attlas.hex(colours.ink),
+            inFront: true,
+            backgroundColor: attlas.hex(colours.paper),
+            backgroundOpacity: 0.75,
+            screenOffset: { x: 10, y: 12, z: 0 },
+          }),
+        );
       }
     }
 
@@ -189,9 +231,20 @@
       for (const k of data.links?.byHead[state.head] ?? []) {
         const [from, to] = [data.links.i[k], data.links.j[k]];
         for (const chain of structure.chains) {
-          const [start, end] = [from, to].map((position) => alphasAt(position).find((alpha) => alpha.chain === chain.chain));
+          const [start, end] = [from, to].map((position) =>
+            alphasAt(position).find((alpha) => alpha.chain === chain.chain),
+          );
           if (!start || !end) continue;
-          links.push(viewer.addCylinder({ start, end, radius: LINK_RADIUS(data.links.value[k]), color: colour, fromCap: 1, toCap: 1 }));
+          links.push(
+            viewer.addCylinder({
+              start,
+              end,
+              radius: LINK_RADIUS(data.links.value[k]),
+              color: colour,
+              fromCap: 1,
+              toCap: 1,
+            }),
+          );
         }
       }
       renderSoon();
@@ -200,14 +253,21 @@
     function redrawPointed() {
       for (const shape of pointed) viewer.removeShape(shape);
       const color = attlas.hex(attlas.readColours().pointed);
-      pointed = alphasAt(state.position).map((center) => viewer.addSphere({ center, radius: POINTED_RADIUS, color, opacity: 0.8 }));
+      pointed = alphasAt(state.position).map((center) =>
+        viewer.addSphere({ center, radius: POINTED_RADIUS, color, opacity: 0.8 }),
+      );
       renderSoon();
     }
 
     function listen() {
       viewer.setHoverDuration(HOVER_MS);
       const select = { predicate: (atom) => positionOf.has(keyOf(atom)) };
-      viewer.setHoverable(select, true, (atom) => state.set({ pointed: positionOf.get(keyOf(atom)) }), () => state.set({ pointed: null }));
+      viewer.setHoverable(
+        select,
+        true,
+        (atom) => state.set({ pointed: positionOf.get(keyOf(atom)) }),
+        () => state.set({ pointed: null }),
+      );
       viewer.setClickable(select, true, (atom) => {
         const position = positionOf.get(keyOf(atom));
         state.set({ residue: position === state.residue ? null : position });
@@ -215,7 +275,13 @@
       holder.addEventListener("pointerleave", () => state.set({ pointed: null }));
 
       // A wheel alone scrolls the page, as on the tracks.
-      holder.addEventListener("wheel", (event) => { if (!event.ctrlKey && !event.metaKey) event.stopPropagation(); }, { capture: true });
+      holder.addEventListener(
+        "wheel",
+        (event) => {
+          if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+        },
+        { capture: true },
+      );
     }
 
     function picture() {
@@ -224,9 +290,19 @@
       const [width, height] = [holder.clientWidth, holder.clientHeight];
       const draw = (pen) => {
         pen.image(canvas, 0, 0, width, height);
-        pen.text(8, height + 16, attlas.fitText(document.getElementById("structure-caption").textContent, width - 16), { fill: attlas.readColours().soft });
+        pen.text(
+          8,
+          height + 16,
+          attlas.fitText(document.getElementById("structure-caption").textContent, width - 16),
+          { fill: attlas.readColours().soft },
+        );
       };
-      return { width, height: height + 26, draw, name: `${data.protein.accession}-structure-layer${state.layer}-head${state.headName}` };
+      return {
+        width,
+        height: height + 26,
+        draw,
+        name: `${data.protein.accession}-structure-layer${state.layer}-head${state.headName}`,
+      };
     }
   }
 })();

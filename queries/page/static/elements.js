@@ -1,0 +1,74 @@
+// Buttons, elements, and pictures saved as files.
+"use strict";
+
+(() => {
+  const PNG_SCALE = 2; // pixels of a PNG file for each of the screen's, for print
+
+  /** Offer a file to be saved. */
+  const save = (blob, name) => {
+    const anchor = document.createElement("a");
+    anchor.href = URL.createObjectURL(blob);
+    anchor.download = name;
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+  };
+
+  /**
+   * Put the buttons PNG and SVG beside a view. `picture` returns {width, height, draw, name}; `draw` takes a pen.
+   * Files are named after the protein; whatever a file system may refuse is left out.
+   */
+  attlas.addPictureButtons = (parent, picture, title) => {
+    const fileName = (name, ending) => `${name.replace(/[^\w.-]+/g, "_")}.${ending}`;
+    const draw = (pen, { width, height, draw }) => {
+      pen.rect(0, 0, width, height, { fill: attlas.readColours().paper });
+      draw(pen);
+    };
+
+    const savePng = () => {
+      const view = picture();
+      const canvas = document.createElement("canvas");
+      canvas.width = view.width * PNG_SCALE;
+      canvas.height = view.height * PNG_SCALE;
+      const context = canvas.getContext("2d");
+      context.scale(PNG_SCALE, PNG_SCALE);
+      draw(new attlas.CanvasPen(context), view);
+      canvas.toBlob((blob) => save(blob, fileName(view.name, "png")));
+    };
+    const saveSvg = () => {
+      const view = picture();
+      const pen = new attlas.SvgPen(view.width, view.height);
+      pen.svg.setAttribute("width", view.width);
+      pen.svg.setAttribute("height", view.height);
+      draw(pen, view);
+      save(
+        new Blob([new XMLSerializer().serializeToString(pen.svg)], { type: "image/svg+xml" }),
+        fileName(view.name, "svg"),
+      );
+    };
+    parent.append(
+      attlas.button("PNG", savePng, `Save ${title} as PNG`),
+      attlas.button("SVG", saveSvg, `Save ${title} as SVG`),
+    );
+  };
+
+  /** Return a button. */
+  attlas.button = (text, onClick, label) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = text;
+    if (label) {
+      button.setAttribute("aria-label", label);
+      button.title = label;
+    }
+    button.addEventListener("click", onClick);
+    return button;
+  };
+
+  /** Return an element with children: elements, or texts that stay texts. */
+  attlas.element = (name, attributes = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    element.append(...children);
+    return element;
+  };
+})();
