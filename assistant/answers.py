@@ -15,8 +15,8 @@ from attlas.schema import Manifest, QuestionError
 
 MOST_ROW_BYTES = 48_000
 """Most bytes of JSON that the rows of one answer take."""
-MOST_SQL = 8_000
-"""Most characters of the SQL that an answer repeats."""
+MOST_NAME_BYTES = 16_000
+"""Most bytes of JSON that the names of the columns of one answer take."""
 MOST_NOTES, NOTE_WIDTH = 10, 500
 """Most notes of an answer, and most characters of each."""
 
@@ -42,9 +42,9 @@ class Reply:
 
     page: Page
     sql: str | None = None
-    """The SELECT that made the rows, for tools that ask in SQL."""
+    """The SELECT that made the rows, where there is one that is not too long."""
     command: str | None = None
-    """The command line that gives the same rows, for the others; DIR stands for the atlas."""
+    """The command line that gives the same rows; DIR stands for the atlas. None for SQL, which says it all."""
     notes: tuple[str, ...] = ()
     """What was left out, and why."""
 
@@ -79,9 +79,19 @@ def page_of_reader(reader: pa.RecordBatchReader, *, offset: int, limit: int) -> 
     """Return a page of the rows of a query, which stops when the page is full.
 
     Raises:
-        QuestionError: a row is too large, two columns have one name, or the query fails while its rows are read.
+        QuestionError: a row is too large, there are too many columns, two of them have one name, or the query fails
+            while its rows are read.
     """
     refuse_same_names(reader.schema)
+    n_bytes = len(dump_json(reader.schema.names))
+    if n_bytes > MOST_NAME_BYTES:
+        raise QuestionError(
+            f"This answer has too many columns to be returned: {len(reader.schema.names):,}.",
+            expected=f"names of at most {MOST_NAME_BYTES:,} bytes of JSON",
+            found=f"{n_bytes:,} bytes",
+            hint="select fewer columns, or turn them into rows with UNPIVOT",
+        )
+
     rows = (list(row.values()) for row in json_rows(reader))
     return cut_page(reader.schema.names, rows, offset=offset, limit=limit)
 
@@ -103,7 +113,7 @@ def answer_json(tool: str, arguments: dict[str, Any], reply: Reply, manifest: Ma
         "atlas_id": manifest.atlas_id,
         "manifest_version": manifest.version,
         "attlas_version": version("attlas"),
-        "made_by": {name: cut(text, MOST_SQL) for name, text in made_by.items() if text is not None},
+        "made_by": {name: text for name, text in made_by.items() if text is not None},
         "columns": list(page.columns),
         "rows": list(page.rows),
         "n_rows": len(page.rows),
@@ -111,11 +121,11 @@ def answer_json(tool: str, arguments: dict[str, Any], reply: Reply, manifest: Ma
         "next_offset": page.next_offset,
         "n_total": page.n_total,
         "rows_sha256": rows_sha256(page.columns, page.rows),
-        "notes": list(_bounded_notes(reply.notes)),
+        "notes": list(_cut_notes(reply.notes)),
     }
 
 
-def _bounded_notes(notes: Sequence[str]) -> Iterator[str]:
+def _cut_notes(notes: Sequence[str]) -> Iterator[str]:
     yield from (cut(printable_lines(note), NOTE_WIDTH) for note in notes[:MOST_NOTES])
     if len(notes) > MOST_NOTES:
         yield f"and {len(notes) - MOST_NOTES:,} more notes"

@@ -25,17 +25,17 @@ def rows_sha256(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
 
 def canonical_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
     """Return the canonical form of rows."""
-    values = {"columns": list(columns), "rows": [[_canonical(cell) for cell in row] for row in rows]}
+    values = {"columns": list(columns), "rows": [[_canonicalise(cell) for cell in row] for row in rows]}
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "surrogatepass")
 
 
-def _canonical(value: Any) -> Any:
+def _canonicalise(value: Any) -> Any:
     if isinstance(value, float):
         rounded = float(f"{value:.{SIGNIFICANT_DIGITS}g}")
         return int(rounded) if rounded.is_integer() and abs(rounded) < LARGEST_EXACT else rounded
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [_canonicalise(item) for item in value]
     if isinstance(value, dict):
-        return {key: _canonical(item) for key, item in value.items()}
+        return {key: _canonicalise(item) for key, item in value.items()}
     return value

@@ -14,10 +14,10 @@ OFFENDER_WIDTH = 200
 def fault_json(fault: Fault) -> dict[str, Any]:
     """Return the parts of an error as plain JSON values."""
     return {
-        "error": _bounded(fault.what),
-        "expected": _bounded(fault.expected),
-        "found": _bounded(fault.found),
-        "to_do": _bounded(fault.hint),
+        "error": _cut_part(fault.what),
+        "expected": _cut_part(fault.expected),
+        "found": _cut_part(fault.found),
+        "to_do": _cut_part(fault.hint),
         "offenders": [cut(printable_lines(text), OFFENDER_WIDTH) for text in fault.offenders[:N_OFFENDERS_SHOWN]],
         "n_offenders": len(fault.offenders),
     }
@@ -28,12 +28,12 @@ def unexpected_json(error: Exception) -> dict[str, Any]:
     return {
         "error": "attlas failed in a way that it does not foresee.",
         "expected": None,
-        "found": _bounded(first_line(error)),
+        "found": _cut_part(first_line(error)),
         "to_do": "ask in another way; the server's error output has the details",
         "offenders": [],
         "n_offenders": 0,
     }
 
 
-def _bounded(text: str | None) -> str | None:
+def _cut_part(text: str | None) -> str | None:
     return None if text is None else cut(printable_lines(text), MOST_CHARACTERS)

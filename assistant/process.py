@@ -5,7 +5,6 @@ lines of JSON, over the standard input and output of that process.
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -57,7 +56,8 @@ class ToolProcess:
     async def start(self) -> Process:
         """Start the process, unless it runs, and return it; it opens the atlas while this one goes on."""
         if self._process is None or self._process.returncode is not None:
-            self._process = await anyio.open_process(self._command, stdin=subprocess.PIPE, stderr=None)
+            # In a session of its own: Ctrl-C goes to the server alone, without which the process ends.
+            self._process = await anyio.open_process(self._command, stderr=None, start_new_session=True)
         return self._process
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:

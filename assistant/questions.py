@@ -13,6 +13,8 @@ from attlas.queries.asking.questions import Question, ask, describe_lines, quest
 from attlas.queries.description import columns_to_json, table_sizes
 from attlas.schema import QuestionError
 
+MOST_SQL = 4_000
+"""Most characters of the SQL of a question that an answer repeats; `attlas ask DIR QUESTION --sql` prints it, too."""
 LIST_TYPES = ("ints", "texts", "proteins")
 """Types of parameters that a text with commas, or an @FILE, stands for on the command line."""
 
@@ -52,10 +54,11 @@ def ask_question(
             what the question needs.
     """
     question = question_named(name)
-    bound_question = ask(atlas, question.name, _without_files(question, values))
+    bound_question = ask(atlas, question.name, _refuse_files(question, values))
     rows = bound_question.answer(atlas, timeout_s=timeout_s)
     page = page_of_reader(rows, offset=offset, limit=limit)
-    return Reply(page, sql=bound_question.sql, notes=bound_question.bound.notes)
+    sql = bound_question.sql if len(bound_question.sql) <= MOST_SQL else None
+    return Reply(page, sql, _command(question.name, values), bound_question.bound.notes)
 
 
 def answer_sql(atlas: Atlas, *, query: str, offset: int, limit: int, timeout_s: float | None) -> Reply:
@@ -84,7 +87,7 @@ def list_columns(atlas: Atlas, *, table: str | None, offset: int, limit: int, ti
     return Reply(page, command="attlas info DIR --columns --json")
 
 
-def _without_files(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
+def _refuse_files(question: Question, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of parameters such that none of them names a file: a text of a list becomes its items.
 
     Raises:
@@ -104,6 +107,16 @@ def _without_files(question: Question, values: Mapping[str, Any]) -> dict[str, A
             value = [item.strip() for item in value.split(",") if item.strip()]
         safe_values[name] = value
     return safe_values
+
+
+def _command(question: str, values: Mapping[str, Any]) -> str:
+    """Return the command line that asks a question; FILE stands for an alignment, which is a file there."""
+    words = [f"attlas ask DIR {question}"]
+    for name, value in values.items():
+        items = value if isinstance(value, list) else [value]
+        text = "FILE" if isinstance(value, dict) else ",".join(map(str, items))
+        words.append(quote(f"{name}={text}"))
+    return " ".join([*words, "--format json"])
 
 
 def _is_alignment(value: object) -> bool:

@@ -59,30 +59,27 @@ def read_answers(path: Path) -> list[Any]:
 def replay(atlas: Atlas, answers: list[Any], *, timeout_s: float | None) -> Iterator[Replay]:
     """Ask each recorded answer again, in order, and yield what became of it."""
     for number, answer in enumerate(answers, start=1):
-        yield _replay_answer(atlas, number, _unwrapped(answer), timeout_s=timeout_s)
+        yield _replay_answer(atlas, number, _unwrap(answer), timeout_s=timeout_s)
 
 
 def _replay_answer(atlas: Atlas, number: int, answer: Any, *, timeout_s: float | None) -> Replay:
     tool = str(answer.get("tool", "unknown tool"))[:CELL_WIDTH] if isinstance(answer, dict) else "unknown tool"
 
-    def cannot(reason: str) -> Replay:
+    if reason := _explain_unusable(answer, atlas):
         return Replay(number, tool, "cannot be replayed", reason)
-
-    if reason := _unusable(answer, atlas):
-        return cannot(reason)
     if rows_sha256(answer["columns"], answer["rows"]) != answer["rows_sha256"]:
         return Replay(number, tool, "differs", "its rows are not those of its rows_sha256: the record was changed")
 
     try:
-        again = call_tool(atlas, answer["tool"], answer["arguments"], timeout_s=timeout_s)
+        new_answer = call_tool(atlas, answer["tool"], answer["arguments"], timeout_s=timeout_s)
     except Fault as fault:
-        return cannot(fault.what)
-    if again["rows_sha256"] == answer["rows_sha256"]:
+        return Replay(number, tool, "cannot be replayed", fault.what)
+    if new_answer["rows_sha256"] == answer["rows_sha256"]:
         return Replay(number, tool, "agrees")
-    return Replay(number, tool, "differs", _describe_difference(answer, again))
+    return Replay(number, tool, "differs", _describe_difference(answer, new_answer))
 
 
-def _unusable(answer: Any, atlas: Atlas) -> str | None:
+def _explain_unusable(answer: Any, atlas: Atlas) -> str | None:
     """Return why a record cannot be replayed; None if it can."""
     if not isinstance(answer, dict):
         return "it is no answer of a tool"
@@ -100,26 +97,36 @@ def _unusable(answer: Any, atlas: Atlas) -> str | None:
     return None
 
 
-def _describe_difference(answer: dict[str, Any], again: dict[str, Any]) -> str:
+def _describe_difference(answer: dict[str, Any], new_answer: dict[str, Any]) -> str:
     """Return the first difference between a recorded answer and the same asked again."""
-    change = "" if answer.get("manifest_version") == again["manifest_version"] else "; tables were added since"
-    if answer["columns"] != again["columns"]:
-        return f"its columns were {', '.join(answer['columns'])}, and are {', '.join(again['columns'])}{change}"
+    change = _describe_change(answer, new_answer)
+    if answer["columns"] != new_answer["columns"]:
+        return f"its columns were {', '.join(answer['columns'])}, and are {', '.join(new_answer['columns'])}{change}"
 
-    for number, (recorded, row) in enumerate(zip_longest(answer["rows"], again["rows"])):
+    for number, (recorded, row) in enumerate(zip_longest(answer["rows"], new_answer["rows"])):
         if recorded is None or row is None:
-            return f"it had {len(answer['rows']):,} rows, and has {len(again['rows']):,}{change}"
+            return f"it had {len(answer['rows']):,} rows, and has {len(new_answer['rows']):,}{change}"
         for column, old, new in zip_longest(answer["columns"], recorded, row):
             if canonical_bytes([], [[old]]) != canonical_bytes([], [[new]]):
-                return f"row {number}, column {column}: it was {_shown(old)}, and is {_shown(new)}{change}"
+                return f"row {number}, column {column}: it was {_shorten(old)}, and is {_shorten(new)}{change}"
     return f"its rows differ{change}"
 
 
-def _shown(value: Any) -> str:
+def _describe_change(answer: dict[str, Any], new_answer: dict[str, Any]) -> str:
+    """Return what else is not as it was when an answer was recorded: the tables of the atlas, or attlas itself."""
+    changes = []
+    if answer.get("manifest_version") != new_answer["manifest_version"]:
+        changes.append("tables were added since")
+    if answer.get("attlas_version") != new_answer["attlas_version"]:
+        changes.append(f"attlas was {_shorten(answer.get('attlas_version'))}")
+    return "".join(f"; {change}" for change in changes)
+
+
+def _shorten(value: Any) -> str:
     return cut(json.dumps(value, ensure_ascii=False), CELL_WIDTH)
 
 
-def _unwrapped(answer: Any) -> Any:
+def _unwrap(answer: Any) -> Any:
     """Return the answer in the result of a call, as a client of the protocol holds it; others as they are."""
     names = ("structuredContent", "structured_content")
     if isinstance(answer, dict) and (name := next((name for name in names if name in answer), None)):
@@ -131,7 +138,7 @@ def _json_values(text: str, path: Path, expected: str) -> Iterator[Any]:
     """Yield the values of JSON lines, or the items of one JSON array."""
     try:
         whole = json.loads(text, parse_constant=_refuse_constant)
-    except ValueError:
+    except (ValueError, RecursionError):
         pass  # JSON lines, perhaps
     else:
         yield from whole if isinstance(whole, list) else [whole]
@@ -141,7 +148,7 @@ def _json_values(text: str, path: Path, expected: str) -> Iterator[Any]:
         if line.strip():
             try:
                 yield json.loads(line, parse_constant=_refuse_constant)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 message = f"Line {number} of {path} is no JSON."
                 raise QuestionError(message, expected=expected, found=first_line(error)) from error
 

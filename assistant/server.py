@@ -4,6 +4,7 @@ Only the protocol is written to standard output: while it is served, the SDK poi
 so that whatever a library prints, or a warning, goes there. A process of its own answers the calls (`process.py`).
 """
 
+import signal
 from importlib.metadata import version
 from typing import Any
 
@@ -21,7 +22,9 @@ from attlas.schema import Manifest
 
 
 def serve(manifest: Manifest, settings: Settings) -> None:
-    """Serve the tools of an atlas until standard input ends."""
+    """Serve the tools of an atlas until standard input ends, or Ctrl-C ends this process."""
+    # A thread waits at standard input, which Python's own handler would wait for, until the next line comes.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     anyio.run(_serve, manifest, settings)
 
 

@@ -77,9 +77,10 @@ def annotate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Add known features, families, structures, and numbers of one's own to an atlas.
+    """Add known biology, or numbers of your own, to an atlas.
 
-    They fill the tables `features`, `families`, `coordinates`, `tracks` and `variants`.
+    Features, families and structures fill the tables `features`, `families` and `coordinates`, numbers the tables
+    `tracks` and `variants`.
 
     Nothing of the atlas is computed again. Every record is checked against the stored sequence; what does not fit is
     left out, named and counted, never shifted. Chains of structures are mapped onto proteins by their letters. A source

@@ -1,5 +1,6 @@
 """The verb that gives an assistant its tools: mcp."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,6 +56,8 @@ def mcp(
     with _extra():
         from attlas.assistant.process import Settings
         from attlas.assistant.server import serve
+    if sys.stdin.isatty():
+        note("a client of the Model Context Protocol is waited for at standard input; Ctrl-C ends this")
     serve(manifest, Settings(directory, memory, timeout_s))
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from attlas.cli.output import ID_FORMS, OUTPUT_NAMES, AtlasDir, note
+from attlas.cli.showing import match_names
 
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -40,14 +41,18 @@ def page(
 ) -> None:
     """Write the page of a protein: one HTML file to look at, which needs no network.
 
-    It shows sites, features, attention received in every layer, heads, links and the structure.
+    It shows sites, features, attention received in every layer, heads, links and the structure. Words of a name do for
+    an ID where only one protein has them.
     """
     from attlas.queries.atlas import Atlas
 
     with Atlas.open(directory) as atlas:
-        protein_page = atlas.page(id, structure=structure, chain=chain)
+        (match,), faults = match_names(atlas, [atlas.match(id)])
+        if faults:
+            raise faults[0]
+        accession = atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py()
+        protein_page = atlas.page(accession, structure=structure, chain=chain)
 
-    accession = protein_page.data["protein"]["accession"]
     path = protein_page.write(output or Path(f"{NOT_IN_FILE_NAMES.sub('_', accession)}.html"))
     n_bytes = len(protein_page.html.encode())
     print(f"{path}: {accession}, {n_bytes / 1e3:,.0f} kB, {protein_page.n_bytes_zipped / 1e3:,.0f} kB gzipped")

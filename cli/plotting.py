@@ -32,18 +32,22 @@ def plot(
     statistic: Annotated[
         str | None, typer.Option("--statistic", metavar="NAME", help="Statistic of the heads; default: n_edges.")
     ] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option("--track", metavar="NAME", help="Draw this track below the profile; may be given several times."),
+    ] = None,
 ) -> None:
     """Draw a protein, for a paper.
 
-    A profile is the attention that residues receive, with sites, ranks and known features. Heads are a map of one
-    statistic. Links are what one head links, if `attlas links` was run.
+    A profile is the attention that residues receive, with sites, ranks, known features, and tracks that are named.
+    Heads are a map of one statistic. Links are what one head links, if `attlas links` was run.
     """
     from attlas.queries.atlas import Atlas
     from attlas.queries.plots import draw_plot, figure_bytes, format_of
 
     format = format_of(output)
     with Atlas.open(directory) as atlas:
-        figure = draw_plot(atlas, id, kind, layer=layer, head=head, statistic=statistic)
+        figure = draw_plot(atlas, id, kind, layer=layer, head=head, statistic=statistic, tracks=track or ())
     data = figure_bytes(figure, format)
     with sink(output, is_text=False) as file:
         file.write(data)

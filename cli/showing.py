@@ -159,7 +159,7 @@ def _show_cards(
     matches = atlas.matches(ids, taxon=taxon)
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
-        matches, faults = _match_names(atlas, matches)
+        matches, faults = match_names(atlas, matches)
     answers = (answer for match in matches for answer in answer_match(atlas, match, layers=shown_layers))
     if as_json:
         _print_json_array(answer.to_json(atlas.manifest) for answer in answers)
@@ -169,7 +169,7 @@ def _show_cards(
         raise join_faults(faults, n_ids=len(matches))
 
 
-def _match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
+def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
     """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
     from attlas.queries.lookup.find import choose_protein
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH

@@ -134,6 +134,7 @@ class Atlas(Store):
         layer: int | None = None,
         head: int | None = None,
         statistic: str | None = None,
+        tracks: Sequence[str] = (),
     ) -> Any:
         """Return a picture of a protein, as `attlas plot` draws it: a figure of matplotlib, shown in a notebook.
 
@@ -143,6 +144,7 @@ class Atlas(Store):
             layer: layer of the profile, or of the head, from 0; by default that of convergence.
             head: head of the links, from 0; by default that whose links touch the sites most.
             statistic: statistic of the heads, a column of the table `heads`; by default `n_edges`.
+            tracks: names of tracks that are drawn below a profile.
 
         Raises:
             QuestionError: the id is not in the atlas, or its protein has no such picture.
@@ -150,7 +152,7 @@ class Atlas(Store):
         """
         from attlas.queries.plots import draw_plot
 
-        return draw_plot(self, id, kind, layer=layer, head=head, statistic=statistic)
+        return draw_plot(self, id, kind, layer=layer, head=head, statistic=statistic, tracks=tracks)
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""

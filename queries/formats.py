@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date, time
 from decimal import Decimal
@@ -136,7 +137,7 @@ def refuse_same_names(schema: pa.Schema) -> None:
     Raises:
         QuestionError: two or more columns share a name.
     """
-    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    twice = sorted(name for name, n in Counter(schema.names).items() if n > 1)
     if twice:
         raise QuestionError(
             "This format needs a name for every column, and some share one.",

@@ -1,7 +1,7 @@
 """`make_app`: an atlas as a web application (ASGI), its API at `/api/v1` and its pages."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from threading import Thread
@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from attlas.schema import Fault
 from attlas.serve.api.atlas_routes import atlas_routes
 from attlas.serve.api.export_routes import export_routes
 from attlas.serve.api.openapi import describe_api
@@ -25,7 +26,7 @@ from attlas.serve.pages.layout import Frame
 from attlas.serve.pages.routes import page_routes
 from attlas.serve.problems import add_handlers
 from attlas.serve.service import Service
-from attlas.serve.worker_pool import WorkerPool
+from attlas.serve.worker_pool import BusyError, WorkerPool
 
 API = "/api/v1"
 LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
@@ -66,7 +67,7 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        Thread(target=service.pool.start, daemon=True).start()
+        Thread(target=_warm_up, args=(service,), daemon=True).start()
         yield
         service.close()
 
@@ -100,6 +101,12 @@ def open_service(
         n_waiting=limits.n_waiting,
     )
     return Service(current, pool, limits, has_sql, shown_place)
+
+
+def _warm_up(service: Service) -> None:
+    """Begin what others will soon ask for; whoever asks for it is told of an error."""
+    with suppress(Fault, BusyError):
+        service.pool.start()
 
 
 def _frame(service: Service) -> Frame:

@@ -68,12 +68,14 @@ def perform(atlas: Atlas, task: Task, output: Path, *, max_bytes: int) -> Outcom
 
 
 def _ask(atlas: Atlas, task: AskTask, output: Path, max_bytes: int) -> Outcome:
+    from attlas.queries.asking.parameters import make_singular
     from attlas.queries.asking.questions import ask, question_named
 
-    types = {parameter.name: parameter.type for parameter in question_named(task.question).parameters}
+    # A parameter may be named in the singular or the plural, and reads a file by either name.
+    types = {make_singular(parameter.name): parameter.type for parameter in question_named(task.question).parameters}
     with tempfile.TemporaryDirectory(dir=output.parent) as folder:
         arguments = {
-            name: _argument(name, value, types.get(name, "text"), Path(folder))
+            name: _argument(name, value, types.get(make_singular(name), "text"), Path(folder))
             for name, value in task.parameters.items()
         }
         bound_question = ask(atlas, task.question, arguments)

@@ -140,8 +140,13 @@ def _fault_of_request(error: RequestValidationError) -> Fault:
 
 def _fault_of_status(error: HTTPException) -> Fault:
     hints = {
+        400: "see the example of the address at /api",
         404: "/api lists what there is",
         405: "this server only reads: GET, and POST where /api says so",
     }
-    words = {404: "There is nothing at this address.", 405: "This address does not take this method."}
+    words = {
+        400: "The body of this request is no JSON.",
+        404: "There is nothing at this address.",
+        405: "This address does not take this method.",
+    }
     return QuestionError(words.get(error.status_code, str(error.detail)), hint=hints.get(error.status_code))

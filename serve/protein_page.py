@@ -7,6 +7,7 @@ from urllib.parse import quote
 from attlas.queries import Atlas
 
 NAVIGATION = (
+    "<style>nav.served {{ font-size: .9rem; margin: -.4rem 0 1rem; }}</style>"
     '<nav class="served" aria-label="Pages"><a href="/">attlas</a> · <a href="/proteins">Proteins</a> · '
     '<a href="/questions">Questions</a> · <a href="{api}">JSON</a></nav>'
 )

@@ -52,7 +52,7 @@ class WorkerPool:
         # A place is a worker that is idle, or None for one that is yet to be started.
         self._places: LifoQueue[Worker | None] = LifoQueue()
         self.workers: set[Worker] = set()
-        self._is_closed = False
+        self._is_closed = threading.Event()
         self._beginnings: list[Callable[[], object]] = []
         for _ in range(n_workers):
             self._places.put(None)
@@ -78,7 +78,7 @@ class WorkerPool:
             OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
             WorkerEndedError: the process ended without an answer.
         """
-        if self._is_closed or not self._waiting.acquire(blocking=False):
+        if self._is_closed.is_set() or not self._waiting.acquire(blocking=False):
             raise BusyError
         try:
             return self._carry_out(task, timeout_s, has_left)
@@ -87,7 +87,7 @@ class WorkerPool:
 
     def close(self) -> None:
         """Kill every worker, and remove all files; whoever waits for one is told that it ended."""
-        self._is_closed = True
+        self._is_closed.set()
         for worker in list(self.workers):
             worker.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -123,13 +123,13 @@ class WorkerPool:
             self._places.put(worker)
 
     def _new_worker(self) -> Worker:
-        if self._is_closed:
+        if self._is_closed.is_set():
             raise BusyError
         folder = self.folder / f"worker-{next(self._numbers)}"
         worker = Worker(self._place, folder, memory_limit=self._memory_limit, max_bytes=self._max_bytes)
         self.workers.add(worker)
-        if self._is_closed:  # since the worker was started, which takes a while
-            self._end(worker)  # type: ignore[unreachable]
+        if self._is_closed.is_set():  # meanwhile
+            self._end(worker)
             raise BusyError
         return worker
 

@@ -9,9 +9,11 @@ and j.
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
+import pyarrow as pa
+
 from attlas.queries.exports.bed import encode_chrom
 from attlas.queries.exports.escaping import percent_encode
-from attlas.queries.exports.link_rows import iterate_links, refuse_unknown_head, refuse_without_links
+from attlas.queries.exports.link_rows import refuse_unknown_head, refuse_without_links
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.rows import select_in_chunks
 from attlas.queries.provenance import provenance_values
@@ -24,6 +26,25 @@ OWN_COLUMNS = ("layer", "head", "weight", "n_links", "n_edges")
 CHUNK_PROTEINS = 512
 """Proteins whose links are sorted at a time: a protein has about 2,000 of them."""
 
+LINES_QUERY = """
+WITH counted AS (
+    SELECT *, count(*) OVER (PARTITION BY accession, layer, head) AS n_links
+    FROM links SEMI JOIN chunk USING (accession)
+)
+SELECT concat_ws(
+           chr(9), c.chrom, l.i - 1, l.i, c.chrom, l.j - 1, l.j,
+           l.layer || '-' || l.head || ':' || c.sequence[l.i] || l.i || '-' || c.sequence[l.j] || l.j,
+           round(l.weight * 1000)::INTEGER, '.', '.', l.layer, l.head, printf('%.4f', l.weight), l.n_links, h.n_edges
+       ) AS line
+FROM counted AS l
+JOIN chunk AS c ON c.accession = l.accession
+JOIN heads AS h ON h.accession = l.accession AND h.layer = l.layer AND h.head = l.head
+WHERE l.layer = coalesce($layer, l.layer) AND l.head = coalesce($head, l.head)
+ORDER BY l.accession, l.layer, l.head, l.i, l.j
+"""
+"""The lines of a chunk of proteins, which is a table of accession, sequence and chrom. There are millions of lines, so
+that DuckDB and not Python writes them."""
+
 
 def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
     """Write the links of some proteins, or of all."""
@@ -33,8 +54,8 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
         sink.write(f"{line}\n".encode())
 
     for selection, parameters in select_in_chunks(atlas, request.accessions, n_proteins=CHUNK_PROTEINS):
-        rows = iterate_links(atlas, request, selection=selection, parameters=parameters)
-        sink.writelines(f"{_line(row)}\n".encode() for row in rows)
+        for lines in _link_lines(atlas, request, selection, parameters):
+            sink.write("".join(f"{line}\n" for line in lines).encode())
 
 
 def _header(manifest: Manifest) -> Iterator[str]:
@@ -45,9 +66,12 @@ def _header(manifest: Manifest) -> Iterator[str]:
     yield "# " + "\t".join((*COLUMNS, *OWN_COLUMNS))
 
 
-def _line(row: dict[str, Any]) -> str:
-    chrom, i, j = encode_chrom(row["accession"]), row["i"], row["j"]
-    name = f"{row['layer']}-{row['head']}:{row['residue_i']}{i}-{row['residue_j']}{j}"
-    fixed = [chrom, i - 1, i, chrom, j - 1, j, name, round(row["weight"] * 1000), ".", "."]
-    own = [row["layer"], row["head"], f"{row['weight']:.4f}", row["n_links"], row["n_edges"]]
-    return "\t".join(map(str, [*fixed, *own]))
+def _link_lines(atlas: Store, request: Request, selection: str, parameters: dict[str, Any]) -> Iterator[list[str]]:
+    """Yield the lines of the proteins that a condition selects, batch by batch."""
+    proteins = atlas.sql(f"SELECT accession, sequence FROM proteins WHERE {selection}", parameters)
+    chroms = [encode_chrom(accession) for accession in proteins["accession"].to_pylist()]
+    chunk = proteins.append_column("chrom", pa.array(chroms, pa.string()))
+
+    heads = {"layer": request.layer, "head": request.head}
+    for batch in atlas.stream(LINES_QUERY, heads, tables={"chunk": chunk}):
+        yield batch.column("line").to_pylist()

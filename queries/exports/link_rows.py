@@ -1,8 +1,6 @@
 """The links that an export lists or draws, and how many of how many they are."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
@@ -93,31 +91,6 @@ def refuse_unknown_head(store: Store, request: Request) -> None:
     for name, (number, n) in counts.items():
         if number is not None and not 0 <= number < n:
             raise QuestionError(f"The model of this atlas has no {name} {number}.", expected=f"0 to {n - 1}")
-
-
-def iterate_links(
-    store: Store, request: Request, *, selection: str, parameters: dict[str, Any]
-) -> Iterator[dict[str, Any]]:
-    """Yield a row for each link of the proteins that a condition selects, by accession, layer, head, i and j.
-
-    Each has the letters of both residues, and n_links and n_edges of its head on its protein.
-    """
-    query = f"""
-    WITH chosen AS (SELECT accession, sequence FROM proteins WHERE {selection}),
-    counted AS (
-        SELECT *, count(*) OVER (PARTITION BY accession, layer, head) AS n_links
-        FROM links SEMI JOIN chosen USING (accession)
-    )
-    SELECT l.accession, l.layer, l.head, l.i, l.j, l.weight, c.sequence[l.i] AS residue_i, c.sequence[l.j] AS residue_j,
-           l.n_links, h.n_edges
-    FROM counted AS l
-    JOIN chosen AS c ON c.accession = l.accession
-    JOIN heads AS h ON h.accession = l.accession AND h.layer = l.layer AND h.head = l.head
-    WHERE l.layer = coalesce($layer, l.layer) AND l.head = coalesce($head, l.head)
-    ORDER BY l.accession, l.layer, l.head, l.i, l.j
-    """
-    for batch in store.stream(query, {**parameters, "layer": request.layer, "head": request.head}):
-        yield from batch.to_pylist()
 
 
 def _describe(request: Request, n_drawn: int, n_links: int, n_edges: int) -> str:

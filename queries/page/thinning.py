@@ -117,7 +117,7 @@ def _thin_received(data: Data, whole: Data) -> Step | None:
         values[layer * length : (layer + 1) * length] = nan * length
     sentence = (
         f"Attention received is here of {len(kept)} of {n_layers} layers ({', '.join(map(str, kept))}); "
-        f"the table `residues` has all."
+        f"the table residues has all."
     )
     received = {**data["received"], "data": base64.b64encode(values.tobytes()).decode()}
     return Step("received", received, sentence)
@@ -144,7 +144,7 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
     n_all = len(whole["links"]["weight"])
     sentence = (
         f"The page has the {len(kept):,} links of most attention of {n_all:,}, one or more for each head that has any; "
-        "the table `links` has all."
+        "the table links has all."
     )
     return Step("links", _select(links, ("layer", "head", "i", "j", "weight"), kept), sentence)
 
@@ -159,7 +159,7 @@ def _thin_contacts(data: Data, whole: Data) -> Step | None:
     if len(kept) == len(likeliest):
         return None
     n_all = len(whole["contacts"]["probability"])
-    sentence = f"The page has the {len(kept):,} likeliest contacts of {n_all:,}; the table `contacts` has all."
+    sentence = f"The page has the {len(kept):,} likeliest contacts of {n_all:,}; the table contacts has all."
     return Step("contacts", _select(contacts, ("i", "j", "probability"), kept), sentence)
 
 
@@ -177,7 +177,7 @@ def _thin_variants(data: Data, whole: Data) -> Step | None:
     kept = sorted({*by_value[: n_kept // 2], *by_value[len(by_value) - n_kept // 2 :]})
     sentence = (
         f"The page has the {len(kept):,} variants of lowest and highest value of {len(whole['variants']):,}; "
-        "the table `variants` has all."
+        "the table variants has all."
     )
     return Step("variants", [variants[i] for i in kept], sentence)
 
@@ -187,7 +187,7 @@ def _thin_tracks(data: Data, whole: Data) -> Step | None:
     if tracks is None or len(tracks) < 2:
         return None
     kept = tracks[: (len(tracks) + 1) // 2]
-    sentence = f"The page has {len(kept):,} of {len(whole['tracks']):,} tracks; the table `tracks` has all."
+    sentence = f"The page has {len(kept):,} of {len(whole['tracks']):,} tracks; the table tracks has all."
     return Step("tracks", kept, sentence)
 
 

@@ -1,21 +1,25 @@
 """A picture of one protein by its kind: the numbers from the atlas, drawn."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from attlas.queries.answers.one_id import Answer
+from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.plots.heads import DEFAULT_STATISTIC, STATISTICS, draw_heads
 from attlas.queries.plots.links import HeadLinks, choose_head, draw_links, links_of_rows
 from attlas.queries.plots.profile import draw_profile
 from attlas.queries.plots.protein import check_head, check_layer, find_computed_protein, origin_text
 from attlas.queries.plots.saving import show_in_notebooks
+from attlas.queries.plots.track_lines import DrawnTrack, tracks_of_rows
 from attlas.queries.report.pictures import style
 from attlas.queries.store import Store
-from attlas.schema import HEADS, LINKS, QuestionError
+from attlas.queries.text import printable
+from attlas.schema import HEADS, LINKS, TRACKS, QuestionError
 
 Kind = Literal["profile", "heads", "links"]
 KINDS: tuple[str, ...] = get_args(Kind)
 """The kinds of pictures."""
-_OPTIONS = {"profile": ("layer",), "heads": ("statistic",), "links": ("layer", "head")}
+_OPTIONS = {"profile": ("layer", "tracks"), "heads": ("statistic",), "links": ("layer", "head")}
 """The options that go with each kind."""
 
 
@@ -27,6 +31,7 @@ def draw_plot(
     layer: int | None = None,
     head: int | None = None,
     statistic: str | None = None,
+    tracks: Sequence[str] = (),
 ) -> Any:
     """Return a picture of a protein as a figure of matplotlib.
 
@@ -37,12 +42,13 @@ def draw_plot(
         layer: of a profile, by default the layer of convergence; of links, the layer of the head.
         head: the head whose links are drawn, by default that whose links touch the sites most.
         statistic: the statistic of heads, a name of STATISTICS; by default the number of edges.
+        tracks: names of the tracks that are drawn below a profile.
 
     Raises:
         QuestionError: there is no such kind, the protein has no such picture, or an option does not go with the kind.
         EnvironmentFault: matplotlib is not installed.
     """
-    _check_options(kind, layer=layer, head=head, statistic=statistic)
+    _check_options(kind, layer=layer, head=head, statistic=statistic, tracks=tracks or None)
     if layer is not None:
         check_layer(atlas, layer)
     if head is not None:
@@ -50,7 +56,7 @@ def draw_plot(
 
     with style():
         if kind == "profile":
-            figure = _profile(atlas, id, layer)
+            figure = _profile(atlas, id, layer, tracks)
         elif kind == "heads":
             figure = _heads(atlas, id, statistic or DEFAULT_STATISTIC)
         else:
@@ -70,7 +76,7 @@ def _check_options(kind: str, **options: object) -> None:
         raise QuestionError("A head is named by its layer as well.", expected="layer and head")
 
 
-def _profile(atlas: Store, id: str, layer: int | None) -> Any:
+def _profile(atlas: Store, id: str, layer: int | None, names: Sequence[str]) -> Any:
     answer = find_computed_protein(atlas, id, layer=layer)
     protein = answer.protein
     if layer is None and (protein.layer is None or answer.profile is None):
@@ -84,7 +90,29 @@ def _profile(atlas: Store, id: str, layer: int | None) -> Any:
         layer, values = protein.layer, answer.profile
     else:
         values = answer.profiles[0][1]
-    return draw_profile(answer, layer or 0, values or (), origin=origin_text(atlas), model=_model(atlas))
+    tracks = _tracks(atlas, protein, names)
+    words = {"origin": origin_text(atlas), "model": _model(atlas)}
+    return draw_profile(answer, layer or 0, values or (), tracks=tracks, **words)
+
+
+def _tracks(atlas: Store, protein: ProteinRow, names: Sequence[str]) -> tuple[DrawnTrack, ...]:
+    """Return tracks of a protein. Raises QuestionError for a name that it has no values of."""
+    if not names:
+        return ()
+    if not atlas.manifest.of_table(TRACKS):
+        raise QuestionError("This atlas has no table tracks.", hint=f"`{TRACKS.added_by}` adds it")
+
+    columns = ("accession", "name", "position", "value", "unit")
+    rows = atlas.sequence_rows(TRACKS, protein.sequence_id or 0, columns).to_pylist()
+    rows = [row for row in rows if row["accession"] == protein.accession]
+    present = sorted({row["name"] for row in rows})
+    if missing := [name for name in names if name not in present]:
+        raise QuestionError(
+            f"{protein.accession} has no track {printable(missing[0])}.",
+            expected=f"one of {', '.join(map(printable, present))}" if present else None,
+            found=None if present else "no track of this protein",
+        )
+    return tracks_of_rows(rows, names)
 
 
 def _heads(atlas: Store, id: str, statistic: str) -> Any:

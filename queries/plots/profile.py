@@ -18,6 +18,7 @@ from attlas.queries.plots.sequence_rows import (
     write_label,
 )
 from attlas.queries.plots.titles import add_origin, add_title
+from attlas.queries.plots.track_lines import TRACK_INCHES, DrawnTrack, draw_track
 from attlas.queries.report.pictures import BLUE, FAINT, VERMILION, WIDE
 
 MAX_BARS = 1_400
@@ -34,13 +35,22 @@ _MIN_BAR, _MAX_BAR = 0.5, 6.0
 _ROW_INCHES = 1.35
 
 
-def draw_profile(answer: Answer, layer: int, values: Sequence[float], *, origin: str, model: str) -> Any:
+def draw_profile(
+    answer: Answer,
+    layer: int,
+    values: Sequence[float],
+    *,
+    tracks: Sequence[DrawnTrack] = (),
+    origin: str,
+    model: str,
+) -> Any:
     """Return the figure of a profile.
 
     Args:
         answer: the protein, with its sites and features.
         layer: the layer of the profile, 0-based.
         values: attention received in it, (N,).
+        tracks: tracks drawn below it.
         origin: what the atlas was computed with, for the last line.
         model: name of the model, for the title.
     """
@@ -53,7 +63,8 @@ def draw_profile(answer: Answer, layer: int, values: Sequence[float], *, origin:
     n_lanes = max((label.lane + 1 for row_labels in labels for label in row_labels), default=0)
     row_inches = _ROW_INCHES + n_lanes * LANE_INCHES
     bars_of_rows = [bars.of_row(row) for row in rows]
-    heights = [inches for part in bars_of_rows for inches in (row_inches, part.inches) if inches]
+    track_inches = [TRACK_INCHES] * len(tracks)
+    heights = [inches for part in bars_of_rows for inches in (row_inches, *track_inches, part.inches) if inches]
 
     figure = Figure(figsize=(WIDE, sum(heights) + 0.35 * len(rows) + 0.75), layout="constrained")
     axes = iter(figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0])
@@ -63,11 +74,16 @@ def draw_profile(answer: Answer, layer: int, values: Sequence[float], *, origin:
         _draw_row(axis, row, values)
         _draw_sites(axis, row, answer.sites, values)
         _write_site_labels(axis, row_labels, values, n_lanes=n_lanes, top=top)
+        for track in tracks:
+            axis.tick_params(bottom=False, labelbottom=False)
+            axis = next(axes)
+            draw_track(axis, track, row)
         if row_bars.n_lines:
             axis.tick_params(bottom=False, labelbottom=False)
             axis = next(axes)
             draw_feature_bars(axis, row_bars, row)
     axis.set_xlabel("position")
+    figure.align_ylabels([axis for axis in figure.axes if axis.get_ylabel()])
 
     add_title(figure, answer.protein, f"attention received in layer {layer} of {model}")
     words = [_site_words(answer, layer), *_bar_words(rows[0]), *bars.words]

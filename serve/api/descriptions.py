@@ -40,6 +40,7 @@ _MEANINGS = {
     400: "The body is no JSON.",
     404: "The id is not in this atlas, or the atlas lacks what is asked for; `hint` has similar ids.",
     406: "The client takes none of the formats.",
+    408: "The body did not arrive in time.",
     409: "The protein was not computed, with the reason; or the id names several proteins, which `offenders` lists.",
     413: "The batch, the body or the answer is larger than this server takes.",
     415: "The body is not sent as `application/json`.",
@@ -52,6 +53,10 @@ PROBLEMS: Responses = {
     for status, meaning in _MEANINGS.items()
 }
 """What each status means, with the problem that comes with it."""
+
+
+BODY_PROBLEMS: Responses = {status: PROBLEMS[status] for status in (400, 408, 413, 415)}
+"""The problems of a request with a body."""
 
 
 def rows_responses(schema: Schema, *, is_of_id: bool = False, has_etag: bool = True) -> Responses:

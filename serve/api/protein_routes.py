@@ -13,14 +13,17 @@ from attlas.queries.answers.many_ids import lookup
 from attlas.queries.answers.one_id import Answer, answer_match, parse_layers
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.lookup.identifiers import Match
+from attlas.queries.page.protein_data import protein_data
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import counted, printable
 from attlas.schema import ADDED_TABLES, HEADS, RESIDUES, SITES, QuestionError, Table
 from attlas.serve.answers import answer_json, answer_rows, write_rows
 from attlas.serve.api.descriptions import (
+    BODY_PROBLEMS,
     LOOKUP_SCHEMA,
     PROBLEMS,
     answer_schema,
+    json_responses,
     page_schema,
     rows_responses,
     table_schema,
@@ -92,7 +95,7 @@ def protein_routes(service: Service) -> APIRouter:
         "/lookup",
         summary="Look up many ids",
         dependencies=[Depends(require_json)],
-        responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), 413: PROBLEMS[413], 415: PROBLEMS[415]},
+        responses={**rows_responses(LOOKUP_SCHEMA, has_etag=False), **BODY_PROBLEMS},
     )
     def look_up(request: Request, batch: Batch, format: FormatQuery = None) -> Response:
         """Return the sites of many proteins; each id has its own `status`, as if it had been asked for alone.
@@ -116,6 +119,18 @@ def protein_routes(service: Service) -> APIRouter:
 
     for table in PROTEIN_TABLES:
         _add_table_route(router, service, table)
+
+    @router.get(
+        "/proteins/{id:path}/page",
+        summary="What the page of a protein shows",
+        responses={**json_responses({"type": "object"}), 404: PROBLEMS[404], 409: PROBLEMS[409]},
+    )
+    def page_data(request: Request, id: Id) -> Response:
+        """Return all that the page of a protein draws, in one object; `thinned` says what it lacks."""
+        edition = service.current.edition()
+        atlas = edition.atlas
+        accession = first_accession(atlas, find_match(atlas, id))
+        return answer_json(request, edition, lambda: protein_data(atlas, accession))
 
     @router.get("/proteins/{id:path}", summary="One protein", responses=rows_responses(answer_schema(), is_of_id=True))
     def protein(
@@ -185,6 +200,11 @@ def find_match(atlas: Atlas, id: str) -> Match:
     if not match.rows:
         raise Problem(409 if match.candidates else 404, match.fault())
     return match
+
+
+def first_accession(atlas: Atlas, match: Match) -> str:
+    """Return the accession of the protein that an id names; of a digest that several share, the first."""
+    return str(atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py())
 
 
 def refuse_not_computed(atlas: Atlas, match: Match) -> None:

@@ -12,7 +12,7 @@ from attlas.queries.asking.questions import Question, missing_tables, question_n
 from attlas.queries.text import cut, printable
 from attlas.schema import Manifest, QuestionError
 from attlas.serve.answers import answer_json, answer_task
-from attlas.serve.api.descriptions import PROBLEMS, json_responses, rows_responses
+from attlas.serve.api.descriptions import BODY_PROBLEMS, PROBLEMS, json_responses, rows_responses
 from attlas.serve.api.parameters import FormatQuery, Limit, clean_text, refuse_unknown, require_json
 from attlas.serve.formats import Format, choose_format, content_type
 from attlas.serve.problems import Problem
@@ -70,7 +70,7 @@ def question_routes(service: Service) -> APIRouter:
     @router.post(
         "/ask",
         summary="Ask a question with long parameters",
-        responses={status: value for status, value in responses.items() if status != 304} | {415: PROBLEMS[415]},
+        responses={status: value for status, value in responses.items() if status != 304} | BODY_PROBLEMS,
         dependencies=[Depends(require_json), Depends(refuse_unknown)],
     )
     def post_question(request: Request, body: QuestionBody, format: FormatQuery = None) -> Response:

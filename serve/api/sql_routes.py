@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from attlas.serve.answers import answer_task
-from attlas.serve.api.descriptions import PROBLEMS, rows_responses
+from attlas.serve.api.descriptions import BODY_PROBLEMS, PROBLEMS, rows_responses
 from attlas.serve.api.parameters import FormatQuery, Limit, refuse_unknown, require_json
 from attlas.serve.formats import choose_format, content_type
 from attlas.serve.service import Service
@@ -25,7 +25,7 @@ def sql_routes(service: Service) -> APIRouter:
     """Return the route of SQL."""
     router = APIRouter(tags=["sql"], dependencies=[Depends(refuse_unknown)])
     responses = rows_responses({"type": "array", "items": {"type": "object"}}, has_etag=False)
-    responses |= {status: PROBLEMS[status] for status in (413, 415, 504)}
+    responses |= {504: PROBLEMS[504], **BODY_PROBLEMS}
 
     # By POST and as JSON only: a page of somebody else's cannot send that to a server on your machine.
     @router.post("/sql", summary="Ask in SQL", responses=responses, dependencies=[Depends(require_json)])

@@ -14,7 +14,7 @@ from attlas.queries.lookup.find import choose_protein
 from attlas.schema.json_file import digest
 from attlas.serve.answers import answer_file
 from attlas.serve.api.listing import list_page
-from attlas.serve.api.protein_routes import find_match
+from attlas.serve.api.protein_routes import find_match, first_accession
 from attlas.serve.api.question_routes import find_question
 from attlas.serve.current_atlas import Edition
 from attlas.serve.etags import is_unchanged, make_etag, not_modified
@@ -81,8 +81,7 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
-        match = find_match(edition.atlas, id)
-        accession = edition.atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py()
+        accession = first_accession(edition.atlas, find_match(edition.atlas, id))
         html, policy = protein_page(edition.atlas, accession)
         return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
 
@@ -126,7 +125,13 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     for name, data in read_static_files().items():
         _add_static(router, name, data)
 
-    service.pool.when_started(lambda: glance.begin(service.current.edition()))
+    def begin() -> None:
+        edition = service.current.edition()
+        glance.begin(edition)
+        for accession in examples(edition)[:1]:
+            protein_page(edition.atlas, accession)  # which loads what the pages of all proteins need
+
+    service.pool.when_started(begin)
     return router
 
 

@@ -1,8 +1,12 @@
 """The server, driven by the SDK's own client over standard input and output: one process for all tests."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -223,7 +227,11 @@ def test_an_answer_that_was_changed_differs(session: Session, annotated_dir: Pat
     answer |= {"rows": right, "arguments": {"query": "SELECT position, rank + 1 AS rank FROM sites ORDER BY ALL"}}
     result = attlas("mcp", annotated_dir, "--replay", _record(tmp_path / "b.jsonl", [answer]))
     assert result.code == 1
-    assert "row 0, column position: it was 3, and is 1" in result.out
+    assert "row 0, column position: it was 3, and is 1\n" in result.out
+
+    answer |= {"manifest_version": 1, "attlas_version": "0.0.1"}
+    result = attlas("mcp", annotated_dir, "--replay", _record(tmp_path / "c.jsonl", [answer]))
+    assert 'and is 1; tables were added since; attlas was "0.0.1"\n' in result.out
 
 
 def test_an_answer_of_another_atlas_cannot_be_replayed(
@@ -253,7 +261,7 @@ def test_a_record_that_is_no_answer_cannot_be_replayed(
     assert message in result.out
 
 
-@pytest.mark.parametrize("text", ["", "\n", "{", "[NaN]", "1\nx"])
+@pytest.mark.parametrize("text", ["", "\n", "{", "[NaN]", "1\nx", "[" * 99_999])
 def test_a_file_without_answers_is_an_error_that_says_what_is_expected(
     annotated_dir: Path, tmp_path: Path, attlas: Run, text: str
 ) -> None:
@@ -261,6 +269,26 @@ def test_a_file_without_answers_is_an_error_that_says_what_is_expected(
     result = attlas("mcp", annotated_dir, "--replay", tmp_path / "a.json")
     assert result.code == 2
     assert "as JSON lines or a JSON array" in result.err
+
+
+@pytest.mark.thorough
+def test_in_a_terminal_it_says_whom_it_waits_for_and_ctrl_c_ends_it(annotated_dir: Path) -> None:
+    terminal, other_end = pty.openpty()
+    command = [sys.executable, "-m", "attlas.cli.main", "mcp", str(annotated_dir)]
+    process = subprocess.Popen(
+        command, stdin=other_end, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        assert process.stderr is not None
+        assert b"Model Context Protocol is waited for" in process.stderr.readline()
+        time.sleep(0.5)  # it begins to read
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) in (-signal.SIGINT, 128 + signal.SIGINT)
+    finally:
+        process.kill()
+        process.communicate()
+        os.close(terminal)
+        os.close(other_end)
 
 
 def test_without_the_sdk_the_verb_says_what_to_install(annotated_dir: Path) -> None:

@@ -4,10 +4,14 @@ import csv
 import hashlib
 import io
 import json
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.command_line import Run
 
+from attlas.assistant import questions
 from attlas.assistant.answers import MOST_ROW_BYTES, cut_page
 from attlas.assistant.arguments import MOST_BYTES
 from attlas.assistant.canonical import canonical_bytes, rows_sha256
@@ -126,6 +130,35 @@ def test_questions_are_listed_described_and_asked(atlas: Atlas) -> None:
     assert _records(answer) == json.loads(json.dumps(atlas.ask("lengths").to_pylist()))
 
 
+def test_the_command_of_an_answer_gives_its_rows(atlas: Atlas, atlas_dir: Path, attlas: Run) -> None:
+    for tool, arguments in {
+        "find": {"text": "p53"},
+        "sites": {"ids": ["P04637", "P0DP23"], "flank": 2},
+        "ask": {"question": "sites_on_residues", "parameters": {"residues": ["C", "W"]}},
+    }.items():
+        answer = _call(atlas, tool, **arguments)
+        words = shlex.split(answer["made_by"]["command"])
+        assert words[:3:2] == ["attlas", "DIR"]
+        result = attlas(words[1], atlas_dir, *words[3:])
+        assert result.code == 0, result.err
+        assert json.loads(result.out) == _records(answer)
+
+
+def test_an_alignment_is_an_object_of_ids_and_letters(atlas: Atlas) -> None:
+    sequences = {id: atlas.protein(id)["sequence"][0].as_py() for id in ("P04637", "P04637-2")}
+    aligned = {id: sequence.ljust(len(sequences["P04637"]), "-") for id, sequence in sequences.items()}
+    answer = _call(atlas, "ask", question="aligned_sites", parameters={"alignment": aligned})
+    expected = atlas.ask("aligned_sites", alignment=aligned).drop_columns("share").to_pylist()  # float32
+    assert [{name: row[name] for name in expected[0]} for row in _records(answer)] == expected
+    assert answer["made_by"]["command"] == "attlas ask DIR aligned_sites alignment=FILE --format json"
+
+
+def test_sql_that_is_too_long_is_left_to_the_command(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _call(atlas, "ask", question="lengths")["made_by"].keys() == {"sql", "command"}
+    monkeypatch.setattr(questions, "MOST_SQL", 100)
+    assert _call(atlas, "ask", question="lengths")["made_by"] == {"command": "attlas ask DIR lengths --format json"}
+
+
 def test_tables_have_their_rows_counted_and_columns_their_units(atlas: Atlas) -> None:
     tables = {row["table"]: row["n_rows"] for row in _records(_call(atlas, "columns"))}
     assert tables["features"] == 0
@@ -175,6 +208,11 @@ def test_an_export_that_is_no_text_or_needs_a_structure_is_refused(atlas: Atlas,
         ("sql", {"query": "SELECT * FROM read_csv('/etc/passwd')"}, "cannot be answered"),
         ("sql", {"query": "WITH x AS (COPY proteins TO '/tmp/x') SELECT 1"}, "one SELECT|cannot be answered"),
         ("sql", {"query": "SELECT 1 AS a, 2 AS a"}, "needs a name for every column"),
+        (
+            "sql",
+            {"query": rf"SELECT COLUMNS('(.*)') AS '{'x' * 999}\1' FROM proteins"},
+            "too many columns to be returned",
+        ),
         ("sites", {"ids": "P04637"}, "The value of ids"),
         ("sites", {"ids": ["P99999"]}, "not in this atlas"),
         ("protein", {"id": "P04637", "sequence": True}, "no argument 'sequence'"),

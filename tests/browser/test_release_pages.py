@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from helpers.browser import axe_violations
 from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
 from helpers.reading_case import random_sequence
@@ -168,6 +169,19 @@ def test_hostile_names_are_text_on_the_list(page: "Page", server: Server) -> Non
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("query", ["", "find=human", "find=nobody", "protein=P0DP23"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser: "Browser", server: Server, query: str, scheme: str) -> None:
+    server.behave()
+    context = browser.new_context(color_scheme=scheme)
+    opened = context.new_page()
+    opened.goto(f"{server.url}/index.html?{query}")
+    if query:
+        wait_for(opened, IS_DONE)
+    assert axe_violations(opened) == []
+    context.close()
+
+
 def test_a_host_without_ranges_is_told_apart_with_what_to_do(page: "Page", server: Server) -> None:
     server.fault = "no ranges"
     page.goto(f"{server.url}/index.html?protein=P04637")
@@ -175,6 +189,16 @@ def test_a_host_without_ranges_is_told_apart_with_what_to_do(page: "Page", serve
     text = page.inner_text("#release-status")
     assert "does not answer range requests" in text
     assert "attlas page FOLDER PROTEIN" in text
+
+
+@pytest.mark.parametrize(("fault", "words"), [("cut", "the host broke off"), ("refused", "the host answered 403")])
+def test_a_host_that_fails_is_told_with_the_file(page: "Page", server: Server, fault: str, words: str) -> None:
+    page.goto(f"{server.url}/index.html")
+    server.fault = fault
+    page.evaluate("attlas.gatherData(attlas.release, 'P04637').catch((f) => { globalThis.caught = f; })")
+    assert page.evaluate("caught instanceof attlas.HostFault")
+    assert words in page.evaluate("caught.message")
+    assert "proteins/proteins.parquet" in page.evaluate("caught.message")
 
 
 def test_a_page_opened_as_a_file_says_what_to_do(page: "Page", release: Path) -> None:

@@ -171,9 +171,9 @@ def test_a_statement_that_duckdb_has_no_name_for_is_refused_in_a_sentence(atlas:
 
 
 def test_a_variable_of_the_caller_is_no_table(atlas: Atlas) -> None:
-    variants = pa.table({"x": [1]})
-    assert variants.num_rows == 1
+    shapes = pa.table({"x": [1]})
+    assert shapes.num_rows == 1
     with pytest.raises(QuestionError, match="cannot be answered"):
-        atlas.sql("FROM variants")
+        atlas.sql("FROM shapes")
     (setting,) = atlas.sql("SELECT current_setting('python_enable_replacements') AS setting").to_pylist()
     assert str(setting["setting"]).lower() == "false"

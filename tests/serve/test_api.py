@@ -19,6 +19,7 @@ from attlas.queries import Atlas
 from attlas.queries.answers.added_rows import read_added_rows
 from attlas.queries.asking.questions import questions
 from attlas.queries.exports.catalogue import EXPORTS
+from attlas.queries.page.thinning import as_json
 from attlas.schema import FEATURES
 from attlas.serve.api.question_routes import RESERVED
 from attlas.serve.app import make_app
@@ -80,6 +81,11 @@ def test_features_are_those_of_the_atlas_and_of_one_accession(
         assert response.json() == atlas.features("A1").to_pylist()
         assert read_added_rows(atlas, FEATURES, "A1").to_pydict() == atlas.features("A1").to_pydict()
     assert [row["type"] for row in response.json()] == ["Motif", "Active site"]  # A2 has the same sequence
+
+
+def test_the_data_of_a_page_are_those_that_it_is_made_from(client: TestClient, atlas: Atlas) -> None:
+    response = client.get(f"{API}/proteins/UniProtKB:P04637/page")
+    assert response.json() == json.loads(as_json(atlas.page("P04637").data))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 
-from attlas.intake.claims import SequenceClaim, check_position, reject_position
+from attlas.intake.claims import NO_CLAIM, SequenceClaim, check_position, reject_position
 from attlas.intake.identifiers import resolve_id
 from attlas.intake.rejects import Problem, Reason, Record, Rejected
 from attlas.pipeline.annotate.check import ProteinOfEntry, Proteins, find_protein
@@ -22,7 +22,7 @@ class ValueCheck:
         """Take the proteins of the atlas, and the name of the series for messages."""
         self._proteins = proteins
         self._name = name
-        self._abouts: dict[tuple[str, SequenceClaim], Sequence[ProteinOfEntry]] = {}
+        self._abouts: dict[str | tuple[str, SequenceClaim], Sequence[ProteinOfEntry]] = {}
 
     def check(self, record: ValueRecord) -> Iterator[ValueRow | Rejected]:
         """Yield a row for each residue that a value is of, in each protein of its sequence; or why there is none."""
@@ -48,10 +48,12 @@ class ValueCheck:
                 )
 
     def _find(self, record: ValueRecord) -> Sequence[ProteinOfEntry]:
-        key = (record.id, record.claim)
-        if key not in self._abouts:
-            self._abouts[key] = find_proteins(record.id, record.claim, self._proteins)
-        return self._abouts[key]
+        # Most sources claim nothing, and the hash of a claim costs as much as all other checks.
+        key = record.id if record.claim is NO_CLAIM else (record.id, record.claim)
+        abouts = self._abouts.get(key)
+        if abouts is None:
+            abouts = self._abouts[key] = find_proteins(record.id, record.claim, self._proteins)
+        return abouts
 
     def _rejected(self, record: ValueRecord, about: ProteinOfEntry, problem: Problem) -> Rejected:
         place = Record(about.accession, self._name, record.begin, record.end, record.substitute or "", record.line)
@@ -83,7 +85,7 @@ def read_number(text: str) -> float | None:
 
 
 def _position_problem(record: ValueRecord, about: ProteinOfEntry) -> Problem | None:
-    for text in (record.begin, record.end):
+    for text in (record.begin,) if record.begin == record.end else (record.begin, record.end):
         if not _POSITION.fullmatch(text):
             return reject_position(text)
     if about.protein is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from attlas.intake.rows import column_key, find_columns
 from attlas.pipeline.annotate.imports import Series
@@ -21,6 +22,8 @@ _SYNONYMS = {
     "sequence_version": ("sequence_version",),
 }
 """Columns by the names that they may have, in order of preference."""
+_CLAIMS = {"sequence", "md5", "crc64", "length", "sequence_version"}
+"""Columns that say which sequence the positions count along."""
 _VALUE_NAMES = ("value", "score", "am_pathogenicity", "dms_score")
 """Names that a column of values may have where it is not called as the series is."""
 _BESIDE_VARIANT = ("position", "residue", "substitute")
@@ -38,7 +41,12 @@ class ValueColumns:
     n: int
     """Columns of the table."""
 
-    @property
+    @cached_property
+    def has_claim(self) -> bool:
+        """The table says which sequence the positions count along."""
+        return not _CLAIMS.isdisjoint(self.places)
+
+    @cached_property
     def is_of_variants(self) -> bool:
         """The values are those of variants; else those of residues."""
         return "variant" in self.places or "substitute" in self.places

@@ -12,9 +12,6 @@ from attlas.pipeline.annotate.values.substitutions import read_substitution
 from attlas.pipeline.annotate.values.table_rows import read_rows
 from attlas.schema import InputError
 
-_CLAIMS = ("sequence", "md5", "crc64", "length", "sequence_version")
-"""Columns that say which sequence the positions count along."""
-
 
 def read_table(path: Path, format: str, series: Series, *, accession: str | None) -> Iterator[ValueRecord]:
     """Yield the values of a table, row by row.
@@ -57,7 +54,7 @@ def _record(cells: Sequence[str], columns: ValueColumns, line: int, accession: s
         return ValueRecord(id, texts.get("position", ""), texts.get("position", ""), "", line=line, problem=problem)
 
     value = cells[columns.value].strip()
-    claim = _claim(texts)
+    claim = _claim(texts) if columns.has_claim else NO_CLAIM
     if columns.is_of_variants:
         return _variant_record(id, texts, value, claim, line)
     position = texts["position"]
@@ -65,7 +62,9 @@ def _record(cells: Sequence[str], columns: ValueColumns, line: int, accession: s
 
 
 def _variant_record(id: str, texts: Mapping[str, str], value: str, claim: SequenceClaim, line: int) -> ValueRecord:
-    text = texts.get("variant", "".join(texts.get(part, "") for part in ("residue", "position", "substitute")))
+    text = texts.get("variant")
+    if text is None:
+        text = "".join(texts.get(part, "") for part in ("residue", "position", "substitute"))
     variant = read_substitution(text)
     if variant is None:
         problem = Problem(Reason.NO_SUBSTITUTION, f"`{text[:40]}`")
@@ -75,8 +74,6 @@ def _variant_record(id: str, texts: Mapping[str, str], value: str, claim: Sequen
 
 
 def _claim(texts: Mapping[str, str]) -> SequenceClaim:
-    if not any(texts.get(column) for column in _CLAIMS):
-        return NO_CLAIM
     return SequenceClaim(
         sequence=texts.get("sequence") or None,
         md5=(texts.get("md5") or "").lower() or None,

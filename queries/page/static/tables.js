@@ -7,7 +7,8 @@
 
   /** Return a text as one word of a shell's command line. */
   attlas.shellWord = (text) => `"${text.replace(/[\\"$`]/g, "\\$&")}"`;
-  const command = (sql) => `attlas sql ATLAS ${attlas.shellWord(sql)}`;
+  // A page around this one that knows where its atlas is says so.
+  const command = (sql) => `attlas sql ${attlas.place ?? "ATLAS"} ${attlas.shellWord(sql)}`;
 
   /** Start the tables: sites, links of the chosen head, features, families, variants, heads. */
   attlas.startTables = (data, state) => {

@@ -15,7 +15,7 @@ import pytest
 from Bio.PDB import MMCIFParser
 from helpers.annotated_case import CALMODULIN, FASTA, SHORT, written
 from helpers.building import build_here
-from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET
+from helpers.pdb_case import LIPASE, LIPASE_FILE, OFFSET, Chain, dbref, pdb
 
 from attlas.pipeline.annotate import AnnotationSource, Import, Series, annotate
 from attlas.pipeline.annotate.values.substitutions import read_substitution
@@ -230,6 +230,38 @@ def test_another_chain_may_be_asked_for(paths: AtlasPaths) -> None:
     other = {row["position"]: row["value"] for row in rows(paths, TRACKS) if row["name"] == "b of B"}
     assert len(other) > 150
     assert {position for (_, position, _), value in first.items() if value != other.get(position)}
+
+
+def numbered_model(chain: Chain, accession: str) -> str:
+    """Return a chain whose B column has the author's number of each residue."""
+    lines = pdb([chain], header=[dbref(chain.name, accession)]).splitlines()
+    numbered = [
+        f"{line[:60]}{float(line[22:26]):6.2f}{line[66:]}" if line.startswith("ATOM") else line for line in lines
+    ]
+    return "\n".join([*numbered, ""])
+
+
+def test_values_of_a_structure_are_mapped_by_letters_and_never_by_numbers(paths: AtlasPaths, tmp_path: Path) -> None:
+    # Numbers are 100 off, the first five residues are a tag, one residue is mutated, one has no coordinates.
+    mutated = CALMODULIN[:29] + ("W" if CALMODULIN[29] != "W" else "A") + CALMODULIN[30:]
+    chain = Chain("A", "GSHMG" + mutated, first=96, missing=(10,))
+    imported = read_track(paths, written(tmp_path, "model.pdb", numbered_model(chain, "P0DP23")), "plddt")
+    assert values(paths) == {
+        ("P0DP23", at, letter): 100 + at for at, letter in enumerate(CALMODULIN, start=1) if at not in (6, 30)
+    }
+    assert imported.report.rejected == {"another residue": 1}
+    example, _ = imported.rejected.examples["another residue"][0]
+    assert (example.record.begin, example.detail[0]) == ("30", mutated[29])
+
+
+def test_a_folder_of_structures_gives_one_track(paths: AtlasPaths, tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    written(folder, "a.pdb.gz", numbered_model(Chain("A", CALMODULIN), "P0DP23"))
+    written(folder, "b.pdb", numbered_model(Chain("A", SHORT), "Q00001"))
+    report = read_track(paths, folder, "plddt").report
+    assert (report.source, report.n_track_values, report.n_proteins) == ("models", 80, 2)
+    assert {row["source"] for row in rows(paths, TRACKS)} == {"a.pdb.gz", "b.pdb"}
 
 
 def test_a_structure_gives_coordinates_and_a_track(paths: AtlasPaths) -> None:

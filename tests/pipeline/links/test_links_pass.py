@@ -199,7 +199,7 @@ def test_a_build_chooses_links_when_told_to(tmp_path: Path, tiny_esm: Path, attl
     assert outcome.code == 0, outcome.err
     assert "links of 1 sequence" in outcome.out
     assert Manifest.read(AtlasPaths(tmp_path / "atlas")).of_table(LINKS) != ()
-    assert "1 proteins: 1 ok" in attlas("build", *options).out
+    assert "1 protein: 1 ok" in attlas("build", *options).out
 
 
 def test_memory_grows_with_the_length_and_not_with_its_square() -> None:

@@ -153,6 +153,14 @@ def test_the_file_is_named_after_the_protein(
     assert [path.name for path in tmp_path.iterdir()] == ["H________.html"]
 
 
+def test_words_of_a_name_do_for_an_id_where_one_protein_has_them(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
+    done = attlas("page", page_dir, "isoform p53", "-o", tmp_path / "x.html")
+    assert done.code == 0
+    assert "isoform p53 is taken for P04637-2" in done.err
+    assert ": P04637-2, " in done.out
+    assert attlas("page", page_dir, "TP53", "-o", tmp_path / "y.html").code == 1
+
+
 def test_an_id_that_is_not_in_the_atlas_is_an_error_and_writes_nothing(
     attlas: Run, page_dir: Path, tmp_path: Path
 ) -> None:

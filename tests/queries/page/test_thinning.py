@@ -140,4 +140,4 @@ def test_of_many_tracks_the_first_stay() -> None:
     tracks = [{"name": str(i), "unit": "", "positions": list(range(5_000)), "values": values} for i in range(8)]
     thinned = thin({**synthetic_data(100), "tracks": tracks}, max_bytes=100_000)
     assert 1 <= len(thinned["tracks"]) < 8
-    assert f"The page has {len(thinned['tracks'])} of 8 tracks; the table `tracks` has all." in thinned["thinned"]
+    assert f"The page has {len(thinned['tracks'])} of 8 tracks; the table tracks has all." in thinned["thinned"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.annotated import annotate, link
+from helpers.annotated import annotate, link, measure
 from helpers.handmade import write_handmade
 from helpers.synthetic import SyntheticProtein, write_atlas
 from hypothesis import given, settings
@@ -42,6 +42,7 @@ def by_hand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     root = tmp_path_factory.mktemp("plots") / "atlas"
     write_handmade(root)
     link(root, {"A1": LINKS})
+    measure(root, {"A1": {1: 0.5, 2: 1.5, 3: 1.0, 7: 2.0}, "A2": {1: 9.0}}, name="plddt", unit="%")
     annotate(root, [("A1", "Active site", 4, 4), ("A1", "Disulfide bond", 3, 6), ("A1", "Chain", 1, 10)])
     with Atlas.open(root) as atlas:
         yield atlas
@@ -97,6 +98,21 @@ def test_features_are_bars_and_bonds_are_their_two_ends(by_hand: Atlas) -> None:
 def bars_across(axis: Any) -> list[tuple[float, float]]:
     lines = [part for part in axis.collections if hasattr(part, "get_segments")]
     return [(a[0], b[0]) for part in lines for a, b in part.get_segments()]
+
+
+def test_a_track_is_a_line_with_gaps_and_a_point_where_it_stands_alone(by_hand: Atlas) -> None:
+    axis = by_hand.plot("A1", tracks=["plddt"]).axes[1]
+    line, points = axis.lines
+    positions, values = line.get_data()
+    assert {at: value for at, value in zip(positions, values, strict=True) if value == value} == {
+        1: 0.5,
+        2: 1.5,
+        3: 1.0,
+        7: 2.0,
+    }
+    assert list(positions) == list(range(1, 11))
+    assert tuple(map(list, points.get_data())) == ([7], [2.0])
+    assert axis.get_ylabel() == "plddt\n(%)"
 
 
 @pytest.mark.parametrize("statistic", ["n_edges", "entropy"])
@@ -251,6 +267,9 @@ def test_a_figure_shows_itself_in_a_notebook(by_hand: Atlas) -> None:
         (("A1", "portrait"), "no picture of the kind portrait"),
         (("A1", "heads", "--statistic", "mass"), r"no such statistic(.|\n)*entropy, "),
         (("A1", "profile", "--statistic", "entropy"), r"no statistic\.(.|\n)*goes with heads"),
+        (("A1", "heads", "--track", "plddt"), r"no tracks\.(.|\n)*goes with profile"),
+        (("A1", "profile", "--track", "am"), r"no track am\.(.|\n)*one of plddt"),
+        (("B1", "profile", "--track", "plddt"), r"no track plddt\.(.|\n)*no track of this protein"),
         (("A1", "heads", "--layer", "1"), r"no layer\.(.|\n)*goes with profile and links"),
         (("A1", "profile", "--layer", "3"), r"no layer 3\.(.|\n)*layers from 0 to 2"),
         (("A1", "links", "--layer", "0", "--head", "2"), r"no head 2\.(.|\n)*heads from 0 to 1"),
@@ -275,6 +294,11 @@ def test_an_atlas_without_links_says_what_adds_them(atlas: Atlas) -> None:
     accession = atlas.sql("SELECT accession FROM proteins WHERE layer IS NOT NULL LIMIT 1").to_pylist()[0]["accession"]
     with pytest.raises(QuestionError, match=r"no table links(.|\n)*attlas links DIR"):
         atlas.plot(accession, "links")
+
+
+def test_an_atlas_without_tracks_says_what_adds_them(long: Atlas) -> None:
+    with pytest.raises(QuestionError, match=r"no table tracks(.|\n)*attlas annotate DIR --track NAME FILE"):
+        long.plot("LONG", tracks=["plddt"])
 
 
 def test_a_file_of_another_kind_is_refused(by_hand: Atlas, tmp_path: Path, attlas: Callable) -> None:

@@ -8,6 +8,7 @@
   const facts = JSON.parse(byId("attlas-release").textContent);
   const release = new attlas.Release(facts, new URL(".", location.href));
   attlas.release = release; // for tests, and for whoever opens the console
+  attlas.place = release.root.href;
 
   byId("release-title").textContent = `${facts.title}: ${attlas.withCommas(facts.n_proteins)} proteins`;
   byId("release-search").addEventListener("submit", (event) => {
@@ -58,6 +59,10 @@
     document.title = `${[protein.entry_name, protein.accession].filter(Boolean).join(" ")} · attlas`;
     attlas.data = data;
     say("");
+    // From now on the protein is what the page is about.
+    byId("release").setAttribute("role", "banner");
+    byId("release-title").removeAttribute("role");
+    byId("release-title").removeAttribute("aria-level");
     attlas.start(data);
     document.documentElement.dataset.shown = protein.accession;
   }

@@ -103,19 +103,15 @@ globalThis.attlas ??= {};
       if (url.protocol === "file:") throw new attlas.HostFault(NO_HOST);
 
       const stop = new AbortController();
-      let answer;
-      try {
-        answer = await fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal: stop.signal });
-      } catch {
-        throw new attlas.HostFault(`${file.path} cannot be reached: the host did not answer. Try again in a while.`);
-      }
+      const orFault = (promise) => promise.catch(() => { throw new attlas.HostFault(`${file.path} cannot be read: the host broke off. Try again in a while.`); });
+      const answer = await orFault(fetch(url, { headers: { Range: `bytes=${start}-${end - 1}` }, signal: stop.signal }));
       if (answer.status === 200) {
         stop.abort(); // it may be a gigabyte
         throw new attlas.HostFault(NO_RANGES);
       }
       if (answer.status !== 206) throw new attlas.HostFault(`${file.path} cannot be read: the host answered ${answer.status}. Is the release there as a whole?`);
 
-      const bytes = await answer.arrayBuffer();
+      const bytes = await orFault(answer.arrayBuffer());
       if (bytes.byteLength !== end - start) throw new attlas.HostFault(`${file.path} is not the file of this release: ${end - start} bytes were asked for, and ${bytes.byteLength} came.`);
       this.nBytes += bytes.byteLength;
       return bytes;
