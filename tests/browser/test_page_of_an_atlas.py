@@ -76,6 +76,7 @@ def test_a_notebook_shows_the_page_in_its_frame(context, tmp_path, page_atlas):
     frame.locator("#pointed", has_text="receives").wait_for()
     SCREENS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=SCREENS / "notebook.png")
+    assert "receives" in frame.locator("#pointed").inner_text()  # held, though a frame has no address of its own
     assert complaints == []
     assert page.url == path.as_uri()
 

@@ -262,17 +262,21 @@
     function listen() {
       viewer.setHoverDuration(HOVER_MS);
       const select = { predicate: (atom) => positionOf.has(keyOf(atom)) };
-      viewer.setHoverable(
-        select,
-        true,
-        (atom) => state.set({ pointed: positionOf.get(keyOf(atom)) }),
-        () => state.set({ pointed: null }),
-      );
+      let isHovering = false; // 3Dmol tells of leaving an atom even where the pointer was on none
+      const leave = () => {
+        if (isHovering) state.set({ pointed: null });
+        isHovering = false;
+      };
+      const enter = (atom) => {
+        isHovering = true;
+        state.set({ pointed: positionOf.get(keyOf(atom)) });
+      };
+      viewer.setHoverable(select, true, enter, leave);
       viewer.setClickable(select, true, (atom) => {
         const position = positionOf.get(keyOf(atom));
         state.set({ residue: position === state.residue ? null : position });
       });
-      holder.addEventListener("pointerleave", () => state.set({ pointed: null }));
+      holder.addEventListener("pointerleave", leave);
 
       // A wheel alone scrolls the page, as on the tracks.
       holder.addEventListener(
