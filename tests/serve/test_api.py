@@ -125,6 +125,7 @@ def test_the_data_of_a_page_are_those_that_it_is_made_from(client: TestClient, a
         ("proteins?fromat=csv", 422),
         ("proteins?limit=1&limit=2", 422),
         ("proteins/P04637?layers=99", 422),
+        ("proteins/P04637?layers=0-999999999999", 422),
         ("questions/lengths?width=0", 422),
         ("questions/lengths?size=0", 422),
         ("questions/sites_of", 422),
