@@ -25,6 +25,7 @@ PATHS = {
     "question": "/questions/sites_per_protein",
     "alignment": "/questions/aligned_sites",
     "sql": "/sql",
+    "exports": "/exports",
     "api": "/api",
     "protein": "/protein/P04637",
 }
@@ -141,6 +142,18 @@ def test_a_name_typed_into_the_search_leads_to_the_page_of_the_protein(visit: Ca
     assert "P04637" in page.inner_text("h1")
     page.click("nav.served a:has-text('Questions')")
     page.wait_for_url(f"{url}/questions")
+
+
+def test_an_export_is_downloaded_for_all_proteins_or_for_some(visit: Callable[..., "Page"]) -> None:
+    page = visit("/exports")
+    form = page.locator("form[action$='/gff3']")
+    with page.expect_download() as download:
+        form.locator("button").click()
+    assert download.value.suggested_filename == "atlas.gff3"
+    form.locator("input[name=ids]").fill("P04637")
+    with page.expect_download() as download:
+        form.locator("button").click()
+    assert download.value.suggested_filename == "P04637.gff3"
 
 
 def test_the_drawings_of_the_start_page_come_when_they_are_counted(visit: Callable[..., "Page"]) -> None:

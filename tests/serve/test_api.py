@@ -324,6 +324,7 @@ def test_an_export_of_one_protein_is_named_after_it(client: TestClient) -> None:
     response = client.get(f"{API}/exports/pymol?ids=P04637")
     assert response.headers["content-disposition"] == 'attachment; filename="P04637.pml"'
     assert client.get(f"{API}/exports/gff3?ids=nobody").status_code == 404
+    assert client.get(f"{API}/exports/gff3?layer=1").json()["detail"] == "gff3 has no links."
     assert client.get(f"{API}/exports/gff3?ids=nobody,P04637").status_code == 422
 
 
