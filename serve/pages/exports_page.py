@@ -12,7 +12,7 @@ def exports_page(frame: Frame, exports: Iterable[Export]) -> str:
 
 
 def _body(exports: Iterable[Export]) -> Iterator[str]:
-    yield "<h1>Exports</h1><p>Sites and links as files for other tools. A format that is written onto a structure of yours "
+    yield "<h1>Exports</h1><p>Sites and links as files for other tools. What is written onto a structure of yours "
     yield "is a matter of <code>attlas export</code>.</p>"
     yield '<div class="exports">'
     for export in exports:
@@ -24,7 +24,8 @@ def _form(export: Export) -> Iterator[str]:
     """Yield the form of a format: it leads to the file itself."""
     name = show(export.name)
     hint, required = ("one protein", " required") if export.is_of_one else ("proteins; none is all", "")
-    yield f'<form class="export" action="/api/v1/exports/{name}"><h2>{name}</h2><p>{prose(export.title)}</p><p class="row">'
+    yield f'<form class="export" action="/api/v1/exports/{name}"><h2>{name}</h2><p>{prose(export.title)}</p>'
+    yield '<p class="row">'
     yield _field("ids", f"Proteins of {name}", hint, required)
     if export.takes_head:
         yield _field("layer", f"Layer of {name}", "layer", ' inputmode="numeric"')
