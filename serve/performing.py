@@ -139,7 +139,9 @@ def _first_rows(rows: pa.RecordBatchReader, max_rows: int) -> tuple[pa.RecordBat
 def _export(atlas: Atlas, task: ExportTask, output: Path, max_bytes: int) -> Outcome:
     from attlas.queries.exports.exporting import ExportOptions, absence_notes, prepare_export
 
-    options = ExportOptions(ids=task.ids, is_safe_for_spreadsheets=task.is_safe_for_spreadsheets)
+    options = ExportOptions(
+        ids=task.ids, layer=task.layer, head=task.head, is_safe_for_spreadsheets=task.is_safe_for_spreadsheets
+    )
     prepared = prepare_export(atlas, task.format, options)
     if prepared.faults:
         names = [printable(fault.what) for fault in prepared.faults]

@@ -1,6 +1,5 @@
 """Errors as `application/problem+json` (RFC 9457), with the parts that every error of attlas has."""
 
-import logging
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -23,8 +22,6 @@ SHOWN_WIDTH = 80
 """Characters of a value of the request that a problem repeats."""
 RETRY_S = 5
 """Seconds after which a client that found all workers busy is told to come again."""
-
-log = logging.getLogger("attlas.serve")
 
 
 class Problem(Exception):
@@ -84,7 +81,7 @@ def as_problem(error: Exception) -> Problem:
         case HTTPException():
             return Problem(error.status_code, _fault_of_status(error), dict(error.headers or {}))
         case _:
-            log.error("A request failed.", exc_info=error)
+            # The server below logs it with its traceback.
             what = "This server has failed: a defect of attlas."
             return Problem(
                 500, EnvironmentFault(what, hint="the log of the server has the traceback; please report it")

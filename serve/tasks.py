@@ -33,6 +33,8 @@ class ExportTask:
     format: str
     """Name of the export."""
     ids: tuple[str, ...] | None
+    layer: int | None = None
+    head: int | None = None
     is_safe_for_spreadsheets: bool = False
 
 

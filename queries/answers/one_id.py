@@ -154,8 +154,12 @@ def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
     except ValueError:
         raise QuestionError("These are no layers.", expected=expected, found=cut(printable(text), 80)) from None
 
-    layers = tuple(layer for begin, *end in ends for layer in range(begin, (end or [begin])[0] + 1))
-    if not layers or max(layers) >= n_layers:
+    # Looked at before it is counted up to: 0-999999999999 would fill the memory.
+    is_within = all(end < n_layers for part in ends for end in part)
+    layers = (
+        tuple(layer for begin, *end in ends for layer in range(begin, (end or [begin])[0] + 1)) if is_within else ()
+    )
+    if not layers:
         raise QuestionError("The model of this atlas has no such layers.", expected=expected, found=text)
     return tuple(dict.fromkeys(layers))
 

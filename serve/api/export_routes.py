@@ -53,6 +53,8 @@ def export_routes(service: Service) -> APIRouter:
         ids: Annotated[
             str | None, Query(description="Ids of proteins, separated by commas. Default: all.", examples=["P04637"])
         ] = None,
+        layer: Annotated[int | None, Query(ge=0, le=9_999, description="Layer of the links, from 0.")] = None,
+        head: Annotated[int | None, Query(ge=0, le=9_999, description="Head of this layer, from 0.")] = None,
         safe_for_spreadsheets: Annotated[
             bool, Query(description="In CSV and TSV put an apostrophe before texts that spreadsheets would run.")
         ] = False,
@@ -69,7 +71,7 @@ def export_routes(service: Service) -> APIRouter:
             find_match(atlas, proteins[0])
         name = f"{proteins[0] if proteins and len(proteins) == 1 else 'atlas'}{export.suffix}"
         headers = {"Content-Type": media_type(export), "Content-Disposition": attachment(name)}
-        task = ExportTask(export.name, proteins, safe_for_spreadsheets)
+        task = ExportTask(export.name, proteins, layer, head, safe_for_spreadsheets)
         return answer_task(service, request, task, export.name, headers, timeout_s=service.limits.export_s)
 
     return router
@@ -106,6 +108,8 @@ def describe_export(export: Export) -> dict[str, Any]:
         "title": export.title,
         "is_of_one": export.is_of_one,
         "leaves_out": export.leaves_out,
+        "takes_head": export.takes_head,
+        "is_for_spreadsheets": export.is_for_spreadsheets,
     }
 
 

@@ -118,7 +118,14 @@ def _number(is_number: bool) -> str:
 
 
 def _navigation(frame: Frame, place: str) -> Iterable[str]:
-    entries = {"/proteins": "Proteins", "/questions": "Questions", "/sql": "SQL", "/report": "Report", "/api": "API"}
+    entries = {
+        "/proteins": "Proteins",
+        "/questions": "Questions",
+        "/sql": "SQL",
+        "/exports": "Exports",
+        "/report": "Report",
+        "/api": "API",
+    }
     for path, name in entries.items():
         if path != "/sql" or frame.has_sql:
             current = ' aria-current="page"' if path == place else ""

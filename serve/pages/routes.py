@@ -14,6 +14,7 @@ from attlas.queries.formats import json_rows
 from attlas.queries.lookup.find import choose_protein
 from attlas.schema.json_file import digest
 from attlas.serve.answers import answer_file
+from attlas.serve.api.export_routes import served_exports
 from attlas.serve.api.listing import list_page
 from attlas.serve.api.protein_routes import find_match, first_accession
 from attlas.serve.api.question_routes import find_question
@@ -22,6 +23,7 @@ from attlas.serve.etags import is_unchanged, make_etag, not_modified
 from attlas.serve.made_once import MadeOnce
 from attlas.serve.pages import protein_list
 from attlas.serve.pages.api_page import api_page
+from attlas.serve.pages.exports_page import exports_page
 from attlas.serve.pages.glance import PANELS, glance_html
 from attlas.serve.pages.layout import Frame
 from attlas.serve.pages.question_pages import question_page, questions_page
@@ -108,6 +110,10 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         def sql(query: str = "") -> str:
             edition = service.current.edition()
             return sql_page(frame(edition), edition.atlas.manifest, query, service.place)
+
+    @router.get("/exports")
+    def list_exports() -> str:
+        return exports_page(frame(service.current.edition()), served_exports())
 
     @router.get("/api")
     def api(request: Request) -> str:

@@ -201,6 +201,13 @@ function prepareSql(form) {
   });
 }
 
+/** Leave the empty fields of a form out of the address that it leads to. */
+function leaveOutEmpty(form) {
+  form.addEventListener("formdata", (event) => {
+    for (const [name, value] of [...event.formData.entries()]) if (value === "") event.formData.delete(name);
+  });
+}
+
 /** Load a piece of a page that the server makes from its own templates. */
 async function load(place) {
   const response = await fetch(place.dataset.load);
@@ -209,6 +216,7 @@ async function load(place) {
 
 document.querySelectorAll("form.ask").forEach(prepareQuestion);
 document.querySelectorAll("form.sql").forEach(prepareSql);
+document.querySelectorAll("form.export").forEach(leaveOutEmpty);
 document.querySelectorAll("[data-load]").forEach(load);
 document.querySelectorAll("[data-reload]").forEach((place) => setTimeout(() => location.reload(), 1000 * place.dataset.reload));
 document.querySelectorAll(".command button").forEach((button) => {

@@ -30,7 +30,7 @@ NAMES = (
     "foo",
     "",
 )
-VALUES = ("1", "2", "3", "10", "0.5", "all", "every", "K", "A,C", "0,1", "Active site", "Pfam")
+VALUES = ("1", "2", "3", "10", "0.5", "all", "every", "K", "A,C", "0,1", "0-999999999999", "Active site", "Pfam")
 PAGES = ("/", "/proteins", "/questions", "/questions/lengths", "/sql", "/api", "/glance", "/static/pages.js")
 FORMATS = ("json", "csv", "tsv", "arrow", "parquet", "xml", "")
 ACCEPTS = ("*/*", "text/csv", "application/json;q=0", "text/html", ";;;,,,", "a/b;q=x", "application/*;q=0.5", "\xff")

@@ -125,6 +125,7 @@ def test_the_data_of_a_page_are_those_that_it_is_made_from(client: TestClient, a
         ("proteins?fromat=csv", 422),
         ("proteins?limit=1&limit=2", 422),
         ("proteins/P04637?layers=99", 422),
+        ("proteins/P04637?layers=0-999999999999", 422),
         ("questions/lengths?width=0", 422),
         ("questions/lengths?size=0", 422),
         ("questions/sites_of", 422),
@@ -323,6 +324,7 @@ def test_an_export_of_one_protein_is_named_after_it(client: TestClient) -> None:
     response = client.get(f"{API}/exports/pymol?ids=P04637")
     assert response.headers["content-disposition"] == 'attachment; filename="P04637.pml"'
     assert client.get(f"{API}/exports/gff3?ids=nobody").status_code == 404
+    assert client.get(f"{API}/exports/gff3?layer=1").json()["detail"] == "gff3 has no links."
     assert client.get(f"{API}/exports/gff3?ids=nobody,P04637").status_code == 422
 
 
