@@ -126,12 +126,12 @@ def _fault_of_request(error: RequestValidationError) -> Fault:
         place = ".".join(str(part) for part in entry["loc"][1:]) or str(entry["loc"][0])
         lines.append(f"{cut(printable(place), SHOWN_WIDTH)}: {printable(entry['msg'])}")
 
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    value = None if first["type"] == "missing" else cut(printable(repr(first.get("input"))), SHOWN_WIDTH)
+    first_error = error.errors()[0]
+    place = ".".join(str(part) for part in first_error["loc"])
+    value = None if first_error["type"] == "missing" else cut(printable(repr(first_error.get("input"))), SHOWN_WIDTH)
     return QuestionError(
         f"This request cannot be used: {cut(printable(place), SHOWN_WIDTH)}.",
-        expected=printable(first["msg"]),
+        expected=printable(first_error["msg"]),
         found=value,
         hint="/api/v1/openapi.json describes every parameter, /api the same in words",
         offenders=lines if len(lines) > 1 else (),

@@ -87,6 +87,17 @@ FLOORS = {
             "probe",
         ),
     ),
+    "serve": (
+        ("limits", "protein_page", "tasks"),
+        ("current_atlas", "performing", "worker"),
+        ("etags", "made_once", "worker_pool", "working"),
+        ("problems", "service"),
+        ("formats", "guards", "server"),
+        ("answers",),
+        ("api",),
+        ("pages",),
+        ("app",),
+    ),
 }
 """The folders and files of a room, floor by floor, lowest first: each imports only itself and what lies below it."""
 WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "triton", "Bio", "psutil", "numpy"}

@@ -86,5 +86,5 @@ def _unknown(path: Path, start: str) -> InputError:
         expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, a CSV of accession,position,label or "
         "of accession,family, or a structure as mmCIF or PDB",
         found=repr(start),
-        hint=f"name it with --format: {', '.join(FORMATS)}",
+        hint=f"name it with --format: {', '.join(FORMATS)}; numbers are read with --track NAME or --variants NAME",
     )

@@ -137,18 +137,16 @@ def _links(atlas: Store, id: str, layer: int | None, head: int | None) -> Any:
         raise QuestionError(f"{protein.accession} has no links.", hint=hint)
 
     of_layer = [link for link in links if layer in (None, link.layer) and head in (None, link.head)]
-    chosen = choose_head(of_layer, {site.position for site in answer.sites})
-    if chosen is None:
-        place = f"layer {layer}" if head is None else f"head {layer}-{head}"
+    place = choose_head(of_layer, {site.position for site in answer.sites})
+    if place is None:
+        words = f"layer {layer}" if head is None else f"head {layer}-{head}"
         raise QuestionError(
-            f"{protein.accession} has no links in {place}.", hint="`attlas ask DIR links_of` lists them"
+            f"{protein.accession} has no links in {words}.", hint="`attlas ask DIR links_of protein=ID` lists its links"
         )
 
     edges = {(row["layer"], row["head"]): row["n_edges"] for row in _head_rows(atlas, answer, "n_edges")}
-    of_head = tuple(link for link in of_layer if (link.layer, link.head) == chosen)
-    return draw_links(
-        answer, HeadLinks(*chosen, of_head, edges[chosen]), origin=origin_text(atlas), model=_model(atlas)
-    )
+    of_head = tuple(link for link in of_layer if (link.layer, link.head) == place)
+    return draw_links(answer, HeadLinks(*place, of_head, edges[place]), origin=origin_text(atlas), model=_model(atlas))
 
 
 def _head_rows(atlas: Store, answer: Answer, statistic: str) -> list[dict[str, Any]]:

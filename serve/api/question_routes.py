@@ -52,7 +52,9 @@ def question_routes(service: Service) -> APIRouter:
         """Describe every question by topic: parameters, columns, grain, source, and the tables that the atlas lacks."""
         edition = service.current.edition()
         manifest = edition.atlas.manifest
-        return answer_json(request, edition, lambda: [describe_question(each, manifest) for each in questions()])
+        return answer_json(
+            request, edition, lambda: [describe_question(question, manifest) for question in questions()]
+        )
 
     @router.get("/questions/{name}", summary="Ask a question", responses=responses)
     def ask_question(request: Request, name: Name, format: FormatQuery = None, limit: Limit = None) -> Response:

@@ -121,5 +121,5 @@ def _navigation(frame: Frame, place: str) -> Iterable[str]:
     entries = {"/proteins": "Proteins", "/questions": "Questions", "/sql": "SQL", "/report": "Report", "/api": "API"}
     for path, name in entries.items():
         if path != "/sql" or frame.has_sql:
-            here = ' aria-current="page"' if path == place else ""
-            yield f'<a href="{path}"{here}>{name}</a>'
+            current = ' aria-current="page"' if path == place else ""
+            yield f'<a href="{path}"{current}>{name}</a>'

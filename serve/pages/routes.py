@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -50,8 +51,9 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     @router.get("/")
     def start() -> str:
         edition = service.current.edition()
-        made = glance.begin(edition)
-        drawings = made.result() if made.done() and made.exception() is None else None
+        glance_to_come = glance.begin(edition)
+        is_drawn = glance_to_come.done() and glance_to_come.exception() is None
+        drawings = glance_to_come.result() if is_drawn else None
         return start_page(frame(edition), edition.atlas.manifest, examples(edition), drawings)
 
     # Not in a thread: whoever waits here would keep one from those who look a protein up.
@@ -81,6 +83,8 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
+        if edition.atlas.match(id).candidates:  # of several proteins: their list
+            return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
         accession = first_accession(edition.atlas, find_match(edition.atlas, id))
         html, policy = protein_page(edition.atlas, accession)
         return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
@@ -113,14 +117,14 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     @router.get("/report", response_model=None)
     def show_report(request: Request) -> Response:
         edition = service.current.edition()
-        made = report.begin(edition)
-        if not made.done():
+        report_to_come = report.begin(edition)
+        if not report_to_come.done():
             return HTMLResponse(waiting_page(frame(edition)), headers={"Cache-Control": "no-store"})
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
         headers = {"ETag": etag, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": REPORT_POLICY}
-        return answer_file(made.result(), headers)
+        return answer_file(report_to_come.result(), headers)
 
     for name, data in read_static_files().items():
         _add_static(router, name, data)

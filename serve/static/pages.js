@@ -71,10 +71,12 @@ function rowsTable(rows, docs) {
 /** Return an error of the API as a box: what is wrong, what was expected and found, what to do. */
 function problemBox(problem) {
   const box = element("div", "", { class: "problem", role: "alert" });
-  box.append(element("p", problem.detail || "The server does not answer."));
+  const lines = (text) => (text.includes("\n") ? { class: "lines" } : {}); // a query, with the place marked below it
+  const detail = problem.detail || "The server does not answer.";
+  box.append(element("p", detail, lines(detail)));
   const list = element("dl");
   for (const [name, key] of [["Expected", "expected"], ["Found", "found"], ["To do", "hint"]]) {
-    if (problem[key]) list.append(element("dt", name), element("dd", problem[key]));
+    if (problem[key]) list.append(element("dt", name), element("dd", problem[key], lines(problem[key])));
   }
   for (const offender of problem.offenders || []) list.append(element("dd", offender));
   box.append(list);

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import quote
 
@@ -12,6 +13,7 @@ import pytest
 from helpers.annotated import annotate
 from helpers.command_line import Run
 from helpers.handmade import hand, write_handmade
+from helpers.range_server import serving
 from helpers.reading_case import HOSTILE, PROTEINS
 from starlette.testclient import TestClient
 
@@ -71,6 +73,19 @@ def test_arrow_and_parquet_hold_the_rows_and_the_docs_of_the_columns(
     assert pa.ipc.open_file(arrow.content).read_all().equals(expected, check_metadata=True)
     parquet = client.get(f"{API}/proteins/P04637/{table}", params={"format": "parquet"})
     assert pq.read_table(io.BytesIO(parquet.content)).equals(expected)
+
+
+def test_an_atlas_behind_a_url_is_served_to_many_at_once(atlas_dir: Path, atlas: Atlas) -> None:
+    accessions = [protein.accession for protein in PROTEINS if protein.accession.startswith("X")]
+    with serving(atlas_dir) as remote:
+        app = make_app(remote.url)
+        client = TestClient(app, base_url="http://127.0.0.1")
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(lambda id: client.get(f"{API}/proteins/{id}/sites").json(), accessions))
+        app.state.service.close()
+    assert [[row["position"] for row in rows] for rows in answers] == [
+        atlas.sites(accession)["position"].to_pylist() for accession in accessions
+    ]
 
 
 def test_features_are_those_of_the_atlas_and_of_one_accession(

@@ -95,6 +95,23 @@ def test_a_search_that_means_one_protein_leads_to_it(client: TestClient, text: s
         assert (response.status_code, response.headers["location"]) == (303, f"/protein/{accession}")
 
 
+def test_an_id_of_several_proteins_leads_to_their_list(client: TestClient) -> None:
+    response = client.get("/protein/TP53")
+    assert str(response.url).endswith("/proteins?q=TP53")
+    assert "2 proteins" in response.text
+
+
+@pytest.mark.parametrize("accession", ["Q00001", "Q00002", "Q00003", "Q00004"])
+def test_a_protein_without_sites_has_a_page(client: TestClient, accession: str) -> None:
+    response = client.get(f"/protein/{accession}")
+    assert response.status_code == 200
+    assert 'href="/questions"' in response.text
+    assert "sha256-" in response.headers["content-security-policy"]
+    assert (
+        "unsafe-inline" not in response.headers["content-security-policy"].partition("script-src")[2].partition(";")[0]
+    )
+
+
 def test_a_search_without_hits_says_what_would_do(client: TestClient) -> None:
     assert "No protein fits" in client.get("/proteins?q=nothing+like+this").text
 

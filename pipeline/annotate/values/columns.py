@@ -120,12 +120,12 @@ def _value_place(cells: Sequence[str], places: Mapping[str, int], series: Series
         if key in keys and keys.index(key) not in places.values():
             return keys.index(key)
 
-    left = [place for place in range(len(cells)) if place not in places.values()]
-    if len(left) != 1:
+    other_places = [place for place in range(len(cells)) if place not in places.values()]
+    if len(other_places) != 1:
         raise InputError(
             f"It is not plain which column of {name} holds the values.",
             expected=f"a column called {series.name} or value, or one column beside protein and position",
             found=", ".join(cells)[:200],
             hint="--column NAME says which",
         )
-    return left[0]
+    return other_places[0]

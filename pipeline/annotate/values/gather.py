@@ -50,13 +50,13 @@ def mean_over_variants(rows: pa.Table, name: str) -> tuple[pa.Table, list[Remark
     """Return the mean value of the variants of each residue, and a remark on each residue that lacks some of them."""
     groups = rows.group_by(["sequence_id", "accession", "position", "residue"])
     means = groups.aggregate([("value", "mean"), ("value", "count"), ("line", "min")])
-    few = means.filter(pc.less(means["value_count"], N_SUBSTITUTES)).sort_by(
+    incomplete_means = means.filter(pc.less(means["value_count"], N_SUBSTITUTES)).sort_by(
         [(column, "ascending") for column in ("sequence_id", "accession", "position")]
     )
     remarks = [
         Remark(FEW_VARIANTS, Record(row["accession"], name, position := str(row["position"]), position),
                f"{row['value_count']:,} of {N_SUBSTITUTES}")
-        for row in few.to_pylist()
+        for row in incomplete_means.to_pylist()
     ]  # fmt: skip
     return means.rename_columns({"value_mean": "value"}), remarks
 

@@ -118,8 +118,8 @@ def _import_records(
 
     remarks = Account()
     if series.table is TRACKS and is_of_variants:
-        rows, few = mean_over_variants(rows, series.name)
-        for remark in few:
+        rows, incomplete_means = mean_over_variants(rows, series.name)
+        for remark in incomplete_means:
             remarks.add(remark)
     stored = series_rows(rows, series, source=source.path.name)
     report = report_import(source, format, stored, rejected, remarks, n_records=n_records)

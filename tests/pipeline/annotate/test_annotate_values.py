@@ -396,6 +396,14 @@ def test_options_that_do_not_go_together_are_refused(
     assert message in outcome.err
 
 
+def test_numbers_without_a_name_are_refused_with_the_options_that_read_them(
+    built: Path, tmp_path: Path, attlas: Callable
+) -> None:
+    outcome = attlas("annotate", built, written(tmp_path, "t.csv", "accession,position,value\nQ00001,1,2\n"))
+    assert outcome.code == 1
+    assert "numbers are read with --track NAME or --variants NAME" in outcome.err
+
+
 def test_a_damaged_parquet_file_is_refused(paths: AtlasPaths, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=re.escape("t.parquet cannot be read as Parquet.")):
         read_track(paths, written(tmp_path, "t.parquet", b"PAR1" + b"\0" * 40))
