@@ -93,6 +93,8 @@ def test_a_residue_of_a_table_points_and_a_click_holds_it(opened):
     page.mouse.move(2, 2)
     assert opened.fragment == "residue=30"
     assert opened.line.startswith("L30 ")
+    page.keyboard.press("Escape")
+    assert opened.fragment == ""
 
 
 def test_pointing_moves_nothing(opened):
@@ -219,6 +221,7 @@ def test_a_head_is_chosen_by_click_key_and_name(opened):
     page.fill("#head", "9-9")
     page.keyboard.press("Tab")
     assert page.get_attribute("#head", "aria-invalid") == "true"
+    assert "layers 0 to 3, heads 0 to 4" in page.inner_text("#head-caption")
     assert opened.fragment == ""
 
 
