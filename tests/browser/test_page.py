@@ -1,6 +1,7 @@
 """The page of a protein in a real browser, opened from the file system: what it says, and that everything is linked."""
 
 import math
+import re
 import struct
 import xml.etree.ElementTree as ET
 
@@ -14,6 +15,8 @@ from helpers.drawn_protein import (
     skipped_protein,
     small_protein,
 )
+
+from attlas.queries.page.structure_text import Atom, write_structure
 
 pytestmark = pytest.mark.browser
 
@@ -90,6 +93,8 @@ def test_a_residue_of_a_table_points_and_a_click_holds_it(opened):
     page.mouse.move(2, 2)
     assert opened.fragment == "residue=30"
     assert opened.line.startswith("L30 ")
+    page.keyboard.press("Escape")
+    assert opened.fragment == ""
 
 
 def test_pointing_moves_nothing(opened):
@@ -216,6 +221,7 @@ def test_a_head_is_chosen_by_click_key_and_name(opened):
     page.fill("#head", "9-9")
     page.keyboard.press("Tab")
     assert page.get_attribute("#head", "aria-invalid") == "true"
+    assert "layers 0 to 3, heads 0 to 4" in page.inner_text("#head-caption")
     assert opened.fragment == ""
 
 
@@ -303,23 +309,29 @@ def test_a_residue_of_the_structure_points_everywhere(open_data):
     opened = open_data(small_protein())
     page = opened.page
     assert "58 of 60 residues" in page.inner_text("#structure-caption")
-    place = """(resi) => {
-        document.getElementById("structure-canvas").scrollIntoView({ block: "center" });
-        const { viewer } = attlas.structureView;
-        const [{ x, y, z }] = viewer.getModel(0).selectedAtoms({ resi });
-        const screen = viewer.modelToScreen({ x, y, z });
-        return [screen.x - scrollX, screen.y - scrollY];
-    }"""
-    x, y = page.evaluate(place, 150)
-    page.mouse.move(x - 2, y)
-    page.mouse.move(x, y)
-    page.wait_for_function("document.getElementById('pointed').textContent.includes('50 ')", timeout=10_000)
+    point_at_atom(opened, {"resi": 150}, position=50)
     assert letter_under_mark(opened) == 50
     assert is_drawn_over_tracks(opened)
 
     page.mouse.move(*track_point(page, 2))
     opened.settle()
     assert "not in the structure" in opened.line
+
+
+def test_insertion_codes_and_long_chain_names_of_mmcif_are_told_apart(open_data):
+    data = small_protein()
+    numbers = [(100 + position // 2, "B" if position % 2 else "") for position in range(3, 61)]
+    atoms = [
+        Atom(True, "C", "CA", "GLY", "LONG", number, insertion, (3.8 * k, 0.0, 0.0))
+        for k, (number, insertion) in enumerate(numbers)
+    ]
+    written = write_structure(atoms)
+    chain = {"chain": "LONG", "positions": list(range(3, 61)), "residues": [f"{n}{code}" for n, code in numbers]}
+    data["structure"] |= {"format": written.format, "text": written.text, "chains": [chain]}
+    opened = open_data(data)
+    assert written.format == "mmcif"
+    for position in (30, 31):
+        point_at_atom(opened, {"serial": position - 3}, position=position)  # 3Dmol numbers the atoms of mmCIF from 0
 
 
 def test_without_webgl_the_structure_says_so_and_all_else_stands(open_data, browser_without_webgl):
@@ -377,6 +389,15 @@ def test_tables_sort_by_a_column_and_show_all_rows(opened):
     assert page.get_attribute("#links-table th:first-child", "aria-sort") == "descending"
 
 
+def test_a_link_between_residues_in_contact_says_how_likely_the_contact_is(open_data, plain):
+    contacts = {"i": [HUB, 2], "j": [30, 55], "probability": [0.75, 0.5]}
+    opened = open_data(plain | {"contacts": contacts})
+    rows = opened.page.eval_on_selector_all(
+        "#links-table tbody tr", "all => all.map((row) => row.cells[4].textContent)"
+    )
+    assert rows == ["0.75"] + [""] * 19
+
+
 def test_the_largest_models_have_a_cell_for_every_head(open_data):
     opened = open_data(protein_of(200, n_layers=48, n_heads=40, sites=(5, 50)), "#head=47-39")
     assert opened.page.locator("[data-head]").count() == 48 * 40
@@ -414,6 +435,21 @@ def drag(opened: Opened, start: tuple[float, float], end: tuple[float, float]) -
     mouse.move(*end)
     mouse.up()
     opened.settle()
+
+
+def point_at_atom(opened: Opened, selection: dict[str, int], *, position: int) -> None:
+    """Move the pointer onto an atom of the structure, and wait until the page tells of the residue at a position."""
+    place = """(selection) => {
+        document.getElementById("structure-canvas").scrollIntoView({ block: "center" });
+        const { viewer } = attlas.structureView;
+        const [{ x, y, z }] = viewer.getModel(0).selectedAtoms(selection);
+        const screen = viewer.modelToScreen({ x, y, z });
+        return [screen.x - scrollX, screen.y - scrollY];
+    }"""
+    x, y = opened.page.evaluate(place, selection)
+    opened.page.mouse.move(x - 2, y)
+    opened.page.mouse.move(x, y)
+    opened.page.locator("#pointed b", has_text=re.compile(rf"^[A-Z]{position}$")).wait_for(timeout=10_000)
 
 
 def letter_under_mark(opened: Opened) -> int:

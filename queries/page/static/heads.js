@@ -64,6 +64,11 @@
       const head = state.parseHead(field.value);
       field.setAttribute("aria-invalid", String(head === null));
       if (head !== null) state.set({ head });
+      else {
+        const range = `layers 0 to ${nLayers - 1}, heads 0 to ${nHeads - 1}`;
+        document.getElementById("head-caption").textContent =
+          `No such head: write layer-head, such as 0-1 (${range}).`;
+      }
     });
     attlas.addPictureButtons(document.getElementById("heads-buttons"), picture, "the map of heads");
 

@@ -62,6 +62,7 @@
     listenToMouse();
     listenToFingers();
     listenToKeys();
+    listenToEscape();
     addButtons();
     state.watch(["layer", "head", "range"], redraw);
     state.watch(["position"], redrawPointed);
@@ -190,12 +191,18 @@
         } else if (event.key === "Home") walkTo(1);
         else if (event.key === "End") walkTo(data.nResidues);
         else if (event.key === "Enter") state.set({ residue: position });
-        else if (event.key === "Escape") state.set({ residue: null, pointed: null });
         else if (event.key === "+" || event.key === "=") state.zoom(KEY_ZOOM, position);
         else if (event.key === "-") state.zoom(1 / KEY_ZOOM, position);
         else if (event.key === "0") state.set({ range: [1, data.nResidues] });
         else return;
         event.preventDefault();
+      });
+    }
+
+    /** Escape frees the residue held, wherever it was held. */
+    function listenToEscape() {
+      document.addEventListener("keydown", (event) => {
+        if (event.key === "Escape") state.set({ residue: null, pointed: null });
       });
     }
 

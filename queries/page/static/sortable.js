@@ -84,6 +84,9 @@
   };
 
   function tableCell(value, kind, residueName) {
+    if (kind === "probability") {
+      return attlas.element("td", { class: "number" }, value === "" ? "" : attlas.decimal(value));
+    }
     if (kind === "decimal") return attlas.element("td", { class: "number" }, attlas.decimal(value));
     if (kind === "number") return attlas.element("td", { class: "number" }, attlas.number(value));
     if (kind !== "residue") return attlas.element("td", {}, String(value));
@@ -95,7 +98,7 @@
     return attlas.element("td", {}, button);
   }
 
-  const isNumber = (kind) => kind === "number" || kind === "decimal";
+  const isNumber = (kind) => ["number", "decimal", "probability"].includes(kind);
   const compare = (a, b) =>
     typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b));
 

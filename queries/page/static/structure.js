@@ -5,30 +5,38 @@
 
 (() => {
   const OPACITY = 0.75; // of the cartoon: what lies behind it is still seen
-  const GREY = 0.3,
-    GREY_ON_DARK = 0.55; // of the cartoon, from paper to ink
+  const GREY = 0.3; // of the cartoon, from paper to ink
+  const GREY_ON_DARK = 0.55;
   const FILLED = 0.9; // share of the view's width or height that the atoms fill
   const LONG_NOTE = 70; // letters
-  const SITE_RADIUS = 1.4,
-    POINTED_RADIUS = 1.7; // angstrom
+  const SITE_RADIUS = 1.4; // angstrom
+  const POINTED_RADIUS = 1.7;
   const LINK_RADIUS = (weight) => 0.05 + 0.22 * weight; // angstrom; thicker ones hide the protein
   const HOVER_MS = 40;
 
-  /** Return the atoms' keys of each position, `chain:residue`, and the position of each key. */
-  attlas.mapStructure = (structure) => {
-    const keysAt = new Map(); // position: its keys, one for each chain that holds it
+  /** Return the position that each residue of the structure, named by `nameOf`, is in the sequence. */
+  const mapResidues = (structure) => {
     const positionOf = new Map();
     for (const { chain, positions, residues } of structure.chains) {
-      positions.forEach((position, k) => {
-        const key = `${chain}:${String(residues[k]).trim()}`;
-        keysAt.set(position, [...(keysAt.get(position) ?? []), key]);
-        positionOf.set(key, position);
-      });
+      positions.forEach((position, k) => positionOf.set(nameOf(chain, residues[k]), position));
     }
-    return { keysAt, positionOf };
+    return positionOf;
   };
+  const nameOf = (chain, residue) => `${chain} ${residue}`;
 
-  const keyOf = (atom) => `${atom.chain}:${atom.resi}${(atom.icode ?? "").trim()}`;
+  /** Return the insertion codes of the atoms of an mmCIF text, by their place from 0, which 3Dmol counts them by. */
+  const readInsertions = (structure) => {
+    const insertions = new Map();
+    if (structure.format !== "mmcif") return insertions;
+    const columns = [...structure.text.matchAll(/^_atom_site\.(\S+)/gm)].map((match) => match[1]);
+    const column = columns.indexOf("pdbx_PDB_ins_code");
+    const atomLines = structure.text.split("\n").filter((line) => /^(ATOM|HETATM)\s/.test(line));
+    atomLines.forEach((line, place) => {
+      const field = line.match(/'[^']*'|"[^"]*"|\S+/g)[column];
+      if (field && !"?.".includes(field)) insertions.set(place, field);
+    });
+    return insertions;
+  };
 
   const hasWebGl = () => {
     const canvas = document.createElement("canvas");
@@ -40,9 +48,9 @@
     const { structure } = data;
     if (!structure) return null;
     document.getElementById("structure").hidden = false;
-    const { keysAt, positionOf } = attlas.mapStructure(structure);
-    data.structureAt = keysAt;
-    const covered = `${attlas.number(keysAt.size)} of ${attlas.number(data.nResidues)} residues`;
+    const positionOf = mapResidues(structure);
+    data.structureAt = new Set(positionOf.values());
+    const covered = `${attlas.number(data.structureAt.size)} of ${attlas.number(data.nResidues)} residues`;
     sayWhatItIs(structure, covered);
 
     const holder = document.getElementById("structure-canvas");
@@ -61,7 +69,7 @@
         "The tracks, the heads and the tables hold the same numbers.";
       return null;
     }
-    return draw(viewer, data, state, { keysAt, positionOf, holder });
+    return draw(viewer, data, state, { positionOf, holder });
   };
 
   /** Say which structure it is and how much of the protein it covers; long remarks on the mapping are folded. */
@@ -80,17 +88,21 @@
     document.getElementById("structure").append(details);
   }
 
-  function draw(viewer, data, state, { keysAt, positionOf, holder }) {
+  function draw(viewer, data, state, { positionOf, holder }) {
     const { structure } = data;
     const model = viewer.addModel(structure.text, structure.format === "mmcif" ? "cif" : "pdb");
-    const alphaOf = new Map(); // C-alpha atom of each key
-    const mapped = [];
+    const insertions = readInsertions(structure);
+    const positionOfAtom = new Map(); // by the serial number
+    const atomsAt = new Map(); // atoms of a position, of all chains that hold it
     for (const atom of model.selectedAtoms({})) {
-      if (!positionOf.has(keyOf(atom))) continue;
-      mapped.push(atom);
-      if (atom.atom === "CA") alphaOf.set(keyOf(atom), atom);
+      const insertion = insertions.get(atom.serial) ?? (atom.icode ?? "").trim();
+      const position = positionOf.get(nameOf(atom.chain, `${atom.resi}${insertion}`));
+      if (position === undefined) continue;
+      positionOfAtom.set(atom.serial, position);
+      if (!atomsAt.has(position)) atomsAt.set(position, []);
+      atomsAt.get(position).push(atom);
     }
-    const alphasAt = (position) => (keysAt.get(position) ?? []).map((key) => alphaOf.get(key)).filter(Boolean);
+    const alphasAt = (position) => (atomsAt.get(position) ?? []).filter((atom) => atom.atom === "CA");
     let links = []; // shapes that are replaced
     let pointed = [];
     let labels = [];
@@ -125,7 +137,7 @@
       const values = data.received?.[state.layer];
       const largest = values ? attlas.extent(values)[1] : 0;
       const colourOf = (atom) => {
-        const value = values?.[positionOf.get(keyOf(atom)) - 1];
+        const value = values?.[positionOfAtom.get(atom.serial) - 1];
         return attlas.hex(
           attlas.mix(grey, colours.attention, value > 0 && largest > 0 ? Math.sqrt(value / largest) : 0),
         );
@@ -158,7 +170,7 @@
       const box = holder.getBoundingClientRect();
       const [x, y] = [box.left + scrollX + box.width / 2, box.top + scrollY + box.height / 2];
       let filled = 0;
-      for (const alpha of alphaOf.values()) {
+      for (const alpha of [...atomsAt.keys()].flatMap(alphasAt)) {
         const place = viewer.modelToScreen({ x: alpha.x, y: alpha.y, z: alpha.z });
         filled = Math.max(
           filled,
@@ -172,7 +184,7 @@
     /** Say what is drawn, so that no colour stands alone. */
     function sayLegend() {
       const nLinks = data.links?.byHead[state.head].length;
-      const hasKnown = data.features.some((feature) => attlas.isKnownSite(feature) && keysAt.has(feature.begin));
+      const hasKnown = data.features.some((feature) => attlas.isKnownSite(feature) && atomsAt.has(feature.begin));
       const parts = [
         data.received && `blue: attention received in layer ${state.layer}`,
         data.sites.length && "orange spheres: sites",
@@ -184,16 +196,13 @@
 
     /** Known active and binding residues as sticks; of a trace, which has no side chains, as small spheres. */
     function addKnownSites(colours) {
+      const color = attlas.hex(colours.annotated);
+      const style =
+        structure.kind === "trace" ? { sphere: { radius: 0.8, color } } : { stick: { radius: 0.2, color } };
       for (const feature of data.features.filter(attlas.isKnownSite)) {
         for (let position = feature.begin; position <= feature.end; position++) {
-          for (const key of keysAt.get(position) ?? []) {
-            const [chain, residue] = key.split(":");
-            const style =
-              structure.kind === "trace"
-                ? { sphere: { radius: 0.8, color: attlas.hex(colours.annotated) } }
-                : { stick: { radius: 0.2, color: attlas.hex(colours.annotated) } };
-            viewer.addStyle({ chain, resi: Number.parseInt(residue, 10) }, style);
-          }
+          const serial = (atomsAt.get(position) ?? []).map((atom) => atom.serial);
+          if (serial.length) viewer.addStyle({ serial }, style);
         }
       }
     }
@@ -261,7 +270,7 @@
 
     function listen() {
       viewer.setHoverDuration(HOVER_MS);
-      const select = { predicate: (atom) => positionOf.has(keyOf(atom)) };
+      const select = { predicate: (atom) => positionOfAtom.has(atom.serial) };
       let isHovering = false; // 3Dmol tells of leaving an atom even where the pointer was on none
       const leave = () => {
         if (isHovering) state.set({ pointed: null });
@@ -269,11 +278,11 @@
       };
       const enter = (atom) => {
         isHovering = true;
-        state.set({ pointed: positionOf.get(keyOf(atom)) });
+        state.set({ pointed: positionOfAtom.get(atom.serial) });
       };
       viewer.setHoverable(select, true, enter, leave);
       viewer.setClickable(select, true, (atom) => {
-        const position = positionOf.get(keyOf(atom));
+        const position = positionOfAtom.get(atom.serial);
         state.set({ residue: position === state.residue ? null : position });
       });
       holder.addEventListener("pointerleave", leave);

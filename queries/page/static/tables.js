@@ -63,6 +63,8 @@
     }
     if (data.links) {
       const { links } = data;
+      const pairOf = (i, j) => `${Math.min(i, j)}-${Math.max(i, j)}`;
+      const contacts = data.contacts && contactProbabilities(data.contacts, pairOf);
       add({
         id: "links",
         title: () => `Links of head ${state.headName}`,
@@ -75,6 +77,7 @@
           ["to", "residue"],
           ["weight", "decimal"],
           ["apart", "number"],
+          ...(contacts ? [["contact", "probability"]] : []),
           ...withFeatures(["annotated at either end", ""]),
         ],
         rows: () =>
@@ -83,6 +86,7 @@
             links.j[k],
             links.value[k],
             Math.abs(links.i[k] - links.j[k]),
+            ...(contacts ? [contacts.get(pairOf(links.i[k], links.j[k])) ?? ""] : []),
             ...withFeatures(atEnds(links.i[k], links.j[k])),
           ]),
         residueName,
@@ -178,6 +182,13 @@
         ]),
       );
     }
+  };
+
+  /** Return the probability of each pair of residues that is predicted to be in contact. */
+  const contactProbabilities = ({ i, j, value }, pairOf) => {
+    const probabilities = new Map();
+    i.forEach((position, k) => probabilities.set(pairOf(position, j[k]), value[k]));
+    return probabilities;
   };
 
   /** Return columns and rows without the columns that say nothing in any row. */

@@ -4,13 +4,12 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from helpers.command_line import Run
-from helpers.page_case import HOSTILE_TEXT, write_page_case
+from helpers.page_case import HOSTILE_TEXT
 from helpers.range_server import serving
 
 from attlas.queries import Atlas
@@ -41,17 +40,6 @@ class Elements(HTMLParser):
         if self.texts:
             tag, text = self.texts[-1]
             self.texts[-1] = (tag, text + data)
-
-
-@pytest.fixture(scope="module")
-def page_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page_case(tmp_path_factory.mktemp("page") / "atlas")
-
-
-@pytest.fixture(scope="module")
-def page_atlas(page_dir: Path) -> Iterator[Atlas]:
-    with Atlas.open(page_dir) as atlas:
-        yield atlas
 
 
 def test_hostile_names_are_text_and_come_back_as_they_are(page_atlas: Atlas) -> None:

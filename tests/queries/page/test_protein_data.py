@@ -3,7 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import gemmi
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 from helpers import structure_case
 from helpers.annotated import Shown, add_rows, place
-from helpers.page_case import write_page_case
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
@@ -24,12 +22,6 @@ KEYS = [
     "format", "provenance", "model", "protein", "sites", "received", "heads", "links", "features", "families",
     "contacts", "tracks", "variants", "structure", "thinned",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def page_atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
-    with Atlas.open(write_page_case(tmp_path_factory.mktemp("page") / "atlas")) as atlas:
-        yield atlas
 
 
 @pytest.fixture(scope="module")

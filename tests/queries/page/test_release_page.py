@@ -4,9 +4,8 @@ import json
 import re
 from pathlib import Path
 
-import pytest
 from helpers.command_line import Run
-from helpers.page_case import CONTACTS_SETTINGS, HOSTILE_TEXT, write_page_case
+from helpers.page_case import CONTACTS_SETTINGS, HOSTILE_TEXT
 
 from attlas.queries import Atlas
 from attlas.queries.page.release_page import COLUMNS, release_page
@@ -14,18 +13,13 @@ from attlas.schema import TABLES, AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page_case(tmp_path_factory.mktemp("page") / "atlas")
-
-
 def told(html: str) -> dict:
     """Return what a page is told of its release."""
     return json.loads(re.findall(r'<script type="application/json" id="attlas-release">(.*?)</script>', html)[0])
 
 
-def test_a_release_with_pages_names_its_start_page_everywhere(attlas: Run, source: Path, tmp_path: Path) -> None:
-    done = attlas("publish", source, "-o", tmp_path / "release", "--pages", "--url", "https://example.org/a")
+def test_a_release_with_pages_names_its_start_page_everywhere(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
+    done = attlas("publish", page_dir, "-o", tmp_path / "release", "--pages", "--url", "https://example.org/a")
     assert done.code == 0
     assert "index.html is the start page" in done.err
     release = tmp_path / "release"
@@ -45,8 +39,8 @@ def test_a_release_with_pages_names_its_start_page_everywhere(attlas: Run, sourc
                 assert (release / file["path"]).stat().st_size == file["n_bytes"]
 
 
-def test_a_page_is_told_the_columns_it_reads_and_the_settings_of_passes(source: Path) -> None:
-    with Atlas.open(source) as atlas:
+def test_a_page_is_told_the_columns_it_reads_and_the_settings_of_passes(page_dir: Path) -> None:
+    with Atlas.open(page_dir) as atlas:
         facts = told(release_page(atlas, title="T"))
     stored = {table.name: {column.name for column in table.stored()} for table in TABLES}
     for table, names in COLUMNS.items():
@@ -55,8 +49,8 @@ def test_a_page_is_told_the_columns_it_reads_and_the_settings_of_passes(source: 
     assert {file["settings"]["max_length"] for file in facts["tables"]["contacts"]} == {CONTACTS_SETTINGS["max_length"]}
 
 
-def test_a_release_page_asks_its_own_host_only_and_shows_titles_as_text(source: Path) -> None:
-    with Atlas.open(source) as atlas:
+def test_a_release_page_asks_its_own_host_only_and_shows_titles_as_text(page_dir: Path) -> None:
+    with Atlas.open(page_dir) as atlas:
         html = release_page(atlas, title=HOSTILE_TEXT)
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', html)
     assert "connect-src 'self'" in policy
@@ -65,11 +59,11 @@ def test_a_release_page_asks_its_own_host_only_and_shows_titles_as_text(source: 
     assert told(html)["title"] == HOSTILE_TEXT
 
 
-def test_a_release_without_structures_does_not_carry_the_viewer(atlas: Atlas, source: Path) -> None:
-    with Atlas.open(source) as annotated:
+def test_a_release_without_structures_does_not_carry_the_viewer(atlas: Atlas, page_dir: Path) -> None:
+    with Atlas.open(page_dir) as annotated:
         assert len(release_page(annotated, title="T")) - len(release_page(atlas, title="T")) > 400_000
 
 
-def test_without_the_option_a_release_has_no_pages(attlas: Run, source: Path, tmp_path: Path) -> None:
-    assert attlas("publish", source, "-o", tmp_path / "release").code == 0
+def test_without_the_option_a_release_has_no_pages(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
+    assert attlas("publish", page_dir, "-o", tmp_path / "release").code == 0
     assert not (tmp_path / "release" / "index.html").exists()
