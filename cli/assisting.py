@@ -38,7 +38,9 @@ def mcp(
     ] = TIMEOUT_S,
     memory: Memory = None,
 ) -> None:
-    """Serve an atlas to an assistant, by the Model Context Protocol over stdin and stdout.
+    """Serve an atlas to an assistant (Model Context Protocol).
+
+    It speaks over stdin and stdout.
 
     For a client's configuration: the command is `attlas`, its arguments are `mcp` and DIR.
 

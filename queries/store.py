@@ -137,7 +137,7 @@ class Store:
         from attlas.queries.engine.handed_over import arrow_tables
         from attlas.queries.engine.sandbox import select
 
-        own_tables = arrow_tables(tables or {})
+        own_tables = arrow_tables(tables or {}, self.manifest)
         if timeout_s is None or isinstance(self.root, Path):
             return select(self._database, query, params, tables=own_tables, timeout_s=timeout_s)
 

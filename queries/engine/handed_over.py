@@ -5,24 +5,25 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from attlas.schema import TABLES, QuestionError
+from attlas.schema import TABLES, Manifest, QuestionError
 
 TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED_NAMES = frozenset({table.name for table in TABLES} | {"docs", "provenance"})
-"""Views of an atlas: a table of the same name would stand in their place without a word."""
+VIEWS_OF_ALL = frozenset({"docs", "provenance"})
 
 
-def arrow_tables(tables: Mapping[str, object]) -> dict[str, pa.Table]:
+def arrow_tables(tables: Mapping[str, object], manifest: Manifest) -> dict[str, pa.Table]:
     """Return the tables that a caller hands over, as Arrow tables.
 
     Raises:
-        QuestionError: a name is no plain word, or is that of a view of the atlas; a table holds no Arrow data.
+        QuestionError: a name is no plain word, or is that of a view that has rows in this atlas, in whose place the
+            table would stand without a word; a table holds no Arrow data.
     """
+    reserved_names = VIEWS_OF_ALL | {table.name for table in TABLES if manifest.of_table(table) or not table.added_by}
     for name in tables:
         if not TABLE_NAME.fullmatch(name):
             hint = "letters, digits and underscores, such as my_variants"
             raise QuestionError(f"{name!r} cannot be the name of a table.", hint=hint)
-        if name.lower() in RESERVED_NAMES:
+        if name.lower() in reserved_names:
             raise QuestionError(f"The atlas has a table {name.lower()} itself.", hint="give yours another name")
     return {name: _arrow_table(name, rows) for name, rows in tables.items()}
 

@@ -131,6 +131,7 @@ def test_a_dry_run_names_ten_skipped_proteins_and_counts_the_rest(tmp_path: Path
     assert result.out.splitlines()[-1].split() == ["skipped", "...", "and", "3", "more"]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_in_a_terminal_a_bar_is_drawn_on_stderr(fasta: Path, tmp_path: Path, tiny_esm: Path) -> None:
     mine, theirs = pty.openpty()

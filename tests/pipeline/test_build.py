@@ -132,6 +132,7 @@ def test_worker_processes_of_a_running_scheduler_write_the_same_bytes(
     assert digests(out) == digests(reference)
 
 
+@pytest.mark.thorough
 def test_plan_encode_by_shards_and_seal_write_the_same_bytes(
     reference: Path, weights: Path, tmp_path: Path, attlas
 ) -> None:

@@ -105,6 +105,11 @@ def test_a_table_that_cannot_be_used_is_refused(atlas: Atlas, tables: dict[str, 
         atlas.sql("SELECT 1", tables=tables)
 
 
+def test_a_table_may_have_the_name_of_an_added_table_that_the_atlas_lacks(atlas: Atlas):
+    variants = pa.table({"accession": ["P0"]})
+    assert atlas.sql("SELECT * FROM variants", tables={"variants": variants}).to_pylist() == [{"accession": "P0"}]
+
+
 def test_an_export_is_that_of_the_command_line(atlas: Atlas, place: Path, tmp_path: Path, attlas):
     assert atlas.export("csv", tmp_path / "python.csv", ["P0", "P1"]) == [tmp_path / "python.csv"]
     result = attlas("export", place, "csv", "P0", "P1", "-o", tmp_path / "command.csv")

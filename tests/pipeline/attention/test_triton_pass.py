@@ -108,7 +108,7 @@ def test_every_head_dimension_and_dtype_agrees_with_float64_numpy(dim, dtype):
     assert_agrees(ours, pack, q, k, v, scaling=dim**-0.5, output=rounding)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.float16, marks=pytest.mark.thorough)], ids=str)
 def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
     kept, walked = triton_pass._choose_blocks(torch.empty(1, 1, 16, dtype=dtype), "columns")[:2]
     lengths = [3, 4, kept + walked, *(edge + off for edge in (walked, kept) for off in (-1, 0, 1, 2)), 2 * kept + 1]
@@ -299,6 +299,7 @@ def log_sum_exp(q, k, pack):
     return softmax.mass * np.log(2) - softmax.shift
 
 
+@pytest.mark.thorough
 def test_column_sums_are_the_softmax_masses_of_the_transposed_call():
     """No map at all: exp(log-sum-exp over rows of score - lse) is the sum of a column. q and k change places, and
     -lse rides along as one more dimension. The first pass so checks the second."""

@@ -124,6 +124,7 @@ def lipase_places(real: Path, chain: str, atom: str) -> np.ndarray:
     return places
 
 
+@pytest.mark.thorough
 def test_single_heads_against_a_real_structure_are_those_counted_by_hand(real: Path, weights: Path, proteins) -> None:
     found = {
         (row["chain"], row["layer"], row["head"]): row
@@ -150,6 +151,7 @@ def test_single_heads_against_a_real_structure_are_those_counted_by_hand(real: P
     assert max(row["n_top_contacts"] / row["n_top"] for row in found.values()) > 0.3
 
 
+@pytest.mark.thorough
 def test_precision_told_by_sql_is_that_of_the_whole_map(real: Path, weights: Path, proteins) -> None:
     model = EsmModel.from_pretrained(weights, add_pooling_layer=False, attn_implementation="eager").eval()
     tokens = EsmTokenizer.from_pretrained(weights)(proteins[LIPASE], return_tensors="pt")

@@ -160,7 +160,8 @@ def test_an_esmc_model_works_packed_and_at_any_length(tmp_path):
         np.testing.assert_allclose(answer.received, theirs.numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize("products", [pytest.param(PLAIN, marks=pytest.mark.thorough), SPLIT])
+@pytest.mark.thorough
+@pytest.mark.parametrize("products", [PLAIN, SPLIT])
 def test_a_whole_model_answers_alike_through_the_gpus_kernels(tiny_esm, monkeypatch, products):
     """Under Triton's interpreter: the packed forward as a GPU runs it, but for who attends."""
     monkeypatch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues

@@ -153,7 +153,7 @@ def test_a_thread_never_takes_the_halves_of_another_threads_input():
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch's own
-@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.thorough)])
 def test_the_low_half_lives_in_compiled_code(backend):
     """A compiler may leave out a rounding to bfloat16 and back: then the low half is zero, and the error 1e-3."""
     if backend == "inductor" and DEVICE.type == "cpu" and shutil.which("g++") is None:

@@ -48,6 +48,7 @@ def received_of(attention: np.ndarray) -> np.ndarray:
     return attention[:, 1:-1, 1:-1].sum(1).mean(0)
 
 
+@pytest.mark.thorough
 def test_antiberty_attends_as_bert_in_float64_on_letters_apart(antiberty: Path) -> None:
     tokens = (antiberty / "vocab.txt").read_text().split()
     model = transformers.AutoModel.from_pretrained(antiberty, attn_implementation="eager", dtype=torch.float64).eval()

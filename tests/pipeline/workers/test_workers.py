@@ -88,6 +88,7 @@ def thread_names(pid: int) -> list[str]:
     return [path.read_text().strip() for path in Path(f"/proc/{pid}/task").glob("*/comm")]
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_a_file_of_the_current_folder_does_not_stand_for_a_library(tmp_path: Path) -> None:
     (tmp_path / "dask.py").write_text("raise SystemExit('the file of the folder')")

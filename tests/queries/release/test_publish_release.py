@@ -133,6 +133,7 @@ def test_the_sums_are_of_every_file_and_sha256sum_agrees(release: Path) -> None:
         assert (done.returncode, done.stdout.count(": OK")) == (0, len(found))
 
 
+@pytest.mark.thorough
 def test_neighbouring_files_are_joined_up_to_a_size_and_row_groups_filled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

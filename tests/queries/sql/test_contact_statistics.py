@@ -15,7 +15,7 @@ from scipy.stats import binomtest, norm, t
 
 from attlas.queries import Atlas
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 N_SETS, N_SETS_THOROUGH, N_STRUCTURES = 40, 120, 5
 SHARE = 0.2

@@ -172,7 +172,9 @@ def check(row: dict, matrix: np.ndarray, own: list[int], others: list[int], silh
         assert row["n_separated"] == (auc - margin > 0.5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [METHODS[0], *(pytest.param(method, marks=pytest.mark.thorough) for method in METHODS[1:])]
+)
 def test_separation_is_that_of_scikit_learn_and_scipy(case: Case, method: str) -> None:
     families = partition(case.carriers())
     names = sorted(set().union(*families.values()))
@@ -204,6 +206,7 @@ def test_against_the_rest_every_family_is_one_cluster_and_all_else_another(case:
         assert row["n_compared"] == len(names)
 
 
+@pytest.mark.thorough
 def test_the_gain_is_the_auc_less_that_of_letters_with_one_jackknife_for_both(case: Case) -> None:
     families = partition(case.carriers())
     names = sorted(set().union(*families.values()))
@@ -428,6 +431,7 @@ def is_left_out(row: dict) -> bool:
     return not row["auc_low"] <= 0.5 <= row["auc_high"]
 
 
+@pytest.mark.thorough
 def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
     case: Case, random_families: Atlas, random_rows: list[dict], n_partitions: int
 ) -> None:

@@ -105,7 +105,7 @@ def test_a_head_is_tested_by_leaving_out_one_protein_after_the_other(case: Case,
     assert {(row["layer"], row["head"]) for row in rows} == set(case.reported(label)) != set(HEADS)
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [FORMS[0], *(pytest.param(form, marks=pytest.mark.thorough) for form in FORMS[1:])])
 def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> None:
     names = ("shuffled", *COLUMNS, "confidence", "note")
     rows = case.ask("best_heads", form=form, labels=["aa:L", "aa:A"], n=9)

@@ -170,6 +170,7 @@ def answers(atlases: list[Atlas], is_thorough: bool) -> dict[str, list[dict]]:
     return rows
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.question}-{pair.log10_p}-{pair.low}")
 def test_the_interval_leaves_out_the_null_if_and_only_if_the_test_rejects(pair: Pair, answers: dict) -> None:
     verdicts = []
