@@ -19,12 +19,21 @@ LARGEST_EXACT = 2**53
 
 
 def rows_sha256(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return the SHA-256 of rows, as hexadecimal digits. Cells are plain JSON values."""
+    """Return the SHA-256 of rows, as hexadecimal digits. Cells are plain JSON values.
+
+    Raises:
+        ValueError, RecursionError: as `canonical_bytes`.
+    """
     return hashlib.sha256(canonical_bytes(columns, rows)).hexdigest()
 
 
 def canonical_bytes(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Return the canonical form of rows."""
+    """Return the canonical form of rows.
+
+    Raises:
+        ValueError: a number is infinite or none, as 1e999 is when JSON is read.
+        RecursionError: lists or objects are nested too deeply.
+    """
     values = {"columns": list(columns), "rows": [[_canonicalise(cell) for cell in row] for row in rows]}
     text = json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "surrogatepass")

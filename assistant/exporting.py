@@ -20,10 +20,17 @@ MOST_CHARACTERS = 20_000
 
 
 class _TextWindow(io.BufferedIOBase):
-    """A sink that keeps the characters from `offset` on, MOST_CHARACTERS at most, and stops the export behind them."""
+    """A sink that keeps the characters from `offset` on, MOST_CHARACTERS at most."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, *, is_stopping: bool) -> None:
+        """Keep nothing yet.
+
+        Args:
+            offset: characters to pass over.
+            is_stopping: the export is stopped behind the characters that are kept.
+        """
         self._offset = offset
+        self._is_stopping = is_stopping
         # The bytes of one call may end within a character.
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._pieces: list[str] = []
@@ -40,6 +47,11 @@ class _TextWindow(io.BufferedIOBase):
         """There are characters behind the window."""
         return self.n_seen > self._offset + MOST_CHARACTERS
 
+    @property
+    def n_total(self) -> int | None:
+        """Characters of the whole export; None where it was stopped before its end."""
+        return None if self.is_full and self._is_stopping else self.n_seen
+
     def writable(self) -> bool:
         return True
 
@@ -49,22 +61,30 @@ class _TextWindow(io.BufferedIOBase):
         end = max(self._offset + MOST_CHARACTERS - self.n_seen, 0)
         self._pieces.append(text[begin:end])
         self.n_seen += len(text)
-        if self.is_full:
+        if self.is_full and self._is_stopping:
             raise _WindowFullError
         return memoryview(data).nbytes
 
 
 class _WindowFullError(Exception):
-    """What is asked for is there; the rest of the export is not needed."""
+    """What is asked for is there; what comes behind it is not needed."""
 
 
 def export_text(
-    atlas: Atlas, *, format: str | None, ids: list[str] | None, offset: int, timeout_s: float | None
+    atlas: Atlas,
+    *,
+    format: str | None,
+    ids: list[str] | None,
+    layer: int | None,
+    head: int | None,
+    offset: int,
+    timeout_s: float | None,
 ) -> Reply:
     """Answer with a piece of an export, as one cell; without a format, with the formats there are.
 
     Raises:
-        QuestionError: there is no such format, it is no text, or needs a structure; or an id has no answer.
+        QuestionError: there is no such format, it is no text, needs a structure, or has no links of a layer or head; or
+            an id has no answer.
     """
     if format is None:
         formats = [
@@ -79,21 +99,25 @@ def export_text(
         hint = f"`attlas export DIR {format} -o FILE` writes it"
         raise QuestionError(f"{format} is no text, which is what tools return.", hint=hint)
 
-    prepared = prepare_export(atlas, format, ExportOptions(ids=None if ids is None else tuple(ids)))
+    options = ExportOptions(ids=None if ids is None else tuple(ids), layer=layer, head=head)
+    prepared = prepare_export(atlas, format, options)
     if prepared.faults:
         raise prepared.faults[0]
 
-    window = _TextWindow(offset)
+    # The export of one protein is short, and goes on to its end for the notes of its writer: what it leaves out, and
+    # how many links of how many it draws. Writers of many proteins have no notes.
+    window = _TextWindow(offset, is_stopping=not prepared.export.is_of_one)
     notes = [*prepared.notes, *absence_notes(atlas, prepared)]
     with suppress(_WindowFullError):
         notes += prepared.export.write(atlas, prepared.request, cast(BinaryIO, window)) or ()
 
-    words = " ".join(map(quote, [format, *(ids or [])]))
+    numbers = {"--layer": layer, "--head": head}
+    flags = [word for name, number in numbers.items() if number is not None for word in (name, str(number))]
+    words = " ".join(map(quote, [format, *(ids or []), *flags]))
     return Reply(_page_of_text(window, offset), command=f"attlas export DIR {words}", notes=tuple(notes))
 
 
 def _page_of_text(window: _TextWindow, offset: int) -> Page:
     """Return the text as a page of one row; its offsets count characters."""
     next_offset = offset + len(window.text) if window.is_full else None
-    n_total = None if window.is_full else window.n_seen
-    return Page(("text",), ([window.text],), offset, next_offset, n_total)
+    return Page(("text",), ([window.text],), offset, next_offset, window.n_total)

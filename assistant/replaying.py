@@ -63,7 +63,8 @@ def replay(atlas: Atlas, answers: list[Any], *, timeout_s: float | None) -> Iter
 
 
 def _replay_answer(atlas: Atlas, number: int, answer: Any, *, timeout_s: float | None) -> Replay:
-    tool = str(answer.get("tool", "unknown tool"))[:CELL_WIDTH] if isinstance(answer, dict) else "unknown tool"
+    name = answer.get("tool") if isinstance(answer, dict) else None
+    tool = name[:CELL_WIDTH] if isinstance(name, str) else "unknown tool"
 
     if reason := _explain_unusable(answer, atlas):
         return Replay(number, tool, "cannot be replayed", reason)
@@ -87,6 +88,8 @@ def _explain_unusable(answer: Any, atlas: Atlas) -> str | None:
         return "it is an error, which has no rows"
     if missing := [name for name in RECORDED if name not in answer]:
         return f"it has no {', '.join(missing)}"
+    if reason := _explain_no_canonical_form(answer):
+        return reason
 
     are_rows = isinstance(answer["rows"], list) and all(isinstance(row, list) for row in answer["rows"])
     are_names = isinstance(answer["columns"], list) and all(isinstance(name, str) for name in answer["columns"])
@@ -94,6 +97,17 @@ def _explain_unusable(answer: Any, atlas: Atlas) -> str | None:
         return "it is not laid out as an answer of a tool"
     if answer["atlas_id"] != atlas.manifest.atlas_id:
         return f"it is of the atlas {answer['atlas_id']}, and this one is {atlas.manifest.atlas_id}"
+    return None
+
+
+def _explain_no_canonical_form(answer: dict[str, Any]) -> str | None:
+    """Return why a record holds values that no answer has; None if it holds none."""
+    try:
+        canonical_bytes([], [[answer]])
+    except ValueError:
+        return "it has a number that is too large for JSON"
+    except RecursionError:
+        return "its values are nested too deeply"
     return None
 
 

@@ -154,6 +154,8 @@ TOOLS = (
         (
             Argument("format", "text", "Name of a format, such as `gff3`; leave it out to list them."),
             Argument("ids", "texts", f"Ids of the proteins; leave it out for all. {ID_FORMS}."),
+            Argument("layer", "integer", "Formats of links: only links of this layer, counted from 0."),
+            Argument("head", "integer", "Formats of links: only links of this head of `layer`, counted from 0."),
             Argument("offset", "integer", "Characters to pass over, 0 for the beginning.", default=0),
         ),
         export_text,

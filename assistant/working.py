@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,16 +17,14 @@ from attlas.assistant.faults import fault_json, unexpected_json
 from attlas.assistant.process import Settings
 from attlas.assistant.tools import call_tool
 from attlas.queries import Atlas
+from attlas.queries.engine.parent_process import end_with_parent
 from attlas.queries.engine.running import THREAD
 from attlas.schema import Fault
-
-SERVER_CHECK_S = 1.0
-"""How often the process looks whether the server still lives."""
 
 
 def work(settings: Settings, calls: BinaryIO, replies: BinaryIO) -> None:
     """Answer the calls that come, until there are no more."""
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    end_with_parent(os.getppid())
     atlas: Atlas | None = None
     for line in calls:
         call = json.loads(line)
@@ -74,13 +71,6 @@ def open_current(atlas: Atlas | None, settings: Settings) -> Atlas:
             atlas.close()
         return newest_atlas
     return atlas
-
-
-def _end_with(server: int) -> None:
-    """End this process when the server is gone, even in the middle of a query."""
-    while os.getppid() == server:
-        time.sleep(SERVER_CHECK_S)
-    os._exit(1)
 
 
 def main() -> None:

@@ -3,27 +3,22 @@
 Started by `worker.py` as `python -m attlas.serve.working NUMBER`, with the number of the open socket to the server.
 """
 
-import os
 import sys
 import tempfile
-import threading
-import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+from attlas.queries.engine.parent_process import end_with_parent
 from attlas.schema import Fault
 from attlas.serve.tasks import Outcome
 from attlas.serve.worker import Crash, Order, WorkerSettings
-
-SERVER_CHECK_S = 1.0
-"""How often a worker looks whether the server still lives."""
 
 
 def work(connection: Connection) -> None:
     """Carry out the orders that come, until the server closes its end."""
     settings: WorkerSettings = connection.recv()
-    threading.Thread(target=_end_with, args=(settings.server,), daemon=True).start()
+    end_with_parent(settings.server)
     tempfile.tempdir = str(settings.folder)
 
     try:
@@ -63,13 +58,6 @@ def _reply(perform: Callable[[Order], Outcome], order: Order) -> Outcome | Fault
         return fault
     except Exception:
         return Crash(traceback.format_exc())
-
-
-def _end_with(server: int) -> None:
-    """End this process when the server is gone, even in the middle of a query."""
-    while os.getppid() == server:
-        time.sleep(SERVER_CHECK_S)
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
+from attlas.queries.lookup.settings import settings_where_computed
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.queries.text import cut, printable
@@ -64,7 +65,7 @@ class Answer:
     variants: tuple[SeriesCount, ...] = ()
     """The same of values of variants."""
     links: LinkCounts | None = None
-    """How many links it has; None where the atlas has none, or the protein was not computed."""
+    """How many links it has; None where the atlas has none, they leave the protein out, or it was not computed."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -196,7 +197,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
-        links=_count_links(atlas, protein.sequence_id),
+        links=_count_links(atlas, protein.sequence_id, protein.length),
     )
 
 
@@ -219,10 +220,11 @@ def list_added_rows(
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
 
 
-def _count_links(atlas: Store, sequence_id: int) -> LinkCounts | None:
-    """Return how many links and edges a sequence has; None where the atlas has no links."""
-    if not atlas.manifest.of_table(LINKS):
+def _count_links(atlas: Store, sequence_id: int, length: int) -> LinkCounts | None:
+    """Return how many links and edges a sequence has; None where the atlas has no links, or they leave it out."""
+    if settings_where_computed(atlas.root, atlas.manifest, LINKS, sequence_id, length=length) is None:
         return None
+
     n_links = atlas.sequence_rows(LINKS, sequence_id, ["layer"]).num_rows
     n_edges = sum(atlas.sequence_rows(HEADS, sequence_id, ["n_edges"])["n_edges"].to_pylist())
     return LinkCounts(n_links, n_edges)

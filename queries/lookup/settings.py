@@ -47,6 +47,23 @@ def settings_of_sequence(root: Root, manifest: Manifest, table: Table, sequence_
     return settings_of(root, manifest, table)
 
 
+def settings_where_computed(
+    root: Root, manifest: Manifest, table: Table, sequence_id: int, *, length: int
+) -> dict[str, Any] | None:
+    """Return the settings that a sequence was computed with in an added table; None where it has not been computed.
+
+    That is where the atlas has no such table, or its `max_length` left out sequences of this length, in residues.
+
+    Raises:
+        BrokenAtlasError: as `settings_of_sequence`.
+    """
+    if not manifest.of_table(table):
+        return None
+    settings = settings_of_sequence(root, manifest, table, sequence_id)
+    max_length = settings.get("max_length")
+    return None if max_length is not None and length > max_length else settings
+
+
 def settings_of_file(root: Root, table: Table, file: TableFile) -> dict[str, Any]:
     """Return the settings in the metadata of one file of an added table.
 

@@ -30,7 +30,7 @@ from typing import Any
 
 from attlas.queries.answers.one_id import NoAnswer, answer_id, list_added_rows, read_received, shortest_float
 from attlas.queries.answers.stored_rows import ProteinRow
-from attlas.queries.lookup.settings import settings_of_sequence
+from attlas.queries.lookup.settings import settings_where_computed
 from attlas.queries.page.drawn_structure import draw_file, draw_trace
 from attlas.queries.page.thinning import DATA_BYTES, thin
 from attlas.queries.provenance import provenance_values
@@ -172,11 +172,9 @@ def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
 
 def _settings(atlas: Store, table: Table, protein: ProteinRow) -> dict[str, Any] | None:
     """Return the settings a pass computed a protein with; None where it has not been run, or left the protein out."""
-    if not protein.is_computed or protein.sequence_id is None or not atlas.manifest.of_table(table):
+    if not protein.is_computed or protein.sequence_id is None:
         return None
-    settings = settings_of_sequence(atlas.root, atlas.manifest, table, protein.sequence_id)
-    max_length = settings.get("max_length")
-    return None if max_length is not None and protein.length > max_length else settings
+    return settings_where_computed(atlas.root, atlas.manifest, table, protein.sequence_id, length=protein.length)
 
 
 def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain: str | None) -> dict[str, Any] | None:

@@ -13,6 +13,8 @@ from attlas.queries.page.html import page_html
 from attlas.queries.page.thinning import COMPRESSION
 
 FRAME_HEIGHT_PX = 900
+SANDBOX = "allow-scripts allow-downloads allow-popups allow-popups-to-escape-sandbox"
+"""What a page in a notebook may do; pages that its links open are as free as any other."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class ProteinPage:
     def _repr_html_(self) -> str:
         """Return the page for a notebook: a frame of its own, which reaches nothing of the notebook."""
         return (
-            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts allow-downloads allow-popups" '
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="{SANDBOX}" '
             f'style="width:100%;height:{FRAME_HEIGHT_PX}px;border:0" '
             f'title="{escape(self.data["protein"]["accession"])}"></iframe>'
         )

@@ -5,19 +5,24 @@ import hashlib
 import io
 import json
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
+from helpers.annotated import link
 from helpers.command_line import Run
+from helpers.handmade import write_handmade
 
-from attlas.assistant import questions
+from attlas.assistant import exporting, questions
 from attlas.assistant.answers import MOST_ROW_BYTES, cut_page
 from attlas.assistant.arguments import MOST_BYTES
 from attlas.assistant.canonical import canonical_bytes, rows_sha256
 from attlas.assistant.exporting import MOST_CHARACTERS
 from attlas.assistant.tools import TOOLS, call_tool
 from attlas.queries import Atlas
+from attlas.queries.exports import EXPORTS
+from attlas.queries.exports.export import Export
 from attlas.schema import QuestionError
 
 
@@ -186,6 +191,56 @@ def test_an_export_of_one_protein_is_read_back(atlas: Atlas) -> None:
     answer = _call(atlas, "export", format="csv", ids=["P04637"])
     positions = [int(row["position"]) for row in csv.DictReader(io.StringIO(answer["rows"][0][0]))]
     assert positions == atlas.sites("P04637")["position"].to_pylist()
+
+
+@pytest.fixture
+def linked_atlas(tmp_path: Path) -> Iterator[Atlas]:
+    """Return a small atlas whose protein A1 has links of two heads."""
+    write_handmade(tmp_path / "atlas")
+    link(tmp_path / "atlas", {"A1": {(0, 0, 1, 9): 0.5, (0, 1, 9, 3): 0.4, (2, 1, 3, 10): 0.25}})
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        yield atlas
+
+
+def test_links_of_one_head_are_exported(linked_atlas: Atlas, tmp_path: Path, attlas: Run) -> None:
+    answer = _call(linked_atlas, "export", format="bedpe", layer=0, head=1)
+    lines = [line.split("\t") for line in answer["rows"][0][0].splitlines() if not line.startswith("#")]
+    assert [(line[0], line[1], line[4], line[10], line[11]) for line in lines] == [
+        (accession, "8", "2", "0", "1") for accession in ("A1", "A2")
+    ]
+
+    words = shlex.split(answer["made_by"]["command"])[1:]
+    place = {"DIR": str(tmp_path / "atlas")}
+    assert attlas(*(place.get(word, word) for word in words), "-o", tmp_path / "a.bedpe").code == 0
+    assert (tmp_path / "a.bedpe").read_text() == answer["rows"][0][0]
+
+    with pytest.raises(QuestionError, match="gff3 has no links"):
+        _call(linked_atlas, "export", format="gff3", layer=0)
+    with pytest.raises(QuestionError, match="A head is one of a layer"):
+        _call(linked_atlas, "export", format="bedpe", head=0)
+
+
+def test_every_piece_of_an_export_says_how_many_links_of_how_many_it_draws(
+    linked_atlas: Atlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = _call(linked_atlas, "export", format="pymol-links", ids=["A1"])
+    assert any("links: 3 of 3 kept" in note for note in whole["notes"])
+
+    monkeypatch.setattr(exporting, "MOST_CHARACTERS", 100)
+    piece = _call(linked_atlas, "export", format="pymol-links", ids=["A1"], offset=50)
+    assert (piece["rows"], piece["next_offset"]) == ([[whole["rows"][0][0][50:150]]], 150)
+    assert piece["notes"] == whole["notes"]
+    assert piece["n_total"] == len(whole["rows"][0][0])
+
+
+def test_only_writers_of_one_protein_have_notes_which_a_stopped_export_would_lose() -> None:
+    writers_with_notes = {name for name, export in EXPORTS.items() if _returns_notes(export)}
+    assert "pymol-links" in writers_with_notes
+    assert writers_with_notes <= {name for name, export in EXPORTS.items() if export.is_of_one}
+
+
+def _returns_notes(export: Export) -> bool:
+    return get_type_hints(export.write)["return"] is not type(None)
 
 
 @pytest.mark.parametrize("format", ["parquet", "duckdb", "molviewspec", "pdb"])

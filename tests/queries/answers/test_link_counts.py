@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from helpers.annotated import link
+from helpers.annotated import add_rows, link, sequence_ids
 from helpers.handmade import write_handmade
 
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id
+from attlas.schema import LINKS, Computation
 
 
 def counts_of(atlas: Atlas, id: str) -> dict[str, object]:
@@ -29,3 +30,18 @@ def test_links_are_counted_beside_edges(tmp_path: Path) -> None:
         assert "1 link kept" in str(atlas.show("B1"))
         assert counts_of(atlas, "C1")["n_links"] == 0
         assert counts_of(atlas, "F1") == counts_of(atlas, "nobody") == {"n_links": None, "n_edges": None}
+
+
+def test_a_protein_too_long_for_the_links_has_no_count_of_them(tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    write_handmade(root)
+    settings = {"floor": 0.1, "per_residue": 5, "max_length": 10}
+    computation = Computation(settings=settings, computed_from={"sequences": "0" * 64})
+    row = {"sequence_id": sequence_ids(root)["A1"], "layer": 0, "head": 1, "i": 3, "j": 6, "weight": 0.5}
+    add_rows(root, LINKS, [row], "links", computation.metadata(LINKS))
+
+    with Atlas.open(root) as atlas:
+        assert counts_of(atlas, "A1")["n_links"] == 1, "10 residues are not too many"
+        assert counts_of(atlas, "C1-2")["n_links"] == 0
+        assert counts_of(atlas, "C1") == {"n_links": None, "n_edges": None}, "20 residues are"
+        assert "kept, beside" not in str(atlas.show("C1"))

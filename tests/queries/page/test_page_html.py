@@ -121,7 +121,9 @@ def test_a_notebook_shows_the_page_in_a_frame_of_its_own(page_atlas: Atlas) -> N
     ((tag, attributes),) = Elements(page._repr_html_()).tags
     assert tag == "iframe"
     assert attributes["srcdoc"] == page.html
-    assert "allow-same-origin" not in (attributes["sandbox"] or "")
+    sandbox = (attributes["sandbox"] or "").split()
+    assert "allow-same-origin" not in sandbox
+    assert {"allow-popups", "allow-popups-to-escape-sandbox"} <= set(sandbox), "UniProt's page needs its scripts"
 
 
 def test_the_command_writes_the_page_and_says_its_size(attlas: Run, page_dir: Path, tmp_path: Path) -> None:
