@@ -109,7 +109,7 @@ def test_worker_processes_of_a_running_scheduler_write_the_same_bytes(
     note, out = tmp_path / "scheduler.json", tmp_path / "atlas"
     options = ["--scheduler-file", str(note), "--no-dashboard", "--interface", "lo"]
     scheduler = start([DASK, "scheduler", *options, "--port", "0"])
-    small = start([DASK, "worker", *options, "--nthreads", "2", "--memory-limit", "600MB"])
+    small = start([DASK, "worker", *options, "--nthreads", "1", "--memory-limit", "600MB"])
     workers: list[subprocess.Popen[str]] = []
     try:
         wait_for(lambda: note.is_file() and note.read_text().endswith("}"), what="the scheduler's file, whole")
