@@ -41,8 +41,8 @@ def page(
 ) -> None:
     """Write the page of a protein: one HTML file to look at.
 
-    It shows sites, features, attention received in every layer, heads, links and the structure, and needs no network. Words of a name do for
-    an ID where only one protein has them.
+    It shows sites, features, attention received in every layer, heads, links and the structure, and needs no network.
+    Words of a name do for an ID where only one protein has them.
     """
     from attlas.queries.atlas import Atlas
 
