@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.annotated import Shown, Sums, annotate, call_head_max, place, probe
+from helpers.annotated import Shown, Sums, annotate, call_head_max, measure, place, probe
 from helpers.contact_case import (
     MadeChain,
     Scores,
@@ -65,6 +65,7 @@ PAIRS = (
     *(Pair(name, "auc_low", "auc_high", "log10_p", 0.5) for name in ("head_auc", "received_auc")),
     Pair("sites_at_features", "precision_low", "precision_high", "log10_p", "background"),
     Pair("blosum_correlation", "r_low", "r_high", "log10_p", 0.0),
+    Pair("track_correlation", "low", "high", "log10_p", 0.0),
 )
 
 
@@ -86,6 +87,11 @@ def write_random_atlas(root: Path, n_proteins: int) -> None:
             labelled[accession, label] = at
             spans += [(accession, label, position, position) for position in at]
     annotate(root, spans)
+    for name, effect in {"sites": 1, "noise": 0}.items():
+        values = {
+            a: {i: choose.gauss(effect * (i in sites[a]), 1) for i in range(1, len(x) + 1)} for a, x in texts.items()
+        }
+        measure(root, values, name=name)
 
     probe(root, [row for accession, text in texts.items() for row in _probed(accession, text, labelled, choose)])
     points = {a: walk(len(x), choose) for a, x in texts.items()}
@@ -191,6 +197,7 @@ def test_the_interval_leaves_out_the_null_if_and_only_if_the_test_rejects(pair: 
     assert True in verdicts or pair.question == "blosum_correlation"  # nothing in these atlases is as in evolution
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.question}-{pair.log10_p}-{pair.low}")
 def test_an_interval_and_a_p_value_come_together_or_not_at_all_and_the_row_says_why(pair: Pair, answers: dict) -> None:
     for row in answers[pair.question]:
