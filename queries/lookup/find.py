@@ -81,17 +81,20 @@ def find_proteins(
 
     whole, phrase = text.strip().casefold(), " ".join(words)
     placed_proteins = structures or {}
-    hits = []
     columns = [proteins.column(name) for name in NAME_COLUMNS]
+
+    hits = []
     for row, values in enumerate(zip(*columns, strict=True)):
+        # Nearly every protein is left out here, before its words are told apart: in a proteome this line takes longest.
+        together = " ".join(filter(None, values)).casefold()
+        if words[0] not in together and not placed_proteins:
+            continue
+
         names = [value or "" for value in values]
-        # Nearly every protein is left out here, before its words are told apart.
-        together = " ".join(names).casefold()
-        accession, entry_name, gene, description, organism = names
-        has_structure = accession in placed_proteins
+        has_structure = names[0] in placed_proteins
         if has_structure or all(word in together for word in words):
             fit = "structure" if has_structure else _fit(names, whole, phrase, words)
-            hits.append(Hit(row, accession, entry_name, gene, description, organism, fit=fit))
+            hits.append(Hit(row, *names, fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
 
