@@ -144,6 +144,14 @@ def test_a_name_typed_into_the_search_leads_to_the_page_of_the_protein(visit: Ca
     page.wait_for_url(f"{url}/questions")
 
 
+def test_a_page_that_is_opened_twice_is_drawn_twice(visit: Callable[..., "Page"], url: str) -> None:
+    page = visit("/protein/P04637")
+    for _ in range(2):  # from the second time on the browser has it, and is answered 304
+        page.goto("about:blank")
+        page.goto(f"{url}/protein/P04637")
+        page.wait_for_selector("html[data-ready]")
+
+
 def test_an_export_is_downloaded_for_all_proteins_or_for_some(visit: Callable[..., "Page"]) -> None:
     page = visit("/exports")
     form = page.locator("form[action$='/gff3']")
