@@ -168,3 +168,15 @@ def test_the_drawings_of_the_start_page_come_when_they_are_counted(visit: Callab
     page = visit("/")
     page.wait_for_selector(".glance figure")
     assert page.locator(".glance figure").count() == 4
+
+
+def test_the_start_page_shows_why_there_are_no_drawings(browser: "Browser", url: str) -> None:
+    page = browser.new_page()
+    problem = '{"detail": "This server is busy.", "hint": "come again"}'
+    page.route("**/glance", lambda route: route.fulfill(status=503, body=problem))
+    start = '<div data-load="/glance"></div><script src="/static/pages.js"></script>'
+    page.route("**/start-alone", lambda route: route.fulfill(content_type="text/html", body=start))
+    page.goto(f"{url}/start-alone")
+    page.set_default_timeout(TIMEOUT_MS)
+    assert "This server is busy." in page.inner_text("[data-load] .problem")
+    page.context.close()
