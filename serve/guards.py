@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,8 +27,9 @@ CONTENT_SECURITY = "; ".join(
     )
 )
 """What a page may load: files of this server, and nothing from elsewhere."""
+POLICY_HEADER = "Content-Security-Policy"
 SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY,
+    POLICY_HEADER: CONTENT_SECURITY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -168,7 +170,9 @@ def _with_headers(send: Send, *, has_body: bool) -> Send:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in SECURITY_HEADERS.items():
-                headers.setdefault(name, value)
+                # A cache puts the headers of a 304 in the place of those it has: it must keep the policy of the page.
+                if message["status"] != HTTPStatus.NOT_MODIFIED or name != POLICY_HEADER:
+                    headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-cache")
         elif message["type"] == "http.response.body" and not has_body:
             message = {**message, "body": b""}

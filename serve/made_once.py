@@ -1,6 +1,7 @@
 """What takes long and is the same for everybody, such as the report: made once for each edition of the atlas."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
@@ -8,6 +9,8 @@ from typing import Generic, TypeVar
 from attlas.serve.current_atlas import Edition
 
 T = TypeVar("T")
+ERROR_S = 10.0
+"""Seconds for which an error is told: a page that looks again every few seconds finds it there."""
 
 
 class MadeOnce(Generic[T]):
@@ -18,12 +21,14 @@ class MadeOnce(Generic[T]):
         self._lock = threading.Lock()
         self._digest = ""
         self._future: Future[T] = Future()
+        self._failed_at = 0.0
 
     def begin(self, edition: Edition) -> "Future[T]":
-        """Return the value to come; after an error the next call begins anew."""
+        """Return the value to come. An error is told for `ERROR_S`; whoever asks later begins anew."""
         with self._lock:
             is_other = self._digest != edition.digest
-            if is_other or (self._future.done() and self._future.exception() is not None):
+            has_failed = self._future.done() and self._future.exception() is not None
+            if is_other or (has_failed and time.monotonic() - self._failed_at > ERROR_S):
                 self._digest, self._future = edition.digest, Future()
                 threading.Thread(target=self._fulfil, args=(edition, self._future), daemon=True).start()
             return self._future
@@ -33,4 +38,5 @@ class MadeOnce(Generic[T]):
         try:
             future.set_result(self._make(edition))
         except Exception as error:
+            self._failed_at = time.monotonic()
             future.set_exception(error)

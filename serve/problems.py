@@ -96,7 +96,11 @@ def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
         is_for_people = "text/html" in request.headers.get("accept", "") and not _is_of_api(request.url.path)
         if not is_for_people:
             return problem_response(problem, request.url.path)
-        return HTMLResponse(make_page(problem), problem.status, {"Cache-Control": "no-store", **problem.headers})
+        try:
+            page = make_page(problem)
+        except Fault:  # the atlas is gone, whose name stands on every page
+            return problem_response(problem, request.url.path)
+        return HTMLResponse(page, problem.status, {"Cache-Control": "no-store", **problem.headers})
 
     kinds = (
         Problem,

@@ -12,7 +12,7 @@ from queue import Empty, LifoQueue
 
 from attlas.schema import Fault
 from attlas.serve.tasks import Outcome, Task
-from attlas.serve.worker import Order, Worker
+from attlas.serve.worker import STEP_S, ClientLeftError, Order, Worker
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,10 @@ class WorkerPool:
     def start(self) -> None:
         """Start a worker, so that the first question need not wait for it."""
         place = self._places.get()
-        self._places.put(place or self._new_worker())
+        try:
+            place = place or self._new_worker()
+        finally:
+            self._places.put(place)
         for begin in self._beginnings:
             begin()
 
@@ -94,11 +97,7 @@ class WorkerPool:
 
     def _carry_out(self, task: Task, timeout_s: float, has_left: Callable[[], bool]) -> FileAnswer:
         started = time.monotonic()
-        try:
-            place = self._places.get(timeout=timeout_s)
-        except Empty:
-            raise BusyError from None
-
+        place = self._take_place(timeout_s, has_left)
         worker: Worker | None = None
         output = self.folder / f"answer-{next(self._numbers)}"
         try:
@@ -121,6 +120,21 @@ class WorkerPool:
             raise
         finally:
             self._places.put(worker)
+
+    def _take_place(self, timeout_s: float, has_left: Callable[[], bool]) -> Worker | None:
+        """Return a place when one is free; it stays free, with its worker, where the client has left."""
+        until = time.monotonic() + timeout_s
+        while not has_left():
+            try:
+                place = self._places.get(timeout=min(STEP_S, max(until - time.monotonic(), 0)))
+            except Empty:
+                if time.monotonic() >= until:
+                    raise BusyError from None
+                continue
+            if not has_left():
+                return place
+            self._places.put(place)
+        raise ClientLeftError
 
     def _new_worker(self) -> Worker:
         if self._is_closed.is_set():

@@ -6,6 +6,7 @@ from attlas.queries.asking.questions import TOPICS, questions
 from attlas.queries.text import counted
 from attlas.schema import Manifest
 from attlas.serve.pages.layout import Frame, page, search_form, show
+from attlas.serve.pages.protein_list import protein_path
 
 GLANCE_PATH = "/glance"
 
@@ -24,7 +25,7 @@ def _body(frame: Frame, manifest: Manifest, examples: Sequence[str], glance: str
         f"{counted(run.n_layers, 'layer')} × {counted(run.n_heads, 'head')}.</p>"
     )
     yield search_form()
-    links = ", ".join(f'<a href="/protein/{show(accession)}">{show(accession)}</a>' for accession in examples)
+    links = ", ".join(f'<a href="{show(protein_path(accession))}">{show(accession)}</a>' for accession in examples)
     yield f'<p class="examples">For example {links}; or <a href="/proteins">all proteins</a>.</p></section>'
 
     yield '<section><h2 id="glance-title">At a glance</h2>'

@@ -210,8 +210,13 @@ function leaveOutEmpty(form) {
 
 /** Load a piece of a page that the server makes from its own templates. */
 async function load(place) {
-  const response = await fetch(place.dataset.load);
-  if (response.ok) place.innerHTML = await response.text();
+  try {
+    const response = await fetch(place.dataset.load);
+    if (response.ok) place.innerHTML = await response.text();
+    else place.replaceChildren(problemBox(await response.json()));
+  } catch (error) {
+    place.replaceChildren(problemBox({ detail: `The server does not answer: ${error.message}` }));
+  }
 }
 
 document.querySelectorAll("form.ask").forEach(prepareQuestion);

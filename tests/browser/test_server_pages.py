@@ -144,6 +144,14 @@ def test_a_name_typed_into_the_search_leads_to_the_page_of_the_protein(visit: Ca
     page.wait_for_url(f"{url}/questions")
 
 
+def test_a_page_that_is_opened_twice_is_drawn_twice(visit: Callable[..., "Page"], url: str) -> None:
+    page = visit("/protein/P04637")
+    for _ in range(2):  # from the second time on the browser has it, and is answered 304
+        page.goto("about:blank")
+        page.goto(f"{url}/protein/P04637")
+        page.wait_for_selector("html[data-ready]")
+
+
 def test_an_export_is_downloaded_for_all_proteins_or_for_some(visit: Callable[..., "Page"]) -> None:
     page = visit("/exports")
     form = page.locator("form[action$='/gff3']")
@@ -160,3 +168,15 @@ def test_the_drawings_of_the_start_page_come_when_they_are_counted(visit: Callab
     page = visit("/")
     page.wait_for_selector(".glance figure")
     assert page.locator(".glance figure").count() == 4
+
+
+def test_the_start_page_shows_why_there_are_no_drawings(browser: "Browser", url: str) -> None:
+    page = browser.new_page()
+    problem = '{"detail": "This server is busy.", "hint": "come again"}'
+    page.route("**/glance", lambda route: route.fulfill(status=503, body=problem))
+    start = '<div data-load="/glance"></div><script src="/static/pages.js"></script>'
+    page.route("**/start-alone", lambda route: route.fulfill(content_type="text/html", body=start))
+    page.goto(f"{url}/start-alone")
+    page.set_default_timeout(TIMEOUT_MS)
+    assert "This server is busy." in page.inner_text("[data-load] .problem")
+    page.context.close()

@@ -45,6 +45,15 @@ def test_every_response_has_the_headers_that_protect_browsers(client: TestClient
         assert "access-control-allow-origin" not in headers
 
 
+def test_a_page_that_is_unchanged_keeps_its_own_policy(client: TestClient) -> None:
+    page = client.get("/protein/P04637")
+    assert "sha256-" in page.headers["content-security-policy"]
+    unchanged = client.get("/protein/P04637", headers={"If-None-Match": page.headers["etag"]})
+    assert unchanged.status_code == 304
+    assert "content-security-policy" not in unchanged.headers
+    assert unchanged.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_page_of_somebody_else_gets_no_permission(client: TestClient) -> None:
     preflight = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     response = client.options(f"{API}/sql", headers=preflight)

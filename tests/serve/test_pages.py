@@ -78,6 +78,10 @@ def test_names_and_parameters_are_text_and_no_markup(evil_client: TestClient, pa
     assert "<img" not in html
 
 
+def test_the_examples_of_the_start_page_lead_to_pages(evil_client: TestClient) -> None:
+    assert f"/protein/{quote(EVIL, safe='')}" in unescape(evil_client.get("/").text)
+
+
 def test_a_hostile_accession_has_a_page_and_links_to_it(client: TestClient) -> None:
     path = f"/protein/{quote(HOSTILE.accession, safe='')}"
     assert path in unescape(client.get("/proteins").text)

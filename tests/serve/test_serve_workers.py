@@ -90,9 +90,33 @@ def test_a_worker_that_dies_is_replaced(pool: WorkerPool) -> None:
 
 
 def test_a_query_is_killed_when_nobody_waits_for_it(pool: WorkerPool) -> None:
+    _one(pool)
+    stays = iter([False] * 3)
+    with pytest.raises(ClientLeftError):
+        pool.carry_out(SqlTask(ENDLESS, "json"), timeout_s=60, has_left=lambda: next(stays, True))
+    assert pool.workers == set()
+
+
+def test_a_client_that_left_before_its_turn_costs_no_worker(pool: WorkerPool) -> None:
+    _one(pool)
+    workers = set(pool.workers)
     with pytest.raises(ClientLeftError):
         pool.carry_out(SqlTask(ENDLESS, "json"), timeout_s=60, has_left=lambda: True)
-    assert pool.workers == set()
+    assert pool.workers == workers
+    assert _one(pool) == "n\n1\n"
+
+
+def test_a_worker_that_cannot_start_leaves_its_place(atlas_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: WorkerPool) -> None:
+        raise OSError("no process")
+
+    pool = _pool(atlas_dir)
+    with monkeypatch.context() as patched:
+        patched.setattr(WorkerPool, "_new_worker", fail)
+        with pytest.raises(OSError, match="no process"):
+            pool.start()
+    assert pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=20).path.read_text() == "n\n1\n"
+    pool.close()
 
 
 def test_a_client_that_leaves_ends_its_query(impatient: TestClient) -> None:

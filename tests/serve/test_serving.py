@@ -14,8 +14,12 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import Run
+from helpers.handmade import write_handmade
+from starlette.testclient import TestClient
 
+from attlas.schema import AtlasPaths
 from attlas.serve import server
+from attlas.serve.app import make_app
 from attlas.serve.server import is_loopback, names_of, open_socket
 
 COMMAND = [sys.executable, "-m", "attlas.cli.main", "serve"]
@@ -122,3 +126,14 @@ def test_a_server_at_every_address_is_called_by_the_names_of_its_machine() -> No
     assert names_of("127.0.0.1") == ("127.0.0.1",)
     assert socket.gethostname() in names_of("0.0.0.0")
     assert "0.0.0.0" not in names_of("0.0.0.0")
+
+
+def test_a_browser_is_told_that_the_atlas_is_gone(tmp_path: Path) -> None:
+    root = tmp_path / "atlas"
+    write_handmade(root)
+    app = make_app(root)
+    AtlasPaths(root).manifest.unlink()
+    client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    response = client.get("/", headers={"Accept": "text/html"})
+    assert (response.status_code, "is no atlas" in response.json()["detail"]) == (503, True)
+    app.state.service.close()

@@ -1,0 +1,31 @@
+"""What is made once: an error is told before it is tried again, and a value is kept."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+from attlas.serve import made_once
+from attlas.serve.current_atlas import Edition
+from attlas.serve.made_once import MadeOnce
+
+
+def test_an_error_is_told_to_who_looks_again_and_later_it_is_tried_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    edition = cast("Edition", SimpleNamespace(digest="a"))
+    attempts: list[Edition] = []
+
+    def make(edition: Edition) -> str:
+        attempts.append(edition)
+        if len(attempts) == 1:
+            raise ValueError("no figure")
+        return "report"
+
+    report = MadeOnce(make)
+    for _ in range(3):
+        with pytest.raises(ValueError, match="no figure"):
+            report.begin(edition).result(10)
+    assert len(attempts) == 1
+
+    monkeypatch.setattr(made_once, "ERROR_S", -1.0)
+    assert [report.begin(edition).result(10) for _ in range(2)] == ["report", "report"]
+    assert len(attempts) == 2
