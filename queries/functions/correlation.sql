@@ -1,4 +1,7 @@
--- returns: Pearson's correlation of two columns, an aggregate; empty where one of them does not vary.
+-- returns: Pearson's correlation of two columns over the rows that have both, an aggregate; empty where one of them does
+--   not vary.
 -- notes: Of ranks it is Spearman's correlation.
 CREATE MACRO correlation(x, y) AS
-    CASE WHEN max(x) - min(x) > 1e-9 AND max(y) - min(y) > 1e-9 THEN corr(x, y) END
+    CASE WHEN max(x) FILTER (y IS NOT NULL) - min(x) FILTER (y IS NOT NULL) > 1e-9
+              AND max(y) FILTER (x IS NOT NULL) - min(y) FILTER (x IS NOT NULL) > 1e-9
+         THEN corr(x, y) END

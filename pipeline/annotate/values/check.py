@@ -1,5 +1,6 @@
 """Every value against the sequence that the atlas stores: rows to store, or rejected by a named reason."""
 
+import math
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -81,7 +82,8 @@ def read_number(text: str) -> float | None:
         struct.pack("=f", value)
     except OverflowError:
         return None
-    return value
+    # Python reads 1e400 as infinity, and float32 can hold that.
+    return value if math.isfinite(value) else None
 
 
 def _position_problem(record: ValueRecord, about: ProteinOfEntry) -> Problem | None:

@@ -4,7 +4,8 @@
 -- answers: Do residues of a high value receive much attention, and is it more than their letters and their places in
 --   the sequence would give? Spearman's correlation over the residues of a protein that have a value, then the mean
 --   over proteins, each sequence once, under the first accession with the track. Where several files give a residue a
---   value, it is their mean.
+--   value, it is their mean. The baselines by letter and by place are those of the other proteins counted: fitted on
+--   the residues they are compared with, they would go along with a track by chance. One protein alone has none.
 -- parameters:
 --   tracks texts of tracks.name = all: Tracks.
 --   proteins proteins = all: Ids to count over.
@@ -20,15 +21,18 @@
 --   log10_p: Logarithm to base 10 of the two-sided p value of the correlation times the number of layers of the track
 --     (Bonferroni), 0 at most.
 --   by_letter: The same mean, of the track with what the letter of a residue receives on average: the mean rank of its
---     letter over all residues counted. What the letters alone give.
---   by_place: The same of the place: the mean rank of residues as far from the same end, in doublings (1, 2-3, 4-7,
---     and so on).
+--     letter over the residues of all other proteins counted. What the letters alone give; about 0 where they give
+--     nothing. Residues whose letter no other protein has are left out. Empty where one protein alone is counted, as
+--     are the other baselines.
+--   by_place: The same of the place: the mean rank, over all other proteins, of residues as far from the same end, in
+--     doublings (1, 2-3, 4-7, and so on).
 --   beyond_letter: Correlation of the track with the rank less the mean rank of its letter: what is left of it.
---   beyond_both: Correlation with what is left when the means of letters, then those of places are taken away.
+--   beyond_both: Correlation with what is left when the means of letters, then those of places are taken away; both
+--     are fitted on the other proteins.
 --   beyond_low: Lower end of the interval of beyond_both, by the same construction as `low`.
 --   beyond_high: Upper end.
 --   confidence: Level of the intervals: 1 - 0.05 / number of layers of the track, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, where there is none.
+--   note: Why there is no interval and no p value, or no baseline, where there is none.
 -- grain: name, layer
 -- source: Spearman 1904; ties have their mean rank. The baselines are semipartial correlations on ranks; the interval
 --   and the test over proteins are Student's t.
@@ -66,24 +70,51 @@ track_ranks AS (
     WINDOW protein AS (PARTITION BY name, accession ORDER BY measured.value)
 ),
 
+-- A profile that does not vary has no ranks, and is no part of any baseline.
 ranked AS (
     SELECT t.name, t.accession, p.layer, t.residue, t.place, t.value,
-           (rank() OVER protein + count(*) OVER protein - 1) / (2 * t.n) AS received
+           CASE WHEN min(p.received) OVER whole < max(p.received) OVER whole
+                THEN (rank() OVER protein + count(*) OVER protein - 1) / (2 * t.n) END AS received
     FROM track_ranks AS t JOIN profile() AS p USING (accession, position)
-    WINDOW protein AS (PARTITION BY t.name, t.accession, p.layer ORDER BY p.received)
+    WINDOW whole AS (PARTITION BY t.name, t.accession, p.layer),
+           protein AS (PARTITION BY t.name, t.accession, p.layer ORDER BY p.received)
+),
+
+-- Residues of a letter at a place: of each protein, and of all.
+protein_cells AS (
+    SELECT name, layer, accession, residue, place, count(*) AS n, sum(received) AS total
+    FROM ranked
+    WHERE received IS NOT NULL
+    GROUP BY name, layer, accession, residue, place
+),
+
+all_cells AS (
+    SELECT name, layer, residue, place, sum(n) AS n, sum(total) AS total
+    FROM protein_cells
+    GROUP BY name, layer, residue, place
+),
+
+-- For each protein, the residues of all others: what its baselines are fitted on.
+other_cells AS (
+    SELECT p.name, p.layer, p.accession, c.residue, c.place, c.n - coalesce(o.n, 0) AS n,
+           c.total - coalesce(o.total, 0) AS total
+    FROM (SELECT DISTINCT name, layer, accession FROM protein_cells) AS p JOIN all_cells AS c USING (name, layer)
+    LEFT JOIN protein_cells AS o USING (name, layer, accession, residue, place)
+    WHERE c.n > coalesce(o.n, 0)
 ),
 
 letter_means AS (
-    SELECT name, layer, residue, avg(received) AS letter_mean
-    FROM ranked
-    GROUP BY name, layer, residue
+    SELECT name, layer, accession, residue, sum(total) / sum(n) AS letter_mean
+    FROM other_cells
+    GROUP BY name, layer, accession, residue
 ),
 
 -- The mean of a place itself, and of what is left there once the letters are taken away.
 place_means AS (
-    SELECT name, layer, place, avg(received) AS place_mean, avg(received - letter_mean) AS left_mean
-    FROM ranked JOIN letter_means USING (name, layer, residue)
-    GROUP BY name, layer, place
+    SELECT name, layer, accession, place, sum(total) / sum(n) AS place_mean,
+           sum(total - n * letter_mean) / sum(n) AS left_mean
+    FROM other_cells JOIN letter_means USING (name, layer, accession, residue)
+    GROUP BY name, layer, accession, place
 ),
 
 of_proteins AS (
@@ -93,7 +124,8 @@ of_proteins AS (
            correlation(value, place_mean) AS r_place,
            correlation(value, received - letter_mean) AS r_beyond_letter,
            correlation(value, received - letter_mean - left_mean) AS r_beyond
-    FROM ranked JOIN letter_means USING (name, layer, residue) JOIN place_means USING (name, layer, place)
+    FROM ranked LEFT JOIN letter_means USING (name, layer, accession, residue)
+    LEFT JOIN place_means USING (name, layer, accession, place)
     GROUP BY name, layer, accession
 ),
 
@@ -120,6 +152,8 @@ SELECT name, layer, n_proteins, n_residues, round(r, 4) + 0 AS correlation,
        round(r_beyond_letter, 4) + 0 AS beyond_letter, round(r_beyond, 4) + 0 AS beyond_both,
        round(clamped(r_beyond - beyond.reach, -1, 1), 4) + 0 AS beyond_low,
        round(clamped(r_beyond + beyond.reach, -1, 1), 4) + 0 AS beyond_high,
-       round(test.confidence, 6) AS confidence, why_untested(n_proteins, df, error) AS note
+       round(test.confidence, 6) AS confidence,
+       nullif(concat_ws('; ', why_untested(n_proteins, df, error),
+                        CASE WHEN n_proteins = 1 THEN 'baselines need another protein' END), '') AS note
 FROM tests
 ORDER BY name, layer

@@ -292,6 +292,8 @@ REASONS = {
     "Q00001,1,M,inf": "value is no number",
     "Q00001,1,M,-Infinity": "value is no number",
     "Q00001,1,M,1e39": "value is no number",
+    "Q00001,1,M,1e400": "value is no number",
+    "Q00001,1,M,-1e400": "value is no number",
     "Q00001,1,M,1_0": "value is no number",
     "Q00001,1,M,0x1": "value is no number",
     "Q00001,1,M": "line cannot be read",

@@ -24,6 +24,8 @@ def random_atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Atl
     root = tmp_path_factory.mktemp("numbers") / "atlas"
     random = np.random.default_rng(3)
     sequences = {f"P{i}": "".join(random.choice(list(LETTERS), 25 + 7 * i)) for i in range(N_PROTEINS + 2)}
+    # A letter and a place that no other protein has: residues without a baseline.
+    sequences["P8"] = "UU" + sequences["P8"] + "".join(random.choice(list(LETTERS), 60))
     write_atlas(root, [SyntheticProtein(accession, sequence) for accession, sequence in sequences.items()])
 
     rows = []
@@ -52,22 +54,33 @@ def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int) -> pd.D
     from_begin, from_end = rows["position"], rows["length"] + 1 - rows["position"]
     doublings = np.floor(np.log2(np.minimum(from_begin, from_end)))
     rows["place"] = np.where(from_begin <= from_end, 1, -1) * (1 + doublings)
-    rows["letter_mean"] = rows.groupby("residue")["rank"].transform("mean")
-    rows["place_mean"] = rows.groupby("place")["rank"].transform("mean")
-    rows["beyond_letter"] = rows["rank"] - rows["letter_mean"]
-    rows["beyond"] = rows["beyond_letter"] - rows.groupby("place")["beyond_letter"].transform("mean")
     rows["value_rank"] = rows.groupby("accession")["value"].rank()
-    return pd.DataFrame(
-        {
-            "correlation": stats.spearmanr(part["value"], part["received"]).statistic,
-            "by_letter": stats.pearsonr(part["value_rank"], part["letter_mean"]).statistic,
-            "by_place": stats.pearsonr(part["value_rank"], part["place_mean"]).statistic,
-            "beyond_letter": stats.pearsonr(part["value_rank"], part["beyond_letter"]).statistic,
-            "beyond_both": stats.pearsonr(part["value_rank"], part["beyond"]).statistic,
-            "n": len(part),
-        }
-        for _, part in rows.groupby("accession")
-    )
+    return pd.DataFrame(correlate_protein(rows, accession) for accession in rows["accession"].unique())
+
+
+def correlate_protein(rows: pd.DataFrame, accession: str) -> dict[str, float]:
+    """Return the correlations of one protein, its baselines fitted on the rows of all others."""
+    part, others = rows[rows["accession"] == accession], rows[rows["accession"] != accession]
+    letter_means = others.groupby("residue")["rank"].mean()
+    others_left = others["rank"] - others["residue"].map(letter_means)
+    left_means = others_left.groupby(others["place"]).mean()
+
+    by_letter = part["residue"].map(letter_means)
+    beyond_letter = part["rank"] - by_letter
+    return {
+        "correlation": stats.spearmanr(part["value"], part["received"]).statistic,
+        "by_letter": correlate(part["value_rank"], by_letter),
+        "by_place": correlate(part["value_rank"], part["place"].map(others.groupby("place")["rank"].mean())),
+        "beyond_letter": correlate(part["value_rank"], beyond_letter),
+        "beyond_both": correlate(part["value_rank"], beyond_letter - part["place"].map(left_means)),
+        "n": len(part),
+    }
+
+
+def correlate(values: pd.Series, baseline: pd.Series) -> float:
+    """Return Pearson's correlation over the residues that have a baseline."""
+    has_baseline = baseline.notna()
+    return float(stats.pearsonr(values[has_baseline], baseline[has_baseline]).statistic)
 
 
 def test_correlations_intervals_and_tests_are_those_of_scipy(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
@@ -91,6 +104,41 @@ def test_correlations_intervals_and_tests_are_those_of_scipy(random_atlas: tuple
         assert row["log10_p"] == pytest.approx(min(np.log10(p), 0), abs=0.02)
 
 
+def test_letters_drawn_at_random_tell_nothing_of_a_track(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    n_groups, length = 16, 20
+    accessions = [f"P{i}" for i in range(3 * n_groups)]
+    sequences = {accession: "".join(random.choice(list(LETTERS), length)) for accession in accessions}
+    write_atlas(tmp_path / "atlas", [SyntheticProtein(*item) for item in sequences.items()], n_layers=1)
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        profiles = atlas.sql("SELECT accession, position, received[1]::DOUBLE AS received FROM residues").to_pandas()
+    measure(
+        tmp_path / "atlas",
+        {a: dict(zip(part["position"], part["received"], strict=True)) for a, part in profiles.groupby("accession")},
+    )
+
+    # The track is attention received itself, so that a mean which a residue is part of goes along with it.
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        answers = [
+            atlas.ask("track_correlation", proteins=accessions[3 * group : 3 * group + 3]).to_pylist()[0]
+            for group in range(n_groups)
+        ]
+    assert {row["correlation"] for row in answers} == {1}
+    # 48 correlations over 20 residues: a standard error of 0.03.
+    for name in ("by_letter", "by_place"):
+        assert np.mean([row[name] for row in answers]) == pytest.approx(0, abs=0.1), name
+
+
+def test_one_protein_alone_has_no_baselines_and_is_told_why(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
+    rows = random_atlas[0].ask("track_correlation", proteins="P5").to_pylist()
+    assert {row["n_proteins"] for row in rows} == {1}
+    for row in rows:
+        assert row["correlation"] is not None
+        for name in ("by_letter", "by_place", "beyond_letter", "beyond_both", "beyond_low", "beyond_high"):
+            assert row[name] is None, name
+        assert row["note"] == "fewer than 5 proteins; baselines need another protein"
+
+
 def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: Path) -> None:
     write_handmade(tmp_path / "atlas")
     # A1 receives 9, 8 and 7 at its sites of layer 1, and 1 elsewhere and in the other layers.
@@ -102,7 +150,7 @@ def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: 
             (1, 1, 1),
             (2, 0, None),
         ]
-        assert rows[1]["note"] == "fewer than 5 proteins"
+        assert rows[1]["note"] == "fewer than 5 proteins; baselines need another protein"
         assert atlas.ask("track_correlation", min_residues=11).num_rows == 0
 
 
