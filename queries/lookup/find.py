@@ -91,10 +91,11 @@ def find_proteins(
             continue
 
         names = [value or "" for value in values]
-        has_structure = names[0] in placed_proteins
+        accession, entry_name, gene, description, organism = names
+        has_structure = accession in placed_proteins
         if has_structure or all(word in together for word in words):
             fit = "structure" if has_structure else _fit(names, whole, phrase, words)
-            hits.append(Hit(row, *names, fit=fit))
+            hits.append(Hit(row, accession, entry_name, gene, description, organism, fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
 
