@@ -10,6 +10,8 @@ from attlas.assistant.replaying import read_answers, replay
 from attlas.assistant.tools import call_tool
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 NESTED_LEVELS = 5_000
 
 

@@ -25,6 +25,8 @@ from attlas.queries.exports import EXPORTS
 from attlas.queries.exports.export import Export
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 
 def _call(atlas: Atlas, name: str, **arguments: Any) -> dict[str, Any]:
     return call_tool(atlas, name, arguments, timeout_s=20)

@@ -26,6 +26,8 @@ from attlas.schema import FEATURES
 from attlas.serve.api.question_routes import RESERVED
 from attlas.serve.app import make_app
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 
 

@@ -13,6 +13,8 @@ from starlette.testclient import TestClient
 from attlas.queries.asking.questions import questions
 from attlas.serve.app import make_app
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 N_FUZZED = 1_000
 

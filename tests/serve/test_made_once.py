@@ -9,6 +9,8 @@ from attlas.serve import made_once
 from attlas.serve.current_atlas import Edition
 from attlas.serve.made_once import MadeOnce
 
+pytestmark = pytest.mark.slow
+
 
 def test_an_error_is_told_to_who_looks_again_and_later_it_is_tried_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     edition = cast("Edition", SimpleNamespace(digest="a"))

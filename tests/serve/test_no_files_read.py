@@ -9,6 +9,8 @@ from attlas.schema import QuestionError
 from attlas.serve.performing import perform
 from attlas.serve.tasks import AskTask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["proteins", "protein"])
 def test_a_value_that_names_a_file_is_refused_in_the_singular_and_the_plural(

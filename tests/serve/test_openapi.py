@@ -16,6 +16,8 @@ from attlas.schema import SITES
 from attlas.serve.app import make_app
 from attlas.serve.server import open_socket
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 
 

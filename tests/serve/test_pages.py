@@ -18,6 +18,8 @@ from attlas.serve.app import make_app
 from attlas.serve.pages.glance import PANELS, glance_html
 from attlas.serve.pages.routes import read_static_files
 
+pytestmark = pytest.mark.slow
+
 PAGES = ("/", "/proteins", "/questions", "/questions/lengths", "/sql", "/exports", "/api", "/glance")
 EVIL = "</script><img src=x onerror=alert(1)>"
 VOID = {"meta", "link", "input", "br", "img", "rect", "hr"}

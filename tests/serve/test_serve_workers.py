@@ -20,6 +20,8 @@ from attlas.serve.tasks import AskTask, SqlTask
 from attlas.serve.worker import ClientLeftError, WorkerEndedError
 from attlas.serve.worker_pool import BusyError, WorkerPool
 
+pytestmark = pytest.mark.slow
+
 API = "/api/v1"
 ENDLESS = "SELECT count(*) FROM range(10000000000) AS a, range(10000000000) AS b"
 DEEP = "SELECT length(regexp_replace(repeat('a', 60000000), '(a|b|ab)*c', ''))"

@@ -22,6 +22,8 @@ from attlas.serve import server
 from attlas.serve.app import make_app
 from attlas.serve.server import is_loopback, names_of, open_socket
 
+pytestmark = pytest.mark.slow
+
 COMMAND = [sys.executable, "-m", "attlas.cli.main", "serve"]
 
 

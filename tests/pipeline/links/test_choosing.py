@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from attlas.pipeline.links.choosing import Links, choose_links, join_links, thin_candidates
 
+pytestmark = pytest.mark.slow
+
 N_HEADS, THETA, FLOOR = 3, 0.3, 0.1
 WEIGHTS = np.array([0, 0, 0.05, 0.1, 0.15, 0.3, 0.5, 0.9], np.float32)
 """So few that many are equal."""

@@ -15,6 +15,8 @@ from attlas.pipeline.links import gathering
 from attlas.pipeline.links.choosing import HUB_LINKS, Links, choose_links
 from attlas.pipeline.links.gathering import GatherLinks, StrongestWeights
 
+pytestmark = pytest.mark.slow
+
 N_HEADS, WIDTH, THETA, FLOOR = 3, 8, 0.3, 0.1
 
 

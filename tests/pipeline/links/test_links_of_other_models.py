@@ -11,6 +11,8 @@ from helpers.verdicts import load_reference, reference_maps, tokenize
 from attlas.pipeline.links.gathering import GatherLinks
 from attlas.pipeline.model.architectures import HOOKED
 
+pytestmark = pytest.mark.slow
+
 FLOOR = 0.1
 
 

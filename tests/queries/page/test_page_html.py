@@ -17,6 +17,8 @@ from attlas.queries.page import html, release_page
 from attlas.queries.page.protein_data import protein_data
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 
 

@@ -18,6 +18,8 @@ from attlas.queries.page.protein_data import STATISTICS, protein_data
 from attlas.schema import LINKS, EnvironmentFault, InputError, QuestionError
 from attlas.schema.settings import Computation
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     "format", "provenance", "model", "protein", "sites", "received", "heads", "links", "features", "families",
     "contacts", "tracks", "variants", "structure", "thinned",

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from helpers.command_line import Run
 from helpers.page_case import CONTACTS_SETTINGS, HOSTILE_TEXT
 
@@ -11,6 +12,8 @@ from attlas.queries import Atlas
 from attlas.queries.page.release_page import COLUMNS, release_page
 from attlas.schema import TABLES, AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
+
+pytestmark = pytest.mark.slow
 
 
 def told(html: str) -> dict:

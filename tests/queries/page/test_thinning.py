@@ -8,6 +8,8 @@ import pytest
 
 from attlas.queries.page.thinning import DATA_BYTES, thin, zipped_bytes
 
+pytestmark = pytest.mark.slow
+
 LONGEST = 34_350
 """Residues of titin."""
 

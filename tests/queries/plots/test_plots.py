@@ -32,6 +32,8 @@ from attlas.queries.plots.sequence_rows import (
 )
 from attlas.schema import EnvironmentFault, QuestionError
 
+pytestmark = pytest.mark.slow
+
 NAME = '</text><script>alert(1)</script> $x^2$ & "q" \\frac \x1b[31m'
 LINKS = {(0, 0, 2, 9): 0.9, (1, 1, 3, 10): 0.5, (1, 1, 9, 6): 0.25, (2, 0, 1, 8): 0.25}
 """Links of A1, MKCAACGGHW with sites at C3, C6 and M1: those of head 1-1 touch the sites most."""

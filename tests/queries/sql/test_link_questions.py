@@ -14,6 +14,8 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from attlas.queries import Atlas
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 N_LAYERS, N_HEADS = 2, 3
 TYPES = ("Active site", "Binding site")
 

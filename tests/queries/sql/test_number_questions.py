@@ -14,6 +14,8 @@ from scipy import stats
 from attlas.queries import Atlas
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 N_PROTEINS = 7
 
