@@ -56,16 +56,26 @@ async def _send_pieces(file: BinaryIO, send: Send) -> None:
 
 
 def answer_rows(
-    request: Request, edition: Edition, format: Format | None, read_rows: Callable[[], pa.Table]
+    request: Request,
+    edition: Edition,
+    format: Format | None,
+    read_rows: Callable[[], pa.Table],
+    *,
+    find_notes: Callable[[], Sequence[str]] = tuple,
 ) -> Response:
-    """Return rows that are read from Parquet, in the format that the client likes; 304 where it has them already."""
+    """Return rows that are read from Parquet, in the format that the client likes; 304 where it has them already.
+
+    What `find_notes` returns stands in the header `Attlas-Notes`.
+    """
     file_format = choose_format(format, request.headers.get("accept"))
     etag = make_etag(edition, request, file_format)
     if is_unchanged(request, etag):
         return not_modified(etag)
 
     data = write_rows(read_rows(), file_format)
-    return Response(data, headers={**CACHING, "ETag": etag, "Content-Type": content_type(file_format)})
+    notes = find_notes()
+    noted = {NOTES_HEADER: _notes_text(notes)} if notes else {}
+    return Response(data, headers={**CACHING, **noted, "ETag": etag, "Content-Type": content_type(file_format)})
 
 
 def answer_json(request: Request, edition: Edition, make_value: Callable[[], object]) -> Response:

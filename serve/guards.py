@@ -13,29 +13,8 @@ from attlas.queries.text import counted, cut, printable
 from attlas.schema import QuestionError
 from attlas.serve.limits import Limits
 from attlas.serve.problems import Problem, problem_response
+from attlas.serve.security_headers import POLICY_HEADER, SECURITY_HEADERS
 
-CONTENT_SECURITY = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-"""What a page may load: files of this server, and nothing from elsewhere."""
-POLICY_HEADER = "Content-Security-Policy"
-SECURITY_HEADERS = {
-    POLICY_HEADER: CONTENT_SECURITY,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 METHODS_WITHOUT_BODY = ("GET", "HEAD")
 MOST_THROWN_AWAY = 50
 """Times the largest body that is read before a client is told that its body is too large."""

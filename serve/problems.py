@@ -12,6 +12,7 @@ from attlas.queries.formats import dump_json
 from attlas.queries.text import cut, printable
 from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionError
 from attlas.serve.performing import TooLargeError
+from attlas.serve.security_headers import SECURITY_HEADERS
 from attlas.serve.worker import ClientLeftError, OutOfTimeError, WorkerEndedError
 from attlas.serve.worker_pool import BusyError
 
@@ -92,7 +93,13 @@ def add_handlers(app: FastAPI, make_page: Callable[[Problem], str]) -> None:
     """Make the app answer every error as a problem, or as a page where a browser asks for a page."""
 
     async def handle(request: Request, error: Exception) -> Response:
-        problem = as_problem(error)
+        response = respond(request, as_problem(error))
+        # What nobody foresaw is answered outside of `Guard`, which adds them to every other response.
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    def respond(request: Request, problem: Problem) -> Response:
         is_for_people = "text/html" in request.headers.get("accept", "") and not _is_of_api(request.url.path)
         if not is_for_people:
             return problem_response(problem, request.url.path)

@@ -197,7 +197,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         families=None if families is None else tuple(FamilyRow(**row) for row in families),
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
-        links=_count_links(atlas, protein.sequence_id, protein.length),
+        links=count_links(atlas, protein.sequence_id, protein.length),
     )
 
 
@@ -220,7 +220,7 @@ def list_added_rows(
     return sorted(protein_rows, key=lambda row: [row[name] for name in by])
 
 
-def _count_links(atlas: Store, sequence_id: int, length: int) -> LinkCounts | None:
+def count_links(atlas: Store, sequence_id: int, length: int) -> LinkCounts | None:
     """Return how many links and edges a sequence has; None where the atlas has no links, or they leave it out."""
     if settings_where_computed(atlas.root, atlas.manifest, LINKS, sequence_id, length=length) is None:
         return None

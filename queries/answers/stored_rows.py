@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from attlas.queries.text import counted
+
 
 @dataclass(frozen=True)
 class ProteinRow:
@@ -100,3 +102,7 @@ class LinkCounts:
     n_links: int
     n_edges: int
     """Edges of all heads, of which links are a choice, with weaker pairs."""
+
+    def __str__(self) -> str:
+        """Return how many of how many, such as `1,060 links kept, beside 6,777 edges`."""
+        return f"{counted(self.n_links, 'link')} kept, beside {counted(self.n_edges, 'edge')}"

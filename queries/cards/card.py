@@ -118,7 +118,7 @@ def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
         yield f"weights: {describe_weights(run)}"
 
     if answer.links is not None:
-        yield f"{counted(answer.links.n_links, 'link')} kept, beside {counted(answer.links.n_edges, 'edge')}"
+        yield str(answer.links)
 
     if answer.outcome == NO_SITES:
         why = f": {answer.reason}" if answer.reason else ""

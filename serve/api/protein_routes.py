@@ -10,13 +10,13 @@ from starlette.responses import Response
 from attlas.queries import Atlas
 from attlas.queries.answers.added_rows import read_added_rows
 from attlas.queries.answers.many_ids import lookup
-from attlas.queries.answers.one_id import Answer, answer_match, parse_layers
+from attlas.queries.answers.one_id import Answer, answer_match, count_links, parse_layers
 from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.provenance import provenance_values
 from attlas.queries.text import counted, printable
-from attlas.schema import ADDED_TABLES, HEADS, RESIDUES, SITES, QuestionError, Table
+from attlas.schema import ADDED_TABLES, HEADS, LINKS, RESIDUES, SITES, QuestionError, Table
 from attlas.serve.answers import answer_json, answer_rows, write_rows
 from attlas.serve.api.descriptions import (
     BODY_PROBLEMS,
@@ -174,7 +174,13 @@ def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
         if table.added_by is not None and not atlas.manifest.of_table(table):
             fault = QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
             raise Problem(404, fault)
-        return answer_rows(request, edition, format, lambda: read_rows(atlas, table, id))
+        return answer_rows(
+            request,
+            edition,
+            format,
+            lambda: read_rows(atlas, table, id),
+            find_notes=lambda: link_notes(atlas, id) if table is LINKS else (),
+        )
 
 
 def read_rows(atlas: Atlas, table: Table, id: str) -> pa.Table:
@@ -188,6 +194,16 @@ def read_rows(atlas: Atlas, table: Table, id: str) -> pa.Table:
             return atlas.heads(id)
         case _:
             return read_added_rows(atlas, table, id)
+
+
+def link_notes(atlas: Atlas, id: str) -> list[str]:
+    """Return how many links are kept of how many edges, for each protein that an id names."""
+    proteins = atlas.protein(id).select(["accession", "sequence_id", "length"]).to_pylist()
+    notes = []
+    for protein in proteins:
+        counts = count_links(atlas, protein["sequence_id"], protein["length"])
+        notes.append(f"{protein['accession']}: {counts or 'left out by attlas links for its length'}")
+    return notes
 
 
 def find_match(atlas: Atlas, id: str) -> Match:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from helpers.annotated import annotate
+from helpers.annotated import annotate, link
 from helpers.handmade import write_handmade
 from starlette.testclient import TestClient
 
@@ -30,10 +30,11 @@ def client(app: FastAPI) -> TestClient:
 
 @pytest.fixture(scope="session")
 def annotated_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the atlas written by hand, with features."""
+    """Return the atlas written by hand, with features and links."""
     root = tmp_path_factory.mktemp("served") / "atlas"
     write_handmade(root)
     annotate(root, [("A1", "Active site", 3, 3), ("A2", "Motif", 2, 4), ("A1", "Motif", 1, 2)])
+    link(root, {"A1": {(0, 0, 1, 3): 0.5, (0, 1, 2, 3): 0.2}})
     return root
 
 

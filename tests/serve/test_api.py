@@ -299,6 +299,15 @@ def test_no_value_is_taken_for_a_file(client: TestClient, tmp_path: Path) -> Non
     assert "root:" not in alignment.text
 
 
+def test_links_come_with_how_many_there_are_of_how_many(annotated_client: TestClient, annotated_dir: Path) -> None:
+    response = annotated_client.get(f"{API}/proteins/A1/links")
+    assert [(row["i"], row["j"]) for row in response.json()] == [(1, 3), (2, 3)]
+    with Atlas.open(annotated_dir) as atlas:
+        n_edges = sum(atlas.heads("A1")["n_edges"].to_pylist())
+    (note,) = json.loads(response.headers["attlas-notes"])
+    assert note == f"A1: 2 links kept, beside {n_edges:,} edges"
+
+
 def test_an_alignment_is_posted_as_its_text(client: TestClient, atlas: Atlas) -> None:
     sequence = str(atlas.protein("P04637")["sequence"][0])
     body = {"question": "aligned_sites", "parameters": {"alignment": f">P04637\n{sequence}\n"}}

@@ -33,6 +33,21 @@ def test_a_server_is_called_by_the_names_of_this_machine(client: TestClient, hos
     assert client.get(f"{API}/columns", headers={"Host": host}).status_code == 200
 
 
+def test_a_defect_of_ours_is_answered_with_the_headers_of_every_response(atlas_dir: Path) -> None:
+    app = make_app(atlas_dir)
+
+    def fail() -> None:
+        raise RuntimeError("a defect")
+
+    app.add_api_route("/defect", fail)
+    client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+    response = client.get("/defect")
+    app.state.service.close()
+    assert response.status_code == 500
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
 def test_a_name_can_be_added(atlas_dir: Path) -> None:
     app = make_app(atlas_dir, hosts=["atlas.example"])
     assert TestClient(app, base_url="http://atlas.example").get(f"{API}/columns").status_code == 200
