@@ -31,7 +31,7 @@ DEEP = "SELECT length(regexp_replace(repeat('a', 60000000), '(a|b|ab)*c', ''))"
 @pytest.fixture(scope="module")
 def impatient(atlas_dir: Path) -> Iterator[TestClient]:
     """Return a client of a server with one worker, little time and small answers."""
-    limits = Limits(query_s=0.5, n_workers=1, n_waiting=1, answer_bytes=100_000)
+    limits = Limits(query_s=2, n_workers=1, n_waiting=1, answer_bytes=100_000)
     app = make_app(atlas_dir, has_sql=True, limits=limits)
     yield TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
     app.state.service.close()
