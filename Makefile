@@ -8,7 +8,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages picture docs test test-thorough test-browser check package lint bench clean
+.PHONY: help env model demo pages picture docs test test-thorough browser test-browser check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -107,9 +107,17 @@ test-thorough: env  ## what `make test` leaves out because it takes seconds each
 	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --thorough tests/test_documents.py
 
-# Debian's Chromium where there is one (apt install chromium), or else the one that Playwright fetches.
+# Debian's Chromium where it can be had, or else the one that Playwright fetches; npm fetches what finds faults of access.
+browser: env
+	has() { command -v "$$1" > /dev/null; }
+	if ! { has chromium && has npm; } && has apt-get && [ "$$(id -u)" = 0 ]; then
+	    apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes chromium npm || true
+	fi
+	has npm || { echo "npm is missing: install it, then repeat" >&2; exit 1; }
+	has chromium || $(BIN)/playwright install --with-deps chromium
+
 test-browser: env  ## the pages in a real browser; screens of them go to .cache/screens
-	if ! command -v chromium >/dev/null; then $(BIN)/playwright install --with-deps chromium; fi
+	$(MAKE) --no-print-directory browser
 	$(BIN)/pytest tests/browser --browser
 
 check: lint  ## for every commit: lint, and the tests that are quick
