@@ -88,7 +88,7 @@ FLOORS = {
         ),
     ),
     "serve": (
-        ("limits", "protein_page", "tasks"),
+        ("limits", "protein_page", "security_headers", "tasks"),
         ("current_atlas", "performing", "worker"),
         ("etags", "made_once", "worker_pool", "working"),
         ("problems", "service"),
