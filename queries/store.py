@@ -261,13 +261,22 @@ class Store:
     def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:
         accession = self._proteins.value(row, "accession")
         if self._proteins.value(row, "status") != "ok":
-            status, reason = self._proteins.value(row, "status"), self._proteins.value(row, "reason")
-            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+            raise not_computed(accession, self._proteins.value(row, "status"), self._proteins.value(row, "reason"))
 
         sequence_id = self._proteins.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
         return _cast_to_view(rows, schema)
+
+
+def not_computed(accession: str, status: str, reason: str | None) -> QuestionError:
+    """Return the error for a protein that has no rows because it was not computed."""
+    return QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+
+
+def lacks_table(table: Table) -> QuestionError:
+    """Return the error for an added table that an atlas does not have; it names the command that adds it."""
+    return QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
 
 
 def _repeated(text: str, n: int) -> pa.Array:

@@ -5,6 +5,7 @@ import pyarrow as pa
 from attlas.schema.built_tables import SEQUENCES
 from attlas.schema.columns import (
     ACCESSION,
+    CONTACT_PAIR,
     EDGE_THETA,
     HEAD,
     LAYER,
@@ -12,6 +13,7 @@ from attlas.schema.columns import (
     RANK,
     RESIDUE,
     SEQUENCE_ID,
+    STORED_ACCESSION,
     statistic_column,
     text_column,
 )
@@ -32,7 +34,7 @@ FEATURES = Table(
     sort=("sequence_id", "accession", "begin", "end", "type", "description", "source"),
     row_group_rows=16_384,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column(
             "type",
@@ -56,7 +58,7 @@ FAMILIES = Table(
     sort=("sequence_id", "accession", "database", "family", "source"),
     row_group_rows=16_384,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
         text_column("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
@@ -73,7 +75,7 @@ COORDINATES = Table(
     sort=("sequence_id", "accession", "source", "chain", "position"),
     row_group_rows=16_384,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("source", "File of the structure.", is_nullable=False),
         text_column("chain", "The author's name of the chain.", is_nullable=False),
@@ -101,7 +103,7 @@ TRACKS = Table(
     sort=("sequence_id", "accession", "name", "position", "source"),
     row_group_rows=65_536,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("name", "Name of the track, as whoever added it called it.", is_nullable=False),
         POSITION,
@@ -121,7 +123,7 @@ VARIANTS = Table(
     sort=("sequence_id", "accession", "name", "position", "substitute", "source"),
     row_group_rows=65_536,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("name", "Name of the set of values, as whoever added it called it.", is_nullable=False),
         POSITION,
@@ -141,7 +143,7 @@ LABELS = Table(
     sort=("sequence_id", "accession", "label"),
     row_group_rows=65_536,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column(
             "label",
@@ -163,7 +165,7 @@ HEAD_FEATURES = Table(
     sort=("sequence_id", "accession", "label", "layer", "head"),
     row_group_rows=65_536,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("label", "As in `labels`.", is_nullable=False),
         LAYER,
@@ -240,8 +242,7 @@ CONTACTS = Table(
     columns=(
         ACCESSION,
         SEQUENCE_ID,
-        Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
-        Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
+        *CONTACT_PAIR,
         statistic_column("probability", "fraction", "Probability by the contact head: C-beta within 8 angstrom."),
     ),
     added_by=CONTACTS_COMMAND,
@@ -290,8 +291,7 @@ FUSED_CONTACTS = Table(
     columns=(
         ACCESSION,
         SEQUENCE_ID,
-        Column("i", pa.int32(), "residues", "Position of the first residue, 1-based."),
-        Column("j", pa.int32(), "residues", "Position of the second residue; j - i is 6 or more."),
+        *CONTACT_PAIR,
         statistic_column(
             "score",
             "attention",
@@ -327,7 +327,7 @@ HEAD_CONTACTS = Table(
     sort=("sequence_id", "accession", "source", "chain", "layer", "head"),
     row_group_rows=65_536,
     columns=(
-        Column("accession", pa.string(), "", ACCESSION.doc),
+        STORED_ACCESSION,
         SEQUENCE_ID,
         text_column("source", "File of the structure.", is_nullable=False),
         text_column("chain", "The author's name of the chain.", is_nullable=False),

@@ -25,11 +25,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from attlas.schema.columns import LONG_RANGE
+
 HUB_LINKS = 5
 """Most candidates into one residue of one head."""
-
-LONG_RANGE = 6
-"""Separation |i - j| from which on a pair is of long range, as for contacts; nearer ones follow from the chain."""
 
 DEFAULT_FLOOR = 0.1
 """Attention from which on a weight is a candidate."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.links.choosing import HUB_LINKS, LONG_RANGE, Links, choose_links, join_links
+from attlas.pipeline.links.choosing import HUB_LINKS, Links, choose_links, join_links
 from attlas.pipeline.links.gathering import GatherLinks
 from attlas.pipeline.pass_task import (
     Columns,
@@ -22,6 +22,7 @@ from attlas.pipeline.pass_task import (
 )
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.schema import LINKS, AtlasPaths, Manifest
+from attlas.schema.columns import LONG_RANGE
 from attlas.schema.json_file import digest
 
 

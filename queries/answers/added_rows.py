@@ -3,9 +3,8 @@
 import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
-from attlas.queries.store import Store
-from attlas.queries.text import printable
-from attlas.schema import QuestionError, Table
+from attlas.queries.store import Store, lacks_table, not_computed
+from attlas.schema import Table
 
 
 def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
@@ -18,13 +17,12 @@ def read_added_rows(atlas: Store, table: Table, id: str) -> pa.Table:
     """
     proteins = atlas.protein(id).select(["accession", "sequence_id", "status", "reason"]).to_pylist()
     if not atlas.manifest.of_table(table):
-        raise QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
+        raise lacks_table(table)
 
     parts = []
     for protein in proteins:
         if protein["status"] != "ok":
-            accession, status, reason = (protein[name] for name in ("accession", "status", "reason"))
-            raise QuestionError(printable(f"{accession} was not computed ({status}: {reason})."))
+            raise not_computed(protein["accession"], protein["status"], protein["reason"])
         parts.append(_read_protein(atlas, table, protein["accession"], protein["sequence_id"]))
 
     # Several sources may have written the table, each in its order.

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
 from attlas.schema import LINKS, QuestionError
-from attlas.schema.columns import EDGE_THETA
-
-LONG_RANGE = 6
-"""Residues |i - j| from which on a pair is of long range, as in the rule by which links are chosen."""
+from attlas.schema.columns import LONG_RANGE
 
 N_DRAWN = 100
 """Links drawn where no layer or head is named: more of them hide each other."""
@@ -78,7 +75,9 @@ def find_drawn_links(store: Store, request: Request) -> DrawnLinks:
 
     links = tuple(LinkRow(**row) for row in rows)
     drawn = links if request.layer is not None else tuple(link for link in links if link.is_long_range)[:N_DRAWN]
-    return DrawnLinks(drawn, _describe(request, len(drawn), len(links), edges[0]["n"] or 0))
+    return DrawnLinks(
+        drawn, _describe(request, len(drawn), len(links), edges[0]["n"] or 0, store.manifest.run.edge_theta)
+    )
 
 
 def refuse_unknown_head(store: Store, request: Request) -> None:
@@ -93,11 +92,11 @@ def refuse_unknown_head(store: Store, request: Request) -> None:
             raise QuestionError(f"The model of this atlas has no {name} {number}.", expected=f"0 to {n - 1}")
 
 
-def _describe(request: Request, n_drawn: int, n_links: int, n_edges: int) -> str:
+def _describe(request: Request, n_drawn: int, n_links: int, n_edges: int, theta: float) -> str:
     if request.layer is None:
         place = f" (the strongest of all heads with |i - j| of {LONG_RANGE} or more)"
     elif request.head is None:
         place = f" of layer {request.layer} (from 0)"
     else:
         place = f" of layer {request.layer}, head {request.head} (from 0)"
-    return f"links: {n_drawn:,} of {n_links:,} kept{place}, beside {n_edges:,} edges of attention {EDGE_THETA} or more"
+    return f"links: {n_drawn:,} of {n_links:,} kept{place}, beside {n_edges:,} edges of attention {theta} or more"

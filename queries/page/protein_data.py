@@ -36,7 +36,6 @@ from attlas.queries.page.thinning import DATA_BYTES, thin
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.schema import CONTACTS, HEADS, LINKS, TRACKS, VARIANTS, QuestionError, Run, Table
-from attlas.schema.columns import EDGE_THETA
 
 FORMAT = 1
 LINK_COLUMNS = ("layer", "head", "i", "j", "weight")
@@ -97,7 +96,7 @@ def protein_data(
 
 def model_facts(run: Run) -> dict[str, Any]:
     """Return what a page needs to know of the model."""
-    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": EDGE_THETA}
+    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": run.edge_theta}
 
 
 def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:

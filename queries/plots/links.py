@@ -10,7 +10,6 @@ from attlas.queries.plots.feature_bars import draw_feature_bars, select_bars
 from attlas.queries.plots.sequence_rows import LANE_INCHES, Label, PlacedLabel, SequenceRow, place_labels, write_label
 from attlas.queries.plots.titles import add_origin, add_title
 from attlas.queries.report.pictures import INK, PURPLE, VERMILION, WIDE
-from attlas.schema.columns import EDGE_THETA
 
 LONG_RANGE = 6
 """Distance along the sequence from which on a link is long-range."""
@@ -56,15 +55,17 @@ class HeadLinks:
     links: tuple[Link, ...]
     n_edges: int
     """Edges of the head on the protein, whether they are kept as links or not."""
+    theta: float
+    """Attention from which on a pair counted as an edge."""
 
     @property
     def words(self) -> str:
         """The number of edges that are drawn, of how many, in words."""
-        n_drawn_edges = sum(link.weight >= EDGE_THETA for link in self.links)
+        n_drawn_edges = sum(link.weight >= self.theta for link in self.links)
         n_weaker = len(self.links) - n_drawn_edges
         weaker = f", and {n_weaker:,} weaker links" if n_weaker else ""
         return (
-            f"drawn: {n_drawn_edges:,} of the head's {self.n_edges:,} edges (attention of {EDGE_THETA} or more, "
+            f"drawn: {n_drawn_edges:,} of the head's {self.n_edges:,} edges (attention of {self.theta} or more, "
             f"of a residue to itself included){weaker}"
         )
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
-from attlas.queries.answers.one_id import Answer
+from attlas.queries.answers.one_id import Answer, list_added_rows
 from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.plots.heads import DEFAULT_STATISTIC, STATISTICS, draw_heads
 from attlas.queries.plots.links import HeadLinks, choose_head, draw_links, links_of_rows
@@ -12,7 +12,7 @@ from attlas.queries.plots.protein import check_head, check_layer, find_computed_
 from attlas.queries.plots.saving import show_in_notebooks
 from attlas.queries.plots.track_lines import DrawnTrack, tracks_of_rows
 from attlas.queries.report.pictures import style
-from attlas.queries.store import Store
+from attlas.queries.store import Store, lacks_table
 from attlas.queries.text import printable
 from attlas.schema import HEADS, LINKS, TRACKS, QuestionError
 
@@ -99,12 +99,11 @@ def _tracks(atlas: Store, protein: ProteinRow, names: Sequence[str]) -> tuple[Dr
     """Return tracks of a protein. Raises QuestionError for a name that it has no values of."""
     if not names:
         return ()
-    if not atlas.manifest.of_table(TRACKS):
-        raise QuestionError("This atlas has no table tracks.", hint=f"`{TRACKS.added_by}` adds it")
+    columns = ("name", "position", "value", "unit", "source")
+    rows = list_added_rows(atlas, TRACKS, protein, columns, by=("name", "source", "position"))
+    if rows is None:
+        raise lacks_table(TRACKS)
 
-    columns = ("accession", "name", "position", "value", "unit")
-    rows = atlas.sequence_rows(TRACKS, protein.sequence_id or 0, columns).to_pylist()
-    rows = [row for row in rows if row["accession"] == protein.accession]
     present = sorted({row["name"] for row in rows})
     if missing := [name for name in names if name not in present]:
         raise QuestionError(
@@ -126,7 +125,7 @@ def _heads(atlas: Store, id: str, statistic: str) -> Any:
 
 def _links(atlas: Store, id: str, layer: int | None, head: int | None) -> Any:
     if not atlas.manifest.of_table(LINKS):
-        raise QuestionError("This atlas has no table links.", hint=f"`{LINKS.added_by}` adds it")
+        raise lacks_table(LINKS)
 
     answer = find_computed_protein(atlas, id)
     protein = answer.protein
@@ -146,7 +145,8 @@ def _links(atlas: Store, id: str, layer: int | None, head: int | None) -> Any:
 
     edges = {(row["layer"], row["head"]): row["n_edges"] for row in _head_rows(atlas, answer, "n_edges")}
     of_head = tuple(link for link in of_layer if (link.layer, link.head) == place)
-    return draw_links(answer, HeadLinks(*place, of_head, edges[place]), origin=origin_text(atlas), model=_model(atlas))
+    head_links = HeadLinks(*place, of_head, edges[place], atlas.manifest.run.edge_theta)
+    return draw_links(answer, head_links, origin=origin_text(atlas), model=_model(atlas))
 
 
 def _head_rows(atlas: Store, answer: Answer, statistic: str) -> list[dict[str, Any]]:

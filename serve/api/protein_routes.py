@@ -15,7 +15,8 @@ from attlas.queries.formats import dump_json, json_rows
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.provenance import provenance_values
-from attlas.queries.text import counted, printable
+from attlas.queries.store import lacks_table, not_computed
+from attlas.queries.text import counted
 from attlas.schema import ADDED_TABLES, HEADS, LINKS, RESIDUES, SITES, QuestionError, Table
 from attlas.serve.answers import answer_json, answer_rows, write_rows
 from attlas.serve.api.descriptions import (
@@ -172,8 +173,7 @@ def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
         atlas = edition.atlas
         refuse_not_computed(atlas, find_match(atlas, id))
         if table.added_by is not None and not atlas.manifest.of_table(table):
-            fault = QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
-            raise Problem(404, fault)
+            raise Problem(404, lacks_table(table))
         return answer_rows(
             request,
             edition,
@@ -231,8 +231,7 @@ def refuse_not_computed(atlas: Atlas, match: Match) -> None:
     """
     for protein in atlas.protein_rows(match.rows, ["accession", "status", "reason"]).to_pylist():
         if protein["status"] != "ok":
-            words = printable(f"{protein['accession']} was not computed ({protein['status']}: {protein['reason']}).")
-            raise Problem(409, QuestionError(words))
+            raise Problem(409, not_computed(protein["accession"], protein["status"], protein["reason"]))
 
 
 def protein_json(atlas: Atlas, match: Match, layers: tuple[int, ...] = ()) -> dict[str, Any]:
