@@ -143,8 +143,8 @@ def plan(
     """
     with workshop():
         from attlas.pipeline.build import make_plan
-        from attlas.pipeline.directory import hold_lock
         from attlas.pipeline.drafting import Options, draft_plan
+        from attlas.pipeline.lock import hold_lock
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
@@ -172,8 +172,9 @@ def encode(
     """
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import hold_lock, read_plan
+        from attlas.pipeline.directory import read_plan
         from attlas.pipeline.encode import encode as encode_shards
+        from attlas.pipeline.lock import hold_lock
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
@@ -200,7 +201,8 @@ def seal(out: Dir) -> None:
     Counts, checks the digests and writes the manifest.
     """
     with workshop():
-        from attlas.pipeline.directory import hold_lock, read_plan
+        from attlas.pipeline.directory import read_plan
+        from attlas.pipeline.lock import hold_lock
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 

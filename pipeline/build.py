@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from attlas.pipeline.directory import hold_lock, read_intact_receipts, read_plan, read_receipts, write_plan
+from attlas.pipeline.directory import read_intact_receipts, read_plan, read_receipts, write_plan
 from attlas.pipeline.drafting import Draft, Options, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import runs_in_process
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.workers.cluster import prepare_workers
