@@ -62,6 +62,7 @@ FLOORS = {
             "directory",
             "encoder",
             "estimate",
+            "lock",
         ),
         (
             "annotate",
