@@ -1,27 +1,21 @@
-"""The directory of an unfinished atlas: its plan and its receipts."""
+"""The plan of an atlas directory: written, read, and checked when it is read."""
 
 import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.pipeline.plan import Plan, Shard, order_sequences
+from attlas.pipeline.plan import Plan, order_sequences
 from attlas.pipeline.proteins.checksums import compute_crc64
 from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema import (
     FORMAT_VERSION,
     PROTEINS,
-    SHARD_TABLES,
     AtlasPaths,
     BrokenAtlasError,
     PlanError,
-    Receipt,
-    TableFile,
 )
 from attlas.schema.parquet_file import provenance, write_table
-from attlas.schema.publish import file_sha256, publish_bytes, publishing
+from attlas.schema.publish import publish_bytes, publishing
 
 
 def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> None:
@@ -83,52 +77,6 @@ def read_plan(paths: AtlasPaths) -> Plan:
     return plan
 
 
-def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
-    """Return the receipts of this plan, by the index of the shard.
-
-    Raises:
-        BrokenAtlasError: a receipt cannot be read, belongs to another plan, or names files of another shard.
-    """
-    receipts = {}
-    for shard in plan.shards:
-        path = paths.receipt(shard.index)
-        if path.is_file():
-            receipt = Receipt.read(path)
-            if receipt.plan_id != plan.plan_id:
-                raise BrokenAtlasError(
-                    f"{path} belongs to another plan.",
-                    expected=plan.plan_id,
-                    found=receipt.plan_id,
-                    hint="remove the file to compute its shard again",
-                )
-
-            _check_receipt(paths, receipt, path, shard)
-            receipts[shard.index] = receipt
-    return receipts
-
-
-def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
-    """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
-    receipts = read_receipts(paths, plan)
-    files = [file for receipt in receipts.values() for file in receipt.files]
-    changed = find_changed_files(paths, files, by_digest=by_digest)
-    return {index: receipt for index, receipt in receipts.items() if changed.isdisjoint(receipt.files)}
-
-
-def find_changed_files(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool = True) -> set[TableFile]:
-    """Return the files that are missing or do not match their entry; several are read at once, on all cores."""
-    with ThreadPoolExecutor() as threads:
-        matches = threads.map(lambda file: matches_entry(paths.root / file.path, file, by_digest=by_digest), files)
-        return {file for file, is_match in zip(files, matches, strict=True) if not is_match}
-
-
-def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
-    """Return whether a file exists with the size and, if `by_digest`, the SHA-256 of its entry."""
-    if not path.is_file() or path.stat().st_size != file.n_bytes:
-        return False
-    return not by_digest or file_sha256(path) == file.sha256
-
-
 def _check_shards(plan: Plan) -> None:
     """Raise ValueError unless the shards are numbered from 1 and follow one another in `sequence_id`."""
     if not plan.shards:
@@ -138,19 +86,6 @@ def _check_shards(plan: Plan) -> None:
     ends = [0, *(shard.end_sequence_id for shard in plan.shards)]
     if [shard.first_sequence_id for shard in plan.shards] != ends[:-1] or sorted(set(ends)) != ends:
         raise ValueError("its shards do not follow one another")
-
-
-def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard) -> None:
-    """Raise BrokenAtlasError unless a receipt of the build belongs to the shard and names its files."""
-    expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
-    files = {file.path for file in receipt.files}
-    if receipt.index != shard.index or files != expected:
-        raise BrokenAtlasError(
-            f"{path} is not the receipt of shard {shard.index}.",
-            expected=", ".join(sorted(expected)),
-            found=", ".join(sorted(files)),
-            hint="remove the file to compute its shard again",
-        )
 
 
 def _protein_row(sequence_id: int | None, protein: Protein, crc64: str) -> dict[str, object]:
