@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 from attlas.pipeline.encoder.device_check import refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.shard import make_receipt, read_sequences
+from attlas.pipeline.planned_sequences import read_sequences
+from attlas.pipeline.shard import make_receipt
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import (
     SEQUENCES,
@@ -178,7 +179,7 @@ def refuse_changed_inputs(manifest: Manifest, inputs: Inputs) -> None:
 def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
     """Return the sequences of a shard that the build computed, by `sequence_id`, in ascending order."""
     ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=pc.field("status") == "ok")
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
     return {
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())

@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device, while_device_works
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.plan import Plan, Shard, cut_packs
+from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
 from attlas.pipeline.sites.calling import call_sites
-from attlas.schema import SHARD_TABLES, AtlasPaths, BrokenAtlasError, Receipt, Table, TableFile
+from attlas.schema import SHARD_TABLES, AtlasPaths, Receipt, Table, TableFile
 from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
@@ -35,7 +34,7 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
     """
     started = time.perf_counter()
     refuse_faulty_device(encoder)
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
 
     # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
     begin_times: list[float] = []
@@ -109,23 +108,6 @@ def make_receipt(
         predicted_bytes=shard.predicted_bytes,
         host=socket.gethostname(),
     )
-
-
-def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
-    """Return the shard's distinct sequences in order of `sequence_id`, from the planned proteins."""
-    begin, end = shard.first_sequence_id, shard.end_sequence_id
-    is_of_shard = (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
-    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=is_of_shard).to_pydict()
-    sequences = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
-
-    if sorted(sequences) != list(range(begin, end)):
-        raise BrokenAtlasError(
-            f"{paths.planned_proteins} does not hold the sequences of shard {shard.index}.",
-            expected=f"sequence_id {begin} to {end - 1}",
-            found=f"{len(sequences)} of {end - begin}",
-            hint="start again in a new directory",
-        )
-    return [sequences[sequence_id] for sequence_id in range(begin, end)]
 
 
 def measure_peak_bytes(device: str) -> int:

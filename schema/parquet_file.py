@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,17 @@ def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[byte
     """
     rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **metadata})
     pq.write_table(rows, path, row_group_size=table.row_group_rows, **parquet_options(rows.schema))
+    add_block_digests(path)
+
+
+def write_row_groups(path: Path, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write a Parquet file at `path`, which comes from `publishing`, with a row group for each of the tables.
+
+    The file is the one that `write_table` writes of all rows at once, if the tables are of `row_group_rows` rows.
+    """
+    with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
+        for table in tables:
+            writer.write_table(table)
     add_block_digests(path)
 
 

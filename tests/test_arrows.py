@@ -50,8 +50,8 @@ FLOORS = {
             "adding",
             "compiling",
             "packing",
-            "proteins",
         ),
+        ("proteins",),
         (
             "model",
             "sites",
@@ -59,19 +59,24 @@ FLOORS = {
         ("attention",),
         ("plan",),
         (
-            "directory",
             "encoder",
             "estimate",
-            "receipts",
             "lock",
+            "planned_sequences",
+            "receipts",
+            "stored_shards",
         ),
+        ("directory",),
         (
             "annotate",
-            "seal",
+            "joining",
             "shard_rows",
             "status",
         ),
-        ("shard",),
+        (
+            "seal",
+            "shard",
+        ),
         ("workers",),
         (
             "drafting",
