@@ -17,6 +17,8 @@ from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
+pytestmark = pytest.mark.slow
+
 GFF3 = "##gff-version 3\nP00001\tx\tBinding site\t5\t9\t.\t.\t.\tID=a\n"
 WRITING = ("build", "seal", "probe", "contacts", "links", "annotate")
 READING = ("verify", "export", "sql", "show")

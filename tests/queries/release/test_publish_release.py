@@ -252,6 +252,7 @@ def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -
     assert len(metadata.ctx.issues.warnings) == (2 if root == "release" else 0)
 
 
+@pytest.mark.thorough
 @of_mlcroissant
 @pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_mlcroissant_reads_every_row_and_column(release: Path, table: Table) -> None:
@@ -499,6 +500,7 @@ def test_a_release_killed_midway_leaves_no_release(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
