@@ -23,7 +23,7 @@ from attlas.pipeline.annotate.imports import AnnotationSource, Import, ImportRep
 from attlas.pipeline.annotate.read import read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
-from attlas.pipeline.directory import hold_lock
+from attlas.pipeline.lock import hold_lock
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
 from attlas.schema.links import refuse_wrong_links
 from attlas.schema.parquet_file import describe_file, provenance, write_table
