@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
+from attlas.pipeline.shard_parts import remove_finished_parts
 from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,
@@ -39,6 +40,7 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
     receipts = _read_all_receipts(paths, plan)
+    remove_finished_parts(paths)
     proteins = _join_proteins(paths, plan)
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))

@@ -51,9 +51,11 @@ FLOORS = {
             "compiling",
             "packing",
             "proteins",
+            "shard_parts",
         ),
         (
             "model",
+            "part_limits",
             "sites",
         ),
         ("attention",),
@@ -67,6 +69,7 @@ FLOORS = {
         ),
         (
             "annotate",
+            "finishing",
             "seal",
             "shard_rows",
             "status",
