@@ -194,7 +194,7 @@ def predict_shard_bytes(
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = n_residues * per_residue + n_sequences * shape.n_layers * shape.n_heads * per_head
-    return _predict_shared_bytes(shape) + activations + tiles + results
+    return int(_predict_shared_bytes(shape) + activations + tiles + results)
 
 
 def predict_process_bytes(shards: Sequence[Shard], *, shape: ModelShape, n_at_once: int) -> int:

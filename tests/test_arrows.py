@@ -64,8 +64,9 @@ FLOORS = {
             "directory",
             "encoder",
             "estimate",
-            "receipts",
             "lock",
+            "parts",
+            "receipts",
         ),
         (
             "annotate",
