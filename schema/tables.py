@@ -48,13 +48,14 @@ __all__ = [
     "VARIANTS",
 ]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the tables and of the directory; a reader refuses any other.
 
 2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
+3: `residues.received` is float32, holding the numbers of float16 as before.
 """
 
-OLDER_FORMATS = {1: "attlas from before its first release"}
+OLDER_FORMATS = {1: "attlas from before its first release", 2: "attlas from before its first release"}
 """The release that reads an atlas of an older format version."""
 
 TABLES = (

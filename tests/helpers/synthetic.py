@@ -206,7 +206,7 @@ def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, 
     letters = "".join(o.sequence for o in ok).encode()
     offsets = pa.py_buffer(np.arange(n + 1, dtype=np.int32))
     schema = RESIDUES.schema(run.n_layers)
-    values = pa.array(received.astype(np.float16).ravel())
+    values = pa.array(received.astype(np.float16).astype(np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type)
     columns = [
         pa.array(ids),
