@@ -14,7 +14,7 @@ from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, or
 from attlas.pipeline.proteins.proteome import Protein, Proteome, read_proteome
 from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
 from attlas.pipeline.workers.resources import has_device
-from attlas.schema import FORMAT_VERSION, InputError
+from attlas.schema import VALUES_VERSION, InputError
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
 from attlas.schema.run import Run
@@ -141,7 +141,7 @@ def _describe_run(
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
-        format_version=FORMAT_VERSION,
+        format_version=VALUES_VERSION,
         attlas_version=version("attlas"),
         torch_version=version("torch"),
         transformers_version=version("transformers"),
