@@ -20,8 +20,7 @@ computed. Lists that stand beside each other are columns of one table, to save b
 """
 
 import base64
-import sys
-from array import array
+import struct
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -124,14 +123,11 @@ def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 
-    # The table has a row of L values for each residue; a page draws one layer at a time.
-    values = array("H", read_received(atlas, protein.sequence_id).tobytes())  # N x L
-    by_layer = array("H")
-    for layer in range(atlas.n_layers):
-        by_layer.extend(values[layer :: atlas.n_layers])  # L x N
-    if sys.byteorder == "big":
-        by_layer.byteswap()
-    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer.tobytes()).decode()}
+    # The table has a row of L values for each residue, rounded to float16; a page draws one layer at a time.
+    values = read_received(atlas, protein.sequence_id).cast("f")  # N x L
+    half_floats = struct.Struct(f"<{len(values) // atlas.n_layers}e")
+    by_layer = b"".join(half_floats.pack(*values[layer :: atlas.n_layers]) for layer in range(atlas.n_layers))  # L x N
+    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer).decode()}
 
 
 def _heads(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
