@@ -80,6 +80,11 @@ class Plan:
             [self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(shard) for shard in self.shards]]
         )
 
+    @property
+    def n_sequences(self) -> int:
+        """Return the number of distinct sequences to compute."""
+        return self.shards[-1].end_sequence_id if self.shards else 0
+
     def describe_changes(self, plan: Self) -> list[str]:
         """Return a line for each difference of `plan` from this plan, in the words of the command line."""
         lines = self.run.describe_changes(plan.run)

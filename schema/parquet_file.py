@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +29,14 @@ of 25 proteins, of which a page in a browser needs one."""
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
     """Return the metadata of every Parquet file of an atlas: the run and the atlas id, without a time stamp."""
+    return {PROVENANCE_KEY: _provenance_json(run, plan_id)}
+
+
+@lru_cache(maxsize=4)
+def _provenance_json(run: Run, plan_id: str) -> bytes:
     values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
     values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
-    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
+    return json.dumps(values, sort_keys=True).encode()
 
 
 def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
