@@ -7,9 +7,8 @@ set -euo pipefail
 directory=$1
 n_parts=$2
 script=$3
-options=("${@:4}")
 here=$(dirname "$0")
 
-array=$(sbatch --parsable "${options[@]}" --array="0-$((n_parts - 1))" "$here/$script" "$directory" "$n_parts")
-seal=$(sbatch --parsable "${options[@]}" --dependency="afterok:$array" "$here/seal.sbatch" "$directory")
+array=$(sbatch --parsable "${@:4}" --array="0-$((n_parts - 1))" "$here/$script" "$directory" "$n_parts")
+seal=$(sbatch --parsable "${@:4}" --dependency="afterok:$array" "$here/seal.sbatch" "$directory")
 echo "job $array computes $n_parts parts, job $seal seals $directory"
