@@ -37,7 +37,7 @@ import numpy as np
 import torch
 from throughput import human_lengths
 
-from attlas.pipeline import directory, shard
+from attlas.pipeline import directory, lock, shard
 from attlas.pipeline import plan as planning
 from attlas.pipeline.attention.definitions import STATISTICS, Pack
 from attlas.pipeline.encoder.forward import Forward
@@ -254,7 +254,7 @@ def measure_build(lengths: Sequence[int], shape: ModelShape, options: argparse.N
 
 def _measure_steps(fasta: Path, root: Path, shape: ModelShape, clock: Clock) -> dict[str, Any]:
     paths = AtlasPaths(root)
-    with directory.hold_lock(paths):
+    with lock.hold_lock(paths):
         with clock.measure("plan"):
             plan = _make_plan(fasta, paths, shape)
         plan_s = clock.seconds["plan"]

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import find_changed_files, read_receipts
 from attlas.pipeline.plan import Plan
+from attlas.pipeline.receipts import find_changed_files, read_receipts
+from attlas.pipeline.shard_parts import remove_finished_parts
 from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,
@@ -39,6 +40,7 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
     receipts = _read_all_receipts(paths, plan)
+    remove_finished_parts(paths)
     proteins = _join_proteins(paths, plan)
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
@@ -110,13 +112,16 @@ def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[Tab
 
 
 def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
-    """Return the receipts of all shards, in order, after their files have been checked.
+    """Return the receipts of all shards, in order, after their files have been checked by digest.
+
+    The receipt of a shard whose files differ from it is removed, so that `encode` computes the shard again: `encode`
+    itself looks at sizes only.
 
     Raises:
         PlanError: shards are missing.
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
-    receipts = read_receipts(paths, plan)
+    receipts = read_receipts(paths, plan, plan.shards)
     if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
         raise PlanError(
             f"{len(missing)} of {len(plan.shards)} shards are not done.",
@@ -126,6 +131,9 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
 
     files = [file for receipt in receipts.values() for file in receipt.files]
     if changed := find_changed_files(paths, files):
+        for index, receipt in receipts.items():
+            if not changed.isdisjoint(receipt.files):
+                paths.receipt(index).unlink(missing_ok=True)
         raise BrokenAtlasError(
             "Files of finished shards are missing or changed.",
             offenders=[file.path for file in files if file in changed],

@@ -51,9 +51,11 @@ FLOORS = {
             "compiling",
             "packing",
             "proteins",
+            "shard_parts",
         ),
         (
             "model",
+            "part_limits",
             "sites",
         ),
         ("attention",),
@@ -62,11 +64,16 @@ FLOORS = {
             "directory",
             "encoder",
             "estimate",
+            "lock",
+            "parts",
+            "receipts",
         ),
         (
             "annotate",
+            "finishing",
             "seal",
             "shard_rows",
+            "status",
         ),
         ("shard",),
         ("workers",),
@@ -249,12 +256,14 @@ def test_the_packages_that_are_named_are_those_of_the_tree() -> None:
     assert sorted(setuptools["packages"]) == sorted(by_package)
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
     assert roots == {"attlas", information}
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("attlas/")}
     suffixes = (".py", ".sql", ".html", ".css", ".js")
@@ -264,6 +273,7 @@ def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     assert needed - packed == set()
 
 
+@pytest.mark.slow
 def test_the_wheel_works_beside_another_package_named_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     (tmp_path / "schema").mkdir()

@@ -43,6 +43,8 @@ LONG_PAGES = (
     "docs/look-at-it.md",
     "docs/building.md",
     "docs/publish.md",
+    "docs/exports.md",
+    "docs/sql.md",
 )
 """Pages whose commands take most of a minute, and the page that publishes what they add: left to `--thorough`."""
 README_WORDS = 1_200

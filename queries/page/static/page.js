@@ -33,8 +33,10 @@
     else byId("tracks").hidden = byId("letters").hidden = true;
     if (data.received) startLayers(data, state);
     else byId("layer").parentNode.hidden = true;
-    if (data.heads) views.push(attlas.startHeads(data, state));
-    else byId("heads").hidden = true;
+    if (data.heads) {
+      attlas.startHeadField(data, state);
+      views.push(attlas.startHeads(data, state));
+    } else byId("heads").hidden = byId("head").parentNode.hidden = true;
     if (data.nResidues) attlas.startLetters(data, state);
     attlas.startTables(data, state);
     startLine(data, state);

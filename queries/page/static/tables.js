@@ -29,8 +29,11 @@
         .filter(Boolean)
         .join(" → ");
     const withFeatures = (value) => (data.features.length ? [value] : []);
-    const add = (table, holder = "tables") =>
-      document.getElementById(holder).append(attlas.tableSection(state, table));
+    const add = (table, holder = "tables") => {
+      // What is of one head has its name in the name of the file.
+      const file = () => [data.protein.accession, table.id, ...(table.watch ? [state.headName] : [])].join("-");
+      document.getElementById(holder).append(attlas.tableSection(state, { file, ...table }));
+    };
     const addStatic = (table, values) =>
       add({ ...table, ...withoutEmptyColumns(table.columns, values), residueName });
 
@@ -71,7 +74,14 @@
         empty: "no links of this head are kept",
         watch: ["head"],
         note: () =>
-          `A link goes from the residue that attends to the residue attended to. ${attlas.describeLinks(data, state.head)}`,
+          [
+            attlas.describePartners(data, state.head),
+            "A link goes from the residue that attends to the residue attended to.",
+            attlas.describeLinks(data, state.head),
+            attlas.explainChoice(data, state.head),
+          ]
+            .filter(Boolean)
+            .join(" "),
         columns: [
           ["from", "residue"],
           ["to", "residue"],

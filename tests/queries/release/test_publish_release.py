@@ -252,6 +252,7 @@ def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -
     assert len(metadata.ctx.issues.warnings) == (2 if root == "release" else 0)
 
 
+@pytest.mark.thorough
 @of_mlcroissant
 @pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_mlcroissant_reads_every_row_and_column(release: Path, table: Table) -> None:
@@ -489,7 +490,7 @@ def test_a_release_killed_midway_leaves_no_release(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stop(*_: object) -> str:
-        (folder,) = tmp_path.glob(f".tmp-publish-*-{os.getpid()}-release")
+        (folder,) = tmp_path.glob(f".tmp-publish-*-{os.getpid()}-*-release")
         assert (folder / "manifest.json").is_file()
         raise KeyboardInterrupt
 
@@ -499,6 +500,7 @@ def test_a_release_killed_midway_leaves_no_release(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -520,8 +522,9 @@ def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
     assert len(list((tmp_path / "temporary").glob("attlas-catalogue-*"))) == 1
 
     # Of a process that lives, of another machine, and of somebody else's kind.
-    host = leftover_name("", "").rsplit("-", 2)[0]
-    kept = {f".tmp-publish-{host}-{os.getppid()}-x", ".tmp-publish-elsewhere-1-x", f".tmp-{host}-4194305-x", "notes"}
+    host = leftover_name("", "").rsplit("-", 3)[0]
+    living, gone = f"{host}-{os.getppid()}-0123abcd-x", f"{host}-4194305-0123abcd-x"
+    kept = {f".tmp-publish-{living}", ".tmp-publish-elsewhere-1-0123abcd-x", f".tmp-{gone}", "notes"}
     for name in kept:
         (tmp_path / "out" / name).mkdir()
     publish(atlas_dir, tmp_path / "out" / "release", NOTHING)
