@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from attlas.queries.colours import read_colours
 from attlas.queries.formats import json_rows
@@ -88,8 +88,9 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         if edition.atlas.match(id).candidates:  # of several proteins: their list
             return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
         accession = first_accession(edition.atlas, find_match(edition.atlas, id))
-        html, policy = protein_page(edition.atlas, accession)
-        return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
+        page = protein_page(edition.atlas, accession, place=service.place)
+        headers = {"ETag": etag, "Content-Security-Policy": page.policy}
+        return StreamingResponse(page.pieces(), media_type="text/html", headers=headers)
 
     @router.get("/questions")
     def list_questions() -> str:
@@ -138,8 +139,9 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     def begin() -> None:
         edition = service.current.edition()
         glance.begin(edition)
+        # The page of any protein loads what those of all need.
         for accession in examples(edition)[:1]:
-            protein_page(edition.atlas, accession)  # which loads what the pages of all proteins need
+            list(protein_page(edition.atlas, accession, place=service.place).pieces())
 
     service.pool.when_started(begin)
     return router
