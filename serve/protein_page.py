@@ -33,6 +33,8 @@ class ServedPage:
     opening: str
     policy: str
     """It allows the scripts of the page and no request."""
+    length: int
+    """Residues of the protein."""
     make_closing: Callable[[], str]
 
     def pieces(self) -> Iterator[str]:
@@ -56,5 +58,6 @@ def protein_page(atlas: Atlas, accession: str, *, place: str) -> ServedPage:
     return ServedPage(
         opening,
         f"{policy[1] if policy else NOTHING}; {NO_FRAME}",
+        heading.protein.length,
         lambda: page_closing(complete_data(atlas, heading)),
     )
