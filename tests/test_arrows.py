@@ -103,6 +103,7 @@ FLOORS = {
         ("limits", "protein_page", "security_headers", "tasks"),
         ("current_atlas", "performing", "worker"),
         ("etags", "made_once", "worker_pool", "working"),
+        ("long_proteins",),
         ("problems", "service"),
         ("formats", "guards", "server"),
         ("answers",),

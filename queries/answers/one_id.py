@@ -37,7 +37,7 @@ AMBIGUOUS = "names several proteins"
 SITE_COLUMNS = tuple(field.name for field in fields(SiteRow))
 FEATURE_COLUMNS = tuple(field.name for field in fields(FeatureRow))
 FAMILY_COLUMNS = tuple(field.name for field in fields(FamilyRow))
-_FLOAT16 = struct.Struct("=e")
+_FLOAT32 = struct.Struct("=f")
 
 
 @dataclass(frozen=True)
