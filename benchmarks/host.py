@@ -70,12 +70,13 @@ PARTS = {
     "reading planned sequences": ("pipeline.shard.read_sequences",),
     "calling sites": ("pipeline.shard.call_sites",),
     "making rows": ("pipeline.shard.make_rows",),
-    "writing Parquet": ("pyarrow.parquet.write_table",),
+    "closing parts": ("pipeline.shard_parts.PartFolder.close",),
+    "writing Parquet": ("pipeline.finishing.write_batches",),
     "digests of blocks": ("schema.parquet_file.add_block_digests",),
-    "entries and digests of files": ("pipeline.shard.describe_file",),
+    "entries and digests of files": ("pipeline.finishing.describe_file",),
     "provenance": ("pipeline.shard.provenance",),
     "fsync": ("schema.publish._fsync",),
-    "receipts": ("schema.receipt.Receipt.write",),
+    "receipts": ("schema.receipt.Receipt.write_to",),
 }
 """The functions whose time makes a part, without that of other parts' functions which they call."""
 

@@ -1,6 +1,7 @@
 """The verbs of the workshop: build, plan, encode, seal, status, verify, fetch."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,15 @@ Exact = Annotated[
 RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
 MaxLength = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with a reason.")
+]
+PartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="I/N",
+        help="Compute part I, from 0, of N parts: every N-th shard. auto/N: the number of the job in a SLURM array, "
+        "a Kubernetes indexed Job or MPI.",
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -166,6 +176,7 @@ def encode(
     shards: Annotated[
         str | None, typer.Option(metavar="A-B", help="Compute shards A to B only; default: all missing ones.")
     ] = None,
+    part: PartOption = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -173,18 +184,25 @@ def encode(
 
     Several may run at once on different shards (array jobs).
     """
+    if part is not None and shards is not None:
+        raise typer.BadParameter("give one of them, not both", param_hint="--part and --shards")
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline.directory import read_plan
         from attlas.pipeline.encode import encode as encode_shards
         from attlas.pipeline.lock import hold_lock
+        from attlas.pipeline.parts import read_part
         from attlas.pipeline.receipts import find_missing_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         build_plan = read_plan(paths)
         with hold_lock(paths, is_shared=True), build_progress() as progress:
-            selected = steps.select_shards(build_plan, shards)
+            selected = (
+                steps.select_shards(build_plan, shards)
+                if part is None
+                else read_part(part, os.environ).select(build_plan.shards)
+            )
             missing = find_missing_shards(paths, build_plan, selected)
             encode_shards(
                 paths,

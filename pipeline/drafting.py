@@ -15,7 +15,7 @@ from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_
 from attlas.pipeline.proteins.merging import ReasonToSkip
 from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
 from attlas.pipeline.workers.resources import has_device
-from attlas.schema import FORMAT_VERSION, InputError
+from attlas.schema import VALUES_VERSION, InputError
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.run import Run
 
@@ -154,7 +154,7 @@ def _describe_run(
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
-        format_version=FORMAT_VERSION,
+        format_version=VALUES_VERSION,
         attlas_version=version("attlas"),
         torch_version=version("torch"),
         transformers_version=version("transformers"),

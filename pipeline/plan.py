@@ -16,6 +16,7 @@ from attlas.pipeline.attention.tiles import predict_tile_bytes
 from attlas.pipeline.model.architectures import HOOKED, choose_attention, predict_map_bytes
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
+from attlas.pipeline.part_limits import PART_LIMITS
 from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema.json_file import digest, from_json
 from attlas.schema.run import Run
@@ -26,8 +27,9 @@ PACK_TOKENS = {"cpu": 1024, "cuda": 32_768}
 """Tokens run through the model at once, several sequences packed end to end; a longer sequence runs alone.
 On a CPU the feed-forward activations of one pack should stay in the last-level cache."""
 
-SHARD_RESIDUES = {"cpu": 32_768, "cuda": 262_144}
-"""Largest cost of a shard, in residues of typical length: seconds of work, so that a kill costs little."""
+SHARD_RESIDUES = {"cpu": 32_768, "cuda": 16_777_216}
+"""Largest cost of a shard, in residues of typical length: minutes of work, so that the largest inputs have about a
+thousand shards. A kill costs the part of a shard that was being computed (`part_limits`)."""
 
 FEWEST_SHARDS = 64
 """A small proteome is cut into about this many shards, so that all workers have work and progress is visible."""
@@ -231,17 +233,22 @@ def predict_shard_bytes(
     """Return a bound on the memory of a process that computes sequences of these lengths, bytes.
 
     Its terms: the interpreter with its libraries, the weights while they load, the activations of the largest pack,
-    the tiles of the longest sequence, its map where `attention` holds a whole one, and the shard's results until they
-    are written.
+    the tiles of the longest sequence, its map where `attention` holds a whole one, and the results of a part of the
+    shard until they are written.
     """
-    n_residues = int(np.sum(lengths, dtype=np.int64))
+    total_residues = int(np.sum(lengths, dtype=np.int64))
     longest = int(np.max(lengths)) + N_SPECIAL_TOKENS
-    largest_pack = min(n_residues + N_SPECIAL_TOKENS * len(lengths), max(pack_tokens, longest))
+    largest_pack = min(total_residues + N_SPECIAL_TOKENS * len(lengths), max(pack_tokens, longest))
     activations = largest_pack * predict_activation_bytes(shape, n_bytes=4)
     tiles = predict_tile_bytes(shape.n_heads, longest) + predict_map_bytes(attention, shape.n_heads, longest)
+
+    # A part keeps within its limits, unless a pack alone is beyond them.
+    most_of_pack = max(1, pack_tokens // (int(np.min(lengths)) + N_SPECIAL_TOKENS))
+    n_residues = min(total_residues, max(PART_LIMITS.n_residues, largest_pack))
+    n_sequences = min(len(lengths), max(PART_LIMITS.n_sequences, most_of_pack))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
-    results = n_residues * per_residue + len(lengths) * shape.n_layers * shape.n_heads * per_head
+    results = n_residues * per_residue + n_sequences * shape.n_layers * shape.n_heads * per_head
     return _predict_shared_bytes(shape) + activations + tiles + results
 
 
@@ -278,7 +285,7 @@ PROCESS_BYTES = 1200 << 20
 distributed, pyarrow. Measured on the 66 shards of *B. subtilis*: at most 1,137 MiB above those terms."""
 
 RESULT_COPIES = 3
-"""The results of a shard exist as arrays, as an Arrow table and as Parquet pages at once."""
+"""The results of a part exist as arrays, as an Arrow table and as the buffers of a file at once."""
 
 
 def predict_disk_bytes(n_residues: int, n_sequences: int, n_layers: int, n_heads: int) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
+from attlas.pipeline.shard_parts import remove_finished_parts
 from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,
@@ -34,6 +35,7 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
     receipts = _read_all_receipts(paths, plan)
+    remove_finished_parts(paths)
     statuses = write_proteins(paths, plan)
 
     earlier = read_earlier_manifest(paths)

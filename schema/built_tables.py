@@ -126,9 +126,10 @@ RESIDUES = Table(
         RESIDUE,
         Column(
             "received",
-            pa.float16(),
+            pa.float32(),
             "attention",
-            "Attention received per layer (first is layer 0): mean over heads of the sum over residue queries.",
+            "Attention received per layer (first is layer 0): mean over heads of the sum over residue queries; rounded "
+            "to the digits of a float16.",
             is_per_layer=True,
         ),
     ),

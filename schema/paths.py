@@ -15,9 +15,9 @@ class AtlasPaths:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Every folder that an atlas may have: those of its tables, its receipts and its plan."""
+        """Every folder that an atlas may have: those of its tables, its receipts, its parts and its plan."""
         tables = [self.root / table.name for table in TABLES]
-        return (*tables, self.receipts, self.planned_proteins.parent)
+        return (*tables, self.receipts, self.parts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:
@@ -78,6 +78,11 @@ class AtlasPaths:
     def receipt(self, index: int) -> Path:
         """Return the receipt of shard `index` (from 1)."""
         return self.receipts / f"shard-{index:05d}.json"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of what is computed of unfinished shards; gone when all are finished."""
+        return self.root / "parts"
 
     def relative(self, path: Path) -> str:
         """Return `path` as the manifest names it: relative to the root, with forward slashes."""
