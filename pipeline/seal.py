@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.directory import find_changed_files, read_receipts
+from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan
 from attlas.schema import (
     ADDED_TABLES,
@@ -43,9 +44,11 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
     with publishing(paths.proteins) as beside:
         write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
 
+    names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
+
     earlier = read_earlier_manifest(paths)
     added_files = _select_undamaged(paths, earlier.added) if earlier else []
-    manifest = _make_manifest(paths, plan, receipts, proteins, added_files)
+    manifest = _make_manifest(paths, plan, receipts, proteins, [*names, *added_files])
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
     manifest.write(paths)
@@ -59,7 +62,7 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
 
 
 def _make_manifest(
-    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], proteins: pa.Table, added_files: Sequence[TableFile]
+    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], proteins: pa.Table, other_files: Sequence[TableFile]
 ) -> Manifest:
     """Return the manifest of an atlas that is sealed for the first time, not yet published."""
     return Manifest(
@@ -72,7 +75,7 @@ def _make_manifest(
         files=(
             describe_file(paths, paths.proteins, PROTEINS),
             *(file for receipt in receipts for file in receipt.files),
-            *added_files,
+            *other_files,
         ),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={

@@ -49,6 +49,7 @@ FLOORS = {
         (
             "adding",
             "compiling",
+            "name_index",
             "packing",
             "proteins",
         ),
