@@ -1,6 +1,7 @@
 """The verbs of the workshop: build, plan, encode, seal, status, verify, fetch."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from attlas.cli.progress import build_progress, format_duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
-    from attlas.pipeline.proteins.proteome import Protein
+    from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest
 
 EXIT_FAILURES = 3
@@ -28,7 +29,10 @@ N_SKIPPED_SHOWN = 10
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "mixed", "bfloat16"]
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or compressed; `-` is stdin.")]
+Input = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="FASTA files, plain or compressed; `-` is stdin.", show_default=False),
+]
 Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
@@ -43,6 +47,15 @@ Exact = Annotated[
 RuleOption = Annotated[str, typer.Option(help="Rule for HA sites: nayar-2025-05 or nayar-2025-07.")]
 MaxLength = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Skip proteins longer than N residues, with a reason.")
+]
+PartOption = Annotated[
+    str | None,
+    typer.Option(
+        "--part",
+        metavar="I/N",
+        help="Compute part I, from 0, of N parts: every N-th shard. auto/N: the number of the job in a SLURM array, "
+        "a Kubernetes indexed Job or MPI.",
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -143,8 +156,8 @@ def plan(
     """
     with workshop():
         from attlas.pipeline.build import make_plan
-        from attlas.pipeline.directory import hold_lock
         from attlas.pipeline.drafting import Options, draft_plan
+        from attlas.pipeline.lock import hold_lock
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
@@ -163,6 +176,7 @@ def encode(
     shards: Annotated[
         str | None, typer.Option(metavar="A-B", help="Compute shards A to B only; default: all missing ones.")
     ] = None,
+    part: PartOption = None,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
@@ -170,17 +184,26 @@ def encode(
 
     Several may run at once on different shards (array jobs).
     """
+    if part is not None and shards is not None:
+        raise typer.BadParameter("give one of them, not both", param_hint="--part and --shards")
     with workshop():
         from attlas.pipeline import build as steps
-        from attlas.pipeline.directory import hold_lock, read_plan
+        from attlas.pipeline.directory import read_plan
         from attlas.pipeline.encode import encode as encode_shards
+        from attlas.pipeline.lock import hold_lock
+        from attlas.pipeline.parts import read_part
+        from attlas.pipeline.receipts import find_missing_shards
         from attlas.schema import AtlasPaths
 
         paths = AtlasPaths(out)
         build_plan = read_plan(paths)
         with hold_lock(paths, is_shared=True), build_progress() as progress:
-            selected = steps.select_shards(build_plan, shards)
-            missing = [shard for shard in steps.find_missing_shards(paths, build_plan) if shard in selected]
+            selected = (
+                steps.select_shards(build_plan, shards)
+                if part is None
+                else read_part(part, os.environ).select(build_plan.shards)
+            )
+            missing = find_missing_shards(paths, build_plan, selected)
             encode_shards(
                 paths,
                 build_plan,
@@ -200,7 +223,8 @@ def seal(out: Dir) -> None:
     Counts, checks the digests and writes the manifest.
     """
     with workshop():
-        from attlas.pipeline.directory import hold_lock, read_plan
+        from attlas.pipeline.directory import read_plan
+        from attlas.pipeline.lock import hold_lock
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 
@@ -211,30 +235,42 @@ def seal(out: Dir) -> None:
     _report_build(out, manifest)
 
 
-def status(out: Dir, as_json: AsJson = False) -> None:
-    """Say how far a build is."""
+def status(
+    out: Dir,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read every receipt and look at every file, which takes longer.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say how far a build is.
+
+    The names of its receipts are counted. Beyond 2,000 finished shards failed sequences are not counted without
+    `--verify`.
+    """
     with workshop():
-        from attlas.pipeline import build as steps
+        from attlas.pipeline.status import read_status
         from attlas.schema import AtlasPaths
 
-        build_status = steps.read_status(AtlasPaths(out))
-    receipts = build_status.receipts.values()
+        build_status = read_status(AtlasPaths(out), is_verifying=verify)
+    missing = [shard.index for shard in build_status.missing]
     values = {
-        "state": "sealed" if build_status.is_sealed else "unfinished" if build_status.missing else "ready to seal",
+        "state": "sealed" if build_status.is_sealed else "unfinished" if missing else "ready to seal",
         "plan_id": build_status.plan.plan_id,
         "n_shards": len(build_status.plan.shards),
-        "n_shards_done": len(build_status.receipts),
-        "n_sequences": sum(shard.n_sequences for shard in build_status.plan.shards),
-        "n_sequences_done": sum(receipt.n_sequences for receipt in receipts),
-        "n_failed": sum(receipt.n_failed for receipt in receipts),
-        "missing_shards": [shard.index for shard in build_status.missing],
+        "n_shards_done": len(build_status.finished),
+        "n_sequences": build_status.plan.totals.n_sequences,
+        "n_sequences_done": build_status.n_sequences_done,
+        "n_failed": build_status.n_failed,
+        "missing_shards": missing,
     }
     if as_json:
         print(json.dumps(values, indent=1))
         return
+    n_failed = build_status.n_failed
+    failed = "failed not counted (--verify counts them)" if n_failed is None else f"{n_failed:,} failed"
     print(f"{out}: {values['state']}")
     print(f"  shards     {values['n_shards_done']:,} of {values['n_shards']:,}")
-    print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {values['n_failed']:,} failed")
+    print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {failed}")
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
@@ -345,7 +381,7 @@ def _describe_processes(cost: "Estimate") -> str:
     return "in this process" + (f", {cost.n_at_once} shards side by side" if cost.n_at_once > 1 else "")
 
 
-def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
+def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein, ...]") -> None:
     from attlas.queries.text import counted
 
     print(f"{counted(cost.n_proteins, 'protein')}, {cost.n_skipped:,} of them skipped")
@@ -366,6 +402,6 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
     print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
-        print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")
-    if len(skipped) > N_SKIPPED_SHOWN:
-        print(f"skipped  ... and {len(skipped) - N_SKIPPED_SHOWN:,} more")
+        print(f"skipped  {protein.accession} ({protein.place}): {protein.reason}")
+    if cost.n_skipped > N_SKIPPED_SHOWN:
+        print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")

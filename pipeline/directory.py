@@ -1,86 +1,47 @@
-"""The directory of an unfinished atlas: its lock, its plan, its receipts, and files that killed processes left."""
+"""The plan of an atlas directory: written, read, and checked when it is read."""
 
-import errno
-import fcntl
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from attlas.pipeline.plan import Plan, Shard, order_sequences
-from attlas.pipeline.proteins.checksums import compute_crc64
-from attlas.pipeline.proteins.proteome import Protein
-from attlas.schema import (
-    ADDED_TABLES,
-    FORMAT_VERSION,
-    PROTEINS,
-    SHARD_TABLES,
-    AtlasPaths,
-    BrokenAtlasError,
-    PlanError,
-    Receipt,
-    TableFile,
-)
-from attlas.schema.links import refuse_links_to_write
-from attlas.schema.parquet_file import provenance, write_table
-from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, publishing, write_fault
+from attlas.pipeline.plan import Plan
+from attlas.pipeline.planned_sequences import cut_tables, write_sequences
+from attlas.pipeline.proteins.arranging import ArrangedProteins
+from attlas.pipeline.proteins.checksums import format_crc64, format_hexadecimal
+from attlas.pipeline.proteins.ordering import view_bytes
+from attlas.pipeline.stored_shards import StoredShards, write_shards
+from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError
+from attlas.schema.parquet_file import write_row_groups
+from attlas.schema.publish import publish_bytes, publishing
+
+OUTCOME_COLUMNS = ("layer", "n_sites", "sites_note")
+"""Columns of `proteins` that are known only when the sequences were computed."""
 
 
-@contextmanager
-def hold_lock(paths: AtlasPaths, *, is_shared: bool = False) -> Iterator[None]:
-    """Hold the lock of the directory: exclusively for build, plan and seal, shared among `encode` processes.
-
-    The lock ends with the process, however it dies.
-
-    Raises:
-        PlanError: another process holds the lock, or the directory exists and is no atlas.
-        BrokenAtlasError: folders, or files that are not a table's, are symbolic links: nothing is written through one.
-        EnvironmentFault: the directory cannot be written.
-    """
-    _refuse_foreign(paths)
-    refuse_links_to_write(paths)
-    try:
-        paths.root.mkdir(parents=True, exist_ok=True)
-        handle = paths.lock.open("a")
-    except OSError as error:
-        raise write_fault(paths.root, error) from error
-
-    with handle:
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise write_fault(paths.lock, error) from error
-            raise PlanError(
-                f"Another attlas process is writing to {paths.root}.",
-                hint=f"wait for it (see `attlas status {paths.root}`), or build into another directory",
-            ) from None
-
-        if not is_shared:
-            _remove_temporary_files(paths)
-        yield
-
-
-def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> None:
-    """Publish the planned proteins, then the plan."""
-    sequence_ids = {sequence: i for i, sequence in enumerate(order_sequences(proteins))}
-
-    # In order of sequence_id, so that a shard reads its own row groups only.
-    numbered = [(sequence_ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
-    numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
-    checksums = compute_crc64([protein.sequence for _, protein in numbered])
-    rows = pa.Table.from_pylist(
-        [_protein_row(i, protein, crc64) for (i, protein), crc64 in zip(numbered, checksums, strict=True)],
-        PROTEINS.schema(plan.run.n_layers),
-    )
-
+def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> None:
+    """Publish the planned proteins, their sequences and the shards, then the plan."""
+    for leftover in paths.planned_proteins.parent.glob("sequences-*.parquet"):  # of a plan that was not finished
+        leftover.unlink()
     with publishing(paths.planned_proteins) as beside:
-        write_table(beside, table=PROTEINS, rows=rows, metadata=provenance(plan.run, plan.plan_id))
+        rows = cut_tables(_list_planned(proteins), PROTEINS.row_group_rows)
+        write_row_groups(beside, schema=planned_schema(), tables=rows)
+    write_sequences(paths, proteins.sequences())
+    write_shards(paths.shards, plan.shards)
+    write_plan_file(paths, plan)
+
+
+def write_plan_file(paths: AtlasPaths, plan: Plan) -> None:
+    """Publish the plan alone: the proteins and shards that it is about are there."""
     values = {"format_version": FORMAT_VERSION, **plan.to_json()}
     publish_bytes(paths.plan, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def planned_schema() -> pa.Schema:
+    """Return the columns of the planned proteins: those of `proteins` without the outcome."""
+    return pa.schema([column.field(1) for column in PROTEINS.stored() if column.name not in OUTCOME_COLUMNS])
 
 
 def read_plan(paths: AtlasPaths) -> Plan:
@@ -103,9 +64,16 @@ def read_plan(paths: AtlasPaths) -> Plan:
                 found=f"format version {version}",
                 hint="use the attlas release that wrote it, or build into a new directory",
             )
+        if "shards" in values:
+            raise PlanError(
+                f"The plan in {paths.root} was made by an earlier version of attlas.",
+                expected=f"the shards in {paths.shards.name}",
+                found=f"the shards in {paths.plan.name}",
+                hint="finish it with the attlas release that began it, or build into a new directory",
+            )
         plan_id = values["plan_id"]
         plan = Plan.from_json(values)
-        _check_shards(plan)
+        plan = replace(plan, shards=StoredShards(paths.shards, plan.totals))
     except PlanError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -123,123 +91,12 @@ def read_plan(paths: AtlasPaths) -> Plan:
     return plan
 
 
-def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
-    """Return the receipts of this plan, by the index of the shard.
-
-    Raises:
-        BrokenAtlasError: a receipt cannot be read, belongs to another plan, or names files of another shard.
-    """
-    receipts = {}
-    for shard in plan.shards:
-        path = paths.receipt(shard.index)
-        if path.is_file():
-            receipt = Receipt.read(path)
-            if receipt.plan_id != plan.plan_id:
-                raise BrokenAtlasError(
-                    f"{path} belongs to another plan.",
-                    expected=plan.plan_id,
-                    found=receipt.plan_id,
-                    hint="remove the file to compute its shard again",
-                )
-
-            _check_receipt(paths, receipt, path, shard)
-            receipts[shard.index] = receipt
-    return receipts
-
-
-def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
-    """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
-    receipts = read_receipts(paths, plan)
-    files = [file for receipt in receipts.values() for file in receipt.files]
-    changed = find_changed_files(paths, files, by_digest=by_digest)
-    return {index: receipt for index, receipt in receipts.items() if changed.isdisjoint(receipt.files)}
-
-
-def find_changed_files(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool = True) -> set[TableFile]:
-    """Return the files that are missing or do not match their entry; several are read at once, on all cores."""
-    with ThreadPoolExecutor() as threads:
-        matches = threads.map(lambda file: matches_entry(paths.root / file.path, file, by_digest=by_digest), files)
-        return {file for file, is_match in zip(files, matches, strict=True) if not is_match}
-
-
-def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
-    """Return whether a file exists with the size and, if `by_digest`, the SHA-256 of its entry."""
-    if not path.is_file() or path.stat().st_size != file.n_bytes:
-        return False
-    return not by_digest or file_sha256(path) == file.sha256
-
-
-def _check_shards(plan: Plan) -> None:
-    """Raise ValueError unless the shards are numbered from 1 and follow one another in `sequence_id`."""
-    if not plan.shards:
-        return
-    if [shard.index for shard in plan.shards] != list(range(1, len(plan.shards) + 1)):
-        raise ValueError("its shards are not numbered 1, 2, ...")
-    ends = [0, *(shard.end_sequence_id for shard in plan.shards)]
-    if [shard.first_sequence_id for shard in plan.shards] != ends[:-1] or sorted(set(ends)) != ends:
-        raise ValueError("its shards do not follow one another")
-
-
-def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard) -> None:
-    """Raise BrokenAtlasError unless a receipt of the build belongs to the shard and names its files."""
-    expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
-    files = {file.path for file in receipt.files}
-    if receipt.index != shard.index or files != expected:
-        raise BrokenAtlasError(
-            f"{path} is not the receipt of shard {shard.index}.",
-            expected=", ".join(sorted(expected)),
-            found=", ".join(sorted(files)),
-            hint="remove the file to compute its shard again",
-        )
-
-
-def _protein_row(sequence_id: int | None, protein: Protein, crc64: str) -> dict[str, object]:
-    return {
-        "accession": protein.accession,
-        "entry_name": protein.entry_name,
-        "gene": protein.gene,
-        "organism": protein.organism,
-        "taxon_id": protein.taxon_id,
-        "sequence_version": protein.sequence_version,
-        "description": protein.description,
-        "sequence": protein.sequence,
-        "length": protein.length,
-        "md5": protein.md5,
-        "crc64": crc64,
-        "n_nonstandard": protein.n_nonstandard,
-        "n_records": protein.n_records,
-        "line": protein.line,
-        "sequence_id": sequence_id,
-        "status": "planned" if protein.reason is None else "skipped",
-        "reason": protein.reason,
-    }
-
-
-def _refuse_foreign(paths: AtlasPaths) -> None:
-    """Refuse a directory that holds other files than those of an atlas. Raises PlanError."""
-    root = paths.root
-    if not root.exists():
-        return
-    if not root.is_dir():
-        raise PlanError(f"{root} is a file.", expected="a directory, new or with an atlas", hint="choose another --out")
-
-    # A build that is killed before its plan was written leaves these and nothing else.
-    beginnings = {paths.lock.name, paths.planned_proteins.parent.name}
-    names = {entry.name for entry in root.iterdir()}
-    foreign = {name for name in names - beginnings if not name.startswith(TEMPORARY_PREFIX)}
-    if foreign and paths.plan.name not in names:
-        raise PlanError(
-            f"{root} is no atlas: it holds other files.",
-            expected="a new or empty directory, or one begun by attlas",
-            found=", ".join(sorted(foreign)[:5]),
-            hint="choose another --out",
-        )
-
-
-def _remove_temporary_files(paths: AtlasPaths) -> None:
-    """Remove files that killed processes left half-written."""
-    files = [paths.plan, paths.planned_proteins, paths.proteins, paths.receipt(1)]
-    tables = [paths.shard(table, 1) for table in SHARD_TABLES] + [paths.added(table, "any") for table in ADDED_TABLES]
-    for folder in {path.parent for path in [*files, *tables]}:
-        for leftover in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            leftover.unlink(missing_ok=True)
+def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.Table]:
+    """Yield the rows of the planned proteins, in order of accession."""
+    schema = planned_schema()
+    for rows in proteins.proteins():
+        columns = {name: rows[name] for name in rows.column_names}
+        columns["md5"] = format_hexadecimal(view_bytes(rows["md5"]))
+        columns["crc64"] = format_crc64(rows["crc64"].to_numpy())
+        columns["status"] = pc.if_else(pc.is_null(rows["reason"]), "planned", "skipped")
+        yield pa.table([columns[name] for name in schema.names], schema=schema)

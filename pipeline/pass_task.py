@@ -3,7 +3,8 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.encoder.device_check import refuse_faulty_device, while_device_works
+from attlas.pipeline.encoder.device_check import confirm_device, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.finishing import Output, finish_shard
+from attlas.pipeline.part_limits import PASS_PART_LIMITS, PartLimits, cut_parts
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.shard import make_receipt, read_sequences
+from attlas.pipeline.planned_sequences import read_sequences
+from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import (
     SEQUENCES,
@@ -25,10 +29,8 @@ from attlas.schema import (
     Manifest,
     Receipt,
     Table,
-    TableFile,
 )
-from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.publish import publishing
+from attlas.schema.parquet_file import provenance
 
 Inputs = tuple[tuple[str, str], ...]
 """Name of each table that a pass reads, with the digest of its files: a changed table changes the pass's identity."""
@@ -53,7 +55,7 @@ class TableRows:
 
 @dataclass(frozen=True)
 class ShardRows:
-    """The rows that a pass adds for one shard, not yet published."""
+    """The rows that a pass adds for a shard, or for a part of one, not yet published."""
 
     tables: Sequence[TableRows]
     lengths: Sequence[int]
@@ -66,7 +68,8 @@ class ShardRows:
 class PassTask(ABC, Generic[Sequences, Results]):
     """A `runners.Task` over the shards of a sealed atlas; its fields are its identity, and it travels pickled.
 
-    `compute_shard` calls the three steps in order: `select_sequences`, `compute`, `make_rows`.
+    `compute_shard` calls the three steps in order for each part of a shard, which it hands over as a shard of fewer
+    sequences: `select_sequences`, `compute`, `make_rows`.
     """
 
     atlas_id: str
@@ -110,8 +113,17 @@ class PassTask(ABC, Generic[Sequences, Results]):
         return compute_shard(self, root, index, n_threads)
 
 
-def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_threads: int) -> Receipt:
+def compute_shard(
+    task: PassTask[Sequences, Results],
+    root: str,
+    index: int,
+    n_threads: int,
+    *,
+    limits: PartLimits = PASS_PART_LIMITS,
+) -> Receipt:
     """Compute one shard of a pass, publish its files and its receipt, and return the receipt.
+
+    Its memory is that of a part. A shard that was interrupted is taken up after its last closed part.
 
     Raises:
         EnvironmentFault: a table that the pass reads has changed since the pass began.
@@ -123,8 +135,54 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
 
     manifest = Manifest.read(paths)
     refuse_changed_inputs(manifest, task.inputs)
-    sequences = task.select_sequences(paths, manifest, shard)
     refuse_faulty_device(encoder)
+
+    # A part ends where its sequences of all lengths fill it, whichever of them the pass selects.
+    slices = cut_parts(_read_lengths(paths, shard), limits)
+    ends = {shard.first_sequence_id + part.start: shard.first_sequence_id + part.stop for part in slices}
+
+    def compute_part(begin: int) -> Part:
+        part = replace(shard, first_sequence_id=begin, end_sequence_id=ends[begin])
+        return _compute_part(task, paths, manifest, plan, part, encoder)
+
+    folder = find_part_folder(paths, task.receipt(paths, index), task.name)
+    parts = compute_parts(
+        folder,
+        begin=shard.first_sequence_id,
+        ends=list(ends.values()),
+        compute=compute_part,
+        confirm_device=partial(confirm_device, encoder),
+    )
+
+    computation = Computation(task.settings, dict(task.inputs))
+
+    def output(table: Table) -> Output:
+        metadata = {**provenance(plan.run, plan.plan_id), **computation.of(table).metadata(table)}
+        return Output(paths.added(table, f"{task.name}-{index:05d}"), metadata)
+
+    return finish_shard(
+        paths,
+        shard,
+        parts,
+        encoder,
+        folder=folder,
+        receipt_path=task.receipt(paths, index),
+        output=output,
+        started=started,
+    )
+
+
+def _compute_part(
+    task: PassTask[Sequences, Results],
+    paths: AtlasPaths,
+    manifest: Manifest,
+    plan: Plan,
+    part: Shard,
+    encoder: Encoder,
+) -> Part:
+    """Run the sequences of a part that the pass selects through the model and return their rows."""
+    started = time.perf_counter()
+    sequences = task.select_sequences(paths, manifest, part)
 
     # One shard at a time uses the device, while the tables of another are written.
     with encoder.lock:
@@ -133,26 +191,24 @@ def compute_shard(task: PassTask[Sequences, Results], root: str, index: int, n_t
         model_s = time.perf_counter() - model_started
 
     rows = task.make_rows(plan, sequences, results)
-    computation = Computation(task.settings, dict(task.inputs))
-    files = [
-        publish_rows(paths, plan, table_rows, name=f"{task.name}-{index:05d}", computation=computation)
-        for table_rows in rows.tables
-    ]
-
-    receipt = make_receipt(
-        shard,
-        files,
+    arrow_tables = {table_rows.table: _make_arrow_table(table_rows, plan.run.n_layers) for table_rows in rows.tables}
+    record = PartRecord(
         plan_id=task.name,
+        first_sequence_id=part.first_sequence_id,
+        end_sequence_id=part.end_sequence_id,
         n_sequences=len(rows.lengths),
         n_residues=sum(rows.lengths),
         n_failed=rows.n_failed,
-        started=started,
         model_s=model_s,
-        device=encoder.device.type,
+        wall_s=time.perf_counter() - started,
     )
-    with while_device_works(encoder):
-        receipt.write_to(task.receipt(paths, index))
-    return receipt
+    return Part(record, arrow_tables)
+
+
+def _make_arrow_table(rows: TableRows, n_layers: int) -> pa.Table:
+    schema = rows.table.schema(n_layers)
+    arrays = [pa.array(rows.columns[field.name]).cast(field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def digest_inputs(manifest: Manifest, *tables: Table) -> Inputs:
@@ -177,12 +233,20 @@ def refuse_changed_inputs(manifest: Manifest, inputs: Inputs) -> None:
 
 def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
     """Return the sequences of a shard that the build computed, by `sequence_id`, in ascending order."""
-    ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=pc.field("status") == "ok")
-    sequences = read_sequences(paths, shard)
+    begin, end = shard.first_sequence_id, shard.end_sequence_id
+    is_computed = (pc.field("status") == "ok") & (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
+    ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=is_computed)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
     return {
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())
     }
+
+
+def _read_lengths(paths: AtlasPaths, shard: Shard) -> list[int]:
+    """Return the residues of every sequence of a shard, in order of `sequence_id`."""
+    lengths: list[int] = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["length"])["length"].to_pylist()
+    return lengths
 
 
 def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:
@@ -192,24 +256,3 @@ def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | No
         for sequence_id, sequence in read_computed_sequences(paths, shard).items()
         if max_length is None or len(sequence) <= max_length
     }
-
-
-def publish_rows(paths: AtlasPaths, plan: Plan, rows: TableRows, *, name: str, computation: Computation) -> TableFile:
-    """Publish rows as a file of an added table and return the manifest's entry for it.
-
-    Args:
-        paths: the atlas.
-        plan: its plan; the run stands in the metadata of the file.
-        rows: the rows of an added table.
-        name: of the file, without its ending.
-        computation: the settings and inputs, which stand in the metadata as well.
-    """
-    schema = rows.table.schema(plan.run.n_layers)
-    arrays = [pa.array(rows.columns[field.name]).cast(field.type) for field in schema]
-
-    path = paths.added(rows.table, name)
-    metadata = {**provenance(plan.run, plan.plan_id), **computation.of(rows.table).metadata(rows.table)}
-    with publishing(path) as beside:
-        arrow_table = pa.Table.from_arrays(arrays, schema=schema)
-        write_table(beside, table=rows.table, rows=arrow_table, metadata=metadata)
-    return describe_file(paths, path, rows.table)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import matches_entry
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.receipts import matches_entry
+from attlas.pipeline.shard_parts import remove_parts
 from attlas.pipeline.workers.runners import Task
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt, Table
 
@@ -57,6 +58,7 @@ def run_pass(
     names = {table.name for table in tables}
     manifest = add_files(paths, files, is_replaced=lambda file: file.table in names)
     _remove_unnamed_files(paths, manifest, tables)
+    remove_parts(paths, _name_kind(paths, task))
     return manifest
 
 
@@ -70,6 +72,11 @@ def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Tas
             if all(matches_entry(paths.root / file.path, file) for file in receipt.files):
                 receipts[shard.index] = receipt
     return receipts
+
+
+def _name_kind(paths: AtlasPaths, task: Task) -> str:
+    """Return how the names of a task's receipts begin, whatever its settings: `links-` of `links-DIGEST-00001`."""
+    return task.receipt(paths, 1).stem.rsplit("-", 2)[0] + "-"
 
 
 def _remove_unnamed_files(paths: AtlasPaths, manifest: Manifest, tables: Sequence[Table]) -> None:

@@ -1,30 +1,32 @@
 """The shards of a build: sequences run through the model, Parquet files and a receipt are published."""
 
-import resource
-import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import dropwhile
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from attlas.pipeline.encoder.device_check import make_pack_runner, refuse_faulty_device, while_device_works
+from attlas.pipeline.encoder.device_check import confirm_device, make_pack_runner, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
+from attlas.pipeline.finishing import Output, finish_shard
+from attlas.pipeline.part_limits import PART_LIMITS, PartLimits, fill_part
 from attlas.pipeline.plan import Plan, Shard, cut_packs
+from attlas.pipeline.planned_sequences import read_sequences
+from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
 from attlas.pipeline.sites.calling import call_sites
-from attlas.schema import SHARD_TABLES, AtlasPaths, BrokenAtlasError, Receipt, Table, TableFile
+from attlas.schema import SHARD_TABLES, AtlasPaths, Receipt
 from attlas.schema.errors import first_line
-from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.publish import publishing
+from attlas.schema.parquet_file import provenance
 
 
-def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) -> Receipt:
+def encode_shard(
+    paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, *, limits: PartLimits = PART_LIMITS
+) -> Receipt:
     """Compute a shard, publish its files and its receipt, and return the receipt.
+
+    Its memory is that of a part, besides the letters of its sequences. A shard that was interrupted is taken up after
+    its last closed part; its files are the same then, byte by byte.
 
     A sequence that fails, alone, on a device that works is recorded as failed with the reason; the others go on.
 
@@ -35,125 +37,61 @@ def encode_shard(paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder) 
     """
     started = time.perf_counter()
     refuse_faulty_device(encoder)
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
 
-    # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
-    begin_times: list[float] = []
-    attentions = list(encode_sequences(encoder, sequences, plan.pack_tokens, begin_times=begin_times))
-    model_s = time.perf_counter() - begin_times[0]
+    # Packs are cut for the whole shard, so that the parts do not decide which sequences run together.
+    lengths = [len(sequence) for sequence in sequences]
+    packs = list(cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)))
 
-    outcomes = [
-        _call_sites(sequence_id, sequence, attention, plan.run.rule)
-        for sequence_id, (sequence, attention) in enumerate(
-            zip(sequences, attentions, strict=True), start=shard.first_sequence_id
-        )
-    ]
+    def compute_part(begin: int) -> Part:
+        place = begin - shard.first_sequence_id
+        remaining_packs = dropwhile(lambda pack: pack.start < place, packs)
+        packs_of_part = (sequences[pack] for pack in fill_part(remaining_packs, lengths, limits))
+        return _compute_part(plan, encoder, packs_of_part, first_sequence_id=begin)
+
+    folder = find_part_folder(paths, paths.receipt(shard.index), plan.plan_id)
+    parts = compute_parts(
+        folder,
+        begin=shard.first_sequence_id,
+        ends=[shard.first_sequence_id + pack.stop for pack in packs],
+        compute=compute_part,
+        confirm_device=partial(confirm_device, encoder),
+    )
+
     metadata = provenance(plan.run, plan.plan_id)
-    files = []
-    for table in SHARD_TABLES:
-        path = paths.shard(table, shard.index)
-        _publish(path, table, make_rows(table, outcomes, plan.run.n_layers), metadata)
-        files.append(describe_file(paths, path, table))
-
-    receipt = make_receipt(
+    return finish_shard(
+        paths,
         shard,
-        files,
-        plan_id=plan.plan_id,
-        n_sequences=len(outcomes),
-        n_residues=sum(len(outcome.sequence) for outcome in outcomes if outcome.reason is None),
-        n_failed=sum(outcome.reason is not None for outcome in outcomes),
+        parts,
+        encoder,
+        folder=folder,
+        receipt_path=paths.receipt(shard.index),
+        output=lambda table: Output(paths.shard(table, shard.index), metadata),
         started=started,
-        model_s=model_s,
-        device=encoder.device.type,
-    )
-    with while_device_works(encoder):  # it may have failed meanwhile, under another shard
-        receipt.write(paths)
-    return receipt
-
-
-def make_receipt(
-    shard: Shard,
-    files: Sequence[TableFile],
-    *,
-    plan_id: str,
-    n_sequences: int,
-    n_residues: int,
-    n_failed: int,
-    started: float,
-    model_s: float,
-    device: str,
-) -> Receipt:
-    """Return the receipt of a shard, not yet published.
-
-    Args:
-        shard: the shard.
-        files: its published files.
-        plan_id: digest of the plan, or name of the pass.
-        n_sequences: sequences of the shard, those that failed included.
-        n_residues: residues that were computed.
-        n_failed: sequences that failed.
-        started: time of `time.perf_counter` at which the shard began.
-        model_s: seconds in the model.
-        device: `cpu` or `cuda`.
-    """
-    return Receipt(
-        index=shard.index,
-        plan_id=plan_id,
-        files=tuple(files),
-        n_sequences=n_sequences,
-        n_failed=n_failed,
-        n_residues=n_residues,
-        wall_s=round(time.perf_counter() - started, 3),
-        model_s=round(model_s, 3),
-        peak_bytes=measure_peak_bytes(device),
-        predicted_bytes=shard.predicted_bytes,
-        host=socket.gethostname(),
     )
 
 
-def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
-    """Return the shard's distinct sequences in order of `sequence_id`, from the planned proteins."""
-    begin, end = shard.first_sequence_id, shard.end_sequence_id
-    is_of_shard = (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
-    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=is_of_shard).to_pydict()
-    sequences = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
-
-    if sorted(sequences) != list(range(begin, end)):
-        raise BrokenAtlasError(
-            f"{paths.planned_proteins} does not hold the sequences of shard {shard.index}.",
-            expected=f"sequence_id {begin} to {end - 1}",
-            found=f"{len(sequences)} of {end - begin}",
-            hint="start again in a new directory",
-        )
-    return [sequences[sequence_id] for sequence_id in range(begin, end)]
-
-
-def measure_peak_bytes(device: str) -> int:
-    """Return the largest memory used so far: resident bytes of this process on a CPU, allocated bytes on a GPU."""
-    if device == "cuda":
-        import torch
-
-        return int(torch.cuda.max_memory_allocated())
-    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts KiB on Linux
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def encode_sequences(
-    encoder: Encoder, sequences: Sequence[str], pack_tokens: int, *, begin_times: list[float] | None = None
-) -> Iterator[SequenceAttention | Exception]:
-    """Yield the attention of each sequence, or the error with which it fails on a device that works.
+def encode_packs(
+    encoder: Encoder, packs: Iterable[Sequence[str]], *, begin_times: list[float] | None = None
+) -> Iterator[tuple[str, SequenceAttention | Exception]]:
+    """Yield each sequence with its attention, or with the error with which it fails on a device that works.
 
     Attention that is not finite is yielded as it is: it is the sequence's, as the device passed the known protein.
 
     Args:
         encoder: the model; its lock is held from the first pack's beginning to the last one's.
-        sequences: letters of each sequence.
-        pack_tokens: most tokens of a pack.
+        packs: sequences that run together; a pack is taken when it begins.
         begin_times: is given the time of `time.perf_counter` at which each pack began.
 
     Raises:
         DeviceFault: the device does not work.
     """
+    sequences: list[str] = []
+
+    def take_packs() -> Iterator[Sequence[str]]:
+        for pack in packs:
+            sequences.extend(pack)
+            yield pack
 
     def begin(pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
         if begin_times is not None:
@@ -161,8 +99,36 @@ def encode_sequences(
         return encoder.start(pack).results
 
     runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
-    packs = cut_packs([len(sequence) for sequence in sequences], encoder.limit_pack(pack_tokens))
-    return runner.run(sequences[pack] for pack in packs)
+    for place, attention in enumerate(runner.run(take_packs())):
+        yield sequences[place], attention
+
+
+def _compute_part(plan: Plan, encoder: Encoder, packs: Iterable[Sequence[str]], *, first_sequence_id: int) -> Part:
+    """Run packs of sequences through the model and return their rows."""
+    started = time.perf_counter()
+
+    # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
+    begin_times: list[float] = []
+    attentions = list(encode_packs(encoder, packs, begin_times=begin_times))
+    model_s = time.perf_counter() - begin_times[0]
+
+    outcomes = [
+        _call_sites(sequence_id, sequence, attention, plan.run.rule)
+        for sequence_id, (sequence, attention) in enumerate(attentions, start=first_sequence_id)
+    ]
+    rows = {table: make_rows(table, outcomes, plan.run.n_layers) for table in SHARD_TABLES}
+
+    record = PartRecord(
+        plan_id=plan.plan_id,
+        first_sequence_id=first_sequence_id,
+        end_sequence_id=first_sequence_id + len(outcomes),
+        n_sequences=len(outcomes),
+        n_residues=sum(len(outcome.sequence) for outcome in outcomes if outcome.reason is None),
+        n_failed=sum(outcome.reason is not None for outcome in outcomes),
+        model_s=model_s,
+        wall_s=time.perf_counter() - started,
+    )
+    return Part(record, rows)
 
 
 def _call_sites(
@@ -176,8 +142,3 @@ def _call_sites(
             sequence_id, sequence, None, None, "the model's attention is not finite (NaN or infinity)"
         )
     return SequenceOutcome(sequence_id, sequence, attention, call_sites(attention.received, rule=rule), None)
-
-
-def _publish(path: Path, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
-    with publishing(path) as beside:
-        write_table(beside, table=table, rows=rows, metadata=metadata)

@@ -13,7 +13,7 @@ import torch
 
 from attlas.pipeline.attention.definitions import STATISTICS
 from attlas.pipeline.encoder.forward import SequenceAttention
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.pipeline.sites.calling import Sites
 from attlas.schema import HEADS, RESIDUES, SEQUENCES, SITES, Table
 

@@ -1,42 +1,96 @@
-"""Folders that a killed process left behind: their names say which process it was, so that the next removes them."""
+"""What killed processes left behind: a temporary name says which process it belongs to, so that a later one removes it.
 
+The rule: what a process of this machine left is removed once that process is gone. A file of another machine, whose
+processes cannot be looked up, is removed when nobody has written to it for a day. Nothing else is touched, so that no
+process loses a file that it is writing.
+"""
+
+import hashlib
 import os
 import re
+import secrets
 import shutil
 import socket
+import time
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
+
+ABANDONED_AFTER_S = 24 * 3600
+"""Seconds without a write after which a file of another machine belongs to nobody; shards take minutes to write."""
+
+_TEMPORARY_NAME = re.compile(r"(?P<machine>[A-Za-z0-9._]+)-(?P<pid>\d{1,10})-(?P<random>[0-9a-f]{8})-.*", re.DOTALL)
 
 
 def leftover_name(kind: str, name: str) -> str:
-    """Return the name of a working folder of this process; if it is killed, a later process removes the folder.
+    """Return a new name for a file or working folder of this process; if it is killed, a later process removes that.
+
+    No two calls return the same name, on whichever machines.
 
     Args:
-        kind: the beginning that all such folders of one command share, such as `.tmp-publish-`.
-        name: the purpose of the folder.
+        kind: the beginning that all such names of one purpose share, such as `.tmp-publish-`.
+        name: the name that the file will have, or the purpose of the folder.
     """
-    return f"{kind}{_host()}-{os.getpid()}-{name}"
+    return f"{kind}{_name_machine()}-{os.getpid()}-{secrets.token_hex(4)}-{name}"
 
 
 def remove_leftovers(folder: Path, kind: str) -> None:
-    """Remove the folders of a kind whose process ran on this machine and is gone; those of other machines stay."""
-    pattern = re.compile(rf"{re.escape(kind + _host())}-(\d{{1,10}})-.*", re.DOTALL)
+    """Remove what killed processes left in a folder under names of a kind, by the rule of this module.
+
+    Folders of other machines stay, because the time of a folder does not tell when the files in it were written.
+    """
     for path in folder.iterdir() if folder.is_dir() else ():
-        match = pattern.fullmatch(path.name)
-        if match and not path.is_symlink() and path.is_dir() and not _is_alive(int(match[1])):
+        if not path.name.startswith(kind):
+            continue
+
+        is_folder = path.is_dir() and not path.is_symlink()
+        match = _TEMPORARY_NAME.fullmatch(path.name.removeprefix(kind))
+        if match and match["machine"] == _name_machine():
+            is_left = not _is_alive(int(match["pid"]))
+        else:
+            is_left = not is_folder and _is_abandoned(path)
+
+        if is_left and is_folder:
             shutil.rmtree(path, ignore_errors=True)
+        elif is_left:
+            with suppress(OSError):  # another process removed it, or it is another user's
+                path.unlink()
 
 
-def _host() -> str:
-    """Return the name of this machine, with `_` for characters that a file name may not have."""
-    return re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())
+@lru_cache(maxsize=1)
+def _name_machine() -> str:
+    """Return a name for what numbers this process: the machine, since it was started, or the container on it.
+
+    Containers may share the name of their host, and each counts its processes from 1: the digest tells them apart.
+    """
+    host = re.sub(r"[^A-Za-z0-9.]", "_", socket.gethostname())[:40]
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        processes = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:  # no Linux: no containers either
+        return host
+    return f"{host}.{hashlib.sha256(f'{boot} {processes}'.encode()).hexdigest()[:6]}"
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether a process of this machine is alive, of whichever user."""
+    """Return whether a process of this machine is alive, of whichever user; one that only waits to be buried is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         return True
-    return True
+
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Return whether nobody has written to a file for ABANDONED_AFTER_S."""
+    try:
+        return time.time() - path.lstat().st_mtime > ABANDONED_AFTER_S
+    except OSError:
+        return False

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 from attlas.schema.blocks import add_block_digests, read_tail
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
+from attlas.schema.row_groups import fill_row_groups
 from attlas.schema.run import Run
 from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
@@ -19,12 +22,21 @@ from attlas.schema.tables import NAMES, PROTEINS
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
 
+PAGE_BYTES = 16_384
+"""Bytes of a page of a column, the least that a reader of one sequence fetches of it: a row group is half a megabyte
+of 25 proteins, of which a page in a browser needs one."""
+
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
     """Return the metadata of every Parquet file of an atlas: the run and the atlas id, without a time stamp."""
+    return {PROVENANCE_KEY: _provenance_json(run, plan_id)}
+
+
+@lru_cache(maxsize=4)
+def _provenance_json(run: Run, plan_id: str) -> bytes:
     values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
     values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
-    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
+    return json.dumps(values, sort_keys=True).encode()
 
 
 def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
@@ -32,8 +44,36 @@ def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[byte
 
     The file has docs and provenance in its metadata, and the digests of its blocks.
     """
-    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), **metadata})
-    pq.write_table(rows, path, row_group_size=table.row_group_rows, **parquet_options(rows.schema))
+    write_batches(path, table=table, schema=rows.schema, batches=rows.to_batches(), metadata=metadata)
+
+
+def write_batches(
+    path: Path,
+    *,
+    table: Table,
+    schema: pa.Schema,
+    batches: Iterable[pa.RecordBatch],
+    metadata: dict[bytes, bytes],
+) -> None:
+    """Write rows as `write_table` does, a row group at a time; the bytes do not depend on how the batches are cut."""
+    schema = schema.with_metadata({**(schema.metadata or {}), **metadata})
+    # Proteins are read by rows that lie anywhere, and the index of small pages would repeat their sequences.
+    options = parquet_options(schema) | ({} if table is PROTEINS else {"data_page_size": PAGE_BYTES})
+
+    with pq.ParquetWriter(path, schema, **options) as writer:
+        for rows in fill_row_groups(batches, table.row_group_rows):
+            writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=table.row_group_rows)
+    add_block_digests(path)
+
+
+def write_row_groups(path: Path, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write a Parquet file at `path`, which comes from `publishing`, with a row group for each of the tables.
+
+    The file is the one that `write_table` writes of all rows at once, if the tables are of `row_group_rows` rows.
+    """
+    with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
+        for table in tables:
+            writer.write_table(table)
     add_block_digests(path)
 
 

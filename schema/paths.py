@@ -15,19 +15,28 @@ class AtlasPaths:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Every folder that an atlas may have: those of its tables, its receipts and its plan."""
+        """Every folder that an atlas may have: those of its tables, its receipts, its parts and its plan."""
         tables = [self.root / table.name for table in STORED_TABLES]
-        return (*tables, self.receipts, self.planned_proteins.parent)
+        return (*tables, self.receipts, self.parts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:
-        """The plan: the run, the shards and the digest of both. Written first."""
+        """The plan: the run, the input, the shards in sum, and a digest of all. Written after the files it is about."""
         return self.root / "plan.json"
 
     @property
     def planned_proteins(self) -> Path:
-        """The proteins as parsed from the input, in the columns of `proteins`; `encode` reads them."""
+        """The proteins as parsed from the input, in the columns and the order of `proteins`; `seal` reads them."""
         return self.root / "plan" / "proteins.parquet"
+
+    @property
+    def shards(self) -> Path:
+        """The shards of the plan, a row each."""
+        return self.root / "plan" / "shards.parquet"
+
+    def planned_sequences(self, index: int) -> Path:
+        """Return file `index` (from 1) of the distinct sequences, in order of `sequence_id`; `encode` reads them."""
+        return self.root / "plan" / f"sequences-{index:05d}.parquet"
 
     @property
     def manifest(self) -> Path:
@@ -69,6 +78,11 @@ class AtlasPaths:
     def receipt(self, index: int) -> Path:
         """Return the receipt of shard `index` (from 1)."""
         return self.receipts / f"shard-{index:05d}.json"
+
+    @property
+    def parts(self) -> Path:
+        """The folder of what is computed of unfinished shards; gone when all are finished."""
+        return self.root / "parts"
 
     def relative(self, path: Path) -> str:
         """Return `path` as the manifest names it: relative to the root, with forward slashes."""

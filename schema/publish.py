@@ -8,25 +8,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from attlas.schema.errors import EnvironmentFault
+from attlas.schema.leftovers import leftover_name
 
 TEMPORARY_PREFIX = ".tmp-"
-"""Name prefix of files being written; any that remain belong to a killed process."""
+"""Name prefix of files being written; `leftovers` says which of those that remain are removed."""
 
 
 @contextmanager
 def publishing(path: Path) -> Iterator[Path]:
     """Yield a path in the same folder to write to; on success fsync and rename it to `path`, on failure remove it.
 
+    The path is new with every call, on whichever machine: two processes that write the same file publish one after
+    the other, each its own bytes.
+
     Raises:
         EnvironmentFault: the disk is full or the file cannot be written; names the file.
     """
-    beside = path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{path.name}")
+    beside = path.with_name(leftover_name(TEMPORARY_PREFIX, path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A file of that name, from a killed process with the same number, or a link, is not written into.
-        if beside.is_symlink() or beside.exists():
-            beside.unlink()
-
         yield beside
         _fsync(beside)
         beside.replace(path)

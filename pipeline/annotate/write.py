@@ -23,8 +23,9 @@ from attlas.pipeline.annotate.imports import AnnotationSource, Import, ImportRep
 from attlas.pipeline.annotate.read import read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
-from attlas.pipeline.directory import hold_lock
+from attlas.pipeline.lock import hold_lock
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
+from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.links import refuse_wrong_links
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes, publishing
@@ -211,8 +212,7 @@ def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
     listed = {file.path for file in manifest.files}
     with_receipt = {Path(file.path).stem for table in TABLES for file in manifest.of_table(table)}
     for folder in (paths.root / table.name for table in TABLES):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            path.unlink(missing_ok=True)
+        remove_leftovers(folder, TEMPORARY_PREFIX)
         for path in folder.glob("*.parquet"):
             if paths.relative(path) not in listed:
                 path.unlink(missing_ok=True)

@@ -20,8 +20,9 @@ from attlas.pipeline.contacts.planning import (
     plan_passes,
     select_proteins,
 )
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_planning import ComputedSequence
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.workers.resources import check_device

@@ -42,17 +42,33 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
     Raises:
         DeviceFault: names this machine, the device and what went wrong.
     """
+    doubt = "attention that is not finite" if error is None else first_line(error)
+    _run_known_protein(encoder, occasion=f"before that, on a protein of the atlas: {doubt}")
+
+
+def confirm_device(encoder: Encoder) -> None:
+    """Run the known protein before results are kept on the disk, to be joined with later ones.
+
+    Raises:
+        DeviceFault: as `refuse_failing_device`, or the device has failed already, perhaps under another shard.
+    """
+    refuse_faulty_device(encoder)
+    with encoder.lock:
+        _run_known_protein(encoder, occasion="before that, a part of a shard was computed without an error")
+
+
+def _run_known_protein(encoder: Encoder, *, occasion: str) -> None:
+    """Refuse a device that fails on the known protein; `occasion` tells why it was run. Raises DeviceFault."""
     try:
         encoder.free_memory()
         check_known_protein(encoder)
     except Exception as failure:
         symptom = failure.found if isinstance(failure, Fault) else first_line(failure)
-        doubt = "attention that is not finite" if error is None else first_line(error)
 
         fault = DeviceFault(
             f"The device {encoder.device} of {socket.gethostname()} does not work as it did when the model was loaded.",
             expected="the attention on a known protein as it was then",
-            found=f"{symptom}; before that, on a protein of the atlas: {doubt}",
+            found=f"{symptom}; {occasion}",
             hint="see the machine's own log (nvidia-smi, dmesg); the same command goes on where this one stopped",
         )
         with encoder.fault_lock:

@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.links.choosing import DEFAULT_FLOOR, DEFAULT_PER_RESIDUE
 from attlas.pipeline.links.linking import LinkResidues
 from attlas.pipeline.links.memory import predict_link_bytes
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_planning import (
     ComputedSequence,
     group_by_shard,

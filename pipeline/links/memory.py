@@ -1,4 +1,4 @@
-"""The memory that links take besides what the build's bound counts: the gathered candidates, and the rows of a shard.
+"""The memory that links take besides what the build's bound counts: the gathered candidates, and the rows of a part.
 
 Axis letters: `N` residues, `H` heads.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from attlas.pipeline.links.choosing import HUB_LINKS
 from attlas.pipeline.links.gathering import THIN_FACTOR
+from attlas.pipeline.part_limits import PASS_PART_LIMITS, cut_parts
 from attlas.pipeline.plan import RESULT_COPIES, cut_packs
 
 STRONGEST_BYTES = 24
@@ -36,4 +37,5 @@ def predict_link_bytes(
         (CANDIDATE_BYTES * sum(gathered[pack]) + STRONGEST_BYTES * sum(strongest[pack]) for pack in packs), default=0
     )
     sorting = SORTING_BYTES * max(gathered, default=0)
-    return largest_pack + sorting + RESULT_COPIES * ROW_BYTES * sum(budgets)
+    n_rows = max((sum(budgets[part]) for part in cut_parts(lengths, PASS_PART_LIMITS)), default=0)
+    return largest_pack + sorting + RESULT_COPIES * ROW_BYTES * n_rows

@@ -6,8 +6,9 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.probe.probing import TABLES, Probe

@@ -68,8 +68,7 @@ def open_cluster(
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
         if scheduler is not None:
-            client = stack.enter_context(_connect(scheduler))
-            _wait_for_workers(client, scheduler)
+            client = stack.enter_context(connect_to_scheduler(scheduler))
             refuse_small_workers(_measure_workers(client, device), shards)
             yield client, 1
         else:
@@ -112,6 +111,17 @@ def _without_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
+
+
+def connect_to_scheduler(scheduler: str) -> Any:
+    """Return a client of a scheduler that has workers; close it. Raises EnvironmentFault."""
+    client = _connect(scheduler)
+    try:
+        _wait_for_workers(client, scheduler)
+    except EnvironmentFault:
+        client.close()
+        raise
+    return client
 
 
 def _connect(scheduler: str) -> Any:

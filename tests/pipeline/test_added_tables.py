@@ -13,9 +13,10 @@ from helpers.dask_workers import open_scheduler
 from attlas.pipeline import build as steps
 from attlas.pipeline import passes
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.probe import probing

@@ -8,7 +8,8 @@ from helpers.building import random_proteins
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.model.files import find_model
-from attlas.pipeline.shard import encode_sequences
+from attlas.pipeline.plan import cut_packs
+from attlas.pipeline.shard import encode_packs
 from attlas.pipeline.shard_rows import list_sites
 from attlas.pipeline.sites.calling import Sites
 
@@ -23,6 +24,14 @@ def encoder(tiny_esm):
 @pytest.fixture
 def sequences():
     return list(random_proteins(LENGTHS).values())
+
+
+def encode_sequences(encoder, sequences, *, pack_tokens):
+    """Return the attention of each sequence, or its error."""
+    packs = cut_packs([len(sequence) for sequence in sequences], encoder.limit_pack(pack_tokens))
+    pairs = list(encode_packs(encoder, [sequences[pack] for pack in packs]))
+    assert [sequence for sequence, _ in pairs] == sequences
+    return [attention for _, attention in pairs]
 
 
 def with_memory_for(encoder, monkeypatch, n_residues):
@@ -42,9 +51,9 @@ def with_memory_for(encoder, monkeypatch, n_residues):
 
 
 def test_a_pack_too_large_for_memory_is_split_and_nothing_is_lost(encoder, sequences, monkeypatch):
-    expected = list(encode_sequences(encoder, sequences, pack_tokens=10_000))
+    expected = encode_sequences(encoder, sequences, pack_tokens=10_000)
     asked = with_memory_for(encoder, monkeypatch, 80)
-    answers = list(encode_sequences(encoder, sequences, pack_tokens=10_000))
+    answers = encode_sequences(encoder, sequences, pack_tokens=10_000)
     assert asked[0] == sum(LENGTHS)
     assert all(n <= sum(LENGTHS) / 2 + max(LENGTHS) for n in asked[1:])
     for ours, whole in zip(answers, expected, strict=True):
@@ -62,7 +71,7 @@ def test_a_sequence_too_large_by_itself_is_the_only_one_lost(encoder, sequences,
 def test_packs_keep_to_what_the_device_has_room_for(encoder, sequences, monkeypatch):
     asked = with_memory_for(encoder, monkeypatch, 10_000)
     monkeypatch.setattr(encoder, "fitting_tokens", 100)
-    list(encode_sequences(encoder, sequences, pack_tokens=10_000))
+    encode_sequences(encoder, sequences, pack_tokens=10_000)
     assert asked == [75, 75, 95]  # with two tokens more for each sequence
 
 
@@ -84,7 +93,7 @@ def test_the_next_pack_is_begun_before_the_last_ones_results_are_waited_for(enco
         return forward
 
     monkeypatch.setattr(encoder, "start", watched)
-    assert len(list(encode_sequences(encoder, sequences, pack_tokens=100))) == len(sequences)
+    assert len(encode_sequences(encoder, sequences, pack_tokens=100)) == len(sequences)
     steps = [("start", 0), ("start", 1), ("wait", 0), ("start", 2), ("wait", 1), ("wait", 2)]
     assert order == steps
 

@@ -41,6 +41,19 @@ def test_the_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
     assert path.read_bytes() == b"half"
 
 
+def test_two_writers_of_one_file_with_one_process_number_publish_each_its_own_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    # Two pods may both have process number 1 and the same name: here one process writes twice.
+    with publishing(path) as late:
+        late.write_bytes(b"late, and not whole")
+        with publishing(path) as early:
+            early.write_bytes(b"early")
+        assert path.read_bytes() == b"early"
+        late.write_bytes(b"late")
+    assert path.read_bytes() == b"late"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt("no"), EnvironmentFault("no")])
 def test_an_error_midway_leaves_nothing_behind_and_passes_through(tmp_path: Path, error: BaseException) -> None:
     with pytest.raises(type(error), match="no"):

@@ -26,8 +26,9 @@ from helpers.building import (
 from helpers.command_line import Run
 from helpers.dask_workers import DeadlyTask
 
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import encode
+from attlas.pipeline.lock import hold_lock
 from attlas.schema import AtlasPaths, EnvironmentFault, Manifest, Receipt
 from attlas.schema.publish import file_sha256
 from attlas.schema.verify import find_problems
@@ -128,6 +129,7 @@ def assert_what_is_there_is_true(out: Path) -> None:
         assert find_problems(paths, Manifest.read(paths)) == []
 
 
+@pytest.mark.thorough
 def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_command(
     tmp_path: Path, tiny_esm: Path
 ) -> None:

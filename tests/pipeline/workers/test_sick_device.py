@@ -10,10 +10,11 @@ import torch
 from helpers.building import assert_whole, build_here, digests, proteins_of, random_proteins, receipts, write_fasta
 from helpers.dask_workers import SickTask
 
-from attlas.pipeline.directory import hold_lock, read_plan
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import encode
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward, SequenceAttention
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import runners
 from attlas.pipeline.workers.runners import WorkerLeftOut, WorkersStarted

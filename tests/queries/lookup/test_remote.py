@@ -19,6 +19,8 @@ from attlas.queries.answers.one_id import answer_id
 from attlas.queries.lookup.storage import find_root
 from attlas.schema import HEADS, RESIDUES, SITES, BrokenAtlasError, EnvironmentFault, QuestionError
 
+pytestmark = pytest.mark.slow
+
 OUTSIDE = [
     "../secret.parquet",
     "sites/../../secret.parquet",

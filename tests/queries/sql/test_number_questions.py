@@ -106,6 +106,7 @@ def test_correlations_intervals_and_tests_are_those_of_scipy(random_atlas: tuple
         assert row["log10_p"] == pytest.approx(min(np.log10(p), 0), abs=0.02)
 
 
+@pytest.mark.thorough
 def test_letters_drawn_at_random_tell_nothing_of_a_track(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     n_groups, length = 16, 20
