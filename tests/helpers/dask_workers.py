@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from attlas.pipeline.workers.cluster import WORKER_DEATHS
 from attlas.schema import AtlasPaths, DeviceFault, Receipt
 
 
@@ -22,7 +21,7 @@ def open_scheduler(n_workers: int, *, memory_limit: str | int = 0) -> Iterator[s
     # The memory of this process, which Dask would take for that of a worker, pauses none.
     memory = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause", "terminate")}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS, **memory}),
+        dask.config.set(memory),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -43,6 +42,9 @@ class CopyTask:
 
     finished: str
     """Directory of that atlas."""
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Do nothing."""
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Copy the files of a shard, its receipt last."""
