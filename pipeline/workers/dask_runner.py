@@ -95,6 +95,10 @@ class _DaskRunner:
         self.jobs: dict[str, tuple[str, Job | None]] = {}
         """Worker and job of each task that was sent, by its key; no job for the check of a worker that joins."""
         self.n_at_start = n_workers if scheduler is None else 0
+        self.n_ended_strangers = 0
+        """Workers that ended while they were checked."""
+        self.has_computing_worker = False
+        """Whether a worker has passed its checks."""
         self.active_at = time.monotonic()
         """When a worker last had something to do."""
 
@@ -103,6 +107,7 @@ class _DaskRunner:
         while not self.assignments.is_finished:
             yield from self._look_at_workers()
             yield from self._send_jobs()
+            self._refuse_to_wait_for_ever()
             if (ended := self.workers.wait(LOOK_EVERY_S)) is not None:
                 yield from self._take_result(*ended)
             yield from self._judge()
@@ -127,15 +132,32 @@ class _DaskRunner:
         self.n_at_start = self.n_at_start or len(self.present)
         if new or gone:
             yield self._count()
-        self._refuse_to_wait_for_ever()
 
     def _count(self) -> WorkersCounted:
         return WorkersCounted(len(self.present), sum(worker.n_threads for worker in self.present.values()))
 
     def _lose(self, worker: str) -> Iterator[Event]:
         """Let others have the shards of a worker that has ended."""
+        self._count_end_of_stranger(worker)
         for job in self._drop(worker):
             yield from self._end(job)
+
+    def _count_end_of_stranger(self, worker: str) -> None:
+        """Stop if workers end again and again while they are checked, and none has passed: they may be restarted.
+
+        Raises:
+            EnvironmentFault: names the last of them.
+        """
+        state = self.present.get(worker)
+        if state is None or state.report is not None:
+            return
+        self.n_ended_strangers += 1
+        if not self.has_computing_worker and self.n_ended_strangers > faults.WORKER_DEATHS * max(1, self.n_at_start):
+            raise EnvironmentFault(
+                "Workers end while they are checked, before their first shard.",
+                found=f"{self.n_ended_strangers} of them, {worker} the last",
+                hint="see their logs: memory may be too small for the model, or attlas, dask or Python another version",
+            )
 
     def _drop(self, worker: str) -> list[Job]:
         """Forget a worker and its tasks, and return the jobs that it had."""
@@ -263,6 +285,7 @@ class _DaskRunner:
             if twin is None:
                 self.present[worker] = replace(self.present[worker], report=result)
                 self.assignments.under_way[worker] = []
+                self.has_computing_worker = True
                 return
             error: Exception = EnvironmentFault(
                 f"It uses the same GPU as {twin}, which computes already.",

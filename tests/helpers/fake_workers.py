@@ -44,6 +44,7 @@ class FakeWorkers:
         faults: why a worker cannot join.
         gpus: UUID of each worker's GPU.
         appear: workers that come, by the number of tasks that have ended before.
+        endless: whether every worker ends while it is checked, and another one comes.
     """
 
     behave: Callable[[str, int], Outcome]
@@ -52,6 +53,7 @@ class FakeWorkers:
     faults: dict[str, Fault | Exception] = field(default_factory=dict)
     gpus: dict[str, str] = field(default_factory=dict)
     appear: dict[int, str] = field(default_factory=dict)
+    endless: bool = False
     sent: list[tuple[str, int]] = field(default_factory=list)
     tasks: list[Any] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
@@ -80,6 +82,9 @@ class FakeWorkers:
         return key
 
     def _join(self, worker: str) -> WorkerReport:
+        if self.endless:
+            self.threads[f"{worker}'"] = 1
+            return DIES  # type: ignore[return-value]
         fault = self.faults.get(worker)
         if isinstance(fault, Exception) and not isinstance(fault, Fault):
             return fault  # type: ignore[return-value]

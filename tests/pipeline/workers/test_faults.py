@@ -1,5 +1,6 @@
 """Whose fault it is when something fails: of a protein, a shard, a worker or the build; workers that come and go."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -281,6 +282,26 @@ def test_of_two_workers_on_one_gpu_the_second_is_left_out(tmp_path: Path, monkey
     # Workers that are started here share a GPU where the user asks for more of them.
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(gpus, 3), gpus=gpus)
     assert left_out(run_fake(workers, shards_of(4), tmp_path, monkeypatch, scheduler=None)) == {}
+
+
+def test_workers_that_end_again_and_again_while_they_are_checked_end_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1}, endless=True)
+    with pytest.raises(EnvironmentFault, match=r"(?s)end while they are checked.*4 of them"):
+        run_fake(workers, shards_of(5), tmp_path, monkeypatch)
+
+
+def test_a_worker_that_computes_shards_of_no_time_is_never_taken_for_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def behave(worker: str, index: int) -> object:
+        time.sleep(0.01)
+        return make_receipt(index)
+
+    monkeypatch.setattr(faults, "PATIENCE_S", 0.05)
+    events = run_fake(FakeWorkers(behave, {"a": 1}), shards_of(20), tmp_path, monkeypatch)
+    assert len(finished(events)) == 20
 
 
 def test_without_a_worker_the_build_stops_after_its_patience(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
