@@ -37,8 +37,15 @@ class Case:
     after: str | None = None
     """Name of the state in which it ends, where another command begins with that."""
     victims: tuple[str, ...] = (MAIN,)
+    then: tuple[str, ...] = ()
+    """Arguments of a command that runs after it, before the end is looked at."""
     has_cluster: bool = False
     """Whether it runs on a Dask scheduler of its own, with two workers."""
+
+    @property
+    def is_alone(self) -> bool:
+        """Return whether the command computes in its own process."""
+        return not self.has_cluster and "2" not in self.arguments
 
     @property
     def name(self) -> str:
@@ -72,6 +79,8 @@ _BUILD = (
     "--device",
     "cpu",
 )
+_SEAL = ("seal", "{place}/atlas")
+"""Of files that a killed `encode` leaves half-written only `seal` can know that nobody writes them any more."""
 _ALONE, _WORKERS = ("--workers", "0"), ("--workers", "2")
 _WORKER_VICTIMS, _CLUSTER_VICTIMS = (MAIN, WORKER, FORK_SERVER), (MAIN, WORKER, SCHEDULER)
 
@@ -80,9 +89,10 @@ CASES = (
     Case("build", (*_BUILD, *_WORKERS), "empty", None, _WORKER_VICTIMS),
     Case("build", _BUILD, "empty", None, _CLUSTER_VICTIMS, has_cluster=True),
     Case("plan", ("plan", *_BUILD[1:]), "empty", "planned"),
-    Case("encode", ("encode", "{place}/atlas", *_ALONE), "planned", "encoded"),
-    Case("encode", ("encode", "{place}/atlas", *_WORKERS), "planned", None, _WORKER_VICTIMS),
-    Case("seal", ("seal", "{place}/atlas"), "encoded"),
+    Case("encode", ("encode", "{place}/atlas", *_ALONE), "planned", "encoded", victims=()),
+    Case("encode", ("encode", "{place}/atlas", *_ALONE), "planned", then=_SEAL),
+    Case("encode", ("encode", "{place}/atlas", *_WORKERS), "planned", None, _WORKER_VICTIMS, then=_SEAL),
+    Case("seal", _SEAL, "encoded"),
     Case("annotate", ("annotate", "{place}/atlas", "{sources}/features.csv"), "built", "features"),
     Case("annotate structures", ("annotate", "{place}/atlas", "{sources}/structures"), "features", "annotated"),
     Case("probe", ("probe", "{place}/atlas", *_ALONE), "annotated", "probed"),
@@ -124,19 +134,33 @@ class Stage:
 
     def arguments(self, case: Case, address: str | None = None) -> list[str]:
         """Return the arguments of a case; `address` is that of its scheduler."""
-        arguments = [argument.format(sources=self.sources, place=self.place) for argument in case.arguments]
-        return [*arguments, *(("--scheduler", address) if address else ())]
+        return [*self._fill(case.arguments), *(("--scheduler", address) if address else ())]
+
+    def run_next(self, case: Case) -> None:
+        """Run the command that follows a case, if there is one. Raises RuntimeError if it fails."""
+        if case.then:
+            command = self.starter.start(ATTLAS, *self._fill(case.then))
+            if (code := self.starter.wait(command)) != 0:
+                raise RuntimeError(f"{case.then[0]} after {case.name} ended with {code}:\n{command.printed()}")
+
+    def _fill(self, arguments: tuple[str, ...]) -> list[str]:
+        return [argument.format(sources=self.sources, place=self.place) for argument in arguments]
 
     def run(self, case: Case) -> Outcome:
         """Run a case undisturbed from its beginning, and keep what it made where another case begins with that."""
         self.set_up(case)
         with open_cluster(self.starter, 2) if case.has_cluster else nullcontext() as cluster:
-            outcome = self._run(case, cluster and cluster.address)
+            wall_s, until_workers_s = self._run(case, cluster and cluster.address)
+        self.run_next(case)
+        outcome = Outcome(
+            digest_files(self.place), list_paths(self.place), measure_bytes(self.place), wall_s, until_workers_s
+        )
         if case.after is not None:
             shutil.copytree(self.place, self.states / case.after)
         return outcome
 
-    def _run(self, case: Case, address: str | None) -> Outcome:
+    def _run(self, case: Case, address: str | None) -> tuple[float, float]:
+        """Return the seconds that a case takes, and those until it has workers."""
         begin = time.monotonic()
         command = self.starter.start(ATTLAS, *self.arguments(case, address))
         until_workers_s = 0.0
@@ -148,9 +172,7 @@ class Stage:
 
         if code != 0:
             raise RuntimeError(f"{case.name} ended with {code}, undisturbed:\n{command.printed()}")
-        return Outcome(
-            digest_files(self.place), list_paths(self.place), measure_bytes(self.place), wall_s, until_workers_s
-        )
+        return wall_s, until_workers_s
 
 
 def write_sources(folder: Path) -> None:

@@ -361,7 +361,7 @@ def test_the_metadata_names_every_file_with_its_digest(stated: Path) -> None:
     assert [one["name"] for one in values["creator"]] == ["Ada Lovelace", "Grüße GmbH"]
     received = [field for one in values["recordSet"] for field in one["field"] if field.get("isArray")]
     assert [(one["@id"], one["arrayShape"], one["dataType"]) for one in received] == [
-        ("residues/received", "4", "cr:Float16")
+        ("residues/received", "4", "cr:Float32")
     ]
 
 
