@@ -260,6 +260,7 @@ def status(
         "n_shards_done": len(build_status.finished),
         "n_sequences": build_status.plan.totals.n_sequences,
         "n_sequences_done": build_status.n_sequences_done,
+        "n_sequences_in_parts": build_status.n_sequences_in_parts,
         "n_failed": build_status.n_failed,
         "missing_shards": missing,
     }
@@ -271,6 +272,8 @@ def status(
     print(f"{out}: {values['state']}")
     print(f"  shards     {values['n_shards_done']:,} of {values['n_shards']:,}")
     print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {failed}")
+    if n_in_parts := build_status.n_sequences_in_parts:
+        print(f"             {n_in_parts:,} more in shards that are half-finished")
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
