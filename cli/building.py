@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -208,7 +209,7 @@ def encode(
                 paths,
                 build_plan,
                 shards=missing,
-                progress=progress(build_plan, missing),
+                progress=progress(replace(build_plan, shards=selected), missing),  # which counts those alone
                 n_workers=workers,
                 scheduler=scheduler,
             )
