@@ -49,6 +49,7 @@ FLOORS = {
         (
             "adding",
             "compiling",
+            "object_store",
             "packing",
             "proteins",
             "shard_parts",
@@ -65,6 +66,7 @@ FLOORS = {
             "encoder",
             "estimate",
             "lock",
+            "mirror",
             "parts",
             "receipts",
         ),
@@ -92,6 +94,7 @@ FLOORS = {
             "contacts",
             "links",
             "probe",
+            "remote_build",
         ),
     ),
     "serve": (
