@@ -23,7 +23,7 @@ def shortest_float(value: Any) -> Any:
 def shortest_floats(values: pa.ChunkedArray | pa.Array) -> list[Any]:
     """Return a column as JSON can hold it: float32 as `shortest_float` gives them, None for what is no number."""
     if not pa.types.is_float32(values.type):
-        return values.to_pylist()
+        return list(values.to_pylist())
 
     # One by one, 20,000 numbers take 0.1 s. The module takes 30 ms to load, so it is for those who have many.
     import pyarrow.compute as pc
@@ -33,7 +33,7 @@ def shortest_floats(values: pa.ChunkedArray | pa.Array) -> list[Any]:
     is_small = pc.and_(pc.less(magnitudes, SMALLEST), pc.greater(magnitudes, 0))
     if pc.any(pc.or_(is_small, pc.greater(magnitudes, LARGEST))).as_py():
         return [shortest_float(value) for value in finite.to_pylist()]
-    return finite.cast(pa.string()).cast(pa.float64()).to_pylist()
+    return list(finite.cast(pa.string()).cast(pa.float64()).to_pylist())
 
 
 def shortest_floats_of(values: Sequence[float | None]) -> list[Any]:
