@@ -35,11 +35,13 @@ class StoreTask:
     store: ObjectStore
     task: Task = ENCODE
 
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Prepare a worker. Raises as `Task.prepare`."""
+        self.task.prepare(str(self._find_copy(root).root), n_threads)
+
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Compute and store a shard. A process that does not see the working copy at `root` makes one of its own."""
-        paths = AtlasPaths(Path(root))
-        if not paths.plan.is_file():
-            paths = AtlasPaths(Path(_fetch_plan(self.store).name))
+        """Compute and store a shard."""
+        paths = self._find_copy(root)
         receipt = self.task(str(paths.root), index, n_threads)
 
         for file in receipt.files:
@@ -58,9 +60,14 @@ class StoreTask:
         """Return the path to which the receipt of a shard goes once it is stored."""
         return paths.root / STORED / paths.receipt(index).name
 
+    def _find_copy(self, root: str) -> AtlasPaths:
+        """Return the working copy at `root`, or one of this process where it does not see that."""
+        paths = AtlasPaths(Path(root))
+        return paths if paths.plan.is_file() else AtlasPaths(Path(_fetch_plan(self.store).name))
+
 
 def build(
-    source: str,
+    sources: Sequence[str],
     url: str,
     options: Options,
     *,
@@ -77,7 +84,7 @@ def build(
     with open_mirror(url) as mirror:
         paths = mirror.paths
         is_new = not paths.plan.is_file()
-        draft = draft_plan(source, options)
+        draft = draft_plan(sources, options)
         if is_new and draft[1].shards and scheduler is None:
             check_device(draft[1].run.device)
             check_products(draft[1].run.products)
@@ -97,10 +104,10 @@ def build(
         return _seal(mirror, build_plan)
 
 
-def plan(source: str, url: str, options: Options) -> Plan:
+def plan(sources: Sequence[str], url: str, options: Options) -> Plan:
     """Plan a build in an object store. Raises as `build`."""
     with open_mirror(url) as mirror:
-        return _store_plan(mirror, draft_plan(source, options), is_new=not mirror.paths.plan.is_file())
+        return _store_plan(mirror, draft_plan(sources, options), is_new=not mirror.paths.plan.is_file())
 
 
 def encode_missing(
