@@ -5,6 +5,8 @@ import hashlib
 import itertools
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_
 from attlas.pipeline.proteins.external_sort import merge_runs, sort_run
 from attlas.pipeline.proteins.headers import parse_header
 from attlas.pipeline.proteins.parsing import Parser
+from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import EnvironmentFault, InputError
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -186,6 +189,27 @@ def test_the_temporary_folder_is_gone_when_the_input_is_refused_or_no_longer_nee
     with pytest.raises(InputError, match="two different sequences"):
         arranged(messy, sizes=TINY)
     assert list(temporary.iterdir()) == []
+
+
+def test_the_folder_of_a_process_that_was_killed_is_removed_and_one_in_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    script = (
+        "import os; from attlas.pipeline.proteins.workspace import Workspace; "
+        "workspace = Workspace(); print(workspace.folder, flush=True); os._exit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    killed = Path(done.stdout.strip())
+    assert killed.is_dir()
+    in_use = Workspace()
+    assert killed.parent == in_use.folder.parent == tmp_path
+    assert not killed.exists()
+    other = Workspace()
+    assert {in_use.folder, other.folder} == set(tmp_path.iterdir())
+    in_use.close()
+    assert list(tmp_path.iterdir()) == [other.folder]
 
 
 # --- sorting ---
