@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from helpers.building import random_proteins
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.proteins import headers
@@ -215,7 +215,11 @@ def test_the_folder_of_a_process_that_was_killed_is_removed_and_one_in_use_is_no
 # --- sorting ---
 
 
-@given(st.lists(st.lists(st.text("ABé", max_size=3), min_size=1, max_size=30), max_size=5), st.integers(1, 4))
+KEYS = st.sampled_from(["", *"ABé", *("".join(pair) for pair in itertools.product("ABé", repeat=2))])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.lists(KEYS, min_size=1, max_size=25), max_size=4), st.integers(1, 4))
 def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:
     tables = [pa.table({"key": run, "place": [(i, j) for j in range(len(run))]}) for i, run in enumerate(keys)]
     runs = [sort_run(table, key="key", text="key", batch_bytes=200) for table in tables]
@@ -301,6 +305,7 @@ REGULAR = [
 ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(REGULAR), st.integers(0, 6), st.lists(WORDS, max_size=2), st.booleans())
 def test_headers_as_usual_are_read_the_same_by_the_short_way_and_by_the_general_one(
     words: list[str], place: int, others: list[str], is_replaced: bool
