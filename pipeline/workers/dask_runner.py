@@ -62,7 +62,7 @@ def run_dask(
     with (
         open_cluster(n_workers, scheduler=scheduler, device=device) as (client, n_threads),
         describe_needs(root, device=device, largest=largest) as needs,
-        closing(DaskWorkers(client)) as workers,
+        closing(DaskWorkers(client, is_own=scheduler is None)) as workers,
     ):
         runner = _DaskRunner(
             workers, task, shards, needs, n_threads=n_threads, n_workers=n_workers, scheduler=scheduler
