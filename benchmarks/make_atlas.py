@@ -275,7 +275,7 @@ def _residues(sequences: Sequences, whole: np.ndarray, received: np.ndarray, run
         [np.zeros(0, np.uint8), *(sequences.letters[sequences.ends[i] : sequences.ends[i + 1]] for i in whole)]
     )
 
-    values = pa.array(received.astype(np.float16).ravel())
+    values = pa.array(received.astype(np.float16).astype(np.float32).ravel())
     columns = [
         pa.array(np.repeat(whole, lengths).astype(np.int32)),
         pa.array(positions.astype(np.int32)),

@@ -19,7 +19,7 @@ from attlas.cli.progress import build_progress, format_duration, say
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
     from attlas.pipeline.plan import Plan, Shard
-    from attlas.pipeline.proteins.proteome import Protein
+    from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest
 
 EXIT_FAILURES = 3
@@ -33,7 +33,10 @@ DIRECTORY_HELP = "Directory of the atlas, or s3://BUCKET/PREFIX."
 
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "mixed", "bfloat16"]
-Input = Annotated[str, typer.Argument(metavar="INPUT", help="FASTA file, plain or compressed; `-` is stdin.")]
+Input = Annotated[
+    list[str],
+    typer.Argument(metavar="INPUT...", help="FASTA files, plain or compressed; `-` is stdin.", show_default=False),
+]
 # Texts: `Path` would make one slash of the two in a URL.
 Out = Annotated[str, typer.Option(*OUTPUT_NAMES, metavar="DIR", help=DIRECTORY_HELP, show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
@@ -281,7 +284,7 @@ def status(
         "plan_id": build_status.plan.plan_id,
         "n_shards": len(build_status.plan.shards),
         "n_shards_done": len(build_status.finished),
-        "n_sequences": build_status.plan.n_sequences,
+        "n_sequences": build_status.plan.totals.n_sequences,
         "n_sequences_done": build_status.n_sequences_done,
         "n_failed": build_status.n_failed,
         "missing_shards": missing,
@@ -404,7 +407,7 @@ def _describe_processes(cost: "Estimate") -> str:
     return "in this process" + (f", {cost.n_at_once} shards side by side" if cost.n_at_once > 1 else "")
 
 
-def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]") -> None:
+def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein, ...]") -> None:
     from attlas.queries.text import counted
 
     print(f"{counted(cost.n_proteins, 'protein')}, {cost.n_skipped:,} of them skipped")
@@ -425,6 +428,6 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[Protein, ...]")
     print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
-        print(f"skipped  {protein.accession} (line {protein.line:,}): {protein.reason}")
-    if len(skipped) > N_SKIPPED_SHOWN:
-        print(f"skipped  ... and {len(skipped) - N_SKIPPED_SHOWN:,} more")
+        print(f"skipped  {protein.accession} ({protein.place}): {protein.reason}")
+    if cost.n_skipped > N_SKIPPED_SHOWN:
+        print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")

@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from attlas.pipeline.directory import read_plan, write_plan
-from attlas.pipeline.drafting import Draft, Options, draft_plan
+from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
+from attlas.pipeline.drafting import Draft, Options, Sources, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import runs_in_process
 from attlas.pipeline.lock import hold_lock
@@ -40,11 +40,13 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
             )
         if earlier.model_directory != plan.model_directory:
             earlier = replace(earlier, model_directory=plan.model_directory)
-            write_plan(paths, earlier, proteins)
+            write_plan_file(paths, earlier)
+        proteins.workspace.close()
         return earlier
 
     write_plan(paths, plan, proteins)
-    return plan
+    proteins.workspace.close()
+    return replace(plan, shards=read_plan(paths).shards)
 
 
 def _explain_products(begun: Run, run: Run) -> str:
@@ -57,7 +59,7 @@ def _explain_products(begun: Run, run: Run) -> str:
 
 
 def build(
-    source: str,
+    source: Sources,
     out: Path,
     options: Options,
     *,
@@ -66,10 +68,10 @@ def build(
     scheduler: str | None = None,
     is_retry: bool = False,
 ) -> Manifest:
-    """Plan, encode and seal: build an atlas from a FASTA file. Finished shards are kept.
+    """Plan, encode and seal: build an atlas from FASTA files. Finished shards are kept.
 
     Args:
-        source: path of the FASTA file, or `-`.
+        source: paths of FASTA files, or `-`.
         out: directory of the atlas.
         options: the model, the rule and the like.
         progress: called once with the plan and the missing shards; its result is called with every event.

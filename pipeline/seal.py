@@ -1,14 +1,11 @@
 """The last step of a build: check that every shard is finished, write the table `proteins`, then the manifest."""
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
+from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
 from attlas.pipeline.shard_parts import remove_finished_parts
@@ -16,7 +13,6 @@ from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,
     PROTEINS,
-    SEQUENCES,
     SITES,
     AtlasPaths,
     BrokenAtlasError,
@@ -26,8 +22,7 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.publish import publishing
+from attlas.schema.parquet_file import describe_file
 
 
 def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
@@ -42,13 +37,11 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     """
     receipts = _read_all_receipts(paths, plan, by_digest=by_digest)
     remove_finished_parts(paths)
-    proteins = _join_proteins(paths, plan)
-    with publishing(paths.proteins) as beside:
-        write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
+    statuses = write_proteins(paths, plan)
 
     earlier = read_earlier_manifest(paths)
     added_files = _select_undamaged(paths, earlier.added, by_digest=by_digest) if earlier else []
-    manifest = _make_manifest(paths, plan, receipts, proteins, added_files)
+    manifest = _make_manifest(paths, plan, receipts, statuses, added_files)
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
     manifest.write(paths)
@@ -62,7 +55,7 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
 
 
 def _make_manifest(
-    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], proteins: pa.Table, added_files: Sequence[TableFile]
+    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], statuses: Counter[str], added_files: Sequence[TableFile]
 ) -> Manifest:
     """Return the manifest of an atlas that is sealed for the first time, not yet published."""
     return Manifest(
@@ -71,7 +64,7 @@ def _make_manifest(
         run=plan.run,
         source=plan.source,
         source_sha256=plan.source_sha256,
-        counts=_count(proteins, plan, receipts),
+        counts=_count(statuses, plan, receipts),
         files=(
             describe_file(paths, paths.proteins, PROTEINS),
             *(file for receipt in receipts for file in receipt.files),
@@ -125,7 +118,7 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool) -> lis
     receipts = read_receipts(paths, plan, plan.shards)
     if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
         raise PlanError(
-            f"{len(missing)} of {len(plan.shards)} shards are not done.",
+            f"{len(missing)} of {len(plan.shards):,} shards are not done.",
             offenders=[f"shard {index}" for index in missing],
             hint=f"run `attlas encode {paths.root}`",
         )
@@ -143,42 +136,15 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool) -> lis
     return [receipts[shard.index] for shard in plan.shards]
 
 
-def _join_proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
-    """Return the table `proteins`: the planned proteins joined with the outcome of their sequences."""
-    planned = pq.read_table(paths.planned_proteins)
-    schema = PROTEINS.schema(plan.run.n_layers)
-    if not plan.shards:
-        return planned.sort_by("accession").cast(schema)
-
-    outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
-    # Sequence ids are 0, 1, ... in the order of the shards: the outcome of a protein is the row of its id.
-    if not np.array_equal(outcomes["sequence_id"].to_numpy(), np.arange(outcomes.num_rows)):
-        raise BrokenAtlasError(
-            f"The shards of {paths.root} do not hold the sequences of its plan in order.",
-            expected=f"sequence_id 0 to {outcomes.num_rows - 1}",
-            hint="start again in a new directory",
-        )
-    sequence_outcomes = outcomes.take(planned["sequence_id"])
-
-    is_skipped = pc.equal(planned["status"], "skipped")
-    columns = {name: planned[name] for name in planned.column_names}
-    columns["status"] = pc.if_else(is_skipped, "skipped", sequence_outcomes["status"])
-    columns["reason"] = pc.if_else(is_skipped, planned["reason"], sequence_outcomes["reason"])
-    for name in ("layer", "n_sites", "sites_note"):
-        columns[name] = sequence_outcomes[name]
-    return pa.table(columns).select(schema.names).sort_by("accession").cast(schema)
-
-
-def _count(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
-    by_status = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
+def _count(statuses: Counter[str], plan: Plan, receipts: Sequence[Receipt]) -> Counts:
     n_sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == SITES.name]
 
     return Counts(
         n_records=plan.n_records,
-        n_requested=proteins.num_rows,
-        n_ok=by_status.get("ok", 0),
-        n_skipped=by_status.get("skipped", 0),
-        n_failed=by_status.get("failed", 0),
+        n_requested=statuses.total(),
+        n_ok=statuses["ok"],
+        n_skipped=statuses["skipped"],
+        n_failed=statuses["failed"],
         n_sequences=sum(receipt.n_sequences for receipt in receipts),
         n_residues=sum(receipt.n_residues for receipt in receipts),
         n_sites=sum(n_sites),

@@ -38,6 +38,7 @@ from attlas.schema.tables import (
     SITES,
     TABLES,
     TRACKS,
+    VALUES_VERSION,
     VARIANTS,
     tables_added_by,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "SITES",
     "TABLES",
     "TRACKS",
+    "VALUES_VERSION",
     "VARIANTS",
     "AtlasPaths",
     "BrokenAtlasError",

@@ -11,7 +11,7 @@ from attlas.schema.tables import FORMAT_VERSION, TABLES
 
 TABLES_MD = Path(__file__).with_name("TABLES.md")
 
-_ARROW_NAMES = {"halffloat": "float16", "float": "float32", "double": "float64"}
+_ARROW_NAMES = {"float": "float32", "double": "float64"}
 """Arrow prints floating point by the names of C; everything else as declared."""
 
 _HEAD = f"""\

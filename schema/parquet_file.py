@@ -66,12 +66,31 @@ def write_batches(
     add_block_digests(path)
 
 
+def write_row_groups(path: Path, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
+    """Write a Parquet file at `path`, which comes from `publishing`, with a row group for each of the tables.
+
+    The file is the one that `write_table` writes of all rows at once, if the tables are of `row_group_rows` rows.
+    """
+    with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
+        for table in tables:
+            writer.write_table(table)
+    add_block_digests(path)
+
+
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the options of the Parquet files of an atlas: compression, dictionaries, statistics, page index."""
+    """Return the options of the Parquet files of an atlas: compression, encodings, statistics, page index."""
     # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole. Their smallest and
     # largest value in a row group rule out no row group, and take an eighth of the time of writing.
     names = [field.name for field in schema if not _holds_floats(field.type)]
-    return {"compression": "zstd", "use_dictionary": names, "write_statistics": names, "write_page_index": True}
+    return {
+        "compression": "zstd",
+        "use_dictionary": names,
+        "write_statistics": names,
+        "write_page_index": True,
+        # The first bytes of all numbers side by side, then the second: 2 to 8 % smaller, in spite of zstd. Numbers
+        # rounded to float16 take no more than as half floats, which Spark, Trino and DuckLake refuse.
+        "use_byte_stream_split": [_leaf_path(field) for field in schema if _holds_floats(field.type)],
+    }
 
 
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
@@ -95,6 +114,11 @@ def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
 
 def _holds_floats(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
+
+
+def _leaf_path(field: pa.Field) -> str:
+    """Return the name that Parquet gives the numbers of a column: those of a list stand two levels below it."""
+    return f"{field.name}.list.element" if pa.types.is_fixed_size_list(field.type) else str(field.name)
 
 
 def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:

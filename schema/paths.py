@@ -21,13 +21,22 @@ class AtlasPaths:
 
     @property
     def plan(self) -> Path:
-        """The plan: the run, the shards and the digest of both. Written first."""
+        """The plan: the run, the input, the shards in sum, and a digest of all. Written after the files it is about."""
         return self.root / "plan.json"
 
     @property
     def planned_proteins(self) -> Path:
-        """The proteins as parsed from the input, in the columns of `proteins`; `encode` reads them."""
+        """The proteins as parsed from the input, in the columns and the order of `proteins`; `seal` reads them."""
         return self.root / "plan" / "proteins.parquet"
+
+    @property
+    def shards(self) -> Path:
+        """The shards of the plan, a row each."""
+        return self.root / "plan" / "shards.parquet"
+
+    def planned_sequences(self, index: int) -> Path:
+        """Return file `index` (from 1) of the distinct sequences, in order of `sequence_id`; `encode` reads them."""
+        return self.root / "plan" / f"sequences-{index:05d}.parquet"
 
     @property
     def manifest(self) -> Path:

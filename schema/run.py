@@ -44,7 +44,7 @@ class Run:
     max_length: int | None
     """Longest sequence computed, residues; longer ones are skipped with a reason. None: no limit."""
     format_version: int
-    """Version of the tables and the directory."""
+    """Version of the numbers of the tables (`VALUES_VERSION`)."""
     attlas_version: str
     torch_version: str
     transformers_version: str

@@ -45,16 +45,22 @@ __all__ = [
     "SITES",
     "TABLES",
     "TRACKS",
+    "VALUES_VERSION",
     "VARIANTS",
 ]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the tables and of the directory; a reader refuses any other.
 
 2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
+3: `residues.received` is float32, holding the numbers of float16 as before.
 """
 
-OLDER_FORMATS = {1: "attlas from before its first release"}
+VALUES_VERSION = 2
+"""Version of the numbers of the tables: a part of the identity of a run, so that atlases of the same numbers have the
+same id however they are stored. It rises with the format version where the same model and rule give other numbers."""
+
+OLDER_FORMATS = {1: "attlas from before its first release", 2: "attlas from before its first release"}
 """The release that reads an atlas of an older format version."""
 
 TABLES = (

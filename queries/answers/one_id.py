@@ -37,7 +37,7 @@ AMBIGUOUS = "names several proteins"
 SITE_COLUMNS = tuple(field.name for field in fields(SiteRow))
 FEATURE_COLUMNS = tuple(field.name for field in fields(FeatureRow))
 FAMILY_COLUMNS = tuple(field.name for field in fields(FamilyRow))
-_FLOAT16 = struct.Struct("=e")
+_FLOAT32 = struct.Struct("=f")
 
 
 @dataclass(frozen=True)
@@ -251,7 +251,7 @@ def count_links(atlas: Store, sequence_id: int, length: int) -> LinkCounts | Non
 
 
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
-    """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
+    """Return the attention received in some layers, each (N,), read straight from the numbers of the list column."""
     if not layers:
         return []
 
@@ -260,18 +260,18 @@ def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -
 
 
 def read_received(atlas: Store, sequence_id: int) -> memoryview:
-    """Return the attention received by every residue in every layer: the bytes of float16 values, (N, L)."""
+    """Return the attention received by every residue in every layer: the bytes of float32 values, (N, L)."""
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
 
-    # A row of the list column is L values of float16, end to end.
-    row_bytes = atlas.n_layers * _FLOAT16.size
-    start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
+    # A row of the list column is L values of float32, end to end.
+    row_bytes = atlas.n_layers * _FLOAT32.size
+    start = lists.values.offset * _FLOAT32.size + lists.offset * row_bytes  # `values` is of the whole row group
     return memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
 
 
 def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, ...]:
     layer_value = struct.Struct(
-        f"={layer * _FLOAT16.size}xe{(n_layers - layer - 1) * _FLOAT16.size}x"
+        f"={layer * _FLOAT32.size}xf{(n_layers - layer - 1) * _FLOAT32.size}x"
     )  # skips the other layers
     return tuple(shortest_half(value) for (value,) in layer_value.iter_unpack(data))

@@ -20,10 +20,9 @@ computed. Lists that stand beside each other are columns of one table, to save b
 """
 
 import base64
-import sys
-from array import array
-from collections.abc import Callable
-from dataclasses import asdict
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,15 @@ VARIANT_ORDER = ("name", "source", "position", "substitute")
 STATISTICS = tuple(column.name for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head"))
 
 
+@dataclass(frozen=True)
+class Heading:
+    """What the page of a protein says at the start."""
+
+    protein: ProteinRow
+    values: Mapping[str, Any]
+    """`provenance`, `model`, `protein`, `sites` and `families` of the data."""
+
+
 def protein_data(
     atlas: Store,
     id: str,
@@ -75,22 +83,55 @@ def protein_data(
         InputError: the structure cannot be read, or is not of this protein.
         EnvironmentFault: a structure is given, and gemmi is not installed.
     """
+    return complete_data(atlas, read_heading(atlas, id), structure=structure, chain=chain, max_bytes=max_bytes)
+
+
+def read_heading(atlas: Store, id: str) -> Heading:
+    """Return what a page says at the start, which is read at once.
+
+    Raises:
+        QuestionError: the id is not in the atlas, or names several proteins.
+    """
     match = atlas.match(id)
     if not match.rows:
         raise match.fault()
 
     protein = read_proteins(atlas, match)[0]
-    data: dict[str, Any] = {
-        "format": FORMAT,
+    values = {
         "provenance": provenance_values(atlas.manifest),
         "model": model_facts(atlas.manifest.run),
         "protein": asdict(protein),
         "sites": _sites(atlas, protein),
+        "families": _annotation(atlas, protein, read_families),
+    }
+    return Heading(protein, values)
+
+
+def complete_data(
+    atlas: Store,
+    heading: Heading,
+    *,
+    structure: Path | None = None,
+    chain: str | None = None,
+    max_bytes: int | None = DATA_BYTES,
+) -> dict[str, Any]:
+    """Return the data of the page of a protein whose heading was read already; arguments as `protein_data` has them.
+
+    Raises:
+        QuestionError, InputError, EnvironmentFault: the structure is not there, or cannot be drawn, as `protein_data`.
+    """
+    protein, values = heading.protein, heading.values
+    data: dict[str, Any] = {
+        "format": FORMAT,
+        "provenance": values["provenance"],
+        "model": values["model"],
+        "protein": values["protein"],
+        "sites": values["sites"],
         "received": _received(atlas, protein),
         "heads": _heads(atlas, protein),
         "links": _links(atlas, protein),
         "features": _annotation(atlas, protein, read_features),
-        "families": _annotation(atlas, protein, read_families),
+        "families": values["families"],
         "contacts": _contacts(atlas, protein),
         "tracks": _tracks(atlas, protein),
         "variants": _variants(atlas, protein),
@@ -124,14 +165,11 @@ def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 
-    # The table has a row of L values for each residue; a page draws one layer at a time.
-    values = array("H", read_received(atlas, protein.sequence_id).tobytes())  # N x L
-    by_layer = array("H")
-    for layer in range(atlas.n_layers):
-        by_layer.extend(values[layer :: atlas.n_layers])  # L x N
-    if sys.byteorder == "big":
-        by_layer.byteswap()
-    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer.tobytes()).decode()}
+    # The table has a row of L values for each residue, rounded to float16; a page draws one layer at a time.
+    values = read_received(atlas, protein.sequence_id).cast("f")  # N x L
+    half_floats = struct.Struct(f"<{len(values) // atlas.n_layers}e")
+    by_layer = b"".join(half_floats.pack(*values[layer :: atlas.n_layers]) for layer in range(atlas.n_layers))  # L x N
+    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer).decode()}
 
 
 def _heads(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import struct
 import xml.etree.ElementTree as ET
 
 import pytest
-from helpers.browser import Opened, track_point
+from helpers.browser import Opened, open_page, track_point
 from helpers.drawn_protein import (
     HUB,
     hostile_protein,
@@ -17,6 +17,7 @@ from helpers.drawn_protein import (
     small_protein,
 )
 
+from attlas.queries.page.html import page_html, page_opening
 from attlas.queries.page.structure_text import Atom, write_structure
 
 pytestmark = pytest.mark.browser
@@ -359,6 +360,27 @@ def test_names_and_annotations_are_text_wherever_they_stand(open_data):
     assert command.endswith(
         """WHERE accession = '</script><img src=x onerror=alert(1)>\\"''&amp;<b>' ORDER BY rank\""""
     )
+
+
+def test_the_header_is_shown_before_the_data_come_and_says_when_they_do_not(browser, tmp_path, plain):
+    path = tmp_path / "opening.html"
+    path.write_text(page_opening(plain, may_have_structure=False), encoding="utf-8")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.inner_text("#answer").startswith("3 high-attention sites: ")
+        assert "SMALL_TEST" in page.inner_text("#name")
+        assert page.is_hidden("#views")
+        assert page.inner_text("#notes") == "The rest of this page has not arrived. Load it again."
+
+
+def test_the_command_lines_name_the_atlas_of_a_server(browser, tmp_path, plain):
+    path = tmp_path / "placed.html"
+    place = '<meta name="attlas-place" content="/data/my atlas">'
+    path.write_text(page_html(plain).replace("</head>", f"{place}</head>", 1), encoding="utf-8")
+    with browser.new_context() as context:
+        opened = open_page(context, path.as_uri())
+        assert opened.page.inner_text("#sites-section code").startswith('attlas sql "/data/my atlas" "SELECT ')
 
 
 def test_every_view_is_saved_as_png_and_svg(open_data):

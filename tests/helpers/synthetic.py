@@ -12,7 +12,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest, Run
+from attlas.schema import (
+    FORMAT_VERSION,
+    HEADS,
+    PROTEINS,
+    RESIDUES,
+    SEQUENCES,
+    SITES,
+    VALUES_VERSION,
+    AtlasPaths,
+    Counts,
+    Manifest,
+    Run,
+)
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
@@ -104,7 +116,7 @@ def synthetic_run(n_layers: int, n_heads: int) -> Run:
         rule="nayar-2025-05",
         edge_theta=EDGE_THETA,
         max_length=None,
-        format_version=FORMAT_VERSION,
+        format_version=VALUES_VERSION,
         attlas_version="0.1.0",
         torch_version="none",
         transformers_version="none",
@@ -206,7 +218,7 @@ def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, 
     letters = "".join(o.sequence for o in ok).encode()
     offsets = pa.py_buffer(np.arange(n + 1, dtype=np.int32))
     schema = RESIDUES.schema(run.n_layers)
-    values = pa.array(received.astype(np.float16).ravel())
+    values = pa.array(received.astype(np.float16).astype(np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type)
     columns = [
         pa.array(ids),

@@ -1,6 +1,8 @@
 """The parts of a shard: interrupted anywhere, a shard is taken up after its last closed part, and its bytes agree."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward
 from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
+from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.part_limits import PartLimits, cut_parts, fill_part
 from attlas.pipeline.plan import Plan
@@ -280,3 +283,92 @@ def test_parts_of_a_pass_hold_every_sequence_once_within_both_limits() -> None:
     assert list(cut_parts(lengths, PartLimits(9, 2))) == [
         slice(0, 2), slice(2, 4), slice(4, 5), slice(5, 6), slice(6, 7),
     ]  # fmt: skip
+
+
+KILL_ANYWHERE = """
+import os, shutil, signal, sys
+from pathlib import Path
+
+import torch
+
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.model.files import find_model
+from attlas.pipeline.part_limits import PartLimits
+from attlas.pipeline.shard import encode_shard
+from attlas.pipeline import shard_parts
+from attlas.schema import AtlasPaths, publish
+
+planned, model, root = map(Path, sys.argv[1:])
+torch.set_num_threads(1)  # a process with threads of torch could not be forked
+encoder = Encoder(find_model(str(model)), device="cpu", dtype="float32", theta=0.3)
+
+
+def encode(out):
+    paths = AtlasPaths(out)
+    plan = read_plan(paths)
+    encode_shard(paths, plan, plan.shards[0], encoder, limits=PartLimits(n_residues=500, n_sequences=100))
+
+
+def die_at(moment):
+    def dying(step):
+        def step_or_die(*arguments, **options):
+            nonlocal moment
+            if moment == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            moment -= 1
+            return step(*arguments, **options)
+        return step_or_die
+
+    publish._fsync = dying(publish._fsync)
+    shard_parts.shutil.rmtree = dying(shutil.rmtree)
+
+
+moment, is_killed = 0, True
+while is_killed:
+    out = shutil.copytree(planned, root / f"killed-at-{moment}")
+    for is_first in (True, False):
+        child = os.fork()
+        if child == 0:
+            if is_first:
+                die_at(moment)
+            if is_first or not (out / "receipts").exists() or not list((out / "receipts").glob("shard-*.json")):
+                encode(out)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if is_first:
+            is_killed = os.WIFSIGNALED(status)
+        elif status:
+            sys.exit(f"{moment}: {status}")
+    moment += 1
+print(moment)
+"""
+"""Computes a shard again and again, killed with -9 one step later each time, and then once more in peace."""
+
+
+@pytest.mark.thorough
+def test_killed_at_every_step_of_its_parts_a_shard_is_finished_by_the_next_process(
+    tiny_esm: Path, encoder: Encoder, tmp_path: Path
+) -> None:
+    lengths = [400, 410, 420, 430]
+    fasta = write_fasta(tmp_path / "in.fasta", random_proteins(lengths))
+    paths = AtlasPaths(tmp_path / "planned")
+    plan = make_plan(draft_plan(str(fasta), Options(str(tiny_esm), device="cpu")), paths)
+    assert len(plan.shards) == 1
+    whole = AtlasPaths(shutil.copytree(paths.root, tmp_path / "whole"))
+    encode_shard(whole, plan, plan.shards[0], encoder)
+
+    arguments = [sys.executable, "-c", KILL_ANYWHERE, paths.root, tiny_esm, tmp_path]
+    result = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+    # Twice for every file: four tables and a record of each closed part, four tables, the receipt; then the removal.
+    n_closed = 1
+    n_moments = 2 * 5 * n_closed + 2 * 5 + 1
+    assert int(result.stdout) == n_moments + 1
+    for moment in range(n_moments + 1):
+        killed = AtlasPaths(tmp_path / f"killed-at-{moment}")
+        with hold_lock(killed):  # what was half-written goes
+            remove_finished_parts(killed)
+        assert digests(killed.root) == digests(whole.root), moment
+        assert not killed.parts.exists()

@@ -244,7 +244,7 @@ def test_a_file_named_twice_is_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "value"),
-    [("shards", [1]), ("shards", [{}]), ("pack_tokens", "x"), ("run", []), ("source", 5), ("shards", None)],
+    [("totals", [1]), ("totals", {}), ("pack_tokens", "x"), ("run", []), ("source", 5), ("totals", None)],
 )
 def test_a_plan_with_a_value_of_another_type_is_said(
     root: Path, part: str, value: object, attlas: Callable[..., object]

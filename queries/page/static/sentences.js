@@ -6,21 +6,24 @@
   const MOST_PARTNERS = 6; // residues, and pairs, named of the links of a head
   const MOST_TRACKS = 4; // whose values the line of a residue has room for
 
+  /** Return a whole number with commas, as in 1,204. What browsers have for it takes 0.1 s to load, before the answer is seen. */
+  const withCommas = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
+
   /** Return a count or a number as tables and sentences show it. */
   const number = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
-    return Number.isInteger(value) ? value.toLocaleString("en") : decimal(value);
+    return Number.isInteger(value) ? withCommas(value) : decimal(value);
   };
 
   /** Return a number with two decimals, or two digits where it is small; `none` where there is none. */
   const decimal = (value) => {
     if (value === null || value === undefined || Number.isNaN(value)) return "none";
-    if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString("en");
+    if (Math.abs(value) >= 1000) return withCommas(Math.round(value));
     return Math.abs(value) >= 0.995 || value === 0 ? value.toFixed(2) : value.toPrecision(2);
   };
   const plural = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
   const layersText = (data) => (data.nLayers === 1 ? "the only layer" : `layers 0 to ${data.nLayers - 1}`);
-  Object.assign(attlas, { number, decimal, plural });
+  Object.assign(attlas, { withCommas, number, decimal, plural });
 
   /** Return a residue as people write it: letter and position, `G191`. */
   attlas.nameResidue = (data, position) => `${data.sequence[position - 1]}${position}`;

@@ -7,8 +7,10 @@
 
   /** Return a text as one word of a shell's command line. */
   attlas.shellWord = (text) => `"${text.replace(/[\\"$`]/g, "\\$&")}"`;
-  // A page around this one that knows where its atlas is says so.
-  const command = (sql) => `attlas sql ${attlas.place ?? "ATLAS"} ${attlas.shellWord(sql)}`;
+  // A page around this one that knows where its atlas is says so: a release by itself, a server in an element.
+  const place = () => attlas.place ?? document.querySelector('meta[name="attlas-place"]')?.content;
+  const shellPlace = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : attlas.shellWord(text));
+  const command = (sql) => `attlas sql ${shellPlace(place() ?? "ATLAS")} ${attlas.shellWord(sql)}`;
 
   /** Start the tables: sites, links of the chosen head, features, families, variants, heads. */
   attlas.startTables = (data, state) => {

@@ -52,7 +52,4 @@ globalThis.attlas ??= {};
     if (thousandths - below !== 0.5) return value.toFixed(3);
     return ((below % 2 ? below + 1 : below) / 1000).toFixed(3);
   };
-
-  /** Return a whole number with commas, as in 1,204. */
-  attlas.withCommas = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 })();
