@@ -12,7 +12,7 @@ from attlas.pipeline.workers import faults
 from attlas.pipeline.workers.assignments import Assignments, Job, is_of_build
 from attlas.pipeline.workers.cluster import open_cluster
 from attlas.pipeline.workers.dask_client import DaskWorkers
-from attlas.pipeline.workers.deadly import find_deadly_sequences_of
+from attlas.pipeline.workers.deadly import SEARCH_PREFIX, find_deadly_sequences_of
 from attlas.pipeline.workers.joining import WorkerNeeds, WorkerReport, describe_needs, join, name_process
 from attlas.pipeline.workers.runners import (
     ENCODE,
@@ -67,7 +67,11 @@ def run_dask(
         runner = _DaskRunner(
             workers, task, shards, needs, n_threads=n_threads, n_workers=n_workers, scheduler=scheduler
         )
-        yield from runner.run()
+        runner.remove_searches()  # of a build that was killed
+        try:
+            yield from runner.run()
+        finally:
+            runner.remove_searches()
 
 
 class _DaskRunner:
@@ -111,6 +115,11 @@ class _DaskRunner:
             if (ended := self.workers.wait(LOOK_EVERY_S)) is not None:
                 yield from self._take_result(*ended)
             yield from self._judge()
+
+    def remove_searches(self) -> None:
+        """Remove the files of searches, which belong to one computation."""
+        for path in self.paths.receipts.glob(f"{SEARCH_PREFIX}*"):
+            path.unlink(missing_ok=True)
 
     # --- workers that come and go ---
 
