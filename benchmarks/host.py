@@ -43,7 +43,8 @@ from attlas.pipeline.attention.definitions import STATISTICS, Pack
 from attlas.pipeline.encoder.forward import Forward
 from attlas.pipeline.model.files import ModelShape, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY
-from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences
+from attlas.pipeline.plan import PACK_TOKENS, Plan, cut_packs, cut_shards, order_sequences, sum_shards
+from attlas.pipeline.proteins.arranging import arrange_proteins, parse_input
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.pipeline.seal import seal
 from attlas.pipeline.workers import runners
@@ -69,12 +70,13 @@ PARTS = {
     "reading planned sequences": ("pipeline.shard.read_sequences",),
     "calling sites": ("pipeline.shard.call_sites",),
     "making rows": ("pipeline.shard.make_rows",),
-    "writing Parquet": ("pyarrow.parquet.write_table",),
+    "closing parts": ("pipeline.shard_parts.PartFolder.close",),
+    "writing Parquet": ("pipeline.finishing.write_batches",),
     "digests of blocks": ("schema.parquet_file.add_block_digests",),
-    "entries and digests of files": ("pipeline.shard.describe_file",),
+    "entries and digests of files": ("pipeline.finishing.describe_file",),
     "provenance": ("pipeline.shard.provenance",),
     "fsync": ("schema.publish._fsync",),
-    "receipts": ("schema.receipt.Receipt.write",),
+    "receipts": ("schema.receipt.Receipt.write_to",),
 }
 """The functions whose time makes a part, without that of other parts' functions which they call."""
 
@@ -300,18 +302,20 @@ def _write_fasta(path: Path, lengths: Sequence[int]) -> Path:
 
 def _make_plan(fasta: Path, paths: AtlasPaths, shape: ModelShape) -> Plan:
     """Write the plan of a build on a GPU, whose run is made up, and return it."""
-    proteome = read_proteome(str(fasta), max_length=None)
+    proteins = arrange_proteins(parse_input([str(fasta)]))
+    shards = cut_shards(proteins.lengths, shape=shape, device="cuda")
     plan = Plan(
         run=synthetic_run(shape.n_layers, shape.n_heads),
-        source=proteome.name,
-        source_sha256=proteome.sha256,
-        n_records=proteome.n_records,
+        source=proteins.name,
+        source_sha256=proteins.sha256,
+        n_records=proteins.n_records,
         proteins_digest="0" * 16,
         model_directory="none",
         pack_tokens=PACK_TOKENS["cuda"],
-        shards=cut_shards([len(s) for s in order_sequences(proteome.proteins)], shape=shape, device="cuda"),
+        totals=sum_shards(shards),
+        shards=shards,
     )
-    directory.write_plan(paths, plan, proteome.proteins)
+    directory.write_plan(paths, plan, proteins)
     return plan
 
 

@@ -4,9 +4,9 @@
     python benchmarks/pages.py human-atlas [--proteins 10]
 
 Needs Playwright (`pip install '.[browser]'`) and a Chromium. The server and the browser share this machine. Every page
-is opened in a context of its own, without a cache. First paint is the frame after the first one in which the page has
-text (headless Chromium does not report its own); full is the moment when the page says that it has drawn everything.
-Publishes the atlas below a temporary directory, which takes as much disk as the atlas.
+is opened in a context of its own, without a cache. First paint is the frame after the first one in which the page
+says its answer; full is the moment when the page says that it has drawn everything. Publishes the atlas below a
+temporary directory, which takes as much disk as the atlas.
 """
 
 import argparse
@@ -33,7 +33,7 @@ TARGET_BYTES = 3_000_000
 """Most bytes of the page of a release, cold."""
 WATCH_PAINT = """
 const watch = () => requestAnimationFrame(() => {
-  if (!document.body?.innerText.trim()) watch();
+  if (!document.getElementById("answer")?.innerText.trim()) watch();
   else requestAnimationFrame(() => { document.documentElement.dataset.painted = String(performance.now()); });
 });
 watch();

@@ -11,6 +11,9 @@ from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, note, print
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from attlas.queries.asking.questions import BoundQuestion
+    from attlas.queries.atlas import Atlas
+
 SqlFormat = Literal["table", "csv", "tsv", "json", "parquet", "arrow"]
 Format = Annotated[SqlFormat | None, typer.Option(help="Default: table, or by the name of FILE.")]
 Timeout = Annotated[float, typer.Option(metavar="SECONDS", help="Stop a query after this time; 0: no limit.", min=0)]
@@ -94,10 +97,18 @@ def ask(
     safe_for_spreadsheets: SafeForSpreadsheets = False,
     timeout: Timeout = TIMEOUT_S,
     memory: Memory = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(help="Ask parts of the atlas at once, on this many Dask workers.", min=1, show_default=False),
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="The same, on the workers of a Dask scheduler.")
+    ] = None,
 ) -> None:
     """Ask a question that has a name, such as residue_enrichment.
 
-    `attlas ask DIR` lists the questions.
+    `attlas ask DIR` lists the questions. Those that say so can be asked of parts of an atlas at once, for atlases of
+    millions of proteins.
     """
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas
@@ -119,12 +130,58 @@ def ask(
         if as_sql:
             print_lines(bound_question.sql.split("\n"))
             return
-        write_rows(
-            bound_question.answer(atlas, timeout_s=timeout or None),
-            file_format,
-            output,
-            is_defused=safe_for_spreadsheets,
-        )
+        if workers or scheduler:
+            rows = _answer_on_workers(
+                bound_question,
+                atlas,
+                n_workers=workers,
+                scheduler=scheduler,
+                memory=memory,
+                timeout_s=timeout or None,
+            )
+        else:
+            rows = bound_question.answer(atlas, timeout_s=timeout or None)
+        write_rows(rows, file_format, output, is_defused=safe_for_spreadsheets)
+
+
+PARTS_PER_WORKER = 4
+"""Parts of an atlas for each worker, so that all of them end at about the same time."""
+PARTS_FOR_SCHEDULER = 64
+"""Parts of an atlas where a scheduler's workers are asked, whose number changes."""
+
+
+def _answer_on_workers(
+    bound_question: "BoundQuestion",
+    atlas: "Atlas",
+    *,
+    n_workers: int | None,
+    scheduler: str | None,
+    memory: str | None,
+    timeout_s: float | None,
+) -> "pa.RecordBatchReader":
+    """Return the answer of a question that Dask workers ask of parts of the atlas.
+
+    Raises:
+        QuestionError: the question cannot be asked of parts, or the workers need longer than `timeout_s`.
+        EnvironmentFault: the build extra is not installed, or the scheduler does not answer.
+    """
+    from attlas.cli.building import workshop
+    from attlas.queries.asking.decomposing import answer_from_sums, divide, sums_of
+    from attlas.schema import QuestionError
+
+    n_parts = PARTS_PER_WORKER * n_workers if n_workers else PARTS_FOR_SCHEDULER
+    share = f"{50 // n_workers or 1}%" if n_workers and scheduler is None else None
+    parts = divide(bound_question, atlas, n_parts, memory_limit=memory or share)
+    with workshop():
+        from attlas.pipeline.workers.mapping import map_on_workers
+
+        try:
+            sums = map_on_workers(sums_of, parts, n_workers=n_workers or 1, scheduler=scheduler, timeout_s=timeout_s)
+        except TimeoutError:
+            raise QuestionError(
+                f"The workers needed longer than {timeout_s:g} seconds.", hint="give more with --timeout SECONDS"
+            ) from None
+    return answer_from_sums(bound_question, atlas, sums)
 
 
 def _parse_parameters(words: list[str]) -> dict[str, str]:

@@ -72,6 +72,22 @@ def refuse_url(directory: Path) -> None:
         raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
+def find_store(place: str) -> str | None:
+    """Return the URL of an object store in which an atlas is to be built, None for a directory.
+
+    Raises:
+        InputError: it is the URL of something else.
+    """
+    from attlas.schema import InputError
+
+    scheme, separator, _ = place.partition("://")
+    if not separator:
+        return None
+    if scheme != "s3":
+        raise InputError(f"{place} is a URL.", expected="a directory, or s3://BUCKET/PREFIX")
+    return place
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines to stdout."""
     sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -37,7 +37,8 @@ def publish(
 ) -> None:
     """Write a release of an atlas, ready to upload.
 
-    It holds Parquet in few files, SHA256SUMS, README, data card, Croissant and DuckDB views.
+    It holds Parquet in few files, SHA256SUMS, README, data card, Croissant and DuckDB views. Large files are hard links
+    to those of the atlas, where the file system has them.
 
     The release is an atlas: every command that reads takes it, by path or by URL. Nothing is uploaded.
     """
@@ -46,12 +47,15 @@ def publish(
 
     refuse_url(directory)
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
-    manifest = write_release(directory, out, statement, has_pages=pages)
+    release = write_release(directory, out, statement, has_pages=pages)
+    manifest = release.manifest
     n_bytes = sum(file.n_bytes for file in manifest.files)
     tables = len({file.table for file in manifest.files})
     print(
         f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
     )
+    if release.n_copied:
+        note(f"{release.n_copied:,} of the files are copies, because no hard link to the atlas could be made")
     if pages:
         note(f"{out / 'index.html'} is the start page, on a web host that answers range requests")
     if missing := statement.missing():

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from attlas.intake.compression import DamagedFile, plain_name, unpacked
 from attlas.intake.text import UTF8_MARK, text_of
@@ -78,6 +78,32 @@ def read_file(
 
 
 @contextmanager
+def stream_file(source: str | Path, *, expected: str, add_bytes: Callable[[bytes], object]) -> Iterator[IO[bytes]]:
+    """Open a file that is read once, piece by piece, of any size: its path, or `-` for standard input.
+
+    Args:
+        source: its path, or `-`.
+        expected: what it should be, such as `a FASTA file`, for messages.
+        add_bytes: is called with the bytes as they are handed in, compressed or not: a digest of them.
+
+    Raises:
+        InputError: as `read_file`, also while it is read; an empty file is read.
+    """
+    if str(source) == STANDARD_INPUT:
+        yield _unpacked_once(sys.stdin.buffer, STANDARD_INPUT, add_bytes)
+        return
+
+    path = Path(source).expanduser()
+    try:
+        with _open_regular(path, expected) as handle:
+            yield _unpacked_once(handle, path.name, add_bytes)
+    except InputError:
+        raise
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise _unreadable(path, expected, error) from error
+
+
+@contextmanager
 def open_file(path: Path, *, expected: str) -> Iterator[IO[bytes]]:
     """Open a file that is read piece by piece, maybe more than once; its bytes come unpacked.
 
@@ -97,6 +123,49 @@ def open_file(path: Path, *, expected: str) -> Iterator[IO[bytes]]:
             yield unpacked(handle, name=path.name)
     except OSError as error:
         raise _unreadable(path, expected, error) from error
+
+
+def _unpacked_once(handle: IO[bytes], name: str, add_bytes: Callable[[bytes], object]) -> IO[bytes]:
+    return unpacked(cast(IO[bytes], _ReadOnce(handle, add_bytes)), name=name)
+
+
+class _ReadOnce:
+    """A file that cannot be rewound, but for its first bytes, which tell how it is compressed."""
+
+    closed = False
+
+    def __init__(self, handle: IO[bytes], add_bytes: Callable[[bytes], object]) -> None:
+        self._handle = handle
+        self._add_bytes = add_bytes
+        self._start: bytes | None = b""
+        """What was read before the file was rewound; None from then on."""
+        self._pending = b""
+        self._n_read = 0
+
+    def read(self, n: int = _CHUNK_BYTES) -> bytes:
+        """Return the next bytes, at most `n`; none at the end."""
+        if self._pending:
+            data, self._pending = self._pending[:n], self._pending[n:]
+        else:
+            data = self._handle.read(n)
+            self._add_bytes(data)
+        if self._start is not None:
+            self._start += data
+        self._n_read += len(data)
+        return data
+
+    def seek(self, position: int) -> None:
+        """Go back to the beginning, once."""
+        assert position == 0
+        assert self._start is not None
+        self._pending, self._start, self._n_read = self._start, None, 0
+
+    def tell(self) -> int:
+        """Return the number of bytes that were read."""
+        return self._n_read
+
+    def close(self) -> None:
+        """Do nothing: whoever opened the file closes it."""
 
 
 def _read_packed(source: str | Path, expected: str, max_bytes: int) -> bytes:

@@ -68,7 +68,7 @@ def stream_lines(handle: IO[bytes], *, name: str) -> Iterator[NumberedLine]:
     Raises:
         InputError: it is broken UTF-16.
     """
-    for number, line in enumerate(_lines_of(_utf8_chunks(handle, name)), start=1):
+    for number, line in enumerate(_lines_of(utf8_chunks(handle, name=name)), start=1):
         yield number, decode(line.rstrip(b"\r\n"))
 
 
@@ -84,9 +84,9 @@ def printable_text(text: str) -> str:
     )
 
 
-def binary_error(name: str, data: bytes) -> InputError:
-    """Return the error for binary data."""
-    number = data[: data.find(b"\0") + 1].count(b"\n") + 1
+def binary_error(name: str, data: bytes, *, line: int = 1) -> InputError:
+    """Return the error for binary data, whose first line has this number."""
+    number = data[: data.find(b"\0") + 1].count(b"\n") + line
     return InputError(
         f"{name} is no plain text.",
         expected="text as UTF-8, or as UTF-16 with its mark",
@@ -100,10 +100,18 @@ def utf16_error(name: str, error: UnicodeDecodeError) -> InputError:
     return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
 
 
-def _utf8_chunks(handle: IO[bytes], name: str) -> Iterator[bytes]:
-    """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark."""
-    start = handle.read(_CHUNK_BYTES)
-    chunks = itertools.chain([start], iter(lambda: handle.read(_CHUNK_BYTES), b""))
+def utf8_chunks(handle: IO[bytes], *, name: str, n_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark, `n_bytes` at a time.
+
+    Raises:
+        InputError: it is broken UTF-16.
+    """
+    # Of a damaged file, `read1` gives what stands before the damage.
+    read = getattr(handle, "read1", handle.read)
+    start = read(n_bytes)
+    while 0 < len(start) < len(UTF8_MARK) and (more := read(n_bytes)):
+        start += more
+    chunks = itertools.chain([start], iter(lambda: read(n_bytes), b""))
     if not start.startswith(UTF16_MARKS):
         yield start.removeprefix(UTF8_MARK)
         yield from itertools.islice(chunks, 1, None)

@@ -1,37 +1,24 @@
 """The three steps of a build: plan, encode, seal. Each reads from the directory what the step before it wrote."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from attlas.pipeline.directory import read_intact_receipts, read_plan, read_receipts, write_plan
-from attlas.pipeline.drafting import Draft, Options, draft_plan
+from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
+from attlas.pipeline.drafting import Draft, Options, Sources, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.estimate import runs_in_process
 from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.workers.cluster import prepare_workers
 from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import check_device, check_products, has_device
-from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, Receipt
+from attlas.schema import AtlasPaths, InputError, Manifest, PlanError
 from attlas.schema.run import PLAIN, Run
 from attlas.schema.verify import find_problems
-
-
-@dataclass(frozen=True)
-class BuildStatus:
-    """The state of a build: its plan, the finished shards, and whether the atlas is sealed."""
-
-    plan: Plan
-    receipts: dict[int, Receipt]
-    is_sealed: bool
-
-    @property
-    def missing(self) -> list[Shard]:
-        """Return the shards without a receipt."""
-        return [shard for shard in self.plan.shards if shard.index not in self.receipts]
 
 
 def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
@@ -53,11 +40,13 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
             )
         if earlier.model_directory != plan.model_directory:
             earlier = replace(earlier, model_directory=plan.model_directory)
-            write_plan(paths, earlier, proteins)
+            write_plan_file(paths, earlier)
+        proteins.workspace.close()
         return earlier
 
     write_plan(paths, plan, proteins)
-    return plan
+    proteins.workspace.close()
+    return replace(plan, shards=read_plan(paths).shards)
 
 
 def _explain_products(begun: Run, run: Run) -> str:
@@ -70,7 +59,7 @@ def _explain_products(begun: Run, run: Run) -> str:
 
 
 def build(
-    source: str,
+    source: Sources,
     out: Path,
     options: Options,
     *,
@@ -79,10 +68,10 @@ def build(
     scheduler: str | None = None,
     is_retry: bool = False,
 ) -> Manifest:
-    """Plan, encode and seal: build an atlas from a FASTA file. Finished shards are kept.
+    """Plan, encode and seal: build an atlas from FASTA files. Finished shards are kept.
 
     Args:
-        source: path of the FASTA file, or `-`.
+        source: paths of FASTA files, or `-`.
         out: directory of the atlas.
         options: the model, the rule and the like.
         progress: called once with the plan and the missing shards; its result is called with every event.
@@ -109,13 +98,15 @@ def build(
         if is_retry:
             remove_failed_receipts(paths, plan)
 
+        was_sealed = paths.manifest.is_file() or paths.manifest_before.is_file()
         if paths.manifest.is_file():
             manifest = Manifest.read(paths)
             if not find_problems(paths, manifest):
                 return manifest
             set_manifest_aside(paths)  # damaged shards are computed again
 
-        if shards := find_missing_shards(paths, plan):
+        # A sealed atlas that is mended may have files of the right size and other bytes.
+        if shards := find_missing_shards(paths, plan, plan.shards, by_digest=was_sealed):
             report = progress(plan, shards)
             encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
         return seal(paths, plan)
@@ -133,17 +124,11 @@ def _prepare(shards: Sequence[Shard], device: str, *, n_workers: int | None) -> 
 
 def remove_failed_receipts(paths: AtlasPaths, plan: Plan) -> None:
     """Remove the receipts of shards with failed proteins, so that these are computed again."""
-    failed = [receipt for receipt in read_receipts(paths, plan).values() if receipt.n_failed]
+    failed = [receipt for receipt in read_receipts(paths, plan, plan.shards).values() if receipt.n_failed]
     if failed:
         set_manifest_aside(paths)  # before the receipts: without all its shards the atlas is not whole
     for receipt in failed:
         paths.receipt(receipt.index).unlink()
-
-
-def find_missing_shards(paths: AtlasPaths, plan: Plan) -> list[Shard]:
-    """Return the shards that have no receipt, or whose files differ from it."""
-    receipts = read_intact_receipts(paths, plan)
-    return [shard for shard in plan.shards if shard.index not in receipts]
 
 
 def select_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
@@ -165,10 +150,3 @@ def select_shards(plan: Plan, text: str | None) -> Sequence[Shard]:
     raise InputError(
         f"--shards {text} names no shards of this plan.", expected=f"A-B within 1-{len(plan.shards)}", found=text
     )
-
-
-def read_status(paths: AtlasPaths) -> BuildStatus:
-    """Read the state of the build in a directory."""
-    plan = read_plan(paths)
-    receipts = read_intact_receipts(paths, plan, by_digest=False)
-    return BuildStatus(plan, receipts, paths.manifest.is_file() and len(receipts) == len(plan.shards))

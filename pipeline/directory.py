@@ -1,46 +1,46 @@
-"""The directory of an unfinished atlas: its plan and its receipts."""
+"""The plan of an atlas directory: written, read, and checked when it is read."""
 
 import json
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from attlas.pipeline.plan import Plan, Shard, order_sequences
-from attlas.pipeline.proteins.checksums import compute_crc64
-from attlas.pipeline.proteins.proteome import Protein
-from attlas.schema import (
-    FORMAT_VERSION,
-    PROTEINS,
-    SHARD_TABLES,
-    AtlasPaths,
-    BrokenAtlasError,
-    PlanError,
-    Receipt,
-    TableFile,
-)
-from attlas.schema.parquet_file import provenance, write_table
-from attlas.schema.publish import file_sha256, publish_bytes, publishing
+from attlas.pipeline.plan import Plan
+from attlas.pipeline.planned_sequences import write_sequences
+from attlas.pipeline.proteins.arranging import ArrangedProteins
+from attlas.pipeline.proteins.checksums import format_crc64, format_hexadecimal
+from attlas.pipeline.proteins.ordering import view_bytes
+from attlas.pipeline.stored_shards import StoredShards, write_shards
+from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError
+from attlas.schema.parquet_file import write_batches
+from attlas.schema.publish import publish_bytes, publishing
+
+OUTCOME_COLUMNS = ("layer", "n_sites", "sites_note")
+"""Columns of `proteins` that are known only when the sequences were computed."""
 
 
-def write_plan(paths: AtlasPaths, plan: Plan, proteins: tuple[Protein, ...]) -> None:
-    """Publish the planned proteins, then the plan."""
-    sequence_ids = {sequence: i for i, sequence in enumerate(order_sequences(proteins))}
-
-    # In order of sequence_id, so that a shard reads its own row groups only.
-    numbered = [(sequence_ids[protein.sequence] if protein.reason is None else None, protein) for protein in proteins]
-    numbered.sort(key=lambda row: (row[0] is None, row[0], row[1].accession))
-    checksums = compute_crc64([protein.sequence for _, protein in numbered])
-    rows = pa.Table.from_pylist(
-        [_protein_row(i, protein, crc64) for (i, protein), crc64 in zip(numbered, checksums, strict=True)],
-        PROTEINS.schema(plan.run.n_layers),
-    )
-
+def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> None:
+    """Publish the planned proteins, their sequences and the shards, then the plan."""
+    for leftover in paths.planned_proteins.parent.glob("sequences-*.parquet"):  # of a plan that was not finished
+        leftover.unlink()
     with publishing(paths.planned_proteins) as beside:
-        write_table(beside, table=PROTEINS, rows=rows, metadata=provenance(plan.run, plan.plan_id))
+        write_batches(beside, table=PROTEINS, schema=planned_schema(), batches=_list_planned(proteins), metadata={})
+    write_sequences(paths, proteins.sequences())
+    write_shards(paths.shards, plan.shards)
+    write_plan_file(paths, plan)
+
+
+def write_plan_file(paths: AtlasPaths, plan: Plan) -> None:
+    """Publish the plan alone: the proteins and shards that it is about are there."""
     values = {"format_version": FORMAT_VERSION, **plan.to_json()}
     publish_bytes(paths.plan, (json.dumps(values, indent=1) + "\n").encode())
+
+
+def planned_schema() -> pa.Schema:
+    """Return the columns of the planned proteins: those of `proteins` without the outcome."""
+    return pa.schema([column.field(1) for column in PROTEINS.stored() if column.name not in OUTCOME_COLUMNS])
 
 
 def read_plan(paths: AtlasPaths) -> Plan:
@@ -63,9 +63,16 @@ def read_plan(paths: AtlasPaths) -> Plan:
                 found=f"format version {version}",
                 hint="use the attlas release that wrote it, or build into a new directory",
             )
+        if "shards" in values:
+            raise PlanError(
+                f"The plan in {paths.root} was made by an earlier version of attlas.",
+                expected=f"the shards in {paths.shards.name}",
+                found=f"the shards in {paths.plan.name}",
+                hint="finish it with the attlas release that began it, or build into a new directory",
+            )
         plan_id = values["plan_id"]
         plan = Plan.from_json(values)
-        _check_shards(plan)
+        plan = replace(plan, shards=StoredShards(paths.shards, plan.totals))
     except PlanError:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -83,93 +90,12 @@ def read_plan(paths: AtlasPaths) -> Plan:
     return plan
 
 
-def read_receipts(paths: AtlasPaths, plan: Plan) -> dict[int, Receipt]:
-    """Return the receipts of this plan, by the index of the shard.
-
-    Raises:
-        BrokenAtlasError: a receipt cannot be read, belongs to another plan, or names files of another shard.
-    """
-    receipts = {}
-    for shard in plan.shards:
-        path = paths.receipt(shard.index)
-        if path.is_file():
-            receipt = Receipt.read(path)
-            if receipt.plan_id != plan.plan_id:
-                raise BrokenAtlasError(
-                    f"{path} belongs to another plan.",
-                    expected=plan.plan_id,
-                    found=receipt.plan_id,
-                    hint="remove the file to compute its shard again",
-                )
-
-            _check_receipt(paths, receipt, path, shard)
-            receipts[shard.index] = receipt
-    return receipts
-
-
-def read_intact_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> dict[int, Receipt]:
-    """Return the receipts whose files are unchanged: by SHA-256, or by size alone if not `by_digest`."""
-    receipts = read_receipts(paths, plan)
-    files = [file for receipt in receipts.values() for file in receipt.files]
-    changed = find_changed_files(paths, files, by_digest=by_digest)
-    return {index: receipt for index, receipt in receipts.items() if changed.isdisjoint(receipt.files)}
-
-
-def find_changed_files(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool = True) -> set[TableFile]:
-    """Return the files that are missing or do not match their entry; several are read at once, on all cores."""
-    with ThreadPoolExecutor() as threads:
-        matches = threads.map(lambda file: matches_entry(paths.root / file.path, file, by_digest=by_digest), files)
-        return {file for file, is_match in zip(files, matches, strict=True) if not is_match}
-
-
-def matches_entry(path: Path, file: TableFile, *, by_digest: bool = True) -> bool:
-    """Return whether a file exists with the size and, if `by_digest`, the SHA-256 of its entry."""
-    if not path.is_file() or path.stat().st_size != file.n_bytes:
-        return False
-    return not by_digest or file_sha256(path) == file.sha256
-
-
-def _check_shards(plan: Plan) -> None:
-    """Raise ValueError unless the shards are numbered from 1 and follow one another in `sequence_id`."""
-    if not plan.shards:
-        return
-    if [shard.index for shard in plan.shards] != list(range(1, len(plan.shards) + 1)):
-        raise ValueError("its shards are not numbered 1, 2, ...")
-    ends = [0, *(shard.end_sequence_id for shard in plan.shards)]
-    if [shard.first_sequence_id for shard in plan.shards] != ends[:-1] or sorted(set(ends)) != ends:
-        raise ValueError("its shards do not follow one another")
-
-
-def _check_receipt(paths: AtlasPaths, receipt: Receipt, path: Path, shard: Shard) -> None:
-    """Raise BrokenAtlasError unless a receipt of the build belongs to the shard and names its files."""
-    expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
-    files = {file.path for file in receipt.files}
-    if receipt.index != shard.index or files != expected:
-        raise BrokenAtlasError(
-            f"{path} is not the receipt of shard {shard.index}.",
-            expected=", ".join(sorted(expected)),
-            found=", ".join(sorted(files)),
-            hint="remove the file to compute its shard again",
-        )
-
-
-def _protein_row(sequence_id: int | None, protein: Protein, crc64: str) -> dict[str, object]:
-    return {
-        "accession": protein.accession,
-        "entry_name": protein.entry_name,
-        "gene": protein.gene,
-        "organism": protein.organism,
-        "taxon_id": protein.taxon_id,
-        "sequence_version": protein.sequence_version,
-        "description": protein.description,
-        "sequence": protein.sequence,
-        "length": protein.length,
-        "md5": protein.md5,
-        "crc64": crc64,
-        "n_nonstandard": protein.n_nonstandard,
-        "n_records": protein.n_records,
-        "line": protein.line,
-        "sequence_id": sequence_id,
-        "status": "planned" if protein.reason is None else "skipped",
-        "reason": protein.reason,
-    }
+def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of the planned proteins, in order of accession."""
+    schema = planned_schema()
+    for rows in proteins.proteins():
+        columns = {name: rows[name] for name in rows.column_names}
+        columns["md5"] = format_hexadecimal(view_bytes(rows["md5"]))
+        columns["crc64"] = format_crc64(rows["crc64"].to_numpy())
+        columns["status"] = pc.if_else(pc.is_null(rows["reason"]), "planned", "skipped")
+        yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from attlas.pipeline.estimate import measure_rate
@@ -10,13 +10,13 @@ from attlas.pipeline.model.architectures import KERNELS, choose_attention
 from attlas.pipeline.model.files import ModelFiles, ModelShape, find_model
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary, has_esm2_vocabulary
 from attlas.pipeline.model.precision import AUTO, choose_dtype, choose_products, find_attention_bound, refuse_exact_half
-from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, order_sequences
-from attlas.pipeline.proteins.proteome import Protein, Proteome, read_proteome
+from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, sum_shards
+from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_proteins, parse_input
+from attlas.pipeline.proteins.merging import ReasonToSkip
 from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
 from attlas.pipeline.workers.resources import has_device
-from attlas.schema import FORMAT_VERSION, InputError
+from attlas.schema import VALUES_VERSION, InputError
 from attlas.schema.columns import EDGE_THETA
-from attlas.schema.json_file import digest
 from attlas.schema.run import Run
 
 
@@ -34,20 +34,26 @@ class Options:
     """Whether float32 is computed by plain products on a GPU, too."""
 
 
-Draft = tuple[tuple[Protein, ...], Plan]
+Draft = tuple[ArrangedProteins, Plan]
 """A plan that is not written yet, with its proteins."""
+
+Sources = str | Sequence[str]
+"""Path of a FASTA file, or `-` for standard input; or several, which are read as if joined end to end."""
 
 Prepare = Callable[[Sequence[Shard], str], None]
 """Takes the shards of a plan and their device, and begins what takes seconds until they can be computed."""
 
 
-def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None) -> Draft:
-    """Read the input, find the model and cut the shards, writing nothing.
+def draft_plan(
+    source: Sources, options: Options, *, prepare: Prepare | None = None, sizes: Sizes | None = None
+) -> Draft:
+    """Read the input, find the model and cut the shards, writing nothing but a temporary folder for a large input.
 
     Args:
-        source: path of the FASTA file, or `-`.
+        source: the input.
         options: the model, the rule and the like.
         prepare: called with the shards and their device while the weights are hashed, which takes seconds.
+        sizes: how much of the input is held in memory.
 
     Raises:
         InputError: the input or an option cannot be used.
@@ -57,17 +63,16 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
 
     files = find_model(options.model, revision=options.revision)
     device = choose_device(options.device)
-    proteome = read_proteome(source, max_length=options.max_length)
+    parsed = parse_input(list_sources(source), max_length=options.max_length, sizes=sizes)
     if prepare is not None:
         measure_rate(device)  # now, because the digest would slow what is measured
     with ThreadPoolExecutor(1) as threads:
         weights_sha256 = threads.submit(files.weights_sha256)
 
         vocabulary = read_model_vocabulary(files)
-        proteins = skip_unreadable(proteome, files.shape, vocabulary)
-        lengths = [len(sequence) for sequence in order_sequences(proteins)]
+        proteins = arrange_proteins(parsed, find_unreadable(files.shape, vocabulary))
         attention = choose_run_attention(files.shape, vocabulary, device)
-        shards = cut_shards(lengths, shape=files.shape, device=device, attention=attention)
+        shards = cut_shards(proteins.lengths, shape=files.shape, device=device, attention=attention)
         if prepare is not None:
             prepare(shards, device)
 
@@ -75,15 +80,23 @@ def draft_plan(source: str, options: Options, *, prepare: Prepare | None = None)
 
     plan = Plan(
         run=run,
-        source=proteome.name,
-        source_sha256=proteome.sha256,
-        n_records=proteome.n_records,
-        proteins_digest=_digest_proteins(proteins),
+        source=proteins.name,
+        source_sha256=proteins.sha256,
+        n_records=proteins.n_records,
+        proteins_digest=proteins.digest,
         model_directory=str(files.directory),
         pack_tokens=choose_pack_tokens(run.attention, run.device),
+        totals=sum_shards(shards),
         shards=shards,
     )
     return proteins, plan
+
+
+def list_sources(source: Sources) -> Sequence[str]:
+    """Return the paths of an input. Raises InputError if there are none."""
+    if not source:
+        raise InputError("There is no input.", expected="one FASTA file or more, or `-`", found="none")
+    return [source] if isinstance(source, str) else source
 
 
 def check_options(options: Options) -> None:
@@ -141,40 +154,30 @@ def _describe_run(
         rule=options.rule,
         edge_theta=EDGE_THETA,
         max_length=options.max_length,
-        format_version=FORMAT_VERSION,
+        format_version=VALUES_VERSION,
         attlas_version=version("attlas"),
         torch_version=version("torch"),
         transformers_version=version("transformers"),
     )
 
 
-def skip_unreadable(proteome: Proteome, shape: ModelShape, vocabulary: Vocabulary) -> tuple[Protein, ...]:
-    """Return the proteins; those that the model cannot read are skipped, with the reason."""
-    return tuple(
-        protein if protein.reason else replace(protein, reason=_reason_to_skip(protein, shape, vocabulary))
-        for protein in proteome.proteins
-    )
+def find_unreadable(shape: ModelShape, vocabulary: Vocabulary) -> ReasonToSkip | None:
+    """Return the function that tells why the model cannot read a sequence; None for a model that reads every one."""
+    if shape.max_residues is None and not vocabulary.unreadable and not vocabulary.is_of_pieces:
+        return None
+    return lambda sequence: _describe_unreadable(sequence, shape, vocabulary)
 
 
-def _reason_to_skip(protein: Protein, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
-    """Return the reason for which the model cannot read a protein, its length or a letter; None where it can."""
-    reason = vocabulary.reason_to_skip(protein.sequence)
+def _describe_unreadable(sequence: str, shape: ModelShape, vocabulary: Vocabulary) -> str | None:
+    """Return the reason for which the model cannot read a sequence, its length or a letter; None where it can."""
+    reason = vocabulary.reason_to_skip(sequence)
     limit = shape.max_residues
-    if limit is None or protein.length <= limit:
+    if limit is None or len(sequence) <= limit:
         return reason
 
     # Of tokens of several residues the positions reach farther; what cannot be read cannot be cut into them.
-    if vocabulary.is_of_pieces and (reason or vocabulary.count_tokens(protein.sequence) <= limit):
+    if vocabulary.is_of_pieces and (reason or vocabulary.count_tokens(sequence) <= limit):
         return reason
     unit = "tokens" if vocabulary.is_of_pieces else "residues"
-    n_tokens = vocabulary.count_tokens(protein.sequence)
+    n_tokens = vocabulary.count_tokens(sequence)
     return f"longer than the {limit:,} {unit} this model's positions reach: {n_tokens:,} {unit}"
-
-
-def _digest_proteins(proteins: Sequence[Protein]) -> str:
-    """Return the digest over all fields of the proteins except line and reason, in order of accession.
-
-    So the order of the records does not matter; the reasons follow from the sequence and the run.
-    """
-    ordered = sorted(proteins, key=lambda protein: protein.accession)
-    return digest([astuple(replace(protein, line=0, reason=None)) for protein in ordered])

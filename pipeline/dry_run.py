@@ -2,40 +2,40 @@
 
 from attlas.pipeline.drafting import (
     Options,
+    Sources,
     check_options,
     choose_device,
     choose_run_attention,
+    find_unreadable,
+    list_sources,
     read_model_vocabulary,
-    skip_unreadable,
 )
 from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
-from attlas.pipeline.plan import cut_shards, order_sequences
-from attlas.pipeline.proteins.proteome import Protein, read_proteome
+from attlas.pipeline.plan import cut_shards
+from attlas.pipeline.proteins.arranging import SkippedProtein, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import choose_threads, choose_workers, has_device
 from attlas.schema import EnvironmentFault
 
 
 def estimate_build(
-    source: str, options: Options, *, n_workers: int | None = None
-) -> tuple[Estimate, tuple[Protein, ...]]:
-    """Return the cost of a build and the proteins it would skip; nothing is written and no model is loaded.
+    source: Sources, options: Options, *, n_workers: int | None = None
+) -> tuple[Estimate, tuple[SkippedProtein, ...]]:
+    """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
     """
     check_options(options)
     shape = find_shape(options.model, revision=options.revision)
-    proteome = read_proteome(source, max_length=options.max_length)
+    parsed = parse_input(list_sources(source), max_length=options.max_length)
     vocabulary = _expect_vocabulary(options)
-    proteins = skip_unreadable(proteome, shape, vocabulary)
-    skipped = tuple(protein for protein in proteins if protein.reason is not None)
+    proteins = arrange_proteins(parsed, find_unreadable(shape, vocabulary))
 
-    lengths = [len(sequence) for sequence in order_sequences(proteins)]
     device = choose_device(options.device)
     attention = choose_run_attention(shape, vocabulary, device)
-    shards = cut_shards(lengths, shape=shape, device=device, attention=attention)
+    shards = cut_shards(proteins.lengths, shape=shape, device=device, attention=attention)
 
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
@@ -47,17 +47,17 @@ def estimate_build(
 
     cost = estimate_cost(
         shards,
-        lengths,
+        proteins.lengths,
         shape,
-        n_proteins=len(proteins),
-        n_skipped=len(skipped),
+        n_proteins=proteins.n_proteins,
+        n_skipped=proteins.n_skipped,
         device=device,
         dtype=choose_dtype(options.dtype),
         n_workers=n_processes or 1,
         is_in_process=is_in_process,
         n_at_once=n_at_once,
     )
-    return cost, skipped
+    return cost, proteins.skipped
 
 
 def _expect_vocabulary(options: Options) -> Vocabulary:

@@ -37,6 +37,7 @@ def encode(
     n_workers: int | None = None,
     scheduler: str | None = None,
     task: Task = ENCODE,
+    is_kept: bool = True,
 ) -> None:
     """Compute shards and publish their receipts; the caller holds the lock.
 
@@ -49,6 +50,7 @@ def encode(
             else starts as many as the machine has cores (or GPUs) and memory for.
         scheduler: address of a Dask scheduler whose workers compute; None starts workers here.
         task: what to do with a shard.
+        is_kept: whether the files of finished shards stay below `paths`, whose disk must have room for them.
 
     Raises:
         DeviceFault: the device of this process does not work; finished shards are kept.
@@ -59,7 +61,8 @@ def encode(
     if not shards:
         return
 
-    check_disk(paths.root, plan.run, shards)
+    if is_kept:
+        check_disk(paths.root, plan.run, shards)
     for shard in shards:  # receipts whose files are missing or damaged
         task.receipt(paths, shard.index).unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.plan import Shard, predict_disk_bytes, predict_process_bytes
@@ -54,7 +55,7 @@ class Estimate:
 
 def estimate_cost(
     shards: Sequence[Shard],
-    lengths: Sequence[int],
+    lengths: NDArray[np.int32],
     shape: ModelShape,
     *,
     n_proteins: int,
@@ -67,6 +68,7 @@ def estimate_cost(
 ) -> Estimate:
     """Return the cost of distinct sequences of these lengths on this machine, with `n_workers` processes."""
     rate = measure_rate(device) * (1 if device == "cuda" else n_workers)
+    n_residues = int(lengths.sum(dtype=np.int64))
 
     return Estimate(
         shape=shape,
@@ -75,13 +77,13 @@ def estimate_cost(
         n_proteins=n_proteins,
         n_skipped=n_skipped,
         n_sequences=len(lengths),
-        n_residues=sum(lengths),
+        n_residues=n_residues,
         n_shards=len(shards),
         n_workers=n_workers,
         is_in_process=is_in_process,
         n_at_once=n_at_once,
         peak_bytes=predict_process_bytes(shards, shape=shape, n_at_once=n_at_once),
-        disk_bytes=predict_disk_bytes(sum(lengths), len(lengths), shape.n_layers, shape.n_heads),
+        disk_bytes=predict_disk_bytes(n_residues, len(lengths), shape.n_layers, shape.n_heads),
         wall_s=predict_seconds(shards, rate),
         histogram=_count_lengths(lengths),
     )
@@ -105,7 +107,7 @@ def measure_rate(device: str) -> float:
     return GPU_OPERATIONS_PER_S if device == "cuda" else CPU_EFFICIENCY * _measure_matrix_rate()
 
 
-def _count_lengths(lengths: Sequence[int]) -> tuple[tuple[int, int, int], ...]:
+def _count_lengths(lengths: NDArray[np.int32]) -> tuple[tuple[int, int, int], ...]:
     counts, _ = np.histogram(lengths, bins=[*LENGTH_EDGES, np.inf])
     upper_edges = [edge - 1 for edge in LENGTH_EDGES[1:]] + [0]
     return tuple((low, high, int(n)) for low, high, n in zip(LENGTH_EDGES, upper_edges, counts, strict=True))

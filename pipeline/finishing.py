@@ -58,6 +58,7 @@ def finish_shard(
         files = [_publish(paths, parts, table, folder, output(table)) for table in parts.last.rows]
     except FileNotFoundError as error:
         if receipt_path.is_file():
+            folder.remove()
             return Receipt.read(receipt_path)
         raise EnvironmentFault(
             f"Parts of shard {shard.index} were removed while it was computed.",

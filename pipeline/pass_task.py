@@ -17,7 +17,7 @@ from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.finishing import Output, finish_shard
 from attlas.pipeline.part_limits import PASS_PART_LIMITS, PartLimits, cut_parts
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.shard import read_sequences
+from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
 from attlas.pipeline.workers.runners import load_plan_and_model, prepare_model
 from attlas.schema import (
@@ -240,7 +240,7 @@ def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
     begin, end = shard.first_sequence_id, shard.end_sequence_id
     is_computed = (pc.field("status") == "ok") & (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
     ok = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["sequence_id"], filters=is_computed)
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
     return {
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())

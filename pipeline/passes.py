@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.directory import matches_entry
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.receipts import matches_entry
 from attlas.pipeline.shard_parts import remove_parts
 from attlas.pipeline.workers.runners import Task
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt, Table

@@ -3,10 +3,14 @@
 Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens of a sequence.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 from attlas.pipeline.attention.tiles import predict_tile_bytes
 from attlas.pipeline.model.architectures import HOOKED, choose_attention, predict_map_bytes
@@ -59,11 +63,47 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class ShardTotals:
+    """The shards of a plan in sum: what a task has to know of the others."""
+
+    n_shards: int
+    n_sequences: int
+    n_residues: int
+    cost: float
+    """Predicted work, floating-point operations."""
+    digest: str
+    """Digest over every number of every shard."""
+
+
+def sum_shards(shards: Sequence[Shard]) -> ShardTotals:
+    """Return the sums of all shards, and their digest."""
+    columns = list_shard_columns(shards)
+    values = hashlib.sha256()
+    for name, column in columns.items():
+        values.update(name.encode() + column.astype("<f8" if column.dtype.kind == "f" else "<i8").tobytes())
+    return ShardTotals(
+        n_shards=len(shards),
+        n_sequences=shards[-1].end_sequence_id if shards else 0,
+        n_residues=int(columns["n_residues"].sum()),
+        cost=float(columns["cost"].sum()),
+        digest=values.hexdigest()[:16],
+    )
+
+
+def list_shard_columns(shards: Sequence[Shard]) -> dict[str, NDArray[Any]]:
+    """Return the numbers of shards, an array for each field of Shard."""
+    kinds = {"cost": np.float64}
+    names = Shard.__dataclass_fields__
+    return {name: np.array([getattr(shard, name) for shard in shards], kinds.get(name, np.int64)) for name in names}
+
+
+@dataclass(frozen=True)
 class Plan:
     """The run, the input and the shards of a build: equal plans give equal tables."""
 
     run: Run
     source: str
+    """Names of the input files."""
     source_sha256: str
     n_records: int
     proteins_digest: str
@@ -71,14 +111,14 @@ class Plan:
     model_directory: str
     """Directory of the model's files; not part of the plan's identity."""
     pack_tokens: int
-    shards: tuple[Shard, ...]
+    totals: ShardTotals
+    shards: Sequence[Shard] = field(default=(), compare=False)
+    """All shards; of a plan that was read from a directory, one is read when it is asked for."""
 
     @cached_property
     def plan_id(self) -> str:
         """Return the identity of the plan, which becomes the atlas id: input, run, pack size and shards."""
-        return digest(
-            [self.run.run_id, self.proteins_digest, self.pack_tokens, [asdict(shard) for shard in self.shards]]
-        )
+        return digest([self.run.run_id, self.proteins_digest, self.pack_tokens, asdict(self.totals)])
 
     def describe_changes(self, plan: Self) -> list[str]:
         """Return a line for each difference of `plan` from this plan, in the words of the command line."""
@@ -93,12 +133,13 @@ class Plan:
         return lines
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values."""
-        return {"plan_id": self.plan_id, **asdict(self)}
+        """Return the plan without its single shards as plain JSON values."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "shards"}
+        return {"plan_id": self.plan_id, **values, "run": self.run.to_json(), "totals": asdict(self.totals)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Self:
-        """Return the plan that `to_json` wrote. Raises IllTypedError for values of other types."""
+        """Return the plan that `to_json` wrote, without its shards. Raises IllTypedError for values of other types."""
         return from_json(cls, {name: value for name, value in values.items() if name != "plan_id"})
 
 
@@ -112,34 +153,48 @@ def order_sequences(proteins: Sequence[Protein]) -> list[str]:
 
 
 def cut_shards(
-    lengths: Sequence[int], *, shape: ModelShape, device: str, attention: str | None = None
+    lengths: Sequence[int] | NDArray[np.integer[Any]], *, shape: ModelShape, device: str, attention: str | None = None
 ) -> tuple[Shard, ...]:
     """Cut sequences, given by their ascending lengths in residues, into shards of about equal predicted cost.
 
     `attention` is the reduction of the run; None: that of the architecture.
     """
-    costs = [predict_cost(length, shape) for length in lengths]
+    all_lengths = np.asarray(lengths, np.int64)
+    distinct_lengths, places = np.unique(all_lengths, return_inverse=True)
+    costs = np.array([predict_cost(length, shape) for length in distinct_lengths.tolist()], np.float64)[places]
+
     largest = predict_cost(TYPICAL_LENGTH, shape) * SHARD_RESIDUES[device] / TYPICAL_LENGTH
     smallest = predict_cost(TYPICAL_LENGTH, shape) * SMALLEST_SHARD_RESIDUES[device] / TYPICAL_LENGTH
-    target = min(largest, max(smallest, sum(costs) / FEWEST_SHARDS))
+    target = min(largest, max(smallest, float(costs.sum()) / FEWEST_SHARDS))
     attention = attention or choose_attention(shape.architecture, device)
     pack_tokens = choose_pack_tokens(attention, device)
 
     shards: list[Shard] = []
-    for part in cut_runs(Budget(costs, target)):
+    for part in _cut_by_cost(costs, target):
         shards.append(
             Shard(
                 index=len(shards) + 1,
                 first_sequence_id=part.start,
                 end_sequence_id=part.stop,
-                n_residues=sum(lengths[part]),
-                cost=sum(costs[part]),
+                n_residues=int(all_lengths[part].sum()),
+                cost=float(costs[part].sum()),
                 predicted_bytes=predict_shard_bytes(
-                    lengths[part], shape=shape, pack_tokens=pack_tokens, attention=attention
+                    all_lengths[part], shape=shape, pack_tokens=pack_tokens, attention=attention
                 ),
             )
         )
     return tuple(shards)
+
+
+def _cut_by_cost(costs: NDArray[np.float64], largest: float) -> Iterator[slice]:
+    """Yield slices of consecutive sequences that cost at most `largest`; one that costs more stands alone."""
+    sums = np.concatenate([[0.0], np.cumsum(costs)])
+    begin = 0
+    while begin < len(costs):
+        end = int(np.searchsorted(sums, sums[begin] + largest, side="right")) - 1
+        end = max(end, begin + 1)
+        yield slice(begin, end)
+        begin = end
 
 
 def choose_pack_tokens(attention: str, device: str) -> int:
@@ -169,7 +224,11 @@ def predict_cost(length: int, shape: ModelShape) -> float:
 
 
 def predict_shard_bytes(
-    lengths: Sequence[int], *, shape: ModelShape, pack_tokens: int, attention: str = "tiled"
+    lengths: Sequence[int] | NDArray[np.integer[Any]],
+    *,
+    shape: ModelShape,
+    pack_tokens: int,
+    attention: str = "tiled",
 ) -> int:
     """Return a bound on the memory of a process that computes sequences of these lengths, bytes.
 
@@ -177,15 +236,16 @@ def predict_shard_bytes(
     the tiles of the longest sequence, its map where `attention` holds a whole one, and the results of a part of the
     shard until they are written.
     """
-    tokens = [length + N_SPECIAL_TOKENS for length in lengths]
-    packs = list(cut_packs(lengths, pack_tokens))
-    largest_pack = max(sum(tokens[pack]) for pack in packs)
+    total_residues = int(np.sum(lengths, dtype=np.int64))
+    longest = int(np.max(lengths)) + N_SPECIAL_TOKENS
+    largest_pack = min(total_residues + N_SPECIAL_TOKENS * len(lengths), max(pack_tokens, longest))
     activations = largest_pack * predict_activation_bytes(shape, n_bytes=4)
-    tiles = predict_tile_bytes(shape.n_heads, max(tokens)) + predict_map_bytes(attention, shape.n_heads, max(tokens))
+    tiles = predict_tile_bytes(shape.n_heads, longest) + predict_map_bytes(attention, shape.n_heads, longest)
 
     # A part keeps within its limits, unless a pack alone is beyond them.
-    n_residues = min(sum(lengths), max(PART_LIMITS.n_residues, *(sum(lengths[pack]) for pack in packs)))
-    n_sequences = min(len(lengths), max(PART_LIMITS.n_sequences, *(pack.stop - pack.start for pack in packs)))
+    most_of_pack = max(1, pack_tokens // (int(np.min(lengths)) + N_SPECIAL_TOKENS))
+    n_residues = min(total_residues, max(PART_LIMITS.n_residues, largest_pack))
+    n_sequences = min(len(lengths), max(PART_LIMITS.n_sequences, most_of_pack))
     per_residue = RESULT_COPIES * (4 * shape.n_layers + 20)
     per_head = RESULT_COPIES * 64
     results = n_residues * per_residue + n_sequences * shape.n_layers * shape.n_heads * per_head

@@ -1,22 +1,19 @@
 """The last step of a build: check that every shard is finished, write the table `proteins`, then the manifest."""
 
 import datetime
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from attlas.pipeline.directory import find_changed_files, read_receipts
+from attlas.pipeline.joining import write_proteins
+from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan
+from attlas.pipeline.receipts import find_changed_files, read_receipts
 from attlas.pipeline.shard_parts import remove_finished_parts
 from attlas.schema import (
     ADDED_TABLES,
     FORMAT_VERSION,
     PROTEINS,
-    SEQUENCES,
     SITES,
     AtlasPaths,
     BrokenAtlasError,
@@ -26,28 +23,27 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.publish import publishing
+from attlas.schema.parquet_file import describe_file, provenance
 
 
-def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
+def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     """Check that every shard is finished, write `proteins`, then the manifest; the caller holds the lock.
 
-    An atlas that is sealed again keeps its added tables, as far as their files are undamaged.
+    An atlas that is sealed again keeps its added tables, as far as their files are undamaged. Files are compared with
+    their entries by SHA-256, or by size alone if not `by_digest`: then somebody else has looked at the digests.
 
     Raises:
         PlanError: shards are missing.
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
-    receipts = _read_all_receipts(paths, plan)
+    receipts = _read_all_receipts(paths, plan, by_digest=by_digest)
     remove_finished_parts(paths)
-    proteins = _join_proteins(paths, plan)
-    with publishing(paths.proteins) as beside:
-        write_table(beside, table=PROTEINS, rows=proteins, metadata=provenance(plan.run, plan.plan_id))
+    statuses = write_proteins(paths, plan)
+    names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
 
     earlier = read_earlier_manifest(paths)
-    added_files = _select_undamaged(paths, earlier.added) if earlier else []
-    manifest = _make_manifest(paths, plan, receipts, proteins, added_files)
+    added_files = _select_undamaged(paths, earlier.added, by_digest=by_digest) if earlier else []
+    manifest = _make_manifest(paths, plan, receipts, statuses, [*names, *added_files])
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
     manifest.write(paths)
@@ -61,7 +57,7 @@ def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
 
 
 def _make_manifest(
-    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], proteins: pa.Table, added_files: Sequence[TableFile]
+    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], statuses: Counter[str], other_files: Sequence[TableFile]
 ) -> Manifest:
     """Return the manifest of an atlas that is sealed for the first time, not yet published."""
     return Manifest(
@@ -70,11 +66,11 @@ def _make_manifest(
         run=plan.run,
         source=plan.source,
         source_sha256=plan.source_sha256,
-        counts=_count(proteins, plan, receipts),
+        counts=_count(statuses, plan, receipts),
         files=(
             describe_file(paths, paths.proteins, PROTEINS),
             *(file for receipt in receipts for file in receipt.files),
-            *added_files,
+            *other_files,
         ),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={
@@ -103,31 +99,37 @@ def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
     return None
 
 
-def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
+def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool) -> list[TableFile]:
     """Return the added files that match their entry; of a table with a file per shard, all files or none."""
-    damaged = find_changed_files(paths, files)
+    damaged = find_changed_files(paths, files, by_digest=by_digest)
     tables_by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
     incomplete = {file.table for file in damaged} - tables_by_source
     return [file for file in files if file not in damaged and file.table not in incomplete]
 
 
-def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
-    """Return the receipts of all shards, in order, after their files have been checked.
+def _read_all_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool) -> list[Receipt]:
+    """Return the receipts of all shards, in order, after their files have been checked by digest.
+
+    The receipt of a shard whose files differ from it is removed, so that `encode` computes the shard again: `encode`
+    itself looks at sizes only.
 
     Raises:
         PlanError: shards are missing.
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
-    receipts = read_receipts(paths, plan)
+    receipts = read_receipts(paths, plan, plan.shards)
     if missing := [shard.index for shard in plan.shards if shard.index not in receipts]:
         raise PlanError(
-            f"{len(missing)} of {len(plan.shards)} shards are not done.",
+            f"{len(missing)} of {len(plan.shards):,} shards are not done.",
             offenders=[f"shard {index}" for index in missing],
             hint=f"run `attlas encode {paths.root}`",
         )
 
     files = [file for receipt in receipts.values() for file in receipt.files]
-    if changed := find_changed_files(paths, files):
+    if changed := find_changed_files(paths, files, by_digest=by_digest):
+        for index, receipt in receipts.items():
+            if not changed.isdisjoint(receipt.files):
+                paths.receipt(index).unlink(missing_ok=True)
         raise BrokenAtlasError(
             "Files of finished shards are missing or changed.",
             offenders=[file.path for file in files if file in changed],
@@ -136,42 +138,15 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
     return [receipts[shard.index] for shard in plan.shards]
 
 
-def _join_proteins(paths: AtlasPaths, plan: Plan) -> pa.Table:
-    """Return the table `proteins`: the planned proteins joined with the outcome of their sequences."""
-    planned = pq.read_table(paths.planned_proteins)
-    schema = PROTEINS.schema(plan.run.n_layers)
-    if not plan.shards:
-        return planned.sort_by("accession").cast(schema)
-
-    outcomes = pa.concat_tables(pq.read_table(paths.shard(SEQUENCES, shard.index)) for shard in plan.shards)
-    # Sequence ids are 0, 1, ... in the order of the shards: the outcome of a protein is the row of its id.
-    if not np.array_equal(outcomes["sequence_id"].to_numpy(), np.arange(outcomes.num_rows)):
-        raise BrokenAtlasError(
-            f"The shards of {paths.root} do not hold the sequences of its plan in order.",
-            expected=f"sequence_id 0 to {outcomes.num_rows - 1}",
-            hint="start again in a new directory",
-        )
-    sequence_outcomes = outcomes.take(planned["sequence_id"])
-
-    is_skipped = pc.equal(planned["status"], "skipped")
-    columns = {name: planned[name] for name in planned.column_names}
-    columns["status"] = pc.if_else(is_skipped, "skipped", sequence_outcomes["status"])
-    columns["reason"] = pc.if_else(is_skipped, planned["reason"], sequence_outcomes["reason"])
-    for name in ("layer", "n_sites", "sites_note"):
-        columns[name] = sequence_outcomes[name]
-    return pa.table(columns).select(schema.names).sort_by("accession").cast(schema)
-
-
-def _count(proteins: pa.Table, plan: Plan, receipts: Sequence[Receipt]) -> Counts:
-    by_status = {entry["values"]: entry["counts"] for entry in pc.value_counts(proteins["status"]).to_pylist()}
+def _count(statuses: Counter[str], plan: Plan, receipts: Sequence[Receipt]) -> Counts:
     n_sites = [file.n_rows for receipt in receipts for file in receipt.files if file.table == SITES.name]
 
     return Counts(
         n_records=plan.n_records,
-        n_requested=proteins.num_rows,
-        n_ok=by_status.get("ok", 0),
-        n_skipped=by_status.get("skipped", 0),
-        n_failed=by_status.get("failed", 0),
+        n_requested=statuses.total(),
+        n_ok=statuses["ok"],
+        n_skipped=statuses["skipped"],
+        n_failed=statuses["failed"],
         n_sequences=sum(receipt.n_sequences for receipt in receipts),
         n_residues=sum(receipt.n_residues for receipt in receipts),
         n_sites=sum(n_sites),

@@ -6,19 +6,17 @@ from functools import partial
 from itertools import dropwhile
 from types import MappingProxyType
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from attlas.pipeline.encoder.device_check import confirm_device, make_pack_runner, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
 from attlas.pipeline.finishing import Output, finish_shard
 from attlas.pipeline.part_limits import PART_LIMITS, PartLimits, fill_part
 from attlas.pipeline.plan import Plan, Shard, cut_packs
+from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
 from attlas.pipeline.sites.calling import call_sites
-from attlas.schema import SHARD_TABLES, AtlasPaths, BrokenAtlasError, Receipt
+from attlas.schema import SHARD_TABLES, AtlasPaths, Receipt
 from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import provenance
 
@@ -54,7 +52,7 @@ def encode_shard(
     """
     started = time.perf_counter()
     refuse_faulty_device(encoder)
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
 
     # Packs are cut for the whole shard, so that the parts do not decide which sequences run together.
     lengths = [len(sequence) for sequence in sequences]
@@ -89,23 +87,6 @@ def encode_shard(
         output=lambda table: Output(paths.shard(table, shard.index), metadata),
         started=started,
     )
-
-
-def read_sequences(paths: AtlasPaths, shard: Shard) -> list[str]:
-    """Return the shard's distinct sequences in order of `sequence_id`, from the planned proteins."""
-    begin, end = shard.first_sequence_id, shard.end_sequence_id
-    is_of_shard = (pc.field("sequence_id") >= begin) & (pc.field("sequence_id") < end)
-    rows = pq.read_table(paths.planned_proteins, columns=["sequence_id", "sequence"], filters=is_of_shard).to_pydict()
-    sequences = dict(zip(rows["sequence_id"], rows["sequence"], strict=True))
-
-    if sorted(sequences) != list(range(begin, end)):
-        raise BrokenAtlasError(
-            f"{paths.planned_proteins} does not hold the sequences of shard {shard.index}.",
-            expected=f"sequence_id {begin} to {end - 1}",
-            found=f"{len(sequences)} of {end - begin}",
-            hint="start again in a new directory",
-        )
-    return [sequences[sequence_id] for sequence_id in range(begin, end)]
 
 
 def encode_packs(

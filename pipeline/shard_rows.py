@@ -13,7 +13,7 @@ import torch
 
 from attlas.pipeline.attention.definitions import STATISTICS
 from attlas.pipeline.encoder.forward import SequenceAttention
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.pipeline.sites.calling import Sites
 from attlas.schema import HEADS, RESIDUES, SEQUENCES, SITES, Table
 
@@ -83,7 +83,8 @@ def _list_residues(outcomes: Sequence[SequenceOutcome], n_layers: int) -> dict[s
     letters = "".join(outcome.sequence for outcome, _ in computed).encode("ascii")
 
     # Residue by residue, its layers side by side: (N, L) of every sequence, one after the other. torch turns and rounds
-    # in one pass; it rounds as NumPy does, half to even, and ten times as fast.
+    # in one pass; it rounds as NumPy does, half to even, and ten times as fast. The rounded numbers are stored as
+    # float32, which every engine reads.
     values = torch.empty((len(letters), n_layers), dtype=torch.float16)
     for part, (_, attention) in zip(torch.split(values, lengths), computed, strict=True):
         part.copy_(torch.from_numpy(attention.received).T)
@@ -93,7 +94,7 @@ def _list_residues(outcomes: Sequence[SequenceOutcome], n_layers: int) -> dict[s
         "sequence_id": np.repeat(np.array([outcome.sequence_id for outcome, _ in computed], np.int32), lengths),
         "position": _count_within(lengths),
         "residue": _make_letter_array(letters),
-        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.numpy().ravel()), type=list_type),
+        "received": pa.FixedSizeListArray.from_arrays(pa.array(values.float().numpy().ravel()), type=list_type),
     }
 
 

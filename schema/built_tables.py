@@ -48,7 +48,14 @@ PROTEINS = Table(
             "Letters outside the 20 standard amino acids (J is read as X).",
         ),
         Column("n_records", pa.int32(), "records", "Number of input records with this accession and sequence."),
-        Column("line", pa.int64(), "", "Line of the first such record in the input, from 1."),
+        Column(
+            "n_members",
+            pa.int32(),
+            "sequences",
+            "Members of a cluster of UniRef (n= of its header); null for others.",
+            is_nullable=True,
+        ),
+        Column("line", pa.int64(), "", "Line of the first such record in the input, from 1; files are joined."),
         Column("sequence_id", pa.int32(), "", SEQUENCE_ID.doc, is_nullable=True),
         STATUS,
         text_column("reason", "Why it was skipped or failed; null if ok."),
@@ -119,9 +126,10 @@ RESIDUES = Table(
         RESIDUE,
         Column(
             "received",
-            pa.float16(),
+            pa.float32(),
             "attention",
-            "Attention received per layer (first is layer 0): mean over heads of the sum over residue queries.",
+            "Attention received per layer (first is layer 0): mean over heads of the sum over residue queries; rounded "
+            "to the digits of a float16.",
             is_per_layer=True,
         ),
     ),

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from attlas.schema.row_groups import fill_row_groups
 from attlas.schema.run import Run
 from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import PROTEINS
+from attlas.schema.tables import NAMES, PROTEINS
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
@@ -28,9 +29,14 @@ of 25 proteins, of which a page in a browser needs one."""
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
     """Return the metadata of every Parquet file of an atlas: the run and the atlas id, without a time stamp."""
+    return {PROVENANCE_KEY: _provenance_json(run, plan_id)}
+
+
+@lru_cache(maxsize=4)
+def _provenance_json(run: Run, plan_id: str) -> bytes:
     values = {"atlas_id": plan_id, "run_id": run.run_id, **run.to_json()}
     values["determinism"] = "no random numbers are used; the same run on the same machine gives the same bytes"
-    return {PROVENANCE_KEY: json.dumps(values, sort_keys=True).encode()}
+    return json.dumps(values, sort_keys=True).encode()
 
 
 def write_table(path: Path, *, table: Table, rows: pa.Table, metadata: dict[bytes, bytes]) -> None:
@@ -61,17 +67,27 @@ def write_batches(
 
 
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
-    """Return the options of the Parquet files of an atlas: compression, dictionaries, statistics, page index."""
+    """Return the options of the Parquet files of an atlas: compression, encodings, statistics, page index."""
     # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole. Their smallest and
     # largest value in a row group rule out no row group, and take an eighth of the time of writing.
     names = [field.name for field in schema if not _holds_floats(field.type)]
-    return {"compression": "zstd", "use_dictionary": names, "write_statistics": names, "write_page_index": True}
+    return {
+        "compression": "zstd",
+        "use_dictionary": names,
+        "write_statistics": names,
+        "write_page_index": True,
+        # The first bytes of all numbers side by side, then the second: 2 to 8 % smaller, in spite of zstd. Numbers
+        # rounded to float16 take no more than as half floats, which Spark, Trino and DuckLake refuse.
+        "use_byte_stream_split": [_leaf_path(field) for field in schema if _holds_floats(field.type)],
+    }
 
 
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
     """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
     metadata = pq.read_metadata(path)
-    first_sequence_id, last_sequence_id = _sequence_range(metadata) if table is not PROTEINS else (None, None)
+    has_sequences = table not in (PROTEINS, NAMES)
+    first_sequence_id, last_sequence_id = _range(metadata, "sequence_id") if has_sequences else (None, None)
+    first_key, last_key = _range(metadata, "key") if table is NAMES else (None, None)
     tail = read_tail(path)
 
     return TableFile(
@@ -84,6 +100,8 @@ def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
         tail_sha256=hashlib.sha256(tail).hexdigest(),
         first_sequence_id=first_sequence_id,
         last_sequence_id=last_sequence_id,
+        first_key=first_key,
+        last_key=last_key,
     )
 
 
@@ -91,10 +109,15 @@ def _holds_floats(kind: pa.DataType) -> bool:
     return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
 
 
-def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:
-    """Return the smallest and the largest `sequence_id` of a file, from its statistics; None without rows."""
+def _leaf_path(field: pa.Field) -> str:
+    """Return the name that Parquet gives the numbers of a column: those of a list stand two levels below it."""
+    return f"{field.name}.list.element" if pa.types.is_fixed_size_list(field.type) else str(field.name)
+
+
+def _range(metadata: pq.FileMetaData, column_name: str) -> tuple[Any, Any]:
+    """Return the smallest and the largest value of a column of a file, from its statistics; None without rows."""
     names = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
-    column = names.index("sequence_id")
+    column = names.index(column_name)
     groups = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
     ranges = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (None, None)

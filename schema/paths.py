@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.schema.table import Table
-from attlas.schema.tables import TABLES
+from attlas.schema.tables import STORED_TABLES
 
 
 @dataclass(frozen=True)
@@ -16,18 +16,27 @@ class AtlasPaths:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that an atlas may have: those of its tables, its receipts, its parts and its plan."""
-        tables = [self.root / table.name for table in TABLES]
+        tables = [self.root / table.name for table in STORED_TABLES]
         return (*tables, self.receipts, self.parts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:
-        """The plan: the run, the shards and the digest of both. Written first."""
+        """The plan: the run, the input, the shards in sum, and a digest of all. Written after the files it is about."""
         return self.root / "plan.json"
 
     @property
     def planned_proteins(self) -> Path:
-        """The proteins as parsed from the input, in the columns of `proteins`; `encode` reads them."""
+        """The proteins as parsed from the input, in the columns and the order of `proteins`; `seal` reads them."""
         return self.root / "plan" / "proteins.parquet"
+
+    @property
+    def shards(self) -> Path:
+        """The shards of the plan, a row each."""
+        return self.root / "plan" / "shards.parquet"
+
+    def planned_sequences(self, index: int) -> Path:
+        """Return file `index` (from 1) of the distinct sequences, in order of `sequence_id`; `encode` reads them."""
+        return self.root / "plan" / f"sequences-{index:05d}.parquet"
 
     @property
     def manifest(self) -> Path:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 PLAIN = "plain"
@@ -43,7 +44,7 @@ class Run:
     max_length: int | None
     """Longest sequence computed, residues; longer ones are skipped with a reason. None: no limit."""
     format_version: int
-    """Version of the tables and the directory."""
+    """Version of the numbers of the tables (`VALUES_VERSION`)."""
     attlas_version: str
     torch_version: str
     transformers_version: str
@@ -57,7 +58,7 @@ class Run:
         products = "" if self.products == PLAIN else f", products {self.products}"
         return f"{self.dtype}{products} on {self.device}, attention {self.attention}"
 
-    @property
+    @cached_property
     def run_id(self) -> str:
         """Return the identity of this computation: 16 hexadecimal digits of a SHA-256 over every field.
 

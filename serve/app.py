@@ -21,6 +21,7 @@ from attlas.serve.api.sql_routes import sql_routes
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.guards import Guard
 from attlas.serve.limits import Limits
+from attlas.serve.long_proteins import LongProteins
 from attlas.serve.pages.error_page import error_page
 from attlas.serve.pages.layout import Frame
 from attlas.serve.pages.routes import page_routes
@@ -99,8 +100,9 @@ def open_service(
         max_bytes=limits.answer_bytes,
         n_workers=limits.n_workers,
         n_waiting=limits.n_waiting,
+        pending_bytes=limits.pending_bytes,
     )
-    return Service(current, pool, limits, has_sql, shown_place)
+    return Service(current, pool, limits, LongProteins(limits), has_sql, shown_place)
 
 
 def _warm_up(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -62,14 +63,24 @@ class Guard:
             leaving.cancel()
 
     def _hurry(self, send: Send) -> Send:
-        """Return a `send` that gives a client up which does not receive what it has asked for."""
+        """Return a `send` that gives a client up which does not receive what it has asked for, or too slowly.
+
+        What counts is the time in which the client is waited for, not that in which the answer is made.
+        """
+        limits = self._limits
+        n_bytes, waited_s = 0, 0.0
 
         async def send_in_time(message: Message) -> None:
+            nonlocal n_bytes, waited_s
+            n_bytes += len(message.get("body", b""))
+            left_s = limits.send_s + n_bytes / limits.send_bytes_per_s - waited_s
+            started = time.monotonic()
             try:
-                async with asyncio.timeout(self._limits.send_s):
+                async with asyncio.timeout(min(limits.send_s, left_s)):
                     await send(message)
             except TimeoutError:
                 raise ClientTooSlowError from None
+            waited_s += time.monotonic() - started
 
         return send_in_time
 

@@ -21,6 +21,14 @@ class TooLargeError(QuestionError):
     """The answer is larger than the server sends."""
 
 
+def name_bytes(n_bytes: int) -> str:
+    """Return a number of bytes in the unit that it is a whole number of: `1,000 MB`, `100 kB`, `1,234 bytes`."""
+    for size, unit in ((10**6, "MB"), (10**3, "kB")):
+        if n_bytes >= size and n_bytes % size == 0:
+            return f"{n_bytes // size:,} {unit}"
+    return f"{n_bytes:,} bytes"
+
+
 class BoundedFile:
     """A binary file that refuses to grow beyond a number of bytes."""
 
@@ -39,7 +47,7 @@ class BoundedFile:
         if self._n_written > self._n_bytes:
             raise TooLargeError(
                 "The answer is larger than this server sends.",
-                expected=f"at most {self._n_bytes / 1e6:,.0f} MB",
+                expected=f"at most {name_bytes(self._n_bytes)}",
                 hint="ask for less (`limit`, fewer proteins), or use the command line, which has no such limit",
             )
         return self._file.write(data)

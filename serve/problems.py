@@ -14,7 +14,7 @@ from attlas.schema import BrokenAtlasError, EnvironmentFault, Fault, QuestionErr
 from attlas.serve.performing import TooLargeError
 from attlas.serve.security_headers import SECURITY_HEADERS
 from attlas.serve.worker import ClientLeftError, OutOfTimeError, WorkerEndedError
-from attlas.serve.worker_pool import BusyError
+from attlas.serve.worker_pool import BusyError, FullError
 
 MEDIA_TYPE = "application/problem+json"
 N_OFFENDERS = 100
@@ -63,6 +63,10 @@ def as_problem(error: Exception) -> Problem:
             what = "The answer took longer than this server waits; its process was killed."
             hint = "ask less of it (WHERE, LIMIT, fewer proteins), or use the command line, which has no such limit"
             return Problem(504, QuestionError(what, hint=hint))
+        case FullError():
+            what = "Too many answers of this server wait to be received."
+            hint = "come again; ask for less (`limit`, fewer proteins)"
+            return Problem(503, EnvironmentFault(what, hint=hint), {"Retry-After": str(RETRY_S)})
         case BusyError():
             what = "This server is busy with other questions."
             return Problem(503, EnvironmentFault(what, hint="come again"), {"Retry-After": str(RETRY_S)})

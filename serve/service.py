@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from attlas.serve.current_atlas import CurrentAtlas
 from attlas.serve.limits import Limits
+from attlas.serve.long_proteins import LongProteins
 from attlas.serve.worker_pool import WorkerPool
 
 
@@ -14,6 +15,7 @@ class Service:
     current: CurrentAtlas
     pool: WorkerPool
     limits: Limits
+    long_proteins: LongProteins
     has_sql: bool
     """Whether users may ask in SQL of their own."""
     place: str

@@ -5,14 +5,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from queue import Empty, LifoQueue
 
 from attlas.schema import Fault
+from attlas.serve.limits import Limits
 from attlas.serve.tasks import Outcome, Task
 from attlas.serve.worker import STEP_S, ClientLeftError, Order, Worker
+
+ANSWER = "answer-"
+"""How the names of files with answers begin."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,23 @@ class BusyError(Exception):
         super().__init__("no worker is free")
 
 
+class FullError(BusyError):
+    """Clients have not yet received as many bytes of answers as the disk is lent for."""
+
+
 class WorkerPool:
     """Workers that are started when they are needed, and replaced when they were killed."""
 
-    def __init__(self, place: str, *, memory_limit: str | None, max_bytes: int, n_workers: int, n_waiting: int) -> None:
+    def __init__(
+        self,
+        place: str,
+        *,
+        memory_limit: str | None,
+        max_bytes: int,
+        n_workers: int,
+        n_waiting: int,
+        pending_bytes: int = Limits.pending_bytes,
+    ) -> None:
         """Make an empty pool for the atlas of a directory or a URL.
 
         Args:
@@ -42,10 +60,12 @@ class WorkerPool:
             max_bytes: largest file that a task may write.
             n_workers: processes at most.
             n_waiting: tasks that may wait for one of them.
+            pending_bytes: bytes of answers that nobody has removed yet, beyond which no task is taken.
         """
         self._place = place
         self._memory_limit = memory_limit
         self._max_bytes = max_bytes
+        self._pending_bytes = pending_bytes
         self.folder = Path(tempfile.mkdtemp(prefix="attlas-serve-"))
         self._numbers = count(1)
         self._waiting = threading.Semaphore(n_workers + n_waiting)
@@ -76,7 +96,7 @@ class WorkerPool:
 
         Raises:
             Fault: the task cannot be answered.
-            BusyError: no worker is free.
+            BusyError: no worker is free; `FullError`: too many answers are there already.
             ClientLeftError: `has_left` says that nobody waits for the answer; its process was killed.
             OutOfTimeError: the task took longer than `timeout_s`; its process was killed.
             WorkerEndedError: the process ended without an answer.
@@ -84,6 +104,8 @@ class WorkerPool:
         if self._is_closed.is_set() or not self._waiting.acquire(blocking=False):
             raise BusyError
         try:
+            if self._count_pending() > self._pending_bytes:
+                raise FullError
             return self._carry_out(task, timeout_s, has_left)
         finally:
             self._waiting.release()
@@ -99,7 +121,7 @@ class WorkerPool:
         started = time.monotonic()
         place = self._take_place(timeout_s, has_left)
         worker: Worker | None = None
-        output = self.folder / f"answer-{next(self._numbers)}"
+        output = self.folder / f"{ANSWER}{next(self._numbers)}"
         try:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
@@ -120,6 +142,14 @@ class WorkerPool:
             raise
         finally:
             self._places.put(worker)
+
+    def _count_pending(self) -> int:
+        """Return the bytes of all answers, those included that are being written."""
+        n_bytes = 0
+        for path in self.folder.glob(f"{ANSWER}*"):
+            with suppress(FileNotFoundError):  # it was sent meanwhile
+                n_bytes += path.stat().st_size
+        return n_bytes
 
     def _take_place(self, timeout_s: float, has_left: Callable[[], bool]) -> Worker | None:
         """Return a place when one is free; it stays free, with its worker, where the client has left."""

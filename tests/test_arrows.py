@@ -49,10 +49,12 @@ FLOORS = {
         (
             "adding",
             "compiling",
+            "name_index",
+            "object_store",
             "packing",
-            "proteins",
             "shard_parts",
         ),
+        ("proteins",),
         (
             "model",
             "part_limits",
@@ -61,18 +63,27 @@ FLOORS = {
         ("attention",),
         ("plan",),
         (
-            "directory",
             "encoder",
             "estimate",
             "lock",
+            "mirror",
+            "parts",
+            "planned_sequences",
+            "receipts",
+            "stored_shards",
         ),
+        ("directory",),
         (
             "annotate",
             "finishing",
-            "seal",
+            "joining",
             "shard_rows",
+            "status",
         ),
-        ("shard",),
+        (
+            "seal",
+            "shard",
+        ),
         ("workers",),
         (
             "drafting",
@@ -89,12 +100,14 @@ FLOORS = {
             "contacts",
             "links",
             "probe",
+            "remote_build",
         ),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),
         ("current_atlas", "performing", "worker"),
         ("etags", "made_once", "worker_pool", "working"),
+        ("long_proteins",),
         ("problems", "service"),
         ("formats", "guards", "server"),
         ("answers",),
@@ -253,12 +266,14 @@ def test_the_packages_that_are_named_are_those_of_the_tree() -> None:
     assert sorted(setuptools["packages"]) == sorted(by_package)
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_only_attlas(wheel: Path) -> None:
     roots = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     information = f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"
     assert roots == {"attlas", information}
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("attlas/")}
     suffixes = (".py", ".sql", ".html", ".css", ".js")
@@ -268,6 +283,7 @@ def test_a_wheel_holds_every_file_a_room_needs(wheel: Path) -> None:
     assert needed - packed == set()
 
 
+@pytest.mark.slow
 def test_the_wheel_works_beside_another_package_named_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     (tmp_path / "schema").mkdir()

@@ -81,6 +81,7 @@ def test_part_2_finds_the_sites_of_a_cpu_in_float32_and_runs_every_pass(settings
     assert float(rows["probe"]["statistics differ by"]) == float(rows["contacts"]["statistics differ by"]) == 0
 
 
+@pytest.mark.thorough
 def test_part_3_multiplies_in_every_way_at_every_shape(settings: Settings) -> None:
     rows = rows_of(3, settings)
     errors = {(row["product"], row["inner"], row["outer"]): float(row["error"]) for row in rows}
@@ -109,6 +110,7 @@ def test_part_5_shows_kernels_by_time_and_writes_the_fastest_sizes(settings: Set
     assert encoder_profile.format_tables(json.loads(before)) == before
 
 
+@pytest.mark.thorough
 def test_part_6_builds_in_both_precisions_and_runs_the_passes(
     settings: Settings, attlas: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,11 +42,11 @@ def test_every_file_of_the_design_exists_and_says_something(folder: str) -> None
     assert [path.name for path in files if not path.is_file() or path.stat().st_size < 100] == []
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_a_file_says_its_job_in_the_first_line_of_its_docstring(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text()))
-    assert docstring
-    assert len(docstring.splitlines()[0]) > 20
+def test_every_file_says_its_job_in_the_first_line_of_its_docstring() -> None:
+    docstrings = {path.relative_to(ROOT).as_posix(): ast.get_docstring(ast.parse(path.read_text())) for path in CODE}
+    silent = [path for path, docstring in docstrings.items() if len((docstring or "").partition("\n")[0]) <= 20]
+    assert len(docstrings) > 500
+    assert silent == []
 
 
 def test_ci_runs_the_suite() -> None:

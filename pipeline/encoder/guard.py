@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
 from attlas.pipeline.encoder.attention_maps import MapReader
 from attlas.pipeline.encoder.loading import EAGER
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
 

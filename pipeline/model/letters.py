@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 
 OTHER_LETTERS = "XBZUOJ"
 """Letters of sequence databases besides the 20 amino acids: unknown; aspartate or asparagine; glutamate or glutamine;

@@ -9,7 +9,7 @@ from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import OTHER_LETTERS, Vocabulary, make_vocabulary
 from attlas.pipeline.model.offline import quiet, read_configuration, read_files, transformers
 from attlas.pipeline.model.pieces import Pieces, PieceVocabulary
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 from attlas.schema.errors import first_line
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.pass_task import read_computed_sequences
 from attlas.pipeline.plan import Shard
+from attlas.pipeline.planned_sequences import read_sequences
 from attlas.schema import FEATURES, AtlasPaths, Manifest
 from attlas.schema.labels import AMINO_ACID, EVERY_RESIDUE, PAIRED_TYPES
 
@@ -108,12 +109,8 @@ def _read_features(
 
 def _read_accessions(paths: AtlasPaths, shard: Shard) -> dict[int, list[str]]:
     """Return the accessions of each sequence of a shard, by `sequence_id`, in the order of the planned proteins."""
-    columns = ["sequence_id", "accession"]
-    rows = pq.read_table(paths.planned_proteins, columns=columns, filters=_is_of(shard)).to_pydict()
-    accessions: dict[int, list[str]] = {}
-    for sequence_id, accession in zip(rows["sequence_id"], rows["accession"], strict=True):
-        accessions.setdefault(sequence_id, []).append(accession)
-    return accessions
+    accessions = read_sequences(paths, shard, ("accessions",))["accessions"].to_pylist()
+    return dict(enumerate(accessions, start=shard.first_sequence_id))
 
 
 def _is_of(shard: Shard) -> pc.Expression:

@@ -37,7 +37,7 @@ def open_cluster(n_workers: int, *, scheduler: str | None, device: str) -> Itera
         EnvironmentFault: the scheduler cannot be reached.
     """
     if scheduler is not None:
-        with _connect(scheduler) as client:
+        with connect_to_scheduler(scheduler) as client:
             yield client, 1
         return
 
@@ -89,7 +89,8 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
-def _connect(scheduler: str) -> Any:
+def connect_to_scheduler(scheduler: str) -> Any:
+    """Return a client of a scheduler, which may have no workers yet; close it. Raises EnvironmentFault."""
     from distributed import Client
 
     try:

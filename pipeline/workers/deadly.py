@@ -150,12 +150,12 @@ def find_deadly_sequences_of(
         earlier: sequences of the shard that are known to, which are not run.
     """
     from attlas.pipeline.plan import cut_packs
-    from attlas.pipeline.shard import read_sequences
+    from attlas.pipeline.planned_sequences import read_sequences
     from attlas.pipeline.workers.runners import load_plan_and_model
 
     paths, plan, encoder = load_plan_and_model(root, n_threads)
     shard = plan.shards[index - 1]
-    sequences = read_sequences(paths, shard)
+    sequences = read_sequences(paths, shard)["sequence"].to_pylist()
     lengths = [len(sequence) for sequence in sequences]
 
     # As the shard's own, so that a pack which is too large for the memory is met again.

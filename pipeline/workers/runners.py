@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S, predict_seconds
+from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.workers.gpus import claim_gpu
@@ -195,7 +195,7 @@ def is_worth_compiling(plan: Plan) -> bool:
 
     The whole plan decides, not what is missing of it, so that all of its shards are computed by the same code.
     """
-    return plan.run.device == "cuda" and predict_seconds(plan.shards, GPU_OPERATIONS_PER_S) > COMPILED_FROM_S
+    return plan.run.device == "cuda" and plan.totals.cost / GPU_OPERATIONS_PER_S > COMPILED_FROM_S
 
 
 @lru_cache(maxsize=1)

@@ -4,9 +4,9 @@ import struct
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
 from typing import Any
 
+from attlas.queries.answers.shortest_decimals import shortest_float, shortest_half
 from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, LinkCounts, ProteinRow, SeriesCount, SiteRow
 from attlas.queries.lookup.identifiers import Match
 from attlas.queries.lookup.settings import settings_where_computed
@@ -37,7 +37,7 @@ AMBIGUOUS = "names several proteins"
 SITE_COLUMNS = tuple(field.name for field in fields(SiteRow))
 FEATURE_COLUMNS = tuple(field.name for field in fields(FeatureRow))
 FAMILY_COLUMNS = tuple(field.name for field in fields(FamilyRow))
-_FLOAT16, _FLOAT32 = struct.Struct("=e"), struct.Struct("=f")
+_FLOAT32 = struct.Struct("=f")
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,31 @@ def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> S
     if not match.rows:
         return [NoAnswer(match)]
 
+    return [_protein_answer(atlas, match.id, protein, layers) for protein in read_proteins(atlas, match)]
+
+
+def read_proteins(atlas: Store, match: Match) -> list[ProteinRow]:
+    """Return the proteins that an id names, as they stand in `proteins`."""
     rows = atlas.protein_rows(match.rows, [field.name for field in fields(ProteinRow)]).to_pylist()
-    return [_protein_answer(atlas, match.id, ProteinRow(**row), layers) for row in rows]
+    return [ProteinRow(**row) for row in rows]
+
+
+def read_sites(atlas: Store, sequence_id: int) -> tuple[SiteRow, ...]:
+    """Return the high-attention sites of a sequence, by rank."""
+    rows = atlas.sequence_rows(SITES, sequence_id, SITE_COLUMNS).to_pylist()
+    return tuple(SiteRow(**{name: shortest_float(value) for name, value in row.items()}) for row in rows)
+
+
+def read_features(atlas: Store, protein: ProteinRow) -> tuple[FeatureRow, ...] | None:
+    """Return the known features of a protein by position; None where the atlas has none of any."""
+    rows = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
+    return None if rows is None else tuple(FeatureRow(**row) for row in rows)
+
+
+def read_families(atlas: Store, protein: ProteinRow) -> tuple[FamilyRow, ...] | None:
+    """Return the families of a protein by database; None where the atlas has none of any."""
+    rows = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
+    return None if rows is None else tuple(FamilyRow(**row) for row in rows)
 
 
 def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
@@ -176,15 +199,12 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
     if not protein.is_computed or protein.sequence_id is None:
         return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
 
-    site_rows = atlas.sequence_rows(SITES, protein.sequence_id, SITE_COLUMNS).to_pylist()
-    sites = tuple(SiteRow(**{name: shortest_float(value) for name, value in row.items()}) for row in site_rows)
+    sites = read_sites(atlas, protein.sequence_id)
 
     # The layers asked for and the layer of convergence are read at once.
     layers_read = list(dict.fromkeys([*layers, *([] if protein.layer is None else [protein.layer])]))
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
-    features = list_added_rows(atlas, FEATURES, protein, FEATURE_COLUMNS, by=("begin", "end", "type", "description"))
-    families = list_added_rows(atlas, FAMILIES, protein, FAMILY_COLUMNS, by=("database", "family", "source"))
     return Answer(
         id,
         name_outcome(protein.status, len(sites)),
@@ -193,8 +213,8 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         sites=sites,
         profile=None if protein.layer is None else profiles[protein.layer],
         profiles=tuple((layer, profiles[layer]) for layer in layers),
-        features=None if features is None else tuple(FeatureRow(**row) for row in features),
-        families=None if families is None else tuple(FamilyRow(**row) for row in families),
+        features=read_features(atlas, protein),
+        families=read_families(atlas, protein),
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
         links=count_links(atlas, protein.sequence_id, protein.length),
@@ -231,7 +251,7 @@ def count_links(atlas: Store, sequence_id: int, length: int) -> LinkCounts | Non
 
 
 def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -> list[tuple[float, ...]]:
-    """Return the attention received in some layers, each (N,), read straight from the float16 of the list column."""
+    """Return the attention received in some layers, each (N,), read straight from the numbers of the list column."""
     if not layers:
         return []
 
@@ -240,38 +260,18 @@ def read_layer_profiles(atlas: Store, sequence_id: int, layers: Sequence[int]) -
 
 
 def read_received(atlas: Store, sequence_id: int) -> memoryview:
-    """Return the attention received by every residue in every layer: the bytes of float16 values, (N, L)."""
+    """Return the attention received by every residue in every layer: the bytes of float32 values, (N, L)."""
     rows = atlas.sequence_rows(RESIDUES, sequence_id, ["received"])
     lists = rows.column("received").combine_chunks()
 
-    # A row of the list column is L values of float16, end to end.
-    row_bytes = atlas.n_layers * _FLOAT16.size
-    start = lists.values.offset * _FLOAT16.size + lists.offset * row_bytes  # `values` is of the whole row group
+    # A row of the list column is L values of float32, end to end.
+    row_bytes = atlas.n_layers * _FLOAT32.size
+    start = lists.values.offset * _FLOAT32.size + lists.offset * row_bytes  # `values` is of the whole row group
     return memoryview(lists.values.buffers()[1]).cast("B")[start : start + len(lists) * row_bytes]
 
 
 def _layer_profile(data: memoryview, layer: int, n_layers: int) -> tuple[float, ...]:
     layer_value = struct.Struct(
-        f"={layer * _FLOAT16.size}xe{(n_layers - layer - 1) * _FLOAT16.size}x"
+        f"={layer * _FLOAT32.size}xf{(n_layers - layer - 1) * _FLOAT32.size}x"
     )  # skips the other layers
-    return tuple(_shortest_half(value) for (value,) in layer_value.iter_unpack(data))
-
-
-def shortest_float(value: Any) -> Any:
-    """Return a number of a float32 column as the float of its shortest decimal; any other value as it is."""
-    return _shortest(_FLOAT32, value) if isinstance(value, float) else value
-
-
-@lru_cache(maxsize=65_536)  # there are no more of them
-def _shortest_half(value: float) -> float:
-    return _shortest(_FLOAT16, value)
-
-
-def _shortest(stored: struct.Struct, value: float) -> float:
-    """Return the float of the shortest decimal that is the same number in its stored type."""
-    # An Arrow cast would do this, but `pyarrow.compute` costs 30 ms to import.
-    for digits in range(3, 9):
-        short = float(f"{value:.{digits}g}")
-        if stored.pack(short) == stored.pack(value):
-            return short
-    return value
+    return tuple(shortest_half(value) for (value,) in layer_value.iter_unpack(data))

@@ -1,11 +1,12 @@
 """Questions with a name: one SELECT per file of `sql/TOPIC/`, its header read, parameters bound, rows answered.
 
 A header is SQL comments before the SELECT, one field after the other: `-- title: ...`, then topic, needs, answers,
-parameters, columns, example, grain, source. Text goes on in the next line, indented. A parameter is an indented line
-`name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says` for a choice,
-or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
+parameters, columns, example, grain, decomposes, source. Text goes on in the next line, indented. A parameter is an
+indented line `name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says`
+for a choice, or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
 A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/TABLES.md`.
-`needs` names tables that are added to a sealed atlas.
+`needs` names tables that are added to a sealed atlas. `decomposes: sum` says that the question can be asked of parts of
+an atlas at once (`decomposing.py`).
 """
 
 import json
@@ -33,10 +34,10 @@ from attlas.schema.settings import describe_outdated
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Links", "Families", "Annotation")
 """What questions are about, in the order they are listed."""
-FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "source")
+FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "decomposes", "source")
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
-OPTIONAL = ("needs", "parameters", "columns", "example")
+OPTIONAL = ("needs", "parameters", "columns", "example", "decomposes")
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
@@ -71,6 +72,8 @@ class Question:
     """The SELECT, without its header."""
     needs: tuple[str, ...] = ()
     """Tables added to a sealed atlas that the question is about: without their rows it has no answer."""
+    decomposes: str = ""
+    """`sum` where the answer follows from sums over parts of an atlas; else empty."""
 
     @property
     def command(self) -> str:
@@ -116,10 +119,14 @@ class BoundQuestion:
         """
         _refuse_what_is_missing(self.question, atlas.manifest)
         values = {parameter.name: self.bound.values[parameter.name] for parameter in self.question.parameters}
-        rows = atlas.stream(self.question.sql, values, timeout_s=timeout_s)
-        schema = _documented(rows.schema, self, atlas)
-        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
-        return pa.RecordBatchReader.from_batches(schema, batches)
+        return document_answer(self, atlas, atlas.stream(self.question.sql, values, timeout_s=timeout_s))
+
+
+def document_answer(bound_question: BoundQuestion, atlas: Store, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """Return the rows of an answer; their schema holds question, parameters, provenance and the docs of the columns."""
+    schema = _documented(rows.schema, bound_question, atlas)
+    batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
@@ -191,6 +198,7 @@ def read_question(path: Path) -> Question:
         grain=tuple(word.strip() for word in texts["grain"].split(",")),
         source=texts["source"],
         needs=_needs(path, texts.get("needs", "")),
+        decomposes=texts.get("decomposes", ""),
         sql="\n".join(lines[n_header:]).strip(),
     )
 
@@ -244,6 +252,8 @@ def describe_lines(question: Question) -> Iterator[str]:
 
     yield ""
     yield f"one row per: {', '.join(question.grain)}"
+    if question.decomposes:
+        yield "can be asked of parts of an atlas at once: --workers N"
     yield f"source: {question.source}"
     if question.functions:
         yield ""

@@ -72,7 +72,7 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
-    for statement in _lock_statements(base, find_linked_files(root, manifest)):
+    for statement in lock_statements(base, find_linked_files(root, manifest)):
         connection.execute(statement)
     return Database(connection, Definitions(connection))
 
@@ -253,7 +253,8 @@ def _limit_statements(memory_limit: str) -> list[str]:
     ]
 
 
-def _lock_statements(base: str, links: Mapping[str, str]) -> list[str]:
+def lock_statements(base: str, links: Mapping[str, str]) -> list[str]:
+    """Return the statements after which a connection reads nothing but the files below `base`, and those linked to."""
     # The order matters: directories are allowed first, then all else is closed, then the settings themselves.
     allowed = dict.fromkeys([base, glob.escape(base)])  # a view names its files by pattern, see `_view_statements`
     allowed_links = dict.fromkeys(name for path in links.values() for name in (path, glob.escape(path)))

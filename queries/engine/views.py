@@ -1,7 +1,6 @@
 """The views that a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import pyarrow as pa
@@ -15,7 +14,6 @@ SQL_TYPES = {
     pa.int32(): "INTEGER",
     pa.int64(): "BIGINT",
     pa.float32(): "FLOAT",
-    pa.float16(): "FLOAT",  # stored in half the bytes; DuckDB has no such type
 }
 """The SQL type a stored Arrow type is seen as."""
 
@@ -32,11 +30,8 @@ def sql_type(column: Column, n_layers: int) -> str:
 
 
 def view_schema(table: Table, n_layers: int) -> pa.Schema:
-    """Return the Arrow schema of a view: every declared column, docs as metadata, float16 as float32."""
-    columns = [
-        replace(column, type=pa.float32()) if column.type == pa.float16() else column for column in table.columns
-    ]
-    return pa.schema([column.field(n_layers) for column in columns], metadata={"doc": table.doc})
+    """Return the Arrow schema of a view: every declared column, docs as metadata."""
+    return pa.schema([column.field(n_layers) for column in table.columns], metadata={"doc": table.doc})
 
 
 def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
@@ -98,7 +93,7 @@ def quote(text: str) -> str:
 def _view_expression(column: Column, n_layers: int) -> str:
     if column.is_joined:
         return f"p.{column.name}"
-    if column.type == pa.float16():
+    if column.is_per_layer:  # of a list in Parquet, DuckDB does not know that all have the same length
         return f"CAST(t.{column.name} AS {sql_type(column, n_layers)}) AS {column.name}"
     return f"t.{column.name}"
 

@@ -7,8 +7,9 @@ policy of the page allows these scripts by their digests and nothing else: no re
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any, Self
@@ -22,7 +23,10 @@ TEMPLATE = "page.html"
 ANY_INLINE = "script-src 'unsafe-inline'"
 """The template's policy for scripts, which lets it be opened while it is worked on; digests take its place."""
 BODY = "<body>"
-_MARKER = re.compile(r"<!--attlas:(title|style|data|script)-->")
+_MARKER = re.compile(r"<!--attlas:(title|style|heading|script)-->")
+DATA_MARKER = "<!--attlas:data-->"
+HEADING_KEYS = ("provenance", "model", "sites", "families")
+"""What the header of a page says beside the protein itself."""
 _UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 """What could end the element of the data; all beyond ASCII is escaped already."""
 
@@ -34,6 +38,8 @@ class PageParts:
     styles: tuple[str, ...]
     scripts: tuple[str, ...]
     """In the order they are run in."""
+    heading_scripts: tuple[str, ...] = ()
+    """What is run before the data come, to show the header."""
     top: str = ""
     """HTML above the page of the protein."""
     may_fetch: bool = False
@@ -48,12 +54,10 @@ VIEWER = "vendor/3dmol.js"
 """The viewer of structures, the last script of a page that may show one: two thirds of the bytes of such a page."""
 PAGE_PARTS = PageParts(
     styles=("page.css",),
+    heading_scripts=("data.js", "sentences.js", "elements.js", "header.js"),
     scripts=(
-        "data.js",
         "state.js",
-        "sentences.js",
         "paint.js",
-        "elements.js",
         "tracks.js",
         "rows.js",
         "arcs.js",
@@ -72,29 +76,54 @@ PAGE_PARTS = PageParts(
 
 def page_html(data: Mapping[str, Any]) -> str:
     """Return the page of a protein from its data (`protein_data.py`)."""
+    opening = page_opening(data, may_have_structure=bool(data["structure"]))
+    return f"{opening}{page_closing(data)}"
+
+
+def page_opening(heading: Mapping[str, Any], *, may_have_structure: bool) -> str:
+    """Return the page of a protein up to its data: a browser shows the header, while the rest is made.
+
+    Args:
+        heading: the data, or `protein` and `HEADING_KEYS` of them.
+        may_have_structure: whether the policy allows the viewer of structures.
+    """
+    protein = {name: value for name, value in heading["protein"].items() if name != "sequence"}
+    values = {"protein": protein, **{name: heading[name] for name in HEADING_KEYS}}
+    parts = PAGE_PARTS.with_viewer() if may_have_structure else PAGE_PARTS
+    return fill_template(title=page_title(protein), heading=data_element("attlas-heading", values), parts=parts)[0]
+
+
+def page_closing(data: Mapping[str, Any]) -> str:
+    """Return what follows `page_opening`: the data, and what draws them."""
     parts = PAGE_PARTS.with_viewer() if data["structure"] else PAGE_PARTS
-    return fill_template(title=page_title(data["protein"]), data=data_element("attlas-data", data), parts=parts)
+    return data_element("attlas-data", data) + fill_template(title="", parts=parts)[1]
 
 
-def fill_template(*, title: str, data: str, parts: PageParts = PAGE_PARTS) -> str:
-    """Return the template with title, styles, data and scripts in the places of its markers."""
-    template = (STATIC / TEMPLATE).read_text(encoding="utf-8")
-    if ANY_INLINE not in template or BODY not in template:
-        raise ValueError(f"{TEMPLATE} has no policy for scripts, or no body")  # a fault of ours, not of an atlas
+def fill_template(*, title: str, heading: str = "", parts: PageParts = PAGE_PARTS) -> tuple[str, str]:
+    """Return the template before and after its data, with title, styles and scripts in the places of its markers."""
+    template = read_static(TEMPLATE)
+    if ANY_INLINE not in template or BODY not in template or DATA_MARKER not in template:
+        raise ValueError(f"{TEMPLATE} lacks a policy for scripts, a body or a place for data")  # our fault
 
-    scripts = [read_static(name) for name in parts.scripts]
-    policy = f"script-src {' '.join(map(_source, scripts))}" + ("; connect-src 'self'" if parts.may_fetch else "")
+    names = (*parts.heading_scripts, *parts.scripts)
+    policy = f"script-src {' '.join(map(_source, names))}" + ("; connect-src 'self'" if parts.may_fetch else "")
     template = template.replace(ANY_INLINE, policy).replace(BODY, f"{BODY}\n{parts.top}", 1)
 
     texts = {
         "title": escape(printable(title)),
         "style": f"<style>{read_colours()}{''.join(map(read_static, parts.styles))}</style>",
-        "data": data,
-        "script": "\n".join(f"<script>{text}</script>" for text in scripts),
+        "heading": heading + _script_elements(parts.heading_scripts),
+        "script": _script_elements(parts.scripts),
     }
-    return _MARKER.sub(lambda marker: texts[marker[1]], template)
+    before, after = template.split(DATA_MARKER)
+    return _MARKER.sub(lambda marker: texts[marker[1]], before), _MARKER.sub(lambda marker: texts[marker[1]], after)
 
 
+def _script_elements(names: Sequence[str]) -> str:
+    return "\n".join(f"<script>{read_static(name)}</script>" for name in names)
+
+
+@cache
 def read_static(name: str) -> str:
     """Return the text of a file of the page."""
     return (STATIC / name).read_text(encoding="utf-8")
@@ -115,7 +144,8 @@ def page_title(protein: Mapping[str, Any]) -> str:
     return " ".join(filter(None, (protein["entry_name"], protein["accession"]))) + " · attlas"
 
 
-def _source(script: str) -> str:
-    """Return the digest by which a policy allows a script."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+@cache
+def _source(name: str) -> str:
+    """Return the digest by which a policy allows the script of a file."""
+    digest = base64.b64encode(hashlib.sha256(read_static(name).encode()).digest()).decode()
     return f"'sha256-{digest}'"

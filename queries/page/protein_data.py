@@ -4,7 +4,8 @@ The object, of format 1. N residues, L layers, H heads; `null` where the atlas h
 computed. Lists that stand beside each other are columns of one table, to save bytes.
 
 - `provenance`: as every answer of the atlas states it.
-- `model`: `n_layers`, `n_heads`, and `theta`, the attention from which on a pair is an edge.
+- `model`: `n_layers`, `n_heads`, `theta`, the attention from which on a pair is an edge, and `statistics`, what each
+  statistic of a head is, by its name.
 - `protein`, `sites`, `features`, `families`: as `attlas show --json` gives them.
 - `received`: attention received, float16 little endian as base64, L x N: layer 0 at the start, position 1 at the start
   of each layer. A layer that was left out for its size (see `thinned`) is NaN throughout.
@@ -20,16 +21,22 @@ computed. Lists that stand beside each other are columns of one table, to save b
 """
 
 import base64
-import sys
-from array import array
-from collections.abc import Iterable
-from dataclasses import asdict
-from math import isfinite
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from attlas.queries.answers.one_id import NoAnswer, answer_id, list_added_rows, read_received, shortest_float
-from attlas.queries.answers.stored_rows import ProteinRow
+from attlas.queries.answers.one_id import (
+    list_added_rows,
+    read_families,
+    read_features,
+    read_proteins,
+    read_received,
+    read_sites,
+)
+from attlas.queries.answers.shortest_decimals import shortest_floats, shortest_floats_of
+from attlas.queries.answers.stored_rows import FamilyRow, FeatureRow, ProteinRow
 from attlas.queries.lookup.settings import settings_where_computed
 from attlas.queries.page.drawn_structure import draw_file, draw_trace
 from attlas.queries.page.thinning import DATA_BYTES, thin
@@ -45,6 +52,15 @@ TRACK_ORDER = ("name", "source", "unit", "position")
 VARIANT_COLUMNS = ("source", "name", "position", "residue", "substitute", "value")
 VARIANT_ORDER = ("name", "source", "position", "substitute")
 STATISTICS = tuple(column.name for column in HEADS.stored() if column.name not in ("sequence_id", "layer", "head"))
+
+
+@dataclass(frozen=True)
+class Heading:
+    """What the page of a protein says at the start."""
+
+    protein: ProteinRow
+    values: Mapping[str, Any]
+    """`provenance`, `model`, `protein`, `sites` and `families` of the data."""
 
 
 def protein_data(
@@ -68,23 +84,55 @@ def protein_data(
         InputError: the structure cannot be read, or is not of this protein.
         EnvironmentFault: a structure is given, and gemmi is not installed.
     """
-    answer = answer_id(atlas, id)[0]
-    if isinstance(answer, NoAnswer):
-        raise answer.fault()
+    return complete_data(atlas, read_heading(atlas, id), structure=structure, chain=chain, max_bytes=max_bytes)
 
-    protein = answer.protein
-    answered = answer.to_json(atlas.manifest)
-    data: dict[str, Any] = {
-        "format": FORMAT,
+
+def read_heading(atlas: Store, id: str) -> Heading:
+    """Return what a page says at the start, which is read at once.
+
+    Raises:
+        QuestionError: the id is not in the atlas, or names several proteins.
+    """
+    match = atlas.match(id)
+    if not match.rows:
+        raise match.fault()
+
+    protein = read_proteins(atlas, match)[0]
+    values = {
         "provenance": provenance_values(atlas.manifest),
         "model": model_facts(atlas.manifest.run),
         "protein": asdict(protein),
-        "sites": answered["sites"],
+        "sites": _sites(atlas, protein),
+        "families": _annotation(atlas, protein, read_families),
+    }
+    return Heading(protein, values)
+
+
+def complete_data(
+    atlas: Store,
+    heading: Heading,
+    *,
+    structure: Path | None = None,
+    chain: str | None = None,
+    max_bytes: int | None = DATA_BYTES,
+) -> dict[str, Any]:
+    """Return the data of the page of a protein whose heading was read already; arguments as `protein_data` has them.
+
+    Raises:
+        QuestionError, InputError, EnvironmentFault: the structure is not there, or cannot be drawn, as `protein_data`.
+    """
+    protein, values = heading.protein, heading.values
+    data: dict[str, Any] = {
+        "format": FORMAT,
+        "provenance": values["provenance"],
+        "model": values["model"],
+        "protein": values["protein"],
+        "sites": values["sites"],
         "received": _received(atlas, protein),
         "heads": _heads(atlas, protein),
         "links": _links(atlas, protein),
-        "features": answered["features"],
-        "families": answered["families"],
+        "features": _annotation(atlas, protein, read_features),
+        "families": values["families"],
         "contacts": _contacts(atlas, protein),
         "tracks": _tracks(atlas, protein),
         "variants": _variants(atlas, protein),
@@ -96,44 +144,62 @@ def protein_data(
 
 def model_facts(run: Run) -> dict[str, Any]:
     """Return what a page needs to know of the model."""
-    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": run.edge_theta}
+    descriptions = {column.name: column.doc for column in HEADS.columns if column.name in STATISTICS}
+    return {
+        "n_layers": run.n_layers,
+        "n_heads": run.n_heads,
+        "theta": run.edge_theta,
+        "statistics": descriptions,
+    }
+
+
+def _sites(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
+    if not protein.is_computed or protein.sequence_id is None:
+        return [] if protein.is_computed else None
+    return list(map(asdict, read_sites(atlas, protein.sequence_id)))
+
+
+def _annotation(
+    atlas: Store,
+    protein: ProteinRow,
+    read: Callable[[Store, ProteinRow], tuple[FeatureRow, ...] | tuple[FamilyRow, ...] | None],
+) -> list[dict[str, Any]] | None:
+    rows = read(atlas, protein) if protein.is_computed else None
+    return None if rows is None else list(map(asdict, rows))
 
 
 def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 
-    # The table has a row of L values for each residue; a page draws one layer at a time.
-    values = array("H", read_received(atlas, protein.sequence_id).tobytes())  # N x L
-    by_layer = array("H")
-    for layer in range(atlas.n_layers):
-        by_layer.extend(values[layer :: atlas.n_layers])  # L x N
-    if sys.byteorder == "big":
-        by_layer.byteswap()
-    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer.tobytes()).decode()}
+    # The table has a row of L values for each residue, rounded to float16; a page draws one layer at a time.
+    values = read_received(atlas, protein.sequence_id).cast("f")  # N x L
+    half_floats = struct.Struct(f"<{len(values) // atlas.n_layers}e")
+    by_layer = b"".join(half_floats.pack(*values[layer :: atlas.n_layers]) for layer in range(atlas.n_layers))  # L x N
+    return {"encoding": "float16-base64", "data": base64.b64encode(by_layer).decode()}
 
 
 def _heads(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
-    columns = atlas.sequence_rows(HEADS, protein.sequence_id, STATISTICS).to_pydict()
-    return {"statistics": {name: _numbers(columns[name]) for name in STATISTICS}}
+    columns = atlas.sequence_rows(HEADS, protein.sequence_id, STATISTICS)
+    return {"statistics": {name: shortest_floats(columns[name]) for name in STATISTICS}}
 
 
 def _links(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
     settings = _settings(atlas, LINKS, protein)
     if settings is None or protein.sequence_id is None:
         return None
-    columns = atlas.sequence_rows(LINKS, protein.sequence_id, LINK_COLUMNS).to_pydict()
-    lists = {name: _numbers(columns[name]) for name in LINK_COLUMNS}
+    columns = atlas.sequence_rows(LINKS, protein.sequence_id, LINK_COLUMNS)
+    lists = {name: shortest_floats(columns[name]) for name in LINK_COLUMNS}
     return {"floor": settings.get("floor"), "per_residue": settings.get("per_residue"), **lists}
 
 
 def _contacts(atlas: Store, protein: ProteinRow) -> dict[str, Any] | None:
     if _settings(atlas, CONTACTS, protein) is None or protein.sequence_id is None:
         return None
-    columns = atlas.sequence_rows(CONTACTS, protein.sequence_id, CONTACT_COLUMNS).to_pydict()
-    return {name: _numbers(columns[name]) for name in CONTACT_COLUMNS}
+    columns = atlas.sequence_rows(CONTACTS, protein.sequence_id, CONTACT_COLUMNS)
+    return {name: shortest_floats(columns[name]) for name in CONTACT_COLUMNS}
 
 
 def _tracks(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
@@ -142,13 +208,14 @@ def _tracks(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
     if rows is None or not protein.is_computed:
         return None
 
+    values = shortest_floats_of([row["value"] for row in rows])
     tracks: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for row in rows:
+    for row, value in zip(rows, values, strict=True):
         name, unit, source = row["name"], row["unit"], row["source"]
         empty = {"name": name, "unit": unit, "source": source, "positions": [], "values": []}
         track = tracks.setdefault((name, unit, source), empty)
         track["positions"].append(row["position"])
-        track["values"] += _numbers([row["value"]])
+        track["values"].append(value)
     return list(tracks.values())
 
 
@@ -156,6 +223,7 @@ def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
     rows = list_added_rows(atlas, VARIANTS, protein, VARIANT_COLUMNS, by=VARIANT_ORDER)
     if rows is None or not protein.is_computed:
         return None
+    values = shortest_floats_of([row["value"] for row in rows])
     return [
         {
             "source": row["source"],
@@ -163,9 +231,9 @@ def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
             "position": row["position"],
             "from": row["residue"],
             "to": row["substitute"],
-            "value": _numbers([row["value"]])[0],
+            "value": value,
         }
-        for row in rows
+        for row, value in zip(rows, values, strict=True)
     ]
 
 
@@ -183,8 +251,3 @@ def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain:
         what = f"{protein.accession} has no sequence for a structure to be mapped onto."
         raise QuestionError(what, found=f"{protein.status}: {protein.reason}")
     return draw_file(structure, protein.accession, protein.sequence, chain=chain)
-
-
-def _numbers(values: Iterable[Any]) -> list[Any]:
-    """Return numbers as JSON can hold them: floats by their shortest decimal, None for what is no number."""
-    return [shortest_float(value) if not isinstance(value, float) or isfinite(value) else None for value in values]

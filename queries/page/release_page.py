@@ -5,14 +5,14 @@ scripts in `static/release/` make the JSON object that `protein_data.py` makes; 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from attlas.queries.answers.one_id import FAMILY_COLUMNS, FEATURE_COLUMNS, SITE_COLUMNS
 from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.lookup.settings import settings_of_file
 from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
-from attlas.queries.page.html import PAGE_PARTS, PageParts, data_element, fill_template, read_static
+from attlas.queries.page.html import PAGE_PARTS, data_element, fill_template, read_static
 from attlas.queries.page.protein_data import (
     CONTACT_COLUMNS,
     FORMAT,
@@ -60,13 +60,14 @@ def release_page(atlas: Store, *, title: str) -> str:
     facts = data_element("attlas-release", release_facts(atlas, title=title))
     # Only an atlas with coordinates has structures to show; the viewer is most of the bytes of a page.
     page = PAGE_PARTS.with_viewer() if atlas.manifest.of_table(COORDINATES) else PAGE_PARTS
-    parts = PageParts(
+    parts = replace(
+        page,
         styles=(*page.styles, *STYLES),
         scripts=(*page.scripts, *SCRIPTS),
         top=read_static(SEARCH),
         may_fetch=True,
     )
-    return fill_template(title=title, data=facts, parts=parts)
+    return facts.join(fill_template(title=title, parts=parts))
 
 
 def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:

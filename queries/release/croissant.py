@@ -67,7 +67,6 @@ DATA_TYPES = {
     pa.int16(): "cr:Int16",
     pa.int32(): "cr:Int32",
     pa.int64(): "cr:Int64",
-    pa.float16(): "cr:Float16",
     pa.float32(): "cr:Float32",
 }
 """The Croissant type of a stored Arrow type."""

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from attlas.queries.page.release_page import INDEX_NAME, release_page
@@ -12,7 +12,7 @@ from attlas.queries.release.croissant import describe_croissant
 from attlas.queries.release.datacard import compose_datacard
 from attlas.queries.release.readme import compose_readme
 from attlas.queries.release.statement import Statement
-from attlas.queries.release.tables import write_tables
+from attlas.queries.release.tables import ReleasedFile, count_joined_bytes, write_tables
 from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
 from attlas.schema.leftovers import leftover_name, remove_leftovers
@@ -26,12 +26,31 @@ SPARE_BYTES = 50_000_000
 """Free disk asked for beyond the size of the tables."""
 
 
-def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = False) -> Manifest:
-    """Write the release of the atlas `source` as the folder `out` and return its manifest.
+@dataclass(frozen=True)
+class Release:
+    """A release that was written."""
+
+    manifest: Manifest
+    files: tuple[ReleasedFile, ...]
+
+    @property
+    def n_linked(self) -> int:
+        """Return the number of files that are those of the atlas, by another name."""
+        return sum(not (file.is_joined or file.is_copied) for file in self.files)
+
+    @property
+    def n_copied(self) -> int:
+        """Return the number of files that had to be copied, because no hard link could be made."""
+        return sum(file.is_copied for file in self.files)
+
+
+def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = False) -> Release:
+    """Write the release of the atlas `source` as the folder `out` and return what it holds.
 
     The release is written beside and renamed when it is whole; what a killed `publish` left there is removed first.
-    A release is an atlas itself, without what only a build needs. The same atlas and statement give the same bytes,
-    whenever it is written. With `has_pages` it is a website, too: `index.html` draws the page of any protein.
+    A release is an atlas itself, without what only a build needs; large files are shared with the atlas
+    (`release/tables.py`). The same atlas and statement give the same bytes, whenever it is written. With `has_pages`
+    it is a website, too: `index.html` draws the page of any protein.
 
     Raises:
         InputError: `out` is there already, or lies inside the atlas.
@@ -40,7 +59,7 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
     """
     manifest = Manifest.read(AtlasPaths(source))
     _check_out(out.absolute(), source)
-    _check_space(out.absolute().parent, manifest)
+    _check_space(out.absolute().parent, source, manifest)
     if differences := find_problems(AtlasPaths(source), manifest):
         hint = "where it was built, the same `attlas build` computes again what is damaged"
         raise BrokenAtlasError(f"{source} is not as its manifest says.", offenders=differences, hint=hint)
@@ -52,18 +71,19 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
     try:
         shutil.rmtree(beside, ignore_errors=True)  # of a killed process with our number
         beside.mkdir(parents=True)
-        published = _write(source, beside, manifest, statement, has_pages=has_pages)
+        release = _write(source, beside, manifest, statement, has_pages=has_pages)
         beside.rename(out)
     except OSError as error:
         raise write_fault(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
-    return published
+    return release
 
 
-def _write(source: Path, release: Path, manifest: Manifest, statement: Statement, *, has_pages: bool) -> Manifest:
-    published = replace(manifest, files=write_tables(source, release, manifest))
+def _write(source: Path, release: Path, manifest: Manifest, statement: Statement, *, has_pages: bool) -> Release:
+    files = write_tables(source, release, manifest)
+    published = replace(manifest, files=tuple(released.file for released in files))
     published.write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE_NAME, build_catalogue(release, published))
 
@@ -83,7 +103,7 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
     }
     sums[CROISSANT] = file_sha256(release / CROISSANT)
     publish_bytes(release / SUMS, "".join(f"{sums[path]}  {path}\n" for path in sorted(sums)).encode())
-    return published
+    return Release(published, tuple(files))
 
 
 def _described(path: Path) -> tuple[int, str]:
@@ -97,9 +117,12 @@ def _check_out(out: Path, source: Path) -> None:
         raise InputError(f"{out} lies inside the atlas.", expected="a folder outside of it")
 
 
-def _check_space(folder: Path, manifest: Manifest) -> None:
+def _check_space(folder: Path, source: Path, manifest: Manifest) -> None:
     existing_folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    needed = sum(file.n_bytes for file in manifest.files) + SPARE_BYTES
+    can_link = existing_folder.stat().st_dev == source.stat().st_dev
+    table_bytes = count_joined_bytes(manifest) if can_link else sum(file.n_bytes for file in manifest.files)
+    needed = table_bytes + SPARE_BYTES
+
     free = shutil.disk_usage(existing_folder).free
     if free < needed:
         raise EnvironmentFault(

@@ -1,5 +1,6 @@
 """Proteins: one with all that is stored of it, its tables, the list, and many at once."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -130,8 +131,9 @@ def protein_routes(service: Service) -> APIRouter:
         """Return all that the page of a protein draws, in one object; `thinned` says what it lacks."""
         edition = service.current.edition()
         atlas = edition.atlas
-        accession = first_accession(atlas, find_match(atlas, id))
-        return answer_json(request, edition, lambda: protein_data(atlas, accession))
+        protein = first_protein(atlas, find_match(atlas, id))
+        with service.long_proteins.turn(protein.length):
+            return answer_json(request, edition, lambda: protein_data(atlas, protein.accession))
 
     @router.get("/proteins/{id:path}", summary="One protein", responses=rows_responses(answer_schema(), is_of_id=True))
     def protein(
@@ -152,7 +154,8 @@ def protein_routes(service: Service) -> APIRouter:
         match = find_match(atlas, id)
         shown_layers = () if layers is None else parse_layers(layers, atlas.n_layers)
         if choose_format(format, request.headers.get("accept")) == "json":
-            return answer_json(request, edition, lambda: protein_json(atlas, match, shown_layers))
+            with service.long_proteins.turn(first_protein(atlas, match).length if shown_layers else 0):
+                return answer_json(request, edition, lambda: protein_json(atlas, match, shown_layers))
         return answer_rows(request, edition, format, lambda: atlas.protein(id))
 
     return router
@@ -171,16 +174,17 @@ def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
     def rows_of_protein(request: Request, id: Id, format: FormatQuery = None) -> Response:
         edition = service.current.edition()
         atlas = edition.atlas
-        refuse_not_computed(atlas, find_match(atlas, id))
+        length = computed_length(atlas, find_match(atlas, id))
         if table.added_by is not None and not atlas.manifest.of_table(table):
             raise Problem(404, lacks_table(table))
-        return answer_rows(
-            request,
-            edition,
-            format,
-            lambda: read_rows(atlas, table, id),
-            find_notes=lambda: link_notes(atlas, id) if table is LINKS else (),
-        )
+        with service.long_proteins.turn(length):
+            return answer_rows(
+                request,
+                edition,
+                format,
+                lambda: read_rows(atlas, table, id),
+                find_notes=lambda: link_notes(atlas, id) if table is LINKS else (),
+            )
 
 
 def read_rows(atlas: Atlas, table: Table, id: str) -> pa.Table:
@@ -218,20 +222,31 @@ def find_match(atlas: Atlas, id: str) -> Match:
     return match
 
 
-def first_accession(atlas: Atlas, match: Match) -> str:
-    """Return the accession of the protein that an id names; of a digest that several share, the first."""
-    return str(atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py())
+@dataclass(frozen=True)
+class NamedProtein:
+    """The protein that an id names."""
+
+    accession: str
+    length: int
+    """Residues."""
 
 
-def refuse_not_computed(atlas: Atlas, match: Match) -> None:
-    """Refuse a protein that has no rows because it was not computed.
+def first_protein(atlas: Atlas, match: Match) -> NamedProtein:
+    """Return the protein that an id names; of a digest that several share, the first."""
+    return NamedProtein(**atlas.protein_rows(match.rows[:1], ["accession", "length"]).to_pylist()[0])
+
+
+def computed_length(atlas: Atlas, match: Match) -> int:
+    """Return the number of residues of a protein, all those of a digest having the same.
 
     Raises:
-        Problem: 409, with its status and the reason.
+        Problem: 409, it was not computed, and has no rows; with its status and the reason.
     """
-    for protein in atlas.protein_rows(match.rows, ["accession", "status", "reason"]).to_pylist():
+    proteins = atlas.protein_rows(match.rows, ["accession", "length", "status", "reason"]).to_pylist()
+    for protein in proteins:
         if protein["status"] != "ok":
             raise Problem(409, not_computed(protein["accession"], protein["status"], protein["reason"]))
+    return int(proteins[0]["length"])
 
 
 def protein_json(atlas: Atlas, match: Match, layers: tuple[int, ...] = ()) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from attlas.queries.colours import read_colours
 from attlas.queries.formats import json_rows
@@ -16,7 +16,7 @@ from attlas.schema.json_file import digest
 from attlas.serve.answers import answer_file
 from attlas.serve.api.export_routes import served_exports
 from attlas.serve.api.listing import list_page
-from attlas.serve.api.protein_routes import find_match, first_accession
+from attlas.serve.api.protein_routes import find_match, first_protein
 from attlas.serve.api.question_routes import find_question
 from attlas.serve.current_atlas import Edition
 from attlas.serve.etags import is_unchanged, make_etag, not_modified
@@ -45,7 +45,7 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     """Return the routes of the pages. `description` is that of the API."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     glance = MadeOnce(lambda edition: make_glance(service, edition))
-    report = MadeOnce(lambda edition: make_report(service, edition))
+    report = MadeOnce(lambda edition: make_report(service, edition), discard=lambda path: path.unlink(missing_ok=True))
 
     def frame(edition: Edition) -> Frame:
         return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
@@ -87,9 +87,14 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
             return not_modified(etag)
         if edition.atlas.match(id).candidates:  # of several proteins: their list
             return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
-        accession = first_accession(edition.atlas, find_match(edition.atlas, id))
-        html, policy = protein_page(edition.atlas, accession)
-        return HTMLResponse(html, headers={"ETag": etag, "Content-Security-Policy": policy})
+        accession = first_protein(edition.atlas, find_match(edition.atlas, id)).accession
+        page = protein_page(edition.atlas, accession, place=service.place)
+        headers = {"ETag": etag, "Content-Security-Policy": page.policy}
+        if page.length >= service.limits.long_protein_residues:
+            # Whoever gets no turn is told so before anything is sent.
+            with service.long_proteins.turn(page.length):
+                return HTMLResponse("".join(page.pieces()), headers=headers)
+        return StreamingResponse(page.pieces(), media_type="text/html", headers=headers)
 
     @router.get("/questions")
     def list_questions() -> str:
@@ -138,8 +143,9 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     def begin() -> None:
         edition = service.current.edition()
         glance.begin(edition)
+        # The page of any protein loads what those of all need.
         for accession in examples(edition)[:1]:
-            protein_page(edition.atlas, accession)  # which loads what the pages of all proteins need
+            list(protein_page(edition.atlas, accession, place=service.place).pieces())
 
     service.pool.when_started(begin)
     return router

@@ -6,16 +6,18 @@ import struct
 import xml.etree.ElementTree as ET
 
 import pytest
-from helpers.browser import Opened, track_point
+from helpers.browser import Opened, open_page, track_point
 from helpers.drawn_protein import (
     HUB,
     hostile_protein,
+    links_of,
     protein_of,
     protein_without_sites,
     skipped_protein,
     small_protein,
 )
 
+from attlas.queries.page.html import page_html, page_opening
 from attlas.queries.page.structure_text import Atom, write_structure
 
 pytestmark = pytest.mark.browser
@@ -221,8 +223,81 @@ def test_a_head_is_chosen_by_click_key_and_name(opened):
     page.fill("#head", "9-9")
     page.keyboard.press("Tab")
     assert page.get_attribute("#head", "aria-invalid") == "true"
-    assert "layers 0 to 3, heads 0 to 4" in page.inner_text("#head-caption")
+    assert "layers 0 to 3, heads 0 to 4" in page.inner_text("#head-problem")
     assert opened.fragment == ""
+    page.fill("#head", "2-1")
+    page.keyboard.press("Tab")
+    assert page.get_attribute("#head", "aria-invalid") == "false"
+    assert page.inner_text("#head-problem") == ""
+
+
+def test_a_head_is_typed_over_the_one_that_stands_in_the_field(opened):
+    opened.page.click("#head")
+    opened.page.keyboard.type("0-3")
+    opened.page.keyboard.press("Enter")
+    assert opened.page.input_value("#head") == "0-3"
+    assert opened.fragment == "head=0-3"
+
+
+@pytest.mark.parametrize("name", ["0,3", "0\u20133", "L0H3", "head 0-3", "layer 0, head 3", " 0/3 "])
+def test_a_head_has_the_names_that_people_write(opened, name):
+    opened.page.fill("#head", name)
+    opened.page.keyboard.press("Enter")
+    assert opened.fragment == "head=0-3"
+    assert opened.page.input_value("#head") == "0-3"
+
+
+@pytest.mark.parametrize("name", ["", "3", "0-", "0-3-1", "2-10-3", "none"])
+def test_what_names_no_head_or_several_changes_nothing(opened, name):
+    opened.page.fill("#head", name)
+    opened.page.keyboard.press("Enter")
+    assert opened.page.get_attribute("#head", "aria-invalid") == "true"
+    assert opened.fragment == ""
+
+
+def test_the_links_of_a_head_are_told_in_a_sentence_and_listed_at_a_press(open_data, plain):
+    letters = plain["protein"]["sequence"]
+    name = {position: f"{letters[position - 1]}{position}" for position in (5, 9, 20, 30, 41)}
+    edges = [(0, 3, 5, 20, 0.9), (0, 3, 9, 20, 0.8), (0, 3, 20, 9, 0.7), (0, 3, 41, 30, 0.2)]
+    plain["links"] = links_of(edges)
+    plain["heads"]["statistics"]["n_edges"][3] = 5
+    page = open_data(plain, "#head=0-3").page
+
+    note = page.inner_text("#links-section .caption")
+    pair = f"{name[9]} and {name[20]}"
+    assert note.startswith(
+        f"4 links among 5 residues. Attended to most: {name[20]} by 2. Each attends to the other: {pair}."
+    )
+    assert "3 of 5 edges of 0.3 or more shown, and 1 weaker link." in note
+    assert "attention to itself counts as an edge, and is no link" in note
+
+    page.click("text=List its links")
+    assert page.evaluate("document.activeElement.closest('#links-section') !== null")
+    top = page.evaluate("document.getElementById('links-section').getBoundingClientRect().top")
+    assert 0 <= top < 500
+
+
+def test_links_of_which_none_is_left_out_need_no_explanation(open_data, plain):
+    plain["links"] = links_of([(0, 3, 5, 20, 0.9)])
+    plain["heads"]["statistics"]["n_edges"][3] = 1
+    page = open_data(plain, "#head=0-3").page
+    assert page.inner_text("#links-section .caption").endswith("1 of 1 edge of 0.3 or more shown.")
+
+
+def test_a_table_is_saved_as_it_is_sorted(opened, plain):
+    page = opened.page
+    page.click("#links-table th button:text('from')")
+    with opened.page.expect_download() as saved:
+        page.click("#links-section button:text('TSV')")
+    assert saved.value.suggested_filename == "P07550-links-2-1.tsv"
+    header, *rows = saved.value.path().read_text(encoding="utf-8").splitlines()
+    letters = plain["protein"]["sequence"]
+    assert header.split("\t")[:4] == ["from", "to", "weight", "apart"]
+    assert len(rows) == 20
+    cells = rows[0].split("\t")
+    assert cells[:2] == [f"{letters[29]}30", f"{letters[HUB - 1]}{HUB}"]
+    assert float(cells[2]) == pytest.approx(0.6)
+    assert opened.complaints == []
 
 
 def test_it_says_how_many_edges_are_shown_of_how_many(opened, plain):
@@ -244,6 +319,16 @@ def test_the_map_shows_the_extent_of_a_statistic_and_the_links_of_the_residue_po
     # Residue 31 has a link to the hub in head 2-1 (0.59), and two to its neighbours in head 0-3 (0.40).
     assert page.inner_text("#heads-caption") == "Links at F31: in 2 heads, the largest 0.59 in head 2-1."
     assert page.get_attribute('[data-head="3"]', "aria-label") == "head 0-3: 0.40"
+
+
+def test_a_statistic_says_what_it_is_where_the_data_do(open_data, plain):
+    plain["model"]["statistics"] = {name: f"What {name} is." for name in plain["heads"]["statistics"]}
+    page = open_data(plain).page
+    page.select_option("#statistic", "entropy")
+    page.wait_for_function("document.getElementById('statistic-caption').textContent === 'Colour: What entropy is.'")
+    assert page.locator("#heads-table tbody tr").first.locator("td").last.inner_text() == "What entropy is."
+    page.select_option("#statistic", "links_kept")
+    page.wait_for_function("document.getElementById('statistic-caption').textContent === ''")
 
 
 def test_a_fragment_is_restored_and_followed(open_data, plain):
@@ -285,6 +370,27 @@ def test_names_and_annotations_are_text_wherever_they_stand(open_data):
     assert command.endswith(
         """WHERE accession = '</script><img src=x onerror=alert(1)>\\"''&amp;<b>' ORDER BY rank\""""
     )
+
+
+def test_the_header_is_shown_before_the_data_come_and_says_when_they_do_not(browser, tmp_path, plain):
+    path = tmp_path / "opening.html"
+    path.write_text(page_opening(plain, may_have_structure=False), encoding="utf-8")
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        assert page.inner_text("#answer").startswith("3 high-attention sites: ")
+        assert "SMALL_TEST" in page.inner_text("#name")
+        assert page.is_hidden("#views")
+        assert page.inner_text("#notes") == "The rest of this page has not arrived. Load it again."
+
+
+def test_the_command_lines_name_the_atlas_of_a_server(browser, tmp_path, plain):
+    path = tmp_path / "placed.html"
+    place = '<meta name="attlas-place" content="/data/my atlas">'
+    path.write_text(page_html(plain).replace("</head>", f"{place}</head>", 1), encoding="utf-8")
+    with browser.new_context() as context:
+        opened = open_page(context, path.as_uri())
+        assert opened.page.inner_text("#sites-section code").startswith('attlas sql "/data/my atlas" "SELECT ')
 
 
 def test_every_view_is_saved_as_png_and_svg(open_data):

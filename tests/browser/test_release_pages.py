@@ -14,7 +14,8 @@ from helpers.reading_case import random_sequence
 from helpers.synthetic import SyntheticProtein
 
 from attlas.queries import Atlas
-from attlas.queries.answers.one_id import answer_id, shortest_float
+from attlas.queries.answers.one_id import answer_id
+from attlas.queries.answers.shortest_decimals import shortest_float
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.release import Statement, publish
 

@@ -282,6 +282,7 @@ def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(
         "n_shards_done": 0,
         "n_sequences": 8,
         "n_sequences_done": 0,
+        "n_sequences_in_parts": 0,
         "n_failed": 0,
         "missing_shards": list(range(1, n_shards + 1)),
     }

@@ -21,6 +21,8 @@ from typer.testing import CliRunner
 from attlas.cli.main import app
 from attlas.queries import Atlas
 
+pytestmark = pytest.mark.slow
+
 
 def run_process(*arguments: str | Path, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]

@@ -30,6 +30,18 @@ STAND_INS = {
 }
 """What is typed, and what runs for it on a machine without a GPU and with a proteome of eight proteins."""
 NEEDS_THE_HUB = "attlas fetch "
+NEEDS_A_CLUSTER = (
+    "examples/slurm/submit.sh ",
+    "python examples/slurm/dask_jobs.py ",
+    "sbcast ",
+    "dask ",
+    "attlas encode jobs-atlas --scheduler ",
+    "kubectl ",
+    "docker ",
+    "apptainer ",
+    "snakemake ",
+)
+"""Beginnings of commands that run elsewhere (`tests/cluster`, `tests/workflows`) or that this machine cannot run."""
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 PROGRESS = re.compile(r"residues/s, .* left$")
 """Progress before the end: how often it is said depends on the machine."""
@@ -195,7 +207,7 @@ def renew(document: str, folder: Path) -> None:
 def _renewed(command: Command, folder: Path, place: str) -> str:
     """Return a command with its output, both as they stand in a console block."""
     told = command.told
-    if not command.text.startswith(NEEDS_THE_HUB):
+    if not command.text.startswith((NEEDS_THE_HUB, *NEEDS_A_CLUSTER)):
         result = run(command.text, folder)
         if result.returncode:
             print(f"{place}: $ {command.text}\n{result.stderr}")

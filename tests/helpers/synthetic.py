@@ -12,7 +12,20 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest, Run
+from attlas.pipeline.name_index import write_name_index
+from attlas.schema import (
+    FORMAT_VERSION,
+    HEADS,
+    PROTEINS,
+    RESIDUES,
+    SEQUENCES,
+    SITES,
+    VALUES_VERSION,
+    AtlasPaths,
+    Counts,
+    Manifest,
+    Run,
+)
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
@@ -69,6 +82,7 @@ def write_atlas(
     by_sequence = {outcome.sequence: outcome for outcome in outcomes}
     metadata = provenance(run, atlas_id)
     files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
+    files += write_name_index(paths, [paths.proteins], metadata=metadata)
     for index, part in enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1):
         tables = _shard(outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
         files += [publish_table(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]
@@ -104,7 +118,7 @@ def synthetic_run(n_layers: int, n_heads: int) -> Run:
         rule="nayar-2025-05",
         edge_theta=EDGE_THETA,
         max_length=None,
-        format_version=FORMAT_VERSION,
+        format_version=VALUES_VERSION,
         attlas_version="0.1.0",
         torch_version="none",
         transformers_version="none",
@@ -206,7 +220,7 @@ def _residues(ok: Sequence[Outcome], lengths: np.ndarray, received: np.ndarray, 
     letters = "".join(o.sequence for o in ok).encode()
     offsets = pa.py_buffer(np.arange(n + 1, dtype=np.int32))
     schema = RESIDUES.schema(run.n_layers)
-    values = pa.array(received.astype(np.float16).ravel())
+    values = pa.array(received.astype(np.float16).astype(np.float32).ravel())
     lists = pa.FixedSizeListArray.from_arrays(values, type=schema.field("received").type)
     columns = [
         pa.array(ids),

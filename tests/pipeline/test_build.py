@@ -28,6 +28,7 @@ from helpers.command_line import Run
 from helpers.dask_workers import open_scheduler
 from helpers.tiny_esm import save_tiny_esm
 
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward
 from attlas.schema import SITES, AtlasPaths
@@ -345,6 +346,6 @@ def measured(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 @pytest.mark.parametrize("name", LENGTHS)
 def test_the_memory_a_build_takes_stays_within_its_prediction(measured: dict[str, tuple[int, Path]], name: str) -> None:
     peak, out = measured[name]
-    predicted = max(shard["predicted_bytes"] for shard in json.loads((out / "plan.json").read_text())["shards"])
+    predicted = max(shard.predicted_bytes for shard in read_plan(AtlasPaths(out)).shards)
     print(f"measured {peak / 2**20:,.0f} MiB, predicted {predicted / 2**20:,.0f} MiB")
     assert peak <= predicted <= 2.5 * peak

@@ -18,6 +18,7 @@ from attlas.pipeline.plan import (
     order_sequences,
     predict_cost,
     predict_shard_bytes,
+    sum_shards,
 )
 from attlas.pipeline.proteins.proteome import Protein
 from attlas.schema.run import Run
@@ -35,7 +36,8 @@ def make_plan(**changes):
     digests, versions = ("0" * 64, "0" * 64), ("0", "0", "0")
     way = ("float32", "cpu", "tiled", 1e-3, "J as X", "nayar-2025-05", 0.3)
     run = Run("m", "local", *digests, "esm", 6, 20, *way, None, 1, *versions)
-    plan = Plan(run, "a.fasta", "1" * 64, 3, "d", "/models/m", 1024, cut_shards([5, 9, 9], shape=ESM2_8M, device="cpu"))
+    shards = cut_shards([5, 9, 9], shape=ESM2_8M, device="cpu")
+    plan = Plan(run, "a.fasta", "1" * 64, 3, "d", "/models/m", 1024, sum_shards(shards), shards)
     return replace(plan, **changes)
 
 
@@ -107,6 +109,7 @@ def test_identical_sequences_are_one_and_skipped_ones_none():
 def test_a_plan_survives_json():
     plan = make_plan()
     assert Plan.from_json(plan.to_json()) == plan
+    assert Plan.from_json(plan.to_json()).plan_id == plan.plan_id
 
 
 def test_the_place_of_the_model_is_no_part_of_the_plans_identity():

@@ -17,6 +17,8 @@ from attlas.queries import Atlas
 from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, Receipt
 from attlas.schema.publish import TEMPORARY_PREFIX
 
+pytestmark = pytest.mark.slow
+
 GFF3 = "##gff-version 3\nP00001\tx\tBinding site\t5\t9\t.\t.\t.\tID=a\n"
 WRITING = ("build", "seal", "probe", "contacts", "links", "annotate")
 READING = ("verify", "export", "sql", "show")
@@ -242,7 +244,7 @@ def test_a_file_named_twice_is_refused(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("part", "value"),
-    [("shards", [1]), ("shards", [{}]), ("pack_tokens", "x"), ("run", []), ("source", 5), ("shards", None)],
+    [("totals", [1]), ("totals", {}), ("pack_tokens", "x"), ("run", []), ("source", 5), ("totals", None)],
 )
 def test_a_plan_with_a_value_of_another_type_is_said(
     root: Path, part: str, value: object, attlas: Callable[..., object]

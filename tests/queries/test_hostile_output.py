@@ -22,6 +22,8 @@ from attlas.queries.formats import WRITERS, write_text, write_tsv
 from attlas.queries.spreadsheets import defuse_formulas
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 ESCAPE = "\x1b[31m"
 TSV_TEXTS = st.text(st.sampled_from("ab\"'\t\n\r\\,=Ω 1"), min_size=1)
 

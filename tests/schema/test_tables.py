@@ -104,6 +104,25 @@ def test_files_have_statistics_of_the_columns_by_which_rows_are_found_and_none_o
         assert (statistics[column.name] is None) == pa.types.is_floating(column.type), column.name
 
 
+@every_table
+def test_no_table_has_a_type_that_some_engine_does_not_read(table: Table) -> None:
+    """Half floats are refused by Spark, Trino and DuckLake."""
+    types = {pa.string(), pa.bool_(), pa.int16(), pa.int32(), pa.int64(), pa.float32(), pa.float64()}
+    assert {column.type for column in table.stored()} <= types
+
+
+@every_table
+def test_numbers_are_stored_byte_by_byte_side_by_side(table: Table, tmp_path: Path) -> None:
+    schema = table.schema(N_LAYERS)
+    rows = pa.table([pa.array([_example(field.type)] * 3, field.type) for field in schema], schema=schema)
+    write_table(tmp_path / "x.parquet", table=table, rows=rows, metadata={})
+
+    group = pq.read_metadata(tmp_path / "x.parquet").row_group(0)
+    for column in [group.column(i) for i in range(group.num_columns)]:
+        is_split = "BYTE_STREAM_SPLIT" in column.encodings
+        assert is_split == (column.physical_type in ("FLOAT", "DOUBLE")), column.path_in_schema
+
+
 def _example(kind: pa.DataType) -> object:
     if pa.types.is_fixed_size_list(kind):
         return [1.0] * N_LAYERS
@@ -113,7 +132,7 @@ def _example(kind: pa.DataType) -> object:
 def test_received_is_one_list_of_a_value_per_layer() -> None:
     kind = RESIDUES.schema(N_LAYERS).field("received").type
     assert kind.list_size == N_LAYERS
-    assert kind.value_type == pa.float16()
+    assert kind.value_type == pa.float32()
 
 
 def test_a_user_sees_the_accession_in_every_view_but_sequences() -> None:

@@ -1,5 +1,6 @@
 """What a server refuses: other names, long addresses, large and slow bodies, whatever a fuzzer sends."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,9 +10,12 @@ from helpers.asgi import HOST, RawRequest, send_all
 from helpers.fuzzed_requests import fuzzed_requests
 from helpers.reading_case import PROTEINS
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 from attlas.queries.asking.questions import questions
 from attlas.serve.app import make_app
+from attlas.serve.guards import Guard
+from attlas.serve.limits import Limits
 
 pytestmark = pytest.mark.slow
 
@@ -156,3 +160,45 @@ def test_a_thousand_fuzzed_requests_give_no_error_of_the_server(app: FastAPI) ->
     for response in responses:
         if response.headers.get("content-type") == "application/problem+json" and response.body:
             assert json.loads(response.body)["status"] == response.status
+
+
+def test_a_client_that_receives_too_slowly_is_given_up() -> None:
+    """Each piece in time, but all of them would keep the file of the answer for hours."""
+    limits = Limits(send_s=0.3, send_bytes_per_s=1_000)
+    n_pieces = asyncio.run(_count_pieces(limits, piece=b"x" * 10, receives_in_s=0.1))
+    assert 2 <= n_pieces <= 4
+
+
+def test_a_client_that_receives_as_fast_as_it_should_gets_all() -> None:
+    limits = Limits(send_s=0.3, send_bytes_per_s=1_000)
+    assert asyncio.run(_count_pieces(limits, piece=b"x" * 10_000, receives_in_s=0.1)) == 10
+
+
+async def _count_pieces(limits: Limits, *, piece: bytes, receives_in_s: float) -> int:
+    """Return how many of ten pieces of an answer a client gets that takes a while for each."""
+    n_pieces = 0
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(10):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def take(message: Message) -> None:
+        nonlocal n_pieces
+        if message["type"] == "http.response.body":
+            await asyncio.sleep(receives_in_s)
+            n_pieces += 1
+
+    async def wait() -> Message:
+        await asyncio.sleep(60)
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [(b"host", b"127.0.0.1")]}
+    await Guard(answer, hosts=("127.0.0.1",), limits=limits)(scope, wait, take)
+    return n_pieces
+
+
+def test_a_window_longer_than_any_protein_is_refused(client: TestClient) -> None:
+    response = client.get(f"{API}/questions/densest_windows?window={2**40}")
+    assert response.status_code == 422
+    assert "100,000" in response.json()["expected"] or "100000" in response.json()["expected"]

@@ -31,3 +31,12 @@ def test_an_error_is_told_to_who_looks_again_and_later_it_is_tried_anew(monkeypa
     monkeypatch.setattr(made_once, "ERROR_S", -1.0)
     assert [report.begin(edition).result(10) for _ in range(2)] == ["report", "report"]
     assert len(attempts) == 2
+
+
+def test_a_value_is_discarded_two_editions_later() -> None:
+    discarded: list[str] = []
+    report = MadeOnce(lambda edition: f"report of {edition.digest}", discard=discarded.append)
+    for digest, expected in (("a", []), ("b", []), ("c", ["report of a"]), ("d", ["report of a", "report of b"])):
+        edition = cast("Edition", SimpleNamespace(digest=digest))
+        assert [report.begin(edition).result(10) for _ in range(2)] == [f"report of {digest}"] * 2
+        assert discarded == expected

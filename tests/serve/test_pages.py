@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from html import unescape
+from html import escape, unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import quote
@@ -17,6 +17,8 @@ from attlas.queries.asking.questions import question_named, questions
 from attlas.serve.app import make_app
 from attlas.serve.pages.glance import PANELS, glance_html
 from attlas.serve.pages.routes import read_static_files
+from attlas.serve.protein_page import protein_page
+from attlas.serve.service import Service
 
 pytestmark = pytest.mark.slow
 
@@ -116,6 +118,38 @@ def test_a_protein_without_sites_has_a_page(client: TestClient, accession: str) 
     assert (
         "unsafe-inline" not in response.headers["content-security-policy"].partition("script-src")[2].partition(";")[0]
     )
+
+
+def test_the_header_of_a_protein_is_sent_before_its_data_are_read(
+    app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service: Service = app.state.service
+    atlas = service.current.edition().atlas
+    read = []
+    monkeypatch.setattr("attlas.serve.protein_page.complete_data", lambda *values: read.append(values) or fail())
+
+    def fail() -> None:
+        raise AssertionError("the data are read")
+
+    pieces = protein_page(atlas, "P0DP23", place=service.place).pieces()
+    opening = next(pieces)
+    assert read == []
+    assert 'id="attlas-heading"' in opening
+    assert "attlas.writeHeader" in opening
+    with pytest.raises(AssertionError, match="the data are read"):
+        next(pieces)
+
+
+def test_the_page_of_a_protein_is_that_of_the_command_with_navigation_and_the_place(
+    client: TestClient, app: FastAPI
+) -> None:
+    service: Service = app.state.service
+    served = client.get("/protein/P0DP23").text
+    alone = service.current.edition().atlas.page("P0DP23").html
+    place = f'<meta name="attlas-place" content="{escape(service.place)}">\n'
+    assert place in served
+    navigation = re.compile(r"\n<style>nav.served.*?</nav>", re.DOTALL)
+    assert navigation.sub("", served.replace(place, "")) == alone
 
 
 def test_a_search_without_hits_says_what_would_do(client: TestClient) -> None:

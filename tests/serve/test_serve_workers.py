@@ -15,10 +15,11 @@ from attlas.queries import Atlas
 from attlas.schema import BrokenAtlasError, QuestionError
 from attlas.serve.app import make_app
 from attlas.serve.limits import Limits
+from attlas.serve.performing import name_bytes
 from attlas.serve.service import Service
 from attlas.serve.tasks import AskTask, SqlTask
 from attlas.serve.worker import ClientLeftError, WorkerEndedError
-from attlas.serve.worker_pool import BusyError, WorkerPool
+from attlas.serve.worker_pool import BusyError, FullError, WorkerPool
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +52,7 @@ def test_a_query_without_end_is_killed_and_the_next_one_answered(impatient: Test
 def test_an_answer_that_is_too_large_is_refused_and_leaves_no_file(impatient: TestClient) -> None:
     response = impatient.post(f"{API}/sql", json={"query": "SELECT * FROM range(1000000)"})
     assert response.status_code == 413
-    assert response.json()["expected"] == "at most 0 MB"
+    assert response.json()["expected"] == "at most 100 kB"
     service: Service = impatient.app.state.service  # type: ignore[attr-defined]
     assert list(service.pool.folder.glob("answer-*")) == []
 
@@ -80,6 +81,26 @@ def _pool(place: Path) -> WorkerPool:
 def _one(pool: WorkerPool) -> str:
     """Return an answer, which shows that there is a worker."""
     return pool.carry_out(SqlTask("SELECT 1 AS n", "csv"), timeout_s=60).path.read_text()
+
+
+def test_answers_that_nobody_fetches_do_not_fill_the_disk(atlas_dir: Path) -> None:
+    pool = WorkerPool(
+        str(atlas_dir), memory_limit="25%", max_bytes=10**9, n_workers=1, n_waiting=0, pending_bytes=1_000
+    )
+    task = SqlTask("SELECT repeat('x', 1500) AS text", "csv")
+    answer = pool.carry_out(task, timeout_s=60)
+    with pytest.raises(FullError, match="no worker is free"):
+        pool.carry_out(task, timeout_s=60)
+    answer.path.unlink()
+    assert pool.carry_out(task, timeout_s=60).path.stat().st_size > 1_500
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "name"), [(10**9, "1,000 MB"), (100_000, "100 kB"), (1_500_000, "1,500 kB"), (999, "999 bytes")]
+)
+def test_a_size_is_named_so_that_none_is_nothing(n_bytes: int, name: str) -> None:
+    assert name_bytes(n_bytes) == name
 
 
 def test_a_worker_that_dies_is_replaced(pool: WorkerPool) -> None:

@@ -23,24 +23,31 @@ globalThis.attlas ??= {};
   ];
   const KNOWN_SITE_TYPES = ["active site", "binding site", "site", "metal binding", "modified residue"];
 
+  /** Return what the header says of a protein, from the object or from its parts `protein`, `sites`, `model` and so on. */
+  attlas.readHeading = (json) => ({
+    ...json,
+    json,
+    nLayers: json.model.n_layers,
+    sites: [...(json.sites ?? [])].sort((a, b) => a.rank - b.rank),
+    families: json.families ?? [],
+  });
+
   /** Return the object's numbers as the views need them. Layers and heads count from 0, positions from 1. */
   attlas.readData = (json) => {
     if (json.format !== 1)
       throw new Error(`This page reads data of format 1, and was given format ${json.format}.`);
-    const { n_layers: nLayers, n_heads: nHeads } = json.model;
+    const heading = attlas.readHeading(json);
+    const { nLayers, sites } = heading;
+    const nHeads = json.model.n_heads;
     const sequence = json.protein.sequence ?? "";
     const nResidues = sequence.length;
-    const sites = [...(json.sites ?? [])].sort((a, b) => a.rank - b.rank);
     const links = json.links && readLinks(json.links, nHeads, nLayers * nHeads);
 
     return {
-      ...json,
-      json,
+      ...heading,
       sequence,
-      nLayers,
       nHeads,
       nResidues,
-      sites,
       links,
       siteAt: new Map(sites.map((site) => [site.position, site])),
       received: json.received && readReceived(json.received, nLayers, nResidues),
@@ -49,7 +56,6 @@ globalThis.attlas ??= {};
       contacts: json.contacts && readArcs(json.contacts.i, json.contacts.j, json.contacts.probability),
       tracks: (json.tracks ?? []).map((track) => readTrack(track, nResidues)),
       variants: json.variants ?? [],
-      families: json.families ?? [],
     };
   };
 

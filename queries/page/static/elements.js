@@ -13,12 +13,22 @@
     setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
   };
 
+  /** Return a name of a file without what a file system may refuse. */
+  const fileName = (name, ending) => `${name.replace(/[^\w.-]+/g, "_")}.${ending}`;
+
+  /** Save rows as tab-separated values; a tab or a line end inside a value becomes a space. */
+  attlas.saveRows = (name, header, rows) => {
+    const lines = [header, ...rows].map((row) =>
+      row.map((value) => String(value).replace(/[\t\r\n]+/g, " ")).join("\t"),
+    );
+    save(new Blob([`${lines.join("\n")}\n`], { type: "text/tab-separated-values" }), fileName(name, "tsv"));
+  };
+
   /**
    * Put the buttons PNG and SVG beside a view. `picture` returns {width, height, draw, name}; `draw` takes a pen.
-   * Files are named after the protein; whatever a file system may refuse is left out.
+   * Files are named after the protein.
    */
   attlas.addPictureButtons = (parent, picture, title) => {
-    const fileName = (name, ending) => `${name.replace(/[^\w.-]+/g, "_")}.${ending}`;
     const draw = (pen, { width, height, draw }) => {
       pen.rect(0, 0, width, height, { fill: attlas.readColours().paper });
       draw(pen);

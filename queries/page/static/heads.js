@@ -36,7 +36,53 @@
     return values;
   };
 
-  /** Start the map, its list of statistics and the field that takes a head's name. */
+  /** Start the field that takes a head's name, and the way from it to the list of the head's links. */
+  attlas.startHeadField = (data, state) => {
+    const field = document.getElementById("head");
+    const problem = document.getElementById("head-problem");
+    const show = () => {
+      field.value = state.headName;
+      sayProblem("");
+    };
+    const sayProblem = (text) => {
+      problem.textContent = text;
+      field.setAttribute("aria-invalid", String(text !== ""));
+    };
+
+    field.addEventListener("change", () => {
+      const head = state.parseHead(field.value);
+      if (head === null) {
+        const range = `layers 0 to ${data.nLayers - 1}, heads 0 to ${data.nHeads - 1}`;
+        sayProblem(`No such head: write layer-head, such as 0-1 (${range}).`);
+        return;
+      }
+      state.set({ head });
+      show(); // also where the head is the one shown already, in other words
+    });
+
+    // Whoever comes to the field types another head over the one that stands there.
+    let hasJustCome = false;
+    field.addEventListener("focus", () => {
+      hasJustCome = true;
+      field.select();
+    });
+    field.addEventListener("click", () => {
+      if (hasJustCome) field.select(); // the press of the button has put a cursor in place of the selection
+      hasJustCome = false;
+    });
+
+    if (data.links) {
+      const scroll = () => {
+        document.getElementById("links-section").scrollIntoView({ block: "start" });
+        document.querySelector("#links-section .scroll").focus({ preventScroll: true });
+      };
+      field.parentNode.after(attlas.button("List its links", scroll));
+    }
+    state.watch(["head"], show);
+    show();
+  };
+
+  /** Start the map and its list of statistics. */
   attlas.startHeads = (data, state) => {
     const { nLayers, nHeads } = data;
     const size = (WIDTH - LEFT - 4) / nHeads;
@@ -44,7 +90,6 @@
     const height = TOP + nLayers * rowHeight + 6;
     const holder = document.getElementById("head-map");
     const select = document.getElementById("statistic");
-    const field = document.getElementById("head");
     let cells = [];
     let ring = null;
 
@@ -60,16 +105,6 @@
         );
     }
     select.addEventListener("change", () => state.set({ statistic: select.value }));
-    field.addEventListener("change", () => {
-      const head = state.parseHead(field.value);
-      field.setAttribute("aria-invalid", String(head === null));
-      if (head !== null) state.set({ head });
-      else {
-        const range = `layers 0 to ${nLayers - 1}, heads 0 to ${nHeads - 1}`;
-        document.getElementById("head-caption").textContent =
-          `No such head: write layer-head, such as 0-1 (${range}).`;
-      }
-    });
     attlas.addPictureButtons(document.getElementById("heads-buttons"), picture, "the map of heads");
 
     build();
@@ -208,6 +243,8 @@
         if (cell.getAttribute("aria-label") !== label) cell.setAttribute("aria-label", label);
       });
       select.value = state.statistic;
+      const description = attlas.describeStatistic(data, state.statistic);
+      document.getElementById("statistic-caption").textContent = description && `Colour: ${description}`;
       sayExtent(values);
       sayCell();
     }
@@ -219,8 +256,6 @@
         ring.setAttribute(name, value);
       if (document.activeElement?.dataset.head === undefined) focusable(state.head);
       else focusable(state.head).focus();
-      field.value = state.headName;
-      field.setAttribute("aria-invalid", "false");
       sayCell();
     }
 

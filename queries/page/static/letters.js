@@ -57,7 +57,7 @@
     /** Return the element of a block: its last number above, its letters, those that are marked as elements. */
     function block(from, to) {
       const element = attlas.element("span", { class: "block", "data-from": from });
-      const number = to % BLOCK === 0 ? to.toLocaleString("en") : "";
+      const number = to % BLOCK === 0 ? attlas.withCommas(to) : "";
       element.setAttribute("data-number", number);
       let plain = "";
       for (let position = from; position <= to; position++) {

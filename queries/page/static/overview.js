@@ -38,8 +38,8 @@
         const [begin, end] = state.range;
         const text =
           end - begin + 1 === n
-            ? `all ${n.toLocaleString("en")}`
-            : `${begin.toLocaleString("en")}–${end.toLocaleString("en")}`;
+            ? `all ${attlas.withCommas(n)}`
+            : `${attlas.withCommas(begin)}–${attlas.withCommas(end)}`;
         pen.text(left - 12, HEIGHT / 2 + 4, text, { fill: colours.soft, align: "right" });
       }
     };

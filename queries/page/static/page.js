@@ -3,16 +3,13 @@
 "use strict";
 
 (() => {
-  // UniProt's own rule of what an accession is, with the number of an isoform.
-  const UNIPROT = /^([OPQ]\d[A-Z\d]{3}\d|[A-NR-Z]\d(?:[A-Z][A-Z\d]{2}\d){1,2})(-\d+)?$/;
-
   /** Draw the page of a protein, once; data and state are in `attlas.shown` then. */
   attlas.start = (json) => {
     const data = attlas.readData(json);
     const byId = (id) => document.getElementById(id);
-    byId("attlas").hidden = false;
-    byId("pointed").hidden = false;
-    writeHeader(data);
+    if (!attlas.hasHeader) attlas.writeHeader(json);
+    attlas.writeNotes(json);
+    byId("pointed").hidden = byId("views").hidden = byId("letters").hidden = false;
 
     const statistics = attlas.headStatistics(data);
     const opening = {
@@ -33,8 +30,10 @@
     else byId("tracks").hidden = byId("letters").hidden = true;
     if (data.received) startLayers(data, state);
     else byId("layer").parentNode.hidden = true;
-    if (data.heads) views.push(attlas.startHeads(data, state));
-    else byId("heads").hidden = true;
+    if (data.heads) {
+      attlas.startHeadField(data, state);
+      views.push(attlas.startHeads(data, state));
+    } else byId("heads").hidden = byId("head").parentNode.hidden = true;
     if (data.nResidues) attlas.startLetters(data, state);
     attlas.startTables(data, state);
     startLine(data, state);
@@ -51,60 +50,6 @@
     redrawWhenNeeded(views);
     attlas.shown = { data, state };
   };
-
-  function writeHeader(data) {
-    const byId = (id) => document.getElementById(id);
-    const { protein, provenance } = data;
-    const name = protein.description || protein.entry_name || protein.accession;
-    byId("name").append(name, " ");
-    const other = [protein.entry_name, protein.accession].filter((text) => text && text !== name);
-    if (other.length) byId("name").append(attlas.element("small", {}, other.join(" · ")));
-    const [count, names, rest] = attlas.answer(data);
-    byId("answer").append(attlas.element("strong", {}, attlas.element("span", {}, count), names), rest);
-    byId("answer").classList.toggle("none", !data.sites.length);
-
-    const parts = [
-      attlas.plural(protein.length ?? data.nResidues, "residue"),
-      protein.gene && `gene ${protein.gene}`,
-      protein.organism,
-      ...links(protein.accession),
-    ];
-    byId("identity").append(...joined(parts.filter(Boolean)));
-    for (const family of data.families.slice(0, 3))
-      byId("identity").append(" · ", [family.database, family.name || family.family].filter(Boolean).join(" "));
-
-    // The weights say which model it is; its revision only where there is one.
-    const versions = [
-      provenance.weights ?? provenance.model,
-      provenance.rule && `rule ${provenance.rule}`,
-      provenance.atlas_id && `atlas ${String(provenance.atlas_id).slice(0, 12)}`,
-      provenance.attlas_version && `attlas ${provenance.attlas_version}`,
-    ];
-    byId("provenance").append(versions.filter(Boolean).join(" · "));
-    byId("provenance").title = Object.entries(provenance)
-      .map(([key, value]) => `${key}: ${value}`)
-      .join("\n");
-
-    const notes = [
-      ...(data.thinned ?? []),
-      ...(protein.sites_note && data.sites.length ? [protein.sites_note] : []),
-    ];
-    byId("notes").append(...notes.map((note) => attlas.element("li", {}, note)));
-    byId("notes").hidden = !notes.length;
-  }
-
-  /** Return links to UniProt and AlphaFold DB, of an accession that is theirs. */
-  function links(accession) {
-    const match = UNIPROT.exec(accession);
-    if (!match) return [];
-    const anchor = (text, href) =>
-      attlas.element("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
-    return [
-      anchor("UniProt", `https://www.uniprot.org/uniprotkb/${accession}/entry`),
-      anchor("AlphaFold DB", `https://alphafold.ebi.ac.uk/entry/${match[1]}`),
-    ];
-  }
-  const joined = (parts) => parts.flatMap((part, k) => (k ? [" · ", part] : [part]));
 
   function startLayers(data, state) {
     const select = document.getElementById("layer");
@@ -157,6 +102,12 @@
       matchMedia(query).addEventListener("change", redraw);
   }
 
+  // The header is on the screen before the long work begins; a page that nobody sees has no frames to wait for.
   const element = document.getElementById("attlas-data");
-  if (element) attlas.start(JSON.parse(element.textContent));
+  if (element) {
+    attlas.hasArrived = true;
+    const start = () => attlas.start(JSON.parse(element.textContent));
+    if (document.hidden) start();
+    else requestAnimationFrame(() => setTimeout(start));
+  }
 })();

@@ -220,7 +220,7 @@
         ],
         { stroke: colours.soft },
       );
-      pen.text(x, row.top + 16, position.toLocaleString("en"), { fill: colours.soft, align: "center", size: 10 });
+      pen.text(x, row.top + 16, attlas.withCommas(position), { fill: colours.soft, align: "center", size: 10 });
     }
   };
 

@@ -1,13 +1,15 @@
-// A table that sorts by any column, points at residues, and has the SQL line to go on with below it.
+// A table that sorts by any column, points at residues, is saved as a file, and has the SQL line to go on with below it.
 "use strict";
 
 (() => {
   const ROWS_SHOWN = 25; // of a long table, until all are asked for
 
   /** Return a section with a table; columns of kind `residue` hold positions, and point when touched. */
-  attlas.tableSection = (state, { id, title, note, columns, rows, residueName, sql, empty, watch }) => {
+  attlas.tableSection = (state, { id, title, file, note, columns, rows, residueName, sql, empty, watch }) => {
     const heading = attlas.element("h2", { id: `${id}-table-title` });
-    const section = attlas.element("div", { class: "view table", id: `${id}-section` }, heading);
+    const saver = attlas.button("TSV", () => saveTable(), `Save the table of ${id} as TSV`);
+    const bar = attlas.element("div", { class: "bar" }, heading, attlas.element("span", { class: "buttons" }, saver));
+    const section = attlas.element("div", { class: "view table", id: `${id}-section` }, bar);
     const noteText = attlas.element("p", { class: "caption" });
     const body = attlas.element("tbody");
     const header = attlas.element("tr");
@@ -36,12 +38,26 @@
       }),
     );
 
+    const sortedRows = () => {
+      const values = rows();
+      if (!order) return values;
+      return [...values].sort((a, b) => compare(a[order.column], b[order.column]) * (order.isDown ? -1 : 1));
+    };
+
+    const saveTable = () => {
+      const asText = (value, kind) => (kind === "residue" ? residueName(value) : (value ?? ""));
+      const texts = sortedRows().map((row) => row.map((value, k) => asText(value, columns[k][1])));
+      attlas.saveRows(
+        file(),
+        columns.map(([name]) => name),
+        texts,
+      );
+    };
+
     const fill = () => {
       heading.textContent = typeof title === "function" ? title() : title;
       noteText.textContent = note?.() ?? "";
-      let values = rows();
-      if (order)
-        values = [...values].sort((a, b) => compare(a[order.column], b[order.column]) * (order.isDown ? -1 : 1));
+      const values = sortedRows();
       const shown = showsAll ? values : values.slice(0, ROWS_SHOWN);
       body.replaceChildren(
         ...shown.map((row) =>

@@ -48,11 +48,11 @@
       return `${Math.floor(head / this.limits.nHeads)}-${head % this.limits.nHeads}`;
     }
 
-    /** Return the head that a text such as `2-19` names, or null. */
+    /** Return the head that a text names, or null: two numbers, as in `2-19`, `L2H19` or `layer 2, head 19`. */
     parseHead(text) {
-      const match = /^\s*(\d{1,4})\s*[-.:, ]\s*(\d{1,4})\s*$/.exec(text ?? "");
-      if (!match) return null;
-      const [layer, head] = [Number(match[1]), Number(match[2])];
+      const numbers = String(text ?? "").match(/\d+/g) ?? [];
+      if (numbers.length !== 2) return null;
+      const [layer, head] = numbers.map(Number);
       return layer < this.limits.nLayers && head < this.limits.nHeads ? layer * this.limits.nHeads + head : null;
     }
 

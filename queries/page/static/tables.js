@@ -7,8 +7,10 @@
 
   /** Return a text as one word of a shell's command line. */
   attlas.shellWord = (text) => `"${text.replace(/[\\"$`]/g, "\\$&")}"`;
-  // A page around this one that knows where its atlas is says so.
-  const command = (sql) => `attlas sql ${attlas.place ?? "ATLAS"} ${attlas.shellWord(sql)}`;
+  // A page around this one that knows where its atlas is says so: a release by itself, a server in an element.
+  const place = () => attlas.place ?? document.querySelector('meta[name="attlas-place"]')?.content;
+  const shellPlace = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : attlas.shellWord(text));
+  const command = (sql) => `attlas sql ${shellPlace(place() ?? "ATLAS")} ${attlas.shellWord(sql)}`;
 
   /** Start the tables: sites, links of the chosen head, features, families, variants, heads. */
   attlas.startTables = (data, state) => {
@@ -29,8 +31,11 @@
         .filter(Boolean)
         .join(" → ");
     const withFeatures = (value) => (data.features.length ? [value] : []);
-    const add = (table, holder = "tables") =>
-      document.getElementById(holder).append(attlas.tableSection(state, table));
+    const add = (table, holder = "tables") => {
+      // What is of one head has its name in the name of the file.
+      const file = () => [data.protein.accession, table.id, ...(table.watch ? [state.headName] : [])].join("-");
+      document.getElementById(holder).append(attlas.tableSection(state, { file, ...table }));
+    };
     const addStatic = (table, values) =>
       add({ ...table, ...withoutEmptyColumns(table.columns, values), residueName });
 
@@ -71,7 +76,14 @@
         empty: "no links of this head are kept",
         watch: ["head"],
         note: () =>
-          `A link goes from the residue that attends to the residue attended to. ${attlas.describeLinks(data, state.head)}`,
+          [
+            attlas.describePartners(data, state.head),
+            "A link goes from the residue that attends to the residue attended to.",
+            attlas.describeLinks(data, state.head),
+            attlas.explainChoice(data, state.head),
+          ]
+            .filter(Boolean)
+            .join(" "),
         columns: [
           ["from", "residue"],
           ["to", "residue"],
@@ -107,12 +119,18 @@
           ["statistic", ""],
           ["value", "number"],
           ["rank among the heads", "number"],
+          ...(data.model.statistics ? [["meaning", ""]] : []),
         ],
         rows: () =>
           names.map((name) => {
             const values = data.heads.statistics[name];
             const value = values[state.head];
-            return [attlas.nameStatistic(name), value, 1 + values.filter((other) => other > value).length];
+            return [
+              attlas.nameStatistic(name),
+              value,
+              1 + values.filter((other) => other > value).length,
+              ...(data.model.statistics ? [attlas.describeStatistic(data, name)] : []),
+            ];
           }),
         residueName,
         sql: () => command(`SELECT * FROM heads WHERE ${where} ORDER BY layer, head`),

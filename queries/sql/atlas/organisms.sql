@@ -10,6 +10,7 @@
 --   n_residues: Residues of the computed distinct sequences.
 --   n_sites: High-attention sites on the computed distinct sequences.
 -- grain: organism, taxon_id
+-- decomposes: sum
 -- source: Headers of the input; `attlas info` tells the model, its revision and the rule.
 WITH distinct_sequences AS (
     SELECT organism, taxon_id, sequence_id, any_value(length) AS length, any_value(n_sites) AS n_sites
@@ -31,10 +32,15 @@ requested AS (
            count(sequence_version) AS n_versioned, count(*) FILTER (status <> 'ok') AS n_not_computed
     FROM proteins
     GROUP BY organism, taxon_id
+),
+
+sums AS (
+    SELECT r.organism, r.taxon_id, r.n_proteins, coalesce(c.n_sequences, 0) AS n_sequences, r.n_isoforms,
+           r.n_versioned, r.n_not_computed, coalesce(c.n_residues, 0) AS n_residues, coalesce(c.n_sites, 0) AS n_sites
+    FROM requested AS r
+    LEFT JOIN computed AS c ON c.organism IS NOT DISTINCT FROM r.organism AND c.taxon_id IS NOT DISTINCT FROM r.taxon_id
 )
 
-SELECT r.organism, r.taxon_id, r.n_proteins, coalesce(c.n_sequences, 0) AS n_sequences, r.n_isoforms, r.n_versioned,
-       r.n_not_computed, coalesce(c.n_residues, 0) AS n_residues, coalesce(c.n_sites, 0) AS n_sites
-FROM requested AS r
-LEFT JOIN computed AS c ON c.organism IS NOT DISTINCT FROM r.organism AND c.taxon_id IS NOT DISTINCT FROM r.taxon_id
-ORDER BY r.n_proteins DESC, r.organism, r.taxon_id
+SELECT organism, taxon_id, n_proteins, n_sequences, n_isoforms, n_versioned, n_not_computed, n_residues, n_sites
+FROM sums
+ORDER BY n_proteins DESC, organism, taxon_id

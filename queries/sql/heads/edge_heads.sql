@@ -12,11 +12,18 @@
 --   max_attention: Largest attention of a residue to a residue, mean over sequences.
 --   is_reported: The head has 100 edges or more, as many as Vig et al. ask for.
 -- grain: layer, head
+-- decomposes: sum
 -- source: Vig et al. 2021: edges from 0.3 on, heads from 100 edges on.
-SELECT h.layer, h.head, count(*) AS n_sequences, sum(h.n_edges)::BIGINT AS n_edges,
-       round(sum(h.n_edges) / sum(c.length), 4) AS edges_per_residue,
-       round(count(*) FILTER (h.n_edges > 0) / count(*), 3) AS share_with_edges,
-       round(avg(h.max_attention), 3) AS max_attention, sum(h.n_edges) >= 100 AS is_reported
-FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
-GROUP BY h.layer, h.head
-ORDER BY n_edges DESC, h.layer, h.head
+WITH sums AS (
+    SELECT h.layer, h.head, count(*) AS n_sequences, sum(h.n_edges)::BIGINT AS n_edges,
+           sum(c.length)::BIGINT AS n_residues, count(*) FILTER (h.n_edges > 0) AS n_with_edges,
+           count(h.max_attention) AS n_max_attention, sum(h.max_attention) AS sum_max_attention
+    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    GROUP BY h.layer, h.head
+)
+
+SELECT layer, head, n_sequences, n_edges, round(n_edges / n_residues, 4) AS edges_per_residue,
+       round(n_with_edges / n_sequences, 3) AS share_with_edges,
+       round(sum_max_attention / n_max_attention, 3) AS max_attention, n_edges >= 100 AS is_reported
+FROM sums
+ORDER BY n_edges DESC, layer, head

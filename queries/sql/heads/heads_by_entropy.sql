@@ -11,10 +11,17 @@
 --   effective_tokens: exp of the mean entropy: the tokens attention is spread over.
 --   share_of_max: Entropy over that of even attention, ln(N + 2), mean: comparable between lengths.
 -- grain: layer, head
+-- decomposes: sum
 -- source: Head statistics of an atlas; entropy over residues and the two special tokens.
-SELECT h.layer, h.head, count(*) AS n_sequences, round(avg(h.entropy), 3) AS entropy,
-       round(stddev_samp(h.entropy), 3) AS sd, round(exp(avg(h.entropy)), 1) AS effective_tokens,
-       round(avg(h.entropy / ln(c.length + 2)), 3) AS share_of_max
-FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
-GROUP BY h.layer, h.head
-ORDER BY avg(h.entropy), h.layer, h.head
+WITH sums AS (
+    SELECT h.layer, h.head, count(*) AS n_sequences, count(h.entropy) AS n, sum(h.entropy) AS sum_entropy,
+           sum(h.entropy::DOUBLE ^ 2) AS sum_squares, sum(h.entropy / ln(c.length + 2)) AS sum_shares
+    FROM heads AS h JOIN computed_sequences($proteins, 10) AS c USING (accession)
+    GROUP BY h.layer, h.head
+)
+
+SELECT layer, head, n_sequences, round(sum_entropy / n, 3) AS entropy,
+       round(sd_from_sums(n, sum_entropy, sum_squares), 3) AS sd, round(exp(sum_entropy / n), 1) AS effective_tokens,
+       round(sum_shares / n, 3) AS share_of_max
+FROM sums
+ORDER BY sum_entropy / n, layer, head

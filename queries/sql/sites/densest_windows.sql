@@ -2,7 +2,7 @@
 -- topic: Sites
 -- answers: Where in a protein do sites crowd together? The window with the most sites, the first such, per protein.
 -- parameters:
---   window int 2.. = 30: Length of the window, residues.
+--   window int 2..100000 = 30: Length of the window, residues.
 --   min_sites int 2.. = 3: Fewest sites in the window.
 -- columns:
 --   first: Position of the first site of the window.

@@ -16,6 +16,7 @@
 --   ratio_low: Lower end of its interval: Wilson on the share of sites, the background taken as known.
 --   ratio_high: Upper end of that interval.
 -- grain: residue
+-- decomposes: sum
 -- source: Wilson 1927 for the interval; background on the same proteins as in Vig et al. 2021.
 WITH searched AS (FROM searched_sequences($proteins)),
 
@@ -31,11 +32,15 @@ at_sites AS (
     GROUP BY residue
 ),
 
-shares AS (
-    SELECT residue, coalesce(n_sites, 0) AS n_sites, coalesce(n_sequences, 0) AS n_sequences, n_residues,
-           sum(n_sites) OVER () AS n, coalesce(n_sites, 0) / sum(n_sites) OVER () AS p,
-           n_residues / sum(n_residues) OVER () AS expected, $z AS z
+sums AS (
+    SELECT residue, coalesce(n_sites, 0) AS n_sites, coalesce(n_sequences, 0) AS n_sequences, n_residues
     FROM background LEFT JOIN at_sites USING (residue)
+),
+
+shares AS (
+    SELECT *, sum(n_sites) OVER () AS n, n_sites / sum(n_sites) OVER () AS p,
+           n_residues / sum(n_residues) OVER () AS expected, $z AS z
+    FROM sums
 )
 
 SELECT residue, n_sites, n_sequences, n_residues, round(p, 4) AS share_of_sites,

@@ -16,16 +16,9 @@
 --   ratio_low: Lower end of its interval: Wilson on the share, the background taken as known.
 --   ratio_high: Upper end of that interval.
 -- grain: from_site, residue
+-- decomposes: sum
 -- source: Wilson 1927 for the interval.
 WITH searched AS (FROM searched_sequences($proteins)),
-
-background AS (
-    SELECT residue, count(*) AS n_residues
-    FROM residues SEMI JOIN searched USING (accession)
-    GROUP BY residue
-),
-
-expected AS (SELECT residue, n_residues / sum(n_residues) OVER () AS expected FROM background),
 
 distances AS (SELECT unnest(range(-$reach, $reach + 1))::INTEGER AS from_site),
 
@@ -35,12 +28,24 @@ neighbours AS (
     WHERE d.from_site <> 0 AND s.position + d.from_site BETWEEN 1 AND c.length
 ),
 
-counted AS (SELECT from_site, residue, count(*) AS k FROM neighbours GROUP BY from_site, residue),
+-- Letters at each distance from a site; without a distance, letters anywhere: the background.
+sums AS (
+    SELECT from_site, residue, count(*) AS n
+    FROM neighbours
+    GROUP BY from_site, residue
+    UNION ALL
+    SELECT NULL AS from_site, residue, count(*) AS n
+    FROM residues SEMI JOIN searched USING (accession)
+    GROUP BY residue
+),
+
+expected AS (SELECT residue, n / sum(n) OVER () AS expected FROM sums WHERE from_site IS NULL),
 
 shares AS (
-    SELECT c.from_site, c.residue, c.k, sum(c.k) OVER (PARTITION BY c.from_site) AS n,
-           c.k / sum(c.k) OVER (PARTITION BY c.from_site) AS p, e.expected, $z AS z
-    FROM counted AS c JOIN expected AS e USING (residue)
+    SELECT c.from_site, c.residue, c.n AS k, sum(c.n) OVER (PARTITION BY c.from_site) AS n,
+           c.n / sum(c.n) OVER (PARTITION BY c.from_site) AS p, e.expected, $z AS z
+    FROM sums AS c JOIN expected AS e USING (residue)
+    WHERE c.from_site IS NOT NULL
 )
 
 SELECT from_site, residue, k AS n, n::BIGINT AS n_sites, round(p, 4) AS share, round(expected, 4) AS share_of_residues,

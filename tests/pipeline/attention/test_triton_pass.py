@@ -117,6 +117,7 @@ def test_sequences_around_the_edges_of_blocks_agree_with_float64_numpy(dtype):
     assert_agrees(ours, pack, q, k, v, scaling=0.5, output=1e-5 if dtype == torch.float32 else 3e-3)
 
 
+@pytest.mark.thorough
 @settings(max_examples=6, deadline=None)
 @given(
     n_tokens=st.lists(st.one_of(st.integers(3, 30), st.integers(3, 200)), min_size=1, max_size=4),

@@ -314,6 +314,7 @@ def test_heads_are_symmetrised_and_corrected_as_transformers_does() -> None:
     assert not score_pairs(np.zeros((9, 9), np.float32)).any()
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_every_head_says_what_is_counted_by_hand_on_real_weights(encoder, weights, sequences) -> None:
     """Two chains of a protein in one pass, one of them with a gap."""

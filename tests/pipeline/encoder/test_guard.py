@@ -18,7 +18,7 @@ from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.guard import check_known_protein, make_known_protein
 from attlas.pipeline.encoder.interface import INTERFACE
 from attlas.pipeline.model.attention_support import refuse_unsupported
-from attlas.pipeline.proteins.proteome import STANDARD_LETTERS
+from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault
 
 TWO_NUMBERS = r"within 1e-03 of(.|\n)*in layer \d, a difference of \S+ of the maximum \(maximum here \S+, of the model"

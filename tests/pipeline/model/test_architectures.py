@@ -7,6 +7,8 @@ from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.models_page import MODELS_MD, describe_models
 from helpers.verdicts import judge
 
+pytestmark = pytest.mark.slow
+
 ACCEPTED = [architecture for architecture in ARCHITECTURES if architecture.refusal is None]
 REFUSED = [architecture for architecture in ARCHITECTURES if architecture.refusal is not None]
 LARGEST_DIFFERENCE = 1e-5

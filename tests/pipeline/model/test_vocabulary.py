@@ -184,7 +184,7 @@ def test_a_protein_is_too_long_by_its_tokens_not_by_its_residues(tmp_path):
     save_byte_level_vocabulary(model, merges=["M K", "MK T"])
     source = write_fasta(tmp_path / "a.fasta", {"P1": "MKT" * 30, "P2": "MKT" * 31, "P3": "MKT" * 20 + "W" * 11})
     proteins, plan = draft_plan(str(source), Options(str(model), device="cpu"))
-    assert {protein.accession: protein.reason for protein in proteins} == {
+    assert {row["accession"]: row["reason"] for rows in proteins.proteins() for row in rows.to_pylist()} == {
         "P1": None,
         "P2": "longer than the 30 tokens this model's positions reach: 31 tokens",
         "P3": "longer than the 30 tokens this model's positions reach: 31 tokens",

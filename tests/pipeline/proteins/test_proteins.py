@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.proteins.headers import parse_header
-from attlas.pipeline.proteins.proteome import MAX_RESIDUES, Protein, Proteome, read_proteome
+from attlas.pipeline.proteins.proteome import Protein, Proteome, read_proteome
+from attlas.pipeline.proteins.records import MAX_RESIDUES
 from attlas.schema import InputError
 
 CALM = (

@@ -129,6 +129,7 @@ def assert_what_is_there_is_true(out: Path) -> None:
         assert find_problems(paths, Manifest.read(paths)) == []
 
 
+@pytest.mark.thorough
 def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_command(
     tmp_path: Path, tiny_esm: Path
 ) -> None:

@@ -22,6 +22,8 @@ from attlas.pipeline.workers import cluster, gpus, resources, runners
 from attlas.pipeline.workers.runners import ShardFinished, run_in_process
 from attlas.schema import EnvironmentFault, Receipt
 
+pytestmark = pytest.mark.slow
+
 ESM2_650M = ModelShape("esm", 33, 20, 1280, 5120, None, 2_600_000_000)
 
 
@@ -65,6 +67,7 @@ def client() -> Iterator[Any]:
         yield client
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_workers_fork_from_one_process_that_has_imported_what_they_need_and_used_no_gpu(client: Any) -> None:
     workers: list[WorkerState] = list(client.run(describe_worker).values())

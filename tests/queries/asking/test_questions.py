@@ -216,6 +216,7 @@ def test_an_atlas_without_a_site_has_answers(barren: Atlas, question: Question) 
         assert [row["outcome"] for row in rows] == ["none above the elbow", "inner `*`"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.slow
 def test_an_answer_is_the_same_twice(atlas: Atlas, answer: Answer, name: str) -> None:

@@ -19,6 +19,8 @@ from attlas.queries import Atlas
 from attlas.queries.answers.many_ids import TEXT_COLUMNS
 from attlas.queries.cards.tracks import COLOURED
 
+pytestmark = pytest.mark.slow
+
 Command = Callable[..., "object"]
 SHOW = [sys.executable, "-m", "attlas.cli.main", "show"]
 

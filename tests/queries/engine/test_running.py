@@ -184,6 +184,7 @@ def test_an_amount_of_memory_is_taken(atlas_dir: Path, text: str, shown: str) ->
         assert opened.sql("SELECT current_setting('memory_limit') AS m")["m"].to_pylist() == [shown]
 
 
+@pytest.mark.thorough
 def test_eight_threads_ask_one_atlas_and_each_gets_its_own_answer(atlas_dir: Path) -> None:
     with Atlas.open(atlas_dir) as quiet:
         ok = quiet.sql("SELECT accession FROM proteins WHERE status = 'ok' ORDER BY 1")["accession"].to_pylist()

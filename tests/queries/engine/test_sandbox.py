@@ -12,6 +12,8 @@ from attlas.queries import Atlas
 from attlas.queries.engine.sandbox import _lock_statements
 from attlas.schema import QuestionError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("query", "found"),

@@ -25,6 +25,8 @@ from attlas.schema import SITES, AtlasPaths, BrokenAtlasError, Manifest
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.verify import find_problems
 
+pytestmark = pytest.mark.slow
+
 CONTROLS = "tab\there\nline\rreturn \x1b[31mred \x00nul \\back %09 %zz 50% \xa0nbsp ;=&%,\"'`<b>|#"
 ODD_ACCESSIONS = (
     "tab\there", "two words", "gi|1234|ref|NP_1.1|", "line\nfeed", "ret\rurn", "\x1b[31mred", "#comment", "track1",

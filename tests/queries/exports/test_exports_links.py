@@ -18,6 +18,8 @@ from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, link_rows
 from attlas.schema import QuestionError
 from attlas.structures.chains import require
 
+pytestmark = pytest.mark.slow
+
 SEQUENCES = {protein.accession: protein.sequence for protein in PROTEINS}
 DRAWING = ["chimerax-links", "pymol-links", "molviewspec"]
 FAR = {at: weight for at, weight in LINKS[ACCESSION].items() if abs(at[2] - at[3]) >= 6}

@@ -25,6 +25,8 @@ from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 from attlas.schema import TABLES, QuestionError
 
+pytestmark = pytest.mark.slow
+
 DF = [1, 2, 3, 4, 5, 8, 12, 30, 100, 1_000, 100_000]
 
 

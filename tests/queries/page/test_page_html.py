@@ -14,7 +14,7 @@ from helpers.range_server import serving
 
 from attlas.queries import Atlas
 from attlas.queries.page import html, release_page
-from attlas.queries.page.protein_data import protein_data
+from attlas.queries.page.protein_data import complete_data, protein_data, read_heading
 from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow
@@ -52,16 +52,29 @@ def test_hostile_names_are_text_and_come_back_as_they_are(page_atlas: Atlas) -> 
     assert not set("\x00\u202e\u2028") & set(text)
     assert not any(name.startswith("on") for _, attributes in elements.tags for name in attributes)
 
-    (data,) = (text for tag, text in elements.texts if tag == "script" and text.startswith("{"))
-    assert json.loads(data)["protein"]["description"] == HOSTILE_TEXT
+    heading, data = (json.loads(text) for tag, text in elements.texts if tag == "script" and text.startswith("{"))
+    assert heading["protein"]["description"] == data["protein"]["description"] == HOSTILE_TEXT
     (title,) = (text for tag, text in elements.texts if tag == "title")
     assert "<img" in title
 
 
 def test_the_data_are_those_of_the_protein(page_atlas: Atlas) -> None:
     elements = Elements(page_atlas.page("P0DP23").html)
-    (data,) = (text for tag, text in elements.texts if tag == "script" and text.startswith("{"))
-    assert json.loads(data) == json.loads(json.dumps(protein_data(page_atlas, "P0DP23")))
+    heading, data = (json.loads(text) for tag, text in elements.texts if tag == "script" and text.startswith("{"))
+    assert data == json.loads(json.dumps(protein_data(page_atlas, "P0DP23")))
+    assert heading["protein"].items() <= data["protein"].items()
+    assert {name: data[name] for name in html.HEADING_KEYS}.items() <= heading.items()
+
+
+def test_the_heading_stands_before_the_data_and_is_not_made_of_them(page_atlas: Atlas) -> None:
+    heading = read_heading(page_atlas, "P0DP23")
+    opening = html.page_opening(heading.values, may_have_structure=True)
+    page = page_atlas.page("P0DP23").html
+    assert len(opening) < 100_000
+    assert 'id="attlas-heading"' in opening
+    assert 'id="attlas-data"' not in opening
+    data = complete_data(page_atlas, heading)
+    assert html.page_opening(data, may_have_structure=bool(data["structure"])) + html.page_closing(data) == page
 
 
 def test_the_policy_allows_the_scripts_of_the_page_by_digest_and_no_request(page_atlas: Atlas) -> None:
@@ -83,6 +96,7 @@ def test_nothing_is_fetched_by_the_document_itself(page_atlas: Atlas) -> None:
 
 def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
     placed = {
+        *html.PAGE_PARTS.heading_scripts,
         *html.PAGE_PARTS.with_viewer().scripts,
         *html.PAGE_PARTS.styles,
         *release_page.SCRIPTS,
@@ -93,7 +107,7 @@ def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
 
 
 def test_no_script_holds_what_would_end_its_element() -> None:
-    for name in (*html.PAGE_PARTS.with_viewer().scripts, *release_page.SCRIPTS):
+    for name in (*html.PAGE_PARTS.heading_scripts, *html.PAGE_PARTS.with_viewer().scripts, *release_page.SCRIPTS):
         assert not re.search(r"</script|<!--", html.read_static(name), re.IGNORECASE), name
 
 

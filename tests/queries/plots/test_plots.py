@@ -208,6 +208,7 @@ def test_a_long_protein_is_drawn_in_rows(long: Atlas) -> None:
 # --- files ---
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "suffix"), [("profile", "svg"), ("profile", "png"), ("profile", "pdf"), ("heads", "svg"), ("links", "svg")]
 )

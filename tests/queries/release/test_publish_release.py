@@ -1,6 +1,7 @@
 """A release: the same rows in few files, read by outside programs, whole or not at all, the same bytes every time."""
 
 import datetime
+import errno
 import hashlib
 import json
 import logging
@@ -141,7 +142,7 @@ def test_neighbouring_files_are_joined_up_to_a_size_and_row_groups_filled(
     source = write_atlas(tmp_path / "atlas", proteins, n_shards=6)
     sizes = [file.n_bytes for file in source.of_table(RESIDUES)]
     monkeypatch.setattr(tables, "FILE_BYTES", sum(sizes[:3]))
-    manifest = publish(tmp_path / "atlas", tmp_path / "release", NOTHING)
+    manifest = publish(tmp_path / "atlas", tmp_path / "release", NOTHING).manifest
     files = manifest.of_table(RESIDUES)
     n = len(files)
     assert 1 < n < 6
@@ -157,6 +158,83 @@ def test_neighbouring_files_are_joined_up_to_a_size_and_row_groups_filled(
     assert whole(tmp_path / "release", RESIDUES) == whole(tmp_path / "atlas", RESIDUES)
     with Atlas.open(tmp_path / "release") as atlas:
         assert [atlas.residues(p.accession).num_rows for p in proteins] == [len(p.sequence) for p in proteins]
+
+
+def make_large_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write an atlas of two shards whose files count as large, and return its directory."""
+    write_atlas(folder, [SyntheticProtein(f"A{i}", "MKVLAEGT" * (3 + i)) for i in range(6)], n_shards=2)
+    monkeypatch.setattr(tables, "FILE_BYTES", 1)
+    return folder
+
+
+def test_large_files_are_released_as_they_are_without_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_large_files(tmp_path / "atlas", monkeypatch)
+    release = publish(source, tmp_path / "release", NOTHING)
+    assert (release.n_linked, release.n_copied) == (9, 0)
+    assert sorted(path.name for path in (tmp_path / "release" / "heads").iterdir()) == [
+        "heads-00001-of-00002.parquet",
+        "heads-00002-of-00002.parquet",
+    ]
+    for table in BUILT:
+        pairs = zip(release.manifest.of_table(table), Manifest.read(AtlasPaths(source)).of_table(table), strict=True)
+        assert all((tmp_path / "release" / new.path).samefile(source / old.path) for new, old in pairs)
+    assert find_problems(AtlasPaths(tmp_path / "release"), release.manifest) == []
+
+    # The same bytes, however the files came there; and a release outlives its atlas.
+    before = digests(tmp_path / "release")
+    publish(tmp_path / "release", tmp_path / "again", NOTHING)
+    shutil.rmtree(source)
+    assert digests(tmp_path / "release") == digests(tmp_path / "again") == before
+
+
+def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_said(
+    attlas: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_large_files(tmp_path / "atlas", monkeypatch)
+    publish(source, tmp_path / "linked", NOTHING)
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    done = attlas("publish", source, "--out", tmp_path / "release")
+    assert done.code == 0
+    assert "9 of the files are copies, because no hard link to the atlas could be made" in done.err
+    assert digests(tmp_path / "release") == digests(tmp_path / "linked")
+    assert not (tmp_path / "release" / "proteins" / "proteins.parquet").samefile(AtlasPaths(source).proteins)
+
+    copy = shutil.copyfile
+
+    def copy_less(file: Path, target: Path) -> None:
+        copy(file, target)
+        os.truncate(target, target.stat().st_size - 1)
+
+    monkeypatch.setattr(shutil, "copyfile", copy_less)
+    with pytest.raises(BrokenAtlasError, match="changed while they were copied"):
+        publish(source, tmp_path / "damaged", NOTHING)
+    assert not (tmp_path / "damaged").exists()
+
+
+def test_the_file_that_a_symbolic_link_points_to_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Caches of hubs keep files so; what they do with theirs is not known."""
+    source = make_large_files(tmp_path / "atlas", monkeypatch)
+    path = source / "sites" / "shard-00001.parquet"
+    path.rename(tmp_path / "cached")
+    path.symlink_to(tmp_path / "cached")
+    release = publish(source, tmp_path / "release", NOTHING)
+    assert (release.n_linked, release.n_copied) == (8, 1)
+    released = tmp_path / "release" / "sites" / "sites-00001-of-00002.parquet"
+    assert not released.is_symlink()
+    assert not released.samefile(tmp_path / "cached")
+
+
+def test_linked_files_need_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_large_files(tmp_path / "atlas", monkeypatch)
+    manifest = Manifest.read(AtlasPaths(source))
+    assert tables.count_joined_bytes(manifest) == 0
+    monkeypatch.setattr(tables, "FILE_BYTES", 1_000_000_000)
+    shards = sum(file.n_bytes for table in SHARD_TABLES for file in manifest.of_table(table))
+    assert tables.count_joined_bytes(manifest) == shards
 
 
 def test_an_atlas_in_which_nothing_was_computed_is_published_with_its_reasons(tmp_path: Path) -> None:
@@ -252,6 +330,7 @@ def test_mlcroissant_finds_no_error(request: pytest.FixtureRequest, root: str) -
     assert len(metadata.ctx.issues.warnings) == (2 if root == "release" else 0)
 
 
+@pytest.mark.thorough
 @of_mlcroissant
 @pytest.mark.parametrize("table", BUILT, ids=lambda table: table.name)
 def test_mlcroissant_reads_every_row_and_column(release: Path, table: Table) -> None:
@@ -282,7 +361,7 @@ def test_the_metadata_names_every_file_with_its_digest(stated: Path) -> None:
     assert [one["name"] for one in values["creator"]] == ["Ada Lovelace", "Grüße GmbH"]
     received = [field for one in values["recordSet"] for field in one["field"] if field.get("isArray")]
     assert [(one["@id"], one["arrayShape"], one["dataType"]) for one in received] == [
-        ("residues/received", "4", "cr:Float16")
+        ("residues/received", "4", "cr:Float32")
     ]
 
 
@@ -499,6 +578,7 @@ def test_a_release_killed_midway_leaves_no_release(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_what_a_killed_publish_left_goes_with_the_next_and_nothing_else_does(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

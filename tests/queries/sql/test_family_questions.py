@@ -191,6 +191,7 @@ def test_separation_is_that_of_scikit_learn_and_scipy(case: Case, method: str) -
         assert (row["name"], row["n_sequences"]) == (family.lower(), len(case.carriers()[family]))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", ["sites", "letters"])
 def test_against_the_rest_every_family_is_one_cluster_and_all_else_another(case: Case, method: str) -> None:
     carriers = {f: names for f, names in case.carriers().items() if len(names) >= 5}
@@ -453,6 +454,7 @@ def test_the_interval_leaves_out_one_half_if_and_only_if_the_test_rejects(
     assert [(row["auc_t"], row["auc_log10_p"], row["auc_high"]) for row in untested] == [(None,) * 3] * len(untested)
 
 
+@pytest.mark.thorough
 def test_random_families_are_not_separated_more_often_than_said(random_rows: list[dict], n_partitions: int) -> None:
     # An interval of 95 % over all families of a method at once: in a partition, none is above in 97.5 % and more.
     for method in METHODS:

@@ -105,6 +105,7 @@ def test_a_head_is_tested_by_leaving_out_one_protein_after_the_other(case: Case,
     assert {(row["layer"], row["head"]) for row in rows} == set(case.reported(label)) != set(HEADS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", [FORMS[0], *(pytest.param(form, marks=pytest.mark.thorough) for form in FORMS[1:])])
 def test_the_best_heads_have_the_numbers_of_all_heads(case: Case, form: str) -> None:
     names = ("shuffled", *COLUMNS, "confidence", "note")
@@ -274,6 +275,7 @@ def test_the_p_value_of_r_is_of_the_same_error_as_its_interval(case: Case) -> No
 # Labels at random
 
 
+@pytest.mark.thorough
 def test_of_random_labels_the_test_over_proteins_keeps_its_level_and_that_of_edges_does_not(tmp_path: Path) -> None:
     """240 heads, each drawn to few residues of each protein; labels know nothing of them."""
     rng, n_proteins, heads = np.random.default_rng(7), 60, [(a, b) for a in range(12) for b in range(20)]

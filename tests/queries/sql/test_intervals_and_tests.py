@@ -223,6 +223,7 @@ def test_every_question_with_a_p_value_and_an_interval_is_held_to_it() -> None:
 # The level of the test where nothing is to be found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("n_proteins", [5, 10, 40])
 def test_of_labels_that_mean_nothing_few_heads_are_found(tmp_path: Path, n_proteins: int) -> None:
     """Two hundred heads with edges of very unequal numbers, clumped on few residues; a rare label at random."""

@@ -13,6 +13,8 @@ from helpers.handmade import HAND, hand, write_handmade
 from attlas.queries import Atlas
 from attlas.queries.asking.questions import questions
 
+pytestmark = pytest.mark.slow
+
 ALIGNED = {"A1": "MKCAACGGHW--", "A2": "MKCAACGGHW--", "B1/3-10": "--CAAC--LLKR"}
 
 ANSWERS: list[tuple[str, dict[str, object], str, list[tuple]]] = [

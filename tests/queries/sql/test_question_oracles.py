@@ -14,6 +14,8 @@ from scipy.stats import binomtest, ttest_ind
 from attlas.queries import Atlas
 from attlas.schema import HEADS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def at_random(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:

@@ -5,11 +5,11 @@ globalThis.attlas ??= {};
 (() => {
   const single = (number) => Math.fround(number);
 
-  /** Return a number of a float32 column as the number of its shortest decimal of 3 to 8 digits that is the same float32. */
+  /** Return a number of a float32 column as the number of its shortest decimal of 3 to 9 digits that is the same float32. */
   attlas.shortestNumber = (value) => {
     if (typeof value !== "number" || Number.isInteger(value)) return value;
     if (!Number.isFinite(value)) return null;
-    for (let digits = 3; digits < 9; digits++) {
+    for (let digits = 3; digits <= 9; digits++) {
       const short = Number(toDigits(value, digits));
       if (single(short) === single(value)) return short;
     }
@@ -52,7 +52,4 @@ globalThis.attlas ??= {};
     if (thousandths - below !== 0.5) return value.toFixed(3);
     return ((below % 2 ? below + 1 : below) / 1000).toFixed(3);
   };
-
-  /** Return a whole number with commas, as in 1,204. */
-  attlas.withCommas = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ",");
 })();

@@ -1,0 +1,95 @@
+"""A part of an atlas as a database: the proteins whose `sequence_id` lies in a range, in the same views.
+
+Every distinct sequence lies in one part, with all of its accessions, so that sums over parts are sums over the atlas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from attlas.queries.engine.definitions import Definitions
+from attlas.queries.engine.sandbox import Database, connect_unlocked, find_linked_files, lock_statements
+from attlas.queries.lookup.storage import Root
+from attlas.schema import PROTEINS, TABLES, Manifest, Table, TableFile
+
+WHOLE = "whole_"
+"""What the name of a view begins with that holds the rows of all parts."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of `sequence_id`."""
+
+    first_sequence_id: int | None
+    """None: from the first; also the proteins without a `sequence_id`, which were skipped."""
+    end_sequence_id: int | None
+    """One past the last; None: to the last."""
+
+    def may_hold(self, file: TableFile) -> bool:
+        """Return whether rows of a file may lie in the part."""
+        if file.first_sequence_id is None or file.last_sequence_id is None:
+            return True
+        is_before = self.first_sequence_id is not None and file.last_sequence_id < self.first_sequence_id
+        is_behind = self.end_sequence_id is not None and file.first_sequence_id >= self.end_sequence_id
+        return not (is_before or is_behind)
+
+    def select(self, table: Table) -> str:
+        """Return the SELECT of the part's rows of a view of the whole atlas."""
+        conditions = []
+        if self.end_sequence_id is not None:
+            conditions.append(f"sequence_id < {self.end_sequence_id}")
+        if self.first_sequence_id is not None:
+            conditions.append(f"sequence_id >= {self.first_sequence_id}")
+        elif table is PROTEINS:
+            conditions = [f"({' AND '.join(conditions) or 'true'} OR sequence_id IS NULL)"]
+        return f"SELECT * FROM {WHOLE}{table.name} WHERE {' AND '.join(conditions) or 'true'}"
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A place where an atlas may be cut: the end of a file."""
+
+    sequence_id: int
+    n_bytes: int
+    """Size of the files up to there."""
+
+    @classmethod
+    def after_each(cls, files: Sequence[TableFile]) -> list[Self]:
+        """Return the cut after each file, in order."""
+        cuts, n_bytes = [], 0
+        for file in sorted(files, key=lambda file: file.first_sequence_id or 0):
+            n_bytes += file.n_bytes
+            if file.last_sequence_id is not None:
+                cuts.append(cls(file.last_sequence_id + 1, n_bytes))
+        return cuts
+
+
+def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[Part]:
+    """Return at most `n_parts` parts of an atlas that hold about equally many bytes of a table.
+
+    An atlas is cut where files of the table end, so that few files are read twice.
+    """
+    cuts = _Cut.after_each(manifest.of_table(table))
+    n_bytes = cuts[-1].n_bytes if cuts else 0
+
+    # The last file that ends before each n-th part of the bytes; the end of all is no place to cut.
+    ends = []
+    for i in range(1, n_parts):
+        before = [cut.sequence_id for cut in cuts[:-1] if cut.n_bytes * n_parts <= n_bytes * i]
+        if before and before[-1] not in ends:
+            ends.append(before[-1])
+    return [Part(first, end) for first, end in zip([None, *ends], [*ends, None], strict=True)]
+
+
+def connect_part(root: Root, manifest: Manifest, part: Part, *, memory_limit: str | None = None) -> Database:
+    """Return the locked database of a part of an atlas. Raises as `connect` does."""
+    narrowed = replace(manifest, files=tuple(file for file in manifest.files if part.may_hold(file)))
+    connection, base = connect_unlocked(root, narrowed, memory_limit=memory_limit)
+
+    # Views that join `proteins` find the view of the part by its name.
+    for table in TABLES:
+        connection.execute(f"ALTER VIEW {table.name} RENAME TO {WHOLE}{table.name}")
+        connection.execute(f"CREATE VIEW {table.name} AS {part.select(table)}")
+    for statement in lock_statements(base, find_linked_files(root, narrowed)):
+        connection.execute(statement)
+    return Database(connection, Definitions(connection))
