@@ -5,8 +5,8 @@
     python benchmarks/plan_scale.py seal 1000000 --length 283
 
 Proteins are synthetic, with headers of UniRef and lengths like those of real proteins (log-normal, mean 283). Every
-size runs in a process of its own. Seconds are of the wall and of processors, memory is the peak of resident bytes of the
-process and of the largest of its children. Files are written below TMPDIR: a plan takes about six times its text.
+size runs in a process of its own. Seconds are of the wall and of processors, memory is the peak of resident bytes of
+the process and of the largest of its children. Files are written below TMPDIR: a plan takes about six times its text.
 """
 
 import argparse
