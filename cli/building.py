@@ -3,8 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -12,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.interrupting import stopping_at_once
-from attlas.cli.output import OUTPUT_NAMES, AtlasDir
+from attlas.cli.output import OUTPUT_NAMES, AtlasDir, find_store
 from attlas.cli.progress import build_progress, format_duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest
 
@@ -27,14 +30,18 @@ DEFAULT_MODEL = "facebook/esm2_t33_650M_UR50D"
 DEFAULT_RULE = "nayar-2025-05"
 N_SKIPPED_SHOWN = 10
 
+DIRECTORY_HELP = "Directory of the atlas, or s3://BUCKET/PREFIX."
+
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "mixed", "bfloat16"]
 Input = Annotated[
     list[str],
     typer.Argument(metavar="INPUT...", help="FASTA files, plain or compressed; `-` is stdin.", show_default=False),
 ]
-Out = Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="DIR", help="Directory of the atlas.", show_default=False)]
+# Texts: `Path` would make one slash of the two in a URL.
+Out = Annotated[str, typer.Option(*OUTPUT_NAMES, metavar="DIR", help=DIRECTORY_HELP, show_default=False)]
 Dir = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the atlas.", show_default=False)]
+Place = Annotated[str, typer.Argument(metavar="DIR", help=DIRECTORY_HELP, show_default=False)]
 Model = Annotated[str, typer.Option("--model", metavar="PATH_OR_ID", help="Model directory, or hub id once fetched.")]
 Revision = Annotated[str | None, typer.Option(help="Revision of a hub model; default: the one in the cache.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: cuda where there is a GPU.")]
@@ -104,6 +111,7 @@ def build(
     """
     with workshop():
         from attlas.pipeline import build as steps
+        from attlas.pipeline import remote_build
         from attlas.pipeline.drafting import Options
         from attlas.pipeline.dry_run import estimate_build
         from attlas.pipeline.seal import read_earlier_manifest
@@ -115,16 +123,14 @@ def build(
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             return
-        earlier = read_earlier_manifest(AtlasPaths(out))
+        store = find_store(out)
+        if store and links:
+            raise typer.BadParameter("links are computed of an atlas in a directory", param_hint="--links")
+        earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
-            manifest = steps.build(
-                source,
-                out,
-                options,
-                progress=progress,
-                n_workers=workers,
-                scheduler=scheduler,
-                is_retry=retry_failed,
+            run_build = partial(remote_build.build, source, store) if store else partial(steps.build, source, Path(out))
+            manifest = run_build(
+                options, progress=progress, n_workers=workers, scheduler=scheduler, is_retry=retry_failed
             )
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
@@ -133,7 +139,7 @@ def build(
     if links:
         from attlas.cli.linking import add_and_report_links
 
-        has_failed_links = add_and_report_links(out, workers=workers, scheduler=scheduler)
+        has_failed_links = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
     if has_failed_links:
         sys.exit(EXIT_FAILURES)
@@ -155,24 +161,29 @@ def plan(
     Checks the input, orders the proteins and cuts them into shards.
     """
     with workshop():
+        from attlas.pipeline import remote_build
         from attlas.pipeline.build import make_plan
         from attlas.pipeline.drafting import Options, draft_plan
         from attlas.pipeline.lock import hold_lock
         from attlas.schema import AtlasPaths
 
-        paths = AtlasPaths(out)
-        draft = draft_plan(source, Options(model, revision, device, dtype, rule, max_length, exact))
-        with hold_lock(paths):
-            new_plan = make_plan(draft, paths)
+        options = Options(model, revision, device, dtype, rule, max_length, exact)
+        if (store := find_store(out)) is not None:
+            new_plan = remote_build.plan(source, store, options)
+        else:
+            paths = AtlasPaths(Path(out))
+            draft = draft_plan(source, options)
+            with hold_lock(paths):
+                new_plan = make_plan(draft, paths)
     from attlas.queries.text import counted
 
-    directory = quote(str(out))
+    directory = quote(out)
     print(f"{out}: {counted(len(new_plan.shards), 'shard')} planned")
     say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
 
 
 def encode(
-    out: Dir,
+    out: Place,
     shards: Annotated[
         str | None, typer.Option(metavar="A-B", help="Compute shards A to B only; default: all missing ones.")
     ] = None,
@@ -188,6 +199,7 @@ def encode(
         raise typer.BadParameter("give one of them, not both", param_hint="--part and --shards")
     with workshop():
         from attlas.pipeline import build as steps
+        from attlas.pipeline import remote_build
         from attlas.pipeline.directory import read_plan
         from attlas.pipeline.encode import encode as encode_shards
         from attlas.pipeline.lock import hold_lock
@@ -195,48 +207,60 @@ def encode(
         from attlas.pipeline.receipts import find_missing_shards
         from attlas.schema import AtlasPaths
 
-        paths = AtlasPaths(out)
-        build_plan = read_plan(paths)
-        with hold_lock(paths, is_shared=True), build_progress() as progress:
-            selected = (
-                steps.select_shards(build_plan, shards)
-                if part is None
-                else read_part(part, os.environ).select(build_plan.shards)
-            )
-            missing = find_missing_shards(paths, build_plan, selected)
-            encode_shards(
-                paths,
-                build_plan,
-                shards=missing,
-                progress=progress(build_plan, missing),
-                n_workers=workers,
-                scheduler=scheduler,
-            )
+        def select(build_plan: "Plan") -> "Sequence[Shard]":
+            if part is None:
+                return steps.select_shards(build_plan, shards)
+            return read_part(part, os.environ).select(build_plan.shards)
+
+        if (store := find_store(out)) is not None:
+            with build_progress() as progress:
+                n_computed = remote_build.encode_missing(
+                    store, select, progress=progress, n_workers=workers, scheduler=scheduler
+                )
+        else:
+            paths = AtlasPaths(Path(out))
+            build_plan = read_plan(paths)
+            with hold_lock(paths, is_shared=True), build_progress() as progress:
+                selected = select(build_plan)
+                missing = find_missing_shards(paths, build_plan, selected)
+                encode_shards(
+                    paths,
+                    build_plan,
+                    shards=missing,
+                    progress=progress(replace(build_plan, shards=selected), missing),  # which counts those alone
+                    n_workers=workers,
+                    scheduler=scheduler,
+                )
+            n_computed = len(missing)
     from attlas.queries.text import counted
 
-    print(f"{out}: {counted(len(missing), 'shard')} computed")
+    print(f"{out}: {counted(n_computed, 'shard')} computed")
 
 
-def seal(out: Dir) -> None:
+def seal(out: Place) -> None:
     """Seal an atlas whose shards are all computed.
 
     Counts, checks the digests and writes the manifest.
     """
     with workshop():
+        from attlas.pipeline import remote_build
         from attlas.pipeline.directory import read_plan
         from attlas.pipeline.lock import hold_lock
         from attlas.pipeline.seal import seal as seal_atlas
         from attlas.schema import AtlasPaths
 
-        paths = AtlasPaths(out)
-        plan = read_plan(paths)  # before the lock, so that a directory without a plan stays as it is
-        with hold_lock(paths):
-            manifest = seal_atlas(paths, plan)
+        if (store := find_store(out)) is not None:
+            manifest = remote_build.seal_store(store)
+        else:
+            paths = AtlasPaths(Path(out))
+            plan = read_plan(paths)  # before the lock, so that a directory without a plan stays as it is
+            with hold_lock(paths):
+                manifest = seal_atlas(paths, plan)
     _report_build(out, manifest)
 
 
 def status(
-    out: Dir,
+    out: Place,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every receipt and look at every file, which takes longer.")
     ] = False,
@@ -248,10 +272,14 @@ def status(
     `--verify`.
     """
     with workshop():
+        from attlas.pipeline import remote_build
         from attlas.pipeline.status import read_status
         from attlas.schema import AtlasPaths
 
-        build_status = read_status(AtlasPaths(out), is_verifying=verify)
+        if (store := find_store(out)) is not None:
+            build_status = remote_build.read_store_status(store, is_verifying=verify)
+        else:
+            build_status = read_status(AtlasPaths(Path(out)), is_verifying=verify)
     missing = [shard.index for shard in build_status.missing]
     values = {
         "state": "sealed" if build_status.is_sealed else "unfinished" if missing else "ready to seal",
@@ -260,6 +288,7 @@ def status(
         "n_shards_done": len(build_status.finished),
         "n_sequences": build_status.plan.totals.n_sequences,
         "n_sequences_done": build_status.n_sequences_done,
+        "n_sequences_in_parts": build_status.n_sequences_in_parts,
         "n_failed": build_status.n_failed,
         "missing_shards": missing,
     }
@@ -271,6 +300,8 @@ def status(
     print(f"{out}: {values['state']}")
     print(f"  shards     {values['n_shards_done']:,} of {values['n_shards']:,}")
     print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {failed}")
+    if n_in_parts := build_status.n_sequences_in_parts:
+        print(f"             {n_in_parts:,} more in shards that are half-finished")
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
@@ -355,7 +386,7 @@ def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
         say(f"kept unchanged: {', '.join(names)}; for proteins that were computed now, add them again")
 
 
-def _report_build(out: Path, manifest: "Manifest") -> None:
+def _report_build(out: str, manifest: "Manifest") -> None:
     from attlas.queries.text import counted
 
     counts = manifest.counts
@@ -365,7 +396,7 @@ def _report_build(out: Path, manifest: "Manifest") -> None:
         f"{counted(counts.n_sequences, 'distinct sequence')}"
     )
 
-    reasons = f'attlas sql {quote(str(out))} "SELECT accession, reason FROM proteins WHERE status ='
+    reasons = f'attlas sql {quote(out)} "SELECT accession, reason FROM proteins WHERE status ='
     if counts.n_skipped:
         say(f"reasons for skipping: {reasons} 'skipped'\"")
     if counts.n_failed:

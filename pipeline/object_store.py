@@ -4,6 +4,7 @@ Any answer of an object store may be lost after the request was carried out. So 
 failure, and before a put is repeated, the store is asked whether it holds the object already.
 """
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,10 @@ REFUSED = ("PreconditionFailed", "412")
 """Error codes of a store for an object that is not there, and for one that must not be replaced."""
 
 Result = TypeVar("Result")
+
+
+class _AnswerError(Exception):
+    """A store failed while a file was written from its answer."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,15 @@ class ObjectStore:
         """
 
         def copy() -> None:
-            try:
-                with publishing(path) as beside:
+            with publishing(path) as beside:
+                try:
                     self._files.get_file(f"{self._place}/{name}", str(beside))
-            except FileNotFoundError as error:
-                raise self._missing(name) from error
+                except FileNotFoundError as error:
+                    raise self._missing(name) from error
+                except OSError as error:
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                        raise
+                    raise _AnswerError(first_line(error)) from error  # the file is not to blame
 
         self._repeat(self._address(name), copy)
         stored = self.describe(name)

@@ -26,22 +26,23 @@ from attlas.schema import (
 from attlas.schema.parquet_file import describe_file, provenance
 
 
-def seal(paths: AtlasPaths, plan: Plan) -> Manifest:
+def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     """Check that every shard is finished, write `proteins`, then the manifest; the caller holds the lock.
 
-    An atlas that is sealed again keeps its added tables, as far as their files are undamaged.
+    An atlas that is sealed again keeps its added tables, as far as their files are undamaged. Files are compared with
+    their entries by SHA-256, or by size alone if not `by_digest`: then somebody else has looked at the digests.
 
     Raises:
         PlanError: shards are missing.
         BrokenAtlasError: a file of a shard differs from its receipt.
     """
-    receipts = _read_all_receipts(paths, plan)
+    receipts = _read_all_receipts(paths, plan, by_digest=by_digest)
     remove_finished_parts(paths)
     statuses = write_proteins(paths, plan)
     names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
 
     earlier = read_earlier_manifest(paths)
-    added_files = _select_undamaged(paths, earlier.added) if earlier else []
+    added_files = _select_undamaged(paths, earlier.added, by_digest=by_digest) if earlier else []
     manifest = _make_manifest(paths, plan, receipts, statuses, [*names, *added_files])
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
@@ -98,15 +99,15 @@ def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
     return None
 
 
-def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile]) -> list[TableFile]:
+def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool) -> list[TableFile]:
     """Return the added files that match their entry; of a table with a file per shard, all files or none."""
-    damaged = find_changed_files(paths, files)
+    damaged = find_changed_files(paths, files, by_digest=by_digest)
     tables_by_source = {table.name for table in ADDED_TABLES if table.is_by_source}
     incomplete = {file.table for file in damaged} - tables_by_source
     return [file for file in files if file not in damaged and file.table not in incomplete]
 
 
-def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
+def _read_all_receipts(paths: AtlasPaths, plan: Plan, *, by_digest: bool) -> list[Receipt]:
     """Return the receipts of all shards, in order, after their files have been checked by digest.
 
     The receipt of a shard whose files differ from it is removed, so that `encode` computes the shard again: `encode`
@@ -125,7 +126,7 @@ def _read_all_receipts(paths: AtlasPaths, plan: Plan) -> list[Receipt]:
         )
 
     files = [file for receipt in receipts.values() for file in receipt.files]
-    if changed := find_changed_files(paths, files):
+    if changed := find_changed_files(paths, files, by_digest=by_digest):
         for index, receipt in receipts.items():
             if not changed.isdisjoint(receipt.files):
                 paths.receipt(index).unlink(missing_ok=True)

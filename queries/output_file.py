@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from attlas.schema import QuestionError
-from attlas.schema.publish import publishing
+from attlas.schema.leftovers import remove_leftovers
+from attlas.schema.publish import TEMPORARY_PREFIX, publishing
 
 STANDARD_OUTPUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 """Paths that name standard output."""
@@ -40,7 +41,9 @@ def open_output(output: Path) -> Iterator[BinaryIO]:
         return
 
     # Resolved, so that a link stays a link.
-    with publishing(output.resolve()) as beside, beside.open("wb") as file:
+    path = output.resolve()
+    remove_leftovers(path.parent, TEMPORARY_PREFIX, name=path.name)
+    with publishing(path) as beside, beside.open("wb") as file:
         yield file
 
 

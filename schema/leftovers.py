@@ -34,13 +34,14 @@ def leftover_name(kind: str, name: str) -> str:
     return f"{kind}{_name_machine()}-{os.getpid()}-{secrets.token_hex(4)}-{name}"
 
 
-def remove_leftovers(folder: Path, kind: str) -> None:
+def remove_leftovers(folder: Path, kind: str, *, name: str | None = None) -> None:
     """Remove what killed processes left in a folder under names of a kind, by the rule of this module.
 
-    Folders of other machines stay, because the time of a folder does not tell when the files in it were written.
+    Folders of other machines stay, because the time of a folder does not tell when the files in it were written. With
+    `name`, only what was to become a file of that name is removed: in a folder that also has files of others.
     """
     for path in folder.iterdir() if folder.is_dir() else ():
-        if not path.name.startswith(kind):
+        if not path.name.startswith(kind) or (name is not None and not _is_for(path, kind, name)):
             continue
 
         is_folder = path.is_dir() and not path.is_symlink()
@@ -55,6 +56,12 @@ def remove_leftovers(folder: Path, kind: str) -> None:
         elif is_left:
             with suppress(OSError):  # another process removed it, or it is another user's
                 path.unlink()
+
+
+def _is_for(path: Path, kind: str, name: str) -> bool:
+    """Return whether a path is one that `leftover_name` returned for a kind and a name, on any machine."""
+    match = _TEMPORARY_NAME.fullmatch(path.name.removeprefix(kind))
+    return match is not None and path.name.endswith(f"-{match['random']}-{name}")
 
 
 @lru_cache(maxsize=1)

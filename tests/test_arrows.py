@@ -50,6 +50,7 @@ FLOORS = {
             "adding",
             "compiling",
             "name_index",
+            "object_store",
             "packing",
             "shard_parts",
         ),
@@ -65,6 +66,7 @@ FLOORS = {
             "encoder",
             "estimate",
             "lock",
+            "mirror",
             "parts",
             "planned_sequences",
             "receipts",
@@ -98,6 +100,7 @@ FLOORS = {
             "contacts",
             "links",
             "probe",
+            "remote_build",
         ),
     ),
     "serve": (

@@ -85,3 +85,14 @@ def test_names_never_repeat_and_fit_a_file_system_whatever_the_machine_is_called
         leftovers._name_machine.cache_clear()
     assert len(names) == 100
     assert all(len(name) < 255 and "/" not in name for name in names)
+
+
+def test_in_a_folder_with_files_of_others_only_those_of_one_name_go(tmp_path: Path) -> None:
+    names = [leftover_name(TEMPORARY_PREFIX, name) for name in ("sites.bed", "other.bed", "more-sites.bed")]
+    killed = [name.replace(f"-{os.getpid()}-", "-4194305-") for name in names]
+    foreign = [f"{TEMPORARY_PREFIX}notes-sites.bed", "sites.bed"]
+    for name in (*killed, *foreign, names[0]):
+        (tmp_path / name).write_bytes(b"half")
+        age(tmp_path / name, DAY)
+    remove_leftovers(tmp_path, TEMPORARY_PREFIX, name="sites.bed")
+    assert {path.name for path in tmp_path.iterdir()} == {*killed[1:], *foreign, names[0]}
