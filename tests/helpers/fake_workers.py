@@ -78,7 +78,7 @@ class FakeWorkers:
             self.tasks.append(task)
             self._queue.append((key, worker, lambda: self.behave(worker, index)))
         else:
-            self._queue.append((key, worker, lambda: self.search(worker, arguments[1])))
+            self._queue.append((key, worker, lambda: self.search(worker, arguments[2])))
         return key
 
     def _join(self, worker: str) -> WorkerReport:
