@@ -66,17 +66,6 @@ def write_batches(
     add_block_digests(path)
 
 
-def write_row_groups(path: Path, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write a Parquet file at `path`, which comes from `publishing`, with a row group for each of the tables.
-
-    The file is the one that `write_table` writes of all rows at once, if the tables are of `row_group_rows` rows.
-    """
-    with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
-        for table in tables:
-            writer.write_table(table)
-    add_block_digests(path)
-
-
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     """Return the options of the Parquet files of an atlas: compression, encodings, statistics, page index."""
     # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole. Their smallest and

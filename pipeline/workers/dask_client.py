@@ -19,10 +19,15 @@ MOST_WAITING_TASKS = 100
 
 
 class DaskWorkers:
-    """The workers of a Dask client, and the tasks that each of them has."""
+    """The workers of a Dask client, and the tasks that each of them has.
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    Args:
+        client: the client.
+        is_own: whether the scheduler ends with the computation, and its tasks with it.
+    """
+
+    def __init__(self, client: Any, *, is_own: bool) -> None:
+        self.client, self.is_own = client, is_own
         self._futures: dict[str, Any] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._waiting_tasks: list[Any] = []
@@ -87,7 +92,9 @@ class DaskWorkers:
         self.client.retire_workers([worker], close_workers=True)
 
     def close(self) -> None:
-        """Take back every task."""
+        """Take every task back from a scheduler that goes on."""
+        if self.is_own:
+            return
         with suppress(OSError, TimeoutError, RuntimeError):
             self.client.cancel([*self._futures.values(), *self._waiting_tasks], force=True)
 

@@ -78,7 +78,7 @@ class FakeWorkers:
             self.tasks.append(task)
             self._queue.append((key, worker, lambda: self.behave(worker, index)))
         else:
-            self._queue.append((key, worker, lambda: self.search(worker, arguments[1])))
+            self._queue.append((key, worker, lambda: self.search(worker, arguments[2])))
         return key
 
     def _join(self, worker: str) -> WorkerReport:
@@ -145,7 +145,7 @@ def run_fake(
         yield None, 1
 
     monkeypatch.setattr(dask_runner, "open_cluster", open_cluster)
-    monkeypatch.setattr(dask_runner, "DaskWorkers", lambda client: workers)
+    monkeypatch.setattr(dask_runner, "DaskWorkers", lambda client, is_own: workers)
     n_workers = 0 if scheduler else len(workers.threads)
     options = {"n_workers": n_workers, "scheduler": scheduler, "device": "cpu", "task": task or EncodeTask()}
     return list(run_dask(root, shards, **options))

@@ -12,7 +12,7 @@ from attlas.pipeline import planned_sequences, stored_shards
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.plan import Shard, sum_shards
-from attlas.pipeline.planned_sequences import cut_tables, read_sequences
+from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.proteins.ordering import SEQUENCES
 from attlas.pipeline.seal import seal
 from attlas.pipeline.stored_shards import StoredShards, write_shards
@@ -87,15 +87,6 @@ def test_shards_with_other_numbers_than_the_plan_are_refused(paths: AtlasPaths) 
         _ = StoredShards(paths.shards, sum_shards(PARTS))[0]
 
 
-def test_tables_are_cut_into_equal_ones() -> None:
-    tables = [
-        pa.table({"n": pa.array(range(begin, end), pa.int64())})
-        for begin, end in ((0, 1), (1, 1), (1, 8), (8, 10), (10, 11))
-    ]
-    assert [table["n"].to_pylist() for table in cut_tables(tables, 4)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
-    assert list(cut_tables([], 4)) == []
-
-
 def test_a_plan_of_an_earlier_version_is_refused_with_what_to_do(tmp_path: Path, tiny_esm: Path) -> None:
     source = write_fasta(tmp_path / "in.fasta", random_proteins([30, 40]))
     build_here(source, tmp_path / "atlas", tiny_esm)
@@ -119,7 +110,6 @@ def test_proteins_are_joined_a_row_group_at_a_time_with_the_same_rows(tmp_path: 
     planned = pq.read_table(paths.planned_proteins)
     pq.write_table(planned, paths.planned_proteins, row_group_size=2)
     seal(paths, read_plan(paths))
-    assert pq.read_metadata(paths.proteins).num_row_groups == 6
     assert proteins_of(paths.root) == before
     assert_whole(paths.root)
 
