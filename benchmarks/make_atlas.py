@@ -26,6 +26,7 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.synthetic import publish_table, synthetic_run
 
+from attlas.pipeline.name_index import write_name_index
 from attlas.schema import (
     FORMAT_VERSION,
     HEADS,
@@ -126,6 +127,7 @@ def write_large(
     sequences = _draw_sequences(n_proteins, n_layers, np.random.default_rng(seed))
     order = np.random.default_rng(seed + 1).permutation(n_proteins)  # accessions do not follow length
     files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(sequences, order, run), metadata)]
+    files += write_name_index(paths, [paths.proteins], metadata=metadata)
     for index, part in enumerate(np.array_split(np.arange(n_proteins), n_shards), start=1):
         for table, rows in _shard(sequences, part, run, detailed, np.random.default_rng((seed, index))):
             files.append(publish_table(paths, paths.shard(table, index), table, rows, metadata))
@@ -184,6 +186,7 @@ def _proteins(sequences: Sequences, order: np.ndarray, run: Run) -> pa.Table:
         "crc64": [value[:16].upper() for value in md5],  # any 16 digits do here
         "n_nonstandard": np.zeros(n, np.int32),
         "n_records": np.ones(n, np.int32),
+        "n_members": [None] * n,
         "line": np.arange(1, 2 * n, 2, dtype=np.int64),
         "sequence_id": order.astype(np.int32),
         "status": ["ok"] * n,

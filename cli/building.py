@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -220,12 +221,13 @@ def encode(
             paths = AtlasPaths(Path(out))
             build_plan = read_plan(paths)
             with hold_lock(paths, is_shared=True), build_progress() as progress:
-                missing = find_missing_shards(paths, build_plan, select(build_plan))
+                selected = select(build_plan)
+                missing = find_missing_shards(paths, build_plan, selected)
                 encode_shards(
                     paths,
                     build_plan,
                     shards=missing,
-                    progress=progress(build_plan, missing),
+                    progress=progress(replace(build_plan, shards=selected), missing),  # which counts those alone
                     n_workers=workers,
                     scheduler=scheduler,
                 )
@@ -286,6 +288,7 @@ def status(
         "n_shards_done": len(build_status.finished),
         "n_sequences": build_status.plan.totals.n_sequences,
         "n_sequences_done": build_status.n_sequences_done,
+        "n_sequences_in_parts": build_status.n_sequences_in_parts,
         "n_failed": build_status.n_failed,
         "missing_shards": missing,
     }
@@ -297,6 +300,8 @@ def status(
     print(f"{out}: {values['state']}")
     print(f"  shards     {values['n_shards_done']:,} of {values['n_shards']:,}")
     print(f"  sequences  {values['n_sequences_done']:,} of {values['n_sequences']:,}, {failed}")
+    if n_in_parts := build_status.n_sequences_in_parts:
+        print(f"             {n_in_parts:,} more in shards that are half-finished")
 
 
 def verify(directory: AtlasDir, as_json: AsJson = False) -> None:

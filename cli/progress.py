@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from attlas.pipeline.encode import Progress
     from attlas.pipeline.plan import Plan, Shard
-    from attlas.pipeline.workers.runners import ShardFinished, WorkerLeftOut, WorkersStarted
+    from attlas.pipeline.workers.runners import ShardFinished, ShardTakenApart, WorkerLeftOut, WorkersCounted
     from attlas.schema import Receipt
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -39,14 +39,9 @@ class Meter:
         self.done_sequences, self.done_residues, self.done_cost, self.failed = 0, 0, 0.0, 0
         self.wall_s, self.model_s = 0.0, 0.0
 
-    def start(self, n_workers: int, n_threads: int) -> None:
-        """Record the number of workers, and of the shards that all of them compute at once."""
-        self.n_workers, self.n_threads = n_workers, n_threads
-
-    def leave_out_worker(self) -> None:
-        """Subtract a worker."""
-        self.n_threads -= self.n_threads // self.n_workers
-        self.n_workers -= 1
+    def count_workers(self, n_workers: int, n_threads: int) -> None:
+        """Record the number of workers, and of the shards that all of them compute at once; there may be none now."""
+        self.n_workers, self.n_threads = max(1, n_workers), max(1, n_threads)
 
     def add(self, shard: "Shard", receipt: "Receipt") -> None:
         """Count a finished shard."""
@@ -130,15 +125,17 @@ def _announce(plan: "Plan", shards: "Sequence[Shard]") -> Meter:
     return Meter(shards)
 
 
-def _count(meter: Meter, event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
-    """Add an event to a meter; print which worker was left out, with its error."""
-    from attlas.pipeline.workers.runners import WorkerLeftOut, WorkersStarted
+def _count(meter: Meter, event: "WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished") -> None:
+    """Add an event to a meter; print which worker was left out, with its error, and which shard is taken apart."""
+    from attlas.pipeline.workers.runners import ShardTakenApart, WorkerLeftOut, WorkersCounted
+    from attlas.schema.errors import describe_in_one_line
 
-    if isinstance(event, WorkersStarted):
-        meter.start(event.n_workers, event.n_threads)
+    if isinstance(event, WorkersCounted):
+        meter.count_workers(event.n_workers, event.n_threads)
     elif isinstance(event, WorkerLeftOut):
-        meter.leave_out_worker()
-        say(f"worker {event.worker} is left out because its device failed: {event.fault.found or event.fault.what}")
+        say(f"worker {event.worker} is left out: {describe_in_one_line(event.error)}")
+    elif isinstance(event, ShardTakenApart):
+        say(f"shard {event.shard.index} ended several workers: its sequences are tried one by one")
     else:
         meter.add(event.shard, event.receipt)
 
@@ -147,7 +144,7 @@ def _print_lines(plan: "Plan", shards: "Sequence[Shard]") -> "Progress":
     meter = _announce(plan, shards)
     last_line = time.monotonic()
 
-    def progress(event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
+    def progress(event: "WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished") -> None:
         nonlocal last_line
         _count(meter, event)
         is_due = time.monotonic() - last_line >= SECONDS_BETWEEN_LINES
@@ -170,7 +167,7 @@ def _show_bar() -> "Iterator[Callable[[Plan, Sequence[Shard]], Progress]]":
             meter = _announce(plan, shards)
             task = bar.add_task("starting workers", total=meter.cost)
 
-            def progress(event: "WorkersStarted | WorkerLeftOut | ShardFinished") -> None:
+            def progress(event: "WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished") -> None:
                 _count(meter, event)
                 bar.update(task, completed=meter.done_cost, description=str(meter))
 

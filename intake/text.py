@@ -100,18 +100,18 @@ def utf16_error(name: str, error: UnicodeDecodeError) -> InputError:
     return InputError(f"{name} is no plain text.", expected="UTF-16, as its mark says", found=f"broken UTF-16: {error}")
 
 
-def utf8_chunks(handle: IO[bytes], *, name: str) -> Iterator[bytes]:
-    """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark.
+def utf8_chunks(handle: IO[bytes], *, name: str, n_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    """Yield the bytes of an open file as UTF-8 (or Latin-1, as they are), without a mark, `n_bytes` at a time.
 
     Raises:
         InputError: it is broken UTF-16.
     """
     # Of a damaged file, `read1` gives what stands before the damage.
     read = getattr(handle, "read1", handle.read)
-    start = read(_CHUNK_BYTES)
-    while 0 < len(start) < len(UTF8_MARK) and (more := read(_CHUNK_BYTES)):
+    start = read(n_bytes)
+    while 0 < len(start) < len(UTF8_MARK) and (more := read(n_bytes)):
         start += more
-    chunks = itertools.chain([start], iter(lambda: read(_CHUNK_BYTES), b""))
+    chunks = itertools.chain([start], iter(lambda: read(n_bytes), b""))
     if not start.startswith(UTF16_MARKS):
         yield start.removeprefix(UTF8_MARK)
         yield from itertools.islice(chunks, 1, None)

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attlas.pipeline.plan import Plan
-from attlas.pipeline.planned_sequences import cut_tables, write_sequences
+from attlas.pipeline.planned_sequences import write_sequences
 from attlas.pipeline.proteins.arranging import ArrangedProteins
 from attlas.pipeline.proteins.checksums import format_crc64, format_hexadecimal
 from attlas.pipeline.proteins.ordering import view_bytes
 from attlas.pipeline.stored_shards import StoredShards, write_shards
 from attlas.schema import FORMAT_VERSION, PROTEINS, AtlasPaths, BrokenAtlasError, PlanError
-from attlas.schema.parquet_file import write_row_groups
+from attlas.schema.parquet_file import write_batches
 from attlas.schema.publish import publish_bytes, publishing
 
 OUTCOME_COLUMNS = ("layer", "n_sites", "sites_note")
@@ -26,8 +26,7 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> Non
     for leftover in paths.planned_proteins.parent.glob("sequences-*.parquet"):  # of a plan that was not finished
         leftover.unlink()
     with publishing(paths.planned_proteins) as beside:
-        rows = cut_tables(_list_planned(proteins), PROTEINS.row_group_rows)
-        write_row_groups(beside, schema=planned_schema(), tables=rows)
+        write_batches(beside, table=PROTEINS, schema=planned_schema(), batches=_list_planned(proteins), metadata={})
     write_sequences(paths, proteins.sequences())
     write_shards(paths.shards, plan.shards)
     write_plan_file(paths, plan)
@@ -91,7 +90,7 @@ def read_plan(paths: AtlasPaths) -> Plan:
     return plan
 
 
-def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.Table]:
+def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.RecordBatch]:
     """Yield the rows of the planned proteins, in order of accession."""
     schema = planned_schema()
     for rows in proteins.proteins():
@@ -99,4 +98,4 @@ def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.Table]:
         columns["md5"] = format_hexadecimal(view_bytes(rows["md5"]))
         columns["crc64"] = format_crc64(rows["crc64"].to_numpy())
         columns["status"] = pc.if_else(pc.is_null(rows["reason"]), "planned", "skipped")
-        yield pa.table([columns[name] for name in schema.names], schema=schema)
+        yield from pa.table([columns[name] for name in schema.names], schema=schema).to_batches()

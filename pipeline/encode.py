@@ -5,22 +5,23 @@ from contextlib import closing
 
 from attlas.pipeline.estimate import runs_in_process
 from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.workers.dask_runner import run_dask
 from attlas.pipeline.workers.resources import check_disk, choose_threads, choose_workers
 from attlas.pipeline.workers.runners import (
     ENCODE,
     Event,
     ShardFinished,
     ShardGivenUp,
+    ShardTakenApart,
     Task,
     WorkerLeftOut,
-    WorkersStarted,
-    run_dask,
+    WorkersCounted,
     run_in_process,
 )
-from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault
+from attlas.schema import AtlasPaths, EnvironmentFault
 from attlas.schema.errors import first_line
 
-Progress = Callable[[WorkersStarted | WorkerLeftOut | ShardFinished], None]
+Progress = Callable[[WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished], None]
 """Takes the events of a computation as they happen."""
 
 StartProgress = Callable[[Plan, Sequence[Shard]], Progress]
@@ -52,9 +53,10 @@ def encode(
         is_kept: whether the files of finished shards stay below `paths`, whose disk must have room for them.
 
     Raises:
-        DeviceFault: the device does not work, or no worker's does; finished shards are kept.
+        DeviceFault: the device of this process does not work; finished shards are kept.
+        Fault: every worker failed, or several failed the same shard, by an error that is not the shard's own.
         EnvironmentFault: there is no such device, or a shard does not fit the memory, before anything is computed;
-            the disk is too small or full; or shards were given up because their workers died, after the others.
+            the disk is too small or full; no worker is left; or, after the others, shards were given up (`faults`).
     """
     if not shards:
         return
@@ -68,12 +70,10 @@ def encode(
     # Workers end before an error goes on.
     with closing(_run_shards(paths, plan, shards, n_workers=n_workers, scheduler=scheduler, task=task)) as events:
         for event in events:
-            if not isinstance(event, ShardGivenUp):
-                progress(event)
-            elif _concerns_all_shards(event.error):
-                raise event.error
-            else:
+            if isinstance(event, ShardGivenUp):
                 given_up.append(event)
+            else:
+                progress(event)
 
     if given_up:
         raise EnvironmentFault(
@@ -105,8 +105,3 @@ def _run_shards(
         return run_in_process(paths.root, shards, n_at_once=n_at_once, n_models=n_models, task=task)
     n_started = min(len(shards), choose_workers(shards, device=device, n_workers=n_workers))
     return run_dask(paths.root, shards, n_workers=n_started, scheduler=None, device=device, task=task)
-
-
-def _concerns_all_shards(error: Exception) -> bool:
-    """Return whether an error would come again with every other shard, on any worker."""
-    return isinstance(error, (EnvironmentFault, BrokenAtlasError)) and not isinstance(error, DeviceFault)

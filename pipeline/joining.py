@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from attlas.pipeline.directory import OUTCOME_COLUMNS
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import PROTEINS, SEQUENCES, AtlasPaths, BrokenAtlasError
-from attlas.schema.parquet_file import provenance, write_row_groups
+from attlas.schema.parquet_file import provenance, write_batches
 from attlas.schema.publish import publishing
 
 _TEXTS = ["status", "reason", "sites_note"]
@@ -32,16 +32,16 @@ def write_proteins(paths: AtlasPaths, plan: Plan) -> Counter[str]:
     schema = PROTEINS.schema(plan.run.n_layers)
     counts: Counter[str] = Counter()
 
-    def join() -> Iterator[pa.Table]:
+    def join() -> Iterator[pa.RecordBatch]:
         for planned in _read_planned(paths):
             proteins = join_outcomes(planned, outcomes, schema)
             for entry in pc.value_counts(proteins["status"]):
                 counts[entry["values"].as_py()] += entry["counts"].as_py()
-            yield proteins
+            yield from proteins.to_batches()
 
-    metadata = {**(schema.metadata or {}), **provenance(plan.run, plan.plan_id)}
+    metadata = provenance(plan.run, plan.plan_id)
     with publishing(paths.proteins) as beside:
-        write_row_groups(beside, schema=schema.with_metadata(metadata), tables=join())
+        write_batches(beside, table=PROTEINS, schema=schema, batches=join(), metadata=metadata)
     return counts
 
 

@@ -19,7 +19,7 @@ from attlas.pipeline.part_limits import PASS_PART_LIMITS, PartLimits, cut_parts
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
-from attlas.pipeline.workers.runners import load_plan_and_model
+from attlas.pipeline.workers.runners import load_plan_and_model, prepare_model
 from attlas.schema import (
     SEQUENCES,
     TABLES,
@@ -107,6 +107,10 @@ class PassTask(ABC, Generic[Sequences, Results]):
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path at which the receipt of shard `index` is published."""
         return paths.receipts / f"{self.name}-{index:05d}.json"
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Load the model, and run the known protein."""
+        prepare_model(root, n_threads)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute shard `index` in this process, publish its files and its receipt, and return the receipt."""

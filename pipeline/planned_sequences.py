@@ -10,6 +10,7 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.proteins.ordering import SEQUENCES
 from attlas.schema import AtlasPaths, BrokenAtlasError
 from attlas.schema.publish import publishing
+from attlas.schema.row_groups import fill_row_groups
 
 GROUP_SEQUENCES = 512
 """Sequences of a row group: sequence `i` stands in row group `i // GROUP_SEQUENCES`, counted through all files."""
@@ -19,7 +20,8 @@ FILE_GROUPS = 512
 
 def write_sequences(paths: AtlasPaths, tables: Iterable[pa.Table]) -> None:
     """Publish the distinct sequences, which come with the columns of SEQUENCES in order of `sequence_id`."""
-    groups = cut_tables(tables, GROUP_SEQUENCES)
+    batches = (batch for table in tables for batch in table.to_batches())
+    groups = fill_row_groups(batches, GROUP_SEQUENCES)
     for index, first_group in enumerate(groups, start=1):
         with (
             publishing(paths.planned_sequences(index)) as beside,
@@ -54,26 +56,6 @@ def list_sequence_files(shard: Shard) -> range:
     """Return the indexes of the files that hold the sequences of a shard."""
     groups = _list_groups(shard)
     return range(groups.start // FILE_GROUPS + 1, (groups.stop - 1) // FILE_GROUPS + 2)
-
-
-def cut_tables(tables: Iterable[pa.Table], n_rows: int) -> Iterator[pa.Table]:
-    """Yield the rows of tables in tables of exactly `n_rows` rows, but for the last."""
-    pending: list[pa.Table] = []
-    n_pending = 0
-    for table in tables:
-        pending.append(table)
-        n_pending += table.num_rows
-        if n_pending < n_rows:
-            continue
-
-        joined = pa.concat_tables(pending)
-        n_whole = n_pending - n_pending % n_rows
-        for begin in range(0, n_whole, n_rows):
-            yield joined.slice(begin, n_rows)
-        pending, n_pending = [joined.slice(n_whole)], n_pending - n_whole
-
-    if n_pending:
-        yield pa.concat_tables(pending)
 
 
 def _list_groups(shard: Shard) -> range:

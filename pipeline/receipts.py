@@ -1,5 +1,6 @@
 """The receipts of a build: which shards are finished, and whether their files are as their receipts say."""
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,18 +16,24 @@ _NAME = re.compile(r"shard-(\d{5,9})\.json", re.ASCII)
 
 def list_finished(paths: AtlasPaths) -> set[int]:
     """Return the indexes of the shards that have a receipt, by the names in its folder; no receipt is read."""
-    names = (path.name for path in paths.receipts.glob("shard-*.json"))
+    try:
+        with os.scandir(paths.receipts) as entries:  # of tens of thousands, several times as fast as a glob
+            names = [entry.name for entry in entries]
+    except FileNotFoundError:
+        return set()
     return {int(match[1]) for name in names if (match := _NAME.fullmatch(name))}
 
 
 def read_receipts(paths: AtlasPaths, plan: Plan, shards: Iterable[Shard]) -> dict[int, Receipt]:
     """Return the receipts of those of the shards that have one, by the index of the shard.
 
+    Nothing of other shards is looked at.
+
     Raises:
         BrokenAtlasError: a receipt cannot be read, belongs to another plan, or names files of another shard.
     """
-    finished = list_finished(paths)
-    return {shard.index: read_receipt(paths, plan, shard) for shard in shards if shard.index in finished}
+    finished = [shard for shard in shards if paths.receipt(shard.index).is_file()]
+    return {shard.index: read_receipt(paths, plan, shard) for shard in finished}
 
 
 def read_receipt(paths: AtlasPaths, plan: Plan, shard: Shard) -> Receipt:

@@ -4,11 +4,12 @@ A shard is stored as its files, then its receipt: it is finished when the receip
 processes that compute one shard the second stores the same bytes again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from attlas.pipeline.build import make_plan, remove_failed_receipts
 from attlas.pipeline.directory import read_plan
@@ -21,7 +22,7 @@ from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.status import BuildStatus, read_status
 from attlas.pipeline.workers.resources import check_device, check_products
-from attlas.pipeline.workers.runners import ENCODE, Task
+from attlas.pipeline.workers.runners import ENCODE, EncodeTask
 from attlas.schema import AtlasPaths, Manifest, PlanError, Receipt
 
 Select = Callable[[Plan], Sequence[Shard]]
@@ -33,13 +34,27 @@ class StoreTask:
     """Compute a shard, and store its files and then its receipt."""
 
     store: ObjectStore
-    task: Task = ENCODE
+    task: EncodeTask = ENCODE
+    is_detached: ClassVar[bool] = True
+    """Workers need not see the working copy of the build: they have copies of their own."""
+
+    def without(self, failed: Mapping[int, str]) -> "StoreTask":
+        """Return the task that does not run some sequences, as `DivisibleTask.without`."""
+        return replace(self, task=self.task.without(failed))
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of a shard that end a process, as `DivisibleTask.find_deadly_sequences`."""
+        return self.task.find_deadly_sequences(str(self._find_copy(root).root), index, n_threads, earlier)
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Prepare a worker. Raises as `Task.prepare`."""
+        paths = self._find_copy(root)
+        Mirror(self.store, paths).fetch_plan()
+        self.task.prepare(str(paths.root), n_threads)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
-        """Compute and store a shard. A process that does not see the working copy at `root` makes one of its own."""
-        paths = AtlasPaths(Path(root))
-        if not paths.plan.is_file():
-            paths = AtlasPaths(Path(_make_working_copy(self.store).name))
+        """Compute and store a shard."""
+        paths = self._find_copy(root)
         mirror = Mirror(self.store, paths)
         mirror.fetch_plan()
         mirror.fetch_sequences(read_plan(paths).shards[index - 1])
@@ -60,6 +75,11 @@ class StoreTask:
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path to which the receipt of a shard goes once it is stored."""
         return paths.root / STORED / paths.receipt(index).name
+
+    def _find_copy(self, root: str) -> AtlasPaths:
+        """Return the working copy at `root`, or one of this process where it does not see that."""
+        paths = AtlasPaths(Path(root))
+        return paths if paths.plan.is_file() else AtlasPaths(Path(_make_working_copy(self.store).name))
 
 
 def build(

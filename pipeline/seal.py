@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from attlas.pipeline.joining import write_proteins
+from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
 from attlas.pipeline.shard_parts import remove_finished_parts
@@ -22,7 +23,7 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
-from attlas.schema.parquet_file import describe_file
+from attlas.schema.parquet_file import describe_file, provenance
 
 
 def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
@@ -38,10 +39,11 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     receipts = _read_all_receipts(paths, plan, by_digest=by_digest)
     remove_finished_parts(paths)
     statuses = write_proteins(paths, plan)
+    names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
 
     earlier = read_earlier_manifest(paths)
     added_files = _select_undamaged(paths, earlier.added, by_digest=by_digest) if earlier else []
-    manifest = _make_manifest(paths, plan, receipts, statuses, added_files)
+    manifest = _make_manifest(paths, plan, receipts, statuses, [*names, *added_files])
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
     manifest.write(paths)
@@ -55,7 +57,7 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
 
 
 def _make_manifest(
-    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], statuses: Counter[str], added_files: Sequence[TableFile]
+    paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], statuses: Counter[str], other_files: Sequence[TableFile]
 ) -> Manifest:
     """Return the manifest of an atlas that is sealed for the first time, not yet published."""
     return Manifest(
@@ -68,7 +70,7 @@ def _make_manifest(
         files=(
             describe_file(paths, paths.proteins, PROTEINS),
             *(file for receipt in receipts for file in receipt.files),
-            *added_files,
+            *other_files,
         ),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={

@@ -1,9 +1,10 @@
 """The shards of a build: sequences run through the model, Parquet files and a receipt are published."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import dropwhile
+from types import MappingProxyType
 
 from attlas.pipeline.encoder.device_check import confirm_device, make_pack_runner, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
@@ -21,7 +22,13 @@ from attlas.schema.parquet_file import provenance
 
 
 def encode_shard(
-    paths: AtlasPaths, plan: Plan, shard: Shard, encoder: Encoder, *, limits: PartLimits = PART_LIMITS
+    paths: AtlasPaths,
+    plan: Plan,
+    shard: Shard,
+    encoder: Encoder,
+    *,
+    limits: PartLimits = PART_LIMITS,
+    failed: Mapping[int, str] = MappingProxyType({}),
 ) -> Receipt:
     """Compute a shard, publish its files and its receipt, and return the receipt.
 
@@ -29,6 +36,14 @@ def encode_shard(
     its last closed part; its files are the same then, byte by byte.
 
     A sequence that fails, alone, on a device that works is recorded as failed with the reason; the others go on.
+
+    Args:
+        paths: the atlas.
+        plan: its plan.
+        shard: the shard.
+        encoder: the planned model.
+        limits: of a part.
+        failed: sequences that are not run, by `sequence_id`, with the reason that is recorded for them.
 
     Raises:
         DeviceFault: the device does not work; nothing is published.
@@ -46,8 +61,11 @@ def encode_shard(
     def compute_part(begin: int) -> Part:
         place = begin - shard.first_sequence_id
         remaining_packs = dropwhile(lambda pack: pack.start < place, packs)
-        packs_of_part = (sequences[pack] for pack in fill_part(remaining_packs, lengths, limits))
-        return _compute_part(plan, encoder, packs_of_part, first_sequence_id=begin)
+        packs_of_part = fill_part(remaining_packs, lengths, limits)
+        numbered_packs = (
+            dict(enumerate(sequences[pack], start=shard.first_sequence_id + pack.start)) for pack in packs_of_part
+        )
+        return _compute_part(plan, encoder, numbered_packs, failed=failed)
 
     folder = find_part_folder(paths, paths.receipt(shard.index), plan.plan_id)
     parts = compute_parts(
@@ -103,25 +121,36 @@ def encode_packs(
         yield sequences[place], attention
 
 
-def _compute_part(plan: Plan, encoder: Encoder, packs: Iterable[Sequence[str]], *, first_sequence_id: int) -> Part:
-    """Run packs of sequences through the model and return their rows."""
+def _compute_part(
+    plan: Plan, encoder: Encoder, packs: Iterable[Mapping[int, str]], *, failed: Mapping[int, str]
+) -> Part:
+    """Run packs of sequences, by `sequence_id`, through the model and return their rows; `failed` are not run."""
     started = time.perf_counter()
+    sequences: dict[int, str] = {}
+
+    def take_packs() -> Iterator[Sequence[str]]:
+        for pack in packs:
+            sequences.update(pack)
+            if runnable := [sequence for sequence_id, sequence in pack.items() if sequence_id not in failed]:
+                yield runnable
 
     # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
     begin_times: list[float] = []
-    attentions = list(encode_packs(encoder, packs, begin_times=begin_times))
-    model_s = time.perf_counter() - begin_times[0]
+    attentions = iter(list(encode_packs(encoder, take_packs(), begin_times=begin_times)))
+    model_s = time.perf_counter() - begin_times[0] if begin_times else 0.0
 
     outcomes = [
-        _call_sites(sequence_id, sequence, attention, plan.run.rule)
-        for sequence_id, (sequence, attention) in enumerate(attentions, start=first_sequence_id)
+        SequenceOutcome(sequence_id, sequence, None, None, failed[sequence_id])
+        if sequence_id in failed
+        else _call_sites(sequence_id, *next(attentions), plan.run.rule)
+        for sequence_id, sequence in sequences.items()
     ]
     rows = {table: make_rows(table, outcomes, plan.run.n_layers) for table in SHARD_TABLES}
 
     record = PartRecord(
         plan_id=plan.plan_id,
-        first_sequence_id=first_sequence_id,
-        end_sequence_id=first_sequence_id + len(outcomes),
+        first_sequence_id=outcomes[0].sequence_id,
+        end_sequence_id=outcomes[-1].sequence_id + 1,
         n_sequences=len(outcomes),
         n_residues=sum(len(outcome.sequence) for outcome in outcomes if outcome.reason is None),
         n_failed=sum(outcome.reason is not None for outcome in outcomes),

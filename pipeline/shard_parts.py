@@ -225,6 +225,22 @@ def remove_parts(paths: AtlasPaths, prefix: str) -> None:
             PartFolder(folder, "").remove()
 
 
+def count_closed_sequences(paths: AtlasPaths) -> int:
+    """Return the sequences of unfinished shards of a build that are in closed parts, by the names of the parts."""
+    folders = [folder for folder in _list_folders(paths) if folder.name.startswith("shard-")]
+    return sum(_count_sequences(folder) for folder in folders if not (paths.receipts / f"{folder.name}.json").is_file())
+
+
+def _count_sequences(folder: Path) -> int:
+    """Return the sequences from the beginning of a shard to the end of the last part that follows without a gap."""
+    ranges = sorted({tuple(map(int, path.stem.split("-")[:2])) for path in folder.glob("*-*-*.json")})
+    begin = end = ranges[0][0] if ranges else 0
+    for part_begin, part_end in ranges:
+        if part_begin <= end:
+            end = max(end, part_end)
+    return end - begin
+
+
 def _list_folders(paths: AtlasPaths) -> Iterable[Path]:
     return list(paths.parts.iterdir()) if paths.parts.is_dir() else []
 

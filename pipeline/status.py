@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import list_finished, read_intact_receipts
+from attlas.pipeline.shard_parts import count_closed_sequences
 from attlas.schema import AtlasPaths
 
 MOST_RECEIPTS_READ = 2_000
@@ -21,6 +22,8 @@ class BuildStatus:
     n_failed: int | None
     """Sequences that failed; None where the receipts were not read."""
     is_sealed: bool
+    n_sequences_in_parts: int
+    """Sequences of unfinished shards that are in closed parts: the shards go on after them."""
 
     @property
     def missing(self) -> list[Shard]:
@@ -48,4 +51,4 @@ def read_status(paths: AtlasPaths, *, is_verifying: bool = False) -> BuildStatus
         n_failed = sum(receipt.n_failed for receipt in receipts.values())
 
     is_sealed = paths.manifest.is_file() and len(finished) == len(plan.shards)
-    return BuildStatus(plan, frozenset(finished), n_failed, is_sealed)
+    return BuildStatus(plan, frozenset(finished), n_failed, is_sealed, count_closed_sequences(paths))

@@ -69,7 +69,7 @@ class StoredShards(Sequence[Shard]):
             raise self._broken(str(error).splitlines()[0]) from error
 
         rows = rows.slice(places.start - groups.start * GROUP_SHARDS, len(places))
-        shards = tuple(Shard(**values) for values in rows.to_pylist())
+        shards = tuple(Shard(*values) for values in zip(*rows.to_pydict().values(), strict=True))
         if [shard.index for shard in shards] != list(range(places.start + 1, places.stop + 1)):
             raise self._broken("its shards are not numbered 1, 2, ...")
         return shards

@@ -13,6 +13,7 @@ import pyarrow as pa
 from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, find_structures, similar_words
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
+from attlas.queries.lookup.name_index import NameIndex, ProteinNames
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
@@ -20,6 +21,7 @@ from attlas.queries.lookup.text_arrays import text_array
 from attlas.queries.text import printable
 from attlas.schema import (
     HEADS,
+    NAMES,
     PROTEINS,
     RESIDUES,
     SITES,
@@ -74,7 +76,7 @@ class Store:
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        rows = self._proteins.take(find_rows(self._proteins, id))
+        rows = self._proteins.take(find_rows(self._names, id))
         return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
@@ -149,11 +151,11 @@ class Store:
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
         """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
-        return find(self._proteins, id, taxon=taxon)
+        return find(self._names, id, taxon=taxon)
 
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-        """Return the match of each of many ids, in one pass over `proteins`."""
-        return find_all(self._proteins, ids, taxon=taxon)
+        """Return the match of each of many ids, in one pass over their names."""
+        return find_all(self._names, ids, taxon=taxon)
 
     def find(self, text: str) -> pa.Table:
         """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
@@ -204,6 +206,8 @@ class Store:
         for rows in self._shards.values():
             rows.close()
 
+        if "_names" in self.__dict__:
+            self.__dict__.pop("_names").index.close()
         if "_proteins" in self.__dict__:
             self.__dict__.pop("_proteins").close()
         if isinstance(self.root, RemoteRoot):
@@ -223,6 +227,10 @@ class Store:
     def __repr__(self) -> str:
         counts, run = self.manifest.counts, self.manifest.run
         return f"<{type(self).__name__} {self.root}: {counts.n_requested:,} proteins, {run.model}, {run.rule}>"
+
+    @cached_property
+    def _names(self) -> ProteinNames:
+        return ProteinNames(NameIndex(self.root, self.manifest.of_table(NAMES)), lambda: self._proteins)
 
     @cached_property
     def _proteins(self) -> ProteinRows:
@@ -255,15 +263,16 @@ class Store:
 
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)
-        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._proteins, id)]
+        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._names, id)]
         return pa.concat_tables(parts)
 
     def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:
-        accession = self._proteins.value(row, "accession")
-        if self._proteins.value(row, "status") != "ok":
-            raise not_computed(accession, self._proteins.value(row, "status"), self._proteins.value(row, "reason"))
+        # The names say all of this; `proteins` is opened only for the reason.
+        accession, status = self._names.value(row, "accession"), self._names.value(row, "status")
+        if status != "ok":
+            raise not_computed(accession, status, self._names.value(row, "reason"))
 
-        sequence_id = self._proteins.value(row, "sequence_id")
+        sequence_id = self._names.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
         return _cast_to_view(rows, schema)

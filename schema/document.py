@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from attlas.schema.table import Column, Table
-from attlas.schema.tables import FORMAT_VERSION, TABLES
+from attlas.schema.tables import FORMAT_VERSION, STORED_TABLES
 
 TABLES_MD = Path(__file__).with_name("TABLES.md")
 
@@ -17,8 +17,8 @@ _ARROW_NAMES = {"float": "float32", "double": "float64"}
 _HEAD = f"""\
 # The tables of an atlas
 
-Written by `python -m attlas.schema.document --write` from `schema/built_tables.py` and `schema/added_tables.py`; edit
-those. Atlas format {FORMAT_VERSION}.
+Written by `python -m attlas.schema.document --write` from `schema/built_tables.py` and `schema/added_tables.py`;
+edit those. `names` is an index for lookups, from `schema/index_tables.py`, and no view. Atlas format {FORMAT_VERSION}.
 
 `L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view*
 is seen in the view of that name and not stored in the table's files; *null* marks columns that may be null.
@@ -27,7 +27,7 @@ is seen in the view of that name and not stored in the table's files; *null* mar
 
 def describe_tables() -> str:
     """Return the text of `TABLES.md`: each table with its meaning, key, order and columns."""
-    return "\n".join([_HEAD, *(describe_table(table) for table in TABLES)])
+    return "\n".join([_HEAD, *(describe_table(table) for table in STORED_TABLES)])
 
 
 def describe_table(table: Table) -> str:

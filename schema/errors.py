@@ -57,6 +57,17 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0][:LONGEST_LINE]}" if lines else type(error).__name__
 
 
+def describe_in_one_line(error: BaseException) -> str:
+    """Return what an error says on one line: of a fault what was expected and found and what to do, too."""
+    if not isinstance(error, Fault):
+        return first_line(error)
+
+    parts = [error.what.removesuffix(".")]
+    for label, text in (("expected", error.expected), ("found", error.found), ("to do:", error.hint)):
+        parts += [] if text is None else [f"{label} {text}"]
+    return "; ".join(parts)
+
+
 class InputError(Fault, ValueError):
     """The proteins, sources or options of the caller cannot be used as they are."""
 

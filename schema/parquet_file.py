@@ -17,7 +17,7 @@ from attlas.schema.row_groups import fill_row_groups
 from attlas.schema.run import Run
 from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import PROTEINS
+from attlas.schema.tables import NAMES, PROTEINS
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
@@ -66,17 +66,6 @@ def write_batches(
     add_block_digests(path)
 
 
-def write_row_groups(path: Path, *, schema: pa.Schema, tables: Iterable[pa.Table]) -> None:
-    """Write a Parquet file at `path`, which comes from `publishing`, with a row group for each of the tables.
-
-    The file is the one that `write_table` writes of all rows at once, if the tables are of `row_group_rows` rows.
-    """
-    with pq.ParquetWriter(path, schema, **parquet_options(schema)) as writer:
-        for table in tables:
-            writer.write_table(table)
-    add_block_digests(path)
-
-
 def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     """Return the options of the Parquet files of an atlas: compression, encodings, statistics, page index."""
     # A dictionary of floats is as large as the floats, and reading one row of it decodes the whole. Their smallest and
@@ -96,7 +85,9 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
     """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
     metadata = pq.read_metadata(path)
-    first_sequence_id, last_sequence_id = _sequence_range(metadata) if table is not PROTEINS else (None, None)
+    has_sequences = table not in (PROTEINS, NAMES)
+    first_sequence_id, last_sequence_id = _range(metadata, "sequence_id") if has_sequences else (None, None)
+    first_key, last_key = _range(metadata, "key") if table is NAMES else (None, None)
     tail = read_tail(path)
 
     return TableFile(
@@ -109,6 +100,8 @@ def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
         tail_sha256=hashlib.sha256(tail).hexdigest(),
         first_sequence_id=first_sequence_id,
         last_sequence_id=last_sequence_id,
+        first_key=first_key,
+        last_key=last_key,
     )
 
 
@@ -121,10 +114,10 @@ def _leaf_path(field: pa.Field) -> str:
     return f"{field.name}.list.element" if pa.types.is_fixed_size_list(field.type) else str(field.name)
 
 
-def _sequence_range(metadata: pq.FileMetaData) -> tuple[int | None, int | None]:
-    """Return the smallest and the largest `sequence_id` of a file, from its statistics; None without rows."""
+def _range(metadata: pq.FileMetaData, column_name: str) -> tuple[Any, Any]:
+    """Return the smallest and the largest value of a column of a file, from its statistics; None without rows."""
     names = [metadata.schema.column(i).path for i in range(len(metadata.schema))]
-    column = names.index("sequence_id")
+    column = names.index(column_name)
     groups = [metadata.row_group(i).column(column).statistics for i in range(metadata.num_row_groups)]
     ranges = [(group.min, group.max) for group in groups if group is not None and group.has_min_max]
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (None, None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from attlas.schema.table import Table
-from attlas.schema.tables import TABLES
+from attlas.schema.tables import STORED_TABLES
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class AtlasPaths:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that an atlas may have: those of its tables, its receipts, its parts and its plan."""
-        tables = [self.root / table.name for table in TABLES]
+        tables = [self.root / table.name for table in STORED_TABLES]
         return (*tables, self.receipts, self.parts, self.planned_proteins.parent)
 
     @property

@@ -20,6 +20,7 @@ from attlas.schema.added_tables import (
     VARIANTS,
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
+from attlas.schema.index_tables import NAMES
 from attlas.schema.table import Table
 
 __all__ = [
@@ -37,12 +38,14 @@ __all__ = [
     "HEAD_PERIODS",
     "LABELS",
     "LINKS",
+    "NAMES",
     "OLDER_FORMATS",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",
     "SHARD_TABLES",
     "SITES",
+    "STORED_TABLES",
     "TABLES",
     "TRACKS",
     "VALUES_VERSION",
@@ -53,7 +56,7 @@ FORMAT_VERSION = 3
 """Version of the tables and of the directory; a reader refuses any other.
 
 2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
-3: `residues.received` is float32, holding the numbers of float16 as before.
+3: `residues.received` is float32, holding the numbers of float16 as before; the index `names`.
 """
 
 VALUES_VERSION = 2
@@ -83,7 +86,10 @@ TABLES = (
     HEAD_CONTACTS,
     LINKS,
 )
-"""Every table, in the order of the documentation."""
+"""Every table that is asked, in the order of the documentation."""
+
+STORED_TABLES = (*TABLES, NAMES)
+"""Every table that has files: also the index of names, which lookups read and no view shows."""
 
 ADDED_TABLES = tuple(table for table in TABLES if table.added_by)
 """The tables added to a sealed atlas; without files until then."""

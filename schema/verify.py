@@ -11,7 +11,7 @@ from attlas.schema.manifest import Manifest
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import ADDED_TABLES, PROTEINS, TABLES
+from attlas.schema.tables import ADDED_TABLES, PROTEINS, STORED_TABLES
 
 
 def find_problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
@@ -40,7 +40,7 @@ def find_count_problems(manifest: Manifest) -> list[str]:
 def find_metadata_problems(file: TableFile, metadata: pq.FileMetaData, manifest: Manifest) -> list[str]:
     """Return a sentence for every difference between the footer of a file and its entry or its table's schema."""
     texts = []
-    table = next(table for table in TABLES if table.name == file.table)
+    table = next(table for table in STORED_TABLES if table.name == file.table)
     if not metadata.schema.to_arrow_schema().equals(table.schema(manifest.run.n_layers)):
         texts.append(f"{file.path}: its columns are not those of table {table.name}")
     if metadata.num_rows != file.n_rows:
@@ -62,7 +62,7 @@ def _unnamed_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
 
 def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
     listed = {file.path for file in manifest.files}
-    folders = [paths.root / table.name for table in TABLES]
+    folders = [paths.root / table.name for table in STORED_TABLES]
     parquet_files = {paths.relative(path) for folder in folders for path in folder.glob("*.parquet")}
     return sorted(parquet_files - listed)
 

@@ -49,6 +49,7 @@ FLOORS = {
         (
             "adding",
             "compiling",
+            "name_index",
             "object_store",
             "packing",
             "shard_parts",

@@ -59,8 +59,12 @@ def test_galaxy_offers_every_option_of_a_build_with_its_choices_and_bounds() -> 
 
 def test_the_snakefile_takes_the_options_of_a_plan() -> None:
     text = (WORKFLOWS / "snakemake" / "Snakefile").read_text()
-    options = ast.literal_eval(re.search(r"PLAN_OPTIONS = (\{.*?^\})", text, re.MULTILINE | re.DOTALL)[1])
-    assert options == {option.name: option.flag for option in generator.scientific_options("plan")}
+    options, switches = (
+        ast.literal_eval(re.search(rf"{name} = (\{{.*?^\}})", text, re.MULTILINE | re.DOTALL)[1])
+        for name in ("PLAN_OPTIONS", "PLAN_SWITCHES")
+    )
+    assert switches == {"exact": "--exact"}
+    assert options | switches == {option.name: option.flag for option in generator.scientific_options("plan")}
     assert "--part {wildcards.part}/{params.n_parts} --workers 0" in text
 
 

@@ -83,11 +83,17 @@ def scientific_options(verb: str) -> list[Option]:
     return [option for option in read_options(verb) if option.name not in OF_THE_PLACE]
 
 
-def snakemake_options(verb: str) -> str:
-    """Return the entries of a Python dictionary: flags of a verb by name, with their help."""
+def snakemake_options(verb: str, *, are_switches: bool) -> str:
+    """Return the entries of a Python dictionary: flags of a verb by name, with their help.
+
+    Args:
+        verb: the verb.
+        are_switches: whether these are the options without a value, or those with one.
+    """
     return "\n".join(
         f"    # {option.help}\n    {json.dumps(option.name)}: {json.dumps(option.flag)},"
         for option in scientific_options(verb)
+        if (option.type == "boolean") == are_switches
     )
 
 
@@ -171,7 +177,8 @@ def values() -> dict[str, str]:
         "plan_help": read_help("plan"),
         "encode_help": read_help("encode"),
         "seal_help": read_help("seal"),
-        "snakemake_plan_options": snakemake_options("plan"),
+        "snakemake_plan_options": snakemake_options("plan", are_switches=False),
+        "snakemake_plan_switches": snakemake_options("plan", are_switches=True),
         "galaxy_build_command": galaxy_command("build"),
         "galaxy_build_inputs": galaxy_inputs("build"),
         "nextflow_build_options": nextflow_options("build"),

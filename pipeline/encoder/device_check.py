@@ -46,15 +46,21 @@ def refuse_failing_device(encoder: Encoder, error: Exception | None) -> None:
     _run_known_protein(encoder, occasion=f"before that, on a protein of the atlas: {doubt}")
 
 
-def confirm_device(encoder: Encoder) -> None:
-    """Run the known protein before results are kept on the disk, to be joined with later ones.
+def confirm_device(
+    encoder: Encoder, *, occasion: str = "before that, a part of a shard was computed without an error"
+) -> None:
+    """Run the known protein before a worker begins, or before results are kept to be joined with later ones.
+
+    Args:
+        encoder: the model on its device.
+        occasion: tells in an error when the known protein was run.
 
     Raises:
         DeviceFault: as `refuse_failing_device`, or the device has failed already, perhaps under another shard.
     """
     refuse_faulty_device(encoder)
     with encoder.lock:
-        _run_known_protein(encoder, occasion="before that, a part of a shard was computed without an error")
+        _run_known_protein(encoder, occasion=occasion)
 
 
 def _run_known_protein(encoder: Encoder, *, occasion: str) -> None:

@@ -44,6 +44,8 @@ _N_SHOWN = 60
 
 BLOCK_BYTES = 32 << 20
 """Bytes of text that are parsed at once."""
+_PIECE_BYTES = 1 << 16
+"""Bytes of text that are read at once."""
 _START_BYTES = 4096
 """Bytes from the first text on by which the format of a file is told."""
 MOST_NAMES = 3
@@ -122,7 +124,7 @@ class FastaInput:
             pieces: list[bytes] = []
             try:
                 with stream_file(source, expected="a FASTA file", add_bytes=self._digest.update) as handle:
-                    yield from self._file_blocks(file, name, _Text(handle, name), pieces)
+                    yield from self._file_blocks(file, name, _Text(handle, name, self._block_bytes), pieces)
             except DamagedFile as error:
                 place = self._describe_end(b"".join(pieces), self.n_records - n_records_before)
                 found = f"{error.found}; it breaks off {place}"
@@ -181,9 +183,10 @@ class FastaInput:
 class _Text:
     """The text of an open file as pieces of UTF-8 in which every line ends with a line feed."""
 
-    def __init__(self, handle: IO[bytes], name: str) -> None:
-        self._pieces = _with_line_feeds(utf8_chunks(handle, name=name))
+    def __init__(self, handle: IO[bytes], name: str, block_bytes: int) -> None:
+        self._pieces = _with_line_feeds(utf8_chunks(handle, name=name, n_bytes=min(_PIECE_BYTES, block_bytes)))
         self._name = name
+        self._start_bytes = min(_START_BYTES, block_bytes)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._pieces
@@ -194,7 +197,7 @@ class _Text:
         for piece in self._pieces:
             yield piece
             n_bytes += len(piece) if n_bytes or piece.strip() else 0
-            if n_bytes >= _START_BYTES:
+            if n_bytes >= self._start_bytes:
                 return
         if not n_bytes:
             raise InputError(

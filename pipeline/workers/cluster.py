@@ -1,4 +1,4 @@
-"""The Dask workers of a build: started on this machine or found at a scheduler, and left out where a device fails.
+"""The Dask workers of a build: started on this machine or found at a scheduler.
 
 Workers that start here fork from one process that has imported their libraries (`libraries`), and share its memory.
 On GPUs each has a card of its own.
@@ -12,41 +12,36 @@ from itertools import cycle
 from multiprocessing import resource_tracker
 from typing import Any
 
-from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers.gpus import VISIBLE, count_gpus, list_gpus
 from attlas.pipeline.workers.libraries import start_fork_server
 from attlas.pipeline.workers.resources import (
     THREADS,
     count_default_workers,
-    measure_available_bytes,
-    refuse_small_workers,
 )
 from attlas.schema import EnvironmentFault
 
 WORKER_THREADS = {"cpu": 1, "cuda": THREADS["cuda"]}
 """Shards that a worker computes at once: there is a worker for each core, and one for each GPU."""
 
-WORKER_DEATHS = 3
-"""Number of workers that may die at a shard before it is given up (and the others go on)."""
-
-PATIENCE = "2 minutes"
-"""Time that shards wait while there is no worker at all, before they are given up."""
-
 CONNECTION_TIMEOUT_S = 10
 
 
 @contextmanager
-def open_cluster(
-    n_workers: int, *, scheduler: str | None, device: str, shards: Sequence[Shard]
-) -> Iterator[tuple[Any, int]]:
-    """Yield a client whose workers have started, and the torch threads of each.
+def open_cluster(n_workers: int, *, scheduler: str | None, device: str) -> Iterator[tuple[Any, int]]:
+    """Yield a client of workers that start now, or of a scheduler that may have none yet, and their torch threads.
+
+    Nothing depends on the settings of the scheduler, which may be somebody else's: how many shards a worker is sent,
+    and what follows when it ends, is decided here (`dask_runner`).
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, has no workers, workers without the plan's device, or with
-            too little memory for it.
+        EnvironmentFault: the scheduler cannot be reached.
     """
-    if scheduler is None:
-        prepare_workers()  # they import while this process does
+    if scheduler is not None:
+        with connect_to_scheduler(scheduler) as client:
+            yield client, 1
+        return
+
+    prepare_workers()  # they import while this process does
 
     import dask
     from distributed import Client
@@ -55,30 +50,16 @@ def open_cluster(
     environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     settings = {
         "distributed.nanny.pre-spawn-environ": environment,
-        "distributed.scheduler.allowed-failures": WORKER_DEATHS,
-        # If a worker dies, Dask blames the tasks that wait at it as well: so none waits there.
-        "distributed.scheduler.worker-saturation": 1.0,
-        "distributed.scheduler.no-workers-timeout": PATIENCE,
         # By default Dask gives up a worker that is away for 15 s after a death; importing torch may take that long.
         "distributed.deploy.lost-worker-timeout": "1 day",
         "distributed.worker.daemon": True,
         "distributed.worker.multiprocessing-method": "forkserver" if _start_without_interrupts() else "spawn",
     }
-
     with ExitStack() as stack:
         stack.enter_context(dask.config.set(settings))
-        if scheduler is not None:
-            client = stack.enter_context(connect_to_scheduler(scheduler))
-            refuse_small_workers(_measure_workers(client, device), shards)
-            yield client, 1
-        else:
-            with _without_interrupts():
-                cluster = stack.enter_context(_local_cluster(n_workers, device))
-            client = stack.enter_context(Client(cluster))
-            if device == "cuda":
-                _wait_for_local_workers(client, n_workers)
-                refuse_small_workers(_measure_workers(client, device), shards)
-            yield client, max(1, count_default_workers("cpu") // n_workers)
+        with _without_interrupts():
+            cluster = stack.enter_context(_local_cluster(n_workers, device))
+        yield stack.enter_context(Client(cluster)), max(1, count_default_workers("cpu") // n_workers)
 
 
 def prepare_workers() -> None:
@@ -90,11 +71,6 @@ def _start_without_interrupts() -> bool:
     """Start the process from which workers fork; return False where there can be none."""
     with _without_interrupts():
         return start_fork_server()
-
-
-def leave_out(client: Any, worker: str) -> None:
-    """End a worker: a process whose device has failed once may never compute right again."""
-    client.retire_workers([worker], close_workers=True)
 
 
 @contextmanager
@@ -114,17 +90,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def connect_to_scheduler(scheduler: str) -> Any:
-    """Return a client of a scheduler that has workers; close it. Raises EnvironmentFault."""
-    client = _connect(scheduler)
-    try:
-        _wait_for_workers(client, scheduler)
-    except EnvironmentFault:
-        client.close()
-        raise
-    return client
-
-
-def _connect(scheduler: str) -> Any:
+    """Return a client of a scheduler, which may have no workers yet; close it. Raises EnvironmentFault."""
     from distributed import Client
 
     try:
@@ -136,54 +102,6 @@ def _connect(scheduler: str) -> Any:
             found=str(error).splitlines()[0],
             hint="start one with `dask scheduler`, and workers with `dask worker ADDRESS`",
         ) from error
-
-
-def _wait_for_workers(client: Any, scheduler: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        raise EnvironmentFault(
-            f"The Dask scheduler {scheduler} has no workers.",
-            found=f"none in {PATIENCE}",
-            hint=f"start workers: dask worker {scheduler} --nthreads 1",
-        ) from error
-
-
-def _wait_for_local_workers(client: Any, n_workers: int) -> None:
-    """Wait for the workers of this machine: Dask does not tell why one does not start. Raises EnvironmentFault."""
-    try:
-        client.wait_for_workers(n_workers, timeout=PATIENCE)
-    except TimeoutError as error:
-        raise EnvironmentFault(
-            "The workers of this machine do not start.",
-            expected=f"{n_workers} within {PATIENCE}",
-            found=f"{len(client.ncores())}",
-            hint="see whether processes, /dev/shm or the GPUs are at their limits; or use --workers 0",
-        ) from error
-
-
-def _measure_workers(client: Any, device: str) -> dict[str, int]:
-    """Return the memory limit for each thread of a worker, or the free memory of its GPU, bytes; 0 for no limit.
-
-    The threads of a worker on a CPU compute side by side. The limits are by address.
-
-    Raises:
-        EnvironmentFault: the plan is for GPUs, and there are workers without one.
-    """
-    if device == "cpu":
-        workers = client.scheduler_info(n_workers=-1)["workers"]
-        return {address: (worker["memory_limit"] or 0) // worker["nthreads"] for address, worker in workers.items()}
-
-    n_gpus: dict[str, int] = client.run(count_gpus)
-    if without := sorted(address for address, n in n_gpus.items() if n == 0):
-        raise EnvironmentFault(
-            f"{len(without)} of the {len(n_gpus)} workers have no GPU, for which this atlas is planned.",
-            expected="workers that see a CUDA device",
-            offenders=without,
-            hint="start them where there are GPUs, with a CUDA build of torch; or plan with --device cpu",
-        )
-    free_bytes: dict[str, int] = client.run(measure_available_bytes, device)
-    return free_bytes
 
 
 def _local_cluster(n_workers: int, device: str) -> Any:

@@ -28,8 +28,8 @@ def map_on_workers(
         timeout_s: seconds after which the computation is given up; None: no limit.
 
     Raises:
-        EnvironmentFault: the scheduler does not answer, or has no workers.
-        TimeoutError: the workers need longer than `timeout_s`.
+        EnvironmentFault: the scheduler does not answer.
+        TimeoutError: the workers need longer than `timeout_s`, or there are none.
         Exception: what the function raises, from the first item for which it does.
     """
     if scheduler is not None:

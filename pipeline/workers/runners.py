@@ -1,37 +1,31 @@
-"""The runners that compute missing shards: this process, or Dask workers. Receipts alone record what is finished."""
+"""The tasks that compute shards, what happens while they do, and the runner that does it in this process."""
 
 import os
 import socket
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.plan import Plan, Shard
-from attlas.pipeline.workers.cluster import WORKER_THREADS, leave_out, open_cluster
 from attlas.pipeline.workers.gpus import claim_gpu
 from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import count_default_workers, give_back_memory
-from attlas.pipeline.workers.submitted import GivenBack, SubmittedTasks
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
 
 COMPILED_FROM_S = 60
 """Predicted seconds on a GPU from which on layers are compiled, which takes about half of that the first time."""
 
-TASKS_PER_THREAD = 2
-"""Shards sent to each thread of a worker: one is computed, one waits; the others stay here."""
-
 
 @dataclass(frozen=True)
-class WorkersStarted:
-    """The workers have started."""
+class WorkersCounted:
+    """The workers that compute now: told at the start, and whenever some have come or gone."""
 
     n_workers: int
     """Processes, each with a model and a device; in one process, the shards that its model computes at once."""
@@ -41,10 +35,18 @@ class WorkersStarted:
 
 @dataclass(frozen=True)
 class WorkerLeftOut:
-    """A worker was ended because its device does not work; its shards go to others."""
+    """A worker gets no more shards, because it failed where others do not; its shards go to others."""
 
     worker: str
-    fault: DeviceFault
+    """Its address."""
+    error: Exception
+
+
+@dataclass(frozen=True)
+class ShardTakenApart:
+    """A shard ended the processes of several workers: its sequences are tried one by one."""
+
+    shard: Shard
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,21 @@ class ShardGivenUp:
     error: Exception
 
 
-Event = WorkersStarted | WorkerLeftOut | ShardFinished | ShardGivenUp
+Event = WorkersCounted | WorkerLeftOut | ShardTakenApart | ShardFinished | ShardGivenUp
 """An event while shards are computed."""
 
 
 class Task(Protocol):
     """The computation of a shard, in this process or in a worker, to which it is sent pickled."""
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Prepare a worker before its first shard, and see whether its device computes a known protein right.
+
+        Raises:
+            DeviceFault: the device of this process does not work.
+            EnvironmentFault: the machine lacks what the task needs.
+        """
+        ...
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute shard `index`, publish its files and its receipt, and return the receipt.
@@ -88,16 +99,53 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class DivisibleTask(Protocol):
+    """A task that can leave out sequences of a shard that end the process which computes them."""
+
+    def without(self, failed: Mapping[int, str]) -> Task:
+        """Return the task that does not run some sequences, by `sequence_id`, but records the reason of each."""
+        ...
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of shard `index` that end a process, with the reason of each.
+
+        Args:
+            root: directory of the atlas.
+            index: number of the shard, from 1.
+            n_threads: threads of torch.
+            earlier: sequences that are known to do so, which are not run.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class EncodeTask:
     """Compute a shard of a build."""
+
+    failed: Mapping[int, str] = field(default_factory=dict)
+    """Sequences that end the process which computes them, by `sequence_id`, with the reason: they are not run."""
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Load the model, and run the known protein."""
+        prepare_model(root, n_threads)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute a shard; the directory has everything that is needed."""
         from attlas.pipeline.shard import encode_shard
 
         paths, plan, encoder = load_plan_and_model(root, n_threads)
-        return encode_shard(paths, plan, plan.shards[index - 1], encoder)
+        return encode_shard(paths, plan, plan.shards[index - 1], encoder, failed=self.failed)
+
+    def without(self, failed: Mapping[int, str]) -> "EncodeTask":
+        """Return the task that does not run some sequences."""
+        return replace(self, failed=failed)
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of a shard that end a process, with the reason of each."""
+        from attlas.pipeline.workers.deadly import find_deadly_sequences_of
+
+        return find_deadly_sequences_of(root, index, n_threads, earlier)
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path of the receipt of a build's shard."""
@@ -117,7 +165,7 @@ def run_in_process(
     computes at once: threads take turns at a GPU.
     """
     n_threads = max(1, count_default_workers("cpu") // n_at_once)
-    yield WorkersStarted(n_workers=n_models, n_threads=n_at_once)
+    yield WorkersCounted(n_workers=n_models, n_threads=n_at_once)
 
     def compute(shard: Shard) -> ShardFinished:
         return ShardFinished(shard, task(str(root), shard.index, n_threads))
@@ -136,44 +184,17 @@ def run_in_process(
             threads.shutdown(cancel_futures=True)
 
 
-def run_dask(
-    root: Path, shards: Sequence[Shard], *, n_workers: int, scheduler: str | None, device: str, task: Task = ENCODE
-) -> Generator[Event, None, None]:
-    """Compute shards on Dask workers, the costliest first, and yield the events.
-
-    A shard whose worker dies is sent to another worker, WORKER_DEATHS times. A worker whose device does not work is
-    left out, and its shard is sent to another. With `scheduler` an existing cluster is used, all of it where
-    `n_workers` is 0; its workers must have the atlas and the model under the same paths.
+def prepare_model(root: str, n_threads: int) -> None:
+    """Load the planned model, which is checked meanwhile, or check the one that this process has loaded before.
 
     Raises:
-        EnvironmentFault: the scheduler cannot be reached, has no workers, or workers with too little memory; or the
-            devices of all workers failed.
+        DeviceFault: the device does not compute the known protein as it did when the model was loaded.
+        EnvironmentFault: the model is not there, or not the planned one.
     """
-    with open_cluster(n_workers, scheduler=scheduler, device=device, shards=shards) as (client, n_threads):
-        threads_by_worker = client.ncores()
-        n_at_once = n_workers * WORKER_THREADS[device] or sum(threads_by_worker.values())
-        yield WorkersStarted(len(threads_by_worker), min(n_at_once, sum(threads_by_worker.values())))
+    from attlas.pipeline.encoder.device_check import confirm_device
 
-        tasks = SubmittedTasks(client, task, str(root), n_threads)
-        faulty_workers = tasks.faulty_workers
-        waiting = iter(sorted(shards, key=lambda shard: -shard.cost))
-        for shard in islice(waiting, n_at_once * TASKS_PER_THREAD):
-            tasks.submit(shard)
-
-        for shard, result in tasks.results():
-            if isinstance(result, GivenBack):
-                if faulty_workers.add(shard, result):
-                    leave_out(client, result.worker)
-                    yield WorkerLeftOut(result.worker, result.fault)
-                faulty_workers.refuse_if_all_failed(set(client.ncores()))
-                if not faulty_workers.is_hopeless(shard):
-                    tasks.submit(shard)
-                    continue
-                result = result.fault
-
-            if (following := next(waiting, None)) is not None:
-                tasks.submit(following)
-            yield ShardFinished(shard, result) if isinstance(result, Receipt) else ShardGivenUp(shard, result)
+    _, _, encoder = load_plan_and_model(root, n_threads)
+    confirm_device(encoder, occasion="before its first shard")
 
 
 def load_plan_and_model(root: str, n_threads: int) -> tuple[AtlasPaths, Plan, Any]:

@@ -1,14 +1,14 @@
 """The proteins of an atlas that an id names, one id or ten thousand, with the error that says why it names none."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from attlas.intake.identifiers import N_NAMED, Names, list_searches, read_id, resolve_id
-from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.intake.identifiers import ISOFORM, N_NAMED, VERSIONED, list_searches, read_id, resolve_id
+from attlas.queries.lookup.name_index import ProteinNames
 from attlas.queries.lookup.similar import similar_ids
 from attlas.queries.text import counted, cut, printable
 from attlas.schema import QuestionError
+from attlas.schema.index_tables import name_key
 
 FORMS = (
     "accession (P04637, P04637-2, P04637.4), sp|ACCESSION|NAME, UniProtKB:ACCESSION, AF-ACCESSION-F1, entry name, "
@@ -17,8 +17,6 @@ FORMS = (
 """What an id may be, for messages."""
 SHOWN_WIDTH = 80
 """Characters of an id that a message repeats."""
-N_ONE_BY_ONE = 10
-"""Ids up to which each is searched for by itself, which reads fewer columns."""
 
 
 @dataclass(frozen=True)
@@ -77,68 +75,45 @@ class Match:
         )
 
 
-@dataclass(frozen=True)
-class _SearchedColumns:
-    """The rows of `proteins` that hold the ids of a batch, by searched column."""
-
-    proteins: ProteinRows
-    rows: dict[str, dict[str, list[int]]]
-    """Column, value, rows."""
-
-    def row_of(self, accession: str) -> int | None:
-        return self.proteins.row_of(accession)
-
-    def where(self, column: str, value: str) -> list[int]:
-        return self.rows.get(column, {}).get(value, [])
-
-    def value(self, row: int, column: str) -> Any:
-        return self.proteins.value(row, column)
-
-
-def find(proteins: ProteinRows, id: str, *, taxon: int | str | None = None) -> Match:
+def find(names: ProteinNames, id: str, *, taxon: int | str | None = None) -> Match:
     """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
-    return _with_close(proteins, [_match_id(proteins, id, taxon)])[0]
+    return _with_close(names, [_match_id(names, id, taxon)])[0]
 
 
-def find_all(proteins: ProteinRows, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
-    """Return the match of each of many ids; `proteins` is read once, not once per id."""
-    names = proteins if len(ids) <= N_ONE_BY_ONE else _search_columns(proteins, ids)
-    return _with_close(proteins, [_match_id(names, id, taxon) for id in ids])
+def find_all(names: ProteinNames, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
+    """Return the match of each of many ids; no part of the index is read twice."""
+    with names.index.remembering(key for id in ids for key in _list_keys(id)):
+        return _with_close(names, [_match_id(names, id, taxon) for id in ids])
 
 
-def find_rows(proteins: ProteinRows, id: str) -> tuple[int, ...]:
+def find_rows(names: ProteinNames, id: str) -> tuple[int, ...]:
     """Return the rows of `proteins` an id names.
 
     Raises:
         QuestionError: it names none, or several different proteins.
     """
-    match = find(proteins, id)
+    match = find(names, id)
     if not match.rows:
         raise match.fault()
     return match.rows
 
 
-def _search_columns(proteins: ProteinRows, ids: Sequence[str]) -> _SearchedColumns:
-    """Search the columns of `proteins` for many ids; a column that none of them can be in is not read."""
-    values_by_column: dict[str, set[str]] = {}
-    for id in ids:
-        if proteins.row_of(id) is None:
-            for column, value, _ in list_searches(read_id(id)):
-                values_by_column.setdefault(column, set()).add(value)
-
-    return _SearchedColumns(
-        proteins, {column: proteins.rows_by_value(column, values) for column, values in values_by_column.items()}
-    )
+def _list_keys(id: str) -> Iterator[str]:
+    """Yield the keys of the index under which the readings of an id are looked up."""
+    form = read_id(id)
+    readings = [id, form.pasted, form.name, *(search.value for search in list_searches(form))]
+    readings += [match[1] for pattern in (VERSIONED, ISOFORM) if (match := pattern.fullmatch(form.name))]
+    yield from map(name_key, readings)
 
 
-def _with_close(proteins: ProteinRows, matches: list[Match]) -> list[Match]:
+def _with_close(names: ProteinNames, matches: list[Match]) -> list[Match]:
     """Add similar ids of the atlas to the matches of unknown ids."""
     unknown = {m.id: read_id(m.id).name for m in matches if m.is_unknown}
-    close = similar_ids(proteins, list(dict.fromkeys(unknown.values())))
+    close = similar_ids(names, list(dict.fromkeys(unknown.values())))
     return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]
 
 
-def _match_id(names: Names, id: str, taxon: int | str | None) -> Match:
+def _match_id(names: ProteinNames, id: str, taxon: int | str | None) -> Match:
     resolution = resolve_id(names, id, taxon=taxon)
     return Match(
         id,

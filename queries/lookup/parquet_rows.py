@@ -8,12 +8,11 @@ order makes it simple: every column of a lookup is sorted, so a bisection finds 
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
-from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
@@ -32,10 +31,36 @@ N_SLICED = 16
 
 
 @dataclass(frozen=True)
-class _OpenFile:
+class OpenFile:
+    """A file that is open."""
+
     parquet: pq.ParquetFile
-    groups: tuple[tuple[int, int], ...]
-    """Smallest and largest `sequence_id` of each row group."""
+    groups: tuple[tuple[Any, Any], ...]
+    """Smallest and largest value of each row group in the column by which it is sorted."""
+
+
+class OpenFiles:
+    """The files of a table that were asked for last, kept open; the caller lets one thread in at a time."""
+
+    def __init__(self, root: Root, column: str) -> None:
+        """Open files below `root` whose rows are sorted by `column`."""
+        self._root, self._column = root, column
+        self._open: OrderedDict[str, OpenFile] = OrderedDict()
+
+    def of(self, file: TableFile) -> OpenFile:
+        """Return a file, opened. Raises BrokenAtlasError if it is missing or no Parquet."""
+        if file.path not in self._open:
+            parquet = open_parquet(self._root, file)
+            self._open[file.path] = OpenFile(parquet, _group_ranges(parquet, self._column))
+            if len(self._open) > N_OPEN_FILES:
+                self._open.popitem(last=False)[1].parquet.close()
+        self._open.move_to_end(file.path)
+        return self._open[file.path]
+
+    def close(self) -> None:
+        """Close the files kept open."""
+        while self._open:
+            self._open.popitem()[1].parquet.close()
 
 
 class SequenceRows:
@@ -46,7 +71,7 @@ class SequenceRows:
         self._schema = schema
         self._files = [file for file in files if file.first_sequence_id is not None]
         self._files.sort(key=lambda file: file.first_sequence_id or 0)
-        self._open: OrderedDict[str, _OpenFile] = OrderedDict()
+        self._open = OpenFiles(root, "sequence_id")
         self._lock = threading.Lock()  # a ParquetFile is not promised to be safe from two threads
 
     def of(self, sequence_id: int, columns: Sequence[str]) -> pa.Table:
@@ -77,12 +102,12 @@ class SequenceRows:
         return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in ordered_ids}
 
     def _read(self, file: TableFile, sequence_id: int, columns: list[str]) -> pa.Table | None:
-        opened = self._opened(file)
+        opened = self._open.of(file)
         groups = [i for i, (lowest, highest) in enumerate(opened.groups) if lowest <= sequence_id <= highest]
         if not groups:
             return None
 
-        with _reading(self._root, file):
+        with reading(self._root, file):
             rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
 
         ids = _int32_values(rows.column("sequence_id"))
@@ -94,72 +119,32 @@ class SequenceRows:
         if not _within(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
             return
 
-        opened = self._opened(file)
+        opened = self._open.of(file)
         for group, (lowest, highest) in enumerate(opened.groups):
             group_ids = _within(ordered_ids, lowest, highest)
             if not group_ids:
                 continue
-            with _reading(self._root, file):
+            with reading(self._root, file):
                 rows = opened.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
             ids = _int32_values(rows.column("sequence_id"))
             yield _take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
 
-    def _opened(self, file: TableFile) -> _OpenFile:
-        if file.path not in self._open:
-            parquet = open_parquet(self._root, file)
-            self._open[file.path] = _OpenFile(parquet, _group_ranges(parquet, "sequence_id"))
-            if len(self._open) > N_OPEN_FILES:
-                self._open.popitem(last=False)[1].parquet.close()
-        self._open.move_to_end(file.path)
-        return self._open[file.path]
-
     def close(self) -> None:
         """Close the files kept open."""
-        while self._open:
-            self._open.popitem()[1].parquet.close()
+        self._open.close()
 
 
 class ProteinRows:
-    """The file of `proteins`, looked into by accession or searched by another column."""
+    """The file of `proteins`, looked into by row or searched by column."""
 
     def __init__(self, root: Root, file: TableFile) -> None:
         self._root, self._file = root, file
         self._parquet = open_parquet(root, file)
-        self._groups = _group_ranges(self._parquet, "accession")
         self._sizes = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
         self._starts: list[int] = [0, *accumulate(self._sizes[:-1])][: len(self._sizes)]
         self._lock = threading.Lock()
         # The columns of a lookup are read again and again.
         self._array = lru_cache(maxsize=N_KEPT_ARRAYS)(self._read_array)
-
-    def row_of(self, accession: str) -> int | None:
-        """Return the row of an accession, from 0; None if there is none."""
-        group = bisect_left(self._groups, accession, key=itemgetter(1))  # the first that ends at it or after it
-        if group == len(self._groups) or accession < self._groups[group][0]:
-            return None
-        values = self._array(group, "accession")
-        at = bisect_left(range(len(values)), accession, key=lambda i: values[i].as_py())
-        return self._starts[group] + at if at < len(values) and values[at].as_py() == accession else None
-
-    def where(self, column: str, value: str) -> list[int]:
-        """Return the rows whose `column` equals `value`; looks through that whole column."""
-        sought = value.encode("utf-8", "replace")
-
-        rows = []
-        for group, start in enumerate(self._starts):
-            values = self._array(group, column)
-            # A search through the bytes is a hundred times as fast as one through Python texts, and mostly says no.
-            if sought in _text_bytes(values):
-                rows += [start + index for index, stored in enumerate(values.to_pylist()) if stored == value]
-        return rows
-
-    def rows_by_value(self, column: str, values: Collection[str]) -> dict[str, list[int]]:
-        """Return the rows of each of many values that a column holds, in one pass."""
-        rows_of: dict[str, list[int]] = {}
-        for row, value in enumerate(self.column(column)):
-            if value in values:
-                rows_of.setdefault(value, []).append(row)
-        return rows_of
 
     def column(self, name: str) -> Iterator[Any]:
         """Yield every value of a column, in order of accession."""
@@ -176,7 +161,7 @@ class ProteinRows:
         parts, ordered = [], sorted(set(rows))
         for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
             if group_rows := _within(ordered, start, start + n - 1):
-                with self._lock, _reading(self._root, self._file):
+                with self._lock, reading(self._root, self._file):
                     group_table = self._parquet.read_row_group(group, columns=columns, use_threads=False)
                 parts.append(_take_rows(group_table, [row - start for row in group_rows]))
 
@@ -194,7 +179,7 @@ class ProteinRows:
         return rows if columns is None else rows.select(list(columns))
 
     def _read_array(self, group: int, column: str) -> pa.Array:
-        with self._lock, _reading(self._root, self._file):
+        with self._lock, reading(self._root, self._file):
             rows = self._parquet.read_row_group(group, columns=[column], use_threads=False)
         return rows.column(0).combine_chunks()
 
@@ -205,12 +190,13 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
     Raises:
         BrokenAtlasError: it is missing, no Parquet, or outside the atlas.
     """
-    with _reading(root, file):
+    with reading(root, file):
         return storage.open_parquet(root, file)
 
 
 @contextmanager
-def _reading(root: Root, file: TableFile) -> Iterator[None]:
+def reading(root: Root, file: TableFile) -> Iterator[None]:
+    """Say of what fails while a file is read that the file cannot be read. Raises BrokenAtlasError."""
     try:
         yield
     except (OSError, pa.ArrowException) as error:
@@ -248,8 +234,3 @@ def _take_rows(rows: pa.Table, at: Sequence[int]) -> pa.Table:
     if len(at) <= N_SLICED:
         return pa.concat_tables([rows.slice(i, 1) for i in at]) if at else rows.slice(0, 0)
     return rows.take(pa.array(at, pa.int64()))
-
-
-def _text_bytes(values: pa.Array) -> bytes:
-    data = values.buffers()[2]
-    return data.to_pybytes() if data is not None else b""

@@ -4,7 +4,8 @@ The object, of format 1. N residues, L layers, H heads; `null` where the atlas h
 computed. Lists that stand beside each other are columns of one table, to save bytes.
 
 - `provenance`: as every answer of the atlas states it.
-- `model`: `n_layers`, `n_heads`, and `theta`, the attention from which on a pair is an edge.
+- `model`: `n_layers`, `n_heads`, `theta`, the attention from which on a pair is an edge, and `statistics`, what each
+  statistic of a head is, by its name.
 - `protein`, `sites`, `features`, `families`: as `attlas show --json` gives them.
 - `received`: attention received, float16 little endian as base64, L x N: layer 0 at the start, position 1 at the start
   of each layer. A layer that was left out for its size (see `thinned`) is NaN throughout.
@@ -143,7 +144,13 @@ def complete_data(
 
 def model_facts(run: Run) -> dict[str, Any]:
     """Return what a page needs to know of the model."""
-    return {"n_layers": run.n_layers, "n_heads": run.n_heads, "theta": run.edge_theta}
+    descriptions = {column.name: column.doc for column in HEADS.columns if column.name in STATISTICS}
+    return {
+        "n_layers": run.n_layers,
+        "n_heads": run.n_heads,
+        "theta": run.edge_theta,
+        "statistics": descriptions,
+    }
 
 
 def _sites(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.schema import PROTEINS, TABLES, AtlasPaths, BrokenAtlasError, Manifest, Table, TableFile
+from attlas.schema import PROTEINS, STORED_TABLES, AtlasPaths, BrokenAtlasError, Manifest, Table, TableFile
 from attlas.schema.parquet_file import describe_file, write_batches
 from attlas.schema.publish import file_sha256, publishing
 from attlas.schema.row_groups import fill_row_groups
@@ -44,12 +44,12 @@ def write_tables(source: Path, release: Path, manifest: Manifest) -> list[Releas
         BrokenAtlasError: what was written is not what the atlas holds.
         EnvironmentFault: the disk is full or cannot be written.
     """
-    return [file for table in TABLES for file in _write_table(source, AtlasPaths(release), table, manifest)]
+    return [file for table in STORED_TABLES for file in _write_table(source, AtlasPaths(release), table, manifest)]
 
 
 def count_joined_bytes(manifest: Manifest) -> int:
     """Return the bytes of the files that a release joins; all others need no room where they can be linked."""
-    groups = [group for table in TABLES for group in group_files(manifest.of_table(table))]
+    groups = [group for table in STORED_TABLES for group in group_files(manifest.of_table(table))]
     return sum(file.n_bytes for group in groups if len(group) > 1 for file in group)
 
 
@@ -72,11 +72,15 @@ def group_files(files: Sequence[TableFile]) -> list[list[TableFile]]:
     """Return the files of a table in groups of neighbours, each group to become one file.
 
     Files of the same sequences, as two sources of features are, stay apart: rows are looked up by bisection, which
-    needs every file in order of `sequence_id`.
+    needs every file in order of `sequence_id`. So do files of the index of names, whose footers are to be small.
     """
     groups: list[list[TableFile]] = []
     for file in sorted(files, key=lambda file: -1 if file.first_sequence_id is None else file.first_sequence_id):
-        is_next = groups and (file.first_sequence_id or 0) > (groups[-1][-1].last_sequence_id or -1)
+        is_next = (
+            groups
+            and file.first_key is None
+            and (file.first_sequence_id or 0) > (groups[-1][-1].last_sequence_id or -1)
+        )
         if is_next and sum(neighbour.n_bytes for neighbour in groups[-1]) + file.n_bytes <= FILE_BYTES:
             groups[-1].append(file)
         else:

@@ -321,6 +321,16 @@ def test_the_map_shows_the_extent_of_a_statistic_and_the_links_of_the_residue_po
     assert page.get_attribute('[data-head="3"]', "aria-label") == "head 0-3: 0.40"
 
 
+def test_a_statistic_says_what_it_is_where_the_data_do(open_data, plain):
+    plain["model"]["statistics"] = {name: f"What {name} is." for name in plain["heads"]["statistics"]}
+    page = open_data(plain).page
+    page.select_option("#statistic", "entropy")
+    page.wait_for_function("document.getElementById('statistic-caption').textContent === 'Colour: What entropy is.'")
+    assert page.locator("#heads-table tbody tr").first.locator("td").last.inner_text() == "What entropy is."
+    page.select_option("#statistic", "links_kept")
+    page.wait_for_function("document.getElementById('statistic-caption').textContent === ''")
+
+
 def test_a_fragment_is_restored_and_followed(open_data, plain):
     opened = open_data(plain, "#layer=1&head=0-3&residue=12&range=5-40&statistic=entropy")
     page = opened.page

@@ -221,7 +221,7 @@ def test_the_time_left_is_within_a_factor_of_two_from_the_first_finished_shard_o
 
     clock = Clock()
     meter = Meter(shards, clock=clock)
-    meter.start(n_workers, n_workers)
+    meter.count_workers(n_workers, n_workers)
     last = ends[-1][0]
     for end, wall_s, shard in ends[:-1]:
         clock.seconds = end
@@ -237,7 +237,7 @@ def test_the_time_left_on_a_gpu_counts_that_threads_take_turns_at_the_model() ->
     shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 101)]
     clock = Clock(10.0 + 60.0)
     meter = Meter(shards, clock=clock)
-    meter.start(n_workers=1, n_threads=3)
+    meter.count_workers(n_workers=1, n_threads=3)
     meter.add(shards[0], finished(10.0, model_s=8.0))
     left = meter.estimate_seconds()
     assert left is not None
@@ -247,10 +247,10 @@ def test_the_time_left_on_a_gpu_counts_that_threads_take_turns_at_the_model() ->
 def test_a_worker_left_out_makes_what_is_left_take_longer() -> None:
     shards = [Shard(i, i, i + 1, 100, 1.0, 0) for i in range(1, 102)]
     meter = Meter(shards, clock=Clock(10.0))
-    meter.start(n_workers=2, n_threads=2)
+    meter.count_workers(n_workers=2, n_threads=2)
     meter.add(shards[0], finished(10.0))
     before = meter.estimate_seconds()
-    meter.leave_out_worker()
+    meter.count_workers(1, 1)
     after = meter.estimate_seconds()
     assert before is not None
     assert after == pytest.approx(2 * before, rel=0.05)
@@ -282,6 +282,7 @@ def test_status_tells_what_is_planned_what_is_done_and_what_is_sealed(
         "n_shards_done": 0,
         "n_sequences": 8,
         "n_sequences_done": 0,
+        "n_sequences_in_parts": 0,
         "n_failed": 0,
         "missing_shards": list(range(1, n_shards + 1)),
     }

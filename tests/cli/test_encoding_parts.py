@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from helpers.building import assert_whole, random_proteins, receipts, write_fasta
 
+from attlas.queries.text import counted
+
 
 @pytest.fixture
 def planned(tmp_path: Path, tiny_esm: Path, attlas) -> Path:
@@ -24,6 +26,7 @@ def test_the_jobs_of_an_array_compute_the_whole_each_its_shards_in_any_order(
         assert result.code == 0, result.err
         n_computed.append(len(receipts(planned)) - n_before)
     assert [n > 0 for n in n_computed] == [True, True, False]
+    assert f"({n_computed[0]} of {counted(n_computed[0], 'shard')} finished already)" in result.err  # of the part
     assert attlas("seal", planned).code == 0
     assert_whole(planned)
 

@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from attlas.pipeline.workers.cluster import WORKER_DEATHS
-from attlas.schema import AtlasPaths, DeviceFault, Receipt
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
 
 @contextmanager
@@ -22,7 +21,7 @@ def open_scheduler(n_workers: int, *, memory_limit: str | int = 0) -> Iterator[s
     # The memory of this process, which Dask would take for that of a worker, pauses none.
     memory = {f"distributed.worker.memory.{name}": False for name in ("target", "spill", "pause", "terminate")}
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": WORKER_DEATHS, **memory}),
+        dask.config.set(memory),
         LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -43,6 +42,9 @@ class CopyTask:
 
     finished: str
     """Directory of that atlas."""
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Do nothing."""
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Copy the files of a shard, its receipt last."""
@@ -95,6 +97,39 @@ class SickTask(CopyTask):
             (sick if is_sick else well).touch()
         if sick.exists():
             raise DeviceFault("The device does not work.", found=f"illegal memory access in {os.getpid()}")
+        return super().__call__(root, index, n_threads)
+
+
+@dataclass(frozen=True)
+class SleepTask:
+    """Takes some seconds for a shard and needs no atlas; a receipt names the process as its host."""
+
+    seconds: float
+
+    def prepare(self, root: str, n_threads: int) -> None:
+        """Do nothing."""
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Sleep, and return a receipt that is not published."""
+        time.sleep(self.seconds)
+        values = {"n_sequences": 1, "n_failed": 0, "n_residues": 9, "wall_s": 1.0, "model_s": 1.0}
+        return Receipt(index, "plan", (), peak_bytes=1, predicted_bytes=1, host=str(os.getpid()), **values)
+
+    def receipt(self, paths: AtlasPaths, index: int) -> Path:
+        """Return the path of a receipt that nobody writes."""
+        return paths.receipt(index)
+
+
+@dataclass(frozen=True)
+class FullDiskTask(SleepTask):
+    """The processes that are named, or all of them, find their disk full."""
+
+    full: frozenset[str] | None
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Sleep, or say that the disk is full."""
+        if self.full is None or os.environ.get("DISK") in self.full:
+            raise EnvironmentFault("The disk is full.", found=f"no space left for shard {index}", hint="free space")
         return super().__call__(root, index, n_threads)
 
 

@@ -1,5 +1,6 @@
 """The parts of a shard: interrupted anywhere, a shard is taken up after its last closed part, and its bytes agree."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.building import digests, leftovers, random_proteins, write_fasta
+from helpers.command_line import Run
 
 from attlas.pipeline import part_limits
 from attlas.pipeline.build import make_plan
@@ -21,7 +23,7 @@ from attlas.pipeline.model.files import find_model
 from attlas.pipeline.part_limits import PartLimits, cut_parts, fill_part
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.shard import encode_shard
-from attlas.pipeline.shard_parts import remove_finished_parts
+from attlas.pipeline.shard_parts import count_closed_sequences, remove_finished_parts
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
 LENGTHS = [20, 24, 28, 32, 36, 40, 44, 48, 52, 90]
@@ -266,6 +268,28 @@ def test_parts_that_a_process_killed_after_its_receipt_left_are_removed_and_othe
     assert len(list_parts(paths)) == 2
 
 
+def test_status_counts_the_sequences_of_half_finished_shards(
+    case: ShardCase, encoder: Encoder, watch: Callable[..., Watch], attlas: Run, tmp_path: Path
+) -> None:
+    paths = case.copy(tmp_path / "atlas")
+    watched = watch(interrupt_at(3))
+    with pytest.raises(KeyboardInterrupt):
+        case.encode(paths, encoder)
+    n_sequences = sum(map(len, watched.packs))
+    status = attlas("status", paths.root)
+    assert status.out.splitlines()[-1] == f"             {n_sequences} more in shards that are half-finished"
+    assert json.loads(attlas("status", paths.root, "--json").out)["n_sequences_in_parts"] == n_sequences
+
+    # The parts of two processes overlap; what is behind a gap does not count.
+    (part,) = (path for path in list_parts(paths) if path.name.startswith("0000000000-"))
+    for begin, end in ((1, 4), (n_sequences + 1, n_sequences + 2)):
+        shutil.copy(part, part.with_name(f"{begin:010d}-{end:010d}-0.json"))
+    assert count_closed_sequences(paths) == n_sequences
+    paths.receipts.mkdir()
+    paths.receipt(1).write_text("{}")
+    assert count_closed_sequences(paths) == 0
+
+
 def test_a_part_takes_packs_until_it_is_full_or_its_time_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     packs, lengths = [slice(0, 2), slice(2, 4), slice(4, 5), slice(5, 9)], [10] * 9
     times = iter([0.0, 10.0, 50.0, 70.0])
@@ -324,6 +348,7 @@ def die_at(moment):
     shard_parts.shutil.rmtree = dying(shutil.rmtree)
 
 
+encode(shutil.copytree(planned, root / "loaded"))  # what is compiled is compiled once, for all of them
 moment, is_killed = 0, True
 while is_killed:
     out = shutil.copytree(planned, root / f"killed-at-{moment}")

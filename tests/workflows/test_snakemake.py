@@ -15,8 +15,8 @@ pytestmark = pytest.mark.workflows
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _snakemake(folder: Path, **config: object) -> subprocess.CompletedProcess[str]:
-    command = [tool("snakemake", "snakemake"), "--cores", "1", "--snakefile"]
+def _snakemake(folder: Path, *options: str, **config: object) -> subprocess.CompletedProcess[str]:
+    command = [tool("snakemake", "snakemake"), "--cores", "1", *options, "--snakefile"]
     command += [ROOT / "examples" / "workflows" / "snakemake" / "Snakefile", "--config"]
     command += [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in config.items()]
     environment = os.environ | {
@@ -47,3 +47,10 @@ def test_an_option_that_plan_does_not_have_is_refused(fasta: Path, tmp_path: Pat
     done = _snakemake(tmp_path, proteins="in.fasta", atlas="atlas", plan={"modle": "x"})
     assert done.returncode != 0
     assert "no options of attlas plan: modle" in done.stdout + done.stderr
+
+
+def test_a_switch_of_plan_is_passed_on_where_it_is_true(fasta: Path, tmp_path: Path) -> None:
+    options = ("--dry-run", "--printshellcmds")
+    done = _snakemake(tmp_path, *options, proteins="in.fasta", atlas="atlas", plan={"model": "m", "exact": True})
+    assert done.returncode == 0, done.stderr
+    assert "attlas plan in.fasta --out atlas --exact --model m" in done.stdout + done.stderr

@@ -243,6 +243,8 @@
         if (cell.getAttribute("aria-label") !== label) cell.setAttribute("aria-label", label);
       });
       select.value = state.statistic;
+      const description = attlas.describeStatistic(data, state.statistic);
+      document.getElementById("statistic-caption").textContent = description && `Colour: ${description}`;
       sayExtent(values);
       sayCell();
     }

@@ -31,6 +31,9 @@
   /** Return a statistic's column name in words. */
   attlas.nameStatistic = (name) => name.replaceAll("_", " ").replace(/beyond(\d+)/, "beyond $1");
 
+  /** Return what a statistic of a head is, as the atlas's table says it; nothing of what is no statistic. */
+  attlas.describeStatistic = (data, name) => data.model.statistics?.[name] ?? "";
+
   /** Return the answer in three parts: what is underlined, what is said as loud, and what follows. */
   attlas.answer = (data) => {
     const { protein, sites } = data;

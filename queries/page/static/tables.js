@@ -119,12 +119,18 @@
           ["statistic", ""],
           ["value", "number"],
           ["rank among the heads", "number"],
+          ...(data.model.statistics ? [["meaning", ""]] : []),
         ],
         rows: () =>
           names.map((name) => {
             const values = data.heads.statistics[name];
             const value = values[state.head];
-            return [attlas.nameStatistic(name), value, 1 + values.filter((other) => other > value).length];
+            return [
+              attlas.nameStatistic(name),
+              value,
+              1 + values.filter((other) => other > value).length,
+              ...(data.model.statistics ? [attlas.describeStatistic(data, name)] : []),
+            ];
           }),
         residueName,
         sql: () => command(`SELECT * FROM heads WHERE ${where} ORDER BY layer, head`),

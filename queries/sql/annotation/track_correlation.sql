@@ -32,10 +32,12 @@
 --   beyond_low: Lower end of the interval of beyond_both, by the same construction as `low`.
 --   beyond_high: Upper end.
 --   confidence: Level of the intervals: 1 - 0.05 / number of layers of the track, so that all hold at once with 95 %.
---   note: Why there is no interval and no p value, or no baseline, where there is none.
+--   note: Why there is no interval and no p value, of the correlation or of beyond_both, or no baseline, where there is
+--     none.
 -- grain: name, layer
 -- source: Spearman 1904; ties have their mean rank. The baselines are semipartial correlations on ranks; the interval
---   and the test over proteins are Student's t.
+--   and the test over proteins are Student's t, and take proteins as independent. Homologues are not: with many of one
+--   family the intervals are too narrow, and a baseline fitted on homologues knows the protein itself.
 WITH carriers AS (
     SELECT name, min(accession) AS accession, any_value(length) AS length
     FROM tracks JOIN proteins AS p USING (accession)
@@ -133,6 +135,7 @@ pooled AS (
     SELECT name, layer, count(r) AS n_proteins, coalesce(sum(n) FILTER (r IS NOT NULL), 0)::BIGINT AS n_residues,
            avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place, avg(r_beyond_letter) AS r_beyond_letter,
            avg(r_beyond) AS r_beyond, mean_error(r) AS error, mean_error(r_beyond) AS beyond_error,
+           count(r_beyond) AS n_beyond,
            effective_df(count(r), count(r), count(r)) AS df,
            effective_df(count(r_beyond), count(r_beyond), count(r_beyond)) AS beyond_df
     FROM of_proteins
@@ -154,6 +157,9 @@ SELECT name, layer, n_proteins, n_residues, round(r, 4) + 0 AS correlation,
        round(clamped(r_beyond + beyond.reach, -1, 1), 4) + 0 AS beyond_high,
        round(test.confidence, 6) AS confidence,
        nullif(concat_ws('; ', why_untested(n_proteins, df, error),
-                        CASE WHEN n_proteins = 1 THEN 'baselines need another protein' END), '') AS note
+                        CASE WHEN n_proteins = 1 THEN 'baselines need another protein'
+                             -- Fewer proteins may have baselines: another one needs their letters and places.
+                             WHEN test.log10_p IS NOT NULL
+                             THEN 'beyond_both: ' || why_untested(n_beyond, beyond_df, beyond_error) END), '') AS note
 FROM tests
 ORDER BY name, layer

@@ -86,7 +86,7 @@ def test_the_manifest_may_be_named_and_a_slash_may_stand_at_the_end(server: Serv
     for url in (f"{server.url}/", f"{server.url}/manifest.json"):
         with Atlas.open(url) as opened:
             assert opened.sites("P0DP23").num_rows == 3
-    assert {path for path, _ in server.requests} >= {"manifest.json", "proteins/proteins.parquet"}
+    assert {path for path, _ in server.requests} >= {"manifest.json", "names/names-00001-of-00001.parquet"}
 
 
 def test_other_kinds_of_url_are_read_through_fsspec(atlas_dir: Path, atlas: Atlas) -> None:
@@ -238,7 +238,7 @@ def test_a_file_shorter_than_the_manifest_says_is_named(atlas_dir: Path, tmp_pat
         Atlas.open(server.url) as opened,
         pytest.raises(BrokenAtlasError, match=r"proteins\.parquet is not as the manifest says"),
     ):
-        opened.sites("P0DP23")
+        opened.protein("P0DP23")
 
 
 @pytest.mark.parametrize("path", OUTSIDE)

@@ -62,6 +62,13 @@ def test_statistics_of_heads_are_those_of_the_table_layer_by_layer(page_atlas: A
         assert np.array_equal(np.float32(data["heads"]["statistics"][name]), np.float32([row[name] for row in rows]))
 
 
+def test_every_statistic_of_the_heads_says_what_it_is(page_atlas: Atlas) -> None:
+    data = protein_data(page_atlas, "P04637")
+    assert list(data["model"]["statistics"]) == list(data["heads"]["statistics"])
+    docs = page_atlas.sql("SELECT column_name, doc FROM docs WHERE table_name = 'heads'").to_pylist()
+    assert data["model"]["statistics"].items() <= {row["column_name"]: row["doc"] for row in docs}.items()
+
+
 def test_links_and_contacts_are_those_of_the_tables(page_atlas: Atlas) -> None:
     data = protein_data(page_atlas, "P0DP23")
     query = "SELECT layer, head, i, j, weight FROM links WHERE accession = 'P0DP23' ORDER BY layer, head, i, j"

@@ -142,6 +142,25 @@ def test_one_protein_alone_has_no_baselines_and_is_told_why(random_atlas: tuple[
         assert row["note"] == "fewer than 5 proteins; baselines need another protein"
 
 
+def test_too_few_proteins_with_baselines_leave_a_note_where_enough_are_counted(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    # Three proteins share letters; each of the others has letters of its own, for which no baseline is to be had.
+    alphabets = ["ACDE", "ACDE", "ACDE", "FG", "HI", "KL"]
+    sequences = {f"P{i}": "".join(random.choice(list(letters), 30)) for i, letters in enumerate(alphabets)}
+    write_atlas(tmp_path / "atlas", [SyntheticProtein(*item) for item in sequences.items()], n_layers=1)
+    values = {accession: dict(enumerate(map(float, random.random(30)), 1)) for accession in sequences}
+    measure(tmp_path / "atlas", values)
+
+    with Atlas.open(tmp_path / "atlas") as atlas:
+        (row,) = atlas.ask("track_correlation").to_pylist()
+        (of_all,) = atlas.ask("track_correlation", proteins=["P0", "P1", "P2"]).to_pylist()
+    assert row["n_proteins"] == 6
+    assert None not in (row["low"], row["high"], row["log10_p"], row["beyond_both"])
+    assert (row["beyond_low"], row["beyond_high"]) == (None, None)
+    assert row["note"] == "beyond_both: fewer than 5 proteins"
+    assert of_all["note"] == "fewer than 5 proteins"
+
+
 def test_a_track_that_is_attention_received_goes_along_with_it_wholly(tmp_path: Path) -> None:
     write_handmade(tmp_path / "atlas")
     # A1 receives 9, 8 and 7 at its sites of layer 1, and 1 elsewhere and in the other layers.

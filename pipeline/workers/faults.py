@@ -1,0 +1,45 @@
+"""Who is to blame when something fails, told by the type of the error, and what is done about it.
+
+| what fails | belongs to | what is done |
+|---|---|---|
+| a sequence alone, where the known protein passes | the protein | it is `failed`; its shard goes on (`shard`) |
+| `DeviceFault` | the worker | it is left out at once and nothing that it reports is believed; others go on |
+| any other `Fault` (a full /tmp, a bad mount, no model) | the worker or the build | another worker tries the shard |
+| any other exception | the worker or the shard | another worker tries the shard |
+| a check when a worker joins (`joining`) | the worker | it is left out before its first shard |
+| a worker's process ends | the worker or a protein | the shard goes to another; see below |
+| no worker for PATIENCE_S, or the scheduler ends | the build | it stops; finished shards are kept |
+
+A worker that failed a shard gets no other shards until the shard is judged. If another worker computes it, the first is
+left out and named. If N_TRIES workers fail it, or all there are, a `Fault` ends the build, and any other exception
+gives up the shard, while the others go on. A `Fault` of one cause that every worker meets, each at another shard, such
+as a full disk that they share, ends the build, too.
+
+A shard at which DEATHS_BEFORE_SEARCH workers ended is taken apart (`deadly`): its sequences run in a process of their
+own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A pass
+cannot be taken apart: its shard is given up after WORKER_DEATHS.
+"""
+
+from attlas.schema import Fault
+
+N_TRIES = 3
+"""Workers that may fail a shard before the shard, or the build, is to blame rather than they."""
+
+WORKER_DEATHS = 3
+"""Number of workers that may die at a shard, or whose devices may fail, before it is given up (the others go on)."""
+
+DEATHS_BEFORE_SEARCH = 2
+"""Workers that end at a shard before its sequences are tried one by one."""
+
+MOST_SEARCHES = 5
+"""Times that a shard is taken apart: workers that end for reasons of their own, as when a machine is taken away, come
+back at most as often."""
+
+PATIENCE_S = 120.0
+"""Seconds that shards wait while there is no worker at all, before the build stops."""
+
+
+def have_one_cause(errors: list[Exception]) -> bool:
+    """Return whether errors are faults of one cause: of one type, with the same advice what to do."""
+    causes = {(type(error), error.hint if isinstance(error, Fault) else None) for error in errors}
+    return len(causes) == 1 and isinstance(errors[0], Fault)

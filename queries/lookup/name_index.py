@@ -1,0 +1,173 @@
+"""Names looked up in the index of an atlas (the table `names`), by whole name or by how they begin.
+
+The manifest has the first and the last key of each file, its footer those of each row group: a name is found by two
+bisections and the reading of one row group, whatever the number of proteins.
+"""
+
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from attlas.queries.lookup.parquet_rows import OpenFiles, ProteinRows, reading
+from attlas.queries.lookup.storage import Root
+from attlas.schema import BrokenAtlasError, TableFile
+from attlas.schema.index_tables import name_key
+
+N_KEPT_GROUPS = 32
+"""Row groups of names kept in memory, 2 MB each."""
+MOST_SCANNED = 2
+"""Row groups of names that are read for names that begin alike; beyond, a longer beginning is taken."""
+N_AROUND = 1_000
+"""Names on each side of one that is not there, among which a misspelt one is looked for."""
+HIGHEST_LETTER = chr(0x10FFFF)
+"""Sorts behind whatever a key goes on with."""
+CHECKSUMS = ("md5", "crc64")
+
+
+class Name(NamedTuple):
+    """A row of the index: its columns, in their order."""
+
+    key: str
+    kind: str
+    """Column of `proteins` that holds the name."""
+    name: str | None
+    """None for a checksum, which its key holds."""
+    accession: str
+    taxon_id: int | None
+    sequence_id: int | None
+    status: str
+    row: int
+    """Row of `proteins`."""
+
+
+class NameIndex:
+    """The names of an atlas. What else `resolve_id` asks of a protein comes from `proteins`, opened only then."""
+
+    def __init__(self, root: Root, files: Sequence[TableFile]) -> None:
+        if not files:
+            hint = "the same `attlas build` again writes it; a release is to be published anew"
+            raise BrokenAtlasError(f"The manifest of {root} names no file of the index `names`.", hint=hint)
+        self._root = root
+        self._files = sorted((file for file in files if file.n_rows), key=lambda file: file.first_key or "")
+        self._open = OpenFiles(root, "key")
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._names: dict[str, tuple[Name, ...]] = {}
+        self._lock = threading.Lock()
+
+    def named(self, key: str) -> tuple[Name, ...]:
+        """Return the names that have a key, by kind and row."""
+        if key in self._names:
+            return self._names[key]
+        return tuple(name for group in self._between(key, key) for name in _select(group, key, key))
+
+    @contextmanager
+    def remembering(self, keys: Iterable[str]) -> Iterator[None]:
+        """Look up many keys, in order, so that each row group is read once, and keep their names for the while."""
+        try:
+            for key in sorted(set(keys)):
+                self._names[key] = self.named(key)
+            yield
+        finally:
+            self._names.clear()
+
+    def beginning_with(self, start: str) -> list[Name]:
+        """Return the names whose keys begin so, in order; of many, only those in the first few row groups."""
+        end = start + HIGHEST_LETTER
+        groups = self._between(start, end, most=MOST_SCANNED)
+        return [name for group in groups for name in _select(group, start, end)]
+
+    def around(self, key: str) -> list[Name]:
+        """Return the names on both sides of where a key stands or would stand, of one row group."""
+        places = self._places(key, HIGHEST_LETTER, most=1)
+        if not places:
+            return []
+        group = self._read(*places[0])
+        keys = group.column("key").chunk(0)
+        at = bisect_left(range(len(keys)), key, key=lambda i: keys[i].as_py())
+        return _names(group.slice(max(at - N_AROUND, 0), 2 * N_AROUND))
+
+    def are_few(self, start: str) -> bool:
+        """Return whether the names whose keys begin so lie in few row groups."""
+        return len(self._places(start, start + HIGHEST_LETTER, most=MOST_SCANNED + 1)) <= MOST_SCANNED
+
+    def close(self) -> None:
+        """Close the files kept open."""
+        self._open.close()
+
+    def _between(self, first: str, last: str, most: int | None = None) -> Iterator[pa.Table]:
+        """Yield the row groups that may hold keys from `first` to `last`."""
+        for file, group in self._places(first, last, most):
+            yield self._read(file, group)
+
+    def _read(self, file: TableFile, group: int) -> pa.Table:
+        """Return a row group of a file; those read last are kept."""
+        with self._lock:
+            place = file.path, group
+            if place not in self._groups:
+                with reading(self._root, file):
+                    rows = self._open.of(file).parquet.read_row_group(group, use_threads=False)
+                self._groups[place] = rows.combine_chunks()
+                if len(self._groups) > N_KEPT_GROUPS:
+                    self._groups.popitem(last=False)
+            self._groups.move_to_end(place)
+            return self._groups[place]
+
+    def _places(self, first: str, last: str, most: int | None) -> list[tuple[TableFile, int]]:
+        """Return the row groups that may hold keys from `first` to `last`, the first `most` of them."""
+        places: list[tuple[TableFile, int]] = []
+        start = bisect_left(self._files, first, key=lambda file: file.last_key or "")
+        for file in self._files[start:]:
+            if (file.first_key or "") > last or (most is not None and len(places) >= most):
+                break
+            with self._lock:
+                ranges = self._open.of(file).groups
+            places += [(file, i) for i, (lowest, highest) in enumerate(ranges) if lowest <= last and first <= highest]
+        return places[:most]
+
+
+class ProteinNames:
+    """The names of the proteins of an atlas, as `resolve_id` asks for them (`Names`)."""
+
+    def __init__(self, index: NameIndex, proteins: Callable[[], ProteinRows]) -> None:
+        """Look into an index; `proteins` opens the table where more is asked of a protein than its names say."""
+        self.index = index
+        self._proteins = proteins
+        self._known: dict[int, Name] = {}
+
+    def row_of(self, accession: str) -> int | None:
+        """Return the row of an accession, from 0; None if there is none."""
+        rows = self.where("accession", accession)
+        return rows[0] if rows else None
+
+    def where(self, column: str, value: str) -> list[int]:
+        """Return the rows whose `column` equals `value`."""
+        names = [name for name in self.index.named(name_key(value)) if name.kind == column]
+        # Letter case counts, and a key is only the beginning of a long name.
+        names = [name for name in names if name.name == value or (name.name is None and column in CHECKSUMS)]
+        self._known |= {name.row: name for name in names}
+        return [name.row for name in names]
+
+    def value(self, row: int, column: str) -> Any:
+        """Return one value of a protein, from its name where that was looked up and says it."""
+        name = self._known.get(row)
+        if name is not None and column in ("accession", "taxon_id", "sequence_id", "status"):
+            return getattr(name, column)
+        return self._proteins().value(row, column)
+
+
+def _select(group: pa.Table, first: str, last: str) -> list[Name]:
+    """Return the names of a row group whose keys lie from `first` to `last`."""
+    keys = group.column("key").chunk(0)
+    begin = bisect_left(range(len(keys)), first, key=lambda i: keys[i].as_py())
+    end = bisect_left(range(len(keys)), True, lo=begin, key=lambda i: keys[i].as_py() > last)
+    return _names(group.slice(begin, end - begin))
+
+
+def _names(rows: pa.Table) -> list[Name]:
+    columns = [column.to_pylist() for column in rows.columns]
+    return [Name(*values) for values in zip(*columns, strict=True)]

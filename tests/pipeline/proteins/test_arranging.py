@@ -1,0 +1,290 @@
+"""Inputs beyond memory: cut into blocks, sorted in runs and merged, they give what one read at once gives."""
+
+import gzip
+import hashlib
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from helpers.building import random_proteins
+from hypothesis import given
+from hypothesis import strategies as st
+
+from attlas.pipeline.proteins import headers
+from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_proteins, parse_input
+from attlas.pipeline.proteins.external_sort import merge_runs, sort_run
+from attlas.pipeline.proteins.headers import parse_header
+from attlas.pipeline.proteins.parsing import Parser
+from attlas.schema import EnvironmentFault, InputError
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+TINY = Sizes(block_bytes=700, run_bytes=1_500, step_batches=1, n_parsers=0)
+"""A few records a block and a run: every border between parts is met."""
+
+
+def arranged(*sources: object, sizes: Sizes | None = None, max_length: int | None = None) -> ArrangedProteins:
+    return arrange_proteins(parse_input([str(source) for source in sources], max_length=max_length, sizes=sizes))
+
+
+def rows_of(tables: Iterator[pa.Table]) -> list[dict[str, object]]:
+    return [row for table in tables for row in table.to_pylist()]
+
+
+def contents(proteins: ArrangedProteins) -> tuple[object, ...]:
+    counts = (proteins.n_records, proteins.n_proteins, proteins.n_skipped, proteins.skipped, proteins.digest)
+    return (*counts, proteins.lengths.tolist(), rows_of(proteins.proteins()), rows_of(proteins.sequences()))
+
+
+@pytest.fixture
+def messy(tmp_path: Path) -> Path:
+    """Return a file with repeats far apart, shared sequences, indents, Windows line ends and records to skip."""
+    proteins = random_proteins([11 + 7 * i % 90 for i in range(60)])
+    records = [f">{name} protein\r\n{text[:20]}\r\n{text[20:]}\r\n" for name, text in proteins.items()]
+    shared = proteins["P00003"]
+    records[9:9] = [f"  >Shared one\n{shared}\n", ">STOP\nMK*V\n", "\n>\nMKV\n\n", ">Ünï\nMKé\n"]
+    records += [*records[3:6], f">Shared one\n{shared}\n", ">LONG\n" + "M" * 120]
+    path = tmp_path / "messy.fasta"
+    path.write_bytes("".join(records).encode())
+    return path
+
+
+def test_an_input_in_many_small_parts_gives_the_same_proteins_sequences_and_digest(messy: Path) -> None:
+    whole = arranged(messy, max_length=100)
+    parts = arranged(messy, max_length=100, sizes=TINY)
+    assert (whole.workspace.is_used, parts.workspace.is_used) == (False, True)
+    assert contents(parts) == contents(whole)
+    assert (whole.n_records, whole.n_proteins, whole.n_skipped) == (69, 65, 3)
+
+
+def test_sequences_are_in_order_of_length_and_md5_and_name_all_their_proteins(messy: Path) -> None:
+    proteins = arranged(messy, sizes=TINY)
+    sequences = rows_of(proteins.sequences())
+    keys = [(len(row["sequence"]), hashlib.md5(row["sequence"].encode()).hexdigest()) for row in sequences]
+    assert keys == sorted(set(keys))
+    assert [row["sequence_id"] for row in sequences] == list(range(len(sequences)))
+    assert proteins.lengths.tolist() == [length for length, _ in keys]
+
+    computed = [row for row in rows_of(proteins.proteins()) if row["reason"] is None]
+    assert [row["accession"] for row in computed] == sorted(row["accession"] for row in computed)
+    for row in computed:
+        sequence = sequences[row["sequence_id"]]
+        assert sequence["sequence"] == row["sequence"]
+        assert row["accession"] in sequence["accessions"]
+    assert ["P00003", "Shared"] in [row["accessions"] for row in sequences]
+
+
+def test_the_processes_that_parse_give_the_same_as_this_one(messy: Path) -> None:
+    here, others = (arranged(messy, sizes=Sizes(block_bytes=700, n_parsers=n_parsers)) for n_parsers in (0, 2))
+    assert others.workspace.is_used
+    assert contents(others) == contents(here)
+
+
+def test_a_parser_that_dies_is_reported(tmp_path: Path, messy: Path) -> None:
+    parser = Parser(None)
+    parser._process.kill()
+    block = next(iter(parse_input_blocks(messy)))
+    with pytest.raises(EnvironmentFault, match="A process that reads the input has died"):
+        parser.parse(block, tmp_path / "run.arrow")
+    parser.close()
+
+
+def parse_input_blocks(path: Path) -> Iterator[object]:
+    from attlas.pipeline.proteins.fasta import FastaInput
+
+    return FastaInput([str(path)]).blocks()
+
+
+def test_a_record_longer_than_a_block_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "long.fasta"
+    long = "".join(random.Random(2).choices("ACDEFGHIKLMNPQRSTVWY", k=20_000))
+    lines = "\n".join(long[i : i + 60] for i in range(0, len(long), 60))
+    path.write_text(f">a\nMKV\n>long\n{lines}\n>b\nMKVL\n")
+    assert [(row["accession"], row["sequence"]) for row in rows_of(arranged(path, sizes=TINY).proteins())] == [
+        ("a", "MKV"),
+        ("b", "MKVL"),
+        ("long", long),
+    ]
+
+
+def bgzip(data: bytes) -> bytes:
+    """Pack as bgzip does: many members, of any cut."""
+    return b"".join(gzip.compress(data[i : i + 101], mtime=0) for i in range(0, len(data), 101))
+
+
+@pytest.mark.parametrize("pack", [bgzip, lambda data: pa.compress(data, "zstd", asbytes=True)], ids=["bgzip", "zstd"])
+def test_compressed_files_are_streamed(messy: Path, tmp_path: Path, pack) -> None:
+    packed = tmp_path / "packed"
+    packed.write_bytes(pack(messy.read_bytes()))
+    proteins = arranged(packed, sizes=TINY)
+    assert contents(proteins) == contents(arranged(messy))
+    assert proteins.sha256 == hashlib.sha256(packed.read_bytes()).hexdigest()
+
+
+def test_many_files_are_one_input_whose_lines_name_the_file(messy: Path, tmp_path: Path) -> None:
+    more = tmp_path / "more.fasta.gz"
+    more.write_bytes(
+        gzip.compress(b"\n>Q1\nMKVW\n>P00001 again\n" + random_proteins([11, 18])["P00001"].encode() + b"\n>Q2\nM-K")
+    )
+    both = arranged(messy, more, sizes=TINY)
+    rows = {row["accession"]: row for row in rows_of(both.proteins())}
+    assert both.name == "messy.fasta, more.fasta.gz"
+    assert both.sha256 == hashlib.sha256(messy.read_bytes() + more.read_bytes()).hexdigest()
+    assert both.n_records == arranged(messy).n_records + 3
+    assert rows["P00001"]["n_records"] == 2
+    assert rows["Q2"]["reason"] == "gap `-`, as in an alignment, at position 2 (line 7 of more.fasta.gz)"
+    assert "line 6 of more.fasta.gz" in [skipped.place for skipped in both.skipped]
+    n_lines = len(messy.read_bytes().splitlines())
+    assert rows["Q1"]["line"] == n_lines + 2
+
+
+def test_a_conflict_is_found_across_parts_and_files(messy: Path, tmp_path: Path) -> None:
+    messy.write_bytes(messy.read_bytes() + b"\n>P00001\nMKV\n")
+    with pytest.raises(
+        InputError, match=r"two different sequences(.|\n)*P00001: lines 4 and \d+ \(18 and 3 residues\)"
+    ):
+        arranged(messy, sizes=TINY)
+
+    other = tmp_path / "other.fasta"
+    other.write_text(">P00002\nMKV\n")
+    messy.write_bytes(messy.read_bytes().replace(b"\n>P00001\nMKV\n", b"\n"))
+    with pytest.raises(InputError, match=r"P00002: line 7 of messy.fasta and line 1 of other.fasta"):
+        arranged(messy, other, sizes=TINY)
+
+
+def test_nucleotides_are_told_file_by_file_though_in_many_parts(messy: Path, tmp_path: Path) -> None:
+    genes = tmp_path / "genes.fna"
+    genes.write_text("".join(f">g{i}\n{'ACGT' * 30}\n" for i in range(40)))
+    with pytest.raises(InputError, match=r"genes\.fna looks like nucleotides"):
+        arranged(messy, genes, sizes=TINY)
+
+
+def test_a_damaged_file_names_its_own_record_though_in_many_parts(messy: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gz"
+    damaged.write_bytes(gzip.compress(messy.read_bytes())[:-20])
+    with pytest.raises(InputError, match=r"breaks off near line \d+, in record (\d+)") as caught:
+        arranged(messy, damaged, sizes=TINY)
+    record = int(re.search(r"in record (\d+)", str(caught.value))[1])
+    assert 50 < record <= 69
+
+
+def test_the_temporary_folder_is_gone_when_the_input_is_refused_or_no_longer_needed(
+    messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    proteins = arranged(messy, sizes=TINY)
+    assert len(list(temporary.iterdir())) == 1
+    del proteins
+    assert list(temporary.iterdir()) == []
+
+    messy.write_bytes(messy.read_bytes() + b"\n>P00001\nMKV\n")
+    with pytest.raises(InputError, match="two different sequences"):
+        arranged(messy, sizes=TINY)
+    assert list(temporary.iterdir()) == []
+
+
+# --- sorting ---
+
+
+@given(st.lists(st.lists(st.text("ABé", max_size=3), min_size=1, max_size=30), max_size=5), st.integers(1, 4))
+def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:
+    tables = [pa.table({"key": run, "place": [(i, j) for j in range(len(run))]}) for i, run in enumerate(keys)]
+    runs = [sort_run(table, key="key", text="key", batch_bytes=200) for table in tables]
+    merged = list(merge_runs(runs, key="key", step_batches=step_batches))
+    rows = [(row["key"], tuple(row["place"])) for table in merged for row in table.to_pylist()]
+    expected = [(key, (i, j)) for i, run in enumerate(keys) for j, key in enumerate(run)]
+    assert rows == sorted(expected, key=lambda row: (row[0].encode(), row[1]))
+    for before, after in itertools.pairwise(merged):
+        assert before["key"][-1] != after["key"][0]
+
+
+# --- headers ---
+
+UNIREF = (
+    "UniRef50_A0A5A9P0L4 Peptidylprolyl isomerase n=1 Tax=Triplophysa tibetana TaxID=1572043 RepID=A0A5A9P0L4_9TELE"
+)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (
+            UNIREF,
+            ("UniRef50_A0A5A9P0L4", "A0A5A9P0L4_9TELE", "Triplophysa tibetana", 1572043, "Peptidylprolyl isomerase", 1),
+        ),
+        (
+            "UniRef100_UPI0002 Cluster: x n=12 Tax=root TaxID=1 RepID=UPI0002",
+            ("UniRef100_UPI0002", None, "root", 1, "Cluster: x", 12),
+        ),
+        ("UniRef90_Q1 of 3 residues", ("UniRef90_Q1", None, None, None, "of 3 residues", None)),
+        ("UniRef90_Q1 name n=x Tax= TaxID= RepID=", ("UniRef90_Q1", None, None, None, "name", None)),
+        ("UniRef_Q1 name n=2", ("UniRef_Q1", None, None, None, "name n=2", None)),
+    ],
+)
+def test_headers_of_uniref_give_name_organism_representative_and_members(
+    header: str, expected: tuple[object, ...]
+) -> None:
+    found = parse_header(header, line=1)
+    values = (found.accession, found.entry_name, found.organism, found.taxon_id, found.description, found.n_members)
+    assert values == expected
+
+
+WORDS = st.sampled_from(
+    [
+        *[
+            "sp|P1|A_B",
+            "tr|Q1|C",
+            "sp|P1",
+            "sp||A",
+            "sp|P1|A|B",
+            "OS=Homo",
+            "OX=9606",
+            "OX=x",
+            "OX=",
+            "GN=a",
+            "GN=",
+            "PE=1",
+            "PE=x",
+            "SV=2",
+            "SV=",
+        ],
+        *[
+            "UniRef50_A0A",
+            "UniRef50_",
+            "n=3",
+            "n=",
+            "Tax=Mus",
+            "Tax=",
+            "TaxID=10090",
+            "TaxID=",
+            "RepID=A_B",
+            "RepID=UPI",
+            "RepID=",
+            "Protein",
+            "x=y",
+        ],
+        *("", "\t", "sp|P\u00a01|A_B", "UniRef50_\u00a0x"),
+    ]
+)
+REGULAR = [
+    ["sp|P1|A_B", "Protein", "OS=Homo s", "OX=9606", "GN=ab c", "PE=1", "SV=2"],
+    ["UniRef50_A0A", "Protein", "n=3", "Tax=Mus m", "TaxID=10090", "RepID=A_B"],
+]
+
+
+@given(st.sampled_from(REGULAR), st.integers(0, 6), st.lists(WORDS, max_size=2), st.booleans())
+def test_headers_as_usual_are_read_the_same_by_the_short_way_and_by_the_general_one(
+    words: list[str], place: int, others: list[str], is_replaced: bool
+) -> None:
+    text = " ".join([*words[:place], *others, *words[place + is_replaced :]])
+    short = headers._parse_regular(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(headers, "_parse_regular", lambda text: None)
+        general = parse_header(text, line=1)
+    assert short in (None, general)
+    assert all(headers._parse_regular(" ".join(regular)) is not None for regular in REGULAR)

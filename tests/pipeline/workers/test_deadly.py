@@ -1,0 +1,140 @@
+"""The sequences that end the process which computes them: found one by one, and the only ones that fail."""
+
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from helpers.building import (
+    assert_whole,
+    build_command,
+    build_here,
+    environment_that_changes,
+    proteins_of,
+    random_proteins,
+    receipts,
+    write_fasta,
+)
+
+from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Search, Trial, describe_end, find_deadly_sequences
+from attlas.schema import EnvironmentFault
+
+PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
+REASON = "its computation ended the process of two workers, probably out of memory"
+
+
+class WorkerEnds(BaseException):
+    """A worker that is ended together with the process that it watches."""
+
+
+@dataclass
+class Trials:
+    """Runs packs until one with a deadly sequence, or one that is deadly as a whole."""
+
+    deadly: set[int]
+    ends_worker: bool = False
+    alone: list[int] = field(default_factory=list)
+    """Sequences that ended the process alone."""
+    n_runs: Counter[int] = field(default_factory=Counter)
+
+    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+        for n_finished, pack in enumerate(packs):
+            begin(pack)
+            self.n_runs.update(pack.keys())
+            if self.deadly & set(pack):
+                self.alone.extend(pack if len(pack) == 1 else [])
+                if self.ends_worker:
+                    raise WorkerEnds
+                return Trial(n_finished, has_begun=True, cause="probably out of memory")
+        return Trial(len(packs), has_begun=False, cause="with exit status 0")
+
+
+@pytest.mark.parametrize("deadly", [set(), {0}, {7}, {4, 5}, {3, 9}, set(range(10))])
+@pytest.mark.parametrize("ends_worker", [False, True])
+def test_exactly_the_sequences_that_end_their_process_alone_are_found(
+    tmp_path: Path, deadly: set[int], ends_worker: bool
+) -> None:
+    trials = Trials(deadly, ends_worker)
+    path = tmp_path / "search.json"
+    for _ in range(100):
+        try:
+            reasons = find_deadly_sequences(PACKS, trials, Search.read(path))
+            break
+        except WorkerEnds:
+            assert path.is_file()
+    assert reasons == dict.fromkeys(deadly, REASON)
+    assert set(trials.alone) == deadly
+    assert trials.alone.count(7) == (N_DEATHS if 7 in deadly else 0)  # the only one of its pack
+    # Those that come through are run once alone where they shared a pack with a deadly one.
+    assert all(trials.n_runs[i] <= 2 for i in range(10))
+    assert not path.exists()
+
+
+def test_a_pack_that_ends_the_process_only_as_a_whole_has_no_culprit(tmp_path: Path) -> None:
+    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+        n_small = next((i for i, pack in enumerate(packs) if len(pack) > 1), len(packs))
+        return Trial(n_small, has_begun=n_small < len(packs), cause="probably out of memory")
+
+    assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs, Search(tmp_path / "search.json")) == {}
+
+
+def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path) -> None:
+    trial = Trial(0, has_begun=False, cause="with exit status 1")
+    with pytest.raises(EnvironmentFault, match=r"(?s)cannot be used.*it ended with exit status 1"):
+        find_deadly_sequences([{0: "M"}], lambda packs, begin: trial, Search(tmp_path / "search.json"))
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [(-signal.SIGKILL, "probably out of memory"), (-signal.SIGSEGV, "by signal 11"), (7, "with exit status 7")],
+)
+def test_the_reason_says_how_the_process_ended(code: int, text: str) -> None:
+    assert describe_end(code).startswith(text)
+
+
+DIES = """
+import os, signal
+start = module.Encoder.start
+def die(self, sequences, **options):
+    if any(sequence in {sequences!r} for sequence in sequences):
+        {death}
+    return start(self, sequences, **options)
+module.Encoder.start = die
+"""
+
+
+@pytest.mark.thorough
+@pytest.mark.slow
+@pytest.mark.parametrize("death", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(7)"])
+def test_a_protein_that_ends_every_process_is_failed_and_the_others_are_computed(
+    tmp_path: Path, tiny_esm: Path, death: str
+) -> None:
+    proteins = random_proteins([400 + i for i in range(30)])
+    source = write_fasta(tmp_path / "in.fasta", proteins)
+    build_here(source, tmp_path / "expected", tiny_esm)
+
+    change = DIES.format(sequences=[proteins["P00017"]], death=death)
+    environment = environment_that_changes(tmp_path / "site", "attlas.pipeline.encoder.encoder", change)
+    command = build_command(source, tmp_path / "atlas", tiny_esm, "--workers", 2)
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
+    assert result.returncode == 3, result.stderr
+    assert "ended several workers: its sequences are tried one by one" in result.stderr
+    assert_whole(tmp_path / "atlas")
+
+    rows, expected = proteins_of(tmp_path / "atlas"), proteins_of(tmp_path / "expected")
+    culprit = rows.pop("P00017")
+    assert culprit["status"] == "failed"
+    how = "probably out of memory" if "SIGKILL" in death else "with exit status 7"
+    assert culprit["reason"] == f"its computation ended the process of two workers, {how}"
+    del expected["P00017"]
+    assert rows == expected
+    assert len(receipts(tmp_path / "atlas")) == len(receipts(tmp_path / "expected"))
+
+    # On a machine with more memory, the same command computes it.
+    retried = subprocess.run([*command, "--retry-failed"], capture_output=True, text=True, check=False)
+    assert retried.returncode == 0, retried.stderr
+    assert proteins_of(tmp_path / "atlas")["P00017"]["status"] == "ok"
