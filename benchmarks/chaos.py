@@ -1,6 +1,6 @@
 """Kill commands at random moments, and see that the same command finishes what was begun.
 
-    PYTHONPATH=tests python benchmarks/chaos.py [--kills 200] [--faults 0] [--seed 0] [--verbs build probe ...]
+    python benchmarks/chaos.py [--kills 200] [--faults 0] [--seed 0] [--verbs build probe ...]
 
 Every verb that writes is killed (SIGKILL) at moments drawn uniformly from its run: the command itself, a worker, the
 process from which workers fork, a Dask scheduler of its own. The same command is then run again. It must end with 0;
@@ -32,6 +32,8 @@ from itertools import cycle
 from pathlib import Path
 
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.chaos_case import (
     CASES,
     FORK_SERVER,
