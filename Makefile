@@ -8,8 +8,8 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help env model demo pages picture docs test test-thorough test-objects browser test-browser cluster test-cluster \
-    workflow-tools test-workflows check package lint bench clean
+.PHONY: help env model demo pages picture docs test test-thorough test-objects browser test-browser cluster \
+    test-cluster workflow-tools test-workflows interop-engines test-interop check package lint bench clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -81,8 +81,9 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 	run grep --max-count 3 P07550 demo-atlas.gff3
 	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
 
-pages: demo  ## renew what is generated: tables, commands, questions, the output told below commands
+pages: demo  ## renew what is generated: tables, commands, questions, workflows, the output told below commands
 	$(BIN)/python -m attlas.schema.document --write
+	$(BIN)/python examples/workflows/generate.py
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
 	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
 	PYTHONPATH=tests $(BIN)/python -m helpers.documents
@@ -161,6 +162,23 @@ workflow-tools: env
 test-workflows: env  ## the Snakemake rules, and linters of the manifests, the Dockerfile and the tool of Galaxy
 	$(MAKE) --no-print-directory workflow-tools
 	$(BIN)/pytest tests/workflows --workflows
+
+# Engines that read Parquet, in environments of their own: none of them is to change another's pyarrow.
+interop-engines: env
+	make_engine() {
+	    local folder=.cache/tools/$$1
+	    if [ "$$(cat "$$folder/complete" 2>/dev/null)" = "$$*" ]; then return; fi
+	    $(BIN)/python -m venv --clear "$$folder"
+	    "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check "$${@:2}"
+	    echo "$$*" > "$$folder/complete"
+	}
+	make_engine datafusion datafusion==55.0.0 pyarrow
+	make_engine duckdb duckdb==1.4.5 pyarrow
+	make_engine spark pyspark==4.3.0
+
+test-interop: env  ## every table of an atlas read by polars, pandas, DataFusion, DuckDB 1.4 and Spark
+	$(MAKE) --no-print-directory interop-engines
+	$(BIN)/pytest tests/interop --interop
 
 check: lint  ## for every commit: lint, and the tests that are quick
 	$(BIN)/python examples/fetch_model.py --source pypi > .cache/fetched

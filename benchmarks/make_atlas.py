@@ -186,6 +186,7 @@ def _proteins(sequences: Sequences, order: np.ndarray, run: Run) -> pa.Table:
         "crc64": [value[:16].upper() for value in md5],  # any 16 digits do here
         "n_nonstandard": np.zeros(n, np.int32),
         "n_records": np.ones(n, np.int32),
+        "n_members": [None] * n,
         "line": np.arange(1, 2 * n, 2, dtype=np.int64),
         "sequence_id": order.astype(np.int32),
         "status": ["ok"] * n,

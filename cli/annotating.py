@@ -9,7 +9,7 @@ import typer
 
 from attlas.cli.building import workshop
 from attlas.cli.import_report import outdated_lines, print_report, replaced_lines
-from attlas.cli.output import note
+from attlas.cli.output import note, refuse_url
 
 if TYPE_CHECKING:
     from attlas.pipeline.annotate import Series
@@ -90,6 +90,7 @@ def annotate(
     mean over the variants of a table. The numbers of variants themselves, such as AlphaMissense's, come with
     --variants.
     """
+    refuse_url(directory)
     with workshop():
         from attlas.pipeline.annotate import AnnotationSource
         from attlas.pipeline.annotate import annotate as add_rows

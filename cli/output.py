@@ -72,6 +72,16 @@ def refuse_url(directory: Path) -> None:
         raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
+def refuse_url_to_write(output: Path) -> None:
+    """Refuse the URL of a place to write to, which was parsed as a path. Raises QuestionError."""
+    from attlas.schema import QuestionError
+
+    scheme, _, address = str(output).partition(":/")
+    if address and scheme.isalnum() and not output.parent.exists():
+        hint = "write it here, then upload it, for example with `aws s3 cp`"
+        raise QuestionError(f"{scheme}://{address} is a URL.", expected="a path on this machine", hint=hint)
+
+
 def find_store(place: str) -> str | None:
     """Return the URL of an object store in which an atlas is to be built, None for a directory.
 

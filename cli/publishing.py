@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.output import OUTPUT_NAMES, note, refuse_url
+from attlas.cli.output import OUTPUT_NAMES, note, refuse_url, refuse_url_to_write
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -46,6 +46,7 @@ def publish(
     from attlas.queries.release import publish as write_release
 
     refuse_url(directory)
+    refuse_url_to_write(out)
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
     release = write_release(directory, out, statement, has_pages=pages)
     manifest = release.manifest

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from attlas.pipeline.object_store import ObjectStore
+from attlas.pipeline.plan import Shard
+from attlas.pipeline.planned_sequences import list_sequence_files
 from attlas.schema import SEQUENCES, AtlasPaths, PlanError, Receipt, TableFile
 from attlas.schema.leftovers import leftover_name, remove_leftovers
-from attlas.schema.publish import file_sha256
 
 KIND = "attlas-store-"
 """Beginning of the names of working copies in the folder for temporary files."""
@@ -38,6 +39,9 @@ class Mirror:
     def fetch(self) -> None:
         """Make the working copy that of the store: plan, receipts and manifests as they are, tables as stand-ins.
 
+        The planned proteins and their sequences are fetched when they are needed. A plan that was not stored to its
+        end is as good as none.
+
         Raises:
             EnvironmentFault: the store does not answer.
         """
@@ -45,39 +49,49 @@ class Mirror:
             path.unlink(missing_ok=True)
 
         sizes = self.store.list_sizes("")
-        _do_at_once(self._fetch, [name for name in sizes if self._is_read(name)])
+        plan, shards = (self.paths.relative(path) for path in (self.paths.plan, self.paths.shards))
+        _do_at_once(self._fetch, [name for name in sizes if name.endswith(".json") and name != plan])
+        if shards in sizes:
+            _do_at_once(self._fetch, [plan, shards])
         for name, n_bytes in sizes.items():
-            if name.endswith(".parquet") and not self._is_read(name):
+            if name.endswith(".parquet") and not self._is_of_plan(name):
                 make_stand_in(self.paths.root / name, n_bytes)
 
     def fetch_plan(self) -> None:
-        """Make a working copy of the plan alone. Raises as `fetch`."""
-        folder = f"{self.paths.planned_proteins.parent.name}/"
-        _do_at_once(self._fetch, [self.paths.relative(self.paths.plan), *self.store.list_sizes(folder)])
+        """Make a working copy of the plan and the list of its shards alone. Raises as `ObjectStore.download`."""
+        for path in (self.paths.shards, self.paths.plan):
+            if not path.is_file():
+                self._fetch(self.paths.relative(path))
 
-    def store_plan(self, *, is_new: bool) -> None:
-        """Store the plan of the working copy, then what belongs to it.
+    def fetch_sequences(self, shard: Shard) -> None:
+        """Fetch the files with the sequences of a shard, where they are not here. Raises as `ObjectStore.download`."""
+        for index in list_sequence_files(shard):
+            path = self.paths.planned_sequences(index)
+            if not path.is_file():
+                self._fetch(self.paths.relative(path))
 
-        The plan comes first: of several processes that plan for one place at the same time, one stores its plan.
+    def store_plan(self) -> None:
+        """Store a plan that the working copy has and the store does not.
 
-        Args:
-            is_new: whether the store had no plan when the working copy was made.
+        `plan.json` comes first: of several processes that plan for one place at the same time, one stores it. The list
+        of shards comes last: with it the plan is complete.
 
         Raises:
             PlanError: another process has stored another plan meanwhile.
             EnvironmentFault: the store does not answer.
         """
-        name = self.paths.relative(self.paths.plan)
-        if not is_new:
-            self.store.put(name, self.paths.plan)
-        elif not self.store.put_if_absent(name, self.paths.plan):
+        if not self.store.put_if_absent(self.paths.relative(self.paths.plan), self.paths.plan):
             raise PlanError(
-                f"Another build into {self.store.url} has begun meanwhile.",
+                f"Another build into {self.store.url} has begun.",
                 hint="run the command again: it says how the builds differ; or build into another place",
             )
+        files = {path for path in self.paths.shards.parent.glob("*.parquet") if not path.name.startswith(".")}
+        _do_at_once(self._put, sorted(files - {self.paths.shards}))
+        self._put(self.paths.shards)
 
-        folder = self.paths.planned_proteins.parent
-        _do_at_once(self._put_if_different, [path for path in sorted(folder.rglob("*")) if path.is_file()])
+    def renew_plan(self) -> None:
+        """Store `plan.json` again, in which the directory of the model has changed. Raises as `ObjectStore.put`."""
+        self._put(self.paths.plan)
 
     def find_damaged(self, files: Sequence[TableFile]) -> set[TableFile]:
         """Return the files that the store lacks, or has with another size or digest; none of them is read.
@@ -94,9 +108,13 @@ class Mirror:
             return {file for file, is_so in zip(files, threads.map(is_damaged, files), strict=True) if is_so}
 
     def fetch_outcomes(self) -> None:
-        """Fetch the table `sequences`, from which `seal` makes `proteins`. Raises as `ObjectStore.download`."""
-        folder = f"{SEQUENCES.name}/"
-        _do_at_once(self._fetch, self.store.list_sizes(folder))
+        """Fetch what `seal` makes `proteins` of: the table `sequences` and the planned proteins.
+
+        Raises:
+            BrokenAtlasError: as `ObjectStore.download`.
+        """
+        names = self.store.list_sizes(f"{SEQUENCES.name}/")
+        _do_at_once(self._fetch, [*names, self.paths.relative(self.paths.planned_proteins)])
 
     def list_files(self) -> dict[Path, tuple[int, int]]:
         """Return the files of the working copy that belong to the atlas, each with its size and time of change."""
@@ -134,27 +152,20 @@ class Mirror:
             self.store.remove(self.paths.relative(self.paths.receipt(receipt.index)))
             self.paths.receipt(receipt.index).unlink(missing_ok=True)
 
-    def _is_read(self, name: str) -> bool:
-        """Return whether a build reads an object itself: plan, receipts, manifests."""
-        path = PurePosixPath(name)
-        return path.suffix == ".json" or path.parts[0] == self.paths.planned_proteins.parent.name
+    def _is_of_plan(self, name: str) -> bool:
+        return name.startswith(f"{self.paths.relative(self.paths.shards.parent)}/")
 
     def _list_names(self) -> list[str]:
-        """Return the names of the files of the working copy that belong to the store: not its lock, nor parts."""
+        """Return the names of the files of the working copy that steps after the plan make for the store."""
         names = [self.paths.relative(path) for path in self.paths.root.rglob("*") if path.is_file()]
-        private = (".", self.paths.relative(self.paths.parts), STORED)
-        return sorted(name for name in names if not name.startswith(private))
+        private = (".", f"{self.paths.relative(self.paths.parts)}/", f"{STORED}/")
+        return sorted(name for name in names if not name.startswith(private) and not self._is_of_plan(name))
 
     def _fetch(self, name: str) -> None:
         self.store.download(name, self.paths.root / name)
 
     def _put(self, path: Path) -> None:
         self.store.put(self.paths.relative(path), path)
-
-    def _put_if_different(self, path: Path) -> None:
-        stored = self.store.describe(self.paths.relative(path))
-        if stored is None or (stored.n_bytes, stored.sha256) != (path.stat().st_size, file_sha256(path)):
-            self._put(path)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def read_sequences(paths: AtlasPaths, shard: Shard, columns: tuple[str, ...] = (
     """
     begin, end = shard.first_sequence_id, shard.end_sequence_id
     names = ["sequence_id", *columns]
-    groups = range(begin // GROUP_SEQUENCES, (end - 1) // GROUP_SEQUENCES + 1)
+    groups = _list_groups(shard)
     try:
         rows = pa.concat_tables(_read_groups(paths, groups, names))
     except (OSError, pa.ArrowException, ValueError, KeyError) as error:
@@ -50,6 +50,17 @@ def read_sequences(paths: AtlasPaths, shard: Shard, columns: tuple[str, ...] = (
     if rows["sequence_id"].to_pylist() != list(range(begin, end)):
         raise _broken(paths, shard, f"{rows.num_rows} sequences, of others among them")
     return rows.select(list(columns))
+
+
+def list_sequence_files(shard: Shard) -> range:
+    """Return the indexes of the files that hold the sequences of a shard."""
+    groups = _list_groups(shard)
+    return range(groups.start // FILE_GROUPS + 1, (groups.stop - 1) // FILE_GROUPS + 2)
+
+
+def _list_groups(shard: Shard) -> range:
+    """Return the row groups with the sequences of a shard, counted through all files."""
+    return range(shard.first_sequence_id // GROUP_SEQUENCES, (shard.end_sequence_id - 1) // GROUP_SEQUENCES + 1)
 
 
 def _read_groups(paths: AtlasPaths, groups: range, names: list[str]) -> Iterator[pa.Table]:

@@ -4,24 +4,25 @@ A shard is stored as its files, then its receipt: it is finished when the receip
 processes that compute one shard the second stores the same bytes again.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from attlas.pipeline.build import make_plan, remove_failed_receipts
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.drafting import Draft, Options, draft_plan
+from attlas.pipeline.drafting import Draft, Options, Sources, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
-from attlas.pipeline.mirror import STORED, Mirror, make_stand_in, open_mirror
+from attlas.pipeline.mirror import KIND, STORED, Mirror, make_stand_in, open_mirror
 from attlas.pipeline.object_store import ObjectStore
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.status import BuildStatus, read_status
 from attlas.pipeline.workers.resources import check_device, check_products
-from attlas.pipeline.workers.runners import ENCODE, Task
+from attlas.pipeline.workers.runners import ENCODE, EncodeTask
 from attlas.schema import AtlasPaths, Manifest, PlanError, Receipt
 
 Select = Callable[[Plan], Sequence[Shard]]
@@ -33,15 +34,28 @@ class StoreTask:
     """Compute a shard, and store its files and then its receipt."""
 
     store: ObjectStore
-    task: Task = ENCODE
+    task: EncodeTask = ENCODE
+    is_detached: ClassVar[bool] = True
+    """Workers need not see the working copy of the build: they have copies of their own."""
+
+    def without(self, failed: Mapping[int, str]) -> "StoreTask":
+        """Return the task that does not run some sequences, as `DivisibleTask.without`."""
+        return replace(self, task=self.task.without(failed))
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of a shard that end a process, as `DivisibleTask.find_deadly_sequences`."""
+        paths = self._fetch_shard(root, index)
+        return self.task.find_deadly_sequences(str(paths.root), index, n_threads, earlier)
 
     def prepare(self, root: str, n_threads: int) -> None:
         """Prepare a worker. Raises as `Task.prepare`."""
-        self.task.prepare(str(self._find_copy(root).root), n_threads)
+        paths = self._find_copy(root)
+        Mirror(self.store, paths).fetch_plan()
+        self.task.prepare(str(paths.root), n_threads)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute and store a shard."""
-        paths = self._find_copy(root)
+        paths = self._fetch_shard(root, index)
         receipt = self.task(str(paths.root), index, n_threads)
 
         for file in receipt.files:
@@ -60,14 +74,22 @@ class StoreTask:
         """Return the path to which the receipt of a shard goes once it is stored."""
         return paths.root / STORED / paths.receipt(index).name
 
+    def _fetch_shard(self, root: str, index: int) -> AtlasPaths:
+        """Return a working copy that has what a shard is computed from."""
+        paths = self._find_copy(root)
+        mirror = Mirror(self.store, paths)
+        mirror.fetch_plan()
+        mirror.fetch_sequences(read_plan(paths).shards[index - 1])
+        return paths
+
     def _find_copy(self, root: str) -> AtlasPaths:
         """Return the working copy at `root`, or one of this process where it does not see that."""
         paths = AtlasPaths(Path(root))
-        return paths if paths.plan.is_file() else AtlasPaths(Path(_fetch_plan(self.store).name))
+        return paths if paths.plan.is_file() else AtlasPaths(Path(_make_working_copy(self.store).name))
 
 
 def build(
-    sources: Sequence[str],
+    source: Sources,
     url: str,
     options: Options,
     *,
@@ -83,12 +105,11 @@ def build(
     """
     with open_mirror(url) as mirror:
         paths = mirror.paths
-        is_new = not paths.plan.is_file()
-        draft = draft_plan(sources, options)
-        if is_new and draft[1].shards and scheduler is None:
+        draft = draft_plan(source, options)
+        if not paths.plan.is_file() and draft[1].shards and scheduler is None:
             check_device(draft[1].run.device)
             check_products(draft[1].run.products)
-        build_plan = _store_plan(mirror, draft, is_new=is_new)
+        build_plan = _store_plan(mirror, draft)
 
         if is_retry:
             _remove_failed(mirror, build_plan)
@@ -104,10 +125,11 @@ def build(
         return _seal(mirror, build_plan)
 
 
-def plan(sources: Sequence[str], url: str, options: Options) -> Plan:
+def plan(source: Sources, url: str, options: Options) -> Plan:
     """Plan a build in an object store. Raises as `build`."""
     with open_mirror(url) as mirror:
-        return _store_plan(mirror, draft_plan(sources, options), is_new=not mirror.paths.plan.is_file())
+        build_plan = _store_plan(mirror, draft_plan(source, options))
+        return replace(build_plan, shards=tuple(build_plan.shards))
 
 
 def encode_missing(
@@ -136,12 +158,20 @@ def read_store_status(url: str, *, is_verifying: bool) -> BuildStatus:
     """Read the state of a build in an object store. Raises as `status.read_status`."""
     with open_mirror(url) as mirror:
         _read_plan(mirror)
-        return read_status(mirror.paths, is_verifying=is_verifying)
+        status = read_status(mirror.paths, is_verifying=is_verifying)
+        return replace(status, plan=replace(status.plan, shards=tuple(status.plan.shards)))
 
 
-def _store_plan(mirror: Mirror, draft: Draft, *, is_new: bool) -> Plan:
+def _store_plan(mirror: Mirror, draft: Draft) -> Plan:
+    """Store a plan, or return the same plan that the store holds. Raises PlanError as `build.make_plan`."""
+    path = mirror.paths.plan
+    before = path.read_bytes() if path.is_file() else None
     build_plan = make_plan(draft, mirror.paths)
-    mirror.store_plan(is_new=is_new)
+
+    if before is None:
+        mirror.store_plan()
+    elif path.read_bytes() != before:
+        mirror.renew_plan()
     return build_plan
 
 
@@ -194,21 +224,15 @@ def _remove_failed(mirror: Mirror, build_plan: Plan) -> None:
 
 
 def _read_plan(mirror: Mirror) -> Plan:
-    """Return the plan of a store. Raises PlanError if there is none, or if it is still being stored."""
+    """Return the plan of a store. Raises PlanError if there is none, or it is not complete."""
     if not mirror.paths.plan.is_file():
-        raise PlanError(f"{mirror.store.url} holds no plan.", hint="make one with `attlas plan` or `attlas build`")
-    if not mirror.paths.planned_proteins.is_file():
         raise PlanError(
-            f"The plan in {mirror.store.url} is not complete.",
-            expected="the planned proteins beside it",
-            hint="wait until `attlas plan` has ended, or run it again if it was stopped",
+            f"{mirror.store.url} holds no complete plan.", hint="make one with `attlas plan` or `attlas build`"
         )
     return read_plan(mirror.paths)
 
 
 @lru_cache(maxsize=4)
-def _fetch_plan(store: ObjectStore) -> TemporaryDirectory[str]:
-    """Return a folder of this process with the plan of a store; it is removed when the process ends."""
-    folder = TemporaryDirectory(prefix="attlas-store-worker-")
-    Mirror(store, AtlasPaths(Path(folder.name))).fetch_plan()
-    return folder
+def _make_working_copy(store: ObjectStore) -> TemporaryDirectory[str]:
+    """Return an empty folder of this process for a store; it is removed when the process ends."""
+    return TemporaryDirectory(prefix=f"{KIND}worker-")

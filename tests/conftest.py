@@ -36,12 +36,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="compare all where a sample is the default")
     parser.addoption("--browser", action="store_true", help="run the tests of the pages in a real browser, too")
     parser.addoption("--cluster", action="store_true", help="run the tests on a real SLURM, too")
+    parser.addoption("--interop", action="store_true", help="run the tests of other engines, too")
     parser.addoption("--workflows", action="store_true", help="run the tests by workflow tools, too")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is only run with an option of its name; put the slow files first, else change no order."""
-    for option in ("thorough", "browser", "cluster", "workflows"):
+    for option in ("thorough", "browser", "cluster", "interop", "workflows"):
         if config.getoption(f"--{option}"):
             continue
         left_out = [item for item in items if item.get_closest_marker(option)]

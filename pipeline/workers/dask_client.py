@@ -7,6 +7,7 @@ which may be somebody else's, deals out tasks.
 import queue
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from attlas.schema import EnvironmentFault
@@ -18,11 +19,25 @@ MOST_WAITING_TASKS = 100
 """Tasks that wait for workers which are not there: more would tell a cluster nothing new."""
 
 
-class DaskWorkers:
-    """The workers of a Dask client, and the tasks that each of them has."""
+RESULT_TIMEOUT_S = 30.0
+"""Seconds in which a result, a few hundred bytes, is fetched from a worker: it may have ended since."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+
+@dataclass(frozen=True)
+class WorkerEnded:
+    """The worker of a task has ended; another process may have come at its address."""
+
+
+class DaskWorkers:
+    """The workers of a Dask client, and the tasks that each of them has.
+
+    Args:
+        client: the client.
+        is_own: whether the scheduler ends with the computation, and its tasks with it.
+    """
+
+    def __init__(self, client: Any, *, is_own: bool) -> None:
+        self.client, self.is_own = client, is_own
         self._futures: dict[str, Any] = {}
         self._ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._waiting_tasks: list[Any] = []
@@ -67,9 +82,13 @@ class DaskWorkers:
         if future.cancelled():
             raise _scheduler_gone()
         error = future.exception()
-        result = future.result() if error is None else error
-        future.release()
-        return future.key, result
+        if error is not None:
+            return future.key, error
+        try:
+            return future.key, future.result(timeout=RESULT_TIMEOUT_S)
+        except TimeoutError:
+            self.client.cancel([future], force=True)
+            return future.key, WorkerEnded()
 
     def show_waiting(self, n_tasks: int) -> None:
         """Let the scheduler see how many tasks wait for workers, so that a cluster that adapts itself grows."""
@@ -87,7 +106,9 @@ class DaskWorkers:
         self.client.retire_workers([worker], close_workers=True)
 
     def close(self) -> None:
-        """Take back every task."""
+        """Take every task back from a scheduler that goes on."""
+        if self.is_own:
+            return
         with suppress(OSError, TimeoutError, RuntimeError):
             self.client.cancel([*self._futures.values(), *self._waiting_tasks], force=True)
 

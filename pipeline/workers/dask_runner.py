@@ -11,12 +11,12 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import faults
 from attlas.pipeline.workers.assignments import Assignments, Job, is_of_build
 from attlas.pipeline.workers.cluster import open_cluster
-from attlas.pipeline.workers.dask_client import DaskWorkers
-from attlas.pipeline.workers.deadly import find_deadly_sequences_of
+from attlas.pipeline.workers.dask_client import DaskWorkers, WorkerEnded
+from attlas.pipeline.workers.deadly import remove_searches
 from attlas.pipeline.workers.joining import WorkerNeeds, WorkerReport, describe_needs, join, name_process
 from attlas.pipeline.workers.runners import (
     ENCODE,
-    EncodeTask,
+    DivisibleTask,
     Event,
     ShardFinished,
     ShardGivenUp,
@@ -30,11 +30,6 @@ from attlas.schema.errors import describe_in_one_line, first_line
 
 LOOK_EVERY_S = 1.0
 """Seconds after which the workers are looked at anew, where no task ends meanwhile."""
-
-
-@dataclass(frozen=True)
-class OtherProcess:
-    """The worker at this address is another process than the one that was checked: that one has ended."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def run_dask(
     """Compute shards on Dask workers, the costliest first, and yield the events.
 
     Workers that come later get shards, too. With `scheduler` an existing cluster is used, `n_workers` of it, or all of
-    it where that is 0; its workers must have the atlas and the model under the same paths.
+    it where that is 0; its workers must have the model under the same path, and the atlas, where it is no object store.
 
     Raises:
         EnvironmentFault: the scheduler cannot be reached or goes away; or no worker is left, or comes in time.
@@ -61,13 +56,18 @@ def run_dask(
     largest = max(shards, key=lambda shard: shard.predicted_bytes)
     with (
         open_cluster(n_workers, scheduler=scheduler, device=device) as (client, n_threads),
-        describe_needs(root, device=device, largest=largest) as needs,
-        closing(DaskWorkers(client)) as workers,
+        describe_needs(root, device=device, largest=largest, task=task) as needs,
+        closing(DaskWorkers(client, is_own=scheduler is None)) as workers,
     ):
         runner = _DaskRunner(
             workers, task, shards, needs, n_threads=n_threads, n_workers=n_workers, scheduler=scheduler
         )
-        yield from runner.run()
+        paths = AtlasPaths(root)
+        remove_searches(paths, shards)  # of a build that was killed
+        try:
+            yield from runner.run()
+        finally:
+            remove_searches(paths, shards)
 
 
 class _DaskRunner:
@@ -87,7 +87,7 @@ class _DaskRunner:
         self.workers, self.task, self.needs = workers, task, needs
         self.n_threads, self.n_workers, self.scheduler = n_threads, n_workers, scheduler
         self.paths = AtlasPaths(Path(needs.root))
-        self.assignments = Assignments(shards, can_search=isinstance(task, EncodeTask))
+        self.assignments = Assignments(shards, can_search=isinstance(task, DivisibleTask))
         self.present: dict[str, Worker] = {}
         self.left_out: dict[str, Exception] = {}
         self.sick: set[str] = set()
@@ -254,10 +254,11 @@ class _DaskRunner:
         index, root = job.shard.index, self.needs.root
         failed = self.assignments.failed_sequences.get(index, {})
         if job.is_search:
+            earlier = frozenset(failed)
             return self.workers.submit(
-                worker, search_at_worker, root, index, self.n_threads, frozenset(failed), process
+                worker, search_at_worker, self.task, root, index, self.n_threads, earlier, process
             )
-        task = replace(self.task, failed=failed) if isinstance(self.task, EncodeTask) and failed else self.task
+        task = self.task.without(failed) if isinstance(self.task, DivisibleTask) and failed else self.task
         return self.workers.submit(worker, compute_at_worker, task, root, index, self.n_threads, process)
 
     def _take_result(self, key: str, result: object) -> Iterator[Event]:
@@ -377,22 +378,23 @@ class _DaskRunner:
         return None
 
 
-def compute_at_worker(task: Task, root: str, index: int, n_threads: int, process: str) -> Receipt | OtherProcess:
+def compute_at_worker(task: Task, root: str, index: int, n_threads: int, process: str) -> Receipt | WorkerEnded:
     """Compute a shard in a Dask worker, if it is still the process that was checked."""
-    return task(root, index, n_threads) if name_process() == process else OtherProcess()
+    return task(root, index, n_threads) if name_process() == process else WorkerEnded()
 
 
 def search_at_worker(
-    root: str, index: int, n_threads: int, earlier: frozenset[int], process: str
-) -> Mapping[int, str] | OtherProcess:
+    task: DivisibleTask, root: str, index: int, n_threads: int, earlier: frozenset[int], process: str
+) -> Mapping[int, str] | WorkerEnded:
     """Look in a Dask worker for the sequences of a shard that end the process which computes them."""
     if name_process() != process:
-        return OtherProcess()
-    return find_deadly_sequences_of(root, index, n_threads, earlier)
+        return WorkerEnded()
+    return task.find_deadly_sequences(root, index, n_threads, earlier)
 
 
 def _has_ended(result: object) -> bool:
     """Return whether what came back of a task says that its worker has ended."""
     from distributed import KilledWorker
+    from distributed.scheduler import NoValidWorkerError
 
-    return isinstance(result, (KilledWorker, OtherProcess))
+    return isinstance(result, (KilledWorker, NoValidWorkerError, WorkerEnded))

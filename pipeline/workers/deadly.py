@@ -5,6 +5,9 @@
 The process loads the model and runs packs of sequences, one after the other, and says which one it begins. If it ends,
 another process goes on with the sequences of that pack, each alone. What comes through is not run again. Results are
 thrown away: the shard is computed as usual afterwards, without the sequences that were found.
+
+Where memory runs out in a container, all its processes may be ended at once, the worker too. So what is known is kept
+in a file of the atlas (`Search`), and the search goes on in another worker.
 """
 
 import json
@@ -16,15 +19,21 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Self
 
-from attlas.schema import DeviceFault, EnvironmentFault, Fault
+from attlas.pipeline.plan import Shard, cut_packs
+from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault
 from attlas.schema.errors import first_line
+from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
 N_DEATHS = 2
 """Processes that a sequence must end, the last one alone, before it is failed: one may have ended for other reasons."""
+
+SEARCH_PREFIX = f"{TEMPORARY_PREFIX}search-"
+"""How the file begins that keeps what a search knows; it is there during the search alone."""
 
 Pack = Mapping[int, str]
 """Sequences that run together, by `sequence_id`."""
@@ -42,21 +51,74 @@ class Trial:
     """How the process ended."""
 
 
-def find_deadly_sequences(packs: Sequence[Pack], run_packs: Callable[[Sequence[Pack]], Trial]) -> dict[int, str]:
+@dataclass
+class Search:
+    """What is known of the sequences of a shard that end their process, kept in a file as it becomes known."""
+
+    path: Path
+    begun: list[int] = field(default_factory=list)
+    """The sequences of the pack that runs now."""
+    n_deaths: Counter[int] = field(default_factory=Counter)
+    """Processes that ended while they ran a sequence."""
+    deadly: dict[int, str] = field(default_factory=dict)
+    """The sequences that end their process, with the reason of each."""
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Return the search that another worker has begun, or a new one."""
+        try:
+            values = json.loads(path.read_text())
+        except (OSError, ValueError):
+            return cls(path)
+        n_deaths, deadly = values["n_deaths"], values["deadly"]
+        return cls(
+            path,
+            values["begun"],
+            Counter({int(i): n for i, n in n_deaths.items()}),
+            {int(i): reason for i, reason in deadly.items()},
+        )
+
+    def begin(self, pack: Pack) -> None:
+        """Keep which sequences run now."""
+        self.begun = sorted(pack)
+        values = {"begun": self.begun, "n_deaths": self.n_deaths, "deadly": self.deadly}
+        publish_bytes(self.path, json.dumps(values).encode())
+
+    def blame(self, pack: Pack, cause: str) -> list[Pack]:
+        """Record that a process ended while it ran a pack, and return what is to be tried of it."""
+        self.n_deaths.update(pack.keys())
+        sequence_id = min(pack)
+        if len(pack) == 1 and self.n_deaths[sequence_id] >= N_DEATHS:
+            self.deadly[sequence_id] = f"its computation ended the process of two workers, {cause}"
+            return []
+        return [{i: pack[i]} for i in sorted(pack)]
+
+
+def find_deadly_sequences(
+    packs: Sequence[Pack], run_packs: Callable[[Sequence[Pack], Callable[[Pack], None]], Trial], search: Search
+) -> dict[int, str]:
     """Return the sequences that end the process which runs them alone, with the reason of each.
 
     Args:
         packs: the sequences to try.
-        run_packs: runs packs in a process of their own until it ends.
+        run_packs: runs packs in a process of their own until it ends, and calls a function with each that begins.
+        search: what is known already.
 
     Raises:
         EnvironmentFault: the process ends before it has begun a pack.
     """
-    deadly: dict[int, str] = {}
-    n_deaths: Counter[int] = Counter()
     waiting = deque(packs)
+    if search.begun:  # a worker ended with the process
+        waiting = deque(pack for pack in packs if max(pack) >= search.begun[0])
+        if waiting:
+            pack = waiting.popleft()
+            begun = {i: sequence for i, sequence in pack.items() if i in search.begun}
+            after = {i: sequence for i, sequence in pack.items() if i > search.begun[-1]}
+            parts = search.blame(begun, describe_end(-signal.SIGKILL)) if begun else []
+            waiting.extendleft(reversed([*parts, *({i: after[i]} for i in sorted(after))]))
+
     while waiting:
-        trial = run_packs(list(waiting))
+        trial = run_packs(list(waiting), search.begin)
         for _ in range(trial.n_finished):
             waiting.popleft()
         if not waiting:
@@ -67,15 +129,22 @@ def find_deadly_sequences(packs: Sequence[Pack], run_packs: Callable[[Sequence[P
                 found=f"it ended {trial.cause}",
                 hint="see whether there is memory for the model twice; or use fewer --workers",
             )
+        waiting.extendleft(reversed(search.blame(waiting.popleft(), trial.cause)))
+    search.path.unlink(missing_ok=True)
+    return search.deadly
 
-        pack = waiting.popleft()
-        n_deaths.update(pack.keys())
-        sequence_id = min(pack)
-        if len(pack) == 1 and n_deaths[sequence_id] >= N_DEATHS:
-            deadly[sequence_id] = f"its computation ended the process of two workers, {trial.cause}"
-        else:
-            waiting.extendleft({i: pack[i]} for i in sorted(pack, reverse=True))
-    return deadly
+
+def name_search(paths: AtlasPaths, index: int) -> Path:
+    """Return the file of the search in shard `index`."""
+    return paths.receipts / f"{SEARCH_PREFIX}{index:05d}.json"
+
+
+def remove_searches(paths: AtlasPaths, shards: Sequence[Shard]) -> None:
+    """Remove the files of searches in some shards: a search belongs to one computation."""
+    names = {name_search(paths, shard.index) for shard in shards}
+    for path in paths.receipts.glob(f"{SEARCH_PREFIX}*"):
+        if path in names:
+            path.unlink(missing_ok=True)
 
 
 def find_deadly_sequences_of(
@@ -89,7 +158,6 @@ def find_deadly_sequences_of(
         n_threads: threads of torch.
         earlier: sequences of the shard that are known to, which are not run.
     """
-    from attlas.pipeline.plan import cut_packs
     from attlas.pipeline.planned_sequences import read_sequences
     from attlas.pipeline.workers.runners import load_plan_and_model
 
@@ -105,11 +173,18 @@ def find_deadly_sequences_of(
         packs.append({sequence_id: sequence for sequence_id, sequence in numbered if sequence_id not in earlier})
 
     encoder.free_memory()
-    return find_deadly_sequences([pack for pack in packs if pack], partial(run_packs, root, n_threads))
+    search = Search.read(name_search(paths, index))
+    return find_deadly_sequences([pack for pack in packs if pack], partial(run_packs, root, n_threads), search)
 
 
-def run_packs(root: str, n_threads: int, packs: Sequence[Pack]) -> Trial:
+def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
     """Run packs in a process of their own, which ends when they are done, and whenever this process ends.
+
+    Args:
+        root: directory of the atlas.
+        n_threads: threads of torch.
+        packs: the packs, in order.
+        begin: is called with each that begins.
 
     Raises:
         DeviceFault: the model cannot be run in another process beside this one.
@@ -127,7 +202,9 @@ def run_packs(root: str, n_threads: int, packs: Sequence[Pack]) -> Trial:
         fault = ""
         for line in process.stdout:
             word, _, text = line.strip().partition(" ")
-            n_begun += word == "begin"
+            if word == "begin":
+                begin(packs[n_begun])
+                n_begun += 1
             n_finished += word == "end"
             fault = text if word == "fault" else fault
 

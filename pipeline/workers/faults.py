@@ -31,7 +31,7 @@ WORKER_DEATHS = 3
 DEATHS_BEFORE_SEARCH = 2
 """Workers that end at a shard before its sequences are tried one by one."""
 
-MOST_SEARCHES = 3
+MOST_SEARCHES = 5
 """Times that a shard is taken apart: workers that end for reasons of their own, as when a machine is taken away, come
 back at most as often."""
 

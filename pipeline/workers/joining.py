@@ -36,8 +36,8 @@ class WorkerNeeds:
 
     root: str
     """The directory of the atlas."""
-    note: str
-    """Name of a file in it, which is there while the build runs."""
+    note: str | None
+    """Name of a file in it, which is there while the build runs; None where workers need not see the directory."""
     device: str
     largest: Shard
     """The shard that needs the most memory."""
@@ -58,12 +58,18 @@ class WorkerReport:
 
 
 @contextmanager
-def describe_needs(root: Path, *, device: str, largest: Shard) -> Iterator[WorkerNeeds]:
+def describe_needs(root: Path, *, device: str, largest: Shard, task: "Task") -> Iterator[WorkerNeeds]:
     """Yield what workers must have; the directory holds a note meanwhile, by which they know it.
+
+    A task with `is_detached` stores what it computes elsewhere, and its workers need not see the directory.
 
     Raises:
         EnvironmentFault: the note cannot be written.
     """
+    if getattr(task, "is_detached", False):
+        yield WorkerNeeds(str(root.absolute()), None, device, largest, read_versions())
+        return
+
     note = root / leftover_name(TEMPORARY_PREFIX, "directory")
     publish_bytes(note, note.name.encode())
     try:
@@ -114,6 +120,9 @@ def refuse_other_directory(needs: WorkerNeeds) -> None:
     Raises:
         EnvironmentFault: the note is not there, or the directory cannot be written.
     """
+    if needs.note is None:
+        return
+
     root = Path(needs.root)
     end = time.monotonic() + DIRECTORY_PATIENCE_S
     while not _reads(root / needs.note, needs.note):

@@ -5,10 +5,10 @@ import socket
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S
 from attlas.pipeline.model.files import ModelFiles
@@ -99,6 +99,26 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
+class DivisibleTask(Protocol):
+    """A task that can leave out sequences of a shard that end the process which computes them."""
+
+    def without(self, failed: Mapping[int, str]) -> Task:
+        """Return the task that does not run some sequences, by `sequence_id`, but records the reason of each."""
+        ...
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of shard `index` that end a process, with the reason of each.
+
+        Args:
+            root: directory of the atlas.
+            index: number of the shard, from 1.
+            n_threads: threads of torch.
+            earlier: sequences that are known to do so, which are not run.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class EncodeTask:
     """Compute a shard of a build."""
@@ -116,6 +136,16 @@ class EncodeTask:
 
         paths, plan, encoder = load_plan_and_model(root, n_threads)
         return encode_shard(paths, plan, plan.shards[index - 1], encoder, failed=self.failed)
+
+    def without(self, failed: Mapping[int, str]) -> "EncodeTask":
+        """Return the task that does not run some sequences."""
+        return replace(self, failed=failed)
+
+    def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
+        """Return the sequences of a shard that end a process, with the reason of each."""
+        from attlas.pipeline.workers.deadly import find_deadly_sequences_of
+
+        return find_deadly_sequences_of(root, index, n_threads, earlier)
 
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path of the receipt of a build's shard."""

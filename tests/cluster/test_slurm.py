@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers.building import assert_whole, command, digests, receipts, wait_for
-from helpers.slurm import Slurm
+from helpers.slurm import N_CPUS, Slurm
 
 pytestmark = pytest.mark.cluster
 
@@ -60,6 +60,21 @@ def test_a_job_whose_time_is_nearly_up_goes_back_into_the_queue_and_the_seal_wai
     slurm.wait_for(seal, "COMPLETED")
     assert slurm.details(f"{array}_0")["Restarts"] == "1"
     assert_whole(plan)
+    assert digests(plan) == digests(reference)
+
+
+def test_processes_that_srun_starts_compute_a_part_each_at_once(
+    slurm: Slurm, jobs_folder: Path, plan: Path, reference: Path
+) -> None:
+    step = f"srun --label attlas encode atlas --part auto/{N_CPUS} --workers 0"
+    options = ("--ntasks", N_CPUS, "--output", "ranks.log", "--wrap", step)
+    job = slurm.run("sbatch", "--parsable", *options, cwd=jobs_folder).strip()
+    slurm.wait_for(job, "COMPLETED")
+    printed = (jobs_folder / "ranks.log").read_text()
+    computed = dict(re.findall(r"^(\d): atlas: (\d+) shards? computed", printed, re.MULTILINE))
+    assert sorted(computed) == [str(rank) for rank in range(N_CPUS)], printed
+    assert sum(map(int, computed.values())) == len(receipts(reference))
+    subprocess.run(command("seal", plan), check=True)
     assert digests(plan) == digests(reference)
 
 

@@ -24,7 +24,6 @@ PAGES_WITHOUT_COMMANDS = ("commands.md", "log.md", "tables.md", "contributing.md
 
 STAND_INS = {
     "--device cuda": "--device cpu",
-    "--shards 17-32": "--shards 1-2",
     "/models/esm2_650M": "models/esm2_650M",
     "proteome.fasta.gz --out atlas": "proteome.fasta.gz --out atlas --workers 0",
 }

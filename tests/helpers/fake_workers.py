@@ -11,7 +11,8 @@ import pytest
 
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import dask_runner
-from attlas.pipeline.workers.dask_runner import OtherProcess, run_dask
+from attlas.pipeline.workers.dask_client import WorkerEnded
+from attlas.pipeline.workers.dask_runner import run_dask
 from attlas.pipeline.workers.joining import WorkerReport
 from attlas.pipeline.workers.runners import EncodeTask, Event
 from attlas.schema import AtlasPaths, Fault, Receipt
@@ -78,7 +79,7 @@ class FakeWorkers:
             self.tasks.append(task)
             self._queue.append((key, worker, lambda: self.behave(worker, index)))
         else:
-            self._queue.append((key, worker, lambda: self.search(worker, arguments[1])))
+            self._queue.append((key, worker, lambda: self.search(worker, arguments[2])))
         return key
 
     def _join(self, worker: str) -> WorkerReport:
@@ -104,7 +105,7 @@ class FakeWorkers:
         if result == DIES:
             self.threads.pop(worker)
             return None
-        return key, OtherProcess() if result == IS_REPLACED else result
+        return key, WorkerEnded() if result == IS_REPLACED else result
 
     def show_waiting(self, n_tasks: int) -> None:
         self.shown.append(n_tasks)
@@ -145,7 +146,7 @@ def run_fake(
         yield None, 1
 
     monkeypatch.setattr(dask_runner, "open_cluster", open_cluster)
-    monkeypatch.setattr(dask_runner, "DaskWorkers", lambda client: workers)
+    monkeypatch.setattr(dask_runner, "DaskWorkers", lambda client, is_own: workers)
     n_workers = 0 if scheduler else len(workers.threads)
     options = {"n_workers": n_workers, "scheduler": scheduler, "device": "cpu", "task": task or EncodeTask()}
     return list(run_dask(root, shards, **options))

@@ -125,9 +125,22 @@ def test_a_plan_that_another_process_stored_meanwhile_is_not_replaced(
         return make_plan(*arguments)
 
     monkeypatch.setattr(remote_build, "make_plan", while_another_plans)
-    with pytest.raises(PlanError, match="has begun meanwhile"):
+    with pytest.raises(PlanError, match=r"Another build into .* has begun"):
         build()
     assert store.list_sizes("") == {"plan.json": 2}
+
+
+def test_a_plan_that_was_not_stored_to_its_end_is_stored_again(
+    store: ObjectStore, build: Build, proxy: FaultyProxy, local: Path
+) -> None:
+    proxy.choose = lambda method, path: Failure("busy") if method == "PUT" and "plan/shards" in path else None
+    with pytest.raises(EnvironmentFault, match=r"plan/shards\.parquet"):
+        build()
+    proxy.choose = lambda method, path: None
+    with pytest.raises(PlanError, match="holds no complete plan"):
+        remote_build.seal_store(store.url)
+    build()
+    assert_same_objects(store, local)
 
 
 def test_damaged_objects_of_a_sealed_atlas_are_computed_again(

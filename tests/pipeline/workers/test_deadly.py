@@ -3,7 +3,9 @@
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -18,45 +20,72 @@ from helpers.building import (
     write_fasta,
 )
 
-from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Trial, describe_end, find_deadly_sequences
+from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Search, Trial, describe_end, find_deadly_sequences
 from attlas.schema import EnvironmentFault
 
+PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
+REASON = "its computation ended the process of two workers, probably out of memory"
 
-def run_until(deadly: set[int], alone: list[int]) -> object:
-    """Return what runs packs until one with a deadly sequence; `alone` is given the packs of one that ended it."""
 
-    def run_packs(packs: Sequence[Pack]) -> Trial:
+class WorkerEnds(BaseException):
+    """A worker that is ended together with the process that it watches."""
+
+
+@dataclass
+class Trials:
+    """Runs packs until one with a deadly sequence, or one that is deadly as a whole."""
+
+    deadly: set[int]
+    ends_worker: bool = False
+    alone: list[int] = field(default_factory=list)
+    """Sequences that ended the process alone."""
+    n_runs: Counter[int] = field(default_factory=Counter)
+
+    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
         for n_finished, pack in enumerate(packs):
-            if deadly & set(pack):
-                alone.extend(pack if len(pack) == 1 else [])
+            begin(pack)
+            self.n_runs.update(pack.keys())
+            if self.deadly & set(pack):
+                self.alone.extend(pack if len(pack) == 1 else [])
+                if self.ends_worker:
+                    raise WorkerEnds
                 return Trial(n_finished, has_begun=True, cause="probably out of memory")
         return Trial(len(packs), has_begun=False, cause="with exit status 0")
 
-    return run_packs
-
 
 @pytest.mark.parametrize("deadly", [set(), {0}, {7}, {4, 5}, {3, 9}, set(range(10))])
-def test_exactly_the_sequences_that_end_their_process_alone_are_found(deadly: set[int]) -> None:
-    packs = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
-    alone: list[int] = []
-    reasons = find_deadly_sequences(packs, run_until(deadly, alone))  # type: ignore[arg-type]
-    assert reasons.keys() == deadly
-    assert set(alone) == deadly
-    assert alone.count(7) == (N_DEATHS if 7 in deadly else 0)  # the only one of its pack
-    assert set(reasons.values()) <= {"its computation ended the process of two workers, probably out of memory"}
+@pytest.mark.parametrize("ends_worker", [False, True])
+def test_exactly_the_sequences_that_end_their_process_alone_are_found(
+    tmp_path: Path, deadly: set[int], ends_worker: bool
+) -> None:
+    trials = Trials(deadly, ends_worker)
+    path = tmp_path / "search.json"
+    for _ in range(100):
+        try:
+            reasons = find_deadly_sequences(PACKS, trials, Search.read(path))
+            break
+        except WorkerEnds:
+            assert path.is_file()
+    assert reasons == dict.fromkeys(deadly, REASON)
+    assert set(trials.alone) == deadly
+    assert trials.alone.count(7) == (N_DEATHS if 7 in deadly else 0)  # the only one of its pack
+    # Those that come through are run once alone where they shared a pack with a deadly one.
+    assert all(trials.n_runs[i] <= 2 for i in range(10))
+    assert not path.exists()
 
 
-def test_a_pack_that_ends_the_process_only_as_a_whole_has_no_culprit() -> None:
-    def run_packs(packs: Sequence[Pack]) -> Trial:
+def test_a_pack_that_ends_the_process_only_as_a_whole_has_no_culprit(tmp_path: Path) -> None:
+    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
         n_small = next((i for i, pack in enumerate(packs) if len(pack) > 1), len(packs))
         return Trial(n_small, has_begun=n_small < len(packs), cause="probably out of memory")
 
-    assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs) == {}
+    assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs, Search(tmp_path / "search.json")) == {}
 
 
-def test_a_process_that_ends_before_it_begins_blames_no_sequence() -> None:
-    with pytest.raises(EnvironmentFault, match="cannot be used"):
-        find_deadly_sequences([{0: "M"}], lambda packs: Trial(0, has_begun=False, cause="with exit status 1"))
+def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path) -> None:
+    trial = Trial(0, has_begun=False, cause="with exit status 1")
+    with pytest.raises(EnvironmentFault, match=r"(?s)cannot be used.*it ended with exit status 1"):
+        find_deadly_sequences([{0: "M"}], lambda packs, begin: trial, Search(tmp_path / "search.json"))
 
 
 @pytest.mark.parametrize(

@@ -326,9 +326,29 @@ def test_an_answer_that_is_no_manifest_is_said(tmp_path: Path, answer: bytes) ->
         Atlas.open(server.url)
 
 
-def test_what_takes_no_url_says_to_download_first(attlas: Callable[..., object]) -> None:
-    for url in ("https://127.0.0.1:1/a/b", "hf://datasets/a/b"):
-        done = attlas("publish", url, "--out", "release")
+VERBS_OF_DIRECTORIES = [
+    ("publish", "--out", "release"),
+    ("annotate", "features.csv"),
+    ("probe",),
+    ("contacts",),
+    ("links",),
+]
+
+
+@pytest.mark.parametrize("words", VERBS_OF_DIRECTORIES, ids=lambda words: words[0])
+def test_what_takes_no_url_says_to_download_first(attlas: Callable[..., object], words: tuple[str, ...]) -> None:
+    for url in ("https://127.0.0.1:1/a/b", "hf://datasets/a/b", "s3://bucket/a"):
+        done = attlas(words[0], url, *words[1:])
         assert (done.code, done.out) == (1, "")
         assert f"{url} is a URL." in done.err
         assert "download the release" in done.err
+
+
+def test_a_url_to_write_to_is_refused_before_a_folder_of_its_name_is_made(
+    attlas: Callable[..., object], atlas_dir: Path
+) -> None:
+    done = attlas("publish", atlas_dir, "--out", "s3://bucket/release")
+    assert (done.code, done.out) == (1, "")
+    assert "s3://bucket/release is a URL." in done.err
+    assert "upload it" in done.err
+    assert not Path("s3:").exists()
