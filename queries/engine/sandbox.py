@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
@@ -20,16 +20,18 @@ from attlas.queries.engine.errors import out_of_time, query_fault
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
+    asks_for_accession,
     docs_statements,
     provenance_statements,
     quote,
+    unjoined_view_statement,
     view_statement,
 )
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
-from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
+from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError, Table
 from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
@@ -43,6 +45,7 @@ SPILL_SHARE = 0.5
 SPILL_PREFIX = "attlas-duckdb-"
 """How the folders begin that queries spill to; any that remain belong to a killed process."""
 
+_WORD = re.compile(r"[a-z_]+")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
@@ -55,6 +58,16 @@ class Database:
 
     connection: duckdb.DuckDBPyConnection
     definitions: Definitions
+    unjoined_views: Mapping[str, str] = field(default_factory=dict)
+    """For queries that ask for no accession, the CREATE VIEW of each table that is joined to `proteins` otherwise; none
+    where several accessions share a sequence, which have a row each."""
+
+    def views_without_join(self, query: str) -> dict[str, str]:
+        """Return the statements that let a query read the tables that it names without `proteins`, where it may."""
+        if asks_for_accession(query):
+            return {}
+        words = set(_WORD.findall(query.lower()))
+        return {name: statement for name, statement in self.unjoined_views.items() if name in words}
 
     def close(self) -> None:
         """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
@@ -72,9 +85,10 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
-    for statement in lock_statements(base, find_linked_files(root, manifest)):
+    links = find_linked_files(root, manifest)
+    for statement in lock_statements(base, links):
         connection.execute(statement)
-    return Database(connection, Definitions(connection))
+    return Database(connection, Definitions(connection), _unjoined_views(base, manifest, links))
 
 
 def connect_unlocked(
@@ -145,6 +159,10 @@ def select(
     def start() -> pa.RecordBatchReader:
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
+        own_names = {name.lower() for name in tables or {}}
+        for name, view in database.views_without_join(query).items():
+            if name not in own_names:
+                cursor.execute(view)
         statement = check_statement(cursor, query)
         definitions.make_named_in(query)
         try:
@@ -222,13 +240,29 @@ def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) ->
     n_layers = manifest.run.n_layers
 
     for table in TABLES:
-        # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
-        files = [file for file in manifest.of_table(table) if file.n_rows]
-        paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
-        yield view_statement(table, paths, n_layers)
+        yield view_statement(table, _list_paths(table, base, manifest, links), n_layers)
 
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
+
+
+def _unjoined_views(base: str, manifest: Manifest, links: Mapping[str, str]) -> dict[str, str]:
+    """Return the CREATE VIEW of each table without a join that multiplies rows; none where accessions share one."""
+    counts = manifest.counts
+    if counts.n_ok + counts.n_failed != counts.n_sequences:
+        return {}
+    views = {
+        table.name: unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
+        for table in TABLES
+    }
+    return {name: statement for name, statement in views.items() if statement is not None}
+
+
+def _list_paths(table: Table, base: str, manifest: Manifest, links: Mapping[str, str]) -> list[str]:
+    """Return the files of a table that have rows, as DuckDB is told them."""
+    # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
+    files = [file for file in manifest.of_table(table) if file.n_rows]
+    return [glob.escape(links.get(file.path, base + file.path)) for file in files]
 
 
 def _switch_off_progress(connection: duckdb.DuckDBPyConnection) -> None:
