@@ -37,6 +37,7 @@ IMPORTED = (
     "attlas.queries.release",
     DASK_SCHEDULER,
     DASK_WORKER,
+    "pandas",  # by pyarrow, when it converts
 )
 """Imported before the commands fork; none of them starts a thread."""
 
