@@ -27,6 +27,7 @@ from attlas.cli import (
     reporting,
     serving,
     showing,
+    upgrading,
 )
 
 EXIT_ERROR = 1
@@ -72,6 +73,7 @@ for verbs in (
     comparing,
     exporting,
     publishing,
+    upgrading,
     reporting,
     serving,
     assisting,

@@ -20,7 +20,7 @@ from attlas.schema.publish import publish_bytes
 from attlas.schema.run import Run
 from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile, parse_table_files
-from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS
+from attlas.schema.tables import ADDED_TABLES, FORMAT_VERSION, OLDER_FORMATS, UPGRADED_FORMATS
 
 _DIGEST_KEY = "manifest_sha256"
 """Key of the digest of all other values of a manifest.json."""
@@ -107,8 +107,10 @@ class Manifest:
         return cls.parse(data, source=str(paths.root))
 
     @classmethod
-    def parse(cls, data: bytes, *, source: str) -> Self:
+    def parse(cls, data: bytes, *, source: str, format_version: int = FORMAT_VERSION) -> Self:
         """Return the manifest in the bytes of a manifest.json; `source` is the atlas, for errors.
+
+        Only an upgrade asks for an older `format_version`, whose files are not as the tables declare them.
 
         Raises:
             BrokenAtlasError: it has another format version, cannot be read, was changed since it was written, or
@@ -117,12 +119,12 @@ class Manifest:
         name = f"{source}/manifest.json"
         values = parse_json(data, name)
         version = values.get("format_version")
-        if type(version) is not int or version != FORMAT_VERSION:
+        if type(version) is not int or version != format_version:
             raise BrokenAtlasError(
                 f"{source} has another atlas format.",
-                expected=f"format version {FORMAT_VERSION}",
+                expected=f"format version {format_version}",
                 found=f"format version {version}"[:200],
-                hint=_hint_for_format(version),
+                hint=_hint_for_format(version, source),
             )
 
         stored_digest = values.pop(_DIGEST_KEY, None)
@@ -155,8 +157,10 @@ def _check_numbers(manifest: Manifest) -> None:
         raise IllTypedError(f"created: {error}") from error
 
 
-def _hint_for_format(version: object) -> str:
+def _hint_for_format(version: object, source: str) -> str:
     """Return the advice for an atlas of another format version."""
+    if version in UPGRADED_FORMATS:
+        return f"`attlas upgrade {source} -o NEW` writes the same atlas in the format of today"
     if isinstance(version, int) and version > FORMAT_VERSION:
         return "read it with a newer attlas release"
     release = OLDER_FORMATS.get(version) if isinstance(version, int) else None

@@ -48,6 +48,7 @@ __all__ = [
     "STORED_TABLES",
     "TABLES",
     "TRACKS",
+    "UPGRADED_FORMATS",
     "VALUES_VERSION",
     "VARIANTS",
 ]
@@ -63,8 +64,11 @@ VALUES_VERSION = 2
 """Version of the numbers of the tables: a part of the identity of a run, so that atlases of the same numbers have the
 same id however they are stored. It rises with the format version where the same model and rule give other numbers."""
 
-OLDER_FORMATS = {1: "attlas from before its first release", 2: "attlas from before its first release"}
+OLDER_FORMATS = {1: "attlas from before its first release"}
 """The release that reads an atlas of an older format version."""
+
+UPGRADED_FORMATS = (2,)
+"""Older format versions from which `attlas upgrade` writes an atlas of today."""
 
 TABLES = (
     PROTEINS,

@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from attlas.pipeline.plan import Shard, cut_packs
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault
 from attlas.schema.errors import first_line
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
@@ -138,6 +139,14 @@ def name_search(paths: AtlasPaths, index: int) -> Path:
     return paths.receipts / f"{SEARCH_PREFIX}{index:05d}.json"
 
 
+def remove_searches(paths: AtlasPaths, shards: Sequence[Shard]) -> None:
+    """Remove the files of searches in some shards: a search belongs to one computation."""
+    names = {name_search(paths, shard.index) for shard in shards}
+    for path in paths.receipts.glob(f"{SEARCH_PREFIX}*"):
+        if path in names:
+            path.unlink(missing_ok=True)
+
+
 def find_deadly_sequences_of(
     root: str, index: int, n_threads: int, earlier: frozenset[int] = frozenset()
 ) -> dict[int, str]:
@@ -149,7 +158,6 @@ def find_deadly_sequences_of(
         n_threads: threads of torch.
         earlier: sequences of the shard that are known to, which are not run.
     """
-    from attlas.pipeline.plan import cut_packs
     from attlas.pipeline.planned_sequences import read_sequences
     from attlas.pipeline.workers.runners import load_plan_and_model
 

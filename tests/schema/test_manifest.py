@@ -141,6 +141,7 @@ def test_another_format_version_is_refused_with_both_named(
     ("version", "what_to_do"),
     [
         (1, "build it again; it can be read by attlas from before its first release only"),
+        (2, "`attlas upgrade {} -o NEW` writes the same atlas in the format of today"),
         (FORMAT_VERSION + 1, "read it with a newer attlas release"),
         (None, "build it again; it can be read by the attlas release that wrote it only"),
     ],
@@ -152,7 +153,7 @@ def test_an_atlas_of_another_format_is_refused_with_what_to_do(
     (tmp_path / "manifest.json").write_text(json.dumps({"format_version": version}))
     with pytest.raises(BrokenAtlasError, match="has another atlas format") as caught:
         Manifest.read(AtlasPaths(tmp_path))
-    assert caught.value.hint == what_to_do
+    assert caught.value.hint == what_to_do.format(tmp_path)
     assert str(tmp_path) in str(caught.value)
 
 

@@ -1,0 +1,98 @@
+"""An atlas of an older format written anew in the format of today: the same numbers, the same atlas id.
+
+Format 2 had half floats in `residues`, which become float32, and no index of names, which is written from `proteins`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attlas.pipeline.name_index import write_name_index
+from attlas.schema import (
+    FORMAT_VERSION,
+    TABLES,
+    AtlasPaths,
+    BrokenAtlasError,
+    InputError,
+    Manifest,
+    TableFile,
+)
+from attlas.schema.json_file import read_json
+from attlas.schema.leftovers import leftover_name, remove_leftovers
+from attlas.schema.links import refuse_linked_folders
+from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, write_batches
+from attlas.schema.publish import file_sha256, publishing, write_fault
+from attlas.schema.tables import UPGRADED_FORMATS
+
+UNFINISHED_PREFIX = ".tmp-upgrade-"
+BATCH_ROWS = 65_536
+
+
+def upgrade(source: Path, out: Path) -> Manifest:
+    """Write the atlas `source` of an older format as the folder `out`, in the format of today; return its manifest.
+
+    `source` stays as it is. The new atlas is whole, as a release is: it is read, asked and published, but without the
+    plan no table can be added that the model computes.
+
+    Raises:
+        InputError: `out` is there already, or `source` is of the format of today.
+        BrokenAtlasError: `source` is of no format that can be upgraded, or a file is not as its manifest says.
+        EnvironmentFault: a file cannot be written.
+    """
+    paths = AtlasPaths(source)
+    if not paths.manifest.is_file():
+        Manifest.read(paths)  # says what is there instead
+    refuse_linked_folders(paths)
+    if read_json(paths.manifest).get("format_version") == FORMAT_VERSION:
+        raise InputError(f"{source} is of format {FORMAT_VERSION} already: there is nothing to upgrade.")
+    (version,) = UPGRADED_FORMATS
+    manifest = Manifest.parse(paths.manifest.read_bytes(), source=str(source), format_version=version)
+    if out.exists():
+        raise InputError(f"{out} is there already.", hint="give another folder, or remove it first")
+
+    remove_leftovers(out.absolute().parent, UNFINISHED_PREFIX)
+    beside = out.absolute().with_name(leftover_name(UNFINISHED_PREFIX, out.name))
+    try:
+        beside.mkdir(parents=True)
+        files = [_upgrade_file(source, AtlasPaths(beside), file, manifest) for file in manifest.files]
+        upgraded = replace(manifest, format_version=FORMAT_VERSION, files=(*files, *_index_names(AtlasPaths(beside))))
+        upgraded.write(AtlasPaths(beside))
+        os.rename(beside, out)
+    except OSError as error:
+        raise write_fault(out, error) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return upgraded
+
+
+def _upgrade_file(source: Path, paths: AtlasPaths, file: TableFile, manifest: Manifest) -> TableFile:
+    """Write a file of the older atlas in the types of today, after its digest was checked."""
+    old_path, new_path = source / file.path, paths.root / file.path
+    if not old_path.is_file() or file_sha256(old_path) != file.sha256:
+        raise BrokenAtlasError(
+            f"{old_path} is not as its manifest says.",
+            expected=f"sha256 {file.sha256}",
+            hint="copy the atlas again from where it is whole",
+        )
+
+    table = next(table for table in TABLES if table.name == file.table)
+    schema = table.schema(manifest.run.n_layers)
+    with pq.ParquetFile(old_path) as old, publishing(new_path) as beside:
+        metadata = {key: value for key, value in (old.schema_arrow.metadata or {}).items() if key != b"doc"}
+        write_batches(beside, table=table, schema=schema, batches=_cast(old, schema), metadata=metadata)
+    return describe_file(paths, new_path, table)
+
+
+def _cast(old: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in old.iter_batches(BATCH_ROWS):
+        yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+
+
+def _index_names(paths: AtlasPaths) -> list[TableFile]:
+    metadata = pq.read_schema(paths.proteins).metadata or {}
+    return write_name_index(paths, [paths.proteins], metadata={PROVENANCE_KEY: metadata[PROVENANCE_KEY]})
