@@ -107,8 +107,9 @@ def ask(
 ) -> None:
     """Ask a question that has a name, such as residue_enrichment.
 
-    `attlas ask DIR` lists the questions. Those that say so can be asked of parts of an atlas at once, for atlases of
-    millions of proteins.
+    `attlas ask DIR` lists the questions.
+
+    Those that say so can be asked of parts of an atlas at once, for atlases of millions of proteins.
     """
     from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
     from attlas.queries.atlas import Atlas

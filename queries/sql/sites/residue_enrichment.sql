@@ -38,7 +38,7 @@ sums AS (
 ),
 
 shares AS (
-    SELECT *, sum(n_sites) OVER () AS n, n_sites / sum(n_sites) OVER () AS p,
+    SELECT *, sum(n_sites) OVER () AS n, n_sites / nullif(sum(n_sites) OVER (), 0) AS p,
            n_residues / sum(n_residues) OVER () AS expected, $z AS z
     FROM sums
 )
