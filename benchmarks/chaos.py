@@ -113,6 +113,7 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     arguments = parser.parse_args()
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     cases = [case for case in CASES if not arguments.verbs or case.verb in arguments.verbs]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="attlas-chaos-", dir=arguments.folder)))
@@ -160,12 +161,14 @@ def disturb(stage: Stage, outcomes: Outcomes, cases: Sequence[Case], *, n_kills:
     random.Random(seed).shuffle(turns)
     pairs = cycle(turns)
 
-    for i in range(n_kills):
-        case, victim = next(pairs)
-        tally = tallies[case.name, victim]
-        moments = random.Random(f"{seed} {i}")
-        with _counting(tally, f"kill {i + 1} of {n_kills}, seed {seed}: {case.name}, {victim}"):
-            kill_once(stage, case, outcomes.of(case), victim, moments=moments, tally=tally)
+    with suppress(KeyboardInterrupt):  # Ctrl-C ends the kills, and the table is of those until then
+        for i in range(n_kills):
+            case, victim = next(pairs)
+            outcome = outcomes.of(case)
+            moments = random.Random(f"{seed} {i}")
+            tally = tallies[case.name, victim]
+            with _counting(tally, f"kill {i + 1} of {n_kills}, seed {seed}: {case.name}, {victim}"):
+                kill_once(stage, case, outcome, victim, moments=moments, tally=tally)
     return tallies
 
 
@@ -180,11 +183,12 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
         share = moments.random()
         with open_cluster(stage.starter, 2) if case.has_cluster else nullcontext() as cluster:
             command = stage.starter.start(ATTLAS, *stage.arguments(case, cluster and cluster.address))
-            if kill_at(share, victim, command, cluster, outcome, stage.starter):
-                receipts = read_receipts(stage.place)
-                code = stage.starter.wait(command)
+            was_alive = kill_at(share, victim, command, cluster, outcome, stage.starter)
+            receipts = read_receipts(stage.place)
+            code = stage.starter.wait(command)
+            # A command that had just ended takes no harm from the signal.
+            if was_alive and (victim != MAIN or code == -signal.SIGKILL):
                 break
-            stage.starter.wait(command)
     else:
         raise NotRecoveredError(f"it ended before each of {MOST_DRAWS} moments: no kill")
 
@@ -399,13 +403,14 @@ def make_immutable(place: Path, *, is_immutable: bool) -> None:
 @contextmanager
 def _counting(tally: Tally, title: str) -> Iterator[None]:
     """Count a disturbance and its end, and print both."""
-    tally.n += 1
     try:
         yield
     except (NotRecoveredError, CommandTimeoutError, RuntimeError) as error:
         tally.problems.append(f"{title}: {error}")
         print(f"{title}: {error}", flush=True)
+        tally.n += 1
     else:
+        tally.n += 1
         tally.n_recovered += 1
         print(f"{title}: recovered", flush=True)
 

@@ -3,7 +3,6 @@
 Format 2 had half floats in `residues`, which become float32, and no index of names, which is written from `proteins`.
 """
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -62,7 +61,7 @@ def upgrade(source: Path, out: Path) -> Manifest:
         files = [_upgrade_file(source, AtlasPaths(beside), file, manifest) for file in manifest.files]
         upgraded = replace(manifest, format_version=FORMAT_VERSION, files=(*files, *_index_names(AtlasPaths(beside))))
         upgraded.write(AtlasPaths(beside))
-        os.rename(beside, out)
+        beside.rename(out)
     except OSError as error:
         raise write_fault(out, error) from error
     finally:

@@ -243,7 +243,14 @@ class Store:
     def _database(self) -> "Database":
         from attlas.queries.engine.sandbox import connect
 
-        return connect(self.root, self.manifest, memory_limit=self.memory_limit)
+        return connect(self.root, self.manifest, memory_limit=self.memory_limit, find_sequences=self._find_sequences)
+
+    def _find_sequences(self, accessions: Sequence[str]) -> set[int]:
+        """Return the `sequence_id` of each of some accessions; none for what is not in the atlas or has no sequence."""
+        names = self._names
+        rows = [row for accession in accessions if (row := names.row_of(accession)) is not None]
+        ids = [names.value(row, "sequence_id") for row in rows]
+        return {sequence_id for sequence_id in ids if sequence_id is not None}
 
     def _connected(self, timeout_s: float) -> "Database":
         """Return the database, connected within `timeout_s`. Raises QuestionError if that takes longer."""

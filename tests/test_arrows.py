@@ -54,7 +54,7 @@ FLOORS = {
             "packing",
             "shard_parts",
         ),
-        ("proteins",),
+        ("proteins", "upgrade"),
         (
             "model",
             "part_limits",

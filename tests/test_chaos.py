@@ -66,18 +66,19 @@ def test_a_process_that_stays_and_a_traceback_are_faults(chaos, stage: Stage) ->
         chaos.check_end(chaos.WORKER, code, wrong)
 
 
-def test_a_seed_draws_the_same_moments(chaos, stage: Stage) -> None:
+def test_a_seed_draws_the_same_moments(chaos, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[float] = []
 
     def note(share: float, *arguments: object) -> bool:
         shares.append(share)
         return False
 
+    monkeypatch.setattr(chaos, "kill_at", note)
+    outcome = stage.run(PLAN)
     for _ in range(2):
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(chaos.NotRecoveredError, match="no kill"):
-            patch.setattr(chaos, "kill_at", note)
-            moments = random.Random("0 1")
-            chaos.kill_once(stage, PLAN, stage.run(PLAN), MAIN, moments=moments, tally=chaos.Tally())
+        moments = random.Random("0 1")
+        with pytest.raises(chaos.NotRecoveredError, match="no kill"):
+            chaos.kill_once(stage, PLAN, outcome, MAIN, moments=moments, tally=chaos.Tally())
     assert shares[: chaos.MOST_DRAWS] == shares[chaos.MOST_DRAWS :]
     assert len(set(shares)) == chaos.MOST_DRAWS
 

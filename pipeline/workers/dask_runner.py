@@ -202,7 +202,7 @@ class _DaskRunner:
             Fault: the only error that they had.
             EnvironmentFault: names the workers and their errors.
         """
-        if self.present or len(self.left_out) < self.n_at_start:
+        if self.present or self.assignments.is_finished or len(self.left_out) < self.n_at_start:
             return
         errors = list(self.left_out.values())
         is_of_machine = self.scheduler is None and faults.have_one_cause(errors)

@@ -9,27 +9,31 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from attlas.queries.engine.comparisons import TREE
 from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.errors import out_of_time, query_fault
+from attlas.queries.engine.narrowing import Narrowing, find_narrowing
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
+    asks_for_accession,
     docs_statements,
     provenance_statements,
     quote,
+    unjoined_view_statement,
     view_statement,
 )
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
-from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError
+from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError, Table, TableFile
 from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
@@ -43,10 +47,16 @@ SPILL_SHARE = 0.5
 SPILL_PREFIX = "attlas-duckdb-"
 """How the folders begin that queries spill to; any that remain belong to a killed process."""
 
+_WORD = re.compile(r"[a-z_]+")
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
+FEW_FILES = 8
+"""Files of a table up to which all are read: to look up an accession takes longer than to open them."""
+
 Parameters = Sequence[object] | Mapping[str, object] | None
+FindSequences = Callable[[Sequence[str]], set[int]]
+"""Returns the `sequence_id` of each of some accessions that the atlas has."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,24 @@ class Database:
 
     connection: duckdb.DuckDBPyConnection
     definitions: Definitions
+    unjoined_views: Mapping[str, str] = field(default_factory=dict)
+    """For queries that ask for no accession, the CREATE VIEW of each table that is joined to `proteins` otherwise; none
+    where several accessions share a sequence, which have a row each."""
+
+    narrow: Callable[[Narrowing], str | None] = field(default=lambda _: None)
+    """Return the CREATE VIEW of the files of a table that can hold some proteins; None where all are to be read."""
+
+    def views_for(self, query: str, tree: str, parameters: Parameters) -> dict[str, str]:
+        """Return the CREATE VIEW of tables of which a query needs not all, by name: few files, or no `proteins`."""
+        narrowing = find_narrowing(tree, parameters)
+        view = self.narrow(narrowing) if narrowing is not None else None
+        return {narrowing.table: view} if narrowing and view else self._views_without_join(query)
+
+    def _views_without_join(self, query: str) -> dict[str, str]:
+        if asks_for_accession(query):
+            return {}
+        words = set(_WORD.findall(query.lower()))
+        return {name: statement for name, statement in self.unjoined_views.items() if name in words}
 
     def close(self) -> None:
         """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
@@ -62,9 +90,12 @@ class Database:
             self.connection.close()
 
 
-def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) -> Database:
+def connect(
+    root: Root, manifest: Manifest, *, memory_limit: str | None = None, find_sequences: FindSequences | None = None
+) -> Database:
     """Return the database with the views of an atlas, locked.
 
+    `find_sequences` says which sequences some accessions have, so that queries about few proteins read few files.
     `memory_limit` is what queries may take before they spill to disk, such as `4GB` or `50%` of the machine's memory.
 
     Raises:
@@ -72,9 +103,14 @@ def connect(root: Root, manifest: Manifest, *, memory_limit: str | None = None) 
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
     connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
-    for statement in lock_statements(base, find_linked_files(root, manifest)):
+    links = find_linked_files(root, manifest)
+    for statement in lock_statements(base, links):
         connection.execute(statement)
-    return Database(connection, Definitions(connection))
+
+    def narrow(narrowing: Narrowing) -> str | None:
+        return _narrow_view(narrowing, base, manifest, links, find_sequences)
+
+    return Database(connection, Definitions(connection), _unjoined_views(base, manifest, links), narrow)
 
 
 def connect_unlocked(
@@ -145,7 +181,12 @@ def select(
     def start() -> pa.RecordBatchReader:
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
+        own_names = {name.lower() for name in tables or {}}
         statement = check_statement(cursor, query)
+        (tree,) = cursor.execute(TREE, {"query": query}).fetchall()[0]
+        for name, view in database.views_for(query, tree, parameters).items():
+            if name not in own_names:
+                cursor.execute(view)
         definitions.make_named_in(query)
         try:
             return begin(statement)
@@ -222,13 +263,63 @@ def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) ->
     n_layers = manifest.run.n_layers
 
     for table in TABLES:
-        # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
-        files = [file for file in manifest.of_table(table) if file.n_rows]
-        paths = [glob.escape(links.get(file.path, base + file.path)) for file in files]
-        yield view_statement(table, paths, n_layers)
+        yield view_statement(table, _list_paths(table, base, manifest, links), n_layers)
 
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
+
+
+def _unjoined_views(base: str, manifest: Manifest, links: Mapping[str, str]) -> dict[str, str]:
+    """Return the CREATE VIEW of each table without a join that multiplies rows; none where accessions share one."""
+    counts = manifest.counts
+    if counts.n_ok + counts.n_failed != counts.n_sequences:
+        return {}
+    views = {
+        table.name: unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
+        for table in TABLES
+    }
+    return {name: statement for name, statement in views.items() if statement is not None}
+
+
+def _narrow_view(
+    narrowing: Narrowing,
+    base: str,
+    manifest: Manifest,
+    links: Mapping[str, str],
+    find_sequences: FindSequences | None,
+) -> str | None:
+    """Return the CREATE VIEW of the files of a table that can hold some proteins; None where that would save little."""
+    table = next((table for table in TABLES if table.name == narrowing.table), None)
+    n_files = len(manifest.of_table(table)) if table else 0
+    if table is None or n_files <= FEW_FILES or len(narrowing.values) > n_files:
+        return None
+
+    if narrowing.column == "accession":
+        if find_sequences is None:
+            return None
+        sequence_ids = find_sequences([str(value) for value in narrowing.values])
+    else:
+        sequence_ids = {int(value) for value in narrowing.values}
+
+    paths = _list_paths(table, base, manifest, links, sequence_ids)
+    return view_statement(table, paths, manifest.run.n_layers).replace("CREATE VIEW", "CREATE TEMPORARY VIEW", 1)
+
+
+def _list_paths(
+    table: Table, base: str, manifest: Manifest, links: Mapping[str, str], sequence_ids: set[int] | None = None
+) -> list[str]:
+    """Return the files of a table that have rows, of these sequences where they are given, as DuckDB is told them."""
+    files = [file for file in manifest.of_table(table) if file.n_rows]
+    if sequence_ids is not None:
+        files = [file for file in files if any(_may_hold(file, n) for n in sequence_ids)]
+    # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
+    return [glob.escape(links.get(file.path, base + file.path)) for file in files]
+
+
+def _may_hold(file: TableFile, sequence_id: int) -> bool:
+    if file.first_sequence_id is None or file.last_sequence_id is None:
+        return True
+    return file.first_sequence_id <= sequence_id <= file.last_sequence_id
 
 
 def _switch_off_progress(connection: duckdb.DuckDBPyConnection) -> None:

@@ -1,5 +1,6 @@
 """The views that a user asks, as SQL text derived from the declared tables: columns, types, comments. Runs nothing."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -19,6 +20,8 @@ SQL_TYPES = {
 
 DOCS = "docs"
 """The table a SQL user reads to learn what there is."""
+
+_ACCESSION_OR_STAR = re.compile(r"accession|\*(?!\s*\))|(?<!\()\*", re.IGNORECASE)
 
 PROVENANCE = "provenance"
 """The table a SQL user reads to learn where the numbers are from."""
@@ -41,14 +44,32 @@ def view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str:
     turns a filter on `accession` into one on `sequence_id` while it runs, so that row groups are still skipped.
     """
     columns = ", ".join(_view_expression(column, n_layers) for column in table.columns)
-    source = (
-        f"({_no_rows(table, n_layers)})"
-        if not paths
-        else f"read_parquet([{', '.join(map(quote, paths))}], hive_partitioning = false)"
-    )
+    source = f"({_no_rows(table, n_layers)})" if not paths else _read_files(paths)
     is_joined = any(column.is_joined for column in table.columns)
     join = f" JOIN {PROTEINS.name} AS p ON p.sequence_id = t.sequence_id" if is_joined else ""
     return f"CREATE VIEW {table.name} AS SELECT {columns} FROM {source} AS t{join}"
+
+
+def unjoined_view_statement(table: Table, paths: Sequence[str], n_layers: int) -> str | None:
+    """Return the CREATE VIEW of a table for queries that ask for no accession; None where no column is joined.
+
+    It holds the same rows where every sequence has one accession, and in such an atlas alone. DuckDB sees that this
+    join adds no row and takes none away, and leaves it out unless `accession` is asked for. A filter on `accession` is
+    slow in it, since it is not turned into one on `sequence_id`.
+    """
+    if not paths or not any(column.is_joined for column in table.columns):
+        return None
+    columns = ", ".join(_view_expression(column, n_layers) for column in table.columns)
+    accessions = f"SELECT sequence_id, any_value(accession) AS accession FROM {PROTEINS.name} GROUP BY sequence_id"
+    return (
+        f"CREATE TEMPORARY VIEW {table.name} AS SELECT {columns} FROM {_read_files(paths)} AS t "
+        f"LEFT JOIN ({accessions}) AS p ON p.sequence_id = t.sequence_id"
+    )
+
+
+def asks_for_accession(query: str) -> bool:
+    """Return whether a query may ask for `accession`: it has the word, or a `*` other than that of `count(*)`."""
+    return bool(_ACCESSION_OR_STAR.search(query))
 
 
 def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW") -> Iterator[str]:
@@ -88,6 +109,10 @@ def describe_column(column: Column) -> str:
 def quote(text: str) -> str:
     """Return `text` as an SQL string: for paths and docs, which cannot be bound in a CREATE or COMMENT."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def _read_files(paths: Sequence[str]) -> str:
+    return f"read_parquet([{', '.join(map(quote, paths))}], hive_partitioning = false)"
 
 
 def _view_expression(column: Column, n_layers: int) -> str:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from attlas.queries import Atlas
-from attlas.queries.engine.sandbox import _lock_statements
+from attlas.queries.engine.sandbox import lock_statements
 from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow
@@ -207,7 +207,7 @@ def test_settings_alone_would_let_it_write(tmp_path: Path, query: str) -> None:
     writes = f"COPY (SELECT 1) TO '{tmp_path}/written.csv'"
     query = query.format(tree=_tree(f"WITH x AS ({writes}) SELECT * FROM x"), copy=writes)
     with duckdb.connect() as connection:
-        for statement in _lock_statements(f"{tmp_path}/", {}):
+        for statement in lock_statements(f"{tmp_path}/", {}):
             connection.execute(statement)
         assert [statement.type.name for statement in connection.extract_statements(query)] == ["SELECT"]
         connection.execute(query).fetchall()

@@ -1,0 +1,96 @@
+"""The few proteins that a query asks one table for, out of DuckDB's own parse tree, so that few files are read.
+
+Only the plainest query counts: one SELECT from one table whose WHERE says, for itself or in an AND, that `accession` or
+`sequence_id` is one of some values. Whatever else may read the table again, as a subquery, a join or a function of the
+atlas, would see too few rows: such queries are none of these.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attlas.queries.engine.functions import functions
+
+READING_AGAIN = ("SELECT_NODE", "BASE_TABLE", "TABLE_FUNCTION", "SUBQUERY", "JOIN", "SET_OPERATION_NODE")
+"""Types of nodes of which there is one at most: the query itself, and the table that it reads."""
+NARROWING_COLUMNS = {"accession": str, "sequence_id": int}
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """A query reads only some proteins of one table."""
+
+    table: str
+    column: str
+    """`accession` or `sequence_id`."""
+    values: tuple[str | int, ...]
+
+
+def find_narrowing(tree: str, parameters: Sequence[object] | Mapping[str, object] | None) -> Narrowing | None:
+    """Return the proteins that a query asks for, from its serialized tree; None where it may read any."""
+    statements = json.loads(tree).get("statements") or []
+    nodes = [node for node in _objects(statements) if isinstance(node.get("type"), str)]
+    if len(statements) != 1 or sorted(n["type"] for n in nodes if n["type"] in READING_AGAIN) != [
+        "BASE_TABLE",
+        "SELECT_NODE",
+    ]:
+        return None
+    if {str(node.get("function_name")).lower() for node in nodes} & {function.name for function in functions()}:
+        return None
+
+    select = statements[0]["node"]
+    if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "BASE_TABLE":
+        return None
+    where = select.get("where_clause") or {}
+    for condition in where.get("children", []) if where.get("type") == "CONJUNCTION_AND" else [where]:
+        if named := _read_condition(condition, parameters):
+            return Narrowing(select["from_table"]["table_name"].lower(), *named)
+    return None
+
+
+def _objects(tree: object) -> Iterator[Node]:
+    """Yield every object of a tree."""
+    waiting = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            yield part
+            waiting.extend(part.values())
+        elif isinstance(part, list):
+            waiting.extend(part)
+
+
+def _read_condition(
+    condition: Node, parameters: Sequence[object] | Mapping[str, object] | None
+) -> tuple[str, tuple[str | int, ...]] | None:
+    """Return the column and the values of a condition that names proteins; None for any other."""
+    if condition.get("type") == "COMPARE_EQUAL":
+        sides = [condition["left"], condition["right"]]
+    elif condition.get("type") == "COMPARE_IN":
+        sides = condition["children"]
+    else:
+        return None
+
+    columns = [side["column_names"][-1].lower() for side in sides if side.get("type") == "COLUMN_REF"]
+    if len(columns) != 1 or columns[0] not in NARROWING_COLUMNS:
+        return None
+    kind = NARROWING_COLUMNS[columns[0]]
+    values = [_read_value(side, parameters) for side in sides if side.get("type") != "COLUMN_REF"]
+    return (columns[0], tuple(values)) if values and all(type(value) is kind for value in values) else None  # type: ignore[arg-type]
+
+
+def _read_value(node: Node, parameters: Sequence[object] | Mapping[str, object] | None) -> object:
+    """Return the value of a literal or a parameter; None for anything else."""
+    if node.get("type") == "VALUE_PARAMETER":
+        name = str(node.get("identifier"))
+        if isinstance(parameters, Mapping):
+            return parameters.get(name)
+        is_place = name.isdecimal() and parameters is not None and 0 < int(name) <= len(parameters)
+        return parameters[int(name) - 1] if is_place and parameters is not None else None
+
+    literal = node.get("literal") or {}
+    if literal.get("kind") == "INTEGER" and str(literal["text"]).isdecimal():
+        return int(literal["text"])
+    return str(literal["text"]) if literal.get("kind") == "STRING" else None
