@@ -48,7 +48,8 @@ def read_receipt(paths: AtlasPaths, plan: Plan, shard: Shard) -> Receipt:
             hint="remove the file to compute its shard again",
         )
 
-    expected = {paths.relative(paths.shard(table, shard.index)) for table in SHARD_TABLES}
+    name = paths.shard(SHARD_TABLES[0], shard.index).name
+    expected = {f"{table.name}/{name}" for table in SHARD_TABLES}
     files = {file.path for file in receipt.files}
     if receipt.index != shard.index or files != expected:
         raise BrokenAtlasError(

@@ -92,6 +92,9 @@ def from_json(kind: type[T], value: object, *, name: str = "") -> T:
 
 
 def _convert(kind: Any, value: object, name: str) -> object:
+    if kind in (str, int, float):  # most values by far: a receipt has sixty
+        return _check_plain_value(kind, value, name)
+
     origin = get_origin(kind)
     if origin in (Union, types.UnionType):
         return _convert_union(kind, value, name)
@@ -123,8 +126,7 @@ def _convert_object(kind: Any, value: object, name: str) -> object:
     if unknown := sorted(map(str, values.keys() - hints.keys())):
         raise IllTypedError(f"{prefix}{unknown[0]} is no field of it")
 
-    optional = {field.name for field in fields(kind) if field.default is not MISSING}
-    if lacking := [key for key in hints if key not in values and key not in optional]:
+    if lacking := [key for key in _required_fields(kind) if key not in values]:
         raise IllTypedError(f"{prefix}{lacking[0]} is missing")
 
     return kind(**{key: _convert(hints[key], item, f"{prefix}{key}") for key, item in values.items()})
@@ -133,6 +135,11 @@ def _convert_object(kind: Any, value: object, name: str) -> object:
 @cache
 def _field_types(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+@cache
+def _required_fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.default is MISSING)
 
 
 def _check_plain_value(kind: Any, value: object, name: str) -> object:
