@@ -81,8 +81,9 @@ demo: model  ## the tour: an atlas of 52 proteins, a look at one, a question, a 
 	run grep --max-count 3 P07550 demo-atlas.gff3
 	say "The atlas is demo-atlas/, the features are demo-atlas.gff3. Go on with: $(BIN)/attlas --help"
 
-pages: demo  ## renew what is generated: tables, commands, questions, the output told below commands
+pages: demo  ## renew what is generated: tables, commands, questions, workflows, the output told below commands
 	$(BIN)/python -m attlas.schema.document --write
+	$(BIN)/python examples/workflows/generate.py
 	$(BIN)/typer attlas.cli.main utils docs --name attlas --output docs/commands.md
 	$(BIN)/python -m attlas.queries.asking.page demo-atlas --write docs/questions
 	PYTHONPATH=tests $(BIN)/python -m helpers.documents

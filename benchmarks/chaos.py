@@ -1,6 +1,6 @@
 """Kill commands at random moments, and see that the same command finishes what was begun.
 
-    PYTHONPATH=tests python benchmarks/chaos.py [--kills 200] [--faults 0] [--seed 0] [--verbs build probe ...]
+    python benchmarks/chaos.py [--kills 200] [--faults 0] [--seed 0] [--verbs build probe ...]
 
 Every verb that writes is killed (SIGKILL) at moments drawn uniformly from its run: the command itself, a worker, the
 process from which workers fork, a Dask scheduler of its own. The same command is then run again. It must end with 0;
@@ -32,6 +32,8 @@ from itertools import cycle
 from pathlib import Path
 
 import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.chaos_case import (
     CASES,
     FORK_SERVER,
@@ -63,6 +65,9 @@ from attlas.schema.verify import find_problems
 
 STRAY_S = 10.0
 """Seconds after which nothing of a command may be alive that was killed or has ended."""
+
+TURNS_ALONE = 8
+"""Kills of a command that computes in its own process for each of one with workers, which takes ten times as long."""
 
 MOST_DRAWS = 8
 """Moments drawn for one kill: the command may end before the moment comes."""
@@ -108,12 +113,13 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     arguments = parser.parse_args()
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background jobs ignore
     cases = [case for case in CASES if not arguments.verbs or case.verb in arguments.verbs]
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="attlas-chaos-", dir=arguments.folder)))
         starter = stack.enter_context(Starter(folder / "commands"))
         stage = Stage(folder, starter, stray_s=arguments.stray_s)
-        outcomes = run_undisturbed(stage, cases)
+        outcomes = Outcomes(stage)
         tallies = disturb(stage, outcomes, cases, n_kills=arguments.kills, seed=arguments.seed)
         if arguments.faults:
             tallies |= fill_disks(stage, outcomes, cases, n_faults=arguments.faults, seed=arguments.seed)
@@ -125,44 +131,44 @@ def main() -> None:
     sys.exit(any(tally.problems for tally in tallies.values()))
 
 
-def run_undisturbed(stage: Stage, cases: Sequence[Case]) -> dict[Case, Outcome]:
-    """Run the cases, and those which make the states that they begin with; return how each ends."""
-    makers = {case.after: case for case in CASES if case.after}
-    needed: dict[Case, None] = {}
+class Outcomes:
+    """How cases end undisturbed: found out when it is needed first, with the states that they begin with."""
 
-    def add(case: Case) -> None:
-        if case.before in makers:
-            add(makers[case.before])
-        needed[case] = None
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._outcomes: dict[Case, Outcome] = {}
 
-    for case in cases:
-        add(case)
-
-    outcomes = {}
-    for case in needed:
-        outcomes[case] = stage.run(case)
-        print(f"undisturbed: {case.name}, {outcomes[case].wall_s:.1f} s", flush=True)
-    return outcomes
+    def of(self, case: Case) -> Outcome:
+        """Return how a case ends, which runs now if it has not before."""
+        if case not in self._outcomes:
+            maker = next((other for other in CASES if other.after == case.before), None)
+            if maker is not None:
+                self.of(maker)
+            self._outcomes[case] = self._stage.run(case)
+            print(f"undisturbed: {case.name}, {self._outcomes[case].wall_s:.1f} s", flush=True)
+        return self._outcomes[case]
 
 
-def disturb(
-    stage: Stage, outcomes: Mapping[Case, Outcome], cases: Sequence[Case], *, n_kills: int, seed: int
-) -> Tallies:
+def disturb(stage: Stage, outcomes: Outcomes, cases: Sequence[Case], *, n_kills: int, seed: int) -> Tallies:
     """Kill the processes of the cases in turn, until there were `n_kills` kills.
 
-    Commands that compute in their own process have three turns, as they are killed and finished faster.
+    Commands that compute in their own process have more turns, as they are killed and finished faster.
     """
     tallies: Tallies = defaultdict(Tally)
-    turns = [(case, victim) for case in cases for victim in case.victims for _ in range(3 if case.is_alone else 1)]
+    turns = [
+        (case, victim) for case in cases for victim in case.victims for _ in range(TURNS_ALONE if case.is_alone else 1)
+    ]
     random.Random(seed).shuffle(turns)
     pairs = cycle(turns)
 
-    for i in range(n_kills):
-        case, victim = next(pairs)
-        tally = tallies[case.name, victim]
-        moments = random.Random(f"{seed} {i}")
-        with _counting(tally, f"kill {i + 1} of {n_kills}, seed {seed}: {case.name}, {victim}"):
-            kill_once(stage, case, outcomes[case], victim, moments=moments, tally=tally)
+    with suppress(KeyboardInterrupt):  # Ctrl-C ends the kills, and the table is of those until then
+        for i in range(n_kills):
+            case, victim = next(pairs)
+            outcome = outcomes.of(case)
+            moments = random.Random(f"{seed} {i}")
+            tally = tallies[case.name, victim]
+            with _counting(tally, f"kill {i + 1} of {n_kills}, seed {seed}: {case.name}, {victim}"):
+                kill_once(stage, case, outcome, victim, moments=moments, tally=tally)
     return tallies
 
 
@@ -177,11 +183,12 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
         share = moments.random()
         with open_cluster(stage.starter, 2) if case.has_cluster else nullcontext() as cluster:
             command = stage.starter.start(ATTLAS, *stage.arguments(case, cluster and cluster.address))
-            if kill_at(share, victim, command, cluster, outcome, stage.starter):
-                receipts = read_receipts(stage.place)
-                code = stage.starter.wait(command)
+            was_alive = kill_at(share, victim, command, cluster, outcome, stage.starter)
+            receipts = read_receipts(stage.place)
+            code = stage.starter.wait(command)
+            # A command that had just ended takes no harm from the signal.
+            if was_alive and (victim != MAIN or code == -signal.SIGKILL):
                 break
-            stage.starter.wait(command)
     else:
         raise NotRecoveredError(f"it ended before each of {MOST_DRAWS} moments: no kill")
 
@@ -309,9 +316,7 @@ def is_done(stage: Stage, case: Case, outcome: Outcome, command: Command) -> boo
     return case.verb == "publish" and refusal and list_paths(stage.place) == outcome.paths
 
 
-def fill_disks(
-    stage: Stage, outcomes: Mapping[Case, Outcome], cases: Sequence[Case], *, n_faults: int, seed: int
-) -> Tallies:
+def fill_disks(stage: Stage, outcomes: Outcomes, cases: Sequence[Case], *, n_faults: int, seed: int) -> Tallies:
     """Run the cases where a disk fills, inodes run out or folders become read-only, then again where all is well."""
     tallies: Tallies = defaultdict(Tally)
     stage.clear()
@@ -322,7 +327,7 @@ def fill_disks(
                 tally = tallies[case.name, fault]
                 moments = random.Random(f"{seed} {case.name} {fault} {i}")
                 with mounted(stage.place), _counting(tally, f"fault {i + 1}, seed {seed}: {case.name}, {fault}"):
-                    meet_fault(stage, case, outcomes[case], fault, moments=moments, tally=tally)
+                    meet_fault(stage, case, outcomes.of(case), fault, moments=moments, tally=tally)
     return tallies
 
 
@@ -398,13 +403,14 @@ def make_immutable(place: Path, *, is_immutable: bool) -> None:
 @contextmanager
 def _counting(tally: Tally, title: str) -> Iterator[None]:
     """Count a disturbance and its end, and print both."""
-    tally.n += 1
     try:
         yield
     except (NotRecoveredError, CommandTimeoutError, RuntimeError) as error:
         tally.problems.append(f"{title}: {error}")
         print(f"{title}: {error}", flush=True)
+        tally.n += 1
     else:
+        tally.n += 1
         tally.n_recovered += 1
         print(f"{title}: recovered", flush=True)
 

@@ -32,6 +32,7 @@ from helpers.synthetic import synthetic_run
 from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
 from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.model.files import ModelShape
+from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan, Shard, cut_shards, sum_shards
 from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.proteins.arranging import arrange_proteins, parse_input
@@ -40,6 +41,7 @@ from attlas.pipeline.status import read_status
 from attlas.pipeline.stored_shards import write_shards
 from attlas.schema import SEQUENCES, SHARD_TABLES, AtlasPaths, Receipt, TableFile
 from attlas.schema.json_file import json_bytes
+from attlas.schema.parquet_file import provenance
 
 T = TypeVar("T")
 
@@ -128,7 +130,10 @@ def measure_seal(folder: Path, n: int, length: int) -> None:
     _in_child(lambda: write_sealable(folder, paths, n, length))
     text_bytes = sum(path.stat().st_size for path in (folder / "atlas" / "plan").iterdir())
     with _measured(f"seal of {n:,} proteins of about {length} residues, a plan of {text_bytes / 1e6:,.0f} MB", n):
-        counts = write_proteins(paths, read_plan(paths))
+        plan = read_plan(paths)
+        counts = write_proteins(paths, plan)
+    with _measured("    its index of names", n):
+        write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
     assert counts.total() == pq.read_metadata(paths.proteins).num_rows
 
 

@@ -1,5 +1,8 @@
 """The verb that serves an atlas to browsers and programs: serve."""
 
+import os
+import sys
+import threading
 from typing import Annotated
 
 import typer
@@ -56,6 +59,10 @@ def serve(
             note(f"whoever reaches {host} can read this atlas{sql_words}: there is no password and no encryption")
         run(app, listening)
     note("stopped")
+    if any(thread.daemon for thread in threading.enumerate()):
+        # A thread that still prepares answers holds objects of DuckDB, which would complain of them at the end.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _require_extra() -> None:

@@ -13,6 +13,7 @@ from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
+from attlas.pipeline.shard_parts import remove_failed_parts
 from attlas.pipeline.workers.cluster import prepare_workers
 from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import check_device, check_products, has_device
@@ -123,7 +124,8 @@ def _prepare(shards: Sequence[Shard], device: str, *, n_workers: int | None) -> 
 
 
 def remove_failed_receipts(paths: AtlasPaths, plan: Plan) -> None:
-    """Remove the receipts of shards with failed proteins, so that these are computed again."""
+    """Remove the receipts of shards with failed proteins, and the parts, so that these are computed again."""
+    remove_failed_parts(paths)
     failed = [receipt for receipt in read_receipts(paths, plan, plan.shards).values() if receipt.n_failed]
     if failed:
         set_manifest_aside(paths)  # before the receipts: without all its shards the atlas is not whole

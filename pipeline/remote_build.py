@@ -44,7 +44,8 @@ class StoreTask:
 
     def find_deadly_sequences(self, root: str, index: int, n_threads: int, earlier: frozenset[int]) -> dict[int, str]:
         """Return the sequences of a shard that end a process, as `DivisibleTask.find_deadly_sequences`."""
-        return self.task.find_deadly_sequences(str(self._find_copy(root).root), index, n_threads, earlier)
+        paths = self._fetch_shard(root, index)
+        return self.task.find_deadly_sequences(str(paths.root), index, n_threads, earlier)
 
     def prepare(self, root: str, n_threads: int) -> None:
         """Prepare a worker. Raises as `Task.prepare`."""
@@ -54,10 +55,7 @@ class StoreTask:
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
         """Compute and store a shard."""
-        paths = self._find_copy(root)
-        mirror = Mirror(self.store, paths)
-        mirror.fetch_plan()
-        mirror.fetch_sequences(read_plan(paths).shards[index - 1])
+        paths = self._fetch_shard(root, index)
         receipt = self.task(str(paths.root), index, n_threads)
 
         for file in receipt.files:
@@ -75,6 +73,14 @@ class StoreTask:
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path to which the receipt of a shard goes once it is stored."""
         return paths.root / STORED / paths.receipt(index).name
+
+    def _fetch_shard(self, root: str, index: int) -> AtlasPaths:
+        """Return a working copy that has what a shard is computed from."""
+        paths = self._find_copy(root)
+        mirror = Mirror(self.store, paths)
+        mirror.fetch_plan()
+        mirror.fetch_sequences(read_plan(paths).shards[index - 1])
+        return paths
 
     def _find_copy(self, root: str) -> AtlasPaths:
         """Return the working copy at `root`, or one of this process where it does not see that."""

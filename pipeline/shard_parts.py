@@ -22,6 +22,9 @@ from attlas.schema import AtlasPaths, BrokenAtlasError, Table
 from attlas.schema.json_file import IllTypedError, from_json, json_bytes, read_json
 from attlas.schema.publish import file_sha256, publish_bytes, publishing
 
+_SHARD_PREFIX = "shard-"
+"""How the folders of a build's shards begin; those of passes have the names of the passes."""
+
 COMPRESSION = "zstd"
 """Compression of the rows of a closed part; they are read once."""
 
@@ -115,7 +118,7 @@ class PartFolder:
                 device, on which other sequences would share a pack.
         """
         records: dict[int, list[PartRecord]] = {}
-        for record in self._read_records():
+        for record in _read_records(self.path).values():
             if record.plan_id == self.plan_id and record.end_sequence_id in ends:
                 records.setdefault(record.first_sequence_id, []).append(record)
 
@@ -154,12 +157,6 @@ class PartFolder:
                 writer.write_table(rows, max_chunksize=table.row_group_rows)
         path = self.path / name
         return PartFile(table=table.name, name=name, n_bytes=path.stat().st_size, sha256=file_sha256(path))
-
-    def _read_records(self) -> Iterator[PartRecord]:
-        """Yield the records that can be read."""
-        for path in sorted(self.path.glob("*.json")):
-            with suppress(BrokenAtlasError, IllTypedError):
-                yield from_json(PartRecord, read_json(path))
 
     def _is_intact(self, record: PartRecord) -> bool:
         """Return whether the files of a record are there with their sizes and digests."""
@@ -218,6 +215,15 @@ def remove_finished_parts(paths: AtlasPaths) -> None:
             PartFolder(folder, "").remove()
 
 
+def remove_failed_parts(paths: AtlasPaths) -> None:
+    """Remove the records of a build's parts with failed sequences, so that these are computed again."""
+    for folder in _list_folders(paths):
+        if folder.name.startswith(_SHARD_PREFIX):
+            for path, record in _read_records(folder).items():
+                if record.n_failed:
+                    path.unlink(missing_ok=True)
+
+
 def remove_parts(paths: AtlasPaths, prefix: str) -> None:
     """Remove the parts of passes whose names begin with `prefix`."""
     for folder in _list_folders(paths):
@@ -227,7 +233,7 @@ def remove_parts(paths: AtlasPaths, prefix: str) -> None:
 
 def count_closed_sequences(paths: AtlasPaths) -> int:
     """Return the sequences of unfinished shards of a build that are in closed parts, by the names of the parts."""
-    folders = [folder for folder in _list_folders(paths) if folder.name.startswith("shard-")]
+    folders = [folder for folder in _list_folders(paths) if folder.name.startswith(_SHARD_PREFIX)]
     return sum(_count_sequences(folder) for folder in folders if not (paths.receipts / f"{folder.name}.json").is_file())
 
 
@@ -239,6 +245,15 @@ def _count_sequences(folder: Path) -> int:
         if part_begin <= end:
             end = max(end, part_end)
     return end - begin
+
+
+def _read_records(folder: Path) -> dict[Path, PartRecord]:
+    """Return the records of closed parts that can be read, by their path."""
+    records = {}
+    for path in sorted(folder.glob("*.json")):
+        with suppress(BrokenAtlasError, IllTypedError):
+            records[path] = from_json(PartRecord, read_json(path))
+    return records
 
 
 def _list_folders(paths: AtlasPaths) -> Iterable[Path]:

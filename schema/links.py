@@ -40,7 +40,8 @@ def refuse_links_to_write(paths: AtlasPaths) -> None:
     """
     refuse_linked_folders(paths)
     receipts = list(os.scandir(paths.receipts)) if paths.receipts.is_dir() else []
-    files = [paths.plan, paths.planned_proteins, paths.shards, paths.manifest, paths.manifest_before, paths.lock]
+    files = [paths.plan, paths.manifest, paths.manifest_before, paths.lock]
+    files += paths.planned_proteins.parent.glob("*.parquet")
     links = [path for path in files if path.is_symlink()]
     links += [Path(entry.path) for entry in receipts if entry.is_symlink()]
 

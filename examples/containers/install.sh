@@ -6,9 +6,13 @@ device=$1
 folder=$2
 source=$(cd "$(dirname "$0")/../.." && pwd)
 
-python3 -m venv "$folder"
-install() { "$folder/bin/python" -m pip install --no-cache-dir --constraint "$source/constraints.txt" "$@"; }
+# PyPI's torch is the one for CUDA. The one for CPUs has a higher version, such as 2.13.0+cpu, so pip prefers it.
+case $device in
+    cpu) set -- --extra-index-url https://download.pytorch.org/whl/cpu ;;
+    cuda) set -- ;;
+    *) echo "the device is cpu or cuda, not $device" >&2; exit 2 ;;
+esac
 
-# PyPI's torch is the one for CUDA.
-if [ "$device" = cpu ]; then install torch --index-url https://download.pytorch.org/whl/cpu; fi
-install "$source[build,structures,report,remote,serve,mcp]"
+python3 -m venv "$folder"
+"$folder/bin/python" -m pip install --no-cache-dir --constraint "$source/constraints.txt" "$@" \
+    "$source[build,structures,report,remote,serve,mcp]"

@@ -1,13 +1,22 @@
-"""The temporary folder of an input that does not fit memory: made when it is needed, removed with its owner."""
+"""The temporary folder of an input that does not fit memory: made when it is needed, removed with its owner.
 
+A process that is killed leaves its folder. The folder has a lock, which ends with the process however that dies, so
+that the next process that needs a folder tells abandoned ones from those in use, and removes them.
+"""
+
+import fcntl
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from attlas.schema import EnvironmentFault
 from attlas.schema.publish import write_fault
 
+_PREFIX = "attlas-plan-"
+_LOCK_NAME = "lock"
 _HINT = "set TMPDIR to a folder with room for three times the unpacked input"
 
 
@@ -27,11 +36,13 @@ class Workspace:
     def folder(self) -> Path:
         """Return the folder. Raises EnvironmentFault if it cannot be made."""
         if self._folder is None:
+            remove_abandoned_folders()
             try:
-                self._folder = Path(tempfile.mkdtemp(prefix="attlas-"))
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                lock = _lock_folder(self._folder)
             except OSError as error:
                 raise temporary_fault(Path(tempfile.gettempdir()), error) from error
-            self._remove = weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self._remove = weakref.finalize(self, _remove_folder, self._folder, lock)
         return self._folder
 
     def close(self) -> None:
@@ -40,7 +51,30 @@ class Workspace:
             self._remove()
 
 
+def remove_abandoned_folders() -> None:
+    """Remove the folders of processes that were killed; those of other users and of other processes stay."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK_NAME}"):
+        with suppress(OSError), path.open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+
 def temporary_fault(path: Path | None, error: OSError) -> EnvironmentFault:
     """Return the error for a temporary file that could not be written."""
     fault = write_fault(path or Path(), error)
     return EnvironmentFault(fault.what, expected=fault.expected, found=fault.found, hint=_HINT)
+
+
+def _lock_folder(folder: Path) -> IO[bytes]:
+    """Lock a folder until the file that is returned is closed. Where nothing can be locked, it is never abandoned."""
+    path = folder / f"{_LOCK_NAME}-new"
+    lock = path.open("wb")
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.rename(folder / _LOCK_NAME)  # under this name only when it is locked
+    return lock
+
+
+def _remove_folder(folder: Path, lock: IO[bytes]) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()

@@ -7,6 +7,7 @@ which may be somebody else's, deals out tasks.
 import queue
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from attlas.schema import EnvironmentFault
@@ -16,6 +17,15 @@ WAITING_RESOURCE = "attlas-waits-for-workers"
 
 MOST_WAITING_TASKS = 100
 """Tasks that wait for workers which are not there: more would tell a cluster nothing new."""
+
+
+RESULT_TIMEOUT_S = 30.0
+"""Seconds in which a result, a few hundred bytes, is fetched from a worker: it may have ended since."""
+
+
+@dataclass(frozen=True)
+class WorkerEnded:
+    """The worker of a task has ended; another process may have come at its address."""
 
 
 class DaskWorkers:
@@ -72,9 +82,13 @@ class DaskWorkers:
         if future.cancelled():
             raise _scheduler_gone()
         error = future.exception()
-        result = future.result() if error is None else error
-        future.release()
-        return future.key, result
+        if error is not None:
+            return future.key, error
+        try:
+            return future.key, future.result(timeout=RESULT_TIMEOUT_S)
+        except TimeoutError:
+            self.client.cancel([future], force=True)
+            return future.key, WorkerEnded()
 
     def show_waiting(self, n_tasks: int) -> None:
         """Let the scheduler see how many tasks wait for workers, so that a cluster that adapts itself grows."""

@@ -11,8 +11,8 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import faults
 from attlas.pipeline.workers.assignments import Assignments, Job, is_of_build
 from attlas.pipeline.workers.cluster import open_cluster
-from attlas.pipeline.workers.dask_client import DaskWorkers
-from attlas.pipeline.workers.deadly import SEARCH_PREFIX
+from attlas.pipeline.workers.dask_client import DaskWorkers, WorkerEnded
+from attlas.pipeline.workers.deadly import remove_searches
 from attlas.pipeline.workers.joining import WorkerNeeds, WorkerReport, describe_needs, join, name_process
 from attlas.pipeline.workers.runners import (
     ENCODE,
@@ -30,11 +30,6 @@ from attlas.schema.errors import describe_in_one_line, first_line
 
 LOOK_EVERY_S = 1.0
 """Seconds after which the workers are looked at anew, where no task ends meanwhile."""
-
-
-@dataclass(frozen=True)
-class OtherProcess:
-    """The worker at this address is another process than the one that was checked: that one has ended."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +62,12 @@ def run_dask(
         runner = _DaskRunner(
             workers, task, shards, needs, n_threads=n_threads, n_workers=n_workers, scheduler=scheduler
         )
-        runner.remove_searches()  # of a build that was killed
+        paths = AtlasPaths(root)
+        remove_searches(paths, shards)  # of a build that was killed
         try:
             yield from runner.run()
         finally:
-            runner.remove_searches()
+            remove_searches(paths, shards)
 
 
 class _DaskRunner:
@@ -115,11 +111,6 @@ class _DaskRunner:
             if (ended := self.workers.wait(LOOK_EVERY_S)) is not None:
                 yield from self._take_result(*ended)
             yield from self._judge()
-
-    def remove_searches(self) -> None:
-        """Remove the files of searches, which belong to one computation."""
-        for path in self.paths.receipts.glob(f"{SEARCH_PREFIX}*"):
-            path.unlink(missing_ok=True)
 
     # --- workers that come and go ---
 
@@ -211,7 +202,7 @@ class _DaskRunner:
             Fault: the only error that they had.
             EnvironmentFault: names the workers and their errors.
         """
-        if self.present or len(self.left_out) < self.n_at_start:
+        if self.present or self.assignments.is_finished or len(self.left_out) < self.n_at_start:
             return
         errors = list(self.left_out.values())
         is_of_machine = self.scheduler is None and faults.have_one_cause(errors)
@@ -387,22 +378,23 @@ class _DaskRunner:
         return None
 
 
-def compute_at_worker(task: Task, root: str, index: int, n_threads: int, process: str) -> Receipt | OtherProcess:
+def compute_at_worker(task: Task, root: str, index: int, n_threads: int, process: str) -> Receipt | WorkerEnded:
     """Compute a shard in a Dask worker, if it is still the process that was checked."""
-    return task(root, index, n_threads) if name_process() == process else OtherProcess()
+    return task(root, index, n_threads) if name_process() == process else WorkerEnded()
 
 
 def search_at_worker(
     task: DivisibleTask, root: str, index: int, n_threads: int, earlier: frozenset[int], process: str
-) -> Mapping[int, str] | OtherProcess:
+) -> Mapping[int, str] | WorkerEnded:
     """Look in a Dask worker for the sequences of a shard that end the process which computes them."""
     if name_process() != process:
-        return OtherProcess()
+        return WorkerEnded()
     return task.find_deadly_sequences(root, index, n_threads, earlier)
 
 
 def _has_ended(result: object) -> bool:
     """Return whether what came back of a task says that its worker has ended."""
     from distributed import KilledWorker
+    from distributed.scheduler import NoValidWorkerError
 
-    return isinstance(result, (KilledWorker, OtherProcess))
+    return isinstance(result, (KilledWorker, NoValidWorkerError, WorkerEnded))

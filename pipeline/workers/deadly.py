@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from attlas.pipeline.plan import Shard, cut_packs
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault
 from attlas.schema.errors import first_line
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
@@ -138,6 +139,14 @@ def name_search(paths: AtlasPaths, index: int) -> Path:
     return paths.receipts / f"{SEARCH_PREFIX}{index:05d}.json"
 
 
+def remove_searches(paths: AtlasPaths, shards: Sequence[Shard]) -> None:
+    """Remove the files of searches in some shards: a search belongs to one computation."""
+    names = {name_search(paths, shard.index) for shard in shards}
+    for path in paths.receipts.glob(f"{SEARCH_PREFIX}*"):
+        if path in names:
+            path.unlink(missing_ok=True)
+
+
 def find_deadly_sequences_of(
     root: str, index: int, n_threads: int, earlier: frozenset[int] = frozenset()
 ) -> dict[int, str]:
@@ -149,8 +158,8 @@ def find_deadly_sequences_of(
         n_threads: threads of torch.
         earlier: sequences of the shard that are known to, which are not run.
     """
-    from attlas.pipeline.plan import cut_packs
     from attlas.pipeline.planned_sequences import read_sequences
+    from attlas.pipeline.shard_parts import find_part_folder
     from attlas.pipeline.workers.runners import load_plan_and_model
 
     paths, plan, encoder = load_plan_and_model(root, n_threads)
@@ -159,10 +168,18 @@ def find_deadly_sequences_of(
     lengths = [len(sequence) for sequence in sequences]
 
     # As the shard's own, so that a pack which is too large for the memory is met again.
+    slices = list(cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)))
+
+    # What is in closed parts came through.
+    first = shard.first_sequence_id
+    folder = find_part_folder(paths, paths.receipt(index), plan.plan_id)
+    closed = folder.read_chain(first, ends=[first + pack.stop for pack in slices])
+    begin = closed[-1].end_sequence_id if closed else first
+
     packs = []
-    for pack in cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)):
-        numbered = enumerate(sequences[pack], start=shard.first_sequence_id + pack.start)
-        packs.append({sequence_id: sequence for sequence_id, sequence in numbered if sequence_id not in earlier})
+    for pack in slices:
+        numbered = enumerate(sequences[pack], start=first + pack.start)
+        packs.append({i: sequence for i, sequence in numbered if i >= begin and i not in earlier})
 
     encoder.free_memory()
     search = Search.read(name_search(paths, index))

@@ -31,8 +31,8 @@ from attlas.schema.publish import file_sha256
 pytestmark = pytest.mark.slow
 
 SLOW = """
-def slow(paths, plan, shard, encoder, encode_shard=module.encode_shard):
-    receipt = encode_shard(paths, plan, shard, encoder)
+def slow(paths, plan, shard, encoder, encode_shard=module.encode_shard, **options):
+    receipt = encode_shard(paths, plan, shard, encoder, **options)
     {wait}
     return receipt
 

@@ -155,7 +155,7 @@ class Stage:
         outcome = Outcome(
             digest_files(self.place), list_paths(self.place), measure_bytes(self.place), wall_s, until_workers_s
         )
-        if case.after is not None:
+        if case.after is not None and not (self.states / case.after).exists():
             shutil.copytree(self.place, self.states / case.after)
         return outcome
 

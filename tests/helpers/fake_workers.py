@@ -11,7 +11,8 @@ import pytest
 
 from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import dask_runner
-from attlas.pipeline.workers.dask_runner import OtherProcess, run_dask
+from attlas.pipeline.workers.dask_client import WorkerEnded
+from attlas.pipeline.workers.dask_runner import run_dask
 from attlas.pipeline.workers.joining import WorkerReport
 from attlas.pipeline.workers.runners import EncodeTask, Event
 from attlas.schema import AtlasPaths, Fault, Receipt
@@ -104,7 +105,7 @@ class FakeWorkers:
         if result == DIES:
             self.threads.pop(worker)
             return None
-        return key, OtherProcess() if result == IS_REPLACED else result
+        return key, WorkerEnded() if result == IS_REPLACED else result
 
     def show_waiting(self, n_tasks: int) -> None:
         self.shown.append(n_tasks)

@@ -37,6 +37,7 @@ IMPORTED = (
     "attlas.queries.release",
     DASK_SCHEDULER,
     DASK_WORKER,
+    "pandas",  # by pyarrow, when it converts
 )
 """Imported before the commands fork; none of them starts a thread."""
 
@@ -99,8 +100,9 @@ class Starter:
         for process in self.find_strays():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        assert self._process.stdin is not None
-        self._process.stdin.close()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            stream.close()
         self._process.wait(timeout=30)
 
     def start(self, module: str, *arguments: object) -> Command:

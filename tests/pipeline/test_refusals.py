@@ -30,7 +30,7 @@ from helpers.building import (
 from helpers.tiny_esm import save_tiny_esm
 from safetensors.torch import load_file
 
-from attlas.pipeline import shard
+from attlas.pipeline import finishing
 from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.model.precision import SPLIT
 from attlas.pipeline.workers import gpus, resources, runners
@@ -484,16 +484,16 @@ def test_a_disk_too_small_is_refused_before_anything_is_computed(
 def test_a_disk_that_fills_up_keeps_the_finished_shards_and_the_same_command_finishes(
     fasta: Path, tmp_path: Path, tiny_esm: Path, build, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_table = shard.write_table
+    write_batches = finishing.write_batches
 
     def full(path: Path, **options: object) -> None:
         if receipts(tmp_path / "atlas"):
             path.write_bytes(b"half a file")
             raise OSError(errno.ENOSPC, "No space left on device")
-        write_table(path, **options)
+        write_batches(path, **options)
 
     with monkeypatch.context() as patched:
-        patched.setattr(shard, "write_table", full)
+        patched.setattr(finishing, "write_batches", full)
         result = build(fasta)
     assert result.code == 1
     assert "The disk is full." in result.err

@@ -23,7 +23,8 @@ from attlas.pipeline.model.files import find_model
 from attlas.pipeline.part_limits import PartLimits, cut_parts, fill_part
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.shard import encode_shard
-from attlas.pipeline.shard_parts import count_closed_sequences, remove_finished_parts
+from attlas.pipeline.shard_parts import count_closed_sequences, remove_failed_parts, remove_finished_parts
+from attlas.pipeline.workers import deadly, runners
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Receipt
 
 LENGTHS = [20, 24, 28, 32, 36, 40, 44, 48, 52, 90]
@@ -266,6 +267,57 @@ def test_parts_that_a_process_killed_after_its_receipt_left_are_removed_and_othe
     remove_finished_parts(paths)
     assert not other.exists()
     assert len(list_parts(paths)) == 2
+
+
+def test_parts_with_failed_sequences_are_computed_again_where_that_is_asked_for(
+    case: ShardCase, encoder: Encoder, watch: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = case.copy(tmp_path / "atlas")
+    packs = watch().packs
+    case.encode(case.copy(tmp_path / "uninterrupted"), encoder)
+    start = encoder.start
+
+    def fail_or_interrupt(pack: list[str], **options: object) -> Forward:
+        if packs[1][0] in pack:
+            raise RuntimeError("CUDA out of memory")
+        if packs[4][0] in pack:
+            raise KeyboardInterrupt
+        return start(pack, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(encoder, "start", fail_or_interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            case.encode(paths, encoder)
+    records = [json.loads(path.read_text()) for path in list_parts(paths)]
+    assert [record["n_failed"] for record in records] == [0, 1, 0, 0]
+
+    remove_failed_parts(paths)
+    packs.clear()
+    case.encode(paths, encoder)
+    assert len(packs) == 5
+    assert_finished(case, paths)
+
+
+def test_sequences_that_end_their_process_are_looked_for_behind_the_closed_parts(
+    case: ShardCase, encoder: Encoder, watch: Callable[..., Watch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = case.copy(tmp_path / "atlas")
+    packs = watch().packs
+    case.encode(case.copy(tmp_path / "uninterrupted"), encoder)
+    watch(interrupt_at(4))
+    with pytest.raises(KeyboardInterrupt):
+        case.encode(paths, encoder)
+
+    tried: list[list[str]] = []
+
+    def run_packs(root: str, n_threads: int, waiting: list[deadly.Pack], begin: object) -> deadly.Trial:
+        tried.extend(list(pack.values()) for pack in waiting)
+        return deadly.Trial(len(waiting), has_begun=False, cause="")
+
+    monkeypatch.setattr(runners, "load_plan_and_model", lambda *_: (paths, case.plan, encoder))
+    monkeypatch.setattr(deadly, "run_packs", run_packs)
+    assert deadly.find_deadly_sequences_of(str(paths.root), 1, 1) == {}
+    assert tried == packs[4:]
 
 
 def test_status_counts_the_sequences_of_half_finished_shards(

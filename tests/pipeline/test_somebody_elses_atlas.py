@@ -122,12 +122,14 @@ def test_a_table_whose_folder_is_a_link_is_refused_by_every_verb(
 
 
 @pytest.mark.parametrize("verb", WRITING)
-@pytest.mark.parametrize("name", ["receipts", "plan", "plan.json", "manifest.json", ".lock"])
+@pytest.mark.parametrize(
+    "name", ["receipts", "plan", "plan.json", "plan/sequences-00001.parquet", "manifest.json", ".lock"]
+)
 def test_no_verb_that_writes_follows_a_link_to_what_is_no_table(
     verb: str, name: str, root: Path, tmp_path: Path, words: dict[str, list[object]], attlas: Callable[..., object]
 ) -> None:
     moved = tmp_path / "victim" / name
-    moved.parent.mkdir()
+    moved.parent.mkdir(parents=True)
     (root / name).rename(moved)
     (root / name).symlink_to(moved)
     with _left_alone(moved.parent, is_unread=False):

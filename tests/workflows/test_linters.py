@@ -90,6 +90,11 @@ def test_the_tool_of_galaxy_passes_planemo() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_script_of_the_containers_refuses_a_device_that_there_is_not(tmp_path: Path) -> None:
+    done = _run("sh", EXAMPLES / "containers" / "install.sh", "gpu", tmp_path / "attlas")
+    assert (done.returncode, done.stderr) == (2, "the device is cpu or cuda, not gpu\n")
+
+
 def test_the_script_of_the_containers_installs_the_command_with_all_its_files(tmp_path: Path) -> None:
     # Without the libraries, which are those of this environment.
     script = EXAMPLES / "containers" / "install.sh"

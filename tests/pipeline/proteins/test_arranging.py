@@ -5,13 +5,15 @@ import hashlib
 import itertools
 import random
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from helpers.building import random_proteins
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.proteins import headers
@@ -19,6 +21,7 @@ from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_
 from attlas.pipeline.proteins.external_sort import merge_runs, sort_run
 from attlas.pipeline.proteins.headers import parse_header
 from attlas.pipeline.proteins.parsing import Parser
+from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import EnvironmentFault, InputError
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -188,10 +191,35 @@ def test_the_temporary_folder_is_gone_when_the_input_is_refused_or_no_longer_nee
     assert list(temporary.iterdir()) == []
 
 
+def test_the_folder_of_a_process_that_was_killed_is_removed_and_one_in_use_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    script = (
+        "import os; from attlas.pipeline.proteins.workspace import Workspace; "
+        "workspace = Workspace(); print(workspace.folder, flush=True); os._exit(1)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    killed = Path(done.stdout.strip())
+    assert killed.is_dir()
+    in_use = Workspace()
+    assert killed.parent == in_use.folder.parent == tmp_path
+    assert not killed.exists()
+    other = Workspace()
+    assert {in_use.folder, other.folder} == set(tmp_path.iterdir())
+    in_use.close()
+    assert list(tmp_path.iterdir()) == [other.folder]
+
+
 # --- sorting ---
 
 
-@given(st.lists(st.lists(st.text("ABé", max_size=3), min_size=1, max_size=30), max_size=5), st.integers(1, 4))
+KEYS = st.sampled_from(["", *"ABé", *("".join(pair) for pair in itertools.product("ABé", repeat=2))])
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.lists(KEYS, min_size=1, max_size=25), max_size=4), st.integers(1, 4))
 def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:
     tables = [pa.table({"key": run, "place": [(i, j) for j in range(len(run))]}) for i, run in enumerate(keys)]
     runs = [sort_run(table, key="key", text="key", batch_bytes=200) for table in tables]
@@ -277,6 +305,7 @@ REGULAR = [
 ]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(REGULAR), st.integers(0, 6), st.lists(WORDS, max_size=2), st.booleans())
 def test_headers_as_usual_are_read_the_same_by_the_short_way_and_by_the_general_one(
     words: list[str], place: int, others: list[str], is_replaced: bool

@@ -17,7 +17,7 @@ from helpers.building import wait_for
 
 from attlas.pipeline import estimate
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards
+from attlas.pipeline.plan import PACK_TOKENS, Plan, Shard, cut_shards, sum_shards
 from attlas.pipeline.workers import cluster, gpus, resources, runners
 from attlas.pipeline.workers.runners import ShardFinished, run_in_process
 from attlas.schema import EnvironmentFault, Receipt
@@ -326,7 +326,7 @@ def test_on_a_gpu_with_too_little_free_memory_a_plan_is_refused_with_both_number
 def test_a_short_build_on_a_gpu_does_not_compile(n_proteins: int, is_compiled: bool) -> None:
     shards = cut_shards([400] * n_proteins, shape=ESM2_650M, device="cuda")
     plan = object.__new__(Plan)
-    object.__setattr__(plan, "shards", shards)
+    object.__setattr__(plan, "totals", sum_shards(shards))
     object.__setattr__(plan, "run", type("Run", (), {"device": "cuda"}))
     assert runners.is_worth_compiling(plan) == is_compiled
 
