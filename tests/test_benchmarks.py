@@ -425,3 +425,15 @@ def test_host_tells_the_parts_of_a_build_and_that_none_delays_the_device(tmp_pat
     assert report["while_feeding"] == []
     assert "In the thread that feeds the device: nothing of the other parts." in printed
     assert list(tmp_path.iterdir()) == [path]
+
+
+# names_scale
+
+
+def test_names_scale_writes_an_index_and_looks_into_it() -> None:
+    header, line = _run("names_scale", "--sizes", 1_500, "--lookups", 2).stdout.splitlines()
+    assert header.split()[:3] == ["proteins", "names", "files"]
+    assert line.split()[:3] == ["1,500", "7,500", "1"]
+    requests = [int(cost.split(" and ")[0]) for cost in line.split("   ")[-1].split(", ")]
+    assert len(requests) == 4
+    assert max(requests) <= 5
