@@ -123,7 +123,7 @@ class DivisibleTask(Protocol):
 class EncodeTask:
     """Compute a shard of a build."""
 
-    failed: Mapping[int, str] = field(default_factory=dict)
+    failed: Mapping[int, str] = field(default_factory=dict, kw_only=True)
     """Sequences that end the process which computes them, by `sequence_id`, with the reason: they are not run."""
 
     def prepare(self, root: str, n_threads: int) -> None:
