@@ -312,8 +312,9 @@ def finish(stage: Stage, case: Case, outcome: Outcome, receipts: Mapping[str, by
 
 def is_done(stage: Stage, case: Case, outcome: Outcome, command: Command) -> bool:
     """Return whether a command refuses to run again because the killed one had published all it makes."""
-    refusal = "exists already" in command.printed() or "already exists" in command.printed()
-    return case.verb == "publish" and refusal and list_paths(stage.place) == outcome.paths
+    return (
+        case.verb == "publish" and "is there already" in command.printed() and list_paths(stage.place) == outcome.paths
+    )
 
 
 def fill_disks(stage: Stage, outcomes: Outcomes, cases: Sequence[Case], *, n_faults: int, seed: int) -> Tallies:

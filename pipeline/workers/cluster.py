@@ -6,7 +6,7 @@ On GPUs each has a card of its own.
 
 import logging
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from multiprocessing import resource_tracker
@@ -19,9 +19,13 @@ from attlas.pipeline.workers.resources import (
     count_default_workers,
 )
 from attlas.schema import EnvironmentFault
+from attlas.schema.errors import first_line
 
 WORKER_THREADS = {"cpu": 1, "cuda": THREADS["cuda"]}
 """Shards that a worker computes at once: there is a worker for each core, and one for each GPU."""
+
+STARTS = 3
+"""Attempts to start the workers of this machine."""
 
 CONNECTION_TIMEOUT_S = 10
 
@@ -93,6 +97,8 @@ def connect_to_scheduler(scheduler: str) -> Any:
     """Return a client of a scheduler, which may have no workers yet; close it. Raises EnvironmentFault."""
     from distributed import Client
 
+    # When the scheduler goes away the client logs a traceback, and the build says the same in a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(scheduler, timeout=CONNECTION_TIMEOUT_S)
     except (OSError, TimeoutError, ValueError) as error:
@@ -116,12 +122,30 @@ def _local_cluster(n_workers: int, device: str) -> Any:
     options["silence_logs"] = logging.CRITICAL
 
     if device == "cpu":
-        return LocalCluster(n_workers=n_workers, **options)
+        return _start_workers(lambda: LocalCluster(n_workers=n_workers, **options))
 
     cluster = LocalCluster(n_workers=0, **options)
     give_each_worker_a_gpu(cluster, list_gpus(count_gpus()))
     cluster.scale(n_workers)
     return cluster
+
+
+def _start_workers(start: Callable[[], Any]) -> Any:
+    """Return a cluster whose workers have started; a worker that is killed meanwhile makes Dask give up all of them.
+
+    Raises:
+        EnvironmentFault: workers were killed at every attempt.
+    """
+    for _ in range(STARTS):
+        try:
+            return start()
+        except RuntimeError as error:
+            failure = error
+    raise EnvironmentFault(
+        "The workers of this machine do not start.",
+        found=first_line(failure.__cause__ or failure),
+        hint="see whether memory, processes or /dev/shm are at their limits; or use --workers 0",
+    ) from failure
 
 
 def give_each_worker_a_gpu(cluster: Any, gpus: Sequence[str]) -> None:

@@ -89,6 +89,8 @@ class DaskWorkers:
         except TimeoutError:
             self.client.cancel([future], force=True)
             return future.key, WorkerEnded()
+        except OSError as error:  # of the connection by which the scheduler passes results on
+            raise _scheduler_gone() from error
 
     def show_waiting(self, n_tasks: int) -> None:
         """Let the scheduler see how many tasks wait for workers, so that a cluster that adapts itself grows."""
