@@ -41,7 +41,7 @@ def serve(
     reach them unless `--host` says otherwise. Nothing is written.
     """
     _require_extra()
-    from attlas.serve.app import make_app
+    from attlas.serve.app import WARM_UP, make_app
     from attlas.serve.server import is_loopback, names_of, open_socket, run
 
     with open_socket(host, port) as listening:
@@ -59,7 +59,7 @@ def serve(
             note(f"whoever reaches {host} can read this atlas{sql_words}: there is no password and no encryption")
         run(app, listening)
     note("stopped")
-    if any(thread.daemon for thread in threading.enumerate()):
+    if any(thread.name == WARM_UP for thread in threading.enumerate()):
         # A thread that still prepares answers holds objects of DuckDB, which would complain of them at the end.
         sys.stdout.flush()
         os._exit(0)

@@ -19,10 +19,10 @@ def upgrade(
     ],
     out: Annotated[Path, typer.Option(*OUTPUT_NAMES, metavar="NEW", help="Folder to write; it must not exist yet.")],
 ) -> None:
-    """Write an atlas of an older format anew, in the format that this version reads.
+    """Write an atlas of an older format anew.
 
-    Numbers and atlas id stay the same, and so does the old directory. The new one has no plan: to add tables that the
-    model computes, build it again.
+    The copy has the format that this version reads. Numbers and atlas id stay the same, and so does the old directory.
+    The new one has no plan: to add tables that the model computes, build it again.
     """
     from attlas.pipeline.upgrade import upgrade as write_upgrade
 

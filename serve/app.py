@@ -34,6 +34,8 @@ LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
 """Names of this machine for itself, by which a server is always called."""
 MEMORY_SHARE = 50
 """Percent of the machine's memory that all workers may take together, unless it is said otherwise."""
+WARM_UP = "attlas-warm-up"
+"""Name of the thread that prepares the first answers."""
 
 
 def make_app(
@@ -68,7 +70,7 @@ def make_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        Thread(target=_warm_up, args=(service,), daemon=True).start()
+        Thread(target=_warm_up, args=(service,), daemon=True, name=WARM_UP).start()
         yield
         service.close()
 

@@ -66,13 +66,15 @@ FLOORS = {
             "encoder",
             "estimate",
             "lock",
-            "mirror",
             "parts",
             "planned_sequences",
             "receipts",
             "stored_shards",
         ),
-        ("directory",),
+        (
+            "directory",
+            "mirror",
+        ),
         (
             "annotate",
             "finishing",

@@ -22,6 +22,7 @@ class ProteinRow:
     crc64: str | None
     n_nonstandard: int | None
     n_records: int
+    n_members: int | None
     line: int
     sequence_id: int | None
     status: str

@@ -38,6 +38,7 @@ from attlas.pipeline.contacts import contact_head, memory
 from attlas.pipeline.contacts.adding import AddedContacts, add_contacts
 from attlas.pipeline.contacts.memory import cut_map_packs, predict_contact_bytes, predict_head_contact_bytes
 from attlas.pipeline.contacts.planning import ContactSettings
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
 from attlas.schema import (
@@ -463,8 +464,7 @@ def test_packs_hold_few_pairs(monkeypatch) -> None:
 
 
 def test_what_does_not_fit_is_refused_by_name_before_anything_is_computed(small: Path, monkeypatch) -> None:
-    needed = AtlasPaths(small).plan.read_text()
-    predicted = max(shard["predicted_bytes"] for shard in json.loads(needed)["shards"])
+    predicted = max(shard.predicted_bytes for shard in read_plan(AtlasPaths(small)).shards)
     monkeypatch.setattr(
         memory,
         "measure_available_bytes",
