@@ -2,10 +2,12 @@
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
+from types import FrameType
 
 FORKED_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -24,6 +26,9 @@ IMPORTED = (
     "transformers.models.esm.modeling_esm",
 )
 """Modules with what computes a shard; `offline` comes before those of transformers."""
+
+LOOK_S = 1.0
+"""How often a process that imports looks whether its parent is still there."""
 
 PRELOADED = "attlas.pipeline.workers.preload"
 """The module that this process imports before it forks."""
@@ -58,6 +63,24 @@ def start_fork_server() -> bool:
     except OSError:
         return False
     return True
+
+
+@contextmanager
+def ending_with_parent() -> Iterator[None]:
+    """Let this process end within a second or two of its parent, although it looks at nothing while it imports."""
+    parent = os.getppid()
+
+    def look(_: int, __: FrameType | None) -> None:
+        if os.getppid() != parent:
+            os._exit(0)
+
+    earlier = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, LOOK_S, LOOK_S)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
 
 
 @contextmanager

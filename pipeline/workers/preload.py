@@ -6,7 +6,7 @@ Whatever fails here fails again in the worker, which reports it.
 import gc
 from contextlib import suppress
 
-from attlas.pipeline.workers.libraries import import_libraries, pause_collection
+from attlas.pipeline.workers.libraries import ending_with_parent, import_libraries, pause_collection
 
 
 def _warm_up() -> None:
@@ -26,7 +26,7 @@ def _warm_up() -> None:
             reduce_tiled(tokens, tokens, tokens, pack=pack, scaling=1.0, theta=0.5)
 
 
-with suppress(Exception), pause_collection():
+with ending_with_parent(), suppress(Exception), pause_collection():
     import distributed  # noqa: F401
 
     import_libraries()
