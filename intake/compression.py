@@ -27,6 +27,8 @@ SUFFIXES = (".gz", ".bgz", ".bz2", ".xz", ".zst")
 READ = "plain, gzip, bzip2, xz or Zstandard"
 """What is read, for messages."""
 
+_N_BGZIP_START = 18
+"""First bytes of a member by which one of bgzip is told."""
 _N_START = 6
 """First bytes by which a compression is told."""
 _PIECE_BYTES = 4096
@@ -90,27 +92,55 @@ def _unpacked_members(
 ) -> Iterator[bytes]:
     """Yield the unpacked bytes of a file of one or more members, as bgzip writes and as joined files have.
 
-    Python's own readers of bzip2 and xz pass over whatever stands behind the last member; here it is an error.
+    Python's own readers of bzip2 and xz pass over whatever stands behind the last member; here it is an error. bgzip
+    ends a file with an empty member: without it, members are missing.
     """
     decompressor = make_decompressor()
-    while raw := packed.read(_PIECE_BYTES):
-        while raw:
-            yield decompressor.decompress(raw, _MAX_STEP_BYTES)
-            while not (decompressor.eof or decompressor.needs_input):
-                yield decompressor.decompress(b"", _MAX_STEP_BYTES)
+    raw = packed.read(_PIECE_BYTES)
+    is_bgzip, n_bytes = _is_bgzip(raw), 0
+    while raw:
+        for piece in _decompress(decompressor, raw):
+            n_bytes += len(piece)
+            yield piece
 
-            if not decompressor.eof:
+        if not decompressor.eof:
+            raw = packed.read(_PIECE_BYTES)
+            continue
+
+        raw = _skip_padding(packed, decompressor.unused_data)
+        if not raw:
+            if is_bgzip and n_bytes:
                 break
+            return
+        if not raw.startswith(start[: len(raw)]):
+            raise ValueError("there are bytes after its end that are not compressed")
 
-            raw = decompressor.unused_data.lstrip(b"\0")  # zero padding after a member is allowed
-            if not raw and not (raw := packed.read(_PIECE_BYTES).lstrip(b"\0")):
-                return
-            if not raw.startswith(start[: len(raw)]):
-                raise ValueError("there are bytes after its end that are not compressed")
-
-            decompressor = make_decompressor()
+        if len(raw) < _N_BGZIP_START:
+            raw += packed.read(_PIECE_BYTES)
+        decompressor = make_decompressor()
+        is_bgzip, n_bytes = _is_bgzip(raw), 0
 
     raise EOFError
+
+
+def _decompress(decompressor: _Decompressor, raw: bytes) -> Iterator[bytes]:
+    """Yield what compressed bytes stand for, as far as the member goes to which they belong."""
+    yield decompressor.decompress(raw, _MAX_STEP_BYTES)
+    while not (decompressor.eof or decompressor.needs_input):
+        yield decompressor.decompress(b"", _MAX_STEP_BYTES)
+
+
+def _skip_padding(packed: IO[bytes], raw: bytes) -> bytes:
+    """Return the bytes of the next member, behind the zeros that may follow a member; empty at the end of the file."""
+    raw = raw.lstrip(b"\0")
+    while not raw and (piece := packed.read(_PIECE_BYTES)):
+        raw = piece.lstrip(b"\0")
+    return raw
+
+
+def _is_bgzip(start: bytes) -> bool:
+    """Return whether a member of gzip begins as those of bgzip do: with its length in a field called BC."""
+    return start[:4] == b"\x1f\x8b\x08\x04" and start[12:16] == b"BC\x02\0"
 
 
 def _unpacked_zstandard(packed: IO[bytes]) -> Iterator[bytes]:

@@ -6,7 +6,9 @@ import io
 import lzma
 import os
 import re
+import struct
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,8 +40,17 @@ def zstandard(data: bytes) -> bytes:
 
 def bgzip(data: bytes) -> bytes:
     """Blocks of their own and an empty one at the end, as samtools' bgzip writes."""
-    blocks = [data[at : at + 40] for at in range(0, len(data), 40)] + [b""]
-    return b"".join(gzip.compress(block, mtime=0) for block in blocks)
+    return b"".join(bgzip_blocks(data))
+
+
+def bgzip_blocks(data: bytes) -> list[bytes]:
+    """The blocks of `bgzip`, each with its length in a field called BC (SAM specification, section 4.1)."""
+    blocks = []
+    for text in [*(data[at : at + 40] for at in range(0, len(data), 40)), b""]:
+        deflated = zlib.compress(text, wbits=-15)
+        head = struct.pack("<4BI2BH2s2H", 31, 139, 8, 4, 0, 0, 255, 6, b"BC", 2, len(deflated) + 25)
+        blocks.append(head + deflated + struct.pack("<2I", zlib.crc32(text), len(text)))
+    return blocks
 
 
 COMPRESSIONS: dict[str, Pack] = {
@@ -220,6 +231,35 @@ def test_what_stands_behind_the_compressed_data_is_refused_and_padding_is_not(tm
     if name != "Zstandard":
         path.write_bytes(packed + bytes(512))
         assert read_file(path, expected="anything").data == b"MKV\n" * 99
+
+
+@pytest.mark.parametrize("n_padding", [1, 4095, 4096, 10_000])
+def test_members_behind_padding_are_read(tmp_path: Path, n_padding: int) -> None:
+    path = tmp_path / "p"
+    for name in ("gzip", "bzip2", "xz"):
+        packed = COMPRESSIONS[name](b"MKV\n")
+        path.write_bytes(packed + bytes(n_padding) + packed + bytes(n_padding))
+        assert read_file(path, expected="anything").data == b"MKV\n" * 2
+
+
+@pytest.mark.parametrize("n_blocks", [1, 2, 70, 249])
+def test_a_bgzip_file_whose_last_blocks_are_missing_is_damaged(tmp_path: Path, n_blocks: int) -> None:
+    blocks = bgzip_blocks(b">a\nMKVLAACDEF\n" * 709)
+    assert len(blocks) == 250
+    path = tmp_path / "p.gz"
+    path.write_bytes(b"".join(blocks))
+    assert len(read_file(path, expected="anything").data) == 709 * 14
+    path.write_bytes(b"".join(blocks) + b"".join(blocks))
+    assert len(read_file(path, expected="anything").data) == 2 * 709 * 14
+    path.write_bytes(b"".join(blocks[:n_blocks]))
+    with pytest.raises(InputError, match=r"The gzip file p\.gz is damaged"):
+        read_file(path, expected="anything")
+
+
+def test_a_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(InputError, match="Standard input is closed"):
+        read_file("-", expected="a FASTA file")
 
 
 def test_a_damaged_file_says_on_which_line_it_breaks_off(tmp_path: Path) -> None:
