@@ -7,6 +7,7 @@ no whole protein for a fragment with its own numbering.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
@@ -238,5 +239,5 @@ def _in_taxa(names: Names, rows: Sequence[int]) -> tuple[str, ...]:
     taxa = [names.value(row, "taxon_id") for row in rows]
     if len(set(taxa)) < 2:
         return ()
-    single = [taxon for taxon in dict.fromkeys(taxa) if taxon is not None and taxa.count(taxon) == 1]
+    single = [taxon for taxon, n in Counter(taxa).items() if taxon is not None and n == 1]
     return tuple(f"{names.value(rows[0], 'gene')}@{taxon}" for taxon in single[:N_NAMED])

@@ -22,7 +22,7 @@ from attlas.schema.blocks import add_block_digests
 from attlas.schema.index_tables import KEY_LETTERS, name_key
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.parquet_file import describe_file, parquet_options
-from attlas.schema.publish import publishing
+from attlas.schema.publish import publishing, write_fault
 
 FILE_ROWS = 1 << 20
 """Names of a file, about: 64 row groups, a footer of 40 kB."""
@@ -66,6 +66,8 @@ def write_name_index(
         targets = [paths.part(NAMES, i, len(ranges)) for i in range(1, len(ranges) + 1)]
         for source, target in zip(ranges, targets, strict=True):
             _write_sorted(source, target, metadata)
+    except OSError as error:
+        raise write_fault(scratch, error) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

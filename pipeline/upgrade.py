@@ -53,6 +53,8 @@ def upgrade(source: Path, out: Path) -> Manifest:
     manifest = Manifest.parse(paths.manifest.read_bytes(), source=str(source), format_version=version)
     if out.exists():
         raise InputError(f"{out} is there already.", hint="give another folder, or remove it first")
+    if out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out} lies inside the atlas.", expected="a folder outside of it", hint="give another folder")
 
     remove_leftovers(out.absolute().parent, UNFINISHED_PREFIX)
     beside = out.absolute().with_name(leftover_name(UNFINISHED_PREFIX, out.name))
@@ -88,8 +90,13 @@ def _upgrade_file(source: Path, paths: AtlasPaths, file: TableFile, manifest: Ma
 
 
 def _cast(old: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an old file in the columns of today; one that the old format has not is null throughout."""
     for batch in old.iter_batches(BATCH_ROWS):
-        yield from pa.Table.from_batches([batch]).cast(schema).to_batches()
+        columns = [
+            batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+            for field in schema
+        ]
+        yield from pa.table(columns, names=schema.names).cast(schema).to_batches()
 
 
 def _index_names(paths: AtlasPaths) -> list[TableFile]:

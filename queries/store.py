@@ -30,6 +30,7 @@ from attlas.schema import (
     QuestionError,
     Table,
 )
+from attlas.schema.index_tables import name_key
 
 if TYPE_CHECKING:
     from attlas.queries.engine.sandbox import Database, Parameters
@@ -248,8 +249,9 @@ class Store:
     def _find_sequences(self, accessions: Sequence[str]) -> set[int]:
         """Return the `sequence_id` of each of some accessions; none for what is not in the atlas or has no sequence."""
         names = self._names
-        rows = [row for accession in accessions if (row := names.row_of(accession)) is not None]
-        ids = [names.value(row, "sequence_id") for row in rows]
+        with names.index.remembering(map(name_key, accessions)):
+            rows = [row for accession in accessions if (row := names.row_of(accession)) is not None]
+            ids = [names.value(row, "sequence_id") for row in rows]
         return {sequence_id for sequence_id in ids if sequence_id is not None}
 
     def _connected(self, timeout_s: float) -> "Database":

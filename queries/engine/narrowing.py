@@ -14,6 +14,10 @@ from attlas.queries.engine.functions import functions
 
 READING_AGAIN = ("SELECT_NODE", "BASE_TABLE", "TABLE_FUNCTION", "SUBQUERY", "JOIN", "SET_OPERATION_NODE")
 """Types of nodes of which there is one at most: the query itself, and the table that it reads."""
+CATALOGUE = ("TABLE_FUNCTION", "SHOW_REF")
+"""Types of nodes that may list tables, views and columns."""
+LONGEST_NAME = 2
+"""Parts of the name of a column without schema or database: the table's and its own."""
 NARROWING_COLUMNS = {"accession": str, "sequence_id": int}
 Node = dict[str, Any]
 
@@ -43,11 +47,29 @@ def find_narrowing(tree: str, parameters: Sequence[object] | Mapping[str, object
     select = statements[0]["node"]
     if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "BASE_TABLE":
         return None
+    if select["from_table"]["table_name"].lower() not in list_tables(tree):
+        return None
+    if select["from_table"].get("column_name_alias"):  # names of columns may stand for others
+        return None
     where = select.get("where_clause") or {}
     for condition in where.get("children", []) if where.get("type") == "CONJUNCTION_AND" else [where]:
         if named := _read_condition(condition, parameters):
             return Narrowing(select["from_table"]["table_name"].lower(), *named)
     return None
+
+
+def list_tables(tree: str) -> set[str]:
+    """Return the names of the tables that a query reads, from its serialized tree, in small letters.
+
+    None at all for a query that reads the catalogue or names a schema: it may tell one view from another.
+    """
+    nodes = [node for node in _objects(json.loads(tree).get("statements") or []) if isinstance(node.get("type"), str)]
+    tables = [node for node in nodes if node["type"] == "BASE_TABLE"]
+    if any(node["type"] in CATALOGUE for node in nodes) or any(node.get("schema_name") for node in tables):
+        return set()
+    if any(len(node["column_names"]) > LONGEST_NAME for node in nodes if node["type"] == "COLUMN_REF"):
+        return set()
+    return {str(node["table_name"]).lower() for node in tables}
 
 
 def _objects(tree: object) -> Iterator[Node]:
@@ -68,7 +90,7 @@ def _read_condition(
     """Return the column and the values of a condition that names proteins; None for any other."""
     if condition.get("type") == "COMPARE_EQUAL":
         sides = [condition["left"], condition["right"]]
-    elif condition.get("type") == "COMPARE_IN":
+    elif condition.get("type") == "COMPARE_IN" and condition["children"][0].get("type") == "COLUMN_REF":
         sides = condition["children"]
     else:
         return None

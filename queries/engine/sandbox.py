@@ -18,7 +18,7 @@ import pyarrow as pa
 from attlas.queries.engine.comparisons import TREE
 from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.errors import out_of_time, query_fault
-from attlas.queries.engine.narrowing import Narrowing, find_narrowing
+from attlas.queries.engine.narrowing import Narrowing, find_narrowing, list_tables
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
@@ -47,7 +47,8 @@ SPILL_SHARE = 0.5
 SPILL_PREFIX = "attlas-duckdb-"
 """How the folders begin that queries spill to; any that remain belong to a killed process."""
 
-_WORD = re.compile(r"[a-z_]+")
+_EXPLAIN = re.compile(r"^\s*EXPLAIN(\s+ANALYZE)?\b", re.IGNORECASE)
+"""What stands before a query whose plan is asked for; DuckDB serializes the query alone."""
 _MEMORY = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[KMGT]i?B)", re.IGNORECASE)
 _UNITS = {"%": 1e9, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
@@ -76,13 +77,12 @@ class Database:
         """Return the CREATE VIEW of tables of which a query needs not all, by name: few files, or no `proteins`."""
         narrowing = find_narrowing(tree, parameters)
         view = self.narrow(narrowing) if narrowing is not None else None
-        return {narrowing.table: view} if narrowing and view else self._views_without_join(query)
-
-    def _views_without_join(self, query: str) -> dict[str, str]:
+        if narrowing and view:
+            return {narrowing.table: view}
         if asks_for_accession(query):
             return {}
-        words = set(_WORD.findall(query.lower()))
-        return {name: statement for name, statement in self.unjoined_views.items() if name in words}
+        tables = list_tables(tree)
+        return {name: statement for name, statement in self.unjoined_views.items() if name in tables}
 
     def close(self) -> None:
         """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
@@ -183,7 +183,7 @@ def select(
             cursor.register(name, rows)
         own_names = {name.lower() for name in tables or {}}
         statement = check_statement(cursor, query)
-        (tree,) = cursor.execute(TREE, {"query": query}).fetchall()[0]
+        (tree,) = cursor.execute(TREE, {"query": _EXPLAIN.sub("", query)}).fetchall()[0]
         for name, view in database.views_for(query, tree, parameters).items():
             if name not in own_names:
                 cursor.execute(view)

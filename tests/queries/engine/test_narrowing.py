@@ -42,6 +42,10 @@ WIDE = [
     ("SELECT s.* FROM sites s JOIN sites t USING (accession) WHERE s.accession = 'P05'", None),
     ("SELECT * FROM sites WHERE accession = 'P05' UNION ALL SELECT * FROM sites", None),
     ("WITH a AS (SELECT * FROM sites) SELECT * FROM a WHERE accession = 'P05'", None),
+    ("SELECT * FROM sites WHERE 'P05' IN (accession, 'P05')", None),
+    ("SELECT * FROM sites WHERE ? IN (sequence_id, ?)", [3, 3]),
+    ("SELECT * FROM residues AS r(a, b, sequence_id) WHERE sequence_id = 3", None),
+    ("SELECT * FROM residues AS r(a, b, c, accession) WHERE accession = 'L'", None),
     ("SELECT * FROM sites WHERE accession = entry_name", None),
     ("SELECT * FROM sites WHERE sequence_id = '7'", None),
 ]

@@ -56,6 +56,22 @@ def test_the_answer_is_that_of_the_joined_views(unique: Atlas, shared: Atlas, qu
         assert atlas.sql(query).to_pylist() == atlas.sql(joined).to_pylist()
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT column_name FROM information_schema.columns WHERE table_name = 'sites'",
+        "SELECT comment FROM duckdb_views() WHERE view_name = 'sites'",
+        "SELECT name FROM (SHOW TABLES) WHERE name = 'sites'",
+        "SELECT memory.main.sites.position FROM sites ORDER BY ALL",
+    ],
+)
+def test_the_catalogue_knows_each_view_once(unique: Atlas, shared: Atlas, query: str) -> None:
+    rows = unique.sql(query).to_pylist()
+    assert rows
+    if "position" not in query:
+        assert rows == shared.sql(query).to_pylist()
+
+
 def test_rows_of_a_sequence_that_two_accessions_share_still_count_twice(shared: Atlas) -> None:
     twice = shared.sql("SELECT count(*) AS n FROM residues")["n"][0].as_py()
     once = sum(file.n_rows for file in shared.manifest.files if file.table == "residues")
