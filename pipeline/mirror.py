@@ -4,7 +4,6 @@ The store is what counts. Of the tables there the working copy has stand-ins: em
 no space and are never read. What is computed is stored and becomes a stand-in in its turn.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.planned_sequences import list_sequence_files
 from attlas.schema import SEQUENCES, AtlasPaths, PlanError, Receipt, TableFile
 from attlas.schema.leftovers import leftover_name, remove_leftovers
+from attlas.schema.temporary_folders import remember_folder, remove_folder
 
 KIND = "attlas-store-"
 """Beginning of the names of working copies in the folder for temporary files."""
@@ -226,6 +226,7 @@ def open_mirror(url: str, *, is_plan_alone: bool = False) -> Iterator[Mirror]:
     temporary = Path(tempfile.gettempdir())
     remove_leftovers(temporary, KIND)
     folder = temporary / leftover_name(KIND, "copy")
+    remember_folder(folder)
     folder.mkdir(mode=0o700)
     try:
         mirror = Mirror(ObjectStore(url.rstrip("/")), AtlasPaths(folder))
@@ -235,7 +236,7 @@ def open_mirror(url: str, *, is_plan_alone: bool = False) -> Iterator[Mirror]:
             mirror.fetch()
         yield mirror
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def make_stand_in(path: Path, n_bytes: int) -> None:
