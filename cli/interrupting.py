@@ -19,6 +19,12 @@ TRACKER = "multiprocessing.resource_tracker"
 PROCESSES = Path("/proc")
 """Where Linux lists processes, and below each the processes that its threads have started."""
 
+TEMPORARY_FOLDERS = "attlas.schema.temporary_folders"
+"""The module that knows the temporary folders of this process; where it is not imported, there are none."""
+
+_is_ending = threading.Event()
+"""Set once Ctrl-C was pressed: from then on one thread ends this process, and all others are as good as gone."""
+
 SHOW_CURSOR = "\x1b[?25h"
 """Code that shows the cursor of a terminal again; a progress bar hides it."""
 
@@ -27,8 +33,9 @@ SHOW_CURSOR = "\x1b[?25h"
 def stopping_at_once(message: str) -> Iterator[None]:
     """At Ctrl-C end this process and its workers at once, with a message on stderr.
 
-    Nothing is unwound: files of an atlas are published by renaming, so the atlas is as safe as after a power cut. A
-    thread waits for the signal, because Python's own handlers wait until the main thread returns from a library.
+    Nothing is unwound: files of an atlas are published by renaming, so the atlas is as safe as after a power cut. Only
+    the temporary folders of this process are removed. A thread waits for the signal, because Python's own handlers wait
+    until the main thread returns from a library.
     """
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's alone
         yield
@@ -44,6 +51,8 @@ def stopping_at_once(message: str) -> Iterator[None]:
         with _without_warning_of_tracker():
             yield
     finally:
+        if _is_ending.is_set():  # its temporary folders vanish, and its errors are of no interest any more
+            threading.Event().wait()
         signal.set_wakeup_fd(earlier_end)
         signal.signal(signal.SIGINT, earlier_handler)
         os.close(writing_end)  # which ends the thread
@@ -58,11 +67,13 @@ def _wait_for_interrupt(reading_end: int, message: str) -> None:
 
 
 def _end(message: str) -> None:
+    _is_ending.set()
     # Not by way of sys.stderr, whose lock the main thread may hold.
     line_before = f"{SHOW_CURSOR}\n" if sys.stderr.isatty() else ""
     os.write(STDERR, f"{line_before}attlas: {message}\n".encode())
     try:
         _kill_children()
+        _remove_temporary_folders()
     finally:
         os._exit(EXIT_INTERRUPTED)
 
@@ -84,6 +95,12 @@ def _kill_children() -> None:
             for number in (child, *workers):
                 with suppress(OSError):  # it has ended meanwhile
                     os.kill(int(number), signal.SIGKILL)
+
+
+def _remove_temporary_folders() -> None:
+    # Not imported here: the main thread may be at that, and would have to end first.
+    if module := sys.modules.get(TEMPORARY_FOLDERS):
+        module.remove_remembered_folders()
 
 
 def _list_children(number: str) -> list[str]:

@@ -22,8 +22,10 @@ from attlas.schema.run import PLAIN, Run
 from attlas.schema.verify import find_problems
 
 
-def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
+def make_plan(draft: Draft, paths: AtlasPaths, *, place: str | None = None) -> Plan:
     """Write a plan into a directory, or return the same plan that the directory holds; the caller holds the lock.
+
+    `place` is what the user calls the place of the build, where it is not that directory.
 
     Raises:
         PlanError: the directory holds another plan; the message names the differences.
@@ -33,7 +35,7 @@ def make_plan(draft: Draft, paths: AtlasPaths) -> Plan:
         earlier = read_plan(paths)
         if differences := earlier.describe_changes(plan):
             raise PlanError(
-                f"The build in {paths.root} has another input, model or rule.",
+                f"The build in {place or paths.root} has another input, model or rule.",
                 expected=f"plan {earlier.plan_id}",
                 found=f"plan {plan.plan_id}; differences (in the directory -> now):",
                 offenders=differences,

@@ -4,19 +4,20 @@ The store is what counts. Of the tables there the working copy has stand-ins: em
 no space and are never read. What is computed is stored and becomes a stand-in in its turn.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from attlas.pipeline.directory import read_plan
 from attlas.pipeline.object_store import ObjectStore
-from attlas.pipeline.plan import Shard
+from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.planned_sequences import list_sequence_files
 from attlas.schema import SEQUENCES, AtlasPaths, PlanError, Receipt, TableFile
 from attlas.schema.leftovers import leftover_name, remove_leftovers
+from attlas.schema.temporary_folders import remember_folder, remove_folder
 
 KIND = "attlas-store-"
 """Beginning of the names of working copies in the folder for temporary files."""
@@ -39,8 +40,7 @@ class Mirror:
     def fetch(self) -> None:
         """Make the working copy that of the store: plan, receipts and manifests as they are, tables as stand-ins.
 
-        The planned proteins and their sequences are fetched when they are needed. A plan that was not stored to its
-        end is as good as none.
+        The planned proteins and their sequences are fetched when they are needed.
 
         Raises:
             EnvironmentFault: the store does not answer.
@@ -48,20 +48,51 @@ class Mirror:
         for path in (*self.paths.receipts.glob("*"), self.paths.manifest, self.paths.manifest_before):
             path.unlink(missing_ok=True)
 
-        sizes = self.store.list_sizes("")
-        plan, shards = (self.paths.relative(path) for path in (self.paths.plan, self.paths.shards))
-        _do_at_once(self._fetch, [name for name in sizes if name.endswith(".json") and name != plan])
-        if shards in sizes:
-            _do_at_once(self._fetch, [plan, shards])
-        for name, n_bytes in sizes.items():
-            if name.endswith(".parquet") and not self._is_of_plan(name):
-                make_stand_in(self.paths.root / name, n_bytes)
+        self.fetch_complete_plan()
+        self._fetch_computed(self.store.list_sizes(""))
 
-    def fetch_plan(self) -> None:
-        """Make a working copy of the plan and the list of its shards alone. Raises as `ObjectStore.download`."""
+    def fetch_complete_plan(self) -> None:
+        """Fetch the plan and the list of its shards; a plan that was not stored to its end is as good as none.
+
+        Raises:
+            EnvironmentFault: the store does not answer.
+        """
+        plan, shards = (self.paths.relative(path) for path in (self.paths.plan, self.paths.shards))
+        if self.store.describe(shards) is not None:
+            _do_at_once(self._fetch, [plan, shards])
+
+    def fetch_shards(self, shards: Iterable[Shard]) -> None:
+        """Fetch the receipts of some shards, and make stand-ins of their tables: one job of many asks for its own only.
+
+        Raises:
+            EnvironmentFault: the store does not answer.
+        """
+        stems = {self.paths.receipt(shard.index).stem for shard in shards}
+        sizes = self.store.list_sizes("")
+        self._fetch_computed({name: n_bytes for name, n_bytes in sizes.items() if PurePosixPath(name).stem in stems})
+
+    def fetch_plan(self, plan_id: str) -> Plan:
+        """Fetch the plan and the list of its shards alone, where they are not here, and return the plan.
+
+        Raises:
+            PlanError: it is not the plan of that id: the store holds another build by now.
+            BrokenAtlasError: as `ObjectStore.download`.
+        """
         for path in (self.paths.shards, self.paths.plan):
             if not path.is_file():
                 self._fetch(self.paths.relative(path))
+
+        plan = read_plan(self.paths)
+        if plan.plan_id != plan_id:
+            for path in (self.paths.plan, self.paths.shards):  # so that the next attempt asks the store again
+                path.unlink()
+            raise PlanError(
+                f"{self.store.url} holds another plan than the one whose shards are computed.",
+                expected=f"plan {plan_id}",
+                found=f"plan {plan.plan_id}",
+                hint="run the command again, or build into another place",
+            )
+        return plan
 
     def fetch_sequences(self, shard: Shard) -> None:
         """Fetch the files with the sequences of a shard, where they are not here. Raises as `ObjectStore.download`."""
@@ -70,21 +101,24 @@ class Mirror:
             if not path.is_file():
                 self._fetch(self.paths.relative(path))
 
-    def store_plan(self) -> None:
-        """Store a plan that the working copy has and the store does not.
+    def begin_plan(self) -> None:
+        """Store `plan.json` where the store has none; where it has one, the working copy takes that one.
 
-        `plan.json` comes first: of several processes that plan for one place at the same time, one stores it. The list
-        of shards comes last: with it the plan is complete.
+        So of several processes that plan for one place, one decides which plan it is, also if it is killed after that.
 
         Raises:
-            PlanError: another process has stored another plan meanwhile.
             EnvironmentFault: the store does not answer.
         """
-        if not self.store.put_if_absent(self.paths.relative(self.paths.plan), self.paths.plan):
-            raise PlanError(
-                f"Another build into {self.store.url} has begun.",
-                hint="run the command again: it says how the builds differ; or build into another place",
-            )
+        name = self.paths.relative(self.paths.plan)
+        if not self.store.put_if_absent(name, self.paths.plan):
+            self._fetch(name)
+
+    def complete_plan(self) -> None:
+        """Store the files of a plan that was begun; the list of shards last, with which it is complete.
+
+        Raises:
+            EnvironmentFault: the store does not answer.
+        """
         files = {path for path in self.paths.shards.parent.glob("*.parquet") if not path.name.startswith(".")}
         _do_at_once(self._put, sorted(files - {self.paths.shards}))
         self._put(self.paths.shards)
@@ -152,6 +186,14 @@ class Mirror:
             self.store.remove(self.paths.relative(self.paths.receipt(receipt.index)))
             self.paths.receipt(receipt.index).unlink(missing_ok=True)
 
+    def _fetch_computed(self, sizes: Mapping[str, int]) -> None:
+        """Fetch receipts and manifests, and make stand-ins of tables; `sizes` are their bytes by name."""
+        plan = self.paths.relative(self.paths.plan)
+        _do_at_once(self._fetch, [name for name in sizes if name.endswith(".json") and name != plan])
+        for name, n_bytes in sizes.items():
+            if name.endswith(".parquet") and not self._is_of_plan(name):
+                make_stand_in(self.paths.root / name, n_bytes)
+
     def _is_of_plan(self, name: str) -> bool:
         return name.startswith(f"{self.paths.relative(self.paths.shards.parent)}/")
 
@@ -169,10 +211,14 @@ class Mirror:
 
 
 @contextmanager
-def open_mirror(url: str) -> Iterator[Mirror]:
+def open_mirror(url: str, *, is_plan_alone: bool = False) -> Iterator[Mirror]:
     """Yield an atlas in an object store with a working copy, which is removed in the end.
 
     Working copies of processes of this machine that were killed are removed, too.
+
+    Args:
+        url: the atlas, such as `s3://bucket/prefix`.
+        is_plan_alone: whether the copy has the plan alone at first, and not all that is computed.
 
     Raises:
         EnvironmentFault: the store does not answer, or a package is missing.
@@ -180,13 +226,17 @@ def open_mirror(url: str) -> Iterator[Mirror]:
     temporary = Path(tempfile.gettempdir())
     remove_leftovers(temporary, KIND)
     folder = temporary / leftover_name(KIND, "copy")
+    remember_folder(folder)
     folder.mkdir(mode=0o700)
     try:
         mirror = Mirror(ObjectStore(url.rstrip("/")), AtlasPaths(folder))
-        mirror.fetch()
+        if is_plan_alone:
+            mirror.fetch_complete_plan()
+        else:
+            mirror.fetch()
         yield mirror
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 def make_stand_in(path: Path, n_bytes: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import ClassVar
 
 from attlas.pipeline.build import make_plan, remove_failed_receipts
@@ -24,6 +24,7 @@ from attlas.pipeline.status import BuildStatus, read_status
 from attlas.pipeline.workers.resources import check_device, check_products
 from attlas.pipeline.workers.runners import ENCODE, EncodeTask
 from attlas.schema import AtlasPaths, Manifest, PlanError, Receipt
+from attlas.schema.leftovers import leftover_name, remove_leftovers
 
 Select = Callable[[Plan], Sequence[Shard]]
 """Chooses the shards of a plan that one job computes."""
@@ -34,6 +35,8 @@ class StoreTask:
     """Compute a shard, and store its files and then its receipt."""
 
     store: ObjectStore
+    plan_id: str
+    """The plan whose shards are computed; a worker that lives long sees several at one URL."""
     task: EncodeTask = ENCODE
     is_detached: ClassVar[bool] = True
     """Workers need not see the working copy of the build: they have copies of their own."""
@@ -50,7 +53,7 @@ class StoreTask:
     def prepare(self, root: str, n_threads: int) -> None:
         """Prepare a worker. Raises as `Task.prepare`."""
         paths = self._find_copy(root)
-        Mirror(self.store, paths).fetch_plan()
+        Mirror(self.store, paths).fetch_plan(self.plan_id)
         self.task.prepare(str(paths.root), n_threads)
 
     def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
@@ -75,17 +78,19 @@ class StoreTask:
         return paths.root / STORED / paths.receipt(index).name
 
     def _fetch_shard(self, root: str, index: int) -> AtlasPaths:
-        """Return a working copy that has what a shard is computed from."""
+        """Return a working copy that has what a shard is computed from. Raises as `Mirror.fetch_plan`."""
         paths = self._find_copy(root)
         mirror = Mirror(self.store, paths)
-        mirror.fetch_plan()
-        mirror.fetch_sequences(read_plan(paths).shards[index - 1])
+        build_plan = mirror.fetch_plan(self.plan_id)
+        mirror.fetch_sequences(build_plan.shards[index - 1])
         return paths
 
     def _find_copy(self, root: str) -> AtlasPaths:
         """Return the working copy at `root`, or one of this process where it does not see that."""
         paths = AtlasPaths(Path(root))
-        return paths if paths.plan.is_file() else AtlasPaths(Path(_make_working_copy(self.store).name))
+        if paths.plan.is_file():
+            return paths
+        return AtlasPaths(Path(_make_working_copy(self.store, self.plan_id).name))
 
 
 def build(
@@ -141,9 +146,11 @@ def encode_missing(
     scheduler: str | None = None,
 ) -> int:
     """Compute those of the selected shards that are missing, and return their number. Raises as `encode.encode`."""
-    with open_mirror(url) as mirror:
+    with open_mirror(url, is_plan_alone=True) as mirror:
         build_plan = _read_plan(mirror)
-        shards = find_missing_shards(mirror.paths, build_plan, select(build_plan))
+        selected = select(build_plan)
+        mirror.fetch_shards(selected)
+        shards = find_missing_shards(mirror.paths, build_plan, selected)
         _encode(mirror, build_plan, shards, progress=progress, n_workers=n_workers, scheduler=scheduler)
         return len(shards)
 
@@ -165,13 +172,18 @@ def read_store_status(url: str, *, is_verifying: bool) -> BuildStatus:
 def _store_plan(mirror: Mirror, draft: Draft) -> Plan:
     """Store a plan, or return the same plan that the store holds. Raises PlanError as `build.make_plan`."""
     path = mirror.paths.plan
-    before = path.read_bytes() if path.is_file() else None
-    build_plan = make_plan(draft, mirror.paths)
+    is_incomplete = not path.is_file()
+    if is_incomplete:
+        make_plan(draft, mirror.paths)
+        mirror.begin_plan()
 
-    if before is None:
-        mirror.store_plan()
-    elif path.read_bytes() != before:
+    # Also a plan that another process has begun, and may never complete, is gone on with if it is the same.
+    before = path.read_bytes()
+    build_plan = make_plan(draft, mirror.paths, place=mirror.store.url)
+    if path.read_bytes() != before:
         mirror.renew_plan()
+    if is_incomplete:
+        mirror.complete_plan()
     return build_plan
 
 
@@ -192,7 +204,7 @@ def _encode(
             progress=progress(build_plan, shards),
             n_workers=n_workers,
             scheduler=scheduler,
-            task=StoreTask(mirror.store),
+            task=StoreTask(mirror.store, build_plan.plan_id),
             is_kept=False,
         )
 
@@ -233,6 +245,7 @@ def _read_plan(mirror: Mirror) -> Plan:
 
 
 @lru_cache(maxsize=4)
-def _make_working_copy(store: ObjectStore) -> TemporaryDirectory[str]:
-    """Return an empty folder of this process for a store; it is removed when the process ends."""
-    return TemporaryDirectory(prefix=f"{KIND}worker-")
+def _make_working_copy(store: ObjectStore, plan_id: str) -> TemporaryDirectory[str]:
+    """Return an empty folder of this process for a plan in a store; it is removed when the process ends."""
+    remove_leftovers(Path(gettempdir()), KIND)
+    return TemporaryDirectory(prefix=leftover_name(KIND, "worker-"))

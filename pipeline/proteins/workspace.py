@@ -14,6 +14,7 @@ from typing import IO
 
 from attlas.schema import EnvironmentFault
 from attlas.schema.publish import write_fault
+from attlas.schema.temporary_folders import remember_folder, remove_folder
 
 _PREFIX = "attlas-plan-"
 _LOCK_NAME = "lock"
@@ -39,6 +40,7 @@ class Workspace:
             remove_abandoned_folders()
             try:
                 self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                remember_folder(self._folder)
                 lock = _lock_folder(self._folder)
             except OSError as error:
                 raise temporary_fault(Path(tempfile.gettempdir()), error) from error
@@ -76,5 +78,5 @@ def _lock_folder(folder: Path) -> IO[bytes]:
 
 
 def _remove_folder(folder: Path, lock: IO[bytes]) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
     lock.close()

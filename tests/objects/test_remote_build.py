@@ -114,20 +114,20 @@ def test_another_input_is_refused_and_changes_nothing(
 
 
 def test_a_plan_that_another_process_stored_meanwhile_is_not_replaced(
-    store: ObjectStore, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: ObjectStore, build: Build, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = tmp_path / "plan.json"
-    other.write_text("{}")
+    other = tmp_path / "other" / "plan.json"
+    build_here(write_fasta(tmp_path / "other.fasta", random_proteins([50], seed=5)), other.parent, tiny_esm)
     make_plan = remote_build.make_plan
 
-    def while_another_plans(*arguments: object) -> object:
+    def while_another_plans(*arguments: object, **options: object) -> object:
         store.put("plan.json", other)
-        return make_plan(*arguments)
+        return make_plan(*arguments, **options)
 
     monkeypatch.setattr(remote_build, "make_plan", while_another_plans)
-    with pytest.raises(PlanError, match=r"Another build into .* has begun"):
+    with pytest.raises(PlanError, match=rf"The build in {store.url} has another input(.|\n)*input: other\.fasta"):
         build()
-    assert store.list_sizes("") == {"plan.json": 2}
+    assert store.list_sizes("") == {"plan.json": other.stat().st_size}
 
 
 def test_a_plan_that_was_not_stored_to_its_end_is_stored_again(

@@ -61,7 +61,7 @@ def test_a_directory_that_is_not_there_or_another_one_is_refused(tmp_path: Path)
 
 
 def test_a_task_that_stores_its_shards_elsewhere_needs_no_directory_here(tmp_path: Path) -> None:
-    task = StoreTask(store=None)  # type: ignore[arg-type]
+    task = StoreTask(store=None, plan_id="")  # type: ignore[arg-type]
     with describe_needs(tmp_path / "of the build", device="cpu", largest=LARGEST, task=task) as needs:
         assert not (tmp_path / "of the build").exists()
         assert join(needs, IndivisibleTask(), 1, "tcp://worker").fault is None

@@ -1,0 +1,32 @@
+"""The temporary folders of this process, so that it can remove them also where it ends without unwinding.
+
+A process that is killed removes nothing: then a later process does, by a lock in the folder or by its name.
+"""
+
+import shutil
+from pathlib import Path
+
+N_ATTEMPTS = 3
+"""Times that a folder is removed: another thread of this process may write into it meanwhile."""
+
+_FOLDERS: set[Path] = set()
+
+
+def remember_folder(folder: Path) -> None:
+    """Have a folder, which is or will be there, removed by `remove_remembered_folders`."""
+    _FOLDERS.add(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder with all that is in it, as far as that can be removed, and forget it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    _FOLDERS.discard(folder)
+
+
+def remove_remembered_folders() -> None:
+    """Remove the folders of this process that are left; no other thread may need them any more."""
+    for folder in tuple(_FOLDERS):
+        for _ in range(N_ATTEMPTS):
+            remove_folder(folder)
+            if not folder.exists():
+                break
