@@ -1,6 +1,6 @@
 """The sequences of a shard that end the process which computes them, found in a process that nobody else needs.
 
-    python -m attlas.pipeline.workers.deadly ROOT N_THREADS < packs
+    python -P -m attlas.pipeline.workers.deadly ROOT N_THREADS < packs
 
 The process loads the model and runs packs of sequences, one after the other, and says which one it begins. If it ends,
 another process goes on with the sequences of that pack, each alone. What comes through is not run again. Results are
@@ -198,7 +198,8 @@ def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[
     Raises:
         DeviceFault: the model cannot be run in another process beside this one.
     """
-    words = [sys.executable, "-m", "attlas.pipeline.workers.deadly", root, str(n_threads)]
+    # Without -P, a file queue.py in the current directory would be imported in place of Python's own.
+    words = [sys.executable, "-P", "-m", "attlas.pipeline.workers.deadly", root, str(n_threads)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a process without pipes")

@@ -20,8 +20,8 @@ from helpers.building import (
     write_fasta,
 )
 
-from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Search, Trial, describe_end, find_deadly_sequences
-from attlas.schema import EnvironmentFault
+from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Search, Trial, describe_end, find_deadly_sequences, run_packs
+from attlas.schema import DeviceFault, EnvironmentFault
 
 PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
 REASON = "its computation ended the process of two workers, probably out of memory"
@@ -94,6 +94,16 @@ def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path)
 )
 def test_the_reason_says_how_the_process_ended(code: int, text: str) -> None:
     assert describe_end(code).startswith(text)
+
+
+def test_files_of_the_users_directory_are_not_imported_by_the_process_that_runs_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("from pathlib import Path\nPath('imported').touch()\nraise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeviceFault, match="cannot be run in another process"):  # as there is no atlas
+        run_packs(str(tmp_path / "nowhere"), 1, [], lambda pack: None)
+    assert not (tmp_path / "imported").exists()
 
 
 DIES = """
