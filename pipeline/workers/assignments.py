@@ -36,6 +36,7 @@ class Assignments:
         self._fresh = deque(sorted(shards, key=lambda shard: -shard.cost))
         self._returned: deque[Job] = deque()
         self._failures: dict[int, dict[str, Exception]] = defaultdict(dict)
+        self._search_failures: dict[int, dict[str, Exception]] = defaultdict(dict)
         self._device_failures: dict[int, set[str]] = defaultdict(set)
         self._deaths: Counter[int] = Counter()
         self._deaths_since_search: Counter[int] = Counter()
@@ -63,7 +64,7 @@ class Assignments:
         A shard that another worker failed comes first, so that it is soon known which of both is to blame.
         """
         for job in self._returned:
-            if worker not in self._failures.get(job.shard.index, {}):
+            if worker not in self._failures_of(job):
                 self._returned.remove(job)
                 self.under_way[worker].append(job)
                 return job
@@ -89,6 +90,7 @@ class Assignments:
         if job in self._returned:
             self._returned.remove(job)
         self._failures.pop(job.shard.index, None)
+        self._search_failures.pop(job.shard.index, None)
         self._n_unfinished -= 1
 
     def give_back(self, job: Job) -> None:
@@ -96,8 +98,13 @@ class Assignments:
         self._returned.appendleft(job)
 
     def fail(self, worker: str, job: Job, error: Exception) -> None:
-        """Record that a worker failed a shard, which waits for another one."""
-        if isinstance(error, DeviceFault):
+        """Record that a worker failed a shard, which waits for another one.
+
+        A worker that failed a search is not suspected: it may compute, though it has no memory for a second process.
+        """
+        if job.is_search:
+            self._search_failures[job.shard.index][worker] = error
+        elif isinstance(error, DeviceFault):
             self._device_failures[job.shard.index].add(worker)
         else:
             self._failures[job.shard.index][worker] = error
@@ -116,8 +123,10 @@ class Assignments:
         """
         judged = []
         for job in self._returned:
-            failures = self._failures.get(job.shard.index, {})
-            all_failed = failures.keys() >= set(workers) and len(failures) >= n_expected
+            failures = self._failures_of(job)
+            # The worker that comes back need not be waited for where a search alone is at stake.
+            is_enough = bool(workers) if job.is_search else len(failures) >= n_expected
+            all_failed = failures.keys() >= set(workers) and is_enough
             if failures and (len(failures) >= N_TRIES or all_failed):
                 judged.append((job, list(failures.values())))
         return judged
@@ -144,9 +153,15 @@ class Assignments:
 
     def end_search(self, job: Job, failed_sequences: Mapping[int, str]) -> None:
         """Record the sequences that end their process; the shard is computed without them."""
+        self._search_failures.pop(job.shard.index, None)
         earlier = self.failed_sequences.get(job.shard.index, {})
         self.failed_sequences[job.shard.index] = {**earlier, **failed_sequences}
         self._returned.appendleft(Job(job.shard))
+
+    def _failures_of(self, job: Job) -> dict[str, Exception]:
+        """Return the workers that failed a job, and so do not get it again, with their errors."""
+        failures = self._failures.get(job.shard.index, {})
+        return {**self._search_failures.get(job.shard.index, {}), **failures} if job.is_search else failures
 
 
 def is_of_build(errors: Sequence[Exception]) -> bool:

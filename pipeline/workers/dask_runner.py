@@ -25,7 +25,7 @@ from attlas.pipeline.workers.runners import (
     WorkerLeftOut,
     WorkersCounted,
 )
-from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault, Receipt
+from attlas.schema import AtlasPaths, BrokenAtlasError, DeviceFault, EnvironmentFault, Fault, Receipt
 from attlas.schema.errors import describe_in_one_line, first_line
 
 LOOK_EVERY_S = 1.0
@@ -101,16 +101,19 @@ class _DaskRunner:
         """Whether a worker has passed its checks."""
         self.active_at = time.monotonic()
         """When a worker last had something to do."""
+        self.first_came_at: float | None = None
+        """When the first worker came; None as long as there was none."""
 
     def run(self) -> Iterator[Event]:
         """Yield the events until every shard is computed or given up."""
         while not self.assignments.is_finished:
             yield from self._look_at_workers()
             yield from self._send_jobs()
-            self._refuse_to_wait_for_ever()
             if (ended := self.workers.wait(LOOK_EVERY_S)) is not None:
+                self.active_at = time.monotonic()
                 yield from self._take_result(*ended)
             yield from self._judge()
+            self._refuse_to_wait_for_ever()  # at last, as it tells less than a fault that all workers meet
 
     # --- workers that come and go ---
 
@@ -130,8 +133,16 @@ class _DaskRunner:
             self.jobs[key] = worker, None
 
         self.n_at_start = self.n_at_start or len(self.present)
+        if self.present and self.first_came_at is None:
+            self.first_came_at = time.monotonic()
         if new or gone:
             yield self._count()
+
+    def _are_others_about_to_join(self) -> bool:
+        """Return whether the workers of a scheduler that have come may be only the first of them."""
+        if self.scheduler is None:
+            return False
+        return self.first_came_at is None or time.monotonic() - self.first_came_at <= faults.PATIENCE_S
 
     def _count(self) -> WorkersCounted:
         return WorkersCounted(len(self.present), sum(worker.n_threads for worker in self.present.values()))
@@ -152,6 +163,8 @@ class _DaskRunner:
         if state is None or state.report is not None:
             return
         self.n_ended_strangers += 1
+        if self._are_others_about_to_join():
+            return
         if not self.has_computing_worker and self.n_ended_strangers > faults.WORKER_DEATHS * max(1, self.n_at_start):
             raise EnvironmentFault(
                 "Workers end while they are checked, before their first shard.",
@@ -196,17 +209,20 @@ class _DaskRunner:
         self._refuse_if_none_is_left()
 
     def _refuse_if_none_is_left(self) -> None:
-        """Stop if every worker was left out; one that ended for another reason may come back.
+        """Stop if every worker that was started here was left out; one that ended for another reason may come back.
+
+        A scheduler may get other workers: they are waited for as long as where there is none.
 
         Raises:
             Fault: the only error that they had.
             EnvironmentFault: names the workers and their errors.
         """
-        if self.present or self.assignments.is_finished or len(self.left_out) < self.n_at_start:
+        if self.scheduler is not None or self.present or self.assignments.is_finished:
+            return
+        if len(self.left_out) < self.n_at_start:
             return
         errors = list(self.left_out.values())
-        is_of_machine = self.scheduler is None and faults.have_one_cause(errors)
-        if not self.sick and (len(errors) == 1 or is_of_machine):
+        if not self.sick and (len(errors) == 1 or faults.have_one_cause(errors)):
             raise errors[0]  # the names of processes would tell nothing
         raise EnvironmentFault(
             "No worker is left that can compute this atlas; finished shards are kept.",
@@ -218,7 +234,7 @@ class _DaskRunner:
     def _refuse_to_wait_for_ever(self) -> None:
         """Stop if no worker has had anything to do for PATIENCE_S. Raises EnvironmentFault."""
         now = time.monotonic()
-        if self.jobs:
+        if self.jobs or self.assignments.is_finished:
             self.active_at = now
         if now - self.active_at <= faults.PATIENCE_S:
             return
@@ -227,9 +243,10 @@ class _DaskRunner:
         where = "this machine" if self.scheduler is None else f"the Dask scheduler {self.scheduler}"
         raise EnvironmentFault(
             f"There has been no worker of {where} for {faults.PATIENCE_S:g} s; finished shards are kept.",
-            found=f"{len(self.present)} workers, and {self.assignments.n_waiting} shards that wait",
+            found=f"{len(self.present)} workers, {len(self.left_out)} that were left out, "
+            f"and {self.assignments.n_waiting} shards that wait",
             offenders=[f"{worker}: {describe_in_one_line(error)}" for worker, error in sorted(suspects.items())],
-            hint="start workers"
+            hint=("see to what each of those lacks, or start others" if suspects else "start workers")
             + ("" if self.scheduler is None else f" (dask worker {self.scheduler} --nthreads 1)")
             + "; the same command continues where this one stopped",
         )
@@ -323,13 +340,14 @@ class _DaskRunner:
 
     def _fail(self, worker: str, job: Job, error: Exception) -> Iterator[Event]:
         """Let another worker try a shard that one has failed."""
-        if job.is_search:
+        if job.is_search and not isinstance(error, Fault):
             self.assignments.give_up(job)
             yield ShardGivenUp(job.shard, error)
             return
 
+        # A worker that cannot search is not left out: if its device is broken, its next shard shows it.
         self.assignments.fail(worker, job, error)
-        if not isinstance(error, DeviceFault):
+        if job.is_search or not isinstance(error, DeviceFault):
             return
 
         # An earlier receipt of this shard may be that of a worker whose device failed.
@@ -346,15 +364,18 @@ class _DaskRunner:
             Fault: the build is to blame.
         """
         n_expected = max(1, self.n_at_start - len(self.left_out))
+        if self._are_others_about_to_join():
+            n_expected = max(n_expected, faults.N_TRIES)
         suspects = self.assignments.suspects
         all_failed = bool(self.present) and suspects.keys() >= self.present.keys() and len(suspects) >= n_expected
         if all_failed and faults.have_one_cause(list(suspects.values())):
             raise next(iter(suspects.values()))
 
         for job, errors in self.assignments.judge(self.present, n_expected=n_expected):
-            if is_of_build(errors):
+            if not job.is_search and is_of_build(errors):
                 raise errors[0]
             self.assignments.give_up(job)
+            self.active_at = time.monotonic()  # its workers may have others now
             yield ShardGivenUp(job.shard, errors[0])
 
     def _remove_receipt(self, job: Job) -> None:

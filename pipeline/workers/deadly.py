@@ -1,13 +1,14 @@
 """The sequences of a shard that end the process which computes them, found in a process that nobody else needs.
 
-    python -m attlas.pipeline.workers.deadly ROOT N_THREADS < packs
+    python -P -m attlas.pipeline.workers.deadly ROOT N_THREADS < packs
 
 The process loads the model and runs packs of sequences, one after the other, and says which one it begins. If it ends,
 another process goes on with the sequences of that pack, each alone. What comes through is not run again. Results are
 thrown away: the shard is computed as usual afterwards, without the sequences that were found.
 
 Where memory runs out in a container, all its processes may be ended at once, the worker too. So what is known is kept
-in a file of the atlas (`Search`), and the search goes on in another worker.
+in a file of the atlas (`Search`), and the search goes on in another worker. But a worker also leaves where its machine
+is taken away, so workers that leave are counted apart from processes that a worker saw end.
 """
 
 import json
@@ -30,7 +31,11 @@ from attlas.schema.errors import first_line
 from attlas.schema.publish import TEMPORARY_PREFIX, publish_bytes
 
 N_DEATHS = 2
-"""Processes that a sequence must end, the last one alone, before it is failed: one may have ended for other reasons."""
+"""Processes that a sequence must end, the last one alone, before it is failed: one may have ended for other reasons.
+Only those count whose worker saw their exit status."""
+
+N_DEPARTURES = 3
+"""Workers that must leave while a sequence runs alone, before it is failed though nobody saw its process end."""
 
 SEARCH_PREFIX = f"{TEMPORARY_PREFIX}search-"
 """How the file begins that keeps what a search knows; it is there during the search alone."""
@@ -57,9 +62,13 @@ class Search:
 
     path: Path
     begun: list[int] = field(default_factory=list)
-    """The sequences of the pack that runs now."""
+    """The sequences of the pack that began last."""
+    has_ended: bool = False
+    """Whether the process was seen to end during that pack, so that its sequences are blamed already."""
     n_deaths: Counter[int] = field(default_factory=Counter)
-    """Processes that ended while they ran a sequence."""
+    """Processes that were seen to end while they ran a sequence."""
+    n_departures: Counter[int] = field(default_factory=Counter)
+    """Workers that left while a sequence ran alone."""
     deadly: dict[int, str] = field(default_factory=dict)
     """The sequences that end their process, with the reason of each."""
 
@@ -70,34 +79,63 @@ class Search:
             values = json.loads(path.read_text())
         except (OSError, ValueError):
             return cls(path)
-        n_deaths, deadly = values["n_deaths"], values["deadly"]
         return cls(
             path,
             values["begun"],
-            Counter({int(i): n for i, n in n_deaths.items()}),
-            {int(i): reason for i, reason in deadly.items()},
+            values["has_ended"],
+            Counter({int(i): n for i, n in values["n_deaths"].items()}),
+            Counter({int(i): n for i, n in values["n_departures"].items()}),
+            {int(i): reason for i, reason in values["deadly"].items()},
         )
+
+    def write(self) -> None:
+        """Keep what is known in the file."""
+        values = {
+            "begun": self.begun,
+            "has_ended": self.has_ended,
+            "n_deaths": self.n_deaths,
+            "n_departures": self.n_departures,
+            "deadly": self.deadly,
+        }
+        publish_bytes(self.path, json.dumps(values).encode())
 
     def begin(self, pack: Pack) -> None:
         """Keep which sequences run now."""
-        self.begun = sorted(pack)
-        values = {"begun": self.begun, "n_deaths": self.n_deaths, "deadly": self.deadly}
-        publish_bytes(self.path, json.dumps(values).encode())
+        self.begun, self.has_ended = sorted(pack), False
+        self.write()
 
     def blame(self, pack: Pack, cause: str) -> list[Pack]:
-        """Record that a process ended while it ran a pack, and return what is to be tried of it."""
+        """Record that a process was seen to end while it ran a pack, and return what is to be tried of it."""
         self.n_deaths.update(pack.keys())
         sequence_id = min(pack)
         if len(pack) == 1 and self.n_deaths[sequence_id] >= N_DEATHS:
             self.deadly[sequence_id] = f"its computation ended the process of two workers, {cause}"
-            return []
-        return [{i: pack[i]} for i in sorted(pack)]
+        self.has_ended = True  # the next process takes long to load the model, and the worker may leave meanwhile
+        self.write()
+        return self.split(pack)
+
+    def note_departure(self, pack: Pack) -> list[Pack]:
+        """Record that the worker left after a pack had begun, and return what is to be tried of it."""
+        sequence_id = min(pack)
+        if len(pack) == 1 and not self.has_ended:
+            self.n_departures[sequence_id] += 1
+            if self.n_departures[sequence_id] >= N_DEPARTURES:
+                self.deadly[sequence_id] = (
+                    f"{N_DEPARTURES} workers left while they computed it alone, and none said why"
+                )
+        self.has_ended = True
+        self.write()
+        return self.split(pack)
+
+    def split(self, pack: Pack) -> list[Pack]:
+        """Return the sequences of a pack that are not known to be deadly, each alone."""
+        return [{i: pack[i]} for i in sorted(pack) if i not in self.deadly]
 
 
 def find_deadly_sequences(
     packs: Sequence[Pack], run_packs: Callable[[Sequence[Pack], Callable[[Pack], None]], Trial], search: Search
 ) -> dict[int, str]:
-    """Return the sequences that end the process which runs them alone, with the reason of each.
+    """Return the sequences that end the process, or the worker, which runs them alone, with the reason of each.
 
     Args:
         packs: the sequences to try.
@@ -108,13 +146,13 @@ def find_deadly_sequences(
         EnvironmentFault: the process ends before it has begun a pack.
     """
     waiting = deque(packs)
-    if search.begun:  # a worker ended with the process
+    if search.begun:  # another worker began it, and left
         waiting = deque(pack for pack in packs if max(pack) >= search.begun[0])
         if waiting:
             pack = waiting.popleft()
             begun = {i: sequence for i, sequence in pack.items() if i in search.begun}
             after = {i: sequence for i, sequence in pack.items() if i > search.begun[-1]}
-            parts = search.blame(begun, describe_end(-signal.SIGKILL)) if begun else []
+            parts = search.note_departure(begun) if begun else []
             waiting.extendleft(reversed([*parts, *({i: after[i]} for i in sorted(after))]))
 
     while waiting:
@@ -198,7 +236,8 @@ def run_packs(root: str, n_threads: int, packs: Sequence[Pack], begin: Callable[
     Raises:
         DeviceFault: the model cannot be run in another process beside this one.
     """
-    words = [sys.executable, "-m", "attlas.pipeline.workers.deadly", root, str(n_threads)]
+    # Without -P, a file queue.py in the current directory would be imported in place of Python's own.
+    words = [sys.executable, "-P", "-m", "attlas.pipeline.workers.deadly", root, str(n_threads)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a process without pipes")

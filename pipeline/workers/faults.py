@@ -16,8 +16,17 @@ gives up the shard, while the others go on. A `Fault` of one cause that every wo
 as a full disk that they share, ends the build, too.
 
 A shard at which DEATHS_BEFORE_SEARCH workers ended is taken apart (`deadly`): its sequences run in a process of their
-own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A pass
+own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A worker
+that leaves during the search proves less than a process which it saw end (`deadly.N_DEPARTURES`). A pass
 cannot be taken apart: its shard is given up after WORKER_DEATHS.
+
+A worker at which a search fails by a `Fault`, as where there is no memory for the model twice, goes on with other
+shards, and another worker searches; where N_TRIES workers fail to, or all there are, the shard is given up. Any other
+exception of a search gives up the shard at once.
+
+Workers of a scheduler come one after the other. So that a bad first one does not end a build which others are about to
+join, the workers that have come are not taken for all there are before PATIENCE_S; nor do workers that are left out end
+it before.
 """
 
 from attlas.schema import Fault
@@ -36,7 +45,8 @@ MOST_SEARCHES = 5
 back at most as often."""
 
 PATIENCE_S = 120.0
-"""Seconds that shards wait while there is no worker at all, before the build stops."""
+"""Seconds that shards wait while no worker can compute them, before the build stops; and after the first worker of a
+scheduler, in which others may join."""
 
 
 def have_one_cause(errors: list[Exception]) -> bool:

@@ -20,11 +20,21 @@ from helpers.building import (
     write_fasta,
 )
 
-from attlas.pipeline.workers.deadly import N_DEATHS, Pack, Search, Trial, describe_end, find_deadly_sequences
-from attlas.schema import EnvironmentFault
+from attlas.pipeline.workers.deadly import (
+    N_DEATHS,
+    N_DEPARTURES,
+    Pack,
+    Search,
+    Trial,
+    describe_end,
+    find_deadly_sequences,
+    run_packs,
+)
+from attlas.schema import DeviceFault, EnvironmentFault
 
 PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]
 REASON = "its computation ended the process of two workers, probably out of memory"
+REASON_OF_DEPARTURES = "3 workers left while they computed it alone, and none said why"
 
 
 class WorkerEnds(BaseException):
@@ -66,11 +76,12 @@ def test_exactly_the_sequences_that_end_their_process_alone_are_found(
             break
         except WorkerEnds:
             assert path.is_file()
-    assert reasons == dict.fromkeys(deadly, REASON)
+    assert reasons == dict.fromkeys(deadly, REASON_OF_DEPARTURES if ends_worker else REASON)
     assert set(trials.alone) == deadly
-    assert trials.alone.count(7) == (N_DEATHS if 7 in deadly else 0)  # the only one of its pack
+    n_needed = N_DEPARTURES if ends_worker else N_DEATHS
+    assert trials.alone.count(7) == (n_needed if 7 in deadly else 0)  # the only one of its pack
     # Those that come through are run once alone where they shared a pack with a deadly one.
-    assert all(trials.n_runs[i] <= 2 for i in range(10))
+    assert all(trials.n_runs[i] <= (1 + n_needed if i in deadly else 2) for i in range(10))
     assert not path.exists()
 
 
@@ -80,6 +91,64 @@ def test_a_pack_that_ends_the_process_only_as_a_whole_has_no_culprit(tmp_path: P
         return Trial(n_small, has_begun=n_small < len(packs), cause="probably out of memory")
 
     assert find_deadly_sequences([{0: "M", 1: "A"}, {2: "G"}], run_packs, Search(tmp_path / "search.json")) == {}
+
+
+class WorkersLeave:
+    """Packs during whose trial the worker is taken away for reasons of its own, and whose process nobody sees end.
+
+    Args:
+        n_deaths_seen: trials before that whose process is seen to end.
+    """
+
+    def __init__(self, n_departures: int, *, n_deaths_seen: int = 0) -> None:
+        self.n_departures, self.n_deaths_seen = n_departures, n_deaths_seen
+
+    def __call__(self, packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+        begin(packs[0])
+        if self.n_deaths_seen:
+            self.n_deaths_seen -= 1
+            return Trial(0, has_begun=True, cause="probably out of memory")
+        if self.n_departures:
+            self.n_departures -= 1
+            raise WorkerEnds
+        for pack in packs[1:]:
+            begin(pack)
+        return Trial(len(packs), has_begun=False, cause="with exit status 0")
+
+
+@pytest.mark.parametrize("packs", [[{7: "M"}], [{6: "M", 7: "A"}]])
+@pytest.mark.parametrize("n_deaths_seen", [0, 1])
+def test_two_workers_that_leave_during_a_search_are_no_reason_to_fail_a_sequence(
+    tmp_path: Path, packs: list[Pack], n_deaths_seen: int
+) -> None:
+    trials = WorkersLeave(2, n_deaths_seen=n_deaths_seen)
+    path = tmp_path / "search.json"
+    for _ in range(2):
+        with pytest.raises(WorkerEnds):
+            find_deadly_sequences(packs, trials, Search.read(path))
+    assert find_deadly_sequences(packs, trials, Search.read(path)) == {}
+
+
+def test_a_worker_that_leaves_while_the_next_process_loads_the_model_blames_no_sequence(tmp_path: Path) -> None:
+    path = tmp_path / "search.json"
+    n_trials = 0
+
+    def run_packs(packs: Sequence[Pack], begin: Callable[[Pack], None]) -> Trial:
+        nonlocal n_trials
+        n_trials += 1
+        if n_trials == 1:
+            begin(packs[0])
+            return Trial(0, has_begun=True, cause="probably out of memory")
+        if n_trials <= 1 + N_DEPARTURES:
+            raise WorkerEnds
+        begin(packs[0])
+        return Trial(1, has_begun=False, cause="with exit status 0")
+
+    for _ in range(N_DEPARTURES):
+        with pytest.raises(WorkerEnds):
+            find_deadly_sequences([{7: "M"}], run_packs, Search.read(path))
+    assert Search.read(path).n_deaths == {7: 1}
+    assert find_deadly_sequences([{7: "M"}], run_packs, Search.read(path)) == {}
 
 
 def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path) -> None:
@@ -94,6 +163,16 @@ def test_a_process_that_ends_before_it_begins_blames_no_sequence(tmp_path: Path)
 )
 def test_the_reason_says_how_the_process_ended(code: int, text: str) -> None:
     assert describe_end(code).startswith(text)
+
+
+def test_files_of_the_users_directory_are_not_imported_by_the_process_that_runs_packs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("from pathlib import Path\nPath('imported').touch()\nraise SystemExit(1)\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DeviceFault, match="cannot be run in another process"):  # as there is no atlas
+        run_packs(str(tmp_path / "nowhere"), 1, [], lambda pack: None)
+    assert not (tmp_path / "imported").exists()
 
 
 DIES = """

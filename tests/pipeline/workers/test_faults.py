@@ -88,6 +88,8 @@ def test_a_shard_that_three_workers_fail_ends_the_build_for_a_fault_and_is_given
 def test_two_workers_that_failed_different_shards_try_each_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(faults, "PATIENCE_S", 0.2)
+
     # `a` has a bad mount; shard 2 is bad itself.
     def behave(worker: str, index: int) -> object:
         if worker == "a":
@@ -224,6 +226,51 @@ def test_a_search_that_cannot_be_made_gives_up_its_shard_alone(tmp_path: Path, m
     assert finished(events) == [2, 3]
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        DeviceFault("The model cannot be run in another process of this worker."),
+        EnvironmentFault("The process that tries sequences one by one cannot be used."),
+    ],
+)
+def test_a_search_that_fails_by_a_fault_of_its_worker_is_made_by_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    reason = "its computation ended the process of two workers, probably out of memory"
+    searchers: list[str] = []
+
+    def search(worker: str, index: int) -> Exception | dict[int, str]:
+        searchers.append(worker)
+        return error if len(searchers) == 1 else {0: reason}
+
+    workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys("abcd", 1))
+    workers.behave = lambda worker, index: DIES if index == 1 and not workers.tasks[-1].failed else make_receipt(index)
+    workers.search = search
+    events = run_fake(workers, shards_of(30), tmp_path, monkeypatch)
+    assert len(set(searchers)) == len(searchers) == 2
+    assert given_up(events) == {}
+    assert finished(events) == list(range(1, 31))
+
+    # The worker that could not search goes on computing.
+    assert left_out(events) == {}
+    assert [worker for worker, _ in workers.sent].count(searchers[0]) > 5
+
+
+def test_a_search_that_fails_by_another_error_gives_up_its_shard_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = FakeWorkers(lambda worker, index: DIES if index == 1 else make_receipt(index), dict.fromkeys("abcd", 1))
+    error, searchers = ValueError("a bug"), []
+
+    def search(worker: str, index: int) -> Exception:
+        searchers.append(worker)
+        return error
+
+    workers.search = search
+    assert given_up(run_fake(workers, shards_of(3), tmp_path, monkeypatch)) == {1: error}
+    assert len(searchers) == 1
+
+
 # --- workers that join ---
 
 
@@ -260,14 +307,54 @@ def test_workers_that_lack_something_are_left_out_before_their_first_shard_and_n
     assert "No module named 'attlas'" in str(other)
 
 
+@pytest.mark.parametrize("scheduler", [None, "tcp://scheduler"])
 def test_where_no_worker_will_do_each_is_named_with_what_it_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str | None
 ) -> None:
+    if scheduler:
+        monkeypatch.setattr(faults, "PATIENCE_S", 0.2)
     lacks = {name: EnvironmentFault(f"It lacks {name}.", hint=f"give it {name}") for name in ("a disk", "a GPU")}
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(lacks, 1), faults=dict(lacks))
-    with pytest.raises(EnvironmentFault, match=r"(?s)No worker is left.*a GPU: It lacks a GPU; to do: give it a GPU"):
-        run_fake(workers, shards_of(4), tmp_path, monkeypatch)
+    what = "no worker of the Dask scheduler" if scheduler else "No worker is left"
+    with pytest.raises(EnvironmentFault, match=rf"(?s){what}.*a GPU: It lacks a GPU; to do: give it a GPU"):
+        run_fake(workers, shards_of(4), tmp_path, monkeypatch, scheduler=scheduler)
     assert workers.sent == []
+
+
+@pytest.mark.parametrize("when", ["it joins", "it computes"])
+def test_a_bad_first_worker_of_a_scheduler_does_not_end_the_build_that_others_are_about_to_join(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    workers = FakeWorkers(
+        lambda worker, index: FULL if worker == "bad" else make_receipt(index),
+        {"bad": 1},
+        faults={"bad": FULL} if when == "it joins" else {},
+        appear={1 if when == "it joins" else 2: "good"},
+    )
+    events = run_fake(workers, shards_of(4), tmp_path, monkeypatch)
+    assert finished(events) == [1, 2, 3, 4]
+    assert left_out(events) == {"bad": FULL}
+
+
+def test_a_bad_worker_of_a_scheduler_that_stays_alone_ends_the_build_after_the_patience_and_its_own_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(scheduler: str | None) -> float:
+        start = time.monotonic()
+        with pytest.raises(EnvironmentFault, match="disk is full"):
+            run_fake(
+                FakeWorkers(lambda worker, index: FULL, {"bad": 1}),
+                shards_of(4),
+                tmp_path,
+                monkeypatch,
+                scheduler=scheduler,
+            )
+        return time.monotonic() - start
+
+    monkeypatch.setattr(faults, "PATIENCE_S", 0.3)
+    assert run("tcp://scheduler") >= 0.3
+    monkeypatch.setattr(faults, "PATIENCE_S", 1e9)
+    run(None)
 
 
 def test_of_two_workers_on_one_gpu_the_second_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +376,12 @@ def test_workers_that_end_again_and_again_while_they_are_checked_end_the_build(
 ) -> None:
     workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1}, endless=True)
     with pytest.raises(EnvironmentFault, match=r"(?s)end while they are checked.*4 of them"):
+        run_fake(workers, shards_of(5), tmp_path, monkeypatch, scheduler=None)
+
+    # Others may join those of a scheduler.
+    monkeypatch.setattr(faults, "PATIENCE_S", 0.05)
+    workers = FakeWorkers(lambda worker, index: make_receipt(index), {"a": 1}, endless=True)
+    with pytest.raises(EnvironmentFault, match=r"(?s)end while they are checked.*\d\d of them"):
         run_fake(workers, shards_of(5), tmp_path, monkeypatch)
 
 
