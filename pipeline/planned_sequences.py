@@ -23,6 +23,7 @@ GROUP_SEQUENCES = 512
 FILE_GROUPS = 512
 """Row groups of a file, so that its footer is soon read."""
 _OPTIONS = {"compression": "zstd", "write_statistics": False, "write_page_checksum": True}
+"""How the files are written."""
 
 
 class SequencesDigest:
