@@ -19,7 +19,7 @@ def fault_json(fault: Fault) -> dict[str, Any]:
         "found": _cut_part(fault.found),
         "to_do": _cut_part(fault.hint),
         "offenders": [cut(printable_lines(text), OFFENDER_WIDTH) for text in fault.offenders[:N_OFFENDERS_SHOWN]],
-        "n_offenders": len(fault.offenders),
+        "n_offenders": fault.n_offenders,
     }
 
 

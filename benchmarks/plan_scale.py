@@ -94,7 +94,7 @@ def measure_shards(folder: Path, n: int, _: int) -> None:
         Shard(i + 1, i * SHARD_SEQUENCES, (i + 1) * SHARD_SEQUENCES, 262_144, 5e15 + i, 5 << 30) for i in range(n)
     ]
     plan = make_plan(tuple(shards), n * SHARD_SEQUENCES)
-    write_shards(paths.shards, plan.shards)
+    write_shards(paths.shards, plan.shards, ["digest"] * n)
     write_plan_file(paths, plan)
     write_receipts(paths, plan)
     fasta = folder / "in.fasta"

@@ -26,9 +26,16 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> Non
     for leftover in paths.planned_proteins.parent.glob("sequences-*.parquet"):  # of a plan that was not finished
         leftover.unlink()
     with publishing(paths.planned_proteins) as beside:
-        write_batches(beside, table=PROTEINS, schema=planned_schema(), batches=_list_planned(proteins), metadata={})
-    write_sequences(paths, proteins.sequences())
-    write_shards(paths.shards, plan.shards)
+        write_batches(
+            beside,
+            table=PROTEINS,
+            schema=planned_schema(),
+            batches=_list_planned(proteins),
+            metadata={},
+            has_page_checksums=True,
+        )
+    digests = write_sequences(paths, proteins.sequences(), plan.shards)
+    write_shards(paths.shards, plan.shards, digests)
     write_plan_file(paths, plan)
 
 

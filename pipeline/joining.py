@@ -60,7 +60,7 @@ def join_outcomes(planned: pa.Table, outcomes: pa.Table, schema: pa.Schema) -> p
 
 def _read_planned(paths: AtlasPaths) -> Iterator[pa.Table]:
     try:
-        with pq.ParquetFile(paths.planned_proteins) as file:
+        with pq.ParquetFile(paths.planned_proteins, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
                 yield file.read_row_group(group)
     except (OSError, pa.ArrowException) as error:

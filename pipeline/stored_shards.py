@@ -14,12 +14,32 @@ from attlas.schema.publish import publishing
 
 GROUP_SHARDS = 1024
 """Shards of a row group, which are read for one."""
+_DIGEST = "sequences_sha256"
+"""Column of the digests of the sequences."""
 
 
-def write_shards(path: Path, shards: Sequence[Shard]) -> None:
-    """Publish the shards of a plan."""
+def write_shards(path: Path, shards: Sequence[Shard], digests: Sequence[str]) -> None:
+    """Publish the shards of a plan, each with the digest of its sequences."""
+    columns = {**list_shard_columns(shards), _DIGEST: pa.array(digests, pa.string())}
     with publishing(path) as beside:
-        pq.write_table(pa.table(list_shard_columns(shards)), beside, row_group_size=GROUP_SHARDS, compression="zstd")
+        pq.write_table(pa.table(columns), beside, row_group_size=GROUP_SHARDS, compression="zstd")
+
+
+def read_sequences_digest(path: Path, index: int) -> str | None:
+    """Return the digest of the sequences of shard `index` (from 1); None in a plan of an earlier version of attlas.
+
+    Raises:
+        BrokenAtlasError: the file does not hold it.
+    """
+    try:
+        with pq.ParquetFile(path) as file:
+            if _DIGEST not in file.schema_arrow.names:
+                return None
+            rows = file.read_row_group((index - 1) // GROUP_SHARDS, columns=["index", _DIGEST], use_threads=False)
+        digests: dict[int, str] = dict(zip(*rows.to_pydict().values(), strict=True))
+        return digests[index]
+    except (OSError, pa.ArrowException, ValueError, IndexError, KeyError) as error:
+        raise _broken(path, str(error).splitlines()[0]) from error
 
 
 class StoredShards(Sequence[Shard]):
@@ -54,7 +74,7 @@ class StoredShards(Sequence[Shard]):
     def _all(self) -> tuple[Shard, ...]:
         shards = self._read(range(len(self)))
         if sum_shards(shards) != self._totals:
-            raise self._broken("other numbers than those that the plan was made with")
+            raise _broken(self._path, "other numbers than those that the plan was made with")
         return shards
 
     def _read(self, places: range) -> tuple[Shard, ...]:
@@ -66,13 +86,14 @@ class StoredShards(Sequence[Shard]):
             with pq.ParquetFile(self._path) as file:
                 rows = file.read_row_groups(groups, columns=list(Shard.__dataclass_fields__), use_threads=False)
         except (OSError, pa.ArrowException, ValueError, IndexError) as error:
-            raise self._broken(str(error).splitlines()[0]) from error
+            raise _broken(self._path, str(error).splitlines()[0]) from error
 
         rows = rows.slice(places.start - groups.start * GROUP_SHARDS, len(places))
         shards = tuple(Shard(*values) for values in zip(*rows.to_pydict().values(), strict=True))
         if [shard.index for shard in shards] != list(range(places.start + 1, places.stop + 1)):
-            raise self._broken("its shards are not numbered 1, 2, ...")
+            raise _broken(self._path, "its shards are not numbered 1, 2, ...")
         return shards
 
-    def _broken(self, found: str) -> BrokenAtlasError:
-        return BrokenAtlasError(f"{self._path} cannot be read.", found=found, hint="build into a new directory")
+
+def _broken(path: Path, found: str) -> BrokenAtlasError:
+    return BrokenAtlasError(f"{path} cannot be read.", found=found, hint="build into a new directory")

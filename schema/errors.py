@@ -12,7 +12,8 @@ class Fault(Exception):
     """The base of every attlas error; never raised itself.
 
     `what` is one sentence. `expected`, `found` and `hint` are shown on lines of their own where they are given.
-    `offenders` names the proteins, files or ids concerned: ten are printed, then their number.
+    `offenders` names the proteins, files or ids concerned: ten are printed, then their number `n_offenders`, which is
+    given where they are not all listed.
     """
 
     def __init__(
@@ -23,17 +24,20 @@ class Fault(Exception):
         found: str | None = None,
         hint: str | None = None,
         offenders: Sequence[str] = (),
+        n_offenders: int | None = None,
     ) -> None:
         self.what = what
         self.expected = expected
         self.found = found
         self.hint = hint
         self.offenders = tuple(offenders)
+        self.n_offenders = len(self.offenders) if n_offenders is None else n_offenders
         super().__init__(what)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions pickle by their args; these have keywords, which must come back from a Dask worker.
-        return _rebuild, (type(self), self.what, self.expected, self.found, self.hint, self.offenders)
+        fields = (self.what, self.expected, self.found, self.hint, self.offenders, self.n_offenders)
+        return _rebuild, (type(self), *fields)
 
     def __str__(self) -> str:
         lines = [self.what]
@@ -43,8 +47,8 @@ class Fault(Exception):
             lines.append(f"  found:    {self.found}")
 
         lines += [f"  - {offender}" for offender in self.offenders[:N_OFFENDERS_SHOWN]]
-        if len(self.offenders) > N_OFFENDERS_SHOWN:
-            lines.append(f"  ... and {len(self.offenders) - N_OFFENDERS_SHOWN:,} more ({len(self.offenders):,} in all)")
+        if self.n_offenders > N_OFFENDERS_SHOWN:
+            lines.append(f"  ... and {self.n_offenders - N_OFFENDERS_SHOWN:,} more ({self.n_offenders:,} in all)")
 
         if self.hint is not None:
             lines.append(f"  to do:    {self.hint}")
@@ -99,5 +103,6 @@ def _rebuild(
     found: str | None,
     hint: str | None,
     offenders: tuple[str, ...],
+    n_offenders: int,
 ) -> Fault:
-    return kind(what, expected=expected, found=found, hint=hint, offenders=offenders)
+    return kind(what, expected=expected, found=found, hint=hint, offenders=offenders, n_offenders=n_offenders)

@@ -54,13 +54,17 @@ def write_batches(
     schema: pa.Schema,
     batches: Iterable[pa.RecordBatch],
     metadata: dict[bytes, bytes],
+    has_page_checksums: bool = False,
 ) -> None:
-    """Write rows as `write_table` does, a row group at a time; the bytes do not depend on how the batches are cut."""
+    """Write rows as `write_table` does, a row group at a time; the bytes do not depend on how the batches are cut.
+
+    With `has_page_checksums` every page has a CRC-32, for files that are in no manifest, which has their digests.
+    """
     schema = schema.with_metadata({**(schema.metadata or {}), **metadata})
     # Proteins are read by rows that lie anywhere, and the index of small pages would repeat their sequences.
     options = parquet_options(schema) | ({} if table is PROTEINS else {"data_page_size": PAGE_BYTES})
 
-    with pq.ParquetWriter(path, schema, **options) as writer:
+    with pq.ParquetWriter(path, schema, write_page_checksum=has_page_checksums, **options) as writer:
         for rows in fill_row_groups(batches, table.row_group_rows):
             writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=table.row_group_rows)
     add_block_digests(path)

@@ -31,7 +31,7 @@ class AtlasPaths:
 
     @property
     def shards(self) -> Path:
-        """The shards of the plan, a row each."""
+        """The shards of the plan, a row each, with the digest of its sequences."""
         return self.root / "plan" / "shards.parquet"
 
     def planned_sequences(self, index: int) -> Path:

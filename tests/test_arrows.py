@@ -62,6 +62,7 @@ FLOORS = {
         ),
         ("attention",),
         ("plan",),
+        ("stored_shards",),
         (
             "encoder",
             "estimate",
@@ -69,7 +70,6 @@ FLOORS = {
             "parts",
             "planned_sequences",
             "receipts",
-            "stored_shards",
         ),
         (
             "directory",

@@ -19,7 +19,7 @@ from attlas.pipeline.proteins.fasta import BLOCK_BYTES, FastaInput
 from attlas.pipeline.proteins.merging import PLANNED, Merger, ProteinsDigest, ReasonToSkip
 from attlas.pipeline.proteins.ordering import RUN_BYTES, SequenceOrder
 from attlas.pipeline.proteins.parsing import parse_blocks
-from attlas.pipeline.proteins.records import Letters, refuse_blank_accessions, refuse_nucleotides
+from attlas.pipeline.proteins.records import MOST_LISTED, Letters, refuse_blank_accessions, refuse_nucleotides
 from attlas.pipeline.proteins.spool import Spool
 from attlas.pipeline.proteins.workspace import Workspace
 from attlas.schema import InputError
@@ -125,6 +125,7 @@ def parse_input(sources: Sequence[str], *, max_length: int | None = None, sizes:
     workspace = Workspace()
     runs: list[SortedRun] = []
     blank_accessions: list[str] = []
+    n_blank_accessions = 0
     letters = [Letters() for _ in sources]
     with ExitStack() as on_error:
         on_error.callback(workspace.close)
@@ -132,9 +133,10 @@ def parse_input(sources: Sequence[str], *, max_length: int | None = None, sizes:
         for parsed in parse_blocks(blocks, max_length=max_length, workspace=workspace, n_parsers=sizes.n_parsers):
             runs.append(parsed.run)
             letters[parsed.file] += parsed.letters
-            blank_accessions += parsed.blank_accessions
+            blank_accessions += parsed.blank_accessions[: MOST_LISTED - len(blank_accessions)]
+            n_blank_accessions += parsed.n_blank_accessions
 
-        refuse_blank_accessions(blank_accessions, fasta.name)
+        refuse_blank_accessions(blank_accessions, n_blank_accessions, fasta.name)
         for name, file_letters in zip(fasta.names, letters, strict=True):
             refuse_nucleotides(file_letters, name)
         on_error.pop_all()

@@ -19,7 +19,7 @@ BATCH_BYTES = 512 << 10
 STEP_BATCHES = 64
 """Batches whose rows are sorted together while runs are merged."""
 _ROW_BYTES = 64
-"""What a row is counted as besides the longest of its texts."""
+"""What a row is counted as besides its texts."""
 
 Key = str | bytes
 
@@ -48,21 +48,18 @@ class SortedRun:
             return [reader.get_batch(i) for i in range(begin, end)]
 
 
-def sort_run(
-    rows: pa.Table, *, key: str, text: str, path: Path | None = None, batch_bytes: int = BATCH_BYTES
-) -> SortedRun:
+def sort_run(rows: pa.Table, *, key: str, path: Path | None = None, batch_bytes: int = BATCH_BYTES) -> SortedRun:
     """Sort rows by a key; rows with one key keep their order.
 
     Args:
         rows: at least one row.
         key: column of the key: text or bytes, without nulls.
-        text: the column that is longest.
         path: file to write the run to; None: it stays in memory.
         batch_bytes: size of a batch.
     """
     rows = rows.combine_chunks()
     rows = rows.take(pc.sort_indices(rows[key]))
-    batches = tuple(_cut_batches(rows, text, batch_bytes))
+    batches = tuple(_cut_batches(rows, batch_bytes))
     first_keys = tuple(batch.column(key)[0].as_py() for batch in batches)
     if path is None:
         return SortedRun(first_keys, batches)
@@ -129,10 +126,14 @@ class _Cursor:
             yield batch.slice(0, n)
 
 
-def _cut_batches(rows: pa.Table, text: str, batch_bytes: int) -> Iterator[pa.RecordBatch]:
+def _cut_batches(rows: pa.Table, batch_bytes: int) -> Iterator[pa.RecordBatch]:
     """Yield the rows in batches of about a size, at least a row each."""
-    sizes = pc.binary_length(rows[text]).combine_chunks().fill_null(0).to_numpy(zero_copy_only=False) + _ROW_BYTES
-    numbers = np.cumsum(sizes, dtype=np.int64) // batch_bytes
+    sizes = np.full(rows.num_rows, _ROW_BYTES, np.int64)
+    for column in rows.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            sizes += pc.binary_length(column).fill_null(0).to_numpy()
+
+    numbers = np.cumsum(sizes) // batch_bytes
     ends = [*(np.flatnonzero(np.diff(numbers)) + 1).tolist(), rows.num_rows]
     begin = 0
     for end in ends:

@@ -37,6 +37,8 @@ _PIR = re.compile(rb">(?:P1|F1);")
 """Header of a PIR file, whose next line is a description."""
 _INDENTED_HEADER = re.compile(rb"\n[ \t\v\f]+>")
 """An indented `>` is a header as well: it is no residue, and its record must not vanish into the one before."""
+_MARKED_HEADER = re.compile(rb"(?<!%(mark)b)(?:%(mark)b)+>" % {b"mark": UTF8_MARK})
+"""A header after marks of the encoding, one or several: joined files may have been marked more than once."""
 _INDENTS = (b"\n ", b"\n\t", b"\n\v", b"\n\f")
 _N_SHOWN = 60
 """Characters of a line that a message repeats."""
@@ -211,7 +213,8 @@ class _Text:
 def _plain_headers(text: bytes) -> bytes:
     """Return text in which nothing stands before the `>` of a header, but for the first one."""
     # Files joined end to end may carry a mark before any of their headers.
-    text = text.replace(UTF8_MARK + b">", b">")
+    if UTF8_MARK + b">" in text:
+        text = _MARKED_HEADER.sub(b">", text)
     if any(indent in text for indent in _INDENTS):  # rare, and much faster to look for than a pattern
         text = _INDENTED_HEADER.sub(b"\n>", text)
     return text

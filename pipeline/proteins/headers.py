@@ -64,7 +64,7 @@ def _parse_regular(text: str) -> Header | None:
 
     None where something is not as it usually is; the general way then gives the same for every other header.
     """
-    if "\t" in text or "  " in text or text.endswith(" "):
+    if "\t" in text or "  " in text or "= " in text or text.endswith(" "):
         return None
     if text.startswith("UniRef"):
         return _parse_regular_uniref(text)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from heapq import nsmallest
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from attlas.pipeline.proteins.checksums import compute_crc64
-from attlas.pipeline.proteins.records import RECORDS
+from attlas.pipeline.proteins.records import MOST_LISTED, RECORDS
 from attlas.schema import InputError
 from attlas.schema.json_file import digest
 
@@ -44,7 +45,8 @@ class Merger:
         self._describe_line = describe_line
         self._reason_to_skip = reason_to_skip
         self._conflicts: list[tuple[int, str]] = []
-        """Line of a record with another sequence, and the conflict in words."""
+        """Line of a record with another sequence, and the conflict in words: the first of the input."""
+        self._n_conflicts = 0
 
     def merge(self, tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
         """Yield the proteins, with the columns of PLANNED, in order of accession.
@@ -89,6 +91,9 @@ class Merger:
             places = " and ".join(names)
         text = f"{accession}: {places} ({lengths[0]:,} and {lengths[1]:,} residues)"
         self._conflicts.append((lines[1], text))
+        self._n_conflicts += 1
+        if len(self._conflicts) >= 2 * MOST_LISTED:
+            self._conflicts = nsmallest(MOST_LISTED, self._conflicts)
 
     def _add_columns(self, records: pa.Table, n_records: NDArray[np.int32]) -> pa.Table:
         sequences = records["sequence"].combine_chunks()
@@ -114,7 +119,8 @@ class Merger:
                 "An accession stands for two different sequences.",
                 expected="one sequence per accession: it is the key of every table",
                 found=f"{self._name} repeats these with another sequence",
-                offenders=[text for _, text in sorted(self._conflicts)],
+                offenders=[text for _, text in nsmallest(MOST_LISTED, self._conflicts)],
+                n_offenders=self._n_conflicts,
                 hint="rename or remove one of each; repeats with the same sequence are merged",
             )
 

@@ -90,7 +90,7 @@ class SequenceOrder:
         if rows.num_rows:
             path = self._folder / f"sequences-{len(self._runs):06d}.arrow" if self._folder is not None else None
             try:
-                self._runs.append(sort_run(rows, key="key", text="sequence", path=path))
+                self._runs.append(sort_run(rows, key="key", path=path))
             except OSError as error:
                 raise temporary_fault(path, error) from error
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -33,6 +34,7 @@ class ParsedRun:
     file: int
     letters: Letters
     blank_accessions: tuple[str, ...]
+    n_blank_accessions: int
 
 
 def parse_into_run(block: Block, *, max_length: int | None, path: Path | None) -> ParsedRun:
@@ -43,10 +45,10 @@ def parse_into_run(block: Block, *, max_length: int | None, path: Path | None) -
     """
     parsed = parse_block(block, max_length=max_length)
     try:
-        run = sort_run(parsed.rows, key="accession", text="sequence", path=path)
+        run = sort_run(parsed.rows, key="accession", path=path)
     except OSError as error:
         raise temporary_fault(path, error) from error
-    return ParsedRun(run, parsed.file, parsed.letters, parsed.blank_accessions)
+    return ParsedRun(run, parsed.file, parsed.letters, parsed.blank_accessions, parsed.n_blank_accessions)
 
 
 def parse_blocks(
@@ -76,20 +78,21 @@ def parse_blocks(
         yield from (parse_into_run(block, max_length=max_length, path=path) for block, path in numbered)
         return
 
-    parsers = [Parser(max_length) for _ in range(n)]
-    try:
+    with ExitStack() as closing:
+        parsers = []
+        for _ in range(n):
+            parsers.append(Parser(max_length))
+            closing.callback(parsers[-1].close)
         yield from _share_out(numbered, parsers)
-    finally:
-        for parser in parsers:
-            parser.close()
 
 
 class Parser:
     """A process that parses blocks, one at a time."""
 
     def __init__(self, max_length: int | None) -> None:
+        # -P: no module is imported from the current folder, which is the user's.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "attlas.pipeline.proteins.parsing", str(max_length or "")],
+            [sys.executable, "-P", "-m", "attlas.pipeline.proteins.parsing", str(max_length or "")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -117,7 +120,8 @@ class Parser:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.kill()
-        self._process.stdin.close()
+        with suppress(OSError):  # part of a block may wait to be sent to a process that has died
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

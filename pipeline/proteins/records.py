@@ -38,6 +38,9 @@ RECORDS = pa.schema(
 )
 """A record of the input; `line` is that of its header, and `reason` says why it is skipped, null where it is not."""
 
+MOST_LISTED = 100
+"""Records at fault of one kind that are kept for the message, so that a broken file does not fill memory."""
+
 _FOREIGN = re.compile(r"[^ABCDEFGHIJKLMNOPQRSTUVWXYZ]")
 _BLANKS = b" \t\v\f"
 _STANDARD = STANDARD_LETTERS.encode()
@@ -84,7 +87,8 @@ class ParsedBlock:
     file: int
     letters: Letters
     blank_accessions: tuple[str, ...]
-    """Lines of headers whose accession is white space alone, in words."""
+    """Lines of headers whose accession is white space alone, in words: the first MOST_LISTED."""
+    n_blank_accessions: int
 
 
 class Sequence(NamedTuple):
@@ -134,11 +138,12 @@ def parse_block(block: Block, *, max_length: int | None) -> ParsedBlock:
         line += text.count(b"\n") + 1
 
     blanks = [
-        f"{block.describe_line(line)}: {header.accession!r}"
+        (line, header.accession)
         for header, line in zip(columns.headers, columns.lines, strict=True)
         if header.accession.isspace()
     ]
-    return ParsedBlock(columns.table(), block.file, count_letters(columns.sequences), tuple(blanks))
+    listed = tuple(f"{block.describe_line(line)}: {accession!r}" for line, accession in blanks[:MOST_LISTED])
+    return ParsedBlock(columns.table(), block.file, count_letters(columns.sequences), listed, len(blanks))
 
 
 def read_sequence(body: bytes, block: Block, *, line: int, max_length: int | None) -> Sequence:
@@ -169,14 +174,21 @@ def count_letters(sequences: list[bytes]) -> Letters:
     return Letters(n_letters, may_be_nucleotides=True, counts=tuple(counts.values()))
 
 
-def refuse_blank_accessions(lines: list[str], name: str) -> None:
-    """Refuse accessions that are white space alone, such as a no-break space: nobody could type them."""
-    if lines:
+def refuse_blank_accessions(lines: list[str], n_lines: int, name: str) -> None:
+    """Refuse accessions that are white space alone, such as a no-break space: nobody could type them.
+
+    Args:
+        lines: the first lines with such headers, in words.
+        n_lines: their number.
+        name: of the input.
+    """
+    if n_lines:
         raise InputError(
             "An accession is white space alone.",
             expected="a word after `>`, or nothing",
-            found=f"{len(lines):,} such headers in {name}",
+            found=f"{n_lines:,} such headers in {name}",
             offenders=lines,
+            n_offenders=n_lines,
             hint="give these records a name; an empty header is named by its line",
         )
 

@@ -37,13 +37,14 @@ class Workspace:
     def folder(self) -> Path:
         """Return the folder. Raises EnvironmentFault if it cannot be made."""
         if self._folder is None:
-            remove_abandoned_folders()
+            parent = _find_temporary_folder()
+            remove_abandoned_folders(parent)
             try:
-                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+                self._folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
                 remember_folder(self._folder)
                 lock = _lock_folder(self._folder)
             except OSError as error:
-                raise temporary_fault(Path(tempfile.gettempdir()), error) from error
+                raise temporary_fault(parent, error) from error
             self._remove = weakref.finalize(self, _remove_folder, self._folder, lock)
         return self._folder
 
@@ -53,9 +54,9 @@ class Workspace:
             self._remove()
 
 
-def remove_abandoned_folders() -> None:
+def remove_abandoned_folders(parent: Path) -> None:
     """Remove the folders of processes that were killed; those of other users and of other processes stay."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK_NAME}"):
+    for path in parent.glob(f"{_PREFIX}*/{_LOCK_NAME}"):
         with suppress(OSError), path.open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path.parent, ignore_errors=True)
@@ -65,6 +66,19 @@ def temporary_fault(path: Path | None, error: OSError) -> EnvironmentFault:
     """Return the error for a temporary file that could not be written."""
     fault = write_fault(path or Path(), error)
     return EnvironmentFault(fault.what, expected=fault.expected, found=fault.found, hint=_HINT)
+
+
+def _find_temporary_folder() -> Path:
+    """Return the folder of temporary files: TMPDIR, or that of the system where it cannot be written."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError as error:
+        raise EnvironmentFault(
+            "There is no folder for temporary files, which an input of this size needs.",
+            expected="TMPDIR, or a folder of the system such as /tmp, that can be written",
+            found=error.strerror or str(error),
+            hint=_HINT,
+        ) from error
 
 
 def _lock_folder(folder: Path) -> IO[bytes]:

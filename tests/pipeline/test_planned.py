@@ -1,9 +1,11 @@
 """The plan on disk: a task reads its own row and its own sequences, and what is damaged or older is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, proteins_of, random_proteins, write_fasta
@@ -31,8 +33,8 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasPaths:
     paths = AtlasPaths(tmp_path)
     columns = {"sequence_id": range(N), "sequence": [f"M{'K' * i}" for i in range(N)], "accessions": [["A"]] * N}
     rows = pa.table([pa.array(columns[name], SEQUENCES.field(name).type) for name in SEQUENCES.names], schema=SEQUENCES)
-    planned_sequences.write_sequences(paths, [rows.slice(0, 7), rows.slice(7)])
-    write_shards(paths.shards, PARTS)
+    digests = planned_sequences.write_sequences(paths, [rows.slice(0, 7), rows.slice(7)], PARTS)
+    write_shards(paths.shards, PARTS, digests)
     return paths
 
 
@@ -54,6 +56,60 @@ def test_sequences_of_another_plan_are_refused(paths: AtlasPaths) -> None:
     paths.planned_sequences(1).write_bytes(paths.planned_sequences(2).read_bytes())
     with pytest.raises(BrokenAtlasError, match=r"sequences of shard 1\.(.|\n)*of others among them"):
         read_sequences(paths, PARTS[0])
+
+
+def test_no_flipped_bit_of_a_file_changes_a_sequence_in_silence(paths: AtlasPaths) -> None:
+    sequences = read_sequences(paths, PARTS[1])
+    path = paths.planned_sequences(1)
+    data = path.read_bytes()
+    messages = []
+    for place in range(0, len(data), 3):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        try:
+            assert read_sequences(paths, PARTS[1]).equals(sequences)
+        except BrokenAtlasError as error:
+            messages.append(str(error))
+    assert len(messages) > len(data) // 10
+    assert all("to do:    start again in a new directory" in message for message in messages)
+    assert any("sequences-00001.parquet cannot be read" in message for message in messages)
+
+
+def test_sequences_of_another_plan_of_the_same_lengths_are_refused(paths: AtlasPaths) -> None:
+    path = paths.planned_sequences(1)
+    rows = pq.read_table(path)
+    sequences = pc.replace_substring(rows["sequence"], "K", "R")
+    pq.write_table(rows.set_column(1, SEQUENCES.field("sequence"), sequences), path, row_group_size=2)
+    with pytest.raises(BrokenAtlasError, match=r"shard 1\.(.|\n)*other sequences in sequences-00001\.parquet"):
+        read_sequences(paths, PARTS[0])
+
+
+def test_a_plan_without_digests_is_read_as_one_of_an_earlier_version(paths: AtlasPaths) -> None:
+    rows = pq.read_table(paths.shards)
+    pq.write_table(rows.drop_columns(["sequences_sha256"]), paths.shards, row_group_size=2)
+    assert len(read_sequences(paths, PARTS[2])) == 17
+
+
+def test_a_digest_does_not_depend_on_the_pieces_but_on_the_borders_of_sequences() -> None:
+    def digest_of(*pieces: list[str]) -> str:
+        digest = planned_sequences.SequencesDigest()
+        digest.add(pa.chunked_array(pieces, pa.string()))
+        return str(digest)
+
+    assert digest_of(["MK", "V"], [], ["A"]) == digest_of(["MK"], ["V", "A"])
+    assert digest_of(["MK", "V"]) == hashlib.sha256(b"MK\nV\n").hexdigest()
+    assert digest_of(["MK", "V"]) != digest_of(["M", "KV"])
+
+
+def test_a_flipped_bit_among_the_planned_proteins_is_refused(tmp_path: Path, tiny_esm: Path) -> None:
+    source = write_fasta(tmp_path / "in.fasta", random_proteins([30 + i for i in range(9)]))
+    build_here(source, tmp_path / "atlas", tiny_esm)
+    paths = AtlasPaths(tmp_path / "atlas")
+    data = bytearray(paths.planned_proteins.read_bytes())
+    chunk = pq.read_metadata(paths.planned_proteins).row_group(0).column(0)
+    data[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
+    paths.planned_proteins.write_bytes(data)
+    with pytest.raises(BrokenAtlasError, match=r"proteins\.parquet cannot be read(.|\n)*to do"):
+        seal(paths, read_plan(paths))
 
 
 def test_shards_are_read_singly_in_slices_and_all(paths: AtlasPaths) -> None:
@@ -79,7 +135,7 @@ def test_one_shard_is_read_without_the_others(paths: AtlasPaths, monkeypatch: py
 
 
 def test_shards_with_other_numbers_than_the_plan_are_refused(paths: AtlasPaths) -> None:
-    write_shards(paths.shards, [*PARTS[:2], Shard(3, 6, 23, 9, 3.5, 10)])
+    write_shards(paths.shards, [*PARTS[:2], Shard(3, 6, 23, 9, 3.5, 10)], ["digest"] * 3)
     with pytest.raises(BrokenAtlasError, match=r"shards\.parquet cannot be read(.|\n)*other numbers"):
         list(StoredShards(paths.shards, sum_shards(PARTS)))
     paths.shards.write_text("damaged")

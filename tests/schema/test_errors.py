@@ -50,4 +50,10 @@ def test_of_more_offenders_ten_are_named_then_the_count() -> None:
     assert len(lines) == 12
     assert lines[10] == "  - P00009"
     assert lines[11] == "  ... and 1,224 more (1,234 in all)"
-    assert len(fault.offenders) == 1_234
+    assert len(fault.offenders) == fault.n_offenders == 1_234
+
+
+def test_the_number_of_offenders_is_that_given_where_not_all_are_listed() -> None:
+    fault = InputError("Bad.", offenders=[f"P{i:05d}" for i in range(100)], n_offenders=1_234)
+    back = pickle.loads(pickle.dumps(fault))
+    assert str(back).splitlines()[-1] == "  ... and 1,224 more (1,234 in all)"

@@ -95,6 +95,33 @@ def test_a_parser_that_dies_is_reported(tmp_path: Path, messy: Path) -> None:
     parser.close()
 
 
+def test_a_parser_that_dies_while_a_block_is_sent_is_reported_and_all_others_end(
+    messy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsers: list[Parser] = []
+    begin = Parser.__init__
+
+    def begin_and_kill_the_first(parser: Parser, max_length: int | None) -> None:
+        begin(parser, max_length)
+        if not parsers:
+            parser._process.kill()
+            parser._process.wait()
+        parsers.append(parser)
+
+    monkeypatch.setattr(Parser, "__init__", begin_and_kill_the_first)
+    with pytest.raises(EnvironmentFault, match="A process that reads the input has died"):
+        arranged(messy, sizes=Sizes(block_bytes=700, n_parsers=3))
+    assert [parser._process.poll() for parser in parsers] == [-9, -9, -9]
+
+
+def test_a_parser_imports_nothing_from_the_current_folder(
+    messy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise SystemExit('a file of the user was executed')")
+    monkeypatch.chdir(tmp_path)
+    assert arranged(messy, sizes=Sizes(block_bytes=700, n_parsers=1)).n_records == 69
+
+
 def parse_input_blocks(path: Path) -> Iterator[object]:
     from attlas.pipeline.proteins.fasta import FastaInput
 
@@ -212,6 +239,13 @@ def test_the_folder_of_a_process_that_was_killed_is_removed_and_one_in_use_is_no
     assert list(tmp_path.iterdir()) == [other.folder]
 
 
+def test_without_a_folder_for_temporary_files_tmpdir_is_named(messy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("tempfile._candidate_tempdir_list", lambda: ["/absent"])
+    with pytest.raises(EnvironmentFault, match=r"no folder for temporary files(.|\n)*set TMPDIR to a folder"):
+        arranged(messy, sizes=TINY)
+
+
 # --- sorting ---
 
 
@@ -222,13 +256,20 @@ KEYS = st.sampled_from(["", *"ABé", *("".join(pair) for pair in itertools.produ
 @given(st.lists(st.lists(KEYS, min_size=1, max_size=25), max_size=4), st.integers(1, 4))
 def test_merged_runs_are_sorted_stably_and_keep_equal_keys_together(keys: list[list[str]], step_batches: int) -> None:
     tables = [pa.table({"key": run, "place": [(i, j) for j in range(len(run))]}) for i, run in enumerate(keys)]
-    runs = [sort_run(table, key="key", text="key", batch_bytes=200) for table in tables]
+    runs = [sort_run(table, key="key", batch_bytes=200) for table in tables]
     merged = list(merge_runs(runs, key="key", step_batches=step_batches))
     rows = [(row["key"], tuple(row["place"])) for table in merged for row in table.to_pylist()]
     expected = [(key, (i, j)) for i, run in enumerate(keys) for j, key in enumerate(run)]
     assert rows == sorted(expected, key=lambda row: (row[0].encode(), row[1]))
     for before, after in itertools.pairwise(merged):
         assert before["key"][-1] != after["key"][0]
+
+
+def test_all_texts_of_a_row_count_for_the_size_of_a_batch() -> None:
+    rows = pa.table({"key": [f"{i:03d}" for i in range(100)], "header": ["x" * 600] * 100, "gene": [None] * 100})
+    rows = rows.set_column(2, "gene", rows["gene"].cast(pa.string()))
+    run = sort_run(rows, key="key", batch_bytes=6_000)
+    assert max(batch.num_rows for batch in run.batches) <= 10
 
 
 # --- headers ---
@@ -275,6 +316,7 @@ WORDS = st.sampled_from(
             "OX=x",
             "OX=",
             "GN=a",
+            "GN= a",
             "GN=",
             "PE=1",
             "PE=x",
@@ -285,6 +327,7 @@ WORDS = st.sampled_from(
             "UniRef50_A0A",
             "UniRef50_",
             "n=3",
+            "n= 3",
             "n=",
             "Tax=Mus",
             "Tax=",
@@ -317,3 +360,10 @@ def test_headers_as_usual_are_read_the_same_by_the_short_way_and_by_the_general_
         general = parse_header(text, line=1)
     assert short in (None, general)
     assert all(headers._parse_regular(" ".join(regular)) is not None for regular in REGULAR)
+
+
+def test_a_blank_after_the_name_of_a_tag_is_not_part_of_its_value() -> None:
+    protein = parse_header("sp|P1|A_B Protein OS= Homo s OX=9606 GN= a PE=1 SV=2", line=1)
+    assert (protein.organism, protein.gene) == ("Homo s", "a")
+    cluster = parse_header("UniRef50_A0A Protein n= 3 Tax= Mus TaxID= 10090 RepID=A_B", line=1)
+    assert (cluster.n_members, cluster.organism, cluster.taxon_id) == (3, "Mus", 10090)

@@ -224,6 +224,20 @@ def test_all_conflicts_are_collected_and_ten_are_shown(read) -> None:
     assert "p10" not in str(caught.value)
 
 
+def test_of_many_conflicts_the_first_are_kept_and_all_are_counted(read) -> None:
+    text = "".join(f">p{i}\nMK\n>p{i}\nMKV\n" for i in reversed(range(345)))
+    with pytest.raises(InputError, match=r"p344: lines 1 and 3(.|\n)*and 335 more \(345 in all\)") as caught:
+        read(text)
+    assert [offender.partition(":")[0] for offender in caught.value.offenders] == [f"p{344 - i}" for i in range(100)]
+
+
+def test_of_many_blank_accessions_the_first_are_kept_and_all_are_counted(read) -> None:
+    with pytest.raises(InputError, match=r"345 such headers(.|\n)*and 335 more \(345 in all\)") as caught:
+        read(">\u00a0\nMK\n" * 345)
+    assert len(caught.value.offenders) == 100
+    assert caught.value.offenders[99].startswith("line 199:")
+
+
 def test_one_sequence_under_two_accessions_stays_two_proteins(read) -> None:
     assert [p.accession for p in read(">a\nMKV\n>b\nMKV\n").proteins] == ["a", "b"]
 
@@ -260,6 +274,11 @@ def test_line_ends_of_every_system_give_the_same_proteins_and_lines(read, line_e
 def test_a_byte_order_mark_is_passed_over_even_between_joined_files(read) -> None:
     mark = b"\xef\xbb\xbf"
     assert [p.sequence for p in read(mark + b">a\nMK\n" + mark + b">b\nMKV").proteins] == ["MK", "MKV"]
+
+
+def test_several_byte_order_marks_before_a_header_are_passed_over(read) -> None:
+    mark = b"\xef\xbb\xbf"
+    assert [p.sequence for p in read(b">a\nMK\n" + 3 * mark + b">b\nMKV\n").proteins] == ["MK", "MKV"]
 
 
 def test_an_indented_header_is_a_header(read) -> None:
