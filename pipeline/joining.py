@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import OUTCOME_COLUMNS
+from attlas.pipeline.directory import OUTCOME_COLUMNS, planned_schema
 from attlas.pipeline.plan import Plan, Shard
 from attlas.schema import PROTEINS, SEQUENCES, AtlasPaths, BrokenAtlasError
 from attlas.schema.parquet_file import provenance, write_batches
@@ -59,11 +59,12 @@ def join_outcomes(planned: pa.Table, outcomes: pa.Table, schema: pa.Schema) -> p
 
 
 def _read_planned(paths: AtlasPaths) -> Iterator[pa.Table]:
+    names = planned_schema().names
     try:
         with pq.ParquetFile(paths.planned_proteins, page_checksum_verification=True) as file:
             for group in range(file.num_row_groups):
-                yield file.read_row_group(group)
-    except (OSError, pa.ArrowException) as error:
+                yield file.read_row_group(group).select(names)
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
         raise BrokenAtlasError(
             f"{paths.planned_proteins} cannot be read.",
             found=str(error).splitlines()[0],

@@ -104,12 +104,15 @@ def test_a_flipped_bit_among_the_planned_proteins_is_refused(tmp_path: Path, tin
     source = write_fasta(tmp_path / "in.fasta", random_proteins([30 + i for i in range(9)]))
     build_here(source, tmp_path / "atlas", tiny_esm)
     paths = AtlasPaths(tmp_path / "atlas")
-    data = bytearray(paths.planned_proteins.read_bytes())
-    chunk = pq.read_metadata(paths.planned_proteins).row_group(0).column(0)
-    data[chunk.data_page_offset + chunk.total_compressed_size // 2] ^= 1
-    paths.planned_proteins.write_bytes(data)
-    with pytest.raises(BrokenAtlasError, match=r"proteins\.parquet cannot be read(.|\n)*to do"):
-        seal(paths, read_plan(paths))
+    data = paths.planned_proteins.read_bytes()
+    footer = pq.read_metadata(paths.planned_proteins)
+    chunk = footer.row_group(0).column(0)
+    of_a_value = chunk.data_page_offset + chunk.total_compressed_size // 2
+    of_a_name = data.index(b"taxon_id", len(data) - footer.serialized_size - 8)
+    for place in (of_a_value, of_a_name):
+        paths.planned_proteins.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(BrokenAtlasError, match=r"proteins\.parquet cannot be read(.|\n)*to do"):
+            seal(paths, read_plan(paths))
 
 
 def test_shards_are_read_singly_in_slices_and_all(paths: AtlasPaths) -> None:
