@@ -71,10 +71,8 @@ FLOORS = {
             "planned_sequences",
             "receipts",
         ),
-        (
-            "directory",
-            "mirror",
-        ),
+        ("directory",),
+        ("mirror",),
         (
             "annotate",
             "finishing",
