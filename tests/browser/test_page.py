@@ -16,6 +16,7 @@ from helpers.drawn_protein import (
     skipped_protein,
     small_protein,
 )
+from playwright.sync_api import expect
 
 from attlas.queries.page.html import page_html, page_opening
 from attlas.queries.page.structure_text import Atom, write_structure
@@ -325,10 +326,10 @@ def test_a_statistic_says_what_it_is_where_the_data_do(open_data, plain):
     plain["model"]["statistics"] = {name: f"What {name} is." for name in plain["heads"]["statistics"]}
     page = open_data(plain).page
     page.select_option("#statistic", "entropy")
-    page.wait_for_function("document.getElementById('statistic-caption').textContent === 'Colour: What entropy is.'")
+    expect(page.locator("#statistic-caption")).to_have_text("Colour: What entropy is.")
     assert page.locator("#heads-table tbody tr").first.locator("td").last.inner_text() == "What entropy is."
     page.select_option("#statistic", "links_kept")
-    page.wait_for_function("document.getElementById('statistic-caption').textContent === ''")
+    expect(page.locator("#statistic-caption")).to_have_text("")
 
 
 def test_a_fragment_is_restored_and_followed(open_data, plain):
