@@ -130,8 +130,8 @@ def _digest_shards(
 
 
 def _compare_digest(paths: AtlasPaths, shard: Shard, sequences: pa.ChunkedArray) -> None:
-    """Refuse sequences that are not those of the shard. Raises BrokenAtlasError."""
-    expected = read_sequences_digest(paths.shards, shard.index)
+    """Refuse sequences that are not those of a whole shard. Raises BrokenAtlasError."""
+    expected = read_sequences_digest(paths.shards, shard)
     digest = SequencesDigest()
     digest.add(sequences)
     if expected is not None and str(digest) != expected:

@@ -25,8 +25,8 @@ def write_shards(path: Path, shards: Sequence[Shard], digests: Sequence[str]) ->
         pq.write_table(pa.table(columns), beside, row_group_size=GROUP_SHARDS, compression="zstd")
 
 
-def read_sequences_digest(path: Path, index: int) -> str | None:
-    """Return the digest of the sequences of shard `index` (from 1); None in a plan of an earlier version of attlas.
+def read_sequences_digest(path: Path, shard: Shard) -> str | None:
+    """Return the digest of the sequences of a shard; None for a part of it, and in a plan of an earlier version.
 
     Raises:
         BrokenAtlasError: the file does not hold it.
@@ -35,9 +35,15 @@ def read_sequences_digest(path: Path, index: int) -> str | None:
         with pq.ParquetFile(path) as file:
             if _DIGEST not in file.schema_arrow.names:
                 return None
-            rows = file.read_row_group((index - 1) // GROUP_SHARDS, columns=["index", _DIGEST], use_threads=False)
-        digests: dict[int, str] = dict(zip(*rows.to_pydict().values(), strict=True))
-        return digests[index]
+            columns = ["index", "first_sequence_id", "end_sequence_id", _DIGEST]
+            rows = file.read_row_group((shard.index - 1) // GROUP_SHARDS, columns=columns, use_threads=False)
+        by_index = {row["index"]: row for row in rows.to_pylist()}
+        row = by_index[shard.index]
+        is_whole = (row["first_sequence_id"], row["end_sequence_id"]) == (
+            shard.first_sequence_id,
+            shard.end_sequence_id,
+        )
+        return str(row[_DIGEST]) if is_whole else None
     except (OSError, pa.ArrowException, ValueError, IndexError, KeyError) as error:
         raise _broken(path, str(error).splitlines()[0]) from error
 

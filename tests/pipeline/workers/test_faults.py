@@ -88,7 +88,7 @@ def test_a_shard_that_three_workers_fail_ends_the_build_for_a_fault_and_is_given
 def test_two_workers_that_failed_different_shards_try_each_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(faults, "PATIENCE_S", 2.0)
 
     # `a` has a bad mount; shard 2 is bad itself.
     def behave(worker: str, index: int) -> object:
@@ -312,7 +312,7 @@ def test_where_no_worker_will_do_each_is_named_with_what_it_lacks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str | None
 ) -> None:
     if scheduler:
-        monkeypatch.setattr(faults, "PATIENCE_S", 0.2)
+        monkeypatch.setattr(faults, "PATIENCE_S", 1.0)
     lacks = {name: EnvironmentFault(f"It lacks {name}.", hint=f"give it {name}") for name in ("a disk", "a GPU")}
     workers = FakeWorkers(lambda worker, index: make_receipt(index), dict.fromkeys(lacks, 1), faults=dict(lacks))
     what = "no worker of the Dask scheduler" if scheduler else "No worker is left"
@@ -389,10 +389,10 @@ def test_a_worker_that_computes_shards_of_no_time_is_never_taken_for_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def behave(worker: str, index: int) -> object:
-        time.sleep(0.01)
+        time.sleep(0.05)
         return make_receipt(index)
 
-    monkeypatch.setattr(faults, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(faults, "PATIENCE_S", 0.5)
     events = run_fake(FakeWorkers(behave, {"a": 1}), shards_of(20), tmp_path, monkeypatch)
     assert len(finished(events)) == 20
 
