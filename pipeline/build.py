@@ -52,6 +52,14 @@ def make_plan(draft: Draft, paths: AtlasPaths, *, place: str | None = None) -> P
     return replace(plan, shards=read_plan(paths).shards)
 
 
+def refuse_missing_device(draft: Draft) -> None:
+    """Refuse a plan that this machine cannot compute, before it is written. Raises EnvironmentFault."""
+    _, plan = draft
+    if plan.shards:
+        check_device(plan.run.device)
+        check_products(plan.run.products)
+
+
 def _explain_products(begun: Run, run: Run) -> str:
     """Return what to do about a build that was begun as another run: above all if only the products differ."""
     if begun.dtype == run.dtype and begun.device == run.device and begun.products != run.products:
@@ -91,10 +99,8 @@ def build(
     paths = AtlasPaths(out)
     is_new = scheduler is None and not paths.manifest.is_file()
     draft = draft_plan(source, options, prepare=partial(_prepare, n_workers=n_workers) if is_new else None)
-    _, drafted = draft
-    if drafted.shards and scheduler is None and not paths.plan.is_file():
-        check_device(drafted.run.device)
-        check_products(drafted.run.products)
+    if scheduler is None and not paths.plan.is_file():
+        refuse_missing_device(draft)
 
     with hold_lock(paths):
         plan = make_plan(draft, paths)

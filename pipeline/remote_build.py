@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 from typing import ClassVar
 
-from attlas.pipeline.build import make_plan, remove_failed_receipts
+from attlas.pipeline.build import make_plan, refuse_missing_device, remove_failed_receipts
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Draft, Options, Sources, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
@@ -21,7 +21,6 @@ from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.status import BuildStatus, read_status
-from attlas.pipeline.workers.resources import check_device, check_products
 from attlas.pipeline.workers.runners import ENCODE, EncodeTask
 from attlas.schema import AtlasPaths, Manifest, PlanError, Receipt
 from attlas.schema.leftovers import leftover_name, remove_leftovers
@@ -111,9 +110,8 @@ def build(
     with open_mirror(url) as mirror:
         paths = mirror.paths
         draft = draft_plan(source, options)
-        if not paths.plan.is_file() and draft[1].shards and scheduler is None:
-            check_device(draft[1].run.device)
-            check_products(draft[1].run.products)
+        if scheduler is None and not paths.plan.is_file():
+            refuse_missing_device(draft)
         build_plan = _store_plan(mirror, draft)
 
         if is_retry:

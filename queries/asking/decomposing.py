@@ -18,7 +18,7 @@ from attlas.queries.engine.functions import strip_comments
 from attlas.queries.engine.part import Part, connect_part, cut_atlas
 from attlas.queries.engine.sandbox import select
 from attlas.queries.store import Store
-from attlas.schema import RESIDUES, TABLES, QuestionError
+from attlas.schema import RESIDUES, SHARD_TABLES, QuestionError, Table
 
 SUM = "sum"
 """What a header says of a question whose answer follows from sums over parts."""
@@ -105,9 +105,7 @@ def divide(
     """
     question = bound_question.question
     steps = split_question(question)
-    values = {
-        name: value for name, value in bound_question.bound.values.items() if re.search(rf"\${name}\b", steps.of_part)
-    }
+    values = _select_values(bound_question, steps.of_part)
     place = str(atlas.root.resolve() if isinstance(atlas.root, Path) else atlas.root)
     parts = cut_atlas(atlas.manifest, _largest_table(question), n_parts)
     return [PartialQuestion(place, steps.of_part, values, part, memory_limit) for part in parts]
@@ -118,12 +116,16 @@ def answer_from_sums(bound_question: BoundQuestion, atlas: Store, sums: Sequence
     steps = split_question(bound_question.question)
     parts = pa.concat_tables(sums)
     sql = steps.of_all(parts.column_names)
-    values = {name: value for name, value in bound_question.bound.values.items() if re.search(rf"\${name}\b", sql)}
+    values = _select_values(bound_question, sql)
     return document_answer(bound_question, atlas, atlas.stream(sql, values, tables={PARTS: parts}))
 
 
-def _largest_table(question: Question) -> Any:
-    """Return the table that decides where an atlas is cut: the last one, in the order of size, that is read."""
-    names = [table for table in TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
-    shard_tables = [table for table in names if table.name in ("heads", "residues", "sites", "sequences")]
-    return shard_tables[-1] if shard_tables else RESIDUES
+def _select_values(bound_question: BoundQuestion, sql: str) -> dict[str, Any]:
+    """Return the values of the parameters that a step of a question names."""
+    return {name: value for name, value in bound_question.bound.values.items() if re.search(rf"\${name}\b", sql)}
+
+
+def _largest_table(question: Question) -> Table:
+    """Return the table that decides where an atlas is cut: of the shard tables that are read, the last, the largest."""
+    tables = [table for table in SHARD_TABLES if re.search(rf"\b{table.name}\b", question.whole_sql)]
+    return tables[-1] if tables else RESIDUES

@@ -32,9 +32,15 @@ class Narrowing:
     values: tuple[str | int, ...]
 
 
-def find_narrowing(tree: str, parameters: Sequence[object] | Mapping[str, object] | None) -> Narrowing | None:
-    """Return the proteins that a query asks for, from its serialized tree; None where it may read any."""
-    statements = json.loads(tree).get("statements") or []
+def read_statements(tree: str) -> list[Node]:
+    """Return the statements of a query from its tree as DuckDB serializes it; none for what is no SELECT."""
+    return json.loads(tree).get("statements") or []
+
+
+def find_narrowing(
+    statements: Sequence[Node], parameters: Sequence[object] | Mapping[str, object] | None
+) -> Narrowing | None:
+    """Return the proteins that the statements of a query ask for; None where it may read any."""
     nodes = [node for node in _objects(statements) if isinstance(node.get("type"), str)]
     if len(statements) != 1 or sorted(n["type"] for n in nodes if n["type"] in READING_AGAIN) != [
         "BASE_TABLE",
@@ -47,7 +53,7 @@ def find_narrowing(tree: str, parameters: Sequence[object] | Mapping[str, object
     select = statements[0]["node"]
     if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "BASE_TABLE":
         return None
-    if select["from_table"]["table_name"].lower() not in list_tables(tree):
+    if select["from_table"]["table_name"].lower() not in list_tables(statements):
         return None
     if select["from_table"].get("column_name_alias"):  # names of columns may stand for others
         return None
@@ -58,12 +64,12 @@ def find_narrowing(tree: str, parameters: Sequence[object] | Mapping[str, object
     return None
 
 
-def list_tables(tree: str) -> set[str]:
-    """Return the names of the tables that a query reads, from its serialized tree, in small letters.
+def list_tables(statements: Sequence[Node]) -> set[str]:
+    """Return the names of the tables that the statements of a query read, in small letters.
 
     None at all for a query that reads the catalogue or names a schema: it may tell one view from another.
     """
-    nodes = [node for node in _objects(json.loads(tree).get("statements") or []) if isinstance(node.get("type"), str)]
+    nodes = [node for node in _objects(statements) if isinstance(node.get("type"), str)]
     tables = [node for node in nodes if node["type"] == "BASE_TABLE"]
     if any(node["type"] in CATALOGUE for node in nodes) or any(node.get("schema_name") for node in tables):
         return set()

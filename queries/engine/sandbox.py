@@ -18,7 +18,7 @@ import pyarrow as pa
 from attlas.queries.engine.comparisons import TREE
 from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.errors import out_of_time, query_fault
-from attlas.queries.engine.narrowing import Narrowing, find_narrowing, list_tables
+from attlas.queries.engine.narrowing import Narrowing, find_narrowing, list_tables, read_statements
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
@@ -75,13 +75,14 @@ class Database:
 
     def views_for(self, query: str, tree: str, parameters: Parameters) -> dict[str, str]:
         """Return the CREATE VIEW of tables of which a query needs not all, by name: few files, or no `proteins`."""
-        narrowing = find_narrowing(tree, parameters)
+        statements = read_statements(tree)
+        narrowing = find_narrowing(statements, parameters)
         view = self.narrow(narrowing) if narrowing is not None else None
         if narrowing and view:
             return {narrowing.table: view}
         if asks_for_accession(query):
             return {}
-        tables = list_tables(tree)
+        tables = list_tables(statements)
         return {name: statement for name, statement in self.unjoined_views.items() if name in tables}
 
     def close(self) -> None:
