@@ -68,6 +68,9 @@ class ShardRows:
 class PassTask(ABC, Generic[Sequences, Results]):
     """A `runners.Task` over the shards of a sealed atlas; its fields are its identity, and it travels pickled.
 
+    A pass over other inputs than the sequences of the atlas, such as pairs of them, has shards of its own
+    (`find_shard`, `read_lengths`); `sequence_id` then counts its inputs.
+
     `compute_shard` calls the three steps in order for each part of a shard, which it hands over as a shard of fewer
     sequences: `select_sequences`, `compute`, `make_rows`.
     """
@@ -104,6 +107,17 @@ class PassTask(ABC, Generic[Sequences, Results]):
     def make_rows(self, plan: Plan, sequences: Sequences, results: Results) -> ShardRows:
         """Return the rows of each table that the pass adds."""
 
+    def find_shard(self, paths: AtlasPaths, plan: Plan, index: int) -> Shard:
+        """Return shard `index` (from 1): of the atlas's plan, where a pass has no plan of its own."""
+        return plan.shards[index - 1]
+
+    def read_lengths(self, paths: AtlasPaths, shard: Shard) -> Sequence[int]:
+        """Return the residues of every sequence of a shard, in order."""
+        lengths: list[int] = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["length"])[
+            "length"
+        ].to_pylist()
+        return lengths
+
     def receipt(self, paths: AtlasPaths, index: int) -> Path:
         """Return the path at which the receipt of shard `index` is published."""
         return paths.receipts / f"{self.name}-{index:05d}.json"
@@ -134,7 +148,7 @@ def compute_shard(
         Exception: as `PassTask.compute`; nothing is published then.
     """
     paths, plan, encoder = load_plan_and_model(root, n_threads)
-    shard = plan.shards[index - 1]
+    shard = task.find_shard(paths, plan, index)
     started = time.perf_counter()
 
     manifest = Manifest.read(paths)
@@ -142,7 +156,7 @@ def compute_shard(
     refuse_faulty_device(encoder)
 
     # A part ends where its sequences of all lengths fill it, whichever of them the pass selects.
-    slices = cut_parts(_read_lengths(paths, shard), limits)
+    slices = cut_parts(task.read_lengths(paths, shard), limits)
     ends = {shard.first_sequence_id + part.start: shard.first_sequence_id + part.stop for part in slices}
 
     def compute_part(begin: int) -> Part:
@@ -245,12 +259,6 @@ def read_computed_sequences(paths: AtlasPaths, shard: Shard) -> SequencesById:
         sequence_id: sequences[sequence_id - shard.first_sequence_id]
         for sequence_id in sorted(ok["sequence_id"].to_pylist())
     }
-
-
-def _read_lengths(paths: AtlasPaths, shard: Shard) -> list[int]:
-    """Return the residues of every sequence of a shard, in order of `sequence_id`."""
-    lengths: list[int] = pq.read_table(paths.shard(SEQUENCES, shard.index), columns=["length"])["length"].to_pylist()
-    return lengths
 
 
 def select_short_sequences(paths: AtlasPaths, shard: Shard, max_length: int | None) -> SequencesById:

@@ -7,10 +7,12 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from inspect import signature
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +26,8 @@ from attlas.pipeline.encoder.guard import (
     check_known_protein,
     make_known_protein,
 )
+from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
+from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
 from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
 from attlas.pipeline.encoder.products import split_linear_layers
@@ -131,7 +135,12 @@ class Encoder:
         return self.start(sequences).results()
 
     def start(
-        self, sequences: Sequence[str], *, reduce: Reduction | None = None, theta: float | None = None
+        self,
+        sequences: Sequence[str],
+        *,
+        reduce: Reduction | None = None,
+        theta: float | None = None,
+        add_hidden: AddHidden | None = None,
     ) -> Forward:
         """Begin to run sequences, as `encode` does; on a GPU this returns as soon as the work is queued.
 
@@ -139,23 +148,69 @@ class Encoder:
             sequences: the sequences of one pack.
             reduce: the reduction; None takes that of the run.
             theta: attention from which on a pair counts as an edge; None takes that of the run.
+            add_hidden: takes the output of every layer (see `hidden_states`); None: the last layer is not finished.
 
         Raises:
-            EnvironmentFault: the model does not give its attention to the attention interface.
+            EnvironmentFault: the model does not give its attention to the attention interface; or `add_hidden` is
+                given, and the model's layers are not where those of transformers' encoders are.
         """
-        pack = Pack(tuple(len(sequence) + 2 for sequence in sequences), self.device)
-        forward = Forward(
-            pack,
+        forward = self._make_forward([len(sequence) + 2 for sequence in sequences], reduce, theta, add_hidden)
+        if self.is_hooked:
+            return self._run(forward, partial(self._run_alone, sequences, forward), add_hidden)
+        inputs = [self.make_input(sequence) for sequence in sequences]
+        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden)
+
+    def start_inputs(
+        self,
+        inputs: Sequence[TokenInput],
+        *,
+        reduce: Reduction | None = None,
+        theta: float | None = None,
+        add_hidden: AddHidden | None = None,
+    ) -> Forward:
+        """Begin to run inputs of one pack, as `start` does with sequences.
+
+        Raises:
+            EnvironmentFault: as `start`; or the model is read by its own maps, which takes sequences alone.
+        """
+        if self.is_hooked:
+            raise EnvironmentFault(
+                "This model is read by its own maps, sequence by sequence: it does not take joined sequences.",
+                hint="use ESM-2 or another encoder that supports attention backends",
+            )
+        forward = self._make_forward([len(tokens) for tokens in inputs], reduce, theta, add_hidden)
+        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden)
+
+    def make_input(self, sequence: str) -> TokenInput:
+        """Return what the model reads of a sequence: its tokens, between one before and one after it."""
+        ids = self.vocabulary.framed_ids(sequence, filler=self.filler)
+        # A filler in place of a begin token has no position: that of the first residue is the first.
+        n_hidden = int(self.hidden_ends[0])
+        return TokenInput(ids, np.maximum(np.arange(len(ids)) - n_hidden, 0))
+
+    def _make_forward(
+        self, n_tokens: Sequence[int], reduce: Reduction | None, theta: float | None, add_hidden: AddHidden | None
+    ) -> Forward:
+        """Return the forward pass of a pack of so many tokens, before its first layer."""
+        return Forward(
+            Pack(tuple(n_tokens), self.device),
             n_layers=self.n_layers,
             reduce=reduce or self.reduce,
             theta=self.theta if theta is None else theta,
             hidden_ends=self.hidden_ends,
+            is_last_finished=add_hidden is not None,
         )
 
-        run = self._run_alone if self.is_hooked else self._run_pack
+    def _run(self, forward: Forward, run: Callable[[], Tensor], add_hidden: AddHidden | None) -> Forward:
+        """Run the model, which adds its layers to `forward`, and return `forward`. Raises as `start`."""
         try:
             with self.precision():
-                run(sequences, forward)
+                if add_hidden is None:
+                    run()
+                else:
+                    with taking_hidden(self.model, add_hidden, n_layers=self.n_layers):
+                        add_hidden(self.n_layers - 1, run())
+                    forward.copy_to_host()
         except PassFinished:
             forward.copy_to_host()
 
@@ -168,20 +223,25 @@ class Encoder:
             )
         return forward
 
-    def _run_pack(self, sequences: Sequence[str], forward: Forward) -> None:
-        """Run sequences end to end through the model, whose attention is that of `interface`."""
-        ids = [torch.from_numpy(self.vocabulary.framed_ids(sequence, filler=self.filler)) for sequence in sequences]
-        inputs = {"input_ids": self._copy_to_device(torch.cat(ids))}
-        if self.takes_positions:
-            # A filler in place of a begin token has no position: that of the first residue is the first.
-            n_hidden = int(self.hidden_ends[0])
-            positions = torch.cat([(torch.arange(n) - n_hidden).clamp(min=0) for n in forward.pack.n_tokens])
-            inputs["position_ids"] = self._copy_to_device(positions + self.first_position)
-        with attending(forward.add_layer):
-            self.model(**inputs)
+    def _run_pack(self, inputs: Sequence[TokenInput], forward: Forward) -> Tensor:
+        """Run inputs end to end through the model, whose attention is that of `interface`.
 
-    def _run_alone(self, sequences: Sequence[str], forward: Forward) -> None:
+        Returns its last hidden state, (1, sum of T, width), where the pass does not end before.
+        """
+        ids = torch.from_numpy(np.concatenate([tokens.ids for tokens in inputs]))
+        keywords = {"input_ids": self._copy_to_device(ids)}
+        if self.takes_positions:
+            positions = torch.from_numpy(np.concatenate([tokens.positions for tokens in inputs]))
+            keywords["position_ids"] = self._copy_to_device(positions + self.first_position)
+        with attending(forward.add_layer):
+            last_hidden: Tensor = self.model(**keywords)[0]
+        return last_hidden
+
+    def _run_alone(self, sequences: Sequence[str], forward: Forward) -> Tensor:
         """Run one sequence through the model with its own attention, of which hooks take the maps.
+
+        Returns its last hidden state, (1, K, width) with tokens in the model's own order, where the pass does not end
+        before.
 
         Raises:
             InputError: there are several sequences.
@@ -202,7 +262,8 @@ class Encoder:
             forward.add_map(reader.read(attention, layer=len(forward.received)))
 
         with taking_maps(add_map):
-            self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)
+            last_hidden: Tensor = self.model(input_ids=self._copy_to_device(tokens), output_attentions=True)[0]
+        return last_hidden
 
     def _install_hooks(self) -> None:
         """Install the hooks that take the model's own maps. Raises EnvironmentFault, see `attention_maps`."""

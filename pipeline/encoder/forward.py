@@ -41,10 +41,13 @@ class Forward:
         reduce: Reduction,
         theta: float,
         hidden_ends: tuple[bool, bool] = (False, False),
+        is_last_finished: bool = False,
     ) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
         self.hidden_ends = hidden_ends
         """Whether the first and the last token of each sequence stand for none of the model's own."""
+        self.is_last_finished = is_last_finished
+        """Whether the model runs on after its last attention, to its last hidden state."""
         self.received: list[Tensor] = []
         self.heads: list[Tensor] = []
         self._copy_event: torch.cuda.Event | None = None
@@ -55,13 +58,13 @@ class Forward:
         `table` is added to the scores: see `added_scores`.
 
         Raises:
-            PassFinished: the attention of the last layer was added; the rest of the model is not needed.
+            PassFinished: the attention of the last layer was added, and the rest of the model is not needed.
         """
-        is_last = len(self.received) + 1 == self.n_layers
+        is_end = len(self.received) + 1 == self.n_layers and not self.is_last_finished
         layer = self.reduce(
             q,
             k,
-            None if is_last else v,
+            None if is_end else v,
             pack=self.pack,
             scaling=scaling,
             theta=self.theta,
@@ -76,14 +79,14 @@ class Forward:
         """Reduce one layer of a pack of one sequence, from its map (H, T, T).
 
         Raises:
-            PassFinished: the attention of the last layer was added.
+            PassFinished: as `add_layer`.
         """
         nothing = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
         layer = self.reduce(
             nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
         )
         self._keep(layer)
-        if len(self.received) == self.n_layers:
+        if len(self.received) == self.n_layers and not self.is_last_finished:
             raise PassFinished
 
     def _keep(self, layer: PackAttention) -> None:

@@ -1,0 +1,44 @@
+"""The hidden states of a model: what its layers hand on, given to the current pass layer by layer.
+
+Axis letters: `T` tokens.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from attlas.schema import EnvironmentFault
+
+AddHidden = Callable[[int, Tensor], None]
+"""Takes a layer, from 0, and its output, (1, sum of T, width); of the last layer after the model's final norm."""
+
+
+@contextmanager
+def taking_hidden(model: torch.nn.Module, add_hidden: AddHidden, *, n_layers: int) -> Iterator[None]:
+    """Give the output of every layer but the last to `add_hidden`; that of the last is what the model returns.
+
+    The hooks are on the model itself: other threads must not run it meanwhile.
+
+    Raises:
+        EnvironmentFault: the model has no list of so many layers.
+    """
+    stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
+    if not stacks:
+        raise EnvironmentFault(
+            "The hidden states of this model cannot be read.",
+            expected=f"a list of {n_layers} layers, as in transformers' encoders",
+            found=", ".join(type(part).__name__ for part in model.children()) or "no parts",
+            hint="use ESM-2 or another encoder of the transformers library",
+        )
+
+    def take(layer: int, _: torch.nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        add_hidden(layer, output if isinstance(output, Tensor) else output[0])
+
+    with ExitStack() as handles:
+        for layer, part in enumerate(stacks[0][:-1]):
+            handle = part.register_forward_hook(partial(take, layer))
+            handles.callback(handle.remove)
+        yield
