@@ -98,11 +98,11 @@ def _list_groups(shard: Shard) -> range:
 def _read_groups(paths: AtlasPaths, shard: Shard, groups: range, names: list[str]) -> Iterator[pa.Table]:
     """Yield the rows of row groups, counted through all files. Raises BrokenAtlasError."""
     for index in range(groups.start // FILE_GROUPS, (groups.stop - 1) // FILE_GROUPS + 1):
-        first = index * FILE_GROUPS
+        begin_group = index * FILE_GROUPS
         path = paths.planned_sequences(index + 1)
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                in_file = range(max(groups.start - first, 0), min(groups.stop - first, file.num_row_groups))
+                in_file = range(max(groups.start - begin_group, 0), min(groups.stop - begin_group, file.num_row_groups))
                 rows = file.read_row_groups(in_file, columns=names, use_threads=False)
             rows = rows.select(names).cast(pa.schema([SEQUENCES.field(name) for name in names]))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
@@ -119,8 +119,8 @@ def _digest_shards(
         end = begin + table.num_rows
         while place < len(shards) and shards[place].first_sequence_id < end:
             shard_begin, shard_end = shards[place].first_sequence_id, shards[place].end_sequence_id
-            first, stop = max(begin, shard_begin) - begin, min(end, shard_end) - begin
-            digests[place].add(table["sequence"].slice(first, stop - first))
+            begin_row, end_row = max(begin, shard_begin) - begin, min(end, shard_end) - begin
+            digests[place].add(table["sequence"].slice(begin_row, end_row - begin_row))
             if shard_end > end:
                 break
             place += 1

@@ -49,16 +49,16 @@ def format_of(path: Path) -> str:
         InputError: it cannot be read, or is in none of the formats.
     """
     lines = first_lines(path)
-    first = lines[0].lstrip()
-    if _XML.match(first):
+    opening = lines[0].lstrip()
+    if _XML.match(opening):
         return "uniprot-xml"
-    if re.match(r"ID {3}\S", first):
+    if re.match(r"ID {3}\S", opening):
         return "uniprot-text"
 
     content = [line for line in lines if not line.startswith("#")] or [""]
-    table_format = structure_format(content[0]) or _table_format(first, content)
+    table_format = structure_format(content[0]) or _table_format(opening, content)
     if table_format is None:
-        raise _unknown(path, content[0][:80] or first[:80])
+        raise _unknown(path, content[0][:80] or opening[:80])
     return table_format
 
 
@@ -69,8 +69,8 @@ def structure_format(line: str) -> str | None:
     return "pdb" if _PDB.match(line) and "," not in line[:7] and "\t" not in line else None
 
 
-def _table_format(first: str, content: list[str]) -> str | None:
-    if first.startswith(HEADER) or is_gff3_row(content[0]):
+def _table_format(opening: str, content: list[str]) -> str | None:
+    if opening.startswith(HEADER) or is_gff3_row(content[0]):
         return "gff3"
     fields = content[0].split("\t")
     if len(fields) >= interproscan.N_COLUMNS and _MD5.fullmatch(fields[1]):

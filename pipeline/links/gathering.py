@@ -110,10 +110,10 @@ class StrongestWeights:
     def add_tile_of_device(self, tile: Tensor, at: Tile, *, floor: np.float32) -> bool:
         """Do the same as `add_tile` with a tile on any device: only the candidates are copied to the host."""
         n_tokens = tile.shape[2]
-        first, last = max(1 - at.first_row, 0), min(tile.shape[1], n_tokens - 1 - at.first_row)
-        rows = tile[:, first:last, 1:-1]  # of residues, to residues
+        begin_row, end_row = max(1 - at.first_row, 0), min(tile.shape[1], n_tokens - 1 - at.first_row)
+        rows = tile[:, begin_row:end_row, 1:-1]  # of residues, to residues
 
-        queries = torch.arange(at.first_row + first, at.first_row + last, device=tile.device)
+        queries = torch.arange(at.first_row + begin_row, at.first_row + end_row, device=tile.device)
         keys = torch.arange(1, n_tokens - 1, device=tile.device)
         is_candidate = (rows >= float(floor)) & (queries[:, None] != keys)
         head, query, key = is_candidate.nonzero(as_tuple=True)  # in order of the query, within a head

@@ -153,11 +153,11 @@ class FastaInput:
     def _collect(self, text: "_Text", pieces: list[bytes]) -> bool:
         """Read until there are more bytes than a block, or as many again; return whether the file is at its end."""
         n_bytes = len(pieces[0])
-        wanted = max(self._block_bytes, 2 * n_bytes)
+        target_bytes = max(self._block_bytes, 2 * n_bytes)
         for piece in text:
             pieces.append(piece)
             n_bytes += len(piece)
-            if n_bytes >= wanted:
+            if n_bytes >= target_bytes:
                 return False
         return True
 

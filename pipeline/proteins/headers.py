@@ -95,6 +95,7 @@ def _parse_regular_uniprot(text: str) -> Header | None:
     tags, has_evidence, evidence = tags.partition(" PE=")
     tags, has_gene, gene = tags.partition(" GN=")
     organism, _, taxon_id = tags.partition(" OX=")
+
     n_tags = 3 + bool(has_evidence) + bool(has_gene)
     values = (accession, entry_name, name, organism, taxon_id, version)
     if (
@@ -107,6 +108,7 @@ def _parse_regular_uniprot(text: str) -> Header | None:
         return None
     if not (taxon_id.isdecimal() and version.isdecimal() and evidence.isdecimal() == bool(has_evidence)):
         return None
+
     return Header(accession, entry_name, gene or None, organism, _parse_int32(taxon_id), _parse_int32(version), name)
 
 

@@ -81,6 +81,7 @@ class Merger:
         """Note a conflict if two records of an accession have different sequences."""
         if records["sequence"][earlier] == records["sequence"][later]:
             return
+
         accession = records["accession"][later].as_py()
         lines = [records["line"][place].as_py() for place in (earlier, later)]
         lengths = [len(records["sequence"][place].as_py()) for place in (earlier, later)]
@@ -89,6 +90,7 @@ class Merger:
             places = f"lines {lines[0]:,} and {lines[1]:,}"
         else:
             places = " and ".join(names)
+
         text = f"{accession}: {places} ({lengths[0]:,} and {lengths[1]:,} residues)"
         self._conflicts.append((lines[1], text))
         self._n_conflicts += 1
@@ -144,8 +146,8 @@ class ProteinsDigest:
                 lengths.update(pc.binary_length(column).fill_null(-1).to_numpy())
                 _, offsets, data = column.buffers()
                 if data is not None:
-                    first, last = np.frombuffer(offsets, np.int32)[[column.offset, column.offset + len(column)]]
-                    values.update(memoryview(data)[first:last])
+                    begin, end = np.frombuffer(offsets, np.int32)[[column.offset, column.offset + len(column)]]
+                    values.update(memoryview(data)[begin:end])
             else:
                 values.update(column.fill_null(-1).to_numpy())
 

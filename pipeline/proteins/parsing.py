@@ -111,6 +111,7 @@ class Parser:
                 found=f"exit code {self._process.wait()}, at line {block.line:,} of the input",
                 hint="was it killed because memory ran out? Run the command again, with more memory",
             ) from error
+
         if isinstance(answer, Exception):
             raise answer
         return answer  # type: ignore[no-any-return]

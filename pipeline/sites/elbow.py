@@ -185,19 +185,19 @@ def _compare_lines(at, n, points, sums, totals, split):
 
 
 @njit(error_model="numpy")
-def _compare_splits(n, points, sums, totals, split, least):
-    """Fill `least` (K,) with the smaller residual of each split: at its crossing, or at its knot."""
-    for at in range(len(least)):
+def _compare_splits(n, points, sums, totals, split, residuals):
+    """Fill `residuals` (K,) with the smaller residual of each split: at its crossing, or at its knot."""
+    for at in range(len(residuals)):
         _, at_crossing, at_knot, _ = _compare_lines(at, n, points, sums, totals, split)
-        least[at] = min(at_crossing, at_knot)
+        residuals[at] = min(at_crossing, at_knot)
 
     # A head of one point reaches any line: it costs nothing to bind it, and the right end of its gap is the first knot.
-    least[0] = _compare_lines(0, n, points, sums, totals, split)[3]
+    residuals[0] = _compare_lines(0, n, points, sums, totals, split)[3]
 
 
 @njit(error_model="numpy")
-def _find_breakpoint(x, y, split, sums, least):
-    """Return the best breakpoint of a row y (N,); `sums` are room for three times (N,) numbers, `least` for (K,)."""
+def _find_breakpoint(x, y, split, sums, residuals):
+    """Return the best breakpoint of a row y (N,); `sums` is room for three (N,), `residuals` for (K,)."""
     n = len(x)
     sum_y, sum_xy, sum_yy = sums
     total_y = total_xy = total_yy = 0.0
@@ -209,12 +209,12 @@ def _find_breakpoint(x, y, split, sums, least):
 
     points, totals = (x[:-2], x[1:-1]), (total_y, total_xy, total_yy)
     head_sums = (sum_y[:-2], sum_xy[:-2], sum_yy[:-2])
-    _compare_splits(n, points, head_sums, totals, split, least)
+    _compare_splits(n, points, head_sums, totals, split, residuals)
 
     # Of all candidates whose residual is the smallest but for rounding, the leftmost.
-    limit = _find_smallest(least) + TIE * _sum_squares(y, total_y / n)
+    limit = _find_smallest(residuals) + TIE * _sum_squares(y, total_y / n)
     at = 0
-    while least[at] > limit:
+    while residuals[at] > limit:
         at += 1
     if at == 0:
         return x[1]
@@ -291,10 +291,10 @@ def _sum_errors(x, y, breakpoint, value, slope_head, slope_tail):
 @compile_cached(nogil=True)
 def _fit_rows(x, y):
     split = _split_points(x)
-    sums, least = (np.empty(len(x)), np.empty(len(x)), np.empty(len(x))), np.empty(len(x) - 2)
+    sums, residuals = (np.empty(len(x)), np.empty(len(x)), np.empty(len(x))), np.empty(len(x) - 2)
     fits = np.empty((4, len(y)))
     for row in range(len(y)):
-        breakpoint = _find_breakpoint(x, y[row], split, sums, least)
+        breakpoint = _find_breakpoint(x, y[row], split, sums, residuals)
         value, slope_head, slope_tail = _fit_slopes(x, y[row], breakpoint)
         fits[0, row], fits[1, row], fits[2, row] = breakpoint, slope_head, slope_tail
         fits[3, row] = _sum_errors(x, y[row], breakpoint, value, slope_head, slope_tail)
@@ -346,7 +346,7 @@ def _fit_profiles(received, n_steps):
     n_layers, n = received.shape
     x = np.arange(n).astype(np.float64)
     split = _split_points(x)
-    sums, least, y = (np.empty(n), np.empty(n), np.empty(n)), np.empty(n - 2), np.empty(n)
+    sums, residuals, y = (np.empty(n), np.empty(n), np.empty(n)), np.empty(n - 2), np.empty(n)
     values, rounded = np.empty(n), np.empty(n, np.int32)
 
     breakpoint, slope_head, slope_tail = np.empty(n_layers), np.empty(n_layers), np.empty(n_layers)
@@ -354,6 +354,6 @@ def _fit_profiles(received, n_steps):
     for layer in range(n_layers):
         _round_profile(received[layer], n_steps, values, rounded)
         is_constant[layer] = _sort_falling(rounded, n_steps, y)
-        breakpoint[layer] = _find_breakpoint(x, y, split, sums, least)
+        breakpoint[layer] = _find_breakpoint(x, y, split, sums, residuals)
         _, slope_head[layer], slope_tail[layer] = _fit_slopes(x, y, breakpoint[layer])
     return breakpoint, slope_head, slope_tail, is_constant

@@ -62,6 +62,7 @@ def run_dask(
         runner = _DaskRunner(
             workers, task, shards, needs, n_threads=n_threads, n_workers=n_workers, scheduler=scheduler
         )
+
         paths = AtlasPaths(root)
         remove_searches(paths, shards)  # of a build that was killed
         try:
@@ -92,11 +93,14 @@ class _DaskRunner:
         self.left_out: dict[str, Exception] = {}
         self.sick: set[str] = set()
         """Workers whose devices failed: what they report is not believed."""
+
         self.jobs: dict[str, tuple[str, Job | None]] = {}
         """Worker and job of each task that was sent, by its key; no job for the check of a worker that joins."""
+
         self.n_at_start = n_workers if scheduler is None else 0
         self.n_ended_strangers = 0
         """Workers that ended while they were checked."""
+
         self.has_computing_worker = False
         """Whether a worker has passed its checks."""
         self.active_at = time.monotonic()
@@ -305,6 +309,7 @@ class _DaskRunner:
                 self.assignments.under_way[worker] = []
                 self.has_computing_worker = True
                 return
+
             error: Exception = EnvironmentFault(
                 f"It uses the same GPU as {twin}, which computes already.",
                 found=result.gpu,
@@ -312,6 +317,7 @@ class _DaskRunner:
             )
         elif isinstance(result, WorkerReport):
             error = cast(Exception, result.fault)
+
         elif _has_ended(result):
             yield from self._lose(worker)
             return

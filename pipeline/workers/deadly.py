@@ -209,14 +209,14 @@ def find_deadly_sequences_of(
     slices = list(cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)))
 
     # What is in closed parts came through.
-    first = shard.first_sequence_id
+    shard_begin = shard.first_sequence_id
     folder = find_part_folder(paths, paths.receipt(index), plan.plan_id)
-    closed = folder.read_chain(first, ends=[first + pack.stop for pack in slices])
-    begin = closed[-1].end_sequence_id if closed else first
+    closed = folder.read_chain(shard_begin, ends=[shard_begin + pack.stop for pack in slices])
+    begin = closed[-1].end_sequence_id if closed else shard_begin
 
     packs = []
     for pack in slices:
-        numbered = enumerate(sequences[pack], start=first + pack.start)
+        numbered = enumerate(sequences[pack], start=shard_begin + pack.start)
         packs.append({i: sequence for i, sequence in numbered if i >= begin and i not in earlier})
 
     encoder.free_memory()

@@ -104,12 +104,12 @@ def read_versions() -> dict[str, str]:
 
 def refuse_other_versions(versions: Mapping[str, str]) -> None:
     """Refuse to compute with other versions than those that the build began with. Raises EnvironmentFault."""
-    here = read_versions()
-    if different := {name: text for name, text in versions.items() if here[name] != text}:
+    own_versions = read_versions()
+    if different := {name: text for name, text in versions.items() if own_versions[name] != text}:
         raise EnvironmentFault(
             "Its software is not that of the build.",
             expected=", ".join(f"{name} {text}" for name, text in different.items()),
-            found=", ".join(f"{name} {here[name]}" for name in different),
+            found=", ".join(f"{name} {own_versions[name]}" for name in different),
             hint="install the same versions for the workers, or start the build with theirs",
         )
 

@@ -78,7 +78,7 @@ def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[Part]:
         before = [cut.sequence_id for cut in cuts[:-1] if cut.n_bytes * n_parts <= n_bytes * i]
         if before and before[-1] not in ends:
             ends.append(before[-1])
-    return [Part(first, end) for first, end in zip([None, *ends], [*ends, None], strict=True)]
+    return [Part(begin, end) for begin, end in zip([None, *ends], [*ends, None], strict=True)]
 
 
 def connect_part(root: Root, manifest: Manifest, part: Part, *, memory_limit: str | None = None) -> Database:

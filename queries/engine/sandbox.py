@@ -182,12 +182,14 @@ def select(
     def start() -> pa.RecordBatchReader:
         for name, rows in (tables or {}).items():
             cursor.register(name, rows)
+
         own_names = {name.lower() for name in tables or {}}
         statement = check_statement(cursor, query)
         (tree,) = cursor.execute(TREE, {"query": _EXPLAIN.sub("", query)}).fetchall()[0]
         for name, view in database.views_for(query, tree, parameters).items():
             if name not in own_names:
                 cursor.execute(view)
+
         definitions.make_named_in(query)
         try:
             return begin(statement)

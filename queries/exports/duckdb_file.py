@@ -61,8 +61,8 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> None:
 def _fill(connection: duckdb.DuckDBPyConnection, atlas: Store, accessions: Sequence[str] | None, path: Path) -> None:
     running = Running(connection, None)  # so that Ctrl-C stops it
     if accessions is not None:
-        connection.execute("CREATE TEMP TABLE chosen (accession VARCHAR)")
-        connection.execute("INSERT INTO chosen SELECT unnest($accessions)", {"accessions": list(accessions)})
+        connection.execute("CREATE TEMP TABLE selection (accession VARCHAR)")
+        connection.execute("INSERT INTO selection SELECT unnest($accessions)", {"accessions": list(accessions)})
     for statement in _statements(atlas, path, n_accessions=None if accessions is None else len(set(accessions))):
         running.call(partial(_execute, connection, statement))
 
@@ -109,8 +109,10 @@ def _create(table: Table, n_layers: int) -> str:
 
 def _selection(table: Table) -> str:
     if table is SEQUENCES:
-        return "sequence_id IN (SELECT sequence_id FROM memory.main.proteins SEMI JOIN temp.chosen USING (accession))"
-    return "accession IN (SELECT accession FROM temp.chosen)"
+        return (
+            "sequence_id IN (SELECT sequence_id FROM memory.main.proteins SEMI JOIN temp.selection USING (accession))"
+        )
+    return "accession IN (SELECT accession FROM temp.selection)"
 
 
 def _chunks(files: Sequence[TableFile]) -> Iterator[str]:

@@ -18,17 +18,17 @@ CHUNK_PROTEINS = 4_096
 """Proteins asked for at a time, a row group of `proteins`. Every chunk scans `sites`: 50 ms at 800,000 sites."""
 
 _SITES = """
-chosen AS (SELECT * FROM proteins WHERE {chosen}),
+selected_proteins AS (SELECT * FROM proteins WHERE {selection}),
 located AS (
     SELECT s.*, nullif(substr(p.sequence, s.position, 1), s.residue) AS misfit
-    FROM (SELECT * FROM sites WHERE {chosen}) AS s JOIN chosen AS p ON p.accession = s.accession
+    FROM (SELECT * FROM sites WHERE {selection}) AS s JOIN selected_proteins AS p ON p.accession = s.accession
 )"""
 
 SITES_QUERY = f"""WITH {_SITES}
 SELECT p.accession, p.entry_name, p.gene, p.organism, p.taxon_id, p.length, p.md5, p.crc64,
        s.position, s.residue, s.rank, s.layer, s.received, s.share, s.is_nonstandard,
        s.is_initiator_methionine, s.misfit
-FROM located AS s JOIN chosen AS p ON p.accession = s.accession
+FROM located AS s JOIN selected_proteins AS p ON p.accession = s.accession
 ORDER BY p.accession, s.rank
 """
 
@@ -44,12 +44,12 @@ sites_of_protein AS (
     GROUP BY accession
 )
 SELECT p.*, s.sites, s.misfit
-FROM chosen AS p LEFT JOIN sites_of_protein AS s ON s.accession = p.accession
+FROM selected_proteins AS p LEFT JOIN sites_of_protein AS s ON s.accession = p.accession
 ORDER BY p.accession
 """
 
 OUTCOMES_QUERY = """
-SELECT accession, length, status, reason FROM proteins WHERE {chosen} ORDER BY accession
+SELECT accession, length, status, reason FROM proteins WHERE {selection} ORDER BY accession
 """
 
 CHUNK_STARTS = """
@@ -80,7 +80,7 @@ def protein_rows(atlas: Store, accessions: Sequence[str] | None) -> pa.RecordBat
 def outcome_rows(atlas: Store, accessions: Sequence[str] | None) -> Iterator[dict[str, Any]]:
     """Yield accession, length, status and reason of every protein wanted, by accession."""
     for selection, parameters in select_in_chunks(atlas, accessions):
-        for batch in atlas.stream(OUTCOMES_QUERY.format(chosen=selection), parameters):
+        for batch in atlas.stream(OUTCOMES_QUERY.format(selection=selection), parameters):
             yield from batch.to_pylist()
 
 
@@ -95,11 +95,11 @@ def check_letters(atlas: Store, accessions: Sequence[str] | None) -> None:
 
 
 def _ask(atlas: Store, query: str, accessions: Sequence[str] | None) -> pa.RecordBatchReader:
-    schema = atlas.stream(query.format(chosen="false")).schema
+    schema = atlas.stream(query.format(selection="false")).schema
     batches = (
         _checked(batch)
         for selection, parameters in select_in_chunks(atlas, accessions)
-        for batch in atlas.stream(query.format(chosen=selection), parameters)
+        for batch in atlas.stream(query.format(selection=selection), parameters)
     )
     return pa.RecordBatchReader.from_batches(schema.remove(len(schema) - 1), batches)
 

@@ -223,6 +223,7 @@ def _variants(atlas: Store, protein: ProteinRow) -> list[dict[str, Any]] | None:
     rows = list_added_rows(atlas, VARIANTS, protein, VARIANT_COLUMNS, by=VARIANT_ORDER)
     if rows is None or not protein.is_computed:
         return None
+
     values = shortest_floats_of([row["value"] for row in rows])
     return [
         {

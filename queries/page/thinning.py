@@ -169,8 +169,8 @@ def _thin_variants(data: Data, whole: Data) -> Step | None:
         return None
 
     # Of most scores one end is harmful, of some the low one and of some the high one: both ends stay.
-    known = [i for i, variant in enumerate(variants) if variant["value"] is not None]
-    by_value = sorted(known, key=lambda i: variants[i]["value"])
+    with_value = [i for i, variant in enumerate(variants) if variant["value"] is not None]
+    by_value = sorted(with_value, key=lambda i: variants[i]["value"])
     n_kept = _half(len(variants), fewest=FEWEST_PAIRS)
     if n_kept >= len(variants):
         return None

@@ -12,11 +12,11 @@ IDS_FILE = "ids.txt"
 """The file that such a command names; the page offers it."""
 
 
-def command(asked: BoundQuestion) -> str | None:
+def command(bound_question: BoundQuestion) -> str | None:
     """Return the command; None where a value cannot be typed: an item of a list with a comma, a control character."""
-    words = ["attlas", "ask", "DIR", asked.question.name]
-    for parameter in asked.question.parameters:
-        value = asked.bound.values[parameter.name]
+    words = ["attlas", "ask", "DIR", bound_question.question.name]
+    for parameter in bound_question.question.parameters:
+        value = bound_question.bound.values[parameter.name]
         text = _typed(value, is_ids=parameter.type == "proteins")
         if text is None or not text.isprintable():
             return None

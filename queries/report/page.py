@@ -157,20 +157,22 @@ def _figure(shown: ShownFigure, *, is_restricted: bool) -> Iterator[str]:
     else:
         yield inline(shown.svg, name=figure.name, alt=printable(f"{figure.title}. {shown.description}"))
     yield f'<figcaption>\n<p>{_text(shown.description)}</p>\n<p class="reading">{_words(figure.reading)}</p>'
-    if is_restricted and "proteins" not in shown.asked.bound.values:
+    if is_restricted and "proteins" not in shown.bound_question.bound.values:
         yield '<p class="reading">Of the whole atlas: the question takes no set of proteins.</p>'
     yield from _sources(shown)
     yield "</figcaption>\n</figure>"
 
 
 def _sources(shown: ShownFigure) -> Iterator[str]:
-    typed = command(shown.asked)
+    typed = command(shown.bound_question)
     if typed is not None:
         yield f'<p class="command"><code>{_text(typed)}</code></p>'
-    yield f"<details>\n<summary>SQL</summary>\n<pre><code>{escape(shown.asked.sql)}</code></pre>"
-    calls = ", ".join(f'<a href="#function-{f.name}"><code>{f.name}</code></a>' for f in shown.asked.question.functions)
+    yield f"<details>\n<summary>SQL</summary>\n<pre><code>{escape(shown.bound_question.sql)}</code></pre>"
+    calls = ", ".join(
+        f'<a href="#function-{f.name}"><code>{f.name}</code></a>' for f in shown.bound_question.question.functions
+    )
     functions = f" Functions: {calls}." if calls else ""
-    yield f"<p>Source of the method: {_text(shown.asked.question.source)}{functions}</p>\n</details>"
+    yield f"<p>Source of the method: {_text(shown.bound_question.question.source)}{functions}</p>\n</details>"
     n = shown.rows.num_rows
     link = _download(shown.csv(), f"{shown.figure.name}.csv", "text/csv")
     yield f"<details>\n<summary>Numbers ({n:,} {'row' if n == 1 else 'rows'})</summary>\n<p>{link}</p>"
@@ -225,7 +227,7 @@ def _functions(report: Report) -> Iterator[str]:
     yield '<section class="no-print" aria-labelledby="functions-section">'
     yield '<h2 id="functions-section">Functions that the SQL calls</h2>'
     yield "<p>They are in every atlas that is opened with <code>attlas sql</code>; this is what they stand for.</p>"
-    for function in reached_from("\n".join(figure.asked.sql for figure in report.shown_figures())):
+    for function in reached_from("\n".join(figure.bound_question.sql for figure in report.shown_figures())):
         yield f'<details id="function-{function.name}">\n<summary><code>{escape(function.call)}</code></summary>'
         yield f"<p>{_words(' '.join([function.returns, function.notes, function.source]).strip())}</p>"
         yield f"<pre><code>{escape(function.sql)}</code></pre>\n</details>"

@@ -25,7 +25,7 @@ class ShownFigure:
     """A figure with its answer."""
 
     figure: Figure
-    asked: BoundQuestion
+    bound_question: BoundQuestion
     rows: pa.Table
     description: str
     """What it says in words."""
@@ -136,9 +136,10 @@ def _ask_and_draw(atlas: Store, figure: Figure) -> ShownFigure | MissingFigure:
         tables = " and ".join(f"`{table.name}`" for table in missing)
         return MissingFigure(figure, f"the atlas has no rows of {tables}", question.command)
     names = {parameter.name for parameter in question.parameters}
-    asked = ask(atlas, figure.question, {name: value for name, value in figure.parameters.items() if name in names})
+    arguments = {name: value for name, value in figure.parameters.items() if name in names}
+    bound_question = ask(atlas, figure.question, arguments)
 
-    rows = asked.answer(atlas).read_all()
+    rows = bound_question.answer(atlas).read_all()
     if not rows.num_rows:
         why = f"`{figure.question}` has no rows here; `attlas ask DIR {figure.question} --describe` tells what it needs"
         return MissingFigure(figure, why, "")
@@ -146,5 +147,5 @@ def _ask_and_draw(atlas: Store, figure: Figure) -> ShownFigure | MissingFigure:
     values = rows.to_pylist()
     picture = figure.draw(values) if figure.draw is not None else None
     return ShownFigure(
-        figure, asked, rows, figure.describe(values), picture, svg(picture) if picture is not None else ""
+        figure, bound_question, rows, figure.describe(values), picture, svg(picture) if picture is not None else ""
     )

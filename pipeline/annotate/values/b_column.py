@@ -90,6 +90,7 @@ def _values(chain: AssignedChain, residues: Residues, name: str) -> Iterator[Val
         value = residues.b_factor(aligned.residue, "CA")
         position = str(aligned.position)
         record = Record(chain.accession, name, position, position)
+
         if not aligned.is_same:
             detail = (
                 f"{aligned.structure_letter} in the structure, {aligned.letter} at {aligned.position:,} in the atlas"

@@ -76,6 +76,7 @@ def _format(source: AnnotationSource) -> str:
 def _check_options(source: AnnotationSource, series: Series, format: str, *, is_structure: bool) -> None:
     """Refuse an option that does not go with the source. Raises InputError."""
     words = f"{source.path.name}, read as {format or 'mmcif'}"
+
     if series.table is VARIANTS and format not in _TABLE_FORMATS:
         raise InputError("--variants goes with a table of variants.", expected="CSV, TSV or Parquet", found=words)
     if source.chain and not is_structure:
@@ -84,6 +85,7 @@ def _check_options(source: AnnotationSource, series: Series, format: str, *, is_
         raise InputError("--database goes with a table of families.", found=words)
     if series.column is not None and format not in _TABLE_FORMATS:
         raise InputError("--column goes with a table.", found=words)
+
     if source.accessions and not is_structure and (format == "bedgraph" or len(source.accessions) > 1):
         raise InputError(
             "--accession names the one protein of a table.",

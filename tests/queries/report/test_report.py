@@ -247,7 +247,7 @@ def test_the_sql_on_the_page_gives_the_rows_of_the_download(parsed: Parsed, repo
     assert definitions == [function.sql for function in reached_from("\n".join(queries))]
     assert len(definitions) > 15
     for one, sql in zip(shown, queries, strict=True):
-        assert sql == one.asked.sql
+        assert sql == one.bound_question.sql
         rows = whole.sql(sql)
         assert rows.to_pylist() == one.rows.to_pylist(), one.figure.name
         found = list(csv.reader(io.StringIO(files[f"{one.figure.name}.csv"])))
@@ -265,12 +265,14 @@ def test_the_command_on_the_page_gives_the_same_rows(
 ) -> None:
     """Each asks the SQL of the test above; the rows are compared of every fifth, thoroughly of all."""
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ") and "--describe" not in data]
-    typed = [one for one in report.shown_figures() if "\x1b" not in one.asked.sql]  # an escape code cannot be typed
+    typed = [
+        one for one in report.shown_figures() if "\x1b" not in one.bound_question.sql
+    ]  # an escape code cannot be typed
     assert len(lines) == len(typed) > 12
     for i, (line, one) in enumerate(zip(lines, typed, strict=True)):
         _, _, _, name, *words = shlex.split(line)
         arguments = dict(word.split("=", 1) for word in words)
-        assert ask(whole, name, arguments).sql == one.asked.sql
+        assert ask(whole, name, arguments).sql == one.bound_question.sql
         if is_thorough or i % 5 == 0:
             assert whole.ask(name, **arguments).to_pylist() == one.rows.to_pylist()
 
@@ -522,10 +524,10 @@ def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, m
     parsed = Parsed(page(report))
     assert parsed.files()["ids.txt"].split() == some
     assert of(report, "feature-types").rows["n_proteins"].to_pylist()[0] == 8
-    assert "'X00007'" in of(report, "enrichment").asked.sql
+    assert "'X00007'" in of(report, "enrichment").bound_question.sql
     lines = [data for data in parsed.texts if data.startswith("attlas ask DIR ")]
     assert "attlas ask DIR heads_by_entropy proteins=@ids.txt" in lines
-    n_whole = sum("proteins" not in shown.asked.bound.values for shown in report.shown_figures())
+    n_whole = sum("proteins" not in shown.bound_question.bound.values for shown in report.shown_figures())
     assert sum(data.startswith("Of the whole atlas") for data in parsed.texts) == n_whole == 2
 
 
