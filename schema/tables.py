@@ -1,14 +1,12 @@
 """Every table of an atlas, and the version of the format.
 
 DuckDB comments, `TABLES.md`, empty tables, checks and notes on outdated tables all come from these declarations: no
-other place describes a table. `built_tables` declares those that a build writes, `added_tables` the others.
+other place describes a table. `built_tables` declares those that a build writes, `annotation_tables` those that
+`attlas annotate` adds, `added_tables` the others.
 """
 
 from attlas.schema.added_tables import (
     CONTACTS,
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
     FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
@@ -16,9 +14,8 @@ from attlas.schema.added_tables import (
     HEAD_PERIODS,
     LABELS,
     LINKS,
-    TRACKS,
-    VARIANTS,
 )
+from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
 from attlas.schema.table import Table
@@ -40,6 +37,7 @@ __all__ = [
     "LINKS",
     "NAMES",
     "OLDER_FORMATS",
+    "PARTNER_CONTACTS",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",
@@ -79,6 +77,7 @@ TABLES = (
     FEATURES,
     FAMILIES,
     COORDINATES,
+    PARTNER_CONTACTS,
     TRACKS,
     VARIANTS,
     LABELS,
