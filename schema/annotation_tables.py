@@ -125,8 +125,8 @@ VARIANTS = Table(
 PARTNER_CONTACTS = Table(
     name="partner_contacts",
     doc="A contact between two protein chains: residue i of the accession and j of its partner, nearer than 8 "
-    "angstrom, as a structure shows or a table says; added by `attlas annotate`. Each contact of two chains has one row, in the "
-    "direction in which the source gives it. Of a homodimer the partner is the accession itself.",
+    "angstrom, as a structure shows or a table says; added by `attlas annotate`. Each contact of two chains has one "
+    "row, in the direction in which the source gives it. Of a homodimer the partner is the accession itself.",
     key=("accession", "partner", "i", "j", "chain", "partner_chain", "source"),
     sort=("sequence_id", "accession", "partner", "source", "chain", "partner_chain", "i", "j"),
     row_group_rows=16_384,

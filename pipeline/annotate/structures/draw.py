@@ -1,4 +1,4 @@
-"""Chains laid onto proteins → rows: coordinates, secondary structure, interfaces and contacts of chains in their numbering."""
+"""Chains laid onto proteins → rows: coordinates, secondary structure, interfaces and contacts between chains."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
