@@ -69,16 +69,16 @@ ONTO_STRUCTURES = (
            structure="must", is_of_one=True, takes_pdb_id=True),
 )
 ACROSS_CHAINS = (
-    Export("chimerax-pair-links", ".pair.pb", pair_drawings.write_chimerax_links,
-           "ChimeraX pseudobonds, strongest links across two proteins or those of a head",
+    Export("chimerax-across", ".across.pb", pair_drawings.write_chimerax_links,
+           "ChimeraX pseudobonds, strongest links across two proteins",
            structure="must", is_of_pair=True, takes_head=True, takes_form=True),
-    Export("chimerax-pair-contacts", ".contacts.pb", pair_drawings.write_chimerax_contacts,
+    Export("chimerax-contacts", ".contacts.pb", pair_drawings.write_chimerax_contacts,
            "ChimeraX pseudobonds, predicted contacts of two proteins",
            structure="must", is_of_pair=True, takes_form=True),
-    Export("pymol-pair-links", ".pair.pml", pair_drawings.write_pymol_links,
-           "PyMOL script, strongest links across two proteins or those of a head",
+    Export("pymol-across", ".across.pml", pair_drawings.write_pymol_links,
+           "PyMOL script, strongest links across two proteins",
            structure="must", is_of_pair=True, takes_head=True, takes_form=True),
-    Export("pymol-pair-contacts", ".contacts.pml", pair_drawings.write_pymol_contacts,
+    Export("pymol-contacts", ".contacts.pml", pair_drawings.write_pymol_contacts,
            "PyMOL script, predicted contacts of two proteins",
            structure="must", is_of_pair=True, takes_form=True),
 )

@@ -15,30 +15,30 @@ from attlas.schema import PAIR_CONTACTS, PAIR_LINKS
 
 def write_chimerax_links(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the links across as pseudobonds; return notes to show beside them."""
-    drawing = draw_pair(atlas, request, "chimerax-pair-links", PAIR_LINKS, find_links_across)
+    drawing = draw_pair(atlas, request, "chimerax-across", PAIR_LINKS, find_links_across)
     check_chain_names(drawing.chains, "ChimeraX")
     return _write(pseudobond_lines(drawing.comments(), drawing.placed), drawing.notes(), sink)
 
 
 def write_chimerax_contacts(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the contacts across as pseudobonds; return notes to show beside them."""
-    drawing = draw_pair(atlas, request, "chimerax-pair-contacts", PAIR_CONTACTS, find_contacts_across)
+    drawing = draw_pair(atlas, request, "chimerax-contacts", PAIR_CONTACTS, find_contacts_across)
     check_chain_names(drawing.chains, "ChimeraX")
     return _write(pseudobond_lines(drawing.comments(), drawing.placed), drawing.notes(), sink)
 
 
 def write_pymol_links(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the links across as distances of PyMOL; return notes to show beside them."""
-    drawing = draw_pair(atlas, request, "pymol-pair-links", PAIR_LINKS, find_links_across)
+    drawing = draw_pair(atlas, request, "pymol-across", PAIR_LINKS, find_links_across)
     check_chain_names(drawing.chains, "PyMOL")
-    return _write(distance_lines(drawing.comments(), drawing.placed, "attlas_pair_links"), drawing.notes(), sink)
+    return _write(distance_lines(drawing.comments(), drawing.placed, "attlas_across"), drawing.notes(), sink)
 
 
 def write_pymol_contacts(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the contacts across as distances of PyMOL; return notes to show beside them."""
-    drawing = draw_pair(atlas, request, "pymol-pair-contacts", PAIR_CONTACTS, find_contacts_across)
+    drawing = draw_pair(atlas, request, "pymol-contacts", PAIR_CONTACTS, find_contacts_across)
     check_chain_names(drawing.chains, "PyMOL")
-    return _write(distance_lines(drawing.comments(), drawing.placed, "attlas_pair_contacts"), drawing.notes(), sink)
+    return _write(distance_lines(drawing.comments(), drawing.placed, "attlas_contacts"), drawing.notes(), sink)
 
 
 def _write(lines: Iterable[str], notes: tuple[str, ...], sink: BinaryIO) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ OF_CHAINS = {"chain": "B", "partner_chain": "C", "form": "gap"}
 
 @pytest.mark.parametrize("viewer", READERS)
 def test_links_across_go_from_the_residue_that_attends_to_the_other_chain(case, viewer: str) -> None:
-    data, notes = exported(case[0], f"{viewer}-pair-links", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
+    data, notes = exported(case[0], f"{viewer}-across", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
     radii = READERS[viewer](data.decode())
     assert radii == pytest.approx({("B-1", "C40"): 0.45, ("C7", "B31"): 0.2, ("B54", "C45"): 0.1}, abs=0.0051)
     # Two directions of two heads of layer 0 have 3 edges each, as a mean over the orders.
@@ -148,7 +148,7 @@ def test_links_across_go_from_the_residue_that_attends_to_the_other_chain(case, 
 
 @pytest.mark.parametrize("viewer", READERS)
 def test_contacts_across_are_as_thick_as_probable(case, viewer: str) -> None:
-    data, notes = exported(case[0], f"{viewer}-pair-contacts", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
+    data, notes = exported(case[0], f"{viewer}-contacts", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
     radii = READERS[viewer](data.decode())
     assert radii == pytest.approx({("B-1", "C40"): 0.4, ("B0", "C41"): 0.125}, abs=0.026)
     assert any("contacts across: 2 of 2 kept (the best by probability, in the form gap)" in note for note in notes)
@@ -156,51 +156,51 @@ def test_contacts_across_are_as_thick_as_probable(case, viewer: str) -> None:
 
 def test_ids_in_the_other_order_name_the_same_pair_and_their_chains(case) -> None:
     options = {"structure": case[1], "chain": "C", "partner_chain": "B"}
-    turned, _ = exported(case[0], "chimerax-pair-links", [PARTNER, ACCESSION], **options)
-    straight, _ = exported(case[0], "chimerax-pair-links", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
+    turned, _ = exported(case[0], "chimerax-across", [PARTNER, ACCESSION], **options)
+    straight, _ = exported(case[0], "chimerax-across", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
     assert turned == straight
 
 
 def test_links_of_a_head_and_lines_that_lack_a_residue_are_counted(case, monkeypatch: pytest.MonkeyPatch) -> None:
     options = {"structure": case[1], **OF_CHAINS, "layer": 1, "head": 1}
-    data, notes = exported(case[0], "chimerax-pair-links", [ACCESSION, PARTNER], **options)
+    data, notes = exported(case[0], "chimerax-across", [ACCESSION, PARTNER], **options)
     assert set(read_pb(data.decode())) == {("C7", "B31"), ("B54", "C45")}
     assert any("links across: 2 of 2 kept (layer 1 (from 0), head 1 (from 0)" in note for note in notes)
 
     monkeypatch.setattr(pair_rows, "N_DRAWN", 1)
-    _, notes = exported(case[0], "chimerax-pair-links", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
+    _, notes = exported(case[0], "chimerax-across", [ACCESSION, PARTNER], structure=case[1], **OF_CHAINS)
     assert any(note.startswith("links across: 1 of 3 kept") for note in notes)
 
 
 def test_a_protein_with_itself_is_drawn_between_two_of_its_chains(case) -> None:
     options = {"structure": case[1], "chain": "A", "partner_chain": "B", "form": "linker"}
-    data, _ = exported(case[0], "chimerax-pair-links", [ACCESSION], **options)
+    data, _ = exported(case[0], "chimerax-across", [ACCESSION], **options)
     assert read_pb(data.decode()) == {("A97", "B54"): 0.15}
 
 
 @pytest.mark.parametrize(
     ("format", "accessions", "options", "message"),
     [
-        ("chimerax-pair-links", [ACCESSION, PARTNER], {"chain": "B"}, "written onto a structure"),
-        ("chimerax-pair-links", [ACCESSION, PARTNER, "Q00001"], {"structure": True}, "(?s)one pair.*3 ids"),
-        ("chimerax-pair-links", [ACCESSION, PARTNER], {"structure": True}, "(?s)P12345: A, B; Q99999: C.*--partner-ch"),
+        ("chimerax-across", [ACCESSION, PARTNER], {"chain": "B"}, "written onto a structure"),
+        ("chimerax-across", [ACCESSION, PARTNER, "Q00001"], {"structure": True}, "(?s)one pair.*3 ids"),
+        ("chimerax-across", [ACCESSION, PARTNER], {"structure": True}, "(?s)P12345: A, B; Q99999: C.*--partner-ch"),
         (
-            "chimerax-pair-links",
+            "chimerax-across",
             [ACCESSION],
             {"structure": True, "chain": "A", "form": "gap"},
             "one chain for each",
         ),
-        ("chimerax-pair-links", [ACCESSION], {"structure": True}, "(?s)several forms.*one of gap, linker"),
+        ("chimerax-across", [ACCESSION], {"structure": True}, "(?s)several forms.*one of gap, linker"),
         (
-            "chimerax-pair-links",
+            "chimerax-across",
             [ACCESSION, PARTNER],
             {"structure": True, "form": "ends"},
             "not joined in",
         ),
-        ("chimerax-pair-links", [ACCESSION, "Q00001"], {"structure": True}, "(?s)no attention.*skipped: too long"),
-        ("chimerax-pair-links", [PARTNER, "Q00001"], {"structure": True}, "(?s)no attention.*no row of pairs"),
-        ("pymol-pair-contacts", [ACCESSION, PARTNER], {"structure": True, "layer": 1}, "has no links"),
-        ("chimerax-links", [ACCESSION], {"partner_chain": "B"}, "(?s)not of a pair.*pymol-pair-contacts"),
+        ("chimerax-across", [ACCESSION, "Q00001"], {"structure": True}, "(?s)no attention.*skipped: too long"),
+        ("chimerax-across", [PARTNER, "Q00001"], {"structure": True}, "(?s)no attention.*no row of pairs"),
+        ("pymol-contacts", [ACCESSION, PARTNER], {"structure": True, "layer": 1}, "has no links"),
+        ("chimerax-links", [ACCESSION], {"partner_chain": "B"}, "(?s)not of a pair.*pymol-contacts"),
         ("gff3", [ACCESSION], {"form": "gap"}, "(?s)has no pairs.*cytoscape"),
         ("cytoscape", [ACCESSION], {"layer": 9}, "no layer 9"),
     ],
@@ -212,7 +212,7 @@ def test_what_cannot_be_drawn_is_refused(case, format: str, accessions: list[str
         exported(case[0], format, accessions, **options)
 
 
-@pytest.mark.parametrize("format", ["chimerax-pair-links", "pymol-pair-contacts", "cytoscape"])
+@pytest.mark.parametrize("format", ["chimerax-across", "pymol-contacts", "cytoscape"])
 def test_an_atlas_without_pairs_says_which_command_adds_them(tmp_path: Path, format: str) -> None:
     atlas, structure = write_case(tmp_path)
     options = {} if format == "cytoscape" else {"structure": structure}
@@ -282,6 +282,6 @@ def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, a
     assert set(pd.read_csv(tmp_path / "x.edges.csv")["label"]) == {"'=binder"}
 
     options = ("--structure", case[1], "--chain", "B", "--partner-chain", "C")
-    run = attlas("export", case[0], "chimerax-pair-links", ACCESSION, PARTNER, *options, "-o", tmp_path / "x.pair.pb")
+    run = attlas("export", case[0], "chimerax-across", ACCESSION, PARTNER, *options, "-o", tmp_path / "x.across.pb")
     assert run.code == 0, run.err
-    assert len(read_pb((tmp_path / "x.pair.pb").read_text())) == 3
+    assert len(read_pb((tmp_path / "x.across.pb").read_text())) == 3
