@@ -138,7 +138,17 @@ def add_and_report_pairs(
                 Path(directory), listed, settings, progress=progress, n_workers=workers, scheduler=scheduler
             )
     _report_added(directory, added)
+    _report_left_out(listed)
     return bool(added.failed)
+
+
+def _report_left_out(listed: "PairList") -> None:
+    """Say how many lines named no pair, by reason, where they are too many to be listed."""
+    for reason, n in listed.n_left_out.items():
+        if n > N_SKIPPED_SHOWN:
+            say(f"{n:,} lines skipped: {reason}")
+    if n_without_row := sum(listed.n_left_out.values()) - len(listed.left_out):
+        say(f"{n_without_row:,} of these lines are counted here alone, without a row in the table pairs")
 
 
 def _report_added(directory: Path, added: "AddedPairs") -> None:
