@@ -102,6 +102,7 @@ FLOORS = {
             "probe",
             "remote_build",
         ),
+        ("pairs",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),
