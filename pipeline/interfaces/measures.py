@@ -74,7 +74,7 @@ def rank_positives(
 
 
 def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the MEASURES of a map across two proteins; NaN where one is not defined.
+    """Return the MEASURES of a map across two proteins; all NaN where its attention is not finite.
 
     Args:
         across: the map, of which the attention received is taken.
@@ -83,12 +83,29 @@ def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.
     """
     if not across.is_finite:
         return np.full(len(MEASURES), np.nan)
+    return measure_scores(known, scores=scores, received=across.received, partner_received=across.partner_received)
 
+
+def measure_scores(
+    known: KnownInterface,
+    *,
+    scores: NDArray[np.float32],
+    received: NDArray[np.float32],
+    partner_received: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """Return the MEASURES of scores of pairs and of attention received from the other; NaN where not defined.
+
+    Args:
+        known: contacts and interface residues.
+        scores: of every pair of residues, shape (N, M), finite.
+        received: what each residue of the protein receives from the partner, shape (N,).
+        partner_received: what each residue of the partner receives from the protein, shape (M,).
+    """
     contacts = Ranking(np.nan, np.nan, (np.nan,) * (len(CUTS) + 1))
     if known.contacts is not None:
         contacts = rank_positives(known.select_pairs(scores), known.contacts, cuts=(*CUTS, known.n_tenth))
-    received = rank_positives(across.received[known.observed], known.interface)
-    partner_received = rank_positives(across.partner_received[known.partner_observed], known.partner_interface)
+    interface = rank_positives(received[known.observed], known.interface)
+    partner_interface = rank_positives(partner_received[known.partner_observed], known.partner_interface)
 
     # In the order of MEASURES.
     return np.array(
@@ -96,10 +113,10 @@ def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.
             contacts.auroc,
             contacts.auprc,
             *contacts.hits,
-            received.auroc,
-            received.auprc,
-            partner_received.auroc,
-            partner_received.auprc,
+            interface.auroc,
+            interface.auprc,
+            partner_interface.auroc,
+            partner_interface.auprc,
         ]
     )
 
