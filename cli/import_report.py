@@ -12,6 +12,7 @@ _ROW_NOUNS = {
     "features": ("feature", "features"),
     "families": ("family assignment", "family assignments"),
     "coordinates": ("residue with coordinates", "residues with coordinates"),
+    "partner_contacts": ("contact of two chains", "contacts of two chains"),
     "tracks": ("value of a residue", "values of residues"),
     "variants": ("value of a variant", "values of variants"),
 }
@@ -33,6 +34,7 @@ def print_report(directory: Path, report: "ImportReport") -> None:
             "chains": report.n_chains,
             "files": report.n_structures,
         },
+        "partner_contacts": {"contacts": report.n_partner_contacts},
         "tracks": {report.series: report.n_track_values},
         "variants": {report.series: report.n_variants},
     }
@@ -56,6 +58,7 @@ def _stored_in_words(report: "ImportReport") -> str:
         "features": report.n_features,
         "families": report.n_families,
         "coordinates": report.n_coordinates,
+        "partner_contacts": report.n_partner_contacts,
         "tracks": report.n_track_values,
         "variants": report.n_variants,
     }

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 
+from attlas.schema.annotation_tables import COORDINATES, FEATURES
 from attlas.schema.built_tables import SEQUENCES
 from attlas.schema.columns import (
     ACCESSION,
@@ -24,116 +25,6 @@ CONTACTS_COMMAND = Command("contacts", "DIR")
 _THETA = Setting("theta", float, "Attention of a query to a key from which on the pair counts as an edge.")
 _MAX_LENGTH = Setting(
     "max_length", int, "Longest sequence computed, residues; longer ones have no rows.", is_optional=True
-)
-
-FEATURES = Table(
-    name="features",
-    doc="A known feature of a protein, as a source gives it; added by `attlas annotate`. Several sources, or several "
-    "chains of a structure, may give one residue the same type: count distinct residues, not rows.",
-    key=("accession", "type", "begin", "end", "description", "source"),
-    sort=("sequence_id", "accession", "begin", "end", "type", "description", "source"),
-    row_group_rows=16_384,
-    columns=(
-        STORED_ACCESSION,
-        SEQUENCE_ID,
-        text_column(
-            "type",
-            "Type of feature in UniProt's words, such as `Active site`; `Interface` is what structures show: residues "
-            "nearer than 5 angstrom to another protein chain.",
-            is_nullable=False,
-        ),
-        Column("begin", pa.int32(), "residues", "First residue, 1-based, in the sequence stored in `proteins`."),
-        Column("end", pa.int32(), "residues", "Last residue, inclusive."),
-        text_column("description", "What the source says of it; empty if nothing.", is_nullable=False),
-        text_column("evidence", "Evidence codes of the source (ECO), separated by `; `."),
-        text_column("source", "File it was read from.", is_nullable=False),
-    ),
-    added_by=Command("annotate", "DIR SOURCE"),
-)
-
-FAMILIES = Table(
-    name="families",
-    doc="A family, domain or other group that a protein is assigned to; added by `attlas annotate`.",
-    key=("accession", "database", "family", "source"),
-    sort=("sequence_id", "accession", "database", "family", "source"),
-    row_group_rows=16_384,
-    columns=(
-        STORED_ACCESSION,
-        SEQUENCE_ID,
-        text_column("database", "Whose families they are, such as `Pfam`.", is_nullable=False),
-        text_column("family", "Identifier of the family, such as `PF00069`.", is_nullable=False),
-        text_column("name", "Name of the family, where the source gives one."),
-        text_column("source", "File it was read from.", is_nullable=False),
-    ),
-    added_by=Command("annotate", "DIR SOURCE"),
-)
-
-COORDINATES = Table(
-    name="coordinates",
-    doc="Where a residue of a protein is in a structure; added by `attlas annotate`.",
-    key=("accession", "source", "chain", "position"),
-    sort=("sequence_id", "accession", "source", "chain", "position"),
-    row_group_rows=16_384,
-    columns=(
-        STORED_ACCESSION,
-        SEQUENCE_ID,
-        text_column("source", "File of the structure.", is_nullable=False),
-        text_column("chain", "The author's name of the chain.", is_nullable=False),
-        POSITION,
-        RESIDUE,
-        text_column(
-            "observed",
-            "Letter in the structure, of a modified residue its parent's; another than `residue` in mutants.",
-            is_nullable=False,
-        ),
-        *(
-            Column(f"{atom}_{axis}", pa.float32(), "angstrom", f"{word}, {axis}.", is_nullable=True)
-            for atom, word in (("ca", "C-alpha"), ("cb", "C-beta, of glycine C-alpha"))
-            for axis in "xyz"
-        ),
-    ),
-    added_by=Command("annotate", "DIR STRUCTURE"),
-)
-
-TRACKS = Table(
-    name="tracks",
-    doc="A number of one's own for a residue of a protein, such as its pLDDT or its conservation; added by "
-    "`attlas annotate DIR --track NAME FILE`. Residues without a value have no row.",
-    key=("accession", "name", "position", "source"),
-    sort=("sequence_id", "accession", "name", "position", "source"),
-    row_group_rows=65_536,
-    columns=(
-        STORED_ACCESSION,
-        SEQUENCE_ID,
-        text_column("name", "Name of the track, as whoever added it called it.", is_nullable=False),
-        POSITION,
-        RESIDUE,
-        statistic_column("value", "as in `unit`", "The number, as a float32."),
-        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
-        text_column("source", "File it was read from.", is_nullable=False),
-    ),
-    added_by=Command("annotate", "DIR --track NAME FILE"),
-)
-
-VARIANTS = Table(
-    name="variants",
-    doc="A number of one's own for the substitution of a residue by another, such as `A123V`; added by "
-    "`attlas annotate DIR --variants NAME FILE`.",
-    key=("accession", "name", "position", "substitute", "source"),
-    sort=("sequence_id", "accession", "name", "position", "substitute", "source"),
-    row_group_rows=65_536,
-    columns=(
-        STORED_ACCESSION,
-        SEQUENCE_ID,
-        text_column("name", "Name of the set of values, as whoever added it called it.", is_nullable=False),
-        POSITION,
-        RESIDUE,
-        text_column("substitute", "One-letter code of the residue in its place.", is_nullable=False),
-        statistic_column("value", "as in `unit`", "The number, as a float32."),
-        text_column("unit", "Unit of the number; empty where none was given.", is_nullable=False),
-        text_column("source", "File it was read from.", is_nullable=False),
-    ),
-    added_by=Command("annotate", "DIR --variants NAME FILE"),
 )
 
 LABELS = Table(

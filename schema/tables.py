@@ -1,15 +1,12 @@
 """Every table of an atlas, and the version of the format.
 
 DuckDB comments, `TABLES.md`, empty tables, checks and notes on outdated tables all come from these declarations: no
-other place describes a table. `built_tables` declares those that a build writes, `added_tables` and `pair_tables`
-the others.
+other place describes a table. `built_tables` declares those that a build writes, `annotation_tables` those that
+`attlas annotate` adds, `added_tables` and `pair_tables` the others.
 """
 
 from attlas.schema.added_tables import (
     CONTACTS,
-    COORDINATES,
-    FAMILIES,
-    FEATURES,
     FUSED_CONTACTS,
     HEAD_CONTACTS,
     HEAD_FEATURES,
@@ -17,9 +14,8 @@ from attlas.schema.added_tables import (
     HEAD_PERIODS,
     LABELS,
     LINKS,
-    TRACKS,
-    VARIANTS,
 )
+from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIRS
@@ -47,6 +43,7 @@ __all__ = [
     "PAIR_HEADS",
     "PAIR_LINKS",
     "PAIR_RESIDUES",
+    "PARTNER_CONTACTS",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",
@@ -86,6 +83,7 @@ TABLES = (
     FEATURES,
     FAMILIES,
     COORDINATES,
+    PARTNER_CONTACTS,
     TRACKS,
     VARIANTS,
     LABELS,

@@ -14,6 +14,7 @@ from attlas.intake.compression import plain_name
 from attlas.intake.files import read_file
 from attlas.intake.text import as_utf8
 from attlas.schema import EnvironmentFault, InputError
+from attlas.structures.pdb_text import blank_foreign_columns, note_atoms_behind_end
 from attlas.structures.references import AccessionsOf, read_references
 
 if TYPE_CHECKING:
@@ -93,6 +94,8 @@ class StructureFile:
     """Protein chains of the first model."""
     block: "gemmi.cif.Block | None" = None
     """The block of an mmCIF file that holds the atoms."""
+    notes: tuple[str, ...] = ()
+    """What of the file is not read, and why."""
 
     @property
     def name(self) -> str:
@@ -124,7 +127,12 @@ def read_structure(path: Path) -> StructureFile:
     try:
         if format == "mmcif":
             block = coordinate_block(gemmi.cif.read_string(data))
-        structure = gemmi.read_pdb_string(data) if block is None else gemmi.make_structure_from_block(block)
+            structure = gemmi.make_structure_from_block(block)
+            notes = ()
+        else:
+            structure, notes = _parse_pdb(data, name=file.name)
+    except InputError:
+        raise
     except (ValueError, RuntimeError, IndexError) as error:
         raise InputError(f"{path} cannot be read as {format}.", found=str(error).splitlines()[0]) from error
 
@@ -140,7 +148,24 @@ def read_structure(path: Path) -> StructureFile:
         names = ", ".join(dict.fromkeys(chain.name for chain in structure[0]))
         raise InputError(f"{path} holds no protein chain.", found=f"chains {names}")
 
-    return StructureFile(path, data, format, structure, chains, block)
+    return StructureFile(path, data, format, structure, chains, block, notes)
+
+
+def _parse_pdb(data: bytes, *, name: str) -> "tuple[gemmi.Structure, tuple[str, ...]]":
+    """Return a PDB file as gemmi reads it, and notes on what is not read. Raises InputError, and gemmi's errors."""
+    import gemmi
+
+    end_note = note_atoms_behind_end(data, name=name)
+    notes = () if end_note is None else (end_note,)
+    try:
+        return gemmi.read_pdb_string(data), notes
+    except (ValueError, RuntimeError) as error:
+        if "charge" not in str(error):
+            raise
+
+    blanked, n_atoms = blank_foreign_columns(data)
+    foreign_note = f"columns 77 to 80 of {n_atoms:,} atoms hold no element and charge; not read"
+    return gemmi.read_pdb_string(blanked), (*notes, foreign_note)
 
 
 def require(library: str) -> Any:

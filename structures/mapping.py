@@ -106,6 +106,7 @@ class StructureMatch:
         for words, names in names_by_words.items():
             yield f"{self.file.name} {name_chains(_distinct(names))}: {words}"
 
+        yield from (f"{self.file.name}: {note}" for note in self.file.notes)
         if self.other_chains:
             chains = name_chains(_distinct(self.other_chains))
             yield f"{self.file.name} {chains}: not of {self.accession}, without values"

@@ -81,6 +81,8 @@ class ImportReport:
     """Rows stored in `families`."""
     n_coordinates: int
     """Rows stored in `coordinates`."""
+    n_partner_contacts: int
+    """Rows stored in `partner_contacts`."""
     by_type: dict[str, int]
     """Rows stored of each type of feature."""
     by_database: dict[str, int]
@@ -136,6 +138,7 @@ def report_import(
         n_features=rows.features.num_rows,
         n_families=rows.families.num_rows,
         n_coordinates=rows.coordinates.num_rows,
+        n_partner_contacts=rows.partner_contacts.num_rows,
         by_type=counts_of(rows.features, "type"),
         by_database=counts_of(rows.families, "database"),
         n_structures=len(counts_of(rows.coordinates, "source")),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attlas.schema import COORDINATES, FAMILIES, FEATURES, TRACKS, VARIANTS, Table, tables_added_by
+from attlas.schema import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS, Table, tables_added_by
 
 TABLES = tables_added_by("annotate")
 """The tables that annotation adds to."""
@@ -23,6 +23,7 @@ class Rows:
     features: pa.Table = field(default_factory=lambda: _empty(FEATURES))
     families: pa.Table = field(default_factory=lambda: _empty(FAMILIES))
     coordinates: pa.Table = field(default_factory=lambda: _empty(COORDINATES))
+    partner_contacts: pa.Table = field(default_factory=lambda: _empty(PARTNER_CONTACTS))
     tracks: pa.Table = field(default_factory=lambda: _empty(TRACKS))
     variants: pa.Table = field(default_factory=lambda: _empty(VARIANTS))
 
@@ -51,6 +52,7 @@ def concatenate(parts: Iterable[Rows]) -> Rows:
         features=_sorted(FEATURES, [part.features for part in parts]),
         families=_sorted(FAMILIES, [part.families for part in parts]),
         coordinates=_sorted(COORDINATES, [part.coordinates for part in parts]),
+        partner_contacts=_sorted(PARTNER_CONTACTS, [part.partner_contacts for part in parts]),
         tracks=_sorted(TRACKS, [part.tracks for part in parts]),
         variants=_sorted(VARIANTS, [part.variants for part in parts]),
     )

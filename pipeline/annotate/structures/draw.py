@@ -1,4 +1,4 @@
-"""Chains laid onto proteins → rows: coordinates, secondary structure and interfaces in the proteins' numbering."""
+"""Chains laid onto proteins → rows: coordinates, secondary structure, interfaces and contacts between chains."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ import pyarrow as pa
 from attlas.intake.rejects import name_chains
 from attlas.pipeline.annotate.rows import Rows, as_stored
 from attlas.pipeline.annotate.structures.assign import AssignedChain
-from attlas.schema import COORDINATES, FEATURES
+from attlas.pipeline.annotate.structures.partners import partner_rows
+from attlas.schema import COORDINATES, FEATURES, PARTNER_CONTACTS
 from attlas.structures.atoms import Residues, ca_and_cb
 from attlas.structures.chains import Residue, StructureFile
 from attlas.structures.interfaces import InterfaceResidues
@@ -23,6 +24,7 @@ STRUCTURE_EVIDENCE = "ECO:0007829"
 _AXES = tuple(f"{atom}_{axis}" for atom in ("ca", "cb") for axis in "xyz")
 _FEATURE_COLUMNS = ("accession", "sequence_id", "type", "begin", "end", "description")
 _COORDINATE_COLUMNS = ("accession", "sequence_id", "chain", "position", "residue", "observed", *_AXES)
+_PARTNER_COLUMNS = ("accession", "sequence_id", "partner", "i", "j", "distance", "chain", "partner_chain")
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,12 @@ def rows_of(file: StructureFile, chains: Sequence[AssignedChain], content: Struc
     # A chain that was laid onto a protein twice has each position once.
     by_position = {row[:4]: row for chain in chains for row in _coordinates(chain, content.residues)}
     coordinate_table = _table(_COORDINATE_COLUMNS, list(by_position.values()))
+    partner_table = _table(_PARTNER_COLUMNS, list(partner_rows(chains, content.residues)))
     source = file.path.name
     return Rows(
         features=as_stored(FEATURES, feature_table, source=source),
         coordinates=as_stored(COORDINATES, coordinate_table, source=source),
+        partner_contacts=as_stored(PARTNER_CONTACTS, partner_table, source=source),
     )
 
 
@@ -119,8 +123,8 @@ def runs(positions: Sequence[int]) -> Iterator[tuple[int, int]]:
 def _table(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     types = {
-        **{name: pa.int32() for name in ("sequence_id", "position", "begin", "end")},
-        **dict.fromkeys(_AXES, pa.float32()),
+        **{name: pa.int32() for name in ("sequence_id", "position", "begin", "end", "i", "j")},
+        **dict.fromkeys((*_AXES, "distance"), pa.float32()),
     }
     arrays = {
         name: pa.array(list(column), types.get(name, pa.string())) for name, column in zip(names, columns, strict=True)

@@ -24,6 +24,7 @@ SEVERAL_MODELS = "several models, the first is read"
 OTHER_LETTERS = "another residue than the protein's, kept as observed"
 NOT_OF_PROTEIN = "residues not of the protein, left out"
 BY_SEQUENCE = "protein found by the chain's sequence"
+NOT_READ = "a part of the file is not read"
 FEWER_INTERFACES = "structure too large for its assembly"
 """Kinds of remarks on files and chains that are stored."""
 
@@ -115,6 +116,8 @@ def _file_remarks(
         yield Remark(OTHER_SECONDARY, record, f"{n:,} of {kind}")
     if len(file.structure) > 1:
         yield Remark(SEVERAL_MODELS, record, f"{len(file.structure):,} models")
+    for note in file.notes:
+        yield Remark(NOT_READ, record, note)
     for note in notes:
         yield Remark(FEWER_INTERFACES, record, note)
 

@@ -1,0 +1,82 @@
+"""Contacts between two chains of a structure that are laid onto proteins: pairs of residues, with their distance.
+
+Nearer than 8 angstrom from C-beta to C-beta, of glycine from C-alpha. The chains are those of the file as deposited: a
+partner that only the crystal's symmetry makes is not among them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.pipeline.annotate.structures.assign import AssignedChain
+from attlas.structures.atoms import Residues, ca_and_cb
+
+MAX_DISTANCE = 8.0
+"""Angstrom below which two residues are in contact: the definition of CASP for contacts of C-beta."""
+
+_CELLS = 4_000_000
+"""Distances that are held at a time."""
+
+
+@dataclass(frozen=True)
+class PlacedChain:
+    """A chain with the places of those of its residues that have a C-beta, of glycine a C-alpha."""
+
+    chain: AssignedChain
+    positions: NDArray[np.int32]
+    """Positions of the protein, shape (N,)."""
+    points: NDArray[np.float64]
+    """Angstrom, shape (N, 3)."""
+
+
+def partner_rows(chains: Sequence[AssignedChain], residues: Residues) -> Iterator[tuple[object, ...]]:
+    """Yield the contacts of every two chains: a row of `partner_contacts` without its source.
+
+    Each contact comes once: the accession is that of the chain that stands first in the file. Polymers of one name are
+    one chain, and a chain that is of several proteins has contacts as each of them.
+    """
+    placed_chains = [placed for placed in (_place(chain, residues) for chain in chains) if len(placed.positions)]
+    order = {name: place for place, name in enumerate(dict.fromkeys(chain.match.chain for chain in chains))}
+    placed_chains.sort(key=lambda placed: order[placed.chain.match.chain])
+
+    for first, second in combinations(placed_chains, 2):
+        if first.chain.match.chain != second.chain.match.chain:
+            key = (first.chain.accession, first.chain.sequence_id, second.chain.accession)
+            names = (first.chain.match.chain, second.chain.match.chain)
+            yield from ((*key, i, j, distance, *names) for i, j, distance in find_contacts(first, second))
+
+
+def find_contacts(first: PlacedChain, second: PlacedChain) -> Iterator[tuple[int, int, float]]:
+    """Yield the residues of two chains in contact, as positions i and j with their distance, angstrom."""
+    if not _may_touch(first.points, second.points):
+        return
+
+    n_rows = max(1, _CELLS // len(second.points))
+    for begin in range(0, len(first.points), n_rows):
+        differences = first.points[begin : begin + n_rows, None] - second.points[None]
+        distances = np.sqrt(np.square(differences).sum(axis=-1))
+        for row, column in zip(*np.nonzero(distances < MAX_DISTANCE), strict=True):
+            yield (
+                int(first.positions[begin + row]),
+                int(second.positions[column]),
+                float(distances[row, column]),
+            )
+
+
+def _place(chain: AssignedChain, residues: Residues) -> PlacedChain:
+    positions, points = [], []
+    for aligned in chain.match.placed:
+        _, cb = ca_and_cb(residues, aligned.residue)
+        if cb is not None:
+            positions.append(aligned.position)
+            points.append(cb)
+    return PlacedChain(chain, np.array(positions, np.int32), np.array(points, np.float64).reshape(-1, 3))
+
+
+def _may_touch(points: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+    """Return whether the boxes around two chains are near enough: most chains of a large complex are far apart."""
+    gaps = np.maximum(points.min(axis=0) - others.max(axis=0), others.min(axis=0) - points.max(axis=0))
+    return bool((gaps < MAX_DISTANCE).all())
