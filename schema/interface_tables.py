@@ -109,8 +109,8 @@ PAIR_HEAD_CONTACTS = Table(
 
 PAIR_CHOICES = Table(
     name="pair_choices",
-    doc="How fused heads agree with the known contacts and interfaces of a pair on which they were not chosen: the "
-    "mean score of the heads with the highest mean AUROC on the choosing pairs of a split, of which none is of the same "
+    doc="How fused heads agree with the known contacts and interfaces of a pair on which they were not chosen: "
+    "the mean score of heads of the highest mean AUROC on the choosing pairs of a split, of which none is of the same "
     "homology group. Added by `attlas interfaces`.",
     key=("pair_id", "form", "kind", "split", "n_heads"),
     sort=("pair_id", "form", "kind", "split", "n_heads"),

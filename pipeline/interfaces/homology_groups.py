@@ -1,8 +1,9 @@
 """Homology groups of pairs: pairs with chains alike are no independent evidence, and stand in one group.
 
-Two sequences are alike if, in their best local alignment (BLOSUM62, opening a gap costs 11, each further place 1), the
-identical residues are 40 % or more of the shorter sequence. Only sequences that share four letters in a row are
-aligned. Two pairs are in one group if a sequence of one is alike one of the other, or through further pairs.
+Two sequences are alike if their best local alignment (BLOSUM62, opening a gap costs 11, each further place 1) has a
+score of 60 or more (28 bits), and its identical residues are 30 % or more of the shorter sequence, as those of 40 %
+identity over three quarters of it are. Only sequences that share four letters in a row are aligned. Two pairs are in
+one group if a sequence of one is alike one of the other, or through further pairs.
 """
 
 from collections import defaultdict
@@ -10,8 +11,10 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-IDENTITY = 0.4
+IDENTITY = 0.3
 """Share of the shorter sequence from which on identical residues make two sequences alike."""
+LOWEST_SCORE = 60
+"""Score of an alignment from which on it is none by chance: 28 bits."""
 WORD = 4
 """Letters in a row that two sequences must share to be aligned."""
 
@@ -38,14 +41,17 @@ class Components:
         self.parents[self.find(thing)] = self.find(other)
 
 
-def group_pairs(pairs: Mapping[int, tuple[str, str]], *, are_alike: AreAlike | None = None) -> dict[int, int]:
+def group_pairs(
+    pairs: Mapping[int, tuple[str, str]], *, identity: float = IDENTITY, are_alike: AreAlike | None = None
+) -> dict[int, int]:
     """Return the homology group of each pair: the lowest `pair_id` of the group.
 
     Args:
         pairs: the two sequences of each pair, by `pair_id`.
+        identity: share of the shorter sequence from which on identical residues make two sequences alike.
         are_alike: tells which sequences are alike; None: by alignment, as this file says.
     """
-    are_alike = are_alike or make_aligner()
+    are_alike = are_alike or make_aligner(identity)
     components = Components()
     for sequence, partner in pairs.values():
         components.join(sequence, partner)
@@ -60,7 +66,7 @@ def group_pairs(pairs: Mapping[int, tuple[str, str]], *, are_alike: AreAlike | N
     return {pair_id: lowest[components.find(sequence)] for pair_id, (sequence, _) in pairs.items()}
 
 
-def make_aligner() -> AreAlike:
+def make_aligner(identity: float = IDENTITY) -> AreAlike:
     """Return the function that tells by alignment whether two sequences are alike."""
     from Bio.Align import PairwiseAligner, substitution_matrices
 
@@ -68,15 +74,16 @@ def make_aligner() -> AreAlike:
     aligner = PairwiseAligner(mode="local", substitution_matrix=matrix, open_gap_score=-11, extend_gap_score=-1)
 
     def are_alike(sequence: str, relative: str) -> bool:
-        alignments = aligner.align(*(_replace_rare(letters, matrix.alphabet) for letters in (sequence, relative)))
-        if not alignments or alignments.score <= 0:
+        letters, other_letters = (_replace_rare(residues, matrix.alphabet) for residues in (sequence, relative))
+        if aligner.score(letters, other_letters) < LOWEST_SCORE:
             return False
+        alignment = aligner.align(letters, other_letters)[0]
         n_identical = sum(
             sequence[i + offset] == relative[j + offset]
-            for (i, end), (j, _) in zip(*alignments[0].aligned, strict=True)
+            for (i, end), (j, _) in zip(*alignment.aligned, strict=True)
             for offset in range(end - i)
         )
-        return n_identical >= IDENTITY * min(len(sequence), len(relative))
+        return n_identical >= identity * min(len(sequence), len(relative))
 
     return are_alike
 

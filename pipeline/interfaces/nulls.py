@@ -6,7 +6,7 @@ interface with its own partner. Shuffled chains have the letters of the pair in 
 
 import hashlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -51,39 +51,3 @@ def shuffle_letters(sequence: str, *, seed: int, name: str) -> str:
     letters = list(sequence)
     random.Random(int.from_bytes(digest[:8])).shuffle(letters)
     return "".join(letters)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Pairs on which heads are chosen, and those that judge the choice: no group has pairs in both."""
-
-    number: int
-    """From 0."""
-    choosing: tuple[int, ...]
-    judging: tuple[int, ...]
-
-
-def draw_splits(groups: Mapping[int, int | str], *, n_splits: int, n_choosing: int, seed: int) -> Iterator[Split]:
-    """Yield splits of pairs: a pair each of `n_choosing` groups chooses, all pairs of the other groups judge.
-
-    Further pairs of the choosing groups do neither. Where there are not more groups than `n_choosing`, there is none.
-
-    Args:
-        groups: the homology group of each pair, by `pair_id`.
-        n_splits: how many splits.
-        n_choosing: pairs on which heads are chosen.
-        seed: decides which groups choose.
-    """
-    members: dict[int | str, list[int]] = {}
-    for pair_id in sorted(groups):
-        members.setdefault(groups[pair_id], []).append(pair_id)
-    names = sorted(members, key=lambda name: members[name][0])
-    if len(names) <= n_choosing:
-        return
-
-    draw = random.Random(seed)
-    for number in range(n_splits):
-        chosen = draw.sample(names, n_choosing)
-        choosing = tuple(sorted(draw.choice(members[name]) for name in chosen))
-        judging = tuple(pair_id for pair_id in sorted(groups) if groups[pair_id] not in set(chosen))
-        yield Split(number, choosing, judging)
