@@ -6,8 +6,7 @@ Axis letters: `H` heads, `T` tokens of one joined input, `D` head dimension.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -15,39 +14,10 @@ from torch import Tensor
 from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.definitions import Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile
-from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.interfaces.across_maps import AcrossMap, cut_across_map
 
 AddMaps = Callable[[int, Sequence[AcrossMap]], None]
 """Takes a layer, from 0, and the across map of each of its heads."""
-
-
-@dataclass(frozen=True)
-class TokenPlaces:
-    """Where the residues of the two proteins stand among the tokens of an input."""
-
-    protein: slice
-    partner: slice
-
-
-@dataclass(frozen=True)
-class JoinedTokens:
-    """Two proteins joined to one input."""
-
-    tokens: TokenInput
-    places: TokenPlaces
-
-    def exchange(self) -> Self:
-        """Return the same input, its second protein taken as the protein and its first as the partner."""
-        return replace(self, places=TokenPlaces(protein=self.places.partner, partner=self.places.protein))
-
-
-class JoinPair(Protocol):
-    """A function that joins two sequences to one input."""
-
-    def __call__(self, form: str, sequence: str, partner_sequence: str) -> JoinedTokens:
-        """Return the input in a form, the two in this order."""
-        ...
 
 
 @dataclass
@@ -58,8 +28,8 @@ class ReadAcrossMaps:
     are 0.
     """
 
-    places: Sequence[TokenPlaces]
-    """Of each input of the pack."""
+    places: Sequence[tuple[slice, slice]]
+    """The tokens of the protein, and those of its partner, in each input of the pack."""
     add_maps: AddMaps
     layer: int = field(default=0, init=False)
     """The layer that comes next."""
@@ -82,7 +52,7 @@ class ReadAcrossMaps:
         with torch.autocast(q.device.type, enabled=False):  # of mixed models: a softmax needs float32
             for head in range(len(q)):
                 maps_of_inputs = []
-                for number, (tokens, places) in enumerate(zip(pack.slices, self.places, strict=True)):
+                for number, (tokens, (protein, partner)) in enumerate(zip(pack.slices, self.places, strict=True)):
                     scores = q[head, tokens].float() @ k[head, tokens].float().T * scaling  # (T, T)
                     if added is not None:
                         tile = Tile(number, slice(head, head + 1), tokens, 0)
@@ -90,7 +60,7 @@ class ReadAcrossMaps:
                     attention = torch.softmax(scores, dim=1)
                     if v is not None and output is not None:
                         output[head, tokens] = (attention @ v[head, tokens].float()).to(v.dtype)
-                    maps_of_inputs.append(cut_across_map(attention, places.protein, places.partner))
+                    maps_of_inputs.append(cut_across_map(attention, protein, partner))
                 maps.append(AcrossMap.average(maps_of_inputs))
 
         self.add_maps(self.layer, maps)

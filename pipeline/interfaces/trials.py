@@ -5,6 +5,7 @@ Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,9 +15,10 @@ from attlas.pipeline.contacts.head_choice import Head
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.interfaces.across_maps import AcrossMap, Apc
-from attlas.pipeline.interfaces.joined_maps import JoinPair, ReadAcrossMaps
+from attlas.pipeline.interfaces.joined_maps import ReadAcrossMaps
 from attlas.pipeline.interfaces.known_interface import KnownInterface
 from attlas.pipeline.interfaces.measures import MEASURES, measure_map, measure_scores
+from attlas.pipeline.pairs.joining import Form, join_sequences
 
 Measures = NDArray[np.float64]
 """MEASURES along the last axis."""
@@ -27,7 +29,7 @@ class Trial:
     """Two proteins that run through the model as one input, and what is known of their interface."""
 
     pair_id: int
-    form: str
+    form: Form
     kind: str
     """One of `schema.interface_tables.KINDS`."""
     sequence: str
@@ -114,7 +116,7 @@ def measure_trials(
     encoder: Encoder,
     trials: Sequence[Trial],
     *,
-    join_pair: JoinPair,
+    gap: int,
     begin_trial: Callable[[Trial], MeasureTrial],
     is_both_orders: bool,
 ) -> list[Measures | None]:
@@ -123,7 +125,7 @@ def measure_trials(
     Args:
         encoder: the model.
         trials: what runs.
-        join_pair: joins two sequences to one input.
+        gap: positions without letters between the two, in the form `gap`.
         begin_trial: returns what takes the maps of a trial.
         is_both_orders: whether the maps are the mean over both orders of the two.
 
@@ -134,7 +136,9 @@ def measure_trials(
     """
 
     def begin(pack: Sequence[Trial]) -> Callable[[], list[Measures | None]]:
-        measures = [_run_trial(encoder, trial, join_pair, begin_trial(trial), is_both_orders) for trial in pack]
+        measures = [
+            _run_trial(encoder, trial, begin_trial(trial), gap=gap, is_both_orders=is_both_orders) for trial in pack
+        ]
         return lambda: measures
 
     runner = make_pack_runner(encoder, begin=begin, is_finite=lambda measures: measures is not None)
@@ -142,12 +146,15 @@ def measure_trials(
 
 
 def _run_trial(
-    encoder: Encoder, trial: Trial, join_pair: JoinPair, measure: MeasureTrial, is_both_orders: bool
+    encoder: Encoder, trial: Trial, measure: MeasureTrial, *, gap: int, is_both_orders: bool
 ) -> Measures | None:
     """Run a trial through the model and return its measures."""
-    inputs = [join_pair(trial.form, trial.sequence, trial.partner_sequence)]
+    join = partial(join_sequences, form=trial.form, vocabulary=encoder.vocabulary, filler=encoder.filler, gap=gap)
+    inputs = [join((trial.sequence, trial.partner_sequence))]
+    places = [inputs[0].chains]
     if is_both_orders:
-        inputs.append(join_pair(trial.form, trial.partner_sequence, trial.sequence).exchange())
-    reduce = ReadAcrossMaps([joined.places for joined in inputs], measure.add_maps)
-    encoder.start_inputs([joined.tokens for joined in inputs], reduce=reduce)
+        inputs.append(join((trial.partner_sequence, trial.sequence)))
+        places.append(inputs[1].chains[::-1])
+
+    encoder.start_inputs([joined.tokens for joined in inputs], reduce=ReadAcrossMaps(places, measure.add_maps))
     return measure.finish()
