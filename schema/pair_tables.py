@@ -49,7 +49,9 @@ CHAIN_ORDER = text_column(
 
 _FORMS = Setting("forms", str, "Forms in which the two were joined, separated by spaces.")
 _ORDERS = Setting("orders", str, "Orders of the two in the input, separated by spaces.")
-_GAP = Setting("gap", int, "Positions without letters between the two, in the form `gap`.")
+_GAP = Setting(
+    "gap", int, "Positions without letters between the two, in the form `gap`; none without it.", is_optional=True
+)
 _MAX_LENGTH = Setting(
     "max_length", int, "Most residues of a pair, both proteins in sum; longer ones were skipped.", is_optional=True
 )
