@@ -135,9 +135,7 @@ def add_interfaces(
             how=how,
         )
         run = {"progress": progress, "n_workers": n_workers, "scheduler": scheduler}
-        manifest = run_pass(
-            paths, plan, heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards, **run
-        )
+        manifest = run_pass(paths, plan, heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards, **run)
 
         fused_task = JudgeFusedHeads(
             atlas_id=manifest.atlas_id,
@@ -192,7 +190,12 @@ def _list_computed_pairs(paths: AtlasPaths, manifest: Manifest) -> list[int]:
 def _read_forms(paths: AtlasPaths, manifest: Manifest) -> str | None:
     """Return the forms in which the pairs of the atlas were joined, None where there are none."""
     files = [paths.root / file.path for file in manifest.of_table(PAIRS)]
-    forms = {form for file in files for text in pq.read_table(file, columns=["forms"])[0].to_pylist() for form in text.split()}
+    forms = {
+        form
+        for file in files
+        for text in pq.read_table(file, columns=["forms"])[0].to_pylist()
+        for form in text.split()
+    }
     return ",".join(sorted(forms)) or None
 
 
@@ -218,9 +221,7 @@ def _cut_shards(
     return shards
 
 
-def _read_aurocs(
-    paths: AtlasPaths, manifest: Manifest, plan: Plan
-) -> dict[str, dict[int, NDArray[np.float64]]]:
+def _read_aurocs(paths: AtlasPaths, manifest: Manifest, plan: Plan) -> dict[str, dict[int, NDArray[np.float64]]]:
     """Return the AUROC of every head on each given pair, (L, H), by form and `pair_id`."""
     is_of_head = (pc.field("kind") == GIVEN) & pc.field("head").is_valid() & pc.field("auroc").is_valid()
     aurocs: dict[str, dict[int, NDArray[np.float64]]] = defaultdict(dict)
@@ -246,13 +247,14 @@ def _choose_all(
     choices = []
     for form in sorted(aurocs):
         groups = {pair.pair_id: pair.group for pair in pairs if pair.pair_id in aurocs[form] and not pair.is_homodimer}
-        splits = draw_splits(
-            groups, n_splits=settings.n_splits, n_choosing=settings.n_choosing, seed=settings.seed
-        )
+        splits = draw_splits(groups, n_splits=settings.n_splits, n_choosing=settings.n_choosing, seed=settings.seed)
         for split in splits:
             of_choosing = [aurocs[form][pair_id] for pair_id in split.choosing]
-            for heads in choose_heads(of_choosing, settings.n_heads):
-                choices.append(_make_choice(form, split.number, heads, [groups[pair_id] for pair_id in split.choosing]))
+            choosing_groups = [groups[pair_id] for pair_id in split.choosing]
+            choices += [
+                _make_choice(form, split.number, heads, choosing_groups)
+                for heads in choose_heads(of_choosing, settings.n_heads)
+            ]
     return tuple(choices)
 
 

@@ -59,7 +59,9 @@ def read_judged_pairs(
     """
     rows = _read_rows(paths, manifest, PAIRS, ["pair_id", "accession", "partner", "status"])
     with_contacts = _list_pairs_with_contacts(paths, manifest)
-    rows = [row for row in rows if row["status"] == "ok" and frozenset((row["accession"], row["partner"])) in with_contacts]
+    rows = [
+        row for row in rows if row["status"] == "ok" and frozenset((row["accession"], row["partner"])) in with_contacts
+    ]
     sequences = read_letters(paths, {name for row in rows for name in (row["accession"], row["partner"])})
 
     pairs = []
@@ -83,9 +85,7 @@ def read_judged_pairs(
     else:
         group_of = name_groups(pairs, read_groups(groups), source=groups)
     swapped = swap_partners([SizedPair(pair.pair_id, group_of[pair.pair_id], pair.partner_length) for pair in pairs])
-    return tuple(
-        replace(pair, group=group_of[pair.pair_id], swapped=swapped.get(pair.pair_id)) for pair in pairs
-    )
+    return tuple(replace(pair, group=group_of[pair.pair_id], swapped=swapped.get(pair.pair_id)) for pair in pairs)
 
 
 def read_groups(path: Path) -> list[tuple[str, str]]:
@@ -104,7 +104,9 @@ def read_groups(path: Path) -> list[tuple[str, str]]:
     return [(cells[0].strip(), cells[1].strip()) for _, cells in rows]
 
 
-def name_groups(pairs: Sequence[JudgedPair], joined_names: Sequence[tuple[str, str]], *, source: Path) -> dict[int, str]:
+def name_groups(
+    pairs: Sequence[JudgedPair], joined_names: Sequence[tuple[str, str]], *, source: Path
+) -> dict[int, str]:
     """Return the homology group of each pair, by `pair_id`, where a file says which names are in one group.
 
     Pairs are in one group through any protein of theirs; it has the name of the lowest `pair_id` of the group.
@@ -143,7 +145,7 @@ class Letters:
 
 def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, Letters]:
     """Return the sequences of proteins, by accession."""
-    is_named = pc.field("accession").isin(sorted(accessions))
+    is_named = pc.field("accession").isin(pa.array(sorted(accessions), pa.string()))
     rows = pq.read_table(paths.proteins, columns=["accession", "sequence_id", "sequence"], filters=is_named)
     return {row["accession"]: Letters(row["sequence_id"], row["sequence"]) for row in rows.to_pylist()}
 
@@ -224,7 +226,7 @@ def _read_observed(
         chains |= {(pair.accession, source, chain), (pair.partner, source, partner_chain)}
 
     observed: dict[tuple[str, str, str], set[int]] = {}
-    is_of_pairs = pc.field("accession").isin(sorted({accession for accession, _, _ in chains}))
+    is_of_pairs = pc.field("accession").isin(pa.array(sorted({accession for accession, _, _ in chains}), pa.string()))
     columns = ["accession", "source", "chain", "position"]
     for row in _read_rows(paths, manifest, COORDINATES, columns, filters=is_of_pairs & pc.field("cb_x").is_valid()):
         chain_key = row["accession"], row["source"], row["chain"]

@@ -18,9 +18,9 @@ from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_known_inter
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.nulls import shuffle_letters
 from attlas.pipeline.interfaces.trials import (
-    Measures,
     MeasureFusedHeads,
     MeasureHeads,
+    Measures,
     MeasureTrial,
     Trial,
     measure_trials,

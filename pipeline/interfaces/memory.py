@@ -28,5 +28,7 @@ def predict_trial_bytes(lengths: Sequence[int], *, n_heads: int, n_choices: int,
     largest_map = MAP_BYTES * (longest + 50) ** 2  # special tokens and a linker
     largest_block = MAP_BYTES * (longest // 2 + 1) ** 2
     return (
-        MAP_COPIES * largest_map + (n_heads + BLOCK_COPIES + n_choices) * largest_block + ROW_BYTES * n_rows * len(lengths)
+        MAP_COPIES * largest_map
+        + (n_heads + BLOCK_COPIES + n_choices) * largest_block
+        + ROW_BYTES * n_rows * len(lengths)
     )
