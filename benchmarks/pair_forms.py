@@ -119,11 +119,11 @@ def main() -> int:
         trials = list(make_trials(pairs, groups, form=form, seed=options.seed))
         reports[form] = judge_form(encoder, pairs, groups, trials, splits, options)
         print(f"pair_forms: {form}, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        report = describe(options, model.name, pairs, groups, splits, reports)
+        if options.json:  # after every form, because all take long
+            options.json.write_text(json.dumps(report, indent=1) + "\n")
 
-    report = describe(options, model.name, pairs, groups, splits, reports)
     print(markdown(report))
-    if options.json:
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
     return 0
 
 
