@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from attlas.pipeline.annotate import Series
 
 FORMATS = (
-    "uniprot-xml, uniprot-text, gff3, interproscan, tsv, csv, families, mmcif or pdb; of numbers csv, tsv, parquet, "
-    "bedgraph, mmcif or pdb"
+    "uniprot-xml, uniprot-text, gff3, interproscan, tsv, csv, families, contacts, mmcif or pdb; of numbers csv, tsv, "
+    "parquet, bedgraph, mmcif or pdb"
 )
 
 
@@ -31,9 +31,10 @@ def annotate(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, CSV of accession,position,label or "
-            "of accession,family, a structure (mmCIF, PDB) or a folder of structures; with --track or --variants a "
-            "table of numbers (CSV, TSV, Parquet, bedGraph) or the B column of structures; plain or compressed.",
+            help="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, CSV of accession,position,label, of "
+            "accession,family or of contacts (accession,partner,i,j), a structure (mmCIF, PDB) or a folder of "
+            "structures; with --track or --variants a table of numbers (CSV, TSV, Parquet, bedGraph) or the B column "
+            "of structures; plain or compressed.",
             show_default=False,
         ),
     ],
@@ -79,8 +80,8 @@ def annotate(
 ) -> None:
     """Add known biology, or numbers of your own, to an atlas.
 
-    Features, families and structures fill the tables `features`, `families` and `coordinates`, numbers the tables
-    `tracks` and `variants`.
+    Features, families and structures fill the tables `features`, `families` and `coordinates`, complexes and tables
+    of contacts `partner_contacts`, numbers the tables `tracks` and `variants`.
 
     Nothing of the atlas is computed again. Every record is checked against the stored sequence; what does not fit is
     left out, named and counted, never shifted. Chains of structures are mapped onto proteins by their letters. A source

@@ -12,6 +12,7 @@ from attlas.cli.progress import build_progress, say, say_names
 
 if TYPE_CHECKING:
     from attlas.pipeline.pairs.adding import AddedPairs, PairSettings
+    from attlas.pipeline.pairs.files.rows import PairFileOptions
     from attlas.pipeline.pairs.pair_list import PairList
 
 N_SKIPPED_SHOWN = 10
@@ -21,9 +22,21 @@ PairsFile = Annotated[
     Path,
     typer.Argument(
         metavar="PAIRS",
-        help="Two accessions a line, then maybe a label and a score; separated by tabs.",
+        help="Two accessions a line, then maybe a label and a score, separated by tabs or commas; STRING's "
+        "protein.links; PSI-MITAB; or, with --all-against, a list. Plain or compressed.",
         show_default=False,
     ),
+]
+Aliases = Annotated[
+    Path | None,
+    typer.Option("--aliases", metavar="FILE", help="STRING's protein.aliases, by which its ids are found."),
+]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", metavar="N", help="Leave out pairs of a lower score, or of none.")
+]
+AllAgainst = Annotated[
+    Path | None,
+    typer.Option("--all-against", metavar="FILE", help="PAIRS is a list of accessions: pair each with each of FILE."),
 ]
 Join = Annotated[
     str | None,
@@ -64,6 +77,9 @@ def add_verbs(app: typer.Typer) -> None:
 def pairs(
     directory: Dir,
     source: PairsFile,
+    aliases: Aliases = None,
+    min_score: MinScore = None,
+    all_against: AllAgainst = None,
     join: Join = None,
     order: OrderOption = "both",
     gap: Gap = 100,
@@ -86,12 +102,23 @@ def pairs(
     refuse_url(directory)
     with workshop():
         from attlas.pipeline.pairs.adding import PairSettings
-        from attlas.pipeline.pairs.pair_list import read_pairs
+        from attlas.pipeline.pairs.files.rows import PairFileOptions
 
         settings = PairSettings(join, order, gap, floor, per_residue, heads, max_length)
-        listed = read_pairs(source)
+        listed = read_listed_pairs(directory, source, PairFileOptions(aliases, min_score, all_against))
     if add_and_report_pairs(directory, listed, settings, workers=workers, scheduler=scheduler):
         sys.exit(EXIT_FAILURES)
+
+
+def read_listed_pairs(directory: Path, source: Path, options: "PairFileOptions") -> "PairList":
+    """Return the pairs of a file for the atlas in a directory. Raises as `read_pairs`, and where there is no atlas."""
+    from attlas.pipeline.pairs.pair_list import read_pairs
+    from attlas.pipeline.pairs.planning import read_proteins
+    from attlas.schema import AtlasPaths, Manifest
+
+    paths = AtlasPaths(directory)
+    Manifest.read(paths)  # an atlas that is not whole is refused before anything is read
+    return read_pairs(source, options, names=read_proteins(paths).names)
 
 
 def add_and_report_pairs(
@@ -111,7 +138,17 @@ def add_and_report_pairs(
                 Path(directory), listed, settings, progress=progress, n_workers=workers, scheduler=scheduler
             )
     _report_added(directory, added)
+    _report_left_out(listed)
     return bool(added.failed)
+
+
+def _report_left_out(listed: "PairList") -> None:
+    """Say how many lines named no pair, by reason, where they are too many to be listed."""
+    for reason, n in listed.n_left_out.items():
+        if n > N_SKIPPED_SHOWN:
+            say(f"{n:,} lines skipped: {reason}")
+    if n_without_row := sum(listed.n_left_out.values()) - len(listed.left_out):
+        say(f"{n_without_row:,} of these lines are counted here alone, without a row in the table pairs")
 
 
 def _report_added(directory: Path, added: "AddedPairs") -> None:

@@ -123,12 +123,11 @@ def read_structure(path: Path) -> StructureFile:
     data = as_utf8(file.data, name=file.name)
     format: Literal["pdb", "mmcif"] = "mmcif" if _is_cif(data) else "pdb"
 
-    block = None
+    block, notes = None, tuple[str, ...]()
     try:
         if format == "mmcif":
             block = coordinate_block(gemmi.cif.read_string(data))
             structure = gemmi.make_structure_from_block(block)
-            notes = ()
         else:
             structure, notes = _parse_pdb(data, name=file.name)
     except InputError:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attlas.intake.gff3 import HEADER, is_gff3_row
+from attlas.pipeline.annotate.partners.read import FORMAT as CONTACT_TABLE
+from attlas.pipeline.annotate.partners.read import is_contact_table
 from attlas.pipeline.annotate.readers import (
     delimited,
     family_table,
@@ -30,7 +32,7 @@ READERS: dict[str, Callable[[Path], Iterator[Entry]]] = {
 
 STRUCTURES = ("mmcif", "pdb")
 """Formats of structures, whose chains are laid onto the proteins."""
-FORMATS = (*READERS, *STRUCTURES)
+FORMATS = (*READERS, CONTACT_TABLE, *STRUCTURES)
 """The names of all formats."""
 
 _XML = re.compile(r"<(\?xml|!--|uniprot|entry)\b")
@@ -72,6 +74,8 @@ def structure_format(line: str) -> str | None:
 def _table_format(first: str, content: list[str]) -> str | None:
     if first.startswith(HEADER) or is_gff3_row(content[0]):
         return "gff3"
+    if is_contact_table(content[0]):
+        return CONTACT_TABLE
     fields = content[0].split("\t")
     if len(fields) >= interproscan.N_COLUMNS and _MD5.fullmatch(fields[1]):
         return "interproscan"
@@ -83,8 +87,8 @@ def _table_format(first: str, content: list[str]) -> str | None:
 def _unknown(path: Path, start: str) -> InputError:
     return InputError(
         f"The format of {path.name} is not known.",
-        expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, a CSV of accession,position,label or "
-        "of accession,family, or a structure as mmCIF or PDB",
+        expected="UniProt XML, flat file or features TSV, GFF3, InterProScan TSV, a CSV of accession,position,label, "
+        "of accession,family or of accession,partner,i,j, or a structure as mmCIF or PDB",
         found=repr(start),
         hint=f"name it with --format: {', '.join(FORMATS)}; numbers are read with --track NAME or --variants NAME",
     )

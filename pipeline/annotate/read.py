@@ -8,9 +8,11 @@ from attlas.intake.files import STANDARD_INPUT
 from attlas.intake.rejects import Account, Rejected, Remark
 from attlas.pipeline.annotate.check import COLUMNS, Proteins, check_entry
 from attlas.pipeline.annotate.families import database_word
-from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
+from attlas.pipeline.annotate.formats import CONTACT_TABLE, FORMATS, READERS, STRUCTURES, format_of
 from attlas.pipeline.annotate.gather import DraftRows
 from attlas.pipeline.annotate.imports import AnnotationSource, Import, report_import
+from attlas.pipeline.annotate.partners.check import ContactRow, check_contacts, contact_rows
+from attlas.pipeline.annotate.partners.read import read_contacts
 from attlas.pipeline.annotate.readers import family_table
 from attlas.pipeline.annotate.records import Entry
 from attlas.pipeline.annotate.rows import concatenate
@@ -36,6 +38,8 @@ def read_source(paths: AtlasPaths, source: AnnotationSource, rejected: Account) 
 
     format = _format(source)
     proteins = Proteins.of(stored_rows(paths, paths.proteins, COLUMNS))
+    if format == CONTACT_TABLE:
+        return _import_contacts(source, proteins, rejected)
     if format in STRUCTURES or source.path.is_dir():
         return _import_structures(source, proteins, rejected)
     return _import_entries(source, format, proteins, rejected)
@@ -106,6 +110,20 @@ def _entries(source: AnnotationSource, format: str) -> Iterator[Entry]:
         database = database_word(source.database) or source.database
         reader = partial(family_table.read, database=database)
     return reader(source.path)
+
+
+def _import_contacts(source: AnnotationSource, proteins: Proteins, rejected: Account) -> Import:
+    contacts: list[ContactRow] = []
+    for outcome in check_contacts(read_contacts(source.path), proteins):
+        if isinstance(outcome, Rejected):
+            rejected.add(outcome)
+        else:
+            contacts.append(outcome)
+
+    rows = contact_rows(contacts, source=source.path.name)
+    n_records = len(contacts) + rejected.counts.total()
+    report = report_import(source, CONTACT_TABLE, rows, rejected, remarks := Account(), n_records=n_records)
+    return Import(report, rows, rejected, remarks)
 
 
 def _import_structures(source: AnnotationSource, proteins: Proteins, rejected: Account) -> Import:

@@ -95,8 +95,9 @@ def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> No
 def _nothing_fits(imported: Import) -> InputError:
     report = imported.report
     if not report.n_records:
+        records = "value" if report.series else "feature, no family and no contact"
         return InputError(
-            f"{report.source} holds no value." if report.series else f"{report.source} holds no feature and no family.",
+            f"{report.source} holds no {records}.",
             expected="at least one",
             found=f"read as {report.format}",
         )

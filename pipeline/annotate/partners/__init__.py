@@ -1,0 +1,1 @@
+"""Contacts between two proteins from a table of text, checked against both sequences."""
