@@ -18,8 +18,8 @@ _HEAD = f"""\
 # The tables of an atlas
 
 Written by `python -m attlas.schema.document --write` from `schema/built_tables.py`, `schema/annotation_tables.py`,
-`schema/added_tables.py` and `schema/pair_tables.py`; edit those. `names` is an index for lookups, from
-`schema/index_tables.py`, and no view. Atlas format {FORMAT_VERSION}.
+`schema/added_tables.py`, `schema/pair_tables.py` and `schema/interface_tables.py`; edit those. `names` is an index for
+lookups, from `schema/index_tables.py`, and no view. Atlas format {FORMAT_VERSION}.
 
 `L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view*
 is seen in the view of that name and not stored in the table's files; *null* marks columns that may be null.

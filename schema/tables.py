@@ -2,7 +2,7 @@
 
 DuckDB comments, `TABLES.md`, empty tables, checks and notes on outdated tables all come from these declarations: no
 other place describes a table. `built_tables` declares those that a build writes, `annotation_tables` those that
-`attlas annotate` adds, `added_tables` and `pair_tables` the others.
+`attlas annotate` adds, `added_tables`, `pair_tables` and `interface_tables` the others.
 """
 
 from attlas.schema.added_tables import (
@@ -18,6 +18,7 @@ from attlas.schema.added_tables import (
 from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
+from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIRS
 from attlas.schema.table import Table
 
@@ -39,8 +40,10 @@ __all__ = [
     "NAMES",
     "OLDER_FORMATS",
     "PAIRS",
+    "PAIR_CHOICES",
     "PAIR_CONTACTS",
     "PAIR_HEADS",
+    "PAIR_HEAD_CONTACTS",
     "PAIR_LINKS",
     "PAIR_RESIDUES",
     "PARTNER_CONTACTS",
@@ -99,6 +102,8 @@ TABLES = (
     PAIR_RESIDUES,
     PAIR_LINKS,
     PAIR_CONTACTS,
+    PAIR_HEAD_CONTACTS,
+    PAIR_CHOICES,
 )
 """Every table that is asked, in the order of the documentation."""
 

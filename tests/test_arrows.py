@@ -103,6 +103,7 @@ FLOORS = {
             "remote_build",
         ),
         ("pairs",),
+        ("interfaces",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),

@@ -1,0 +1,262 @@
+"""Attention across pairs judged against known contacts, and added to a sealed atlas: two passes, resumed like a build.
+
+The first judges every head; heads are then chosen on some pairs, and the second judges their means on all others.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from attlas.pipeline.contacts.head_choice import Head
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.encode import StartProgress
+from attlas.pipeline.interfaces.across_maps import APC_PARTS, Apc
+from attlas.pipeline.interfaces.homology_groups import IDENTITY
+from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pairs
+from attlas.pipeline.interfaces.judging import GIVEN, KINDS, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
+from attlas.pipeline.interfaces.memory import predict_trial_bytes
+from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
+from attlas.pipeline.lock import hold_lock
+from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form
+from attlas.pipeline.pairs.supported_forms import choose_forms
+from attlas.pipeline.pass_task import digest_inputs
+from attlas.pipeline.passes import read_finished_receipts, run_pass
+from attlas.pipeline.plan import Plan, Shard, cut_shards
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, InputError, Manifest
+
+DEFAULT_HEADS = (3, 10)
+"""Numbers of heads that are fused."""
+DEFAULT_CHOOSING = 10
+"""Pairs on which heads are chosen."""
+DEFAULT_SPLITS = 20
+"""Splits of the pairs into those that choose and those that judge."""
+
+
+@dataclass(frozen=True)
+class InterfaceSettings:
+    """The settings of the passes that judge pairs."""
+
+    forms: str | None = None
+    """Forms of joining, separated by commas; None: those in which `attlas pairs` has joined the pairs."""
+    gap: int = DEFAULT_GAP
+    order: str = "both"
+    """`both`: scores are of the mean map of both orders of the two; or `forward`."""
+    apc: Apc = "joined"
+    groups: Path | None = None
+    """File of homology groups; None: by alignment."""
+    identity: float = IDENTITY
+    """Share of the shorter sequence from which on identical residues make two sequences alike."""
+    n_heads: tuple[int, ...] = DEFAULT_HEADS
+    n_choosing: int = DEFAULT_CHOOSING
+    n_splits: int = DEFAULT_SPLITS
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class AddedInterfaces:
+    """The judged pairs of an atlas."""
+
+    manifest: Manifest
+    forms: tuple[Form, ...]
+    n_pairs: int
+    """Pairs with known contacts."""
+    n_groups: int
+    """Their homology groups."""
+    n_homodimers: int
+    n_without_contacts: int
+    """Computed pairs of which no contact is known."""
+    n_swapped: int
+    """Pairs that have a partner of another group in the null."""
+    n_splits: int
+    """Splits in which fused heads were chosen and judged; 0 where there are too few groups."""
+    n_failed: int
+    """Trials without rows because the model's attention on them is not finite."""
+
+
+def add_interfaces(
+    root: Path,
+    settings: InterfaceSettings,
+    *,
+    progress: StartProgress,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> AddedInterfaces:
+    """Judge every pair of a sealed atlas that has known contacts; finished shards are kept.
+
+    Args:
+        root: directory of the atlas.
+        settings: the settings of the passes.
+        progress: as in `build.build`.
+        n_workers: as in `encode.encode`.
+        scheduler: as in `encode.encode`.
+
+    Raises:
+        InputError: a setting makes no sense, no pair has known contacts, or the file of groups does not fit.
+        PlanError: there is no plan, as in a release.
+        EnvironmentFault: as `encode.encode`; or the model does not read joined sequences.
+    """
+    paths = AtlasPaths(root)
+    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
+
+    with hold_lock(paths):
+        manifest, plan = Manifest.read(paths), read_plan(paths)
+        _check_settings(settings, plan)
+        pairs = read_judged_pairs(paths, manifest, groups=settings.groups, identity=settings.identity)
+        if not pairs:
+            raise InputError(
+                f"No pair of {root} has known contacts.",
+                expected="pairs that were computed, and contacts between their two proteins",
+                found=f"{len(_list_computed_pairs(paths, manifest))} computed pairs",
+                hint=f"`attlas pairs {root} PAIRS` computes pairs, `attlas annotate {root} COMPLEX` adds contacts",
+            )
+
+        how = JudgeSettings(
+            forms=choose_forms(settings.forms or _read_forms(paths, manifest), plan),
+            gap=settings.gap,
+            is_both_orders=settings.order == "both",
+            apc=settings.apc,
+            seed=settings.seed,
+            groups=settings.groups.name if settings.groups else f"identity {settings.identity:g}",
+        )
+        shape = find_model(plan.model_directory).shape
+        n_choices = settings.n_splits * len(settings.n_heads)
+        heads_task = JudgeHeads(
+            atlas_id=manifest.atlas_id,
+            inputs=digest_inputs(manifest, PAIR_HEAD_CONTACTS),
+            pairs=pairs,
+            shards=tuple(_cut_shards(pairs, plan, shape, how, n_choices=0)),
+            how=how,
+        )
+        run = {"progress": progress, "n_workers": n_workers, "scheduler": scheduler}
+        manifest = run_pass(paths, plan, heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards, **run)
+
+        fused_task = JudgeFusedHeads(
+            atlas_id=manifest.atlas_id,
+            inputs=heads_task.inputs,
+            pairs=pairs,
+            shards=tuple(_cut_shards(pairs, plan, shape, how, n_choices=n_choices)),
+            how=how,
+            choices=_choose_all(pairs, _read_aurocs(paths, manifest, plan), settings),
+            n_choosing=settings.n_choosing,
+        )
+        # Without a choice, the pass runs over nothing and removes what an earlier one has added.
+        shards = fused_task.shards if fused_task.choices else ()
+        manifest = run_pass(paths, plan, fused_task, tables=[PAIR_CHOICES], shards=shards, **run)
+
+        receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
+        return AddedInterfaces(
+            manifest=manifest,
+            forms=how.forms,
+            n_pairs=len(pairs),
+            n_groups=len({pair.group for pair in pairs}),
+            n_homodimers=sum(pair.is_homodimer for pair in pairs),
+            n_without_contacts=len(_list_computed_pairs(paths, manifest)) - len(pairs),
+            n_swapped=sum(pair.swapped is not None for pair in pairs),
+            n_splits=len({choice.split for choice in fused_task.choices}),
+            n_failed=sum(receipt.n_failed for receipt in receipts.values()),
+        )
+
+
+def _check_settings(settings: InterfaceSettings, plan: Plan) -> None:
+    n_heads = plan.run.n_layers * plan.run.n_heads
+    checks = {
+        "order": (settings.order in ("both", "forward"), "both or forward", settings.order),
+        "apc": (settings.apc in APC_PARTS, "joined or across", settings.apc),
+        "gap": (settings.gap >= 0, "0 positions or more", settings.gap),
+        "identity": (0 < settings.identity <= 1, "above 0, to 1", settings.identity),
+        "heads": (all(1 <= n <= n_heads for n in settings.n_heads), f"numbers from 1 to {n_heads}", settings.n_heads),
+        "choosing": (settings.n_choosing >= 1, "1 pair or more", settings.n_choosing),
+        "splits": (settings.n_splits >= 1, "1 split or more", settings.n_splits),
+    }
+    for name, (is_allowed, expected, found) in checks.items():
+        if not is_allowed:
+            raise InputError(f"--{name} cannot be used as it is.", expected=expected, found=f"{found}")
+
+
+def _list_computed_pairs(paths: AtlasPaths, manifest: Manifest) -> list[int]:
+    """Return the `pair_id` of every pair that was computed."""
+    is_computed = pc.field("status") == "ok"
+    files = [paths.root / file.path for file in manifest.of_table(PAIRS)]
+    return [id for file in files for id in pq.read_table(file, columns=["pair_id"], filters=is_computed)[0].to_pylist()]
+
+
+def _read_forms(paths: AtlasPaths, manifest: Manifest) -> str | None:
+    """Return the forms in which the pairs of the atlas were joined, None where there are none."""
+    files = [paths.root / file.path for file in manifest.of_table(PAIRS)]
+    forms = {
+        form
+        for file in files
+        for text in pq.read_table(file, columns=["forms"])[0].to_pylist()
+        for form in text.split()
+    }
+    return ",".join(sorted(forms)) or None
+
+
+def _cut_shards(
+    pairs: Sequence[JudgedPair], plan: Plan, shape: ModelShape, how: JudgeSettings, *, n_choices: int
+) -> list[Shard]:
+    """Return the shards of the pairs, with the cost and the memory of their trials."""
+    lengths = [pair.n_residues for pair in pairs]
+    n_inputs = len(how.forms) * len(KINDS) * (2 if how.is_both_orders else 1)
+    n_rows = len(how.forms) * len(KINDS) * (n_choices or plan.run.n_layers * (plan.run.n_heads + 1))
+    shards = []
+    for shard in cut_shards(lengths, shape=shape, device=plan.run.device, attention=plan.run.attention):
+        of_shard = lengths[shard.first_sequence_id : shard.end_sequence_id]
+        n_bytes = predict_trial_bytes(of_shard, n_heads=plan.run.n_heads, n_choices=n_choices, n_rows=n_rows)
+        shards.append(
+            replace(
+                shard,
+                n_residues=sum(of_shard) * n_inputs,
+                cost=shard.cost * n_inputs,
+                predicted_bytes=shard.predicted_bytes + n_bytes,
+            )
+        )
+    return shards
+
+
+def _read_aurocs(paths: AtlasPaths, manifest: Manifest, plan: Plan) -> dict[str, dict[int, NDArray[np.float64]]]:
+    """Return the AUROC of every head on each given pair, (L, H), by form and `pair_id`."""
+    is_of_head = (pc.field("kind") == GIVEN) & pc.field("head").is_valid() & pc.field("auroc").is_valid()
+    aurocs: dict[str, dict[int, NDArray[np.float64]]] = defaultdict(dict)
+    for file in manifest.of_table(PAIR_HEAD_CONTACTS):
+        columns = ["form", "pair_id", "layer", "head", "auroc"]
+        rows = pq.read_table(paths.root / file.path, columns=columns, filters=is_of_head).to_pydict()
+        for form, pair_id, layer, head, auroc in zip(*(rows[name] for name in columns), strict=True):
+            of_form = aurocs[form]
+            of_pair = of_form.setdefault(pair_id, np.full((plan.run.n_layers, plan.run.n_heads), np.nan))
+            of_pair[layer, head] = auroc
+    return aurocs
+
+
+def _choose_all(
+    pairs: Sequence[JudgedPair],
+    aurocs: Mapping[str, Mapping[int, NDArray[np.float64]]],
+    settings: InterfaceSettings,
+) -> tuple[FusedChoice, ...]:
+    """Return the choices of all forms, splits and numbers of heads; none where there are too few groups.
+
+    A homodimer's map across mirrors that within, so that homodimers choose no heads.
+    """
+    choices = []
+    for form in sorted(aurocs):
+        groups = {pair.pair_id: pair.group for pair in pairs if pair.pair_id in aurocs[form] and not pair.is_homodimer}
+        splits = draw_splits(groups, n_splits=settings.n_splits, n_choosing=settings.n_choosing, seed=settings.seed)
+        for split in splits:
+            of_choosing = [aurocs[form][pair_id] for pair_id in split.choosing]
+            choosing_groups = [groups[pair_id] for pair_id in split.choosing]
+            choices += [
+                _make_choice(form, split.number, heads, choosing_groups)
+                for heads in choose_heads(of_choosing, settings.n_heads)
+            ]
+    return tuple(choices)
+
+
+def _make_choice(form: str, split: int, heads: tuple[Head, ...], groups: Sequence[str]) -> FusedChoice:
+    return FusedChoice(form=form, split=split, heads=heads, choosing_groups=tuple(sorted(groups)))  # type: ignore[arg-type]

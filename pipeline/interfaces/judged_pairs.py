@@ -1,0 +1,244 @@
+"""The pairs of an atlas whose contacts are known: their homology groups, their swapped partners, their interfaces."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from attlas.intake.files import read_file
+from attlas.intake.rows import read_tab_rows
+from attlas.intake.text import numbered_lines
+from attlas.pipeline.interfaces.homology_groups import Components, group_pairs
+from attlas.pipeline.interfaces.known_interface import KnownInterface, make_known_interface
+from attlas.pipeline.interfaces.nulls import SizedPair, swap_partners
+from attlas.schema import COORDINATES, PAIRS, PARTNER_CONTACTS, AtlasPaths, InputError, Manifest, Table
+
+Structure = tuple[str, str, str]
+"""File of a structure, chain of the protein, chain of the partner; no chains where a table gives the contacts."""
+Contacts = set[tuple[int, int]]
+"""Positions in the protein and in its partner, 1-based."""
+
+
+@dataclass(frozen=True)
+class JudgedPair:
+    """A pair with known contacts."""
+
+    pair_id: int
+    sequence_id: int
+    """Of `accession`."""
+    accession: str
+    partner: str
+    n_residues: int
+    """Of both."""
+    partner_length: int
+    is_homodimer: bool
+    """Whether both have the same sequence."""
+    group: str = ""
+    """Its homology group."""
+    swapped: int | None = None
+    """`pair_id` of the pair whose partner takes the place of its own in the null; None where all are of one group."""
+
+
+def read_judged_pairs(
+    paths: AtlasPaths, manifest: Manifest, *, groups: Path | None, identity: float
+) -> tuple[JudgedPair, ...]:
+    """Return the computed pairs of an atlas that have known contacts, in order of `pair_id`.
+
+    Args:
+        paths: the atlas.
+        manifest: its manifest.
+        groups: a file that says which proteins are of one homology group; None: by alignment of sequences.
+        identity: share of the shorter sequence from which on identical residues make two sequences alike.
+
+    Raises:
+        InputError: the file of groups cannot be read, or lacks a protein.
+    """
+    rows = _read_rows(paths, manifest, PAIRS, ["pair_id", "accession", "partner", "status"])
+    with_contacts = _list_pairs_with_contacts(paths, manifest)
+    rows = [
+        row for row in rows if row["status"] == "ok" and frozenset((row["accession"], row["partner"])) in with_contacts
+    ]
+    sequences = read_letters(paths, {name for row in rows for name in (row["accession"], row["partner"])})
+
+    pairs = []
+    for row in sorted(rows, key=lambda row: row["pair_id"]):
+        protein, partner = sequences[row["accession"]], sequences[row["partner"]]
+        pairs.append(
+            JudgedPair(
+                pair_id=row["pair_id"],
+                sequence_id=protein.sequence_id,
+                accession=row["accession"],
+                partner=row["partner"],
+                n_residues=len(protein.letters) + len(partner.letters),
+                partner_length=len(partner.letters),
+                is_homodimer=protein.letters == partner.letters,
+            )
+        )
+
+    letters = {pair.pair_id: (sequences[pair.accession].letters, sequences[pair.partner].letters) for pair in pairs}
+    if groups is None:
+        group_of = {pair_id: str(group) for pair_id, group in group_pairs(letters, identity=identity).items()}
+    else:
+        group_of = name_groups(pairs, read_groups(groups), source=groups)
+    swapped = swap_partners([SizedPair(pair.pair_id, group_of[pair.pair_id], pair.partner_length) for pair in pairs])
+    return tuple(replace(pair, group=group_of[pair.pair_id], swapped=swapped.get(pair.pair_id)) for pair in pairs)
+
+
+def read_groups(path: Path) -> list[tuple[str, str]]:
+    """Return the lines of a file of groups: two names each, separated by a tab, of what is in one group.
+
+    A line names a group and a protein, or, as `mmseqs` writes it, a representative and a protein.
+
+    Raises:
+        InputError: the file cannot be read, or a line has another number of columns.
+    """
+    expected = "a table of two names a line, separated by a tab: a group, and a protein in it"
+    file = read_file(path, expected=expected)
+    rows = list(read_tab_rows(numbered_lines(file.text)))
+    if wrong := [f"line {number}: {len(cells)} columns" for number, cells in rows if len(cells) != 2]:
+        raise InputError(f"{file.name} is no file of groups.", expected=expected, offenders=wrong)
+    return [(cells[0].strip(), cells[1].strip()) for _, cells in rows]
+
+
+def name_groups(
+    pairs: Sequence[JudgedPair], joined_names: Sequence[tuple[str, str]], *, source: Path
+) -> dict[int, str]:
+    """Return the homology group of each pair, by `pair_id`, where a file says which names are in one group.
+
+    Pairs are in one group through any protein of theirs; it has the name of the lowest `pair_id` of the group.
+
+    Raises:
+        InputError: a protein of a pair is not in the file.
+    """
+    names = {name for pair in joined_names for name in pair}
+    proteins = dict.fromkeys(protein for pair in pairs for protein in (pair.accession, pair.partner))
+    if lacking := [protein for protein in proteins if protein not in names]:
+        raise InputError(
+            f"{source} lacks proteins that pairs with known contacts have.",
+            expected="every protein in a group, alone if need be",
+            offenders=lacking,
+        )
+
+    components = Components()
+    for name, other in joined_names:
+        components.join(name, other)
+    for pair in pairs:
+        components.join(pair.accession, pair.partner)
+
+    lowest: dict[object, int] = {}
+    for pair in pairs:
+        lowest.setdefault(components.find(pair.accession), pair.pair_id)
+    return {pair.pair_id: str(lowest[components.find(pair.accession)]) for pair in pairs}
+
+
+@dataclass(frozen=True)
+class Letters:
+    """The sequence of a protein."""
+
+    sequence_id: int
+    letters: str
+
+
+def read_letters(paths: AtlasPaths, accessions: set[str]) -> dict[str, Letters]:
+    """Return the sequences of proteins, by accession."""
+    is_named = pc.field("accession").isin(pa.array(sorted(accessions), pa.string()))
+    rows = pq.read_table(paths.proteins, columns=["accession", "sequence_id", "sequence"], filters=is_named)
+    return {row["accession"]: Letters(row["sequence_id"], row["sequence"]) for row in rows.to_pylist()}
+
+
+def read_known_interfaces(
+    paths: AtlasPaths, manifest: Manifest, pairs: Sequence[JudgedPair]
+) -> dict[int, KnownInterface]:
+    """Return what is known of the interface of each pair, by `pair_id`.
+
+    Where several structures, or several chains of one, show the pair, the one with most contacts is taken, of equal
+    ones the one that is first in alphabetical order. Residues that it does not show are left out. A contact of two
+    copies of one sequence counts in both directions.
+    """
+    contacts = _read_contacts(paths, manifest, pairs)
+    sequences = read_letters(paths, {name for pair in pairs for name in (pair.accession, pair.partner)})
+    structures = {pair_id: _choose_structure(of_pair) for pair_id, of_pair in contacts.items()}
+    observed = _read_observed(paths, manifest, pairs, structures)
+
+    known = {}
+    for pair in pairs:
+        structure = structures[pair.pair_id]
+        of_pair = contacts[pair.pair_id][structure]
+        if pair.is_homodimer:
+            of_pair = of_pair | {(j, i) for i, j in of_pair}
+        source, chain, partner_chain = structure
+        shown = observed.get((pair.accession, source, chain))
+        partner_shown = observed.get((pair.partner, source, partner_chain))
+        if pair.is_homodimer and shown and partner_shown:  # a residue that one copy shows is that of both
+            shown = partner_shown = shown | partner_shown
+        lengths = len(sequences[pair.accession].letters), len(sequences[pair.partner].letters)
+        known[pair.pair_id] = make_known_interface(
+            sorted(of_pair),
+            lengths=lengths,
+            observed=sorted(shown) if shown else None,
+            partner_observed=sorted(partner_shown) if partner_shown else None,
+        )
+    return known
+
+
+def _list_pairs_with_contacts(paths: AtlasPaths, manifest: Manifest) -> set[frozenset[str]]:
+    """Return every two proteins that have a known contact."""
+    rows = _read_rows(paths, manifest, PARTNER_CONTACTS, ["accession", "partner"])
+    return {frozenset((row["accession"], row["partner"])) for row in rows}
+
+
+def _read_contacts(
+    paths: AtlasPaths, manifest: Manifest, pairs: Sequence[JudgedPair]
+) -> dict[int, dict[Structure, Contacts]]:
+    """Return the contacts of each pair in each structure, in the direction of the pair."""
+    by_names = {(pair.accession, pair.partner): pair.pair_id for pair in pairs}
+    columns = ["accession", "partner", "i", "j", "chain", "partner_chain", "source"]
+    contacts: dict[int, dict[Structure, Contacts]] = {pair.pair_id: {} for pair in pairs}
+
+    for row in _read_rows(paths, manifest, PARTNER_CONTACTS, columns):
+        names = row["accession"], row["partner"]
+        if (pair_id := by_names.get(names)) is not None:
+            structure = row["source"], row["chain"] or "", row["partner_chain"] or ""
+            contacts[pair_id].setdefault(structure, set()).add((row["i"], row["j"]))
+        elif (pair_id := by_names.get(names[::-1])) is not None:
+            structure = row["source"], row["partner_chain"] or "", row["chain"] or ""
+            contacts[pair_id].setdefault(structure, set()).add((row["j"], row["i"]))
+    return contacts
+
+
+def _choose_structure(contacts: Mapping[Structure, Contacts]) -> Structure:
+    """Return the structure with most contacts, of equal ones the first in alphabetical order."""
+    counts = Counter({structure: len(of_structure) for structure, of_structure in contacts.items()})
+    return min(counts, key=lambda structure: (-counts[structure], structure))
+
+
+def _read_observed(
+    paths: AtlasPaths, manifest: Manifest, pairs: Sequence[JudgedPair], structures: Mapping[int, Structure]
+) -> dict[tuple[str, str, str], set[int]]:
+    """Return the positions with a C-beta, by protein, structure and chain, of the chains of the pairs."""
+    chains = set()
+    for pair in pairs:
+        source, chain, partner_chain = structures[pair.pair_id]
+        chains |= {(pair.accession, source, chain), (pair.partner, source, partner_chain)}
+
+    observed: dict[tuple[str, str, str], set[int]] = {}
+    is_of_pairs = pc.field("accession").isin(pa.array(sorted({accession for accession, _, _ in chains}), pa.string()))
+    columns = ["accession", "source", "chain", "position"]
+    for row in _read_rows(paths, manifest, COORDINATES, columns, filters=is_of_pairs & pc.field("cb_x").is_valid()):
+        chain_key = row["accession"], row["source"], row["chain"]
+        if chain_key in chains:
+            observed.setdefault(chain_key, set()).add(row["position"])
+    return observed
+
+
+def _read_rows(
+    paths: AtlasPaths, manifest: Manifest, table: Table, columns: list[str], filters: pc.Expression | None = None
+) -> list[dict[str, object]]:
+    """Return rows of a table of the atlas."""
+    files = [paths.root / file.path for file in manifest.of_table(table)]
+    tables = [pq.read_table(file, columns=columns, filters=filters) for file in files]
+    return pa.concat_tables(tables).to_pylist() if tables else []

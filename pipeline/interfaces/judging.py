@@ -1,0 +1,296 @@
+"""The passes that judge attention across pairs: every head alone, then heads that were chosen on other pairs.
+
+Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.pipeline.contacts.head_choice import Head, spell_heads
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.interfaces.across_maps import Apc
+from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_known_interfaces, read_letters
+from attlas.pipeline.interfaces.measures import MEASURES
+from attlas.pipeline.interfaces.nulls import shuffle_letters
+from attlas.pipeline.interfaces.trials import (
+    MeasureFusedHeads,
+    MeasureHeads,
+    Measures,
+    MeasureTrial,
+    Trial,
+    measure_trials,
+)
+from attlas.pipeline.pairs.joining import Form
+from attlas.pipeline.pairs.supported_forms import refuse_unsupported_forms
+from attlas.pipeline.pass_task import PassTask, ShardRows, TableRows
+from attlas.pipeline.plan import Plan, Shard
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, Manifest
+from attlas.schema.interface_tables import KINDS
+from attlas.schema.json_file import digest
+
+GIVEN, SWAPPED, SHUFFLED = KINDS
+
+RULE = 1
+"""Version of how trials are made and measured: another one, other numbers."""
+
+Rows = list[dict[str, object]]
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How pairs are judged."""
+
+    forms: tuple[Form, ...]
+    gap: int
+    """Positions without letters between the two, in the form `gap`."""
+    is_both_orders: bool
+    """Whether scores are of the mean map of both orders of the two."""
+    apc: Apc
+    seed: int
+    groups: str
+    """Where the homology groups are from."""
+
+    @property
+    def values(self) -> Mapping[str, object]:
+        """Return the settings as the tables declare them."""
+        return {
+            "forms": " ".join(self.forms),
+            "orders": "forward reverse" if self.is_both_orders else "forward",
+            "gap": self.gap,
+            "apc": self.apc,
+            "seed": self.seed,
+            "groups": self.groups,
+        }
+
+
+@dataclass(frozen=True)
+class FusedChoice:
+    """Heads that were chosen on the pairs of some homology groups, which cannot judge them."""
+
+    form: Form
+    split: int
+    heads: tuple[Head, ...]
+    """In order of rank."""
+    choosing_groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PairTrials(PassTask[list[Trial], list[Measures | None]]):
+    """A pass over trials of pairs, in shards of its own; what is measured, and its rows, are for each pass to say.
+
+    A trial on which the attention is not finite has no rows and counts as failed.
+    """
+
+    pairs: tuple[JudgedPair, ...]
+    """All pairs with known contacts, in order of `pair_id`; a shard counts their places in this order."""
+    shards: tuple[Shard, ...]
+    how: JudgeSettings
+
+    @abstractmethod
+    def begin_trial(self, trial: Trial) -> MeasureTrial:
+        """Return what takes the maps of a trial."""
+
+    @property
+    def identity(self) -> str:
+        """Return the digest of pairs, settings and tables: the same give the same rows."""
+        cuts = [[shard.first_sequence_id, shard.end_sequence_id] for shard in self.shards]
+        pairs = [list(asdict(pair).values()) for pair in self.pairs]
+        return digest([RULE, self.atlas_id, self.inputs, pairs, cuts, dict(self.how.values)])
+
+    def find_shard(self, paths: AtlasPaths, plan: Plan, index: int) -> Shard:
+        """Return shard `index` (from 1) of the pairs."""
+        return self.shards[index - 1]
+
+    def read_lengths(self, paths: AtlasPaths, shard: Shard) -> Sequence[int]:
+        """Return the residues of each pair of a shard."""
+        return [pair.n_residues for pair in self.pairs[shard.first_sequence_id : shard.end_sequence_id]]
+
+    def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> list[Trial]:
+        """Return the trials of the pairs of a shard, in order of pair, form and kind."""
+        by_id = {pair.pair_id: pair for pair in self.pairs}
+        pairs = self.pairs[shard.first_sequence_id : shard.end_sequence_id]
+        partners = [by_id[pair.swapped] for pair in pairs if pair.swapped is not None]
+        known = read_known_interfaces(paths, manifest, list(dict.fromkeys([*pairs, *partners])))
+        letters = read_letters(paths, {name for pair in [*pairs, *partners] for name in (pair.accession, pair.partner)})
+
+        trials = []
+        for pair in pairs:
+            sequence, partner_sequence = letters[pair.accession].letters, letters[pair.partner].letters
+            shuffle = partial(shuffle_letters, seed=self.how.seed)
+            for form in sorted(self.how.forms):
+                make = partial(Trial, pair_id=pair.pair_id, form=form)
+                given = known[pair.pair_id]
+                trials.append(
+                    make(
+                        kind=GIVEN,
+                        sequence=sequence,
+                        partner_sequence=partner_sequence,
+                        partner=pair.partner,
+                        known=given,
+                    )
+                )
+                trials.append(
+                    make(
+                        kind=SHUFFLED,
+                        sequence=shuffle(sequence, name=f"{pair.accession} of {pair.accession} {pair.partner}"),
+                        partner_sequence=shuffle(partner_sequence, name=f"partner of {pair.accession} {pair.partner}"),
+                        partner=pair.partner,
+                        known=given,
+                    )
+                )
+                if pair.swapped is not None:
+                    other = by_id[pair.swapped]
+                    trials.append(
+                        make(
+                            kind=SWAPPED,
+                            sequence=sequence,
+                            partner_sequence=letters[other.partner].letters,
+                            partner=other.partner,
+                            known=given.exchange_partner(known[other.pair_id]),
+                        )
+                    )
+        return trials
+
+    def compute(self, encoder: Encoder, plan: Plan, sequences: list[Trial]) -> list[Measures | None]:
+        """Return the measures of each trial, None where its attention is not finite. Raises as `PassTask.compute`."""
+        refuse_unsupported_forms(encoder, self.how.forms)
+        return measure_trials(
+            encoder,
+            sequences,
+            gap=self.how.gap,
+            begin_trial=self.begin_trial,
+            is_both_orders=self.how.is_both_orders,
+        )
+
+    def describe_trial(self, trial: Trial) -> dict[str, object]:
+        """Return the columns that all rows of a trial share."""
+        pair = next(pair for pair in self.pairs if pair.pair_id == trial.pair_id)
+        known = trial.known
+        return {
+            "pair_id": pair.pair_id,
+            "sequence_id": pair.sequence_id,
+            "accession": pair.accession,
+            "partner": trial.partner,
+            "homology_group": pair.group,
+            "is_homodimer": pair.is_homodimer,
+            "form": trial.form,
+            "kind": trial.kind,
+            "n_pairs": known.n_pairs,
+            "n_contacts": None if known.contacts is None else len(known.contacts),
+            "n_l10": known.n_tenth,
+            "n_residues": len(known.observed),
+            "n_interface": len(known.interface),
+            "n_partner_residues": len(known.partner_observed),
+            "n_partner_interface": len(known.partner_interface),
+        }
+
+
+@dataclass(frozen=True)
+class JudgeHeads(PairTrials):
+    """Judge every head alone, and the mean map of each layer."""
+
+    @property
+    def name(self) -> str:
+        """The beginning of its files' names: the same settings on the same tables give the same rows."""
+        return f"interfaces-{self.identity}"
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings that `pair_head_contacts` declares."""
+        return self.how.values
+
+    def begin_trial(self, trial: Trial) -> MeasureTrial:
+        """Return what takes the maps of a trial."""
+        return MeasureHeads(trial, apc=self.how.apc)
+
+    def make_rows(self, plan: Plan, sequences: list[Trial], results: list[Measures | None]) -> ShardRows:
+        """Return the rows of `pair_head_contacts`."""
+        rows: Rows = []
+        for trial, measures in zip(sequences, results, strict=True):
+            if measures is not None:
+                shared, n_heads = self.describe_trial(trial), measures.shape[1] - 1
+                for layer, of_layer in enumerate(measures):
+                    for place, of_head in enumerate(of_layer):
+                        head = place if place < n_heads else None
+                        rows.append({**shared, "layer": layer, "head": head, **name_measures(of_head)})
+        columns = list_columns(rows, PAIR_HEAD_CONTACTS.schema(plan.run.n_layers).names)
+        return ShardRows([TableRows(PAIR_HEAD_CONTACTS, columns)], _list_lengths(sequences), _count_failed(results))
+
+
+@dataclass(frozen=True)
+class JudgeFusedHeads(PairTrials):
+    """Judge fused heads on the pairs on whose homology groups they were not chosen."""
+
+    choices: tuple[FusedChoice, ...]
+    n_choosing: int
+    """Pairs on which heads were chosen."""
+
+    @property
+    def name(self) -> str:
+        """The beginning of its files' names: the same choices and settings give the same rows."""
+        choices = [[c.form, c.split, spell_heads(c.heads), c.choosing_groups] for c in self.choices]
+        return f"fused-interfaces-{digest([self.identity, choices, self.n_choosing])}"
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings that `pair_choices` declares."""
+        return {**self.how.values, "n_choosing": self.n_choosing}
+
+    def begin_trial(self, trial: Trial) -> MeasureTrial:
+        """Return what takes the maps of a trial."""
+        choices = [choice.heads for choice in self.list_choices(trial)]
+        return MeasureFusedHeads(trial, apc=self.how.apc, choices=choices)
+
+    def list_choices(self, trial: Trial) -> Iterator[FusedChoice]:
+        """Yield the choices that a trial judges, in order of split and number of heads.
+
+        None of them was made on its homology group, nor on that of the pair whose partner takes part.
+        """
+        by_id = {pair.pair_id: pair for pair in self.pairs}
+        pair = by_id[trial.pair_id]
+        groups = {pair.group}
+        if trial.kind == SWAPPED and pair.swapped is not None:
+            groups.add(by_id[pair.swapped].group)
+        for choice in self.choices:
+            if choice.form == trial.form and groups.isdisjoint(choice.choosing_groups):
+                yield choice
+
+    def make_rows(self, plan: Plan, sequences: list[Trial], results: list[Measures | None]) -> ShardRows:
+        """Return the rows of `pair_choices`."""
+        rows: Rows = []
+        for trial, measures in zip(sequences, results, strict=True):
+            if measures is not None:
+                shared = self.describe_trial(trial)
+                for choice, of_choice in zip(self.list_choices(trial), measures, strict=True):
+                    chosen = {
+                        "split": choice.split,
+                        "n_heads": len(choice.heads),
+                        "heads": spell_heads(choice.heads),
+                    }
+                    rows.append({**shared, **chosen, **name_measures(of_choice)})
+        columns = list_columns(rows, PAIR_CHOICES.schema(plan.run.n_layers).names)
+        return ShardRows([TableRows(PAIR_CHOICES, columns)], _list_lengths(sequences), _count_failed(results))
+
+
+def name_measures(measures: NDArray[np.float64]) -> dict[str, float | None]:
+    """Return MEASURES by their names; None for what is not defined."""
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(MEASURES, measures, strict=True)}
+
+
+def list_columns(rows: Rows, names: Sequence[str]) -> dict[str, object]:
+    """Return rows as columns."""
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def _list_lengths(trials: Sequence[Trial]) -> list[int]:
+    """Return the residues of each trial."""
+    return [len(trial.sequence) + len(trial.partner_sequence) for trial in trials]
+
+
+def _count_failed(results: Sequence[Measures | None]) -> int:
+    return sum(measures is None for measures in results)

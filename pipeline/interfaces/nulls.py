@@ -1,0 +1,53 @@
+"""The two nulls of a pair: its partner swapped for that of another pair, and the letters of both chains shuffled.
+
+Swapped partners are not proven not to bind: nothing is known of the contacts between the two, and each is judged on the
+interface with its own partner. Shuffled chains have the letters of the pair in another order, and its contacts.
+"""
+
+import hashlib
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SizedPair:
+    """A pair with what decides for whose partner its own is swapped."""
+
+    pair_id: int
+    group: int | str
+    """Its homology group."""
+    partner_length: int
+    """Residues of its partner."""
+
+
+def swap_partners(pairs: Sequence[SizedPair]) -> dict[int, int]:
+    """Return, for each pair, the pair whose partner takes the place of its own.
+
+    It is the pair of another homology group whose partner is closest in length; of equally close ones the one that was
+    taken least often so far, then the lowest `pair_id`. Where all pairs are of one group, none has another partner.
+    """
+    n_taken = dict.fromkeys((pair.pair_id for pair in pairs), 0)
+    swapped: dict[int, int] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.pair_id):
+        others = [other for other in pairs if other.group != pair.group]
+        if others:
+            closest = min(
+                others,
+                key=lambda other: (
+                    abs(other.partner_length - pair.partner_length),
+                    n_taken[other.pair_id],
+                    other.pair_id,
+                ),
+            )
+            n_taken[closest.pair_id] += 1
+            swapped[pair.pair_id] = closest.pair_id
+    return swapped
+
+
+def shuffle_letters(sequence: str, *, seed: int, name: str) -> str:
+    """Return the letters of a sequence in an order that the seed and the name decide, on every machine the same."""
+    digest = hashlib.sha256(f"{seed}\t{name}\t{sequence}".encode()).digest()
+    letters = list(sequence)
+    random.Random(int.from_bytes(digest[:8])).shuffle(letters)
+    return "".join(letters)

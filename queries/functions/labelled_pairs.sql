@@ -1,0 +1,18 @@
+-- returns: The labelled pairs with a statistic of each head, and which are binders: as labelled, and in permutations of
+--   the labels over the pairs.
+-- notes: Columns: permutation (0: the labels as they are), form, layer, head, pair_id, accession, partner, value,
+--   is_binder. A permutation keeps the number of binders; the same numbers give the same permutations everywhere.
+CREATE MACRO labelled_pairs(statistic, binder, n_permutations) AS TABLE
+    WITH labelled AS (
+        SELECT pair_id, label = binder AS is_binder FROM pairs WHERE status = 'ok' AND label IS NOT NULL
+    ),
+    permuted AS (
+        SELECT permutation, pair_id,
+               CASE WHEN permutation = 0 THEN is_binder
+                    ELSE row_number() OVER (PARTITION BY permutation ORDER BY md5(permutation || ' ' || pair_id), pair_id)
+                         <= (SELECT count(*) FROM labelled WHERE is_binder) END AS is_binder
+        FROM labelled, range(n_permutations + 1) AS numbers(permutation)
+    )
+    SELECT p.permutation, s.form, s.layer, s.head, s.pair_id, s.accession, s.partner, s.value, p.is_binder
+    FROM permuted AS p JOIN pair_statistics(statistic) AS s USING (pair_id)
+    WHERE s.value IS NOT NULL

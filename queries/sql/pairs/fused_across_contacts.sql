@@ -1,0 +1,72 @@
+-- title: How well fused heads find the contacts between two proteins they were not chosen on
+-- topic: Pairs
+-- needs: pair_choices
+-- answers: Do heads that find contacts on a few pairs find them on others? In each split of the pairs, heads are chosen
+--   by their mean AUROC on pairs of some homology groups and judged on pairs of all others; beside it the value by
+--   chance, and the same heads on the nulls. Partners that are swapped are judged on interface residues alone.
+-- parameters:
+--   dimers text heteromers|homodimers|all = heteromers: Pairs that judge; homodimers never choose heads.
+-- columns:
+--   measure: `auroc` and `auprc` of contacts; `precision_1`, `_5`, `_10` and `_l10`, the share of contacts among so many
+--     best pairs of residues; `interface_auroc`, of interface residues by the attention that they receive.
+--   n_splits: Splits of the pairs.
+--   n_groups: Homology groups that judge in any split; they are the independent units.
+--   n_pairs: Pairs that judge in any split.
+--   value: Mean of the measure over the judging pairs of all splits.
+--   low: Lower end of its interval at the level `confidence`, by a jackknife over homology groups and Student's t. It
+--     leaves out `chance` if and only if log10_p is below -1.3.
+--   high: Upper end.
+--   chance: Mean of what scores without a relation to contacts give: 0.5, or the density of contacts.
+--   log10_p: Logarithm to base 10 of the two-sided p value of the value less chance, times the rows of the form
+--     (Bonferroni), 0 at most.
+--   shuffled: Mean of the measure of the same heads on the same pairs with shuffled letters.
+--   shuffled_log10_p: The same of the value less the shuffled one, pair by pair.
+--   swapped: Mean with swapped partners, over the splits in which neither pair's group has chosen the heads.
+--   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
+--   note: Why there is no interval and no p value, where there is none.
+-- grain: form, n_heads, measure
+-- source: Heads by mean AUROC on ten pairs, 20 splits by homology group; jackknife over groups (Tukey 1958; Cochran
+--   1977, 6.15) with Student's t.
+WITH judged AS (
+    SELECT form, n_heads, split, kind, pair_id, homology_group, unnest(contact_measures(p), max_depth := 2)
+    FROM pair_choices AS p
+    WHERE of_dimers(is_homodimer, $dimers)
+),
+
+compared AS (
+    SELECT g.form, {'n_heads': g.n_heads, 'measure': g.measure} AS key, g.homology_group, g.value, g.chance,
+           s.value AS shuffled
+    FROM judged AS g
+    LEFT JOIN judged AS s
+        ON s.form = g.form AND s.n_heads = g.n_heads AND s.split = g.split AND s.pair_id = g.pair_id
+           AND s.measure = g.measure AND s.kind = 'shuffled'
+    WHERE g.kind = 'given'
+),
+
+against_chance AS (
+    FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
+                                   'baseline': chance}) FROM compared))
+),
+
+against_shuffled AS (
+    FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
+                                   'baseline': shuffled}) FROM compared))
+),
+
+-- What judges, counted once however many splits it judges in; and the other null.
+counts AS (
+    SELECT form, n_heads, measure, count(DISTINCT split) FILTER (kind = 'given') AS n_splits,
+           count(DISTINCT pair_id) FILTER (kind = 'given' AND value IS NOT NULL) AS n_pairs,
+           avg(value) FILTER (kind = 'swapped') AS swapped
+    FROM judged
+    GROUP BY form, n_heads, measure
+)
+
+SELECT form, n_heads, measure, n_splits, c.n_groups, n_pairs, round(c.mean, 4) AS value, round(c.low, 4) + 0 AS low,
+       round(c.high, 4) + 0 AS high, round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
+       round(s.baseline, 4) AS shuffled, round(s.log10_p, 2) + 0 AS shuffled_log10_p, round(swapped, 4) AS swapped,
+       round(c.confidence, 6) AS confidence, c.note
+FROM against_chance AS c
+LEFT JOIN against_shuffled AS s USING (family, key)
+JOIN counts ON form = c.family AND n_heads = c.key.n_heads AND measure = c.key.measure
+ORDER BY form, n_heads, measure

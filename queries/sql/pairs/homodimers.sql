@@ -1,0 +1,43 @@
+-- title: How much of the map within leaks into the map across a homodimer, by head
+-- topic: Pairs
+-- needs: pairs, pair_heads
+-- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then its
+--   contacts across are those within, seen again, and no evidence of an interface. Beside it the attention across of
+--   heteromers.
+-- columns:
+--   n_pairs: Pairs of a sequence with itself.
+--   mirror: Mean over them of the correlation of the map across with the map within, residue by residue.
+--   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It leaves
+--     out 0 if and only if log10_p is below -1.3.
+--   high: Upper end.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at most.
+--   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
+--   note: Why there is no interval and no p value, where there is none.
+--   across_share: Mean share of attention to the other protein, of these pairs.
+--   n_heteromers: Pairs of two sequences.
+--   heteromers_across_share: The same share of these.
+-- grain: form, layer, head
+-- source: Pearson's correlation; interval and test: jackknife over pairs (Tukey 1958) with Student's t.
+WITH mirrors AS (
+    SELECT form, layer, head, pair_id, value FROM pair_statistics('mirror') WHERE value IS NOT NULL
+),
+
+shares AS (
+    SELECT s.form, s.layer, s.head, avg(s.value) FILTER (m.pair_id IS NOT NULL) AS across_share,
+           count(*) FILTER (m.pair_id IS NULL) AS n_heteromers,
+           avg(s.value) FILTER (m.pair_id IS NULL) AS heteromers_across_share
+    FROM pair_statistics('across_share') AS s LEFT JOIN mirrors AS m USING (form, layer, head, pair_id)
+    GROUP BY s.form, s.layer, s.head
+),
+
+means AS (
+    FROM group_means((SELECT list({'family': form, 'key': {'layer': layer, 'head': head}, 'homology_group': pair_id,
+                                   'value': value, 'baseline': 0}) FROM mirrors))
+)
+
+SELECT form, layer, head, n_values AS n_pairs, round(mean, 4) AS mirror, round(clamped(low, -1, 1), 4) + 0 AS low,
+       round(clamped(high, -1, 1), 4) + 0 AS high, round(log10_p, 2) + 0 AS log10_p, round(confidence, 6) AS confidence,
+       replace(note, 'homology groups', 'pairs') AS note, round(across_share, 4) AS across_share, n_heteromers,
+       round(heteromers_across_share, 4) AS heteromers_across_share
+FROM means JOIN shares ON form = family AND layer = key.layer AND head = key.head
+ORDER BY form, mean DESC, layer, head

@@ -1,0 +1,176 @@
+"""The passes that judge pairs, on a small atlas: rows by key, values of one trial, resuming, and what is refused."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from helpers.building import build_here, digests, random_proteins, write_fasta
+from helpers.pair_case import HETEROMERS, HOMODIMER, PROTEINS, draw_contacts, write_pair_atlas
+
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.interfaces.adding import AddedInterfaces, InterfaceSettings, add_interfaces
+from attlas.pipeline.interfaces.judged_pairs import read_judged_pairs
+from attlas.pipeline.interfaces.known_interface import make_known_interface
+from attlas.pipeline.interfaces.measures import MEASURES
+from attlas.pipeline.interfaces.trials import MeasureHeads, Trial, measure_trials
+from attlas.pipeline.model.files import find_model
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+
+SETTINGS = InterfaceSettings(n_choosing=2, n_splits=3, n_heads=(1, 3))
+
+
+def judge(root: Path, settings: InterfaceSettings = SETTINGS) -> AddedInterfaces:
+    return add_interfaces(root, settings, progress=lambda *_: lambda _: None, n_workers=0)
+
+
+def read_rows(root: Path, table: Table) -> list[dict[str, object]]:
+    paths = AtlasPaths(root)
+    files = Manifest.read(paths).of_table(table)
+    return [row for file in files for row in pq.read_table(paths.root / file.path).to_pylist()]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> tuple[Path, AddedInterfaces]:
+    atlas = write_pair_atlas(tmp_path_factory.mktemp("pairs"), tiny_esm)
+    return atlas, judge(atlas)
+
+
+def test_every_pair_with_contacts_has_a_row_for_each_form_kind_layer_and_head(
+    judged: tuple[Path, AddedInterfaces],
+) -> None:
+    root, added = judged
+    rows = read_rows(root, PAIR_HEAD_CONTACTS)
+    keys = {tuple(row[name] for name in PAIR_HEAD_CONTACTS.key) for row in rows}
+
+    assert len(keys) == len(rows) == 6 * 2 * 3 * 2 * 5
+    assert (added.n_pairs, added.n_groups, added.n_homodimers, added.n_without_contacts) == (6, 6, 1, 1)
+    assert (added.forms, added.n_swapped, added.n_failed) == (("gap", "linker"), 6, 0)
+
+
+def test_values_are_those_of_the_pair_run_alone(judged: tuple[Path, AddedInterfaces], tiny_esm: Path) -> None:
+    root, _ = judged
+    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=0.3, attention="plain")
+    accession, partner = HETEROMERS[1]  # of which the contacts are given in the other direction
+    sequences = PROTEINS[accession], PROTEINS[partner]
+    known = make_known_interface(draw_contacts(accession, partner), lengths=(len(sequences[0]), len(sequences[1])))
+    (measures,) = measure_trials(
+        encoder,
+        [Trial(0, "linker", "given", *sequences, partner, known)],
+        gap=100,
+        begin_trial=lambda trial: MeasureHeads(trial, apc="joined"),
+        is_both_orders=True,
+    )
+
+    assert measures is not None
+    for row in read_rows(root, PAIR_HEAD_CONTACTS):
+        if (row["accession"], row["form"], row["kind"]) == (accession, "linker", "given"):
+            of_head = measures[row["layer"], 4 if row["head"] is None else row["head"]]
+            stored = np.array([row[name] for name in MEASURES], float)
+            np.testing.assert_allclose(stored, of_head, rtol=1e-5, err_msg=f"{row}")
+            assert row["n_contacts"] == len(known.contacts)
+
+
+def test_contacts_of_a_homodimer_count_in_both_directions(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, _ = judged
+    contacts = {place for i, j in draw_contacts(*HOMODIMER) for place in ((i, j), (j, i))}
+    rows = [row for row in read_rows(root, PAIR_HEAD_CONTACTS) if row["is_homodimer"] and row["kind"] == "given"]
+    assert {row["accession"] for row in rows} == {HOMODIMER[0]}
+    assert {row["n_contacts"] for row in rows} == {len(contacts)}
+    assert {row["n_interface"] for row in rows} == {len({i for i, _ in contacts})}
+
+
+def test_a_swapped_partner_has_its_own_interface_and_no_contacts(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, _ = judged
+    partner_of = dict([*HETEROMERS, HOMODIMER])
+    interfaces = {b: len({j for _, j in draw_contacts(a, b)}) for a, b in HETEROMERS}
+    swapped = [row for row in read_rows(root, PAIR_HEAD_CONTACTS) if row["kind"] == "swapped"]
+
+    assert all(row["partner"] != partner_of[row["accession"]] for row in swapped)
+    assert all(row["n_contacts"] is row["auroc"] is row["hits_10"] is None for row in swapped)
+    assert all(
+        row["partner"] not in interfaces or row["n_partner_interface"] == interfaces[row["partner"]] for row in swapped
+    )
+    assert all(0 <= row["interface_auroc"] <= 1 and 0 <= row["partner_interface_auroc"] <= 1 for row in swapped)
+
+
+def test_fused_heads_never_judge_the_groups_that_chose_them(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, added = judged
+    rows = read_rows(root, PAIR_CHOICES)
+    given = [row for row in rows if row["kind"] == "given"]
+
+    assert added.n_splits == 3
+    for split in range(3):
+        judging = {row["pair_id"] for row in given if row["split"] == split}
+        assert len(judging) == 4  # of five heteromers two choose; the homodimer judges, too
+    assert {row["n_heads"] for row in rows} == {1, 3}
+    assert {len(str(row["heads"]).split()) - int(str(row["n_heads"])) for row in rows} == {0}
+
+
+def test_one_fused_head_is_that_head(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, _ = judged
+    heads = {
+        (row["pair_id"], row["form"], row["kind"], f"{row['layer']}-{row['head']}"): row
+        for row in read_rows(root, PAIR_HEAD_CONTACTS)
+    }
+    for row in read_rows(root, PAIR_CHOICES):
+        if row["n_heads"] == 1:
+            head = heads[row["pair_id"], row["form"], row["kind"], row["heads"]]
+            assert [row[name] for name in MEASURES] == [head[name] for name in MEASURES]
+
+
+def test_the_same_command_again_changes_nothing(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, added = judged
+    before = digests(root)
+    assert judge(root).manifest == added.manifest
+    assert digests(root) == before
+
+
+def test_a_file_of_groups_decides_which_pairs_are_alike(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
+    paths = AtlasPaths(judged[0])
+    lines = [f"alone {name}\t{name}\n" for name in PROTEINS] + ["P00000\tP00003\n", "P00003\tP00010\n"]
+    (tmp_path / "groups.tsv").write_text("".join(lines))
+    pairs = read_judged_pairs(paths, Manifest.read(paths), groups=tmp_path / "groups.tsv", identity=0.3)
+
+    groups = {pair.accession: pair.group for pair in pairs}
+    alike = {groups[accession] for accession in ("P00000", "P00003", "P00010")}
+    assert len(alike) == 1
+    assert len(set(groups.values())) == 4
+    assert all(groups[pair.accession] != next(p.group for p in pairs if p.pair_id == pair.swapped) for pair in pairs)
+
+
+@pytest.mark.thorough
+def test_too_few_groups_fuse_no_heads_and_leave_no_rows_of_before(judged: tuple[Path, AddedInterfaces]) -> None:
+    root, _ = judged
+    added = judge(root, replace(SETTINGS, n_choosing=9, forms="gap"))
+    assert added.n_splits == 0
+    assert read_rows(root, PAIR_CHOICES) == []
+
+
+def test_a_protein_without_a_group_is_refused(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
+    (tmp_path / "groups.tsv").write_text("a\tP00000\n")
+    with pytest.raises(InputError, match="lacks proteins"):
+        judge(judged[0], replace(SETTINGS, groups=tmp_path / "groups.tsv"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"order": "reverse"}, "--order"),
+        ({"identity": 0}, "--identity"),
+        ({"n_heads": (9,)}, "--heads"),
+        ({"forms": "glue"}, "no forms of joining"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(
+    judged: tuple[Path, AddedInterfaces], changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        judge(judged[0], replace(SETTINGS, **changes))
+
+
+def test_an_atlas_without_known_contacts_is_refused(tmp_path: Path, tiny_esm: Path) -> None:
+    build_here(write_fasta(tmp_path / "s.fasta", random_proteins([30, 31])), tmp_path / "atlas", tiny_esm)
+    with pytest.raises(InputError, match="has known contacts"):
+        judge(tmp_path / "atlas")
