@@ -42,6 +42,7 @@ from attlas.schema.tables import (
     TRACKS,
     VALUES_VERSION,
     VARIANTS,
+    VECTORS,
     tables_added_by,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "TRACKS",
     "VALUES_VERSION",
     "VARIANTS",
+    "VECTORS",
     "AtlasPaths",
     "BrokenAtlasError",
     "Column",

@@ -22,6 +22,7 @@ from attlas.schema.added_tables import (
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
 from attlas.schema.table import Table
+from attlas.schema.vector_tables import VECTORS
 
 __all__ = [
     "ADDED_TABLES",
@@ -51,6 +52,7 @@ __all__ = [
     "UPGRADED_FORMATS",
     "VALUES_VERSION",
     "VARIANTS",
+    "VECTORS",
 ]
 
 FORMAT_VERSION = 3
@@ -89,6 +91,7 @@ TABLES = (
     FUSED_CONTACTS,
     HEAD_CONTACTS,
     LINKS,
+    VECTORS,
 )
 """Every table that is asked, in the order of the documentation."""
 

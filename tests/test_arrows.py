@@ -101,6 +101,7 @@ FLOORS = {
             "links",
             "probe",
             "remote_build",
+            "vectors",
         ),
     ),
     "serve": (
