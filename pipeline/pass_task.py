@@ -225,8 +225,13 @@ def _compute_part(
 
 def _make_arrow_table(rows: TableRows, n_layers: int) -> pa.Table:
     schema = rows.table.schema(n_layers)
-    arrays = [pa.array(rows.columns[field.name]).cast(field.type) for field in schema]
+    arrays = [_make_arrow_array(rows.columns[field.name]).cast(field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _make_arrow_array(values: object) -> pa.Array | pa.ChunkedArray:
+    """Return the values of a column as Arrow has them, unless they are that already."""
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
 
 
 def digest_inputs(manifest: Manifest, *tables: Table) -> Inputs:

@@ -1,7 +1,8 @@
 """Every table of an atlas, and the version of the format.
 
 DuckDB comments, `TABLES.md`, empty tables, checks and notes on outdated tables all come from these declarations: no
-other place describes a table. `built_tables` declares those that a build writes, `added_tables` the others.
+other place describes a table. `built_tables` declares those that a build writes, `added_tables` and `pair_tables`
+the others.
 """
 
 from attlas.schema.added_tables import (
@@ -21,6 +22,7 @@ from attlas.schema.added_tables import (
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
+from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIRS
 from attlas.schema.table import Table
 from attlas.schema.vector_tables import VECTORS
 
@@ -41,6 +43,11 @@ __all__ = [
     "LINKS",
     "NAMES",
     "OLDER_FORMATS",
+    "PAIRS",
+    "PAIR_CONTACTS",
+    "PAIR_HEADS",
+    "PAIR_LINKS",
+    "PAIR_RESIDUES",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",
@@ -92,6 +99,11 @@ TABLES = (
     HEAD_CONTACTS,
     LINKS,
     VECTORS,
+    PAIRS,
+    PAIR_HEADS,
+    PAIR_RESIDUES,
+    PAIR_LINKS,
+    PAIR_CONTACTS,
 )
 """Every table that is asked, in the order of the documentation."""
 

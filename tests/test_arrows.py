@@ -103,6 +103,7 @@ FLOORS = {
             "remote_build",
             "vectors",
         ),
+        ("pairs",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),

@@ -44,7 +44,7 @@ _C0, _C1, _C2, _C3, _C4, _C5 = _POLYNOMIAL.coef.astype(np.float32)
 
 
 @intrinsic
-def _float_of_bits(_: Any, bits: Any) -> Any:
+def float_of_bits(_: Any, bits: Any) -> Any:
     """Read the bits of an int32 as a float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -54,7 +54,7 @@ def _float_of_bits(_: Any, bits: Any) -> Any:
 
 
 @intrinsic
-def _larger(_: Any, a: Any, b: Any) -> Any:
+def larger(_: Any, a: Any, b: Any) -> Any:
     """Return the larger of two float32 by an instruction that LLVM can vectorise, unlike `max`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -72,7 +72,7 @@ def _power_of_two(bits):
     whole = np.floor(clipped + _HALF)
     fraction = clipped - whole
     power = _C0 + fraction * (_C1 + fraction * (_C2 + fraction * (_C3 + fraction * (_C4 + fraction * _C5))))
-    power *= _float_of_bits((np.int32(whole) + np.int32(127)) << np.int32(23))
+    power *= float_of_bits((np.int32(whole) + np.int32(127)) << np.int32(23))
     return power if bits > _FEWEST_BITS else np.float32(0)
 
 
@@ -80,7 +80,7 @@ def _power_of_two(bits):
 def _largest(row):
     largest = row[0]
     for j in range(row.shape[0]):
-        largest = _larger(largest, row[j])
+        largest = larger(largest, row[j])
     return largest
 
 

@@ -29,7 +29,7 @@ def predict_fused_scores(
     Raises:
         ValueError: there are no heads, or the model lacks one of them.
     """
-    weights = _make_mean(encoder, heads)
+    weights = make_mean(encoder, heads)
     if not sequences:
         return []
 
@@ -38,7 +38,7 @@ def predict_fused_scores(
     return reduce.scores()
 
 
-def _make_mean(encoder: Encoder, heads: Sequence[Head]) -> ContactHead:
+def make_mean(encoder: Encoder, heads: Sequence[Head]) -> ContactHead:
     """Return the weights of the heads' mean, shape (L, H), on the model's device."""
     if not heads:
         raise ValueError("no head to fuse")

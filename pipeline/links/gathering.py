@@ -138,7 +138,7 @@ class StrongestWeights:
 
 
 @njit
-def _insert(weight, query, weights, queries):
+def insert_weight(weight, query, weights, queries):
     """Insert a weight into the descending ones of a key and head, (HUB_LINKS,), before those that are smaller."""
     place = weights.shape[0] - 1
     if weight <= weights[place]:
@@ -185,7 +185,7 @@ def insert_tile(tile, first_row, floor, weights, queries):
                 if n:
                     for j in range(begin, stop):
                         if row[j] >= floor and j != i:
-                            _insert(row[j], i, weights[h, j], queries[h, j])
+                            insert_weight(row[j], i, weights[h, j], queries[h, j])
     return is_finite
 
 
@@ -193,4 +193,4 @@ def insert_tile(tile, first_row, floor, weights, queries):
 def insert_candidates(head, query, key, weight, weights, queries):
     """Insert weights, each (K,) with its head, query and key, into `weights` and `queries`, (H, T, HUB_LINKS)."""
     for n in range(weight.shape[0]):
-        _insert(weight[n], query[n], weights[head[n], key[n]], queries[head[n], key[n]])
+        insert_weight(weight[n], query[n], weights[head[n], key[n]], queries[head[n], key[n]])

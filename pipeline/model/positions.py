@@ -26,11 +26,8 @@ DEFAULT_PADDING = 1
 
 def find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
     """Return the residues that learned positions reach, without <cls> and <eos>; None for rotary or relative ones."""
-    positions = config.get("position_embedding_type")
-    has_rotary_settings = any(config.get(name) for name in ROTARY_SETTINGS) and positions != "absolute"
-    is_rotary = positions == "rotary" or config["model_type"] in ROTARY or has_rotary_settings
     is_relative = config.get("position_biased_input") is False  # DeBERTa: its positions are differences alone
-    if is_rotary or is_relative or config.get("max_position_embeddings") is None:
+    if has_rotary_positions(config) or is_relative or config.get("max_position_embeddings") is None:
         return None
 
     n_positions = read_number(config, "max_position_embeddings", directory)
@@ -38,6 +35,13 @@ def find_max_residues(config: dict[str, Any], directory: Path) -> int | None:
     if n_residues < 1:
         raise wrong_value(directory, "max_position_embeddings", "room for a residue between two tokens", n_positions)
     return n_residues
+
+
+def has_rotary_positions(config: dict[str, Any]) -> bool:
+    """Return whether a model turns its queries and keys by their positions, which may then have gaps."""
+    positions = config.get("position_embedding_type")
+    has_rotary_settings = any(config.get(name) for name in ROTARY_SETTINGS) and positions != "absolute"
+    return positions == "rotary" or config["model_type"] in ROTARY or has_rotary_settings
 
 
 def _count_unused_positions(config: dict[str, Any], directory: Path) -> int:

@@ -10,7 +10,7 @@ from typing import Self
 from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.sandbox import Database, connect_unlocked, find_linked_files, lock_statements
 from attlas.queries.lookup.storage import Root
-from attlas.schema import PROTEINS, TABLES, Manifest, Table, TableFile
+from attlas.schema import TABLES, Manifest, Table, TableFile
 
 WHOLE = "whole_"
 """What the name of a view begins with that holds the rows of all parts."""
@@ -21,7 +21,7 @@ class Part:
     """A range of `sequence_id`."""
 
     first_sequence_id: int | None
-    """None: from the first; also the proteins without a `sequence_id`, which were skipped."""
+    """None: from the first; also rows without a `sequence_id`, such as proteins that were skipped."""
     end_sequence_id: int | None
     """One past the last; None: to the last."""
 
@@ -40,7 +40,7 @@ class Part:
             conditions.append(f"sequence_id < {self.end_sequence_id}")
         if self.first_sequence_id is not None:
             conditions.append(f"sequence_id >= {self.first_sequence_id}")
-        elif table is PROTEINS:
+        elif any(column.name == "sequence_id" and column.is_nullable for column in table.columns):
             conditions = [f"({' AND '.join(conditions) or 'true'} OR sequence_id IS NULL)"]
         return f"SELECT * FROM {WHOLE}{table.name} WHERE {' AND '.join(conditions) or 'true'}"
 

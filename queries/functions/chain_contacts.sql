@@ -46,7 +46,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         FROM residue_places SEMI JOIN chains_counted USING (accession, source, chain)
         WHERE x IS NOT NULL
     ),
-    pairs AS NOT MATERIALIZED (
+    residue_pairs AS NOT MATERIALIZED (
         SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
                CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'
                     ELSE 'long' END AS range,
@@ -56,7 +56,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
     ),
     known_pairs AS (
         SELECT accession, source, chain, range, count(*) AS n_known, count(*) FILTER (is_contact) AS n_known_contacts
-        FROM pairs
+        FROM residue_pairs
         GROUP BY accession, source, chain, range
     ),
 
@@ -64,7 +64,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
     ranked AS (
         SELECT accession, source, chain, range, is_contact,
                row_number() OVER (PARTITION BY accession, source, chain, range ORDER BY score DESC, i, j) AS rank
-        FROM scored JOIN pairs USING (accession, i, j)
+        FROM scored JOIN residue_pairs USING (accession, i, j)
     ),
 
     -- How many of the best pairs are looked at, for every chain, range and cut.

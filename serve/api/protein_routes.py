@@ -40,9 +40,9 @@ PROTEIN_TABLES: tuple[Table, ...] = (
     SITES,
     RESIDUES,
     HEADS,
-    *(table for table in ADDED_TABLES if any(column.name == "sequence_id" for column in table.columns)),
+    *(table for table in ADDED_TABLES if table.sort[0] == "sequence_id"),
 )
-"""The tables that have rows of a protein."""
+"""The tables in which the rows of a protein stand together."""
 
 
 class Batch(BaseModel):

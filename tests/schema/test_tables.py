@@ -157,7 +157,9 @@ def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
         "head_periods",
     ]
     assert {
-        table for verb in ("annotate", "probe", "contacts", "links", "embed") for table in tables_added_by(verb)
+        table
+        for verb in ("annotate", "probe", "contacts", "links", "embed", "pairs")
+        for table in tables_added_by(verb)
     } == {*ADDED_TABLES}
 
 

@@ -1,0 +1,91 @@
+"""Two sequences joined to one input of a model, in one of four forms, with the places of their tokens.
+
+| form | what the model reads |
+|---|---|
+| `gap` | `<cls> A B <eos>`; the positions of B are moved on, as if letters stood between the two |
+| `linker` | `<cls> A` 25 glycines `B <eos>`; attention to the linker is counted apart, its own counts for nothing |
+| `ends` | `<cls> A <eos><cls> B <eos>` |
+| `separators` | `<cls> A <eos><eos> B <eos>`, as PaccMann joins a pair |
+
+A gap exists for rotary positions alone: learned positions end, and a relative bias is read by the places of tokens.
+Source of the linker: ESMFold (Lin et al., Science 2023). Axis letters: `T` tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from attlas.pipeline.encoder.inputs import TokenInput
+from attlas.pipeline.model.letters import Vocabulary
+
+Form = Literal["gap", "linker", "ends", "separators"]
+FORMS: tuple[Form, ...] = ("gap", "linker", "ends", "separators")
+"""The forms in which two sequences are joined."""
+
+DEFAULT_GAP = 100
+"""Positions without letters between two sequences, fixed before any result was seen."""
+
+LINKER = "G" * 25
+"""The letters of the form `linker`."""
+
+
+@dataclass(frozen=True)
+class JoinedInput:
+    """Two sequences as one input; every token outside of both and of the linker is a special one."""
+
+    tokens: TokenInput
+    chains: tuple[slice, slice]
+    """The places of the tokens of the sequence that stands before, and of the other."""
+    linker: slice
+    """The places of the linker's tokens; empty in other forms."""
+
+    def __len__(self) -> int:
+        """Return the number of tokens."""
+        return len(self.tokens)
+
+
+def count_joined_tokens(n_residues: int, form: Form) -> int:
+    """Return the tokens of two sequences of so many residues in sum."""
+    n_between = {"gap": 0, "linker": len(LINKER), "ends": 2, "separators": 2}[form]
+    return n_residues + n_between + 2
+
+
+def join_sequences(
+    sequences: tuple[str, str], form: Form, *, vocabulary: Vocabulary, filler: int, gap: int = DEFAULT_GAP
+) -> JoinedInput:
+    """Join two sequences, the first of which stands before.
+
+    Args:
+        sequences: the sequences, of letters that the model can read.
+        form: how they are joined.
+        vocabulary: the tokens of the model.
+        filler: token in place of one before or after the residues, where the model has none.
+        gap: positions without letters, in the form `gap`.
+    """
+    before, after = list(vocabulary.before or (filler,)), list(vocabulary.after or (filler,))
+    between = {
+        "gap": [],
+        "linker": _read_letters(LINKER, vocabulary),
+        "ends": [*after, *before],
+        "separators": [*after, *after],
+    }[form]
+
+    first_chain, second_chain = (_read_letters(sequence, vocabulary) for sequence in sequences)
+    first = slice(len(before), len(before) + len(first_chain))
+    second = slice(first.stop + len(between), first.stop + len(between) + len(second_chain))
+    ids = np.array([*before, *first_chain, *between, *second_chain, *after], np.int64)
+
+    # A filler in place of a begin token has no position, as in `Encoder.make_input`.
+    positions = np.maximum(np.arange(len(ids)) - (not vocabulary.before), 0)
+    if form == "gap":
+        positions[second.start :] += gap
+    linker = slice(first.stop, second.start) if form == "linker" else slice(0, 0)
+    return JoinedInput(TokenInput(ids, positions), (first, second), linker)
+
+
+def _read_letters(letters: str, vocabulary: Vocabulary) -> Sequence[int]:
+    """Return the tokens of letters, without those around them."""
+    ids = vocabulary.token_ids(letters).tolist()
+    return ids[len(vocabulary.before) : len(vocabulary.before) + len(letters)]
