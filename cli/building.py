@@ -79,6 +79,10 @@ RetryFailed = Annotated[
 WithLinks = Annotated[
     bool, typer.Option("--links", help="Then keep the strongest attention between residues, as `attlas links` does.")
 ]
+WithVectors = Annotated[
+    str | None,
+    typer.Option("--vectors", metavar="KINDS", help="Then keep vectors, as `attlas embed` does."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -103,6 +107,7 @@ def build(
     scheduler: Scheduler = None,
     retry_failed: RetryFailed = False,
     links: WithLinks = False,
+    vectors: WithVectors = None,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
@@ -122,10 +127,14 @@ def build(
             _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
             if links:
                 print("links    one more pass over every protein, about as long as the build")
+            if vectors is not None:
+                print("vectors  one more pass over every protein, about half as long as the build")
             return
         store = find_store(out)
         if store and links:
             raise typer.BadParameter("links are computed of an atlas in a directory", param_hint="--links")
+        if store and vectors is not None:
+            raise typer.BadParameter("vectors are computed of an atlas in a directory", param_hint="--vectors")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
             run_build = partial(remote_build.build, source, store) if store else partial(steps.build, source, Path(out))
@@ -135,13 +144,17 @@ def build(
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
 
-    has_failed_links = False
+    has_failures = False
     if links:
         from attlas.cli.linking import add_and_report_links
 
-        has_failed_links = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+        has_failures |= add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+    if vectors is not None:
+        from attlas.cli.embedding import add_and_report_vectors
+
+        has_failures |= add_and_report_vectors(Path(out), vectors=vectors, workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
-    if has_failed_links:
+    if has_failures:
         sys.exit(EXIT_FAILURES)
 
 

@@ -217,6 +217,15 @@ def test_the_command_says_what_it_kept_and_what_it_left_out(small: Path, attlas)
     assert "1 longer than --max-length, left out: B1 (36 residues)" in outcome.err
 
 
+def test_a_build_keeps_vectors_when_told_to(tmp_path: Path, tiny_esm: Path, attlas) -> None:
+    source = write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE})
+    options = (source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
+    assert "vectors  one more pass" in attlas("build", *options, "--vectors", ALL, "--dry-run").out
+    outcome = attlas("build", *options, "--vectors", ALL)
+    assert outcome.code == 0, outcome.err
+    assert "13 vectors of 1 sequence" in outcome.out
+
+
 def test_parts_hold_fewer_sequences_where_vectors_are_many() -> None:
     task = EmbedProteins("id", (), ("mean", "segments"), tuple(range(33)), "float32", 1280, None)
     assert task.bytes_of_sequence == 4 * 33 * 11 * 1280

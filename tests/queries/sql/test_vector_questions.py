@@ -98,5 +98,5 @@ def test_as_many_of_each_layer_are_listed_as_asked_for(case: Case) -> None:
 
 
 def test_a_kind_that_the_atlas_has_not_is_refused(case: Case) -> None:
-    with pytest.raises(QuestionError, match="no 'cls' in vectors.kind"):
+    with pytest.raises(QuestionError, match=r"no 'cls' in vectors\.kind"):
         case.atlas.ask("nearest", protein="R04", kind="cls")
