@@ -22,7 +22,7 @@ from attlas.schema.added_tables import (
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
-from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIRS
+from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
 from attlas.schema.table import Table
 from attlas.schema.vector_tables import VECTORS
 
@@ -48,6 +48,7 @@ __all__ = [
     "PAIR_HEADS",
     "PAIR_LINKS",
     "PAIR_RESIDUES",
+    "PAIR_SEGMENTS",
     "PROTEINS",
     "RESIDUES",
     "SEQUENCES",
@@ -104,6 +105,7 @@ TABLES = (
     PAIR_RESIDUES,
     PAIR_LINKS,
     PAIR_CONTACTS,
+    PAIR_SEGMENTS,
 )
 """Every table that is asked, in the order of the documentation."""
 

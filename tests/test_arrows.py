@@ -52,6 +52,7 @@ FLOORS = {
             "name_index",
             "object_store",
             "packing",
+            "segments",
             "shard_parts",
         ),
         ("proteins", "upgrade"),

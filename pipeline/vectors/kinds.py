@@ -10,15 +10,13 @@ Axis letters: `K` kinds, `N` residues, `T` tokens.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.model.letters import Vocabulary
+from attlas.pipeline.segments import N_SEGMENTS, cut_segments
 from attlas.schema import EnvironmentFault, InputError
-
-N_SEGMENTS = 10
 
 CHOICES = ("cls", "mean", "eos", "segments")
 """What may be asked for; `segments` are ten kinds."""
@@ -85,10 +83,3 @@ def make_pooling(kinds: tuple[str, ...], n_residues: int) -> NDArray[np.float32]
         if part.stop > part.start:
             weights[row, part] = 1 / (part.stop - part.start)
     return weights
-
-
-def cut_segments(n_residues: int) -> list[slice]:
-    """Return the residues of each segment as slices of positions from 1; empty where there are fewer than ten."""
-    size, n_longer = divmod(n_residues, N_SEGMENTS)
-    ends = [size * number + min(number, n_longer) + 1 for number in range(N_SEGMENTS + 1)]
-    return [slice(begin, end) for begin, end in pairwise(ends)]
