@@ -83,6 +83,11 @@ WithVectors = Annotated[
     str | None,
     typer.Option("--vectors", metavar="KINDS", help="Then keep vectors, as `attlas embed` does."),
 ]
+WithPairs = Annotated[
+    Path | None,
+    typer.Option("--pairs", metavar="FILE", help="Then run these pairs of proteins, as `attlas pairs` does."),
+]
+Join = Annotated[str | None, typer.Option("--join", metavar="FORMS", help="Of --pairs: as of `attlas pairs`.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -108,12 +113,16 @@ def build(
     retry_failed: RetryFailed = False,
     links: WithLinks = False,
     vectors: WithVectors = None,
+    pairs: WithPairs = None,
+    join: Join = None,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
 
     The same command again continues where it was stopped.
     """
+    if join is not None and pairs is None:
+        raise typer.BadParameter("it belongs to --pairs FILE", param_hint="--join")
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline import remote_build
@@ -123,18 +132,24 @@ def build(
         from attlas.schema import AtlasPaths
 
         options = Options(model, revision, device, dtype, rule, max_length, exact)
+        listed = None
+        if pairs is not None:
+            from attlas.pipeline.pairs.pair_list import read_pairs
+
+            listed = read_pairs(pairs)  # before the build, so that a file that cannot be read costs none
         if dry_run:
             _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             if vectors is not None:
                 print("vectors  one more pass over every protein, about half as long as the build")
+            if listed is not None:
+                print(f"pairs    one more pass over {len(listed.pairs):,} pairs, twice in every form of --join")
             return
         store = find_store(out)
-        if store and links:
-            raise typer.BadParameter("links are computed of an atlas in a directory", param_hint="--links")
-        if store and vectors is not None:
-            raise typer.BadParameter("vectors are computed of an atlas in a directory", param_hint="--vectors")
+        if store and (links or pairs or vectors):
+            option = "links" if links else "pairs" if pairs else "vectors"
+            raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
             run_build = partial(remote_build.build, source, store) if store else partial(steps.build, source, Path(out))
@@ -144,17 +159,23 @@ def build(
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
 
-    has_failures = False
+    has_failed = False
     if links:
         from attlas.cli.linking import add_and_report_links
 
-        has_failures |= add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+        has_failed = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
     if vectors is not None:
         from attlas.cli.embedding import add_and_report_vectors
 
-        has_failures |= add_and_report_vectors(Path(out), vectors=vectors, workers=workers, scheduler=scheduler)
+        has_failed |= add_and_report_vectors(Path(out), vectors=vectors, workers=workers, scheduler=scheduler)
+    if listed is not None:
+        from attlas.cli.pairing import add_and_report_pairs
+        from attlas.pipeline.pairs.adding import PairSettings
+
+        settings = PairSettings(forms=join)
+        has_failed |= add_and_report_pairs(Path(out), listed, settings, workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
-    if has_failures:
+    if has_failed:
         sys.exit(EXIT_FAILURES)
 
 

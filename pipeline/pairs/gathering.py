@@ -27,6 +27,9 @@ from attlas.pipeline.pairs.summing import SUMS, cut_rows, mark_specials, sum_row
 FAR = 1 << 24
 """Added to the place of a key, so that every link across counts as one of long range; taken off afterwards."""
 
+CONSTANT = 1e-5
+"""Share of the sum of squares up to which what deviates from the mean may be rounding alone: no correlation then."""
+
 HEAD_NUMBERS = (
     "within_share",
     "across_share",
@@ -270,7 +273,8 @@ def derive_head_numbers(sums: NDArray[np.float64], joined: JoinedInput, *, is_mi
 def _correlate(sums: dict[str, NDArray[np.float64]], n: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the Pearson correlation of attention across and within, (2, L, H); not a number where one is constant."""
     x, y = sums["within"], sums["across"]
-    variances = (sums["within_squares"] - x * x / n) * (sums["across_squares"] - y * y / n)
+    deviation_x, deviation_y = sums["within_squares"] - x * x / n, sums["across_squares"] - y * y / n
+    varies = (deviation_x > CONSTANT * sums["within_squares"]) & (deviation_y > CONSTANT * sums["across_squares"])
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = (sums["products"] - x * y / n) / np.sqrt(variances)
-    return np.where(variances > 0, np.clip(correlation, -1, 1), np.nan)
+        correlation = (sums["products"] - x * y / n) / np.sqrt(deviation_x * deviation_y)
+    return np.where(varies, np.clip(correlation, -1, 1), np.nan)

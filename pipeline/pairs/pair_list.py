@@ -16,8 +16,8 @@ from attlas.schema import InputError
 EXPECTED = "a table of pairs: two accessions a line, separated by a tab, then maybe a label and a score"
 
 _COLUMNS = {
-    "accession": ("accession", "protein", "protein1", "protein_1", "protein_a", "accession1", "accession_1", "a"),
-    "partner": ("partner", "protein2", "protein_2", "protein_b", "accession2", "accession_2", "b"),
+    "accession": ("accession", "protein", "protein1", "protein_1", "protein_a", "accession1", "accession_1"),
+    "partner": ("partner", "protein2", "protein_2", "protein_b", "accession2", "accession_2"),
     "label": ("label", "class"),
     "score": ("score", "combined_score", "confidence"),
 }
