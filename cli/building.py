@@ -79,6 +79,10 @@ RetryFailed = Annotated[
 WithLinks = Annotated[
     bool, typer.Option("--links", help="Then keep the strongest attention between residues, as `attlas links` does.")
 ]
+WithVectors = Annotated[
+    str | None,
+    typer.Option("--vectors", metavar="KINDS", help="Then keep vectors, as `attlas embed` does."),
+]
 WithPairs = Annotated[
     Path | None,
     typer.Option("--pairs", metavar="FILE", help="Then run these pairs of proteins, as `attlas pairs` does."),
@@ -117,6 +121,7 @@ def build(
     scheduler: Scheduler = None,
     retry_failed: RetryFailed = False,
     links: WithLinks = False,
+    vectors: WithVectors = None,
     pairs: WithPairs = None,
     aliases: Aliases = None,
     min_score: MinScore = None,
@@ -153,14 +158,16 @@ def build(
             _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
             if links:
                 print("links    one more pass over every protein, about as long as the build")
+            if vectors is not None:
+                print("vectors  one more pass over every protein, about half as long as the build")
             if pairs is not None:
                 n_pairs = "those of its pairs whose proteins are here"
                 n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"
                 print(f"pairs    one more pass over {n_pairs}, twice in every form of --join")
             return
         store = find_store(out)
-        if store and (links or pairs):
-            option = "links" if links else "pairs"
+        if store and (links or pairs or vectors):
+            option = "links" if links else "pairs" if pairs else "vectors"
             raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
@@ -176,6 +183,10 @@ def build(
         from attlas.cli.linking import add_and_report_links
 
         has_failed = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+    if vectors is not None:
+        from attlas.cli.embedding import add_and_report_vectors
+
+        has_failed |= add_and_report_vectors(Path(out), vectors=vectors, workers=workers, scheduler=scheduler)
     if pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
         from attlas.pipeline.pairs.adding import PairSettings

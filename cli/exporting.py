@@ -1,4 +1,4 @@
-"""The verb that writes sites for other tools: export."""
+"""The verb that writes sites for other tools, and matrices of pairs for models: export."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from attlas.queries.atlas import Atlas
     from attlas.queries.exports import Export
     from attlas.queries.exports.exporting import PreparedExport
+
+
+PAIR_MATRICES = "pair-matrices"
+"""The one format that is of pairs of proteins."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -60,11 +64,26 @@ def export(
         int | None, typer.Option(metavar="N", help="Links of this layer, from 0; default: the strongest of all.")
     ] = None,
     head: Annotated[int | None, typer.Option(metavar="N", help="Links of this head of the layer, from 0.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For pair-matrices: two ids a line, and maybe a label.")
+    ] = None,
+    with_ends: Annotated[
+        bool, typer.Option("--with-ends", help="For pair-matrices: the vectors cls and eos around the segments.")
+    ] = False,
 ) -> None:
     """Write sites or links in another tool's format.
 
-    `attlas export DIR` lists the formats.
+    `attlas export DIR` lists the formats. `attlas export DIR pair-matrices --pairs FILE -o FILE` writes the vectors of
+    pairs of proteins, one above the other, to a file .npz or .parquet.
     """
+    if format == PAIR_MATRICES:
+        if pairs is None or output is None:
+            raise typer.BadParameter("pair-matrices needs --pairs FILE and -o FILE", param_hint="--pairs")
+        _write_pair_matrices(directory, pairs, output, layer=layer, has_ends=with_ends)
+        return
+    if pairs is not None or with_ends:
+        raise typer.BadParameter(f"only {PAIR_MATRICES} takes pairs", param_hint="--pairs or --with-ends")
+
     from attlas.queries.atlas import Atlas
     from attlas.queries.exports import export_named, list_lines
     from attlas.queries.exports.exporting import ExportOptions, prepare_export
@@ -97,6 +116,25 @@ def export(
             _write(atlas, prepared, output)
     if prepared.faults:
         raise join_faults(prepared.faults, n_ids=n_ids)
+
+
+def _write_pair_matrices(directory: str, pairs: Path, output: Path, *, layer: int | None, has_ends: bool) -> None:
+    """Write the matrix of each pair of a file, and print which pairs are left out."""
+    from attlas.cli.progress import say_names
+    from attlas.pipeline.pairs.pair_list import read_pairs
+    from attlas.queries.atlas import Atlas
+    from attlas.queries.exports.pair_matrices import NamedPair, write_pair_matrices
+    from attlas.queries.text import counted
+
+    pair_list = read_pairs(pairs)
+    named = [NamedPair(pair.accession, pair.partner, pair.label) for pair in pair_list.pairs]
+    with Atlas.open(directory) as atlas:
+        written = write_pair_matrices(atlas, named, output, layer=layer, has_ends=has_ends)
+
+    matrices = counted(written.n_pairs, "matrix", "matrices")
+    print(f"{output}: {matrices} of {written.n_rows} x {written.width} numbers, of layer {written.layer}")
+    lines = [f"line {line.line}: {line.reason}" for line in pair_list.left_out]
+    say_names("left out", (*lines, *written.left_out))
 
 
 def _split_output(

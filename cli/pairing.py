@@ -64,6 +64,7 @@ Heads = Annotated[
         "such as 5-3,4-17.",
     ),
 ]
+Segments = Annotated[bool, typer.Option("--segments", help="Keep the attention between the ten segments of each, too.")]
 MaxLength = Annotated[
     int | None, typer.Option(min=2, metavar="N", help="Skip pairs of more than N residues, with a reason.")
 ]
@@ -87,13 +88,14 @@ def pairs(
     per_residue: PerResidue = 1,
     heads: Heads = None,
     max_length: MaxLength = None,
+    segments: Segments = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
 ) -> None:
     """Run pairs of proteins through the model as one input.
 
     It fills the tables `pairs`, `pair_heads`, `pair_residues`, `pair_links` and `pair_contacts`: what two proteins
-    attend to in each other.
+    attend to in each other. With --segments also `pair_segments`: 20 x 20 numbers of each layer.
 
     Every line of PAIRS ends as a row of `pairs`: computed, or skipped with its reason, such as an accession that is not
     in the atlas. Each form and order is an input of its own. After a stop, the same command continues; another file, or
@@ -104,7 +106,7 @@ def pairs(
         from attlas.pipeline.pairs.adding import PairSettings
         from attlas.pipeline.pairs.files.rows import PairFileOptions
 
-        settings = PairSettings(join, order, gap, floor, per_residue, heads, max_length)
+        settings = PairSettings(join, order, gap, floor, per_residue, heads, max_length, segments)
         listed = read_listed_pairs(directory, source, PairFileOptions(aliases, min_score, all_against))
     if add_and_report_pairs(directory, listed, settings, workers=workers, scheduler=scheduler):
         sys.exit(EXIT_FAILURES)

@@ -38,6 +38,7 @@ from attlas.schema.tables import (
     PAIR_HEADS,
     PAIR_LINKS,
     PAIR_RESIDUES,
+    PAIR_SEGMENTS,
     PAIRS,
     PARTNER_CONTACTS,
     PROTEINS,
@@ -50,6 +51,7 @@ from attlas.schema.tables import (
     TRACKS,
     VALUES_VERSION,
     VARIANTS,
+    VECTORS,
     tables_added_by,
 )
 
@@ -76,6 +78,7 @@ __all__ = [
     "PAIR_HEAD_CONTACTS",
     "PAIR_LINKS",
     "PAIR_RESIDUES",
+    "PAIR_SEGMENTS",
     "PARTNER_CONTACTS",
     "PROTEINS",
     "RESIDUES",
@@ -87,6 +90,7 @@ __all__ = [
     "TRACKS",
     "VALUES_VERSION",
     "VARIANTS",
+    "VECTORS",
     "AtlasPaths",
     "BrokenAtlasError",
     "Column",

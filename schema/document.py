@@ -1,4 +1,4 @@
-"""The text of `TABLES.md`, from the declarations in `built_tables.py`, `annotation_tables.py` and `added_tables.py`.
+"""The text of `TABLES.md`, from the declarations in the files `*_tables.py`.
 
 `python -m attlas.schema.document` prints it; with `--write` it renews the file beside this one.
 """
@@ -17,12 +17,12 @@ _ARROW_NAMES = {"float": "float32", "double": "float64"}
 _HEAD = f"""\
 # The tables of an atlas
 
-Written by `python -m attlas.schema.document --write` from `schema/built_tables.py`, `schema/annotation_tables.py`,
-`schema/added_tables.py`, `schema/pair_tables.py` and `schema/interface_tables.py`; edit those. `names` is an index for
-lookups, from `schema/index_tables.py`, and no view. Atlas format {FORMAT_VERSION}.
+Written by `python -m attlas.schema.document --write` from the files `schema/*_tables.py`; edit those. `names` is an
+index for lookups, and no view. Atlas format {FORMAT_VERSION}.
 
-`L` is the number of layers of the model. Positions count from 1, layers and heads from 0. A column marked *view*
-is seen in the view of that name and not stored in the table's files; *null* marks columns that may be null.
+`L` is the number of layers of the model. Positions count from 1, layers and heads from 0; `[]` is a list as long as
+the model is wide. A column marked *view* is seen in the view of that name and not stored in the table's files; *null*
+marks columns that may be null.
 """
 
 
@@ -60,7 +60,9 @@ def _column_line(column: Column) -> str:
 
 def _type(column: Column) -> str:
     name = _ARROW_NAMES.get(str(column.type), str(column.type))
-    return f"{name}[L]" if column.is_per_layer else name
+    if column.is_per_layer:
+        return f"{name}[L]"
+    return f"{name}[]" if column.is_list else name
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -246,3 +246,32 @@ PAIR_CONTACTS = Table(
         Setting("heads", str, "The fused heads in order of rank, as layer-head, such as `5-3 4-17`.", is_optional=True),
     ),
 )
+
+PAIR_SEGMENTS = Table(
+    name="pair_segments",
+    doc="How a segment of a pair attends to another: the sum over the residues of the one attended to, the mean over "
+    "heads, the residues that attend, and orders. An analogue of the attention of ESM2_AMP, which is that of an "
+    "encoder of its own over vectors of segments. Added by `attlas pairs --segments`.",
+    key=("pair_id", "form", "layer", "segment", "key_segment"),
+    sort=("pair_id", "form", "layer", "segment", "key_segment"),
+    row_group_rows=65_536,
+    columns=(
+        PAIR_ID,
+        SEQUENCE_ID,
+        STORED_ACCESSION,
+        PARTNER,
+        FORM,
+        LAYER,
+        Column(
+            "segment",
+            pa.int16(),
+            "",
+            "Segment that attends: 0 to 9 of `accession`, 10 to 19 of `partner`; empty ones have no rows.",
+        ),
+        Column("key_segment", pa.int16(), "", "Segment attended to, counted in the same way."),
+        statistic_column("weight", "attention", "Mean attention of a residue of the one to all residues of the other."),
+    ),
+    added_by=PAIRS_COMMAND,
+    computed_from=(SEQUENCES,),
+    settings=_INPUT_SETTINGS,
+)

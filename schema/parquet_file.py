@@ -110,12 +110,16 @@ def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
 
 
 def _holds_floats(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_fixed_size_list(kind))
+    return bool(pa.types.is_floating(kind) or _is_list(kind))
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind))
 
 
 def _leaf_path(field: pa.Field) -> str:
     """Return the name that Parquet gives the numbers of a column: those of a list stand two levels below it."""
-    return f"{field.name}.list.element" if pa.types.is_fixed_size_list(field.type) else str(field.name)
+    return f"{field.name}.list.element" if _is_list(field.type) else str(field.name)
 
 
 def _range(metadata: pq.FileMetaData, column_name: str) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ class Column:
 
     name: str
     type: pa.DataType
-    """Arrow type; of a list column (`is_per_layer`) the type of an element."""
+    """Arrow type; of a list column (`is_per_layer`, `is_list`) the type of an element."""
     unit: str
     """Unit in words; empty for names and texts."""
     doc: str
@@ -20,12 +20,19 @@ class Column:
     is_nullable: bool = False
     is_per_layer: bool = False
     """A fixed-size list of `L` values, layer 0 first."""
+    is_list: bool = False
+    """A list of values, of the same length in all rows of an atlas, which its model alone tells."""
     is_joined: bool = False
     """The view has it from `proteins`; the files of the table do not store it."""
 
     def field(self, n_layers: int) -> pa.Field:
         """Return the Arrow field, with doc and unit as metadata, for a model of `n_layers` layers."""
-        kind = pa.list_(pa.field("item", self.type, nullable=False), n_layers) if self.is_per_layer else self.type
+        element = pa.field("item", self.type, nullable=False)
+        kind = self.type
+        if self.is_per_layer:
+            kind = pa.list_(element, n_layers)
+        elif self.is_list:
+            kind = pa.list_(element)
         return pa.field(self.name, kind, nullable=self.is_nullable, metadata={"doc": self.doc, "unit": self.unit})
 
 

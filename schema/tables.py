@@ -19,8 +19,9 @@ from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PAR
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
 from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
-from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIRS
+from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
 from attlas.schema.table import Table
+from attlas.schema.vector_tables import VECTORS
 
 __all__ = [
     "ADDED_TABLES",
@@ -46,6 +47,7 @@ __all__ = [
     "PAIR_HEAD_CONTACTS",
     "PAIR_LINKS",
     "PAIR_RESIDUES",
+    "PAIR_SEGMENTS",
     "PARTNER_CONTACTS",
     "PROTEINS",
     "RESIDUES",
@@ -58,6 +60,7 @@ __all__ = [
     "UPGRADED_FORMATS",
     "VALUES_VERSION",
     "VARIANTS",
+    "VECTORS",
 ]
 
 FORMAT_VERSION = 3
@@ -97,6 +100,7 @@ TABLES = (
     FUSED_CONTACTS,
     HEAD_CONTACTS,
     LINKS,
+    VECTORS,
     PAIRS,
     PAIR_HEADS,
     PAIR_RESIDUES,
@@ -104,6 +108,7 @@ TABLES = (
     PAIR_CONTACTS,
     PAIR_HEAD_CONTACTS,
     PAIR_CHOICES,
+    PAIR_SEGMENTS,
 )
 """Every table that is asked, in the order of the documentation."""
 

@@ -46,6 +46,8 @@ LONG_PAGES = (
     "docs/publish.md",
     "docs/exports.md",
     "docs/sql.md",
+    "docs/vectors.md",
+    "docs/coming-from.md",
 )
 """Pages whose commands take most of a minute, and the page that publishes what they add: left to `--thorough`."""
 README_WORDS = 1_200

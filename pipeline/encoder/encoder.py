@@ -7,7 +7,7 @@ Axis letters: `L` layers, `H` heads, `N` residues, `T = N + 2` tokens, `P` seque
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from inspect import signature
@@ -141,6 +141,7 @@ class Encoder:
         reduce: Reduction | None = None,
         theta: float | None = None,
         add_hidden: AddHidden | None = None,
+        hidden_layers: Collection[int] | None = None,
     ) -> Forward:
         """Begin to run sequences, as `encode` does; on a GPU this returns as soon as the work is queued.
 
@@ -148,17 +149,18 @@ class Encoder:
             sequences: the sequences of one pack.
             reduce: the reduction; None takes that of the run.
             theta: attention from which on a pair counts as an edge; None takes that of the run.
-            add_hidden: takes the output of every layer (see `hidden_states`); None: the last layer is not finished.
+            add_hidden: takes the output of layers (see `hidden_states`); None: the last layer is not finished.
+            hidden_layers: the layers whose output it takes; None: all.
 
         Raises:
-            EnvironmentFault: the model does not give its attention to the attention interface; or `add_hidden` is
-                given, and the model's layers are not where those of transformers' encoders are.
+            EnvironmentFault: the model does not give its attention to the attention interface; or `add_hidden` takes
+                an earlier layer, and the model's layers are not where those of transformers' encoders are.
         """
         forward = self._make_forward([len(sequence) + 2 for sequence in sequences], reduce, theta, add_hidden)
         if self.is_hooked:
-            return self._run(forward, partial(self._run_alone, sequences, forward), add_hidden)
+            return self._run(forward, partial(self._run_alone, sequences, forward), add_hidden, hidden_layers)
         inputs = [self.make_input(sequence) for sequence in sequences]
-        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden)
+        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden, hidden_layers)
 
     def start_inputs(
         self,
@@ -167,6 +169,7 @@ class Encoder:
         reduce: Reduction | None = None,
         theta: float | None = None,
         add_hidden: AddHidden | None = None,
+        hidden_layers: Collection[int] | None = None,
     ) -> Forward:
         """Begin to run inputs of one pack, as `start` does with sequences.
 
@@ -179,7 +182,7 @@ class Encoder:
                 hint="use ESM-2 or another encoder that supports attention backends",
             )
         forward = self._make_forward([len(tokens) for tokens in inputs], reduce, theta, add_hidden)
-        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden)
+        return self._run(forward, partial(self._run_pack, inputs, forward), add_hidden, hidden_layers)
 
     def make_input(self, sequence: str) -> TokenInput:
         """Return what the model reads of a sequence: its tokens, between one before and one after it."""
@@ -201,15 +204,24 @@ class Encoder:
             is_last_finished=add_hidden is not None,
         )
 
-    def _run(self, forward: Forward, run: Callable[[], Tensor], add_hidden: AddHidden | None) -> Forward:
+    def _run(
+        self,
+        forward: Forward,
+        run: Callable[[], Tensor],
+        add_hidden: AddHidden | None,
+        hidden_layers: Collection[int] | None,
+    ) -> Forward:
         """Run the model, which adds its layers to `forward`, and return `forward`. Raises as `start`."""
         try:
             with self.precision():
                 if add_hidden is None:
                     run()
                 else:
-                    with taking_hidden(self.model, add_hidden, n_layers=self.n_layers):
-                        add_hidden(self.n_layers - 1, run())
+                    layers = range(self.n_layers) if hidden_layers is None else hidden_layers
+                    with taking_hidden(self.model, add_hidden, layers=layers, n_layers=self.n_layers):
+                        last = run()
+                    if self.n_layers - 1 in layers:
+                        add_hidden(self.n_layers - 1, last)
                     forward.copy_to_host()
         except PassFinished:
             forward.copy_to_host()

@@ -3,7 +3,8 @@
 Axis letters: `T` tokens.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
@@ -17,14 +18,20 @@ AddHidden = Callable[[int, Tensor], None]
 
 
 @contextmanager
-def taking_hidden(model: torch.nn.Module, add_hidden: AddHidden, *, n_layers: int) -> Iterator[None]:
-    """Give the output of every layer but the last to `add_hidden`; that of the last is what the model returns.
+def taking_hidden(
+    model: torch.nn.Module, add_hidden: AddHidden, *, layers: Collection[int], n_layers: int
+) -> Iterator[None]:
+    """Give the output of layers to `add_hidden` while the model runs in this thread; other threads may run it, too.
 
-    The hooks are on the model itself: other threads must not run it meanwhile.
+    That of the last layer is what the model returns, and not given here.
 
     Raises:
-        EnvironmentFault: the model has no list of so many layers.
+        EnvironmentFault: an earlier layer is asked for, and the model has no list of so many layers.
     """
+    earlier = [layer for layer in sorted(layers) if layer != n_layers - 1]
+    if not earlier:
+        yield
+        return
     stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
     if not stacks:
         raise EnvironmentFault(
@@ -34,11 +41,14 @@ def taking_hidden(model: torch.nn.Module, add_hidden: AddHidden, *, n_layers: in
             hint="use ESM-2 or another encoder of the transformers library",
         )
 
+    thread = threading.get_ident()
+
     def take(layer: int, _: torch.nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
-        add_hidden(layer, output if isinstance(output, Tensor) else output[0])
+        if threading.get_ident() == thread:
+            add_hidden(layer, output if isinstance(output, Tensor) else output[0])
 
     with ExitStack() as handles:
-        for layer, part in enumerate(stacks[0][:-1]):
-            handle = part.register_forward_hook(partial(take, layer))
+        for layer in earlier:
+            handle = stacks[0][layer].register_forward_hook(partial(take, layer))
             handles.callback(handle.remove)
         yield

@@ -81,6 +81,8 @@ class PairSettings:
     """File of a choice of heads, or heads such as `5-3,4-17`, that are fused to a score of contacts."""
     max_length: int | None = None
     """Most residues of both proteins; None: no limit."""
+    has_segments: bool = False
+    """Whether the attention between the segments of both proteins is kept."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def add_listed_pairs(
             per_residue=settings.per_residue,
             heads=None if choice is None else choice.fused_heads,
             max_length=settings.max_length,
+            has_segments=settings.has_segments,
         )
         # Workers elsewhere, and those with a GPU each, are asked for their memory when they have started.
         if scheduler is None and (plan.run.device == "cpu" or n_workers == 0):

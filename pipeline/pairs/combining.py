@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, KEPT_PER_RESIDUE, mark_highest
 from attlas.pipeline.pairs.gathering import JoinedAttention
 from attlas.pipeline.pairs.joining import JoinedInput
+from attlas.pipeline.pairs.segmenting import turn_segments
 
 Order = Literal["forward", "reverse"]
 ORDERS: tuple[Order, ...] = ("forward", "reverse")
@@ -62,6 +63,8 @@ class TurnedAttention:
     """(A, B)."""
     score: NDArray[np.float32] | None
     """(A, B)."""
+    segments: NDArray[np.float32] | None
+    """Segments of `accession` before those of `partner`, (L, 20, 20)."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class FormAttention:
     links: Mapping[str, LinksAcross]
     """By order."""
     contacts: ContactsAcross
+    segments: NDArray[np.float32] | None = None
+    """Attention between segments, mean over orders, (L, 20, 20); None where it was not asked for."""
 
 
 def turn_attention(attention: JoinedAttention, joined: JoinedInput, order: Order) -> TurnedAttention:
@@ -82,7 +87,9 @@ def turn_attention(attention: JoinedAttention, joined: JoinedInput, order: Order
     is_reversed = order == "reverse"
     links = _place_links(attention, joined, is_reversed=is_reversed)
     if not is_reversed:
-        return TurnedAttention(attention.heads, attention.received, links, attention.probability, attention.score)
+        return TurnedAttention(
+            attention.heads, attention.received, links, attention.probability, attention.score, attention.segments
+        )
 
     n_before = joined.lengths[0]
     return TurnedAttention(
@@ -91,6 +98,7 @@ def turn_attention(attention: JoinedAttention, joined: JoinedInput, order: Order
         links=links,
         probability=None if attention.probability is None else attention.probability.T,
         score=None if attention.score is None else attention.score.T,
+        segments=None if attention.segments is None else turn_segments(attention.segments),
     )
 
 
@@ -103,6 +111,7 @@ def combine_orders(by_order: Mapping[Order, TurnedAttention]) -> FormAttention:
 
     probabilities = [attention.probability for attention in turned if attention.probability is not None]
     scores = [attention.score for attention in turned if attention.score is not None]
+    segments = [attention.segments for attention in turned if attention.segments is not None]
     return FormAttention(
         heads=heads,
         received=_average([attention.received for attention in turned]),
@@ -110,6 +119,7 @@ def combine_orders(by_order: Mapping[Order, TurnedAttention]) -> FormAttention:
         contacts=keep_contacts(
             _average(probabilities) if probabilities else None, _average(scores) if scores else None
         ),
+        segments=_average(segments) if segments else None,
     )
 
 

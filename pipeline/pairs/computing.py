@@ -19,6 +19,7 @@ from attlas.pipeline.pairs.memory import count_head_rows, cut_input_packs, limit
 from attlas.pipeline.pairs.plan_file import find_plan_file, read_pair_shards, read_shard_pairs
 from attlas.pipeline.pairs.planning import PairOfSequences
 from attlas.pipeline.pairs.rows import PairAttention, list_tables
+from attlas.pipeline.pairs.segmenting import N_PAIR_SEGMENTS
 from attlas.pipeline.pairs.supported_forms import refuse_unsupported_forms
 from attlas.pipeline.pass_task import PassTask, ShardRows, compute_shard
 from attlas.pipeline.plan import Plan, Shard
@@ -60,12 +61,16 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
     """Heads that are fused to a score of contacts, in order of rank."""
     max_length: int | None
     """Most residues of both; longer pairs were left out when the pass was planned."""
+    has_segments: bool = False
+    """Whether `pair_segments` is filled."""
 
     @property
     def name(self) -> str:
         """The beginning of its files' names: the same pairs and settings on the same atlas give the same tables."""
         rule = [HUB_LINKS, LINKER, DEFAULT_FLOOR, KEPT_PER_RESIDUE]
         values = [self.atlas_id, self.inputs, self.plan_digest, dict(self.settings), rule]
+        if self.has_segments:
+            values.append(N_PAIR_SEGMENTS)
         return f"pairs-{digest(values)}"
 
     @property
@@ -87,6 +92,8 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
 
         run = read_plan(AtlasPaths(Path(root))).run
         n_rows = count_head_rows(run.n_layers, run.n_heads, n_forms=len(self.forms), n_orders=len(self.orders))
+        if self.has_segments:
+            n_rows += len(self.forms) * run.n_layers * N_PAIR_SEGMENTS**2
         limits = limit_parts(n_rows, len(self.forms) * len(self.orders))
         return compute_shard(self, root, index, n_threads, limits=limits)
 
@@ -136,10 +143,16 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         return kept
 
     def make_rows(self, plan: Plan, sequences: list[PairOfSequences], results: list[PairAttention | None]) -> ShardRows:
-        """Return the rows of the four tables."""
+        """Return the rows of the tables."""
         n_inputs = len(self.forms) * len(self.orders)
         return ShardRows(
-            tables=list_tables(sequences, results, n_layers=plan.run.n_layers, n_heads=plan.run.n_heads),
+            tables=list_tables(
+                sequences,
+                results,
+                n_layers=plan.run.n_layers,
+                n_heads=plan.run.n_heads,
+                has_segments=self.has_segments,
+            ),
             lengths=[pair.length * n_inputs for pair in sequences],
             n_failed=sum(attention is None for attention in results),
         )
@@ -149,7 +162,9 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         has_contact_head = getattr(encoder.model, "contact_head", None) is not None
         contact_head: ContactHead | None = find_contact_head(encoder) if has_contact_head else None
         fused_heads = None if self.heads is None else make_mean(encoder, self.heads)
-        return PairReduction(plan.run.edge_theta, self.floor, self.per_residue, contact_head, fused_heads)
+        return PairReduction(
+            plan.run.edge_theta, self.floor, self.per_residue, contact_head, fused_heads, self.has_segments
+        )
 
     def _make_inputs(self, encoder: Encoder, pairs: Sequence[PairOfSequences]) -> list[PairInput]:
         """Return the inputs of every pair, in each form and order."""

@@ -22,6 +22,7 @@ from attlas.pipeline.links.choosing import Links, choose_links, join_links, thin
 from attlas.pipeline.links.gathering import THIN_FACTOR, StrongestWeights, insert_candidates
 from attlas.pipeline.pairs.contact_block import ContactBlock
 from attlas.pipeline.pairs.joining import JoinedInput
+from attlas.pipeline.pairs.segmenting import SegmentSums
 from attlas.pipeline.pairs.summing import SUMS, cut_rows, mark_specials, sum_rows, sum_rows_plainly
 
 FAR = 1 << 24
@@ -58,6 +59,8 @@ class PairReduction:
     """The model's own, None where it has none."""
     fused_heads: ContactHead | None
     """The mean of a few heads, None where none are given."""
+    has_segments: bool = False
+    """Whether the attention between segments is kept."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class JoinedAttention:
     """Probability of a contact, (A, B)."""
     score: NDArray[np.float32] | None
     """Score by the fused heads, (A, B)."""
+    segments: NDArray[np.float32] | None = None
+    """Attention between segments, (L, 20, 20), where it was asked for."""
 
 
 class ReduceToPairs:
@@ -93,6 +98,7 @@ class ReduceToPairs:
         self.candidates: list[list[Links]] = [[] for _ in inputs]
         self.probabilities = [ContactBlock(asked.contact_head, joined) for joined in inputs if asked.contact_head]
         self.scores = [ContactBlock(asked.fused_heads, joined) for joined in inputs if asked.fused_heads]
+        self.segments: list[SegmentSums] = []
 
     def __call__(
         self,
@@ -107,6 +113,9 @@ class ReduceToPairs:
     ) -> PackAttention:
         """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
         n_heads, n_tokens = q.shape[:2]
+        if self.asked.has_segments and not self.segments:
+            sizes = {"n_layers": self.n_layers, "n_heads": n_heads}
+            self.segments = [SegmentSums(joined, **sizes, device=q.device) for joined in self.inputs]
         layer = _LayerSums(self, layer=len(self.sums), n_heads=n_heads, n_tokens=n_tokens, device=q.device)
         output = attend(q, k, v, pack=pack, scaling=scaling, add=layer.add_tile, added=added)
 
@@ -145,6 +154,7 @@ class ReduceToPairs:
             links=self._choose_links(n),
             probability=None if probability is None else probability.cpu().numpy(),
             score=None if score is None else score.cpu().numpy(),
+            segments=self.segments[n].average() if self.segments else None,
         )
 
     def _choose_links(self, n: int) -> Links:
@@ -179,6 +189,8 @@ class _LayerSums:
         for blocks in (reduction.probabilities, reduction.scores):
             if blocks:
                 blocks[at.sequence].add_tile(tile, layer=self.layer, heads=at.heads, first_row=at.first_row)
+        if reduction.segments:
+            reduction.segments[at.sequence].add_tile(tile, layer=self.layer, first_row=at.first_row)
 
     def finish(self, pack: Pack) -> None:
         """Correct the contacts by the layer's average products, and hand over its candidates."""

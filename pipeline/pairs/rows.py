@@ -14,7 +14,7 @@ from attlas.pipeline.pairs.combining import FormAttention, LinksAcross
 from attlas.pipeline.pairs.gathering import HEAD_NUMBERS
 from attlas.pipeline.pairs.planning import PairOfSequences
 from attlas.pipeline.pass_task import Columns, TableRows
-from attlas.schema import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES
+from attlas.schema import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS
 
 PairAttention = Mapping[str, FormAttention]
 """What is kept of a pair, by form."""
@@ -48,11 +48,18 @@ class Block:
 
 
 def list_tables(
-    pairs: Sequence[PairOfSequences], attention: Sequence[PairAttention | None], *, n_layers: int, n_heads: int
+    pairs: Sequence[PairOfSequences],
+    attention: Sequence[PairAttention | None],
+    *,
+    n_layers: int,
+    n_heads: int,
+    has_segments: bool = False,
 ) -> list[TableRows]:
     """Return the rows of pairs in each table; a pair whose attention is None has none."""
     computed = [(pair, forms) for pair, forms in zip(pairs, attention, strict=True) if forms is not None]
+    segments = [TableRows(PAIR_SEGMENTS, _list_segments(computed))] if has_segments else []
     return [
+        *segments,
         TableRows(PAIR_HEADS, _list_heads(computed, n_layers, n_heads)),
         TableRows(PAIR_RESIDUES, _list_residues(computed, n_layers)),
         TableRows(PAIR_LINKS, _list_links(computed, n_heads)),
@@ -154,6 +161,26 @@ def _list_contacts(computed: Computed) -> Columns:
         "j": np.concatenate([empty, *(contact.j for contact in contacts)]),
         "probability": join_values([contact.probability for contact in contacts]),
         "score": join_values([contact.score for contact in contacts]),
+    }
+
+
+def _list_segments(computed: Computed) -> Columns:
+    """Return the columns of `pair_segments`; an empty segment has no row."""
+    blocks, places, weights = [], [np.empty((3, 0), np.int64)], [np.empty(0, np.float32)]
+    for pair, form, kept in _list_forms(computed):
+        if kept.segments is not None:
+            is_there = ~np.isnan(kept.segments)
+            blocks.append(Block(pair, 1, form, "", int(is_there.sum())))
+            places.append(np.array(np.nonzero(is_there)))
+            weights.append(kept.segments[is_there])
+
+    layer, segment, key_segment = np.concatenate(places, axis=1).astype(np.int16)
+    return {
+        **_repeat_names(blocks),
+        "layer": layer,
+        "segment": segment,
+        "key_segment": key_segment,
+        "weight": np.concatenate(weights),
     }
 
 

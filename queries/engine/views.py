@@ -29,7 +29,9 @@ PROVENANCE = "provenance"
 
 def sql_type(column: Column, n_layers: int) -> str:
     """Return the SQL type of a column, such as `FLOAT[33]`."""
-    return SQL_TYPES[column.type] + (f"[{n_layers}]" if column.is_per_layer else "")
+    if column.is_per_layer:
+        return f"{SQL_TYPES[column.type]}[{n_layers}]"
+    return SQL_TYPES[column.type] + ("[]" if column.is_list else "")
 
 
 def view_schema(table: Table, n_layers: int) -> pa.Schema:

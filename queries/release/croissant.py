@@ -17,6 +17,8 @@ from attlas.schema import TABLES, Column, Manifest, Table
 
 CONFORMS_TO = "http://mlcommons.org/croissant/1.1"
 PARQUET = "application/x-parquet"
+UNSTATED_LENGTH = "-1"
+"""The shape of an array whose length the metadata do not state."""
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -179,7 +181,8 @@ def _field(table: Table, column: Column, n_layers: int) -> dict[str, Any]:
     }
     if column.is_per_layer:
         values |= {"isArray": True, "arrayShape": str(n_layers)}
-
+    elif column.is_list:
+        values |= {"isArray": True, "arrayShape": UNSTATED_LENGTH}
     return values
 
 

@@ -95,7 +95,7 @@ def file_responses(description: str) -> Responses:
 def column_schema(column: Column) -> Schema:
     """Return the JSON schema of a column, described as the column is."""
     number: Schema = {"type": _json_type(column.type)}
-    schema = {"type": "array", "items": number} if column.is_per_layer else number
+    schema = {"type": "array", "items": number} if column.is_per_layer or column.is_list else number
     if column.is_nullable:
         schema = {**schema, "type": [schema["type"], "null"]}
     return {**schema, "description": describe_column(column)}

@@ -20,6 +20,7 @@ from attlas.schema import (
     LINKS,
     TRACKS,
     VARIANTS,
+    VECTORS,
     AtlasPaths,
     Manifest,
     Table,
@@ -109,6 +110,17 @@ def link(root: Path, weights: Mapping[str, Weights]) -> None:
         for (layer, head, i, j), weight in links.items()
     ]
     add_rows(root, LINKS, rows, "links")
+
+
+def embed(root: Path, vectors: Mapping[str, Mapping[tuple[int, str], Sequence[float]]]) -> None:
+    """Add vectors to an atlas, by an accession of each sequence, and by layer and kind."""
+    ids = sequence_ids(root)
+    rows = [
+        {"sequence_id": ids[accession], "layer": layer, "kind": kind, "vector": list(vector)}
+        for accession, vectors_of_protein in vectors.items()
+        for (layer, kind), vector in vectors_of_protein.items()
+    ]
+    add_rows(root, VECTORS, rows, "vectors")
 
 
 def call_head_max(root: Path, sites: dict[str, list[int]], sequences: dict[str, str]) -> None:
@@ -208,6 +220,8 @@ def annotate_at_random(root: Path, *, seed: int = 0) -> None:
     repeat(root, sequences, heads, choose)
     distinct = {sequence: accession for accession, sequence in sequences.items()}
     link(root, {accession: _links(len(sequence), heads, choose) for sequence, accession in distinct.items()})
+    vectors = {accession: {(1, "mean"): [choose.gauss() for _ in range(4)]} for accession in distinct.values()}
+    embed(root, vectors)
     assign(root, [(accession, "Pfam", f"PF{i % 2}") for i, accession in enumerate(sequences)])
     _number_at_random(root, sequences, choose)
 

@@ -22,6 +22,7 @@ from attlas.schema import (
 from attlas.schema.document import TABLES_MD, describe_tables, main
 from attlas.schema.parquet_file import write_table
 
+WIDTH = 5
 N_LAYERS = 6
 
 every_table = pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -126,6 +127,8 @@ def test_numbers_are_stored_byte_by_byte_side_by_side(table: Table, tmp_path: Pa
 def _example(kind: pa.DataType) -> object:
     if pa.types.is_fixed_size_list(kind):
         return [1.0] * N_LAYERS
+    if pa.types.is_list(kind):
+        return [1.0] * WIDTH
     return "ok" if pa.types.is_string(kind) else pa.scalar(1).cast(kind).as_py()
 
 
@@ -154,7 +157,9 @@ def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
         "head_periods",
     ]
     assert {
-        table for verb in ("annotate", "probe", "contacts", "links", "pairs") for table in tables_added_by(verb)
+        table
+        for verb in ("annotate", "probe", "contacts", "links", "embed", "pairs")
+        for table in tables_added_by(verb)
     } == {*ADDED_TABLES}
 
 

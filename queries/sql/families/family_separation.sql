@@ -8,13 +8,13 @@
 --   not at all. Read the AUC and the gain: both have a known value where a family is a random choice of sequences, 0.5
 --   and 0, and an interval whose unit is the sequence. The p value of the KS test, as published, takes pairs of
 --   proteins as independent and is far too small; the silhouette has no such value, so that those of two methods cannot
---   be compared. Homologues are not independent either. The atlas has no embeddings; the mean profile and the
---   composition are the baselines instead.
+--   be compared. Homologues are not independent either. The mean profile, the composition and, once
+--   `attlas embed` has added it, the mean-pooled embedding are the baselines.
 -- parameters:
 --   database text of families.database = Pfam: The database whose families are compared.
 --   families texts of families.family = all: Families to report; the others stay in as what they are compared with.
 --   per text family|size|all = family: A row for each family, or the mean over the families of a size or over all.
---   method text every|sites|random|letters|profile|composition = every: What a protein is represented by.
+--   method text every|sites|random|letters|profile|composition|embedding = every: What a protein is represented by.
 --   against text families|rest = families: What a family is compared with. `families`: each other family, the nearest
 --     for the silhouette; a sequence of several is counted in the largest, the first by name among equals. `rest`:
 --     all other sequences with sites as one, whatever they belong to.
@@ -30,7 +30,8 @@
 --   name: Name of the family.
 --   method: `sites`: high-attention sites. `random`: as many random residues of each protein, its sites not excluded.
 --     `letters`: as many random residues of the same letters. `profile`: one vector, the mean over all residues.
---     `composition`: one vector, the counts of the 20 amino acids.
+--     `composition`: one vector, the counts of the 20 amino acids. `embedding`: one vector, the mean of the hidden
+--     states over all residues, of the last layer that has it in `vectors`.
 --   n_families: Families in this row.
 --   n_sequences: Sequences with sites of the family, those counted with a larger family included; mean over families.
 --   n_members: Sequences that represent the family in the comparison; mean over families.

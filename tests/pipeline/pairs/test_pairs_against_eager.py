@@ -48,7 +48,9 @@ def real(
     folder = tmp_path_factory.mktemp("pairs")
     build_here(write_fasta(folder / "p.fasta", sequences), folder / "atlas", weights)
     (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairs))
-    settings = PairSettings(forms=",".join(FORMS), floor=FLOOR, per_residue=PER_RESIDUE, heads="0-3,4-17")
+    settings = PairSettings(
+        forms=",".join(FORMS), floor=FLOOR, per_residue=PER_RESIDUE, heads="0-3,4-17", has_segments=True
+    )
     add_pairs(folder / "atlas", folder / "pairs.tsv", settings, progress=lambda p, s: lambda e: None, n_workers=0)
     assert_whole(folder / "atlas")
     with Atlas.open(folder / "atlas") as atlas:
@@ -92,6 +94,25 @@ def read_rows(atlas: Atlas, table: str, accession: str, partner: str) -> list[di
 def query_chain(place: int, order: str) -> int:
     """Return which chain of the input the protein at a place of the line is, 0 or 1."""
     return place - 1 if order == "forward" else 2 - place
+
+
+def test_attention_between_segments_is_that_of_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:
+    for pair, joined in eager.items():
+        for form in FORMS:
+            by_order = []
+            for order in ("forward", "reverse"):
+                maps = joined[form, order]
+                chains = [maps.chain(query_chain(place, order)) for place in (1, 2)]
+                segments = [part for chain in chains for part in np.array_split(chain, 10)]  # first ones longer
+                heads = maps.maps.mean(1)  # (L, T, T)
+                by_order.append([[heads[:, a][:, :, b].sum(2).mean(1) for b in segments] for a in segments])
+            expected = np.moveaxis(np.mean(by_order, axis=0), 2, 0)  # (L, 20, 20)
+            rows = rows_of(real, "pair_segments", pair, form=form)
+            assert [(row["layer"], row["segment"], row["key_segment"]) for row in rows] == list(
+                product(range(6), range(20), range(20))
+            )
+            assert {(row["accession"], row["partner"]) for row in rows} == {pair}
+            assert np.allclose([row["weight"] for row in rows], expected.ravel(), atol=2e-5), (pair, form)
 
 
 def test_every_number_of_a_head_is_that_of_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:

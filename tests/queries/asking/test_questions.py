@@ -15,6 +15,7 @@ from helpers.annotated import annotate_at_random
 from helpers.contact_case import contacts_at_random
 from helpers.handmade import hand, write_handmade
 from helpers.pair_rows import pairs_at_random
+from helpers.segment_case import segments_at_random
 
 from attlas.queries import Atlas
 from attlas.queries.asking.page import ANSWER, main, page_name, pages
@@ -52,6 +53,7 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     annotate_at_random(root)
     contacts_at_random(root)
     pairs_at_random(root)
+    segments_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -205,6 +207,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     annotate_at_random(root)
     contacts_at_random(root)
     pairs_at_random(root)
+    segments_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.annotated import assign
+from helpers.annotated import assign, embed
 from helpers.handmade import hand, write_handmade
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 from scipy.stats import binomtest, hypergeom, ks_2samp, kstwo, t
@@ -21,7 +21,7 @@ from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow
 
-METHODS = ("sites", "random", "letters", "profile", "composition")
+METHODS = ("sites", "random", "letters", "profile", "composition", "embedding")
 N_LAYERS = 4
 INTERVALS_AND_TESTS = (
     *("silhouette_low", "silhouette_high", "auc_low", "auc_high", "auc_t", "auc_log10_p", "gain_low", "gain_high"),
@@ -44,6 +44,15 @@ class Case:
         assigned |= {(p.accession, "Other", "O1") for p in proteins[:30]}
         self.assigned = sorted(assigned | {("R001", "Pfam", "LONELY"), ("Z1", "Pfam", "PF0")})
         assign(root, self.assigned)
+        self.embeddings = {sequence: [choose.gauss() for _ in range(6)] for sequence in sequences}
+        embed(
+            root,
+            {
+                protein.accession: {(1, "mean"): self.embeddings[protein.sequence][::-1], (3, "cls"): [1.0] * 6}
+                | {(2, "mean"): self.embeddings[protein.sequence]}
+                for protein in proteins[:60]
+            },
+        )
         self.atlas = Atlas.open(root)
         rows = self.atlas.sql("FROM proteins ORDER BY accession").to_pylist()
         self.first: dict[str, str] = {}
@@ -69,7 +78,9 @@ class Case:
         return hashlib.md5(" ".join(map(str, words)).encode()).hexdigest()
 
     def vectors(self, accession: str, method: str, seed: int = 0) -> np.ndarray:
-        """Return what a method makes of a protein: (n, L), or (1, L), or (1, 20)."""
+        """Return what a method makes of a protein: (n, L), or (1, L), or (1, 20), or (1, 6)."""
+        if method == "embedding":
+            return np.array([self.embeddings[self.sequences[accession]]], dtype=np.float32).astype(np.float64)
         received = np.array(self.atlas.residues(accession)["received"].to_pylist(), dtype=np.float64)  # (N, L)
         sequence = self.sequences[accession]
         if method == "composition":

@@ -1,0 +1,1 @@
+"""Vectors: hidden states of the model, pooled over a protein or over tenths of it."""

@@ -1,0 +1,151 @@
+"""The pass that writes `vectors`: hidden states pooled over each protein, over tenths of it, or at its ends.
+
+Axis letters: `K` kinds, `L` layers asked for, `n` sequences of a part, `W` width of the model.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attlas.pipeline.encoder.device_check import make_pack_runner
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.part_limits import PASS_PART_LIMITS, PartLimits
+from attlas.pipeline.pass_task import (
+    Columns,
+    PassTask,
+    SequencesById,
+    ShardRows,
+    TableRows,
+    compute_shard,
+    select_short_sequences,
+)
+from attlas.pipeline.plan import Plan, Shard, cut_packs
+from attlas.pipeline.vectors.kinds import list_kinds
+from attlas.pipeline.vectors.pooling import PoolHidden, attend_without_statistics
+from attlas.schema import VECTORS, AtlasPaths, Manifest, Receipt
+from attlas.schema.json_file import digest
+
+FLOAT16 = "float16"
+NUMBERS = ("float32", FLOAT16)
+"""Digits of the numbers that are stored, always as float32, which every engine reads."""
+
+PART_BYTES = 1 << 28
+"""Most bytes of the vectors of one part."""
+
+Vectors = NDArray[np.float32]
+"""The vectors of a sequence, (L, K, W)."""
+
+
+@dataclass(frozen=True)
+class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
+    """Pool the hidden states of every sequence.
+
+    A sequence whose vectors are not finite, in the digits asked for, has no rows and counts as failed.
+    """
+
+    choices: tuple[str, ...]
+    """Some of `kinds.CHOICES`, in their order."""
+    layers: tuple[int, ...]
+    """Layers whose output is pooled, ascending."""
+    numbers: str
+    """One of NUMBERS."""
+    width: int
+    """Numbers of a vector."""
+    max_length: int | None
+    """Longest sequence, residues; longer ones are left out."""
+
+    @property
+    def name(self) -> str:
+        """The beginning of its files' names: the same settings on the same atlas give the same table."""
+        return f"vectors-{digest([self.atlas_id, dict(self.settings), self.inputs])}"
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The settings that `vectors` declares."""
+        return {
+            "vectors": " ".join(self.choices),
+            "layers": " ".join(map(str, self.layers)),
+            "numbers": self.numbers,
+            "width": self.width,
+            "max_length": self.max_length,
+        }
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of vectors, in the order of the table."""
+        return list_kinds(self.choices)
+
+    @property
+    def bytes_of_sequence(self) -> int:
+        """Bytes of the vectors of one sequence."""
+        return 4 * len(self.layers) * len(self.kinds) * self.width
+
+    @property
+    def part_limits(self) -> PartLimits:
+        """The limits of a part, whose vectors are in memory until they are written."""
+        n_sequences = max(1, min(PASS_PART_LIMITS.n_sequences, PART_BYTES // self.bytes_of_sequence))
+        return PartLimits(PASS_PART_LIMITS.n_residues, n_sequences)
+
+    def __call__(self, root: str, index: int, n_threads: int) -> Receipt:
+        """Compute shard `index` in this process, publish its files and its receipt, and return the receipt."""
+        return compute_shard(self, root, index, n_threads, limits=self.part_limits)
+
+    def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> SequencesById:
+        """Return the computed sequences of a shard that are not too long."""
+        return select_short_sequences(paths, shard, self.max_length)
+
+    def compute(self, encoder: Encoder, plan: Plan, sequences: SequencesById) -> list[Vectors | None]:
+        """Return the vectors of each sequence, None where they are not finite. Raises as `PassTask.compute`."""
+
+        def begin(pack: Sequence[str]) -> Callable[[], list[Vectors | None]]:
+            return self._begin_pack(encoder, pack)
+
+        runner = make_pack_runner(encoder, begin=begin, is_finite=lambda vectors: vectors is not None)
+        letters = list(sequences.values())
+        packs = cut_packs([len(sequence) for sequence in letters], encoder.limit_pack(plan.pack_tokens))
+        vectors = runner.run_all(letters[pack] for pack in packs)
+        return [None if values is None else self._round(values) for values in vectors]
+
+    def make_rows(self, plan: Plan, sequences: SequencesById, results: list[Vectors | None]) -> ShardRows:
+        """Return the rows of `vectors`."""
+        return ShardRows(
+            tables=[TableRows(VECTORS, self._list_rows(list(sequences), results))],
+            lengths=[len(sequence) for sequence in sequences.values()],
+            n_failed=sum(vectors is None for vectors in results),
+        )
+
+    def _begin_pack(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[Vectors | None]]:
+        """Run a pack, and return a function that returns its vectors."""
+        pool = PoolHidden(encoder, pack, kinds=self.kinds, layers=self.layers)
+        encoder.start(pack, reduce=attend_without_statistics, add_hidden=pool.add, hidden_layers=self.layers)
+
+        def results() -> list[Vectors | None]:
+            return [vectors if np.isfinite(vectors).all() else None for vectors in pool.stack_vectors()]
+
+        return results
+
+    def _round(self, vectors: Vectors) -> Vectors | None:
+        """Return the numbers in the digits asked for; None where one is too large for float16."""
+        if self.numbers != FLOAT16:
+            return vectors
+        with np.errstate(over="ignore"):
+            rounded = vectors.astype(np.float16).astype(np.float32)
+        return rounded if np.isfinite(rounded).all() else None
+
+    def _list_rows(self, sequence_ids: Sequence[int], results: Sequence[Vectors | None]) -> Columns:
+        """Return the vectors of all sequences as columns, by sequence, layer and kind; n L K rows."""
+        outcomes = zip(sequence_ids, results, strict=True)
+        computed = [(sequence_id, vectors) for sequence_id, vectors in outcomes if vectors is not None]
+        ids = np.array([sequence_id for sequence_id, _ in computed], np.int32)
+        n_layers, n_kinds = len(self.layers), len(self.kinds)
+        values = np.concatenate([np.empty(0, np.float32), *(vectors.ravel() for _, vectors in computed)])
+        offsets = np.arange(0, len(values) + 1, self.width, dtype=np.int32)
+        return {
+            "sequence_id": np.repeat(ids, n_layers * n_kinds),
+            "kind": list(self.kinds) * (n_layers * len(computed)),
+            "layer": np.tile(np.repeat(np.array(self.layers, np.int16), n_kinds), len(computed)),
+            "vector": pa.ListArray.from_arrays(offsets, values),
+        }

@@ -1,0 +1,120 @@
+"""Hidden states pooled to vectors while a pack runs, and the cheap attention of a pass that keeps no attention.
+
+Axis letters: `H` heads, `D` head dimension, `K` kinds, `L` layers asked for, `N` residues, `P` sequences of a pack,
+`T = N + 2` tokens, `R` query rows of a tile, `W` width of the model.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.tiles import Tile, choose_tile_shape
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.vectors.kinds import make_pooling
+
+
+class PoolHidden:
+    """Pools the hidden states of a pack, layer by layer; its `add` is an `AddHidden`."""
+
+    def __init__(
+        self, encoder: Encoder, sequences: Sequence[str], *, kinds: tuple[str, ...], layers: tuple[int, ...]
+    ) -> None:
+        self.kinds, self.layers = kinds, layers
+        self.places = _find_token_places(encoder, sequences)
+        self.pooled: dict[int, Tensor] = {}
+        """The vectors of each layer, (P, K, W) float32, on the device."""
+
+    def add(self, layer: int, hidden: Tensor) -> None:
+        """Pool the output of a layer, (1, tokens of the pack, W)."""
+        states = hidden.detach().reshape(-1, hidden.shape[-1])  # XLNet's layers have the tokens first
+
+        vectors = []
+        with torch.autocast(states.device.type, enabled=False):  # of mixed models: means need float32
+            for places in self.places:
+                weights = torch.from_numpy(make_pooling(self.kinds, len(places) - 2)).to(states.device)
+                vectors.append(weights @ _select(states, places).float())
+        self.pooled[layer] = torch.stack(vectors)
+
+    def stack_vectors(self) -> NDArray[np.float32]:
+        """Return the vectors of each sequence, (P, L, K, W), layers in the order asked for; waits for a GPU."""
+        pooled = [self.pooled[layer].cpu().numpy() for layer in self.layers]
+        return np.stack(pooled, axis=1)
+
+
+def _find_token_places(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.int64]]:
+    """Return the place of `<cls>`, each residue and `<eos>` of each sequence among the tokens of the pack, (T,) each.
+
+    Of a token that the model does not have, it is the place of another: no kind of vector asks for it.
+    """
+    if encoder.is_hooked:  # one sequence, with its tokens in the model's own order
+        return [
+            np.array([place or 0 for place in encoder.vocabulary.find_places(sequence)], np.int64)
+            for sequence in sequences
+        ]
+    places, begin = [], 0
+    for sequence in sequences:
+        end = begin + len(sequence) + 2
+        places.append(np.arange(begin, end))
+        begin = end
+    return places
+
+
+def _select(states: Tensor, places: NDArray[np.int64]) -> Tensor:
+    """Return the hidden states of some tokens, (T, W); without a copy where they are consecutive."""
+    begin, end = int(places[0]), int(places[-1]) + 1
+    if end - begin == len(places) and (np.diff(places) == 1).all():
+        return states[begin:end]
+    return states[torch.from_numpy(places).to(states.device)]
+
+
+def attend_without_statistics(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    theta: float,  # of a reduction: no edge is counted here
+    added: AddedScores | None = None,
+) -> PackAttention:
+    """Attend within each sequence of a pack, as a `Reduction` that keeps nothing but the output of the layer."""
+    outputs = []
+    if v is not None:  # None where the model runs its own attention
+        for sequence, tokens in enumerate(pack.slices):
+            output = _attend(q[:, tokens], k[:, tokens], v[:, tokens], scaling, added, sequence, tokens)
+            outputs.append(output)
+    return PackAttention(
+        output=torch.cat(outputs, dim=1) if outputs else None,
+        received=q.new_empty(0, dtype=torch.float32),
+        heads=q.new_empty((len(pack.n_tokens), 0, 0), dtype=torch.float32),
+    )
+
+
+def _attend(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    scaling: float,
+    added: AddedScores | None,
+    sequence: int,
+    tokens: slice,
+) -> Tensor:
+    """Return softmax(q k) v of one sequence, (H, T, D); added scores are made for a few query rows at a time."""
+    n_tokens = q.shape[1]
+    n_rows = n_tokens if added is None else choose_tile_shape(len(q), n_tokens)[1]
+    parts = []
+    for begin in range(0, n_tokens, n_rows):
+        rows = q[None, :, begin : begin + n_rows]
+        mask = None
+        if added is not None:
+            scores = added.select(Tile(sequence, slice(0, len(q)), tokens, begin), rows.shape[2])
+            mask = scores.to(q.device, q.dtype)[None]
+        parts.append(
+            torch.nn.functional.scaled_dot_product_attention(rows, k[None], v[None], attn_mask=mask, scale=scaling)[0]
+        )
+    return torch.cat(parts, dim=1)
