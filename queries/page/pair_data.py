@@ -42,6 +42,7 @@ _NAMES = {"pair_id", "sequence_id", "accession", "partner", "place", "form", "ch
 _STATISTIC_COLUMNS = [column for column in PAIR_HEADS.columns if column.name not in _NAMES]
 STATISTICS = ("across_share", *(column.name for column in _STATISTIC_COLUMNS if column.name != "across_share"))
 """Statistics of a head; the page opens with the first."""
+_DESCRIPTIONS = {column.name: column.doc.replace("`", "") for column in _STATISTIC_COLUMNS}
 
 _FIND_PAIRS = """
     SELECT pair_id, accession, partner, label, score, forms, status, reason
@@ -87,7 +88,7 @@ def pair_data(
     data: dict[str, Any] = {
         "format": FORMAT,
         "provenance": provenance_values(atlas.manifest),
-        "model": {**model_facts(atlas.manifest.run), "statistics": {c.name: c.doc for c in _STATISTIC_COLUMNS}},
+        "model": {**model_facts(atlas.manifest.run), "statistics": _DESCRIPTIONS},
         "pair": {
             **{name: pair[name] for name in ("accession", "partner", "label")},
             "score": shortest_float(pair["score"]),

@@ -136,15 +136,18 @@
       const isDark = attlas.channels(colours.paper)[0] < 128;
       const grey = attlas.mix(colours.paper, colours.ink, isDark ? GREY_ON_DARK : GREY);
       const values = data.received?.[state.layer];
-      const largest = values ? attlas.extent(values)[1] : 0;
+      const [smallest, largest] = values ? attlas.extent(values) : [0, 0];
+      // What a partner gives is spread evenly: of a pair the scale begins at the smallest value.
+      const shareOf = (value) => {
+        const least = data.proteins ? smallest : 0;
+        return value > least ? Math.sqrt((value - least) / (largest - least)) : 0;
+      };
       const sand = attlas.mix(grey, colours.site, SAND);
       const colourOf = (atom) => {
         const position = positionOfAtom.get(atom.serial);
         const value = values?.[position - 1];
         const plain = position > data.proteins?.[0].nResidues ? sand : grey;
-        return attlas.hex(
-          attlas.mix(plain, colours.attention, value > 0 && largest > 0 ? Math.sqrt(value / largest) : 0),
-        );
+        return attlas.hex(attlas.mix(plain, colours.attention, shareOf(value)));
       };
       viewer.setBackgroundColor(attlas.hex(colours.box), 1);
       const cartoon = { colorfunc: colourOf, opacity: OPACITY, thickness: 0.35, arrows: true };
@@ -223,7 +226,7 @@
           );
         const [alpha] = alphasAt(site.position);
         if (!alpha) continue;
-        const name = `${site.residue}${site.position}`;
+        const name = site.name ?? `${site.residue}${site.position}`;
         labels.push(
           viewer.addLabel(data.sites.length > 1 ? `${site.rank} ${name}` : name, {
             position: { x: alpha.x, y: alpha.y, z: alpha.z },

@@ -19,7 +19,8 @@
         return { ...row, ...Object.fromEntries(places) };
       });
     const ofBoth = (rows, names) => [0, 1].flatMap(moved(rows, names));
-    const sites = ofBoth((protein) => protein.sites, ["position"]);
+    const named = (site) => ({ ...site, name: `${site.residue}${site.position}` });
+    const sites = ofBoth((protein) => protein.sites.map(named), ["position"]);
 
     const data = {
       json,
@@ -147,9 +148,9 @@
     return data.place === 1 ? [i, j - data.nFirst] : [j, i - data.nFirst];
   };
 
-  /** Return the head, as layer * nHeads + head, whose links weigh most. */
-  attlas.openingHeadAcross = (data) => {
-    const sums = data.links.byHead.map((indices) => indices.reduce((sum, k) => sum + data.links.value[k], 0));
-    return sums.indexOf(Math.max(...sums));
+  /** Return the index of the strongest link of either direction and order; -1 where none is kept. */
+  attlas.strongestLink = (json) => {
+    const { weight } = json.links;
+    return weight.indexOf(attlas.extent(weight)[1]);
   };
 })();

@@ -13,18 +13,21 @@
       chain_order: data.orders,
       shown: ["head", "all"],
     };
-    const opening = { received: "across", place: "1", chain_order: data.orders[0], shown: "head" };
+    // It opens with the strongest link across: its direction, its head and its layer.
+    const { links } = json;
+    const k = attlas.strongestLink(json);
+    const place = String(links.place[k] ?? 1);
+    const opening = { received: "across", place, chain_order: data.orders[0], shown: "head" };
     attlas.showChoice(data, opening);
     writeHeader(data);
     for (const id of ["attlas", "views", "pointed"]) byId(id).hidden = false;
 
-    const head = attlas.openingHeadAcross(data);
     const statistics = attlas.headStatistics(data);
     const state = new attlas.State(
       {
         ...opening,
-        head,
-        layer: Math.floor(head / data.nHeads),
+        head: (links.layer[k] ?? 0) * data.nHeads + (links.head[k] ?? 0),
+        layer: links.layer[k] ?? 0,
         statistic: statistics[0],
         ranges: attlas.wholeRanges(data),
       },

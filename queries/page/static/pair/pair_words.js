@@ -3,9 +3,9 @@
 
 (() => {
   const ORDERS = {
-    mean: (first, second) => `mean of both orders (${first} before ${second}, and after it)`,
-    forward: (first, second) => `forward (${first} before ${second})`,
-    reverse: (first, second) => `reverse (${second} before ${first})`,
+    mean: () => "mean of both orders",
+    forward: (first, second) => `forward: ${first} before ${second}`,
+    reverse: (first, second) => `reverse: ${second} before ${first}`,
   };
   const FORMS = {
     gap: "a gap of positions without letters",
@@ -28,11 +28,11 @@
     const { theta } = data.model;
     const nStrong = indices.filter((k) => data.links.value[k] >= theta).length;
     const nEdges = data.heads.statistics.n_edges_across[head];
-    const mean = data.order === "mean" ? " as the mean of both orders" : "";
+    const mean = data.order === "mean" ? ", the mean of both orders" : "";
     const [query, key] = attlas.directionOf(data);
     return (
       `${attlas.plural(indices.length, "link")} of ${query} to ${key} kept, ${attlas.number(nStrong)} of attention ` +
-      `${theta} or more; the head has ${attlas.number(nEdges)} such${mean}.`
+      `${theta} or more; the head has ${attlas.number(nEdges)} such edges${mean}.`
     );
   };
 
@@ -54,7 +54,7 @@
     const { weight, place, layer, head, i, j } = data.json.links;
     const [first, second] = data.proteins;
     if (!weight.length) return [`No link across of ${first.label} and ${second.label} is kept.`, "", ""];
-    const k = weight.indexOf(attlas.extent(weight)[1]);
+    const k = attlas.strongestLink(data.json);
     const [query, key] = place[k] === 1 ? [first, second] : [second, first];
     const name = (protein, position) => `${protein.sequence[position - 1]}${position} of ${protein.label}`;
     return [

@@ -39,7 +39,7 @@
       attlas.drawTracks(pen, frame, protein, attlas.stateOfProtein(data, state, k), colours);
     });
     const shown = attlas.shownLinks(data, state);
-    for (const k of [...shown].reverse()) drawLink(pen, layout, data, k, colours, 0.2 + 0.7 * data.links.value[k]);
+    for (const k of [...shown].reverse()) drawLink(pen, layout, data, k, colours, 0.35 + 0.6 * data.links.value[k]);
     if (!shown.length) {
       const y = layout.band.top + BAND / 2;
       pen.text(layout.frames[0].left, y, "no links across are kept here: choose another head", { fill: colours.soft });
