@@ -53,7 +53,10 @@ def page(
     form: Annotated[
         str | None,
         typer.Option(
-            metavar="FORM", help="How the pair was joined; default: the first that was computed.", show_default=False
+            "--form",
+            metavar="FORM",
+            help="How the pair was joined; default: the first that was computed.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:

@@ -34,7 +34,7 @@ PAIR_PARTS = PageParts(
 """The page of a pair without a structure: the scripts of a protein's page, and those that draw two."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairPage(ProteinPage):
     """The page of a pair: one HTML file, whole in itself, which makes no request."""
 
