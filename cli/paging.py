@@ -1,13 +1,17 @@
-"""The verb that writes the page of a protein: page."""
+"""The verb that writes the page of a protein or of a pair: page."""
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from attlas.cli.output import ID_FORMS, OUTPUT_NAMES, AtlasDir, note
 from attlas.cli.showing import match_names
+
+if TYPE_CHECKING:
+    from attlas.queries.atlas import Atlas
+    from attlas.queries.page.protein_page import ProteinPage
 
 NOT_IN_FILE_NAMES = re.compile(r"[^A-Za-z0-9._-]")
 
@@ -38,25 +42,64 @@ def page(
             metavar="NAME", help="Chain of the structure; default: every chain of FILE that fits.", show_default=False
         ),
     ] = None,
+    partner: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Write the page of the pair of ID and this protein.", show_default=False),
+    ] = None,
+    partner_chain: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Chain of the partner; default: found by its letters.", show_default=False),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--form",
+            metavar="FORM",
+            help="How the pair was joined; default: the first that was computed.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write the page of a protein: one HTML file to look at.
+    """Write the page of a protein, or of a pair: one HTML file to look at.
 
     It shows sites, features, attention received in every layer, heads, links and the structure, and needs no network.
+    With --partner it shows what two proteins of `attlas pairs` attend to in each other.
     Words of a name do for an ID where only one protein has them.
     """
     from attlas.queries.atlas import Atlas
 
+    if partner is None and (form or partner_chain):
+        raise typer.BadParameter("they are of a pair: give --partner", param_hint="--form and --partner-chain")
+
     with Atlas.open(directory) as atlas:
-        (match,), faults = match_names(atlas, [atlas.match(id)])
-        if faults:
-            raise faults[0]
-        accession = atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py()
-        protein_page = atlas.page(accession, structure=structure, chain=chain)
+        accession = _find_accession(atlas, id)
+        html_page: ProteinPage
+        if partner is None:
+            html_page = atlas.page(accession, structure=structure, chain=chain)
+            file_name = accession
+        else:
+            other = _find_accession(atlas, partner)
+            html_page = atlas.pair_page(
+                accession, other, form=form, structure=structure, chain=chain, partner_chain=partner_chain
+            )
+            file_name = f"{accession}-{other}"
 
-    path = protein_page.write(output or Path(f"{NOT_IN_FILE_NAMES.sub('_', accession)}.html"))
-    n_bytes = len(protein_page.html.encode())
-    print(f"{path}: {accession}, {n_bytes / 1e3:,.0f} kB, {protein_page.n_bytes_zipped / 1e3:,.0f} kB gzipped")
+    path = html_page.write(output or Path(f"{NOT_IN_FILE_NAMES.sub('_', file_name)}.html"))
+    n_bytes = len(html_page.html.encode())
+    print(f"{path}: {html_page.name}, {n_bytes / 1e3:,.0f} kB, {html_page.n_bytes_zipped / 1e3:,.0f} kB gzipped")
 
-    drawn = protein_page.data["structure"]
-    for text in (*(drawn["notes"] if structure and drawn else ()), *protein_page.notes):
+    drawn = html_page.data["structure"]
+    for text in (*(drawn["notes"] if structure and drawn else ()), *html_page.notes):
         note(text)
+
+
+def _find_accession(atlas: "Atlas", id: str) -> str:
+    """Return the accession that an id or words of a name stand for.
+
+    Raises:
+        QuestionError: there is no such protein, or there are several.
+    """
+    (match,), faults = match_names(atlas, [atlas.match(id)])
+    if faults:
+        raise faults[0]
+    return str(atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py())

@@ -12,6 +12,7 @@ from attlas.schema import CONTACTS, FAMILIES, FEATURES, FUSED_CONTACTS, LINKS, T
 
 if TYPE_CHECKING:
     from attlas.queries.cards.protein_card import ProteinCard
+    from attlas.queries.page.pair_page import PairPage
     from attlas.queries.page.protein_page import ProteinPage
 
 
@@ -67,6 +68,36 @@ class Atlas(Store):
 
         path = None if structure is None else Path(structure)
         return ProteinPage(protein_data(self, id, structure=path, chain=chain))
+
+    def pair_page(
+        self,
+        id: str,
+        partner: str,
+        *,
+        form: str | None = None,
+        structure: str | Path | None = None,
+        chain: str | None = None,
+        partner_chain: str | None = None,
+    ) -> "PairPage":
+        """Return the page of a pair, as `attlas page --partner` writes it: shown in a notebook, or written by `write`.
+
+        Args:
+            id: one protein of the pair.
+            partner: the other.
+            form: how the two were joined; None takes the first that was computed.
+            structure: PDB or mmCIF file to draw, with a chain of either protein.
+            chain: chain of `id` in it; None finds it by its letters, of several copies the two chains that touch most.
+            partner_chain: the same of `partner`.
+
+        Raises:
+            QuestionError: the two are no pair of the atlas, or not in this form; the pair was not computed.
+            InputError: the structure cannot be read, or is not of these proteins.
+        """
+        from attlas.queries.page.pair_data import pair_data
+        from attlas.queries.page.pair_page import PairPage
+
+        path, chains = None if structure is None else Path(structure), (chain, partner_chain)
+        return PairPage(pair_data(self, id, partner, form=form, structure=path, chains=chains))
 
     def features(self, id: str) -> pa.Table:
         """Return the known features of a protein by position.

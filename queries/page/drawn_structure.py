@@ -38,7 +38,7 @@ def draw_file(path: Path, accession: str, sequence: str, *, chain: str | None = 
     """
     file = read_structure(path)
     match = match_structure(file, accession, sequence, chain=chain)
-    drawn = write_structure(list(_drawn_atoms(file, match)), read_elements(file)[0])
+    drawn = write_structure(list(drawn_atoms(file, match)), read_elements(file)[0])
 
     residues_of_chain: dict[str, list[tuple[int, str]]] = {}
     for chain_match in match.chains:
@@ -120,7 +120,7 @@ def _alpha_carbon(row: dict[str, Any], chain: str) -> Atom:
     )
 
 
-def _drawn_atoms(file: StructureFile, match: StructureMatch) -> Iterator[Atom]:
+def drawn_atoms(file: StructureFile, match: StructureMatch) -> Iterator[Atom]:
     """Yield the atoms of the mapped chains and of the ligands that the author counts to them."""
     import gemmi
 

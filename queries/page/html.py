@@ -44,6 +44,7 @@ class PageParts:
     """HTML above the page of the protein."""
     may_fetch: bool = False
     """It may ask its own host for data; no page may ask any other."""
+    template: str = TEMPLATE
 
     def with_viewer(self) -> Self:
         """Return them with the viewer of structures."""
@@ -101,9 +102,9 @@ def page_closing(data: Mapping[str, Any]) -> str:
 
 def fill_template(*, title: str, heading: str = "", parts: PageParts = PAGE_PARTS) -> tuple[str, str]:
     """Return the template before and after its data, with title, styles and scripts in the places of its markers."""
-    template = read_static(TEMPLATE)
+    template = read_static(parts.template)
     if ANY_INLINE not in template or BODY not in template or DATA_MARKER not in template:
-        raise ValueError(f"{TEMPLATE} lacks a policy for scripts, a body or a place for data")  # our fault
+        raise ValueError(f"{parts.template} lacks a policy for scripts, a body or a place for data")  # our fault
 
     names = (*parts.heading_scripts, *parts.scripts)
     policy = f"script-src {' '.join(map(_source, names))}" + ("; connect-src 'self'" if parts.may_fetch else "")

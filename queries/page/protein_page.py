@@ -30,6 +30,11 @@ class ProteinPage:
         return page_html(self.data)
 
     @property
+    def name(self) -> str:
+        """What the page is of: the accession."""
+        return str(self.data["protein"]["accession"])
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What was left out to keep the page small, as sentences."""
         return tuple(self.data["thinned"])
@@ -51,12 +56,12 @@ class ProteinPage:
         return Path(path)
 
     def __repr__(self) -> str:
-        return f"<ProteinPage {self.data['protein']['accession']}; write('FILE.html') writes it>"
+        return f"<{type(self).__name__} {self.name}; write('FILE.html') writes it>"
 
     def _repr_html_(self) -> str:
         """Return the page for a notebook: a frame of its own, which reaches nothing of the notebook."""
         return (
             f'<iframe srcdoc="{escape(self.html)}" sandbox="{SANDBOX}" '
             f'style="width:100%;height:{FRAME_HEIGHT_PX}px;border:0" '
-            f'title="{escape(self.data["protein"]["accession"])}"></iframe>'
+            f'title="{escape(self.name)}"></iframe>'
         )

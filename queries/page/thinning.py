@@ -9,7 +9,7 @@ import base64
 import gzip
 import json
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,19 @@ class Step:
     """What the page lacks of it."""
 
 
-def thin(data: Data, *, max_bytes: int = DATA_BYTES) -> Data:
+MakeStep = Callable[[Data, Data], Step | None]
+"""Makes a part of the data smaller, given the data as they are now and whole; None where it is as small as it gets."""
+
+
+def thin(data: Data, *, max_bytes: int = DATA_BYTES, steps: Mapping[str, MakeStep] | None = None) -> Data:
     """Return the data of a page in at most `max_bytes`, gzipped, as far as thinning goes; `thinned` says what is left.
 
     Data that are small enough are returned as they are.
+
+    Args:
+        steps: by part of the data, the function that makes it smaller; default: those of a protein's page.
     """
+    steps = _STEPS if steps is None else steps
     if len(as_json(data)) <= max_bytes:  # gzipped they are smaller still
         return data
 
@@ -51,8 +59,8 @@ def thin(data: Data, *, max_bytes: int = DATA_BYTES) -> Data:
     sizes = {name: zipped_bytes(value) for name, value in data.items()}
     sentences: dict[str, str] = {}
     while sum(sizes.values()) > max_bytes:
-        by_size = sorted(_STEPS, key=lambda name: sizes[name], reverse=True)
-        step = next((step for name in by_size if (step := _STEPS[name](thinned, data)) is not None), None)
+        by_size = sorted(steps, key=lambda name: sizes[name], reverse=True)
+        step = next((step for name in by_size if (step := steps[name](thinned, data)) is not None), None)
         if step is None:
             break
         thinned[step.name], sentences[step.name] = step.value, step.sentence
@@ -72,7 +80,8 @@ def zipped_bytes(value: object) -> int:
     return len(gzip.compress(as_json(value).encode(), COMPRESSION))
 
 
-def _thin_structure(data: Data, whole: Data) -> Step | None:
+def thin_structure(data: Data, whole: Data) -> Step | None:
+    """Leave out side chains, then all but C-alpha atoms, then half of the chains, at last the structure."""
     structure = data["structure"]
     if structure is None:
         return None
@@ -138,7 +147,7 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
         (others if head in heads else strongest).append(i)
         heads.add(head)
 
-    kept = [*strongest, *others][: _half(len(by_weight), fewest=max(FEWEST_PAIRS, len(strongest)))]
+    kept = [*strongest, *others][: half(len(by_weight), fewest=max(FEWEST_PAIRS, len(strongest)))]
     if len(kept) == len(by_weight):
         return None
     n_all = len(whole["links"]["weight"])
@@ -146,7 +155,7 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
         f"The page has the {len(kept):,} links of most attention of {n_all:,}, one or more for each head that has any; "
         "the table links has all."
     )
-    return Step("links", _select(links, ("layer", "head", "i", "j", "weight"), kept), sentence)
+    return Step("links", select_rows(links, ("layer", "head", "i", "j", "weight"), kept), sentence)
 
 
 def _thin_contacts(data: Data, whole: Data) -> Step | None:
@@ -155,12 +164,12 @@ def _thin_contacts(data: Data, whole: Data) -> Step | None:
         return None
     probabilities = contacts["probability"]
     likeliest = sorted(range(len(probabilities)), key=lambda i: -probabilities[i])
-    kept = likeliest[: _half(len(likeliest), fewest=FEWEST_PAIRS)]
+    kept = likeliest[: half(len(likeliest), fewest=FEWEST_PAIRS)]
     if len(kept) == len(likeliest):
         return None
     n_all = len(whole["contacts"]["probability"])
     sentence = f"The page has the {len(kept):,} likeliest contacts of {n_all:,}; the table contacts has all."
-    return Step("contacts", _select(contacts, ("i", "j", "probability"), kept), sentence)
+    return Step("contacts", select_rows(contacts, ("i", "j", "probability"), kept), sentence)
 
 
 def _thin_variants(data: Data, whole: Data) -> Step | None:
@@ -171,7 +180,7 @@ def _thin_variants(data: Data, whole: Data) -> Step | None:
     # Of most scores one end is harmful, of some the low one and of some the high one: both ends stay.
     with_value = [i for i, variant in enumerate(variants) if variant["value"] is not None]
     by_value = sorted(with_value, key=lambda i: variants[i]["value"])
-    n_kept = _half(len(variants), fewest=FEWEST_PAIRS)
+    n_kept = half(len(variants), fewest=FEWEST_PAIRS)
     if n_kept >= len(variants):
         return None
     kept = sorted({*by_value[: n_kept // 2], *by_value[len(by_value) - n_kept // 2 :]})
@@ -191,18 +200,19 @@ def _thin_tracks(data: Data, whole: Data) -> Step | None:
     return Step("tracks", kept, sentence)
 
 
-def _half(n: int, *, fewest: int) -> int:
+def half(n: int, *, fewest: int) -> int:
+    """Return half of a number of rows, but no fewer than `fewest` of them."""
     return min(n, max(n // 2, fewest))
 
 
-def _select(lists: Data, names: Sequence[str], kept: Sequence[int]) -> Data:
+def select_rows(lists: Data, names: Sequence[str], kept: Sequence[int]) -> Data:
     """Return lists that stand beside each other with some of their elements, in the order they had."""
     ordered = sorted(kept)
     return {**lists, **{name: [lists[name][i] for i in ordered] for name in names}}
 
 
-_STEPS: dict[str, Callable[[Data, Data], Step | None]] = {
-    "structure": _thin_structure,
+_STEPS: dict[str, MakeStep] = {
+    "structure": thin_structure,
     "received": _thin_received,
     "links": _thin_links,
     "contacts": _thin_contacts,

@@ -12,6 +12,7 @@ from helpers.browser import NO_WEBGL, SOFTWARE_WEBGL, Opened, launch, open_page 
 from helpers.drawn_protein import Data, small_protein  # noqa: E402
 
 from attlas.queries.page.html import page_html  # noqa: E402
+from attlas.queries.page.pair_page import PairPage  # noqa: E402
 
 Open = Callable[..., Opened]
 
@@ -41,7 +42,7 @@ def open_data(browser: Any, tmp_path: Path) -> Iterator[Open]:
 
     def opened(data: Data, fragment: str = "", *, other_browser: Any = None, **settings: Any) -> Opened:
         path = tmp_path / f"page{len(contexts)}.html"
-        path.write_text(page_html(data), encoding="utf-8")
+        path.write_text(PairPage(data).html if "pair" in data else page_html(data), encoding="utf-8")
         context = (other_browser or browser).new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})
         contexts.append(context)
         return open_page(context, path.as_uri() + fragment)

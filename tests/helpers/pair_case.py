@@ -1,90 +1,46 @@
-"""A small atlas of pairs with contacts that are made up: chains of random letters, and a homodimer."""
+"""An atlas of pairs, small enough to be built by every test that needs one: a tiny model of random weights."""
 
-import json
-import random
-from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-
-from attlas.pipeline.adding import add_files
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pairs.adding import PairSettings, add_pairs
-from attlas.schema import PARTNER_CONTACTS, AtlasPaths
-from attlas.schema.parquet_file import describe_file, write_table
-from attlas.schema.settings import Computation
+from attlas.schema import PARTNER_CONTACTS
+from helpers.annotated import add_rows, annotate, sequence_ids
 from helpers.building import build_here, random_proteins, write_fasta
+from helpers.pdb_case import Chain, pdb
+from helpers.tiny_esm import save_tiny_esm
 
-LENGTHS = (30, 31, 34, 36, 40, 42, 44, 47, 50, 52, 55, 60)
-PROTEINS = random_proteins(LENGTHS, seed=5)
-HETEROMERS = [
-    ("P00000", "P00001"),
-    ("P00003", "P00002"),
-    ("P00004", "P00005"),
-    ("P00006", "P00007"),
-    ("P00009", "P00008"),
-]
-HOMODIMER = ("P00010", "P00010")
-UNKNOWN = ("P00011", "P00000")
-"""A pair without known contacts."""
-LABELS = ["binder", "none", "binder", "none", "binder", "none", "binder"]
+MAX_LENGTH = 100
+"""Residues of a pair; the pair of the two longest has more."""
+KNOWN = [("P1", "P0", 5, 4, 7.5), ("P0", "P1", 4, 5, 6.0), ("P0", "P1", 9, 30, None)]
+"""Accession, partner, i, j and distance of contacts that sources give, one of them in both directions."""
 
 
-def draw_contacts(accession: str, partner: str, *, n: int = 6) -> list[tuple[int, int]]:
-    """Return contacts of a pair, the same every time."""
-    draw = random.Random(f"{accession} {partner}")
-    lengths = len(PROTEINS[accession]), len(PROTEINS[partner])
-    return sorted({(draw.randint(1, lengths[0]), draw.randint(1, lengths[1])) for _ in range(n)})
+def write_pair_case(root: Path) -> tuple[Path, dict[str, str]]:
+    """Write the atlas; return its directory, and its proteins: P0 to P3, of which P0-P1, P2-P2 and P2-P3 are pairs."""
+    proteins = dict(zip(("P0", "P1", "P2", "P3"), random_proteins([30, 42, 35, 80]).values(), strict=True))
+    build_here(write_fasta(root / "p.fasta", proteins), root / "atlas", save_tiny_esm(root / "model"))
+    (root / "pairs.tsv").write_text("P0\tP1\tbinder\t0.1\nP2\tP2\nP2\tP3\n")
+    settings = PairSettings(forms="gap,linker", heads="0-1,1-2", floor=0.001, max_length=MAX_LENGTH)
+    add_pairs(root / "atlas", root / "pairs.tsv", settings, progress=lambda p, s: lambda e: None, n_workers=0)
+    annotate(root / "atlas", [("P0", "Active site", 7, 7)])
+    return root / "atlas", proteins
 
 
-def write_pair_atlas(root: Path, model: Path) -> Path:
-    """Build the atlas, compute its pairs, and add their contacts; the contacts of one pair in the other direction."""
-    atlas = root / "atlas"
-    build_here(write_fasta(root / "s.fasta", PROTEINS), atlas, model)
-    pairs = [*HETEROMERS, HOMODIMER, UNKNOWN]
-    lines = [f"{a}\t{b}\t{label}\n" for (a, b), label in zip(pairs, LABELS, strict=True)]
-    (root / "pairs.tsv").write_text("".join(lines))
-    add_pairs(
-        atlas, root / "pairs.tsv", PairSettings(forms="gap,linker"), progress=lambda *_: lambda _: None, n_workers=0
-    )
-
-    rows = []
-    for number, (accession, partner) in enumerate([*HETEROMERS, HOMODIMER]):
-        for i, j in draw_contacts(accession, partner):
-            is_turned = number == 1
-            rows.append((partner, accession, j, i) if is_turned else (accession, partner, i, j))
-    add_contacts(atlas, rows)
-    return atlas
+def add_known_contacts(root: Path) -> None:
+    """Add the known contacts of P0 and P1."""
+    ids = sequence_ids(root)
+    rows = [
+        {
+            "accession": accession, "sequence_id": ids[accession], "partner": partner, "i": i, "j": j,
+            "distance": distance, "chain": "", "partner_chain": "", "source": f"{accession}.tsv",
+        }
+        for accession, partner, i, j, distance in KNOWN
+    ]  # fmt: skip
+    add_rows(root, PARTNER_CONTACTS, rows, "partner_contacts")
 
 
-def add_contacts(root: Path, rows: Sequence[tuple[str, str, int, int]]) -> None:
-    """Add contacts to `partner_contacts`, as a table of contacts does."""
-    paths = AtlasPaths(root)
-    plan = json.loads(paths.plan.read_text())
-    ids = _read_ids(paths)
-    rows = sorted(rows, key=lambda row: (ids[row[0]], *row))
-    columns = {
-        "accession": [row[0] for row in rows],
-        "sequence_id": [ids[row[0]] for row in rows],
-        "partner": [row[1] for row in rows],
-        "i": [row[2] for row in rows],
-        "j": [row[3] for row in rows],
-        "distance": [None] * len(rows),
-        "chain": [""] * len(rows),
-        "partner_chain": [""] * len(rows),
-        "source": ["contacts.tsv"] * len(rows),
-    }
-    schema = PARTNER_CONTACTS.schema(plan["run"]["n_layers"])
-    table = pa.Table.from_arrays([pa.array(columns[field.name], field.type) for field in schema], schema=schema)
-    with hold_lock(paths):
-        path = paths.added(PARTNER_CONTACTS, "contacts")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_table(path, table=PARTNER_CONTACTS, rows=table, metadata=Computation().metadata(PARTNER_CONTACTS))
-        add_files(paths, [describe_file(paths, path, PARTNER_CONTACTS)], is_replaced=lambda file: False)
-
-
-def _read_ids(paths: AtlasPaths) -> dict[str, int]:
-    import pyarrow.parquet as pq
-
-    rows = pq.read_table(paths.proteins, columns=["accession", "sequence_id"]).to_pydict()
-    return dict(zip(rows["accession"], rows["sequence_id"], strict=True))
+def write_complexes(path: Path, first: str, second: str) -> Path:
+    """Write a structure of two copies of each protein, as chains along x: A and C far apart, C beside D, B alone."""
+    chains = [Chain("A", first), Chain("C", first, y=200), Chain("D", second, y=206), Chain("B", second, y=900)]
+    path.write_text(pdb(chains))
+    return path

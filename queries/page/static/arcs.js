@@ -63,13 +63,11 @@
     if (position === null || position < frame.begin || position > frame.end) return;
     const x = frame.x(position);
     const axis = frame.rows.find((row) => row.name === "axis");
-    pen.rect(x - Math.max(1, frame.perResidue) / 2, 2, Math.max(1, frame.perResidue), axis.top + axis.height - 2, {
-      fill: colours.pointed,
-      opacity: 0.3,
-    });
+    const [width, height] = [Math.max(1, frame.perResidue), axis.top + axis.height - frame.top];
+    pen.rect(x - width / 2, frame.top, width, height, { fill: colours.pointed, opacity: 0.3 });
     pen.polyline(
       [
-        [x, 2],
+        [x, frame.top],
         [x, axis.top + axis.height],
       ],
       { stroke: colours.pointed, width: 1.5 },
@@ -98,10 +96,10 @@
       });
     }
     const name = attlas.nameResidue(data, position);
-    const width = attlas.textWidth(name, 11, 700) + 8;
-    const from = Math.min(Math.max(frame.left - 6, x - width / 2), frame.right + 6 - width);
-    pen.rect(from, axis.top + 4, width, 15, { fill: colours.pointed, radius: 3 });
-    pen.text(from + width / 2, axis.top + 15.5, name, { fill: "rgb(0, 0, 0)", weight: 700, align: "center" });
+    const nameWidth = attlas.textWidth(name, 11, 700) + 8;
+    const from = Math.min(Math.max(frame.left - 6, x - nameWidth / 2), frame.right + 6 - nameWidth);
+    pen.rect(from, axis.top + 4, nameWidth, 15, { fill: colours.pointed, radius: 3 });
+    pen.text(from + nameWidth / 2, axis.top + 15.5, name, { fill: "rgb(0, 0, 0)", weight: 700, align: "center" });
   };
 
   Object.assign(attlas.rowDrawings, { contacts: drawContacts, links: drawLinks });

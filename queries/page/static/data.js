@@ -41,7 +41,7 @@ globalThis.attlas ??= {};
     const nHeads = json.model.n_heads;
     const sequence = json.protein.sequence ?? "";
     const nResidues = sequence.length;
-    const links = json.links && readLinks(json.links, nHeads, nLayers * nHeads);
+    const links = json.links && attlas.readLinks(json.links, nHeads, nLayers * nHeads);
 
     return {
       ...heading,
@@ -50,7 +50,7 @@ globalThis.attlas ??= {};
       nResidues,
       links,
       siteAt: new Map(sites.map((site) => [site.position, site])),
-      received: json.received && readReceived(json.received, nLayers, nResidues),
+      received: json.received && attlas.readReceived(json.received, nLayers, nResidues),
       features: [...(json.features ?? [])].sort((a, b) => a.begin - b.begin || a.end - b.end),
       featureTypes: featureTypes(json.features ?? []),
       contacts: json.contacts && readArcs(json.contacts.i, json.contacts.j, json.contacts.probability),
@@ -60,7 +60,7 @@ globalThis.attlas ??= {};
   };
 
   /** Return received attention as one Float32Array of N residues for each layer. */
-  const readReceived = (received, nLayers, nResidues) => {
+  attlas.readReceived = (received, nLayers, nResidues) => {
     if (received.encoding !== "float16-base64")
       throw new Error(`Attention is encoded as ${received.encoding}, not as float16-base64.`);
     const text = atob(received.data);
@@ -93,7 +93,7 @@ globalThis.attlas ??= {};
   });
 
   /** Return links as arcs, with the indices of each head's links, strongest first. */
-  const readLinks = (links, nHeads, nMaps) => {
+  attlas.readLinks = (links, nHeads, nMaps) => {
     const arcs = readArcs(links.i, links.j, links.weight);
     const map = Int32Array.from(links.layer, (layer, k) => layer * nHeads + links.head[k]);
     const byHead = Array.from({ length: nMaps }, () => []);

@@ -81,4 +81,20 @@
     element.append(...children);
     return element;
   };
+
+  /** Redraw when the window, the colours or the medium changes. */
+  attlas.redrawWhenNeeded = (views) => {
+    const redraw = () => {
+      for (const view of views) view?.redraw();
+    };
+    const holder = document.getElementById("views");
+    let width = holder.clientWidth;
+    new ResizeObserver(() => {
+      if (holder.clientWidth === width) return;
+      width = holder.clientWidth;
+      requestAnimationFrame(redraw);
+    }).observe(holder);
+    for (const query of ["(prefers-color-scheme: dark)", "print"])
+      matchMedia(query).addEventListener("change", redraw);
+  };
 })();

@@ -97,7 +97,7 @@
     const ofHeads = attlas.headStatistics(data).filter((name) => !ofLinks.includes(name));
     for (const [label, names] of [
       ["links", ofLinks],
-      ["statistics of this protein", ofHeads],
+      [`statistics of this ${data.proteins ? "pair" : "protein"}`, ofHeads],
     ]) {
       if (names.length)
         select.append(

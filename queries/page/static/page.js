@@ -47,7 +47,7 @@
     const finishSoon = () => requestAnimationFrame(() => setTimeout(finish));
     if (document.readyState === "complete") finishSoon();
     else addEventListener("load", finishSoon);
-    redrawWhenNeeded(views);
+    attlas.redrawWhenNeeded(views);
     attlas.shown = { data, state };
   };
 
@@ -84,22 +84,6 @@
     };
     state.watch(["position", "layer", "head"], show);
     show();
-  }
-
-  /** Redraw when the window, the colours or the medium changes. */
-  function redrawWhenNeeded(views) {
-    const redraw = () => {
-      for (const view of views) view?.redraw();
-    };
-    const holder = document.getElementById("views");
-    let width = holder.clientWidth;
-    new ResizeObserver(() => {
-      if (holder.clientWidth === width) return;
-      width = holder.clientWidth;
-      requestAnimationFrame(redraw);
-    }).observe(holder);
-    for (const query of ["(prefers-color-scheme: dark)", "print"])
-      matchMedia(query).addEventListener("change", redraw);
   }
 
   // The header is on the screen before the long work begins; a page that nobody sees has no frames to wait for.

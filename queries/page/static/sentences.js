@@ -25,8 +25,9 @@
   const layersText = (data) => (data.nLayers === 1 ? "the only layer" : `layers 0 to ${data.nLayers - 1}`);
   Object.assign(attlas, { withCommas, number, decimal, plural });
 
-  /** Return a residue as people write it: letter and position, `G191`. */
-  attlas.nameResidue = (data, position) => `${data.sequence[position - 1]}${position}`;
+  /** Return a residue as people write it: letter and position, `G191`; of a pair, whose it is. */
+  attlas.nameResidue = (data, position) =>
+    data.nameResidue ? data.nameResidue(position) : `${data.sequence[position - 1]}${position}`;
 
   /** Return a statistic's column name in words. */
   attlas.nameStatistic = (name) => name.replaceAll("_", " ").replace(/beyond(\d+)/, "beyond $1");
@@ -68,7 +69,7 @@
       if (Number.isNaN(value)) return [`layer ${state.layer} is not in this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
       parts.push(
-        `receives ${decimal(value)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
+        `receives ${decimal(value)}${fromText(data)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
       );
     }
     const site = data.siteAt.get(position);
@@ -103,17 +104,19 @@
     return parts;
   };
 
+  const fromText = (data) => (data.receivedFrom ? ` from ${data.receivedFrom}` : "");
   const spanText = (feature) =>
     feature.begin === feature.end ? `${feature.begin}` : `${feature.begin}–${feature.end}`;
   const describeFeature = (feature) => {
     const what = feature.description ? `: ${feature.description}` : "";
     return `${feature.type.toLowerCase()}${feature.begin === feature.end ? "" : ` ${spanText(feature)}`}${what}`;
   };
-  Object.assign(attlas, { spanText, describeFeature });
+  Object.assign(attlas, { spanText, describeFeature, fromText });
 
   /** Return how many of a head's edges are drawn: an atlas keeps a choice of links, and counts all edges. */
   attlas.describeLinks = (data, head) => {
     if (!data.links) return "This atlas has no links: attlas links adds them.";
+    if (data.describeLinks) return data.describeLinks(head);
     const indices = data.links.byHead[head];
     const theta = data.model.theta;
     const nEdges = data.heads?.statistics.n_edges?.[head];

@@ -8,7 +8,8 @@
   attlas.State = class {
     /**
      * `opening` holds the values the page opens with; what equals them is left out of the fragment.
-     * `limits` are nLayers, nHeads, nResidues and the names of statistics.
+     * `limits` are nLayers, nHeads, nResidues and the names of statistics; `choices` are further values by name, each
+     * with the list of those that may be chosen.
      */
     constructor(opening, limits) {
       this.opening = { residue: null, range: [1, limits.nResidues], ...opening };
@@ -34,6 +35,9 @@
     } // [begin, end], both shown
     get statistic() {
       return this.values.statistic;
+    }
+    get choices() {
+      return Object.entries(this.limits.choices ?? {});
     }
 
     /** The residue that lights up in every view: the one under the pointer, or else the one held. */
@@ -109,6 +113,12 @@
         residue: number(fields.get("residue"), 1, nResidues) ?? this.opening.residue,
         range: begin && end && begin <= end ? [begin, end] : this.opening.range,
         statistic: statistics.includes(fields.get("statistic")) ? fields.get("statistic") : this.opening.statistic,
+        ...Object.fromEntries(
+          this.choices.map(([name, values]) => [
+            name,
+            values.includes(fields.get(name)) ? fields.get(name) : this.opening[name],
+          ]),
+        ),
       });
     }
 
@@ -120,6 +130,7 @@
         residue: String(this.residue),
         range: this.range.join("-"),
         statistic: this.statistic,
+        ...Object.fromEntries(this.choices.map(([name]) => [name, this.values[name]])),
       };
       const isChanged = (name) => JSON.stringify(this.values[name]) !== JSON.stringify(this.opening[name]);
       return new URLSearchParams(

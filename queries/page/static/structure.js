@@ -7,6 +7,7 @@
   const OPACITY = 0.75; // of the cartoon: what lies behind it is still seen
   const GREY = 0.3; // of the cartoon, from paper to ink
   const GREY_ON_DARK = 0.55;
+  const SAND = 0.45; // of the second protein of a pair, from grey to the colour of sites
   const FILLED = 0.9; // share of the view's width or height that the atoms fill
   const LONG_NOTE = 70; // letters
   const SITE_RADIUS = 1.4; // angstrom
@@ -135,12 +136,18 @@
       const isDark = attlas.channels(colours.paper)[0] < 128;
       const grey = attlas.mix(colours.paper, colours.ink, isDark ? GREY_ON_DARK : GREY);
       const values = data.received?.[state.layer];
-      const largest = values ? attlas.extent(values)[1] : 0;
+      const [smallest, largest] = values ? attlas.extent(values) : [0, 0];
+      // What a partner gives is spread evenly: of a pair the scale begins at the smallest value.
+      const shareOf = (value) => {
+        const least = data.proteins ? smallest : 0;
+        return value > least ? Math.sqrt((value - least) / (largest - least)) : 0;
+      };
+      const sand = attlas.mix(grey, colours.site, SAND);
       const colourOf = (atom) => {
-        const value = values?.[positionOfAtom.get(atom.serial) - 1];
-        return attlas.hex(
-          attlas.mix(grey, colours.attention, value > 0 && largest > 0 ? Math.sqrt(value / largest) : 0),
-        );
+        const position = positionOfAtom.get(atom.serial);
+        const value = values?.[position - 1];
+        const plain = position > data.proteins?.[0].nResidues ? sand : grey;
+        return attlas.hex(attlas.mix(plain, colours.attention, shareOf(value)));
       };
       viewer.setBackgroundColor(attlas.hex(colours.box), 1);
       const cartoon = { colorfunc: colourOf, opacity: OPACITY, thickness: 0.35, arrows: true };
@@ -186,7 +193,8 @@
       const nLinks = data.links?.byHead[state.head].length;
       const hasKnown = data.features.some((feature) => attlas.isKnownSite(feature) && atomsAt.has(feature.begin));
       const parts = [
-        data.received && `blue: attention received in layer ${state.layer}`,
+        data.proteins && `grey: ${data.proteins[0].label}, sand: ${data.proteins[1].label}`,
+        data.received && `blue: attention received${attlas.fromText(data)} in layer ${state.layer}`,
         data.sites.length && "orange spheres: sites",
         hasKnown && `green ${structure.kind === "trace" ? "spheres" : "sticks"}: active and binding sites`,
         nLinks && `pink rods: links of head ${state.headName}`,
@@ -218,7 +226,7 @@
           );
         const [alpha] = alphasAt(site.position);
         if (!alpha) continue;
-        const name = `${site.residue}${site.position}`;
+        const name = site.name ?? `${site.residue}${site.position}`;
         labels.push(
           viewer.addLabel(data.sites.length > 1 ? `${site.rank} ${name}` : name, {
             position: { x: alpha.x, y: alpha.y, z: alpha.z },
@@ -239,11 +247,7 @@
       const colour = attlas.hex(attlas.readColours().links);
       for (const k of data.links?.byHead[state.head] ?? []) {
         const [from, to] = [data.links.i[k], data.links.j[k]];
-        for (const chain of structure.chains) {
-          const [start, end] = [from, to].map((position) =>
-            alphasAt(position).find((alpha) => alpha.chain === chain.chain),
-          );
-          if (!start || !end) continue;
+        for (const [start, end] of endsOf(from, to)) {
           links.push(
             viewer.addCylinder({
               start,
@@ -257,6 +261,14 @@
         }
       }
       renderSoon();
+    }
+
+    /** Return the C-alpha atoms that a link joins: of one chain, or, of a pair, one of either protein. */
+    function endsOf(from, to) {
+      if (data.proteins) return alphasAt(from).flatMap((start) => alphasAt(to).map((end) => [start, end]));
+      return structure.chains
+        .map((chain) => [from, to].map((position) => alphasAt(position).find((alpha) => alpha.chain === chain.chain)))
+        .filter(([start, end]) => start && end);
     }
 
     function redrawPointed() {

@@ -11,6 +11,7 @@
   const place = () => attlas.place ?? document.querySelector('meta[name="attlas-place"]')?.content;
   const shellPlace = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : attlas.shellWord(text));
   const command = (sql) => `attlas sql ${shellPlace(place() ?? "ATLAS")} ${attlas.shellWord(sql)}`;
+  Object.assign(attlas, { sqlText, sqlCommand: command });
 
   /** Start the tables: sites, links of the chosen head, features, families, variants, heads. */
   attlas.startTables = (data, state) => {

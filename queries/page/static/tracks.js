@@ -11,16 +11,16 @@
   const LETTER_WIDTH = 8; // from this width of a residue on, the axis shows letters
 
   /**
-   * Return the rows of the view from top to bottom, and the frame they are drawn in.
+   * Return the rows of the view from top to bottom, and the frame they are drawn in, which begins at `top`.
    * A row: name, label (lines of text), top, height, and what its kind needs.
    */
-  attlas.layoutTracks = (data, state, width, showAllTypes) => {
+  attlas.layoutTracks = (data, state, width, showAllTypes, frameTop = 2) => {
     const isNarrow = width < NARROW;
     const left = isNarrow ? 6 : GUTTER;
     const right = Math.max(left + 40, width - EDGE);
     const rows = rowsOf(data, state, right - left, showAllTypes);
 
-    let top = 2;
+    let top = frameTop;
     for (const row of rows) {
       if (isNarrow && row.label.length) top += LABEL_HEIGHT;
       row.top = top;
@@ -32,6 +32,7 @@
       showsLetters: showsLetters(state, right - left),
       rows,
       width,
+      top: frameTop,
       height: top + 2,
       left,
       right,
@@ -55,7 +56,7 @@
       const [, largest] = attlas.extent(data.received[state.layer]);
       const isLeftOut = Number.isNaN(data.received[state.layer][0]);
       const label = [
-        `received in layer ${state.layer}`,
+        data.receivedFrom ? `from ${data.receivedFrom}` : `received in layer ${state.layer}`,
         isLeftOut ? "not in this page" : `largest ${attlas.number(largest)}`,
       ];
       rows.push({ name: "profile", label, height: 84, largest });

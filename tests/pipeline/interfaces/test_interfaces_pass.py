@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import build_here, digests, random_proteins, write_fasta
-from helpers.pair_case import HETEROMERS, HOMODIMER, PROTEINS, draw_contacts, write_pair_atlas
+from helpers.interface_case import HETEROMERS, HOMODIMER, PROTEINS, draw_contacts, write_pair_atlas
 
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.interfaces.adding import AddedInterfaces, InterfaceSettings, add_interfaces
