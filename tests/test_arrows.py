@@ -102,6 +102,7 @@ FLOORS = {
             "probe",
             "remote_build",
         ),
+        ("fitting",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),
