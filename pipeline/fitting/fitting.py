@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import torch
 from numpy.typing import NDArray
 
 from attlas.pipeline.directory import read_plan
@@ -99,7 +100,9 @@ def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
     )
     refuse_too_large(predicted, measure_available_bytes("cpu"), n_sets=len(labelled.sets))
 
-    _, _, encoder = load_plan_and_model(str(root), count_default_workers("cpu"))
+    # No more threads than OMP_NUM_THREADS allows: on a busy machine they only wait for each other.
+    n_threads = min(count_default_workers("cpu"), torch.get_num_threads())
+    _, _, encoder = load_plan_and_model(str(root), n_threads)
     rows = _fit_model(encoder, plan, task, labelled.sets, groups, shape, inputs, settings, TRAINED, report)
     if settings.has_random_weights:
         of_model = [source for source in inputs if source.kind not in OF_LETTERS]
