@@ -22,11 +22,13 @@ from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_f
 from attlas.pipeline.fitting.random_weights import save_random_model
 from attlas.pipeline.fitting.rows import Row, gather_results, make_rows
 from attlas.pipeline.model.files import find_model
+from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, InputError, Manifest
+from attlas.schema import AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.fit_tables import FITS
+from attlas.schema.parquet_file import provenance
 
 FEWEST_GROUPS_PER_FOLD = 2
 """Families with a label, for each fold, that a label needs."""
@@ -111,7 +113,8 @@ def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
             rows += _fit_model(
                 random_encoder, plan, task, labelled.sets, groups, shape, of_model, settings, RANDOM, report
             )
-    return Fit(make_table(rows), grouping, left_out, len(task.sequences))
+    metadata = _describe(manifest, plan, grouping, settings)
+    return Fit(make_table(rows).replace_schema_metadata(metadata), grouping, left_out, len(task.sequences))
 
 
 def drop_rare(
@@ -169,6 +172,13 @@ def make_table(rows: Sequence[Row]) -> pa.Table:
 
 def _read_number(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _describe(manifest: Manifest, plan: Plan, grouping: Grouping, settings: FitSettings) -> dict[bytes, bytes]:
+    """Return the metadata of the table: the run of the atlas, the tables that were read, and the settings."""
+    values = {"by": settings.by, "groups": grouping.method, "folds": settings.n_folds, "seed": settings.seed}
+    computation = Computation(values, dict(digest_inputs(manifest, FITS)))
+    return {**provenance(plan.run, manifest.atlas_id), **computation.metadata(FITS)}
 
 
 def _make_task(labelled: Labelled, groups: NDArray[np.int64], settings: FitSettings) -> tuple[Task, NDArray[np.int64]]:

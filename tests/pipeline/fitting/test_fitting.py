@@ -25,7 +25,8 @@ from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
 from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, EnvironmentFault, InputError, Manifest
+from attlas.schema import AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
+from attlas.schema.fit_tables import FITS
 
 N_PROTEINS, N_FOLDS = 30, 3
 SETTINGS = FitSettings(labels=("active site", "Turn", "Helix", "track:score"), n_folds=N_FOLDS, has_random_weights=True)
@@ -160,6 +161,18 @@ def test_random_weights_are_fitted_on_the_inputs_of_the_model_alone(fit: Fit) ->
     keys = [(r["label"], r["weights"], r["input"], r["layer"]) for r in rows]
     assert len(set(keys)) == len(keys)
     assert keys == sorted(keys)
+
+
+def test_the_table_says_what_it_was_made_with(fit: Fit) -> None:
+    computation = Computation.parse(FITS, fit.table.schema.metadata)
+    assert computation.settings == {
+        "by": "family",
+        "groups": "connected families of all databases",
+        "folds": N_FOLDS,
+        "seed": 1,
+    }
+    assert set(computation.computed_from) == {"sequences", "features", "families", "coordinates", "tracks"}
+    assert fit.table.schema.remove_metadata() == FITS.schema(0).remove_metadata()
 
 
 def test_secondary_structure_counts_from_its_first_element_to_its_last(fit: Fit, task: Task) -> None:
