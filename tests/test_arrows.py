@@ -106,6 +106,7 @@ FLOORS = {
         ),
         ("pairs",),
         ("interfaces",),
+        ("fitting",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),

@@ -1,0 +1,206 @@
+"""The features of residues that a probe is fitted on, made while the model runs and held for one pack at a time.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, `P` sequences in a pack.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.attention.added_scores import AddedScores
+from attlas.pipeline.attention.attending import attend_in_rows
+from attlas.pipeline.attention.definitions import Pack, PackAttention
+from attlas.pipeline.attention.rows import receive_rows
+from attlas.pipeline.attention.tiled import attend_in_tiles
+from attlas.pipeline.attention.tiles import Tile
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.plan import cut_packs
+from attlas.schema import EnvironmentFault
+
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+"""The amino acids that have a column each; all other letters share one more."""
+N_LETTERS = len(LETTERS) + 1
+REACH = 7
+"""Residues on either side of a residue that its window holds."""
+WINDOW_COLUMNS = (2 * REACH + 1) * N_LETTERS
+MOST_HIDDEN_BYTES = 1 << 28
+"""Bytes of the hidden states that a pack holds, so that packs are smaller for a large model."""
+
+
+@dataclass(frozen=True)
+class PackFeatures:
+    """What the model says of the residues of a pack, its sequences end to end, on the device of the model."""
+
+    lengths: tuple[int, ...]
+    """Residues of each sequence."""
+    heads: Tensor
+    """Attention that each residue receives from each head, the sum over residues as queries, (sum of N, L, H)."""
+    hidden: Tensor
+    """The output of each layer, of the last after the model's final norm, (L, sum of N, W); (0, 0, 0) without."""
+
+    @property
+    def profile(self) -> Tensor:
+        """Return attention received in each layer, the mean over heads, (sum of N, L)."""
+        return self.heads.mean(2)
+
+    @property
+    def slices(self) -> list[slice]:
+        """Return the residues of each sequence."""
+        return [slice(begin, end) for begin, end in pairwise([0, *accumulate(self.lengths)])]
+
+
+def iterate_features(
+    encoder: Encoder, sequences: Sequence[str], *, pack_tokens: int, has_hidden: bool = True
+) -> Iterator[tuple[slice, PackFeatures]]:
+    """Yield the features of pack after pack, each with the slice of `sequences` that it holds.
+
+    Nothing is kept: a pack's features are freed once the caller drops them.
+
+    Args:
+        encoder: the model.
+        sequences: the sequences; those that stand together run together.
+        pack_tokens: most tokens of a pack, as in the plan (`plan.pack_tokens`).
+        has_hidden: whether hidden states are read, too.
+
+    Raises:
+        EnvironmentFault: as `compute_features`.
+    """
+    if has_hidden and pack_tokens > 1:
+        width = int(encoder.model.config.hidden_size)
+        pack_tokens = max(2, min(pack_tokens, MOST_HIDDEN_BYTES // (4 * encoder.n_layers * width)))
+    for pack in cut_packs([len(sequence) for sequence in sequences], encoder.limit_pack(pack_tokens)):
+        yield pack, compute_features(encoder, sequences[pack], has_hidden=has_hidden)
+
+
+def compute_features(encoder: Encoder, sequences: Sequence[str], *, has_hidden: bool = True) -> PackFeatures:
+    """Return the features of the sequences of one pack.
+
+    Raises:
+        EnvironmentFault: the hidden states of the model cannot be read, or a number is not finite.
+    """
+    hidden: list[Tensor] = []
+    places = _find_places(encoder, sequences)
+
+    def add_hidden(_: int, states: Tensor) -> None:
+        hidden.append(states[0, places].float())
+
+    reduce = ReceiveByHead()
+    with encoder.lock:
+        forward = encoder.start(sequences, reduce=reduce, add_hidden=add_hidden if has_hidden else None)
+        forward.stack_results()  # waits for the device
+
+    heads = torch.stack(reduce.received).permute(2, 0, 1).contiguous()
+    features = PackFeatures(
+        tuple(map(len, sequences)), heads, torch.stack(hidden) if hidden else heads.new_empty((0, 0, 0))
+    )
+    _refuse_not_finite(features)
+    return features
+
+
+class ReceiveByHead:
+    """A `Reduction` that keeps what every residue receives from each head, layer by layer, in `received`.
+
+    The `PackAttention` that it returns holds zeros: the build computes those numbers.
+    """
+
+    def __init__(self) -> None:
+        self.received: list[Tensor] = []
+        """Of each layer what the residues receive, (H, sum of N), float32, on the device."""
+
+    def __call__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
+    ) -> PackAttention:
+        """Reduce one layer: q, k and v of shape (H, sum of T, D)."""
+        receive = _receive_in_rows if q.is_cuda else _receive_in_tiles
+        with torch.autocast(q.device.type, enabled=False):  # of mixed models: sums need float32
+            output, received = receive(q, k, v, pack=pack, scaling=scaling, added=added)
+        self.received.append(received[:, pack.residues].float())
+        zeros = torch.zeros(sum(pack.n_residues)), torch.zeros(len(pack.n_tokens), len(q), 1)
+        return PackAttention(output, *zeros)
+
+
+def _receive_in_tiles(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None
+) -> tuple[Tensor | None, Tensor]:
+    """Return a layer's output and what every token receives from residues, (H, sum of T), in the build's tiles."""
+    mass, edges, edge_mass = np.zeros((3, q.shape[0], q.shape[1]))
+
+    def soften(tile: Tensor, at: Tile) -> None:
+        place = at.heads, at.tokens
+        receive_rows(tile.numpy(), at.first_row, np.float32(np.inf), mass[place], edges[place], edge_mass[place])
+
+    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=soften, added=added)
+    return output, torch.from_numpy(mass)
+
+
+def _receive_in_rows(
+    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, added: AddedScores | None
+) -> tuple[Tensor | None, Tensor]:
+    """Return the same as `_receive_in_tiles`, on any device."""
+    received = torch.zeros(q.shape[:2], dtype=torch.float64, device=q.device)
+
+    def add(tile: Tensor, at: Tile) -> None:
+        n_tokens = at.tokens.stop - at.tokens.start
+        rows = tile[:, max(1 - at.first_row, 0) : n_tokens - 1 - at.first_row]  # `<cls>` and `<eos>` are no queries
+        received[at.heads, at.tokens] += rows.sum(1).double()
+
+    output = attend_in_rows(q, k, v, pack=pack, scaling=scaling, add=add, added=added)
+    return output, received
+
+
+def encode_letters(sequence: str) -> NDArray[np.float32]:
+    """Return the letter of each residue as one column of N_LETTERS that is 1, (N, N_LETTERS)."""
+    return np.eye(N_LETTERS, dtype=np.float32)[index_letters(sequence)]
+
+
+def encode_windows(sequence: str) -> NDArray[np.float32]:
+    """Return the letters from REACH before to REACH after each residue, (N, WINDOW_COLUMNS); 0 beyond the ends."""
+    letters = np.pad(encode_letters(sequence), ((REACH, REACH), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(letters, 2 * REACH + 1, axis=0)  # (N, letters, 2 x REACH + 1)
+    return np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(sequence), WINDOW_COLUMNS)
+
+
+def index_letters(sequence: str) -> NDArray[np.int64]:
+    """Return the place of each letter in LETTERS, (N,); of any other letter the number after the last."""
+    return _LETTER_INDEX[np.frombuffer(sequence.encode(), np.uint8)]
+
+
+def _index_codes() -> NDArray[np.int64]:
+    index = np.full(256, len(LETTERS), np.int64)
+    index[np.frombuffer(LETTERS.encode(), np.uint8)] = np.arange(len(LETTERS))
+    return index
+
+
+_LETTER_INDEX = _index_codes()
+
+
+def _find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:
+    """Return where the hidden states of the residues of a pack stand along its tokens, (sum of N,), on the device."""
+    if encoder.is_hooked:  # one sequence, its tokens in the model's own order
+        (sequence,) = sequences
+        places = [place for place in encoder.vocabulary.find_places(sequence)[1:-1] if place is not None]
+        return torch.tensor(places, device=encoder.device)
+    return Pack(tuple(len(sequence) + 2 for sequence in sequences), encoder.device).residues
+
+
+def _refuse_not_finite(features: PackFeatures) -> None:
+    """Refuse numbers that are not finite, as of a half-precision model that overflows. Raises EnvironmentFault."""
+    if not (torch.isfinite(features.heads).all() and torch.isfinite(features.hidden.sum())):
+        raise EnvironmentFault(
+            "The model gives numbers that are not finite on a sequence of the atlas.",
+            expected="finite attention and hidden states, as when the atlas was built",
+            hint="fit on the device and with the library versions of the build (`attlas info`)",
+        )

@@ -1,0 +1,114 @@
+"""The groups that folds keep whole: connected families of the atlas, clusters of a file, or single sequences."""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from attlas.pipeline.fitting.folds import group_sequences
+from attlas.pipeline.fitting.label_sets import FitSequence
+from attlas.schema import FAMILIES, AtlasPaths, InputError, Manifest
+from attlas.schema.fit_tables import FITS_BY
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The groups of sequences."""
+
+    groups: NDArray[np.int64]
+    """The group of each sequence, (n,), counted from 0."""
+    method: str
+    """How they were made."""
+    n_alone: int
+    """Sequences of which the source says nothing: each is a group by itself."""
+
+
+def group_labelled(
+    paths: AtlasPaths,
+    manifest: Manifest,
+    sequences: Sequence[FitSequence],
+    *,
+    by: str,
+    clusters: Path | None,
+    database: str | None,
+) -> Grouping:
+    """Return the groups of sequences that folds keep whole.
+
+    Args:
+        paths: the atlas.
+        manifest: its manifest.
+        sequences: the sequences.
+        by: one of FITS_BY.
+        clusters: a table of accession and cluster, for clusters.
+        database: database of the families; None: all.
+
+    Raises:
+        InputError: `by` is another word; there are no families; or the file of clusters cannot be used.
+    """
+    accessions = [sequence.accessions for sequence in sequences]
+    if by not in FITS_BY:
+        raise InputError("Folds hold out families, clusters or proteins.", expected=", ".join(FITS_BY), found=by)
+    if by == "none":
+        return Grouping(np.arange(len(sequences)), "single sequences", 0)
+
+    if by == "family":
+        rows = list(_read_families(paths, manifest, database))
+        if not rows:
+            raise InputError(
+                "The atlas has no families to hold out.",
+                expected="families" + (f" of {database}" if database else "") + ", added with `attlas annotate`",
+                hint="annotate them, give clusters (--by cluster40 --clusters FILE), or hold out proteins (--by none)",
+            )
+        method = f"connected families of {database or 'all databases'}"
+    else:
+        if clusters is None:
+            raise InputError(
+                "Clusters come from a file.",
+                expected="--clusters FILE with columns of accession and cluster, such as MMseqs2 gives them at 40 %",
+                hint="or hold out families (--by family) or proteins (--by none)",
+            )
+        rows = read_clusters(clusters)
+        method = f"clusters of {clusters.name}"
+    return make_grouping(accessions, rows, method)
+
+
+def make_grouping(accessions: Sequence[Sequence[str]], rows: Sequence[tuple[str, str]], method: str) -> Grouping:
+    """Return the groups of sequences by rows of accession and family."""
+    assigned = {accession for accession, _ in rows}
+    n_alone = sum(assigned.isdisjoint(names) for names in accessions)
+    return Grouping(group_sequences(accessions, rows), method, n_alone)
+
+
+def read_clusters(path: Path) -> list[tuple[str, str]]:
+    """Return the rows of a table of accession and cluster, separated by tabs or commas, with or without a header.
+
+    Raises:
+        InputError: the file cannot be read, or a line does not have two columns.
+    """
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read.", found=str(error).splitlines()[0]) from error
+    delimiter = "\t" if "\t" in text else ","
+    rows = []
+    for number, row in enumerate(csv.reader(text.splitlines(), delimiter=delimiter), start=1):
+        if row and len(row) < 2:
+            raise InputError(
+                f"Line {number} of {path.name} has no cluster.", expected="accession and cluster", found=row[0]
+            )
+        if row:
+            rows.append((row[0].strip(), row[1].strip()))
+    return rows
+
+
+def _read_families(paths: AtlasPaths, manifest: Manifest, database: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the accession and the family of every assignment."""
+    for file in manifest.of_table(FAMILIES):
+        rows = pq.read_table(paths.root / file.path, columns=["accession", "database", "family"]).to_pydict()
+        for accession, origin, family in zip(rows["accession"], rows["database"], rows["family"], strict=True):
+            if database is None or origin.lower() == database.lower():
+                yield accession, f"{origin}:{family}"

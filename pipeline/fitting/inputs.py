@@ -1,0 +1,100 @@
+"""The inputs that a probe is fitted on, as columns of the blocks of features that are summed.
+
+Four blocks hold every input: windows of letters, what a residue receives from all heads, the hidden state of a layer,
+and the products of the last two. A profile is the mean over the heads of a layer, and so follows from their sums.
+
+Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, `D` columns of an input.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from attlas.pipeline.fitting.features import N_LETTERS, REACH, WINDOW_COLUMNS
+
+LETTER = "letter"
+WINDOW = "window"
+PROFILE = "profile"
+ATTENTION = "attention"
+EMBEDDING = "embedding"
+BOTH = "both"
+OF_LETTERS = (LETTER, WINDOW)
+"""Inputs that know nothing of the model."""
+
+
+@dataclass(frozen=True)
+class ProbeInput:
+    """What a probe is fitted on."""
+
+    kind: str
+    """`letter`; `window` of letters; `profile`; `attention` from each head; `embedding`, a hidden state; or `both`."""
+    layer: int | None
+    """The layer, 0-based; None: of letters no layer, of attention all layers. `both` is the hidden state of the layer
+    with the attention of all layers."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The sizes of a model that the blocks depend on."""
+
+    n_layers: int
+    n_heads: int
+    width: int
+
+    @property
+    def n_maps(self) -> int:
+        """Return the number of all heads."""
+        return self.n_layers * self.n_heads
+
+    def list_inputs(self) -> list[ProbeInput]:
+        """Return every input of a model of this shape, those without a layer at the beginning."""
+        layers = range(self.n_layers)
+        whole = [ProbeInput(kind, None) for kind in (LETTER, WINDOW, PROFILE, ATTENTION)]
+        return whole + [ProbeInput(kind, layer) for kind in (PROFILE, ATTENTION, EMBEDDING, BOTH) for layer in layers]
+
+
+def find_window_columns(kind: str) -> slice:
+    """Return the columns of the window's block that an input of letters has."""
+    return slice(REACH * N_LETTERS, (REACH + 1) * N_LETTERS) if kind == LETTER else slice(0, WINDOW_COLUMNS)
+
+
+def map_heads(source: ProbeInput, shape: Shape) -> NDArray[np.float64]:
+    """Return the matrix that makes the columns of an input of attention of those of all heads, (L x H, D)."""
+    heads = np.eye(shape.n_maps)
+    if source.kind == PROFILE:
+        heads = heads.reshape(shape.n_maps, shape.n_layers, shape.n_heads).mean(2)
+        return heads if source.layer is None else heads[:, source.layer : source.layer + 1]
+    if source.layer is None or source.kind == BOTH:
+        return heads
+    return heads[:, source.layer * shape.n_heads : (source.layer + 1) * shape.n_heads]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """The features of residues, as blocks of columns, float64 on the device of the model."""
+
+    window: Tensor
+    """Letters of the window, (N, WINDOW_COLUMNS)."""
+    heads: Tensor
+    """Attention received from each head, (N, L x H)."""
+    hidden: Tensor
+    """Hidden states, (L, N, W)."""
+
+    def select(self, residues: Tensor) -> "Blocks":
+        """Return the blocks of some residues, by their places."""
+        return Blocks(self.window[residues], self.heads[residues], self.hidden[:, residues])
+
+    def make_columns(self, source: ProbeInput, shape: Shape) -> Tensor:
+        """Return the columns of an input, (N, D)."""
+        if source.kind in OF_LETTERS:
+            return self.window[:, find_window_columns(source.kind)]
+        if source.kind == EMBEDDING and source.layer is not None:
+            return self.hidden[source.layer]
+
+        heads = self.heads @ torch.from_numpy(map_heads(source, shape)).to(self.heads)
+        if source.kind == BOTH and source.layer is not None:
+            return torch.cat([self.hidden[source.layer], heads], dim=1)
+        return heads

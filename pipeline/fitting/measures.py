@@ -1,0 +1,203 @@
+"""The measures of the scores of residues on folds left out: of rankings, at a threshold, and of numbers.
+
+Axis letters: `N` residues, `K` folds, `B` blocks of families.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.pipeline.fitting.ranking import (
+    Estimate,
+    Floats,
+    Integers,
+    estimate_ranking,
+    make_estimate,
+    measure_average_precision,
+    rank,
+)
+
+MOST_BLOCKS = 100
+"""Blocks of the jackknife: where there are more families, several, drawn at random, are left out at once."""
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Residues:
+    """The residues that count for a label, of all sequences."""
+
+    proteins: Integers
+    """The sequence of each residue, (N,), counted from 0, in ascending order."""
+    folds: Integers
+    """The fold of each residue, (N,)."""
+    blocks: Integers
+    """The block of families of each residue, (N,)."""
+    n_blocks: int
+
+
+@dataclass(frozen=True)
+class LabelMeasures:
+    """The measures of a probe of a label."""
+
+    auprc: Estimate
+    """Average precision of all residues together, ties grouped."""
+    auprc_protein: Estimate
+    """Mean over proteins that carry the label of the average precision of their residues."""
+    auroc: Estimate
+    mcc: Estimate
+    """Matthews' correlation at thresholds chosen on the training folds."""
+    f1: Estimate
+    """F1 at the same thresholds."""
+
+
+@dataclass(frozen=True)
+class TrackMeasures:
+    """The measures of a probe of a track."""
+
+    r2: Estimate
+    """1 less the squared error over that of the mean of all residues."""
+    spearman: Estimate
+    """Correlation of the ranks; its interval leaves blocks out of the ranks of all residues."""
+
+
+def draw_blocks(groups: Integers, *, seed: int) -> Integers:
+    """Return the block of each sequence, (n,), from its group of families: at most MOST_BLOCKS, of whole groups."""
+    distinct, places = np.unique(groups, return_inverse=True)
+    blocks = np.random.default_rng(seed).permutation(len(distinct)) % min(MOST_BLOCKS, len(distinct))
+    return np.asarray(blocks[places])
+
+
+def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: Residues) -> LabelMeasures:
+    """Return the measures of the scores of residues, (N,), each by the probe that left out its fold.
+
+    Args:
+        scores: the scores.
+        inner: (K, N), by probes that left out fold `k`, too; what stands at the residues of that fold is not read.
+        is_labelled: whether each residue carries the label.
+        residues: where they are.
+    """
+    auprc, auroc = estimate_ranking(rank(scores, is_labelled), residues.blocks, residues.n_blocks)
+    is_predicted = apply_thresholds(scores, inner, is_labelled, residues.folds)
+    counts = count_by_block(is_predicted, is_labelled, residues)
+    mcc, f1 = _estimate_counts(counts)
+    return LabelMeasures(auprc, estimate_protein_precision(scores, is_labelled, residues), auroc, mcc, f1)
+
+
+def measure_pooled_precision(scores: Floats, is_labelled: Bools) -> float:
+    """Return the average precision of all residues together."""
+    return measure_average_precision(rank(scores, is_labelled))
+
+
+def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Residues) -> Estimate:
+    """Return the mean over proteins of their average precision, of those with residues that carry the label and not."""
+    begins = np.flatnonzero(np.diff(residues.proteins, prepend=-1))
+    ends = np.append(begins[1:], len(scores))
+    precisions, blocks = [], []
+    for begin, end in zip(begins, ends, strict=True):
+        labelled = is_labelled[begin:end]
+        if labelled.any() and not labelled.all():
+            precisions.append(measure_average_precision(rank(scores[begin:end], labelled)))
+            blocks.append(residues.blocks[begin])
+    if not precisions:
+        return Estimate(*[float("nan")] * 3)
+
+    sums = np.bincount(blocks, precisions, minlength=residues.n_blocks)
+    counts = np.bincount(blocks, minlength=residues.n_blocks)
+    has_any = (counts > 0) & (counts < len(precisions))
+    without = (sum(precisions) - sums[has_any]) / (len(precisions) - counts[has_any])
+    return make_estimate(float(np.mean(precisions)), without)
+
+
+def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
+    """Return which residues are predicted, (N,): at a threshold of the most F1 on the training folds of each."""
+    is_predicted = np.zeros(len(scores), bool)
+    for fold in range(len(inner)):
+        is_training = folds != fold
+        threshold = choose_threshold(inner[fold, is_training], is_labelled[is_training])
+        is_predicted |= ~is_training & (scores >= threshold)
+    return is_predicted
+
+
+def choose_threshold(scores: Floats, is_labelled: Bools) -> float:
+    """Return the score from which on residues are predicted so that F1 is the largest; the highest of equal ones."""
+    ranking = rank(scores, is_labelled)
+    if not len(ranking.ends):
+        return float("inf")
+    # F1 is the largest at the end of a run that holds a labelled residue.
+    f1 = 2 * ranking.n_labelled_above / (ranking.ends + len(ranking.ends))
+    best = int(np.argmax(f1))
+    return float(scores[ranking.order[ranking.begins[best]]])
+
+
+def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: Residues) -> Floats:
+    """Return true and false positives, false and true negatives of each block, (B, 4)."""
+    columns = [
+        is_predicted & is_labelled,
+        is_predicted & ~is_labelled,
+        ~is_predicted & is_labelled,
+        ~is_predicted & ~is_labelled,
+    ]
+    return np.stack([np.bincount(residues.blocks[column], minlength=residues.n_blocks) for column in columns], 1) * 1.0
+
+
+def _estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:
+    """Return Matthews' correlation and F1 of the counts of blocks, (B, 4)."""
+    total = counts.sum(0)
+    without = total - counts
+    mcc, f1 = compute_mcc(total[None])[0], compute_f1(total[None])[0]
+    return make_estimate(float(mcc), compute_mcc(without)), make_estimate(float(f1), compute_f1(without))
+
+
+def compute_mcc(counts: Floats) -> Floats:
+    """Return Matthews' correlation of counts, (B, 4); 0 where all residues are predicted, or none."""
+    true, false, missed, left = counts.T
+    squares = (true + false) * (true + missed) * (left + false) * (left + missed)
+    return np.asarray((true * left - false * missed) / np.sqrt(np.where(squares > 0, squares, np.inf)))
+
+
+def compute_f1(counts: Floats) -> Floats:
+    """Return the harmonic mean of precision and recall of counts, (B, 4)."""
+    true, false, missed, _ = counts.T
+    return np.asarray(2 * true / np.maximum(2 * true + false + missed, 1))
+
+
+def measure_track(scores: Floats, values: Floats, residues: Residues) -> TrackMeasures:
+    """Return the measures of the scores of a track, (N,), each by the probe that left out its fold."""
+    blocks, n_blocks = residues.blocks, residues.n_blocks
+    columns = [np.ones(len(values)), values, values**2, (values - scores) ** 2]
+    r2 = _estimate_from_sums(columns, blocks, n_blocks, _compute_r2)
+
+    ranks = [rank_values(scores), rank_values(values)]
+    columns = [np.ones(len(values)), *ranks, ranks[0] ** 2, ranks[1] ** 2, ranks[0] * ranks[1]]
+    return TrackMeasures(r2, _estimate_from_sums(columns, blocks, n_blocks, _compute_correlation))
+
+
+def rank_values(values: Floats) -> Floats:
+    """Return the ranks of values, (N,), centred and scaled to -0.5 to 0.5; equal values share their mean rank."""
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    means = np.cumsum(counts) - (counts - 1) / 2
+    return np.asarray((means[places] - (len(values) + 1) / 2) / max(len(values) - 1, 1))
+
+
+def _estimate_from_sums(
+    columns: Sequence[Floats], blocks: Integers, n_blocks: int, compute: Callable[[Floats], Floats]
+) -> Estimate:
+    """Return a measure that is a function of sums over residues, without each block in turn for its interval."""
+    sums = np.stack([np.bincount(blocks, column, minlength=n_blocks) for column in columns], 1)
+    total = sums.sum(0)
+    return make_estimate(float(compute(total[None])[0]), compute(total - sums))
+
+
+def _compute_r2(sums: Floats) -> Floats:
+    n, value, square, error = sums.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(1 - error / (square - value**2 / n))
+
+
+def _compute_correlation(sums: Floats) -> Floats:
+    n, x, y, xx, yy, xy = sums.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((xy - x * y / n) / np.sqrt((xx - x**2 / n) * (yy - y**2 / n)))

@@ -1,0 +1,133 @@
+"""How well scores rank labelled residues above others, with the error of the estimate over families.
+
+A set of residues is sorted once. What a measure would be without a block of families follows from how many residues of
+the block stand above each labelled one, so that the jackknife sorts nothing again.
+
+Axis letters: `N` residues, `P` labelled residues, `B` blocks of families.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SMALLEST_CHANGE = 1e-12
+"""Difference between the estimates without each block below which they agree, and there is no error."""
+FEWEST_BLOCKS = 5
+"""Blocks below which there is no error of an estimate."""
+NORMAL_95 = 1.959963984540054
+"""Standard errors from the middle of a normal distribution to the ends of its middle 95 %."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measure with its 95 % interval; the interval is not a number where there are too few families."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Residues sorted by their scores, highest at the top."""
+
+    is_labelled: NDArray[np.bool_]
+    """Of the residues in the order of their scores, (N,)."""
+    order: Integers
+    """The places of the residues in this order, (N,)."""
+    begins: Integers
+    """Where the run of residues with the same score begins, for each labelled residue, (P,)."""
+    ends: Integers
+    """Where it ends, (P,)."""
+    n_labelled_above: Integers
+    """Labelled residues to the end of the run of each labelled one, (P,)."""
+
+
+def rank(scores: NDArray[np.floating], is_labelled: NDArray[np.bool_]) -> Ranking:
+    """Sort residues by their scores, (N,); equal scores stand for one place."""
+    order = np.argsort(-scores, kind="stable")
+    ordered, labelled = scores[order], is_labelled[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    stops = np.append(starts[1:], len(ordered))
+
+    places = np.flatnonzero(labelled)
+    runs = np.searchsorted(starts, places, side="right") - 1
+    n_above = np.cumsum(labelled)[stops[runs] - 1]
+    return Ranking(labelled, order, starts[runs], stops[runs], n_above.astype(np.int64))
+
+
+def measure_average_precision(ranking: Ranking) -> float:
+    """Return the area under the precision-recall curve in steps: the average precision with ties grouped."""
+    if not len(ranking.ends):
+        return float("nan")
+    return float(np.mean(ranking.n_labelled_above / ranking.ends))
+
+
+def measure_auroc(ranking: Ranking) -> float:
+    """Return the chance that a labelled residue scores higher than another, ties counted half."""
+    n, n_labelled = len(ranking.is_labelled), len(ranking.ends)
+    if not 0 < n_labelled < n:
+        return float("nan")
+    n_others = n - n_labelled
+    higher, tied = _count_others(ranking)
+    return float(np.mean(n_others - higher - tied / 2) / n_others)
+
+
+def _count_others(ranking: Ranking) -> tuple[Integers, Integers]:
+    """Return how many residues without the label score higher than each labelled one, and as high, (P,) each."""
+    others = np.concatenate([[0], np.cumsum(~ranking.is_labelled)])
+    return others[ranking.begins], others[ranking.ends] - others[ranking.begins]
+
+
+def estimate_ranking(ranking: Ranking, blocks: Integers, n_blocks: int) -> tuple[Estimate, Estimate]:
+    """Return the average precision and the AUROC of residues of blocks of families, (N,), with jackknife intervals."""
+    by_block = blocks[ranking.order]
+    labelled_blocks = by_block[ranking.is_labelled]
+    higher, tied = _count_others(ranking)
+    n_others = len(ranking.is_labelled) - len(ranking.ends)
+    precisions, areas = np.full(n_blocks, np.nan), np.full(n_blocks, np.nan)
+
+    for block in range(n_blocks):
+        kept = labelled_blocks != block
+        if not kept.any():
+            continue
+        places = np.flatnonzero(by_block == block)
+        labelled_places = np.flatnonzero(by_block[ranking.is_labelled] == block)
+        labelled_ends = np.sort(ranking.ends[labelled_places])
+
+        # Of the block to the end of the run of each labelled residue that stays: all residues, and labelled ones.
+        n_before_end = np.searchsorted(places, ranking.ends[kept])
+        n_labelled_before = np.searchsorted(labelled_ends, ranking.ends[kept], side="right")
+        precisions[block] = np.mean(
+            (ranking.n_labelled_above[kept] - n_labelled_before) / (ranking.ends[kept] - n_before_end)
+        )
+
+        other_places = places[~ranking.is_labelled[places]]
+        above = np.searchsorted(other_places, ranking.begins[kept])
+        to_end = np.searchsorted(other_places, ranking.ends[kept])
+        n_left = n_others - len(other_places)
+        if n_left:
+            n_higher, n_tied = higher[kept] - above, tied[kept] - (to_end - above)
+            areas[block] = np.mean(n_left - n_higher - n_tied / 2) / n_left
+
+    return (
+        make_estimate(measure_average_precision(ranking), precisions),
+        make_estimate(measure_auroc(ranking), areas),
+    )
+
+
+def make_estimate(value: float, without: Floats) -> Estimate:
+    """Return a measure with its interval by the jackknife (Efron and Stein 1981), from what it is without each block.
+
+    Blocks without which it is not defined are left out.
+    """
+    without = without[np.isfinite(without)]
+    n = len(without)
+    if n < FEWEST_BLOCKS or np.ptp(without) <= SMALLEST_CHANGE:
+        return Estimate(value, float("nan"), float("nan"))
+    error = np.sqrt(n - 1) * np.std(without)
+    return Estimate(value, value - NORMAL_95 * error, value + NORMAL_95 * error)

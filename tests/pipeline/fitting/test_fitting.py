@@ -1,0 +1,251 @@
+"""A fit of an atlas against scikit-learn on stored features: scores, measures, controls, and what is left out."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.annotated import annotate, assign, measure
+from helpers.building import build_here, random_proteins, write_fasta
+from helpers.command_line import Run
+from sklearn.linear_model import Ridge
+from sklearn.metrics import average_precision_score, r2_score
+from sklearn.preprocessing import StandardScaler
+
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.fitting import fitting
+from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
+from attlas.pipeline.fitting.fitting import Fit, FitSettings, drop_rare, fit_atlas
+from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
+from attlas.pipeline.fitting.grouping import group_labelled, read_clusters
+from attlas.pipeline.fitting.inputs import ProbeInput, Shape
+from attlas.pipeline.fitting.label_sets import read_labelled
+from attlas.pipeline.fitting.memory import refuse_too_large
+from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
+from attlas.pipeline.workers.runners import load_plan_and_model
+from attlas.schema import AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
+from attlas.schema.fit_tables import FITS
+
+N_PROTEINS, N_FOLDS = 30, 3
+SETTINGS = FitSettings(labels=("active site", "Turn", "Helix", "track:score"), n_folds=N_FOLDS, has_random_weights=True)
+SHAPE = Shape(n_layers=2, n_heads=4, width=32)
+
+
+def list_spans(proteins: dict[str, str]) -> Iterator[tuple[str, str, int, int]]:
+    """Yield an active site at histidines and at chosen residues of 25 proteins, structure of others, a rare type."""
+    choose = random.Random(7)
+    for i, (accession, sequence) in enumerate(proteins.items()):
+        if i < 25:
+            sites = {at for at, letter in enumerate(sequence, start=1) if letter == "H"} | {choose.randint(1, 20)}
+            yield from ((accession, "Active site", at, at) for at in sorted(sites))
+        if i >= 10:
+            yield accession, "Helix", 3, 12
+            yield accession, "Turn", 20, 22
+        if i < 2:
+            yield accession, "Motif", 1, 4
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
+    """Return an atlas of a tiny model with features, families of two proteins, and a track on some residues."""
+    folder = tmp_path_factory.mktemp("fit")
+    proteins = random_proteins([24 + i for i in range(N_PROTEINS)], seed=5)
+    root = folder / "atlas"
+    build_here(write_fasta(folder / "proteins.fasta", proteins), root, tiny_esm)
+    annotate(root, list_spans(proteins))
+    assign(root, [(accession, "Pfam", f"PF{i // 2}") for i, accession in enumerate(proteins)])
+    numbers = random.Random(8)
+    measure(
+        root,
+        {a: {at: "AVILMFW".find(s[at - 1]) + numbers.random() for at in range(2, 20)} for a, s in proteins.items()},
+    )
+    return root
+
+
+@pytest.fixture(scope="module")
+def fit(root: Path) -> Fit:
+    """Return the fit of the atlas, of trained and of random weights."""
+    return fit_atlas(root, SETTINGS, report=lambda text, n_done, n_total: None)
+
+
+@pytest.fixture(scope="module")
+def task(root: Path) -> Task:
+    """Return what the fit is made of."""
+    paths = AtlasPaths(root)
+    manifest = Manifest.read(paths)
+    labelled = read_labelled(paths, manifest, SETTINGS.labels)
+    grouping = group_labelled(paths, manifest, labelled.sequences, by="family", clusters=None, database=None)
+    labelled, groups, _ = drop_rare(labelled, grouping.groups, n_folds=N_FOLDS)
+    return fitting._make_task(labelled, groups, SETTINGS)[0]
+
+
+def stack_stored_features(
+    task: Task, place: int, encoder: Encoder, *, pack_tokens: int
+) -> dict[ProbeInput, np.ndarray]:
+    """Return the columns of every kind of input, of the residues that count, stored for all sequences."""
+    columns: dict[ProbeInput, list[np.ndarray]] = {}
+    for fold in range(N_FOLDS):
+        sequences = [task.sequences[i] for i in np.flatnonzero(task.folds == fold)]
+        letters = [sequence.sequence for sequence in sequences]
+        for pack, features in iterate_features(encoder, letters, pack_tokens=pack_tokens):
+            for sequence, residues in zip(sequences[pack], features.slices, strict=True):
+                if place not in sequence.sets:
+                    continue
+                received, hidden = features.heads[residues].numpy(), features.hidden[-1, residues].numpy()
+                for source, values in {
+                    ProbeInput("letter", None): encode_letters(sequence.sequence),
+                    ProbeInput("window", None): encode_windows(sequence.sequence),
+                    ProbeInput("profile", None): received.mean(2),
+                    ProbeInput("attention", 0): received[:, 0],
+                    ProbeInput("embedding", SHAPE.n_layers - 1): hidden,
+                    ProbeInput("both", SHAPE.n_layers - 1): np.hstack([hidden, received.reshape(len(received), -1)]),
+                }.items():
+                    counted = values[sequence.sets[place].is_counted]
+                    columns.setdefault(source, []).append(counted.astype(np.float64))
+    return {source: np.concatenate(parts) for source, parts in columns.items()}
+
+
+def test_scores_and_measures_are_those_of_scikit_learn_on_stored_features(root: Path, task: Task, fit: Fit) -> None:
+    _, plan, encoder = load_plan_and_model(str(root), 1)
+    counted: list[int] = []
+    passes = {"pack_tokens": plan.pack_tokens, "count": counted.append}
+    probes = fit_sums(sum_features(encoder, task, SHAPE, **passes), SHAPE.list_inputs())
+    scores = score_residues(encoder, task, SHAPE, probes, **passes)
+    assert sum(counted) == 2 * sum(len(sequence.sequence) for sequence in task.sequences)
+
+    rows = {(r["label"], r["input"], r["layer"]): r for r in fit.table.to_pylist() if r["weights"] == "trained"}
+    order = list(SHAPE.list_inputs())
+    for place, names in enumerate((("Helix", "Turn"), ("Active site",), ("track:score",))):
+        members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
+        is_counted = [task.sequences[i].sets[place].is_counted for i in members]
+        folds = np.repeat(task.folds[members], [counts.sum() for counts in is_counted])
+        values = np.concatenate([task.targets[i][place][:, c] for i, c in zip(members, is_counted, strict=True)], 1)
+        for source, x in stack_stored_features(task, place, encoder, pack_tokens=plan.pack_tokens).items():
+            for label, name in enumerate(names):
+                ours = scores[place].of_target(order.index(source), label, "label")
+                expected = np.empty(len(folds))
+                for fold in range(N_FOLDS):
+                    training, penalty = folds != fold, probes[place][source][fold].outer.penalties[3 * label]
+                    scaler = StandardScaler().fit(x[training])
+                    ridge = Ridge(alpha=penalty * training.sum())
+                    ridge.fit(scaler.transform(x[training]), values[3 * label, training])
+                    expected[~training] = ridge.predict(scaler.transform(x[~training]))
+                np.testing.assert_allclose(ours, expected, atol=1e-6, err_msg=f"{name} {source}")
+                row = rows[name, source.kind, -1 if source.layer is None else source.layer]
+                if name.startswith("track:"):
+                    assert row["r2"] == pytest.approx(r2_score(values[3 * label], expected), abs=1e-6), source
+                else:
+                    # Equal letters score the same; in float64 the library's last bits tell some of them apart.
+                    precision = average_precision_score(values[3 * label], expected.astype(np.float32))
+                    assert row["auprc"] == pytest.approx(precision, abs=1e-6), source
+
+
+def test_what_the_letter_decides_the_letter_tells_and_a_permuted_label_does_not_add_to_it(fit: Fit) -> None:
+    rows = {(r["label"], r["input"], r["layer"]): r for r in fit.table.to_pylist() if r["weights"] == "trained"}
+    letter = rows["Active site", "letter", -1]
+    assert letter["auprc"] > 0.6 > 5 * letter["prevalence"]
+    assert abs(letter["permuted"] - letter["auprc"]) < 0.1
+    assert abs(letter["selectivity"] - (letter["auprc"] - letter["control"])) < 1e-6
+    assert rows["Turn", "letter", -1]["auprc"] < 0.3
+    assert rows["track:score", "letter", -1]["r2"] > 0.9
+    assert rows["track:score", "letter", -1]["auprc"] is None
+    assert letter["r2"] is None
+
+
+def test_random_weights_are_fitted_on_the_inputs_of_the_model_alone(fit: Fit) -> None:
+    rows = fit.table.to_pylist()
+    inputs = {weights: {r["input"] for r in rows if r["weights"] == weights} for weights in ("trained", "random")}
+    assert inputs["trained"] - inputs["random"] == {"letter", "window"}
+    keys = [(r["label"], r["weights"], r["input"], r["layer"]) for r in rows]
+    assert len(set(keys)) == len(keys)
+    assert keys == sorted(keys)
+
+
+def test_the_table_says_what_it_was_made_with(fit: Fit) -> None:
+    computation = Computation.parse(FITS, fit.table.schema.metadata)
+    assert computation.settings == {
+        "by": "family",
+        "groups": "connected families of all databases",
+        "folds": N_FOLDS,
+        "seed": 1,
+    }
+    assert set(computation.computed_from) == {"sequences", "features", "families", "coordinates", "tracks"}
+    assert fit.table.schema.remove_metadata() == FITS.schema(0).remove_metadata()
+
+
+def test_secondary_structure_counts_from_its_first_element_to_its_last(fit: Fit, task: Task) -> None:
+    assert {s.sets[0].is_counted.sum() for s in task.sequences if 0 in s.sets} == {20}  # residues 3 to 22
+    helix = next(r for r in fit.table.to_pylist() if r["label"] == "Helix")
+    assert (helix["n_labelled"], helix["n_residues"], helix["n_sequences"], helix["n_groups"]) == (200, 400, 20, 10)
+
+
+def test_families_stay_in_one_fold_and_labels_are_spread_evenly(root: Path, task: Task) -> None:
+    places = {name: i for i, sequence in enumerate(task.sequences) for name in sequence.accessions}
+    for i in range(0, N_PROTEINS, 2):
+        pair = [places[name] for name in (f"P{i:05d}", f"P{i + 1:05d}") if name in places]
+        assert len({int(task.folds[place]) for place in pair}) == 1
+    active = np.array([len(s.sets[1].values[0].nonzero()[0]) if 1 in s.sets else 0 for s in task.sequences])
+    loads = np.bincount(task.folds, active)
+    assert loads.max() < 1.5 * loads.min()
+
+
+def test_sequences_of_shared_families_are_connected() -> None:
+    rows = [("A", "1"), ("B", "1"), ("B", "2"), ("D", "2"), ("E", "3")]
+    groups = group_sequences([("A",), ("B", "C"), ("D",), ("E",), ("F",)], rows)
+    assert groups[0] == groups[1] == groups[2]
+    assert len({groups[0], groups[3], groups[4]}) == 3
+
+
+def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "clusters.tsv"
+    path.write_text("".join(f"P{i:05d}\tC{i % 7}\n" for i in range(N_PROTEINS)))
+    assert read_clusters(path)[8] == ("P00008", "C1")
+    settings = FitSettings(labels=("Active site",), by="cluster40", clusters=path, n_folds=3)
+    fitted = fit_atlas(root, settings, report=lambda *_: None)
+    assert {row["n_groups"] for row in fitted.table.to_pylist()} == {7}
+    assert fitted.grouping.method == "clusters of clusters.tsv"
+
+
+@pytest.mark.parametrize(
+    ("settings", "match"),
+    [
+        (FitSettings(labels=("Knot",)), "nothing of 1 of the labels"),
+        (FitSettings(labels=("Motif",)), "Motif: 1 families have it"),
+        (FitSettings(by="genus"), "family, cluster40, none"),
+        (FitSettings(by="cluster40"), "--clusters FILE"),
+        (FitSettings(database="InterPro"), "no families"),
+        (FitSettings(n_folds=2), "3 folds or more"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(root: Path, settings: FitSettings, match: str) -> None:
+    with pytest.raises(InputError, match=match):
+        fit_atlas(root, settings, report=lambda *_: None)
+
+
+def test_a_fit_beyond_the_memory_is_refused_with_the_numbers() -> None:
+    with pytest.raises(EnvironmentFault, match=r"expected: 3\.0 GiB\n.*2\.0 GiB"):
+        refuse_too_large(3 << 30, int((2 << 30) / 0.8), n_sets=4)
+
+
+def test_fewer_families_than_folds_are_refused() -> None:
+    with pytest.raises(InputError, match="too few families"):
+        assign_folds(np.array([0, 0, 1]), np.ones((3, 1)), n_folds=3, seed=1)
+
+
+def test_the_verb_writes_the_rows_and_names_what_is_left_out(root: Path, tmp_path: Path, attlas: Run) -> None:
+    outcome = attlas("fit", root, "--folds", 3, "-o", tmp_path / "fits.tsv")
+    lines = (tmp_path / "fits.tsv").read_text().splitlines()
+    assert lines[0].startswith("label\tweights\tinput\tlayer\tauprc\tauprc_low")
+    assert {line.split("\t")[0] for line in lines[1:]} == {"Active site", "Helix", "Turn"}
+    assert "left out, Motif: 1 families have it" in outcome.err
+
+
+def test_labels_are_counted_on_the_proteins_that_carry_the_type(root: Path) -> None:
+    paths = AtlasPaths(root)
+    labelled = read_labelled(paths, Manifest.read(paths), None)
+    assert [labels.labels for labels in labelled.sets] == [("Helix", "Turn"), ("Active site",), ("Motif",)]
+    counts = count_labelled(labelled)
+    assert (counts > 0).sum(0).tolist() == [20, 20, 25, 2]
+    assert read_plan(paths).run.n_layers == SHAPE.n_layers
