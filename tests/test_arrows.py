@@ -103,6 +103,7 @@ FLOORS = {
             "remote_build",
         ),
         ("fitting",),
+        ("evaluating",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),
