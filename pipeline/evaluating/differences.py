@@ -6,7 +6,6 @@ are of the same draws.
 Axis letters: `P` proteins, `F` families, `B` draws, `C` comparisons.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -105,8 +104,3 @@ def find_detectable_effect(standard_error: float, *, n_comparisons: int) -> floa
     """Return the smallest true difference that is told from 0 with a power of 80 %, at the strictest level of Holm."""
     quantile = NormalDist().inv_cdf
     return standard_error * (quantile(1 - ALPHA / 2 / n_comparisons) + quantile(POWER))
-
-
-def is_settled(difference: Difference) -> bool:
-    """Return whether the interval leaves out 0 or the smallest effect of interest, so that the set says something."""
-    return not (difference.low <= 0 and difference.high >= SMALLEST_EFFECT) and math.isfinite(difference.mean)

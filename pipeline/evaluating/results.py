@@ -174,7 +174,7 @@ def _describe_identities(result: HoldOutResult) -> list[str]:
 
 def _describe_rival(rival: RivalResult) -> list[str]:
     return [
-        f"  {rival.name}: AUPRC {rival.average_precision:.3f}, F1 {rival.f1:.3f} on the {rival.n_proteins:,} proteins it "
-        f"names; {rival.n_not_named:,} others are left out here; proteins it was trained on: {rival.training}",
+        f"  {rival.name}: AUPRC {rival.average_precision:.3f}, F1 {rival.f1:.3f} on the {rival.n_proteins:,} proteins "
+        f"that it names; {rival.n_not_named:,} others are left out here; proteins it was trained on: {rival.training}",
         *_describe_comparisons(rival.comparisons, f"less {rival.name}"),
     ]

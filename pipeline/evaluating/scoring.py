@@ -1,4 +1,4 @@
-"""Every protein scored by models that have not seen its group: penalty and threshold are chosen on training folds. Pure.
+"""Every protein scored by models that have not seen its group; penalty and threshold come from training folds. Pure.
 
 A model is fitted on all labelled residues of the training proteins and a sample of the others, which are weighted so
 that they stand for all. What homology gives a protein comes from proteins of other groups among those that are fitted

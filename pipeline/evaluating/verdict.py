@@ -1,10 +1,10 @@
-"""The verdict in one sentence: what the intervals say of a claim, for the model and weights that were measured. Pure."""
+"""The verdict in one sentence: what the intervals say of a claim, for the model that was measured. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from attlas.pipeline.evaluating.differences import ALPHA, SMALLEST_EFFECT, Difference, is_settled
+from attlas.pipeline.evaluating.differences import ALPHA, SMALLEST_EFFECT, Difference
 
 
 class Verdict(Enum):
@@ -40,7 +40,7 @@ def judge(strong: Difference, weak: Mapping[str, Difference]) -> Verdict:
     if adds(strong):
         # An addition that is certainly smaller than what is of interest is none.
         return Verdict.HOLDS if strong.high >= SMALLEST_EFFECT else Verdict.FAILS
-    if not is_settled(strong):
+    if strong.high >= SMALLEST_EFFECT:
         return Verdict.UNSETTLED
     if any(adds(difference) and difference.high >= SMALLEST_EFFECT for difference in weak.values()):
         return Verdict.WEAK_ONLY
@@ -62,12 +62,12 @@ def describe_verdict(
     """
     verdict = judge(strong, weak)
     size = f"{strong.mean:+.3f} ({strong.low:+.3f} to {strong.high:+.3f}) average precision per protein"
+    to_baseline = f"{addition} adds {size} to {baseline}"
     reasons = {
-        Verdict.HOLDS: f"{addition} adds {size} to {baseline}",
-        Verdict.WEAK_ONLY: f"{addition} adds to {_name_weak(weak)}, but to {baseline} only {size}",
-        Verdict.FAILS: f"{addition} adds to {baseline} {size}, less than {SMALLEST_EFFECT}",
-        Verdict.UNSETTLED: f"{addition} adds to {baseline} {size}, an interval that holds both 0 and {SMALLEST_EFFECT}, "
-        "or one that does not stand up to the number of comparisons",
+        Verdict.HOLDS: to_baseline,
+        Verdict.WEAK_ONLY: f"{addition} adds to {_name_weak(weak)}, but {size} to {baseline}",
+        Verdict.FAILS: f"{to_baseline}, which is less than {SMALLEST_EFFECT}",
+        Verdict.UNSETTLED: f"{to_baseline}, where both nothing and {SMALLEST_EFFECT} remain possible",
     }
     return Judgement(verdict, f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}.")
 
