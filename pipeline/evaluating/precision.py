@@ -1,5 +1,10 @@
 """How well scores find labelled residues: average precision, F1, and the threshold chosen for F1. Pure, over arrays.
 
+Average precision comes in two forms, which differ only where scores are equal. With *grouped* ties (as scikit-learn has
+it) the residues of a score are taken together. *In any order* it is the mean over all orders of such residues. Where
+predictors are compared, only the second is fair: a predictor by letters has many ties, and to add mere noise, which
+breaks them, raises the first.
+
 Axis letters: `N` residues.
 """
 
@@ -15,10 +20,31 @@ Labels = NDArray[np.bool_]
 
 
 def compute_average_precision(scores: Scores, labels: Labels) -> float:
-    """Return the average precision (area under the precision-recall curve by steps) of one protein.
+    """Return the average precision of one protein, the mean over all orders of residues of equal score.
 
-    Residues of equal score are taken together: their order, which says nothing, has no effect. Not a number where no
-    residue is labelled.
+    Where a block of t residues with h labelled ones follows n residues with k labelled ones, each of its places i holds
+    a labelled residue with probability h / t; then k + 1 + (i - 1) (h - 1) / (t - 1) of the first n + i are labelled on
+    average. Not a number where no residue is labelled.
+    """
+    n_labelled = int(labels.sum())
+    if n_labelled == 0:
+        return float("nan")
+
+    n_taken, n_hits = _count_by_threshold(scores, labels)
+    block_sizes, block_hits = np.diff(n_taken, prepend=0), np.diff(n_hits, prepend=0)
+    block_of = np.repeat(np.arange(len(n_taken)), block_sizes)
+    sizes, hits = block_sizes[block_of], block_hits[block_of]
+    n_before, k_before = (n_taken - block_sizes)[block_of], (n_hits - block_hits)[block_of]
+
+    places = np.arange(1, len(scores) + 1)  # n + i
+    others = (places - n_before - 1) * (hits - 1) / np.maximum(sizes - 1, 1)
+    return float((hits / sizes * (k_before + 1 + others) / places).sum() / n_labelled)
+
+
+def compute_grouped_precision(scores: Scores, labels: Labels) -> float:
+    """Return the average precision of one protein, residues of equal score taken together.
+
+    The area under the precision-recall curve by steps. Not a number where no residue is labelled.
     """
     n_labelled = int(labels.sum())
     if n_labelled == 0:

@@ -19,6 +19,8 @@ class PredictorResult:
     average_precision: float
     average_precision_low: float
     average_precision_high: float
+    grouped_precision: float
+    """Mean average precision with residues of equal score taken together, as other programs give it."""
     f1: float
     f1_low: float
     f1_high: float
@@ -135,13 +137,14 @@ def _describe_hold_out(result: HoldOutResult) -> list[str]:
         f"{result.held_out} held out: {result.n_proteins:,} proteins in {result.n_groups:,} groups{fitted_on}",
         f"  {result.method}",
         "",
-        f"  {'predictor':<28}{'AUPRC':>7}  {'95 % interval':<16}{'F1':>6}  95 % interval",
+        f"  {'predictor':<28}{'AUPRC':>7}  {'95 % interval':<16}{'grouped':>8}{'F1':>7}  95 % interval",
     ]
     for predictor in result.predictors:
         precision = f"{predictor.average_precision_low:.3f} to {predictor.average_precision_high:.3f}"
         f1 = f"{predictor.f1_low:.3f} to {predictor.f1_high:.3f}"
         lines.append(
-            f"  {predictor.name:<28}{predictor.average_precision:>7.3f}  {precision:<16}{predictor.f1:>6.3f}  {f1}"
+            f"  {predictor.name:<28}{predictor.average_precision:>7.3f}  {precision:<16}"
+            f"{predictor.grouped_precision:>8.3f}{predictor.f1:>7.3f}  {f1}"
         )
 
     lines += ["", *_describe_comparisons(result.comparisons, "what is added"), "", *_describe_identities(result)]

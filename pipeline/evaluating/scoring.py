@@ -19,7 +19,12 @@ from attlas.pipeline.evaluating.folds import Split
 from attlas.pipeline.evaluating.hits import Hit
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.logistic import LogisticModel, fit_logistic
-from attlas.pipeline.evaluating.precision import choose_threshold, compute_average_precision, compute_f1
+from attlas.pipeline.evaluating.precision import (
+    choose_threshold,
+    compute_average_precision,
+    compute_f1,
+    compute_grouped_precision,
+)
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
 
@@ -50,9 +55,10 @@ class ProteinScore:
     """How one predictor does on one protein."""
 
     average_precision: float
+    """In any order of equal scores."""
+    grouped_precision: float
+    """With equal scores taken together."""
     f1: float
-    scores: NDArray[np.float64]
-    """Log odds of each residue, (N,)."""
 
 
 def score_split(
@@ -71,7 +77,9 @@ def score_split(
             of_residues = model.score(fitter.join(place))
             labels = labelled.proteins[place].labels
             scores[place] = ProteinScore(
-                compute_average_precision(of_residues, labels), compute_f1(of_residues, labels, threshold), of_residues
+                average_precision=compute_average_precision(of_residues, labels),
+                grouped_precision=compute_grouped_precision(of_residues, labels),
+                f1=compute_f1(of_residues, labels, threshold),
             )
         yield predictor, scores
 

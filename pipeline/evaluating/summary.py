@@ -81,7 +81,10 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
     draws = bootstrap_means(values, scored.families, seed=seed, n_draws=n_draws)
     low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2], axis=1)
     columns = np.stack([values.mean(1), low, high], axis=1).tolist()  # (2 x predictors, 3)
-    return tuple(PredictorResult(name, *columns[i], *columns[i + len(names)]) for i, name in enumerate(names))
+    grouped = [float(np.mean([score.grouped_precision for score in scored.scores[name]])) for name in names]
+    return tuple(
+        PredictorResult(name, *columns[i], grouped[i], *columns[i + len(names)]) for i, name in enumerate(names)
+    )
 
 
 def _compare(scored: ScoredSet, seed: int, n_draws: int) -> tuple[ComparisonResult, ...]:
