@@ -21,10 +21,12 @@ from attlas.schema.added_tables import (
 )
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.index_tables import NAMES
+from attlas.schema.prediction_tables import CANDIDATE_SITES
 from attlas.schema.table import Table
 
 __all__ = [
     "ADDED_TABLES",
+    "CANDIDATE_SITES",
     "CONTACTS",
     "COORDINATES",
     "FAMILIES",
@@ -89,6 +91,7 @@ TABLES = (
     FUSED_CONTACTS,
     HEAD_CONTACTS,
     LINKS,
+    CANDIDATE_SITES,
 )
 """Every table that is asked, in the order of the documentation."""
 

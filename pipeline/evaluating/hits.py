@@ -44,24 +44,34 @@ class Hit:
 
 def find_hits(sequences: Sequence[str]) -> list[list[Hit]]:
     """Return the hits of each protein among all others of the set, the best score first."""
+    pairs = {(min(pair), max(pair)) for pair in find_candidates(sequences, sequences) if pair[0] != pair[1]}
     n_residues = sum(map(len, sequences))
     hits: list[list[Hit]] = [[] for _ in sequences]
-    for first, second in sorted(set(find_candidates(sequences))):
-        score = find_score(sequences[first], sequences[second])
-        if find_expectation(score, length=len(sequences[first]), n_searched=n_residues) > LARGEST_EXPECTATION:
-            continue
-        if alignment := align(sequences[first], sequences[second]):
+    for first, second in sorted(pairs):
+        if alignment := _align_if_alike(sequences[first], sequences[second], n_residues):
             hits[first].append(Hit(second, alignment))
             hits[second].append(Hit(first, alignment.turn()))
-
-    for of_protein in hits:
-        of_protein.sort(key=lambda hit: (-hit.alignment.score, hit.protein))
-    return hits
+    return [sort_hits(of_protein) for of_protein in hits]
 
 
-def find_candidates(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of proteins worth aligning, the lower place first; a pair may come twice."""
-    words = [_list_words(sequence) for sequence in sequences]
+def find_hits_to(sequences: Sequence[str], targets: Sequence[str]) -> list[list[Hit]]:
+    """Return the hits of each protein among those of another set, the best score first."""
+    n_residues = sum(map(len, targets))
+    hits: list[list[Hit]] = [[] for _ in sequences]
+    for place, target in find_candidates(sequences, targets):
+        if alignment := _align_if_alike(sequences[place], targets[target], n_residues):
+            hits[place].append(Hit(target, alignment))
+    return [sort_hits(of_protein) for of_protein in hits]
+
+
+def sort_hits(hits: Sequence[Hit]) -> list[Hit]:
+    """Return hits by score, the best first, of equal ones by place."""
+    return sorted(hits, key=lambda hit: (-hit.alignment.score, hit.protein))
+
+
+def find_candidates(sequences: Sequence[str], targets: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of a protein and a target worth aligning, by their places; a protein is one of itself, too."""
+    words = [_list_words(target) for target in targets]
     all_words = np.concatenate(words)  # (W,)
     owners = np.repeat(np.arange(len(words)), [len(part) for part in words])
     places = np.concatenate([np.arange(len(part)) for part in words])
@@ -70,20 +80,27 @@ def find_candidates(sequences: Sequence[str]) -> Iterator[tuple[int, int]]:
     all_words, owners, places = all_words[is_word], owners[is_word], places[is_word]
     order = np.argsort(all_words, kind="stable")
     all_words, owners, places = all_words[order], owners[order], places[order]
-    n_bands = max(map(len, sequences)) * 2 // BAND + 2
 
-    for protein, own_words in enumerate(words):
-        others, diagonals = _match_words(own_words, all_words, owners, places)
-        is_other = others != protein
-        bands = (diagonals[is_other] + max(map(len, sequences))) // BAND
-        keys, counts = np.unique(others[is_other] * n_bands + bands, return_counts=True)
+    longest = max(map(len, (*sequences, *targets)))
+    n_bands = 2 * longest // BAND + 2
+    for protein, sequence in enumerate(sequences):
+        others, diagonals = _match_words(_list_words(sequence), all_words, owners, places)
+        keys, counts = np.unique(others * n_bands + (diagonals + longest) // BAND, return_counts=True)
 
-        # Of each other protein the band with the most words.
+        # Of each target the band with the most words.
         by_count = np.argsort(-counts, kind="stable")
         by_count = by_count[counts[by_count] >= MIN_SHARED]
         candidates = dict.fromkeys((keys[by_count] // n_bands).tolist())
-        for other in list(candidates)[:MOST_CANDIDATES]:
-            yield min(protein, other), max(protein, other)
+        for other in list(candidates)[: MOST_CANDIDATES + 1]:
+            yield protein, other
+
+
+def _align_if_alike(sequence: str, other: str, n_residues: int) -> Alignment | None:
+    """Return the alignment of two proteins, None where its score is expected by chance."""
+    score = find_score(sequence, other)
+    if find_expectation(score, length=len(sequence), n_searched=n_residues) > LARGEST_EXPECTATION:
+        return None
+    return align(sequence, other)
 
 
 def _match_words(

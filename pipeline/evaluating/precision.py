@@ -41,6 +41,11 @@ def compute_average_precision(scores: Scores, labels: Labels) -> float:
     return float((hits / sizes * (k_before + 1 + others) / places).sum() / n_labelled)
 
 
+def find_mean_precision(scores: Sequence[Scores], labels: Sequence[Labels]) -> float:
+    """Return the mean average precision of proteins."""
+    return float(np.mean([compute_average_precision(part, mask) for part, mask in zip(scores, labels, strict=True)]))
+
+
 def compute_grouped_precision(scores: Scores, labels: Labels) -> float:
     """Return the average precision of one protein, residues of equal score taken together.
 

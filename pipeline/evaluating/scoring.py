@@ -24,13 +24,14 @@ from attlas.pipeline.evaluating.precision import (
     compute_average_precision,
     compute_f1,
     compute_grouped_precision,
+    find_mean_precision,
 )
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
 
-PENALTIES = (300.0, 30.0, 3.0)
+PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
-N_SAMPLED = 20
+N_SAMPLED = 10
 """Residues without a label that are sampled for each labelled one."""
 
 Rows = tuple[NDArray[np.intp], NDArray[np.float64]]
@@ -65,9 +66,7 @@ def score_split(
     labelled: LabelledSet, split: Split, predictors: Sequence[Predictor]
 ) -> Iterator[tuple[Predictor, dict[int, ProteinScore]]]:
     """Yield each predictor with its scores of the test proteins of a split, by their places."""
-    homology = {place: _transfer(labelled, split, place) for place in (*split.train, *split.test)}
-    rows = {place: sample_rows(labelled.proteins[place]) for place in split.train}
-
+    homology, rows = prepare_split(labelled, split)
     for predictor in predictors:
         fitter = SplitFitter(labelled, split, predictor, homology, rows)
         model, threshold = fitter.fit()
@@ -82,6 +81,23 @@ def score_split(
                 f1=compute_f1(of_residues, labels, threshold),
             )
         yield predictor, scores
+
+
+def prepare_split(labelled: LabelledSet, split: Split) -> tuple[dict[int, Floats], dict[int, Rows]]:
+    """Return what homology gives each protein of a split, and the rows of those that are fitted on, by place."""
+    homology = {place: _transfer(labelled, split, place) for place in (*split.train, *split.test)}
+    return homology, {place: sample_rows(labelled.proteins[place]) for place in split.train}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen on training folds left out."""
+
+    penalty: float
+    threshold: float
+    """For F1."""
+    average_precision: float
+    """Mean per protein, at this penalty."""
 
 
 class SplitFitter:
@@ -114,10 +130,10 @@ class SplitFitter:
 
     def fit(self) -> tuple[LogisticModel, float]:
         """Return the model of all training proteins, and the threshold for F1, chosen on parts of them left out."""
-        penalty, threshold = self._choose()
-        return self._fit_on(self.split.train, penalty), threshold
+        choice = self.choose()
+        return self.fit_on(self.split.train, choice.penalty), choice.threshold
 
-    def _choose(self) -> tuple[float, float]:
+    def choose(self) -> Choice:
         """Return the penalty with the best mean average precision on the parts left out, and the threshold for F1."""
         scores: dict[float, list[NDArray[np.float64]]] = {penalty: [] for penalty in PENALTIES}
         labels: list[NDArray[np.bool_]] = []
@@ -131,23 +147,20 @@ class SplitFitter:
                 for penalty, model in models.items():
                     scores[penalty].append(model.score(columns))
 
-        def find_mean(penalty: float) -> float:
-            pairs = zip(scores[penalty], labels, strict=True)
-            return float(np.mean([compute_average_precision(part, mask) for part, mask in pairs]))
-
-        best = max(PENALTIES, key=find_mean)
-        return best, choose_threshold(scores[best], labels)
+        means = {penalty: find_mean_precision(scores[penalty], labels) for penalty in PENALTIES}
+        best = max(PENALTIES, key=means.__getitem__)
+        return Choice(best, choose_threshold(scores[best], labels), means[best])
 
     def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, LogisticModel]:
         """Return the model of some proteins at each penalty, each begun where the one before ended."""
         models: dict[float, LogisticModel] = {}
         model = None
         for penalty in PENALTIES:
-            model = models[penalty] = self._fit_on(places, penalty, start=model)
+            model = models[penalty] = self.fit_on(places, penalty, start=model)
         return models
 
-    def _fit_on(self, places: Sequence[int], penalty: float, start: LogisticModel | None = None) -> LogisticModel:
-        """Return the model of the sampled rows of some proteins."""
+    def fit_on(self, places: Sequence[int], penalty: float, start: LogisticModel | None = None) -> LogisticModel:
+        """Return the model of the sampled rows of some proteins, by their places."""
         columns = np.concatenate([self._samples[place] for place in places])
         labels = np.concatenate([self.labelled.proteins[place].labels[self.rows[place][0]] for place in places])
         weights = np.concatenate([self.rows[place][1] for place in places])

@@ -85,7 +85,7 @@ def test_sampled_rows_stand_for_all_residues() -> None:
     protein = LabelledProtein("P", 0, "MKHD" * 50, (3,))
     places, weights = sample_rows(protein)
     assert places[0] == 2
-    assert len(places) == 21
+    assert len(places) == 11
     assert weights.sum() == pytest.approx(200)
     assert (sample_rows(protein)[0] == places).all()
 

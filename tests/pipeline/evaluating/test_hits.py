@@ -7,7 +7,7 @@ from Bio.Align import PairwiseAligner, substitution_matrices
 
 from attlas.pipeline.evaluating.alignments import align, find_score
 from attlas.pipeline.evaluating.clusters import cluster
-from attlas.pipeline.evaluating.hits import find_candidates, find_hits
+from attlas.pipeline.evaluating.hits import find_candidates, find_hits, find_hits_to
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.truth import LabelledProtein
 
@@ -57,7 +57,13 @@ def test_relatives_are_hits_of_each_other_and_strangers_are_not() -> None:
 
 
 def test_a_protein_without_a_word_is_a_candidate_of_none() -> None:
-    assert list(find_candidates(["MK", "XXXX", PARENT])) == []
+    assert list(find_candidates(["MK", "XXXX", PARENT], ["MK", "XXXX", STRANGER])) == []
+
+
+def test_hits_among_another_set_are_those_of_one_set() -> None:
+    (hits,) = find_hits_to([FAR], [PARENT, STRANGER, NEAR])
+    assert [hit.protein for hit in hits] == [0, 2]
+    assert hits[0].alignment.score == find_hits(SET)[2][0].alignment.score
 
 
 def test_clusters_hang_together_by_pairs_and_are_named_by_their_first_accession() -> None:
