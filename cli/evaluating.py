@@ -1,4 +1,4 @@
-"""The verbs that judge claims against labelled residues: evaluate sites."""
+"""The verbs that use labelled residues: evaluate sites, evaluate candidates."""
 
 import json
 from pathlib import Path
@@ -60,7 +60,15 @@ Seed = Annotated[int, typer.Option(help="Seed of the folds and of the draws of f
 Draws = Annotated[int, typer.Option(min=100, metavar="N", help="Draws of families for the intervals.")]
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
 
-app = typer.Typer(help="Judge a claim against labelled residues.", no_args_is_help=True, rich_markup_mode=None)
+Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
+First = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+CardFile = Annotated[
+    Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
+]
+
+app = typer.Typer(
+    help="Judge a claim against labelled residues, or rank others.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 def add_verbs(parent: typer.Typer) -> None:
@@ -136,6 +144,51 @@ def sites(
         print_json(evaluation.to_json())
     else:
         print_lines(describe(evaluation))
+
+
+@app.command("candidates")
+def candidates(
+    directory: Dir,
+    truth: TruthFile,
+    label: Label = "Active site",
+    first: First = 10,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    output: CardFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank residues of proteins whose sites nobody knows.
+
+    It fills the table `candidate_sites`. A predictor is fitted on the labelled proteins, chosen and calibrated on
+    families held out, and applied to all others. These are predictions, no annotations: a probability holds only if the
+    protein has such a site, and is left out where it is not calibrated.
+    """
+    refuse_url(directory)
+    if output is not None:
+        refuse_url_to_write(output)
+
+    with workshop():
+        from attlas.pipeline.evaluating.candidates import add_candidates
+        from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
+
+        atlas = open_labelled_atlas(Path(directory), truth)
+        _tell_left_out(truth.name, atlas.truth.account)
+        added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
+
+    if output is not None:
+        with sink(output, is_text=True) as file:
+            file.write(json.dumps(added.card, indent=1).encode() + b"\n")
+    if as_json:
+        print_json(added.card)
+        return
+
+    calibration = added.chosen.calibration
+    slope = f"{calibration.slope:.2f} ({calibration.slope_low:.2f} to {calibration.slope_high:.2f})"
+    told = "probabilities are told" if calibration.is_probability else "ranks alone are told"
+    print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
+    print(f"predictor: {added.chosen.predictor.name}; calibration slope on families held out {slope}: {told}")
+    print(added.card["says"])
+    say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
 
 
 def _tell_left_out(name: str, account: "Account") -> None:

@@ -1,6 +1,7 @@
 """The protocol from end to end: a planted effect is found, none is found in noise, and nothing leaks between folds."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -149,3 +150,28 @@ def test_another_atlas_to_fit_on_is_of_the_same_proteins_less_what_is_shared(atl
     evaluation = evaluate(test, train=train, n_draws=100)
     assert [(result.n_proteins, result.n_train) for result in evaluation.hold_outs] == [(4, 8), (4, 8)]
     assert "fitted on 8 proteins of the other set" in "\n".join(describe(evaluation))
+
+
+def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_name(
+    atlas: Path, attlas: Run, tmp_path: Path
+) -> None:
+    lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "truth.tsv").write_text("".join(lines[:10]))
+    copy = shutil.copytree(atlas / "atlas", tmp_path / "atlas")
+    outcome = attlas(
+        "evaluate", "candidates", copy, "--truth", tmp_path / "truth.tsv", "--first", 4, "-o", tmp_path / "card"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "8 candidate sites of 2 proteins" in outcome.out
+    assert "A prediction, not an annotation" in outcome.out
+
+    card = json.loads((tmp_path / "card").read_text())
+    assert card["predictor"] in [predictor.name for predictor in list_predictors()]
+    assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
+
+    rows = json.loads(attlas("ask", copy, "candidate_sites", "first=4", "--format", "json").out)
+    named = {line.split("\t")[0] for line in lines[:10]}
+    assert {row["accession"] for row in rows}.isdisjoint(named)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4] * 2
+    assert all((row["probability"] is not None) == card["is_probability"] for row in rows)
+    assert attlas("verify", copy).code == 0
