@@ -18,6 +18,7 @@ from attlas.schema.table import Column, Command, Setting, Table
 from attlas.schema.table_file import TableFile
 from attlas.schema.tables import (
     ADDED_TABLES,
+    CANDIDATE_SITES,
     CONTACTS,
     COORDINATES,
     FAMILIES,
@@ -57,6 +58,7 @@ from attlas.schema.tables import (
 
 __all__ = [
     "ADDED_TABLES",
+    "CANDIDATE_SITES",
     "CONTACTS",
     "COORDINATES",
     "FAMILIES",

@@ -20,11 +20,13 @@ from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SIT
 from attlas.schema.index_tables import NAMES
 from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
+from attlas.schema.prediction_tables import CANDIDATE_SITES
 from attlas.schema.table import Table
 from attlas.schema.vector_tables import VECTORS
 
 __all__ = [
     "ADDED_TABLES",
+    "CANDIDATE_SITES",
     "CONTACTS",
     "COORDINATES",
     "FAMILIES",
@@ -109,6 +111,7 @@ TABLES = (
     PAIR_HEAD_CONTACTS,
     PAIR_CHOICES,
     PAIR_SEGMENTS,
+    CANDIDATE_SITES,
 )
 """Every table that is asked, in the order of the documentation."""
 

@@ -107,6 +107,7 @@ FLOORS = {
         ("pairs",),
         ("interfaces",),
         ("fitting",),
+        ("evaluating",),
     ),
     "serve": (
         ("limits", "protein_page", "security_headers", "tasks"),

@@ -1,0 +1,197 @@
+"""The verbs that use labelled residues: evaluate sites, evaluate candidates."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from attlas.cli.building import Dir, workshop
+from attlas.cli.output import OUTPUT_NAMES, AsJson, note, print_json, print_lines, refuse_url, refuse_url_to_write, sink
+from attlas.cli.progress import say
+
+if TYPE_CHECKING:
+    from attlas.intake.rejects import Account
+    from attlas.pipeline.evaluating.rivals import Rival
+
+TruthFile = Annotated[
+    Path,
+    typer.Option(
+        "--truth",
+        metavar="FILE",
+        help="Table of accession and positions, `;` between, counted from 1, letters checked where given: H57;D102.",
+        show_default=False,
+    ),
+]
+GroupsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--groups",
+        metavar="FILE",
+        help="Table of accession and family, held out whole; default: clusters of 40 % identity.",
+    ),
+]
+TrainDir = Annotated[
+    Path | None,
+    typer.Option("--train", metavar="OTHER", help="Atlas to fit on, less the groups that both share."),
+]
+TrainTruth = Annotated[
+    Path | None, typer.Option("--train-truth", metavar="FILE", help="The truth of that atlas, as --truth.")
+]
+RivalFile = Annotated[
+    tuple[str, Path] | None,
+    typer.Option(
+        "--rival",
+        metavar="NAME FILE",
+        help="Lay another prediction beside: accession, position, maybe probability.",
+        show_default=False,
+    ),
+]
+RivalTraining = Annotated[
+    Path | None,
+    typer.Option(
+        "--rival-training", metavar="FILE", help="Accessions it was trained on; without, the overlap is `unknown`."
+    ),
+]
+JsonFile = Annotated[
+    Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write all numbers to this file, as JSON, too.")
+]
+Seed = Annotated[int, typer.Option(help="Seed of the folds and of the draws of families.")]
+Draws = Annotated[int, typer.Option(min=100, metavar="N", help="Draws of families for the intervals.")]
+Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
+
+Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
+First = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+CardFile = Annotated[
+    Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
+]
+
+app = typer.Typer(
+    help="Judge a claim against labelled residues, or rank others.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+def add_verbs(parent: typer.Typer) -> None:
+    """Add the verbs to the command line."""
+    parent.add_typer(app, name="evaluate")
+
+
+@app.command("sites")
+def sites(
+    directory: Dir,
+    truth: TruthFile,
+    groups: GroupsFile = None,
+    train: TrainDir = None,
+    train_truth: TrainTruth = None,
+    rival: RivalFile = None,
+    rival_training: RivalTraining = None,
+    seed: Seed = 0,
+    draws: Draws = 10_000,
+    threads: Threads = 1,
+    output: JsonFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether attention adds to other predictors of sites.
+
+    Predictors of labelled residues are fitted on some families and scored on others: letter, window, homology transfer,
+    embedding, all of these, and each with HA sites or all attention added. Told are the differences per protein, with
+    intervals over families, the power of the set, and a verdict in one sentence.
+
+    Proteins that the truth does not name take no part. A protein with a position that cannot be used is left out.
+    """
+    from attlas.schema import InputError
+
+    for path in (directory, *([train] if train is not None else [])):
+        refuse_url(path)
+    if output is not None:
+        refuse_url_to_write(output)
+    if (train is None) != (train_truth is None):
+        raise InputError("--train and --train-truth go together.", expected="an atlas, and the truth of its proteins")
+    if rival is None and rival_training is not None:
+        raise InputError("--rival-training goes with --rival.", found=f"--rival-training {rival_training}")
+
+    with workshop():
+        from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
+        from attlas.pipeline.evaluating.results import describe
+        from attlas.pipeline.evaluating.rivals import read_rival
+
+        atlas = open_labelled_atlas(Path(directory), truth)
+        _tell_left_out(truth.name, atlas.truth.account)
+        other = None
+        if train is not None and train_truth is not None:
+            other = open_labelled_atlas(train, train_truth)
+            _tell_left_out(train_truth.name, other.truth.account)
+        rivals: list[Rival] = []
+        if rival is not None:
+            rivals = [read_rival(*rival, atlas.proteins, training=rival_training)]
+            _tell_left_out(rival[1].name, rivals[0].account)
+
+        evaluation = evaluate(
+            atlas,
+            groups=groups,
+            train=other,
+            rivals=rivals,
+            seed=seed,
+            n_draws=draws,
+            n_threads=threads,
+            say=say,
+        )
+
+    if output is not None:
+        with sink(output, is_text=True) as file:
+            file.write(json.dumps(evaluation.to_json(), indent=1).encode() + b"\n")
+    if as_json:
+        print_json(evaluation.to_json())
+    else:
+        print_lines(describe(evaluation))
+
+
+@app.command("candidates")
+def candidates(
+    directory: Dir,
+    truth: TruthFile,
+    label: Label = "Active site",
+    first: First = 10,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    output: CardFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank residues of proteins whose sites nobody knows.
+
+    It fills the table `candidate_sites`. A predictor is fitted on the labelled proteins, chosen and calibrated on
+    families held out, and applied to all others. These are predictions, no annotations: a probability holds only if the
+    protein has such a site, and is left out where it is not calibrated.
+    """
+    refuse_url(directory)
+    if output is not None:
+        refuse_url_to_write(output)
+
+    with workshop():
+        from attlas.pipeline.evaluating.candidates import add_candidates
+        from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
+
+        atlas = open_labelled_atlas(Path(directory), truth)
+        _tell_left_out(truth.name, atlas.truth.account)
+        added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
+
+    if output is not None:
+        with sink(output, is_text=True) as file:
+            file.write(json.dumps(added.card, indent=1).encode() + b"\n")
+    if as_json:
+        print_json(added.card)
+        return
+
+    calibration = added.chosen.calibration
+    slope = f"{calibration.slope:.2f} ({calibration.slope_low:.2f} to {calibration.slope_high:.2f})"
+    told = "probabilities are told" if calibration.is_probability else "ranks alone are told"
+    print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
+    print(f"predictor: {added.chosen.predictor.name}; calibration slope on families held out {slope}: {told}")
+    print(added.card["says"])
+    say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+
+
+def _tell_left_out(name: str, account: "Account") -> None:
+    """Print the lines of a table that were left out, with reasons."""
+    for line in account.lines(prefix=f"left out of {name}: "):
+        note(line)

@@ -1,0 +1,225 @@
+"""Candidate sites: the residues of proteins without a label that the chosen predictor ranks first, as a table.
+
+What is told is conditional: given that the protein has such a site. Proteins without one are not among those that the
+predictor was fitted on, and whether a protein has one is not predicted.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from attlas.pipeline.adding import add_files
+from attlas.pipeline.evaluating.calibration import make_probability
+from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
+from attlas.pipeline.evaluating.clusters import cluster, describe_method, is_alike
+from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
+from attlas.pipeline.evaluating.evaluation import FAMILY_IDENTITY, LabelledAtlas, Say, describe_model
+from attlas.pipeline.evaluating.hits import Hit, find_hits, find_hits_to
+from attlas.pipeline.evaluating.homology import transfer
+from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
+from attlas.pipeline.evaluating.scoring import LabelledSet
+from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.pipeline.lock import hold_lock
+from attlas.pipeline.pass_task import digest_inputs
+from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
+from attlas.schema.json_file import digest
+from attlas.schema.parquet_file import describe_file, provenance, write_table
+from attlas.schema.prediction_tables import PREDICTION_SENTENCE
+from attlas.schema.publish import publishing
+
+CHUNK_PROTEINS = 200
+"""Proteins whose columns are held at once."""
+LEAST_EVIDENCE = 0.5
+"""Log odds that a kind of columns adds from which on it is named as evidence."""
+EVIDENCE = {
+    LETTER: "letter",
+    WINDOW: "letters around",
+    HOMOLOGY: "homology",
+    EMBEDDING: "embedding",
+    SITES: "high-attention site",
+    PROFILE: "attention received",
+    HEADS: "attention of heads",
+}
+"""The kinds of columns in words."""
+
+
+@dataclass(frozen=True)
+class AddedCandidates:
+    """The candidate sites of an atlas after they were predicted."""
+
+    n_proteins: int
+    n_rows: int
+    chosen: ChosenPredictor
+    card: dict[str, Any]
+    """The model card, as what `json` writes."""
+
+
+def add_candidates(
+    atlas: LabelledAtlas, *, type: str, n_first: int, seed: int = 0, n_threads: int = 1, say: Say = lambda _: None
+) -> AddedCandidates:
+    """Fit on the labelled proteins of an atlas, rank residues of the others, and add the table `candidate_sites`.
+
+    Args:
+        atlas: the atlas with the truth.
+        type: what the labels are called, such as `Active site`.
+        n_first: residues of each protein that are kept.
+        seed: of folds and draws.
+        n_threads: threads of torch.
+        say: is told how far the work is.
+
+    Raises:
+        InputError: there are too few families to hold some out.
+        PlanError, EnvironmentFault: as `compute_columns`.
+    """
+    paths = AtlasPaths(atlas.root)
+    labelled = _label(atlas, n_threads, say)
+    say("choosing the predictor on families held out")
+    chosen = choose_predictor(labelled, seed=seed)
+
+    others = _list_other_proteins(paths, atlas)
+    rows: list[dict[str, Any]] = []
+    for begin in range(0, len(others), CHUNK_PROTEINS):
+        chunk = others[begin : begin + CHUNK_PROTEINS]
+        rows += rank_residues(atlas.root, labelled, chosen, chunk, type=type, n_first=n_first, n_threads=n_threads)
+        say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
+
+    with hold_lock(paths):
+        _publish(paths, rows, atlas, chosen)
+    card = make_card(atlas, labelled, chosen, type=type)
+    return AddedCandidates(len(others), len(rows), chosen, card)
+
+
+def rank_residues(
+    root: Path,
+    labelled: LabelledSet,
+    chosen: ChosenPredictor,
+    proteins: Sequence[LabelledProtein],
+    *,
+    type: str,
+    n_first: int,
+    n_threads: int = 1,
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the first residues of each protein, the highest log odds at the top."""
+    columns = compute_columns(root, proteins, n_threads=n_threads)
+    hits = find_hits_to([protein.sequence for protein in proteins], [protein.sequence for protein in labelled.proteins])
+    for protein, own_columns, own_hits in zip(proteins, columns, hits, strict=True):
+        yield from _rank_protein(protein, own_columns, own_hits, labelled, chosen, type, n_first)
+
+
+def make_card(atlas: LabelledAtlas, labelled: LabelledSet, chosen: ChosenPredictor, *, type: str) -> dict[str, Any]:
+    """Return the model card: data, folds, calibration and precision on families held out."""
+    calibration = chosen.calibration
+    return {
+        "says": PREDICTION_SENTENCE,
+        "type": type,
+        "model": describe_model(atlas.run),
+        "weights_sha256": atlas.run.weights_sha256,
+        "truth": atlas.path.name,
+        "truth_sha256": atlas.truth.sha256,
+        "n_proteins": len(labelled),
+        "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
+        "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
+        "predictor": chosen.predictor.name,
+        "chosen_in_folds": list(chosen.chosen_in_folds),
+        "average_precision": chosen.average_precision,
+        "precision_at": {str(k): share for k, share in chosen.precision_at.items()},
+        "is_probability": calibration.is_probability,
+        "calibration": asdict(calibration),
+        "evidence_code": "ECO:0000203",
+    }
+
+
+def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
+    """Return the labelled proteins with their columns, hits and families."""
+    proteins = atlas.truth.proteins
+    say(f"aligning {len(proteins):,} proteins")
+    hits = find_hits([protein.sequence for protein in proteins])
+    families = cluster(hits, [protein.accession for protein in proteins], identity=FAMILY_IDENTITY)
+    say(f"running the model on {len(proteins):,} proteins")
+    columns = compute_columns(atlas.root, proteins, n_threads=n_threads)
+    return LabelledSet(proteins, tuple(columns), tuple(map(tuple, hits)), tuple(families))
+
+
+def _list_other_proteins(paths: AtlasPaths, atlas: LabelledAtlas) -> list[LabelledProtein]:
+    """Return the computed proteins whose sequence the truth does not label, in order of sequence and accession."""
+    labelled_ids = {protein.sequence_id for protein in atlas.truth.proteins}
+    columns = ["sequence_id", "accession", "sequence", "status"]
+    rows = pq.read_table(paths.proteins, columns=columns).to_pylist()
+    kept = [row for row in rows if row["status"] == "ok" and row["sequence_id"] not in labelled_ids]
+    kept.sort(key=lambda row: (row["sequence_id"], row["accession"]))
+    return [LabelledProtein(row["accession"], row["sequence_id"], row["sequence"], ()) for row in kept]
+
+
+def _rank_protein(
+    protein: LabelledProtein,
+    columns: ProteinColumns,
+    hits: Sequence[Hit],
+    labelled: LabelledSet,
+    chosen: ChosenPredictor,
+    type: str,
+    n_first: int,
+) -> Iterator[dict[str, Any]]:
+    # Its place among the labelled proteins, for `transfer`, is after the last of them.
+    homology = transfer(len(labelled), (*labelled.proteins, protein), hits, lambda _: True)
+    blocks = {name: columns.block(name, protein.sequence, homology) for name in chosen.predictor.blocks}
+    odds = chosen.model.score(np.concatenate(list(blocks.values()), axis=1))
+    added = _split_odds(blocks, chosen)
+
+    calibration = chosen.calibration
+    probability = make_probability(calibration.slope * odds + calibration.intercept)
+    nearest = max((hit for hit in hits if is_alike(hit, 0)), key=lambda hit: hit.alignment.identity, default=None)
+    for rank, place in enumerate(np.argsort(-odds, kind="stable")[:n_first], start=1):
+        by_kind = sorted(((part[place], name) for name, part in added.items()), reverse=True)
+        yield {
+            "accession": protein.accession,
+            "sequence_id": protein.sequence_id,
+            "type": type,
+            "position": int(place) + 1,
+            "residue": protein.sequence[place],
+            "rank": rank,
+            "probability": float(probability[place]) if calibration.is_probability else None,
+            "score": float(odds[place]),
+            "evidence": "; ".join(f"{EVIDENCE[name]} {odd:+.1f}" for odd, name in by_kind if odd >= LEAST_EVIDENCE),
+            "homolog": labelled.proteins[hits[0].protein].accession if homology[place, 0] else None,
+            "identity": None if nearest is None else nearest.alignment.identity,
+            "nearest": None if nearest is None else labelled.proteins[nearest.protein].accession,
+        }
+
+
+def _split_odds(blocks: dict[str, NDArray[np.float32]], chosen: ChosenPredictor) -> dict[str, NDArray[np.float64]]:
+    """Return what each kind of columns adds to the log odds of an average residue that was fitted on, (N,) by kind."""
+    scaling, coefficients = chosen.model.scaling, chosen.model.coefficients
+    parts = {}
+    begin = 0
+    for name, block in blocks.items():
+        place = slice(begin, begin + block.shape[1])
+        standard = (block - scaling.mean[place]) / scaling.deviation[place]
+        parts[name] = np.asarray(standard @ coefficients[place], np.float64)
+        begin = place.stop
+    return parts
+
+
+def _publish(paths: AtlasPaths, rows: Sequence[dict[str, Any]], atlas: LabelledAtlas, chosen: ChosenPredictor) -> None:
+    """Write the rows as the one file of the table, in place of an earlier one."""
+    manifest = Manifest.read(paths)
+    settings = {
+        "truth": atlas.truth.sha256,
+        "predictor": chosen.predictor.name,
+        "slope": chosen.calibration.slope,
+    }
+    inputs = digest_inputs(manifest, CANDIDATE_SITES)
+    computation = Computation(settings, dict(inputs))
+    table = pa.Table.from_pylist(list(rows), schema=CANDIDATE_SITES.schema(manifest.run.n_layers))
+
+    path = paths.added(CANDIDATE_SITES, f"candidates-{digest([manifest.atlas_id, settings, inputs, len(rows)])}")
+    metadata = {**provenance(manifest.run, manifest.atlas_id), **computation.metadata(CANDIDATE_SITES)}
+    with publishing(path) as beside:
+        write_table(beside, table=CANDIDATE_SITES, rows=table, metadata=metadata)
+    entry = describe_file(paths, path, CANDIDATE_SITES)
+    add_files(paths, [entry], is_replaced=lambda file: file.table == CANDIDATE_SITES.name)

@@ -1,0 +1,247 @@
+"""The evaluation of an atlas against labelled residues: proteins read, grouped, held out, scored, compared, judged."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.intake.claims import NO_CLAIM
+from attlas.pipeline.annotate.check import Proteins
+from attlas.pipeline.annotate.values.check import find_proteins
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.evaluating.clusters import cluster, describe_method
+from attlas.pipeline.evaluating.columns import compute_columns
+from attlas.pipeline.evaluating.differences import N_DRAWS
+from attlas.pipeline.evaluating.folds import N_FOLDS, Split, assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.hits import find_hits
+from attlas.pipeline.evaluating.predictors import list_predictors
+from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
+from attlas.pipeline.evaluating.rivals import Rival
+from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
+from attlas.pipeline.evaluating.summary import ScoredSet, summarise
+from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth, read_two_columns
+from attlas.schema import AtlasPaths, InputError, Run
+
+FAMILY_IDENTITY = 0.4
+"""Identity of the clusters that stand for families where none are given."""
+CLOSE_IDENTITY = 0.8
+"""Identity of the clusters that are held out beside, as people work who search a database for a relative."""
+EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession and family"
+
+Say = Callable[[str], None]
+"""Takes a line that tells how far the work is."""
+
+
+@dataclass(frozen=True)
+class LabelledAtlas:
+    """An atlas and the truth of its proteins."""
+
+    root: Path
+    run: Run
+    proteins: Proteins
+    truth: Truth
+    path: Path
+    """The file of the truth."""
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups that are held out, of every protein."""
+
+    held_out: str
+    method: str
+    of_protein: tuple[str, ...]
+
+
+def open_labelled_atlas(root: Path, truth: Path) -> LabelledAtlas:
+    """Return an atlas with the truth of its proteins.
+
+    Raises:
+        PlanError: there is no plan, as in a release: the model runs again.
+        InputError: as `read_truth`.
+    """
+    paths = AtlasPaths(root)
+    run = read_plan(paths).run
+    proteins = read_proteins(paths)
+    return LabelledAtlas(root, run, proteins, read_truth(truth, proteins), truth)
+
+
+def evaluate(
+    atlas: LabelledAtlas,
+    *,
+    groups: Path | None = None,
+    train: LabelledAtlas | None = None,
+    rivals: Sequence[Rival] = (),
+    seed: int = 0,
+    n_draws: int = N_DRAWS,
+    n_threads: int = 1,
+    say: Say = lambda _: None,
+) -> Evaluation:
+    """Run the protocol on the labelled proteins of an atlas.
+
+    Args:
+        atlas: whose labelled proteins are predicted.
+        groups: a table of accession and family; None: clusters of 40 % identity.
+        train: the atlas whose labelled proteins are fitted on; None: folds of `atlas` predict each other.
+        rivals: predictions of others for the same proteins.
+        seed: of folds and draws.
+        n_draws: draws of families.
+        n_threads: threads of torch.
+        say: is told how far the work is.
+
+    Raises:
+        InputError: there are fewer groups than folds; or the two atlases are of different models.
+        EnvironmentFault: as `compute_columns`.
+    """
+    if train is not None:
+        _refuse_other_model(atlas.run, train.run)
+    labelled = list(atlas.truth.proteins)
+    n_test = len(labelled)
+    labelled += train.truth.proteins if train is not None else ()
+
+    say(f"aligning {len(labelled):,} proteins")
+    hits = find_hits([protein.sequence for protein in labelled])
+    accessions = [protein.accession for protein in labelled]
+    close = cluster(hits, accessions, identity=CLOSE_IDENTITY)
+    families = _group_by_family(groups, atlas, train, cluster(hits, accessions, identity=FAMILY_IDENTITY))
+    hold_outs = [families, Groups("80 % clusters", describe_method(CLOSE_IDENTITY), tuple(close))]
+    for kind in hold_outs:
+        _refuse_few_groups(kind, n_test if train is None else None)
+
+    say(f"running the model on {len(labelled):,} proteins")
+    columns = compute_columns(atlas.root, labelled[:n_test], n_threads=n_threads)
+    if train is not None:
+        columns += compute_columns(train.root, labelled[n_test:], n_threads=n_threads)
+
+    results = []
+    for kind in hold_outs:
+        say(f"fitting {len(list_predictors())} predictors, {kind.held_out} held out")
+        data = LabelledSet(tuple(labelled), tuple(columns), tuple(map(tuple, hits)), kind.of_protein)
+        splits = _list_splits(kind, n_test, len(labelled), seed=seed)
+        scored = _score(data, splits, n_test, families.of_protein[:n_test], say)
+        n_train = 0 if train is None else len(splits[0].train)
+        result = summarise(
+            scored, held_out=kind.held_out, model=describe_model(atlas.run), rivals=rivals, seed=seed, n_draws=n_draws
+        )
+        results.append(
+            replace(result, method=kind.method, n_train=n_train, n_groups=len(set(kind.of_protein[:n_test])))
+        )
+    return _make_evaluation(atlas, families, results, seed, n_draws)
+
+
+def describe_model(run: Run) -> str:
+    """Return the model of a run and its weights, in words."""
+    return f"{run.model} (weights {run.weights_sha256[:12]}, {run.dtype})"
+
+
+def _list_splits(kind: Groups, n_test: int, n_all: int, *, seed: int) -> list[Split]:
+    if n_test == n_all:
+        return split_by_fold(assign_folds(kind.of_protein, seed=seed))
+    return [split_by_set(range(n_test), range(n_test, n_all), kind.of_protein, seed=seed)]
+
+
+def _score(data: LabelledSet, splits: Sequence[Split], n_test: int, families: Sequence[str], say: Say) -> ScoredSet:
+    """Return the scores of every predictor on every test protein."""
+    scores: dict[str, dict[int, ProteinScore]] = {}
+    nearest: dict[int, float] = {}
+    for number, split in enumerate(splits, start=1):
+        nearest |= find_nearest(data, split)
+        for predictor, of_split in score_split(data, split, list_predictors()):
+            scores.setdefault(predictor.name, {}).update(of_split)
+        say(f"split {number} of {len(splits)}")
+
+    return ScoredSet(
+        proteins=data.proteins[:n_test],
+        families=tuple(families),
+        nearest_identity=np.array([nearest[place] for place in range(n_test)]),
+        scores={name: tuple(of_all[place] for place in range(n_test)) for name, of_all in scores.items()},
+        folds=_number_folds(splits, n_test),
+    )
+
+
+def _number_folds(splits: Sequence[Split], n_test: int) -> NDArray[np.intp]:
+    """Return the split in which each protein is predicted, (P,)."""
+    numbers = np.zeros(n_test, np.intp)
+    for number, split in enumerate(splits):
+        numbers[list(split.test)] = number
+    return numbers
+
+
+def _group_by_family(
+    path: Path | None, atlas: LabelledAtlas, train: LabelledAtlas | None, clusters: Sequence[str]
+) -> Groups:
+    """Return the families of a table, of a protein that it does not name its cluster; without a table the clusters."""
+    method = describe_method(FAMILY_IDENTITY)
+    if path is None:
+        return Groups("40 % clusters", method, tuple(clusters))
+
+    lines, rejected, _ = read_two_columns(path, expected=EXPECTED_GROUPS)
+    groups: list[str] = []
+    n_named = 0
+    begin = 0
+    for part in (atlas, train):
+        if part is None:
+            continue
+        family_of = {
+            about.protein.sequence_id: f"family {line.value}"
+            for line in lines
+            for about in find_proteins(line.id, NO_CLAIM, part.proteins)
+            if about.protein is not None and about.problem is None and line.value
+        }
+        for protein, own_cluster in zip(part.truth.proteins, clusters[begin:], strict=False):
+            family = family_of.get(protein.sequence_id)
+            n_named += family is not None
+            groups.append(family or f"cluster {own_cluster}")
+        begin += len(part.truth.proteins)
+
+    if n_named == 0:
+        raise InputError(f"{path} names no family of a labelled protein.", expected=EXPECTED_GROUPS)
+    unread = f", {len(rejected)} lines cannot be read" if rejected else ""
+    method = f"{path.name}: {n_named:,} of {len(groups):,} proteins{unread}; others by {method}"
+    return Groups("families", method, tuple(groups))
+
+
+def _refuse_few_groups(kind: Groups, n_proteins: int | None) -> None:
+    """Refuse a set that cannot be cut into folds. Raises InputError."""
+    n_groups = len(set(kind.of_protein))
+    if n_proteins is not None and n_groups < 2 * N_FOLDS:
+        raise InputError(
+            "There are too few groups of labelled proteins to hold some out.",
+            expected=f"{2 * N_FOLDS} or more {kind.held_out}",
+            found=f"{n_groups} in {n_proteins:,} proteins",
+            hint="label more proteins, or fit on another atlas with `--train`",
+        )
+
+
+def _refuse_other_model(run: Run, other: Run) -> None:
+    """Refuse to fit on the numbers of another model. Raises InputError."""
+    if run.weights_sha256 != other.weights_sha256:
+        raise InputError(
+            "The atlas to fit on is of another model.",
+            expected=describe_model(run),
+            found=describe_model(other),
+            hint="build it with the same model",
+        )
+
+
+def _make_evaluation(
+    atlas: LabelledAtlas, families: Groups, results: Sequence[HoldOutResult], seed: int, n_draws: int
+) -> Evaluation:
+    proteins = atlas.truth.proteins
+    return Evaluation(
+        model=describe_model(atlas.run),
+        weights_sha256=atlas.run.weights_sha256,
+        truth=atlas.path.name,
+        truth_sha256=atlas.truth.sha256,
+        n_lines=atlas.truth.n_lines,
+        n_left_out=sum(atlas.truth.account.counts.values()),
+        n_proteins=len(proteins),
+        n_residues=sum(len(protein.sequence) for protein in proteins),
+        n_labelled=sum(len(protein.positions) for protein in proteins),
+        families=f"{len(set(families.of_protein[: len(proteins)])):,} {families.held_out}: {families.method}",
+        seed=seed,
+        n_draws=n_draws,
+        hold_outs=tuple(results),
+    )

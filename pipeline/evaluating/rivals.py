@@ -1,0 +1,110 @@
+"""Predictions of others, laid beside ours on the same residues: a table of accession, position, maybe probability."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.intake.claims import NO_CLAIM, check_position, reject_position
+from attlas.intake.files import read_file
+from attlas.intake.rejects import Account, Problem, Reason, Record, Rejected
+from attlas.intake.rows import split_row
+from attlas.intake.text import content_lines, numbered_lines
+from attlas.pipeline.annotate.check import Proteins
+from attlas.pipeline.annotate.values.check import find_proteins, read_number
+from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.schema import InputError
+
+EXPECTED_TABLE = "columns, separated by a tab or a comma: accession, position, and maybe probability"
+_POSITION = re.compile(r"[0-9]{1,9}")
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What others predict for proteins of an atlas."""
+
+    name: str
+    probabilities: dict[int, dict[int, float]]
+    """By `sequence_id` and position: the probability, 1 where the table has none. Residues without a row have 0."""
+    has_probabilities: bool
+    account: Account
+    """What was left out, with reasons."""
+    training: frozenset[int] | None
+    """`sequence_id` of the proteins that it was trained on; None where that is unknown."""
+
+    def score(self, protein: LabelledProtein) -> NDArray[np.float64] | None:
+        """Return the score of each residue, (N,); None for a protein that the table does not name."""
+        if protein.sequence_id not in self.probabilities:
+            return None
+        scores = np.zeros(len(protein.sequence))
+        for position, probability in self.probabilities[protein.sequence_id].items():
+            scores[position - 1] = probability
+        return scores
+
+
+def read_rival(name: str, path: Path, proteins: Proteins, *, training: Path | None = None) -> Rival:
+    """Return the predictions of a table, checked against the sequences of an atlas.
+
+    Raises:
+        InputError: a file cannot be read, no row can be used, or some rows have a probability and some none.
+    """
+    account = Account()
+    probabilities: dict[int, dict[int, float]] = {}
+    widths = set()
+    for number, cells in _read_rows(path):
+        record = Record(cells[0], begin=cells[1] if len(cells) > 1 else "", line=number)
+        if len(cells) not in (2, 3):
+            account.add(Rejected(Reason.UNREADABLE_LINE, record, f"{len(cells)} columns"))
+            continue
+        value = read_number(cells[2]) if len(cells) == 3 else 1.0
+        if value is None or not 0 <= value <= 1:
+            account.add(Rejected(Reason.NO_VALUE, record, f"`{cells[2][:40]}`, expected 0 to 1"))
+            continue
+
+        for about in find_proteins(cells[0], NO_CLAIM, proteins):
+            problem = about.problem
+            if problem is None and about.protein is not None:
+                problem = _check(cells[1], about.protein.sequence)
+            if problem is not None or about.protein is None:
+                problem = problem or Problem(Reason.UNKNOWN_ID)
+                account.add(Rejected(problem.reason, record, problem.detail))
+                continue
+            widths.add(len(cells))
+            probabilities.setdefault(about.protein.sequence_id, {})[int(cells[1])] = value
+
+    if len(widths) != 1:
+        raise InputError(
+            f"{path} cannot be laid beside the others.",
+            expected=EXPECTED_TABLE,
+            found="rows with a probability and rows without" if widths else "no row of a protein of the atlas",
+            offenders=list(account.lines()),
+        )
+    return Rival(name, probabilities, widths == {3}, account, _read_training(training, proteins))
+
+
+def _read_training(path: Path | None, proteins: Proteins) -> frozenset[int] | None:
+    """Return the `sequence_id` of the proteins of a list that the atlas holds; None without a list."""
+    if path is None:
+        return None
+    ids = [cells[0] for _, cells in _read_rows(path)]
+    abouts = [about for id in ids for about in find_proteins(id, NO_CLAIM, proteins)]
+    return frozenset(about.protein.sequence_id for about in abouts if about.protein is not None)
+
+
+def _read_rows(path: Path) -> list[tuple[int, Sequence[str]]]:
+    """Return the rows of a table with their lines, without a header."""
+    file = read_file(path, expected=EXPECTED_TABLE)
+    lines = list(content_lines(numbered_lines(file.text)))
+    delimiter = "\t" if any("\t" in line for _, line in lines) else ","
+    rows = [(number, [cell.strip() for cell in split_row(line, delimiter)]) for number, line in lines]
+    is_header = bool(rows) and len(rows[0][1]) > 1 and not any(map(str.isdigit, rows[0][1][1]))
+    return rows[1:] if is_header else rows
+
+
+def _check(text: str, sequence: str) -> Problem | None:
+    if not _POSITION.fullmatch(text):
+        return reject_position(text)
+    return check_position(int(text), int(text), None, sequence)

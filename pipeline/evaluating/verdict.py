@@ -1,0 +1,78 @@
+"""The verdict in one sentence: what the intervals say of a claim, for the model that was measured. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+from attlas.pipeline.evaluating.differences import ALPHA, SMALLEST_EFFECT, Difference
+
+
+class Verdict(Enum):
+    """What a set of labelled proteins says of the claim."""
+
+    HOLDS = "holds"
+    WEAK_ONLY = "holds against weak baselines only"
+    FAILS = "does not hold"
+    UNSETTLED = "is not settled"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its reason."""
+
+    verdict: Verdict
+    sentence: str
+    """One sentence, which names model and weights."""
+
+
+def adds(difference: Difference) -> bool:
+    """Return whether a difference is above 0 by its test, adjusted for all comparisons."""
+    return difference.mean > 0 and difference.p_holm < ALPHA and difference.low > 0
+
+
+def judge(strong: Difference, weak: Mapping[str, Difference]) -> Verdict:
+    """Return the verdict.
+
+    Args:
+        strong: what attention adds to the strongest baseline, which has all that is known without attention.
+        weak: what it adds to weak baselines, by their names.
+    """
+    if adds(strong):
+        # An addition that is certainly smaller than what is of interest is none.
+        return Verdict.HOLDS if strong.high >= SMALLEST_EFFECT else Verdict.FAILS
+    if strong.high >= SMALLEST_EFFECT:
+        return Verdict.UNSETTLED
+    if any(adds(difference) and difference.high >= SMALLEST_EFFECT for difference in weak.values()):
+        return Verdict.WEAK_ONLY
+    return Verdict.FAILS
+
+
+def describe_verdict(
+    strong: Difference, weak: Mapping[str, Difference], *, addition: str, baseline: str, model: str, held_out: str
+) -> Judgement:
+    """Return the verdict and its sentence.
+
+    Args:
+        strong: as for `judge`.
+        weak: as for `judge`.
+        addition: what is added, such as `attention`.
+        baseline: the strongest baseline in words.
+        model: the model and its weights, by which the sentence is bounded.
+        held_out: what was held out, in words.
+    """
+    verdict = judge(strong, weak)
+    size = f"{strong.mean:+.3f} ({strong.low:+.3f} to {strong.high:+.3f}) average precision per protein"
+    to_baseline = f"{addition} adds {size} to {baseline}"
+    reasons = {
+        Verdict.HOLDS: to_baseline,
+        Verdict.WEAK_ONLY: f"{addition} adds to {_name_weak(weak)}, but {size} to {baseline}",
+        Verdict.FAILS: f"{to_baseline}, which is less than {SMALLEST_EFFECT}",
+        Verdict.UNSETTLED: f"{to_baseline}, where both nothing and {SMALLEST_EFFECT} remain possible",
+    }
+    return Judgement(verdict, f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}.")
+
+
+def _name_weak(weak: Mapping[str, Difference]) -> str:
+    """Return the weak baselines to which it adds, with how much."""
+    parts = [f"{name} ({difference.mean:+.3f})" for name, difference in weak.items() if adds(difference)]
+    return " and ".join(parts)

@@ -1,0 +1,30 @@
+-- title: Residues that may be sites, of proteins without a known one
+-- topic: Annotation
+-- needs: candidate_sites
+-- answers: Which residues of a protein without a known site would be one, if the protein has such a site? Ranked by a
+--   model that was fitted on labelled proteins. Predictions, not annotations.
+-- parameters:
+--   type texts of candidate_sites.type = all: Type of site that was predicted, such as Active site.
+--   proteins proteins = all: Ids to list.
+--   first int 1.. = 3: Residues of each protein.
+-- columns:
+--   probability: Probability given that the protein has such a site; null where the calibration does not allow one.
+--   score: Log odds of the model, before calibration.
+--   evidence: What speaks for it: kinds of columns with the log odds that they add, the strongest first.
+--   homolog: Labelled protein whose aligned site of the same letter gives the residue: then it is homology's answer.
+--   identity: Identity of the nearest labelled protein, aligned over half of the shorter one.
+--   nearest: That protein.
+--   is_site: The residue is a high-attention site.
+--   evidence_code: ECO:0000203, an automatic assertion.
+--   says: What goes with every prediction.
+-- grain: protein, type, position
+-- source: docs/claim-three.md
+SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability, 3) AS probability,
+       round(c.score, 2) AS score, c.evidence, c.homolog, round(c.identity, 3) AS identity, c.nearest,
+       s.position IS NOT NULL AS is_site, 'ECO:0000203' AS evidence_code,
+       'a prediction, not an annotation: it holds only if the protein has such a site' AS says
+FROM candidate_sites AS c LEFT JOIN sites AS s ON s.accession = c.accession AND s.position = c.position
+WHERE c.rank <= $first
+      AND ($type IS NULL OR c.type IN (SELECT unnest($type::VARCHAR[])))
+      AND ($proteins IS NULL OR c.accession IN (SELECT unnest($proteins::VARCHAR[])))
+ORDER BY c.accession, c.type, c.rank, c.position

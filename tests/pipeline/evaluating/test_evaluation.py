@@ -1,0 +1,177 @@
+"""The protocol from end to end: a planted effect is found, none is found in noise, and nothing leaks between folds."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.building import build_here, random_proteins, write_fasta
+from helpers.command_line import Run
+
+from attlas.pipeline.evaluating.columns import ProteinColumns
+from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
+from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
+from attlas.pipeline.evaluating.predictors import BASELINES, Predictor, list_comparisons, list_predictors
+from attlas.pipeline.evaluating.results import describe
+from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
+from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.schema import InputError
+
+LETTERS = "ACDEFGHIKLMNPQRSTVWY"
+
+
+def make_set(n: int, *, effect: float) -> LabelledSet:
+    """Return proteins whose labels are drawn among their H and D; attention is larger at labels by `effect`."""
+    generator = np.random.default_rng(0)
+    proteins, columns = [], []
+    for i in range(n):
+        sequence = "".join(generator.choice(list(LETTERS), 50)) + "HDHD"
+        places = [place for place, letter in enumerate(sequence) if letter in "HD"]
+        labelled = sorted(generator.choice(places, 2, replace=False).tolist())
+        proteins.append(LabelledProtein(f"P{i}", i, sequence, tuple(place + 1 for place in labelled)))
+        heads = generator.normal(size=(len(sequence), 4)).astype(np.float32)
+        heads[labelled, 1] += effect
+        noise = generator.normal(size=(len(sequence), 9)).astype(np.float32)
+        columns.append(ProteinColumns(heads, noise[:, :2], noise[:, 2:7], noise[:, 7:] > 1))
+    return LabelledSet(tuple(proteins), tuple(columns), ((),) * n, tuple(f"P{i // 2}" for i in range(n)))
+
+
+def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float]:
+    """Return the mean average precision of each predictor over all folds."""
+    values: dict[str, list[float]] = {}
+    for split in split_by_fold(assign_folds(labelled.groups, seed=0)):
+        for predictor, scores in score_split(labelled, split, predictors):
+            values.setdefault(predictor.name, []).extend(part.average_precision for part in scores.values())
+    return {name: float(np.mean(of_name)) for name, of_name in values.items()}
+
+
+LETTER = BASELINES[0]
+WITH_ATTENTION = next(
+    comparison.extended
+    for comparison in list_comparisons()
+    if comparison.baseline is LETTER and comparison.kind == "attention"
+)
+
+
+def test_a_planted_effect_is_found_beyond_letters_and_none_is_in_noise() -> None:
+    planted = score(make_set(60, effect=3.0), [LETTER, WITH_ATTENTION])
+    assert planted[WITH_ATTENTION.name] > planted[LETTER.name] + 0.2
+
+    noise = score(make_set(60, effect=0.0), [LETTER, WITH_ATTENTION])
+    assert noise[WITH_ATTENTION.name] < noise[LETTER.name] + 0.02
+
+
+def test_folds_keep_groups_whole_and_are_about_equal() -> None:
+    groups = [f"G{i // 3}" for i in range(60)] + ["big"] * 20
+    folds = assign_folds(groups, seed=0)
+    assert all(len({fold for fold, name in zip(folds, groups, strict=True) if name == group}) == 1 for group in groups)
+    sizes = [folds.count(fold) for fold in range(5)]
+    assert max(sizes) == 20
+    assert min(sizes) >= 15
+
+    for split in split_by_fold(folds):
+        assert not set(split.test) & set(split.train)
+        assert sorted(split.test + split.train) == list(range(80))
+        assert all(set(part) <= set(split.train) for part in split.inner)
+
+
+def test_another_set_to_fit_on_loses_the_groups_that_both_share() -> None:
+    split = split_by_set(range(2), range(2, 30), ["A", "B", "A", "B", *(f"C{i}" for i in range(26))], seed=0)
+    assert split.test == (0, 1)
+    assert split.train == tuple(range(4, 30))
+
+
+def test_sampled_rows_stand_for_all_residues() -> None:
+    protein = LabelledProtein("P", 0, "MKHD" * 50, (3,))
+    places, weights = sample_rows(protein)
+    assert places[0] == 2
+    assert len(places) == 11
+    assert weights.sum() == pytest.approx(200)
+    assert (sample_rows(protein)[0] == places).all()
+
+
+def test_every_comparison_is_between_predictors_that_are_fitted() -> None:
+    names = [predictor.name for predictor in list_predictors()]
+    assert len(set(names)) == len(names)
+    assert {comparison.extended.name for comparison in list_comparisons()} <= set(names)
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
+    """Return an atlas of twelve short proteins with their truth beside it."""
+    folder = tmp_path_factory.mktemp("evaluating")
+    proteins = random_proteins(range(24, 36))
+    build_here(write_fasta(folder / "proteins.fasta", proteins), folder / "atlas", tiny_esm)
+    lines = [f"{accession}\t{sequence[4]}5;12\n" for accession, sequence in proteins.items()]
+    (folder / "truth.tsv").write_text("".join(lines))
+    (folder / "rival.tsv").write_text("".join(f"{accession}\t5\t0.9\n" for accession in list(proteins)[:10]))
+    (folder / "groups.tsv").write_text("".join(f"{accession}\tF{i}\n" for i, accession in enumerate(proteins)))
+    return folder
+
+
+def test_the_command_tells_a_verdict_and_lays_a_rival_beside(atlas: Path, attlas: Run, tmp_path: Path) -> None:
+    arguments = ["evaluate", "sites", atlas / "atlas", "--truth", atlas / "truth.tsv"]
+    options = ["--groups", atlas / "groups.tsv", "--draws", 200, "-o", tmp_path / "numbers.json"]
+    outcome = attlas(*arguments, *options, "--rival", "other", atlas / "rival.tsv")
+    assert outcome.code == 0, outcome.err
+
+    values = json.loads((tmp_path / "numbers.json").read_text())
+    assert [result["held_out"] for result in values["hold_outs"]] == ["families", "80 % clusters"]
+    assert values["n_proteins"] == 12
+    for result in values["hold_outs"]:
+        assert [part["name"] for part in result["predictors"]] == [predictor.name for predictor in list_predictors()]
+        (rival,) = result["rivals"]
+        assert (rival["n_proteins"], rival["n_not_named"], rival["training"]) == (10, 2, "unknown")
+        # Position 5 first; then all others in any order, among them the other label at each place once.
+        others = [np.mean(2 / np.arange(2, length + 1)) for length in range(24, 34)]
+        expected = np.mean([(1 + other) / 2 for other in others])
+        assert rival["average_precision"] == pytest.approx(expected)
+        for judgement in result["judgements"].values():
+            assert judgement["sentence"] in outcome.out
+            assert values["weights_sha256"][:12] in judgement["sentence"]
+    assert "proteins it was trained on: unknown" in outcome.out
+
+
+def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.tsv"
+    truth.write_text("".join((atlas / "truth.tsv").read_text().splitlines(keepends=True)[:9]))
+    with pytest.raises(InputError, match="too few groups of labelled proteins"):
+        evaluate(open_labelled_atlas(atlas / "atlas", truth))
+
+
+def test_another_atlas_to_fit_on_is_of_the_same_proteins_less_what_is_shared(atlas: Path, tmp_path: Path) -> None:
+    """The two sets share four proteins, which are not fitted on."""
+    lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "test.tsv").write_text("".join(lines[8:]))
+    test = open_labelled_atlas(atlas / "atlas", tmp_path / "test.tsv")
+    train = open_labelled_atlas(atlas / "atlas", atlas / "truth.tsv")
+
+    evaluation = evaluate(test, train=train, n_draws=100)
+    assert [(result.n_proteins, result.n_train) for result in evaluation.hold_outs] == [(4, 8), (4, 8)]
+    assert "fitted on 8 proteins of the other set" in "\n".join(describe(evaluation))
+
+
+def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_name(
+    atlas: Path, attlas: Run, tmp_path: Path
+) -> None:
+    lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
+    (tmp_path / "truth.tsv").write_text("".join(lines[:10]))
+    copy = shutil.copytree(atlas / "atlas", tmp_path / "atlas")
+    outcome = attlas(
+        "evaluate", "candidates", copy, "--truth", tmp_path / "truth.tsv", "--first", 4, "-o", tmp_path / "card"
+    )
+    assert outcome.code == 0, outcome.err
+    assert "8 candidate sites of 2 proteins" in outcome.out
+    assert "A prediction, not an annotation" in outcome.out
+
+    card = json.loads((tmp_path / "card").read_text())
+    assert card["predictor"] in [predictor.name for predictor in list_predictors()]
+    assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
+
+    rows = json.loads(attlas("ask", copy, "candidate_sites", "first=4", "--format", "json").out)
+    named = {line.split("\t")[0] for line in lines[:10]}
+    assert {row["accession"] for row in rows}.isdisjoint(named)
+    assert [row["rank"] for row in rows] == [1, 2, 3, 4] * 2
+    assert all((row["probability"] is not None) == card["is_probability"] for row in rows)
+    assert attlas("verify", copy).code == 0
