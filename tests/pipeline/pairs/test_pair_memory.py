@@ -20,7 +20,7 @@ def test_a_pair_of_sixty_thousand_residues_is_foretold_with_its_maps_across() ->
 def test_more_forms_and_pairs_take_more_until_a_part_is_full() -> None:
     assert predict(500, forms=("gap", "linker")) > predict(500)
     assert predict(*[500] * 30) > predict(*[500] * 3)
-    assert predict(*[500] * 3_000) == predict(*[500] * 6_000)
+    assert predict(*[500] * 5_000) == predict(*[500] * 10_000)
 
 
 def test_a_part_holds_so_many_rows_of_heads() -> None:
