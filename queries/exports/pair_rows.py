@@ -109,17 +109,18 @@ def find_pair(store: Store, request: Request, format: str, table: Table) -> Pair
             hint=f"`{PAIRS.added_by}` computes pairs; `attlas sql DIR 'FROM pairs'` lists them",
         )
 
-    forms = rows[0]["forms"].split()
-    form = request.form or (forms[0] if len(forms) == 1 else None)
-    if form not in forms:
-        raise QuestionError(
-            f"{accession} and {partner} were joined in several forms."
-            if request.form is None
-            else f"{accession} and {partner} were not joined in the form {request.form}.",
-            expected=f"one of {', '.join(forms)}",
-            hint="--form NAME",
-        )
+    form = _choose_form(request.form, rows[0]["forms"].split(), f"{accession} and {partner}")
     return PairOfProteins(rows[0]["pair_id"], rows[0]["accession"], rows[0]["partner"], form)
+
+
+def _choose_form(form: str | None, forms: Sequence[str], pair: str) -> str:
+    """Return the form that is asked for, or the only one. Raises QuestionError."""
+    if form is None and len(forms) == 1:
+        return forms[0]
+    if form is not None and form in forms:
+        return form
+    problem = "were joined in several forms" if form is None else f"were not joined in the form {form}"
+    raise QuestionError(f"{pair} {problem}.", expected=f"one of {', '.join(forms)}", hint="--form NAME")
 
 
 def pair_of(accessions: Sequence[str]) -> tuple[str, str]:
