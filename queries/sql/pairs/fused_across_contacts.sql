@@ -62,8 +62,8 @@ counts AS (
     GROUP BY form, n_heads, measure
 )
 
-SELECT form, n_heads, measure, n_splits, c.n_groups, n_pairs, round(c.mean, 4) AS value, round(c.low, 4) + 0 AS low,
-       round(c.high, 4) + 0 AS high, round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
+SELECT form, n_heads, measure, n_splits, c.n_groups, n_pairs, round(c.mean, 4) AS value,
+       round(clamped(c.low, 0, 1), 4) + 0 AS low, round(clamped(c.high, 0, 1), 4) + 0 AS high, round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
        round(s.baseline, 4) AS shuffled, round(s.log10_p, 2) + 0 AS shuffled_log10_p, round(swapped, 4) AS swapped,
        round(c.confidence, 6) AS confidence, c.note
 FROM against_chance AS c

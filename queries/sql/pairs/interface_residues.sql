@@ -74,7 +74,8 @@ against_shuffled AS (
 swapped_means AS (SELECT form AS family, key, avg(value) AS swapped FROM judged WHERE kind = 'swapped' GROUP BY form, key)
 
 SELECT c.family AS form, c.key.layer AS layer, nullif(c.key.head, -1) AS head, c.n_groups, c.n_values AS n_chains,
-       round(c.mean, 4) AS value, round(c.low, 4) + 0 AS low, round(c.high, 4) + 0 AS high,
+       round(c.mean, 4) AS value, round(clamped(c.low, 0, 1), 4) + 0 AS low,
+       round(clamped(c.high, 0, 1), 4) + 0 AS high,
        round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p, round(m.swapped, 4) AS swapped,
        round(w.log10_p, 2) + 0 AS swapped_log10_p, round(s.baseline, 4) AS shuffled,
        round(s.log10_p, 2) + 0 AS shuffled_log10_p, round(c.confidence, 6) AS confidence, c.note

@@ -1,0 +1,238 @@
+"""Questions about pairs against NumPy and scikit-learn, on drawn numbers with homology groups of several pairs."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from helpers.jackknife_oracle import agrees, estimate
+from helpers.pair_numbers_case import CUTS, Row, draw_rows, write_pair_numbers
+from sklearn.metrics import roc_auc_score
+
+from attlas.queries import Atlas
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIRS
+
+ROWS = draw_rows()
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
+    with Atlas.open(write_pair_numbers(tmp_path_factory.mktemp("numbers") / "atlas", ROWS)) as opened:
+        yield opened
+
+
+def ask(atlas: Atlas, question: str, **parameters: object) -> list[dict]:
+    return atlas.ask(question, **parameters).to_pylist()
+
+
+def read_measure(row: Row, measure: str) -> tuple[float | None, float]:
+    """Return a measure of a row, None where it has none, and its value by chance."""
+    if measure == "interface_auroc":
+        sides = [row[name] for name in ("interface_auroc", "partner_interface_auroc") if row[name] is not None]
+        return np.mean(sides), 0.5
+    if row["n_contacts"] is None:
+        return None, 0.5
+    if measure == "auroc":
+        return row["auroc"], 0.5
+    density = row["n_contacts"] / row["n_pairs"]
+    if measure == "auprc":
+        return row["auprc"], density
+    hits = measure.replace("precision", "hits")
+    return row[hits] / CUTS[hits], density
+
+
+def over_groups(values: list[tuple[str, float, float]]) -> tuple[float, object]:
+    """Return the mean of values, and the estimate of its difference from the baselines, over groups."""
+    names = sorted({group for group, _, _ in values})
+    beyond = [sum(value - base for group, value, base in values if group == name) for name in names]
+    n = [sum(group == name for group, _, _ in values) for name in names]
+    return float(np.mean([value for _, value, _ in values])), estimate(beyond, n)
+
+
+def find(rows: list[Row], **values: object) -> list[Row]:
+    return [row for row in rows if all(row[name] == value for name, value in values.items())]
+
+
+@pytest.mark.parametrize("measure", ["auroc", "auprc", "precision_1", "precision_10", "precision_l10"])
+@pytest.mark.parametrize("dimers", ["heteromers", "homodimers", "all"])
+def test_contacts_across_are_means_over_pairs_with_errors_over_groups(atlas: Atlas, measure: str, dimers: str) -> None:
+    is_asked: Callable[[Row], bool] = lambda row: dimers == "all" or row["is_homodimer"] == (dimers == "homodimers")  # noqa: E731
+    of_dimers = [row for row in ROWS[PAIR_HEAD_CONTACTS] if is_asked(row)]
+    answers = ask(atlas, "across_contacts", measure=measure, dimers=dimers)
+    assert len(answers) == 2 * 2 * 2
+
+    for answer in answers:
+        place = {name: answer[name] for name in ("form", "layer", "head")}
+        given, shuffled = (find(of_dimers, **place, kind=kind) for kind in ("given", "shuffled"))
+        mean, beyond_chance = over_groups([(row["homology_group"], *read_measure(row, measure)) for row in given])
+        shuffled_of = {row["pair_id"]: read_measure(row, measure)[0] for row in shuffled}
+        _, beyond_shuffled = over_groups(
+            [(row["homology_group"], read_measure(row, measure)[0], shuffled_of[row["pair_id"]]) for row in given]
+        )
+
+        assert answer["value"] == pytest.approx(mean, abs=6e-5)
+        assert answer["shuffled"] == pytest.approx(np.mean(list(shuffled_of.values())), abs=6e-5)
+        assert (answer["n_pairs"], answer["n_groups"]) == (len(given), len({row["homology_group"] for row in given}))
+        agrees(answer, ("low", "high", "t", "log10_p"), beyond_chance, mean, 4)
+        if beyond_shuffled.df is not None:
+            assert answer["shuffled_t"] == pytest.approx(beyond_shuffled.t, abs=0.02)
+
+
+def test_layers_have_the_mean_map_of_their_heads(atlas: Atlas) -> None:
+    answers = ask(atlas, "across_contacts", maps="layers")
+    assert [answer["head"] for answer in answers] == [None] * 4
+    for answer in answers:
+        given = find(
+            ROWS[PAIR_HEAD_CONTACTS], form=answer["form"], layer=answer["layer"], head=None, kind="given",
+            is_homodimer=False,
+        )  # fmt: skip
+        assert answer["value"] == pytest.approx(np.mean([row["auroc"] for row in given]), abs=6e-5)
+
+
+def test_fused_heads_are_means_over_the_judging_pairs_of_all_splits(atlas: Atlas) -> None:
+    answers = ask(atlas, "fused_across_contacts", dimers="all")
+    assert len(answers) == 2 * 2 * 7
+    for answer in answers:
+        measure, place = answer["measure"], {"form": answer["form"], "n_heads": answer["n_heads"]}
+        given, swapped = (find(ROWS[PAIR_CHOICES], **place, kind=kind) for kind in ("given", "swapped"))
+        mean, beyond_chance = over_groups([(row["homology_group"], *read_measure(row, measure)) for row in given])
+
+        assert (answer["n_splits"], answer["n_pairs"]) == (4, 30)
+        assert answer["value"] == pytest.approx(mean, abs=6e-5)
+        reach = beyond_chance.reach(14)  # two numbers of heads, seven measures
+        assert reach is not None
+        assert answer["low"] == pytest.approx(max(mean - reach, 0), abs=2e-4 + 1e-3 * reach)
+        if measure == "interface_auroc":
+            values = [read_measure(row, measure)[0] for row in swapped]
+            assert answer["swapped"] == pytest.approx(np.mean(values), abs=6e-5)
+        else:
+            assert answer["swapped"] is None
+
+
+@pytest.mark.parametrize("measure", ["auroc", "auprc"])
+def test_interface_residues_count_both_proteins_and_compare_the_same_one_when_swapped(
+    atlas: Atlas, measure: str
+) -> None:
+    for answer in ask(atlas, "interface_residues", measure=measure):
+        place = {name: answer[name] for name in ("form", "layer", "head")}
+        heteromers = find(ROWS[PAIR_HEAD_CONTACTS], **place, is_homodimer=False)
+        shares = {"": "n_interface", "partner_": "n_partner_interface"}
+        lengths = {"": "n_residues", "partner_": "n_partner_residues"}
+        values = {
+            (row["kind"], row["pair_id"], side): (
+                row["homology_group"],
+                row[f"{side}interface_{measure}"],
+                0.5 if measure == "auroc" else row[shares[side]] / row[lengths[side]],
+            )
+            for row in heteromers
+            for side in shares
+            if row[f"{side}interface_{measure}"] is not None
+        }
+        given = [value for (kind, _, _), value in values.items() if kind == "given"]
+        mean, beyond_chance = over_groups(given)
+
+        assert answer["value"] == pytest.approx(mean, abs=6e-5)
+        assert answer["n_chains"] == len(given)
+        reach = beyond_chance.reach(4)
+        assert reach is not None
+        assert answer["low"] == pytest.approx(max(mean - reach, 0), abs=2e-4 + 1e-3 * reach)
+        swapped = [value for (kind, _, _), (_, value, _) in values.items() if kind == "swapped"]
+        assert answer["swapped"] == pytest.approx(np.mean(swapped), abs=6e-5)
+        _, beyond_swapped = over_groups(
+            [
+                (group, value, values["swapped", pair_id, ""][1])
+                for (kind, pair_id, side), (group, value, _) in values.items()
+                if kind == "given" and not side
+            ]
+        )
+        log10_p = beyond_swapped.log10_p(4)
+        assert log10_p is not None
+        assert answer["swapped_log10_p"] == pytest.approx(log10_p, abs=0.02)
+
+
+def read_statistic(name: str, *, form: str, layer: int, head: int) -> dict[int, float]:
+    """Return the mean of a column of `pair_heads` over directions and orders, by pair."""
+    rows = [row for row in find(ROWS[PAIR_HEADS], form=form, layer=layer, head=head) if row["chain_order"] != "mean"]
+    values: dict[int, list[float]] = {}
+    for row in rows:
+        if row[name] is not None:
+            values.setdefault(row["pair_id"], []).append(np.float32(row[name]))
+    assert all(len(of_pair) == 4 for of_pair in values.values())
+    return {pair_id: float(np.mean(np.array(of_pair, float))) for pair_id, of_pair in values.items()}
+
+
+def test_homodimers_have_the_mean_mirror_of_each_head(atlas: Atlas) -> None:
+    for answer in ask(atlas, "homodimers"):
+        place = {name: answer[name] for name in ("form", "layer", "head")}
+        mirrors, shares = read_statistic("mirror", **place), read_statistic("across_share", **place)
+        beyond = estimate(list(mirrors.values()), np.ones(len(mirrors)))
+        assert (answer["n_pairs"], answer["n_heteromers"]) == (6, 24)
+        assert answer["mirror"] == pytest.approx(beyond.beyond, abs=6e-5)
+        reach = beyond.reach(4)
+        assert reach is not None
+        assert answer["low"] == pytest.approx(beyond.beyond - reach, abs=2e-4)
+        others = [value for pair_id, value in shares.items() if pair_id not in mirrors]
+        assert answer["heteromers_across_share"] == pytest.approx(np.mean(others), abs=6e-5)
+
+
+def permute(labels: dict[int, bool], permutation: int) -> dict[int, bool]:
+    """Return labels permuted as the questions do: by checksums of number and pair."""
+    if permutation == 0:
+        return labels
+    order = sorted(labels, key=lambda pair_id: hashlib.md5(f"{permutation} {pair_id}".encode()).hexdigest())
+    return {pair_id: place < sum(labels.values()) for place, pair_id in enumerate(order)}
+
+
+LABELS = {row["pair_id"]: row["label"] == "binder" for row in ROWS[PAIRS] if row["label"] is not None}
+PLACES = [(layer, head) for layer in range(2) for head in range(2)]
+
+
+@pytest.mark.parametrize("statistic", ["across_share", "n_edges_across"])
+def test_binders_are_told_apart_by_rank_and_judged_by_the_best_head_of_permutations(
+    atlas: Atlas, statistic: str
+) -> None:
+    answers = ask(atlas, "binders", statistic=statistic, permutations=19)
+    for form in ("gap", "linker"):
+        areas = np.empty((20, 4))
+        for place, (layer, head) in enumerate(PLACES):
+            values = read_statistic(statistic, form=form, layer=layer, head=head)
+            for permutation in range(20):
+                labels = permute(LABELS, permutation)
+                areas[permutation, place] = roc_auc_score(list(labels.values()), [values[n] for n in labels])
+        extremes = np.abs(areas[1:] - 0.5).max(1)
+
+        for answer in (answer for answer in answers if answer["form"] == form):
+            area = areas[0, PLACES.index((answer["layer"], answer["head"]))]
+            n_farther = (extremes >= abs(area - 0.5) - 1e-12).sum()
+            assert answer["auc"] == pytest.approx(area, abs=6e-5)
+            assert answer["p"] == pytest.approx((1 + n_farther) / 20)
+            assert answer["n_binders"] + answer["n_others"] == len(LABELS)
+
+
+def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas: Atlas) -> None:
+    answers = {(answer["form"], answer["fold"]): answer for answer in ask(atlas, "binders_held_out", folds=2)}
+    pairs = {row["pair_id"]: (row["accession"], row["partner"]) for row in ROWS[PAIRS]}
+    folds = {name: _deal(name, 2) for names in pairs.values() for name in names}
+    assert len(answers) == 4
+
+    for (form, fold), answer in answers.items():
+        n_in_fold = {pair_id: sum(folds[name] == fold for name in pairs[pair_id]) for pair_id in LABELS}
+        choosing, judging = ([pair_id for pair_id, n in n_in_fold.items() if n == side] for side in (0, 2))
+        assert {name for n in choosing for name in pairs[n]}.isdisjoint({name for n in judging for name in pairs[n]})
+
+        def measure(place: tuple[int, int], pair_ids: list[int], form: str = form) -> float:
+            values = read_statistic("across_share", form=form, layer=place[0], head=place[1])
+            return float(roc_auc_score([LABELS[n] for n in pair_ids], [values[n] for n in pair_ids]))
+
+        best = max(PLACES, key=lambda place: abs(measure(place, choosing) - 0.5))
+        is_turned = measure(best, choosing) < 0.5
+        held_out = measure(best, judging)
+        assert (answer["layer"], answer["head"]) == best
+        assert answer["n_choosing"] == len(choosing)
+        assert answer["held_out_auc"] == pytest.approx(1 - held_out if is_turned else held_out, abs=6e-5)
+        assert 1 / 100 <= answer["p"] <= 1
+
+
+def _deal(accession: str, n_folds: int) -> int:
+    """Return the fold of a protein: the lower half of its MD5, little-endian as DuckDB reads it."""
+    return int.from_bytes(hashlib.md5(accession.encode()).digest()[8:], "little") % n_folds
