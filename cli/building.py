@@ -142,7 +142,7 @@ def build(
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             if vectors is not None:
-                print("vectors  one more pass over every protein, about half as long as the build")
+                print("vectors  one more pass over every protein, a little shorter than the build")
             if listed is not None:
                 print(f"pairs    one more pass over {len(listed.pairs):,} pairs, twice in every form of --join")
             return

@@ -41,7 +41,7 @@ def embed(
     It fills the table `vectors`: the mean of the model's hidden states over all residues (mean) or over each tenth of
     them (segments), and those of the tokens before and after them (cls, eos).
 
-    The last layer is taken after the final norm. It costs about half a build. After a stop, the same command continues.
+    The last layer is taken after the final norm. It costs a little less than the build. After a stop, the same command continues.
     """
     has_failed = add_and_report_vectors(
         directory,

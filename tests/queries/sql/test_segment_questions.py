@@ -59,7 +59,7 @@ class Case:
         )
 
     def count(self, pair: tuple, layer: int, kind: str, n: int, queries: str) -> tuple[int, int, int, int] | None:
-        """Return segments, those that touch a feature, those chosen, and those of these that touch; None if none or all do."""
+        """Return the numbers of segments: all, touching a feature, chosen, both; None if none or all touch."""
         weights = pair[2]
         segments = sorted({key for _, _, key in weights})
         received = {}
