@@ -2,9 +2,11 @@
 
 import json
 import re
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
@@ -190,6 +192,32 @@ def test_a_release_has_no_plan(small: Path) -> None:
     AtlasPaths(small).plan.unlink()
     with pytest.raises(PlanError, match=r"no plan|other files"):
         run(small)
+
+
+def test_what_a_partner_changes_is_a_subtraction_from_the_protein_alone(small: Path) -> None:
+    run(small, forms="linker", max_length=1_000)
+    with Atlas.open(small) as atlas:
+        (row,) = atlas.ask("pair_summary", proteins="B1", layers=1).filter(pc.field("partner") == "A1").to_pylist()
+        pair = "accession = 'B1' AND layer = 1"
+        heads = atlas.sql(f"FROM pair_heads WHERE {pair} AND partner = 'A1' AND chain_order = 'mean'").to_pylist()
+        alone = atlas.sql(f"FROM heads WHERE {pair}").to_pylist()
+
+    def average(values: Iterable[float]) -> float:
+        return sum(values) / len(heads)
+
+    special_alone = average(head["cls_share"] + head["eos_share"] for head in alone)
+    expected = {
+        "across": average(head["across_share"] for head in heads),
+        "within": average(head["within_share"] for head in heads),
+        "within_alone": 1 - special_alone,
+        "within_change": average(head["within_share"] for head in heads) - 1 + special_alone,
+        "special_change": average(head["special_share"] for head in heads) - special_alone,
+        "linker": average(head["linker_share"] for head in heads),
+        "across_evenly": 34 / 70,
+        "head_across": max(head["across_share"] for head in heads),
+    }
+    assert {name: row[name] for name in expected} == pytest.approx(expected, abs=6e-5)
+    assert heads[row["head"]]["across_share"] == max(head["across_share"] for head in heads)
 
 
 # Shards
