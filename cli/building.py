@@ -159,7 +159,7 @@ def build(
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             if vectors is not None:
-                print("vectors  one more pass over every protein, about half as long as the build")
+                print("vectors  one more pass over every protein, a little shorter than the build")
             if pairs is not None:
                 n_pairs = "those of its pairs whose proteins are here"
                 n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"

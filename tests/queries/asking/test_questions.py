@@ -291,6 +291,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     annotate_at_random(folder / "atlas")
     contacts_at_random(folder / "atlas")
     pairs_at_random(folder / "atlas")
+    segments_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

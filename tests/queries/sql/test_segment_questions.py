@@ -59,7 +59,7 @@ class Case:
         )
 
     def count(self, pair: tuple, layer: int, kind: str, n: int, queries: str) -> tuple[int, int, int, int] | None:
-        """Return the segments, those at a feature, those chosen and how many are both; None without both kinds."""
+        """Return the numbers of segments: all, touching a feature, chosen, both; None if none or all touch."""
         weights = pair[2]
         segments = sorted({key for _, _, key in weights})
         received = {}
