@@ -79,6 +79,20 @@ RetryFailed = Annotated[
 WithLinks = Annotated[
     bool, typer.Option("--links", help="Then keep the strongest attention between residues, as `attlas links` does.")
 ]
+WithPairs = Annotated[
+    Path | None,
+    typer.Option("--pairs", metavar="FILE", help="Then run these pairs of proteins, as `attlas pairs` does."),
+]
+Aliases = Annotated[
+    Path | None, typer.Option("--aliases", metavar="FILE", help="Of --pairs: STRING's protein.aliases.")
+]
+MinScore = Annotated[
+    float | None, typer.Option("--min-score", metavar="N", help="Of --pairs: leave out those of a lower score.")
+]
+AllAgainst = Annotated[
+    Path | None, typer.Option("--all-against", metavar="FILE", help="Of --pairs, a list: with each protein of FILE.")
+]
+Join = Annotated[str | None, typer.Option("--join", metavar="FORMS", help="Of --pairs: as of `attlas pairs`.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -103,12 +117,21 @@ def build(
     scheduler: Scheduler = None,
     retry_failed: RetryFailed = False,
     links: WithLinks = False,
+    pairs: WithPairs = None,
+    aliases: Aliases = None,
+    min_score: MinScore = None,
+    all_against: AllAgainst = None,
+    join: Join = None,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
 
     The same command again continues where it was stopped.
     """
+    of_pairs = {"--aliases": aliases, "--min-score": min_score, "--all-against": all_against, "--join": join}
+    for option, value in of_pairs.items():
+        if value is not None and pairs is None:
+            raise typer.BadParameter("it belongs to --pairs FILE", param_hint=option)
     with workshop():
         from attlas.pipeline import build as steps
         from attlas.pipeline import remote_build
@@ -118,14 +141,27 @@ def build(
         from attlas.schema import AtlasPaths
 
         options = Options(model, revision, device, dtype, rule, max_length, exact)
+        listed = None
+        if pairs is not None:
+            from attlas.pipeline.pairs.files.rows import PairFileOptions
+            from attlas.pipeline.pairs.pair_list import needs_names, read_pairs
+
+            # Before the build, so that a file that cannot be read costs none; ids of databases need the atlas.
+            pair_options = PairFileOptions(aliases, min_score, all_against)
+            listed = None if needs_names(pairs, pair_options) else read_pairs(pairs, pair_options)
         if dry_run:
             _print_dry_run(model, *estimate_build(source, options, n_workers=workers))
             if links:
                 print("links    one more pass over every protein, about as long as the build")
+            if pairs is not None:
+                n_pairs = "those of its pairs whose proteins are here"
+                n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"
+                print(f"pairs    one more pass over {n_pairs}, twice in every form of --join")
             return
         store = find_store(out)
-        if store and links:
-            raise typer.BadParameter("links are computed of an atlas in a directory", param_hint="--links")
+        if store and (links or pairs):
+            option = "links" if links else "pairs"
+            raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
             run_build = partial(remote_build.build, source, store) if store else partial(steps.build, source, Path(out))
@@ -135,13 +171,22 @@ def build(
     if earlier and earlier.added and earlier.version != manifest.version:
         _report_added(earlier, manifest)
 
-    has_failed_links = False
+    has_failed = False
     if links:
         from attlas.cli.linking import add_and_report_links
 
-        has_failed_links = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+        has_failed = add_and_report_links(Path(out), workers=workers, scheduler=scheduler)
+    if pairs is not None:
+        from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
+        from attlas.pipeline.pairs.adding import PairSettings
+
+        settings = PairSettings(forms=join)
+        if listed is None:
+            with workshop():
+                listed = read_listed_pairs(Path(out), pairs, pair_options)
+        has_failed |= add_and_report_pairs(Path(out), listed, settings, workers=workers, scheduler=scheduler)
     _report_build(out, manifest)
-    if has_failed_links:
+    if has_failed:
         sys.exit(EXIT_FAILURES)
 
 

@@ -46,6 +46,12 @@ def export(
     chain: Annotated[
         str | None, typer.Option(metavar="NAME", help="Chain of the structure; default: every chain that fits.")
     ] = None,
+    partner_chain: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Chain of the other protein, for a file of a pair.")
+    ] = None,
+    form: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How the proteins of a pair were joined, such as gap.")
+    ] = None,
     pdb_id: Annotated[str | None, typer.Option(metavar="ID", help="PDB id of the structure, such as 1r4z.")] = None,
     alignment: Annotated[
         Path | None, typer.Option(metavar="FILE", help="FASTA, Stockholm or Clustal file whose ids Jalview shows.")
@@ -75,6 +81,8 @@ def export(
             output=output,
             structure=structure,
             chain=chain,
+            partner_chain=partner_chain,
+            form=form,
             pdb_id=pdb_id,
             alignment=alignment,
             layer=layer,

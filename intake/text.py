@@ -79,6 +79,8 @@ def content_lines(lines: Iterable[NumberedLine]) -> Iterator[NumberedLine]:
 
 def printable_text(text: str) -> str:
     """Return a text as one line without control characters: a name in a file may hold escape codes of a terminal."""
+    if text.isprintable():
+        return text
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )

@@ -225,6 +225,8 @@ class Atlas(Store):
         *,
         structure: str | Path | None = None,
         chain: str | None = None,
+        partner_chain: str | None = None,
+        form: str | None = None,
         pdb_id: str | None = None,
         alignment: str | Path | None = None,
         layer: int | None = None,
@@ -239,6 +241,8 @@ class Atlas(Store):
             ids: proteins to write; None writes all.
             structure: PDB or mmCIF file that the protein is joined to.
             chain: chain of the structure; None takes every chain that fits.
+            partner_chain: chain of the other protein, where the file is of a pair.
+            form: how the proteins of a pair were joined, such as `gap`; None for the only form, or all in a table.
             pdb_id: PDB id of the structure, where the format names it.
             alignment: FASTA, Stockholm or Clustal file whose ids Jalview shows.
             layer: layer whose links are written, from 0.
@@ -257,6 +261,8 @@ class Atlas(Store):
             output=Path(output),
             structure=None if structure is None else Path(structure),
             chain=chain,
+            partner_chain=partner_chain,
+            form=form,
             pdb_id=pdb_id,
             alignment=None if alignment is None else Path(alignment),
             layer=layer,

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attlas.intake.gff3 import HEADER, is_gff3_row
-from attlas.pipeline.annotate.partners.read import FORMAT as CONTACT_TABLE
-from attlas.pipeline.annotate.partners.read import is_contact_table
+from attlas.pipeline.annotate.partners.read import CONTACT_TABLE, is_contact_table
 from attlas.pipeline.annotate.readers import (
     delimited,
     family_table,

@@ -8,11 +8,11 @@ from attlas.intake.files import STANDARD_INPUT
 from attlas.intake.rejects import Account, Rejected, Remark
 from attlas.pipeline.annotate.check import COLUMNS, Proteins, check_entry
 from attlas.pipeline.annotate.families import database_word
-from attlas.pipeline.annotate.formats import CONTACT_TABLE, FORMATS, READERS, STRUCTURES, format_of
+from attlas.pipeline.annotate.formats import FORMATS, READERS, STRUCTURES, format_of
 from attlas.pipeline.annotate.gather import DraftRows
 from attlas.pipeline.annotate.imports import AnnotationSource, Import, report_import
 from attlas.pipeline.annotate.partners.check import ContactRow, check_contacts, contact_rows
-from attlas.pipeline.annotate.partners.read import read_contacts
+from attlas.pipeline.annotate.partners.read import CONTACT_TABLE, read_contacts
 from attlas.pipeline.annotate.readers import family_table
 from attlas.pipeline.annotate.records import Entry
 from attlas.pipeline.annotate.rows import concatenate

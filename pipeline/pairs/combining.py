@@ -84,7 +84,7 @@ def turn_attention(attention: JoinedAttention, joined: JoinedInput, order: Order
     if not is_reversed:
         return TurnedAttention(attention.heads, attention.received, links, attention.probability, attention.score)
 
-    n_before = joined.chains[0].stop - joined.chains[0].start
+    n_before = joined.lengths[0]
     return TurnedAttention(
         heads=attention.heads[::-1],
         received=np.roll(attention.received, -n_before, axis=2),
@@ -155,4 +155,6 @@ def _place_links(attention: JoinedAttention, joined: JoinedInput, *, is_reversed
 
 def _average(arrays: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the mean of arrays of one shape."""
-    return np.mean(arrays, axis=0, dtype=np.float64).astype(np.float32) if len(arrays) > 1 else arrays[0]
+    if len(arrays) == 1:
+        return arrays[0]
+    return np.asarray(np.stack(arrays).mean(0, dtype=np.float64), np.float32)

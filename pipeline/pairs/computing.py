@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from attlas.pipeline.contacts.contact_head import ContactHead, find_contact_head
@@ -121,7 +122,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention is not None)
         packs = cut_input_packs(
             [len(pair_input.joined) for pair_input in inputs],
-            [_count_across(pair_input.joined) for pair_input in inputs],
+            [prod(pair_input.joined.lengths) for pair_input in inputs],
             encoder.limit_pack(plan.pack_tokens),
         )
         results = runner.run_all(inputs[pack] for pack in packs)
@@ -185,9 +186,3 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
 
     def _read_pairs(self, paths: AtlasPaths, shard: Shard) -> list[PairOfSequences]:
         return read_shard_pairs(find_plan_file(paths, self.plan_digest), shard.index)
-
-
-def _count_across(joined: JoinedInput) -> int:
-    """Return the pairs of residues across of an input."""
-    first, second = (chain.stop - chain.start for chain in joined.chains)
-    return first * second

@@ -19,8 +19,7 @@ class ContactBlock:
 
     def __init__(self, head: ContactHead, joined: JoinedInput) -> None:
         self.head, self.chains = head, joined.chains
-        first, second = (chain.stop - chain.start for chain in joined.chains)
-        self.values = torch.full((first, second), head.bias, device=head.weights.device)  # (A, B)
+        self.values = torch.full(joined.lengths, head.bias, device=head.weights.device)  # (A, B)
 
     def add_tile(self, tile: Tensor, *, layer: int, heads: slice, first_row: int) -> None:
         """Add the weights of a tile, (heads, R, T), to what is summed of its layer."""

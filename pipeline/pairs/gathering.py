@@ -6,6 +6,7 @@ chains, `A` and `B` residues of each.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from attlas.pipeline.pairs.summing import SUMS, cut_rows, mark_specials, sum_row
 
 FAR = 1 << 24
 """Added to the place of a key, so that every link across counts as one of long range; taken off afterwards."""
+
+CONSTANT = 1e-5
+"""Share of the sum of squares up to which what deviates from the mean may be rounding alone: no correlation then."""
 
 HEAD_NUMBERS = (
     "within_share",
@@ -115,7 +119,7 @@ class ReduceToPairs:
         """Add the candidates of a layer, and drop some that cannot be chosen where there are many."""
         parts = self.candidates[input_index]
         parts.append(links)
-        budget = max(self._count_links(input_index), self.n_layers * n_heads)
+        budget = max(self.asked.per_residue * self.inputs[input_index].n_residues, self.n_layers * n_heads)
         if sum(map(len, parts)) > THIN_FACTOR * budget:
             self.candidates[input_index] = [thin_candidates(join_links(parts), budget=budget, theta=self.asked.theta)]
 
@@ -147,14 +151,9 @@ class ReduceToPairs:
         """Return the links of an input, by the rule of `links`, with its keys where they are."""
         candidates = join_links(self.candidates[n])
         far = Links(candidates.head_index, candidates.i, candidates.j + FAR, candidates.weight)
-        joined = self.inputs[n]
-        n_residues = sum(chain.stop - chain.start for chain in joined.chains)
-        asked = self.asked
+        n_residues, asked = self.inputs[n].n_residues, self.asked
         links = choose_links(far, n_residues=n_residues, per_residue=asked.per_residue, theta=asked.theta)
         return Links(links.head_index, links.i, links.j - FAR, links.weight)
-
-    def _count_links(self, n: int) -> int:
-        return self.asked.per_residue * sum(chain.stop - chain.start for chain in self.inputs[n].chains)
 
 
 class _LayerSums:
@@ -164,10 +163,10 @@ class _LayerSums:
         self, reduction: ReduceToPairs, *, layer: int, n_heads: int, n_tokens: int, device: torch.device
     ) -> None:
         self.reduction, self.layer = reduction, layer
-        kind = {"dtype": torch.float64, "device": device}
-        self.sums = torch.zeros(len(reduction.inputs), n_heads, 2, len(SUMS), **kind)
-        self.columns = torch.zeros(2, n_heads, n_tokens, **kind)
-        self.masses = torch.zeros(n_heads, n_tokens, **kind)
+        zeros = partial(torch.zeros, dtype=torch.float64, device=device)
+        self.sums = zeros(len(reduction.inputs), n_heads, 2, len(SUMS))
+        self.columns = zeros(2, n_heads, n_tokens)
+        self.masses = zeros(n_heads, n_tokens)
         self.strongest = StrongestWeights(n_heads, n_tokens)
 
     def add_tile(self, tile: Tensor, at: Tile) -> None:
@@ -245,7 +244,7 @@ class _LayerSums:
 
 def derive_head_numbers(sums: NDArray[np.float64], joined: JoinedInput, *, is_mirrored: bool) -> NDArray[np.float32]:
     """Return HEAD_NUMBERS of each chain, (2, L, H, 9), from the sums over its rows, (L, H, 2, S)."""
-    lengths = np.array([chain.stop - chain.start for chain in joined.chains])[:, None, None]
+    lengths = np.array(joined.lengths)[:, None, None]
     by_name = dict(zip(SUMS, np.moveaxis(sums, (3, 2), (0, 1)), strict=True))  # (2, L, H) each
 
     means = ("within", "across", "special", "linker", "entropy_within", "entropy_across")
@@ -258,7 +257,8 @@ def derive_head_numbers(sums: NDArray[np.float64], joined: JoinedInput, *, is_mi
 def _correlate(sums: dict[str, NDArray[np.float64]], n: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the Pearson correlation of attention across and within, (2, L, H); not a number where one is constant."""
     x, y = sums["within"], sums["across"]
-    variances = (sums["within_squares"] - x * x / n) * (sums["across_squares"] - y * y / n)
+    deviation_x, deviation_y = sums["within_squares"] - x * x / n, sums["across_squares"] - y * y / n
+    varies = (deviation_x > CONSTANT * sums["within_squares"]) & (deviation_y > CONSTANT * sums["across_squares"])
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlation = (sums["products"] - x * y / n) / np.sqrt(variances)
-    return np.where(variances > 0, np.clip(correlation, -1, 1), np.nan)
+        correlation = (sums["products"] - x * y / n) / np.sqrt(deviation_x * deviation_y)
+    return np.where(varies, np.clip(correlation, -1, 1), np.nan)

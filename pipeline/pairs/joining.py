@@ -11,7 +11,6 @@ A gap exists for rotary positions alone: learned positions end, and a relative b
 Source of the linker: ESMFold (Lin et al., Science 2023). Axis letters: `T` tokens.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +43,17 @@ class JoinedInput:
     def __len__(self) -> int:
         """Return the number of tokens."""
         return len(self.tokens)
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        """The residues of each sequence."""
+        first, second = self.chains
+        return first.stop - first.start, second.stop - second.start
+
+    @property
+    def n_residues(self) -> int:
+        """The residues of both sequences."""
+        return sum(self.lengths)
 
 
 def count_joined_tokens(n_residues: int, form: Form) -> int:
@@ -85,7 +95,7 @@ def join_sequences(
     return JoinedInput(TokenInput(ids, positions), (first, second), linker)
 
 
-def _read_letters(letters: str, vocabulary: Vocabulary) -> Sequence[int]:
+def _read_letters(letters: str, vocabulary: Vocabulary) -> list[int]:
     """Return the tokens of letters, without those around them."""
-    ids = vocabulary.token_ids(letters).tolist()
+    ids: list[int] = vocabulary.token_ids(letters).tolist()
     return ids[len(vocabulary.before) : len(vocabulary.before) + len(letters)]

@@ -62,7 +62,7 @@ def predict_pair_bytes(
 
     # Of a pair's maps across, a quarter of all pairs of its residues at most.
     longest = max(lengths)
-    maps = MAP_BYTES * max(longest**2 // 4, min(MAPS_PER_PACK, longest * pack_tokens // 4))
+    maps = MAP_BYTES * max(longest * longest // 4, min(MAPS_PER_PACK, longest * pack_tokens // 4))
     sums = SUM_BYTES * shape.n_heads * max(pack_tokens, max(joined) + N_SPECIAL_TOKENS)
 
     n_inputs = len(forms) * n_orders
@@ -71,4 +71,4 @@ def predict_pair_bytes(
     n_pairs = max(part.stop - part.start for part in parts)
     n_residues = max(sum(lengths[part]) for part in parts)
     rows = n_pairs * n_rows * HEAD_ROW_BYTES + n_residues * len(forms) * (8 * shape.n_layers + 60)
-    return model + links + maps + sums + RESULT_COPIES * rows
+    return int(model + links + maps + sums + RESULT_COPIES * rows)

@@ -102,6 +102,11 @@ def read_pairs(path: Path, options: PairFileOptions = NO_OPTIONS, *, names: Name
     return PairList(tuple(pairs), tuple(left_out), dict(counts.most_common()))
 
 
+def needs_names(path: Path, options: PairFileOptions = NO_OPTIONS) -> bool:
+    """Return whether the ids of a file are looked up in an atlas as it is read. Raises InputError as `read_pairs`."""
+    return options.against is None and format_of(path) != "plain"
+
+
 def _read_rows(path: Path, options: PairFileOptions, names: Names | None) -> Iterator[PairRow]:
     """Yield the rows of a file with the ids that are looked up in an atlas. Raises InputError as `read_pairs`."""
     if options.against is not None:
@@ -120,8 +125,10 @@ def _read_rows(path: Path, options: PairFileOptions, names: Names | None) -> Ite
 
     aliases = None if options.aliases is None else read_aliases(options.aliases, names)
     finder = PairFinder(names, aliases)
-    # Weak pairs are dropped first, so that the line of a pair that is kept is one that is listed.
-    return merge_repeats(finder.find(row._replace(problem=_score_problem(row, options.min_score))) for row in rows)
+    if options.min_score is not None:
+        # Weak pairs are dropped first, so that the line of a pair that is kept is one that is listed.
+        rows = (row._replace(problem=_score_problem(row, options.min_score)) for row in rows)
+    return merge_repeats(map(finder.find, rows))
 
 
 def _no_aliases(path: Path, line: LeftOutPair) -> InputError:

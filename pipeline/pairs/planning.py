@@ -91,14 +91,6 @@ def plan_pairs(listed: PairList, proteins: Proteins, limits: PairLimits) -> Plan
     """Return the pairs to compute and all others; each line of the file is one of them."""
     drafts = _mark_repeated([_find_pair(pair, proteins, limits) for pair in listed.pairs])
 
-    sequences = {
-        (draft.source, draft.line): (
-            proteins.by_accession[draft.accession].sequence,
-            proteins.by_accession[draft.partner].sequence,
-        )
-        for draft in drafts
-        if draft.reason is None
-    }
     computed = sorted(
         (draft for draft in drafts if draft.reason is None),
         key=lambda draft: (draft.n_residues, draft.accession, draft.partner),
@@ -112,11 +104,16 @@ def plan_pairs(listed: PairList, proteins: Proteins, limits: PairLimits) -> Plan
 
     return PlannedPairs(
         computed=tuple(
-            PairOfSequences(replace(draft, pair_id=n), sequences[draft.source, draft.line])
+            PairOfSequences(replace(draft, pair_id=n), _sequences_of(draft, proteins))
             for n, draft in enumerate(computed)
         ),
         left_out=tuple(replace(draft, pair_id=len(computed) + n) for n, draft in enumerate(others)),
     )
+
+
+def _sequences_of(pair: PlannedPair, proteins: Proteins) -> tuple[str, str]:
+    """Return the sequences of both; the line does not tell pairs apart, as one line of a list is of many."""
+    return proteins.by_accession[pair.accession].sequence, proteins.by_accession[pair.partner].sequence
 
 
 def _find_pair(listed: ListedPair, proteins: Proteins, limits: PairLimits) -> PlannedPair:

@@ -188,7 +188,13 @@ def _list_per_layer(values: NDArray[np.float32]) -> pa.Array:
 
 
 def _join_links(parts: Sequence[LinksAcross]) -> LinksAcross:
-    """Return several links as one, in their order."""
-    empty = LinksAcross(*(np.empty(0, kind) for kind in (np.int16, np.int32, np.int32, np.int32, np.float32)))
-    names = ("place", "head_index", "i", "j", "weight")
-    return LinksAcross(*(np.concatenate([getattr(part, name) for part in (empty, *parts)]) for name in names))
+    """Return several links as one, in their order; none at all have their types."""
+    numbers, weights = np.empty(0, np.int32), np.empty(0, np.float32)
+    every_part = (LinksAcross(numbers.astype(np.int16), numbers, numbers, numbers, weights), *parts)
+    return LinksAcross(
+        place=np.concatenate([part.place for part in every_part]),
+        head_index=np.concatenate([part.head_index for part in every_part]),
+        i=np.concatenate([part.i for part in every_part]),
+        j=np.concatenate([part.j for part in every_part]),
+        weight=np.concatenate([part.weight for part in every_part]),
+    )

@@ -32,7 +32,7 @@ from attlas.schema.parquet_file import PROVENANCE_KEY
 from attlas.schema.settings import describe_outdated
 
 FOLDER = Path(__file__).parents[1] / "sql"
-TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Links", "Families", "Annotation")
+TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Links", "Pairs", "Families", "Annotation")
 """What questions are about, in the order they are listed."""
 FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "decomposes", "source")
 LISTS = ("parameters", "columns")

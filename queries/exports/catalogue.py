@@ -10,6 +10,7 @@ from attlas.queries.exports import (
     chimerax_links,
     chimerax_script,
     coverage,
+    cytoscape,
     duckdb_file,
     fasta,
     funpdbe,
@@ -20,6 +21,7 @@ from attlas.queries.exports import (
     jsonl,
     mmcif,
     molviewspec_scene,
+    pair_drawings,
     pdb,
     pymol,
     pymol_links,
@@ -66,6 +68,20 @@ ONTO_STRUCTURES = (
     Export("funpdbe", ".json", funpdbe.write, "FunPDBe JSON of a PDB entry, for PDBe-KB",
            structure="must", is_of_one=True, takes_pdb_id=True),
 )
+ACROSS_CHAINS = (
+    Export("chimerax-across", ".across.pb", pair_drawings.write_chimerax_links,
+           "ChimeraX pseudobonds, strongest links across two proteins",
+           structure="must", is_of_pair=True, takes_head=True, takes_form=True),
+    Export("chimerax-contacts", ".contacts.pb", pair_drawings.write_chimerax_contacts,
+           "ChimeraX pseudobonds, predicted contacts of two proteins",
+           structure="must", is_of_pair=True, takes_form=True),
+    Export("pymol-across", ".across.pml", pair_drawings.write_pymol_links,
+           "PyMOL script, strongest links across two proteins",
+           structure="must", is_of_pair=True, takes_head=True, takes_form=True),
+    Export("pymol-contacts", ".contacts.pml", pair_drawings.write_pymol_contacts,
+           "PyMOL script, predicted contacts of two proteins",
+           structure="must", is_of_pair=True, takes_form=True),
+)
 AS_TABLES = (
     Export("csv", ".csv", tables.write_csv, "CSV, one row per site",
            leaves_out="without sites", is_for_spreadsheets=True),
@@ -76,13 +92,17 @@ AS_TABLES = (
            leaves_out="without sites", is_text=False),
     Export("arrow", ".arrow", tables.write_arrow, "Arrow IPC file, one row per site",
            leaves_out="without sites", is_text=False),
+    Export("cytoscape", ".edges.csv", cytoscape.write_edges, "CSV of Cytoscape's edges, links and contacts of pairs",
+           is_for_spreadsheets=True, takes_head=True, takes_form=True, companion="cytoscape-nodes"),
+    Export("cytoscape-nodes", ".nodes.csv", cytoscape.write_nodes, "CSV of Cytoscape's nodes, the residues they join",
+           is_for_spreadsheets=True, takes_head=True, takes_form=True, companion="cytoscape"),
     Export("duckdb", ".duckdb", duckdb_file.write, "DuckDB file, the tables themselves with their docs",
            is_text=False),
     Export("coverage", ".coverage.tsv", coverage.write, "TSV, every protein with its outcome",
            is_for_spreadsheets=True),
 )
 # fmt: on
-EXPORTS = {export.name: export for export in (*ALONG_SEQUENCES, *ONTO_STRUCTURES, *AS_TABLES)}
+EXPORTS = {export.name: export for export in (*ALONG_SEQUENCES, *ONTO_STRUCTURES, *ACROSS_CHAINS, *AS_TABLES)}
 """Every format, by name."""
 
 
@@ -101,11 +121,18 @@ def export_named(name: str) -> Export:
     raise QuestionError(f"There is no format {name}.", expected=", ".join(EXPORTS), hint=hint)
 
 
+def _count_proteins(export: Export) -> str:
+    """Return in a word how many proteins a file is of."""
+    if export.is_of_pair:
+        return "a pair"
+    return "one" if export.is_of_one else "any"
+
+
 def list_lines(width: int | None = None) -> Iterator[str]:
     """Yield a table of the formats, folded into `width` characters if it is given."""
     structure = {"no": "", "may": "may have one", "must": "needs one"}
     rows = [
-        (export.name, export.suffix, structure[export.structure], "one" if export.is_of_one else "any", export.title)
+        (export.name, export.suffix, structure[export.structure], _count_proteins(export), export.title)
         for export in EXPORTS.values()
     ]
     yield from Layout.of(("format", "file", "structure", "proteins", "what it holds"), rows).lines(rows, width)

@@ -34,6 +34,14 @@ def check_request(export: Export, request: Request) -> None:
     if request.is_safe_for_spreadsheets:
         _check_use(export, "is not for spreadsheets", lambda candidate: candidate.is_for_spreadsheets)
 
+    if request.partner_chain is not None:
+        _check_use(export, "is not of a pair", lambda candidate: candidate.is_of_pair)
+    if request.form is not None:
+        _check_use(export, "has no pairs", lambda candidate: candidate.takes_form)
+    if export.is_of_pair:
+        _check_pair(export, request)
+        return
+
     # A structure is of one protein, whatever the format.
     is_of_one = export.is_of_one or request.structure is not None
     if is_of_one and (request.accessions is None or len(request.accessions) != 1):
@@ -44,6 +52,18 @@ def check_request(export: Export, request: Request) -> None:
             expected="one id",
             found=n,
             hint=f"name the protein: `attlas export DIR {export.name} ID`",
+        )
+
+
+def _check_pair(export: Export, request: Request) -> None:
+    """Refuse other than one or two proteins. Raises QuestionError."""
+    n = None if request.accessions is None else len(request.accessions)
+    if n not in (1, 2):
+        raise QuestionError(
+            f"The format {export.name} takes one pair of proteins at a time.",
+            expected="two ids, or the id of a protein that is paired with itself",
+            found="no id, which means all proteins" if n is None else f"{n:,} ids",
+            hint=f"name the proteins: `attlas export DIR {export.name} ID ID --structure FILE`",
         )
 
 

@@ -5,7 +5,7 @@ The attribute assignment format (rbvi.ucsf.edu/chimerax/docs/user/formats/defatt
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from attlas.queries.exports.annotation import Annotation, annotate
@@ -22,7 +22,7 @@ CHAIN_NAME = re.compile(r"[A-Za-z0-9_]*")
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the attributes of one protein; return notes to show beside them."""
     annotation = annotate(atlas, request)
-    check_chain_names(annotation, "ChimeraX")
+    check_chain_names(annotation.chains, "ChimeraX")
     for line in _lines(annotation):
         sink.write(f"{line}\n".encode())
     return annotation.notes()
@@ -34,13 +34,13 @@ def residue_spec(residue: Residue) -> str:
     return f"{chain}:{residue.numbered}"
 
 
-def check_chain_names(annotation: Annotation, viewer: str) -> None:
+def check_chain_names(chains: Sequence[str], viewer: str) -> None:
     """Refuse chains whose name has a meaning of its own in the viewer's selections.
 
     Raises:
         InputError: names them.
     """
-    unusable = [name for name in annotation.chains if not CHAIN_NAME.fullmatch(name)]
+    unusable = [name for name in chains if not CHAIN_NAME.fullmatch(name)]
     if unusable:
         raise InputError(
             f"{viewer} cannot be told of a chain with such a name.", expected="letters and digits", offenders=unusable

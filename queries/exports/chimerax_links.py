@@ -4,12 +4,12 @@ The format (rbvi.ucsf.edu/chimerax/docs/user/pseudobonds.html): two atoms in a l
 with `;` are comments, and `; radius = r` holds for the lines after it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from attlas.queries.exports.chimerax import check_chain_names, residue_spec
 from attlas.queries.exports.link_rows import refuse_without_links
-from attlas.queries.exports.placed_links import COLOUR, LinkAnnotation, annotate_links
+from attlas.queries.exports.placed_links import COLOUR, DrawnLine, annotate_links
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
 
@@ -18,21 +18,22 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the pseudobonds of one protein; return notes to show beside them."""
     refuse_without_links(atlas, "chimerax-links")
     links = annotate_links(atlas, request)
-    check_chain_names(links.annotation, "ChimeraX")
-    for line in _lines(links):
+    check_chain_names(links.annotation.chains, "ChimeraX")
+    for line in pseudobond_lines(links.comments(), links.placed):
         sink.write(f"{line}\n".encode())
     return links.notes()
 
 
-def _lines(links: LinkAnnotation) -> Iterator[str]:
-    yield from (f"; {line}" for line in links.comments())
+def pseudobond_lines(comments: Sequence[str], drawn: Sequence[DrawnLine]) -> Iterator[str]:
+    """Yield the lines of a file of pseudobonds."""
+    yield from (f"; {line}" for line in comments)
     yield "; Open the structure alone, then this file: an atom is looked for in every model that is open."
     yield "; halfbond = false"
     yield f"; color = {COLOUR}"
     yield "; dashes = 0"
 
     radius = None
-    for placed in links.placed:
+    for placed in drawn:
         if placed.radius != radius:
             radius = placed.radius
             yield f"; radius = {radius}"

@@ -21,7 +21,7 @@ PALETTE = "white:orange:red"
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
-    check_chain_names(annotation, "ChimeraX")
+    check_chain_names(annotation.chains, "ChimeraX")
     for line in _lines(annotation, _attributes_file(request)):
         sink.write(f"{line}\n".encode())
     return annotation.notes()

@@ -31,6 +31,10 @@ class Export:
     """The file is about an entry of the PDB, which is named by `--pdb-id` or by the structure."""
     is_of_one: bool = False
     """The file is of exactly one protein."""
+    is_of_pair: bool = False
+    """The file is of exactly two proteins that were run as one input; one id is a protein with itself."""
+    takes_form: bool = False
+    """The file has pairs: those in one form can be asked for."""
     is_for_spreadsheets: bool = False
     """Spreadsheets open the file, and can be kept from taking its texts for formulas."""
     takes_head: bool = False

@@ -29,6 +29,8 @@ class ExportOptions:
     """None where the export goes to stdout."""
     structure: Path | None = None
     chain: str | None = None
+    partner_chain: str | None = None
+    form: str | None = None
     pdb_id: str | None = None
     alignment: Path | None = None
     layer: int | None = None
@@ -71,6 +73,8 @@ def prepare_export(store: Store, format: str, options: ExportOptions) -> Prepare
         accessions=None if proteins is None else tuple(str(protein["accession"]) for protein in proteins),
         structure=options.structure,
         chain=options.chain,
+        partner_chain=options.partner_chain,
+        form=options.form,
         pdb_id=options.pdb_id,
         alignment=alignment_rows,
         layer=options.layer,
@@ -119,7 +123,9 @@ def companion_of(export: Export, output: Path) -> tuple[Export, Path] | None:
     if export.companion is None:
         return None
     companion = EXPORTS[export.companion]
-    return companion, output.with_suffix(companion.suffix)
+    stem = output.name.removesuffix(export.suffix)
+    is_usual = stem not in ("", output.name)
+    return companion, output.with_name(stem + companion.suffix) if is_usual else output.with_suffix(companion.suffix)
 
 
 def absence_notes(store: Store, prepared: PreparedExport) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from attlas.queries.exports.annotation import Annotation, annotate
 from attlas.queries.exports.link_rows import DrawnLinks, LinkRow, find_drawn_links
@@ -17,6 +18,26 @@ COLOUR = "#6a3d9a"
 """ColorBrewer's purple, told from orange shares and blue sites also by those who see red and green alike."""
 
 
+class DrawnLine(Protocol):
+    """A line between two residues as a viewer draws it."""
+
+    @property
+    def query(self) -> Residue:
+        """The residue where it begins."""
+
+    @property
+    def key(self) -> Residue:
+        """The residue where it ends."""
+
+    @property
+    def weight(self) -> float:
+        """What its thickness says, 0 to 1."""
+
+    @property
+    def radius(self) -> float:
+        """Radius of its cylinder, angstrom."""
+
+
 @dataclass(frozen=True)
 class PlacedLink:
     """A link between two residues of one chain."""
@@ -28,6 +49,11 @@ class PlacedLink:
     """The residue attended to."""
     name: str
     """What it says of itself: `2-19 G85 > G191 0.998`, layer and head from 0, positions of the sequence."""
+
+    @property
+    def weight(self) -> float:
+        """Its attention."""
+        return self.link.weight
 
     @property
     def radius(self) -> float:

@@ -30,7 +30,7 @@ python end"""
 def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return notes to show beside it."""
     annotation = annotate(atlas, request)
-    check_chain_names(annotation, "PyMOL")
+    check_chain_names(annotation.chains, "PyMOL")
     for line in _lines(annotation):
         sink.write(f"{line}\n".encode())
     return annotation.notes()

@@ -4,14 +4,14 @@ PyMOL gives a thickness to an object, not to a distance: links of about the same
 and all are in the group `attlas_links`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import BinaryIO
 
 from attlas.queries.exports.annotation import encode_for_script
 from attlas.queries.exports.chimerax import check_chain_names
 from attlas.queries.exports.link_rows import refuse_without_links
-from attlas.queries.exports.placed_links import COLOUR, RADIUS, LinkAnnotation, PlacedLink, annotate_links
+from attlas.queries.exports.placed_links import COLOUR, RADIUS, DrawnLine, annotate_links
 from attlas.queries.exports.pymol import ON, select_residue
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
@@ -24,21 +24,22 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     """Write the script for one protein; return notes to show beside it."""
     refuse_without_links(atlas, "pymol-links")
     links = annotate_links(atlas, request)
-    check_chain_names(links.annotation, "PyMOL")
-    for line in _lines(links):
+    check_chain_names(links.annotation.chains, "PyMOL")
+    for line in distance_lines(links.comments(), links.placed, GROUP):
         sink.write(f"{line}\n".encode())
     return links.notes()
 
 
-def _lines(links: LinkAnnotation) -> Iterator[str]:
-    yield from (f"# {encode_for_script(line)}" for line in links.comments())
+def distance_lines(comments: Sequence[str], drawn: Sequence[DrawnLine], group: str) -> Iterator[str]:
+    """Yield the lines of a script that draws distances; `group` is the name of their group."""
+    yield from (f"# {encode_for_script(line)}" for line in comments)
     yield "# It works on everything loaded. Write the name of one object in place of all to keep to that one."
     yield f"select {ON}, all"
-    yield f"delete {GROUP}*"  # else a second run would draw every link twice
+    yield f"delete {group}*"  # else a second run would draw every link twice
 
-    ordered = sorted(links.placed, key=_tenth, reverse=True)
+    ordered = sorted(drawn, key=_tenth, reverse=True)
     for tenth, placed_links in groupby(ordered, key=_tenth):
-        name = f"{GROUP}_0{tenth}" if tenth < 10 else f"{GROUP}_{tenth}"
+        name = f"{group}_0{tenth}" if tenth < 10 else f"{group}_{tenth}"
         for placed in placed_links:
             yield f"distance {name}, {_select_atom(placed.query)}, {_select_atom(placed.key)}"
         yield f"set dash_gap, 0, {name}"
@@ -47,13 +48,13 @@ def _lines(links: LinkAnnotation) -> Iterator[str]:
         yield f"hide labels, {name}"
 
     if ordered:
-        yield f"group {GROUP}, {GROUP}_*"
+        yield f"group {group}, {group}_*"
     yield f"delete {ON}"
 
 
-def _tenth(placed: PlacedLink) -> int:
-    """Return the attention in tenths, 1 at least."""
-    return max(1, round(10 * placed.link.weight))
+def _tenth(placed: DrawnLine) -> int:
+    """Return the weight in tenths, 1 at least."""
+    return max(1, round(10 * placed.weight))
 
 
 def _select_atom(residue: Residue) -> str:

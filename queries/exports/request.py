@@ -18,6 +18,10 @@ class Request:
     chain: str | None = None
     """Chain of the structure, as its author names it; None takes every chain that fits the sequence. Without a
     structure, the chain of the model that is meant."""
+    partner_chain: str | None = None
+    """Chain of the other protein, where the file is of a pair."""
+    form: str | None = None
+    """How the proteins of a pair were joined, such as `gap`; None for the only form, or for all in a table."""
     pdb_id: str | None = None
     """PDB id of the structure, where the format names entries of the PDB."""
     alignment: tuple[AlignedRow, ...] | None = None

@@ -5,6 +5,7 @@ import shutil
 import time
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from attlas.schema.publish import file_sha256
@@ -101,6 +102,7 @@ CASES = (
     Case("contacts", ("contacts", "{place}/atlas"), "probed", None, _CLUSTER_VICTIMS, has_cluster=True),
     Case("links", ("links", "{place}/atlas", *_ALONE), "contacted", "linked"),
     Case("links", ("links", "{place}/atlas", *_WORKERS), "contacted", None, _WORKER_VICTIMS),
+    Case("pairs", ("pairs", "{place}/atlas", "{sources}/pairs.tsv", *_ALONE), "linked"),
     Case("publish", ("publish", "{place}/atlas", "--out", "{place}/release", "--pages"), "linked"),
     Case("export", ("export", "{place}/atlas", "bed", "-o", "{place}/sites.bed"), "linked"),
     Case("export", ("export", "{place}/atlas", "parquet", "-o", "{place}/sites.parquet"), "linked"),
@@ -181,6 +183,8 @@ def write_sources(folder: Path) -> None:
     save_tiny_esm(folder / "model")
     proteins = random_proteins(LENGTHS)
     write_fasta(folder / "proteins.fasta", proteins)
+
+    (folder / "pairs.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in pairwise(proteins)))
 
     choose = random.Random(2)
     lines = [f"{name},{choose.randint(1, 300)},Active site\n" for name in proteins for _ in range(3)]

@@ -8,7 +8,7 @@ from attlas.intake.rejects import Problem, Reason
 from attlas.intake.rows import column_key, find_columns, split_row
 from attlas.pipeline.annotate.readers.text_rows import first_row_line, text_rows
 
-FORMAT = "contacts"
+CONTACT_TABLE = "contacts"
 """The name of the format."""
 
 _COLUMNS = {

@@ -11,8 +11,8 @@ from attlas.pipeline.pairs.files.rows import EXPECTED, NOT_TWO, PairProblem, Pai
 from attlas.schema import InputError
 
 COLUMNS = {
-    "accession": ("accession", "protein", "protein1", "protein_1", "protein_a", "accession1", "accession_1", "a"),
-    "partner": ("partner", "protein2", "protein_2", "protein_b", "accession2", "accession_2", "b"),
+    "accession": ("accession", "protein", "protein1", "protein_1", "protein_a", "accession1", "accession_1"),
+    "partner": ("partner", "protein2", "protein_2", "protein_b", "accession2", "accession_2"),
     "label": ("label", "class"),
     "score": ("score", "combined_score", "confidence"),
 }

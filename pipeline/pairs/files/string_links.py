@@ -41,13 +41,12 @@ def read_string_links(path: Path) -> Iterator[PairRow]:
         if tuple(cells[:2]) == _HEADER:
             continue
 
-        row = PairRow(number, line)
         if len(cells) != n_columns or len(cells) < _N_COLUMNS:
             found = f"{len(cells)} where the first line has {n_columns}"
-            yield row._replace(problem=PairProblem("another number of columns", found))
+            yield PairRow(number, line, problem=PairProblem("another number of columns", found))
             continue
         score, problem = read_score(cells[-1])
-        yield row._replace(ids=(cells[0],), partner_ids=(cells[1],), score=score, problem=problem)
+        yield PairRow(number, line, (cells[0],), (cells[1],), None, score, problem)
 
 
 def read_aliases(path: Path, names: Names) -> dict[str, tuple[str, ...]]:

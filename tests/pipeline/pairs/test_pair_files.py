@@ -111,7 +111,7 @@ def test_pairs_of_low_score_or_of_none_are_left_out_where_a_score_is_asked_for(t
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("\n \n", "is empty"), ("a\tpartner\n", "holds no pairs")]
+    ("text", "message"), [("", "is empty"), ("\n \n", "is empty"), ("accession\tpartner\n", "holds no pairs")]
 )
 def test_a_file_without_pairs_is_refused(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -25,6 +25,12 @@ def test_columns_of_a_header_are_taken_by_name(tmp_path: Path) -> None:
     assert read_pairs(path).pairs == (ListedPair("P1", "P2", None, 0.9, "pairs.tsv", 2),)
 
 
+def test_a_pair_of_short_names_is_no_header(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("A\tB\n")
+    assert [(pair.accession, pair.partner) for pair in read_pairs(path).pairs] == [("A", "B")]
+
+
 def test_a_line_that_names_no_pair_is_left_out_with_its_reason(tmp_path: Path) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text("P1\nP1\t \nP1\tP2\tlabel\thigh\nP1\tP2\tlabel\tinf\n\tP2\nP3\tP4\n")

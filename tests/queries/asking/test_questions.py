@@ -14,6 +14,7 @@ import pytest
 from helpers.annotated import annotate_at_random
 from helpers.contact_case import contacts_at_random
 from helpers.handmade import hand, write_handmade
+from helpers.pair_rows import pairs_at_random
 
 from attlas.queries import Atlas
 from attlas.queries.asking.page import ANSWER, main, page_name, pages
@@ -50,6 +51,7 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     shutil.copytree(atlas_dir, root)
     annotate_at_random(root)
     contacts_at_random(root)
+    pairs_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -202,6 +204,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     )
     annotate_at_random(root)
     contacts_at_random(root)
+    pairs_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -284,6 +287,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
     annotate_at_random(folder / "atlas")
     contacts_at_random(folder / "atlas")
+    pairs_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

@@ -754,7 +754,9 @@ def test_exports_are_as_the_golden_files_have_them(tmp_path: Path) -> None:
 
 def test_every_format_onto_structures_is_tested_here() -> None:
     of_links = {"chimerax-links", "pymol-links"}  # of which test_exports_links.py is
-    assert {name for name, export in EXPORTS.items() if export.structure != "no"} == {*ONTO_STRUCTURES, *of_links}
+    of_pairs = {name for name, export in EXPORTS.items() if export.is_of_pair}  # of which test_exports_pairs.py is
+    onto_structures = {name for name, export in EXPORTS.items() if export.structure != "no"}
+    assert onto_structures == {*ONTO_STRUCTURES, *of_links, *of_pairs}
 
 
 def test_the_command_line_says_what_matched_and_writes_the_companion(

@@ -1,0 +1,52 @@
+"""Rows of `pair_heads` drawn at random, for atlases of tests that no model was run for."""
+
+import random
+from itertools import product
+from pathlib import Path
+
+from attlas.queries import Atlas
+from attlas.schema import PAIR_HEADS
+from helpers.annotated import add_rows
+
+N_PROTEINS = 4
+"""Proteins of the atlas, by accession, that are paired with each other and with themselves."""
+
+
+def pairs_at_random(root: Path, *, seed: int = 5) -> None:
+    """Add `pair_heads` of some proteins, in one form, of which the four shares sum to 1."""
+    draw = random.Random(seed).random
+    with Atlas.open(root) as atlas:
+        n_layers, n_heads = atlas.manifest.run.n_layers, atlas.manifest.run.n_heads
+        computed = "SELECT accession, sequence_id FROM proteins WHERE status = 'ok' ORDER BY accession"
+        proteins = atlas.sql(f"{computed} LIMIT {N_PROTEINS}").to_pylist()
+
+    rows = []
+    names = [(one, other) for one, other in product(proteins, repeat=2) if one["accession"] <= other["accession"]]
+    for pair_id, both in enumerate(names):
+        for order, place in product(("forward", "mean", "reverse"), (1, 2)):
+            protein, partner = both if place == 1 else reversed(both)
+            for layer, head in product(range(n_layers), range(n_heads)):
+                across, special = 0.3 * draw(), 0.3 * draw()
+                rows.append(
+                    {
+                        "pair_id": pair_id,
+                        "sequence_id": protein["sequence_id"],
+                        "accession": protein["accession"],
+                        "partner": partner["accession"],
+                        "place": place,
+                        "form": "gap",
+                        "chain_order": order,
+                        "layer": layer,
+                        "head": head,
+                        "within_share": 1 - across - special,
+                        "across_share": across,
+                        "special_share": special,
+                        "linker_share": 0.0,
+                        "entropy_within": 3.0,
+                        "entropy_across": 4.0,
+                        "max_across": across,
+                        "n_edges_across": 0.0,
+                        "mirror": draw() if protein == partner else None,
+                    }
+                )
+    add_rows(root, PAIR_HEADS, rows, "pairs")

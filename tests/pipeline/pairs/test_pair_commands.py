@@ -1,0 +1,102 @@
+"""The commands take pairs from STRING, PSI-MITAB and lists, from the file to the attention of the right sequences."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers.building import build_here, write_fasta
+
+from attlas.pipeline.pairs import pair_list
+from attlas.queries import Atlas
+
+pytestmark = pytest.mark.slow
+
+PROTEINS = {"P04637": "MKTAYIAKQRQISFVKSH", "Q00987": "MGDVEKGKKIF", "P0DP23": "MADQLTEEQIAEF"}
+LINKS = "protein1 protein2 combined_score\n9606.A 9606.B 999\n9606.B 9606.A 999\n9606.A 9606.C 10\n9606.A 9606.Z 999\n"
+ALIASES = "#string_protein_id\talias\tsource\n9606.A\tP04637\tUniProt_AC\n9606.B\tQ00987\tUniProt_AC\n"
+MITAB = "uniprotkb:P04637\tuniprotkb:P0DP23" + "\t-" * 13 + "\nuniprotkb:P04637\tchebi:CHEBI:1" + "\t-" * 13 + "\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
+    folder = tmp_path_factory.mktemp("atlas")
+    build_here(write_fasta(folder / "p.fasta", PROTEINS), folder / "atlas", tiny_esm)
+    return folder / "atlas"
+
+
+@pytest.fixture
+def atlas_dir(built: Path, tmp_path: Path) -> Path:
+    shutil.copytree(built, tmp_path / "atlas")
+    for name, text in {"links": LINKS, "aliases": ALIASES, "mitab": MITAB, "list": "P04637\nQ00987\n"}.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path / "atlas"
+
+
+def pairs_of(atlas_dir: Path) -> list[tuple]:
+    with Atlas.open(atlas_dir) as atlas:
+        rows = atlas.sql("SELECT accession, partner, status, reason FROM pairs ORDER BY line, pair_id").to_pylist()
+    return [tuple(row.values()) for row in rows]
+
+
+def test_pairs_of_string_are_run_by_its_aliases(atlas_dir: Path, attlas) -> None:
+    options = ("--aliases", atlas_dir.parent / "aliases", "--min-score", 500, "--workers", 0)
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "links", *options)
+    assert run.code == 0, run.err
+    assert pairs_of(atlas_dir) == [
+        ("P04637", "Q00987", "ok", None),
+        ("9606.B 9606.A 999", "", "skipped", "given before: on line 2"),
+        ("9606.A 9606.C 10", "", "skipped", "score below the one asked for: 10"),
+        ("9606.A 9606.Z 999", "", "skipped", "not in the atlas: 9606.Z"),
+    ]
+
+
+def test_lines_beyond_those_that_have_a_row_are_counted(
+    atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair_list, "MAX_LEFT_OUT", 5)
+    strangers = "".join(f"9606.A 9606.X{i} 999\n" for i in range(20))
+    (atlas_dir.parent / "links").write_text(LINKS + strangers)
+    options = ("--aliases", atlas_dir.parent / "aliases", "--workers", 0)
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "links", *options)
+    assert run.code == 0, run.err
+    assert "22 lines skipped: not in the atlas" in run.err
+    assert "18 of these lines are counted here alone" in run.err
+    assert len(pairs_of(atlas_dir)) == 6
+
+
+def test_all_pairs_of_two_lists_have_their_own_sequences(atlas_dir: Path, attlas) -> None:
+    everything = atlas_dir.parent / "everything"
+    everything.write_text("\n".join(PROTEINS))
+    run = attlas("pairs", atlas_dir, everything, "--all-against", everything, "--join", "ends", "--workers", 0)
+    assert run.code == 0, run.err
+    with Atlas.open(atlas_dir) as atlas:
+        lengths = atlas.sql(
+            "SELECT accession, partner, n_residues, count(*) FILTER (r.place = 1) AS n, count(*) AS n_both"
+            " FROM pairs JOIN (SELECT pair_id, place FROM pair_residues) AS r USING (pair_id) GROUP BY ALL"
+        ).to_pylist()
+    assert len(lengths) == 6
+    for row in lengths:
+        length = len(PROTEINS[row["accession"]])
+        assert (row["n"], row["n_both"]) == (length, length + len(PROTEINS[row["partner"]]))
+        assert row["n_residues"] == row["n_both"]
+
+
+def test_a_build_takes_pairs_of_a_database(tiny_esm: Path, tmp_path: Path, attlas) -> None:
+    source = write_fasta(tmp_path / "p.fasta", PROTEINS)
+    (tmp_path / "mitab").write_text(MITAB)
+    words = ("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--workers", 0, "--device", "cpu")
+    run = attlas(*words, "--pairs", tmp_path / "mitab", "--dry-run")
+    assert run.code == 0, run.err
+    assert "one more pass over those of its pairs whose proteins are here" in run.out
+
+    run = attlas(*words, "--pairs", tmp_path / "mitab")
+    assert run.code == 0, run.err
+    assert pairs_of(tmp_path / "out")[0][:3] == ("P04637", "P0DP23", "ok")
+    assert pairs_of(tmp_path / "out")[1][3] == "no protein of UniProt (chebi): chebi:CHEBI:1"
+
+
+def test_options_of_pairs_need_pairs(tiny_esm: Path, tmp_path: Path, attlas) -> None:
+    source = write_fasta(tmp_path / "p.fasta", PROTEINS)
+    run = attlas("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--min-score", 1)
+    assert run.code == 2
+    assert "--pairs" in run.err
