@@ -3,9 +3,11 @@
 Its name has a digest of the pairs and of the shards, so that a worker reads what its task was planned with.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,9 +35,14 @@ _SCHEMA = pa.schema(
 
 def digest_pairs(pairs: Sequence[PairOfSequences], shards: Sequence[Shard]) -> str:
     """Return the digest of a plan of pairs: their names, their sequences and the shards."""
+    lines = hashlib.sha256()
+    digest_sequence = cache(lambda sequence: hashlib.sha256(sequence.encode()).hexdigest())  # each may be in many pairs
+    for pair in pairs:
+        names = (pair.pair.accession, pair.pair.partner, *map(digest_sequence, pair.sequences))
+        lines.update(("\t".join(names) + "\n").encode())
+
     # The memory that is foretold is no part of it, so that a better bound leaves finished shards as they are.
-    names = [[pair.pair.accession, pair.pair.partner, *pair.sequences] for pair in pairs]
-    return digest([names, [[shard.first_sequence_id, shard.end_sequence_id] for shard in shards]])
+    return digest([lines.hexdigest(), [[shard.first_sequence_id, shard.end_sequence_id] for shard in shards]])
 
 
 def find_plan_file(paths: AtlasPaths, plan_digest: str) -> Path:
