@@ -6,11 +6,9 @@ A file may hold several copies of a complex; the chains drawn are those with mos
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import product
+from math import dist
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from attlas.intake.rejects import name_chains
 from attlas.queries.page.drawn_structure import drawn_atoms
@@ -20,6 +18,9 @@ from attlas.schema import InputError
 from attlas.structures.chains import StructureFile, read_structure
 from attlas.structures.mapping import ChainMatch, StructureMatch, match_structure
 from attlas.structures.secondary import read_elements
+
+Point = tuple[float, float, float]
+"""Angstrom."""
 
 NEAR = 10.0
 """Angstrom from C-alpha to C-alpha up to which residues of two chains count as near each other."""
@@ -83,10 +84,9 @@ def _find_touching_chains(file: StructureFile, matches: Sequence[StructureMatch]
     if len(pairs) == 1:
         return pairs[0]
 
-    points_of_chain: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    points: dict[str, list[Point]] = defaultdict(list)
     for atom in _alpha_carbons(file, matches):
-        points_of_chain[atom.chain].append(atom.point)
-    points = {chain: np.array(values) for chain, values in points_of_chain.items()}
+        points[atom.chain].append(atom.point)
     return max(pairs, key=lambda pair: _count_near(points[pair[0].chain], points[pair[1].chain]))
 
 
@@ -97,6 +97,20 @@ def _alpha_carbons(file: StructureFile, matches: Sequence[StructureMatch]) -> li
     return [atom for atom in drawn_atoms(file, of_all) if atom.is_polymer and atom.name == "CA"]
 
 
-def _count_near(first: NDArray[np.float64], second: NDArray[np.float64]) -> int:
-    """Return how many pairs of points, of (N, 3) and (M, 3), are near each other."""
-    return sum(int((np.linalg.norm(second - point, axis=1) < NEAR).sum()) for point in first)
+def _count_near(first: Sequence[Point], second: Sequence[Point]) -> int:
+    """Return how many pairs of points are near each other; only those in neighbouring cells of a grid are measured."""
+    cells: dict[tuple[int, ...], list[Point]] = defaultdict(list)
+    for point in second:
+        cells[_cell_of(point)].append(point)
+
+    n_near = 0
+    for point in first:
+        x, y, z = _cell_of(point)
+        for step in product((-1, 0, 1), repeat=3):
+            neighbours = cells.get((x + step[0], y + step[1], z + step[2]), ())
+            n_near += sum(dist(point, other) < NEAR for other in neighbours)
+    return n_near
+
+
+def _cell_of(point: Point) -> tuple[int, ...]:
+    return tuple(int(value // NEAR) for value in point)

@@ -16,13 +16,11 @@ The object, of format 1; words are those of the tables of pairs. Lists beside ea
 - `thinned`: what was left out to keep the page small, as sentences.
 """
 
-import base64
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from attlas.queries.answers.one_id import read_features, read_proteins, read_sites
@@ -31,7 +29,7 @@ from attlas.queries.answers.stored_rows import ProteinRow
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.page.drawn_complex import draw_complex
 from attlas.queries.page.pair_thinning import CONTACT_LISTS, LINK_LISTS, thin_pair
-from attlas.queries.page.protein_data import model_facts
+from attlas.queries.page.protein_data import encode_layers, model_facts
 from attlas.queries.page.thinning import DATA_BYTES
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store, lacks_table
@@ -153,16 +151,14 @@ def _read_protein(atlas: Store, protein: ProteinRow, place: int, query: dict[str
         "protein": asdict(protein),
         "sites": list(map(asdict, sites)),
         "features": None if features is None else list(map(asdict, features)),
-        "received_across": _encode_layers(rows["received_across"], atlas.n_layers),
-        "received_within": _encode_layers(rows["received_within"], atlas.n_layers),
+        "received_across": encode_layers(_list_values(rows["received_across"]), atlas.n_layers),
+        "received_within": encode_layers(_list_values(rows["received_within"]), atlas.n_layers),
     }
 
 
-def _encode_layers(rows: pa.ChunkedArray, n_layers: int) -> dict[str, str]:
-    """Return a row of L values for each residue as float16, layer by layer."""
-    values = rows.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, n_layers)  # (N, L)
-    text = base64.b64encode(np.ascontiguousarray(values.T).astype("<f2").tobytes()).decode()
-    return {"encoding": "float16-base64", "data": text}
+def _list_values(rows: pa.ChunkedArray) -> list[float]:
+    """Return the values of a column that has a list of L in each row, row by row."""
+    return list(rows.combine_chunks().flatten().to_pylist())
 
 
 def _read_heads(atlas: Store, query: dict[str, Any]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ computed. Lists that stand beside each other are columns of one table, to save b
 
 import base64
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -172,10 +172,13 @@ def _received(atlas: Store, protein: ProteinRow) -> dict[str, str] | None:
     if not protein.is_computed or protein.sequence_id is None:
         return None
 
-    # The table has a row of L values for each residue, rounded to float16; a page draws one layer at a time.
-    values = read_received(atlas, protein.sequence_id).cast("f")  # N x L
-    half_floats = struct.Struct(f"<{len(values) // atlas.n_layers}e")
-    by_layer = b"".join(half_floats.pack(*values[layer :: atlas.n_layers]) for layer in range(atlas.n_layers))  # L x N
+    return encode_layers(read_received(atlas, protein.sequence_id).cast("f"), atlas.n_layers)
+
+
+def encode_layers(values: Sequence[float], n_layers: int) -> dict[str, str]:
+    """Return N x L values, residue by residue, as float16 layer by layer: a page draws one layer at a time."""
+    half_floats = struct.Struct(f"<{len(values) // n_layers}e")
+    by_layer = b"".join(half_floats.pack(*values[layer::n_layers]) for layer in range(n_layers))  # L x N
     return {"encoding": "float16-base64", "data": base64.b64encode(by_layer).decode()}
 
 

@@ -13,7 +13,7 @@ from helpers.page_case import HOSTILE_TEXT
 from helpers.range_server import serving
 
 from attlas.queries import Atlas
-from attlas.queries.page import html, release_page
+from attlas.queries.page import html, pair_page, release_page
 from attlas.queries.page.protein_data import complete_data, protein_data, read_heading
 from attlas.schema import QuestionError
 
@@ -101,13 +101,16 @@ def test_every_script_and_stylesheet_of_the_page_has_its_place() -> None:
         *html.PAGE_PARTS.styles,
         *release_page.SCRIPTS,
         *release_page.STYLES,
+        *pair_page.PAIR_PARTS.scripts,
+        *pair_page.PAIR_PARTS.styles,
     }
     files = [path for path in html.STATIC.rglob("*") if path.suffix in (".js", ".css")]
     assert {path.relative_to(html.STATIC).as_posix() for path in files} == placed
 
 
 def test_no_script_holds_what_would_end_its_element() -> None:
-    for name in (*html.PAGE_PARTS.heading_scripts, *html.PAGE_PARTS.with_viewer().scripts, *release_page.SCRIPTS):
+    page_scripts = (*html.PAGE_PARTS.heading_scripts, *html.PAGE_PARTS.with_viewer().scripts)
+    for name in (*page_scripts, *release_page.SCRIPTS, *pair_page.PAIR_PARTS.scripts):
         assert not re.search(r"</script|<!--", html.read_static(name), re.IGNORECASE), name
 
 
