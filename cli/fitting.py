@@ -57,9 +57,10 @@ def fit(
     format: Format = None,
     output: Output = None,
 ) -> None:
-    """Fit linear probes of labels, and say what they reach on families left out.
+    """Fit linear probes of labels on families held out.
 
-    For every label, layer and kind of input: letters, attention received, the output of the layer, both.
+    The rows say what they reach, for every label, layer and kind of input: letters, attention received, the output of
+    the layer, both.
 
     The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
     probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives

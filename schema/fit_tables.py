@@ -62,7 +62,7 @@ FITS = Table(
             "selectivity",
             pa.float32(),
             "fraction",
-            "`auprc`, of a track `r2`, less `control`: what the probe has not learnt by heart.",
+            "`auprc`, of a track `r2`, less `control`: what neither letters nor trimers learnt by heart explain.",
             is_nullable=True,
         ),
         Column(

@@ -17,7 +17,7 @@ from attlas.pipeline.fitting.folds import assign_folds, count_labelled
 from attlas.pipeline.fitting.grouping import Grouping, group_labelled
 from attlas.pipeline.fitting.inputs import OF_LETTERS, ProbeInput, Shape
 from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
-from attlas.pipeline.fitting.memory import predict_fit_bytes, refuse_too_large
+from attlas.pipeline.fitting.memory import predict_all_sum_bytes, predict_fit_bytes, refuse_too_large
 from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
 from attlas.pipeline.fitting.random_weights import save_random_model
 from attlas.pipeline.fitting.rows import Row, gather_results, make_rows
@@ -101,6 +101,9 @@ def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
         shape, n_labels=task.n_labels, n_residues=sizes, n_folds=task.n_folds, n_inputs=len(inputs)
     )
     refuse_too_large(predicted, measure_available_bytes("cpu"), n_sets=len(labelled.sets))
+    if plan.run.device == "cuda":  # where the sums are kept while the model runs
+        sums = predict_all_sum_bytes(shape, n_labels=task.n_labels, n_folds=task.n_folds)
+        refuse_too_large(sums, measure_available_bytes("cuda"), n_sets=len(labelled.sets))
 
     # No more threads than OMP_NUM_THREADS allows: on a busy machine they only wait for each other.
     n_threads = min(count_default_workers("cpu"), torch.get_num_threads())

@@ -140,7 +140,8 @@ def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: Residues) 
         ~is_predicted & is_labelled,
         ~is_predicted & ~is_labelled,
     ]
-    return np.stack([np.bincount(residues.blocks[column], minlength=residues.n_blocks) for column in columns], 1) * 1.0
+    counts = [np.bincount(residues.blocks[column], minlength=residues.n_blocks) for column in columns]
+    return np.stack(counts, 1).astype(np.float64)
 
 
 def _estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:

@@ -25,7 +25,7 @@ def predict_fit_bytes(
         n_folds: number of folds.
         n_inputs: number of inputs.
     """
-    sums = n_folds * sum(predict_sum_bytes(shape, count_columns(n, 0)) for n in n_labels)
+    sums = predict_all_sum_bytes(shape, n_labels=n_labels, n_folds=n_folds)
 
     # Of the largest input: its sums in every fold, and a decomposition and two copies for every pair of folds.
     largest = max(WINDOW_COLUMNS, shape.n_maps + shape.width)
@@ -38,6 +38,11 @@ def predict_fit_bytes(
     targets = sum(8 * n * count_columns(labels, 0) for labels, n in zip(n_labels, n_residues, strict=True))
     packs = 6 * MOST_HIDDEN_BYTES  # float32, float64, and a selection of the rows
     return sums + decompositions + scores + targets + packs
+
+
+def predict_all_sum_bytes(shape: Shape, *, n_labels: Sequence[int], n_folds: int) -> int:
+    """Return the bytes of the sums of all sets and folds."""
+    return n_folds * sum(predict_sum_bytes(shape, count_columns(n, 0)) for n in n_labels)
 
 
 def refuse_too_large(predicted: int, available: int, *, n_sets: int) -> None:
