@@ -1,4 +1,4 @@
--- title: Whether a head that tells binders apart does so on proteins that did not choose it
+-- title: Whether a head that tells binders apart does so on new proteins
 -- topic: Pairs
 -- needs: pairs, pair_heads
 -- answers: Does a head that tells labelled binders from other pairs do so on new proteins? The proteins are dealt into

@@ -1,4 +1,4 @@
--- title: How well fused heads find the contacts between two proteins they were not chosen on
+-- title: How well fused heads find contacts between two other proteins
 -- topic: Pairs
 -- needs: pair_choices
 -- answers: Do heads that find contacts on a few pairs find them on others? In each split of the pairs, heads are chosen

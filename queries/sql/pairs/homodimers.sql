@@ -1,4 +1,4 @@
--- title: How much of the map within leaks into the map across a homodimer, by head
+-- title: How much of the map within leaks across a homodimer, by head
 -- topic: Pairs
 -- needs: pairs, pair_heads
 -- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then its

@@ -1,4 +1,4 @@
--- title: How well attention received from the partner tells interface residues from others
+-- title: How well attention received across tells interface residues
 -- topic: Pairs
 -- needs: pair_head_contacts
 -- answers: Does a residue at the interface receive more from the other protein than residues elsewhere, in which layer
