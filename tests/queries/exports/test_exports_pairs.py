@@ -275,6 +275,11 @@ def test_ids_choose_pairs_and_heads_choose_links(case) -> None:
     assert list(tables_of(case, [ACCESSION], form="linker")[0]["pair_id"]) == [1]
 
 
+def test_a_network_in_a_form_that_no_pair_has_is_refused(case) -> None:
+    with pytest.raises(QuestionError, match="gap, linker"):
+        tables_of(case, None, form="ends")
+
+
 def test_a_duckdb_file_has_the_lines_that_name_no_protein_of_the_atlas(tmp_path: Path) -> None:
     root, _ = write_case(tmp_path)
     names = {"accession": "NOPE", "partner": "", "label": None, "score": None, "n_residues": None, "forms": ""}
