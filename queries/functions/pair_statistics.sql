@@ -8,6 +8,6 @@ CREATE MACRO pair_statistics(statistic) AS TABLE
            avg(CASE statistic WHEN 'across_share' THEN across_share WHEN 'entropy_across' THEN entropy_across
                               WHEN 'max_across' THEN max_across WHEN 'n_edges_across' THEN n_edges_across
                               WHEN 'mirror' THEN mirror END::DOUBLE) AS value
-    FROM pair_heads
+    FROM main.pair_heads
     WHERE chain_order <> 'mean'
     GROUP BY pair_id, form, layer, head
