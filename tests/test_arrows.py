@@ -76,6 +76,7 @@ FLOORS = {
         ("mirror",),
         (
             "annotate",
+            "build_vectors",
             "finishing",
             "joining",
             "shard_rows",
