@@ -10,10 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
 
+from attlas.pipeline import shard
 from attlas.pipeline.build import build
 from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
+from attlas.pipeline.part_limits import PartLimits
 from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, make_build_vectors
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
@@ -22,7 +24,7 @@ from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest, Receipt
 pytestmark = pytest.mark.slow
 
 SETTINGS = VectorSettings("cls,mean,eos,segments")
-PROTEINS = random_proteins([700] * 4 + [36, 9, 1]) | {"C1": "MK*LV"}
+PROTEINS = random_proteins([300] * 12 + [36, 9, 1]) | {"C1": "MK*LV"}
 KNOWN_PROTEIN = make_known_protein(N_KNOWN_RESIDUES)
 
 
@@ -221,3 +223,37 @@ def test_the_memory_of_vectors_is_foretold() -> None:
     task = EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None)
     assert task.predict_bytes(10) == 3 * 10 * 4 * 320
     assert task.predict_bytes(100_000) == 3 * 4_096 * 4 * 320
+
+
+@pytest.mark.parametrize("is_begun_with_vectors", [True, False])
+def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
+    source: Path,
+    whole: Path,
+    tiny_esm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_begun_with_vectors: bool,
+) -> None:
+    monkeypatch.setattr(shard, "encode_shard", partial(shard.encode_shard, limits=PartLimits(1, 1)))
+    start, started = Encoder.start, []
+
+    def stop(self: Encoder, pack: list[str], **options: object) -> object:
+        if KNOWN_PROTEIN not in pack:
+            started.append(pack)
+            if len(started) == 2:  # of the cheapest shard, which has two
+                raise KeyboardInterrupt
+        return start(self, pack, **options)
+
+    out = tmp_path / "atlas"
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "start", stop)
+        with pytest.raises(KeyboardInterrupt):
+            (build_with_vectors if is_begun_with_vectors else build_here)(source, out, tiny_esm)
+    (closed,) = AtlasPaths(out).parts.glob("shard-*/*.json")
+
+    build_with_vectors(source, out, tiny_esm)
+    stopped_shard = int(closed.parent.name.removeprefix("shard-"))
+    assert embed_by_pass(out) == ([] if is_begun_with_vectors else [stopped_shard])
+    assert_whole(out)
+    if is_begun_with_vectors:
+        assert digests(out) == digests(whole)
