@@ -1,5 +1,6 @@
 """Vectors pooled while a build runs: those of the pass; the other tables are the same, however it is stopped."""
 
+import pickle
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ from attlas.pipeline.part_limits import PartLimits
 from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, make_build_vectors
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
+from attlas.pipeline.workers.runners import EncodeTask
 from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest, Receipt
 
 pytestmark = pytest.mark.slow
@@ -257,3 +259,9 @@ def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
     assert_whole(out)
     if is_begun_with_vectors:
         assert digests(out) == digests(whole)
+
+
+def test_the_settings_of_vectors_reach_workers() -> None:
+    task = EncodeTask(vectors=EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None))
+    without_one = pickle.loads(pickle.dumps(task)).without({3: "it ends its process"})
+    assert without_one == EncodeTask(vectors=task.vectors, failed={3: "it ends its process"})
