@@ -83,7 +83,10 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
     columns = np.stack([values.mean(1), low, high], axis=1).tolist()  # (2 x predictors, 3)
     grouped = [float(np.mean([score.grouped_precision for score in scored.scores[name]])) for name in names]
     return tuple(
-        PredictorResult(name, *columns[i], grouped[i], *columns[i + len(names)]) for i, name in enumerate(names)
+        PredictorResult(name, *of_precision, grouped_mean, *of_f1)
+        for name, of_precision, grouped_mean, of_f1 in zip(
+            names, columns[: len(names)], grouped, columns[len(names) :], strict=True
+        )
     )
 
 
