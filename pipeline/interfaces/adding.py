@@ -31,6 +31,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard, cut_shards
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, InputError, Manifest
+from attlas.schema.interface_tables import KINDS
 
 DEFAULT_HEADS = (3, 10)
 """Numbers of heads that are fused."""
