@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from attlas.schema.added_tables import COORDINATES, FAMILIES, FEATURES, TRACKS
+from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, TRACKS
 from attlas.schema.built_tables import SEQUENCES
 from attlas.schema.columns import statistic_column, text_column
 from attlas.schema.table import Column, Command, Setting, Table
