@@ -13,15 +13,15 @@ CREATE MACRO repeat_periods(ids) AS TABLE
     ),
 
     copies AS (
-        SELECT sequence_id, accession, length, list_sort(list(DISTINCT begin)) AS begins
+        SELECT c.sequence_id, c.accession, c.length, list_sort(list(DISTINCT f.begin)) AS begins
         FROM carriers AS c JOIN main.features AS f USING (accession)
         WHERE type = 'Repeat'
-        GROUP BY sequence_id, accession, length
-        HAVING count(DISTINCT begin) > 1
+        GROUP BY c.sequence_id, c.accession, c.length
+        HAVING count(DISTINCT f.begin) > 1
     ),
 
     spacings AS (
-        SELECT sequence_id, unnest(list_transform(range(1, len(begins)), k -> begins[k + 1] - begins[k])) AS spacing
+        SELECT sequence_id, unnest([begins[k + 1] - begins[k] FOR k IN range(1, len(begins))]) AS spacing
         FROM copies
     ),
 
