@@ -1,9 +1,9 @@
 -- returns: What residues of a protein with repeats give, in a head, to those one period before and after them.
 -- notes: ids is a list of accessions, those of the background included; NULL is all. Only proteins count whose period
 --   was probed and has min_at_period neighbouring copies or more. Columns: those of `repeat_periods`, layer, head,
---   probed (the distance), is_period (it is that of the repeats), is_other (no two copies stand at it), before and after
---   (mean weight of a query that has a residue there), background_before and background_after (the same over the
---   n_background sequences without any repeat).
+--   probed (the distance), is_period (it is that of the repeats), is_other (no two copies stand at it), before and
+--   after (mean weight of a query that has a residue there), background_before and background_after (the same over
+--   the n_background sequences without any repeat).
 -- source: Induction heads of protein language models: arXiv 2602.23179.
 CREATE MACRO weights_at_periods(ids, min_at_period) AS TABLE
     WITH weights AS (

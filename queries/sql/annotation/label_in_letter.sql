@@ -1,4 +1,4 @@
--- title: What residues with a label receive from each head, against others of the same letter
+-- title: Labelled residues against others of their letter, head by head
 -- topic: Annotation
 -- needs: labels, head_features, features
 -- answers: A head that tells letters apart tells apart what is made of few letters. Here residues with a label, such as
@@ -31,8 +31,8 @@
 WITH letters AS (
     SELECT p.sequence_id, f.accession, bool_and(p.sequence[position] = upper($residue)) AS is_of_letter
     FROM (
-        SELECT accession, unnest(feature_positions(type, begin, "end")) AS position
-        FROM features
+        SELECT accession, unnest(feature_positions(type, f.begin, f.end)) AS position
+        FROM features AS f
         WHERE type = $label
     ) AS f
     JOIN proteins AS p USING (accession)
@@ -52,7 +52,7 @@ counts AS (
     SELECT accession, s.n_labelled, a.n_labelled - s.n_labelled AS n_others, s.length
     FROM carriers AS c
     JOIN labels AS s USING (accession) JOIN labels AS a USING (accession)
-    WHERE s.label = $label AND a.label = 'aa:' || upper($residue) AND a.n_labelled > s.n_labelled
+    WHERE s.label = $label AND a.label = concat('aa:', upper($residue)) AND a.n_labelled > s.n_labelled
 ),
 
 -- Of each head what the two kinds receive, in means of a residue of the protein.
@@ -62,7 +62,7 @@ of_proteins AS (
            (a.mass - s.mass) / c.n_others / nullif(r.mass / c.length, 0) AS others_received
     FROM counts AS c
     JOIN head_features AS s ON s.accession = c.accession AND s.label = $label
-    JOIN head_features AS a ON a.accession = c.accession AND a.label = 'aa:' || upper($residue)
+    JOIN head_features AS a ON a.accession = c.accession AND a.label = concat('aa:', upper($residue))
                                AND a.layer = s.layer AND a.head = s.head
     JOIN head_features AS r ON r.accession = c.accession AND r.label = 'residue'
                                AND r.layer = s.layer AND r.head = s.head

@@ -1,8 +1,8 @@
--- title: Histidines that bind zinc against the other histidines of the same proteins
+-- title: Histidines that bind zinc against others of the same proteins
 -- topic: Annotation
 -- needs: features
--- answers: Do the histidines of metal sites receive more attention than other histidines, layer by layer? Both kinds are
---   of one letter and of one protein, so that neither letter nor protein can tell them apart: 0.5 is the null by
+-- answers: Do the histidines of metal sites receive more attention than other histidines, layer by layer? Both kinds
+--   are of one letter and of one protein, so that neither letter nor protein can tell them apart: 0.5 is the null by
 --   letters. What a histidine receives because it is one is told beside it, by those that bind nothing. Sites that
 --   UniProt does not know count as other histidines. Nothing is asked of the second shell: an atlas has no ligands
 --   and no side chains beyond C-beta.
@@ -27,11 +27,12 @@
 --   auc_residues: AUC of the first against the residues of all other letters.
 --   auc_letter: AUC of the second against the residues of all other letters: what the letter alone gives.
 -- grain: layer
--- source: Mann and Whitney 1947: ties count half; UniProt's binding sites; interval and test over proteins: Student's t.
+-- source: Mann and Whitney 1947: ties count half; UniProt's binding sites; interval and test over proteins: Student's
+--   t.
 WITH binding AS (
     -- A description begins with the ligand, and may go on: `Zn(2+) 1; catalytic`.
-    SELECT accession, unnest(range(begin, "end" + 1)) AS position
-    FROM features
+    SELECT accession, unnest(range(f.begin, f.end + 1)) AS position
+    FROM features AS f
     WHERE type IN ('Binding site', 'Metal binding')
           AND (description = $ligand OR starts_with(description, $ligand || ' ')
                OR starts_with(description, $ligand || ';'))

@@ -1,4 +1,4 @@
--- title: Which layers of convergence mark which families, counted over clusters of like sequences
+-- title: Layers of convergence that mark families, counted over clusters
 -- topic: Families
 -- needs: families
 -- answers: Which layers does a family converge in more often than the rest of the atlas does, if sequences that are

@@ -1,4 +1,4 @@
--- title: Period and copies of the repeats of each protein, and the period that a head finds
+-- title: Repeats of each protein, and the period that attention finds
 -- topic: Heads
 -- needs: head_periods, features
 -- answers: How many repeats does UniProt know in each protein, how far apart, and does attention find that period among

@@ -1,4 +1,4 @@
--- title: What the first residue receives against other methionines, with the attention to <cls> beside it
+-- title: What the first residue receives, with the share of <cls> beside it
 -- topic: Layers
 -- answers: Does attention rest on the N terminus, in which layers, and is it more than a methionine receives elsewhere?
 --   A head may mark where the chain begins by its attention to <cls>: that share is told apart and goes into no other

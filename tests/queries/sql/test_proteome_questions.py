@@ -13,6 +13,7 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import binomtest, hypergeom, mannwhitneyu, pearsonr, ttest_1samp
 
 from attlas.queries import Atlas
+from attlas.queries.asking.questions import question_named
 from attlas.schema import FEATURES, HEAD_PERIODS
 
 pytestmark = pytest.mark.slow
@@ -138,6 +139,21 @@ def agrees_with_scipy(row: dict, names: Sequence[str], values: Sequence[float], 
     assert (row[names[0]], row[names[1]]) == pytest.approx((max(low, bounds[0]), min(high, bounds[1])), abs=2e-3)
     assert row["log10_p"] == pytest.approx(expected, abs=0.01 + 0.005 * abs(expected))
     assert row["t"] == pytest.approx(test.statistic, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        *((name, {}) for name in ("repeats", "repeat_proteins", "zinc_histidines", "n_terminal_register")),
+        ("label_in_letter", {"label": "Zinc histidine", "residue": "H"}),
+        ("family_convergence", {"min_clusters": 1}),
+    ],
+)
+def test_the_grain_is_that_of_the_rows(case: Case, name: str, given: dict[str, object]) -> None:
+    rows = case.ask(name, **given)
+    keys = [tuple(row[column] for column in question_named(name).grain) for row in rows]
+    assert len(keys) > 2
+    assert len(set(keys)) == len(keys)
 
 
 # Repeats
