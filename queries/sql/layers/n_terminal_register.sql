@@ -15,7 +15,8 @@
 --   first: What position 1 receives over the mean of its protein in the layer; mean over sequences.
 --   first_five: The same of positions 1 to 5.
 --   methionines: The same of the methionines after position 5.
---   auc: Chance that position 1 receives more than one of these methionines of its protein; mean over sequences.
+--   auc: Chance that position 1 receives more than one of these methionines of its protein; mean over sequences. It is
+--     far from 0.5 in models before training, too, at differences of a hundredth: `first` tells the size.
 --   auc_low: Lower end of its interval with sequences as the independent units, at the level `confidence`, by Student's
 --     t. It leaves out 0.5 if and only if log10_p is below -1.3.
 --   auc_high: Upper end.
