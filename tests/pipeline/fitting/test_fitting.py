@@ -1,9 +1,12 @@
 """A fit of an atlas against scikit-learn on stored features: scores, measures, controls, and what is left out."""
 
+import io
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from helpers.annotated import annotate, assign, measure
@@ -16,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.fitting import fitting
+from attlas.pipeline.fitting.adding import add_fits, publish_fits
 from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
 from attlas.pipeline.fitting.fitting import Fit, FitSettings, drop_rare, fit_atlas
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
@@ -25,8 +29,11 @@ from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
 from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
-from attlas.schema.fit_tables import FITS
+from attlas.queries import Atlas
+from attlas.queries.engine.part import Part, connect_part
+from attlas.queries.exports.duckdb_file import write
+from attlas.queries.exports.request import Request
+from attlas.schema import FITS, AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
 
 N_PROTEINS, N_FOLDS = 30, 3
 SETTINGS = FitSettings(labels=("active site", "Turn", "Helix", "track:score"), n_folds=N_FOLDS, has_random_weights=True)
@@ -234,12 +241,65 @@ def test_fewer_families_than_folds_are_refused() -> None:
         assign_folds(np.array([0, 0, 1]), np.ones((3, 1)), n_folds=3, seed=1)
 
 
-def test_the_verb_writes_the_rows_and_names_what_is_left_out(root: Path, tmp_path: Path, attlas: Run) -> None:
-    outcome = attlas("fit", root, "--folds", 3, "-o", tmp_path / "fits.tsv")
+def test_the_verb_adds_the_rows_and_writes_them_and_names_what_is_left_out(
+    root: Path, tmp_path: Path, attlas: Run
+) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    before = Manifest.read(AtlasPaths(copy))
+    outcome = attlas("fit", copy, "--folds", 3, "-o", tmp_path / "fits.tsv")
     lines = (tmp_path / "fits.tsv").read_text().splitlines()
     assert lines[0].startswith("label\tweights\tinput\tlayer\tauprc\tauprc_low")
     assert {line.split("\t")[0] for line in lines[1:]} == {"Active site", "Helix", "Turn"}
     assert "left out, Motif: 1 families have it" in outcome.err
+
+    manifest = Manifest.read(AtlasPaths(copy))
+    assert (manifest.version, manifest.atlas_id) == (before.version + 1, before.atlas_id)
+    assert [file.n_rows for file in manifest.of_table(FITS)] == [len(lines) - 1]
+    assert attlas("verify", copy).code == 0
+
+    # The same fit again changes nothing.
+    fitted = add_fits(copy, FitSettings(n_folds=3), report=lambda *_: None)
+    assert fitted.table.num_rows == len(lines) - 1
+    assert Manifest.read(AtlasPaths(copy)) == manifest
+
+
+def test_another_fit_replaces_the_rows_of_the_atlas(root: Path, fit: Fit, tmp_path: Path) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    first = publish_fits(paths, fit.table)
+    second = publish_fits(paths, fit.table.slice(0, 5))
+    assert second.version == first.version + 1
+    assert [path.name for path in (paths.root / "fits").iterdir()] == [Path(second.of_table(FITS)[0].path).name]
+    with Atlas.open(paths.root) as atlas:
+        assert atlas.sql("FROM fits").to_pylist() == fit.table.slice(0, 5).to_pylist()
+
+
+def test_a_table_without_sequences_is_in_one_part_of_an_atlas_and_in_the_file_of_some_proteins(
+    root: Path, fit: Fit, tmp_path: Path
+) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    manifest = publish_fits(paths, fit.table)
+    with Atlas.open(paths.root) as atlas:
+        counts = [
+            connect_part(atlas.root, manifest, part).connection.execute("SELECT count(*) FROM fits").fetchall()
+            for part in (Part(None, 7), Part(7, 9), Part(9, None))
+        ]
+        assert counts == [[(fit.table.num_rows,)], [(0,)], [(0,)]]
+
+        database = io.BytesIO()
+        write(atlas, Request(accessions=("P00003",)), database)
+    (tmp_path / "some.duckdb").write_bytes(database.getvalue())
+    with duckdb.connect(str(tmp_path / "some.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM proteins").fetchall() == [(1,)]
+        assert connection.sql("SELECT count(*) FROM fits").fetchall() == [(fit.table.num_rows,)]
+
+
+def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    publish_fits(paths, fit.table)
+    outcome = attlas("publish", paths.root, "--out", tmp_path / "release")
+    assert outcome.code == 0, outcome.err
+    with Atlas.open(tmp_path / "release") as release:
+        assert release.sql("FROM fits").to_pylist() == fit.table.to_pylist()
 
 
 def test_labels_are_counted_on_the_proteins_that_carry_the_type(root: Path) -> None:
