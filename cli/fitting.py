@@ -28,7 +28,11 @@ Labels = Annotated[
 By = Annotated[str, typer.Option("--by", metavar="RULE", help="What is held out: family, cluster40 or none.")]
 Clusters = Annotated[
     Path | None,
-    typer.Option("--clusters", metavar="FILE", help="Table of accession and cluster, for --by cluster40."),
+    typer.Option(
+        "--clusters",
+        metavar="FILE",
+        help="Table of accession and cluster, for --by cluster40; without it they are computed.",
+    ),
 ]
 Database = Annotated[
     str | None, typer.Option("--database", metavar="NAME", help="Hold out the families of this database alone.")
