@@ -29,9 +29,9 @@ def probe_section(*, absent: Sequence[str] = ()) -> Section:
                 "probe_layers",
                 {},
                 f"A panel is a label, of at most {N_LABELS} with the most residues, on a scale of its own. Lines: "
-                "average precision on families left out (of a track R2) with 95 % intervals over families; dashed: "
-                "the probe that knows the letter alone. The best of many layers is larger than a layer chosen before "
-                "would be.",
+                "average precision (AUPRC; of a track R2) on families left out, with 95 % intervals over families; "
+                "dashed: the probe that knows the letter alone. The best of many layers is larger than a layer chosen "
+                "before would be.",
                 _describe,
                 _draw,
             ),
@@ -58,7 +58,9 @@ def _describe(rows: Rows) -> str:
 def _draw(rows: Rows) -> Picture:
     groups = sorted(_group_by_label(rows), key=lambda pair: (-pair[1][0]["n_labelled"], pair[0]))[:N_LABELS]
     panels = [_make_panel(label, group) for label, group in groups]
-    return draw_curves(panels, x_name="layer", y_name="average precision", reference_name="letter")
+    is_track = any(row["measure"] == "r2" for row in rows)
+    y_name = "AUPRC or R2" if is_track else "AUPRC"
+    return draw_curves(panels, x_name="layer", y_name=y_name, reference_name="letter")
 
 
 def _make_panel(label: str, rows: Rows) -> Panel:

@@ -24,9 +24,9 @@
 -- source: Hewitt and Liang 2019 (EMNLP), control tasks and selectivity; docs/probes.md.
 WITH measured AS (
     SELECT *, CASE WHEN starts_with(label, 'track:') THEN 'r2' ELSE 'auprc' END AS measure,
-           CASE WHEN starts_with(label, 'track:') THEN r2 ELSE auprc END AS value,
-           CASE WHEN starts_with(label, 'track:') THEN r2_low ELSE auprc_low END AS value_low,
-           CASE WHEN starts_with(label, 'track:') THEN r2_high ELSE auprc_high END AS value_high
+           CASE WHEN starts_with(label, 'track:') THEN r2 ELSE auprc END::DOUBLE AS value,
+           CASE WHEN starts_with(label, 'track:') THEN r2_low ELSE auprc_low END::DOUBLE AS value_low,
+           CASE WHEN starts_with(label, 'track:') THEN r2_high ELSE auprc_high END::DOUBLE AS value_high
     FROM fits
 ),
 
@@ -49,9 +49,10 @@ best_layers AS (
 
 SELECT m.label, m.input, m.layer, m.measure, round(m.value, 4) AS value, round(m.value_low, 4) AS value_low,
        round(m.value_high, 4) AS value_high, b.layer IS NOT NULL AS is_best, round(p.letter, 4) AS letter,
-       round(p.window_value, 4) AS "window", round(m.control, 4) AS control, round(m.selectivity, 4) AS selectivity,
-       round(m.permuted, 4) AS permuted, round(r.value, 4) AS random_weights, round(m.prevalence, 4) AS prevalence,
-       m.n_labelled, m.n_residues, m.n_sequences, m.n_groups
+       round(p.window_value, 4) AS "window", round(m.control::DOUBLE, 4) AS control,
+       round(m.selectivity::DOUBLE, 4) AS selectivity, round(m.permuted::DOUBLE, 4) AS permuted,
+       round(r.value, 4) AS random_weights, round(m.prevalence::DOUBLE, 4) AS prevalence, m.n_labelled, m.n_residues,
+       m.n_sequences, m.n_groups
 FROM measured AS m
 JOIN priors AS p ON p.label = m.label
 LEFT JOIN best_layers AS b ON b.label = m.label AND b.input = m.input AND b.layer = m.layer

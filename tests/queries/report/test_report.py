@@ -32,7 +32,7 @@ from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Section
-from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
+from attlas.queries.report.pictures import BLUE, FAINT, GREEN, INK, MAP, ORANGE, PURPLE, VERMILION, png, style, svg
 from attlas.queries.report.report import ShownFigure
 from attlas.schema import (
     CONTACTS,
@@ -616,7 +616,7 @@ def test_a_folder_is_refused_as_the_report_before_the_work(attlas: Run, whole_di
 
 
 def test_colours_are_those_that_anyone_tells_apart(report: Report) -> None:
-    allowed = {c.lower() for c in (BLUE, ORANGE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
+    allowed = {c.lower() for c in (BLUE, ORANGE, GREEN, PURPLE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
     drawn = [
         shown
         for shown in report.shown_figures()
