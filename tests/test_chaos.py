@@ -87,6 +87,6 @@ def test_every_verb_that_writes_is_among_the_commands() -> None:
     verbs = {case.verb.split()[0] for case in CASES}
     assert verbs == {
         *("build", "plan", "encode", "seal"),
-        *("annotate", "probe", "contacts", "links", "pairs"),
+        *("annotate", "probe", "contacts", "links", "embed", "pairs"),
         *("publish", "export"),
     }

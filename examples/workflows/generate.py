@@ -24,7 +24,12 @@ HERE = Path(__file__).parent
 TEMPLATES = HERE / "templates"
 PROJECT = tomllib.loads((HERE.parents[1] / "pyproject.toml").read_text())["project"]
 
-OF_THE_PLACE = frozenset({"out", "workers", "scheduler", "device", "retry_failed", "dry_run", "pairs", "join"})
+OF_THE_PLACE = frozenset(
+    (
+        *("out", "workers", "scheduler", "device", "retry_failed", "dry_run", "vectors"),
+        *("pairs", "join", "aliases", "min_score", "all_against"),  # a pass of its own
+    )
+)
 """Parameters that a workflow system decides, or that make no sense in it."""
 
 CONDA_NAMES = {"duckdb": "python-duckdb", "torch": "pytorch", "dask": "dask-core"}

@@ -167,7 +167,7 @@ def _has_others(labelled: Labelled, place: int, row: int) -> bool:
 def make_table(rows: Sequence[Row]) -> pa.Table:
     """Return rows of `fits` as a table in its order; what is not a number is null."""
     schema = FITS.schema(0)
-    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in FITS.sort))  # type: ignore[type-var]
+    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in FITS.sort))
     columns = [pa.array([_read_number(row.get(field.name)) for row in ordered]).cast(field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 

@@ -70,7 +70,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
         rule = [HUB_LINKS, LINKER, DEFAULT_FLOOR, KEPT_PER_RESIDUE]
         values = [self.atlas_id, self.inputs, self.plan_digest, dict(self.settings), rule]
         if self.has_segments:
-            values.append(N_PAIR_SEGMENTS)
+            values.append([N_PAIR_SEGMENTS])
         return f"pairs-{digest(values)}"
 
     @property

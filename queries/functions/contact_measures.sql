@@ -1,7 +1,9 @@
--- returns: The measures of contacts and interface residues of a map across two proteins, each with its value by chance,
+-- returns: The measures of contacts and interface residues of a map across two proteins, each with its value by
+--   chance,
 --   as a list of structs: measure, value, chance.
--- notes: pair is a struct of the measure columns of `pair_head_contacts` or `pair_choices`. Precisions are hits over the
---   pairs that were looked at. The interface is the mean of both proteins, or that of one where the other has none.
+-- notes: pair is a struct of the measure columns of `pair_head_contacts` or `pair_choices`. Precisions are hits over
+--   the pairs that were looked at. The interface is the mean of both proteins, or that of one where the other has
+--   none.
 CREATE MACRO contact_measures(pair) AS
     [{'measure': 'auroc', 'value': pair.auroc::DOUBLE, 'chance': 0.5::DOUBLE},
      {'measure': 'auprc', 'value': pair.auprc::DOUBLE, 'chance': pair.n_contacts / pair.n_pairs},

@@ -1,6 +1,9 @@
--- returns: Means of a measure over pairs of proteins beside a baseline, with intervals and tests over homology groups.
--- notes: judged is a list of structs, one for each value: family, key, homology_group, value, baseline. A row for each
---   family and key: n_groups, n_values, mean, baseline, low, high, t, log10_p, confidence, note, n_tests. Corrected for
+-- returns: Means of a measure over pairs of proteins beside a baseline, with intervals and tests over homology
+--   groups.
+-- notes: judged is a list of structs, one for each value: family, key, homology_group, value, baseline. A row for
+--   each
+--   family and key: n_groups, n_values, mean, baseline, low, high, t, log10_p, confidence, note, n_tests. Corrected
+--     for
 --   the keys of a family. Values that are empty count for nothing; a group weighs as much as it has values.
 -- source: Jackknife over groups: Tukey 1958; Cochran 1977, 6.15; Student 1908.
 CREATE MACRO group_means(judged) AS TABLE

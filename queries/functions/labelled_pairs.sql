@@ -1,5 +1,5 @@
--- returns: The labelled pairs with a statistic of each head, and which are binders: as labelled, and in permutations of
---   the labels over the pairs.
+-- returns: The labelled pairs with a statistic of each head, and which are binders: as labelled, and in permutations
+--   of the labels over the pairs.
 -- notes: Columns: permutation (0: the labels as they are), form, layer, head, pair_id, accession, partner, value,
 --   is_binder. A permutation keeps the number of binders; the same numbers give the same permutations everywhere.
 CREATE MACRO labelled_pairs(statistic, binder, n_permutations) AS TABLE
@@ -9,7 +9,8 @@ CREATE MACRO labelled_pairs(statistic, binder, n_permutations) AS TABLE
     permuted AS (
         SELECT permutation, pair_id,
                CASE WHEN permutation = 0 THEN is_binder
-                    ELSE row_number() OVER (PARTITION BY permutation ORDER BY md5(permutation || ' ' || pair_id), pair_id)
+                    ELSE row_number() OVER (PARTITION BY permutation
+                                             ORDER BY md5(permutation || ' ' || pair_id), pair_id)
                          <= (SELECT count(*) FROM labelled WHERE is_binder) END AS is_binder
         FROM labelled, range(n_permutations + 1) AS numbers(permutation)
     )

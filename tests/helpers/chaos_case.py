@@ -102,6 +102,7 @@ CASES = (
     Case("contacts", ("contacts", "{place}/atlas"), "probed", None, _CLUSTER_VICTIMS, has_cluster=True),
     Case("links", ("links", "{place}/atlas", *_ALONE), "contacted", "linked"),
     Case("links", ("links", "{place}/atlas", *_WORKERS), "contacted", None, _WORKER_VICTIMS),
+    Case("embed", ("embed", "{place}/atlas", *_ALONE), "linked"),
     Case("pairs", ("pairs", "{place}/atlas", "{sources}/pairs.tsv", *_ALONE), "linked"),
     Case("publish", ("publish", "{place}/atlas", "--out", "{place}/release", "--pages"), "linked"),
     Case("export", ("export", "{place}/atlas", "bed", "-o", "{place}/sites.bed"), "linked"),

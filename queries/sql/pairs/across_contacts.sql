@@ -1,8 +1,9 @@
 -- title: How well each head finds the contacts between two proteins
 -- topic: Pairs
 -- needs: pair_head_contacts
--- answers: Does attention between two proteins of a pair point at their contacts, in which layer and head? Beside it the
---   value by chance, and that of the same pairs with the letters of both proteins shuffled. The best of many heads is
+-- answers: Does attention between two proteins of a pair point at their contacts, in which layer and head? Beside it
+--   the value by chance, and that of the same pairs with the letters of both proteins shuffled. The best of many
+--   heads is
 --   better than chance by chance: `fused_across_contacts` chooses heads on some pairs and judges them on others.
 -- parameters:
 --   measure text auroc|auprc|precision_1|precision_5|precision_10|precision_l10 = auroc: What is averaged over pairs:
@@ -20,7 +21,8 @@
 --   high: Upper end.
 --   chance: Mean over pairs of what scores without a relation to contacts give: 0.5, or the density of contacts.
 --   t: Student's t of the value less chance.
---   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at most.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at
+--     most.
 --   shuffled: Mean of the measure on the same pairs with shuffled letters.
 --   shuffled_t: Student's t of the value less the shuffled one, pair by pair.
 --   shuffled_log10_p: As log10_p.

@@ -2,13 +2,13 @@
 -- topic: Pairs
 -- needs: pairs, pair_heads
 -- answers: Do pairs that are labelled as binders attend to each other in another way than other pairs? The labels are
---   those of the file of pairs. The null permutes them over the pairs, and takes the best head of each permutation, so
---   that many heads are no evidence. Pairs that share proteins are not independent, which the permutations do not know:
---   `binders_held_out` judges heads on proteins that did not choose them.
+--   those of the file of pairs. The null permutes them over the pairs, and takes the best head of each permutation,
+--   so that many heads are no evidence. Pairs that share proteins are not independent, which the permutations do not
+--   know: `binders_held_out` judges heads on proteins that did not choose them.
 -- parameters:
 --   binder text = binder: Label of pairs that bind; pairs of all other labels do not.
---   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of `pair_heads`,
---     the mean of both directions and orders.
+--   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
+--     `pair_heads`, the mean of both directions and orders.
 --   permutations int 19..999 = 99: Permutations of the labels.
 -- columns:
 --   n_binders: Pairs with the label.
@@ -39,7 +39,10 @@ areas AS (
 
 -- Of every permutation the head farthest from 0.5.
 extremes AS (
-    SELECT form, permutation, max(abs(auc - 0.5)) AS distance FROM areas WHERE permutation > 0 GROUP BY form, permutation
+    SELECT form, permutation, max(abs(auc - 0.5)) AS distance
+    FROM areas
+    WHERE permutation > 0
+    GROUP BY form, permutation
 ),
 
 nulls AS (

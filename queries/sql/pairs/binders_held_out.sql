@@ -1,13 +1,14 @@
--- title: Whether a head that tells binders apart does so on proteins that did not choose it
+-- title: Whether a head that tells binders apart does so on new proteins
 -- topic: Pairs
 -- needs: pairs, pair_heads
--- answers: Does a head that tells labelled binders from other pairs do so on new proteins? The proteins are dealt into
---   folds. Of each fold, the head farthest from 0.5 is chosen on the pairs of which neither protein is in the fold, and
+-- answers: Does a head that tells labelled binders from other pairs do so on new proteins? The proteins are dealt
+--   into folds. Of each fold, the head farthest from 0.5 is chosen on the pairs of which neither protein is in the
+--   fold, and
 --   judged on the pairs of which both are: no protein is on both sides. The null does all this with permuted labels.
 -- parameters:
 --   binder text = binder: Label of pairs that bind; pairs of all other labels do not.
---   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of `pair_heads`,
---     the mean of both directions and orders.
+--   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
+--     `pair_heads`, the mean of both directions and orders.
 --   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the accession.
 --   permutations int 19..999 = 99: Permutations of the labels.
 -- columns:
@@ -22,8 +23,8 @@
 --   null_mean: Mean of the same over the permutations in which the fold has pairs of both kinds.
 --   p: Share of these permutations, this one counted, whose held-out AUC is as high or higher.
 -- grain: form, fold
--- source: Mann and Whitney 1947. Pairs with one protein in the fold count on neither side, as in the strictest scheme of
---   Park and Marcotte 2012.
+-- source: Mann and Whitney 1947. Pairs with one protein in the fold count on neither side, as in the strictest
+--   scheme of Park and Marcotte 2012.
 WITH dealt AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
     SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges

@@ -1,14 +1,15 @@
--- title: How well fused heads find the contacts between two proteins they were not chosen on
+-- title: How well fused heads find contacts between two other proteins
 -- topic: Pairs
 -- needs: pair_choices
--- answers: Do heads that find contacts on a few pairs find them on others? In each split of the pairs, heads are chosen
---   by their mean AUROC on pairs of some homology groups and judged on pairs of all others; beside it the value by
---   chance, and the same heads on the nulls. Partners that are swapped are judged on interface residues alone.
+-- answers: Do heads that find contacts on a few pairs find them on others? In each split of the pairs, heads are
+--   chosen by their mean AUROC on pairs of some homology groups and judged on pairs of all others; beside it the
+--   value by chance, and the same heads on the nulls. Partners that are swapped are judged on interface residues
+--   alone.
 -- parameters:
 --   dimers text heteromers|homodimers|all = heteromers: Pairs that judge; homodimers never choose heads.
 -- columns:
---   measure: `auroc` and `auprc` of contacts; `precision_1`, `_5`, `_10` and `_l10`, the share of contacts among so many
---     best pairs of residues; `interface_auroc`, of interface residues by the attention that they receive.
+--   measure: `auroc` and `auprc` of contacts; `precision_1`, `_5`, `_10` and `_l10`, the share of contacts among so
+--     many best pairs of residues; `interface_auroc`, of interface residues by the attention that they receive.
 --   n_splits: Splits of the pairs.
 --   n_groups: Homology groups that judge in any split; they are the independent units.
 --   n_pairs: Pairs that judge in any split.
@@ -63,7 +64,8 @@ counts AS (
 )
 
 SELECT form, n_heads, measure, n_splits, c.n_groups, n_pairs, round(c.mean, 4) AS value,
-       round(clamped(c.low, 0, 1), 4) + 0 AS low, round(clamped(c.high, 0, 1), 4) + 0 AS high, round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
+       round(clamped(c.low, 0, 1), 4) + 0 AS low, round(clamped(c.high, 0, 1), 4) + 0 AS high,
+       round(c.baseline, 4) AS chance, round(c.log10_p, 2) + 0 AS log10_p,
        round(s.baseline, 4) AS shuffled, round(s.log10_p, 2) + 0 AS shuffled_log10_p, round(swapped, 4) AS swapped,
        round(c.confidence, 6) AS confidence, c.note
 FROM against_chance AS c

@@ -1,16 +1,17 @@
--- title: How much of the map within leaks into the map across a homodimer, by head
+-- title: How much of the map within leaks across a homodimer, by head
 -- topic: Pairs
 -- needs: pairs, pair_heads
--- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then its
---   contacts across are those within, seen again, and no evidence of an interface. Beside it the attention across of
---   heteromers.
+-- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then
+--   its contacts across are those within, seen again, and no evidence of an interface. Beside it the attention
+--   across of heteromers.
 -- columns:
 --   n_pairs: Pairs of a sequence with itself.
 --   mirror: Mean over them of the correlation of the map across with the map within, residue by residue.
---   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It leaves
---     out 0 if and only if log10_p is below -1.3.
+--   low: Lower end of its interval at the level `confidence`, with pairs as independent units, by Student's t. It
+--     leaves out 0 if and only if log10_p is below -1.3.
 --   high: Upper end.
---   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at most.
+--   log10_p: Logarithm to base 10 of its two-sided p value times the number of rows of the form (Bonferroni), 0 at
+--     most.
 --   confidence: Level of the interval: 1 - 0.05 / number of rows of the form.
 --   note: Why there is no interval and no p value, where there is none.
 --   across_share: Mean share of attention to the other protein, of these pairs.

@@ -1,9 +1,11 @@
--- title: How well attention received from the partner tells interface residues from others
+-- title: How well attention received across tells interface residues
 -- topic: Pairs
 -- needs: pair_head_contacts
--- answers: Does a residue at the interface receive more from the other protein than residues elsewhere, in which layer
+-- answers: Does a residue at the interface receive more from the other protein than residues elsewhere, in which
+--   layer
 --   and head? Beside it the nulls: with the partner swapped for that of another pair, and with shuffled letters. What
---   the swapped partners give as well is no answer to the partner: surface residues, for example, are told apart by any.
+--   the swapped partners give as well is no answer to the partner: surface residues, for example, are told apart by
+--     any.
 -- parameters:
 --   measure text auroc|auprc = auroc: What is averaged over proteins.
 --   maps text heads|layers = heads: Every head, or the mean map of the heads of each layer.
@@ -71,7 +73,9 @@ against_shuffled AS (
                                    'baseline': shuffled}) FROM compared))
 ),
 
-swapped_means AS (SELECT form AS family, key, avg(value) AS swapped FROM judged WHERE kind = 'swapped' GROUP BY form, key)
+swapped_means AS (
+    SELECT form AS family, key, avg(value) AS swapped FROM judged WHERE kind = 'swapped' GROUP BY form, key
+)
 
 SELECT c.family AS form, c.key.layer AS layer, nullif(c.key.head, -1) AS head, c.n_groups, c.n_values AS n_chains,
        round(c.mean, 4) AS value, round(clamped(c.low, 0, 1), 4) + 0 AS low,

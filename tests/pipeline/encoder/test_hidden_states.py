@@ -1,6 +1,7 @@
 """Hidden states are those that transformers returns itself, of every layer, and cost the pass nothing else."""
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import torch
@@ -58,3 +59,23 @@ def test_positions_of_an_input_reach_the_model(encoder: Encoder) -> None:
     apart = type(tokens)(tokens.ids, tokens.positions + 100 * (tokens.positions > 12))
     (near,), (far,) = encoder.start_inputs([tokens]).results(), encoder.start_inputs([apart]).results()
     assert abs(near.heads - far.heads).max() > 1e-3
+
+
+def test_hidden_states_are_those_of_the_own_thread_while_another_runs_the_same_model(encoder: Encoder) -> None:
+    taken: list[tuple[int, int]] = []
+
+    def add(layer: int, values: Tensor) -> None:
+        taken.append((layer, values.shape[1]))
+        if layer == 0:
+            other = Thread(target=encoder.start, args=([SEQUENCES[1]],))
+            other.start()
+            other.join()
+
+    encoder.start([SEQUENCES[0]], add_hidden=add)
+    assert taken == [(layer, len(SEQUENCES[0]) + 2) for layer in range(encoder.n_layers)]
+
+
+def test_only_the_layers_asked_for_are_given(encoder: Encoder) -> None:
+    layers: list[int] = []
+    encoder.start(SEQUENCES, add_hidden=lambda layer, values: layers.append(layer), hidden_layers=(1, 3))
+    assert layers == [1, 3]

@@ -15,6 +15,7 @@ from helpers.annotated import annotate_at_random
 from helpers.contact_case import contacts_at_random
 from helpers.fit_case import fits_at_random
 from helpers.handmade import hand, write_handmade
+from helpers.pair_numbers_case import add_rows, draw_rows
 from helpers.pair_rows import pairs_at_random
 from helpers.segment_case import segments_at_random
 
@@ -23,6 +24,7 @@ from attlas.queries.asking.page import ANSWER, main, page_name, pages
 from attlas.queries.asking.parameters import with_literals
 from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, question_named, questions
 from attlas.queries.engine.functions import strip_comments
+from attlas.schema import PAIR_HEADS
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = ROOT / "docs" / "questions"
@@ -56,6 +58,9 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     pairs_at_random(root)
     segments_at_random(root)
     fits_at_random(root)
+    for table, rows in draw_rows().items():
+        if table is not PAIR_HEADS:
+            add_rows(root, table, rows)
     with Atlas.open(root) as opened:
         yield opened
 
