@@ -26,8 +26,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, Computation, InputError, Manifest
-from attlas.schema.fit_tables import FITS
+from attlas.schema import FITS, AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.parquet_file import provenance
 
 FEWEST_GROUPS_PER_FOLD = 2
