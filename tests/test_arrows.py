@@ -52,6 +52,7 @@ FLOORS = {
             "name_index",
             "object_store",
             "packing",
+            "relatives",
             "segments",
             "shard_parts",
         ),

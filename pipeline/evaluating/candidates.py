@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.evaluating.calibration import make_probability
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
-from attlas.pipeline.evaluating.clusters import cluster, describe_method, is_alike
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
-from attlas.pipeline.evaluating.evaluation import FAMILY_IDENTITY, LabelledAtlas, Say, describe_model
-from attlas.pipeline.evaluating.hits import Hit, find_hits, find_hits_to
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas, Say, describe_model
 from attlas.pipeline.evaluating.homology import transfer
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method, is_alike
+from attlas.pipeline.relatives.hits import Hit, find_hits, find_hits_to
 from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table

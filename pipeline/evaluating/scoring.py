@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.columns import Floats, ProteinColumns
 from attlas.pipeline.evaluating.folds import Split
-from attlas.pipeline.evaluating.hits import Hit
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.logistic import LogisticModel, fit_logistic
 from attlas.pipeline.evaluating.precision import (
@@ -28,6 +27,7 @@ from attlas.pipeline.evaluating.precision import (
 )
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.pipeline.relatives.hits import Hit
 
 PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""

@@ -82,8 +82,19 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
     low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2], axis=1)
     columns = np.stack([values.mean(1), low, high], axis=1).tolist()  # (2 x predictors, 3)
     grouped = [float(np.mean([score.grouped_precision for score in scored.scores[name]])) for name in names]
+    precisions, f1s = columns[: len(names)], columns[len(names) :]
     return tuple(
-        PredictorResult(name, *columns[i], grouped[i], *columns[i + len(names)]) for i, name in enumerate(names)
+        PredictorResult(
+            name=name,
+            average_precision=precision[0],
+            average_precision_low=precision[1],
+            average_precision_high=precision[2],
+            grouped_precision=grouped_precision,
+            f1=f1[0],
+            f1_low=f1[1],
+            f1_high=f1[2],
+        )
+        for name, precision, grouped_precision, f1 in zip(names, precisions, grouped, f1s, strict=True)
     )
 
 
