@@ -181,11 +181,13 @@ def add_listed_pairs(
         plan_file = find_plan_file(paths, task.plan_digest)
         if not plan_file.is_file():
             write_plan_file(plan_file, planned.computed, shards)
+        # `pairs` of another pass goes with its numbers: its `pair_id` may be that of another pair of the new ones.
+        has_other_pairs = any(not Path(file.path).name.startswith(task.name) for file in manifest.of_table(PAIRS))
         run_pass(
             paths,
             plan,
             task,
-            tables=[table for table in tables_added_by("pairs") if table is not PAIRS],
+            tables=[table for table in tables_added_by("pairs") if table is not PAIRS or has_other_pairs],
             shards=shards,
             progress=progress,
             n_workers=n_workers,

@@ -13,7 +13,7 @@ from attlas.intake.text import printable_text
 from attlas.pipeline.pairs.files.all_pairs import read_all_pairs
 from attlas.pipeline.pairs.files.finding import PairFinder, merge_repeats
 from attlas.pipeline.pairs.files.formats import format_of, read_rows
-from attlas.pipeline.pairs.files.rows import EXPECTED, NO_OPTIONS, PairFileOptions, PairProblem, PairRow
+from attlas.pipeline.pairs.files.rows import EXPECTED, NO_OPTIONS, NOT_TWO, PairFileOptions, PairProblem, PairRow
 from attlas.pipeline.pairs.files.string_links import STRING_ID, read_aliases
 from attlas.schema import InputError
 
@@ -99,6 +99,13 @@ def read_pairs(path: Path, options: PairFileOptions = NO_OPTIONS, *, names: Name
         raise InputError(f"{path.name} holds no pairs.", expected=EXPECTED, found="no line but a header and comments")
     if not pairs and STRING_ID.fullmatch(left_out[0].text.split(" ", 1)[0]) and options.aliases is None:
         raise _no_aliases(path, left_out[0])
+    if not pairs and set(counts) == {NOT_TWO}:
+        # Another kind of file, such as FASTA: it would take the place of the pairs that were computed.
+        raise InputError(
+            f"{path.name} holds no pairs.",
+            expected=EXPECTED,
+            found=f"no line that names two proteins; line {left_out[0].line:,}: {left_out[0].text}",
+        )
     return PairList(tuple(pairs), tuple(left_out), dict(counts.most_common()))
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from attlas.queries.exports.link_rows import refuse_unknown_head
-from attlas.queries.exports.pair_rows import refuse_without_pairs
+from attlas.queries.exports.pair_rows import refuse_unknown_form, refuse_without_pairs
 from attlas.queries.exports.request import Request
 from attlas.queries.exports.site_table import with_provenance_columns
 from attlas.queries.formats import write_csv
@@ -110,6 +110,7 @@ def write_nodes(atlas: Store, request: Request, sink: BinaryIO) -> None:
 def _write(atlas: Store, request: Request, query: str, sink: BinaryIO) -> int:
     """Write the rows of a query as CSV; return their number."""
     refuse_without_pairs(atlas, "cytoscape", PAIR_LINKS)
+    refuse_unknown_form(atlas, request)
     refuse_unknown_head(atlas, request)
     rows = with_provenance_columns(atlas.stream(query, _parameters(request)), atlas)
     counted = _Counted(rows)

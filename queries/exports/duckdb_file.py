@@ -130,7 +130,8 @@ def _chunks(files: Sequence[TableFile]) -> Iterator[str]:
             yield f"sequence_id BETWEEN {first_id} AND {file.last_sequence_id}"
             first_id, n_rows = file.last_sequence_id + 1, 0
 
-    yield f"sequence_id >= {first_id}"
+    # A line of a file of pairs may name no protein of the atlas.
+    yield f"(sequence_id >= {first_id} OR sequence_id IS NULL)"
 
 
 def _unwritten(path: Path, error: duckdb.Error) -> BrokenAtlasError | EnvironmentFault:

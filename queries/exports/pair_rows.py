@@ -91,6 +91,18 @@ def refuse_without_pairs(store: Store, format: str, table: Table) -> None:
         )
 
 
+def refuse_unknown_form(store: Store, request: Request) -> None:
+    """Refuse a form in which no pair of the atlas was joined. Raises QuestionError."""
+    texts = store.sql(f"SELECT DISTINCT forms FROM {PAIRS.name}")["forms"].to_pylist()
+    forms = sorted({form for text in texts for form in text.split()})
+    if request.form is not None and request.form not in forms:
+        raise QuestionError(
+            "No pair of this atlas was joined in that form.",
+            expected=f"one of {', '.join(forms)}" if forms else "pairs that were computed",
+            found=request.form,
+        )
+
+
 def find_pair(store: Store, request: Request, format: str, table: Table) -> PairOfProteins:
     """Return the pair of the request's two proteins, in the form that it names, or in the only one.
 

@@ -1,10 +1,10 @@
 -- returns: Means of a measure over pairs of proteins beside a baseline, with intervals and tests over homology
 --   groups.
 -- notes: judged is a list of structs, one for each value: family, key, homology_group, value, baseline. A row for
---   each
---   family and key: n_groups, n_values, mean, baseline, low, high, t, log10_p, confidence, note, n_tests. Corrected
---     for
---   the keys of a family. Values that are empty count for nothing; a group weighs as much as it has values.
+--   each family and key: n_groups, n_values, mean, baseline, low, high, t, log10_p, confidence, note, n_tests. Corrected
+--   for the keys of a family. Values that are empty count for nothing; a group weighs as much as it has values. Where
+--   every value is 0, as where no pair has a contact among its best, only the baseline varies, which says nothing of
+--   the error of the value: there is no interval.
 -- source: Jackknife over groups: Tukey 1958; Cochran 1977, 6.15; Student 1908.
 CREATE MACRO group_means(judged) AS TABLE
     WITH values_of_pairs AS (SELECT unnest(judged, max_depth := 2)),
@@ -31,7 +31,7 @@ CREATE MACRO group_means(judged) AS TABLE
     errors AS (
         SELECT t.*, t.value / t.n AS mean, t.baseline / t.n AS mean_baseline,
                count(*) OVER (PARTITION BY family) AS n_tests,
-               error_over_proteins(t.n_groups, squares, 0) AS error, effective_df(t.n_groups, t.n, t.n_squares) AS df
+               CASE WHEN t.value <> 0 THEN error_over_proteins(t.n_groups, squares, 0) END AS error, effective_df(t.n_groups, t.n, t.n_squares) AS df
         FROM totals AS t JOIN changes USING (family, key)
     ),
     tests AS (SELECT *, ratio_test(mean - mean_baseline, error, df, n_tests) AS test FROM errors)
@@ -39,5 +39,6 @@ CREATE MACRO group_means(judged) AS TABLE
            mean + test.reach AS high, test.t AS t, test.log10_p AS log10_p, test.confidence AS confidence,
            CASE WHEN n_groups < fewest_proteins() THEN 'fewer than ' || fewest_proteins() || ' homology groups'
                 WHEN df IS NULL THEN 'nearly all is of one homology group'
+                WHEN mean = 0 THEN 'every value is 0'
                 WHEN error IS NULL THEN 'all homology groups agree' END AS note, n_tests
     FROM tests

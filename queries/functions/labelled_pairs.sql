@@ -1,10 +1,13 @@
 -- returns: The labelled pairs with a statistic of each head, and which are binders: as labelled, and in permutations
 --   of the labels over the pairs.
--- notes: Columns: permutation (0: the labels as they are), form, layer, head, pair_id, accession, partner, value,
---   is_binder. A permutation keeps the number of binders; the same numbers give the same permutations everywhere.
-CREATE MACRO labelled_pairs(statistic, binder, n_permutations) AS TABLE
+-- notes: dimers is heteromers, homodimers or all: the pairs that count, and are permuted. Columns: permutation (0: the
+--   labels as they are), form, layer, head, pair_id, accession, partner, value, is_binder. A permutation keeps the number of binders; the same numbers give the same permutations everywhere.
+CREATE MACRO labelled_pairs(statistic, binder, n_permutations, dimers) AS TABLE
     WITH labelled AS (
-        SELECT pair_id, label = binder AS is_binder FROM pairs WHERE status = 'ok' AND label IS NOT NULL
+        SELECT pair_id, label = binder AS is_binder
+        FROM pairs
+        WHERE status = 'ok' AND label IS NOT NULL
+              AND of_dimers(pair_id IN (SELECT h.pair_id FROM pair_heads AS h WHERE h.mirror IS NOT NULL), dimers)
     ),
     permuted AS (
         SELECT permutation, pair_id,

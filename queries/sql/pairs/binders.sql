@@ -6,9 +6,11 @@
 --   so that many heads are no evidence. Pairs that share proteins are not independent, which the permutations do not
 --   know: `binders_held_out` judges heads on proteins that did not choose them.
 -- parameters:
---   binder text = binder: Label of pairs that bind; pairs of all other labels do not.
+--   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
 --     `pair_heads`, the mean of both directions and orders.
+--   dimers text heteromers|homodimers|all = heteromers: A homodimer attends across as it does within; where binders
+--     are homodimers more often than others, this alone tells them apart.
 --   permutations int 19..999 = 99: Permutations of the labels.
 -- columns:
 --   n_binders: Pairs with the label.
@@ -26,7 +28,7 @@ WITH ranked AS (
     SELECT permutation, form, layer, head, value, is_binder,
            rank() OVER (PARTITION BY permutation, form, layer, head ORDER BY value)
            + (count(*) OVER (PARTITION BY permutation, form, layer, head, value) - 1) / 2 AS place
-    FROM labelled_pairs($statistic, $binder, $permutations)
+    FROM labelled_pairs($statistic, $binder, $permutations, $dimers)
 ),
 
 areas AS (

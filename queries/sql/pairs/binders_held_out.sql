@@ -6,10 +6,12 @@
 --   fold, and
 --   judged on the pairs of which both are: no protein is on both sides. The null does all this with permuted labels.
 -- parameters:
---   binder text = binder: Label of pairs that bind; pairs of all other labels do not.
+--   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of
 --     `pair_heads`, the mean of both directions and orders.
 --   folds int 2..20 = 3: Folds of the proteins, dealt by a checksum of the accession.
+--   dimers text heteromers|homodimers|all = heteromers: A homodimer attends across as it does within; where binders
+--     are homodimers more often than others, this alone tells them apart.
 --   permutations int 19..999 = 99: Permutations of the labels.
 -- columns:
 --   fold: Number of the fold, from 0.
@@ -28,7 +30,7 @@
 WITH dealt AS (
     -- The side of each pair in each fold; pairs between the sides are left out.
     SELECT l.*, f.fold, md5_number_lower(accession) % $folds = f.fold AS judges
-    FROM labelled_pairs($statistic, $binder, $permutations) AS l, range($folds) AS f(fold)
+    FROM labelled_pairs($statistic, $binder, $permutations, $dimers) AS l, range($folds) AS f(fold)
     WHERE (md5_number_lower(accession) % $folds = f.fold) = (md5_number_lower(partner) % $folds = f.fold)
 ),
 

@@ -47,8 +47,15 @@ def test_a_line_that_names_no_pair_is_left_out_with_its_reason(tmp_path: Path) -
     assert listed.left_out[2] == LeftOutPair("P1 P2 label high", listed.left_out[2].reason, "pairs.tsv", 3)
 
 
-@pytest.mark.parametrize(("text", "message"), [("", "is empty"), ("# nothing\n\n", "holds no pairs")])
-def test_a_file_without_a_line_is_refused(tmp_path: Path, text: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("# nothing\n\n", "holds no pairs"),
+        (">P1 a protein\nMKTAYIAKQR\n", r"(?s)holds no pairs.*no line that names two proteins; line 1: >P1 a protein"),
+    ],
+)
+def test_a_file_without_a_pair_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "pairs.tsv"
     path.write_text(text)
     with pytest.raises(InputError, match=message):

@@ -154,6 +154,30 @@ def test_asked_again_nothing_changes_and_other_settings_take_the_place(small: Pa
     assert_whole(small)
 
 
+def test_a_stop_before_the_last_table_leaves_no_other_pairs_beside_the_new_numbers(
+    small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(small)
+
+    def stop(*_: object):
+        raise KeyboardInterrupt
+
+    (small.parent / "pairs.tsv").write_text("B1\tB1\n")
+    with monkeypatch.context() as context:
+        context.setattr(adding, "_add_outcomes", stop)
+        with pytest.raises(KeyboardInterrupt):
+            run(small)
+    assert_whole(small)
+    with Atlas.open(small) as atlas:  # pair 0 was A1 and D1
+        of_heads = atlas.sql("SELECT DISTINCT pair_id, accession, partner FROM pair_heads").to_pylist()
+        of_pairs = atlas.sql("SELECT pair_id, accession, partner FROM pairs WHERE status = 'ok'").to_pylist()
+    assert of_heads == [{"pair_id": 0, "accession": "B1", "partner": "B1"}]
+    assert of_pairs == []
+
+    assert run(small).n_ok == 1
+    assert [row["accession"] for row in read_pairs_of(small)] == ["B1"]
+
+
 def test_a_file_without_a_pair_to_compute_has_rows_all_the_same(small: Path) -> None:
     (small.parent / "pairs.tsv").write_text("A1\tNOBODY\n")
     added = run(small, progress=refuse)

@@ -4,6 +4,7 @@ import io
 import re
 from pathlib import Path
 
+import duckdb
 import networkx as nx
 import pandas as pd
 import pytest
@@ -11,7 +12,7 @@ from helpers.annotated import add_rows, sequence_ids
 from helpers.structure_case import ACCESSION, PROTEINS, exported, write_case
 
 from attlas.queries import Atlas
-from attlas.queries.exports import EXPORTS, Request, pair_rows
+from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, pair_rows
 from attlas.schema import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIRS, QuestionError
 
 pytestmark = pytest.mark.slow
@@ -272,6 +273,28 @@ def test_ids_choose_pairs_and_heads_choose_links(case) -> None:
     edges, nodes = tables_of(case, None, layer=1)
     assert (list(edges["interaction"]), len(nodes)) == (["link", "link"], 4)
     assert list(tables_of(case, [ACCESSION], form="linker")[0]["pair_id"]) == [1]
+
+
+def test_a_network_in_a_form_that_no_pair_has_is_refused(case) -> None:
+    with pytest.raises(QuestionError, match="gap, linker"):
+        tables_of(case, None, form="ends")
+
+
+def test_a_duckdb_file_has_the_lines_that_name_no_protein_of_the_atlas(tmp_path: Path) -> None:
+    root, _ = write_case(tmp_path)
+    names = {"accession": "NOPE", "partner": "", "label": None, "score": None, "n_residues": None, "forms": ""}
+    line = {**names, "status": "skipped", "reason": "no protein", "source": "pairs.tsv"}
+    ids = {0: sequence_ids(root)[ACCESSION], 1: None}
+    rows = [{"pair_id": n, "sequence_id": id, **line, "line": n + 1} for n, id in ids.items()]
+    add_rows(root, PAIRS, rows, "pairs")
+
+    sink = io.BytesIO()
+    with Atlas.open(root) as atlas:
+        EXPORTS["duckdb"].write(atlas, EVERY_PROTEIN, sink)
+    (tmp_path / "x.duckdb").write_bytes(sink.getvalue())
+    with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as connection:
+        query = "SELECT pair_id, sequence_id FROM pairs ORDER BY pair_id"
+        assert connection.execute(query).fetchall() == list(ids.items())
 
 
 def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, attlas) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from helpers.pair_numbers_case import CUTS, Row, draw_rows, write_pair_numbers
 from sklearn.metrics import roc_auc_score
 
 from attlas.queries import Atlas
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIRS
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIRS, QuestionError
 
 ROWS = draw_rows()
 
@@ -76,6 +77,15 @@ def test_contacts_across_are_means_over_pairs_with_errors_over_groups(atlas: Atl
         agrees(answer, ("low", "high", "t", "log10_p"), beyond_chance, mean, 4)
         if beyond_shuffled.df is not None:
             assert answer["shuffled_t"] == pytest.approx(beyond_shuffled.t, abs=0.02)
+
+
+def test_where_no_pair_has_a_contact_among_its_best_there_is_no_interval(tmp_path: Path) -> None:
+    without = [row | {"hits_1": None if row["hits_1"] is None else 0.0} for row in ROWS[PAIR_HEAD_CONTACTS]]
+    with Atlas.open(write_pair_numbers(tmp_path / "atlas", ROWS | {PAIR_HEAD_CONTACTS: without})) as atlas:
+        for answer in ask(atlas, "across_contacts", measure="precision_1"):
+            assert answer["value"] == 0 < answer["chance"]
+            assert [answer[name] for name in ("low", "high", "t", "log10_p")] == [None] * 4
+            assert answer["note"] == "every value is 0"
 
 
 def test_layers_have_the_mean_map_of_their_heads(atlas: Atlas) -> None:
@@ -191,7 +201,7 @@ PLACES = [(layer, head) for layer in range(2) for head in range(2)]
 def test_binders_are_told_apart_by_rank_and_judged_by_the_best_head_of_permutations(
     atlas: Atlas, statistic: str
 ) -> None:
-    answers = ask(atlas, "binders", statistic=statistic, permutations=19)
+    answers = ask(atlas, "binders", statistic=statistic, permutations=19, dimers="all")
     for form in ("gap", "linker"):
         areas = np.empty((20, 4))
         for place, (layer, head) in enumerate(PLACES):
@@ -209,8 +219,28 @@ def test_binders_are_told_apart_by_rank_and_judged_by_the_best_head_of_permutati
             assert answer["n_binders"] + answer["n_others"] == len(LABELS)
 
 
+def test_binders_that_are_homodimers_stand_apart(atlas: Atlas) -> None:
+    own = {row["pair_id"] for row in ROWS[PAIR_HEADS] if row["mirror"] is not None}
+    assert own & set(LABELS)
+    for answer in ask(atlas, "binders", permutations=19):
+        values = read_statistic("across_share", form=answer["form"], layer=answer["layer"], head=answer["head"])
+        labels = {pair_id: is_binder for pair_id, is_binder in LABELS.items() if pair_id not in own}
+        assert (answer["n_binders"], answer["n_others"]) == (sum(labels.values()), len(labels) - sum(labels.values()))
+        assert answer["auc"] == pytest.approx(
+            roc_auc_score(list(labels.values()), [values[n] for n in labels]), abs=6e-5
+        )
+
+
+def test_a_label_that_no_pair_has_is_refused(atlas: Atlas) -> None:
+    for question in ("binders", "binders_held_out"):
+        with pytest.raises(QuestionError, match=r"'bidner' in pairs\.label"):
+            ask(atlas, question, binder="bidner")
+
+
 def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas: Atlas) -> None:
-    answers = {(answer["form"], answer["fold"]): answer for answer in ask(atlas, "binders_held_out", folds=2)}
+    answers = {
+        (answer["form"], answer["fold"]): answer for answer in ask(atlas, "binders_held_out", folds=2, dimers="all")
+    }
     pairs = {row["pair_id"]: (row["accession"], row["partner"]) for row in ROWS[PAIRS]}
     folds = {name: _deal(name, 2) for names in pairs.values() for name in names}
     assert len(answers) == 4
