@@ -8,33 +8,15 @@ import numpy as np
 import pytest
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
+from helpers.labelled_set import LETTER, LETTER_WITH_ATTENTION, make_set
 
-from attlas.pipeline.evaluating.columns import ProteinColumns
 from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
-from attlas.pipeline.evaluating.predictors import BASELINES, Predictor, list_comparisons, list_predictors
+from attlas.pipeline.evaluating.predictors import Predictor, list_comparisons, list_predictors
 from attlas.pipeline.evaluating.results import describe
 from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.schema import InputError
-
-LETTERS = "ACDEFGHIKLMNPQRSTVWY"
-
-
-def make_set(n: int, *, effect: float) -> LabelledSet:
-    """Return proteins whose labels are drawn among their H and D; attention is larger at labels by `effect`."""
-    generator = np.random.default_rng(0)
-    proteins, columns = [], []
-    for i in range(n):
-        sequence = "".join(generator.choice(list(LETTERS), 50)) + "HDHD"
-        places = [place for place, letter in enumerate(sequence) if letter in "HD"]
-        labelled = sorted(generator.choice(places, 2, replace=False).tolist())
-        proteins.append(LabelledProtein(f"P{i}", i, sequence, tuple(place + 1 for place in labelled)))
-        heads = generator.normal(size=(len(sequence), 4)).astype(np.float32)
-        heads[labelled, 1] += effect
-        noise = generator.normal(size=(len(sequence), 9)).astype(np.float32)
-        columns.append(ProteinColumns(heads, noise[:, :2], noise[:, 2:7], noise[:, 7:] > 1))
-    return LabelledSet(tuple(proteins), tuple(columns), ((),) * n, tuple(f"P{i // 2}" for i in range(n)))
 
 
 def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float]:
@@ -46,20 +28,12 @@ def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float
     return {name: float(np.mean(of_name)) for name, of_name in values.items()}
 
 
-LETTER = BASELINES[0]
-WITH_ATTENTION = next(
-    comparison.extended
-    for comparison in list_comparisons()
-    if comparison.baseline is LETTER and comparison.kind == "attention"
-)
-
-
 def test_a_planted_effect_is_found_beyond_letters_and_none_is_in_noise() -> None:
-    planted = score(make_set(60, effect=3.0), [LETTER, WITH_ATTENTION])
-    assert planted[WITH_ATTENTION.name] > planted[LETTER.name] + 0.2
+    planted = score(make_set(60, effect=3.0), [LETTER, LETTER_WITH_ATTENTION])
+    assert planted[LETTER_WITH_ATTENTION.name] > planted[LETTER.name] + 0.2
 
-    noise = score(make_set(60, effect=0.0), [LETTER, WITH_ATTENTION])
-    assert noise[WITH_ATTENTION.name] < noise[LETTER.name] + 0.02
+    noise = score(make_set(60, effect=0.0), [LETTER, LETTER_WITH_ATTENTION])
+    assert noise[LETTER_WITH_ATTENTION.name] < noise[LETTER.name] + 0.02
 
 
 def test_folds_keep_groups_whole_and_are_about_equal() -> None:
