@@ -22,7 +22,8 @@
 SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability, 3) AS probability,
        round(c.score, 2) AS score, c.evidence, c.homolog, round(c.identity, 3) AS identity, c.nearest,
        s.position IS NOT NULL AS is_site, 'ECO:0008004' AS evidence_code,
-       'a prediction, not an annotation: it holds only if the protein has such a site' AS says
+       'A prediction, not an annotation: the probability holds only if the protein has such a site, '
+       || 'and says nothing of whether it has one.' AS says
 FROM candidate_sites AS c LEFT JOIN sites AS s ON s.accession = c.accession AND s.position = c.position
 WHERE c.rank <= $first
       AND ($type IS NULL OR c.type IN (SELECT unnest($type::VARCHAR[])))

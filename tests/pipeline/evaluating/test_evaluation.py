@@ -3,6 +3,8 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from attlas.pipeline.evaluating.results import describe
 from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.schema import InputError
+from attlas.schema.prediction_tables import PREDICTION_SENTENCE
 
 
 def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float]:
@@ -143,9 +146,36 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     assert card["predictor"] in [predictor.name for predictor in list_predictors()]
     assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
 
+    refused = attlas("export", atlas / "atlas", "candidates")
+    assert refused.code != 0
+    assert "no table candidate_sites" in refused.err
+
     rows = json.loads(attlas("ask", copy, "candidate_sites", "first=4", "--format", "json").out)
+    assert {row["says"] for row in rows} == {PREDICTION_SENTENCE}
+    assert {row["evidence_code"] for row in rows} == {"ECO:0008004"}
+    table = attlas("ask", copy, "candidate_sites", "first=4", "--format", "csv").out
+    assert table.count(PREDICTION_SENTENCE) == table.count("ECO:0008004") == 8
+    _check_features(attlas("export", copy, "candidates").out, rows)
     named = {line.split("\t")[0] for line in lines[:10]}
     assert {row["accession"] for row in rows}.isdisjoint(named)
     assert [row["rank"] for row in rows] == [1, 2, 3, 4] * 2
     assert all((row["probability"] is not None) == card["is_probability"] for row in rows)
     assert attlas("verify", copy).code == 0
+
+
+def _check_features(gff: str, rows: list[dict[str, Any]]) -> None:
+    """Compare the features of a GFF3 file with the rows of the question."""
+    header = [line for line in gff.splitlines() if line.startswith("#")]
+    assert f"# {PREDICTION_SENTENCE}" in header
+    assert "# evidence: ECO:0008004" in header
+
+    features = [line.split("\t") for line in gff.splitlines() if not line.startswith("#")]
+    expected = sorted((row["accession"], row["position"], row["rank"]) for row in rows)
+    attributes = [dict(pair.split("=", 1) for pair in feature[8].split(";")) for feature in features]
+    found = [
+        (feature[0], int(feature[3]), int(part["rank"])) for feature, part in zip(features, attributes, strict=True)
+    ]
+    assert found == expected
+    assert {feature[2] for feature in features} == {"amino_acid"}
+    assert {unquote(part["Note"]) for part in attributes} == {PREDICTION_SENTENCE}
+    assert {part["Ontology_term"] for part in attributes} == {"ECO:0008004"}
