@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from attlas.pipeline.evaluating.calibration import SLOPES
 from attlas.pipeline.evaluating.choosing import ChosenPredictor
 from attlas.pipeline.evaluating.clusters import describe_method
 from attlas.pipeline.evaluating.evaluation import FAMILY_IDENTITY, LabelledAtlas, describe_model
@@ -55,10 +56,9 @@ def describe_card(card: dict[str, Any]) -> Iterator[str]:
     for part in calibration["bins"]:
         yield f"  {part['probability']:11.4f}  {part['share_labelled']:14.4f}  {part['n_residues']:8,}"
 
-    told = (
-        "within 0.8 to 1.25: probabilities are told" if card["is_probability"] else "not usable: ranks alone are told"
-    )
-    yield f"slope {calibration['slope']:.2f} is {told}"
+    lowest, highest = SLOPES
+    told = "probabilities are told" if card["is_probability"] else "ranks alone are told"
+    yield f"probabilities need a slope of {lowest} to {highest}: {told}"
     yield card["says"]
 
 

@@ -141,6 +141,7 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     assert outcome.code == 0, outcome.err
     assert "8 candidate sites of 2 proteins" in outcome.out
     assert "A prediction, not an annotation" in outcome.out
+    assert "probabilities need a slope of 0.8 to 1.25" in outcome.out
 
     card = json.loads((tmp_path / "card").read_text())
     assert card["predictor"] in [predictor.name for predictor in list_predictors()]
