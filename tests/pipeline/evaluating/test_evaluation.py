@@ -87,6 +87,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_the_command_tells_a_verdict_and_lays_a_rival_beside(atlas: Path, attlas: Run, tmp_path: Path) -> None:
     arguments = ["evaluate", "sites", atlas / "atlas", "--truth", atlas / "truth.tsv"]
     options = ["--groups", atlas / "groups.tsv", "--draws", 200, "-o", tmp_path / "numbers.json"]
