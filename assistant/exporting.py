@@ -104,8 +104,8 @@ def export_text(
     if prepared.faults:
         raise prepared.faults[0]
 
-    # The export of one protein, or of pairs, goes on to its end for the notes of its writer: what it leaves out, and how
-    # many links of how many it draws. Other writers of many proteins have no notes.
+    # The export of one protein, or of pairs, goes on to its end for the notes of its writer: what it leaves out, and
+    # how many links of how many it draws. Other writers of many proteins have no notes.
     has_notes = prepared.export.is_of_one or prepared.export.takes_form
     window = _TextWindow(offset, is_stopping=not has_notes)
     notes = [*prepared.notes, *absence_notes(atlas, prepared)]
