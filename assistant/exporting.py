@@ -104,9 +104,10 @@ def export_text(
     if prepared.faults:
         raise prepared.faults[0]
 
-    # The export of one protein is short, and goes on to its end for the notes of its writer: what it leaves out, and
-    # how many links of how many it draws. Writers of many proteins have no notes.
-    window = _TextWindow(offset, is_stopping=not prepared.export.is_of_one)
+    # The export of one protein, or of pairs, goes on to its end for the notes of its writer: what it leaves out, and
+    # how many links of how many it draws. Other writers of many proteins have no notes.
+    has_notes = prepared.export.is_of_one or prepared.export.takes_form
+    window = _TextWindow(offset, is_stopping=not has_notes)
     notes = [*prepared.notes, *absence_notes(atlas, prepared)]
     with suppress(_WindowFullError):
         notes += prepared.export.write(atlas, prepared.request, cast(BinaryIO, window)) or ()

@@ -1,10 +1,11 @@
-"""What vectors cost beside a build: processor seconds of `attlas build` and of `attlas embed` after it, and bytes.
+"""What vectors cost: processor seconds of a build, of one with vectors, and of a pass afterwards; and bytes.
 
     python benchmarks/vector_cost.py PROTEINS.fasta --model MODEL [--repeats 3]
 
-Each repeat builds a new atlas in this machine's temporary folder, in one process and with one thread of the matrix
-library, and adds `cls,mean,eos,segments` of the last layer. The median over repeats is printed. Starting Python and
-loading the model is counted in both, and said: it is what the same commands take on a protein of ten residues.
+Each repeat builds atlases in this machine's temporary folder, in one process and with one thread of the matrix library:
+one without vectors, to which `attlas embed` then adds them; one whose last layer is finished, which a build leaves out,
+with nothing pooled; and one with `--vectors cls,mean,eos,segments`. The median over repeats is printed. Starting Python
+and loading the model is counted in each, and said: it is what the same commands take on a protein of ten residues.
 """
 
 import argparse
@@ -14,27 +15,62 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from attlas.schema import VECTORS, AtlasPaths, Manifest
 
 KINDS = "cls,mean,eos,segments"
 
+PLAIN_COMMAND = ("-m", "attlas.cli.main")
 
-def measure(*arguments: object) -> float:
+FINISHES_LAST_LAYER = """
+import runpy
+from attlas.pipeline.encoder.encoder import Encoder
+
+start = Encoder.start
+
+
+def start_to_the_end(self, pack, **options):
+    return start(self, pack, add_hidden=lambda layer, hidden: None, hidden_layers=[self.n_layers - 1], **options)
+
+
+Encoder.start = start_to_the_end
+runpy.run_module("attlas.cli.main", run_name="__main__")
+"""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """Processor seconds."""
+
+    build: float
+    embed: float
+    """Of the pass after the build."""
+    finished: float
+    """Of a build that finishes the last layer and pools nothing."""
+    with_vectors: float
+
+
+def measure(*arguments: object, python: Sequence[str] = PLAIN_COMMAND) -> float:
     """Run an `attlas` command, and return the processor seconds that it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = [sys.executable, "-m", "attlas.cli.main", *map(str, arguments)]
+    command = [sys.executable, *python, *map(str, arguments)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure_both(proteins: Path, model: Path, atlas: Path) -> tuple[float, float]:
-    """Return the processor seconds of a build and of its vectors."""
-    here = ("--workers", 0)
-    build_s = measure("build", proteins, "--out", atlas, "--model", model, "--device", "cpu", *here)
-    return build_s, measure("embed", atlas, "--vectors", KINDS, *here)
+def measure_all(proteins: Path, model: Path, folder: Path) -> Costs:
+    """Return the costs of atlases of some proteins, which are built below `folder`."""
+    options = ("build", proteins, "--model", model, "--device", "cpu", "--workers", 0, "--out")
+    return Costs(
+        build=measure(*options, folder / "plain"),
+        embed=measure("embed", folder / "plain", "--vectors", KINDS, "--workers", 0),
+        finished=measure(*options, folder / "finished", python=("-c", FINISHES_LAST_LAYER)),
+        with_vectors=measure(*options, folder / "vectors", "--vectors", KINDS),
+    )
 
 
 def main() -> None:
@@ -48,17 +84,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         short = Path(scratch) / "short.fasta"
         short.write_text(">P1\nMKTAYIAKQR\n")
-        start_s = measure_both(short, arguments.model, Path(scratch) / "short")
-        folders = [Path(scratch) / f"atlas{repeat}" for repeat in range(arguments.repeats)]
-        seconds = [measure_both(arguments.proteins, arguments.model, folder) for folder in folders]
-        manifest = Manifest.read(AtlasPaths(folders[0]))
+        start = measure_all(short, arguments.model, Path(scratch) / "short")
+        folders = [Path(scratch) / f"atlases{repeat}" for repeat in range(arguments.repeats)]
+        repeats = [measure_all(arguments.proteins, arguments.model, folder) for folder in folders]
+        manifest = Manifest.read(AtlasPaths(folders[0] / "vectors"))
 
-    build_s, embed_s = (statistics.median(values) for values in zip(*seconds, strict=True))
+    total = Costs(*(statistics.median(values) for values in zip(*map(astuple, repeats), strict=True)))
+    for name, cost in (("start", start), ("total", total)):
+        print(
+            f"{name}: build {cost.build:.1f} processor s, with the last layer finished {cost.finished:.1f}, "
+            f"with vectors {cost.with_vectors:.1f}; pass after the build {cost.embed:.1f}"
+        )
+    net = Costs(*(seconds - start_s for seconds, start_s in zip(astuple(total), astuple(start), strict=True)))
+    print(f"without the start: with vectors {net.with_vectors / net.build:.2f} builds, ", end="")
+    print(f"{net.with_vectors / net.finished:.2f} of those that finish the last layer; ", end="")
+    print(f"build and pass {(net.build + net.embed) / net.build:.2f} builds")
     n_bytes = sum(file.n_bytes for file in manifest.of_table(VECTORS))
-    print(f"start: {start_s[0]:.1f} s of the build, {start_s[1]:.1f} s of the vectors")
-    print(f"build: {build_s:.1f} processor s; vectors: {embed_s:.1f} processor s")
-    print(f"ratio of both to the build: {(build_s + embed_s) / build_s:.2f} with the start of Python, ", end="")
-    print(f"{1 + (embed_s - start_s[1]) / (build_s - start_s[0]):.2f} without")
     print(f"bytes: {n_bytes / manifest.counts.n_sequences:,.0f} of vectors a sequence")
 
 

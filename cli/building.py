@@ -81,7 +81,7 @@ WithLinks = Annotated[
 ]
 WithVectors = Annotated[
     str | None,
-    typer.Option("--vectors", metavar="KINDS", help="Then keep vectors, as `attlas embed` does."),
+    typer.Option("--vectors", metavar="KINDS", help="Keep vectors, too, as `attlas embed` does."),
 ]
 WithPairs = Annotated[
     Path | None,
@@ -146,6 +146,11 @@ def build(
         from attlas.schema import AtlasPaths
 
         options = Options(model, revision, device, dtype, rule, max_length, exact)
+        make_vectors = None
+        if vectors is not None:
+            from attlas.pipeline.vectors.adding import VectorSettings, make_build_vectors
+
+            make_vectors = partial(make_build_vectors, VectorSettings(vectors))
         listed = None
         if pairs is not None:
             from attlas.pipeline.pairs.files.rows import PairFileOptions
@@ -159,7 +164,7 @@ def build(
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             if vectors is not None:
-                print("vectors  one more pass over every protein, a little shorter than the build")
+                print("vectors  pooled while the build runs; on a GPU by one more pass over every protein")
             if pairs is not None:
                 n_pairs = "those of its pairs whose proteins are here"
                 n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"
@@ -171,7 +176,10 @@ def build(
             raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
         with build_progress() as progress:
-            run_build = partial(remote_build.build, source, store) if store else partial(steps.build, source, Path(out))
+            if store:
+                run_build = partial(remote_build.build, source, store)
+            else:
+                run_build = partial(steps.build, source, Path(out), make_vectors=make_vectors)
             manifest = run_build(
                 options, progress=progress, n_workers=workers, scheduler=scheduler, is_retry=retry_failed
             )

@@ -169,6 +169,7 @@ def candidates(
 
     with workshop():
         from attlas.pipeline.evaluating.candidates import add_candidates
+        from attlas.pipeline.evaluating.card import describe_card
         from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
 
         atlas = open_labelled_atlas(Path(directory), truth)
@@ -182,12 +183,8 @@ def candidates(
         print_json(added.card)
         return
 
-    calibration = added.chosen.calibration
-    slope = f"{calibration.slope:.2f} ({calibration.slope_low:.2f} to {calibration.slope_high:.2f})"
-    told = "probabilities are told" if calibration.is_probability else "ranks alone are told"
     print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
-    print(f"predictor: {added.chosen.predictor.name}; calibration slope on families held out {slope}: {told}")
-    print(added.card["says"])
+    print_lines(describe_card(added.card))
     say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
 
 

@@ -28,7 +28,11 @@ Labels = Annotated[
 By = Annotated[str, typer.Option("--by", metavar="RULE", help="What is held out: family, cluster40 or none.")]
 Clusters = Annotated[
     Path | None,
-    typer.Option("--clusters", metavar="FILE", help="Table of accession and cluster, for --by cluster40."),
+    typer.Option(
+        "--clusters",
+        metavar="FILE",
+        help="Table of accession and cluster, for --by cluster40; without it they are computed.",
+    ),
 ]
 Database = Annotated[
     str | None, typer.Option("--database", metavar="NAME", help="Hold out the families of this database alone.")
@@ -59,8 +63,8 @@ def fit(
 ) -> None:
     """Fit linear probes of labels on families held out.
 
-    The rows say what they reach, for every label, layer and kind of input: letters, attention received, the output of
-    the layer, both.
+    The rows of the table `fits` say what they reach, for every label, layer and kind of input: letters, attention
+    received, the output of the layer, both. -o writes them to a file, too. Another fit replaces them.
 
     The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
     probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
@@ -69,7 +73,8 @@ def fit(
     refuse_url(directory)
     file_format = choose_format(format, output)
     with workshop():
-        from attlas.pipeline.fitting.fitting import FitSettings, fit_atlas
+        from attlas.pipeline.fitting.adding import add_fits
+        from attlas.pipeline.fitting.fitting import FitSettings
 
         settings = FitSettings(
             labels=tuple(labels) if labels else None,
@@ -81,9 +86,10 @@ def fit(
             has_random_weights=random_weights,
         )
         with _reporting() as report:
-            fitted = fit_atlas(Path(directory), settings, report=report)
-    _say_outcome(fitted)
-    write_rows(fitted.table.to_reader(), file_format, output)
+            fitted = add_fits(Path(directory), settings, report=report)
+    _say_outcome(directory, fitted)
+    if output is not None or format is not None:
+        write_rows(fitted.table.to_reader(), file_format, output)
 
 
 @contextmanager
@@ -101,9 +107,14 @@ def _reporting() -> "Iterator[Report]":
     sys.stderr.flush()
 
 
-def _say_outcome(fitted: "Fit") -> None:
+def _say_outcome(directory: Path, fitted: "Fit") -> None:
+    """Say on stderr what was fitted, what was left out, and what to ask; stdout is for the rows."""
+    from attlas.queries.text import counted
+
     grouping = fitted.grouping
     alone = f"; {grouping.n_alone:,} of none, each by itself" if grouping.n_alone else ""
     say(f"{fitted.n_sequences:,} sequences; held out together: {grouping.method}{alone}")
     for text in fitted.left_out:
         say(f"left out, {text}")
+    say(f"{directory}: {counted(fitted.table.num_rows, 'row')} of fits")
+    say(f"ask: attlas ask {directory} probe_layers")

@@ -60,7 +60,7 @@ def page(
         ),
     ] = None,
 ) -> None:
-    """Write the page of a protein, or of a pair: one HTML file to look at.
+    """Write the page of a protein, or of a pair: one HTML file.
 
     It shows sites, features, attention received in every layer, heads, links and the structure, and needs no network.
     With --partner it shows what two proteins of `attlas pairs` attend to in each other.

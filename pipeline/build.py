@@ -1,10 +1,11 @@
 """The three steps of a build: plan, encode, seal. Each reads from the directory what the step before it wrote."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from attlas.pipeline.build_vectors import BuildVectors
 from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
 from attlas.pipeline.drafting import Draft, Options, Sources, draft_plan
 from attlas.pipeline.encode import StartProgress, encode
@@ -13,13 +14,17 @@ from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
-from attlas.pipeline.shard_parts import remove_failed_parts
+from attlas.pipeline.shard_parts import find_kept_vectors, remove_failed_parts
 from attlas.pipeline.workers.cluster import prepare_workers
 from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import check_device, check_products, has_device
+from attlas.pipeline.workers.runners import EncodeTask
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError
 from attlas.schema.run import PLAIN, Run
 from attlas.schema.verify import find_problems
+
+MakeVectors = Callable[[Plan], BuildVectors | None]
+"""Takes a plan, and returns what pools the hidden states of its build; None: that is left to the pass afterwards."""
 
 
 def make_plan(draft: Draft, paths: AtlasPaths, *, place: str | None = None) -> Plan:
@@ -78,6 +83,7 @@ def build(
     n_workers: int | None = None,
     scheduler: str | None = None,
     is_retry: bool = False,
+    make_vectors: MakeVectors | None = None,
 ) -> Manifest:
     """Plan, encode and seal: build an atlas from FASTA files. Finished shards are kept.
 
@@ -89,9 +95,11 @@ def build(
         n_workers: as in `encode.encode`.
         scheduler: as in `encode.encode`.
         is_retry: whether shards that hold failed proteins are computed again.
+        make_vectors: returns what pools hidden states while the shards of a plan are computed; the rows are kept for
+            the pass that adds them afterwards. None: there are no vectors.
 
     Raises:
-        InputError: as `draft_plan`.
+        InputError: as `draft_plan`, or as `make_vectors`.
         PlanError: as `make_plan`.
         EnvironmentFault: as `draft_plan` and `encode.encode`.
     """
@@ -101,6 +109,7 @@ def build(
     draft = draft_plan(source, options, prepare=partial(_prepare, n_workers=n_workers) if is_new else None)
     if scheduler is None and not paths.plan.is_file():
         refuse_missing_device(draft)
+    vectors = make_vectors(draft[1]) if make_vectors is not None else None
 
     with hold_lock(paths):
         plan = make_plan(draft, paths)
@@ -117,8 +126,25 @@ def build(
         # A sealed atlas that is mended may have files of the right size and other bytes.
         if shards := find_missing_shards(paths, plan, plan.shards, by_digest=was_sealed):
             report = progress(plan, shards)
-            encode(paths, plan, shards=shards, progress=report, n_workers=n_workers, scheduler=scheduler)
+            if vectors is not None:
+                shards = [_with_vectors(shard, vectors) for shard in shards]
+                for shard in shards:  # rows kept by a build whose receipt of the shard is gone
+                    find_kept_vectors(paths, vectors.name, shard.index).remove()
+            encode(
+                paths,
+                plan,
+                shards=shards,
+                progress=report,
+                n_workers=n_workers,
+                scheduler=scheduler,
+                task=EncodeTask(vectors=vectors),
+            )
         return seal(paths, plan)
+
+
+def _with_vectors(shard: Shard, vectors: BuildVectors) -> Shard:
+    """Return a shard with the memory that it takes where its hidden states are pooled meanwhile."""
+    return replace(shard, predicted_bytes=shard.predicted_bytes + vectors.predict_bytes(shard.n_sequences))
 
 
 def _prepare(shards: Sequence[Shard], device: str, *, n_workers: int | None) -> None:

@@ -4,7 +4,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,7 @@ def finish_shard(
     receipt_path: Path,
     output: Callable[[Table], Output],
     started: float,
+    tables: Sequence[Table] | None = None,
 ) -> Receipt:
     """Publish the files of a shard and its receipt, remove its parts, and return the receipt.
 
@@ -49,13 +50,14 @@ def finish_shard(
         receipt_path: where the receipt is published.
         output: tells of each table where its rows are published.
         started: time of `time.perf_counter` at which this process began the shard.
+        tables: the tables that are published; None: all of which the parts have rows.
 
     Raises:
         DeviceFault: the device has failed meanwhile, under another shard; no receipt is published.
         EnvironmentFault: a file cannot be written, or closed parts are gone.
     """
     try:
-        files = [_publish(paths, parts, table, folder, output(table)) for table in parts.last.rows]
+        files = [publish_table(paths, parts, table, folder, output(table)) for table in tables or parts.last.rows]
     except FileNotFoundError as error:
         if receipt_path.is_file():
             folder.remove()
@@ -66,7 +68,7 @@ def finish_shard(
             hint="run the same command again: it computes that shard",
         ) from error
 
-    receipt = _make_receipt(shard, parts, files, plan_id=folder.plan_id, started=started, device=encoder.device.type)
+    receipt = make_receipt(shard, parts, files, plan_id=folder.plan_id, started=started, device=encoder.device.type)
     with while_device_works(encoder):  # it may have failed meanwhile, under another shard
         receipt.write_to(receipt_path)
     folder.remove()
@@ -83,7 +85,9 @@ def measure_peak_bytes(device: str) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _publish(paths: AtlasPaths, parts: ComputedParts, table: Table, folder: PartFolder, output: Output) -> TableFile:
+def publish_table(
+    paths: AtlasPaths, parts: ComputedParts, table: Table, folder: PartFolder, output: Output
+) -> TableFile:
     """Join the rows of a table to one file, a row group at a time, and return its entry."""
     schema = parts.last.rows[table].schema
     with folder.open_rows(parts, table) as batches, publishing(output.path) as beside:
@@ -91,9 +95,10 @@ def _publish(paths: AtlasPaths, parts: ComputedParts, table: Table, folder: Part
     return describe_file(paths, output.path, table)
 
 
-def _make_receipt(
+def make_receipt(
     shard: Shard, parts: ComputedParts, files: list[TableFile], *, plan_id: str, started: float, device: str
 ) -> Receipt:
+    """Return the receipt of the published files of a shard; `started` as in `finish_shard`."""
     records = parts.records
     wall_s = time.perf_counter() - started + sum(record.wall_s for record in parts.taken_up)
 

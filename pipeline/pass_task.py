@@ -122,6 +122,12 @@ class PassTask(ABC, Generic[Sequences, Results]):
         """Return the path at which the receipt of shard `index` is published."""
         return paths.receipts / f"{self.name}-{index:05d}.json"
 
+    def make_output(self, paths: AtlasPaths, plan: Plan, table: Table, index: int) -> Output:
+        """Return where the rows that shard `index` adds to a table are published, and what the file says of them."""
+        computation = Computation(self.settings, dict(self.inputs)).of(table)
+        metadata = {**provenance(plan.run, plan.plan_id), **computation.metadata(table)}
+        return Output(paths.added(table, f"{self.name}-{index:05d}"), metadata)
+
     def prepare(self, root: str, n_threads: int) -> None:
         """Load the model, and run the known protein."""
         prepare_model(root, n_threads)
@@ -172,12 +178,6 @@ def compute_shard(
         confirm_device=partial(confirm_device, encoder),
     )
 
-    computation = Computation(task.settings, dict(task.inputs))
-
-    def output(table: Table) -> Output:
-        metadata = {**provenance(plan.run, plan.plan_id), **computation.of(table).metadata(table)}
-        return Output(paths.added(table, f"{task.name}-{index:05d}"), metadata)
-
     return finish_shard(
         paths,
         shard,
@@ -185,7 +185,7 @@ def compute_shard(
         encoder,
         folder=folder,
         receipt_path=task.receipt(paths, index),
-        output=output,
+        output=lambda table: task.make_output(paths, plan, table, index),
         started=started,
     )
 
@@ -209,7 +209,7 @@ def _compute_part(
         model_s = time.perf_counter() - model_started
 
     rows = task.make_rows(plan, sequences, results)
-    arrow_tables = {table_rows.table: _make_arrow_table(table_rows, plan.run.n_layers) for table_rows in rows.tables}
+    arrow_tables = {table_rows.table: make_arrow_table(table_rows, plan.run.n_layers) for table_rows in rows.tables}
     record = PartRecord(
         plan_id=task.name,
         first_sequence_id=part.first_sequence_id,
@@ -223,7 +223,8 @@ def _compute_part(
     return Part(record, arrow_tables)
 
 
-def _make_arrow_table(rows: TableRows, n_layers: int) -> pa.Table:
+def make_arrow_table(rows: TableRows, n_layers: int) -> pa.Table:
+    """Return rows as the table has them, in its types."""
     schema = rows.table.schema(n_layers)
     arrays = [_make_arrow_array(rows.columns[field.name]).cast(field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)

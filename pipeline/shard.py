@@ -6,6 +6,10 @@ from functools import partial
 from itertools import dropwhile
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
+from attlas.pipeline.build_vectors import BuildVectors
 from attlas.pipeline.encoder.device_check import confirm_device, make_pack_runner, refuse_faulty_device
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import SequenceAttention
@@ -13,10 +17,17 @@ from attlas.pipeline.finishing import Output, finish_shard
 from attlas.pipeline.part_limits import PART_LIMITS, PartLimits, fill_part
 from attlas.pipeline.plan import Plan, Shard, cut_packs
 from attlas.pipeline.planned_sequences import read_sequences
-from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_part_folder
+from attlas.pipeline.shard_parts import (
+    Part,
+    PartRecord,
+    compute_parts,
+    find_kept_vectors,
+    find_part_folder,
+    keep_table,
+)
 from attlas.pipeline.shard_rows import SequenceOutcome, make_rows
 from attlas.pipeline.sites.calling import call_sites
-from attlas.schema import SHARD_TABLES, AtlasPaths, Receipt
+from attlas.schema import SHARD_TABLES, VECTORS, AtlasPaths, DeviceFault, Receipt
 from attlas.schema.errors import first_line
 from attlas.schema.parquet_file import provenance
 
@@ -29,6 +40,7 @@ def encode_shard(
     *,
     limits: PartLimits = PART_LIMITS,
     failed: Mapping[int, str] = MappingProxyType({}),
+    vectors: BuildVectors | None = None,
 ) -> Receipt:
     """Compute a shard, publish its files and its receipt, and return the receipt.
 
@@ -44,6 +56,7 @@ def encode_shard(
         encoder: the planned model.
         limits: of a part.
         failed: sequences that are not run, by `sequence_id`, with the reason that is recorded for them.
+        vectors: pools hidden states meanwhile; its rows are kept for the pass that adds them to the sealed atlas.
 
     Raises:
         DeviceFault: the device does not work; nothing is published.
@@ -65,7 +78,7 @@ def encode_shard(
         numbered_packs = (
             dict(enumerate(sequences[pack], start=shard.first_sequence_id + pack.start)) for pack in packs_of_part
         )
-        return _compute_part(plan, encoder, numbered_packs, failed=failed)
+        return _compute_part(plan, encoder, numbered_packs, failed=failed, vectors=vectors)
 
     folder = find_part_folder(paths, paths.receipt(shard.index), plan.plan_id)
     parts = compute_parts(
@@ -76,8 +89,14 @@ def encode_shard(
         confirm_device=partial(confirm_device, encoder),
     )
 
+    kept = None
+    if vectors is not None:
+        kept = find_kept_vectors(paths, vectors.name, shard.index)
+        keep_table(parts, VECTORS, source=folder, target=kept)
+
     metadata = provenance(plan.run, plan.plan_id)
-    return finish_shard(
+    finish = partial(
+        finish_shard,
         paths,
         shard,
         parts,
@@ -86,11 +105,22 @@ def encode_shard(
         receipt_path=paths.receipt(shard.index),
         output=lambda table: Output(paths.shard(table, shard.index), metadata),
         started=started,
+        tables=SHARD_TABLES,
     )
+    try:
+        return finish()
+    except DeviceFault:
+        if kept is not None:
+            kept.remove()
+        raise
 
 
 def encode_packs(
-    encoder: Encoder, packs: Iterable[Sequence[str]], *, begin_times: list[float] | None = None
+    encoder: Encoder,
+    packs: Iterable[Sequence[str]],
+    *,
+    begin_times: list[float] | None = None,
+    vectors: BuildVectors | None = None,
 ) -> Iterator[tuple[str, SequenceAttention | Exception]]:
     """Yield each sequence with its attention, or with the error with which it fails on a device that works.
 
@@ -100,6 +130,7 @@ def encode_packs(
         encoder: the model; its lock is held from the first pack's beginning to the last one's.
         packs: sequences that run together; a pack is taken when it begins.
         begin_times: is given the time of `time.perf_counter` at which each pack began.
+        vectors: pools hidden states meanwhile.
 
     Raises:
         DeviceFault: the device does not work.
@@ -114,7 +145,7 @@ def encode_packs(
     def begin(pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
         if begin_times is not None:
             begin_times.append(time.perf_counter())
-        return encoder.start(pack).results
+        return encoder.start(pack).results if vectors is None else vectors.begin_with_attention(encoder, pack)
 
     runner = make_pack_runner(encoder, begin=begin, is_finite=lambda attention: attention.is_finite)
     for place, attention in enumerate(runner.run(take_packs())):
@@ -122,7 +153,12 @@ def encode_packs(
 
 
 def _compute_part(
-    plan: Plan, encoder: Encoder, packs: Iterable[Mapping[int, str]], *, failed: Mapping[int, str]
+    plan: Plan,
+    encoder: Encoder,
+    packs: Iterable[Mapping[int, str]],
+    *,
+    failed: Mapping[int, str],
+    vectors: BuildVectors | None,
 ) -> Part:
     """Run packs of sequences, by `sequence_id`, through the model and return their rows; `failed` are not run."""
     started = time.perf_counter()
@@ -136,7 +172,7 @@ def _compute_part(
 
     # The encoder's lock is held while packs begin. All else is done without it, while another shard's packs begin.
     begin_times: list[float] = []
-    attentions = iter(list(encode_packs(encoder, take_packs(), begin_times=begin_times)))
+    attentions = iter(list(encode_packs(encoder, take_packs(), begin_times=begin_times, vectors=vectors)))
     model_s = time.perf_counter() - begin_times[0] if begin_times else 0.0
 
     outcomes = [
@@ -146,6 +182,8 @@ def _compute_part(
         for sequence_id, sequence in sequences.items()
     ]
     rows = {table: make_rows(table, outcomes, plan.run.n_layers) for table in SHARD_TABLES}
+    if vectors is not None:
+        rows[VECTORS] = vectors.make_table(_select_vectors(outcomes))
 
     record = PartRecord(
         plan_id=plan.plan_id,
@@ -158,6 +196,15 @@ def _compute_part(
         wall_s=time.perf_counter() - started,
     )
     return Part(record, rows)
+
+
+def _select_vectors(outcomes: Sequence[SequenceOutcome]) -> dict[int, NDArray[np.float32]]:
+    """Return the vectors of the sequences that did not fail, by `sequence_id`."""
+    return {
+        outcome.sequence_id: outcome.attention.vectors
+        for outcome in outcomes
+        if outcome.attention is not None and outcome.attention.vectors is not None
+    }
 
 
 def _call_sites(

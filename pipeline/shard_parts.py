@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from attlas.schema import AtlasPaths, BrokenAtlasError, Table
+from attlas.schema import TABLES, AtlasPaths, BrokenAtlasError, Table
 from attlas.schema.json_file import IllTypedError, from_json, json_bytes, read_json
 from attlas.schema.publish import file_sha256, publish_bytes, publishing
 
@@ -143,6 +143,19 @@ class PartFolder:
             handles = [stack.enter_context(pa.OSFile(str(self.path / name))) for name in names]
             yield chain(chain.from_iterable(map(_read_batches, handles)), parts.last.rows[table].to_batches())
 
+    def read(self, record: PartRecord) -> Part:
+        """Return a closed part with its rows in memory.
+
+        Raises:
+            FileNotFoundError: a file is gone, because another process has finished the shard.
+        """
+        tables = {table.name: table for table in TABLES}
+        rows = {}
+        for file in record.files:
+            with pa.OSFile(str(self.path / file.name)) as handle:
+                rows[tables[file.table]] = pa.ipc.open_file(handle).read_all()
+        return Part(record, rows)
+
     def remove(self) -> None:
         """Remove the parts, and the folder of all shards' parts with the last of them."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -170,9 +183,37 @@ class PartFolder:
         return False
 
 
+def keep_table(parts: ComputedParts, table: Table, *, source: PartFolder, target: PartFolder) -> None:
+    """Close the rows of one table in another folder, part by part.
+
+    Nothing is kept where a part lacks the table, or where another process has finished the shard and removed the parts.
+    """
+    earlier = [*parts.taken_up, *parts.closed]
+    if not all(table.name in {file.table for file in record.files} for record in earlier):
+        return
+
+    with suppress(FileNotFoundError):
+        for part in chain(map(source.read, earlier), [parts.last]):
+            record = replace(
+                part.record,
+                plan_id=target.plan_id,
+                n_sequences=part.record.n_sequences - part.record.n_failed,
+                n_failed=0,
+                model_s=0.0,  # it is the shard's own
+                wall_s=0.0,
+                files=(),
+            )
+            target.close(Part(record, {table: part.rows[table]}))
+
+
 def find_part_folder(paths: AtlasPaths, receipt: Path, plan_id: str) -> PartFolder:
     """Return the folder of the parts that become the files of a receipt; `plan_id` is the receipt's."""
     return PartFolder(paths.parts / receipt.stem, plan_id)
+
+
+def find_kept_vectors(paths: AtlasPaths, name: str, index: int) -> PartFolder:
+    """Return the folder in which a build keeps the vectors of shard `index`; `name` is that of their settings."""
+    return PartFolder(paths.parts / f"{name}-{index:05d}", name)
 
 
 def compute_parts(

@@ -1,8 +1,8 @@
-"""The table of the probing classifiers, which `attlas fit` writes: columns, key and order, and their settings."""
+"""The table of the probing classifiers, which `attlas fit` adds: columns, key and order, and their settings."""
 
 import pyarrow as pa
 
-from attlas.schema.added_tables import COORDINATES, FAMILIES, FEATURES, TRACKS
+from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, TRACKS
 from attlas.schema.built_tables import SEQUENCES
 from attlas.schema.columns import statistic_column, text_column
 from attlas.schema.table import Column, Command, Setting, Table
@@ -24,7 +24,7 @@ def _measure(name: str, doc: str, *, unit: str = "fraction") -> tuple[Column, Co
 FITS = Table(
     name="fits",
     doc="How well a linear probe of one kind of input tells residues with a label from others, on families that it was "
-    "not fitted on; written by `attlas fit`.",
+    "not fitted on; added by `attlas fit`.",
     key=("label", "weights", "input", "layer"),
     sort=("label", "weights", "input", "layer"),
     row_group_rows=65_536,
@@ -75,11 +75,11 @@ FITS = Table(
         statistic_column(
             "prevalence", "as the label", "Mean of the label over its residues: what `auprc` is by chance."
         ),
-        statistic_column("penalty", "", "Ridge penalty per training residue, the median over folds."),
+        statistic_column("penalty", "per residue", "Ridge penalty per training residue, the median over folds."),
         Column("n_labelled", pa.int64(), "residues", "Residues with the label; of a track those with a number."),
         Column("n_residues", pa.int64(), "residues", "Residues that count: of proteins annotated for the label."),
         Column("n_sequences", pa.int32(), "sequences", "Distinct sequences that they are of."),
-        Column("n_groups", pa.int32(), "", "Families, clusters or single sequences that they are of."),
+        Column("n_groups", pa.int32(), "groups", "Families, clusters or single sequences that they are of."),
     ),
     added_by=Command("fit", "DIR"),
     computed_from=(SEQUENCES, FEATURES, FAMILIES, COORDINATES, TRACKS),

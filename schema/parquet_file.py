@@ -89,7 +89,7 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
     """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
     metadata = pq.read_metadata(path)
-    has_sequences = table not in (PROTEINS, NAMES)
+    has_sequences = table not in (PROTEINS, NAMES) and table.is_of_sequences
     first_sequence_id, last_sequence_id = _range(metadata, "sequence_id") if has_sequences else (None, None)
     first_key, last_key = _range(metadata, "key") if table is NAMES else (None, None)
     tail = read_tail(path)

@@ -11,6 +11,8 @@ PREDICTION_SENTENCE = (
     "whether it has one."
 )
 """What goes with every candidate site, wherever it is shown."""
+PREDICTION_EVIDENCE = "ECO:0008004"
+"""Term of the Evidence and Conclusion Ontology: machine learning method evidence used in automatic assertion."""
 
 CANDIDATE_SITES = Table(
     name="candidate_sites",

@@ -98,6 +98,11 @@ class Table:
         """Return whether the table has a file for each source; other added tables have a file for each shard."""
         return self.added_by is not None and not self.computed_from
 
+    @property
+    def is_of_sequences(self) -> bool:
+        """Return whether its rows are of sequences: it has their numbers. Others are of the atlas as a whole."""
+        return any(column.name == "sequence_id" for column in self.columns)
+
     def stored(self) -> tuple[Column, ...]:
         """Return the columns that the files hold."""
         return tuple(column for column in self.columns if not column.is_joined)

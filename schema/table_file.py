@@ -34,7 +34,8 @@ class TableFile:
     all its blocks (`schema/blocks.py`)."""
     tail_sha256: str
     first_sequence_id: int | None = None
-    """Smallest `sequence_id` in the file; None for `proteins`. A lookup opens only the file that can hold it."""
+    """Smallest `sequence_id` in the file; None for `proteins`, and where a table has none. A lookup opens only the file
+    that can hold it."""
     last_sequence_id: int | None = None
     first_key: str | None = None
     """Smallest key in a file of `names`; None for other tables. A lookup opens only the file that can hold a key."""

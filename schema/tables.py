@@ -2,7 +2,7 @@
 
 DuckDB comments, `TABLES.md`, empty tables, checks and notes on outdated tables all come from these declarations: no
 other place describes a table. `built_tables` declares those that a build writes, `annotation_tables` those that
-`attlas annotate` adds, `added_tables`, `pair_tables` and `interface_tables` the others.
+`attlas annotate` adds, the other files those that other commands add.
 """
 
 from attlas.schema.added_tables import (
@@ -17,6 +17,7 @@ from attlas.schema.added_tables import (
 )
 from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
+from attlas.schema.fit_tables import FITS
 from attlas.schema.index_tables import NAMES
 from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
@@ -31,6 +32,7 @@ __all__ = [
     "COORDINATES",
     "FAMILIES",
     "FEATURES",
+    "FITS",
     "FORMAT_VERSION",
     "FUSED_CONTACTS",
     "HEADS",
@@ -112,6 +114,7 @@ TABLES = (
     PAIR_CHOICES,
     PAIR_SEGMENTS,
     CANDIDATE_SITES,
+    FITS,
 )
 """Every table that is asked, in the order of the documentation."""
 

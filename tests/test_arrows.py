@@ -52,6 +52,7 @@ FLOORS = {
             "name_index",
             "object_store",
             "packing",
+            "relatives",
             "segments",
             "shard_parts",
         ),
@@ -76,6 +77,7 @@ FLOORS = {
         ("mirror",),
         (
             "annotate",
+            "build_vectors",
             "finishing",
             "joining",
             "shard_rows",

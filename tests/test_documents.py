@@ -41,6 +41,7 @@ EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
 LONG_PAGES = (
     "docs/known-biology.md",
     "docs/own-numbers.md",
+    "docs/probes.md",
     "docs/look-at-it.md",
     "docs/building.md",
     "docs/publish.md",

@@ -23,6 +23,8 @@ class SequenceAttention:
     """Attention received, shape (L, N)."""
     heads: NDArray[np.float32]
     """Head statistics, shape (L, H, S), in the order of `definitions.STATISTICS`."""
+    vectors: NDArray[np.float32] | None = None
+    """Its hidden states, pooled, where a build asks for them."""
 
     @cached_property
     def is_finite(self) -> bool:

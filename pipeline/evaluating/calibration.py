@@ -1,7 +1,8 @@
 """Whether a probability is what it says: calibration on proteins of families that were held out. Pure, over arrays.
 
 The calibration line is the logistic regression of the label on the log odds (Cox 1958): slope 1 and intercept 0 where
-probabilities are right, a slope below 1 where they are too extreme.
+probabilities are right, a slope below 1 where they are too extreme. A line serves twice: one that is fitted on training
+folds left out turns a model's log odds into calibrated ones, and one over these, on test folds, judges what is printed.
 
 Axis letters: `N` residues, `P` proteins, `B` draws.
 """
@@ -23,6 +24,22 @@ LEAST_PROBABILITY = 0.1
 _N_STEPS = 100
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CalibrationLine:
+    """The line from log odds to calibrated log odds."""
+
+    slope: float
+    intercept: float
+
+    def apply(self, odds: Floats) -> Floats:
+        """Return the calibrated log odds, of the shape of `odds`."""
+        return self.slope * odds + self.intercept
+
+
+RIGHT = CalibrationLine(1.0, 0.0)
+"""The line of log odds that are calibrated already."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +86,8 @@ def calibrate(
     """Return the calibration of log odds; intervals by bootstrap over families.
 
     Args:
-        odds: log odds of each protein's residues, (N,), by a model that has not seen the protein's family.
+        odds: log odds of each protein's residues, (N,), as they are printed, by a model and a line that have not seen
+            the protein's family.
         labels: of each protein, (N,).
         letter_odds: log odds by the letter alone, by such a model, too.
         families: of each protein.
@@ -78,21 +96,22 @@ def calibrate(
     """
     all_odds, all_labels = np.concatenate(odds), np.concatenate(labels)
     owners = np.repeat(np.arange(len(odds)), [len(part) for part in odds])
-    slope, intercept = fit_line(all_odds, all_labels, np.ones(len(all_odds)))
+    line = fit_line(all_odds, all_labels, np.ones(len(all_odds)))
 
     counts = draw_family_counts(families, seed=seed, n_draws=n_draws)
-    lines = np.array([fit_line(all_odds, all_labels, drawn[owners], start=(slope, intercept)) for drawn in counts])
-    (slope_low, intercept_low), (slope_high, intercept_high) = np.quantile(lines, [ALPHA / 2, 1 - ALPHA / 2], axis=0)
+    drawn_lines = [fit_line(all_odds, all_labels, drawn[owners], start=line) for drawn in counts]
+    pairs = np.array([(drawn_line.slope, drawn_line.intercept) for drawn_line in drawn_lines])
+    (slope_low, intercept_low), (slope_high, intercept_high) = np.quantile(pairs, [ALPHA / 2, 1 - ALPHA / 2], axis=0)
 
     probability = make_probability(all_odds)
     by_letter = make_probability(np.concatenate(letter_odds))
     is_likely = probability >= LEAST_PROBABILITY
     likely_bins = make_bins(probability[is_likely], all_labels[is_likely])
     return Calibration(
-        slope=slope,
+        slope=line.slope,
         slope_low=float(slope_low),
         slope_high=float(slope_high),
-        intercept=intercept,
+        intercept=line.intercept,
         intercept_low=float(intercept_low),
         intercept_high=float(intercept_high),
         brier_skill=float(1 - np.mean((probability - all_labels) ** 2) / np.mean((by_letter - all_labels) ** 2)),
@@ -125,15 +144,15 @@ def find_error(bins: Sequence[ReliabilityBin]) -> float | None:
 
 
 def fit_line(
-    odds: Floats, labels: NDArray[np.bool_], weights: Floats, *, start: tuple[float, float] = (1.0, 0.0)
-) -> tuple[float, float]:
-    """Return slope and intercept of the calibration line, by Newton's method with steps halved where they overshoot."""
+    odds: Floats, labels: NDArray[np.bool_], weights: Floats, *, start: CalibrationLine = RIGHT
+) -> CalibrationLine:
+    """Return the calibration line of log odds, (N,), by Newton's method with steps halved where they overshoot."""
     columns = np.stack([odds, np.ones(len(odds))], axis=1)
-    beta = np.array(start)
+    beta = np.array([start.slope, start.intercept])
 
     def find_loss(candidate: Floats) -> float:
-        line = columns @ candidate
-        return float(weights @ (np.logaddexp(0, line) - labels * line))
+        calibrated = columns @ candidate
+        return float(weights @ (np.logaddexp(0, calibrated) - labels * calibrated))
 
     loss = find_loss(beta)
     for _ in range(_N_STEPS):
@@ -146,4 +165,4 @@ def fit_line(
         beta, loss = beta - step, find_loss(beta - step)
         if np.abs(step).max() < 1e-7:
             break
-    return float(beta[0]), float(beta[1])
+    return CalibrationLine(float(beta[0]), float(beta[1]))

@@ -5,7 +5,7 @@ predictor was fitted on, and whether a protein has one is not predicted.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.evaluating.calibration import make_probability
+from attlas.pipeline.evaluating.card import make_card
 from attlas.pipeline.evaluating.choosing import ChosenPredictor, choose_predictor
-from attlas.pipeline.evaluating.clusters import cluster, describe_method, is_alike
 from attlas.pipeline.evaluating.columns import ProteinColumns, compute_columns
-from attlas.pipeline.evaluating.evaluation import FAMILY_IDENTITY, LabelledAtlas, Say, describe_model
-from attlas.pipeline.evaluating.hits import Hit, find_hits, find_hits_to
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas, Say
 from attlas.pipeline.evaluating.homology import transfer
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, is_alike
+from attlas.pipeline.relatives.hits import Hit, find_hits, find_hits_to
 from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
-from attlas.schema.prediction_tables import PREDICTION_SENTENCE
 from attlas.schema.publish import publishing
 
 CHUNK_PROTEINS = 200
@@ -112,29 +112,6 @@ def rank_residues(
         yield from _rank_protein(protein, own_columns, own_hits, labelled, chosen, type, n_first)
 
 
-def make_card(atlas: LabelledAtlas, labelled: LabelledSet, chosen: ChosenPredictor, *, type: str) -> dict[str, Any]:
-    """Return the model card: data, folds, calibration and precision on families held out."""
-    calibration = chosen.calibration
-    return {
-        "says": PREDICTION_SENTENCE,
-        "type": type,
-        "model": describe_model(atlas.run),
-        "weights_sha256": atlas.run.weights_sha256,
-        "truth": atlas.path.name,
-        "truth_sha256": atlas.truth.sha256,
-        "n_proteins": len(labelled),
-        "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
-        "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
-        "predictor": chosen.predictor.name,
-        "chosen_in_folds": list(chosen.chosen_in_folds),
-        "average_precision": chosen.average_precision,
-        "precision_at": {str(k): share for k, share in chosen.precision_at.items()},
-        "is_probability": calibration.is_probability,
-        "calibration": asdict(calibration),
-        "evidence_code": "ECO:0000203",
-    }
-
-
 def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
     """Return the labelled proteins with their columns, hits and families."""
     proteins = atlas.truth.proteins
@@ -171,8 +148,7 @@ def _rank_protein(
     odds = chosen.model.score(np.concatenate(list(blocks.values()), axis=1))
     added = _split_odds(blocks, chosen)
 
-    calibration = chosen.calibration
-    probability = make_probability(calibration.slope * odds + calibration.intercept)
+    probability = make_probability(chosen.line.apply(odds))
     nearest = max((hit for hit in hits if is_alike(hit, 0)), key=lambda hit: hit.alignment.identity, default=None)
     for rank, place in enumerate(np.argsort(-odds, kind="stable")[:n_first], start=1):
         by_kind = sorted(((part[place], name) for name, part in added.items()), reverse=True)
@@ -183,7 +159,7 @@ def _rank_protein(
             "position": int(place) + 1,
             "residue": protein.sequence[place],
             "rank": rank,
-            "probability": float(probability[place]) if calibration.is_probability else None,
+            "probability": float(probability[place]) if chosen.is_probability else None,
             "score": float(odds[place]),
             "evidence": "; ".join(f"{EVIDENCE[name]} {odd:+.1f}" for odd, name in by_kind if odd >= LEAST_EVIDENCE),
             "homolog": labelled.proteins[hits[0].protein].accession if homology[place, 0] else None,

@@ -1,8 +1,9 @@
 """The predictor of candidate sites: chosen and fitted on labelled proteins, judged on families held out.
 
-Within each split the predictor is chosen by its average precision on training folds left out, so that what it scores on
-the test fold says how the whole procedure does on families that it has not seen. The predictor that is applied to other
-proteins is chosen and fitted in the same way on all labelled proteins.
+Within each split the predictor is chosen by its average precision on training folds left out, and the line that makes
+its log odds calibrated is fitted there, too. What it then scores on the test fold says how the whole procedure,
+calibration included, does on families that it has not seen. The predictor that is applied to other proteins is chosen,
+fitted and calibrated in the same way on all labelled proteins.
 
 Axis letters: `N` residues, `P` proteins.
 """
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.evaluating.calibration import Calibration, calibrate
+from attlas.pipeline.evaluating.calibration import Calibration, CalibrationLine, calibrate, fit_line
 from attlas.pipeline.evaluating.folds import Split, assign_folds, split_by_fold
 from attlas.pipeline.evaluating.logistic import LogisticModel
 from attlas.pipeline.evaluating.precision import find_mean_precision
@@ -23,6 +24,27 @@ from attlas.pipeline.evaluating.scoring import LabelledSet, SplitFitter, prepare
 FIRST = (1, 3, 5, 10)
 """Numbers of residues of a protein, from the top, whose precision is told."""
 
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FittedPredictor:
+    """A predictor that was chosen and fitted on the training proteins of a split."""
+
+    fitter: SplitFitter
+    model: LogisticModel
+    line: CalibrationLine
+    """From the model's log odds to calibrated ones, fitted on training folds left out."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """Return which columns are fitted."""
+        return self.fitter.predictor
+
+    def score(self, place: int) -> Floats:
+        """Return the log odds of the residues of a protein of the split, (N,), before calibration."""
+        return self.model.score(self.fitter.join(place))
+
 
 @dataclass(frozen=True)
 class ChosenPredictor:
@@ -30,7 +52,12 @@ class ChosenPredictor:
 
     predictor: Predictor
     model: LogisticModel
+    line: CalibrationLine
+    """From the model's log odds to those of the probabilities that are printed."""
     calibration: Calibration
+    """Of probabilities as they are printed: after a line that was fitted without the family that is judged."""
+    slope_before: float
+    """Slope on families held out of the model's own log odds, before that line."""
     precision_at: dict[int, float]
     """Mean share of labelled residues among the first k of a protein, by k, on families held out."""
     average_precision: float
@@ -38,49 +65,83 @@ class ChosenPredictor:
     chosen_in_folds: tuple[str, ...]
     """The predictor that was chosen in each split."""
 
+    @property
+    def is_probability(self) -> bool:
+        """Return whether probabilities are told: they are calibrated, and rank as the log odds do."""
+        return self.calibration.is_probability and self.line.slope > 0
+
 
 def list_choices() -> list[Predictor]:
     """Return the predictors to choose from: those without attention, and each of them with all attention added."""
     return [*BASELINES, *(part.extended for part in list_comparisons() if part.kind == "attention")]
 
 
-def choose_predictor(labelled: LabelledSet, *, seed: int) -> ChosenPredictor:
-    """Return the best predictor, fitted on all labelled proteins, with its calibration on families held out."""
-    odds: dict[int, NDArray[np.float64]] = {}
-    letter_odds: dict[int, NDArray[np.float64]] = {}
+def choose_predictor(
+    labelled: LabelledSet, *, seed: int, predictors: Sequence[Predictor] | None = None
+) -> ChosenPredictor:
+    """Return the best predictor, fitted on all labelled proteins, with its calibration on families held out.
+
+    Args:
+        labelled: the proteins, whose groups are families.
+        seed: of folds and draws.
+        predictors: to choose from; None: those of `list_choices`.
+    """
+    choices = list_choices() if predictors is None else predictors
+    by_letter = [Predictor("letter", (LETTER,))]
+    odds: dict[int, Floats] = {}
+    printed: dict[int, Floats] = {}
+    letter_odds: dict[int, Floats] = {}
     names = []
     folds = assign_folds(labelled.groups, seed=seed)
     for split in split_by_fold(folds):
-        fitter, model = fit_best(labelled, split, list_choices())
-        names.append(fitter.predictor.name)
-        odds |= {place: model.score(fitter.join(place)) for place in split.test}
-        by_letter, letter_model = fit_best(labelled, split, [Predictor("letter", (LETTER,))])
-        letter_odds |= {place: letter_model.score(by_letter.join(place)) for place in split.test}
+        best = fit_best(labelled, split, choices)
+        names.append(best.predictor.name)
+        odds |= {place: best.score(place) for place in split.test}
+        printed |= {place: best.line.apply(odds[place]) for place in split.test}
+
+        letter = fit_best(labelled, split, by_letter)
+        letter_odds |= {place: letter.line.apply(letter.score(place)) for place in split.test}
 
     places = range(len(labelled))
     labels = [protein.labels for protein in labelled.proteins]
     in_order = [odds[place] for place in places]
-    calibration = calibrate(in_order, labels, [letter_odds[place] for place in places], labelled.groups, seed=seed)
+    calibration = calibrate(
+        [printed[place] for place in places],
+        labels,
+        [letter_odds[place] for place in places],
+        labelled.groups,
+        seed=seed,
+    )
+    all_odds, all_labels = np.concatenate(in_order), np.concatenate(labels)
 
     inner = tuple(tuple(place for place in places if folds[place] == fold) for fold in range(max(folds) + 1))
-    fitter, model = fit_best(labelled, Split((), tuple(places), inner), list_choices())
+    applied = fit_best(labelled, Split((), tuple(places), inner), choices)
     return ChosenPredictor(
-        predictor=fitter.predictor,
-        model=model,
+        predictor=applied.predictor,
+        model=applied.model,
+        line=applied.line,
         calibration=calibration,
+        slope_before=fit_line(all_odds, all_labels, np.ones(len(all_odds))).slope,
         precision_at={k: find_precision_at(in_order, labels, k) for k in FIRST},
         average_precision=find_mean_precision(in_order, labels),
         chosen_in_folds=tuple(names),
     )
 
 
-def fit_best(labelled: LabelledSet, split: Split, predictors: Sequence[Predictor]) -> tuple[SplitFitter, LogisticModel]:
-    """Return the predictor with the best average precision on training folds left out, and its model of all of them."""
+def fit_best(labelled: LabelledSet, split: Split, predictors: Sequence[Predictor]) -> FittedPredictor:
+    """Return the predictor with the best average precision on training folds left out, fitted on all of them.
+
+    Its calibration line is that of the same folds left out: neither model nor line has seen a test protein.
+    """
     homology, rows = prepare_split(labelled, split)
     fitters = [SplitFitter(labelled, split, predictor, homology, rows) for predictor in predictors]
     choices = [fitter.choose() for fitter in fitters]
     best = max(range(len(fitters)), key=lambda place: choices[place].average_precision)
-    return fitters[best], fitters[best].fit_on(split.train, choices[best].penalty)
+
+    choice = choices[best]
+    left_out_odds, left_out_labels = np.concatenate(choice.odds), np.concatenate(choice.labels)
+    line = fit_line(left_out_odds, left_out_labels, np.ones(len(left_out_odds)))
+    return FittedPredictor(fitters[best], fitters[best].fit_on(split.train, choice.penalty), line)
 
 
 def find_precision_at(scores: Sequence[NDArray[np.float64]], labels: Sequence[NDArray[np.bool_]], k: int) -> float:

@@ -11,21 +11,19 @@ from attlas.intake.claims import NO_CLAIM
 from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.annotate.values.check import find_proteins
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.evaluating.clusters import cluster, describe_method
 from attlas.pipeline.evaluating.columns import compute_columns
 from attlas.pipeline.evaluating.differences import N_DRAWS
 from attlas.pipeline.evaluating.folds import N_FOLDS, Split, assign_folds, split_by_fold, split_by_set
-from attlas.pipeline.evaluating.hits import find_hits
 from attlas.pipeline.evaluating.predictors import list_predictors
 from attlas.pipeline.evaluating.results import Evaluation, HoldOutResult
 from attlas.pipeline.evaluating.rivals import Rival
 from attlas.pipeline.evaluating.scoring import LabelledSet, ProteinScore, find_nearest, score_split
 from attlas.pipeline.evaluating.summary import ScoredSet, summarise
 from attlas.pipeline.evaluating.truth import Truth, read_proteins, read_truth, read_two_columns
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
+from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import AtlasPaths, InputError, Run
 
-FAMILY_IDENTITY = 0.4
-"""Identity of the clusters that stand for families where none are given."""
 CLOSE_IDENTITY = 0.8
 """Identity of the clusters that are held out beside, as people work who search a database for a relative."""
 EXPECTED_GROUPS = "two columns, separated by a tab or a comma: accession and family"

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.evaluating.clusters import is_alike
-from attlas.pipeline.evaluating.hits import Hit
 from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.pipeline.relatives.clusters import is_alike
+from attlas.pipeline.relatives.hits import Hit
 
 N_VOTES = 5
 """Best hits that vote on a residue."""

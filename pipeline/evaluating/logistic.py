@@ -83,7 +83,7 @@ def fit_logistic(
         beta = np.append(start.coefficients, start.intercept)
 
     loss, gradient, curvature = _evaluate(x, y, row_weights, beta, penalty)
-    first_length = max(np.linalg.norm(gradient), 1e-12)
+    first_length = float(np.linalg.norm(gradient))
     for _ in range(_N_STEPS):
         if np.linalg.norm(gradient) <= _TOLERANCE * max(first_length, 1.0):
             break
@@ -125,4 +125,4 @@ def _solve_newton(x: NDArray[np.float32], curvature: Floats, gradient: Floats, p
     hessian[:-1, -1] = hessian[-1, :-1] = light @ x
     hessian[-1, -1] = curvature.sum() + 1e-9
     hessian[np.arange(n_columns), np.arange(n_columns)] += penalty
-    return np.linalg.solve(hessian, gradient)
+    return np.asarray(np.linalg.solve(hessian, gradient), np.float64)

@@ -99,4 +99,4 @@ def _count_by_threshold(scores: Scores, labels: Labels) -> tuple[NDArray[np.int6
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     ends = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
-    return ends + 1, np.cumsum(labels[order])[ends]
+    return (ends + 1).astype(np.int64), np.cumsum(labels[order], dtype=np.int64)[ends]

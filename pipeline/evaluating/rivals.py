@@ -99,7 +99,9 @@ def _read_rows(path: Path) -> list[tuple[int, Sequence[str]]]:
     file = read_file(path, expected=EXPECTED_TABLE)
     lines = list(content_lines(numbered_lines(file.text)))
     delimiter = "\t" if any("\t" in line for _, line in lines) else ","
-    rows = [(number, [cell.strip() for cell in split_row(line, delimiter)]) for number, line in lines]
+    rows: list[tuple[int, Sequence[str]]] = [
+        (number, [cell.strip() for cell in split_row(line, delimiter)]) for number, line in lines
+    ]
     is_header = bool(rows) and len(rows[0][1]) > 1 and not any(map(str.isdigit, rows[0][1][1]))
     return rows[1:] if is_header else rows
 

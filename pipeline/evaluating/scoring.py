@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.columns import Floats, ProteinColumns
 from attlas.pipeline.evaluating.folds import Split
-from attlas.pipeline.evaluating.hits import Hit
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.logistic import LogisticModel, fit_logistic
 from attlas.pipeline.evaluating.precision import (
@@ -28,6 +27,7 @@ from attlas.pipeline.evaluating.precision import (
 )
 from attlas.pipeline.evaluating.predictors import Predictor
 from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.pipeline.relatives.hits import Hit
 
 PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
@@ -98,6 +98,10 @@ class Choice:
     """For F1."""
     average_precision: float
     """Mean per protein, at this penalty."""
+    odds: tuple[NDArray[np.float64], ...]
+    """Log odds of each protein left out, at this penalty, by a model that has not seen its group, (N,)."""
+    labels: tuple[NDArray[np.bool_], ...]
+    """Of the same residues."""
 
 
 class SplitFitter:
@@ -149,7 +153,8 @@ class SplitFitter:
 
         means = {penalty: find_mean_precision(scores[penalty], labels) for penalty in PENALTIES}
         best = max(PENALTIES, key=means.__getitem__)
-        return Choice(best, choose_threshold(scores[best], labels), means[best])
+        threshold = choose_threshold(scores[best], labels)
+        return Choice(best, threshold, means[best], tuple(scores[best]), tuple(labels))
 
     def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, LogisticModel]:
         """Return the model of some proteins at each penalty, each begun where the one before ended."""

@@ -80,10 +80,20 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
     values = np.array([scored.average_precision(name) for name in names] + [scored.f1(name) for name in names])
     draws = bootstrap_means(values, scored.families, seed=seed, n_draws=n_draws)
     low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2], axis=1)
-    columns = np.stack([values.mean(1), low, high], axis=1).tolist()  # (2 x predictors, 3)
     grouped = [float(np.mean([score.grouped_precision for score in scored.scores[name]])) for name in names]
+    means = values.mean(1)  # (2 x predictors): average precision of all, then F1 of all
     return tuple(
-        PredictorResult(name, *columns[i], grouped[i], *columns[i + len(names)]) for i, name in enumerate(names)
+        PredictorResult(
+            name=name,
+            average_precision=float(means[i]),
+            average_precision_low=float(low[i]),
+            average_precision_high=float(high[i]),
+            grouped_precision=grouped[i],
+            f1=float(means[i + len(names)]),
+            f1_low=float(low[i + len(names)]),
+            f1_high=float(high[i + len(names)]),
+        )
+        for i, name in enumerate(names)
     )
 
 

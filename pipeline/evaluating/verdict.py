@@ -63,11 +63,15 @@ def describe_verdict(
     verdict = judge(strong, weak)
     size = f"{strong.mean:+.3f} ({strong.low:+.3f} to {strong.high:+.3f}) average precision per protein"
     to_baseline = f"{addition} adds {size} to {baseline}"
+    # The interval is of one comparison, the p value of all: it can be above 0 where p is not below ALPHA.
+    doubt = f"where both nothing and {SMALLEST_EFFECT} remain possible"
+    if strong.low > 0:
+        doubt = f"above 0 by its own interval, but not with p adjusted for all comparisons ({strong.p_holm:.3f})"
     reasons = {
         Verdict.HOLDS: to_baseline,
         Verdict.WEAK_ONLY: f"{addition} adds to {_name_weak(weak)}, but {size} to {baseline}",
         Verdict.FAILS: f"{to_baseline}, which is less than {SMALLEST_EFFECT}",
-        Verdict.UNSETTLED: f"{to_baseline}, where both nothing and {SMALLEST_EFFECT} remain possible",
+        Verdict.UNSETTLED: f"{to_baseline}, {doubt}",
     }
     return Judgement(verdict, f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}.")
 

@@ -26,8 +26,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, Computation, InputError, Manifest
-from attlas.schema.fit_tables import FITS
+from attlas.schema import FITS, AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.parquet_file import provenance
 
 FEWEST_GROUPS_PER_FOLD = 2
@@ -168,7 +167,7 @@ def _has_others(labelled: Labelled, place: int, row: int) -> bool:
 def make_table(rows: Sequence[Row]) -> pa.Table:
     """Return rows of `fits` as a table in its order; what is not a number is null."""
     schema = FITS.schema(0)
-    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in FITS.sort))  # type: ignore[type-var]
+    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in FITS.sort))
     columns = [pa.array([_read_number(row.get(field.name)) for row in ordered]).cast(field.type) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)
 

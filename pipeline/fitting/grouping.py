@@ -1,4 +1,4 @@
-"""The groups that folds keep whole: connected families of the atlas, clusters of a file, or single sequences."""
+"""The groups that folds keep whole: connected families, clusters, or single sequences."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.folds import group_sequences
 from attlas.pipeline.fitting.label_sets import FitSequence
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
+from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import FAMILIES, AtlasPaths, InputError, Manifest
 from attlas.schema.fit_tables import FITS_BY
 
@@ -43,7 +45,7 @@ def group_labelled(
         manifest: its manifest.
         sequences: the sequences.
         by: one of FITS_BY.
-        clusters: a table of accession and cluster, for clusters.
+        clusters: a table of accession and cluster, for clusters; None: they are computed from the sequences.
         database: database of the families; None: all.
 
     Raises:
@@ -61,19 +63,22 @@ def group_labelled(
             raise InputError(
                 "The atlas has no families to hold out.",
                 expected="families" + (f" of {database}" if database else "") + ", added with `attlas annotate`",
-                hint="annotate them, give clusters (--by cluster40 --clusters FILE), or hold out proteins (--by none)",
+                hint="annotate them, hold out clusters (--by cluster40), or single proteins (--by none)",
             )
         method = f"connected families of {database or 'all databases'}"
     else:
         if clusters is None:
-            raise InputError(
-                "Clusters come from a file.",
-                expected="--clusters FILE with columns of accession and cluster, such as MMseqs2 gives them at 40 %",
-                hint="or hold out families (--by family) or proteins (--by none)",
-            )
+            return Grouping(cluster_sequences(sequences), describe_method(FAMILY_IDENTITY), 0)
         rows = read_clusters(clusters)
         method = f"clusters of {clusters.name}"
     return make_grouping(accessions, rows, method)
+
+
+def cluster_sequences(sequences: Sequence[FitSequence]) -> NDArray[np.int64]:
+    """Return the cluster of each sequence at FAMILY_IDENTITY, (n,), counted from 0."""
+    hits = find_hits([sequence.sequence for sequence in sequences])
+    names = cluster(hits, [sequence.accessions[0] for sequence in sequences], identity=FAMILY_IDENTITY)
+    return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
 
 def make_grouping(accessions: Sequence[Sequence[str]], rows: Sequence[tuple[str, str]], method: str) -> Grouping:

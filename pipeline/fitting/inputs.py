@@ -63,7 +63,7 @@ def find_window_columns(kind: str) -> slice:
 
 def map_heads(source: ProbeInput, shape: Shape) -> NDArray[np.float64]:
     """Return the matrix that makes the columns of an input of attention of those of all heads, (L x H, D)."""
-    heads = np.eye(shape.n_maps)
+    heads: NDArray[np.float64] = np.eye(shape.n_maps)
     if source.kind == PROFILE:
         heads = heads.reshape(shape.n_maps, shape.n_layers, shape.n_heads).mean(2)
         return heads if source.layer is None else heads[:, source.layer : source.layer + 1]

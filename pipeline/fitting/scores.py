@@ -41,7 +41,8 @@ class SetScores:
 
     def of_target(self, source: int, label: int, target: str) -> Floats:
         """Return the scores of a target of a label, (N,)."""
-        return self.scores[source, label * len(TARGETS) + TARGETS.index(target)].astype(np.float64)
+        scores: Floats = self.scores[source, label * len(TARGETS) + TARGETS.index(target)].astype(np.float64)
+        return scores
 
     def without_folds(self, source: int, label: int, *, n_labels: int, n_folds: int) -> Floats:
         """Return the scores of a label by the probes that left out each fold, too, (folds, N)."""

@@ -58,7 +58,8 @@ class AcrossMap:
             total = rows.sum()
         if not total > 0:  # a head that gives residues nothing has no product
             return self.block
-        return self.block - np.multiply.outer((rows / total).astype(np.float32), columns.astype(np.float32))
+        product: NDArray[np.float32] = np.multiply.outer((rows / total).astype(np.float32), columns.astype(np.float32))
+        return self.block - product
 
 
 def cut_across_map(attention: Tensor, protein: slice, partner: slice) -> AcrossMap:

@@ -6,6 +6,7 @@ The first judges every head; heads are then chosen on some pairs, and the second
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.interfaces.across_maps import APC_PARTS, Apc
 from attlas.pipeline.interfaces.homology_groups import IDENTITY
 from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pairs
-from attlas.pipeline.interfaces.judging import GIVEN, KINDS, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
+from attlas.pipeline.interfaces.judging import GIVEN, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
 from attlas.pipeline.interfaces.memory import predict_trial_bytes
 from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
 from attlas.pipeline.lock import hold_lock
@@ -30,6 +31,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard, cut_shards
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, InputError, Manifest
+from attlas.schema.interface_tables import KINDS
 
 DEFAULT_HEADS = (3, 10)
 """Numbers of heads that are fused."""
@@ -134,8 +136,8 @@ def add_interfaces(
             shards=tuple(_cut_shards(pairs, plan, shape, how, n_choices=0)),
             how=how,
         )
-        run = {"progress": progress, "n_workers": n_workers, "scheduler": scheduler}
-        manifest = run_pass(paths, plan, heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards, **run)
+        run = partial(run_pass, paths, plan, progress=progress, n_workers=n_workers, scheduler=scheduler)
+        manifest = run(heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards)
 
         fused_task = JudgeFusedHeads(
             atlas_id=manifest.atlas_id,
@@ -148,7 +150,7 @@ def add_interfaces(
         )
         # Without a choice, the pass runs over nothing and removes what an earlier one has added.
         shards = fused_task.shards if fused_task.choices else ()
-        manifest = run_pass(paths, plan, fused_task, tables=[PAIR_CHOICES], shards=shards, **run)
+        manifest = run(fused_task, tables=[PAIR_CHOICES], shards=shards)
 
         receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
         return AddedInterfaces(

@@ -103,7 +103,7 @@ def _list_candidates(sequences: Sequence[str]) -> Iterator[tuple[str, str]]:
     sharing = {pair for places in by_word.values() for pair in combinations(places, 2)}
     short = [place for place, sequence in enumerate(sequences) if len(sequence) < WORD]
     sharing.update(
-        tuple(sorted((place, other))) for place in short for other in range(len(sequences)) if other != place
+        (min(place, other), max(place, other)) for place in short for other in range(len(sequences)) if other != place
     )
     for place, other in sorted(sharing):
         yield sequences[place], sequences[other]

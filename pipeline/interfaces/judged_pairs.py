@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -237,7 +238,7 @@ def _read_observed(
 
 def _read_rows(
     paths: AtlasPaths, manifest: Manifest, table: Table, columns: list[str], filters: pc.Expression | None = None
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Return rows of a table of the atlas."""
     files = [paths.root / file.path for file in manifest.of_table(table)]
     tables = [pq.read_table(file, columns=columns, filters=filters) for file in files]

@@ -91,14 +91,14 @@ class MeasureFusedHeads:
                 if head.layer == layer:
                     weights[number, head.head] = 1 / len(heads)
 
-        for head in np.flatnonzero(weights.any(0)):
-            across, scores = maps[head], maps[head].score(self.apc)
+        for place in np.flatnonzero(weights.any(0)).tolist():
+            across, scores = maps[place], maps[place].score(self.apc)
             self.is_finite &= across.is_finite
-            for number in np.flatnonzero(weights[:, head]):
-                weight = weights[number, head]
-                self.scores[number] += weight * scores
-                self.received[number] += weight * across.received
-                self.partner_received[number] += weight * across.partner_received
+            for choice in np.flatnonzero(weights[:, place]).tolist():
+                weight = weights[choice, place]
+                self.scores[choice] += weight * scores
+                self.received[choice] += weight * across.received
+                self.partner_received[choice] += weight * across.partner_received
 
     def finish(self) -> Measures | None:
         """Return the measures of each choice, (C, M), None where the attention is not finite."""

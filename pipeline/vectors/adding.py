@@ -19,10 +19,11 @@ from attlas.pipeline.pass_planning import (
     list_computed_sequences,
     list_pass_shards,
 )
-from attlas.pipeline.pass_task import digest_inputs
+from attlas.pipeline.pass_task import Inputs, digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.plan import RESULT_COPIES, Plan
 from attlas.pipeline.vectors.embedding import NUMBERS, EmbedProteins
+from attlas.pipeline.vectors.from_build import publish_build_vectors
 from attlas.pipeline.vectors.kinds import parse_choices, refuse_missing_tokens
 from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest
 from attlas.schema.links import refuse_wrong_links
@@ -92,18 +93,20 @@ def add_vectors(
     with hold_lock(paths):
         manifest, plan = Manifest.read(paths), read_plan(paths)
         refuse_wrong_links(paths.root, manifest.files)
-        task = _make_task(manifest, plan, settings)
+        task = _make_task(plan, settings, digest_inputs(manifest, VECTORS))
 
         computed = list(list_computed_sequences(paths))
         limit = settings.max_length
         sequences = [sequence for sequence in computed if limit is None or sequence.length <= limit]
         grouped = group_by_shard(plan, sequences)
+        shards = list_pass_shards(plan, grouped, lambda lengths: predict_vector_bytes(lengths, task))
+        publish_build_vectors(paths, plan, task, shards)
         manifest = run_pass(
             paths,
             plan,
             task,
             tables=[VECTORS],
-            shards=list_pass_shards(plan, grouped, lambda lengths: predict_vector_bytes(lengths, task)),
+            shards=shards,
             progress=progress,
             n_workers=n_workers,
             scheduler=scheduler,
@@ -143,7 +146,18 @@ def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
     return tuple(sorted(layers))
 
 
-def _make_task(manifest: Manifest, plan: Plan, settings: VectorSettings) -> EmbedProteins:
+def make_build_vectors(settings: VectorSettings, plan: Plan) -> EmbedProteins | None:
+    """Return what pools the hidden states of a build while it runs; None where only a pass afterwards does.
+
+    Raises:
+        InputError: as `add_vectors`.
+        EnvironmentFault: the model has no token that a vector is of.
+    """
+    task = _make_task(plan, settings, inputs=())
+    return task if plan.run.device == "cpu" else None
+
+
+def _make_task(plan: Plan, settings: VectorSettings, inputs: Inputs) -> EmbedProteins:
     """Return the task of the pass. Raises as `add_vectors`."""
     if settings.numbers not in NUMBERS:
         raise InputError("There are no such numbers.", expected=" or ".join(NUMBERS), found=settings.numbers)
@@ -152,8 +166,8 @@ def _make_task(manifest: Manifest, plan: Plan, settings: VectorSettings) -> Embe
     files = find_model(plan.model_directory)
     refuse_missing_tokens(read_model_vocabulary(files), choices)
     return EmbedProteins(
-        atlas_id=manifest.atlas_id,
-        inputs=digest_inputs(manifest, VECTORS),
+        atlas_id=plan.plan_id,
+        inputs=inputs,
         choices=choices,
         layers=layers,
         numbers=settings.numbers,

@@ -4,7 +4,7 @@ Axis letters: `K` kinds, `L` layers asked for, `n` sequences of a part, `W` widt
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.part_limits import PASS_PART_LIMITS, PartLimits
+from attlas.pipeline.encoder.forward import SequenceAttention
+from attlas.pipeline.part_limits import PART_LIMITS, PASS_PART_LIMITS, PartLimits
 from attlas.pipeline.pass_task import (
     Columns,
     PassTask,
@@ -20,9 +21,10 @@ from attlas.pipeline.pass_task import (
     ShardRows,
     TableRows,
     compute_shard,
+    make_arrow_table,
     select_short_sequences,
 )
-from attlas.pipeline.plan import Plan, Shard, cut_packs
+from attlas.pipeline.plan import RESULT_COPIES, Plan, Shard, cut_packs
 from attlas.pipeline.vectors.kinds import list_kinds
 from attlas.pipeline.vectors.pooling import PoolHidden, attend_without_statistics
 from attlas.schema import VECTORS, AtlasPaths, Manifest, Receipt
@@ -116,6 +118,27 @@ class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
             lengths=[len(sequence) for sequence in sequences.values()],
             n_failed=sum(vectors is None for vectors in results),
         )
+
+    def begin_with_attention(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
+        """Run a pack of a build, and return a function that returns its attention with the vectors."""
+        pool = PoolHidden(encoder, pack, kinds=self.kinds, layers=self.layers)
+        forward = encoder.start(pack, add_hidden=pool.add, hidden_layers=self.layers)
+
+        def results() -> list[SequenceAttention]:
+            pairs = zip(forward.results(), pool.stack_vectors(), strict=True)
+            return [replace(attention, vectors=vectors) for attention, vectors in pairs]
+
+        return results
+
+    def make_table(self, vectors: Mapping[int, Vectors]) -> pa.Table:
+        """Return the rows of a build's vectors, by `sequence_id`; none of those that are not finite."""
+        finite = [self._round(values) if np.isfinite(values).all() else None for values in vectors.values()]
+        rows = TableRows(VECTORS, self._list_rows(list(vectors), finite))
+        return make_arrow_table(rows, n_layers=len(self.layers))
+
+    def predict_bytes(self, n_sequences: int) -> int:
+        """Return the bytes that the vectors of a build's shard take besides it."""
+        return RESULT_COPIES * self.bytes_of_sequence * min(n_sequences, PART_LIMITS.n_sequences)
 
     def _begin_pack(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[Vectors | None]]:
         """Run a pack, and return a function that returns its vectors."""

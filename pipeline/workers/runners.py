@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from attlas.pipeline.estimate import GPU_OPERATIONS_PER_S
 from attlas.pipeline.model.files import ModelFiles
@@ -18,6 +18,9 @@ from attlas.pipeline.workers.libraries import import_libraries
 from attlas.pipeline.workers.resources import count_default_workers, give_back_memory
 from attlas.schema import AtlasPaths, DeviceFault, EnvironmentFault, Fault, Receipt, Run
 from attlas.schema.errors import first_line
+
+if TYPE_CHECKING:
+    from attlas.pipeline.build_vectors import BuildVectors
 
 COMPILED_FROM_S = 60
 """Predicted seconds on a GPU from which on layers are compiled, which takes about half of that the first time."""
@@ -125,6 +128,8 @@ class EncodeTask:
 
     failed: Mapping[int, str] = field(default_factory=dict, kw_only=True)
     """Sequences that end the process which computes them, by `sequence_id`, with the reason: they are not run."""
+    vectors: "BuildVectors | None" = field(default=None, kw_only=True)
+    """Pools hidden states meanwhile; None: no vectors are asked for."""
 
     def prepare(self, root: str, n_threads: int) -> None:
         """Load the model, and run the known protein."""
@@ -135,7 +140,7 @@ class EncodeTask:
         from attlas.pipeline.shard import encode_shard
 
         paths, plan, encoder = load_plan_and_model(root, n_threads)
-        return encode_shard(paths, plan, plan.shards[index - 1], encoder, failed=self.failed)
+        return encode_shard(paths, plan, plan.shards[index - 1], encoder, failed=self.failed, vectors=self.vectors)
 
     def without(self, failed: Mapping[int, str]) -> "EncodeTask":
         """Return the task that does not run some sequences."""

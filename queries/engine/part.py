@@ -21,7 +21,8 @@ class Part:
     """A range of `sequence_id`."""
 
     first_sequence_id: int | None
-    """None: from the first; also rows without a `sequence_id`, such as proteins that were skipped."""
+    """None: from the first; also rows without a `sequence_id`, such as proteins that were skipped, and tables without
+    one, which thus lie in one part as well."""
     end_sequence_id: int | None
     """One past the last; None: to the last."""
 
@@ -35,6 +36,9 @@ class Part:
 
     def select(self, table: Table) -> str:
         """Return the SELECT of the part's rows of a view of the whole atlas."""
+        if not table.is_of_sequences:
+            return f"SELECT * FROM {WHOLE}{table.name} WHERE {'true' if self.first_sequence_id is None else 'false'}"
+
         conditions = []
         if self.end_sequence_id is not None:
             conditions.append(f"sequence_id < {self.end_sequence_id}")

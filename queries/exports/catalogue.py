@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from attlas.queries.exports import (
     bed,
     bedpe,
+    candidates,
     chimerax,
     chimerax_links,
     chimerax_script,
@@ -47,6 +48,8 @@ ALONG_SEQUENCES = (
     Export("jalview-annotation", ".annotation", jalview_annotation.write,
            "Jalview annotation file, the attention profile",
            leaves_out="without a layer of convergence", takes_alignment=True),
+    Export("candidates", ".ranked.gff3", candidates.write, "GFF3 of candidate sites, which are predictions",
+           leaves_out="without candidate sites"),
     Export("fasta", ".fasta", fasta.write, "FASTA, sites in lower case", leaves_out="not computed"),
 )
 ONTO_STRUCTURES = (

@@ -112,6 +112,8 @@ def _selection(table: Table) -> str:
         return (
             "sequence_id IN (SELECT sequence_id FROM memory.main.proteins SEMI JOIN temp.selection USING (accession))"
         )
+    if not table.is_of_sequences:
+        return "true"  # it is of the atlas as a whole
     return "accession IN (SELECT accession FROM temp.selection)"
 
 

@@ -53,18 +53,19 @@ def _header(manifest: Manifest) -> Iterator[str]:
 
 
 def _region_line(protein: dict[str, Any]) -> str:
-    seqid = _seqid(protein)
+    seqid = quote_seqid(protein["accession"])
     if protein["status"] != "ok":
         return f"# {seqid} not computed, {protein['status']}: {attribute(protein['reason'] or '')}"
     return f"##sequence-region {seqid} 1 {protein['length']}"
 
 
-def _seqid(protein: dict[str, Any]) -> str:
-    return quote(protein["accession"], safe=SEQID_ALPHABET)
+def quote_seqid(accession: str) -> str:
+    """Return an accession as column 1 may hold it."""
+    return quote(accession, safe=SEQID_ALPHABET)
 
 
 def _feature_lines(protein: dict[str, Any]) -> Iterator[str]:
-    seqid = _seqid(protein)
+    seqid = quote_seqid(protein["accession"])
     for site in sorted(protein["sites"] or [], key=lambda site: site["position"]):
         at, score = str(site["position"]), str(site["received"])
         columns = [seqid, "attlas", FEATURE, at, at, score, ".", ".", _attributes(protein, site)]

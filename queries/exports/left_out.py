@@ -6,11 +6,14 @@ from typing import Literal
 from attlas.queries.store import Store
 from attlas.queries.text import printable
 
-Kind = Literal["without sites", "without a layer of convergence", "without links", "not computed"]
+Kind = Literal[
+    "without sites", "without a layer of convergence", "without links", "without candidate sites", "not computed"
+]
 CONDITIONS: dict[Kind, str] = {
     "without sites": "coalesce(n_sites, 0) = 0",
     "without a layer of convergence": "layer IS NULL",
     "without links": "status <> 'ok' OR sequence_id NOT IN (SELECT sequence_id FROM links)",
+    "without candidate sites": "accession NOT IN (SELECT accession FROM candidate_sites)",
     "not computed": "status <> 'ok'",
 }
 """Conditions on `proteins`; each holds for all that were not computed."""

@@ -12,9 +12,10 @@ from attlas.queries.report.family_figures import family_section
 from attlas.queries.report.figures import Section
 from attlas.queries.report.label_figures import label_section
 from attlas.queries.report.model_figures import model_section
+from attlas.queries.report.probe_figures import probe_section
 from attlas.queries.report.site_figures import site_section
 from attlas.queries.store import Store
-from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
+from attlas.schema import CONTACTS, FITS, FUSED_CONTACTS, HEAD_CONTACTS, HEAD_FEATURES, Table
 
 
 def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[str] | None) -> tuple[Section, ...]:
@@ -44,6 +45,7 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
             theta=probe.get("theta"),
             absent=(*chosen.absent_labels, *_sentences(atlas, HEAD_FEATURES)),
         ),
+        probe_section(absent=_sentences(atlas, FITS)),
         site_section(chosen.types, only, absent=chosen.absent_types),
         replace(
             contact_section(

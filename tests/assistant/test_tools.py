@@ -235,10 +235,10 @@ def test_every_piece_of_an_export_says_how_many_links_of_how_many_it_draws(
     assert piece["n_total"] == len(whole["rows"][0][0])
 
 
-def test_only_writers_of_one_protein_have_notes_which_a_stopped_export_would_lose() -> None:
+def test_only_writers_of_one_protein_or_of_pairs_have_notes_which_a_stopped_export_would_lose() -> None:
     writers_with_notes = {name for name, export in EXPORTS.items() if _returns_notes(export)}
     assert "pymol-links" in writers_with_notes
-    assert writers_with_notes <= {name for name, export in EXPORTS.items() if export.is_of_one}
+    assert writers_with_notes <= {name for name, export in EXPORTS.items() if export.is_of_one or export.takes_form}
 
 
 def _returns_notes(export: Export) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from attlas.schema import (
     ADDED_TABLES,
     HEADS,
+    PAIR_HEAD_CONTACTS,
     PROTEINS,
     RESIDUES,
     SEQUENCES,
@@ -63,7 +64,8 @@ def test_key_and_sort_are_columns_of_the_table(table: Table) -> None:
     assert set(table.key) <= set(names)
     assert table.sort
     assert set(table.sort) <= {column.name for column in table.stored()}
-    assert not any(column.is_nullable for column in table.columns if column.name in table.key)
+    nullable = [column.name for column in table.columns if column.name in table.key and column.is_nullable]
+    assert nullable == (["head"] if table is PAIR_HEAD_CONTACTS else [])  # null there: the mean over the heads
 
 
 @every_table
@@ -158,7 +160,7 @@ def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
     ]
     assert {
         table
-        for verb in ("annotate", "probe", "contacts", "links", "embed", "pairs")
+        for verb in ("annotate", "probe", "contacts", "links", "embed", "pairs", "interfaces", "evaluate", "fit")
         for table in tables_added_by(verb)
     } == {*ADDED_TABLES}
 

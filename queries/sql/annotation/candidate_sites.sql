@@ -15,14 +15,15 @@
 --   identity: Identity of the nearest labelled protein, aligned over half of the shorter one.
 --   nearest: That protein.
 --   is_site: The residue is a high-attention site.
---   evidence_code: ECO:0000203, an automatic assertion.
+--   evidence_code: ECO:0008004, machine learning method evidence used in automatic assertion.
 --   says: What goes with every prediction.
 -- grain: protein, type, position
 -- source: docs/claim-three.md
 SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability, 3) AS probability,
        round(c.score, 2) AS score, c.evidence, c.homolog, round(c.identity, 3) AS identity, c.nearest,
-       s.position IS NOT NULL AS is_site, 'ECO:0000203' AS evidence_code,
-       'a prediction, not an annotation: it holds only if the protein has such a site' AS says
+       s.position IS NOT NULL AS is_site, 'ECO:0008004' AS evidence_code,
+       'A prediction, not an annotation: the probability holds only if the protein has such a site, '
+       || 'and says nothing of whether it has one.' AS says
 FROM candidate_sites AS c LEFT JOIN sites AS s ON s.accession = c.accession AND s.position = c.position
 WHERE c.rank <= $first
       AND ($type IS NULL OR c.type IN (SELECT unnest($type::VARCHAR[])))

@@ -20,7 +20,8 @@ def test_the_line_is_scikit_learns() -> None:
     x, y = np.concatenate(odds), np.concatenate(labels)
     weights = np.random.default_rng(1).integers(0, 3, len(x)).astype(float)
     oracle = LogisticRegression(C=np.inf, tol=1e-10).fit(x[:, None], y, sample_weight=weights)
-    assert fit_line(x, y, weights) == pytest.approx((oracle.coef_[0, 0], oracle.intercept_[0]), abs=1e-4)
+    line = fit_line(x, y, weights)
+    assert (line.slope, line.intercept) == pytest.approx((oracle.coef_[0, 0], oracle.intercept_[0]), abs=1e-4)
 
 
 def test_right_probabilities_have_a_slope_of_one_within_its_interval() -> None:

@@ -3,38 +3,23 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
+from helpers.labelled_set import LETTER, LETTER_WITH_ATTENTION, make_set
 
-from attlas.pipeline.evaluating.columns import ProteinColumns
 from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
-from attlas.pipeline.evaluating.predictors import BASELINES, Predictor, list_comparisons, list_predictors
+from attlas.pipeline.evaluating.predictors import Predictor, list_comparisons, list_predictors
 from attlas.pipeline.evaluating.results import describe
 from attlas.pipeline.evaluating.scoring import LabelledSet, sample_rows, score_split
 from attlas.pipeline.evaluating.truth import LabelledProtein
 from attlas.schema import InputError
-
-LETTERS = "ACDEFGHIKLMNPQRSTVWY"
-
-
-def make_set(n: int, *, effect: float) -> LabelledSet:
-    """Return proteins whose labels are drawn among their H and D; attention is larger at labels by `effect`."""
-    generator = np.random.default_rng(0)
-    proteins, columns = [], []
-    for i in range(n):
-        sequence = "".join(generator.choice(list(LETTERS), 50)) + "HDHD"
-        places = [place for place, letter in enumerate(sequence) if letter in "HD"]
-        labelled = sorted(generator.choice(places, 2, replace=False).tolist())
-        proteins.append(LabelledProtein(f"P{i}", i, sequence, tuple(place + 1 for place in labelled)))
-        heads = generator.normal(size=(len(sequence), 4)).astype(np.float32)
-        heads[labelled, 1] += effect
-        noise = generator.normal(size=(len(sequence), 9)).astype(np.float32)
-        columns.append(ProteinColumns(heads, noise[:, :2], noise[:, 2:7], noise[:, 7:] > 1))
-    return LabelledSet(tuple(proteins), tuple(columns), ((),) * n, tuple(f"P{i // 2}" for i in range(n)))
+from attlas.schema.prediction_tables import PREDICTION_SENTENCE
 
 
 def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float]:
@@ -46,20 +31,12 @@ def score(labelled: LabelledSet, predictors: list[Predictor]) -> dict[str, float
     return {name: float(np.mean(of_name)) for name, of_name in values.items()}
 
 
-LETTER = BASELINES[0]
-WITH_ATTENTION = next(
-    comparison.extended
-    for comparison in list_comparisons()
-    if comparison.baseline is LETTER and comparison.kind == "attention"
-)
-
-
 def test_a_planted_effect_is_found_beyond_letters_and_none_is_in_noise() -> None:
-    planted = score(make_set(60, effect=3.0), [LETTER, WITH_ATTENTION])
-    assert planted[WITH_ATTENTION.name] > planted[LETTER.name] + 0.2
+    planted = score(make_set(60, effect=3.0), [LETTER, LETTER_WITH_ATTENTION])
+    assert planted[LETTER_WITH_ATTENTION.name] > planted[LETTER.name] + 0.2
 
-    noise = score(make_set(60, effect=0.0), [LETTER, WITH_ATTENTION])
-    assert noise[WITH_ATTENTION.name] < noise[LETTER.name] + 0.02
+    noise = score(make_set(60, effect=0.0), [LETTER, LETTER_WITH_ATTENTION])
+    assert noise[LETTER_WITH_ATTENTION.name] < noise[LETTER.name] + 0.02
 
 
 def test_folds_keep_groups_whole_and_are_about_equal() -> None:
@@ -110,6 +87,7 @@ def atlas(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_the_command_tells_a_verdict_and_lays_a_rival_beside(atlas: Path, attlas: Run, tmp_path: Path) -> None:
     arguments = ["evaluate", "sites", atlas / "atlas", "--truth", atlas / "truth.tsv"]
     options = ["--groups", atlas / "groups.tsv", "--draws", 200, "-o", tmp_path / "numbers.json"]
@@ -164,14 +142,42 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     assert outcome.code == 0, outcome.err
     assert "8 candidate sites of 2 proteins" in outcome.out
     assert "A prediction, not an annotation" in outcome.out
+    assert "probabilities need a slope of 0.8 to 1.25" in outcome.out
 
     card = json.loads((tmp_path / "card").read_text())
     assert card["predictor"] in [predictor.name for predictor in list_predictors()]
     assert card["calibration"]["slope_low"] <= card["calibration"]["slope"] <= card["calibration"]["slope_high"]
 
+    refused = attlas("export", atlas / "atlas", "candidates")
+    assert refused.code != 0
+    assert "no table candidate_sites" in refused.err
+
     rows = json.loads(attlas("ask", copy, "candidate_sites", "first=4", "--format", "json").out)
+    assert {row["says"] for row in rows} == {PREDICTION_SENTENCE}
+    assert {row["evidence_code"] for row in rows} == {"ECO:0008004"}
+    table = attlas("ask", copy, "candidate_sites", "first=4", "--format", "csv").out
+    assert table.count(PREDICTION_SENTENCE) == table.count("ECO:0008004") == 8
+    _check_features(attlas("export", copy, "candidates").out, rows)
     named = {line.split("\t")[0] for line in lines[:10]}
     assert {row["accession"] for row in rows}.isdisjoint(named)
     assert [row["rank"] for row in rows] == [1, 2, 3, 4] * 2
     assert all((row["probability"] is not None) == card["is_probability"] for row in rows)
     assert attlas("verify", copy).code == 0
+
+
+def _check_features(gff: str, rows: list[dict[str, Any]]) -> None:
+    """Compare the features of a GFF3 file with the rows of the question."""
+    header = [line for line in gff.splitlines() if line.startswith("#")]
+    assert f"# {PREDICTION_SENTENCE}" in header
+    assert "# evidence: ECO:0008004" in header
+
+    features = [line.split("\t") for line in gff.splitlines() if not line.startswith("#")]
+    expected = sorted((row["accession"], row["position"], row["rank"]) for row in rows)
+    attributes = [dict(pair.split("=", 1) for pair in feature[8].split(";")) for feature in features]
+    found = [
+        (feature[0], int(feature[3]), int(part["rank"])) for feature, part in zip(features, attributes, strict=True)
+    ]
+    assert found == expected
+    assert {feature[2] for feature in features} == {"amino_acid"}
+    assert {unquote(part["Note"]) for part in attributes} == {PREDICTION_SENTENCE}
+    assert {part["Ontology_term"] for part in attributes} == {"ECO:0008004"}

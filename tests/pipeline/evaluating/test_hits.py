@@ -5,11 +5,11 @@ import random
 import pytest
 from Bio.Align import PairwiseAligner, substitution_matrices
 
-from attlas.pipeline.evaluating.alignments import align, find_score
-from attlas.pipeline.evaluating.clusters import cluster
-from attlas.pipeline.evaluating.hits import find_candidates, find_hits, find_hits_to
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
 from attlas.pipeline.evaluating.truth import LabelledProtein
+from attlas.pipeline.relatives.alignments import align, find_score
+from attlas.pipeline.relatives.clusters import cluster
+from attlas.pipeline.relatives.hits import find_candidates, find_hits, find_hits_to
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 

@@ -44,3 +44,15 @@ def test_the_sentence_names_model_and_what_was_held_out() -> None:
     assert sentence.startswith("For esm (weights abc), families held out, the claim holds against weak baselines only:")
     assert "letter (+0.050)" in sentence
     assert "window" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("strong", "reason"),
+    [
+        (WIDE, "where both nothing and 0.02 remain possible"),
+        (LOSES_TO_HOLM, "above 0 by its own interval, but not with p adjusted for all comparisons (0.400)"),
+    ],
+)
+def test_what_is_not_settled_says_why(strong: Difference, reason: str) -> None:
+    judgement = describe_verdict(strong, {}, addition="attention", baseline="all", model="esm", held_out="families")
+    assert judgement.sentence.endswith(f"{reason}.")

@@ -1,32 +1,34 @@
 """A fit of an atlas against scikit-learn on stored features: scores, measures, controls, and what is left out."""
 
+import io
 import random
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 from helpers.annotated import annotate, assign, measure
 from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
-from sklearn.linear_model import Ridge
-from sklearn.metrics import average_precision_score, r2_score
-from sklearn.preprocessing import StandardScaler
+from helpers.fit_oracle import compare_with_scikit_learn, make_task
 
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting import fitting
-from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
-from attlas.pipeline.fitting.fitting import Fit, FitSettings, drop_rare, fit_atlas
+from attlas.pipeline.fitting.adding import add_fits, publish_fits
+from attlas.pipeline.fitting.fitting import Fit, FitSettings, fit_atlas
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
 from attlas.pipeline.fitting.grouping import group_labelled, read_clusters
-from attlas.pipeline.fitting.inputs import ProbeInput, Shape
+from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
-from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
-from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
-from attlas.schema.fit_tables import FITS
+from attlas.pipeline.fitting.passes import Task
+from attlas.queries import Atlas
+from attlas.queries.engine.part import Part, connect_part
+from attlas.queries.exports.duckdb_file import write
+from attlas.queries.exports.request import Request
+from attlas.schema import FITS, AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
 
 N_PROTEINS, N_FOLDS = 30, 3
 SETTINGS = FitSettings(labels=("active site", "Turn", "Helix", "track:score"), n_folds=N_FOLDS, has_random_weights=True)
@@ -73,73 +75,12 @@ def fit(root: Path) -> Fit:
 @pytest.fixture(scope="module")
 def task(root: Path) -> Task:
     """Return what the fit is made of."""
-    paths = AtlasPaths(root)
-    manifest = Manifest.read(paths)
-    labelled = read_labelled(paths, manifest, SETTINGS.labels)
-    grouping = group_labelled(paths, manifest, labelled.sequences, by="family", clusters=None, database=None)
-    labelled, groups, _ = drop_rare(labelled, grouping.groups, n_folds=N_FOLDS)
-    return fitting._make_task(labelled, groups, SETTINGS)[0]
-
-
-def stack_stored_features(
-    task: Task, place: int, encoder: Encoder, *, pack_tokens: int
-) -> dict[ProbeInput, np.ndarray]:
-    """Return the columns of every kind of input, of the residues that count, stored for all sequences."""
-    columns: dict[ProbeInput, list[np.ndarray]] = {}
-    for fold in range(N_FOLDS):
-        sequences = [task.sequences[i] for i in np.flatnonzero(task.folds == fold)]
-        letters = [sequence.sequence for sequence in sequences]
-        for pack, features in iterate_features(encoder, letters, pack_tokens=pack_tokens):
-            for sequence, residues in zip(sequences[pack], features.slices, strict=True):
-                if place not in sequence.sets:
-                    continue
-                received, hidden = features.heads[residues].numpy(), features.hidden[-1, residues].numpy()
-                for source, values in {
-                    ProbeInput("letter", None): encode_letters(sequence.sequence),
-                    ProbeInput("window", None): encode_windows(sequence.sequence),
-                    ProbeInput("profile", None): received.mean(2),
-                    ProbeInput("attention", 0): received[:, 0],
-                    ProbeInput("embedding", SHAPE.n_layers - 1): hidden,
-                    ProbeInput("both", SHAPE.n_layers - 1): np.hstack([hidden, received.reshape(len(received), -1)]),
-                }.items():
-                    counted = values[sequence.sets[place].is_counted]
-                    columns.setdefault(source, []).append(counted.astype(np.float64))
-    return {source: np.concatenate(parts) for source, parts in columns.items()}
+    return make_task(root, SETTINGS)
 
 
 def test_scores_and_measures_are_those_of_scikit_learn_on_stored_features(root: Path, task: Task, fit: Fit) -> None:
-    _, plan, encoder = load_plan_and_model(str(root), 1)
-    counted: list[int] = []
-    passes = {"pack_tokens": plan.pack_tokens, "count": counted.append}
-    probes = fit_sums(sum_features(encoder, task, SHAPE, **passes), SHAPE.list_inputs())
-    scores = score_residues(encoder, task, SHAPE, probes, **passes)
-    assert sum(counted) == 2 * sum(len(sequence.sequence) for sequence in task.sequences)
-
-    rows = {(r["label"], r["input"], r["layer"]): r for r in fit.table.to_pylist() if r["weights"] == "trained"}
-    order = list(SHAPE.list_inputs())
-    for place, names in enumerate((("Helix", "Turn"), ("Active site",), ("track:score",))):
-        members = [i for i, sequence in enumerate(task.sequences) if place in sequence.sets]
-        is_counted = [task.sequences[i].sets[place].is_counted for i in members]
-        folds = np.repeat(task.folds[members], [counts.sum() for counts in is_counted])
-        values = np.concatenate([task.targets[i][place][:, c] for i, c in zip(members, is_counted, strict=True)], 1)
-        for source, x in stack_stored_features(task, place, encoder, pack_tokens=plan.pack_tokens).items():
-            for label, name in enumerate(names):
-                ours = scores[place].of_target(order.index(source), label, "label")
-                expected = np.empty(len(folds))
-                for fold in range(N_FOLDS):
-                    training, penalty = folds != fold, probes[place][source][fold].outer.penalties[3 * label]
-                    scaler = StandardScaler().fit(x[training])
-                    ridge = Ridge(alpha=penalty * training.sum())
-                    ridge.fit(scaler.transform(x[training]), values[3 * label, training])
-                    expected[~training] = ridge.predict(scaler.transform(x[~training]))
-                np.testing.assert_allclose(ours, expected, atol=1e-6, err_msg=f"{name} {source}")
-                row = rows[name, source.kind, -1 if source.layer is None else source.layer]
-                if name.startswith("track:"):
-                    assert row["r2"] == pytest.approx(r2_score(values[3 * label], expected), abs=1e-6), source
-                else:
-                    # Equal letters score the same; in float64 the library's last bits tell some of them apart.
-                    precision = average_precision_score(values[3 * label], expected.astype(np.float32))
-                    assert row["auprc"] == pytest.approx(precision, abs=1e-6), source
+    names = (("Helix", "Turn"), ("Active site",), ("track:score",))
+    compare_with_scikit_learn(root, task, SHAPE, names, fit.table.to_pylist())
 
 
 def test_what_the_letter_decides_the_letter_tells_and_a_permuted_label_does_not_add_to_it(fit: Fit) -> None:
@@ -208,13 +149,28 @@ def test_clusters_come_from_a_file(root: Path, tmp_path: Path) -> None:
     assert fitted.grouping.method == "clusters of clusters.tsv"
 
 
+def test_clusters_are_computed_where_no_file_is_given(root: Path) -> None:
+    paths, choose = AtlasPaths(root), random.Random(4)
+    manifest = Manifest.read(paths)
+    strangers = list(random_proteins([150] * 3, seed=6).values())
+
+    # A relative of each, in which 3 letters of 10 are others.
+    relatives = ["".join(x if choose.random() < 0.7 else choose.choice("ACDEFGHIKL") for x in s) for s in strangers]
+    labelled = read_labelled(paths, manifest, ("Active site",)).sequences
+    sequences = [replace(s, sequence=x) for s, x in zip(labelled, strangers + relatives, strict=False)]
+    grouping = group_labelled(paths, manifest, sequences, by="cluster40", clusters=None, database=None)
+    first, second = grouping.groups[:3].tolist(), grouping.groups[3:].tolist()
+    assert first == second
+    assert len(set(first)) == 3
+    assert grouping.method.startswith("single linkage at 40% identity over half of the shorter protein or more (Smith")
+
+
 @pytest.mark.parametrize(
     ("settings", "match"),
     [
         (FitSettings(labels=("Knot",)), "nothing of 1 of the labels"),
         (FitSettings(labels=("Motif",)), "Motif: 1 families have it"),
         (FitSettings(by="genus"), "family, cluster40, none"),
-        (FitSettings(by="cluster40"), "--clusters FILE"),
         (FitSettings(database="InterPro"), "no families"),
         (FitSettings(n_folds=2), "3 folds or more"),
     ],
@@ -234,12 +190,65 @@ def test_fewer_families_than_folds_are_refused() -> None:
         assign_folds(np.array([0, 0, 1]), np.ones((3, 1)), n_folds=3, seed=1)
 
 
-def test_the_verb_writes_the_rows_and_names_what_is_left_out(root: Path, tmp_path: Path, attlas: Run) -> None:
-    outcome = attlas("fit", root, "--folds", 3, "-o", tmp_path / "fits.tsv")
+def test_the_verb_adds_the_rows_and_writes_them_and_names_what_is_left_out(
+    root: Path, tmp_path: Path, attlas: Run
+) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    before = Manifest.read(AtlasPaths(copy))
+    outcome = attlas("fit", copy, "--folds", 3, "-o", tmp_path / "fits.tsv")
     lines = (tmp_path / "fits.tsv").read_text().splitlines()
     assert lines[0].startswith("label\tweights\tinput\tlayer\tauprc\tauprc_low")
     assert {line.split("\t")[0] for line in lines[1:]} == {"Active site", "Helix", "Turn"}
     assert "left out, Motif: 1 families have it" in outcome.err
+
+    manifest = Manifest.read(AtlasPaths(copy))
+    assert (manifest.version, manifest.atlas_id) == (before.version + 1, before.atlas_id)
+    assert [file.n_rows for file in manifest.of_table(FITS)] == [len(lines) - 1]
+    assert attlas("verify", copy).code == 0
+
+    # The same fit again changes nothing.
+    fitted = add_fits(copy, FitSettings(n_folds=3), report=lambda *_: None)
+    assert fitted.table.num_rows == len(lines) - 1
+    assert Manifest.read(AtlasPaths(copy)) == manifest
+
+
+def test_another_fit_replaces_the_rows_of_the_atlas(root: Path, fit: Fit, tmp_path: Path) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    first = publish_fits(paths, fit.table)
+    second = publish_fits(paths, fit.table.slice(0, 5))
+    assert second.version == first.version + 1
+    assert [path.name for path in (paths.root / "fits").iterdir()] == [Path(second.of_table(FITS)[0].path).name]
+    with Atlas.open(paths.root) as atlas:
+        assert atlas.sql("FROM fits").to_pylist() == fit.table.slice(0, 5).to_pylist()
+
+
+def test_a_table_without_sequences_is_in_one_part_of_an_atlas_and_in_the_file_of_some_proteins(
+    root: Path, fit: Fit, tmp_path: Path
+) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    manifest = publish_fits(paths, fit.table)
+    with Atlas.open(paths.root) as atlas:
+        counts = [
+            connect_part(atlas.root, manifest, part).connection.execute("SELECT count(*) FROM fits").fetchall()
+            for part in (Part(None, 7), Part(7, 9), Part(9, None))
+        ]
+        assert counts == [[(fit.table.num_rows,)], [(0,)], [(0,)]]
+
+        database = io.BytesIO()
+        write(atlas, Request(accessions=("P00003",)), database)
+    (tmp_path / "some.duckdb").write_bytes(database.getvalue())
+    with duckdb.connect(str(tmp_path / "some.duckdb"), read_only=True) as connection:
+        assert connection.sql("SELECT count(*) FROM proteins").fetchall() == [(1,)]
+        assert connection.sql("SELECT count(*) FROM fits").fetchall() == [(fit.table.num_rows,)]
+
+
+def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run) -> None:
+    paths = AtlasPaths(shutil.copytree(root, tmp_path / "atlas"))
+    publish_fits(paths, fit.table)
+    outcome = attlas("publish", paths.root, "--out", tmp_path / "release")
+    assert outcome.code == 0, outcome.err
+    with Atlas.open(tmp_path / "release") as release:
+        assert release.sql("FROM fits").to_pylist() == fit.table.to_pylist()
 
 
 def test_labels_are_counted_on_the_proteins_that_carry_the_type(root: Path) -> None:

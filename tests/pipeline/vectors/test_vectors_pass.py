@@ -220,7 +220,7 @@ def test_the_command_says_what_it_kept_and_what_it_left_out(small: Path, attlas)
 def test_a_build_keeps_vectors_when_told_to(tmp_path: Path, tiny_esm: Path, attlas) -> None:
     source = write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE})
     options = (source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
-    assert "vectors  one more pass" in attlas("build", *options, "--vectors", ALL, "--dry-run").out
+    assert "vectors  pooled while the build runs" in attlas("build", *options, "--vectors", ALL, "--dry-run").out
     outcome = attlas("build", *options, "--vectors", ALL)
     assert outcome.code == 0, outcome.err
     assert "13 vectors of 1 sequence" in outcome.out

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from helpers.annotated import annotate_at_random
 from helpers.contact_case import contacts_at_random
+from helpers.fit_case import fits_at_random
 from helpers.handmade import hand, write_handmade
 from helpers.pair_numbers_case import add_rows, draw_rows
 from helpers.pair_rows import pairs_at_random
@@ -56,6 +57,7 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     contacts_at_random(root)
     pairs_at_random(root)
     segments_at_random(root)
+    fits_at_random(root)
     for table, rows in draw_rows().items():
         if table is not PAIR_HEADS:
             add_rows(root, table, rows)
@@ -159,12 +161,19 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
     assert set(re.findall(r"\$(\w*)", question.sql)) == names
 
 
+WITHOUT_ROWS = (
+    *("motifs_at_sites", "name_families", "conserved_sites"),
+    *("repeats", "repeat_proteins", "zinc_histidines", "label_in_letter", "n_terminal_register"),
+)
+"""Questions of what random proteins do not have; the second line is tested in `test_proteome_questions`."""
+
+
 @every_question
 def test_the_grain_is_that_of_the_rows(answer: Answer, question: Question) -> None:
     rows = answer(question)
     keys = list(zip(*(rows[name].to_pylist() for name in question.grain), strict=True))
     assert len(set(keys)) == len(keys)
-    assert keys or question.name in ("motifs_at_sites", "name_families", "conserved_sites")
+    assert keys or question.name in WITHOUT_ROWS
 
 
 @every_question
@@ -213,6 +222,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     contacts_at_random(root)
     pairs_at_random(root)
     segments_at_random(root)
+    fits_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -297,6 +307,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     contacts_at_random(folder / "atlas")
     pairs_at_random(folder / "atlas")
     segments_at_random(folder / "atlas")
+    fits_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

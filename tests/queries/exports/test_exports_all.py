@@ -90,7 +90,7 @@ def shifted_dir(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_every_format_of_sites_has_a_reader() -> None:
     assert set(READERS) <= set(EXPORTS)
     along_structures = {name for name, export in EXPORTS.items() if export.structure != "no"}
-    of_other_rows = {"bedpe", "coverage", "cytoscape", "cytoscape-nodes", "duckdb", "funpdbe"}
+    of_other_rows = {"bedpe", "candidates", "coverage", "cytoscape", "cytoscape-nodes", "duckdb", "funpdbe"}
     assert set(EXPORTS) - set(READERS) - along_structures <= of_other_rows
 
 

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 import pytest
 from helpers.annotated import add_rows, annotate, annotate_at_random, sequence_ids
 from helpers.command_line import Run
+from helpers.fit_case import fits_at_random
 from helpers.synthetic import SyntheticProtein, write_atlas
 from matplotlib.colors import to_rgba
 
@@ -31,7 +32,7 @@ from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Section
-from attlas.queries.report.pictures import BLUE, FAINT, INK, MAP, ORANGE, VERMILION, png, style, svg
+from attlas.queries.report.pictures import BLUE, FAINT, GREEN, INK, MAP, ORANGE, PURPLE, VERMILION, png, style, svg
 from attlas.queries.report.report import ShownFigure
 from attlas.schema import (
     CONTACTS,
@@ -142,6 +143,7 @@ def whole_dir(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     annotate(root, [("P04637", HOSTILE, 5, 9), ("X00003", HOSTILE, 2, 2)], source="hostile")
     add_hostile_probe(root)
     add_the_rest(root)
+    fits_at_random(root)
     return root
 
 
@@ -326,6 +328,21 @@ def test_the_intervals_drawn_are_those_of_the_rows(report: Report) -> None:
         ]
         expected = [(row["proteins_low"], row["proteins_high"]) for row in own if row["proteins_low"] is not None]
         assert ends == expected
+
+
+def test_the_curves_of_the_probes_are_the_rows(report: Report) -> None:
+    shown = of(report, "probe-layers")
+    assert shown.picture is not None
+    rows = shown.rows.to_pylist()
+    axes = {axis.get_title(loc="left"): axis for axis in shown.picture.figure.axes if axis.get_visible()}
+    assert set(axes) == {row["label"] for row in rows}
+    for label, axis in axes.items():
+        lines = {line.get_color(): list(line.get_ydata()) for line in axis.lines if len(line.get_ydata()) == N_LAYERS}
+        for source, colour in (("embedding", BLUE), ("both", ORANGE)):
+            group = [row for row in rows if (row["label"], row["input"]) == (label, source)]
+            assert lines[colour] == [row["value"] for row in group]
+        letter = next(row["letter"] for row in rows if row["label"] == label)
+        assert [letter, letter] in [list(line.get_ydata()) for line in axis.lines]
 
 
 # What an atlas does not have
@@ -599,7 +616,7 @@ def test_a_folder_is_refused_as_the_report_before_the_work(attlas: Run, whole_di
 
 
 def test_colours_are_those_that_anyone_tells_apart(report: Report) -> None:
-    allowed = {c.lower() for c in (BLUE, ORANGE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
+    allowed = {c.lower() for c in (BLUE, ORANGE, GREEN, PURPLE, FAINT, INK, VERMILION, "#ffffff", "#b9bdc4")}
     drawn = [
         shown
         for shown in report.shown_figures()

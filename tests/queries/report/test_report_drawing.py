@@ -16,6 +16,7 @@ from attlas.queries.report.label_figures import amino_acid_grid, label_section
 from attlas.queries.report.matrix import BY_PROPERTY, pair_matrix
 from attlas.queries.report.model_figures import model_section
 from attlas.queries.report.pictures import style
+from attlas.queries.report.probe_figures import probe_section
 from attlas.queries.report.site_figures import site_section
 
 HOSTILE = '</pre><script>alert("1")</script>&amp;\x1b[31m'
@@ -104,6 +105,7 @@ def test_no_label_takes_the_name_of_another_figure() -> None:
         atlas_section(),
         model_section({}, **shape, theta=0.3),
         label_section(labels, {}, **shape, theta=None),
+        probe_section(),
         site_section(labels, {}),
         contact_section({}, **shape, theta=None, atom=None, fused_heads=None),
         family_section(None, {}),

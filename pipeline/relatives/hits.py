@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from attlas.pipeline.evaluating.alignments import METHOD as ALIGNMENT_METHOD
-from attlas.pipeline.evaluating.alignments import Alignment, align, find_expectation, find_score
+from attlas.pipeline.relatives.alignments import METHOD as ALIGNMENT_METHOD
+from attlas.pipeline.relatives.alignments import Alignment, align, find_expectation, find_score
 
 WORD = 3
 """Letters of a word."""

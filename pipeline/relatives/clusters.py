@@ -6,9 +6,11 @@ among what is fitted on.
 
 from collections.abc import Sequence
 
-from attlas.pipeline.evaluating.hits import METHOD as HITS_METHOD
-from attlas.pipeline.evaluating.hits import Hit
+from attlas.pipeline.relatives.hits import METHOD as HITS_METHOD
+from attlas.pipeline.relatives.hits import Hit
 
+FAMILY_IDENTITY = 0.4
+"""Identity of the clusters that stand for families where none are given."""
 MIN_COVERAGE = 0.5
 """Share of the shorter protein that an alignment must cover, so that a short common stretch joins no two proteins."""
 

@@ -1,0 +1,31 @@
+"""What a build asks of the pass for vectors, to pool hidden states while it runs instead of in a pass of its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.forward import SequenceAttention
+
+
+class BuildVectors(Protocol):
+    """Pools the hidden states of a build; it is sent to workers pickled."""
+
+    @property
+    def name(self) -> str:
+        """The beginning of the names of the folders that keep its rows until the atlas is sealed."""
+        ...
+
+    def begin_with_attention(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
+        """Run a pack, and return a function that returns the attention of each sequence, with its vectors."""
+        ...
+
+    def make_table(self, vectors: Mapping[int, NDArray[Any]]) -> pa.Table:
+        """Return the rows of the vectors of sequences, by `sequence_id`; none of those that are not finite."""
+        ...
+
+    def predict_bytes(self, n_sequences: int) -> int:
+        """Return the bytes that a shard of so many sequences needs besides those of a build without vectors."""
+        ...

@@ -1,0 +1,66 @@
+"""The model card of candidate sites: data, folds, and calibration and precision on families held out. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from attlas.pipeline.evaluating.calibration import SLOPES
+from attlas.pipeline.evaluating.choosing import ChosenPredictor
+from attlas.pipeline.evaluating.evaluation import LabelledAtlas, describe_model
+from attlas.pipeline.evaluating.scoring import LabelledSet
+from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, describe_method
+from attlas.schema.prediction_tables import PREDICTION_EVIDENCE, PREDICTION_SENTENCE
+
+
+def make_card(atlas: LabelledAtlas, labelled: LabelledSet, chosen: ChosenPredictor, *, type: str) -> dict[str, Any]:
+    """Return the model card, as what `json` writes.
+
+    `calibration` is of probabilities as they are printed, `slope_before` of the model without its calibration line.
+    """
+    return {
+        "says": PREDICTION_SENTENCE,
+        "evidence_code": PREDICTION_EVIDENCE,
+        "type": type,
+        "model": describe_model(atlas.run),
+        "weights_sha256": atlas.run.weights_sha256,
+        "truth": atlas.path.name,
+        "truth_sha256": atlas.truth.sha256,
+        "n_proteins": len(labelled),
+        "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
+        "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
+        "predictor": chosen.predictor.name,
+        "chosen_in_folds": list(chosen.chosen_in_folds),
+        "average_precision": chosen.average_precision,
+        "precision_at": {str(k): share for k, share in chosen.precision_at.items()},
+        "is_probability": chosen.is_probability,
+        "calibration": asdict(chosen.calibration),
+        "slope_before": chosen.slope_before,
+        "line": asdict(chosen.line),
+    }
+
+
+def describe_card(card: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of a card for a reader: the predictor, its calibration, and what follows from it."""
+    calibration = card["calibration"]
+    yield f"predictor: {card['predictor']}; of {card['n_proteins']:,} labelled proteins, {card['families']}"
+    yield "on families held out:"
+    yield f"  average precision  {card['average_precision']:.3f}"
+    precision = ", ".join(f"{share:.3f} of the first {k}" for k, share in card["precision_at"].items())
+    yield f"  precision          {precision}"
+    yield f"  slope              {_with_interval(calibration, 'slope')}; {card['slope_before']:.2f} before calibration"
+    yield f"  intercept          {_with_interval(calibration, 'intercept')}"
+    yield f"  Brier skill        {calibration['brier_skill']:.3f} above the letter"
+    if calibration["error"] is not None:
+        yield f"  error              {calibration['error']:.3f} over residues of probability 0.1 or more"
+    yield "  probability  share labelled  residues"
+    for part in calibration["bins"]:
+        yield f"  {part['probability']:11.4f}  {part['share_labelled']:14.4f}  {part['n_residues']:8,}"
+
+    lowest, highest = SLOPES
+    told = "probabilities are told" if card["is_probability"] else "ranks alone are told"
+    yield f"probabilities need a slope of {lowest} to {highest}: {told}"
+    yield card["says"]
+
+
+def _with_interval(calibration: dict[str, Any], name: str) -> str:
+    return f"{calibration[name]:.2f} ({calibration[f'{name}_low']:.2f} to {calibration[f'{name}_high']:.2f})"

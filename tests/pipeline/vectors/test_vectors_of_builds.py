@@ -1,0 +1,267 @@
+"""Vectors pooled while a build runs: those of the pass; the other tables are the same, however it is stopped."""
+
+import pickle
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+
+from attlas.pipeline import shard
+from attlas.pipeline.build import build
+from attlas.pipeline.drafting import Options
+from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
+from attlas.pipeline.part_limits import PartLimits
+from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, make_build_vectors
+from attlas.pipeline.vectors.embedding import EmbedProteins
+from attlas.pipeline.vectors.pooling import PoolHidden
+from attlas.pipeline.workers.runners import EncodeTask
+from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest, Receipt
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = VectorSettings("cls,mean,eos,segments")
+PROTEINS = random_proteins([300] * 12 + [36, 9, 1]) | {"C1": "MK*LV"}
+KNOWN_PROTEIN = make_known_protein(N_KNOWN_RESIDUES)
+
+
+def refuse(*_: object) -> None:
+    raise AssertionError("nothing is to be computed")
+
+
+def build_with_vectors(source: Path, out: Path, model: Path, **options: object) -> Manifest:
+    return build(
+        str(source),
+        out,
+        Options(str(model), device="cpu"),
+        progress=lambda plan, shards: lambda event: None,
+        n_workers=0,
+        make_vectors=partial(make_build_vectors, SETTINGS),
+        **options,
+    )
+
+
+def embed(out: Path, settings: VectorSettings = SETTINGS, *, progress: Callable = refuse) -> AddedVectors:
+    return add_vectors(out, settings, progress=progress, n_workers=0)
+
+
+def embed_by_pass(out: Path) -> list[int]:
+    """Add vectors, and return the shards that the pass computed."""
+    computed: list[int] = []
+    embed(out, progress=lambda plan, shards: computed.extend(s.index for s in shards) or (lambda event: None))
+    return computed
+
+
+def select(files: dict[str, str], *, of_vectors: bool) -> dict[str, str]:
+    return {path: digest for path, digest in files.items() if path.startswith("vectors/") == of_vectors}
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_fasta(tmp_path_factory.mktemp("source") / "p.fasta", PROTEINS)
+
+
+@pytest.fixture(scope="module")
+def plain(source: Path, tiny_esm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas whose vectors are those of a pass."""
+    out = tmp_path_factory.mktemp("plain") / "atlas"
+    build_here(source, out, tiny_esm)
+    assert len(embed_by_pass(out)) > 1
+    return out
+
+
+@pytest.fixture(scope="module")
+def whole(source: Path, tiny_esm: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas whose vectors were pooled while it was built."""
+    out = tmp_path_factory.mktemp("whole") / "atlas"
+    build_with_vectors(source, out, tiny_esm)
+    embed(out)
+    return out
+
+
+def test_a_build_with_vectors_leaves_nothing_to_the_pass_and_its_other_tables_are_the_same(
+    plain: Path, whole: Path
+) -> None:
+    assert_whole(whole)
+    assert select(digests(whole), of_vectors=False) == select(digests(plain), of_vectors=False)
+    assert Manifest.read(AtlasPaths(whole)).atlas_id == Manifest.read(AtlasPaths(plain)).atlas_id
+    assert not AtlasPaths(whole).parts.exists()
+
+    before = digests(whole)
+    embed(whole)
+    assert digests(whole) == before
+
+
+def test_names_metadata_and_receipts_are_those_of_the_pass(plain: Path, whole: Path) -> None:
+    files, same_files = (Manifest.read(AtlasPaths(out)).of_table(VECTORS) for out in (plain, whole))
+    assert [(file.path, file.n_rows) for file in files] == [(file.path, file.n_rows) for file in same_files]
+    for file in files:
+        assert pq.read_schema(plain / file.path).metadata == pq.read_schema(whole / file.path).metadata
+
+    for path in sorted((plain / "receipts").glob("vectors-*.json")):
+        receipt, same = Receipt.read(path), Receipt.read(whole / "receipts" / path.name)
+        for name in ("index", "plan_id", "n_sequences", "n_failed", "n_residues", "predicted_bytes"):
+            assert getattr(receipt, name) == getattr(same, name), name
+
+
+def test_vectors_are_those_of_the_pass_to_the_last_digits_of_float32(plain: Path, whole: Path) -> None:
+    for file in Manifest.read(AtlasPaths(plain)).of_table(VECTORS):
+        rows, same = pq.read_table(plain / file.path), pq.read_table(whole / file.path)
+        assert rows.drop_columns("vector").equals(same.drop_columns("vector"))
+        vectors, same_vectors = (pc.list_flatten(table["vector"]).to_numpy() for table in (rows, same))
+        assert np.abs(vectors).max() > 0.1
+        np.testing.assert_allclose(same_vectors, vectors, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_packs", [1, 3])
+def test_a_build_that_was_stopped_goes_on_to_the_same_bytes(
+    source: Path, whole: Path, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_packs: int
+) -> None:
+    started: list[int] = []
+    start = Encoder.start
+
+    def stop(self: Encoder, pack: list[str], **options: object) -> object:
+        if KNOWN_PROTEIN not in pack and "add_hidden" in options:
+            started.append(len(pack))
+            if len(started) > n_packs:
+                raise KeyboardInterrupt
+        return start(self, pack, **options)
+
+    out = tmp_path / "atlas"
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "start", stop)
+        with pytest.raises(KeyboardInterrupt):
+            build_with_vectors(source, out, tiny_esm)
+    build_with_vectors(source, out, tiny_esm)
+    embed(out)
+    assert digests(out) == digests(whole)
+
+
+def test_a_shard_built_without_vectors_is_computed_by_the_pass_and_no_other(
+    source: Path, whole: Path, tiny_esm: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "atlas"
+    build_here(source, out, tiny_esm)
+    paths = AtlasPaths(out)
+    paths.manifest.unlink()
+    paths.receipt(1).unlink()
+    build_with_vectors(source, out, tiny_esm)
+    computed = embed_by_pass(out)
+    assert computed == list(range(2, len(computed) + 2))
+    assert computed != []
+    assert_whole(out)
+    assert select(digests(out), of_vectors=True).keys() == select(digests(whole), of_vectors=True).keys()
+
+
+@pytest.mark.parametrize("damage", ["record", "rows"])
+def test_rows_that_a_build_kept_and_that_are_damaged_are_computed_by_the_pass(
+    source: Path, tiny_esm: Path, tmp_path: Path, damage: str
+) -> None:
+    out = tmp_path / "atlas"
+    build_with_vectors(source, out, tiny_esm)
+    folders = sorted(AtlasPaths(out).parts.glob("vectors-*"))
+    assert len(folders) > 1
+    (damaged,) = folders[0].glob("*.json" if damage == "record" else "*.arrow")
+    data = damaged.read_bytes()
+    damaged.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:] if damage == "rows" else data[:-9])
+    assert embed_by_pass(out) == [1]
+    assert_whole(out)
+    assert not AtlasPaths(out).parts.exists()
+
+
+def test_other_settings_take_nothing_of_what_a_build_kept_and_remove_it(
+    source: Path, tiny_esm: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "atlas"
+    build_with_vectors(source, out, tiny_esm)
+    added = embed(out, VectorSettings("mean"), progress=lambda plan, shards: lambda event: None)
+    assert added.n_vectors == len(PROTEINS) - 1
+    assert not AtlasPaths(out).parts.exists()
+
+
+def test_vectors_that_are_not_finite_are_looked_at_again_by_the_pass(
+    source: Path, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stacked = PoolHidden.stack_vectors
+
+    def spoil(self: PoolHidden) -> np.ndarray:
+        vectors = stacked(self)
+        vectors[[len(places) == 38 for places in self.places]] = np.nan
+        return vectors
+
+    out = tmp_path / "atlas"
+    with monkeypatch.context() as patched:
+        patched.setattr(PoolHidden, "stack_vectors", spoil)
+        manifest = build_with_vectors(source, out, tiny_esm)
+    assert manifest.counts.n_failed == 0
+    assert len(embed_by_pass(out)) == 1
+    assert embed(out).failed == ()
+
+
+def test_a_build_is_refused_vectors_that_there_are_none_of_before_it_begins(
+    source: Path, tiny_esm: Path, tmp_path: Path
+) -> None:
+    def make_vectors(plan: object) -> EmbedProteins | None:
+        return make_build_vectors(VectorSettings("max"), plan)
+
+    with pytest.raises(InputError, match="no such kind of vector"):
+        build(
+            str(source),
+            tmp_path / "atlas",
+            Options(str(tiny_esm), device="cpu"),
+            progress=refuse,
+            n_workers=0,
+            make_vectors=make_vectors,
+        )
+    assert not (tmp_path / "atlas").exists()
+
+
+def test_the_memory_of_vectors_is_foretold() -> None:
+    task = EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None)
+    assert task.predict_bytes(10) == 3 * 10 * 4 * 320
+    assert task.predict_bytes(100_000) == 3 * 4_096 * 4 * 320
+
+
+@pytest.mark.parametrize("is_begun_with_vectors", [True, False])
+def test_a_shard_stopped_between_its_parts_keeps_their_vectors_if_all_have_them(
+    source: Path,
+    whole: Path,
+    tiny_esm: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_begun_with_vectors: bool,
+) -> None:
+    monkeypatch.setattr(shard, "encode_shard", partial(shard.encode_shard, limits=PartLimits(1, 1)))
+    start, started = Encoder.start, []
+
+    def stop(self: Encoder, pack: list[str], **options: object) -> object:
+        if KNOWN_PROTEIN not in pack:
+            started.append(pack)
+            if len(started) == 2:  # of the cheapest shard, which has two
+                raise KeyboardInterrupt
+        return start(self, pack, **options)
+
+    out = tmp_path / "atlas"
+    with monkeypatch.context() as patched:
+        patched.setattr(Encoder, "start", stop)
+        with pytest.raises(KeyboardInterrupt):
+            (build_with_vectors if is_begun_with_vectors else build_here)(source, out, tiny_esm)
+    (closed,) = AtlasPaths(out).parts.glob("shard-*/*.json")
+
+    build_with_vectors(source, out, tiny_esm)
+    stopped_shard = int(closed.parent.name.removeprefix("shard-"))
+    assert embed_by_pass(out) == ([] if is_begun_with_vectors else [stopped_shard])
+    assert_whole(out)
+    if is_begun_with_vectors:
+        assert digests(out) == digests(whole)
+
+
+def test_the_settings_of_vectors_reach_workers() -> None:
+    task = EncodeTask(vectors=EmbedProteins("id", (), ("mean",), (5,), "float32", 320, None))
+    without_one = pickle.loads(pickle.dumps(task)).without({3: "it ends its process"})
+    assert without_one == EncodeTask(vectors=task.vectors, failed={3: "it ends its process"})
