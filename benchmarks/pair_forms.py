@@ -92,7 +92,12 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.mean:.4f} ({self.low:.4f} to {self.high:.4f})"
+        return write_estimate(self.mean, self.low, self.high)
+
+
+def write_estimate(mean: float, low: float, high: float) -> str:
+    """Return a mean of fractions with its interval; where no pair has a hit, none: nothing varies there."""
+    return f"{mean:.4f} ({max(low, 0):.4f} to {min(high, 1):.4f})" if mean > 0 else f"{mean:.4f}"
 
 
 def main() -> int:
@@ -379,7 +384,7 @@ def markdown(report: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Sequence[float] | None) -> str:
-    return "" if value is None else f"{value[0]:.4f} ({value[1]:.4f} to {value[2]:.4f})"
+    return "" if value is None else write_estimate(*value)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,17 @@ from attlas.queries.exports.rows import check_letters
 from attlas.queries.lookup.settings import settings_of_tables
 from attlas.queries.provenance import provenance_rows
 from attlas.queries.store import Store
-from attlas.schema import PROTEINS, SEQUENCES, SITES, TABLES, BrokenAtlasError, EnvironmentFault, Table, TableFile
+from attlas.schema import (
+    PAIRS,
+    PROTEINS,
+    SEQUENCES,
+    SITES,
+    TABLES,
+    BrokenAtlasError,
+    EnvironmentFault,
+    Table,
+    TableFile,
+)
 
 STORAGE_VERSION = "v1.0.0"
 """The oldest that holds fixed-size lists; DuckDB 2.0 writes one of its own that 1.x cannot read."""
@@ -114,7 +124,11 @@ def _selection(table: Table) -> str:
         )
     if not table.is_of_sequences:
         return "true"  # it is of the atlas as a whole
-    return "accession IN (SELECT accession FROM temp.selection)"
+    of_selection = "accession IN (SELECT accession FROM temp.selection)"
+    if "pair_id" in [column.name for column in table.columns]:  # a pair is of both of its proteins
+        of_partner = "partner IN (SELECT accession FROM temp.selection)"
+        return f"pair_id IN (SELECT pair_id FROM memory.main.{PAIRS.name} WHERE {of_selection} OR {of_partner})"
+    return of_selection
 
 
 def _chunks(files: Sequence[TableFile]) -> Iterator[str]:

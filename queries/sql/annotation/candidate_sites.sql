@@ -4,7 +4,7 @@
 -- answers: Which residues of a protein without a known site would be one, if the protein has such a site? Ranked by a
 --   model that was fitted on labelled proteins. Predictions, not annotations.
 -- parameters:
---   type texts of candidate_sites.type = all: Type of site that was predicted, such as Active site.
+--   types texts of candidate_sites.type = all: Types of site that were predicted, such as Active site.
 --   proteins proteins = all: Ids to list.
 --   first int 1.. = 3: Residues of each protein.
 -- columns:
@@ -17,15 +17,15 @@
 --   is_site: The residue is a high-attention site.
 --   evidence_code: ECO:0008004, machine learning method evidence used in automatic assertion.
 --   says: What goes with every prediction.
--- grain: protein, type, position
--- source: docs/claim-three.md
-SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability, 3) AS probability,
-       round(c.score, 2) AS score, c.evidence, c.homolog, round(c.identity, 3) AS identity, c.nearest,
+-- grain: accession, type, position
+-- source: `attlas evaluate candidates`: logistic regression with ridge, calibrated on families held out (docs/claim-three.md).
+SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability::DOUBLE, 3) AS probability,
+       round(c.score::DOUBLE, 2) AS score, c.evidence, c.homolog, round(c.identity::DOUBLE, 3) AS identity, c.nearest,
        s.position IS NOT NULL AS is_site, 'ECO:0008004' AS evidence_code,
        'A prediction, not an annotation: the probability holds only if the protein has such a site, '
        || 'and says nothing of whether it has one.' AS says
 FROM candidate_sites AS c LEFT JOIN sites AS s ON s.accession = c.accession AND s.position = c.position
 WHERE c.rank <= $first
-      AND ($type IS NULL OR c.type IN (SELECT unnest($type::VARCHAR[])))
+      AND ($types IS NULL OR c.type IN (SELECT unnest($types::VARCHAR[])))
       AND ($proteins IS NULL OR c.accession IN (SELECT unnest($proteins::VARCHAR[])))
 ORDER BY c.accession, c.type, c.rank, c.position
