@@ -308,3 +308,18 @@ def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, a
     run = attlas("export", case[0], "chimerax-across", ACCESSION, PARTNER, *options, "-o", tmp_path / "x.across.pb")
     assert run.code == 0, run.err
     assert len(read_pb((tmp_path / "x.across.pb").read_text())) == 3
+
+
+def test_a_duckdb_file_of_the_partner_alone_holds_its_pairs_whole(tmp_path: Path) -> None:
+    root, _ = pair_case(tmp_path)
+    tables = ("pairs", "pair_links", "pair_contacts")
+    with Atlas.open(root) as atlas:
+        sink = io.BytesIO()
+        EXPORTS["duckdb"].write(atlas, Request(accessions=(PARTNER,)), sink)
+        counts = [f"SELECT count(*) AS n FROM {table} WHERE pair_id = 0" for table in tables]
+        of_pair = [atlas.sql(query).to_pylist()[0]["n"] for query in counts]
+    assert min(of_pair) > 0
+
+    (tmp_path / "x.duckdb").write_bytes(sink.getvalue())
+    with duckdb.connect(tmp_path / "x.duckdb", read_only=True) as connection:
+        assert [connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0][0] for table in tables] == of_pair
