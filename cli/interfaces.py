@@ -17,7 +17,10 @@ Join = Annotated[
     str | None,
     typer.Option("--join", metavar="FORMS", help="gap, linker, ends, separators; default: those of `attlas pairs`."),
 ]
-Gap = Annotated[int, typer.Option(min=0, metavar="G", help="Positions without letters between the two (gap).")]
+Gap = Annotated[
+    int | None,
+    typer.Option(min=0, metavar="G", help="Positions without letters (gap); default: as `attlas pairs` had."),
+]
 Order = Annotated[
     Literal["both", "forward"], typer.Option(help="both: the mean map of both orders of the two; or forward.")
 ]
@@ -45,7 +48,7 @@ def add_verbs(app: typer.Typer) -> None:
 def interfaces(
     directory: Dir,
     join: Join = None,
-    gap: Gap = 100,
+    gap: Gap = None,
     order: Order = "both",
     apc: Apc = "joined",
     groups: Groups = None,

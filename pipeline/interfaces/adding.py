@@ -30,7 +30,7 @@ from attlas.pipeline.pairs.supported_forms import choose_forms
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard, cut_shards
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, InputError, Manifest
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.interface_tables import KINDS
 
 DEFAULT_HEADS = (3, 10)
@@ -47,7 +47,8 @@ class InterfaceSettings:
 
     forms: str | None = None
     """Forms of joining, separated by commas; None: those in which `attlas pairs` has joined the pairs."""
-    gap: int = DEFAULT_GAP
+    gap: int | None = None
+    """Positions without letters in the form `gap`; None: as many as `attlas pairs` has put there."""
     order: str = "both"
     """`both`: scores are of the mean map of both orders of the two; or `forward`."""
     apc: Apc = "joined"
@@ -121,7 +122,7 @@ def add_interfaces(
 
         how = JudgeSettings(
             forms=choose_forms(settings.forms or _read_forms(paths, manifest), plan),
-            gap=settings.gap,
+            gap=_read_gap(paths, manifest) if settings.gap is None else settings.gap,
             is_both_orders=settings.order == "both",
             apc=settings.apc,
             seed=settings.seed,
@@ -171,7 +172,7 @@ def _check_settings(settings: InterfaceSettings, plan: Plan) -> None:
     checks = {
         "order": (settings.order in ("both", "forward"), "both or forward", settings.order),
         "apc": (settings.apc in APC_PARTS, "joined or across", settings.apc),
-        "gap": (settings.gap >= 0, "0 positions or more", settings.gap),
+        "gap": (settings.gap is None or settings.gap >= 0, "0 positions or more", settings.gap),
         "identity": (0 < settings.identity <= 1, "above 0, to 1", settings.identity),
         "heads": (all(1 <= n <= n_heads for n in settings.n_heads), f"numbers from 1 to {n_heads}", settings.n_heads),
         "choosing": (settings.n_choosing >= 1, "1 pair or more", settings.n_choosing),
@@ -199,6 +200,13 @@ def _read_forms(paths: AtlasPaths, manifest: Manifest) -> str | None:
         for form in text.split()
     }
     return ",".join(sorted(forms)) or None
+
+
+def _read_gap(paths: AtlasPaths, manifest: Manifest) -> int:
+    """Return the positions without letters that the pairs of the atlas have in the form `gap`."""
+    file = manifest.of_table(PAIRS)[0]
+    gap = Computation.parse(PAIRS, pq.read_schema(paths.root / file.path).metadata).settings.get("gap")
+    return DEFAULT_GAP if gap is None else int(str(gap))
 
 
 def _cut_shards(

@@ -16,7 +16,8 @@ from attlas.pipeline.interfaces.known_interface import make_known_interface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.trials import MeasureHeads, Trial, measure_trials
 from attlas.pipeline.model.files import find_model
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
+from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, Computation, InputError, Manifest, Table
 
 SETTINGS = InterfaceSettings(n_choosing=2, n_splits=3, n_heads=(1, 3))
 
@@ -146,6 +147,18 @@ def test_too_few_groups_fuse_no_heads_and_leave_no_rows_of_before(judged: tuple[
     added = judge(root, replace(SETTINGS, n_choosing=9, forms="gap"))
     assert added.n_splits == 0
     assert read_rows(root, PAIR_CHOICES) == []
+
+
+@pytest.mark.thorough
+def test_the_gap_is_that_of_the_pairs_unless_another_is_given(tiny_esm: Path, tmp_path: Path) -> None:
+    root = write_pair_atlas(tmp_path, tiny_esm)
+    pairs = PairSettings(forms="gap", gap=7)
+    add_pairs(root, tmp_path / "pairs.tsv", pairs, progress=lambda *_: lambda _: None, n_workers=0)
+    for given, expected in ((None, 7), (9, 9)):
+        manifest = judge(root, replace(SETTINGS, gap=given)).manifest
+        (file, *_) = manifest.of_table(PAIR_HEAD_CONTACTS)
+        computation = Computation.parse(PAIR_HEAD_CONTACTS, pq.read_schema(root / file.path).metadata)
+        assert computation.settings["gap"] == expected
 
 
 def test_a_protein_without_a_group_is_refused(judged: tuple[Path, AddedInterfaces], tmp_path: Path) -> None:
