@@ -1,13 +1,16 @@
 """What a build asks of the pass for vectors, to pool hidden states while it runs instead of in a pass of its own."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.encoder.forward import SequenceAttention
+if TYPE_CHECKING:  # a dry run does without torch
+    from attlas.pipeline.encoder.encoder import Encoder
+    from attlas.pipeline.encoder.forward import SequenceAttention
 
 
 class BuildVectors(Protocol):

@@ -25,7 +25,7 @@ CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
         SELECT * FROM residue_places SEMI JOIN largest_chain USING (accession, source, chain) WHERE x IS NOT NULL
     ),
 
-    pairs AS (
+    residue_pairs AS (
         SELECT i, j, score, chose_heads, a.source, a.chain,
                sequence[i] || i || ' ' || sequence[j] || j AS residues,
                sqrt((a.x - b.x) ^ 2 + (a.y - b.y) ^ 2 + (a.z - b.z) ^ 2) AS distance,
@@ -38,4 +38,4 @@ CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
     SELECT i, j, residues, j - i AS separation, score, chose_heads, distance, is_contact,
            CASE WHEN distance IS NOT NULL THEN source END AS source,
            CASE WHEN distance IS NOT NULL THEN chain END AS chain
-    FROM pairs
+    FROM residue_pairs

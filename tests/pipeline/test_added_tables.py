@@ -21,6 +21,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.probe import probing
 from attlas.pipeline.probe.adding import add_probe
+from attlas.pipeline.workers import faults
 from attlas.queries import Atlas
 from attlas.schema import (
     FEATURES,
@@ -152,7 +153,10 @@ def asked_of(out: Path, kind: type[probing.Probe] = probing.Probe, **changed: ob
 
 
 @pytest.mark.parametrize("n_workers", [0, 2])
-def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(probed: Path, n_workers: int) -> None:
+def test_a_receipt_of_before_does_not_stand_for_a_shard_that_fails_now(
+    probed: Path, n_workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "PATIENCE_S", 2.0)  # without a worker that computes
     run(probed, theta=0.2)  # the files of the first probe are gone, its receipts are not
     paths = AtlasPaths(probed)
     before, plan = Manifest.read(paths), read_plan(paths)

@@ -18,7 +18,8 @@
 --   evidence_code: ECO:0008004, machine learning method evidence used in automatic assertion.
 --   says: What goes with every prediction.
 -- grain: accession, type, position
--- source: `attlas evaluate candidates`: logistic regression with ridge, calibrated on families held out (docs/claim-three.md).
+-- source: `attlas evaluate candidates`: logistic regression with ridge, calibrated on families held out
+--   (docs/claim-three.md).
 SELECT c.accession, c.type, c.rank, c.position, c.residue, round(c.probability::DOUBLE, 3) AS probability,
        round(c.score::DOUBLE, 2) AS score, c.evidence, c.homolog, round(c.identity::DOUBLE, 3) AS identity, c.nearest,
        s.position IS NOT NULL AS is_site, 'ECO:0008004' AS evidence_code,

@@ -1,6 +1,6 @@
 -- title: How much of the map within leaks across a homodimer, by head
 -- topic: Pairs
--- needs: pairs, pair_heads
+-- needs: pair_heads
 -- answers: Where both proteins of a pair have the same sequence, does a head attend across as it does within? Then
 --   its contacts across are those within, seen again, and no evidence of an interface. Beside it the attention
 --   across of heteromers.

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 from helpers.annotated import annotate_at_random
+from helpers.candidate_case import candidates_at_random
 from helpers.contact_case import contacts_at_random
 from helpers.fit_case import fits_at_random
 from helpers.handmade import hand, write_handmade
@@ -58,11 +59,17 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     pairs_at_random(root)
     segments_at_random(root)
     fits_at_random(root)
+    numbers_at_random(root)
+    candidates_at_random(root)
+    with Atlas.open(root) as opened:
+        yield opened
+
+
+def numbers_at_random(root: Path) -> None:
+    """Add numbers of pairs at random, but for those of heads, which `pairs_at_random` has added."""
     for table, rows in draw_rows().items():
         if table is not PAIR_HEADS:
             add_rows(root, table, rows)
-    with Atlas.open(root) as opened:
-        yield opened
 
 
 def given_for(
@@ -164,8 +171,10 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
 WITHOUT_ROWS = (
     *("motifs_at_sites", "name_families", "conserved_sites"),
     *("repeats", "repeat_proteins", "zinc_histidines", "label_in_letter", "n_terminal_register"),
+    "binders_held_out",
 )
-"""Questions of what random proteins do not have; the second line is tested in `test_proteome_questions`."""
+"""Questions of what random proteins and pairs do not have; the second line is tested in `test_proteome_questions`, the
+last in `test_pair_questions`."""
 
 
 @every_question
@@ -223,6 +232,8 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
     pairs_at_random(root)
     segments_at_random(root)
     fits_at_random(root)
+    numbers_at_random(root)
+    candidates_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -308,6 +319,8 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     pairs_at_random(folder / "atlas")
     segments_at_random(folder / "atlas")
     fits_at_random(folder / "atlas")
+    numbers_at_random(folder / "atlas")
+    candidates_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

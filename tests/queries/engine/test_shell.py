@@ -78,7 +78,7 @@ def _commented(text: str) -> str:
         ("sit", "SELECT * FROM sit", ["sites", "sites_note"]),
         ("acc", "SELECT acc", ["accession"]),
         ("SEL", "SEL", ["SELECT"]),
-        ("sel", "sel", ["self_share", "select"]),
+        ("sel", "sel", ["self_share", "selectivity", "select"]),
         ("provena", "FROM provena", ["provenance"]),
         (".sc", ".sc", [".schema"]),
         ("sites", ".schema sites", ["sites", "sites_note"]),
