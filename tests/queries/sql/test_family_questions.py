@@ -470,6 +470,9 @@ def test_random_families_are_not_separated_more_often_than_said(random_rows: lis
     # An interval of 95 % over all families of a method at once: in a partition, none is above in 97.5 % and more.
     for method in METHODS:
         rows = [row for row in random_rows if row["method"] == method]
+        if method == "embedding":  # these atlases have no vectors
+            assert rows == []
+            continue
         assert len(rows) == 8 * n_partitions
         n_separated = sum(row["n_separated"] for row in rows)
         assert binomtest(n_separated, n_partitions, 0.025, alternative="greater").pvalue > 0.001
