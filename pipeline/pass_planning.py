@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.plan import Plan, Shard
-from attlas.schema import AtlasPaths
+from attlas.schema import AtlasPaths, Manifest, Table
 
 
 @dataclass(frozen=True)
@@ -67,3 +67,12 @@ def list_pass_shards(
                 )
             )
     return shards
+
+
+def read_ids_with_rows(paths: AtlasPaths, manifest: Manifest, table: Table, column: str = "sequence_id") -> set[int]:
+    """Return the ids that have rows in an added table: what was computed and is not among them has failed."""
+    ids: set[int] = set()
+    for file in manifest.of_table(table):
+        values = pq.read_table(paths.root / file.path, columns=[column])[column]
+        ids.update(pc.unique(values).to_pylist())
+    return ids

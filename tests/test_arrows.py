@@ -74,7 +74,7 @@ FLOORS = {
             "receipts",
         ),
         ("directory",),
-        ("mirror",),
+        ("mirror", "sealed"),
         (
             "annotate",
             "build_vectors",

@@ -7,9 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
 from attlas.pipeline.contacts.chains import Chain, read_chains
 from attlas.pipeline.contacts.head_choice import HeadChoice, read_choice
 from attlas.pipeline.contacts.pairs import RANGES
@@ -20,14 +17,12 @@ from attlas.pipeline.contacts.planning import (
     plan_passes,
     select_proteins,
 )
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
-from attlas.pipeline.lock import hold_lock
-from attlas.pipeline.pass_planning import ComputedSequence
+from attlas.pipeline.pass_planning import ComputedSequence, read_ids_with_rows
 from attlas.pipeline.passes import run_pass
+from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.workers.resources import check_device
 from attlas.schema import CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS, AtlasPaths, InputError, Manifest, Table
-from attlas.schema.links import refuse_wrong_links
 
 
 @dataclass(frozen=True)
@@ -70,12 +65,7 @@ def add_contacts(
             memory, before anything is computed.
     """
     _check_settings(settings)
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
-        refuse_wrong_links(paths.root, manifest.files)
+    with hold_sealed(root) as (paths, manifest, plan):
         if scheduler is None:
             check_device(plan.run.device)
 
@@ -146,10 +136,7 @@ def _find_failed_sequences(
     paths: AtlasPaths, manifest: Manifest, table: Table, sequences: Sequence[ComputedSequence]
 ) -> Iterator[str]:
     """Yield the sequences that are long enough for a contact and have no rows in a table."""
-    ids_with_contacts: set[int] = set()
-    for file in manifest.of_table(table):
-        column = pq.read_table(paths.root / file.path, columns=["sequence_id"])["sequence_id"]
-        ids_with_contacts.update(pc.unique(column).to_pylist())
+    ids_with_contacts = read_ids_with_rows(paths, manifest, table)
 
     nearest = RANGES["short"].nearest
     for sequence in sequences:

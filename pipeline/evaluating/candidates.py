@@ -24,10 +24,10 @@ from attlas.pipeline.evaluating.homology import transfer
 from attlas.pipeline.evaluating.predictors import EMBEDDING, HEADS, HOMOLOGY, LETTER, PROFILE, SITES, WINDOW
 from attlas.pipeline.evaluating.scoring import LabelledSet
 from attlas.pipeline.evaluating.truth import LabelledProtein
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, is_alike
 from attlas.pipeline.relatives.hits import Hit, find_hits, find_hits_to
+from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import CANDIDATE_SITES, AtlasPaths, Computation, Manifest
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
@@ -89,7 +89,7 @@ def add_candidates(
         rows += rank_residues(atlas.root, labelled, chosen, chunk, type=type, n_first=n_first, n_threads=n_threads)
         say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
 
-    with hold_lock(paths):
+    with hold_sealed(atlas.root) as (paths, _, _):
         _publish(paths, rows, atlas, chosen)
     card = make_card(atlas, labelled, chosen, type=type)
     return AddedCandidates(len(others), len(rows), chosen, card)

@@ -10,8 +10,6 @@ SITES = "sites"
 LAST_LAYER = "last_layer"
 PROFILE = "profile"
 HEADS = "heads"
-BLOCKS = (LETTER, WINDOW, HOMOLOGY, EMBEDDING, SITES, LAST_LAYER, PROFILE, HEADS)
-"""Columns of residues that go together."""
 
 
 @dataclass(frozen=True)

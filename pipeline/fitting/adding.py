@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.fitting.fitting import Fit, FitSettings, Report, fit_atlas
-from attlas.pipeline.lock import hold_lock
+from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import FITS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, write_table
@@ -25,10 +25,7 @@ def add_fits(root: Path, settings: FitSettings, *, report: Report) -> Fit:
     Raises:
         InputError, PlanError, EnvironmentFault: as `fit_atlas`; or another command is writing to the atlas.
     """
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
+    with hold_sealed(root) as (paths, _, _):
         fitted = fit_atlas(root, settings, report=report)
         publish_fits(paths, fitted.table)
     return fitted

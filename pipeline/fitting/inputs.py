@@ -9,7 +9,6 @@ Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -86,15 +85,3 @@ class Blocks:
     def select(self, residues: Tensor) -> "Blocks":
         """Return the blocks of some residues, by their places."""
         return Blocks(self.window[residues], self.heads[residues], self.hidden[:, residues])
-
-    def make_columns(self, source: ProbeInput, shape: Shape) -> Tensor:
-        """Return the columns of an input, (N, D)."""
-        if source.kind in OF_LETTERS:
-            return self.window[:, find_window_columns(source.kind)]
-        if source.kind == EMBEDDING and source.layer is not None:
-            return self.hidden[source.layer]
-
-        heads = self.heads @ torch.from_numpy(map_heads(source, shape)).to(self.heads)
-        if source.kind == BOTH and source.layer is not None:
-            return torch.cat([self.hidden[source.layer], heads], dim=1)
-        return heads

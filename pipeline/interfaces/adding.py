@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.contacts.head_choice import Head
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.interfaces.across_maps import APC_PARTS, Apc
 from attlas.pipeline.interfaces.homology_groups import IDENTITY
@@ -23,13 +22,13 @@ from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pair
 from attlas.pipeline.interfaces.judging import GIVEN, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
 from attlas.pipeline.interfaces.memory import predict_trial_bytes
 from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.model.files import ModelShape, find_model
 from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form
 from attlas.pipeline.pairs.supported_forms import choose_forms
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard, cut_shards
+from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.interface_tables import KINDS
 
@@ -105,11 +104,7 @@ def add_interfaces(
         PlanError: there is no plan, as in a release.
         EnvironmentFault: as `encode.encode`; or the model does not read joined sequences.
     """
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
+    with hold_sealed(root) as (paths, manifest, plan):
         _check_settings(settings, plan)
         pairs = read_judged_pairs(paths, manifest, groups=settings.groups, identity=settings.identity)
         if not pairs:

@@ -6,7 +6,7 @@ Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,7 +95,12 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
     def begin_trial(self, trial: Trial) -> MeasureTrial:
         """Return what takes the maps of a trial."""
 
-    @property
+    @cached_property
+    def pairs_by_id(self) -> Mapping[int, JudgedPair]:
+        """The pairs by `pair_id`."""
+        return {pair.pair_id: pair for pair in self.pairs}
+
+    @cached_property
     def identity(self) -> str:
         """Return the digest of pairs, settings and tables: the same give the same rows."""
         cuts = [[shard.first_sequence_id, shard.end_sequence_id] for shard in self.shards]
@@ -112,7 +117,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
 
     def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> list[Trial]:
         """Return the trials of the pairs of a shard, in order of pair, form and kind."""
-        by_id = {pair.pair_id: pair for pair in self.pairs}
+        by_id = self.pairs_by_id
         pairs = self.pairs[shard.first_sequence_id : shard.end_sequence_id]
         partners = [by_id[pair.swapped] for pair in pairs if pair.swapped is not None]
         known = read_known_interfaces(paths, manifest, list(dict.fromkeys([*pairs, *partners])))
@@ -169,7 +174,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
 
     def describe_trial(self, trial: Trial) -> dict[str, object]:
         """Return the columns that all rows of a trial share."""
-        pair = next(pair for pair in self.pairs if pair.pair_id == trial.pair_id)
+        pair = self.pairs_by_id[trial.pair_id]
         known = trial.known
         return {
             "pair_id": pair.pair_id,
@@ -251,7 +256,7 @@ class JudgeFusedHeads(PairTrials):
 
         None of them was made on its homology group, nor on that of the pair whose partner takes part.
         """
-        by_id = {pair.pair_id: pair for pair in self.pairs}
+        by_id = self.pairs_by_id
         pair = by_id[trial.pair_id]
         groups = {pair.group}
         if trial.kind == SWAPPED and pair.swapped is not None:

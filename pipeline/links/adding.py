@@ -9,23 +9,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.links.choosing import DEFAULT_FLOOR, DEFAULT_PER_RESIDUE
 from attlas.pipeline.links.linking import LinkResidues
 from attlas.pipeline.links.memory import predict_link_bytes
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_planning import (
     ComputedSequence,
     group_by_shard,
     list_computed_sequences,
     list_pass_shards,
+    read_ids_with_rows,
 )
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
+from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import HEADS, LINKS, AtlasPaths, InputError, Manifest
-from attlas.schema.links import refuse_wrong_links
 
 
 @dataclass(frozen=True)
@@ -82,12 +81,7 @@ def add_links(
         PlanError: there is no plan, as in a release: links need the directory in which the atlas was built.
         EnvironmentFault: as `encode.encode`.
     """
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
-        refuse_wrong_links(paths.root, manifest.files)
+    with hold_sealed(root) as (paths, manifest, plan):
         _check_settings(settings, plan.run.edge_theta)
 
         task = LinkResidues(
@@ -176,9 +170,5 @@ def _find_without_links(
     paths: AtlasPaths, manifest: Manifest, sequences: Sequence[ComputedSequence]
 ) -> list[ComputedSequence]:
     """Return the sequences that have no rows."""
-    ids_with_links: set[int] = set()
-    if sequences:
-        for file in manifest.of_table(LINKS):
-            column = pq.read_table(paths.root / file.path, columns=["sequence_id"])["sequence_id"]
-            ids_with_links.update(pc.unique(column).to_pylist())
+    ids_with_links = read_ids_with_rows(paths, manifest, LINKS) if sequences else set()
     return [sequence for sequence in sequences if sequence.sequence_id not in ids_with_links]

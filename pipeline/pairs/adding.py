@@ -6,14 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.contacts.head_choice import read_choice
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.model.files import ModelShape, find_model
 from attlas.pipeline.pairs.combining import ORDERS, Order
 from attlas.pipeline.pairs.computing import ComputePairs
@@ -30,9 +26,11 @@ from attlas.pipeline.pairs.planning import (
     read_proteins,
 )
 from attlas.pipeline.pairs.supported_forms import choose_forms
+from attlas.pipeline.pass_planning import read_ids_with_rows
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import N_SPECIAL_TOKENS, Plan, Shard, cut_shards
+from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.workers.resources import check_device, measure_available_bytes
 from attlas.schema import (
     PAIR_HEADS,
@@ -46,7 +44,6 @@ from attlas.schema import (
     tables_added_by,
 )
 from attlas.schema.json_file import digest
-from attlas.schema.links import refuse_wrong_links
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
@@ -144,12 +141,7 @@ def add_listed_pairs(
 ) -> AddedPairs:
     """Do the same as `add_pairs` with pairs that were read before. Raises as `add_pairs`."""
     _check_settings(settings)
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
-        refuse_wrong_links(paths.root, manifest.files)
+    with hold_sealed(root) as (paths, manifest, plan):
         if scheduler is None:
             check_device(plan.run.device)
 
@@ -284,10 +276,7 @@ def _check_memory(
 
 def _find_failed(paths: AtlasPaths, manifest: Manifest, planned: PlannedPairs) -> Mapping[int, str]:
     """Return the reason of each pair that has no rows, by `pair_id`."""
-    with_rows: set[int] = set()
-    for file in manifest.of_table(PAIR_HEADS):
-        column = pq.read_table(paths.root / file.path, columns=["pair_id"])["pair_id"]
-        with_rows.update(pc.unique(column).to_pylist())
+    with_rows = read_ids_with_rows(paths, manifest, PAIR_HEADS, "pair_id")
     return {pair.pair.pair_id: NOT_FINITE for pair in planned.computed if pair.pair.pair_id not in with_rows}
 
 

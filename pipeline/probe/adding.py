@@ -6,14 +6,12 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encode import StartProgress
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.probe.probing import TABLES, Probe
+from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import FEATURES, AtlasPaths, InputError, Manifest
-from attlas.schema.links import refuse_wrong_links
 
 
 def add_probe(
@@ -52,12 +50,7 @@ def add_probe(
             expected="1 residue or more",
             found=", ".join(map(str, sorted(periods))),
         )
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
-        refuse_wrong_links(paths.root, manifest.files)
+    with hold_sealed(root) as (paths, manifest, plan):
         task = Probe(
             atlas_id=manifest.atlas_id,
             inputs=digest_inputs(manifest, *TABLES),

@@ -4,13 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-
-from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import read_model_vocabulary
 from attlas.pipeline.encode import StartProgress
-from attlas.pipeline.lock import hold_lock
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.part_limits import cut_parts
 from attlas.pipeline.pass_planning import (
@@ -18,15 +13,16 @@ from attlas.pipeline.pass_planning import (
     group_by_shard,
     list_computed_sequences,
     list_pass_shards,
+    read_ids_with_rows,
 )
 from attlas.pipeline.pass_task import Inputs, digest_inputs
 from attlas.pipeline.passes import run_pass
 from attlas.pipeline.plan import RESULT_COPIES, Plan
+from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.vectors.embedding import NUMBERS, EmbedProteins
 from attlas.pipeline.vectors.from_build import publish_build_vectors
 from attlas.pipeline.vectors.kinds import parse_choices, refuse_missing_tokens
 from attlas.schema import VECTORS, AtlasPaths, InputError, Manifest
-from attlas.schema.links import refuse_wrong_links
 
 LAST = "last"
 """Name of the last layer, whatever its number."""
@@ -87,12 +83,7 @@ def add_vectors(
         PlanError: there is no plan, as in a release: vectors need the directory in which the atlas was built.
         EnvironmentFault: as `encode.encode`; or the model has no token that a vector is of.
     """
-    paths = AtlasPaths(root)
-    Manifest.read(paths)  # before the lock: where there is no atlas, no directory is made
-
-    with hold_lock(paths):
-        manifest, plan = Manifest.read(paths), read_plan(paths)
-        refuse_wrong_links(paths.root, manifest.files)
+    with hold_sealed(root) as (paths, manifest, plan):
         task = _make_task(plan, settings, digest_inputs(manifest, VECTORS))
 
         computed = list(list_computed_sequences(paths))
@@ -178,8 +169,5 @@ def _make_task(plan: Plan, settings: VectorSettings, inputs: Inputs) -> EmbedPro
 
 def _find_failed(paths: AtlasPaths, manifest: Manifest, sequences: Sequence[ComputedSequence]) -> Iterator[str]:
     """Yield the sequences that have no rows."""
-    ids_with_vectors: set[int] = set()
-    for file in manifest.of_table(VECTORS):
-        column = pq.read_table(paths.root / file.path, columns=["sequence_id"])["sequence_id"]
-        ids_with_vectors.update(pc.unique(column).to_pylist())
+    ids_with_vectors = read_ids_with_rows(paths, manifest, VECTORS)
     yield from (str(sequence) for sequence in sequences if sequence.sequence_id not in ids_with_vectors)

@@ -20,7 +20,8 @@ from attlas.schema.publish import TEMPORARY_PREFIX
 pytestmark = pytest.mark.slow
 
 GFF3 = "##gff-version 3\nP00001\tx\tBinding site\t5\t9\t.\t.\t.\tID=a\n"
-WRITING = ("build", "seal", "probe", "contacts", "links", "annotate")
+PASSES = ("probe", "contacts", "links", "embed", "pairs", "interfaces", "fit")
+WRITING = ("build", "seal", "annotate", *PASSES)
 READING = ("verify", "export", "sql", "show")
 SITES_FILE = "sites/shard-00001.parquet"
 LONG_AGO_NS = 10**18
@@ -33,6 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
     write_fasta(folder / "in.fasta", random_proteins([30, 41, 52]))
     build_here(folder / "in.fasta", folder / "atlas", tiny_esm)
     (folder / "in.gff3").write_text(GFF3)
+    (folder / "pairs.tsv").write_text("P00000\tP00001\n")
     return folder
 
 
@@ -54,6 +56,10 @@ def words(root: Path, built: Path, tiny_esm: Path, tmp_path: Path) -> dict[str, 
         "probe": ["probe", root, "--workers", 0],
         "contacts": ["contacts", root, "--workers", 0],
         "links": ["links", root, "--workers", 0],
+        "embed": ["embed", root, "--workers", 0],
+        "pairs": ["pairs", root, built / "pairs.tsv", "--workers", 0],
+        "interfaces": ["interfaces", root, "--workers", 0],
+        "fit": ["fit", root, "--by", "none"],
         "annotate": ["annotate", root, built / "in.gff3"],
         "verify": ["verify", root],
         "export": ["export", root, "duckdb", "-o", tmp_path / "out.duckdb"],
@@ -143,7 +149,7 @@ def _link_to(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-@pytest.mark.parametrize("verb", ["probe", "contacts", "annotate", *READING])
+@pytest.mark.parametrize("verb", ["annotate", *PASSES, *READING])
 def test_a_file_that_is_a_link_to_other_bytes_is_refused(
     verb: str, root: Path, victim: Path, words: dict[str, list[object]], attlas: Callable[..., object]
 ) -> None:
