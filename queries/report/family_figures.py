@@ -89,7 +89,8 @@ def _describe_all(rows: Rows) -> str:
 
 
 def _name_method(row: Any) -> str:
-    return METHODS.get(row["method"], row["method"])
+    method: str = row["method"]
+    return METHODS.get(method, method)
 
 
 def _describe_gain(rows: Rows) -> str:
