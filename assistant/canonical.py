@@ -15,7 +15,7 @@ from typing import Any
 
 SIGNIFICANT_DIGITS = 10
 LARGEST_EXACT = 2**53
-"""Below it, every whole number is a float."""
+"""Below it, every whole number is exactly a float."""
 
 
 def rows_sha256(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

@@ -82,6 +82,7 @@ class ToolProcess:
             except BaseException:
                 await self.kill()
                 raise
+
             if reply["is_last"]:
                 await self.kill()
             return reply["values"], reply["is_error"]

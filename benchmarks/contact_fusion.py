@@ -275,11 +275,13 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"| contacts by | {' | '.join(CUTS)} | P@L/2 less {reference} |",
         f"|---|{'---|' * (len(CUTS) + 1)}",
     ]
+
     for method, by_cut in methods.items():
         pairs = zip(by_cut["P@L/2"], methods[reference]["P@L/2"], strict=True)
         differences = [value - base for value, base in pairs]
         cells = [*(spell(by_cut[cut]) for cut in CUTS), spell(differences, sign="+")]
         text.append(f"| {method} | {' | '.join(cells)} |")
+
     return "\n".join(text)
 
 

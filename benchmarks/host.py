@@ -99,6 +99,7 @@ class Clock:
         is_feeding = any(outer == FEEDING for outer, _ in stack)
         stack.append((part, []))
         started = time.thread_time()
+
         try:
             yield
         finally:
@@ -315,6 +316,7 @@ def _make_plan(fasta: Path, paths: AtlasPaths, shape: ModelShape) -> Plan:
         totals=sum_shards(shards),
         shards=shards,
     )
+
     directory.write_plan(paths, plan, proteins)
     return plan
 
@@ -364,6 +366,7 @@ def format_report(report: dict[str, Any]) -> str:
         "| part | processor s | for all, s | share |",
         "|---|---|---|---|",
     ]
+
     for part, seconds in sorted(parts.items(), key=lambda item: -item[1]):
         lines.append(f"| {part} | {seconds:.2f} | {seconds * scale:.1f} | {seconds / total:.0%} |")
     is_missed = report["all_s"] > BAR_S
@@ -374,6 +377,7 @@ def format_report(report: dict[str, Any]) -> str:
         f"Wall time of the shards {report['shards_wall_s']:.1f} s, of sealing {report['seal_wall_s']:.2f} s "
         f"({report['seal_wall_s'] * scale:.1f} s for all).",
     ]
+
     return "\n".join(lines)
 
 

@@ -119,6 +119,7 @@ def _proteins(begin: int, end: int) -> pa.RecordBatch:
         "sequence_id": rng.permutation(n).astype(np.int32) + begin,
         "status": ["ok"] * n,
     }
+
     zeros = np.zeros(n, np.int64)
     schema = PROTEINS.schema(0)
     arrays = [pa.array(columns[f.name] if f.name in columns else _empty(f, zeros), f.type) for f in schema]

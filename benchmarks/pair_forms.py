@@ -254,6 +254,7 @@ def summarise_fused(
             ]
             row["interface AUROC"] = estimate(sides, of_groups)
             rows.append(row)
+
     return rows
 
 
@@ -281,6 +282,7 @@ def find_best_heads(
                 "mean of heads": float(means[GIVEN].mean()),
             }
         )
+
     return rows
 
 

@@ -148,7 +148,7 @@ def ask(
 PARTS_PER_WORKER = 4
 """Parts of an atlas for each worker, so that all of them end at about the same time."""
 PARTS_FOR_SCHEDULER = 64
-"""Parts of an atlas where a scheduler's workers are asked, whose number changes."""
+"""Parts of an atlas for the workers of a scheduler, whose number changes."""
 
 
 def _answer_on_workers(

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from attlas.pipeline.contacts.choosing_heads import ChoiceSettings
     from attlas.pipeline.contacts.planning import ContactSettings
 
-FLOOR = 0.3
+DEFAULT_FLOOR = 0.3
 """Probability from which on a pair is kept, unless another is given."""
 Floor = Annotated[
     float | None,
-    typer.Option(help=f"Keep every pair of at least this probability; default: {FLOOR}.", show_default=False),
+    typer.Option(help=f"Keep every pair of at least this probability; default: {DEFAULT_FLOOR}.", show_default=False),
 ]
 AtomOption = Annotated[
     Literal["ca", "cb"],
@@ -122,7 +122,7 @@ def contacts(
 
         with build_progress() as progress:
             settings = ContactSettings(
-                floor=FLOOR if floor is None else floor,
+                floor=DEFAULT_FLOOR if floor is None else floor,
                 atom=atom,
                 max_length=max_length,
                 is_heads_only=heads_only,

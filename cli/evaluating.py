@@ -99,16 +99,11 @@ def sites(
 
     Proteins that the truth does not name take no part. A protein with a position that cannot be used is left out.
     """
-    from attlas.schema import InputError
-
     for path in (directory, *([train] if train is not None else [])):
         refuse_url(path)
     if output is not None:
         refuse_url_to_write(output)
-    if (train is None) != (train_truth is None):
-        raise InputError("--train and --train-truth go together.", expected="an atlas, and the truth of its proteins")
-    if rival is None and rival_training is not None:
-        raise InputError("--rival-training goes with --rival.", found=f"--rival-training {rival_training}")
+    _refuse_halves(train=train, train_truth=train_truth, rival=rival, rival_training=rival_training)
 
     with workshop():
         from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
@@ -138,8 +133,7 @@ def sites(
         )
 
     if output is not None:
-        with sink(output, is_text=True) as file:
-            file.write(json.dumps(evaluation.to_json(), indent=1).encode() + b"\n")
+        _write_json(output, evaluation.to_json())
     if as_json:
         print_json(evaluation.to_json())
     else:
@@ -177,8 +171,7 @@ def candidates(
         added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
 
     if output is not None:
-        with sink(output, is_text=True) as file:
-            file.write(json.dumps(added.card, indent=1).encode() + b"\n")
+        _write_json(output, added.card)
     if as_json:
         print_json(added.card)
         return
@@ -186,6 +179,23 @@ def candidates(
     print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
     print_lines(describe_card(added.card))
     say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+
+
+def _refuse_halves(
+    *, train: Path | None, train_truth: Path | None, rival: tuple[str, Path] | None, rival_training: Path | None
+) -> None:
+    """Refuse an option without the one that it belongs to. Raises InputError."""
+    from attlas.schema import InputError
+
+    if (train is None) != (train_truth is None):
+        raise InputError("--train and --train-truth go together.", expected="an atlas, and the truth of its proteins")
+    if rival is None and rival_training is not None:
+        raise InputError("--rival-training goes with --rival.", found=f"--rival-training {rival_training}")
+
+
+def _write_json(output: Path, values: object) -> None:
+    with sink(output, is_text=True) as file:
+        file.write(json.dumps(values, indent=1).encode() + b"\n")
 
 
 def _tell_left_out(name: str, account: "Account") -> None:

@@ -23,7 +23,7 @@ TEMPORARY_FOLDERS = "attlas.schema.temporary_folders"
 """The module that knows the temporary folders of this process; where it is not imported, there are none."""
 
 _is_ending = threading.Event()
-"""Set once Ctrl-C was pressed: from then on one thread ends this process, and all others are as good as gone."""
+"""Set once Ctrl-C was pressed: from then on one thread ends this process, and no other may do anything."""
 
 SHOW_CURSOR = "\x1b[?25h"
 """Code that shows the cursor of a terminal again; a progress bar hides it."""

@@ -14,12 +14,14 @@ from attlas.cli import (
     annotating,
     asking,
     assisting,
+    build_steps,
     building,
     comparing,
     contacting,
     embedding,
     evaluating,
     exporting,
+    fetching,
     finding,
     fitting,
     interfaces,
@@ -33,6 +35,7 @@ from attlas.cli import (
     serving,
     showing,
     upgrading,
+    verifying,
 )
 
 EXIT_ERROR = 1
@@ -64,8 +67,11 @@ def _options(
     """Build and query attention atlases of proteomes."""
 
 
-building.add_verbs(app)
 for verbs in (
+    building,
+    build_steps,
+    verifying,
+    fetching,
     annotating,
     probing,
     contacting,

@@ -103,13 +103,13 @@ def check_position(
         sequence: the stored sequence.
         first_position: what the source calls the first residue, 0 or 1.
     """
-    counted = f", counted from {first_position}"
+    origin = f", counted from {first_position}"
     if begin > end:
         return Problem(Reason.REVERSED, f"{begin:,} to {end:,}")
     if begin < first_position:
-        return Problem(Reason.BEFORE_START, f"{begin}{counted}")
+        return Problem(Reason.BEFORE_START, f"{begin}{origin}")
     if end - first_position >= len(sequence):
-        return Problem(Reason.PAST_END, f"{end:,}; the protein has {len(sequence):,} residues{counted}")
+        return Problem(Reason.PAST_END, f"{end:,}; the protein has {len(sequence):,} residues{origin}")
 
     if letters is not None:
         start = begin - first_position

@@ -90,7 +90,7 @@ def stream_file(source: str | Path, *, expected: str, add_bytes: Callable[[bytes
         InputError: as `read_file`, also while it is read; an empty file is read.
     """
     if str(source) == STANDARD_INPUT:
-        yield _unpacked_once(_standard_input(expected), STANDARD_INPUT, add_bytes)
+        yield _unpacked_once(_open_standard_input(expected), STANDARD_INPUT, add_bytes)
         return
 
     path = Path(source).expanduser()
@@ -168,7 +168,7 @@ class _ReadOnce:
         """Do nothing: whoever opened the file closes it."""
 
 
-def _standard_input(expected: str) -> IO[bytes]:
+def _open_standard_input(expected: str) -> IO[bytes]:
     """Return standard input. Raises InputError if it is closed, as in jobs of cron."""
     if sys.stdin is None:
         raise InputError("Standard input is closed.", expected=expected, hint="hand in a file, or pipe one in")
@@ -177,7 +177,7 @@ def _standard_input(expected: str) -> IO[bytes]:
 
 def _read_packed(source: str | Path, expected: str, max_bytes: int) -> bytes:
     if str(source) == STANDARD_INPUT:
-        return _read_to_end(_standard_input(expected), "standard input", max_bytes)
+        return _read_to_end(_open_standard_input(expected), "standard input", max_bytes)
 
     path = Path(source).expanduser()
     try:

@@ -58,7 +58,7 @@ class Gff3Sequence:
 
 @dataclass(frozen=True, slots=True)
 class Gff3Unreadable:
-    """A row or a region that is not as the format has it."""
+    """A row or a region that breaks the rules of the format."""
 
     line: int
     sequence: str

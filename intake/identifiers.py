@@ -202,8 +202,8 @@ def _of_rows(names: Names, column: str, rows: list[int], taxon: int | str | None
     if not of_taxon:
         taxa = sorted({_taxon_words(names, row) for row in rows})
         gene = printable_text(str(names.value(rows[0], "gene")))
-        listed = ", ".join(map(printable_text, taxa[:N_NAMED]))
-        return Resolution(why=f"gene {gene} is here of {listed}, not of {printable_text(str(taxon))}")
+        taxa_text = ", ".join(map(printable_text, taxa[:N_NAMED]))
+        return Resolution(why=f"gene {gene} is here of {taxa_text}, not of {printable_text(str(taxon))}")
 
     ambiguous = Resolution(candidates=_accessions(names, of_taxon))
     return ambiguous if taxon is not None else replace(ambiguous, in_taxa=_in_taxa(names, of_taxon))

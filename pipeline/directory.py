@@ -34,6 +34,7 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> Non
             metadata={},
             has_page_checksums=True,
         )
+
     digests = write_sequences(paths, proteins.sequences(), plan.shards)
     write_shards(paths.shards, plan.shards, digests)
     write_plan_file(paths, plan)

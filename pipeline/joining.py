@@ -46,7 +46,7 @@ def write_proteins(paths: AtlasPaths, plan: Plan) -> Counter[str]:
 
 
 def join_outcomes(planned: pa.Table, outcomes: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return planned proteins with the outcomes of their sequences, which are found at the row of `sequence_id`."""
+    """Return planned proteins with the outcomes of their sequences; row `i` of `outcomes` is of `sequence_id` i."""
     sequence_outcomes = outcomes.take(planned["sequence_id"])
     is_skipped = pc.equal(planned["status"], "skipped")
 

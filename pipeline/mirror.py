@@ -228,6 +228,7 @@ def open_mirror(url: str, *, is_plan_alone: bool = False) -> Iterator[Mirror]:
     folder = temporary / leftover_name(KIND, "copy")
     remember_folder(folder)
     folder.mkdir(mode=0o700)
+
     try:
         mirror = Mirror(ObjectStore(url.rstrip("/")), AtlasPaths(folder))
         if is_plan_alone:
@@ -246,8 +247,8 @@ def make_stand_in(path: Path, n_bytes: int) -> None:
         handle.truncate(n_bytes)
 
 
-def _do_at_once(do: Callable[..., None], things: Iterable[object]) -> None:
-    """Call a function for each of several things, side by side; the first error goes on when all have ended."""
+def _do_at_once(do: Callable[..., None], items: Iterable[object]) -> None:
+    """Call a function for each of several items, side by side; the first error goes on when all have ended."""
     with ThreadPoolExecutor(N_REQUESTS) as threads:
-        for _ in threads.map(do, things):
+        for _ in threads.map(do, items):
             pass

@@ -176,12 +176,13 @@ class ObjectStore:
             except (BrokenAtlasError, EnvironmentFault):
                 raise
             except PermissionError as error:
-                raise _refused(address, error) from error
+                raise _describe_refusal(address, error) from error
             except Exception as error:  # of botocore, aiohttp and asyncio, which share no base
                 if attempt == N_ATTEMPTS or isinstance(error, FileNotFoundError):
                     raise _failed(address, error, attempt) from error
             time.sleep(wait_s)
             wait_s *= 2
+
         raise AssertionError("the last attempt returns or raises")
 
     def _address(self, name: str) -> str:
@@ -232,7 +233,7 @@ def _naming_package(url: str) -> Iterator[None]:
         ) from error
 
 
-def _refused(address: str, error: Exception) -> EnvironmentFault:
+def _describe_refusal(address: str, error: Exception) -> EnvironmentFault:
     return EnvironmentFault(
         f"The object store refuses {address}.",
         found=first_line(error),

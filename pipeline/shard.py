@@ -72,13 +72,8 @@ def encode_shard(
     packs = list(cut_packs(lengths, encoder.limit_pack(plan.pack_tokens)))
 
     def compute_part(begin: int) -> Part:
-        place = begin - shard.first_sequence_id
-        remaining_packs = dropwhile(lambda pack: pack.start < place, packs)
-        packs_of_part = fill_part(remaining_packs, lengths, limits)
-        numbered_packs = (
-            dict(enumerate(sequences[pack], start=shard.first_sequence_id + pack.start)) for pack in packs_of_part
-        )
-        return _compute_part(plan, encoder, numbered_packs, failed=failed, vectors=vectors)
+        packs_of_part = _take_packs_of_part(shard, sequences, lengths, packs, begin=begin, limits=limits)
+        return _compute_part(plan, encoder, packs_of_part, failed=failed, vectors=vectors)
 
     folder = find_part_folder(paths, paths.receipt(shard.index), plan.plan_id)
     parts = compute_parts(
@@ -89,30 +84,44 @@ def encode_shard(
         confirm_device=partial(confirm_device, encoder),
     )
 
-    kept = None
+    kept_vectors = None
     if vectors is not None:
-        kept = find_kept_vectors(paths, vectors.name, shard.index)
-        keep_table(parts, VECTORS, source=folder, target=kept)
+        kept_vectors = find_kept_vectors(paths, vectors.name, shard.index)
+        keep_table(parts, VECTORS, source=folder, target=kept_vectors)
 
     metadata = provenance(plan.run, plan.plan_id)
-    finish = partial(
-        finish_shard,
-        paths,
-        shard,
-        parts,
-        encoder,
-        folder=folder,
-        receipt_path=paths.receipt(shard.index),
-        output=lambda table: Output(paths.shard(table, shard.index), metadata),
-        started=started,
-        tables=SHARD_TABLES,
-    )
     try:
-        return finish()
+        return finish_shard(
+            paths,
+            shard,
+            parts,
+            encoder,
+            folder=folder,
+            receipt_path=paths.receipt(shard.index),
+            output=lambda table: Output(paths.shard(table, shard.index), metadata),
+            started=started,
+            tables=SHARD_TABLES,
+        )
     except DeviceFault:
-        if kept is not None:
-            kept.remove()
+        if kept_vectors is not None:
+            kept_vectors.remove()
         raise
+
+
+def _take_packs_of_part(
+    shard: Shard,
+    sequences: Sequence[str],
+    lengths: Sequence[int],
+    packs: Sequence[slice],
+    *,
+    begin: int,
+    limits: PartLimits,
+) -> Iterator[Mapping[int, str]]:
+    """Yield the packs of the part that begins at sequence `begin`, each with its sequences by `sequence_id`."""
+    place = begin - shard.first_sequence_id
+    remaining_packs = dropwhile(lambda pack: pack.start < place, packs)
+    for pack in fill_part(remaining_packs, lengths, limits):
+        yield dict(enumerate(sequences[pack], start=shard.first_sequence_id + pack.start))
 
 
 def encode_packs(

@@ -169,7 +169,7 @@ def _values(name: str, column: pa.Array) -> list[object]:
     """Return the values of a column as Python has them, or as texts where Python's types lack them.
 
     Raises:
-        QuestionError: they can be made neither, as dates beyond the year 9999 in a list.
+        QuestionError: they can be made neither, such as dates beyond the year 9999 in a list.
     """
     try:
         return list(_shortest(column).to_pylist())

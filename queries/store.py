@@ -33,7 +33,7 @@ from attlas.schema import (
 from attlas.schema.index_tables import name_key
 
 if TYPE_CHECKING:
-    from attlas.queries.engine.sandbox import Database, Parameters
+    from attlas.queries.engine.database import Database, Parameters
 
 SHORTEST_S = 0.001
 """What a query is given where connecting has used up its time."""
@@ -138,7 +138,7 @@ class Store:
     ) -> pa.RecordBatchReader:
         """Answer one SELECT like `sql`, batch by batch, for results larger than memory."""
         from attlas.queries.engine.handed_over import arrow_tables
-        from attlas.queries.engine.sandbox import select
+        from attlas.queries.engine.selecting import select
 
         own_tables = arrow_tables(tables or {}, self.manifest)
         if timeout_s is None or isinstance(self.root, Path):

@@ -14,7 +14,7 @@ NARROWEST = 20
 MOST_FOLDS = 6
 """Lines that a folded cell takes at most."""
 IN_ASCII = str.maketrans("▁▂▃▄▅▆▇█─·…", "_.:-=+*#-,~")
-"""What stands for the signs of our own where a terminal or a file has no letters for them."""
+"""Letters in place of our own signs, for a terminal or a file that cannot show these."""
 
 
 def printable(value: object) -> str:

@@ -71,7 +71,7 @@ def digest(values: object) -> str:
 
 
 def content_sha256(values: object) -> str:
-    """Return the SHA-256 of plain JSON values, whatever the order of keys and the spacing, lower-case hexadecimal."""
+    """Return the SHA-256 of plain JSON values in lower-case hexadecimal, whatever the order of keys and the spacing."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

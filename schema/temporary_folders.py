@@ -1,6 +1,6 @@
 """The temporary folders of this process, so that it can remove them also where it ends without unwinding.
 
-A process that is killed removes nothing: then a later process does, by a lock in the folder or by its name.
+A process that is killed removes nothing: then a later process does (`leftovers`).
 """
 
 import shutil

@@ -18,7 +18,7 @@ from attlas.serve.security_headers import POLICY_HEADER, SECURITY_HEADERS
 
 METHODS_WITHOUT_BODY = ("GET", "HEAD")
 MOST_THROWN_AWAY = 50
-"""Times the largest body that is read before a client is told that its body is too large."""
+"""How many times the largest body is read before a client is told that its body is too large."""
 
 
 class ClientTooSlowError(Exception):

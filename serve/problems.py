@@ -50,6 +50,7 @@ def problem_response(problem: Problem, instance: str) -> Response:
         "offenders": list(fault.offenders[:N_OFFENDERS]),
         "n_offenders": fault.n_offenders,
     }
+
     headers = {"Cache-Control": "no-store", **problem.headers}
     return Response(dump_json(body) + b"\n", problem.status, headers, media_type=MEDIA_TYPE)
 

@@ -67,7 +67,7 @@ class PatientProtocol(H11Protocol):
 
 
 def open_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; `port` 0 is any that is free.
+    """Return a socket that listens; with `port` 0, at any free port.
 
     Raises:
         QuestionError: there is no such address or port.
@@ -131,7 +131,9 @@ def run(app: FastAPI, listening: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=HEAD_S,
     )
+
     server = Server(config, service.pool.close)
+
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:  # uvicorn raises it again when all is closed

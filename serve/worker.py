@@ -38,7 +38,7 @@ class WorkerSettings:
     folder: Path
     """Where the process puts its temporary files, and its queries what memory does not hold."""
     server: int
-    """Number of the process of the server: without it, a worker ends."""
+    """Number of the server's process; a worker ends with it."""
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,13 @@ from pathlib import Path
 from queue import Empty, LifoQueue
 
 from attlas.schema import Fault
+from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.serve.limits import Limits
 from attlas.serve.tasks import Outcome, Task
 from attlas.serve.worker import STEP_S, ClientLeftError, Order, Worker
 
+KIND = "attlas-serve-"
+"""How the names of the folders of servers begin."""
 ANSWER = "answer-"
 """How the names of files with answers begin."""
 
@@ -66,7 +69,7 @@ class WorkerPool:
         self._memory_limit = memory_limit
         self._max_bytes = max_bytes
         self._pending_bytes = pending_bytes
-        self.folder = Path(tempfile.mkdtemp(prefix="attlas-serve-"))
+        self.folder = _make_folder()
         self._numbers = count(1)
         self._waiting = threading.Semaphore(n_workers + n_waiting)
         # A place is a worker that is idle, or None for one that is yet to be started.
@@ -122,6 +125,7 @@ class WorkerPool:
         place = self._take_place(timeout_s, has_left)
         worker: Worker | None = None
         output = self.folder / f"{ANSWER}{next(self._numbers)}"
+
         try:
             worker = place or self._new_worker()
             left_s = max(timeout_s - (time.monotonic() - started), 1.0)
@@ -180,3 +184,12 @@ class WorkerPool:
     def _end(self, worker: Worker) -> None:
         worker.kill()
         self.workers.discard(worker)
+
+
+def _make_folder() -> Path:
+    """Return a new folder for the answers and the workers; what a killed server left is removed."""
+    temporary = Path(tempfile.gettempdir())
+    remove_leftovers(temporary, KIND)
+    folder = temporary / leftover_name(KIND, "answers")
+    folder.mkdir(mode=0o700)
+    return folder

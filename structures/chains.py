@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import gemmi
 
 PEPTIDE_BOND_MAX = 2.0
-"""Angstrom from C to the next N up to which two residues count as bonded: 1.33 is ideal, models in work are loose."""
+"""Largest distance from C to the next N of bonded residues, angstrom; 1.33 is ideal, unfinished models are loose."""
 ALPHA_STEP_MAX = 4.5
 """Angstrom from one C-alpha to the next where there is no C or N: 3.8 ideal, 2.9 in a cis peptide."""
 

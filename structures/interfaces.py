@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 TOUCH_DISTANCE = 5.0
 """Angstrom below which two heavy atoms touch."""
 MAX_ATOMS = 200_000
-"""Heavy atoms of protein in an assembly above which only the chains as deposited are looked at, and above which
-these are not either: a virus capsid has millions, a ribosome about 60,000."""
+"""Most heavy atoms of protein that are looked at. Of a larger assembly only the deposited chains are, and none of these
+where they are too many as well: a virus capsid has millions of atoms, a ribosome about 60,000."""
 
 Address = tuple[str, int, str]
 """A residue by its author's chain, number and insertion code."""
@@ -31,7 +31,7 @@ class InterfaceResidues:
     """The residues that touch another chain, each with the chains that it touches."""
 
     partners: dict[Address, frozenset[str]]
-    """Author's names of the chains that a residue touches; its own name is that of a symmetry copy."""
+    """Author's names of the chains that a residue touches; the name of its own chain stands for a symmetry copy."""
     notes: tuple[str, ...] = ()
     """What was not looked at."""
 

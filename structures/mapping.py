@@ -29,7 +29,7 @@ class UnlikeProteinError(InputError):
     """The error of a structure of which no chain is of the protein."""
 
     likeness = ""
-    """How alike the first of the chains is, in words."""
+    """How like the protein the first chain is, in words."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _with_letter(residue: Residue, letters: str, letter: str) -> Residue:
 def _align(sequence: str, places: Sequence[Place], *, extension: int = 0) -> list[tuple[int, int]]:
     """Return the aligned pairs, (index into the sequence, index into the places), both from 0.
 
-    `extension` is the score of each letter that a gap is longer.
+    `extension` is the score of each letter of a gap after its first.
     """
     gemmi = require("gemmi")
     scoring = gemmi.AlignmentScoring()

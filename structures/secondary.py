@@ -116,7 +116,7 @@ def _type_and_words(conf: str, helix_class: str) -> tuple[str, str]:
 
 
 def _rows(file: StructureFile, category: str, tags: tuple[str, ...], n_others: dict[str, int]) -> Iterator[list[str]]:
-    """Yield the rows of a category that name the residues they are of, and count the others; unknown is empty."""
+    """Yield the rows of a category that name their residues, and count the others; an unknown value is empty."""
     import gemmi
 
     if file.block is None:

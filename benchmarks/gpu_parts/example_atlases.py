@@ -68,6 +68,7 @@ def compare_precisions(settings: Settings, proteome: Path) -> Iterator[Row]:
     sequences = precision.sample(str(proteome), n=N_SAMPLED, seed=0, shortest=shortest, longest=longest)
     options = argparse.Namespace(device=settings.device, variant=list(SAMPLED_VARIANTS), rule=DEFAULT_RULE)
     compared = precision.compare_all(options, find_model(str(settings.weights)), sequences)
+
     for variant, lines in compared.items():
         figures = precision.summary(lines)
         yield {
@@ -108,6 +109,7 @@ def compare_builds(name: str, reference: Path, other: Path) -> Row:
     """Return how far the sites, layers, profiles and head statistics of two atlases agree."""
     layers, other_layers = (find_layers(root) for root in (reference, other))
     sites, other_sites = (find_sites(root) for root in (reference, other))
+
     return {
         "compared": name,
         "sequences with sites": len(sites),
@@ -204,6 +206,7 @@ def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator
                     row["statistics differ by"] = f"{largest_difference(reference, atlas, atlas_pass.table):.1e}"
         except Exception as error:  # the next pass may work
             row["outcome"] = f"{type(error).__name__}: {error}"[:300]
+
         yield row
 
 

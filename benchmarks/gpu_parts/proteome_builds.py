@@ -61,6 +61,7 @@ def describe_build(settings: Settings, name: str, out: Path, *, started: float, 
     counts = Manifest.read(paths).counts
     finished = sorted(path.stat().st_mtime - started for path in paths.receipts.glob("*.json"))
     is_goal = name in ("split", "bfloat16") and not settings.is_tiny
+
     return {
         "build": name,
         "proteins": counts.n_requested,

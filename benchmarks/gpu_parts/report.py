@@ -78,8 +78,10 @@ def write_markdown(figures: dict[str, Any]) -> str:
         "",
         *markdown_table(collect_goals(figures)),
     ]
+
     for number, part in sorted(figures["parts"].items(), key=lambda item: int(item[0])):
         reason = f", {part['reason']}" if part["reason"] else ""
         lines += ["", f"## {number}. {part['title']}", "", f"{part['state']}{reason}; {part['seconds']:.0f} s"]
         lines += ["", *markdown_table(part["rows"])] if part["rows"] else []
+
     return "\n".join(lines) + "\n"

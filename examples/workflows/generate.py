@@ -173,6 +173,7 @@ def values() -> dict[str, str]:
         for verb in ("build", "plan", "encode", "seal", "export")
         for option in read_options(verb)
     }
+
     return flags | {
         "version": PROJECT["version"],
         "summary": PROJECT["description"],

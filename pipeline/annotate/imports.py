@@ -44,7 +44,7 @@ class AnnotationSource:
     chain: str | None = None
     """The only chain of a structure that is read."""
     database: str | None = None
-    """Whose families a table of families has."""
+    """The database of the families in a table, such as `Pfam`."""
     series: Series | None = None
     """The track or the values of variants that the source holds; None for features, families and structures."""
 
@@ -95,7 +95,7 @@ class ImportReport:
     rejected: dict[str, int]
     """Records left out, by reason."""
     remarks: dict[str, int]
-    """What is stored, but not as one might think, by kind."""
+    """Remarks on records that are stored, by kind."""
     n_track_values: int = 0
     """Rows stored in `tracks`."""
     n_variants: int = 0

@@ -39,7 +39,7 @@ _N_DIGITS = 12
 _CHUNK_ROWS = 65_536
 """Rows of a batch that is hashed."""
 _RECEIPT_PREFIXES = ("annotation-", "features-")
-"""Of receipts: today's, and that of the time when annotation was features alone."""
+"""Beginnings of the names of receipts: today's, and that of versions that stored features alone."""
 
 
 def annotate(paths: AtlasPaths, source: AnnotationSource, *, rejected: Path | None = None) -> tuple[Import, Manifest]:
@@ -143,8 +143,8 @@ def _add(paths: AtlasPaths, manifest: Manifest, imported: Import, series: Series
 
     added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
     _clear_leftovers(paths, added)
-    gone = sorted(replaced.keys() - {file.path for file in files})
-    report = replace(report, replaced=tuple(replaced[path] for path in gone))
+    removed_paths = sorted(replaced.keys() - {file.path for file in files})
+    report = replace(report, replaced=tuple(replaced[path] for path in removed_paths))
     return replace(imported, report=report), added
 
 
@@ -185,7 +185,7 @@ def _replaced_files(
 
 
 def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, str, set[str]]:
-    """Return the source and the series that a file is of, and the names of the files that its rows are of."""
+    """Return the source and the series of a stored file, and the names of the files from which its rows came."""
     path = paths.root / file.path
     metadata = stored_metadata(paths, path)
     names = pc.unique(stored_rows(paths, path, ["source"])["source"]).to_pylist()

@@ -72,6 +72,7 @@ class Forward:
             theta=self.theta,
             added=self._find_added(table),
         )
+
         self._keep(layer)
         if layer.output is None:
             raise PassFinished
@@ -83,9 +84,9 @@ class Forward:
         Raises:
             PassFinished: as `add_layer`.
         """
-        nothing = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
+        empty = attention.new_empty((*attention.shape[:2], 0), dtype=torch.float32)
         layer = self.reduce(
-            nothing, nothing, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
+            empty, empty, None, pack=self.pack, scaling=1.0, theta=self.theta, added=MapScores(attention)
         )
         self._keep(layer)
         if len(self.received) == self.n_layers and not self.is_last_finished:

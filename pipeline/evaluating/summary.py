@@ -82,6 +82,7 @@ def _average(scored: ScoredSet, seed: int, n_draws: int) -> tuple[PredictorResul
     low, high = np.quantile(draws, [ALPHA / 2, 1 - ALPHA / 2], axis=1)
     grouped = [float(np.mean([score.grouped_precision for score in scored.scores[name]])) for name in names]
     means = values.mean(1)  # (2 x predictors): average precision of all, then F1 of all
+
     return tuple(
         PredictorResult(
             name=name,
@@ -118,6 +119,7 @@ def _make_comparisons(
     """Return comparisons from their differences per protein, (C, P), of average precision and of F1."""
     of_precision = compare_pairs(precision, families, seed=seed, n_draws=n_draws)
     of_f1 = compare_pairs(f1, families, seed=seed, n_draws=n_draws)
+
     return tuple(
         ComparisonResult(
             name=name,

@@ -73,6 +73,7 @@ def describe_verdict(
         Verdict.FAILS: f"{to_baseline}, which is less than {SMALLEST_EFFECT}",
         Verdict.UNSETTLED: f"{to_baseline}, {doubt}",
     }
+
     return Judgement(verdict, f"For {model}, {held_out}, the claim {verdict.value}: {reasons[verdict]}.")
 
 

@@ -132,6 +132,7 @@ def _cut(tokenizer: Any, sequence: str) -> Pieces:
     is_whole = [begin for begin, _ in encoding.places] == ends[:-1] and ends[-1] == len(sequence)
     n_residues = [end - begin for begin, end in encoding.places]
     has_special = not set(encoding.tokens).isdisjoint(tokenizer.all_special_ids)  # the unknown token is one
+
     if not is_whole or min(n_residues, default=0) < 1 or has_special:
         raise EnvironmentFault(
             "The tokens of a sequence do not make it up.",
@@ -139,6 +140,7 @@ def _cut(tokenizer: Any, sequence: str) -> Pieces:
             found=f"{len(encoding.tokens):,} tokens for {len(sequence):,} residues",
             hint="use a model that reads single letters, such as ESM-2",
         )
+
     return Pieces(encoding.tokens, n_residues)
 
 
@@ -226,7 +228,7 @@ def _make_trial(tokens: Mapping[str, int], words: Sequence[str]) -> str:
 
 
 def _refuse_other_ends(files: ModelFiles, tokenizer: Any, letters: LetterTokens) -> None:
-    """Refuse a tokenizer that puts around a sequence what is not known. Raises EnvironmentFault."""
+    """Refuse a tokenizer that puts unknown tokens around a sequence. Raises EnvironmentFault."""
     is_usual = len(letters.before) <= 1 and len(letters.after) <= 1
     is_of_xlnet = not letters.before and letters.after == (tokenizer.sep_token_id, tokenizer.cls_token_id)
     if not (is_usual or is_of_xlnet):

@@ -50,6 +50,7 @@ def add_probe(
             expected="1 residue or more",
             found=", ".join(map(str, sorted(periods))),
         )
+
     with hold_sealed(root) as (paths, manifest, plan):
         task = Probe(
             atlas_id=manifest.atlas_id,
@@ -83,11 +84,11 @@ def _find_types(paths: AtlasPaths, manifest: Manifest, names: Sequence[str]) -> 
 
     # A type in another letter case is taken, too; the exact spelling comes first.
     spellings = {name.lower(): name for name in sorted(types, reverse=True)} | {name: name for name in types}
-    selected = {spellings.get(name, spellings.get(name.lower(), name)) for name in names}
-    if unknown := sorted(selected - types):
+    exact_names = {spellings.get(name, spellings.get(name.lower(), name)) for name in names}
+    if unknown := sorted(exact_names - types):
         raise InputError(
             f"The atlas holds no feature of {len(unknown)} of the types asked for.",
             expected=", ".join(sorted(types)) or "features, added with `attlas annotate`",
             offenders=unknown,
         )
-    return tuple(sorted(selected))
+    return tuple(sorted(exact_names))

@@ -201,6 +201,7 @@ class _Text:
             n_bytes += len(piece) if n_bytes or piece.strip() else 0
             if n_bytes >= self._start_bytes:
                 return
+
         if not n_bytes:
             raise InputError(
                 f"{self._name} is empty.",

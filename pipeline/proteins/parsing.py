@@ -156,6 +156,7 @@ def _serve(max_length: int | None) -> None:
     """Parse the blocks on standard input until it ends; each answer is a ParsedRun, or an error."""
     blocks, answers = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no answer
+
     while True:
         try:
             block, path = pickle.load(blocks)

@@ -41,8 +41,8 @@ class Alignment:
 def align(sequence: str, other: str) -> Alignment | None:
     """Return the best local alignment of two sequences; None where no letters fit. Letters it lacks are read as X."""
     aligner = _make_aligner()
-    first, second = _plain_letters(sequence), _plain_letters(other)
-    alignment = next(iter(aligner.align(first, second)), None)
+    text, other_text = _plain_letters(sequence), _plain_letters(other)
+    alignment = next(iter(aligner.align(text, other_text)), None)
     if alignment is None:
         return None
 
@@ -52,13 +52,13 @@ def align(sequence: str, other: str) -> Alignment | None:
     places = np.concatenate([np.arange(begin, end, dtype=np.int32) for begin, end in blocks])
     other_places = np.concatenate([np.arange(begin, end, dtype=np.int32) for begin, end in other_blocks])
 
-    letters, other_letters = (np.frombuffer(text.encode(), np.uint8) for text in (first, second))
+    letters, other_letters = (np.frombuffer(plain.encode(), np.uint8) for plain in (text, other_text))
     n_identical = int((letters[places] == other_letters[other_places]).sum())
     n_gaps = (places[-1] - places[0] + 1 - len(places)) + (other_places[-1] - other_places[0] + 1 - len(places))
     return Alignment(
         score=float(alignment.score),
         identity=n_identical / (len(places) + int(n_gaps)),
-        coverage=len(places) / min(len(first), len(second)),
+        coverage=len(places) / min(len(letters), len(other_letters)),
         places=places,
         other_places=other_places,
     )

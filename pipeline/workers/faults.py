@@ -17,7 +17,7 @@ as a full disk that they share, ends the build, too.
 
 A shard at which DEATHS_BEFORE_SEARCH workers ended is taken apart (`deadly`): its sequences run in a process of their
 own until those that end it are found. They are `failed`, with that as the reason, and the others are computed. A worker
-that leaves during the search proves less than a process which it saw end (`deadly.N_DEPARTURES`). A pass
+that leaves during the search proves less than a process which it saw end (`search.N_DEPARTURES`). A pass
 cannot be taken apart: its shard is given up after WORKER_DEATHS.
 
 A worker at which a search fails by a `Fault`, as where there is no memory for the model twice, goes on with other

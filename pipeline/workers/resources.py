@@ -57,12 +57,12 @@ def choose_threads(shards: Sequence[Shard], *, device: str) -> int:
 
 def refuse_full_memory(largest: Shard, n_workers: int, free: int) -> None:
     """Refuse workers that do not fit the free memory, bytes, which they share. Raises EnvironmentFault."""
-    needed = n_workers * largest.predicted_bytes
-    if needed > free:
+    needed_bytes = n_workers * largest.predicted_bytes
+    if needed_bytes > free:
         raise EnvironmentFault(
             f"Shard {largest.index} does not fit the memory" + (f" of {n_workers} workers." if n_workers > 1 else "."),
             expected=f"at most {_format_gib(free)} GiB, what is free now",
-            found=f"{_format_gib(needed)} GiB predicted for sequences {largest.first_sequence_id} to "
+            found=f"{_format_gib(needed_bytes)} GiB predicted for sequences {largest.first_sequence_id} to "
             f"{largest.end_sequence_id - 1}, the longest of them alone in its pack",
             hint="use fewer --workers, set --max-length, or use a machine with more memory",
         )
@@ -142,12 +142,14 @@ def check_disk(root: Path, run: Run, shards: Sequence[Shard]) -> None:
     Raises:
         EnvironmentFault: names the space needed and the space free.
     """
-    needed = sum(predict_disk_bytes(shard.n_residues, shard.n_sequences, run.n_layers, run.n_heads) for shard in shards)
+    needed_bytes = sum(
+        predict_disk_bytes(shard.n_residues, shard.n_sequences, run.n_layers, run.n_heads) for shard in shards
+    )
     free = psutil.disk_usage(str(root)).free
-    if needed > free:
+    if needed_bytes > free:
         raise EnvironmentFault(
             f"The disk of {root} is too small for this atlas.",
-            expected=f"about {_format_gib(needed)} GiB",
+            expected=f"about {_format_gib(needed_bytes)} GiB",
             found=f"{_format_gib(free)} GiB free",
             hint="free space, or build into another directory",
         )
@@ -155,9 +157,9 @@ def check_disk(root: Path, run: Run, shards: Sequence[Shard]) -> None:
 
 def _measure_cgroup() -> list[int]:
     """Return the memory that is left within the limit of a container, bytes; empty without a limit."""
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    limit, usage = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
     try:
-        return [int(limit.read_text()) - int(used.read_text())]
+        return [int(limit.read_text()) - int(usage.read_text())]
     except (OSError, ValueError):  # no limit reads as "max"
         return []
 

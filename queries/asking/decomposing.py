@@ -16,7 +16,7 @@ import pyarrow as pa
 from attlas.queries.asking.questions import BoundQuestion, Question, document_answer, questions
 from attlas.queries.engine.functions import strip_comments
 from attlas.queries.engine.part import Part, connect_part, cut_atlas
-from attlas.queries.engine.sandbox import select
+from attlas.queries.engine.selecting import select
 from attlas.queries.store import Store
 from attlas.schema import RESIDUES, SHARD_TABLES, QuestionError, Table
 

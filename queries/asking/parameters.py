@@ -189,13 +189,13 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
 
     match parameter.type:
         case "int":
-            return _whole(parameter, value)
+            return _read_whole_number(parameter, value)
         case "float":
             return _in_range(parameter, _number(parameter, value))
         case "text":
             return _text(parameter, value)
         case "ints":
-            return [_whole(parameter, item) for item in _items(parameter, value)]
+            return [_read_whole_number(parameter, item) for item in _items(parameter, value)]
         case "texts":
             return [_text(parameter, item) for item in _items(parameter, value)]
         case "protein":
@@ -206,7 +206,7 @@ def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[st
             return place_rows(atlas, value, note)
 
 
-def _whole(parameter: Parameter, value: object) -> int:
+def _read_whole_number(parameter: Parameter, value: object) -> int:
     if isinstance(value, bool):
         raise _ill_typed(parameter, value)
     try:

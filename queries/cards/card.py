@@ -72,9 +72,9 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
     yield cut(printable(" · ".join(fact for fact in facts if fact)), width)
 
     if answer.families:
-        yield from _wrapped(f"families: {family_text(answer.families)}", width)
+        yield from _wrap(f"families: {family_text(answer.families)}", width)
     if numbers := _numbers_text(answer):
-        yield from _wrapped(numbers, width)
+        yield from _wrap(numbers, width)
     if answer.id != protein.accession:
         yield cut(f"asked as {printable(answer.id)}", width)
 
@@ -104,7 +104,7 @@ def _organism(protein: ProteinRow) -> str:
 
 def _outcome(answer: Answer, run: Run, width: int) -> Iterator[str]:
     for text in _outcome_texts(answer, run):
-        yield from _wrapped(text, width)
+        yield from _wrap(text, width)
 
 
 def _outcome_texts(answer: Answer, run: Run) -> Iterator[str]:
@@ -173,7 +173,7 @@ def _profiles(answer: Answer, width: int, style: Style) -> Iterator[str]:
     bin_size = residues_per_column(n_residues, columns)
     sites = site_columns(_ranks(answer.sites), bin_size)
     yield ""
-    yield from _wrapped(_profile_title(profiles, layer, bin_size, sites.values()), width)
+    yield from _wrap(_profile_title(profiles, layer, bin_size, sites.values()), width)
     tracks = [Track(label, profile_bars(values, bin_size)) for label, (_, values) in zip(labels, profiles, strict=True)]
     yield from (_track_line(track, len(labels[0]), style.marked(track.text, sites)) for track in tracks)
     if sites:
@@ -227,14 +227,14 @@ def _features(answer: Answer, width: int) -> Iterator[str]:
     if not features:
         return
 
-    drawn = select_drawn_features(features)
+    drawn_features = select_drawn_features(features)
     sequence = answer.protein.sequence or ""
     n_others = sum(feature.type not in MARKS for feature in features)
     yield ""
-    if drawn:
-        yield from _wrapped(legend(drawn), width)
+    if drawn_features:
+        yield from _wrap(legend(drawn_features), width)
 
-    lines = feature_lines(drawn, _ranks(answer.sites), sequence, n_others=n_others)
+    lines = feature_lines(drawn_features, _ranks(answer.sites), sequence, n_others=n_others)
     yield from (cut(INDENT + line, width) for line in lines)
 
 
@@ -251,11 +251,11 @@ def _sequence(answer: Answer, width: int, style: Style, extent: Extent) -> Itera
     yield ""
     if not is_whole and not ranks:
         text = f"sequence: {counted(len(sequence), 'residue')} without a site; `--sequence whole` shows it"
-        yield from _wrapped(text, width)
+        yield from _wrap(text, width)
         return
 
     hint = "" if is_whole else "; lines without a site are left out, `--sequence whole` shows all"
-    yield from _wrapped(title + hint, width)
+    yield from _wrap(title + hint, width)
     positions = None if is_whole else [site.position for site in answer.sites[:MAX_SITES]]
     letters = "".join(c if c.isprintable() else "?" for c in sequence)  # one that was skipped may hold anything
     lines = sequence_lines(letters, ranks, width=width - len(INDENT), style=style, positions=positions)
@@ -266,7 +266,7 @@ def _ranks(sites: Sequence[SiteRow]) -> dict[int, int]:
     return {site.position: site.rank for site in sites}
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(printable(text), width, break_on_hyphens=False)
 
 

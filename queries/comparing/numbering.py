@@ -91,7 +91,7 @@ def find_numbering(
         )
 
     evidence = _gather_evidence(sites, n_zero_elsewhere)
-    by_letters = _told_by_letters(evidence)
+    by_letters = _find_by_letters(evidence)
     for first_position, why in ((choice, "as asked"), (by_format, "by the definition of the format")):
         if first_position is None:
             continue
@@ -103,9 +103,9 @@ def find_numbering(
     if by_letters is not None:
         return Numbering(by_letters, "its letters tell", evidence)
 
-    numbering_by_positions = _told_by_positions(evidence)
+    numbering_by_positions = _find_by_positions(evidence)
     if numbering_by_positions is None:
-        raise _not_told(evidence, table_name)
+        raise _describe_unknown(evidence, table_name)
     return numbering_by_positions
 
 
@@ -133,14 +133,14 @@ def _gather_evidence(sites: Iterable[tuple[PublishedSite, str]], n_zero_elsewher
     return Evidence(n_positions, n_letters, (n_from_0, n_from_1), n_zero, n_at_length, n_past, smallest)
 
 
-def _told_by_letters(evidence: Evidence) -> int | None:
+def _find_by_letters(evidence: Evidence) -> int | None:
     n_from_0, n_from_1 = evidence.n_agreeing
     if n_from_0 == n_from_1 or evidence.is_of_other_sequences:
         return None
     return 0 if n_from_0 > n_from_1 else 1
 
 
-def _told_by_positions(evidence: Evidence) -> Numbering | None:
+def _find_by_positions(evidence: Evidence) -> Numbering | None:
     """Return the numbering that positions tell without letters."""
     if evidence.is_of_other_sequences:
         return None  # of what sequences the positions are is not known
@@ -163,7 +163,7 @@ def _contradicted(numbering: Numbering, table_name: str) -> InputError:
     )
 
 
-def _not_told(evidence: Evidence, table_name: str) -> InputError:
+def _describe_unknown(evidence: Evidence, table_name: str) -> InputError:
     letters = "no letters"
     if evidence.n_letters:
         n_from_0, n_from_1 = evidence.n_agreeing

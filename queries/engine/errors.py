@@ -151,8 +151,8 @@ def _explained_place(
 
     try:
         connection.cursor().execute(f"EXPLAIN\n{query}", parameters).fetchall()
-    except duckdb.Error as same:
-        place = ErrorPlace.of(str(same), lines_before=1) if type(same) is type(error) else None
+    except duckdb.Error as plain_error:
+        place = ErrorPlace.of(str(plain_error), lines_before=1) if type(plain_error) is type(error) else None
         return place if place is not None and place.line > 0 else None  # some point at the EXPLAIN itself
     return None
 
@@ -171,8 +171,8 @@ def _columns_near(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator
     """Yield a line of columns for each table the query names, for every table if it names none."""
     words = set(re.findall(r"\w+", query.lower()))
     tables = dict(connection.cursor().execute(LISTING).fetchall())
-    named = {name: columns for name, columns in tables.items() if name in words} or tables
-    return (f"    {name}: {', '.join(columns)}" for name, columns in named.items())
+    columns_of = {name: columns for name, columns in tables.items() if name in words} or tables
+    return (f"    {name}: {', '.join(columns)}" for name, columns in columns_of.items())
 
 
 def _first_line(text: str) -> str:

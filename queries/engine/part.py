@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from attlas.queries.engine.database import Database
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.sandbox import Database, connect_unlocked, find_linked_files, lock_statements
+from attlas.queries.engine.sandbox import connect_unlocked, find_linked_files, lock_statements
 from attlas.queries.lookup.storage import Root
 from attlas.schema import TABLES, Manifest, Table, TableFile
 

@@ -49,7 +49,7 @@ class Running:
         """
         started = time.monotonic()
 
-        future = _begun(work)
+        future = _begin(work)
         try:
             return self._result(future)
         except KeyboardInterrupt:
@@ -80,7 +80,7 @@ class Running:
             wait([future], timeout=0.05)
 
 
-def _begun(work: Callable[[], T]) -> "Future[T]":
+def _begin(work: Callable[[], T]) -> "Future[T]":
     """Begin `work` in a thread that does not keep the process alive, and return its future result."""
     future: Future[T] = Future()
     Thread(target=_fulfil, args=(future, work), name=THREAD, daemon=True).start()

@@ -23,7 +23,7 @@ from attlas.structures.mapping import ChainMatch, StructureMatch, match_structur
 MODEL_CHAIN = "A"
 """The chain of an AlphaFold model."""
 COMMENT_ENDS = re.compile(r"[;\\]|%(?=[0-9A-Fa-f]{2})")
-"""What is encoded in the comments of a script; `%` only where it would read as an encoding."""
+"""Characters that are percent-encoded in the comments of a script; `%` only where it looks like an encoding."""
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ class PlacedLine:
 
     @property
     def weight(self) -> float:
-        """What its thickness says, 0 to 1."""
+        """The value that its thickness shows, 0 to 1."""
         return self.line.weight
 
     @property

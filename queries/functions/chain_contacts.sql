@@ -32,6 +32,8 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         FROM chains
         GROUP BY sequence_id, source, chain
     ),
+
+    -- All chains, or of each sequence the one with most coordinates.
     chains_counted AS (
         SELECT sequence_id, accession, source, chain, n_residues
         FROM distinct_chains
@@ -54,6 +56,8 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         FROM places AS a JOIN places AS b
         ON b.accession = a.accession AND b.source = a.source AND b.chain = a.chain AND b.position >= a.position + 6
     ),
+
+    -- How many pairs could be judged at all: contacts, and others.
     known_pairs AS (
         SELECT accession, source, chain, range, count(*) AS n_known, count(*) FILTER (is_contact) AS n_known_contacts
         FROM residue_pairs
@@ -77,6 +81,8 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         CROSS JOIN (VALUES ('L', 1), ('L/2', 2), ('L/5', 5)) AS d (cut, divisor)
         LEFT JOIN known_pairs USING (accession, source, chain, range)
     ),
+
+    -- The pairs at the top, as many as were asked for, and how many of them are contacts.
     best_pairs AS (
         SELECT a.accession, a.source, a.chain, a.range, a.cut, count(rank) AS n_pairs,
                count(*) FILTER (is_contact) AS n_contacts

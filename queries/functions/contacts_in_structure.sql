@@ -13,6 +13,8 @@ CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
         FROM main.coordinates
         WHERE sequence_id = (SELECT sequence_id FROM protein)
     ),
+
+    -- The chain with most coordinates, of any accession of the sequence.
     largest_chain AS (
         SELECT accession, source, chain
         FROM residue_places
@@ -25,6 +27,7 @@ CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
         SELECT * FROM residue_places SEMI JOIN largest_chain USING (accession, source, chain) WHERE x IS NOT NULL
     ),
 
+    -- A residue without coordinates leaves the distance empty.
     residue_pairs AS (
         SELECT i, j, score, chose_heads, a.source, a.chain,
                sequence[i] || i || ' ' || sequence[j] || j AS residues,

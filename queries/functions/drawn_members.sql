@@ -6,12 +6,14 @@
 --   is_reported.
 CREATE MACRO drawn_members(carriers_table, reported, one_each, smallest, member_limit, protein_limit, seed) AS TABLE
     WITH assigned AS (
+        -- With `one_each` a sequence of several families stands for the largest of them.
         SELECT family, sequence_id, md5
         FROM query_table(carriers_table)
         QUALIFY NOT one_each
                 OR row_number() OVER (PARTITION BY sequence_id ORDER BY n_sequences DESC, family) = 1
     ),
 
+    -- Members in an order that depends on the seed and the sequence alone, so that a draw is the same everywhere.
     drawn AS (
         SELECT family, sequence_id, count(*) OVER (PARTITION BY family) AS n_assigned
         FROM assigned

@@ -8,6 +8,8 @@
 -- source: Jackknife over groups: Tukey 1958; Cochran 1977, 6.15; Student 1908.
 CREATE MACRO group_means(judged) AS TABLE
     WITH values_of_pairs AS (SELECT unnest(judged, max_depth := 2)),
+
+    -- Pairs of one homology group are not independent: each group is summed first, and counts by its values.
     of_groups AS (
         SELECT family, key, homology_group, count(*)::DOUBLE AS n, sum(value) AS value, sum(baseline) AS baseline
         FROM values_of_pairs
@@ -28,6 +30,8 @@ CREATE MACRO group_means(judged) AS TABLE
         FROM of_groups AS g JOIN totals AS t USING (family, key)
         GROUP BY family, key
     ),
+
+    -- Mean, error and degrees of freedom of each key. Where every value is 0, there is no error.
     errors AS (
         SELECT t.*, t.value / t.n AS mean, t.baseline / t.n AS mean_baseline,
                count(*) OVER (PARTITION BY family) AS n_tests,

@@ -10,6 +10,8 @@ CREATE MACRO labelled_pairs(statistic, binder, n_permutations, dimers) AS TABLE
         WHERE status = 'ok' AND label IS NOT NULL
               AND of_dimers(pair_id IN (SELECT h.pair_id FROM main.pair_heads AS h WHERE h.mirror IS NOT NULL), dimers)
     ),
+
+    -- Permutation 0 has the labels as they are. In every other as many pairs are binders, in another order.
     permuted AS (
         SELECT permutation, pair_id,
                CASE WHEN permutation = 0 THEN is_binder

@@ -8,6 +8,7 @@ CREATE MACRO layer_scales(accessions) AS TABLE
         WHERE accession IN (SELECT unnest(accessions))
     ),
 
+    -- A layer that receives nothing has no scale.
     extremes AS (
         SELECT accession, layer, nullif(max(received), 0) AS maximum, avg(received) AS mean
         FROM layers

@@ -25,6 +25,8 @@ CREATE MACRO pooled_hits(hits) AS TABLE
         FROM of_proteins AS p JOIN totals AS t USING (type, within)
         GROUP BY type, within
     ),
+
+    -- Enrichment over chance and over residues of the same letters, each with its error and degrees of freedom.
     errors AS (
         SELECT t.*, count(*) FILTER (n_sites > 0) OVER () AS n_tests,
                n_hits / expected AS enrichment, n_hits / matched AS matched_enrichment,

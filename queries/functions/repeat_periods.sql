@@ -12,6 +12,7 @@ CREATE MACRO repeat_periods(ids) AS TABLE
         GROUP BY p.sequence_id
     ),
 
+    -- Where the repeats of a sequence begin. A single one has no period.
     copies AS (
         SELECT c.sequence_id, c.accession, c.length, list_sort(list(DISTINCT f.begin)) AS begins
         FROM carriers AS c JOIN main.features AS f USING (accession)
@@ -20,6 +21,7 @@ CREATE MACRO repeat_periods(ids) AS TABLE
         HAVING count(DISTINCT f.begin) > 1
     ),
 
+    -- From the beginning of each repeat to that of the next one.
     spacings AS (
         SELECT sequence_id, unnest([begins[k + 1] - begins[k] FOR k IN range(1, len(begins))]) AS spacing
         FROM copies
@@ -27,6 +29,7 @@ CREATE MACRO repeat_periods(ids) AS TABLE
 
     spacing_counts AS (SELECT sequence_id, spacing, count(*) AS n FROM spacings GROUP BY sequence_id, spacing),
 
+    -- The commonest spacing, or the smallest of several that are equally common.
     periods AS (
         SELECT sequence_id, arg_min(spacing, (-n, spacing)) AS period, max(n) AS n_at_period
         FROM spacing_counts

@@ -4,6 +4,8 @@
 --   n`, and `all layers, top n`, which are more. Ties break by position, as in the rule of the sites.
 CREATE MACRO residue_choices(types, ids) AS TABLE
     WITH searched AS (SELECT DISTINCT accession, n_sites FROM featured_sequences(types, ids)),
+
+    -- Attention received by each residue of a protein with sites, layer by layer.
     profiles AS (
         SELECT accession, position, n_sites, unnest(received) AS received,
                unnest(range(len(received)))::SMALLINT AS layer

@@ -33,6 +33,8 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
         FROM near_letters JOIN letters USING (accession, residue) JOIN site_letters USING (accession, residue)
         GROUP BY ALL
     ),
+
+    -- Sites near the feature, counted and named.
     hits AS (
         SELECT n.type, n.accession, within, count(*) AS n_hits,
                list(s.residue || s.position ORDER BY s.position) AS at_features

@@ -23,6 +23,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         GROUP BY sequence_id, shown, source, chain
         QUALIFY row_number() OVER (PARTITION BY sequence_id ORDER BY count(*) DESC, source, chain, shown) = 1
     ),
+
+    -- The residues of these chains that have coordinates, and those of them that carry the feature.
     seen AS (
         SELECT sequence_id, position, residue, x, y, z
         FROM points JOIN structures USING (sequence_id, shown, source, chain)
@@ -47,6 +49,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM seen AS s JOIN labelled_seen AS l ON l.sequence_id = s.sequence_id
         GROUP BY ALL
     ),
+
+    -- The sites among them, with their places.
     sites_seen AS (
         SELECT DISTINCT s.sequence_id, s.position, s.residue, x, y, z
         FROM main.sites AS s JOIN seen AS e ON e.sequence_id = s.sequence_id AND e.position = s.position
@@ -55,6 +59,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         SELECT type, sequence_id, position, residue, distance
         FROM nearest SEMI JOIN sites_seen USING (sequence_id, position)
     ),
+
+    -- The distance of every labelled residue to the nearest site.
     at_labelled AS (
         SELECT l.type, l.sequence_id, l.position,
                sqrt(min((s.x - l.x) ^ 2 + (s.y - l.y) ^ 2 + (s.z - l.z) ^ 2)) AS distance
@@ -88,6 +94,8 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM areas LEFT JOIN hits USING (type, sequence_id, within, residue)
         GROUP BY ALL
     ),
+
+    -- The sites near a feature as a user reads them, such as `H95 3.2`: letter, position, angstrom.
     site_names AS (
         SELECT type, sequence_id, within,
                list(residue || position || ' ' || round(distance, 1) ORDER BY position) FILTER (distance <= within)

@@ -7,6 +7,7 @@
 -- source: Induction heads of protein language models: arXiv 2602.23179.
 CREATE MACRO weights_at_periods(ids, min_at_period) AS TABLE
     WITH weights AS (
+        -- The mean weight of a head to the residue one period before, and after, over the residues that have one.
         SELECT h.sequence_id, h.layer, h.head, h.period AS probed, h.before / (c.length - h.period) AS before,
                h.after / (c.length - h.period) AS after
         FROM main.head_periods AS h JOIN computed_sequences(ids, 1) AS c USING (accession)
@@ -26,6 +27,7 @@ CREATE MACRO weights_at_periods(ids, min_at_period) AS TABLE
         GROUP BY layer, head, probed
     ),
 
+    -- Repeats whose period was probed, and that recur often enough.
     probed_repeats AS (
         SELECT *
         FROM repeat_periods(ids)

@@ -79,7 +79,7 @@ def find_proteins(
     if not words:
         return []
 
-    whole, phrase = text.strip().casefold(), " ".join(words)
+    whole_text, phrase = text.strip().casefold(), " ".join(words)
     placed_proteins = structures or {}
     columns = [proteins.column(name) for name in NAME_COLUMNS]
 
@@ -94,7 +94,7 @@ def find_proteins(
         accession, entry_name, gene, description, organism = names
         has_structure = accession in placed_proteins
         if has_structure or all(word in together for word in words):
-            fit = "structure" if has_structure else _fit(names, whole, phrase, words)
+            fit = "structure" if has_structure else _fit(names, whole_text, phrase, words)
             hits.append(Hit(row, accession, entry_name, gene, description, organism, fit=fit))
 
     return sorted(hits, key=lambda hit: (FITS.index(hit.fit), len(hit.description), hit.accession))
@@ -110,9 +110,11 @@ def similar_words(proteins: ProteinRows, text: str) -> dict[str, list[str]]:
 
     similar = {}
     for word in dict.fromkeys(_words(text)):
-        if len(word) < SHORTEST_MISSPELT or any(word in known for known in known_words):
+        if len(word) < SHORTEST_MISSPELT or any(word in known_word for known_word in known_words):
             continue
-        candidates = sorted(known for known in known_words if abs(len(known) - len(word)) <= MOST_LETTERS_MISSED)
+        candidates = sorted(
+            known_word for known_word in known_words if abs(len(known_word) - len(word)) <= MOST_LETTERS_MISSED
+        )
         if neighbours := get_close_matches(word, candidates, N_SIMILAR, SIMILARITY):
             similar[word] = neighbours
     return similar
@@ -133,14 +135,14 @@ def find_structures(root: Root, manifest: Manifest, text: str) -> dict[str, list
     if not STRUCTURE.fullmatch(folded_text):
         return {}  # the table is large, and most words are no name of a structure
 
-    named: dict[str, set[str]] = {}
-    for accession, source in _placed(root, manifest):
+    sources_of_protein: dict[str, set[str]] = {}
+    for accession, source in _read_placed(root, manifest):
         if folded_text in (source.casefold(), _stem(source)):
-            named.setdefault(accession, set()).add(source)
-    return {accession: sorted(sources) for accession, sources in named.items()}
+            sources_of_protein.setdefault(accession, set()).add(source)
+    return {accession: sorted(sources) for accession, sources in sources_of_protein.items()}
 
 
-def _placed(root: Root, manifest: Manifest) -> Iterator[tuple[str, str]]:
+def _read_placed(root: Root, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Yield each accession with each structure that it has coordinates in."""
     for file in manifest.of_table(COORDINATES):
         if file.n_rows:
@@ -159,9 +161,9 @@ def _words(text: str) -> list[str]:
     return WORD.findall(text.casefold())
 
 
-def _fit(names: Sequence[str], whole: str, phrase: str, wanted_words: Sequence[str]) -> str:
+def _fit(names: Sequence[str], whole_text: str, phrase: str, wanted_words: Sequence[str]) -> str:
     for fit, name in zip(("accession", "entry name", "gene", "whole name"), names, strict=False):
-        if name.casefold() == whole:
+        if name.casefold() == whole_text:
             return fit
 
     description = " ".join(_words(names[NAME_COLUMNS.index("description")]))

@@ -80,12 +80,14 @@ class HttpFiles:
         if answer.status == 416:
             raise not_as_noted(address, expected=f"{n_bytes:,} bytes", observed=f"none from byte {start:,} on")
 
-        sent = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
-        if sent is None or int(sent[1]) != start:
+        content_range_match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+        if content_range_match is None or int(content_range_match[1]) != start:
             content_range = answer.headers.get("Content-Range")
             raise unreachable(address, f"an answer without the range asked for: {content_range!r}")
-        if sent[3] not in ("*", str(n_bytes)):
-            raise not_as_noted(address, expected=f"{n_bytes:,} bytes", observed=f"{int(sent[3]):,} bytes")
+        if content_range_match[3] not in ("*", str(n_bytes)):
+            raise not_as_noted(
+                address, expected=f"{n_bytes:,} bytes", observed=f"{int(content_range_match[3]):,} bytes"
+            )
         if len(answer.body) != n:
             expected = f"{n:,} bytes from byte {start:,} of {n_bytes:,}"
             raise not_as_noted(address, expected=expected, observed=f"{len(answer.body):,} bytes")

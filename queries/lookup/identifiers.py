@@ -35,7 +35,7 @@ class Match:
     in_taxa: tuple[str, ...] = ()
     """The gene with each taxon in which it names one protein, when it is ambiguous without."""
     is_isoform: bool = False
-    """Its entry is in the atlas, and it is an isoform that is not."""
+    """The id names an isoform that the atlas lacks, though it has another sequence of the entry."""
 
     @property
     def reason(self) -> str | None:

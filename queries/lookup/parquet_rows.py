@@ -102,13 +102,13 @@ class SequenceRows:
         return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in ordered_ids}
 
     def _read(self, file: TableFile, sequence_id: int, columns: list[str]) -> pa.Table | None:
-        opened = self._open.of(file)
-        groups = [i for i, (lowest, highest) in enumerate(opened.groups) if lowest <= sequence_id <= highest]
+        open_file = self._open.of(file)
+        groups = [i for i, (lowest, highest) in enumerate(open_file.groups) if lowest <= sequence_id <= highest]
         if not groups:
             return None
 
         with reading(self._root, file):
-            rows = opened.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
+            rows = open_file.parquet.read_row_groups(groups, columns=columns, use_threads=False).combine_chunks()
 
         ids = _int32_values(rows.column("sequence_id"))
         lowest = bisect_left(ids, sequence_id)
@@ -119,13 +119,13 @@ class SequenceRows:
         if not _within(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
             return
 
-        opened = self._open.of(file)
-        for group, (lowest, highest) in enumerate(opened.groups):
+        open_file = self._open.of(file)
+        for group, (lowest, highest) in enumerate(open_file.groups):
             group_ids = _within(ordered_ids, lowest, highest)
             if not group_ids:
                 continue
             with reading(self._root, file):
-                rows = opened.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
+                rows = open_file.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
             ids = _int32_values(rows.column("sequence_id"))
             yield _take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
 

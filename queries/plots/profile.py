@@ -145,6 +145,6 @@ def _site_words(answer: Answer, layer: int) -> str:
     protein = answer.protein
     if not answer.sites:
         return f"no high-attention sites{f': {protein.sites_note}' if protein.sites_note else ''}"
-    called = "" if layer == protein.layer else f", called in layer {protein.layer}"
-    named = " and residue" if len(answer.sites) <= NAMED_SITES else ""
-    return f"points: high-attention sites with rank{named}{called}"
+    layer_note = "" if layer == protein.layer else f", called in layer {protein.layer}"
+    residue_note = " and residue" if len(answer.sites) <= NAMED_SITES else ""
+    return f"points: high-attention sites with rank{residue_note}{layer_note}"

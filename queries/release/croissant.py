@@ -118,6 +118,7 @@ def _files(
 ) -> list[dict[str, Any]]:
     tables = {file.path: (file.n_bytes, file.sha256) for file in manifest.files}
     base = f"{statement.web_url}/" if statement.web_url else ""
+
     return [
         {
             "@type": "cr:FileObject",
@@ -179,10 +180,12 @@ def _field(table: Table, column: Column, n_layers: int) -> dict[str, Any]:
         "dataType": DATA_TYPES[column.type],
         "source": {"fileSet": {"@id": f"{table.name}-files"}, "extract": {"column": column.name}},
     }
+
     if column.is_per_layer:
         values |= {"isArray": True, "arrayShape": str(n_layers)}
     elif column.is_list:
         values |= {"isArray": True, "arrayShape": UNSTATED_LENGTH}
+
     return values
 
 

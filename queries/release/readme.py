@@ -74,6 +74,7 @@ def _summary(manifest: Manifest, statement: Statement) -> Iterator[str]:
         f"{counts.n_failed:,} failed; the table `proteins` names each with its reason. Provenance, distributions, "
         "limits and every column: [DATACARD.md](DATACARD.md)."
     )
+
     yield ""
     yield from table(("table", "a row is", "rows"), [(t.name, t.doc, _n_rows(manifest, t.name)) for t in TABLES])
 
@@ -110,6 +111,7 @@ def _by_path(accession: str) -> Iterator[str]:
         f"    print(atlas.sites({_python_text(accession)}).to_pandas())",
         '    print(atlas.sql("SELECT residue, layer, count(*) AS n FROM sites GROUP BY ALL ORDER BY n DESC"))',
     )
+
     yield "`attlas show RELEASE ID`, `attlas sql RELEASE QUERY` and `attlas export RELEASE FORMAT` do it from a shell."
     yield "Without attlas, `atlas.duckdb` (DuckDB 1.1 or later) has views of the files, and the functions of attlas"
     yield "(attached to another database, say `USE` before you call one). Opened in this folder it finds the files;"

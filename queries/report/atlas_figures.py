@@ -19,19 +19,7 @@ def about_section() -> Section:
         "about",
         "What this atlas is",
         "",
-        (
-            Figure(
-                "completeness",
-                "What became of the proteins",
-                "completeness",
-                {},
-                _COMPLETENESS_READING,
-                _describe_completeness,
-            ),
-            Figure(
-                "provenance", "Where the numbers are from", "provenance", {}, _PROVENANCE_READING, _describe_provenance
-            ),
-        ),
+        (_completeness_figure(), _provenance_figure()),
     )
 
 
@@ -43,71 +31,26 @@ def atlas_section() -> Section:
         "What was computed, and where high-attention (HA) sites were found. Distinct sequences are counted, not "
         "accessions. HA sites and the layer of convergence are defined by Nayar, Tartici and Altman (2025).",
         (
-            Figure(
-                "lengths", "Length of the proteins", "lengths", {}, _LENGTHS_READING, _describe_lengths, _draw_lengths
-            ),
-            Figure(
-                "sites-per-protein",
-                "Sites of a protein",
-                "sites_per_protein",
-                {},
-                "Height: distinct sequences with so many HA sites; dashed line: their median.",
-                lambda rows: (
-                    f"{spell(shared_value(rows, 'n_all'))} sequences were searched; they have "
-                    f"{spell(shared_value(rows, 'mean_sites'))} sites in the mean."
-                ),
-                _draw_sites,
-            ),
-            Figure(
-                "layer-of-convergence",
-                "Layer of convergence",
-                "layer_of_convergence",
-                {},
-                "Height: share of the distinct sequences whose attention converges in the layer (from 0); line: 95 % "
-                "Wilson interval; above it: sequences. `none` are sequences without a fit.",
-                _describe_layers,
-                _draw_layers,
-            ),
-            Figure(
-                "layers-by-length",
-                "Layer of convergence by length",
-                "layers_by_length",
-                {},
-                "Each row is a class of length and adds up to 1: the share of its sequences that converge in the "
-                "layer. Ringed: the largest share. A row of few sequences is a row of chance.",
-                _describe_layers_by_length,
-                _draw_layers_by_length,
-            ),
-            Figure(
-                "residue-enrichment",
-                "Amino acids at sites",
-                "residue_enrichment",
-                {"z": TWENTY_AT_ONCE},
-                "Point: share of sites that are the letter over its share of all residues of the same sequences; line: "
-                "95 % interval for twenty letters at once. Right of the dashed line: more often a site than by its "
-                "number. Sites of homologues are not independent, so true intervals are wider.",
-                _describe_letters,
-                _draw_letters,
-            ),
-            Figure(
-                "sites-by-length",
-                "Sites by length",
-                "sites_by_length",
-                {},
-                "Height: HA sites of a sequence, mean of its class of length; above it: sequences of the class.",
-                _describe_sites_by_length,
-                _draw_sites_by_length,
-            ),
+            _lengths_figure(),
+            _sites_figure(),
+            _layers_figure(),
+            _layers_by_length_figure(),
+            _letters_figure(),
+            _sites_by_length_figure(),
         ),
     )
 
 
-_COMPLETENESS_READING = (
-    "A row is an outcome: every protein of the input is in one of them. Requested = ok + skipped + failed; none is "
-    "dropped in silence."
-)
-_PROVENANCE_READING = "Model, weights, rule, input and versions, as the manifest of the atlas has them."
-_LENGTHS_READING = "Height: distinct sequences in a class of length; dashed line: their median. The last class is open."
+def _completeness_figure() -> Figure:
+    return Figure(
+        name="completeness",
+        title="What became of the proteins",
+        question="completeness",
+        parameters={},
+        reading="A row is an outcome: every protein of the input is in one of them. Requested = ok + skipped + failed; "
+        "none is dropped in silence.",
+        describe=_describe_completeness,
+    )
 
 
 def _describe_completeness(rows: Rows) -> str:
@@ -115,11 +58,34 @@ def _describe_completeness(rows: Rows) -> str:
     return f"Proteins: {', '.join(parts)}."
 
 
+def _provenance_figure() -> Figure:
+    return Figure(
+        name="provenance",
+        title="Where the numbers are from",
+        question="provenance",
+        parameters={},
+        reading="Model, weights, rule, input and versions, as the manifest of the atlas has them.",
+        describe=_describe_provenance,
+    )
+
+
 def _describe_provenance(rows: Rows) -> str:
     values = {row["name"]: row["value"] for row in rows}
     return (
         f"Model {values['model']}, {values['n_layers']} layers of {values['n_heads']} heads, revision "
         f"{values['revision']}; rule {values['rule']}; input {values['source']}."
+    )
+
+
+def _lengths_figure() -> Figure:
+    return Figure(
+        name="lengths",
+        title="Length of the proteins",
+        question="lengths",
+        parameters={},
+        reading="Height: distinct sequences in a class of length; dashed line: their median. The last class is open.",
+        describe=_describe_lengths,
+        draw=_draw_lengths,
     )
 
 
@@ -138,9 +104,39 @@ def _draw_lengths(rows: Rows) -> Picture:
     return draw_distribution(classes, x_name="length (residues)", y_name="sequences", median=median, last=name)
 
 
+def _sites_figure() -> Figure:
+    return Figure(
+        name="sites-per-protein",
+        title="Sites of a protein",
+        question="sites_per_protein",
+        parameters={},
+        reading="Height: distinct sequences with so many HA sites; dashed line: their median.",
+        describe=_describe_sites,
+        draw=_draw_sites,
+    )
+
+
+def _describe_sites(rows: Rows) -> str:
+    n, mean = spell(shared_value(rows, "n_all")), spell(shared_value(rows, "mean_sites"))
+    return f"{n} sequences were searched; they have {mean} sites in the mean."
+
+
 def _draw_sites(rows: Rows) -> Picture:
     classes = [Class(row["n_sites"] - 0.5, row["n_sites"] + 0.5, row["n_sequences"]) for row in rows]
     return draw_distribution(classes, x_name="HA sites", y_name="sequences", median=shared_value(rows, "median_sites"))
+
+
+def _layers_figure() -> Figure:
+    return Figure(
+        name="layer-of-convergence",
+        title="Layer of convergence",
+        question="layer_of_convergence",
+        parameters={},
+        reading="Height: share of the distinct sequences whose attention converges in the layer (from 0); line: 95 % "
+        "Wilson interval; above it: sequences. `none` are sequences without a fit.",
+        describe=_describe_layers,
+        draw=_draw_layers,
+    )
 
 
 def _describe_layers(rows: Rows) -> str:
@@ -168,6 +164,19 @@ def _draw_layers(rows: Rows) -> Picture:
     return draw_bars(bars, x_name="layer of convergence", y_name="share of sequences")
 
 
+def _layers_by_length_figure() -> Figure:
+    return Figure(
+        name="layers-by-length",
+        title="Layer of convergence by length",
+        question="layers_by_length",
+        parameters={},
+        reading="Each row is a class of length and adds up to 1: the share of its sequences that converge in the "
+        "layer. Ringed: the largest share. A row of few sequences is a row of chance.",
+        describe=_describe_layers_by_length,
+        draw=_draw_layers_by_length,
+    )
+
+
 def _describe_layers_by_length(rows: Rows) -> str:
     sizes = {row["from_length"]: row["n_in_class"] for row in rows}
     fewest = min(sizes, key=lambda begin: (sizes[begin], begin))
@@ -187,6 +196,18 @@ def _draw_layers_by_length(rows: Rows) -> Picture:
     return draw_grid(cross_grid(whole, "share", "from length", "layer"), "share of the class")
 
 
+def _sites_by_length_figure() -> Figure:
+    return Figure(
+        name="sites-by-length",
+        title="Sites by length",
+        question="sites_by_length",
+        parameters={},
+        reading="Height: HA sites of a sequence, mean of its class of length; above it: sequences of the class.",
+        describe=_describe_sites_by_length,
+        draw=_draw_sites_by_length,
+    )
+
+
 def _describe_sites_by_length(rows: Rows) -> str:
     fewest, largest = (choose(rows, key=lambda row: row["mean_sites"]) for choose in (min, max))
     return (
@@ -202,6 +223,20 @@ def _draw_sites_by_length(rows: Rows) -> Picture:
         Bar(label, row["mean_sites"], note=f"{row['n_sequences']:,}") for label, row in zip(labels, rows, strict=True)
     ]
     return draw_bars(bars, x_name="length (residues)", y_name="sites of a sequence, mean")
+
+
+def _letters_figure() -> Figure:
+    return Figure(
+        name="residue-enrichment",
+        title="Amino acids at sites",
+        question="residue_enrichment",
+        parameters={"z": TWENTY_AT_ONCE},
+        reading="Point: share of sites that are the letter over its share of all residues of the same sequences; line: "
+        "95 % interval for twenty letters at once. Right of the dashed line: more often a site than by its number. "
+        "Sites of homologues are not independent, so true intervals are wider.",
+        describe=_describe_letters,
+        draw=_draw_letters,
+    )
 
 
 def _describe_letters(rows: Rows) -> str:

@@ -89,8 +89,8 @@ def _as_stored(requested: Sequence[str], stored: Sequence[str]) -> list[str]:
     Raises:
         QuestionError: the atlas has none of a type.
     """
-    written = {name.lower(): name for name in reversed(stored)} | {name: name for name in stored}
-    stored_names = [written.get(name, written.get(name.lower())) for name in requested]
+    spellings = {name.lower(): name for name in reversed(stored)} | {name: name for name in stored}
+    stored_names = [spellings.get(name, spellings.get(name.lower())) for name in requested]
     if unknown := [name for name, stored_name in zip(requested, stored_names, strict=True) if stored_name is None]:
         expected = ", ".join(dict.fromkeys(stored)) or "none; `attlas annotate` and `attlas probe` add them"
         raise QuestionError("The atlas has no such types of features.", offenders=unknown, expected=expected)

@@ -46,96 +46,100 @@ def contact_section(
     atlas does not say.
     """
 
-    def heat_map(column: str, mark: str, value_name: str) -> Any:
-        """Return a function that draws a column of the heads, with a mark at the background."""
-
-        def draw(rows: Rows) -> Picture:
-            grid = head_grid(rows, column, n_layers=n_layers, n_heads=n_heads)
-            return draw_grid(grid, value_name, mark=shared_value(rows, mark), mark_name="bg")
-
-        return draw
-
-    heads = "head_contact_precision"
+    shape = (n_layers, n_heads)
     return Section(
         "contacts",
         "Contacts",
         "A contact is a pair of residues nearer than 8 angstrom in a structure, six or more apart along the sequence. "
         "Structures are of few proteins, and those easy to solve: no sample of a proteome.",
         (
-            Figure(
-                "contact-precision",
-                "Predicted contacts by range",
-                "contact_precision",
-                proteins,
-                _PRECISION_READING,
-                _describe_precision,
-                _draw_precision,
-            ),
-            Figure(
-                "fused-contact-precision",
-                "Contacts by fused heads",
-                "fused_contact_precision",
-                proteins,
-                _FUSED_READING.format(heads=_name_heads(fused_heads)),
-                _describe_fused,
-                _draw_fused,
-            ),
-            Figure(
-                "contact-heads",  # not `head-…`, as the heat maps of labels: one may be called `contacts`
-                "Heads whose edges are contacts",
-                heads,
-                proteins,
-                _EDGES_READING.format(at_least=spell_threshold(theta, "the run"), atoms=_name_atoms(atom)),
-                _describe_edges,
-                heat_map("p", "background", "p(contact | head)"),
-            ),
-            Figure(
-                "contact-heads-top",
-                "Heads as predictors of contacts",
-                heads,
-                proteins,
-                _TOP_READING,
-                _describe_top,
-                heat_map("top_precision", "top_background", "P@L, long range"),
-            ),
-            Figure(
-                "best-contact-heads",
-                "The best heads for contacts",
-                heads,
-                proteins,
-                _BEST_READING,
-                lambda rows: f"{_describe_edges(rows)} {_describe_significant(rows)}",
-                _draw_best_heads,
-            ),
+            _precision_figure(proteins),
+            _fused_figure(proteins, fused_heads),
+            _edges_figure(proteins, shape, theta=theta, atom=atom),
+            _top_figure(proteins, shape),
+            _best_heads_figure(proteins),
         ),
     )
 
 
-_PRECISION_READING = (
-    "A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how many of the "
-    "best pairs are looked at, L being the residues of a structure. Square: the share of contacts among all pairs of "
-    "the same structures. Point: that of the best; line: interval of it beside the square, with proteins as the "
-    f"independent units, 95 % for all points at once; {UNTESTED}."
-)
-_FUSED_READING = (
-    "As for the predicted contacts, but the pairs are ranked by the mean of a few heads{heads}, each symmetrised and "
-    "corrected: a score, no probability. Structures on which the heads were chosen are left out, for the contact head "
-    "as well."
-)
-_EDGES_READING = (
-    "Colour: share of a head's edges (attention of {at_least}) that are contacts{atoms}; the mark `bg` on the scale is "
-    "the share of all pairs. Ringed: the largest. Hatched: fewer than 100 edges."
-)
-_TOP_READING = (
-    "Colour: long-range P@L of the head by itself, from its symmetrised and corrected attention; `bg` on the scale is "
-    "the share of all long-range pairs. Ringed: the largest."
-)
-_BEST_READING = (
-    f"The {N_BEST} heads of largest p, layer-head. Square: p if attention is shuffled over the pairs of its structure. "
-    "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported heads at "
-    f"once; {UNTESTED}. A head is significant at 5 %, corrected for all heads, where its interval does not reach the "
-    "square."
-)
+def _precision_figure(proteins: dict[str, object]) -> Figure:
+    return Figure(
+        name="contact-precision",
+        title="Predicted contacts by range",
+        question="contact_precision",
+        parameters=proteins,
+        reading="A panel is a range along the sequence: short 6 to 11, medium 12 to 23, long 24 or more. A line is how "
+        "many of the best pairs are looked at, L being the residues of a structure. Square: the share of contacts "
+        "among all pairs of the same structures. Point: that of the best; line: interval of it beside the square, with "
+        f"proteins as the independent units, 95 % for all points at once; {UNTESTED}.",
+        describe=_describe_precision,
+        draw=_draw_precision,
+    )
+
+
+def _fused_figure(proteins: dict[str, object], fused_heads: str | None) -> Figure:
+    return Figure(
+        name="fused-contact-precision",
+        title="Contacts by fused heads",
+        question="fused_contact_precision",
+        parameters=proteins,
+        reading="As for the predicted contacts, but the pairs are ranked by the mean of a few heads"
+        f"{_name_heads(fused_heads)}, each symmetrised and corrected: a score, no probability. Structures on which the "
+        "heads were chosen are left out, for the contact head as well.",
+        describe=_describe_fused,
+        draw=_draw_fused,
+    )
+
+
+def _edges_figure(
+    proteins: dict[str, object], shape: tuple[int, int], *, theta: float | None, atom: str | None
+) -> Figure:
+    return Figure(
+        name="contact-heads",  # not `head-…`, as the heat maps of labels: one may be called `contacts`
+        title="Heads whose edges are contacts",
+        question="head_contact_precision",
+        parameters=proteins,
+        reading=f"Colour: share of a head's edges (attention of {spell_threshold(theta, 'the run')}) that are "
+        f"contacts{_name_atoms(atom)}; the mark `bg` on the scale is the share of all pairs. Ringed: the largest. "
+        "Hatched: fewer than 100 edges.",
+        describe=_describe_edges,
+        draw=lambda rows: _draw_heat_map(rows, "p", "background", "p(contact | head)", shape),
+    )
+
+
+def _top_figure(proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+    return Figure(
+        name="contact-heads-top",
+        title="Heads as predictors of contacts",
+        question="head_contact_precision",
+        parameters=proteins,
+        reading="Colour: long-range P@L of the head by itself, from its symmetrised and corrected attention; `bg` on "
+        "the scale is the share of all long-range pairs. Ringed: the largest.",
+        describe=_describe_top,
+        draw=lambda rows: _draw_heat_map(rows, "top_precision", "top_background", "P@L, long range", shape),
+    )
+
+
+def _best_heads_figure(proteins: dict[str, object]) -> Figure:
+    return Figure(
+        name="best-contact-heads",
+        title="The best heads for contacts",
+        question="head_contact_precision",
+        parameters=proteins,
+        reading=f"The {N_BEST} heads of largest p, layer-head. Square: p if attention is shuffled over the pairs of "
+        "its structure. Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all "
+        f"reported heads at once; {UNTESTED}. A head is significant at 5 %, corrected for all heads, where its "
+        "interval does not reach the square.",
+        describe=lambda rows: f"{_describe_edges(rows)} {_describe_significant(rows)}",
+        draw=_draw_best_heads,
+    )
+
+
+def _draw_heat_map(rows: Rows, column: str, mark: str, value_name: str, shape: tuple[int, int]) -> Picture:
+    """Draw a column of the heads, with a mark at the background."""
+    n_layers, n_heads = shape
+    grid = head_grid(rows, column, n_layers=n_layers, n_heads=n_heads)
+    return draw_grid(grid, value_name, mark=shared_value(rows, mark), mark_name="bg")
 
 
 def _name_atoms(atom: str | None) -> str:

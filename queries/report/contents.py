@@ -27,7 +27,7 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
     """
     run = atlas.manifest.run
     only: dict[str, object] = {} if proteins is None else {"proteins": list(proteins)}
-    chosen = choose(atlas, types, only)
+    choice = choose(atlas, types, only)
 
     shape = {"n_layers": run.n_layers, "n_heads": run.n_heads}
     probe = settings_of(atlas.root, atlas.manifest, HEAD_FEATURES)
@@ -39,21 +39,21 @@ def sections(atlas: Store, *, types: Sequence[str] | None, proteins: Sequence[st
         atlas_section(),
         model_section(only, **shape, theta=run.edge_theta),
         label_section(
-            chosen.labels,
+            choice.labels,
             only,
             **shape,
             theta=probe.get("theta"),
-            absent=(*chosen.absent_labels, *_sentences(atlas, HEAD_FEATURES)),
+            absent=(*choice.absent_labels, *_sentences(atlas, HEAD_FEATURES)),
         ),
         probe_section(absent=_sentences(atlas, FITS)),
-        site_section(chosen.types, only, absent=chosen.absent_types),
+        site_section(choice.types, only, absent=choice.absent_types),
         replace(
             contact_section(
                 only, **shape, theta=against.get("theta"), atom=against.get("atom"), fused_heads=fused.get("heads")
             ),
             absent=tuple(_sentences(atlas, CONTACTS, FUSED_CONTACTS, HEAD_CONTACTS)),
         ),
-        family_section(chosen.database, only),
+        family_section(choice.database, only),
     )
 
 

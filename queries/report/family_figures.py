@@ -23,7 +23,6 @@ METHODS = {
 def family_section(database: str | None, proteins: dict[str, object]) -> Section:
     """Return the families of a database; `proteins` restricts them."""
     parameters = proteins | ({"database": database} if database is not None else {})
-    separation = "family_separation"
     return Section(
         "families",
         "Families",
@@ -32,72 +31,24 @@ def family_section(database: str | None, proteins: dict[str, object]) -> Section
         "residues, of random residues on the same letters, and of one vector for a whole protein stands beside it: "
         "what these do as well is not due to sites. Homologues are not independent.",
         (
-            Figure(
-                "family-databases",
-                "Families there are",
-                "family_databases",
-                proteins,
-                _DATABASES_READING,
-                _describe_databases,
-            ),
-            Figure(
-                "families-apart",
-                "How well families are told apart",
-                separation,
-                {**parameters, "per": "all"},
-                _ALL_READING,
-                _describe_all,
-                _draw_all,
-            ),
-            Figure(
-                "families-by-size",
-                "How well families are told apart, by their size",
-                separation,
-                {**parameters, "per": "size"},
-                "A panel is a range of sizes. Point: AUC, mean over its families; line: its interval, of 95 % over all "
-                "sizes at once, from five families on; dashed: chance. The unit is the family.",
-                _describe_sizes,
-                _draw_sizes,
-            ),
-            Figure(
-                "best-families",
-                "Families whose sites are most alike",
-                separation,
-                {**parameters, "method": "sites"},
-                _BEST_READING,
-                _describe_families,
-                _draw_families,
-            ),
-            Figure(
-                "family-layers",
-                "Layers that families converge in",
-                "family_layers",
-                parameters,
-                _LAYERS_READING,
-                _describe_layers,
-                _draw_layers,
-            ),
+            _databases_figure(proteins),
+            _separation_figure(parameters),
+            _size_figure(parameters),
+            _best_families_figure(parameters),
+            _layers_figure(parameters),
         ),
     )
 
 
-_DATABASES_READING = "A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest."
-_ALL_READING = (
-    "AUC: the chance that a member is more like another member than like a sequence of another family; 0.5 is none. "
-    "Silhouette: how much nearer members are to their own than to the nearest other family; with many families some "
-    "other is near by chance, so below 0 is no surprise, and silhouettes of two methods cannot be compared. Points: "
-    "means over families; lines: 95 % intervals, from five families on. The unit is the family."
-)
-
-
-_BEST_READING = (
-    f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; line: 95 % "
-    "interval over members, from five on; dashed: no nearer to their own than to the nearest other family."
-)
-_LAYERS_READING = (
-    f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: share of the "
-    "family's sequences that converge there; line: 95 % Wilson interval; square: share of all other sequences."
-)
+def _databases_figure(proteins: dict[str, object]) -> Figure:
+    return Figure(
+        name="family-databases",
+        title="Families there are",
+        question="family_databases",
+        parameters=proteins,
+        reading="A row is a database. Figures below are of one: Pfam where the atlas has it, else the largest.",
+        describe=_describe_databases,
+    )
 
 
 def _describe_databases(rows: Rows) -> str:
@@ -105,30 +56,50 @@ def _describe_databases(rows: Rows) -> str:
     return f"Families: {'; '.join(parts)}."
 
 
-def _describe_all(rows: Rows) -> str:
-    parts = [
-        f"{METHODS.get(row['method'], row['method'])} {spell(row['auc'])}{spell_interval(row, 'auc_low', 'auc_high')}"
-        for row in rows
-    ]
-    sites = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
-    gain = (
-        ""
-        if sites is None
-        else f"HA sites less random residues of the same letters: {spell(sites['gain'])}"
-        f"{spell_interval(sites, 'gain_low', 'gain_high')}; 0 for random families. "
+def _separation_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="families-apart",
+        title="How well families are told apart",
+        question="family_separation",
+        parameters={**parameters, "per": "all"},
+        reading="AUC: the chance that a member is more like another member than like a sequence of another family; "
+        "0.5 is none. Silhouette: how much nearer members are to their own than to the nearest other family; with many "
+        "families some other is near by chance, so below 0 is no surprise, and silhouettes of two methods cannot be "
+        "compared. Points: means over families; lines: 95 % intervals, from five families on. The unit is the family.",
+        describe=_describe_all,
+        draw=_draw_all,
     )
+
+
+def _describe_all(rows: Rows) -> str:
     row = rows[0]
+    left_out = f"; {spell(row['n_left_out'])} more of that size are left out" if row["n_left_out"] else ""
+    auc = [f"{_name_method(row)} {spell(row['auc'])}{spell_interval(row, 'auc_low', 'auc_high')}" for row in rows]
     separated = [
-        f"{METHODS.get(row['method'], row['method'])} {spell(row['n_separated'])} (KS {spell(row['ks'])} in the mean)"
+        f"{_name_method(row)} {spell(row['n_separated'])} (KS {spell(row['ks'])} in the mean)"
         for row in rows
         if row["method"] in ("sites", "letters")
     ]
-    left = f"; {spell(row['n_left_out'])} more of that size are left out" if row["n_left_out"] else ""
+
     return (
-        f"AUC over {spell(row['n_families'])} families of {spell(row['n_compared'])} sequences{left}: "
-        f"{', '.join(parts)}. {gain}"
+        f"AUC over {spell(row['n_families'])} families of {spell(row['n_compared'])} sequences{left_out}: "
+        f"{', '.join(auc)}. {_describe_gain(rows)}"
         f"Families whose AUC is clear of one half, corrected for all of them: {', '.join(separated)}."
     )
+
+
+def _name_method(row: Any) -> str:
+    method: str = row["method"]
+    return METHODS.get(method, method)
+
+
+def _describe_gain(rows: Rows) -> str:
+    """Return how much more HA sites tell than random residues of the same letters; empty where that is not known."""
+    sites = next((row for row in rows if row["method"] == "sites" and row["gain"] is not None), None)
+    if sites is None:
+        return ""
+    gain = f"{spell(sites['gain'])}{spell_interval(sites, 'gain_low', 'gain_high')}"
+    return f"HA sites less random residues of the same letters: {gain}; 0 for random families. "
 
 
 def _draw_all(rows: Rows) -> Picture:
@@ -149,6 +120,19 @@ def _group_by_size(rows: Rows) -> list[tuple[str, list[Any]]]:
     return [(name, list(group)) for name, group in groupby(rows, key=lambda row: row["family"])]
 
 
+def _size_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="families-by-size",
+        title="How well families are told apart, by their size",
+        question="family_separation",
+        parameters={**parameters, "per": "size"},
+        reading="A panel is a range of sizes. Point: AUC, mean over its families; line: its interval, of 95 % over all "
+        "sizes at once, from five families on; dashed: chance. The unit is the family.",
+        describe=_describe_sizes,
+        draw=_draw_sizes,
+    )
+
+
 def _describe_sizes(rows: Rows) -> str:
     parts = [
         f"{name}: {spell(row['auc'])} over {spell(row['n_families'])} families"
@@ -165,6 +149,20 @@ def _draw_sizes(rows: Rows) -> Picture:
         title = f"{name} sequences ({counted(group[0]['n_families'], 'family', 'families')})"
         panels.append(Panel(title, tuple(_make_point(row, "auc") for row in group), reference=0.5))
     return draw_intervals(panels, "AUC", reference_name="chance")
+
+
+def _best_families_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="best-families",
+        title="Families whose sites are most alike",
+        question="family_separation",
+        parameters={**parameters, "method": "sites"},
+        reading=f"The {N_FAMILIES} families of largest silhouette, a choice that flatters them. Point: silhouette; "
+        "line: 95 % interval over members, from five on; dashed: no nearer to their own than to the nearest other "
+        "family.",
+        describe=_describe_families,
+        draw=_draw_families,
+    )
 
 
 def _describe_families(rows: Rows) -> str:
@@ -188,6 +186,20 @@ def _draw_families(rows: Rows) -> Picture:
 
 def _name_family(row: Any) -> str:
     return f"{row['family']} {row['name'] or ''}".strip()
+
+
+def _layers_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="family-layers",
+        title="Layers that families converge in",
+        question="family_layers",
+        parameters=parameters,
+        reading=f"The {N_FAMILIES} families of most sequences, with their commonest layer of convergence. Circle: "
+        "share of the family's sequences that converge there; line: 95 % Wilson interval; square: share of all other "
+        "sequences.",
+        describe=_describe_layers,
+        draw=_draw_layers,
+    )
 
 
 def _describe_layers(rows: Rows) -> str:

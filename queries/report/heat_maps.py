@@ -159,9 +159,9 @@ def _group_columns(axis: Any, group: int, n_columns: int) -> None:
 
 
 def _name_axes(axis: Any, grid: Grid) -> None:
-    for which, names, word in ((axis.xaxis, grid.columns, grid.column_name), (axis.yaxis, grid.rows, grid.row_name)):
+    for side, names, word in ((axis.xaxis, grid.columns, grid.column_name), (axis.yaxis, grid.rows, grid.row_name)):
         step = 1 if len(names) <= 12 or not names[0].isdigit() else 5 if len(names) > 24 else 2
-        which.set_ticks(
+        side.set_ticks(
             [i + 0.5 for i in range(0, len(names), step)], labels=[shorten(name, 24) for name in names[::step]]
         )
-        which.set_label_text(word)
+        side.set_label_text(word)

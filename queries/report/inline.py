@@ -28,7 +28,7 @@ def inline(text: str, *, name: str, alt: str) -> str:
     if box is None or width is None:
         raise ValueError("matplotlib wrote an SVG without a size")
 
-    body = _named(_boxes(_short(body)), name)
+    body = _prefix_ids(_boxes(_short(body)), name)
     body = _FONT.sub("", body).replace(INK, "currentColor")
 
     # 1 pt is 4/3 px: the size that the text was drawn for; narrower where the page is.
@@ -47,7 +47,7 @@ def _boxes(text: str) -> str:
     return _CELL.sub(r'<path shape-rendering="crispEdges" \1 fill="\2"', text)
 
 
-def _named(text: str, name: str) -> str:
-    used = {match[1] or match[2] for match in _REFERENCE.finditer(text)}
-    text = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", text)
+def _prefix_ids(text: str, name: str) -> str:
+    used_ids = {match[1] or match[2] for match in _REFERENCE.finditer(text)}
+    text = _ID.sub(lambda match: f' id="{name}-{match[1]}"' if match[1] in used_ids else "", text)
     return _REFERENCE.sub(lambda match: f"url(#{name}-{match[1]})" if match[1] else f'href="#{name}-{match[2]}"', text)

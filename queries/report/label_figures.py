@@ -43,6 +43,8 @@ def label_section(
     `theta` is the attention from which on the probe counted a pair as an edge; None where the atlas does not say.
     """
     shape = (n_layers, n_heads)
+    of_labels = {"labels": list(labels), **proteins} if labels else proteins
+
     return Section(
         "heads",
         "Heads against annotation",
@@ -54,41 +56,16 @@ def label_section(
         (
             Figure("labels", "What was probed", "probed_labels", proteins, _LABELS_READING, _describe_labels),
             *_heat_map_figures(labels, proteins, shape),
-            *_joint_figures(labels, proteins, n_layers),
-            Figure(
-                "amino-acid-heads",
-                "Amino acids that heads attend to",
-                "amino_acid_heads",
-                proteins,
-                "A row is an amino acid. The colour is p over the background: 1 is no preference, and the scale is in "
-                "powers of ten; below 0.1, as 0 is, has the colour of 0.1. "
-                + ("A column is a head." if n_layers * n_heads <= ALL_HEADS else _BEST_OF_LAYER),
-                _describe_amino_acids,
-                lambda rows: _draw_amino_acids(rows, n_layers, n_heads),
-            ),
-            Figure(
-                "blosum",
-                "Amino acids that heads take for alike",
-                "blosum_correlation",
-                proteins,
-                "Left: correlation of two amino acids over the heads, of the share of a head's edges that each "
-                "receives. Right: how readily evolution exchanges them (BLOSUM62). Light is alike; the diagonal has no "
-                "value.",
-                lambda rows: (
-                    f"Pearson correlation of the two over {spell(shared_value(rows, 'n_pairs'))} pairs: r = "
-                    f"{spell(shared_value(rows, 'r'))}, from {spell(shared_value(rows, 'n_heads'))} heads."
-                ),
-                lambda rows: draw_pairs(
-                    rows, ("correlation", "correlation over heads"), ("blosum62", "BLOSUM62 (half bits)")
-                ),
-            ),
+            _best_heads_figure(of_labels),
+            _layers_figure(of_labels, n_layers),
+            _amino_acid_figure(proteins, shape),
+            _blosum_figure(proteins),
         ),
         absent,
     )
 
 
 _LABELS_READING = "A row is a label. Labels `aa:` are amino acids; `residue` is every residue."
-_BEST_OF_LAYER = "A column is a layer, and its value that of the head of the layer with the largest."
 
 
 def _heat_map_figures(labels: Sequence[str], proteins: dict[str, object], shape: tuple[int, int]) -> list[Figure]:
@@ -97,32 +74,32 @@ def _heat_map_figures(labels: Sequence[str], proteins: dict[str, object], shape:
     return [draw(*pair, proteins, shape) for pair in pairs for draw in (_share_figure, _auc_figure)]
 
 
-def _joint_figures(labels: Sequence[str], proteins: dict[str, object], n_layers: int) -> list[Figure]:
-    parameters = {"labels": list(labels), **proteins} if labels else proteins
-    return [
-        Figure(
-            "best-heads",
-            "The best heads of each label",
-            "best_heads",
-            {**parameters, "n": N_BEST},
-            "A line is a head, layer-head. Square: what p is if each residue's attention is shuffled over its protein. "
-            "Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all reported "
-            f"heads at once; {UNTESTED}. The test is of the same error: a head is significant at 5 %, corrected for "
-            "all heads, where its interval does not reach the square.",
-            _describe_best_heads,
-            _draw_best_heads,
-        ),
-        Figure(
-            "layers-of-labels",
-            "Layers that attend to each label",
-            "layers_of_label",
-            parameters,
-            "Circles: mean of p over the reported heads of a layer; squares: the best head of the layer; "
-            "dashed: background; triangle: centre of gravity of the means. Each panel has its own scale.",
-            _describe_centres,
-            lambda rows: _draw_layers(rows, n_layers),
-        ),
-    ]
+def _best_heads_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="best-heads",
+        title="The best heads of each label",
+        question="best_heads",
+        parameters={**parameters, "n": N_BEST},
+        reading="A line is a head, layer-head. Square: what p is if each residue's attention is shuffled over its "
+        "protein. Point: p; line: interval of p beside it, with proteins as the independent units, 95 % for all "
+        f"reported heads at once; {UNTESTED}. The test is of the same error: a head is significant at 5 %, corrected "
+        "for all heads, where its interval does not reach the square.",
+        describe=_describe_best_heads,
+        draw=_draw_best_heads,
+    )
+
+
+def _layers_figure(parameters: dict[str, object], n_layers: int) -> Figure:
+    return Figure(
+        name="layers-of-labels",
+        title="Layers that attend to each label",
+        question="layers_of_label",
+        parameters=parameters,
+        reading="Circles: mean of p over the reported heads of a layer; squares: the best head of the layer; "
+        "dashed: background; triangle: centre of gravity of the means. Each panel has its own scale.",
+        describe=_describe_centres,
+        draw=lambda rows: _draw_layers(rows, n_layers),
+    )
 
 
 def _share_figure(label: str, name: str, proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
@@ -212,6 +189,7 @@ def _draw_best_heads(rows: Rows) -> Picture:
         )
         for label, group in _group_by_label(rows)
     ]
+
     return draw_intervals(panels, "p(f | head)", other_name="shuffled")
 
 
@@ -235,6 +213,24 @@ def _draw_layers(rows: Rows, n_layers: int) -> Picture:
     return draw_curves(panels, x_name="layer", y_name="p(f | head)")
 
 
+def _amino_acid_figure(proteins: dict[str, object], shape: tuple[int, int]) -> Figure:
+    n_layers, n_heads = shape
+    has_every_head = n_layers * n_heads <= ALL_HEADS
+    best_of_layer = "A column is a layer, and its value that of the head of the layer with the largest."
+
+    return Figure(
+        name="amino-acid-heads",
+        title="Amino acids that heads attend to",
+        question="amino_acid_heads",
+        parameters=proteins,
+        reading="A row is an amino acid. The colour is p over the background: 1 is no preference, and the scale is in "
+        "powers of ten; below 0.1, as 0 is, has the colour of 0.1. "
+        + ("A column is a head." if has_every_head else best_of_layer),
+        describe=_describe_amino_acids,
+        draw=lambda rows: _draw_amino_acids(rows, n_layers, n_heads),
+    )
+
+
 def _describe_amino_acids(rows: Rows) -> str:
     best = max(rows, key=lambda row: (row["ratio"], row["residue"]))
     return (
@@ -251,6 +247,7 @@ def amino_acid_grid(rows: Rows, *, n_layers: int, n_heads: int) -> Grid:
         places = [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
         values = tuple(tuple(heads.get((x, *place)) for place in places) for x in letters)
         return Grid(values, tuple(letters), tuple(f"{a}-{b}" for a, b in places), "amino acid", "head")
+
     values = tuple(
         tuple(
             max((heads[x, layer, head] for head in range(n_heads) if (x, layer, head) in heads), default=None)
@@ -258,9 +255,32 @@ def amino_acid_grid(rows: Rows, *, n_layers: int, n_heads: int) -> Grid:
         )
         for x in letters
     )
+
     return Grid(values, tuple(letters), tuple(map(str, range(n_layers))), "amino acid", "layer")
 
 
 def _draw_amino_acids(rows: Rows, n_layers: int, n_heads: int) -> Picture:
     grid = amino_acid_grid(rows, n_layers=n_layers, n_heads=n_heads)
     return draw_grid(grid, "p over background", is_log=True, group=n_heads)
+
+
+def _blosum_figure(proteins: dict[str, object]) -> Figure:
+    return Figure(
+        name="blosum",
+        title="Amino acids that heads take for alike",
+        question="blosum_correlation",
+        parameters=proteins,
+        reading="Left: correlation of two amino acids over the heads, of the share of a head's edges that each "
+        "receives. Right: how readily evolution exchanges them (BLOSUM62). Light is alike; the diagonal has no value.",
+        describe=_describe_blosum,
+        draw=_draw_blosum,
+    )
+
+
+def _describe_blosum(rows: Rows) -> str:
+    n_pairs, r, n_heads = (spell(shared_value(rows, column)) for column in ("n_pairs", "r", "n_heads"))
+    return f"Pearson correlation of the two over {n_pairs} pairs: r = {r}, from {n_heads} heads."
+
+
+def _draw_blosum(rows: Rows) -> Picture:
+    return draw_pairs(rows, ("correlation", "correlation over heads"), ("blosum62", "BLOSUM62 (half bits)"))

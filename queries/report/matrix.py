@@ -31,4 +31,5 @@ def draw_pairs(rows: Rows, left: tuple[str, str], right: tuple[str, str]) -> Pic
         axis.set_aspect("equal")
         axis.set_title(name)
         draw_scale(figure, axis, mesh)
+
     return Picture(figure)

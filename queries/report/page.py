@@ -63,6 +63,7 @@ def page(report: Report) -> str:
         *_footer(),
         "</body>\n</html>\n",
     ]
+
     return "\n".join(parts)
 
 
@@ -86,11 +87,13 @@ def _header(report: Report, title: str) -> Iterator[str]:
         f"{counts.n_sites:,} high-attention sites by the rule {_text(run.rule)}. Of {counts.n_requested:,} proteins "
         f"requested, {counts.n_skipped:,} were skipped and {counts.n_failed:,} failed.</p>"
     )
+
     yield (
         "<p>Below each figure stand what it says, how to read it, the command that asks for its numbers, the SQL "
         "(to be pasted into <code>attlas sql DIR</code>) and the numbers themselves. <code>DIR</code> is the folder or "
         f"the URL of the atlas {_text(report.manifest.atlas_id)}.</p>"
     )
+
     if report.proteins is not None:
         yield from _restricted(report.proteins)
     items = "\n".join(f"<li>{_text(limit)}</li>" for limit in LIMITS)
@@ -132,6 +135,7 @@ def _section(part: Part, *, is_restricted: bool) -> Iterator[str]:
     for figure in part.figures:
         if isinstance(figure, ShownFigure):
             yield from _figure(figure, is_restricted=is_restricted)
+
     yield "</div>"
     yield from _list_absent([figure for figure in part.figures if isinstance(figure, MissingFigure)])
     yield "</section>"

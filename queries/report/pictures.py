@@ -29,7 +29,7 @@ MISSING = "#b9bdc4"
 CELLS = "cells"
 """Name of the group of a matrix's cells in the SVG."""
 
-_STYLE = {
+_SETTINGS = {
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 8.0,
     "axes.titlesize": 8.5,
@@ -88,7 +88,7 @@ def style() -> Iterator[None]:
         raise EnvironmentFault(
             "Figures are drawn by matplotlib, which is not installed.", hint="pip install 'attlas[report]'"
         ) from error
-    with matplotlib.rc_context(_STYLE), warnings.catch_warnings():
+    with matplotlib.rc_context(_SETTINGS), warnings.catch_warnings():
         # A letter that matplotlib's own font lacks: it only takes the measure, the page is set in the reader's fonts.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         yield

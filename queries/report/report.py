@@ -126,6 +126,7 @@ def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[
             with publishing(folder / name) as beside:
                 beside.write_bytes(data)
             written.append(folder / name)
+
     return written
 
 

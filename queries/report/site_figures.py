@@ -19,8 +19,7 @@ AUC_RANGE = (0.35, 0.8)
 
 def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: tuple[str, ...] = ()) -> Section:
     """Return the sites against these types of features; `proteins` restricts them."""
-    parameters = proteins | ({"types": list(types)} if types else {})
-    joint_figure = partial(Figure, parameters=parameters)
+    of_types = proteins | ({"types": list(types)} if types else {})
     return Section(
         "sites",
         "High-attention sites against known sites",
@@ -28,33 +27,48 @@ def site_section(types: Sequence[str], proteins: dict[str, object], *, absent: t
         "feature that nobody has looked for counts as absent, so precision is a lower bound.",
         (
             Figure("feature-types", "Known features", "feature_types", proteins, _TYPES_READING, _describe_types),
-            joint_figure(
-                name="enrichment",
-                title="HA sites at known features",
-                question="sites_at_features",
-                reading=_ENRICHMENT_READING.format(unit="residues along the sequence", where="proteins"),
-                describe=_describe_enrichment,
-                draw=partial(_draw_enrichment, unit="residue"),
-            ),
-            joint_figure(
-                name="enrichment-in-space",
-                title="HA sites near known features in structures",
-                question="sites_in_structure",
-                reading=_ENRICHMENT_READING.format(unit="angstrom, between C-beta atoms,", where="structures"),
-                describe=_describe_enrichment,
-                draw=partial(_draw_enrichment, unit="Å", units="Å"),
-            ),
-            joint_figure(
-                name="baselines",
-                title="HA sites and simpler choices of residues",
-                question="site_baselines",
-                reading=_BASELINES_READING,
-                describe=_describe_baselines,
-                draw=_draw_baselines,
-            ),
+            _enrichment_figure(of_types),
+            _spatial_enrichment_figure(of_types),
+            _baselines_figure(of_types),
             *(_auc_figure(*pair, proteins) for pair in zip(types or [""], make_slugs(types or ["type"]), strict=True)),
         ),
         absent,
+    )
+
+
+def _enrichment_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="enrichment",
+        title="HA sites at known features",
+        question="sites_at_features",
+        parameters=parameters,
+        reading=_ENRICHMENT_READING.format(unit="residues along the sequence", where="proteins"),
+        describe=_describe_enrichment,
+        draw=partial(_draw_enrichment, unit="residue"),
+    )
+
+
+def _spatial_enrichment_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="enrichment-in-space",
+        title="HA sites near known features in structures",
+        question="sites_in_structure",
+        parameters=parameters,
+        reading=_ENRICHMENT_READING.format(unit="angstrom, between C-beta atoms,", where="structures"),
+        describe=_describe_enrichment,
+        draw=partial(_draw_enrichment, unit="Å", units="Å"),
+    )
+
+
+def _baselines_figure(parameters: dict[str, object]) -> Figure:
+    return Figure(
+        name="baselines",
+        title="HA sites and simpler choices of residues",
+        question="site_baselines",
+        parameters=parameters,
+        reading=_BASELINES_READING,
+        describe=_describe_baselines,
+        draw=_draw_baselines,
     )
 
 

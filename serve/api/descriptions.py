@@ -124,6 +124,7 @@ def answer_schema() -> Schema:
     """Return the JSON schema of the answer about one protein."""
     profile = _object({"layer": {"type": "integer"}, "received": {"type": "array", "items": {"type": "number"}}})
     protein = _object(_columns(PROTEINS, [field.name for field in fields(ProteinRow)]))
+
     return _object(
         {
             "asked": TEXT,

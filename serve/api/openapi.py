@@ -60,8 +60,10 @@ def _question_parameter(parameter: Parameter) -> dict[str, Any]:
         schema["maximum"] = parameter.maximum if parameter.maximum is not None else 2**31 - 1
         if parameter.minimum is not None:
             schema["minimum"] = parameter.minimum
+
     if parameter.default is not None:
         schema["default"] = {"int": int, "float": float}.get(parameter.type, str)(parameter.default)
+
     return {
         "name": parameter.name,
         "in": "query",

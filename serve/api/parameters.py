@@ -39,11 +39,13 @@ def refuse_unknown(request: Request) -> None:
         return
     names = [parameter.alias for parameter in route.dependant.query_params]
     unknown = [cut(printable(name), 80) for name in dict.fromkeys(request.query_params) if name not in names]
+
     if unknown:
         expected = ", ".join(names) or "no parameter"
         raise QuestionError(
             f"{request.scope['route'].path} has no parameter {', '.join(unknown[:5])}.", expected=expected
         )
+
     repeated = [name for name in names if len(request.query_params.getlist(name)) > 1]
     if repeated:
         raise QuestionError(f"A parameter stands twice: {', '.join(repeated)}.")

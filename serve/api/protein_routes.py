@@ -57,6 +57,19 @@ class Batch(BaseModel):
 def protein_routes(service: Service) -> APIRouter:
     """Return the routes of proteins."""
     router = APIRouter(tags=["proteins"], dependencies=[Depends(refuse_unknown)])
+    _add_list(router, service)
+    _add_lookup(router, service)
+
+    # Ids may hold slashes: the route of a protein takes every address below, so it comes last.
+    for table in PROTEIN_TABLES:
+        _add_table_route(router, service, table)
+    _add_page_data(router, service)
+    _add_protein(router, service)
+    return router
+
+
+def _add_list(router: APIRouter, service: Service) -> None:
+    """Add the route that lists or searches proteins."""
     limits = service.limits
 
     @router.get("/proteins", summary="List or search proteins", responses=rows_responses(page_schema()))
@@ -78,6 +91,7 @@ def protein_routes(service: Service) -> APIRouter:
         file_format = choose_format(format, request.headers.get("accept"))
         page = list_page(edition.atlas, q, offset, limit)
         next_page = next_url(request, offset + limit) if offset + limit < page.total else None
+
         if file_format == "json":
             values = {
                 "total": page.total,
@@ -88,10 +102,16 @@ def protein_routes(service: Service) -> APIRouter:
             response = answer_json(request, edition, lambda: values)
         else:
             response = answer_rows(request, edition, file_format, lambda: page.rows)
+
         response.headers["Attlas-Total"] = str(page.total)
         if next_page:
             response.headers["Link"] = f'<{next_page}>; rel="next"'
         return response
+
+
+def _add_lookup(router: APIRouter, service: Service) -> None:
+    """Add the route that looks many ids up at once."""
+    limits = service.limits
 
     @router.post(
         "/lookup",
@@ -113,14 +133,16 @@ def protein_routes(service: Service) -> APIRouter:
         atlas = service.current.edition().atlas
         taxon = clean_text(batch.taxon) if isinstance(batch.taxon, str) else batch.taxon
         rows = lookup(atlas, list(map(clean_text, batch.ids)), taxon=taxon)
+
         headers = {"Cache-Control": "no-store", "Content-Type": content_type(file_format)}
         if file_format != "json":
             return Response(write_rows(rows, file_format), headers=headers)
         answer = {"answers": list_answers(rows), "provenance": provenance_values(atlas.manifest)}
         return Response(dump_json(answer) + b"\n", headers=headers)
 
-    for table in PROTEIN_TABLES:
-        _add_table_route(router, service, table)
+
+def _add_page_data(router: APIRouter, service: Service) -> None:
+    """Add the route of what the page of a protein shows."""
 
     @router.get(
         "/proteins/{id:path}/page",
@@ -134,6 +156,10 @@ def protein_routes(service: Service) -> APIRouter:
         protein = first_protein(atlas, find_match(atlas, id))
         with service.long_proteins.turn(protein.length):
             return answer_json(request, edition, lambda: protein_data(atlas, protein.accession))
+
+
+def _add_protein(router: APIRouter, service: Service) -> None:
+    """Add the route of one protein."""
 
     @router.get("/proteins/{id:path}", summary="One protein", responses=rows_responses(answer_schema(), is_of_id=True))
     def protein(
@@ -158,8 +184,6 @@ def protein_routes(service: Service) -> APIRouter:
                 return answer_json(request, edition, lambda: protein_json(atlas, match, shown_layers))
         return answer_rows(request, edition, format, lambda: atlas.protein(id))
 
-    return router
-
 
 def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
     """Add the route of the rows of a protein in a table."""
@@ -177,6 +201,7 @@ def _add_table_route(router: APIRouter, service: Service, table: Table) -> None:
         length = computed_length(atlas, find_match(atlas, id))
         if table.added_by is not None and not atlas.manifest.of_table(table):
             raise Problem(404, lacks_table(table))
+
         with service.long_proteins.turn(length):
             return answer_rows(
                 request,

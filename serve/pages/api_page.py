@@ -43,14 +43,17 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterator
         f"<details><summary><code>{method.upper()} {show(path)}</code> {show(operation['summary'])}</summary>"
         f"<p>{prose(operation.get('description', ''))}</p>"
     )
+
     parameters = operation.get("parameters", [])
     if parameters:
         rows = ({"name": _code(p["name"]), "doc": prose(p.get("description", ""))} for p in parameters)
         yield table({"name": "Parameter", "doc": "What it says"}, rows)
+
     statuses = (
         {"status": _code(status), "doc": prose(response["description"])}
         for status, response in operation["responses"].items()
     )
+
     yield table({"status": "Status", "doc": "What it means"}, statuses)
     yield "</details>"
 

@@ -80,7 +80,7 @@ def _bars(panel: Panel, rows: Rows) -> list[Bar]:
 
 
 def _length_bars(rows: Rows) -> Iterator[Bar]:
-    """Yield the bars of the classes of lengths; the width of a class is that of those there are."""
+    """Yield a bar for each class of lengths, the empty ones included; all are as wide as those that the rows have."""
     values = {row["from_length"]: row["n_sequences"] for row in rows}
     ends = {row["from_length"]: row["to_length"] for row in rows}
     width = next((end - begin + 1 for begin, end in ends.items() if end is not None), 1)
@@ -108,9 +108,9 @@ def _reading(panel: Panel, rows: Rows) -> str:
                 f"{rows[0]['n_all']:,} distinct sequences, in the middle {rows[0]['median_length']:,.0f} residues long."
             )
         case "layer_of_convergence":
-            most = max(rows, key=lambda row: row["n_sequences"])
-            words = "no layer" if most["layer"] is None else f"layer {most['layer']}"
-            return f"Most often {words}: {most['share']:.0%} of the sequences."
+            commonest = max(rows, key=lambda row: row["n_sequences"])
+            words = "no layer" if commonest["layer"] is None else f"layer {commonest['layer']}"
+            return f"Most often {words}: {commonest['share']:.0%} of the sequences."
         case "sites_per_protein":
             return f"{rows[0]['mean_sites']:.1f} on average, in the middle {rows[0]['median_sites']:g}."
         case _:
@@ -123,7 +123,7 @@ def _drawing(panel: Panel, bars: Sequence[Bar]) -> str:
     """Return upright bars as SVG, each with its number for who points at it."""
     highest = max(bar.value for bar in bars) or 1
     step = BARS_WIDTH / len(bars)
-    every = -(-len(bars) // 8)  # labels stand below every so many bars, or they would overlap
+    label_step = -(-len(bars) // 8)  # labels stand below every so many bars, or they would overlap
     parts = []
     for number, bar in enumerate(bars):
         height = max(BARS_HEIGHT * bar.value / highest, 1) if bar.value else 0
@@ -132,7 +132,7 @@ def _drawing(panel: Panel, bars: Sequence[Bar]) -> str:
             f'<rect x="{x + step * 0.08:.1f}" y="{BARS_HEIGHT - height:.1f}" width="{step * 0.84:.1f}" '
             f'height="{height:.1f}"><title>{show(bar.name)}: {bar.value:,} {panel.unit}</title></rect>'
         )
-        if number % every == 0:
+        if number % label_step == 0:
             parts.append(f'<text x="{x + step / 2:.1f}" y="{BARS_HEIGHT + TEXT_HEIGHT}">{show(bar.label)}</text>')
 
     label = f"{panel.title}: bars of {panel.unit}"

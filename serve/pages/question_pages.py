@@ -29,6 +29,7 @@ def question_page(frame: Frame, question: Question, manifest: Manifest, values: 
 def _list_body(manifest: Manifest) -> Iterator[str]:
     yield "<h1>Questions</h1>"
     yield "<p>Each is one SELECT with its source; the answer is a table. What this atlas lacks is marked.</p>"
+
     for topic in TOPICS:
         yield f'<section><h2 id="{show(topic.replace(" ", "-"))}">{show(topic)}</h2><dl class="questions">'
         for question in questions():
@@ -77,7 +78,9 @@ def _form(question: Question, values: Mapping[str, str], place: str) -> str:
         "data-ready": "yes" if is_ready else "no",
         "data-long": " ".join(p.name for p in question.parameters if p.type in LONG_TYPES),
     }
+
     words = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
+
     # Without scripts the answer comes as JSON.
     return (
         f'<form class="ask" action="/api/v1/questions/{question.name}"{words}>{fields}'

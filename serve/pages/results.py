@@ -5,7 +5,7 @@ SHOWN_ROWS = 500
 
 
 def results_html() -> str:
-    """Return the empty place of an answer."""
+    """Return the HTML in which the script shows an answer, still empty."""
     return (
         f'<section class="results" data-rows="{SHOWN_ROWS}" hidden><h2>Answer</h2>'
         '<p class="status" role="status"></p><ul class="notes"></ul><div class="scroll" tabindex="0" role="region" '

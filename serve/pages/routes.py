@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
+from attlas.queries import Atlas
 from attlas.queries.colours import read_colours
 from attlas.queries.formats import json_rows
 from attlas.queries.lookup.find import choose_protein
@@ -45,10 +46,34 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     """Return the routes of the pages. `description` is that of the API."""
     router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
     glance = MadeOnce(lambda edition: make_glance(service, edition))
-    report = MadeOnce(lambda edition: make_report(service, edition), discard=lambda path: path.unlink(missing_ok=True))
+    _add_start(router, service, glance)
+    _add_protein_list(router, service)
+    _add_protein(router, service)
+    _add_questions(router, service)
+    _add_exports_and_api(router, service, description)
+    _add_report(router, service)
+    for name, data in read_static_files().items():
+        _add_static(router, name, data)
 
-    def frame(edition: Edition) -> Frame:
-        return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
+    service.pool.when_started(lambda: _make_ready(service, glance))
+    return router
+
+
+def _make_ready(service: Service, glance: MadeOnce[str]) -> None:
+    """Make what the first visitors ask for, before they come."""
+    edition = service.current.edition()
+    glance.begin(edition)
+    # The page of any protein loads what those of all need.
+    for accession in examples(edition)[:1]:
+        list(protein_page(edition.atlas, accession, place=service.place).pieces())
+
+
+def _frame(service: Service, edition: Edition) -> Frame:
+    return Frame.of(edition.atlas.manifest, has_sql=service.has_sql)
+
+
+def _add_start(router: APIRouter, service: Service, glance: MadeOnce[str]) -> None:
+    """Add the start page and its drawings, which it asks for where they are not made yet."""
 
     @router.get("/")
     def start() -> str:
@@ -56,28 +81,43 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         glance_to_come = glance.begin(edition)
         is_drawn = glance_to_come.done() and glance_to_come.exception() is None
         drawings = glance_to_come.result() if is_drawn else None
-        return start_page(frame(edition), edition.atlas.manifest, examples(edition), drawings)
+        return start_page(_frame(service, edition), edition.atlas.manifest, examples(edition), drawings)
 
     # Not in a thread: whoever waits here would keep one from those who look a protein up.
     @router.get("/glance")
     async def glance_fragment() -> str:
         return await asyncio.wrap_future(glance.begin(service.current.edition()))
 
+
+def _add_protein_list(router: APIRouter, service: Service) -> None:
+    """Add the list of proteins, which is also what a search finds."""
+
     @router.get("/proteins", response_model=None)
     def proteins(q: str | None = None, offset: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0) -> str | RedirectResponse:
         edition = service.current.edition()
         atlas = edition.atlas
         text = q.strip() if q and q.strip() else None
-        if text is not None:
-            # An identifier, or words that only one protein has, lead straight to it.
-            rows = atlas.match(text).rows
-            hit = choose_protein(atlas.hits(text)) if not rows else None
-            if hit is not None or len(rows) == 1:
-                row = rows[0] if hit is None else hit.row
-                accession = atlas.protein_rows([row], ["accession"])["accession"][0].as_py()
-                return RedirectResponse(protein_list.protein_path(accession), 303)
+        if text is not None and (accession := _find_only_protein(atlas, text)) is not None:
+            return RedirectResponse(protein_list.protein_path(accession), 303)
         page = list_page(atlas, text, offset, protein_list.PAGE_ROWS)
-        return protein_list.list_page(frame(edition), list(json_rows(page.rows.to_reader())), page.total, offset, text)
+        return protein_list.list_page(
+            _frame(service, edition), list(json_rows(page.rows.to_reader())), page.total, offset, text
+        )
+
+
+def _find_only_protein(atlas: Atlas, text: str) -> str | None:
+    """Return the accession of the protein that a text means: by an identifier, or words that only one protein has."""
+    rows = atlas.match(text).rows
+    hit = choose_protein(atlas.hits(text)) if not rows else None
+    if hit is None and len(rows) != 1:
+        return None
+    row = rows[0] if hit is None else hit.row
+    accession: str = atlas.protein_rows([row], ["accession"])["accession"][0].as_py()
+    return accession
+
+
+def _add_protein(router: APIRouter, service: Service) -> None:
+    """Add the page of a protein."""
 
     @router.get("/protein/{id:path}", response_model=None)
     def protein(request: Request, id: str) -> Response:
@@ -87,6 +127,7 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
             return not_modified(etag)
         if edition.atlas.match(id).candidates:  # of several proteins: their list
             return RedirectResponse(f"/proteins?{urlencode({'q': id})}", 303)
+
         accession = first_protein(edition.atlas, find_match(edition.atlas, id)).accession
         page = protein_page(edition.atlas, accession, place=service.place)
         headers = {"ETag": etag, "Content-Security-Policy": page.policy}
@@ -96,17 +137,21 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
                 return HTMLResponse("".join(page.pieces()), headers=headers)
         return StreamingResponse(page.pieces(), media_type="text/html", headers=headers)
 
+
+def _add_questions(router: APIRouter, service: Service) -> None:
+    """Add the list of questions, the page of each, and that of SQL where it is served."""
+
     @router.get("/questions")
     def list_questions() -> str:
         edition = service.current.edition()
-        return questions_page(frame(edition), edition.atlas.manifest)
+        return questions_page(_frame(service, edition), edition.atlas.manifest)
 
     @router.get("/questions/{name}")
     def ask(request: Request, name: str) -> str:
         edition = service.current.edition()
         question = find_question(name)
         return question_page(
-            frame(edition), question, edition.atlas.manifest, dict(request.query_params), service.place
+            _frame(service, edition), question, edition.atlas.manifest, dict(request.query_params), service.place
         )
 
     if service.has_sql:
@@ -114,41 +159,39 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         @router.get("/sql")
         def sql(query: str = "") -> str:
             edition = service.current.edition()
-            return sql_page(frame(edition), edition.atlas.manifest, query, service.place)
+            return sql_page(_frame(service, edition), edition.atlas.manifest, query, service.place)
+
+
+def _add_exports_and_api(router: APIRouter, service: Service, description: dict[str, Any]) -> None:
+    """Add the pages of the exports and of the API."""
 
     @router.get("/exports")
     def list_exports() -> str:
-        return exports_page(frame(service.current.edition()), served_exports())
+        return exports_page(_frame(service, service.current.edition()), served_exports())
 
     @router.get("/api")
     def api(request: Request) -> str:
         edition = service.current.edition()
-        return api_page(frame(edition), description, str(request.base_url), (examples(edition) or ["P04637"])[0])
+        return api_page(
+            _frame(service, edition), description, str(request.base_url), (examples(edition) or ["P04637"])[0]
+        )
+
+
+def _add_report(router: APIRouter, service: Service) -> None:
+    """Add the report, which is made in a process of its own when it is first asked for."""
+    report = MadeOnce(lambda edition: make_report(service, edition), discard=lambda path: path.unlink(missing_ok=True))
 
     @router.get("/report", response_model=None)
     def show_report(request: Request) -> Response:
         edition = service.current.edition()
         report_to_come = report.begin(edition)
         if not report_to_come.done():
-            return HTMLResponse(waiting_page(frame(edition)), headers={"Cache-Control": "no-store"})
+            return HTMLResponse(waiting_page(_frame(service, edition)), headers={"Cache-Control": "no-store"})
         etag = make_etag(edition, request, "html")
         if is_unchanged(request, etag):
             return not_modified(etag)
         headers = {"ETag": etag, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": REPORT_POLICY}
         return answer_file(report_to_come.result(), headers)
-
-    for name, data in read_static_files().items():
-        _add_static(router, name, data)
-
-    def begin() -> None:
-        edition = service.current.edition()
-        glance.begin(edition)
-        # The page of any protein loads what those of all need.
-        for accession in examples(edition)[:1]:
-            list(protein_page(edition.atlas, accession, place=service.place).pieces())
-
-    service.pool.when_started(begin)
-    return router
 
 
 def examples(edition: Edition) -> list[str]:

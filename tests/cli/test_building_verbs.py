@@ -447,8 +447,8 @@ def test_plain_float32_is_recorded_and_cannot_be_half_precision(
 
 def test_the_defaults_of_the_command_line_are_those_of_the_workshop() -> None:
     """They stand there once more, so that `attlas --help` loads no room."""
-    from attlas.cli import building
+    from attlas.cli import build_options
     from attlas.pipeline.model.files import DEFAULT_MODEL
     from attlas.pipeline.sites.calling import DEFAULT_RULE
 
-    assert (building.DEFAULT_MODEL, building.DEFAULT_RULE) == (DEFAULT_MODEL, DEFAULT_RULE)
+    assert (build_options.DEFAULT_MODEL, build_options.DEFAULT_RULE) == (DEFAULT_MODEL, DEFAULT_RULE)

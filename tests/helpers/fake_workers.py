@@ -13,8 +13,9 @@ from attlas.pipeline.plan import Shard
 from attlas.pipeline.workers import dask_runner
 from attlas.pipeline.workers.dask_client import WorkerEnded
 from attlas.pipeline.workers.dask_runner import run_dask
-from attlas.pipeline.workers.joining import WorkerReport
+from attlas.pipeline.workers.joining import WorkerReport, join
 from attlas.pipeline.workers.runners import EncodeTask, Event
+from attlas.pipeline.workers.worker_calls import compute_at_worker
 from attlas.schema import AtlasPaths, Fault, Receipt
 
 DIES = "the worker dies"
@@ -70,10 +71,10 @@ class FakeWorkers:
     def submit(self, worker: str, function: Callable[..., object], *arguments: Any) -> str:
         self._n_tasks += 1
         key = str(self._n_tasks)
-        if function is dask_runner.join:
+        if function is join:
             self.n_joined[worker] += 1
             self._queue.append((key, worker, lambda: self._join(worker)))
-        elif function is dask_runner.compute_at_worker:
+        elif function is compute_at_worker:
             task, _, index, _, _ = arguments
             self.sent.append((worker, index))
             self.tasks.append(task)

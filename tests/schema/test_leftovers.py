@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from attlas.schema import leftovers
-from attlas.schema.leftovers import ABANDONED_AFTER_S, leftover_name, remove_leftovers
+from attlas.schema.leftovers import ABANDONED_AFTER_S, leftover_name, lock_folder, remove_leftovers
 from attlas.schema.publish import TEMPORARY_PREFIX
 
 WRITE_AND_WAIT = """
@@ -58,6 +58,25 @@ def test_a_file_of_another_machine_goes_when_nobody_has_written_for_a_day(
     age(path, seconds)
     remove_leftovers(tmp_path, TEMPORARY_PREFIX)
     assert path.exists() is not is_removed
+
+
+def test_a_folder_of_another_machine_goes_when_nobody_holds_its_lock(tmp_path: Path) -> None:
+    folders = [tmp_path / f"attlas-plan-node7.3fa9c2-{pid}-0123abcd-proteins" for pid in (1, 2, 3)]
+    for folder in folders:
+        folder.mkdir()
+        age(folder, DAY)
+    with lock_folder(folders[0]):
+        lock_folder(folders[1]).close()
+        remove_leftovers(tmp_path, "attlas-plan-")
+        assert sorted(tmp_path.iterdir()) == [folders[0], folders[2]]  # in use, and without a lock
+
+
+def test_a_file_of_the_user_stays_in_the_folder_for_temporary_files(tmp_path: Path) -> None:
+    path = tmp_path / "attlas-plan-17.log"
+    path.touch()
+    age(path, DAY)
+    remove_leftovers(tmp_path, "attlas-plan-")
+    assert path.exists()
 
 
 def test_a_container_of_the_same_name_counts_as_another_machine(

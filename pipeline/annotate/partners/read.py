@@ -70,6 +70,7 @@ def _record(row: Sequence[str], places: Mapping[str, int], n_columns: int, line:
     problem = None
     if len(row) != n_columns:
         problem = Problem(Reason.UNREADABLE_LINE, f"{len(row)} columns where its header has {n_columns}")
+
     return ContactRecord(
         accession=cells["accession"],
         partner=cells["partner"],

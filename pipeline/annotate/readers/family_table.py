@@ -111,6 +111,7 @@ def _entry(row: Sequence[str], columns: _Columns, number: int, *, database: str 
         for place, of_column in columns.families
         for part in _parts(row[place])
     ]
+
     blank = FamilyRecord(database or _database(of_row) or columns.families[0][1] or "", "", line=number)
     return Entry((row[columns.accession],), (), families=tuple(families) or (blank,))
 

@@ -153,14 +153,14 @@ def _separate_by_residue_names(chains: Iterable[ProteinChain]) -> tuple[list[Pro
 
     Atoms are found by these names.
     """
-    seen: set[tuple[str, int, str]] = set()
+    earlier_names: set[tuple[str, int, str]] = set()
     distinct: list[ProteinChain] = []
     confused: list[ProteinChain] = []
     for chain in chains:
         residues = [place.residue for place in chain.places if place.residue is not None]
         names = {(chain.name, residue.number, residue.insertion) for residue in residues}
-        (confused if names & seen else distinct).append(chain)
-        seen |= names
+        (confused if names & earlier_names else distinct).append(chain)
+        earlier_names |= names
     return distinct, confused
 
 

@@ -73,13 +73,13 @@ def _features(chain: AssignedChain, content: StructureContent) -> Iterator[tuple
             for begin, end in runs(_positions(chain, element, order)):
                 words = f", {element.words}" if element.words else ""
                 yield (*key, element.type, begin, end, f"{name}{words}")
-    for partner, positions in _interface(chain, content.interfaces).items():
+    for partner, positions in _find_interface(chain, content.interfaces).items():
         copy = " (symmetry copy)" if partner == chain.match.chain else ""
         for begin, end in runs(positions):
             yield (*key, INTERFACE, begin, end, f"{name} with {name_chains([partner])}{copy}")
 
 
-def _interface(chain: AssignedChain, interfaces: InterfaceResidues) -> dict[str, list[int]]:
+def _find_interface(chain: AssignedChain, interfaces: InterfaceResidues) -> dict[str, list[int]]:
     """Return the positions that touch each other chain."""
     touching: dict[str, list[int]] = {}
     for aligned in chain.match.placed:

@@ -130,6 +130,7 @@ def chain_remarks(file: StructureFile, chain: AssignedChain) -> Iterator[Remark]
         yield Remark(BY_SEQUENCE, record)
     if n_foreign := match.n_letters - match.n_aligned:
         yield Remark(NOT_OF_PROTEIN, record, f"{n_foreign:,} of the chain's {match.n_letters:,}")
+
     if mismatches := match.mismatches:
         words = [
             f"{mismatch.letter}{mismatch.position} is {mismatch.residue.names[0]} {mismatch.residue.numbered}"

@@ -1,4 +1,7 @@
-"""Values as they come from a source → rows as they are stored; of a residue or variant with two values neither is."""
+"""Values as they come from a source → rows as they are stored.
+
+Where a residue or a variant has two different values, neither is stored.
+"""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -63,11 +66,11 @@ def mean_over_variants(rows: pa.Table, name: str) -> tuple[pa.Table, list[Remark
 
 def series_rows(rows: pa.Table, series: Series, *, source: str) -> Rows:
     """Return values as rows of the table of their series."""
-    named = rows.append_column("name", pa.repeat(series.name, rows.num_rows))
-    named = named.append_column("unit", pa.repeat(series.unit, rows.num_rows))
+    table = rows.append_column("name", pa.repeat(series.name, rows.num_rows))
+    table = table.append_column("unit", pa.repeat(series.unit, rows.num_rows))
     if series.table is VARIANTS:
-        return Rows(variants=as_stored(VARIANTS, named, source=source))
-    return Rows(tracks=as_stored(TRACKS, named, source=source))
+        return Rows(variants=as_stored(VARIANTS, table, source=source))
+    return Rows(tracks=as_stored(TRACKS, table, source=source))
 
 
 def _repeats(rows: pa.Table, name: str) -> tuple[set[int], list[Rejected]]:
@@ -85,6 +88,7 @@ def _repeats(rows: pa.Table, name: str) -> tuple[set[int], list[Rejected]]:
             texts = [f"{value:g}" for value in values]
             detail = ", ".join(texts[:_N_VALUES_SHOWN]) + (" and more" if len(texts) > _N_VALUES_SHOWN else "")
             rejected += [_rejected(Reason.OTHER_VALUE, row, name, detail) for row in same]
+
     return places, rejected
 
 

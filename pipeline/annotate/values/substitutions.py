@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-_SUBSTITUTION = re.compile(r"(?:p\.)?(\()?([A-Za-z]{3}|[A-Za-z])([0-9]{1,9})([A-Za-z]{3}|[A-Za-z])(?(1)\))")
+_PATTERN = re.compile(r"(?:p\.)?(\()?([A-Za-z]{3}|[A-Za-z])([0-9]{1,9})([A-Za-z]{3}|[A-Za-z])(?(1)\))")
 _LETTERS = {
     "ala": "A", "arg": "R", "asn": "N", "asp": "D", "cys": "C", "gln": "Q", "glu": "E", "gly": "G", "his": "H",
     "ile": "I", "leu": "L", "lys": "K", "met": "M", "phe": "F", "pro": "P", "ser": "S", "thr": "T", "trp": "W",
@@ -29,7 +29,7 @@ def read_substitution(text: str) -> Substitution | None:
     A residue in its own place (`A123A`, `p.Ala123=`) is none either. The position may be 0 or beyond the protein, and
     the letter of the residue any letter: both are checked against the protein.
     """
-    match = _SUBSTITUTION.fullmatch(text.strip())
+    match = _PATTERN.fullmatch(text.strip())
     if match is None:
         return None
 

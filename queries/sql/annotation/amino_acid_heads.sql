@@ -43,6 +43,7 @@ of_proteins AS (
     FROM probed AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
 ),
 
+-- Heads with enough edges to be judged.
 heads_reported AS (
     SELECT layer, head, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted, sum(n_edges)::BIGINT AS n_edges,
            sum(n) AS n, sum(n * n) AS nn
@@ -83,6 +84,7 @@ shares_left AS (
     GROUP BY e.layer, e.head
 ),
 
+-- The rest of that sum: proteins that have the letter, each less what `shares_left` holds for it already.
 changes AS (
     SELECT residue, layer, head,
            sum(change_without(e.k - e.shuffled, e.n, t.k - t.shuffled, h.n) ^ 2
@@ -91,6 +93,7 @@ changes AS (
     GROUP BY residue, layer, head
 ),
 
+-- Share of the letter beside the shuffled. A letter that receives nothing has the share 0.
 shares AS (
     SELECT residue, layer, head, n_proteins, n_counted, n_edges, coalesce(k, 0) / n AS p, background,
            coalesce(shuffled, 0) / n AS shuffled, count(*) OVER () AS n_rows, effective_df(n_counted, n, nn) AS df,

@@ -37,13 +37,14 @@ WITH heads_reported AS (
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
 
+-- The first n heads of each label by p.
 best AS (
     SELECT *, row_number() OVER (PARTITION BY label ORDER BY p DESC, layer, head) AS place
     FROM heads_reported
     QUALIFY place <= $n
 ),
 
--- Corrected for all reported heads of the label, not for those shown: the best were distinct_proteins among all.
+-- Corrected for all reported heads of the label, not for those shown: the best were chosen among all.
 tests AS (SELECT *, ratio_test(p - shuffled, error, df, n_heads) AS test FROM best)
 
 SELECT label, place, layer, head, n_proteins, n_edges, round(p, 4) AS p, round(background, 4) AS background,

@@ -59,6 +59,7 @@ probed_proteins AS (
     GROUP BY sequence_id
 ),
 
+-- Heads with enough edges to be judged.
 heads_reported AS (
     SELECT e.layer, e.head, sum(in_form($form, e.n_edges, e.edge_mass, e.mass)) AS n
     FROM probed_proteins AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
@@ -66,6 +67,7 @@ heads_reported AS (
     HAVING sum(e.n_edges) >= $min_edges AND n > 0
 ),
 
+-- What each letter receives from a head, by the form asked for.
 by_letter AS (
     SELECT f.label[4:] AS residue, f.layer, f.head, sum(in_form($form, f.n_edges, f.edge_mass, f.mass)) AS k
     FROM probed_proteins AS c JOIN head_features AS f ON f.accession = c.accession AND f.label LIKE 'aa:_'
@@ -80,6 +82,7 @@ shares AS (
     FROM probed_letters CROSS JOIN heads_reported LEFT JOIN by_letter USING (residue, layer, head)
 ),
 
+-- Two letters are alike if heads treat them alike: the correlation of their shares over heads.
 pairs AS (
     SELECT a.residue AS first, b.residue AS second, count(*) AS n_heads,
            CASE WHEN stddev_pop(a.p) > 0 AND stddev_pop(b.p) > 0 THEN corr(a.p, b.p) END AS correlation

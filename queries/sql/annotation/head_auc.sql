@@ -46,6 +46,7 @@ of_proteins AS (
     WHERE f.auc IS NOT NULL
 ),
 
+-- Sums over proteins; `beyond` is what the AUC has over one half, weighted.
 totals AS (
     SELECT label, layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
            sum(length)::BIGINT AS n_residues, sum(weight) AS weight, sum(weight ^ 2) AS weight_squares,

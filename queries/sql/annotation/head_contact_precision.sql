@@ -44,12 +44,14 @@
 -- source: Vig et al. 2021 (ICLR) for p, background and 100 edges; Rao et al. 2020 for P@L; Wilson 1927; intervals and
 --   test: jackknife over proteins (Tukey 1958; Cochran 1977, 6.15) with Student's t.
 WITH chains AS (
+    -- One file may stand under several accessions of a sequence: it counts once.
     SELECT sequence_id, source, chain, arg_min(accession, (-n_pairs, accession)) AS accession, max(n_pairs) AS n_pairs
     FROM head_contacts
     WHERE $proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[]))
     GROUP BY sequence_id, source, chain
 ),
 
+-- All structures, or of each sequence the one with most pairs.
 chains_counted AS (
     SELECT accession, source, chain
     FROM chains
@@ -66,6 +68,7 @@ of_structures AS (
     FROM head_contacts SEMI JOIN chains_counted USING (accession, source, chain)
 ),
 
+-- The unit is the protein: its structures are summed.
 of_proteins AS (
     SELECT sequence_id, layer, head, count(*) AS n_structures, sum(n_edges) AS n_edges, sum(k) AS k, sum(n) AS n,
            sum(n * share) AS shuffled, sum(chance_variance(n, share, n_draws)) AS by_chance,

@@ -29,6 +29,7 @@
 -- grain: layer, head
 -- source: Letters as what heads of random weights tell apart: Vig et al. 2021; interval and test: Student's t.
 WITH letters AS (
+    -- Proteins with the label, and whether it lies on the letter alone.
     SELECT p.sequence_id, f.accession, bool_and(p.sequence[position] = upper($residue)) AS is_of_letter
     FROM (
         SELECT accession, unnest(feature_positions(type, f.begin, f.end)) AS position
@@ -48,6 +49,7 @@ carriers AS (
     GROUP BY l.sequence_id
 ),
 
+-- Residues of the letter with the label, and without it. A protein needs both.
 counts AS (
     SELECT accession, s.n_labelled, a.n_labelled - s.n_labelled AS n_others, s.length
     FROM carriers AS c
@@ -68,6 +70,7 @@ of_proteins AS (
                                AND r.layer = s.layer AND r.head = s.head
 ),
 
+-- Means over proteins, and the error of the difference.
 heads_reported AS (
     SELECT layer, head, count(*) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled,
            sum(n_others)::BIGINT AS n_others, avg(label_received) AS label_received,

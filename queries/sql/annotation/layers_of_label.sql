@@ -39,6 +39,7 @@ WITH heads_reported AS (
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
 ),
 
+-- Mean and best head of each layer.
 layers AS (
     SELECT label, layer, any_value(n_proteins) AS n_proteins, any_value(n_labelled / n_residues) AS background,
            count(*) AS n_heads, sum(n_edges)::BIGINT AS n_edges, avg(p) AS mean_p, max(p) AS best_p,
@@ -47,6 +48,7 @@ layers AS (
     GROUP BY label, layer
 ),
 
+-- The centre of gravity of the layers, weighted by their mean p, and the same of the shuffled.
 centres AS (
     SELECT label, count(*) AS n_layers, sum(mean_p) AS total, sum(layer * mean_p) / nullif(total, 0) AS centre,
            sum(layer * shuffled) / nullif(sum(shuffled), 0) AS centre_shuffled
@@ -66,6 +68,7 @@ of_proteins AS (
     GROUP BY e.label, e.accession, e.layer
 ),
 
+-- Error of the mean of a layer, over proteins.
 errors AS (
     SELECT label, layer, count(*) FILTER (weight > 0) AS n_counted,
            error_over_proteins(count(*) FILTER (weight > 0), sum(change ^ 2), sum(sd_by_chance ^ 2)) AS error,

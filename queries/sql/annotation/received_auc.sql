@@ -31,12 +31,14 @@ WITH carriers AS (
     GROUP BY p.sequence_id
 ),
 
+-- The residues that carry the feature.
 labelled AS (
     SELECT DISTINCT c.type, c.accession, c.length,
            unnest(feature_positions(c.type, f.begin, f.end)) AS position
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
 
+-- Attention received by each residue in each layer.
 profiles AS (
     SELECT accession, l.position IS NOT NULL AS is_labelled, unnest(r.received) AS received,
            unnest(range(len(r.received)))::SMALLINT AS layer
@@ -73,6 +75,7 @@ of_proteins AS (
     FROM rank_sums
 ),
 
+-- Means over proteins, and the rank sum over the residues of all.
 pooled AS (
     SELECT layer, count(auc) AS n_proteins, sum(n_labelled)::BIGINT AS n_labelled, sum(n)::BIGINT AS n_residues,
            avg(auc) AS auc, sum(pooled_ranks) AS ranks,

@@ -44,6 +44,7 @@
 --   of the sites; attention received is read as stored, in 16 bits.
 WITH of_proteins AS (FROM choice_hits($types, $within::INTEGER[], $proteins)),
 
+-- What there is to find, whatever chooses.
 type_counts AS (
     SELECT type, count(DISTINCT accession) AS n_proteins, count(*) AS n_labelled
     FROM featured_residues($types, $proteins)
@@ -66,6 +67,7 @@ protein_changes AS (
     ON t.method = p.method AND t.layer IS NOT DISTINCT FROM p.layer AND t.type = p.type AND t.within = p.within
 ),
 
+-- The same of the sites themselves, with which every other choice is compared.
 site_changes AS (
     SELECT type, within, accession, change FROM protein_changes WHERE method = 'high-attention sites'
 ),
@@ -83,6 +85,7 @@ changes AS (
     GROUP BY p.method, p.layer, p.type, p.within
 ),
 
+-- Enrichment of each choice, its error and degrees of freedom.
 errors AS (
     SELECT t.*, n_hits / expected AS enrichment, c.extra_squares, count(*) FILTER (is_tested) OVER () AS n_tests,
            error_over_proteins(n_counted, c.squares, CASE WHEN is_tested THEN variance / expected ^ 2 ELSE 0 END)
@@ -92,6 +95,7 @@ errors AS (
     ON c.method = t.method AND c.layer IS NOT DISTINCT FROM t.layer AND c.type = t.type AND c.within = t.within
 ),
 
+-- Each choice against chance, and, by its difference, against the sites.
 tests AS (
     SELECT e.*, ratio_test(e.enrichment - 1, e.error, e.df, e.n_tests) AS test,
            CASE WHEN e.method <> 'high-attention sites' THEN s.enrichment - e.enrichment END AS difference,

@@ -43,6 +43,7 @@ ranked AS (
     WINDOW protein AS (PARTITION BY accession)
 ),
 
+-- The nearest site to each variant, or of two as near the one of better rank.
 nearest AS (
     SELECT a.accession, a.position, arg_min(s.position, (abs(s.position - a.position), s.rank)) AS site,
            min(abs(s.position - a.position)) AS distance

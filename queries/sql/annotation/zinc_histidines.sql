@@ -47,6 +47,7 @@ carriers AS (
     GROUP BY p.sequence_id
 ),
 
+-- Every residue of these proteins: a binding one of the letter (`site`), another of the letter, or of another letter.
 kinds AS (
     SELECT r.accession, position, received,
            CASE WHEN residue <> upper($residue) THEN 'residue' WHEN b.position IS NOT NULL THEN 'site'
@@ -55,6 +56,7 @@ kinds AS (
     LEFT JOIN (SELECT DISTINCT accession, position FROM binding) AS b USING (accession, position)
 ),
 
+-- Proteins in which every residue of the letter binds have nothing to compare.
 profiles AS (
     SELECT accession, kind, unnest(received) AS received, unnest(range(len(received)))::SMALLINT AS layer
     FROM kinds

@@ -14,6 +14,7 @@
 -- source: Nayar, Tartici and Altman 2025 for the sites.
 WITH letters AS (FROM alignment_letters($alignment)),
 
+-- Of each letter its column: how many letters it has, how many of them sites, how many the same letter.
 columns_of_letters AS (
     SELECT l.*, s.rank, s.share, count(*) OVER of_column AS n_column,
            count(s.position) OVER of_column AS n_with_site,

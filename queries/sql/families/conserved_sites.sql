@@ -29,6 +29,7 @@ letter_counts AS (
     GROUP BY alignment_column
 ),
 
+-- Sites of a column beside the number expected at the rate of sites of each protein.
 alignment_columns AS (
     SELECT alignment_column, count(*) AS n_rows, count(*) FILTER (is_site) AS n_sites, sum(rate) AS expected,
            list(accession || ':' || residue || position ORDER BY accession, position) FILTER (is_site) AS sites

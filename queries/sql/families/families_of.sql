@@ -44,6 +44,7 @@ layer_counts AS (
     GROUP BY database, family, layer
 ),
 
+-- The commonest layer of convergence of each family, and its share.
 family_layers AS (
     SELECT database, family, arg_min(layer, (-n, layer)) AS layer, max(n) / sum(n) AS share
     FROM layer_counts

@@ -38,6 +38,7 @@ WITH cluster_names AS (
     GROUP BY p.sequence_id
 ),
 
+-- Sequences with a layer of convergence, each in its cluster or, without one, by itself.
 fitted AS (
     SELECT p.sequence_id, any_value(p.layer) AS layer,
            coalesce('cluster ' || any_value(c.cluster), 'sequence ' || p.sequence_id) AS cluster
@@ -54,6 +55,7 @@ members AS (
     GROUP BY family, s.sequence_id
 ),
 
+-- Families with enough clusters.
 sizes AS (
     SELECT family, min(name) AS name, count(*) AS n_sequences, count(DISTINCT cluster) AS n_clusters
     FROM members
@@ -68,12 +70,14 @@ layers_in_families AS (
     GROUP BY family, cluster
 ),
 
+-- The same over all sequences of the atlas, whatever their family.
 layers_of_clusters AS (
     SELECT cluster, arg_min(layer, (-n, layer)) AS layer
     FROM (SELECT cluster, layer, count(*) AS n FROM fitted GROUP BY cluster, layer)
     GROUP BY cluster
 ),
 
+-- Clusters of the atlas by layer.
 totals AS (
     SELECT layer, count(*) AS n_of_layer
     FROM layers_of_clusters

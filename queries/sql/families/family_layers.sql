@@ -35,6 +35,7 @@ WITH computed AS (
     GROUP BY sequence_id
 ),
 
+-- Every protein of the families asked for, computed or not.
 assigned AS (
     SELECT family, accession, md5, p.sequence_id, name
     FROM families AS f JOIN proteins AS p USING (accession)
@@ -50,6 +51,7 @@ sizes AS (
     HAVING count(DISTINCT md5) >= $min_size
 ),
 
+-- Members that were computed, each sequence once.
 members AS (
     SELECT DISTINCT family, sequence_id, layer, c.n_sites
     FROM assigned JOIN sizes USING (family) JOIN computed AS c USING (sequence_id)
@@ -72,6 +74,7 @@ commonest_layers AS (
 -- The same layer over all sequences of the atlas.
 totals AS (SELECT layer, count(*) AS k_all, sum(count(*)) OVER ()::BIGINT AS n_all FROM computed GROUP BY layer),
 
+-- The share at the commonest layer, and how likely so many are by chance in the atlas.
 tested AS (
     SELECT family, layer, k, n, k_all, n_all, k / n AS p, (k_all - k) / nullif(n_all - n, 0) AS background,
            n >= fewest_proteins() AS is_enough, n_with_sites, median_sites,

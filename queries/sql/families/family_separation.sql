@@ -177,12 +177,14 @@ ks_tests AS (
     FROM ks_distances('pairs') JOIN comparisons USING (family_number, method)
 ),
 
+-- Names and sizes, by the number that stands for a family in the sums.
 families_compared AS (
     SELECT m.family_number, c.family, min(c.name) AS name, any_value(c.n_sequences) AS n_sequences
     FROM carriers AS c JOIN members AS m USING (family)
     GROUP BY m.family_number, c.family
 ),
 
+-- All that is known of a family by each method, and whether its AUC is clear of one half.
 family_statistics AS (
     SELECT c.*, n.family, n.name, n.n_sequences, a.auc, e.auc_error, a.auc - l.auc AS gain, e.gain_error, k.ks,
            bonferroni(k.ks_log10_p, count(k.ks_log10_p) OVER (PARTITION BY method)) AS log10_p,

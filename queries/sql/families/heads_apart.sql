@@ -27,6 +27,7 @@ WITH sequence_sets AS (
     GROUP BY sequence_id
 ),
 
+-- Head statistics of the sequences of either set.
 statistics AS (
     SELECT s.is_first, h.* EXCLUDE (accession, sequence_id, n_edges), h.n_edges / s.length AS edges_per_residue
     FROM heads AS h JOIN sequence_sets AS s USING (accession)
@@ -45,6 +46,7 @@ moments AS (
 -- A row for each statistic of a head.
 long AS (UNPIVOT moments ON COLUMNS(* EXCLUDE (layer, head, is_first, n)) INTO NAME statistic VALUE moment),
 
+-- Both sets side by side.
 pairs_of_sets AS (
     SELECT a.layer, a.head, a.statistic, a.n AS n_a, b.n AS n_b, a.moment.mean AS mean_a, b.moment.mean AS mean_b,
            coalesce(a.moment.variance, 0) AS variance_a, coalesce(b.moment.variance, 0) AS variance_b
@@ -52,6 +54,7 @@ pairs_of_sets AS (
     WHERE a.is_first AND NOT b.is_first
 ),
 
+-- Cohen's d with the pooled variance, and Welch's t.
 effects AS (
     SELECT *,
            (mean_a - mean_b)

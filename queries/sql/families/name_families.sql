@@ -28,6 +28,7 @@ WITH named_sequences AS (
     HAVING length(family) >= 3
 ),
 
+-- Entry names of one stem, such as `HBA` of HBA_HUMAN and HBA_MOUSE.
 families AS (
     SELECT family, count(*) AS n_sequences, list(accession ORDER BY accession) AS accessions,
            count(DISTINCT layer) AS n_layers, avg(n_sites) AS mean_sites
@@ -44,6 +45,7 @@ commonest_layers AS (
     GROUP BY family
 ),
 
+-- Each site with the residue before and after it.
 motifs AS (
     SELECT n.family, n.sequence_id, n.sequence[s.position - 1:s.position + 1] AS motif
     FROM named_sequences AS n JOIN sites AS s USING (accession)

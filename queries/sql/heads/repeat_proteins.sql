@@ -37,6 +37,7 @@ others AS (
     WHERE is_period
 ),
 
+-- The best head by the other proteins, so that a protein does not choose its own judge.
 best_heads AS (
     SELECT sequence_id, arg_max((layer, head), (excess, -layer, -head)) AS best
     FROM others
@@ -44,6 +45,7 @@ best_heads AS (
     GROUP BY sequence_id
 ),
 
+-- All periods that were probed, ranked by that head. The row of the true one is the answer.
 ranked AS (
     SELECT w.*, rank() OVER protein AS place, count(*) OVER (PARTITION BY sequence_id) AS n_periods,
            first_value(probed) OVER (PARTITION BY sequence_id ORDER BY weight / background DESC, probed) AS strongest

@@ -38,6 +38,7 @@ WITH weights AS (
     FROM weights_at_periods($proteins, $min_at_period)
 ),
 
+-- Of each protein the weight at its own period, beside its mean at the others.
 of_proteins AS (
     SELECT layer, head, sequence_id, max(n_background) AS n_background,
            any_value(before) FILTER (is_period) AS before, any_value(after) FILTER (is_period) AS after,
@@ -50,6 +51,7 @@ of_proteins AS (
     HAVING any_value(log_ratio) FILTER (is_period) IS NOT NULL AND avg(log_ratio) FILTER (is_other) IS NOT NULL
 ),
 
+-- Means over proteins.
 heads_reported AS (
     SELECT layer, head, count(*) AS n_proteins, max(n_background) AS n_background, avg(before) AS before,
            avg(after) AS after, avg(background_before) AS background_before, avg(background_after) AS background_after,

@@ -31,6 +31,7 @@
 -- source: <cls> as a register of position: arXiv 2605.16331; Mann and Whitney 1947: ties count half; interval and test
 --   over sequences: Student's t.
 WITH carriers AS (
+    -- Proteins that begin with a methionine and have another one to compare it with.
     SELECT c.accession
     FROM computed_sequences($proteins, 10) AS c JOIN proteins AS p USING (accession)
     WHERE starts_with(p.sequence, 'M') AND contains(p.sequence[6:], 'M')
@@ -57,6 +58,7 @@ ranked AS (
     WINDOW protein AS (PARTITION BY accession, layer ORDER BY received)
 ),
 
+-- The statistic of Mann and Whitney: the rank sum less the smallest that so many residues can have.
 aucs_of_five AS (
     SELECT accession, layer,
            (sum(mean_rank) FILTER (is_begin) - count(*) FILTER (is_begin) * (count(*) FILTER (is_begin) + 1) / 2)
@@ -77,6 +79,7 @@ of_heads AS (
     GROUP BY layer, head
 ),
 
+-- The head of each layer that attends most to the token before the sequence.
 first_heads AS (
     SELECT layer, arg_min(head, (-cls_share, head)) AS head, max(cls_share) AS cls_share_of_head
     FROM of_heads

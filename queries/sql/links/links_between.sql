@@ -23,6 +23,7 @@
 -- grain: accession, layer, head
 -- source: Vig et al. 2021 (ICLR) for heads against features.
 WITH one_end AS (
+    -- Residues with a feature of the first types; `other_end` has those of the others.
     SELECT DISTINCT accession, unnest(feature_positions(type, f.begin, f.end)) AS position
     FROM features AS f
     WHERE type IN (SELECT unnest($types::VARCHAR[]))
@@ -34,6 +35,7 @@ other_end AS (
     WHERE type IN (SELECT unnest($other_types::VARCHAR[]))
 ),
 
+-- A sequence under several accessions counts once, as the first that has both.
 proteins_counted AS (
     SELECT min(accession) AS accession, any_value(length) AS length
     FROM proteins SEMI JOIN one_end USING (accession) SEMI JOIN other_end USING (accession)
@@ -55,6 +57,7 @@ shares AS (
     GROUP BY accession
 ),
 
+-- Links of these proteins, with whether they join such a pair.
 links_apart AS (
     SELECT l.*, pairs.low IS NOT NULL AS is_between
     FROM links AS l SEMI JOIN shares USING (accession)

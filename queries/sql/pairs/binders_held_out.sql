@@ -34,6 +34,7 @@ WITH dealt AS (
     WHERE (md5_number_lower(accession) % $folds = f.fold) = (md5_number_lower(partner) % $folds = f.fold)
 ),
 
+-- Ranks from the lowest, ties with their mean rank.
 ranked AS (
     SELECT permutation, form, fold, judges, layer, head, is_binder,
            rank() OVER (PARTITION BY permutation, form, fold, judges, layer, head ORDER BY value)
@@ -48,6 +49,7 @@ areas AS (
     GROUP BY permutation, form, fold, judges, layer, head
 ),
 
+-- The head that tells binders best on the other side of a fold, whichever way round.
 choices AS (
     SELECT permutation, form, fold, layer, head, n_binders + n_others AS n_choosing, auc
     FROM areas

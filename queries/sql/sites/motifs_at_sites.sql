@@ -21,6 +21,7 @@
 -- source: Wilson 1927 for the interval.
 WITH searched AS (FROM searched_sequences($proteins)),
 
+-- Words around sites that are far enough from both ends.
 site_words AS (
     SELECT c.accession, c.sequence[s.position - $before:s.position + $after] AS word
     FROM sites AS s JOIN searched AS c USING (accession)

@@ -22,6 +22,7 @@ WITH searched AS (FROM searched_sequences($proteins)),
 
 distances AS (SELECT unnest(range(-$reach, $reach + 1))::INTEGER AS from_site),
 
+-- The letter at each distance from each site.
 neighbours AS (
     SELECT d.from_site, c.sequence[s.position + d.from_site] AS residue
     FROM sites AS s JOIN searched AS c USING (accession), distances AS d

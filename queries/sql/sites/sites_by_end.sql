@@ -42,6 +42,7 @@ from_ends AS (
 
 letters AS (SELECT terminus, from_end, residue, count(*) AS k FROM from_ends GROUP BY terminus, from_end, residue),
 
+-- Sites at each place, and their commonest letter.
 at_sites AS (
     SELECT terminus, from_end, sum(k)::BIGINT AS k, arg_min(residue, (-k, residue)) AS commonest
     FROM letters

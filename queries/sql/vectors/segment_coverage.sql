@@ -54,6 +54,7 @@ chosen AS (
     FROM received AS r JOIN places AS p USING (pair_id, key_segment)
 ),
 
+-- Features that touch a segment.
 touching AS (
     SELECT DISTINCT p.pair_id, p.key_segment, f.type
     FROM places AS p JOIN features AS f ON f.accession = p.protein
@@ -63,6 +64,7 @@ touching AS (
 
 feature_types AS (SELECT DISTINCT pair_id, type FROM touching),
 
+-- Of each pair: its segments, those chosen, and how many of either touch a feature of the type.
 counts AS (
     SELECT c.form, c.layer, f.type, c.pair_id, count(*) AS n_all, count(*) FILTER (c.is_chosen) AS n_chosen,
            count(t.type) AS n_touching_all, count(t.type) FILTER (c.is_chosen) AS n_touching
@@ -72,6 +74,7 @@ counts AS (
     HAVING count(t.type) < count(*)
 ),
 
+-- Touching segments over all pairs, beside the number that a draw of as many would give.
 sums AS (
     SELECT form, layer, type, count(*) AS n_pairs, sum(n_chosen) AS n_segments, sum(n_touching) AS n_touching,
            sum(n_chosen * n_touching_all / n_all) AS expected,

@@ -20,16 +20,9 @@ from helpers.building import (
     write_fasta,
 )
 
-from attlas.pipeline.workers.deadly import (
-    N_DEATHS,
-    N_DEPARTURES,
-    Pack,
-    Search,
-    Trial,
-    describe_end,
-    find_deadly_sequences,
-    run_packs,
-)
+from attlas.pipeline.workers.deadly import find_deadly_sequences
+from attlas.pipeline.workers.search import N_DEATHS, N_DEPARTURES, Search
+from attlas.pipeline.workers.trial import Pack, Trial, describe_end, run_packs
 from attlas.schema import DeviceFault, EnvironmentFault
 
 PACKS: list[Pack] = [dict.fromkeys(ids, "MAG") for ids in ((0, 1, 2), (3, 4, 5, 6), (7,), (8, 9))]

@@ -1,0 +1,120 @@
+"""What `attlas build` adds to an atlas once it is sealed, as the verbs of these names do: links, vectors, pairs."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from attlas.cli.workshop import workshop
+
+if TYPE_CHECKING:
+    from attlas.pipeline.build import MakeVectors
+    from attlas.pipeline.pairs.files.rows import PairFileOptions
+    from attlas.pipeline.pairs.pair_list import PairList
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What is added, as the options of the command line say; nothing by default."""
+
+    links: bool
+    vectors: str | None
+    """Kinds of vectors."""
+    pairs: Path | None
+    """File of pairs."""
+    aliases: Path | None
+    """Of the file of pairs: names in STRING."""
+    min_score: float | None
+    """Of the file of pairs: pairs of a lower score are left out."""
+    all_against: Path | None
+    """List of the proteins with which each protein of `pairs` is paired."""
+    join: str | None
+    """Forms of pairs."""
+
+
+def refuse_contradictions(additions: Additions) -> None:
+    """Refuse options that say something of a file of pairs where there is none. Raises typer.BadParameter."""
+    of_pairs = {
+        "--aliases": additions.aliases,
+        "--min-score": additions.min_score,
+        "--all-against": additions.all_against,
+        "--join": additions.join,
+    }
+    for option, value in of_pairs.items():
+        if value is not None and additions.pairs is None:
+            raise typer.BadParameter("it belongs to --pairs FILE", param_hint=option)
+
+
+def refuse_any(additions: Additions) -> None:
+    """Refuse to add anything to an atlas in an object store. Raises typer.BadParameter."""
+    if additions.links or additions.pairs or additions.vectors:
+        option = "links" if additions.links else "pairs" if additions.pairs else "vectors"
+        raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
+
+
+def read_early_pairs(additions: Additions) -> "PairList | None":
+    """Return the pairs before the build, so that a file that cannot be read costs none.
+
+    None: there is no file, or its ids are those of a database and need the atlas.
+    """
+    if additions.pairs is None:
+        return None
+    from attlas.pipeline.pairs.pair_list import needs_names, read_pairs
+
+    options = _make_pair_options(additions)
+    return None if needs_names(additions.pairs, options) else read_pairs(additions.pairs, options)
+
+
+def make_vector_maker(additions: Additions) -> "MakeVectors | None":
+    """Return what makes the pooling of hidden states during a build; None: no vectors are asked for."""
+    if additions.vectors is None:
+        return None
+    from attlas.pipeline.vectors.adding import VectorSettings, make_build_vectors
+
+    return partial(make_build_vectors, VectorSettings(additions.vectors))
+
+
+def print_costs(additions: Additions, early_pairs: "PairList | None") -> None:
+    """Print what the additions cost beside the build."""
+    if additions.links:
+        print("links    one more pass over every protein, about as long as the build")
+    if additions.vectors is not None:
+        print("vectors  pooled while the build runs; on a GPU by one more pass over every protein")
+    if additions.pairs is not None:
+        n_pairs = "those of its pairs whose proteins are here"
+        n_pairs = n_pairs if early_pairs is None else f"{len(early_pairs.pairs):,} pairs"
+        print(f"pairs    one more pass over {n_pairs}, twice in every form of --join")
+
+
+def add_to_atlas(
+    additions: Additions, out: Path, early_pairs: "PairList | None", *, workers: int | None, scheduler: str | None
+) -> bool:
+    """Run the passes, print what they added, and return whether a protein or a pair failed."""
+    has_failed = False
+    if additions.links:
+        from attlas.cli.linking import add_and_report_links
+
+        has_failed = add_and_report_links(out, workers=workers, scheduler=scheduler)
+    if additions.vectors is not None:
+        from attlas.cli.embedding import add_and_report_vectors
+
+        has_failed |= add_and_report_vectors(out, vectors=additions.vectors, workers=workers, scheduler=scheduler)
+    if additions.pairs is not None:
+        from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
+        from attlas.pipeline.pairs.adding import PairSettings
+
+        settings = PairSettings(forms=additions.join)
+        listed = early_pairs
+        if listed is None:
+            with workshop():
+                listed = read_listed_pairs(out, additions.pairs, _make_pair_options(additions))
+        has_failed |= add_and_report_pairs(out, listed, settings, workers=workers, scheduler=scheduler)
+    return has_failed
+
+
+def _make_pair_options(additions: Additions) -> "PairFileOptions":
+    from attlas.pipeline.pairs.files.rows import PairFileOptions
+
+    return PairFileOptions(additions.aliases, additions.min_score, additions.all_against)
