@@ -520,6 +520,27 @@ def test_half_precision_is_decoded_as_everywhere(opened):
         assert number == expected or (math.isnan(number) and math.isnan(expected))
 
 
+@pytest.mark.parametrize("width", [360, 900])
+def test_no_number_of_the_axis_is_cut_off_at_an_end(opened, width):
+    spans = opened.page.evaluate(
+        """(width) => {
+            const { data, state } = attlas.shown;
+            const frame = attlas.layoutTracks(data, state, width, false);
+            const spans = [];
+            const note = (x, y, text, style) => {
+                const half = attlas.textWidth(text, style.size) / 2;
+                if (style.size) spans.push([text, x - half - (frame.left - 6), frame.right + 6 - (x + half)]);
+            };
+            const row = frame.rows.find((row) => row.name === "axis");
+            attlas.rowDrawings.axis({ polyline() {}, text: note }, frame, row, data, state, {});
+            return spans;
+        }""",
+        width,
+    )
+    assert [text for text, *_ in spans][-1] == "60"
+    assert [text for text, left, right in spans if min(left, right) < 0] == []
+
+
 def test_a_peak_of_one_residue_is_in_its_pixel_however_far_out_the_view_is(opened):
     values = [((position * 7919) % 1009) / 1009 for position in range(1, 2001)]
     for begin, end, n_bins in ((1, 2000, 300), (17, 1901, 97), (5, 14, 60), (3, 3, 4)):

@@ -66,7 +66,7 @@ def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int, units: 
     doublings = np.floor(np.log2(np.minimum(from_begin, from_end)))
     rows["place"] = np.where(from_begin <= from_end, 1, -1) * (1 + doublings)
     rows["value_rank"] = rows.groupby("accession")["value"].rank()
-    rows["unit"] = rows["accession"].map(units).fillna(rows["accession"])
+    rows["unit"] = [units.get(accession, accession) for accession in rows["accession"]]
     proteins = pd.DataFrame(correlate_protein(rows, accession) for accession in rows["accession"].unique())
     names = {name: "sum" if name == "n" else "mean" for name in proteins.columns if name != "unit"}
     return proteins.groupby("unit").agg(names)
