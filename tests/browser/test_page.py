@@ -485,6 +485,10 @@ def test_tables_sort_by_a_column_and_show_all_rows(opened):
     page = opened.page
     page.fill("#head", "0-3")
     page.keyboard.press("Enter")
+    page.wait_for_selector("#links-section >> text=Show all 39")
+    page.emulate_media(media="print")
+    assert page.locator("#links-section .printed").inner_text() == "25 of 39 rows"
+    page.emulate_media(media="screen")
     page.click("#links-section >> text=Show all 39")
     assert page.locator("#links-table tbody tr").count() == 39
     page.click("#links-table th >> text=from")
