@@ -31,8 +31,9 @@ def page(
     structure: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="PDB or mmCIF file (or compressed) to draw; default: what the atlas is annotated with.",
+            metavar="FILE|DIR",
+            help="PDB or mmCIF file (or compressed) to draw, or a folder with one named after the protein; default: "
+            "what the atlas is annotated with.",
             show_default=False,
         ),
     ] = None,

@@ -56,7 +56,8 @@ class Atlas(Store):
 
         Args:
             id: the protein.
-            structure: PDB or mmCIF file to draw; None draws a structure that the atlas is annotated with.
+            structure: PDB or mmCIF file to draw, or a folder with one that is named after the protein; None draws a
+                structure that the atlas is annotated with.
             chain: chain of the structure; None takes every chain of a file that fits.
 
         Raises:

@@ -43,6 +43,7 @@ from attlas.queries.page.thinning import DATA_BYTES, thin
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
 from attlas.schema import CONTACTS, HEADS, LINKS, TRACKS, VARIANTS, QuestionError, Run, Table
+from attlas.structures.folder import find_structure
 
 FORMAT = 1
 LINK_COLUMNS = ("layer", "head", "i", "j", "weight")
@@ -74,7 +75,8 @@ def protein_data(
     """Return the data of the page of a protein, in the form that this file begins with.
 
     Args:
-        structure: PDB or mmCIF file to draw; without it, the C-alpha atoms of an annotated structure are drawn.
+        structure: PDB or mmCIF file to draw, or a folder with one that is named after the protein; without it, the
+            C-alpha atoms of an annotated structure are drawn.
         chain: chain of the structure; None takes every chain of a file that fits, or the longest one annotated.
         max_bytes: bytes of the data, gzipped, from which on they are thinned; None never thins.
 
@@ -254,4 +256,5 @@ def _structure(atlas: Store, protein: ProteinRow, structure: Path | None, chain:
     if protein.sequence is None:
         what = f"{protein.accession} has no sequence for a structure to be mapped onto."
         raise QuestionError(what, found=f"{protein.status}: {protein.reason}")
-    return draw_file(structure, protein.accession, protein.sequence, chain=chain)
+    path = find_structure(structure, protein.accession)
+    return draw_file(path, protein.accession, protein.sequence, chain=chain)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from html import escape
 
-from attlas.queries.asking.parameters import TYPES, Parameter
+from attlas.queries.asking.parameters import TYPES, Parameter, make_singular
 from attlas.queries.asking.questions import TOPICS, Question, missing_tables, questions
 from attlas.schema import TABLES, Manifest
 from attlas.serve.pages.layout import Frame, page, prose, show
@@ -69,6 +69,9 @@ def _question_body(question: Question, manifest: Manifest, values: Mapping[str, 
 
 def _form(question: Question, values: Mapping[str, str], place: str) -> str:
     """Return the form: its fields by the parameters, and what the script needs to ask and to label the answer."""
+    # As everywhere, `protein=` stands for `proteins=` and the reverse.
+    by_singular = {make_singular(name): value for name, value in values.items()}
+    values = {p.name: by_singular[key] for p in question.parameters if (key := make_singular(p.name)) in by_singular}
     fields = "".join(_field(parameter, values.get(parameter.name)) for parameter in question.parameters)
     is_ready = all(not parameter.is_required or parameter.name in values for parameter in question.parameters)
     attributes = {

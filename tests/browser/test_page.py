@@ -485,6 +485,10 @@ def test_tables_sort_by_a_column_and_show_all_rows(opened):
     page = opened.page
     page.fill("#head", "0-3")
     page.keyboard.press("Enter")
+    page.wait_for_selector("#links-section >> text=Show all 39")
+    page.emulate_media(media="print")
+    assert page.locator("#links-section .printed").inner_text() == "25 of 39 rows"
+    page.emulate_media(media="screen")
     page.click("#links-section >> text=Show all 39")
     assert page.locator("#links-table tbody tr").count() == 39
     page.click("#links-table th >> text=from")
@@ -518,6 +522,27 @@ def test_half_precision_is_decoded_as_everywhere(opened):
         (expected,) = struct.unpack("<e", struct.pack("<H", bits))
         number = names[text] if text in names else float(text)
         assert number == expected or (math.isnan(number) and math.isnan(expected))
+
+
+@pytest.mark.parametrize("width", [360, 900])
+def test_no_number_of_the_axis_is_cut_off_at_an_end(opened, width):
+    spans = opened.page.evaluate(
+        """(width) => {
+            const { data, state } = attlas.shown;
+            const frame = attlas.layoutTracks(data, state, width, false);
+            const spans = [];
+            const note = (x, y, text, style) => {
+                const half = attlas.textWidth(text, style.size) / 2;
+                if (style.size) spans.push([text, x - half - (frame.left - 6), frame.right + 6 - (x + half)]);
+            };
+            const row = frame.rows.find((row) => row.name === "axis");
+            attlas.rowDrawings.axis({ polyline() {}, text: note }, frame, row, data, state, {});
+            return spans;
+        }""",
+        width,
+    )
+    assert [text for text, *_ in spans][-1] == "60"
+    assert [text for text, left, right in spans if min(left, right) < 0] == []
 
 
 def test_a_peak_of_one_residue_is_in_its_pixel_however_far_out_the_view_is(opened):

@@ -5,10 +5,13 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import quote
 
+from attlas.queries.exports.catalogue import EXPORTS
+from attlas.schema import TABLES
 from helpers.asgi import HOST, RawRequest
 
 API = "/api/v1"
-TABLES = ("sites", "residues", "heads", "features", "families", "contacts", "links", "coordinates", "labels", "page")
+TABLE_NAMES = (*(table.name for table in TABLES), "page")
+"""What may stand behind a protein; few of them do for every table."""
 PLACES = ("atlas", "columns", "questions", "exports", "openapi.json", "sql", "lookup", "nothing")
 TEXTS = (
     "", " ", "\0", "a\0b", "../../etc/passwd", "..%2f..%2fetc", "%", "%zz", "\ud800", "Ω" * 50, "\x1b[31m", "null",
@@ -31,7 +34,10 @@ NAMES = (
     "",
 )
 VALUES = ("1", "2", "3", "10", "0.5", "all", "every", "K", "A,C", "0,1", "0-999999999999", "Active site", "Pfam")
-PAGES = ("/", "/proteins", "/questions", "/questions/lengths", "/sql", "/api", "/glance", "/static/pages.js")
+PAGES = (
+    *("/", "/proteins", "/questions", "/questions/lengths", "/questions/links_of", "/sql", "/api", "/exports"),
+    *("/glance", "/report", "/static/pages.js"),
+)
 FORMATS = ("json", "csv", "tsv", "arrow", "parquet", "xml", "")
 ACCEPTS = ("*/*", "text/csv", "application/json;q=0", "text/html", ";;;,,,", "a/b;q=x", "application/*;q=0.5", "\xff")
 QUERIES = (
@@ -76,12 +82,12 @@ def _path(dice: random.Random, ids: Sequence[str], questions: Questions) -> tupl
     """Return a path, and the names of parameters that it may take."""
     id = dice.choice(ids) if dice.random() < 0.5 else dice.choice(TEXTS)
     question = dice.choice(list(questions))
-    export = dice.choice(("gff3", "csv", "bed", "pymol", "pdb", "jsonl", dice.choice(TEXTS)))
+    export = dice.choice((*EXPORTS, dice.choice(TEXTS)))
     paths: tuple[tuple[str, Sequence[str]], ...] = (
-        (f"{API}/proteins/{_quoted(dice, id)}/{dice.choice(TABLES)}", ("format",)),
+        (f"{API}/proteins/{_quoted(dice, id)}/{dice.choice(TABLE_NAMES)}", ("format",)),
         (f"{API}/proteins/{_quoted(dice, id)}", ("layers", "format")),
         (f"{API}/proteins", ("q", "offset", "limit", "format")),
-        (f"{API}/exports/{export}", ("ids", "safe_for_spreadsheets")),
+        (f"{API}/exports/{export}", ("ids", "layer", "head", "safe_for_spreadsheets")),
         (f"{API}/questions/{question}", ("format", "limit", *questions[question])),
         (f"{API}/{dice.choice(PLACES)}", NAMES),
         (f"{dice.choice(PAGES)}", ("q", "offset", "query", "proteins")),

@@ -169,8 +169,10 @@ def test_the_form_of_a_question_has_its_parameters(annotated_client: TestClient,
     assert names == ([] if "This atlas has no rows" in html else [parameter.name for parameter in question.parameters])
 
 
-def test_a_form_holds_the_values_of_its_address(client: TestClient) -> None:
-    html = client.get("/questions/sites_of?proteins=P04637&flank=3").text
+@pytest.mark.parametrize("name", ["proteins", "protein"])
+def test_a_form_holds_the_values_of_its_address(client: TestClient, name: str) -> None:
+    html = client.get(f"/questions/sites_of?{name}=P04637&flank=3").text
+    assert 'data-ready="yes"' in html
     values = {a["name"]: a.get("value") for tag, a in _elements(html) if tag == "input"}
     assert (values["proteins"], values["flank"]) == ("P04637", "3")
 

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from attlas.intake.compression import SUFFIXES as COMPRESSED
-from attlas.intake.compression import plain_name
 from attlas.intake.rejects import Reason, Record, Rejected
 from attlas.schema import InputError
 from attlas.structures.chains import StructureFile, read_structure
-
-SUFFIXES = (".cif", ".mmcif", ".pdb", ".ent")
-"""Endings of the files of a folder that are read, each also compressed."""
+from attlas.structures.folder import expected_names, has_structure_name, list_folder
 
 
 def structure_paths(source: Path) -> tuple[Path, ...]:
@@ -21,13 +17,13 @@ def structure_paths(source: Path) -> tuple[Path, ...]:
     """
     if not source.is_dir():
         return (source,)
-    paths = _files_in(source)
-    structures = tuple(path for path in paths if _has_structure_name(path) and path.is_file())
+    paths = list_folder(source)
+    structures = tuple(path for path in paths if has_structure_name(path) and path.is_file())
     if not structures:
         names = ", ".join(path.name for path in paths[:5])
         raise InputError(
             f"The folder {source.name} holds no structure.",
-            expected=f"files named {', '.join(f'*{suffix}' for suffix in SUFFIXES)}, each also with {COMPRESSED[0]}",
+            expected=expected_names(),
             found=f"{len(paths):,} files" + (f", such as {names}" if names else ""),
         )
     return structures
@@ -37,18 +33,7 @@ def paths_without_file(source: Path) -> tuple[Path, ...]:
     """Return what in a folder has the name of a structure but is no file: a folder, a pipe, a link to nowhere."""
     if not source.is_dir():
         return ()
-    return tuple(path for path in _files_in(source) if _has_structure_name(path) and not path.is_file())
-
-
-def _files_in(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"The folder {folder} cannot be read.", found=str(error.strerror)) from error
-
-
-def _has_structure_name(path: Path) -> bool:
-    return plain_name(path.name).lower().endswith(SUFFIXES)
+    return tuple(path for path in list_folder(source) if has_structure_name(path) and not path.is_file())
 
 
 def read_files(source: Path, *, format: str | None = None) -> Iterator[StructureFile | Rejected]:

@@ -193,6 +193,10 @@
     }
   };
 
+  /** Return where the middle of a text stands as near to `x` as it can without being cut off at an end of the row. */
+  const withinRow = (frame, x, width) =>
+    Math.max(frame.left - 6 + width / 2, Math.min(frame.right + 6 - width / 2, x));
+
   const drawAxis = (pen, frame, row, data, state, colours) => {
     const y = row.top + 0.5;
     pen.polyline(
@@ -220,7 +224,12 @@
         ],
         { stroke: colours.soft },
       );
-      pen.text(x, row.top + 16, attlas.withCommas(position), { fill: colours.soft, align: "center", size: 10 });
+      const text = attlas.withCommas(position);
+      pen.text(withinRow(frame, x, attlas.textWidth(text, 10)), row.top + 16, text, {
+        fill: colours.soft,
+        align: "center",
+        size: 10,
+      });
     }
   };
 

@@ -3,6 +3,7 @@
 
 (() => {
   const ROWS_SHOWN = 25; // of a long table, until all are asked for
+  const LONG = 24; // letters from which on a cell is prose, which needs some width
 
   /** Return a section with a table; columns of kind `residue` hold positions, and point when touched. */
   attlas.tableSection = (state, { id, title, file, note, columns, rows, residueName, sql, empty, watch }) => {
@@ -22,6 +23,7 @@
       showsAll = !showsAll;
       fill();
     });
+    const printedCount = attlas.element("p", { class: "caption printed" }); // paper has no button for the others
     const line = attlas.element("code");
     const copy = attlas.button("Copy", () => copyText(line, copy), `Copy the SQL for ${id}`);
     let showsAll = false;
@@ -73,6 +75,8 @@
         else cell.removeAttribute("aria-sort");
       });
       more.hidden = values.length <= ROWS_SHOWN;
+      printedCount.textContent =
+        shown.length < values.length ? `${shown.length} of ${attlas.number(values.length)} rows` : "";
       more.textContent = showsAll ? `Show ${ROWS_SHOWN}` : `Show all ${attlas.number(values.length)}`;
       line.textContent = sql();
     };
@@ -93,7 +97,7 @@
     });
 
     if (note) section.append(noteText);
-    section.append(scroll, more, attlas.element("p", { class: "sql" }, line, copy));
+    section.append(scroll, more, printedCount, attlas.element("p", { class: "sql" }, line, copy));
     fill();
     if (watch) state.watch(watch, fill);
     return section;
@@ -105,7 +109,10 @@
     }
     if (kind === "decimal") return attlas.element("td", { class: "number" }, attlas.decimal(value));
     if (kind === "number") return attlas.element("td", { class: "number" }, attlas.number(value));
-    if (kind !== "residue") return attlas.element("td", {}, String(value));
+    if (kind !== "residue") {
+      const text = String(value);
+      return attlas.element("td", text.length > LONG ? { class: "long" } : {}, text);
+    }
     const button = attlas.element(
       "button",
       { type: "button", class: "residue", "data-position": value },

@@ -6,29 +6,36 @@
 --   over proteins, each sequence once, under the first accession with the track. Where several files give a residue a
 --   value, it is their mean. The baselines by letter and by place are those of the other proteins counted: fitted on
 --   the residues they are compared with, they would go along with a track by chance. One protein alone has none.
+--   Homologues are not independent: with `by=families`, proteins that families connect are one unit, which counts
+--   once and whose baselines are those of other families.
 -- parameters:
 --   tracks texts of tracks.name = all: Tracks.
 --   proteins proteins = all: Ids to count over.
 --   min_residues int 3.. = 10: Fewest residues with a value, of a protein that is counted.
+--   by text proteins|families = proteins: The independent units. `families`: proteins of a family, and those connected
+--     only through other families, are one; a protein of no family is one by itself.
+--   databases texts of families.database = all: Whose families connect proteins; for `by=families`.
 -- columns:
 --   name: Name of the track.
 --   n_proteins: Proteins counted: those where the values and what the residues receive both vary.
+--   n_units: Independent units that they are: as many, or with `by=families` groups of connected families.
 --   n_residues: Their residues with a value.
---   correlation: Mean over proteins of the rank correlation of the track with attention received.
---   low: Lower end of its interval with proteins as the independent units, at the level `confidence`, by Student's t.
---     It leaves out 0 if and only if log10_p is below -1.3.
+--   correlation: Mean over units of the rank correlation of the track with attention received; of a unit of several
+--     proteins, their mean.
+--   low: Lower end of its interval with units as independent, at the level `confidence`, by Student's t. It leaves out
+--     0 if and only if log10_p is below -1.3.
 --   high: Upper end.
 --   log10_p: Logarithm to base 10 of the two-sided p value of the correlation times the number of layers of the track
 --     (Bonferroni), 0 at most.
 --   by_letter: The same mean, of the track with what the letter of a residue receives on average: the mean rank of its
---     letter over the residues of all other proteins counted. What the letters alone give; about 0 where they give
---     nothing. Residues whose letter no other protein has are left out. Empty where one protein alone is counted, as
---     are the other baselines.
---   by_place: The same of the place: the mean rank, over all other proteins, of residues as far from the same end, in
+--     letter over the residues of the proteins of all other units. What the letters alone give; about 0 where they give
+--     nothing. Residues whose letter no other unit has are left out. Empty where one unit alone is counted, as are the
+--     other baselines.
+--   by_place: The same of the place: the mean rank, over all other units, of residues as far from the same end, in
 --     doublings (1, 2-3, 4-7, and so on).
 --   beyond_letter: Correlation of the track with the rank less the mean rank of its letter: what is left of it.
 --   beyond_both: Correlation with what is left when the means of letters, then those of places are taken away; both
---     are fitted on the other proteins.
+--     are fitted on the other units.
 --   beyond_low: Lower end of the interval of beyond_both, by the same construction as `low`.
 --   beyond_high: Upper end.
 --   confidence: Level of the intervals: 1 - 0.05 / number of layers of the track, so that all hold at once with 95 %.
@@ -36,15 +43,27 @@
 --     none.
 -- grain: name, layer
 -- source: Spearman 1904; ties have their mean rank. The baselines are semipartial correlations on ranks; the interval
---   and the test over proteins are Student's t, and take proteins as independent. Homologues are not: with many of one
---   family the intervals are too narrow, and a baseline fitted on homologues knows the protein itself.
+--   and the test over units are Student's t, and take units as independent. Homologues are not: where many proteins
+--   are of one family, the intervals of `by=proteins` are too narrow, and a baseline fitted on homologues knows the
+--   protein itself.
 WITH carriers AS (
-    SELECT name, min(accession) AS accession, any_value(length) AS length
+    SELECT name, min(accession) AS accession, any_value(length) AS length, p.sequence_id
     FROM tracks JOIN proteins AS p USING (accession)
     WHERE p.status = 'ok'
           AND ($tracks IS NULL OR name IN (SELECT unnest($tracks::VARCHAR[])))
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
     GROUP BY name, p.sequence_id
+),
+
+-- The independent unit of each protein, by the smallest sequence_id in it: the protein itself, or its families.
+units AS (
+    SELECT name, accession, coalesce(f.group_id, sequence_id) AS unit
+    FROM carriers LEFT JOIN connected_families($databases) AS f USING (sequence_id)
+    WHERE $by = 'families'
+    UNION ALL
+    SELECT name, accession, sequence_id
+    FROM carriers
+    WHERE $by = 'proteins'
 ),
 
 measured AS (
@@ -74,71 +93,80 @@ track_ranks AS (
 
 -- A profile that does not vary has no ranks, and is no part of any baseline.
 ranked AS (
-    SELECT t.name, t.accession, p.layer, t.residue, t.place, t.value,
+    SELECT t.name, t.accession, u.unit, p.layer, t.residue, t.place, t.value,
            CASE WHEN min(p.received) OVER whole < max(p.received) OVER whole
                 THEN (rank() OVER protein + count(*) OVER protein - 1) / (2 * t.n) END AS received
-    FROM track_ranks AS t JOIN profile() AS p USING (accession, position)
+    FROM track_ranks AS t JOIN units AS u USING (name, accession) JOIN profile() AS p USING (accession, position)
     WINDOW whole AS (PARTITION BY t.name, t.accession, p.layer),
            protein AS (PARTITION BY t.name, t.accession, p.layer ORDER BY p.received)
 ),
 
--- Residues of a letter at a place: of each protein, and of all.
-protein_cells AS (
-    SELECT name, layer, accession, residue, place, count(*) AS n, sum(received) AS total
+-- Residues of a letter at a place: of each unit, and of all.
+unit_cells AS (
+    SELECT name, layer, unit, residue, place, count(*) AS n, sum(received) AS total
     FROM ranked
     WHERE received IS NOT NULL
-    GROUP BY name, layer, accession, residue, place
+    GROUP BY name, layer, unit, residue, place
 ),
 
 all_cells AS (
     SELECT name, layer, residue, place, sum(n) AS n, sum(total) AS total
-    FROM protein_cells
+    FROM unit_cells
     GROUP BY name, layer, residue, place
 ),
 
--- For each protein, the residues of all others: what its baselines are fitted on.
+-- For each unit, the residues of all others: what the baselines of its proteins are fitted on.
 other_cells AS (
-    SELECT p.name, p.layer, p.accession, c.residue, c.place, c.n - coalesce(o.n, 0) AS n,
+    SELECT u.name, u.layer, u.unit, c.residue, c.place, c.n - coalesce(o.n, 0) AS n,
            c.total - coalesce(o.total, 0) AS total
-    FROM (SELECT DISTINCT name, layer, accession FROM protein_cells) AS p JOIN all_cells AS c USING (name, layer)
-    LEFT JOIN protein_cells AS o USING (name, layer, accession, residue, place)
+    FROM (SELECT DISTINCT name, layer, unit FROM unit_cells) AS u JOIN all_cells AS c USING (name, layer)
+    LEFT JOIN unit_cells AS o USING (name, layer, unit, residue, place)
     WHERE c.n > coalesce(o.n, 0)
 ),
 
 letter_means AS (
-    SELECT name, layer, accession, residue, sum(total) / sum(n) AS letter_mean
+    SELECT name, layer, unit, residue, sum(total) / sum(n) AS letter_mean
     FROM other_cells
-    GROUP BY name, layer, accession, residue
+    GROUP BY name, layer, unit, residue
 ),
 
 -- The mean of a place itself, and of what is left there once the letters are taken away.
 place_means AS (
-    SELECT name, layer, accession, place, sum(total) / sum(n) AS place_mean,
+    SELECT name, layer, unit, place, sum(total) / sum(n) AS place_mean,
            sum(total - n * letter_mean) / sum(n) AS left_mean
-    FROM other_cells JOIN letter_means USING (name, layer, accession, residue)
-    GROUP BY name, layer, accession, place
+    FROM other_cells JOIN letter_means USING (name, layer, unit, residue)
+    GROUP BY name, layer, unit, place
 ),
 
 of_proteins AS (
-    SELECT name, layer, accession, count(*) AS n,
+    SELECT name, layer, unit, accession, count(*) AS n,
            correlation(value, received) AS r,
            correlation(value, letter_mean) AS r_letter,
            correlation(value, place_mean) AS r_place,
            correlation(value, received - letter_mean) AS r_beyond_letter,
            correlation(value, received - letter_mean - left_mean) AS r_beyond
-    FROM ranked LEFT JOIN letter_means USING (name, layer, accession, residue)
-    LEFT JOIN place_means USING (name, layer, accession, place)
-    GROUP BY name, layer, accession
+    FROM ranked LEFT JOIN letter_means USING (name, layer, unit, residue)
+    LEFT JOIN place_means USING (name, layer, unit, place)
+    GROUP BY name, layer, unit, accession
+),
+
+-- Of a unit of several proteins the mean counts, once.
+of_units AS (
+    SELECT name, layer, unit, count(r) AS n_proteins, coalesce(sum(n) FILTER (r IS NOT NULL), 0) AS n_residues,
+           avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place, avg(r_beyond_letter) AS r_beyond_letter,
+           avg(r_beyond) AS r_beyond
+    FROM of_proteins
+    GROUP BY name, layer, unit
 ),
 
 pooled AS (
-    SELECT name, layer, count(r) AS n_proteins, coalesce(sum(n) FILTER (r IS NOT NULL), 0)::BIGINT AS n_residues,
-           avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place, avg(r_beyond_letter) AS r_beyond_letter,
-           avg(r_beyond) AS r_beyond, mean_error(r) AS error, mean_error(r_beyond) AS beyond_error,
+    SELECT name, layer, sum(n_proteins)::BIGINT AS n_proteins, count(r) AS n_units,
+           sum(n_residues)::BIGINT AS n_residues, avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place,
+           avg(r_beyond_letter) AS r_beyond_letter, avg(r_beyond) AS r_beyond, mean_error(r) AS error, mean_error(r_beyond) AS beyond_error,
            count(r_beyond) AS n_beyond,
            effective_df(count(r), count(r), count(r)) AS df,
            effective_df(count(r_beyond), count(r_beyond), count(r_beyond)) AS beyond_df
-    FROM of_proteins
+    FROM of_units
     GROUP BY name, layer
 ),
 
@@ -147,19 +175,26 @@ tests AS (
            ratio_test(r_beyond, beyond_error, beyond_df, n_layers) AS beyond
     FROM pooled
     WINDOW of_track AS (PARTITION BY name)
+),
+
+noted AS (
+    SELECT *, nullif(concat_ws('; ', why_untested(n_units, df, error),
+                               CASE WHEN n_units = 1 THEN 'baselines need another protein'
+                                    -- Fewer units may have baselines: another one needs their letters and places.
+                                    WHEN test.log10_p IS NOT NULL
+                                    THEN 'beyond_both: ' || why_untested(n_beyond, beyond_df, beyond_error)
+                                    END), '') AS note
+    FROM tests
 )
 
-SELECT name, layer, n_proteins, n_residues, round(r, 4) + 0 AS correlation,
+SELECT name, layer, n_proteins, n_units, n_residues, round(r, 4) + 0 AS correlation,
        round(clamped(r - test.reach, -1, 1), 4) + 0 AS low, round(clamped(r + test.reach, -1, 1), 4) + 0 AS high,
        round(test.log10_p, 2) + 0 AS log10_p, round(r_letter, 4) + 0 AS by_letter, round(r_place, 4) + 0 AS by_place,
        round(r_beyond_letter, 4) + 0 AS beyond_letter, round(r_beyond, 4) + 0 AS beyond_both,
        round(clamped(r_beyond - beyond.reach, -1, 1), 4) + 0 AS beyond_low,
        round(clamped(r_beyond + beyond.reach, -1, 1), 4) + 0 AS beyond_high,
        round(test.confidence, 6) AS confidence,
-       nullif(concat_ws('; ', why_untested(n_proteins, df, error),
-                        CASE WHEN n_proteins = 1 THEN 'baselines need another protein'
-                             -- Fewer proteins may have baselines: another one needs their letters and places.
-                             WHEN test.log10_p IS NOT NULL
-                             THEN 'beyond_both: ' || why_untested(n_beyond, beyond_df, beyond_error) END), '') AS note
-FROM tests
+       CASE $by WHEN 'families' THEN replace(replace(note, 'proteins', 'families'), 'protein', 'family')
+                ELSE note END AS note
+FROM noted
 ORDER BY name, layer

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import shutil
 from pathlib import Path
 
 import gemmi
@@ -189,6 +190,16 @@ def test_a_file_is_drawn_by_its_mapped_chains_in_its_own_numbers(case: tuple[Pat
     assert any(re.fullmatch(r"\d+B", residue) for residue in structure["chains"][0]["residues"])
     assert structure["notes"][0] == f"{structure['n_mapped']} of 60 residues"
     assert any("mismatch" in note for note in structure["notes"])
+
+
+def test_of_a_folder_the_file_named_after_the_protein_is_drawn(case: tuple[Path, Path], tmp_path: Path) -> None:
+    shutil.copy(case[1], tmp_path / f"AF-{structure_case.ACCESSION}-F1.pdb")
+    (tmp_path / "AF-Q99999-F1.pdb").write_text("another protein")
+    with Atlas.open(case[0]) as atlas:
+        structure = protein_data(atlas, structure_case.ACCESSION, structure=tmp_path)["structure"]
+        expected = protein_data(atlas, structure_case.ACCESSION, structure=case[1])["structure"]
+    assert structure["text"] == expected["text"]
+    assert structure["source"] == f"AF-{structure_case.ACCESSION}-F1.pdb"
 
 
 def test_one_chain_of_a_file_can_be_chosen(case: tuple[Path, Path]) -> None:

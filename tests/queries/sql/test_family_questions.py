@@ -12,6 +12,8 @@ import pytest
 from helpers.annotated import assign, embed
 from helpers.handmade import hand, write_handmade
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import binomtest, hypergeom, ks_2samp, kstwo, t
 from sklearn.metrics import silhouette_samples
 from sklearn.metrics.pairwise import cosine_similarity
@@ -593,3 +595,39 @@ def test_families_need_annotation(atlas: Atlas) -> None:
     for name, given in (("family_separation", {}), ("family_layers", {}), ("families_of", {"proteins": "P04637"})):
         with pytest.raises(QuestionError, match=f"{name} needs families"):
             atlas.ask(name, **given)
+
+
+@pytest.mark.parametrize("databases", [None, ["Pfam"], ["Pfam", "InterPro"]])
+def test_families_connect_sequences_as_components_of_a_graph(
+    sparse_families: tuple[Atlas, list[tuple[str, str, str]]], databases: list[str] | None
+) -> None:
+    atlas, assigned = sparse_families
+    numbers = dict(atlas.sql("SELECT accession, sequence_id FROM proteins").select([0, 1]).to_pandas().to_numpy())
+    members = [(numbers[a], f"{d} {f}") for a, d, f in assigned if databases is None or d in databases]
+    families = sorted({family for _, family in members})
+    nodes = [(number, len(numbers) + families.index(family)) for number, family in members]
+    edges = np.array(nodes).T
+    n_nodes = len(numbers) + len(families)
+    labels = connected_components(coo_array((np.ones(len(nodes)), edges), shape=(n_nodes, n_nodes)), directed=False)[1]
+    smallest = {number: min(n for n in numbers.values() if labels[n] == labels[number]) for number, _ in members}
+
+    rows = atlas.sql("FROM connected_families($databases)", {"databases": databases}).to_pylist()
+    assert {row["sequence_id"]: row["group_id"] for row in rows} == smallest
+    assert len(rows) == len(smallest)
+
+
+@pytest.fixture(scope="module")
+def sparse_families(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Atlas, list[tuple[str, str, str]]]]:
+    """Return an atlas whose families make long chains, trees and single sequences, and its rows of families."""
+    choose = random.Random(11)
+    root = tmp_path_factory.mktemp("sparse") / "atlas"
+    accessions = [f"S{i:02d}" for i in range(40)]
+    write_atlas(root, [SyntheticProtein(a, "".join(choose.choices(AMINO_ACIDS, k=20))) for a in accessions])
+    shuffled = choose.sample(accessions, len(accessions))
+    # Each of the first 16 shares a family with the one before it and another with the one after it.
+    chain = [(a, "Pfam", f"C{i + side}") for i, a in enumerate(shuffled[:16]) for side in (0, 1)]
+    assigned = {*chain, *((choose.choice(shuffled[16:]), "InterPro", f"I{choose.randint(0, 9)}") for _ in range(20))}
+    assigned |= {(choose.choice(accessions), "Panther", f"C{choose.randint(0, 9)}") for _ in range(8)}
+    assign(root, sorted(assigned))
+    with Atlas.open(root) as atlas:
+        yield atlas, sorted(assigned)

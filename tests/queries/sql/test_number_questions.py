@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from helpers.annotated import link, measure, substitute
+from helpers.annotated import assign, link, measure, substitute
 from helpers.handmade import write_handmade
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy import stats
@@ -18,6 +18,14 @@ pytestmark = pytest.mark.slow
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 N_PROTEINS = 7
+FAMILIES = (
+    ("P2", ("Pfam", "A")),
+    ("P4", ("Pfam", "A")),
+    ("P4", ("InterPro", "B")),
+    ("P5", ("InterPro", "B")),
+    ("P6", ("Pfam", "B")),
+)
+"""P2 and P5 share no family, but are connected through P4; a family of the same name in another database is another."""
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +47,13 @@ def random_atlas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Atl
     table = pd.DataFrame(rows, columns=["accession", "position", "residue", "value"])
     of_proteins = {a: dict(zip(part["position"], part["value"], strict=True)) for a, part in table.groupby("accession")}
     measure(root, of_proteins)
+    assign(root, [(accession, database, family) for accession, (database, family) in FAMILIES])
     with Atlas.open(root) as atlas:
         yield atlas, table
 
 
-def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int) -> pd.DataFrame:
-    """Return, for each protein counted, the correlations of the track by scipy and pandas."""
+def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int, units: dict[str, str]) -> pd.DataFrame:
+    """Return, for each unit of proteins counted, the correlations of the track by scipy and pandas."""
     profiles = atlas.sql(
         "SELECT accession, position, received[$layer + 1]::DOUBLE AS received FROM residues", {"layer": layer}
     ).to_pandas()
@@ -57,12 +66,17 @@ def expected_correlations(atlas: Atlas, table: pd.DataFrame, layer: int) -> pd.D
     doublings = np.floor(np.log2(np.minimum(from_begin, from_end)))
     rows["place"] = np.where(from_begin <= from_end, 1, -1) * (1 + doublings)
     rows["value_rank"] = rows.groupby("accession")["value"].rank()
-    return pd.DataFrame(correlate_protein(rows, accession) for accession in rows["accession"].unique())
+    rows["unit"] = [units.get(accession, accession) for accession in rows["accession"]]
+    proteins = pd.DataFrame(correlate_protein(rows, accession) for accession in rows["accession"].unique())
+    names = {name: "sum" if name == "n" else "mean" for name in proteins.columns if name != "unit"}
+    return proteins.groupby("unit").agg(names)
 
 
-def correlate_protein(rows: pd.DataFrame, accession: str) -> dict[str, float]:
-    """Return the correlations of one protein, its baselines fitted on the rows of all others."""
-    part, others = rows[rows["accession"] == accession], rows[rows["accession"] != accession]
+def correlate_protein(rows: pd.DataFrame, accession: str) -> dict[str, float | str]:
+    """Return the correlations of one protein, its baselines fitted on the rows of all other units."""
+    part = rows[rows["accession"] == accession]
+    unit = part["unit"].iloc[0]
+    others = rows[rows["unit"] != unit]
     letter_means = others.groupby("residue")["rank"].mean()
     others_left = others["rank"] - others["residue"].map(letter_means)
     left_means = others_left.groupby(others["place"]).mean()
@@ -76,6 +90,7 @@ def correlate_protein(rows: pd.DataFrame, accession: str) -> dict[str, float]:
         "beyond_letter": correlate(part["value_rank"], beyond_letter),
         "beyond_both": correlate(part["value_rank"], beyond_letter - part["place"].map(left_means)),
         "n": len(part),
+        "unit": unit,
     }
 
 
@@ -85,25 +100,44 @@ def correlate(values: pd.Series, baseline: pd.Series) -> float:
     return float(stats.pearsonr(values[has_baseline], baseline[has_baseline]).statistic)
 
 
-def test_correlations_intervals_and_tests_are_those_of_scipy(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
+@pytest.mark.parametrize(
+    ("parameters", "units"),
+    [
+        ({}, {}),
+        ({"by": "families"}, dict.fromkeys(["P2", "P4", "P5"], "A and B")),
+        ({"by": "families", "databases": "Pfam"}, dict.fromkeys(["P2", "P4"], "A")),
+    ],
+    ids=["proteins", "families", "Pfam"],
+)
+def test_correlations_intervals_and_tests_are_those_of_scipy(
+    random_atlas: tuple[Atlas, pd.DataFrame], parameters: dict[str, str], units: dict[str, str]
+) -> None:
     atlas, table = random_atlas
-    rows = atlas.ask("track_correlation").to_pylist()
+    rows = atlas.ask("track_correlation", **parameters).to_pylist()
     assert [row["layer"] for row in rows] == list(range(atlas.n_layers))
     for row in rows:
-        expected = expected_correlations(atlas, table, row["layer"])
+        expected = expected_correlations(atlas, table, row["layer"], units)
         names = ("correlation", "by_letter", "by_place", "beyond_letter", "beyond_both")
         assert {name: row[name] for name in names} == pytest.approx(
             {name: expected[name].mean() for name in names}, abs=6e-5
         )
         assert (row["n_proteins"], row["n_residues"]) == (N_PROTEINS, expected["n"].sum())
+        assert row["n_units"] == len(expected)
         assert row["confidence"] == pytest.approx(1 - 0.05 / atlas.n_layers, abs=1e-6)
 
         for low, high, name in (("low", "high", "correlation"), ("beyond_low", "beyond_high", "beyond_both")):
             values = expected[name]
-            interval = stats.t.interval(1 - 0.05 / atlas.n_layers, N_PROTEINS - 1, values.mean(), stats.sem(values))
+            interval = stats.t.interval(1 - 0.05 / atlas.n_layers, len(values) - 1, values.mean(), stats.sem(values))
             assert (row[low], row[high]) == pytest.approx(np.clip(interval, -1, 1), abs=1e-3)
         p = stats.ttest_1samp(expected["correlation"], 0).pvalue * atlas.n_layers
         assert row["log10_p"] == pytest.approx(min(np.log10(p), 0), abs=0.02)
+
+
+def test_one_family_alone_has_no_baselines_and_is_told_why(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
+    rows = random_atlas[0].ask("track_correlation", by="families", proteins=["P2", "P4"]).to_pylist()
+    assert {(row["n_proteins"], row["n_units"]) for row in rows} == {(2, 1)}
+    assert {row["by_letter"] for row in rows} == {None}
+    assert {row["note"] for row in rows} == {"fewer than 5 families; baselines need another family"}
 
 
 @pytest.mark.thorough
