@@ -113,7 +113,8 @@ def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
     n_threads = min(count_default_workers("cpu"), torch.get_num_threads())
     _, _, encoder = load_plan_and_model(str(root), n_threads)
     metadata = _describe(manifest, plan, prepared.grouping, settings)
-    n_saved_bytes = prepared.residues.predict_sum_bytes(shape) if prepared.residues else 0
+    n_models = 2 if settings.has_random_weights else 1
+    n_saved_bytes = n_models * prepared.residues.predict_saved_bytes(shape) if prepared.residues else 0
     saved = open_saved_folds(paths, _identify(manifest, prepared, settings), n_bytes=n_saved_bytes)
 
     rows = prepared.fit(encoder, plan, shape, weights=TRAINED, saved=saved, report=report)

@@ -15,7 +15,7 @@ from attlas.pipeline.fitting.folds import assign_folds, count_labelled
 from attlas.pipeline.fitting.grouping import Grouping, group_labelled
 from attlas.pipeline.fitting.inputs import OF_LETTERS, Shape
 from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
-from attlas.pipeline.fitting.memory import predict_all_sum_bytes, predict_fit_bytes
+from attlas.pipeline.fitting.memory import predict_all_sum_bytes, predict_fit_bytes, predict_score_bytes
 from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
 from attlas.pipeline.fitting.rows import Row, gather_results, make_rows
 from attlas.pipeline.fitting.saved_folds import SavedFolds
@@ -53,8 +53,17 @@ class ResidueProbes:
         )
 
     def predict_sum_bytes(self, shape: Shape) -> int:
-        """Return the bytes of the sums of all folds: on the device while the model runs, then on the disk."""
+        """Return the bytes of the sums of all folds, on the device while the model runs."""
         return predict_all_sum_bytes(shape, n_labels=self.task.n_labels, n_folds=self.task.n_folds)
+
+    def predict_saved_bytes(self, shape: Shape) -> int:
+        """Return the bytes of the sums and scores of all folds, which are saved on the disk until the end of a fit."""
+        task = self.task
+        n_residues = [task.count_residues(place) for place in range(len(task.n_labels))]
+        scores = predict_score_bytes(
+            n_labels=task.n_labels, n_residues=n_residues, n_folds=task.n_folds, n_inputs=len(shape.list_inputs())
+        )
+        return self.predict_sum_bytes(shape) + scores
 
     def fit(
         self, encoder: Encoder, shape: Shape, *, pack_tokens: int, weights: str, saved: SavedFolds, report: Report

@@ -63,7 +63,7 @@ def open_saved_folds(paths: AtlasPaths, identity: str, *, n_bytes: int) -> Saved
     Args:
         paths: the atlas, whose lock is held.
         identity: digest of what is fitted.
-        n_bytes: bytes of the sums that will be saved.
+        n_bytes: bytes of what will be saved.
 
     Raises:
         EnvironmentFault: the disk has no room for them.
@@ -76,7 +76,7 @@ def open_saved_folds(paths: AtlasPaths, identity: str, *, n_bytes: int) -> Saved
     n_free = shutil.disk_usage(paths.root).free
     if n_bytes > n_free:
         raise EnvironmentFault(
-            "The sums of the fit, which are saved after each fold, do not fit the disk.",
+            "The sums and scores of the fit, which are saved after each fold, do not fit the disk.",
             expected=f"{n_bytes / GIB:.1f} GiB",
             found=f"{n_free / GIB:.1f} GiB free",
             hint="free some space, or fit fewer labels at a time (--labels)",
