@@ -14,15 +14,16 @@ from attlas.cli.output import Output, refuse_url
 from attlas.cli.progress import say
 
 if TYPE_CHECKING:
-    from attlas.pipeline.fitting.fitting import Fit, Report
+    from attlas.pipeline.fitting.fitting import Fit
+    from attlas.pipeline.fitting.settings import Report
 
 Labels = Annotated[
     list[str] | None,
     typer.Option(
         "--labels",
         metavar="LABEL",
-        help="Type of feature, or track:NAME; may be repeated; default: every type of feature that enough families "
-        "have.",
+        help="Type of feature, track:NAME, or contacts, as pairs; may be repeated; default: every type of feature that "
+        "enough families have.",
     ),
 ]
 By = Annotated[str, typer.Option("--by", metavar="RULE", help="What is held out: family, cluster40 or none.")]
@@ -68,13 +69,13 @@ def fit(
 
     The model runs twice over the proteins that carry a label, and nothing is stored for each residue. Beside every
     probe stand a control task, permuted labels and, with --random-weights, a model that was never trained. Negatives
-    come only from proteins that are annotated for the label.
+    come only from proteins that are annotated for the label. The same command goes on after a stop.
     """
     refuse_url(directory)
     file_format = choose_format(format, output)
     with workshop():
         from attlas.pipeline.fitting.adding import add_fits
-        from attlas.pipeline.fitting.fitting import FitSettings
+        from attlas.pipeline.fitting.settings import FitSettings
 
         settings = FitSettings(
             labels=tuple(labels) if labels else None,

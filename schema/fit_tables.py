@@ -29,7 +29,11 @@ FITS = Table(
     sort=("label", "weights", "input", "layer"),
     row_group_rows=65_536,
     columns=(
-        text_column("label", "Type of feature, or `track:` and the name of a track.", is_nullable=False),
+        text_column(
+            "label",
+            "Type of feature; `track:` and the name of a track; or `contacts`, of pairs of residues 6 or more apart.",
+            is_nullable=False,
+        ),
         text_column(
             "weights",
             "`trained`: those of the model; `random`: of a model of its shape before training.",
@@ -39,12 +43,19 @@ FITS = Table(
             "input",
             "What the probe reads: `letter`; `window`, letters from 7 before to 7 after; `profile`, attention "
             "received; `attention`, received from each head; `embedding`, the output of the layer; `both`, it and the "
-            "attention of all heads.",
+            "attention of all heads. Of contacts: `separation`, the residues between; `attention pairs`, the symmetric "
+            "map of each head less its average product; `embedding pairs`, products of the first 32 principal "
+            "directions of the layer.",
             is_nullable=False,
         ),
-        Column("layer", pa.int16(), "", "Layer, 0-based; -1: of letters no layer, of attention all layers."),
+        Column("layer", pa.int16(), "", "Layer, 0-based; -1: of letters and separations no layer, of attention all."),
         *_measure("auprc", "Average precision of all residues together, ties grouped. Null for a track."),
         *_measure("auprc_protein", "Mean over proteins with the label of the average precision of their residues."),
+        *_measure(
+            "precision_l2",
+            "Of contacts: the mean over proteins of the share of contacts among the L/2 pairs with the highest scores, "
+            "24 or more apart, L being the residues with coordinates. Null for other labels.",
+        ),
         *_measure("auroc", "Chance that a residue with the label scores higher than one without, ties counted half."),
         *_measure("mcc", "Matthews' correlation, at a threshold chosen on the training folds."),
         *_measure("f1", "F1 at the same threshold, the one of the largest F1 on the training folds."),
@@ -55,7 +66,7 @@ FITS = Table(
             pa.float32(),
             "fraction",
             "The same (`auprc`, of a track `r2`) of the control task, in which every trimer draws a label at its "
-            "letter's rate.",
+            "letter's rate; of contacts two letters at a separation, at the rate of the separation.",
             is_nullable=True,
         ),
         Column(
@@ -69,15 +80,25 @@ FITS = Table(
             "permuted",
             pa.float32(),
             "fraction",
-            "The same with the labels permuted within protein and letter: the null.",
+            "The same with the labels permuted within protein and letter (contacts: protein and separation): the null.",
             is_nullable=True,
         ),
         statistic_column(
             "prevalence", "as the label", "Mean of the label over its residues: what `auprc` is by chance."
         ),
         statistic_column("penalty", "per residue", "Ridge penalty per training residue, the median over folds."),
-        Column("n_labelled", pa.int64(), "residues", "Residues with the label; of a track those with a number."),
-        Column("n_residues", pa.int64(), "residues", "Residues that count: of proteins annotated for the label."),
+        Column(
+            "n_labelled",
+            pa.int64(),
+            "residues",
+            "Residues with the label (contacts: pairs); of a track those with a number.",
+        ),
+        Column(
+            "n_residues",
+            pa.int64(),
+            "residues",
+            "Residues that count (contacts: pairs): of proteins annotated for the label.",
+        ),
         Column("n_sequences", pa.int32(), "sequences", "Distinct sequences that they are of."),
         Column("n_groups", pa.int32(), "groups", "Families, clusters or single sequences that they are of."),
     ),

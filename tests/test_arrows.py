@@ -125,7 +125,7 @@ FLOORS = {
     ),
 }
 """The folders and files of a room, floor by floor, lowest first: each imports only itself and what lies below it."""
-WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "triton", "Bio", "psutil", "numpy"}
+WORKSHOP_ONLY = {"torch", "transformers", "dask", "distributed", "triton", "Bio", "psutil", "numpy", "sklearn"}
 READING_ROOM_ONLY = {"duckdb", "typer", "rich"}
 
 every_room = pytest.mark.parametrize("room", ROOMS)

@@ -193,13 +193,13 @@ def _find_candidates(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings
         }
         chains = read_chain_contacts(paths, manifest, shard, atom=settings.atom, sequences=sequences)
         for sequence_id, contacts in chains.items():
-            chain = _choose_chain(contacts)
+            chain = choose_chain(contacts)
             if contacts[chain].n_with_coordinates >= SHORTEST and len(contacts[chain].long_contacts):
                 candidates.append(_Candidate(chain, sequences[sequence_id], contacts[chain]))
     return candidates
 
 
-def _choose_chain(chains: Mapping[Chain, StructureContacts]) -> Chain:
+def choose_chain(chains: Mapping[Chain, StructureContacts]) -> Chain:
     """Return the chain with the most residues of a sequence, of equal ones the one at the beginning of their order."""
     return min(chains, key=lambda chain: (-chains[chain].n_with_coordinates, chain))
 

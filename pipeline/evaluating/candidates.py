@@ -75,22 +75,23 @@ def add_candidates(
 
     Raises:
         InputError: there are too few families to hold some out.
-        PlanError, EnvironmentFault: as `compute_columns`.
+        PlanError, BrokenAtlasError: as `hold_sealed`, before any work.
+        EnvironmentFault: as `compute_columns`.
     """
-    paths = AtlasPaths(atlas.root)
-    labelled = _label(atlas, n_threads, say)
-    say("choosing the predictor on families held out")
-    chosen = choose_predictor(labelled, seed=seed)
-
-    others = _list_other_proteins(paths, atlas)
-    rows: list[dict[str, Any]] = []
-    for begin in range(0, len(others), CHUNK_PROTEINS):
-        chunk = others[begin : begin + CHUNK_PROTEINS]
-        rows += rank_residues(atlas.root, labelled, chosen, chunk, type=type, n_first=n_first, n_threads=n_threads)
-        say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
-
+    # The lock is held from the beginning: what hinders a write is told before any work.
     with hold_sealed(atlas.root) as (paths, _, _):
+        labelled = _label(atlas, n_threads, say)
+        say("choosing the predictor on families held out")
+        chosen = choose_predictor(labelled, seed=seed)
+
+        others = _list_other_proteins(paths, atlas)
+        rows: list[dict[str, Any]] = []
+        for begin in range(0, len(others), CHUNK_PROTEINS):
+            chunk = others[begin : begin + CHUNK_PROTEINS]
+            rows += rank_residues(atlas.root, labelled, chosen, chunk, type=type, n_first=n_first, n_threads=n_threads)
+            say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
         _publish(paths, rows, atlas, chosen)
+
     card = make_card(atlas, labelled, chosen, type=type)
     return AddedCandidates(len(others), len(rows), chosen, card)
 
@@ -170,14 +171,13 @@ def _rank_protein(
 
 def _split_odds(blocks: dict[str, NDArray[np.float32]], chosen: ChosenPredictor) -> dict[str, NDArray[np.float64]]:
     """Return what each kind of columns adds to the log odds of an average residue that was fitted on, (N,) by kind."""
-    scaling, coefficients = chosen.model.scaling, chosen.model.coefficients
+    columns = np.concatenate(list(blocks.values()), axis=1)
     parts = {}
     begin = 0
     for name, block in blocks.items():
-        place = slice(begin, begin + block.shape[1])
-        standard = (block - scaling.mean[place]) / scaling.deviation[place]
-        parts[name] = np.asarray(standard @ coefficients[place], np.float64)
-        begin = place.stop
+        end = begin + block.shape[1]
+        parts[name] = chosen.model.find_contribution(columns, slice(begin, end))
+        begin = end
     return parts
 
 

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.evaluating.calibration import Calibration, CalibrationLine, calibrate, fit_line
 from attlas.pipeline.evaluating.folds import Split, assign_folds, split_by_fold
-from attlas.pipeline.evaluating.logistic import LogisticModel
 from attlas.pipeline.evaluating.precision import find_mean_precision
-from attlas.pipeline.evaluating.predictors import BASELINES, LETTER, Predictor, list_comparisons
-from attlas.pipeline.evaluating.scoring import LabelledSet, SplitFitter, prepare_split
+from attlas.pipeline.evaluating.predictors import BASELINES, BOOSTED, LETTER, Predictor, list_comparisons
+from attlas.pipeline.evaluating.scoring import LabelledSet, Model, SplitFitter, prepare_split
 
 FIRST = (1, 3, 5, 10)
 """Numbers of residues of a protein, from the top, whose precision is told."""
@@ -32,7 +31,7 @@ class FittedPredictor:
     """A predictor that was chosen and fitted on the training proteins of a split."""
 
     fitter: SplitFitter
-    model: LogisticModel
+    model: Model
     line: CalibrationLine
     """From the model's log odds to calibrated ones, fitted on training folds left out."""
 
@@ -51,7 +50,7 @@ class ChosenPredictor:
     """The predictor that is applied, and what it and its like score on families held out."""
 
     predictor: Predictor
-    model: LogisticModel
+    model: Model
     line: CalibrationLine
     """From the model's log odds to those of the probabilities that are printed."""
     calibration: Calibration
@@ -72,8 +71,9 @@ class ChosenPredictor:
 
 
 def list_choices() -> list[Predictor]:
-    """Return the predictors to choose from: those without attention, and each of them with all attention added."""
-    return [*BASELINES, *(part.extended for part in list_comparisons() if part.kind == "attention")]
+    """Return what to choose from: predictors without attention, each with all attention added, and boosted ones."""
+    with_attention = (part.extended for part in list_comparisons() if part.kind == "attention")
+    return [*BASELINES, *with_attention, *BOOSTED]
 
 
 def choose_predictor(

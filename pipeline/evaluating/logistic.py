@@ -45,6 +45,11 @@ class LogisticModel:
         weights = self.coefficients / self.scaling.deviation
         return np.asarray(columns @ weights + (self.intercept - self.scaling.mean @ weights), np.float64)
 
+    def find_contribution(self, columns: NDArray[np.floating], part: slice) -> Floats:
+        """Return what some columns add to the log odds of an average row that was fitted, (N,)."""
+        standard = (columns[:, part] - self.scaling.mean[part]) / self.scaling.deviation[part]
+        return np.asarray(standard @ self.coefficients[part], np.float64)
+
 
 def find_scaling(columns: NDArray[np.floating], row_weights: Floats) -> Scaling:
     """Return the weighted mean and spread of each column, (R, K); a column that does not vary has a spread of 1."""

@@ -14,10 +14,12 @@ HEADS = "heads"
 
 @dataclass(frozen=True)
 class Predictor:
-    """A logistic model of some blocks of columns."""
+    """A model of some blocks of columns."""
 
     name: str
     blocks: tuple[str, ...]
+    is_boosted: bool = False
+    """Whether it is of gradient boosted trees, not logistic."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,12 @@ OF_ATTENTION = (
 
 ADDITIONS = {"rule": ("HA rule", (SITES,)), "attention": ("attention", (SITES, PROFILE, HEADS))}
 """What is added to a baseline: its name and its blocks, by the kind of comparison."""
+
+BOOSTED = (
+    Predictor("boosted letter + attention", (LETTER, *ADDITIONS["attention"][1]), is_boosted=True),
+    Predictor(f"boosted {STRONGEST} + attention", (*BASELINES[-1].blocks, *ADDITIONS["attention"][1]), is_boosted=True),
+)
+"""Predictors of candidate sites by gradient boosted trees; the claim is judged by logistic ones alone."""
 
 
 def list_comparisons() -> list[Comparison]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from attlas.pipeline.evaluating.boosting import BOOSTED_PENALTIES, BoostedModel, fit_boosted
 from attlas.pipeline.evaluating.columns import Floats, ProteinColumns
 from attlas.pipeline.evaluating.folds import Split
 from attlas.pipeline.evaluating.homology import find_nearest_identity, transfer
@@ -33,6 +34,8 @@ PENALTIES = (100.0, 10.0)
 """Ridge penalties that are tried, from strong to weak, in units of a labelled residue."""
 N_SAMPLED = 10
 """Residues without a label that are sampled for each labelled one."""
+
+Model = LogisticModel | BoostedModel
 
 Rows = tuple[NDArray[np.intp], NDArray[np.float64]]
 """Places of the residues of a protein that are fitted on, and their weights, (R,)."""
@@ -132,14 +135,19 @@ class SplitFitter:
         sequence = self.labelled.proteins[place].sequence
         return self.labelled.columns[place].join(self.predictor.blocks, sequence, self.homology[place])
 
-    def fit(self) -> tuple[LogisticModel, float]:
+    @property
+    def penalties(self) -> tuple[float, ...]:
+        """Return the penalties that are tried, from strong to weak."""
+        return BOOSTED_PENALTIES if self.predictor.is_boosted else PENALTIES
+
+    def fit(self) -> tuple[Model, float]:
         """Return the model of all training proteins, and the threshold for F1, chosen on parts of them left out."""
         choice = self.choose()
         return self.fit_on(self.split.train, choice.penalty), choice.threshold
 
     def choose(self) -> Choice:
         """Return the penalty with the best mean average precision on the parts left out, and the threshold for F1."""
-        scores: dict[float, list[NDArray[np.float64]]] = {penalty: [] for penalty in PENALTIES}
+        scores: dict[float, list[NDArray[np.float64]]] = {penalty: [] for penalty in self.penalties}
         labels: list[NDArray[np.bool_]] = []
 
         for held_out in self.split.inner:
@@ -151,25 +159,29 @@ class SplitFitter:
                 for penalty, model in models.items():
                     scores[penalty].append(model.score(columns))
 
-        means = {penalty: find_mean_precision(scores[penalty], labels) for penalty in PENALTIES}
-        best = max(PENALTIES, key=means.__getitem__)
+        means = {penalty: find_mean_precision(scores[penalty], labels) for penalty in self.penalties}
+        best = max(self.penalties, key=means.__getitem__)
         threshold = choose_threshold(scores[best], labels)
         return Choice(best, threshold, means[best], tuple(scores[best]), tuple(labels))
 
-    def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, LogisticModel]:
-        """Return the model of some proteins at each penalty, each begun where the one before ended."""
-        models: dict[float, LogisticModel] = {}
+    def _fit_each_penalty(self, places: Sequence[int]) -> dict[float, Model]:
+        """Return the model of some proteins at each penalty, a logistic one begun where the one before ended."""
+        models: dict[float, Model] = {}
         model = None
-        for penalty in PENALTIES:
+        for penalty in self.penalties:
             model = models[penalty] = self.fit_on(places, penalty, start=model)
         return models
 
-    def fit_on(self, places: Sequence[int], penalty: float, start: LogisticModel | None = None) -> LogisticModel:
+    def fit_on(self, places: Sequence[int], penalty: float, start: Model | None = None) -> Model:
         """Return the model of the sampled rows of some proteins, by their places."""
         columns = np.concatenate([self._samples[place] for place in places])
         labels = np.concatenate([self.labelled.proteins[place].labels[self.rows[place][0]] for place in places])
         weights = np.concatenate([self.rows[place][1] for place in places])
-        return fit_logistic(columns, labels, weights, penalty=penalty, start=start)
+        if self.predictor.is_boosted:
+            return fit_boosted(columns, labels, weights, penalty=penalty)
+        return fit_logistic(
+            columns, labels, weights, penalty=penalty, start=start if isinstance(start, LogisticModel) else None
+        )
 
 
 def find_nearest(labelled: LabelledSet, split: Split) -> dict[int, float]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from attlas.pipeline.adding import add_files
-from attlas.pipeline.fitting.fitting import Fit, FitSettings, Report, fit_atlas
+from attlas.pipeline.fitting.fitting import Fit, fit_atlas
+from attlas.pipeline.fitting.settings import FitSettings, Report
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import FITS, AtlasPaths, Manifest
 from attlas.schema.json_file import digest

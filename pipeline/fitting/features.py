@@ -84,7 +84,7 @@ def compute_features(encoder: Encoder, sequences: Sequence[str], *, has_hidden: 
         EnvironmentFault: the hidden states of the model cannot be read, or a number is not finite.
     """
     hidden: list[Tensor] = []
-    places = _find_places(encoder, sequences)
+    places = find_places(encoder, sequences)
 
     def add_hidden(_: int, states: Tensor) -> None:
         hidden.append(states[0, places].float())
@@ -187,7 +187,7 @@ def _index_codes() -> NDArray[np.int64]:
 _LETTER_INDEX = _index_codes()
 
 
-def _find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:
+def find_places(encoder: Encoder, sequences: Sequence[str]) -> Tensor:
     """Return where the hidden states of the residues of a pack stand along its tokens, (sum of N,), on the device."""
     if encoder.is_hooked:  # one sequence, its tokens in the model's own order
         (sequence,) = sequences

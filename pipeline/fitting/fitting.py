@@ -1,59 +1,35 @@
 """A fit: probes of every label, layer and kind of input of an atlas, and what they reach on families left out."""
 
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import torch
-from numpy.typing import NDArray
 
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting.controls import draw_control_tasks, make_targets
-from attlas.pipeline.fitting.folds import assign_folds, count_labelled
-from attlas.pipeline.fitting.grouping import Grouping, group_labelled
-from attlas.pipeline.fitting.inputs import OF_LETTERS, ProbeInput, Shape
-from attlas.pipeline.fitting.label_sets import Labelled, LabelSet, SetValues, read_labelled
-from attlas.pipeline.fitting.memory import predict_all_sum_bytes, predict_fit_bytes, refuse_too_large
-from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
+from attlas.pipeline.fitting.contact_labels import CONTACTS
+from attlas.pipeline.fitting.contact_probes import ContactProbes, prepare_contact_probes
+from attlas.pipeline.fitting.grouping import Grouping
+from attlas.pipeline.fitting.inputs import Shape
+from attlas.pipeline.fitting.memory import refuse_too_large
 from attlas.pipeline.fitting.random_weights import save_random_model
-from attlas.pipeline.fitting.rows import Row, gather_results, make_rows
+from attlas.pipeline.fitting.residue_probes import ResidueProbes, prepare_residue_probes
+from attlas.pipeline.fitting.rows import Row
+from attlas.pipeline.fitting.saved_folds import SavedFolds, open_saved_folds
+from attlas.pipeline.fitting.settings import RANDOM, TRAINED, FitSettings, Report
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.workers.resources import count_default_workers, measure_available_bytes
 from attlas.pipeline.workers.runners import load_plan_and_model
-from attlas.schema import FITS, AtlasPaths, Computation, InputError, Manifest
+from attlas.schema import FITS, AtlasPaths, Computation, Manifest
+from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import provenance
-
-FEWEST_GROUPS_PER_FOLD = 2
-"""Families with a label, for each fold, that a label needs."""
-
-TRAINED, RANDOM = "trained", "random"
-
-Report = Callable[[str, int, int], None]
-"""Is told what runs, the residues that have run, and all that will."""
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """The settings of a fit."""
-
-    labels: tuple[str, ...] | None = None
-    """Types of features and tracks (`track:NAME`); None: every type of feature that enough families have."""
-    by: str = "family"
-    """What folds hold out: `family`, `cluster40` or `none`."""
-    clusters: Path | None = None
-    """A table of accession and cluster, in place of computed clusters."""
-    database: str | None = None
-    """The database of families; None: all of them."""
-    n_folds: int = 5
-    seed: int = 1
-    has_random_weights: bool = False
-    """Whether a model of random weights is fitted, too."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +44,53 @@ class Fit:
     n_sequences: int
 
 
+@dataclass(frozen=True)
+class PreparedFit:
+    """What is fitted to an atlas: labels of residues, contacts, or both."""
+
+    residues: ResidueProbes | None
+    contacts: ContactProbes | None
+
+    @property
+    def grouping(self) -> Grouping:
+        """Return the groups of the labels of residues, or else those of the contacts."""
+        probes = self.residues or self.contacts
+        assert probes is not None
+        return probes.grouping
+
+    @property
+    def n_sequences(self) -> int:
+        """Return the sequences that are fitted on."""
+        return len(set().union(*(probes.sequence_ids for probes in (self.residues, self.contacts) if probes)))
+
+    def refuse_too_large(self, shape: Shape, *, device: str) -> None:
+        """Refuse a fit that does not fit the memory. Raises EnvironmentFault."""
+        parts = [probes.predict_bytes(shape) for probes in (self.residues, self.contacts) if probes]
+        n_sets = (len(self.residues.sets) if self.residues else 0) + (self.contacts is not None)
+        refuse_too_large(max(parts), measure_available_bytes("cpu"), n_sets=n_sets)
+        if device == "cuda" and self.residues:  # where the sums are kept while the model runs
+            refuse_too_large(self.residues.predict_sum_bytes(shape), measure_available_bytes("cuda"), n_sets=n_sets)
+
+    def fit(
+        self, encoder: Encoder, plan: Plan, shape: Shape, *, weights: str, saved: SavedFolds, report: Report
+    ) -> list[Row]:
+        """Run a model over all that is fitted, and return the rows of its probes."""
+        rows: list[Row] = []
+        if self.residues:
+            saved_sets = saved.named(f"{weights}-residues")
+            rows += self.residues.fit(
+                encoder, shape, pack_tokens=plan.pack_tokens, weights=weights, saved=saved_sets, report=report
+            )
+        if self.contacts:
+            rows += self.contacts.fit(encoder, shape, weights=weights, report=report)
+        return rows
+
+
 def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
     """Fit probes to the labels of a sealed atlas. Runs the model twice over the sequences that carry a label.
+
+    What a pass has summed or scored of a fold is saved until the fit is at its end, so that the same command goes on
+    after a stop.
 
     Args:
         root: directory of the atlas.
@@ -79,89 +100,43 @@ def fit_atlas(root: Path, settings: FitSettings, *, report: Report) -> Fit:
     Raises:
         InputError: a label is not in the atlas, no label has enough families, or there are no families.
         PlanError: there is no plan, as in a release.
-        EnvironmentFault: the model is not there, or the sums do not fit the memory.
+        EnvironmentFault: the model is not there, or the sums do not fit the memory or the disk.
     """
-    _refuse_settings(settings)
+    settings.refuse_few_folds()
     paths = AtlasPaths(root)
     manifest, plan = Manifest.read(paths), read_plan(paths)
-    labelled = read_labelled(paths, manifest, settings.labels)
-    grouping = group_labelled(
-        paths, manifest, labelled.sequences, by=settings.by, clusters=settings.clusters, database=settings.database
-    )
-    labelled, groups, left_out = drop_rare(labelled, grouping.groups, n_folds=settings.n_folds)
-    if not labelled.sets or (settings.labels is not None and left_out):
-        raise _too_few(left_out, settings.n_folds)
-
-    task, groups = _make_task(labelled, groups, settings)
+    prepared = prepare(paths, manifest, plan, settings)
     shape = Shape(plan.run.n_layers, plan.run.n_heads, find_model(plan.model_directory).shape.width)
-    inputs = shape.list_inputs()
-    sizes = [task.count_residues(place) for place in range(len(task.n_labels))]
-    predicted = predict_fit_bytes(
-        shape, n_labels=task.n_labels, n_residues=sizes, n_folds=task.n_folds, n_inputs=len(inputs)
-    )
-    refuse_too_large(predicted, measure_available_bytes("cpu"), n_sets=len(labelled.sets))
-    if plan.run.device == "cuda":  # where the sums are kept while the model runs
-        sums = predict_all_sum_bytes(shape, n_labels=task.n_labels, n_folds=task.n_folds)
-        refuse_too_large(sums, measure_available_bytes("cuda"), n_sets=len(labelled.sets))
+    prepared.refuse_too_large(shape, device=plan.run.device)
 
     # No more threads than OMP_NUM_THREADS allows: on a busy machine they only wait for each other.
     n_threads = min(count_default_workers("cpu"), torch.get_num_threads())
     _, _, encoder = load_plan_and_model(str(root), n_threads)
-    rows = _fit_model(encoder, plan, task, labelled.sets, groups, shape, inputs, settings, TRAINED, report)
+    metadata = _describe(manifest, plan, prepared.grouping, settings)
+    n_models = 2 if settings.has_random_weights else 1
+    n_saved_bytes = n_models * prepared.residues.predict_saved_bytes(shape) if prepared.residues else 0
+    saved = open_saved_folds(paths, _identify(manifest, prepared, settings), n_bytes=n_saved_bytes)
+
+    rows = prepared.fit(encoder, plan, shape, weights=TRAINED, saved=saved, report=report)
     if settings.has_random_weights:
-        of_model = [source for source in inputs if source.kind not in OF_LETTERS]
-        with tempfile.TemporaryDirectory(prefix="attlas-random-") as folder:
-            random_encoder = _load_random(plan, Path(folder), settings.seed)
-            rows += _fit_model(
-                random_encoder, plan, task, labelled.sets, groups, shape, of_model, settings, RANDOM, report
-            )
-    metadata = _describe(manifest, plan, grouping, settings)
-    return Fit(make_table(rows).replace_schema_metadata(metadata), grouping, left_out, len(task.sequences))
+        with _load_random(plan, settings.seed) as random_encoder:
+            rows += prepared.fit(random_encoder, plan, shape, weights=RANDOM, saved=saved, report=report)
+    table = make_table(rows).replace_schema_metadata(metadata)
+    saved.remove()
+    left_out = prepared.residues.left_out if prepared.residues else ()
+    return Fit(table, prepared.grouping, left_out, prepared.n_sequences)
 
 
-def drop_rare(
-    labelled: Labelled, groups: NDArray[np.int64], *, n_folds: int
-) -> tuple[Labelled, NDArray[np.int64], tuple[str, ...]]:
-    """Return the labels that enough families have, with the sequences and groups on which they count.
-
-    Returns:
-        The labels, the groups of their sequences, and a sentence for each label that is left out.
-    """
-    counts = count_labelled(labelled)
-    left_out, sets, kept_rows = [], [], []
-    column = 0
-    for place, labels in enumerate(labelled.sets):
-        kept = []
-        for row, label in enumerate(labels.labels):
-            n_groups = len(np.unique(groups[counts[:, column] > 0]))
-            if n_groups < FEWEST_GROUPS_PER_FOLD * n_folds:
-                left_out.append(f"{label}: {n_groups} families have it")
-            elif not labels.is_numeric and not _has_others(labelled, place, row):
-                left_out.append(f"{label}: no residue of its proteins is without it")
-            else:
-                kept.append(row)
-            column += 1
-        if kept:
-            sets.append(LabelSet(tuple(labels.labels[row] for row in kept), labels.is_numeric))
-            kept_rows.append((place, kept))
-
-    sequences, places = [], []
-    for i, sequence in enumerate(labelled.sequences):
-        values = {
-            new: SetValues(sequence.sets[old].is_counted, sequence.sets[old].values[rows])
-            for new, (old, rows) in enumerate(kept_rows)
-            if old in sequence.sets
-        }
-        if values:
-            sequences.append(replace(sequence, sets=values))
-            places.append(i)
-    return Labelled(tuple(sets), tuple(sequences)), groups[places], tuple(left_out)
-
-
-def _has_others(labelled: Labelled, place: int, row: int) -> bool:
-    """Return whether a residue that counts is without a label."""
-    counted = (sequence.sets[place] for sequence in labelled.sequences if place in sequence.sets)
-    return any((values.values[row, values.is_counted] == 0).any() for values in counted)
+def prepare(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: FitSettings) -> PreparedFit:
+    """Return what is fitted to an atlas by the settings. Raises InputError."""
+    names = settings.labels
+    residue_names = names if names is None else tuple(name for name in names if name.lower() != CONTACTS)
+    residues = contacts = None
+    if residue_names is None or residue_names:
+        residues = prepare_residue_probes(paths, manifest, residue_names, settings)
+    if names is not None and len(residue_names or ()) < len(names):
+        contacts = prepare_contact_probes(paths, manifest, plan, settings)
+    return PreparedFit(residues, contacts)
 
 
 def make_table(rows: Sequence[Row]) -> pa.Table:
@@ -183,96 +158,27 @@ def _describe(manifest: Manifest, plan: Plan, grouping: Grouping, settings: FitS
     return {**provenance(plan.run, manifest.atlas_id), **computation.metadata(FITS)}
 
 
-def _make_task(labelled: Labelled, groups: NDArray[np.int64], settings: FitSettings) -> tuple[Task, NDArray[np.int64]]:
-    """Return what is fitted, and the groups of its sequences in the same order."""
-    _, groups = np.unique(groups, return_inverse=True)
-    folds = assign_folds(groups, count_labelled(labelled), n_folds=settings.n_folds, seed=settings.seed)
-    sequences = labelled.sequences
-    order = sorted(
-        range(len(sequences)), key=lambda i: (folds[i], sorted(sequences[i].sets), len(sequences[i].sequence))
-    )
-    tasks = draw_control_tasks(labelled.sets, sequences, seed=settings.seed)
-    targets = tuple(
-        {place: make_targets(sequences[i], place, tasks[place], seed=settings.seed) for place in sequences[i].sets}
-        for i in order
-    )
-    task = Task(
-        sequences=tuple(sequences[i] for i in order),
-        targets=targets,
-        folds=folds[order],
-        n_labels=tuple(len(labels.labels) for labels in labelled.sets),
-        n_folds=settings.n_folds,
-    )
-    return task, groups[order]
+def _identify(manifest: Manifest, prepared: PreparedFit, settings: FitSettings) -> str:
+    """Return the identity of what a fit saves: of the same sequences, labels, targets and folds of the same atlas."""
+    values = [manifest.atlas_id, digest_inputs(manifest, FITS), settings.seed, settings.n_folds]
+    if prepared.residues:
+        task = prepared.residues.task
+        values += [[labels.labels for labels in prepared.residues.sets], task.folds.tolist()]
+        values += [[sequence.sequence_id for sequence in task.sequences]]
+    return digest(values)
 
 
-def _fit_model(
-    encoder: Encoder,
-    plan: Plan,
-    task: Task,
-    sets: Sequence[LabelSet],
-    groups: NDArray[np.int64],
-    shape: Shape,
-    inputs: Sequence[ProbeInput],
-    settings: FitSettings,
-    weights: str,
-    report: Report,
-) -> list[Row]:
-    """Run a model twice and return the rows of its probes."""
-    total = sum(len(sequence.sequence) for sequence in task.sequences)
-
-    def make_counter(text: str) -> Callable[[int], None]:
-        n_done = 0
-
-        def count(n_residues: int) -> None:
-            nonlocal n_done
-            n_done += n_residues
-            report(f"{weights} weights, {text}", n_done, total)
-
-        return count
-
-    counter = make_counter("sums")
-    sums = sum_features(encoder, task, shape, pack_tokens=plan.pack_tokens, count=counter)
-    probes = fit_sums(sums, inputs)
-    del sums
-    counter = make_counter("scores")
-    scores = score_residues(encoder, task, shape, probes, pack_tokens=plan.pack_tokens, count=counter)
-
-    rows: list[Row] = []
-    for place, labels in enumerate(sets):
-        results = gather_results(task, place, labels, probes[place], scores[place], groups, seed=settings.seed)
-        rows += make_rows(results, weights=weights, n_folds=task.n_folds)
-    return rows
-
-
-def _load_random(plan: Plan, folder: Path, seed: int) -> Encoder:
-    """Return a model of the plan's shape with random weights."""
-    files = save_random_model(find_model(plan.model_directory), folder, seed=seed)
+@contextmanager
+def _load_random(plan: Plan, seed: int) -> Iterator[Encoder]:
+    """Yield a model of the plan's shape with random weights, whose files are removed afterwards."""
     run = plan.run
-    return Encoder(
-        files,
-        device=run.device,
-        dtype=run.dtype,
-        theta=run.edge_theta,
-        attention=run.attention,
-        products=run.products,
-        is_compiled=False,
-    )
-
-
-def _refuse_settings(settings: FitSettings) -> None:
-    if settings.n_folds < 3:
-        raise InputError(
-            "Folds are left out in turn, and the penalty is chosen on those that remain.",
-            expected="3 folds or more",
-            found=str(settings.n_folds),
+    with tempfile.TemporaryDirectory(prefix="attlas-random-") as folder:
+        yield Encoder(
+            save_random_model(find_model(plan.model_directory), Path(folder), seed=seed),
+            device=run.device,
+            dtype=run.dtype,
+            theta=run.edge_theta,
+            attention=run.attention,
+            products=run.products,
+            is_compiled=False,
         )
-
-
-def _too_few(left_out: Sequence[str], n_folds: int) -> InputError:
-    return InputError(
-        "Labels cannot be fitted on families left out.",
-        expected=f"labels of {FEWEST_GROUPS_PER_FOLD * n_folds} families or more, with residues that lack them",
-        offenders=left_out,
-        hint="annotate more proteins, take fewer folds (--folds), or hold out proteins (--by none)",
-    )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from attlas.pipeline.fitting.folds import group_sequences
-from attlas.pipeline.fitting.label_sets import FitSequence
+from attlas.pipeline.fitting.label_sets import AtlasSequence
 from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, cluster, describe_method
 from attlas.pipeline.relatives.hits import find_hits
 from attlas.schema import FAMILIES, AtlasPaths, InputError, Manifest
@@ -32,7 +32,7 @@ class Grouping:
 def group_labelled(
     paths: AtlasPaths,
     manifest: Manifest,
-    sequences: Sequence[FitSequence],
+    sequences: Sequence[AtlasSequence],
     *,
     by: str,
     clusters: Path | None,
@@ -74,7 +74,7 @@ def group_labelled(
     return make_grouping(accessions, rows, method)
 
 
-def cluster_sequences(sequences: Sequence[FitSequence]) -> NDArray[np.int64]:
+def cluster_sequences(sequences: Sequence[AtlasSequence]) -> NDArray[np.int64]:
     """Return the cluster of each sequence at FAMILY_IDENTITY, (n,), counted from 0."""
     hits = find_hits([sequence.sequence for sequence in sequences])
     names = cluster(hits, [sequence.accessions[0] for sequence in sequences], identity=FAMILY_IDENTITY)

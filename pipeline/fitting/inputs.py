@@ -23,13 +23,19 @@ BOTH = "both"
 OF_LETTERS = (LETTER, WINDOW)
 """Inputs that know nothing of the model."""
 
+SEPARATION = "separation"
+ATTENTION_PAIRS = "attention pairs"
+EMBEDDING_PAIRS = "embedding pairs"
+"""Inputs of pairs of residues; the separation alone knows nothing of the model."""
+
 
 @dataclass(frozen=True)
 class ProbeInput:
     """What a probe is fitted on."""
 
     kind: str
-    """`letter`; `window` of letters; `profile`; `attention` from each head; `embedding`, a hidden state; or `both`."""
+    """`letter`; `window` of letters; `profile`; `attention` from each head; `embedding`, a hidden state; `both`. Of
+    pairs: `separation`; `attention pairs`, the corrected map of each head; `embedding pairs`, products."""
     layer: int | None
     """The layer, 0-based; None: of letters no layer, of attention all layers. `both` is the hidden state of the layer
     with the attention of all layers."""
@@ -53,6 +59,12 @@ class Shape:
         layers = range(self.n_layers)
         whole = [ProbeInput(kind, None) for kind in (LETTER, WINDOW, PROFILE, ATTENTION)]
         return whole + [ProbeInput(kind, layer) for kind in (PROFILE, ATTENTION, EMBEDDING, BOTH) for layer in layers]
+
+    def list_pair_inputs(self) -> list[ProbeInput]:
+        """Return every input of pairs of residues, those without a layer at the beginning."""
+        whole = [ProbeInput(SEPARATION, None), ProbeInput(ATTENTION_PAIRS, None)]
+        kinds = (ATTENTION_PAIRS, EMBEDDING_PAIRS)
+        return whole + [ProbeInput(kind, layer) for kind in kinds for layer in range(self.n_layers)]
 
 
 def find_window_columns(kind: str) -> slice:

@@ -48,13 +48,19 @@ class SetValues:
 
 
 @dataclass(frozen=True)
-class FitSequence:
-    """A distinct sequence of the atlas with the sets of labels that count on it."""
+class AtlasSequence:
+    """A distinct sequence of the atlas."""
 
     sequence_id: int
     sequence: str
     accessions: tuple[str, ...]
     """The proteins that have this sequence."""
+
+
+@dataclass(frozen=True)
+class FitSequence(AtlasSequence):
+    """A distinct sequence with the sets of labels that count on it."""
+
     sets: Mapping[int, SetValues]
     """By the place of the set in the list of sets; at least one."""
 
@@ -84,7 +90,7 @@ def read_labelled(paths: AtlasPaths, manifest: Manifest, names: Sequence[str] | 
     labels = sorted(types) if names is None else _find_labels(names, types, track_names)
     sets = group_labels(labels)
 
-    proteins = _read_proteins(paths)
+    proteins = read_sequences_with_accessions(paths)
     values = _read_feature_values(paths, manifest, proteins, features, sets)
     _add_track_values(values, proteins, tracks, sets)
 
@@ -126,7 +132,7 @@ def _read_rows(paths: AtlasPaths, manifest: Manifest, table: Table, columns: lis
     return rows
 
 
-def _read_proteins(paths: AtlasPaths) -> dict[int, tuple[str, tuple[str, ...]]]:
+def read_sequences_with_accessions(paths: AtlasPaths) -> dict[int, tuple[str, tuple[str, ...]]]:
     """Return the sequence and the accessions of every computed sequence, by `sequence_id`."""
     columns = ["sequence_id", "sequence", "accession"]
     rows = pq.read_table(paths.proteins, columns=columns, filters=pc.field("status") == "ok").to_pydict()

@@ -82,7 +82,7 @@ def measure_label(scores: Floats, inner: Floats, is_labelled: Bools, residues: R
     auprc, auroc = estimate_ranking(rank(scores, is_labelled), residues.blocks, residues.n_blocks)
     is_predicted = apply_thresholds(scores, inner, is_labelled, residues.folds)
     counts = count_by_block(is_predicted, is_labelled, residues)
-    mcc, f1 = _estimate_counts(counts)
+    mcc, f1 = estimate_counts(counts)
     return LabelMeasures(auprc, estimate_protein_precision(scores, is_labelled, residues), auroc, mcc, f1)
 
 
@@ -101,14 +101,28 @@ def estimate_protein_precision(scores: Floats, is_labelled: Bools, residues: Res
         if labelled.any() and not labelled.all():
             precisions.append(measure_average_precision(rank(scores[begin:end], labelled)))
             blocks.append(residues.blocks[begin])
-    if not precisions:
+    return estimate_mean(precisions, np.array(blocks, np.int64), residues.n_blocks)
+
+
+def estimate_mean(values: Sequence[float], blocks: Integers, n_blocks: int) -> Estimate:
+    """Return the mean over proteins of a measure, of those for which it is defined, with its jackknife interval.
+
+    Args:
+        values: the measure of each protein; not a number where it is not defined.
+        blocks: the block of families of each protein.
+        n_blocks: number of blocks.
+    """
+    numbers = np.array(values)
+    is_defined = np.isfinite(numbers)
+    if not is_defined.any():
         return Estimate(*[float("nan")] * 3)
 
-    sums = np.bincount(blocks, precisions, minlength=residues.n_blocks)
-    counts = np.bincount(blocks, minlength=residues.n_blocks)
-    has_any = (counts > 0) & (counts < len(precisions))
-    without = (sum(precisions) - sums[has_any]) / (len(precisions) - counts[has_any])
-    return make_estimate(float(np.mean(precisions)), without)
+    numbers, blocks = numbers[is_defined], blocks[is_defined]
+    sums = np.bincount(blocks, numbers, minlength=n_blocks)
+    counts = np.bincount(blocks, minlength=n_blocks)
+    has_any = (counts > 0) & (counts < len(numbers))
+    without = (sum(numbers) - sums[has_any]) / (len(numbers) - counts[has_any])
+    return make_estimate(float(np.mean(numbers)), without)
 
 
 def apply_thresholds(scores: Floats, inner: Floats, is_labelled: Bools, folds: Integers) -> Bools:
@@ -144,7 +158,7 @@ def count_by_block(is_predicted: Bools, is_labelled: Bools, residues: Residues) 
     return np.stack(counts, 1).astype(np.float64)
 
 
-def _estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:
+def estimate_counts(counts: Floats) -> tuple[Estimate, Estimate]:
     """Return Matthews' correlation and F1 of the counts of blocks, (B, 4)."""
     total = counts.sum(0)
     without = total - counts

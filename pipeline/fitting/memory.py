@@ -32,12 +32,16 @@ def predict_fit_bytes(
     n_pairs = n_folds * (n_folds - 1) // 2
     decompositions = 8 * largest**2 * (n_folds + n_pairs + 3)
 
-    scores = sum(
-        4 * n * n_inputs * count_columns(labels, n_folds) for labels, n in zip(n_labels, n_residues, strict=True)
-    )
+    scores = predict_score_bytes(n_labels=n_labels, n_residues=n_residues, n_folds=n_folds, n_inputs=n_inputs)
     targets = sum(8 * n * count_columns(labels, 0) for labels, n in zip(n_labels, n_residues, strict=True))
     packs = 6 * MOST_HIDDEN_BYTES  # float32, float64, and a selection of the rows
     return sums + decompositions + scores + targets + packs
+
+
+def predict_score_bytes(*, n_labels: Sequence[int], n_residues: Sequence[int], n_folds: int, n_inputs: int) -> int:
+    """Return the bytes of the scores of all residues that count, sets and inputs."""
+    sizes = zip(n_labels, n_residues, strict=True)
+    return sum(4 * n * n_inputs * count_columns(labels, n_folds) for labels, n in sizes)
 
 
 def predict_all_sum_bytes(shape: Shape, *, n_labels: Sequence[int], n_folds: int) -> int:

@@ -91,33 +91,37 @@ def estimate_ranking(ranking: Ranking, blocks: Integers, n_blocks: int) -> tuple
     n_others = len(ranking.is_labelled) - len(ranking.ends)
     precisions, areas = np.full(n_blocks, np.nan), np.full(n_blocks, np.nan)
 
-    for block in range(n_blocks):
+    # The places of each block in the order of the scores.
+    sizes = np.bincount(by_block, minlength=n_blocks)
+    block_places = np.split(np.argsort(by_block, kind="stable"), np.cumsum(sizes)[:-1])
+    for block, places in enumerate(block_places):
         kept = labelled_blocks != block
         if not kept.any():
             continue
-        places = np.flatnonzero(by_block == block)
-        labelled_places = np.flatnonzero(by_block[ranking.is_labelled] == block)
-        labelled_ends = np.sort(ranking.ends[labelled_places])
+        is_labelled = ranking.is_labelled[places]
 
-        # Of the block to the end of the run of each labelled residue that stays: all residues, and labelled ones.
-        n_before_end = np.searchsorted(places, ranking.ends[kept])
-        n_labelled_before = np.searchsorted(labelled_ends, ranking.ends[kept], side="right")
-        precisions[block] = np.mean(
-            (ranking.n_labelled_above[kept] - n_labelled_before) / (ranking.ends[kept] - n_before_end)
-        )
+        # Of the block to the end of the run of each labelled residue: labelled residues, and others.
+        n_labelled_before = count_below(places[is_labelled], ranking.ends)
+        n_others_before = count_below(places[~is_labelled], ranking.ends)
+        n_labelled = (ranking.n_labelled_above - n_labelled_before)[kept]
+        precisions[block] = np.mean(n_labelled / (ranking.ends - n_labelled_before - n_others_before)[kept])
 
-        other_places = places[~ranking.is_labelled[places]]
-        above = np.searchsorted(other_places, ranking.begins[kept])
-        to_end = np.searchsorted(other_places, ranking.ends[kept])
-        n_left = n_others - len(other_places)
+        n_left = n_others - int((~is_labelled).sum())
         if n_left:
-            n_higher, n_tied = higher[kept] - above, tied[kept] - (to_end - above)
+            above = count_below(places[~is_labelled], ranking.begins)
+            n_higher, n_tied = (higher - above)[kept], (tied - (n_others_before - above))[kept]
             areas[block] = np.mean(n_left - n_higher - n_tied / 2) / n_left
 
     return (
         make_estimate(measure_average_precision(ranking), precisions),
         make_estimate(measure_auroc(ranking), areas),
     )
+
+
+def count_below(places: Integers, limits: Integers) -> Integers:
+    """Return how many places lie below each limit, (P,); limits ascend, as the ends of runs do."""
+    first_above = np.searchsorted(limits, places, side="right")
+    return np.cumsum(np.bincount(first_above, minlength=len(limits) + 1))[: len(limits)]
 
 
 def make_estimate(value: float, without: Floats) -> Estimate:

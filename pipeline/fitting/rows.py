@@ -93,11 +93,11 @@ def _measure(results: SetResults, place: int, label: int, *, n_folds: int) -> Ro
 
     if results.labels.is_numeric:
         measures = {target: measure_track(scores[target], targets[target], results.residues) for target in TARGETS}
-        row = _spread(measures["label"])
+        row = spread(measures["label"])
         plain = {target: measures[target].r2.value for target in TARGETS}
     else:
         inner = results.scores.without_folds(place, label, n_labels=len(results.labels.labels), n_folds=n_folds)
-        row = _spread(measure_label(scores["label"], inner, targets["label"] > 0, results.residues))
+        row = spread(measure_label(scores["label"], inner, targets["label"] > 0, results.residues))
         plain = {target: _measure_precision(scores[target], targets[target]) for target in TARGETS}
     return row | {
         "control": plain["control"],
@@ -110,7 +110,7 @@ def _measure_precision(scores: Floats, values: Floats) -> float:
     return measure_pooled_precision(scores, values > 0)
 
 
-def _spread(measures: object) -> Row:
+def spread(measures: object) -> Row:
     """Return the estimates of a dataclass of them as columns: the value and the ends of its interval."""
     row: Row = {}
     for field in fields(measures):  # type: ignore[arg-type]

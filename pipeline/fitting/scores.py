@@ -62,7 +62,7 @@ class FoldWeights:
         self.hidden: dict[int, dict[int, Floats]] = {layer: {} for layer in range(shape.n_layers)}
         intercepts = []
         for place, (source, of_folds) in enumerate(probes.items()):
-            weights, intercept = _join_probes(of_folds, fold)  # (D, C), (C,)
+            weights, intercept = join_probes(of_folds, fold)  # (D, C), (C,)
             intercepts.append(intercept)
             if source.kind in OF_LETTERS:
                 window[place] = np.zeros((WINDOW_COLUMNS, weights.shape[1]))
@@ -90,7 +90,7 @@ class FoldWeights:
         return scores.astype(np.float32)
 
 
-def _join_probes(of_folds: Sequence[FoldProbes], fold: int) -> tuple[Floats, Floats]:
+def join_probes(of_folds: Sequence[FoldProbes], fold: int) -> tuple[Floats, Floats]:
     """Return the weights (D, C) and the intercepts (C,) of the columns of scores of residues of a fold."""
     outer = of_folds[fold].outer
     weights, intercepts = [outer.weights], [outer.intercepts]

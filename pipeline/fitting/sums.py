@@ -6,7 +6,7 @@ same residues count for several sets of labels their products are computed once.
 Axis letters: `L` layers, `H` heads, `N` residues, `W` width of a hidden state, `D` columns of an input, `M` targets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +95,33 @@ class SetSums:
             block.add(products.hidden[layer])
         self.hidden_y += blocks.hidden.transpose(1, 2) @ targets
         self.cross += products.cross
+
+    def to_arrays(self, *, prefix: str) -> dict[str, NDArray[np.generic]]:
+        """Return all sums by name, on the host."""
+        arrays: dict[str, NDArray[np.generic]] = {f"{prefix}n": np.array(self.n)}
+        return arrays | {prefix + name: _to_host(tensor) for name, tensor in self._list_tensors().items()}
+
+    def load(self, arrays: Mapping[str, NDArray[np.generic]], *, prefix: str) -> None:
+        """Take the sums that `to_arrays` returned."""
+        self.n = int(arrays[f"{prefix}n"])
+        for name, tensor in self._list_tensors().items():
+            tensor.copy_(torch.from_numpy(arrays[prefix + name]))
+
+    def _list_tensors(self) -> dict[str, Tensor]:
+        """Return the tensors that are filled, by name."""
+        tensors = {
+            "y": self.y,
+            "yy": self.yy,
+            "window_y": self.window_y,
+            "heads_y": self.heads_y,
+            "hidden_y": self.hidden_y,
+            "cross": self.cross,
+        }
+        blocks = {"window": self.window, "heads": self.heads}
+        blocks |= {f"hidden {layer}": block for layer, block in enumerate(self.hidden)}
+        for name, block in blocks.items():
+            tensors |= {f"{name} x": block.x, f"{name} xx": block.xx}
+        return tensors
 
     def select(self, source: ProbeInput) -> Moments:
         """Return the sums of an input, on the host."""

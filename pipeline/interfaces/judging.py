@@ -175,8 +175,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
     def describe_trial(self, trial: Trial) -> dict[str, object]:
         """Return the columns that all rows of a trial share."""
         pair = self.pairs_by_id[trial.pair_id]
-        known = trial.known
-        return {
+        columns: dict[str, object] = {
             "pair_id": pair.pair_id,
             "sequence_id": pair.sequence_id,
             "accession": pair.accession,
@@ -185,13 +184,18 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
             "is_homodimer": pair.is_homodimer,
             "form": trial.form,
             "kind": trial.kind,
-            "n_pairs": known.n_pairs,
-            "n_contacts": None if known.contacts is None else len(known.contacts),
-            "n_l10": known.n_tenth,
-            "n_residues": len(known.observed),
-            "n_interface": len(known.interface),
-            "n_partner_residues": len(known.partner_observed),
-            "n_partner_interface": len(known.partner_interface),
+        }
+
+        # What the trial is judged by: contacts are not always given, an interface always is.
+        interface = trial.known
+        return columns | {
+            "n_pairs": interface.n_pairs,
+            "n_contacts": None if interface.contacts is None else len(interface.contacts),
+            "n_l10": interface.n_tenth,
+            "n_residues": len(interface.observed),
+            "n_interface": len(interface.interface),
+            "n_partner_residues": len(interface.partner_observed),
+            "n_partner_interface": len(interface.partner_interface),
         }
 
 

@@ -30,8 +30,8 @@ def probe_section(*, absent: Sequence[str] = ()) -> Section:
                 {},
                 f"A panel is a label, of at most {N_LABELS} with the most residues, on a scale of its own. Lines: "
                 "average precision (AUPRC; of a track R2) on families left out, with 95 % intervals over families; "
-                "dashed: the probe that knows the letter alone. The best of many layers is larger than a layer chosen "
-                "before would be.",
+                "dashed: the probe that knows the letter alone, of contacts the separation. The best of many layers is "
+                "larger than a layer chosen before would be.",
                 _describe,
                 _draw,
             ),
@@ -68,7 +68,7 @@ def _make_panel(label: str, rows: Rows) -> Panel:
     x = tuple(map(float, layers))
     curves = []
     for source in INPUTS:
-        by_layer = {row["layer"]: row for row in rows if row["input"] == source}
+        by_layer = {row["layer"]: row for row in rows if row["input"] in (source, f"{source} pairs")}
         value, low, high = (
             tuple(by_layer[layer][column] if layer in by_layer else None for layer in layers)
             for column in ("value", "value_low", "value_high")

@@ -10,6 +10,7 @@ from helpers.annotated import add_rows
 Row = dict[str, object]
 LABELS = ("Active site", "Helix", "track:score")
 MEASURES = ("auprc", "auprc_protein", "auroc", "mcc", "f1", "r2", "spearman")
+OF_CONTACTS = ("precision_l2",)
 OF_TRACKS = ("r2", "spearman")
 
 
@@ -36,6 +37,7 @@ def _draw_row(label: str, weights: str, source: str, layer: int, choose: random.
         without_interval = is_null or source == "window"  # as with fewer than five families
         row |= {f"{measure}_low": None if without_interval else value - choose.uniform(0.01, 0.05)}
         row |= {f"{measure}_high": None if without_interval else value + choose.uniform(0.01, 0.05)}
+    row |= {f"{measure}{end}": None for measure in OF_CONTACTS for end in ("", "_low", "_high")}
     plain = row["r2" if label.startswith("track:") else "auprc"]
     control = choose.uniform(0, 0.1)
     row |= {"control": control, "selectivity": plain - control, "permuted": choose.uniform(0, 0.1)}  # type: ignore[operator]

@@ -11,14 +11,12 @@ from sklearn.metrics import average_precision_score, r2_score
 from sklearn.preprocessing import StandardScaler
 
 from attlas.pipeline.encoder.encoder import Encoder
-from attlas.pipeline.fitting import fitting
 from attlas.pipeline.fitting.controls import TARGETS
 from attlas.pipeline.fitting.features import encode_letters, encode_windows, iterate_features
-from attlas.pipeline.fitting.fitting import FitSettings, drop_rare
-from attlas.pipeline.fitting.grouping import group_labelled
 from attlas.pipeline.fitting.inputs import ProbeInput, Shape
-from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.passes import Task, fit_sums, score_residues, sum_features
+from attlas.pipeline.fitting.residue_probes import prepare_residue_probes
+from attlas.pipeline.fitting.settings import FitSettings
 from attlas.pipeline.workers.runners import load_plan_and_model
 from attlas.schema import AtlasPaths, Manifest
 
@@ -29,13 +27,7 @@ Floats = NDArray[np.float64]
 def make_task(root: Path, settings: FitSettings) -> Task:
     """Return what a fit of an atlas is made of."""
     paths = AtlasPaths(root)
-    manifest = Manifest.read(paths)
-    labelled = read_labelled(paths, manifest, settings.labels)
-    grouping = group_labelled(
-        paths, manifest, labelled.sequences, by=settings.by, clusters=settings.clusters, database=settings.database
-    )
-    labelled, groups, _ = drop_rare(labelled, grouping.groups, n_folds=settings.n_folds)
-    return fitting._make_task(labelled, groups, settings)[0]
+    return prepare_residue_probes(paths, Manifest.read(paths), settings.labels, settings).task
 
 
 def compare_with_scikit_learn(

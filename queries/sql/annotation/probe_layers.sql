@@ -5,7 +5,7 @@
 --   from both, on families that the probe was not fitted on? Beside each stands what it must be compared with. A
 --   probe finds what can be read off; that the model uses it, it does not say.
 -- parameters:
---   labels texts of fits.label = all: Types of features, and tracks as `track:` and their name.
+--   labels texts of fits.label = all: Types of features, tracks as `track:` and their name, and `contacts`.
 --   inputs texts of fits.input = all: What the probe reads.
 -- columns:
 --   measure: `auprc`, the average precision of all residues together; of a track `r2`.
@@ -14,11 +14,14 @@
 --   value_high: Upper end.
 --   is_best: The layer with the largest value of this input. Its value is that of the best of many layers, which is
 --     larger than what it would have been for a layer chosen before.
---   letter: The measure of the probe that knows the letter of the residue alone.
+--   letter: The measure of the probe that knows the letter of the residue alone; of contacts the separation alone.
 --   window: The measure of the probe that knows the letters from 7 before to 7 after.
---   control: The measure of a control task, in which every trimer draws a label at the rate of its letter.
+--   control: The measure of a control task, in which every trimer draws a label at the rate of its letter; of contacts
+--     two letters at a separation, at its rate.
 --   selectivity: `value` less `control`.
---   permuted: The measure with the labels permuted within protein and letter, the null.
+--   permuted: The measure with the labels permuted within protein and letter, of contacts within protein and separation:
+--     the null.
+--   precision_l2: Of contacts, P@L/2 of long range: the mean over proteins.
 --   random_weights: The measure of the same input and layer of a model before training; null where none was fitted.
 -- grain: label, input, layer
 -- source: Hewitt and Liang 2019 (EMNLP), control tasks and selectivity; docs/probes.md.
@@ -30,9 +33,9 @@ WITH measured AS (
     FROM fits
 ),
 
--- What letters tell of each label: a model of any weights has the same.
+-- What letters tell of each label, of contacts separations: a model of any weights has the same.
 priors AS (
-    SELECT label, any_value(value) FILTER (input = 'letter') AS letter,
+    SELECT label, any_value(value) FILTER (input IN ('letter', 'separation')) AS letter,
            any_value(value) FILTER (input = 'window') AS window_value
     FROM measured
     WHERE weights = 'trained'
@@ -51,8 +54,8 @@ SELECT m.label, m.input, m.layer, m.measure, round(m.value, 4) AS value, round(m
        round(m.value_high, 4) AS value_high, b.layer IS NOT NULL AS is_best, round(p.letter, 4) AS letter,
        round(p.window_value, 4) AS "window", round(m.control::DOUBLE, 4) AS control,
        round(m.selectivity::DOUBLE, 4) AS selectivity, round(m.permuted::DOUBLE, 4) AS permuted,
-       round(r.value, 4) AS random_weights, round(m.prevalence::DOUBLE, 4) AS prevalence, m.n_labelled, m.n_residues,
-       m.n_sequences, m.n_groups
+       round(r.value, 4) AS random_weights, round(m.precision_l2::DOUBLE, 4) AS precision_l2,
+       round(m.prevalence::DOUBLE, 4) AS prevalence, m.n_labelled, m.n_residues, m.n_sequences, m.n_groups
 FROM measured AS m
 JOIN priors AS p ON p.label = m.label
 LEFT JOIN best_layers AS b ON b.label = m.label AND b.input = m.input AND b.layer = m.layer

@@ -8,8 +8,9 @@ from helpers.annotated import annotate
 from helpers.building import build_here, write_fasta
 from helpers.fit_oracle import compare_with_scikit_learn, make_task
 
-from attlas.pipeline.fitting.fitting import FitSettings, fit_atlas
+from attlas.pipeline.fitting.fitting import fit_atlas
 from attlas.pipeline.fitting.inputs import Shape
+from attlas.pipeline.fitting.settings import FitSettings
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 N_PROTEINS = 100

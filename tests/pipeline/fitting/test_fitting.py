@@ -16,14 +16,18 @@ from helpers.command_line import Run
 from helpers.fit_oracle import compare_with_scikit_learn, make_task
 
 from attlas.pipeline.directory import read_plan
+from attlas.pipeline.fitting import passes
 from attlas.pipeline.fitting.adding import add_fits, publish_fits
-from attlas.pipeline.fitting.fitting import Fit, FitSettings, fit_atlas
+from attlas.pipeline.fitting.features import iterate_features
+from attlas.pipeline.fitting.fitting import Fit, fit_atlas
 from attlas.pipeline.fitting.folds import assign_folds, count_labelled, group_sequences
 from attlas.pipeline.fitting.grouping import group_labelled, read_clusters
 from attlas.pipeline.fitting.inputs import Shape
 from attlas.pipeline.fitting.label_sets import read_labelled
 from attlas.pipeline.fitting.memory import refuse_too_large
 from attlas.pipeline.fitting.passes import Task
+from attlas.pipeline.fitting.saved_folds import open_saved_folds
+from attlas.pipeline.fitting.settings import FitSettings
 from attlas.queries import Atlas
 from attlas.queries.engine.part import Part, connect_part
 from attlas.queries.exports.duckdb_file import write
@@ -249,6 +253,51 @@ def test_a_release_has_the_fit(root: Path, fit: Fit, tmp_path: Path, attlas: Run
     assert outcome.code == 0, outcome.err
     with Atlas.open(tmp_path / "release") as release:
         assert release.sql("FROM fits").to_pylist() == fit.table.to_pylist()
+
+
+def test_a_fit_that_was_stopped_goes_on_with_the_same_rows(
+    root: Path, fit: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    n_run = []
+
+    def count_and_run(*arguments: object, **keywords: object) -> Iterator[object]:
+        for pack, features in iterate_features(*arguments, **keywords):  # type: ignore[arg-type]
+            n_run.append(pack.stop - pack.start)
+            yield pack, features
+
+    def stop(text: str, n_done: int, n_total: int) -> None:
+        if text == "trained weights, scores" and n_done > n_total / 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(passes, "iterate_features", count_and_run)
+    with pytest.raises(KeyboardInterrupt):
+        fit_atlas(copy, SETTINGS, report=stop)
+    (folder,) = AtlasPaths(copy).parts.iterdir()
+    saved = sorted(path.name for path in folder.iterdir())
+    assert [name for name in saved if "sums" in name] == [f"trained-residues-sums-{k}.npz" for k in range(N_FOLDS)]
+    assert any("scores" in name for name in saved)
+
+    # A file that cannot be read is computed again.
+    (folder / "trained-residues-sums-1.npz").write_bytes(b"PK")
+    n_before = sum(n_run)
+    again = fit_atlas(copy, SETTINGS, report=lambda *_: None)
+    assert again.table.equals(fit.table, check_metadata=True)
+    assert n_before < 2 * N_PROTEINS
+    assert sum(n_run) - n_before < 4 * N_PROTEINS - n_before + N_PROTEINS / 2
+    assert not AtlasPaths(copy).parts.exists()
+
+
+def test_another_fit_removes_what_an_earlier_one_has_saved_and_a_full_disk_is_told(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = AtlasPaths(tmp_path)
+    open_saved_folds(paths, "a", n_bytes=0).named("x").write("sums", 0, {"n": np.array(1)})
+    assert open_saved_folds(paths, "a", n_bytes=0).named("x").read("sums", 0) == {"n": 1}
+    assert open_saved_folds(paths, "b", n_bytes=0).named("x").read("sums", 0) is None
+    assert open_saved_folds(paths, "a", n_bytes=0).named("x").read("sums", 0) is None
+    with pytest.raises(EnvironmentFault, match="do not fit the disk"):
+        open_saved_folds(paths, "a", n_bytes=1 << 62)
 
 
 def test_labels_are_counted_on_the_proteins_that_carry_the_type(root: Path) -> None:

@@ -170,7 +170,7 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
 
 WITHOUT_ROWS = (
     *("motifs_at_sites", "name_families", "conserved_sites"),
-    *("repeats", "repeat_proteins", "zinc_histidines", "label_in_letter", "n_terminal_register"),
+    *("repeats", "repeat_proteins", "zinc_histidines", "zinc_second_shell", "label_in_letter", "n_terminal_register"),
     "binders_held_out",
 )
 """Questions of what random proteins and pairs do not have; the second line is tested in `test_proteome_questions`, the

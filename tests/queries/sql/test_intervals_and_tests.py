@@ -213,7 +213,7 @@ def test_an_interval_and_a_p_value_come_together_or_not_at_all_and_the_row_says_
 
 WITH_ONE_ORACLE = {
     *("across_contacts", "fused_across_contacts", "homodimers", "interface_residues"),
-    *("repeats", "label_in_letter", "zinc_histidines", "n_terminal_register"),
+    *("repeats", "label_in_letter", "zinc_histidines", "zinc_second_shell", "n_terminal_register"),
     "segment_coverage",
 }
 """Questions whose interval and p value are compared with those of one t test of the same values: the first line in

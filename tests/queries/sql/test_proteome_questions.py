@@ -1,5 +1,6 @@
 """Questions that a whole proteome answers - repeats, zinc sites, the N terminus, families - against NumPy and scipy."""
 
+import itertools
 import math
 import random
 from collections import Counter, defaultdict
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.annotated import add_rows, annotate, assign, probe, sequence_ids
+from helpers.annotated import add_rows, annotate, assign, link, probe, sequence_ids
+from helpers.contact_case import MadeChain, add_chains, walk
 from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import binomtest, hypergeom, mannwhitneyu, pearsonr, ttest_1samp
 
@@ -282,6 +284,59 @@ def test_zinc_histidines_are_compared_with_the_other_histidines_of_their_protein
 def test_another_ligand_has_other_sites(case: Case) -> None:
     assert case.ask("zinc_histidines", ligand="Fe(3+)") == []
     assert case.ask("zinc_histidines", ligand="ATP")[0]["n_sites"] == sum("H" in case.sequences[a] for a in case.zinc)
+
+
+def test_a_second_shell_is_what_structures_show_around_histidines_that_bind(tmp_path: Path) -> None:
+    """Against pairs of residues in plain Python, of five proteins; of four the row says that they are too few."""
+    choose = random.Random(5)
+    sequences = {f"Z{i}": "".join(choose.choices("HDEAK", k=50)) for i in range(5)}
+    root = tmp_path / "atlas"
+    write_atlas(root, [SyntheticProtein(a, s) for a, s in sequences.items()], n_layers=2, n_heads=2)
+    chains = [MadeChain(a, "made.cif", "A", walk(len(s), choose, missing=0.1)) for a, s in sequences.items()]
+    add_chains(root, chains)
+    zinc = {a: [i for i, letter in enumerate(s, 1) if letter in "HD"][::2] for a, s in sequences.items()}
+    ids = sequence_ids(root)
+    site = {"type": "Binding site", "description": "Zn(2+)", "evidence": None, "source": "zinc"}
+    rows = [{**site, "accession": a, "sequence_id": ids[a], "begin": i, "end": i} for a in zinc for i in zinc[a]]
+    add_rows(root, FEATURES, rows, "zinc")
+    links = {
+        a: {(layer, head, i, j): choose.uniform(0.1, 0.5) for layer in range(2) for head in range(2)
+            for i, j in choose.sample([(i, j) for i in range(1, 51) for j in range(1, 51) if i != j], 400)}
+        for a in sequences
+    }  # fmt: skip
+    link(root, links)
+
+    means: dict[tuple[int, bool, bool], list[float]] = defaultdict(list)
+    n_pairs = 0
+    for chain in chains:
+        letters, places = sequences[chain.accession], chain.points("cb")
+        for layer in range(2):
+            weights: dict[tuple[bool, bool], list[float]] = defaultdict(list)
+            for i, j in itertools.permutations(places, 2):
+                if letters[i - 1] != "H" or letters[j - 1] not in "DE" or j in zinc[chain.accession] or abs(i - j) < 6:
+                    continue
+                given = sum(links[chain.accession].get((layer, head, i, j), 0) for head in range(2))
+                weights[i in zinc[chain.accession], math.dist(places[i], places[j]) <= 8].append(given)
+            for kind, values in weights.items():
+                means[(layer, *kind)].append(float(np.mean(values)))
+            n_pairs += len(weights[True, True]) * (layer == 0)
+
+    with Atlas.open(root) as atlas:
+        rows = atlas.ask("zinc_second_shell").to_pylist()
+        few = atlas.ask("zinc_second_shell", proteins=["Z0", "Z1", "Z2", "Z3"]).to_pylist()
+    assert [row["layer"] for row in rows] == [0, 1]
+    for row in rows:
+        near, far, others_near, others_far = (
+            means[row["layer"], is_site, is_near] for is_site in (True, False) for is_near in (True, False)
+        )
+        assert (row["n_proteins"], row["n_pairs"]) == (5, n_pairs)
+        for name, values in (("near", near), ("far", far), ("others_near", others_near), ("others_far", others_far)):
+            assert row[name] == pytest.approx(np.mean(values), abs=6e-6)
+        assert row["ratio"] == pytest.approx(np.mean(near) / np.mean(far), abs=0.006)
+        differences = (np.array(near) - np.array(far)).tolist()
+        agrees_with_scipy(row, ("difference_low", "difference_high"), differences, 0.0, 2)
+    assert {row["note"] for row in few} == {"fewer than 5 proteins"}
+    assert {row["log10_p"] for row in few} == {None}
 
 
 def test_a_label_is_compared_with_its_letter_head_by_head(case: Case) -> None:

@@ -1,0 +1,58 @@
+"""The settings of a fit, and what tells how far it is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from attlas.pipeline.fitting.folds import N_FOLDS
+from attlas.schema import InputError
+
+FEWEST_GROUPS_PER_FOLD = 2
+"""Families with a label, for each fold, that a label needs."""
+FEWEST_FOLDS = 3
+
+TRAINED, RANDOM = "trained", "random"
+"""Weights of the model, and those of a model of the same shape before training."""
+
+Report = Callable[[str, int, int], None]
+"""Is told what runs, the residues that have run, and all that will."""
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The settings of a fit."""
+
+    labels: tuple[str, ...] | None = None
+    """Types of features, tracks (`track:NAME`), and `contacts`; None: every type of feature that enough families
+    have."""
+    by: str = "family"
+    """What folds hold out: `family`, `cluster40` or `none`."""
+    clusters: Path | None = None
+    """A table of accession and cluster, in place of computed clusters."""
+    database: str | None = None
+    """The database of families; None: all of them."""
+    n_folds: int = N_FOLDS
+    seed: int = 1
+    has_random_weights: bool = False
+    """Whether a model of random weights is fitted, too."""
+
+    def refuse_few_folds(self) -> None:
+        """Refuse fewer folds than a penalty can be chosen on. Raises InputError."""
+        if self.n_folds < FEWEST_FOLDS:
+            raise InputError(
+                "Folds are left out in turn, and the penalty is chosen on those that remain.",
+                expected=f"{FEWEST_FOLDS} folds or more",
+                found=str(self.n_folds),
+            )
+
+
+def count_towards(report: Report, text: str, total: int) -> Callable[[int], None]:
+    """Return a function that is told the residues of each step, and reports the sum of them."""
+    n_done = 0
+
+    def count(n_residues: int) -> None:
+        nonlocal n_done
+        n_done += n_residues
+        report(text, n_done, total)
+
+    return count

@@ -1,0 +1,258 @@
+"""Probes of contacts as weighted pairs, against scikit-learn on stored features and transformers' attention."""
+
+import shutil
+from collections.abc import Iterator
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.building import build_here, random_proteins, write_fasta
+from helpers.command_line import Run
+from helpers.contact_oracles import add_coordinates, corrected, eager_layers, folded, is_contact
+from sklearn.linear_model import Ridge
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
+from transformers import EsmModel, EsmTokenizer
+
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.fitting import pair_features
+from attlas.pipeline.fitting.contact_measures import measure_weighted, sort_pairs
+from attlas.pipeline.fitting.contact_pairs import (
+    N_SEPARATIONS,
+    SEPARATION_BEGINS,
+    AllPairs,
+    PairControl,
+    list_pairs,
+    sample_pairs,
+)
+from attlas.pipeline.fitting.contact_passes import score_pairs_left_out, sum_pairs
+from attlas.pipeline.fitting.contact_probes import ContactProbes, prepare_contact_probes
+from attlas.pipeline.fitting.fitting import Fit, fit_atlas
+from attlas.pipeline.fitting.inputs import ATTENTION_PAIRS, EMBEDDING_PAIRS, SEPARATION, ProbeInput, Shape
+from attlas.pipeline.fitting.pair_features import compute_pair_features, find_directions, multiply_directions
+from attlas.pipeline.fitting.ridge import fit_folds
+from attlas.pipeline.fitting.scores import SetScores
+from attlas.pipeline.fitting.settings import FitSettings
+from attlas.pipeline.workers.runners import load_plan_and_model
+from attlas.queries import Atlas
+from attlas.schema import FITS, AtlasPaths, InputError, Manifest
+
+N_PROTEINS, N_FOLDS, N_DIRECTIONS = 7, 3, 5
+LENGTHS = range(40, 40 + N_PROTEINS)
+SEEDS = (1, 2, 4, 6, 8, 9, 11)
+"""Of chains that come near themselves 24 residues or more apart."""
+SETTINGS = FitSettings(labels=("Contacts",), by="none", n_folds=N_FOLDS, has_random_weights=True)
+SHAPE = Shape(n_layers=2, n_heads=4, width=32)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_directions() -> Iterator[None]:
+    """Take five directions of each layer: the 528 products of 32 take seconds to solve."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(pair_features, "MOST_DIRECTIONS", N_DIRECTIONS)
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Path:
+    """Return an atlas of a tiny model with structures that lack a few residues, and a protein without one."""
+    folder = tmp_path_factory.mktemp("contact-fits")
+    proteins = random_proteins([*LENGTHS, 30], seed=3)
+    build_here(write_fasta(folder / "proteins.fasta", proteins), folder / "atlas", tiny_esm)
+    chains = {}
+    for seed, accession in zip(SEEDS, proteins, strict=False):
+        places = folded(len(proteins[accession]), seed, step=1.6)
+        places[5:8] = np.nan
+        chains[accession, "made.cif", "A"] = places
+    add_coordinates(folder / "atlas", chains)
+    return folder / "atlas"
+
+
+@pytest.fixture(scope="module")
+def fit(root: Path) -> Fit:
+    """Return the fit of the atlas, of trained and of random weights."""
+    return fit_atlas(root, SETTINGS, report=lambda text, n_done, n_total: None)
+
+
+@pytest.fixture(scope="module")
+def probes(root: Path) -> ContactProbes:
+    """Return what the fit is made of."""
+    paths = AtlasPaths(root)
+    return prepare_contact_probes(paths, Manifest.read(paths), read_plan(paths), SETTINGS)
+
+
+def test_rows_are_those_of_scikit_learn_on_stored_features(root: Path, fit: Fit, probes: ContactProbes) -> None:
+    _, _, encoder = load_plan_and_model(str(root), 1)
+    task = probes.task
+    directions = find_directions(encoder, task.sequences, SHAPE, seed=SETTINGS.seed)
+    sums = sum_pairs(encoder, task, SHAPE, directions, count=lambda n: None)
+    fitted = {source: fit_folds([fold[source] for fold in sums]) for source in SHAPE.list_pair_inputs()}
+    scores = score_pairs_left_out(encoder, task, SHAPE, directions, fitted, count=lambda n: None)
+    rows = {(row["input"], row["layer"]): row for row in fit.table.to_pylist() if row["weights"] == "trained"}
+
+    sizes = [len(sample.i) for sample in task.samples]
+    folds, weights = np.repeat(task.folds, sizes), np.concatenate([sample.weights for sample in task.samples])
+    labels = np.concatenate([sample.targets[0] for sample in task.samples])
+    features = [
+        compute_pair_features(encoder, *pair, directions) for pair in zip(task.sequences, task.samples, strict=True)
+    ]
+    for place, source in enumerate(SHAPE.list_pair_inputs()):
+        x = np.concatenate([part.columns(source, SHAPE.n_heads) for part in features])
+        expected = np.empty(len(x))
+        for fold in range(N_FOLDS):
+            training = folds != fold
+            scaler = StandardScaler().fit(x[training], sample_weight=weights[training])
+            alpha = fitted[source][fold].outer.penalties[0] * weights[training].sum()
+            ridge = Ridge(alpha=alpha).fit(
+                scaler.transform(x[training]), labels[training], sample_weight=weights[training]
+            )
+            expected[~training] = ridge.predict(scaler.transform(x[~training]))
+
+        ours = SetScores(scores.samples).of_target(place, 0, "label")
+        np.testing.assert_allclose(ours, expected, atol=1e-6, err_msg=str(source))
+        row = rows[source.kind, -1 if source.layer is None else source.layer]
+        rounded = expected.astype(np.float32)  # equal separations score the same
+        assert row["auprc"] == pytest.approx(average_precision_score(labels, rounded, sample_weight=weights), abs=1e-6)
+        assert row["auroc"] == pytest.approx(roc_auc_score(labels, rounded, sample_weight=weights), abs=1e-6)
+
+
+def test_precision_is_counted_over_all_pairs_of_each_protein(root: Path, fit: Fit, probes: ContactProbes) -> None:
+    """The separation scores every pair by its bin, so that what it reaches follows from rates alone."""
+    _, _, encoder = load_plan_and_model(str(root), 1)
+    task, source = probes.task, ProbeInput(SEPARATION, None)
+    directions = find_directions(encoder, task.sequences, SHAPE, seed=SETTINGS.seed)
+    sums = sum_pairs(encoder, task, SHAPE, directions, count=lambda n: None)
+    weights = [fold.outer.weights[:, 0] for fold in fit_folds([fold[source] for fold in sums])]
+
+    precisions, averages = [], []
+    for sequence, fold in zip(task.sequences, task.folds, strict=True):
+        places = sequence.contacts.coordinates
+        shown = [i for i in range(len(places)) if np.isfinite(places[i]).all()]
+        pairs = [(i, j) for i, j in combinations(shown, 2) if j - i >= 6]
+        scores = np.array([weights[fold][sum(begin <= j - i for begin in SEPARATION_BEGINS) - 1] for i, j in pairs])
+        labels = np.array([is_contact(places, i, j) for i, j in pairs])
+        averages.append(average_precision_score(labels, scores))
+
+        # Of equal scores the mean over their orders: each counts by the share of contacts among them.
+        is_long = np.array([j - i >= 24 for i, j in pairs])
+        long_scores, long_labels, left, hits = scores[is_long], labels[is_long], len(shown) // 2, 0.0
+        for score in sorted(set(long_scores), reverse=True):
+            tied = long_labels[long_scores == score]
+            hits += min(left, len(tied)) * tied.mean()
+            left = max(left - len(tied), 0)
+        precisions.append(hits / (len(shown) // 2))
+    row = next(row for row in fit.table.to_pylist() if row["input"] == SEPARATION)
+    assert row["precision_l2"] == pytest.approx(np.mean(precisions), abs=1e-6)
+    assert row["auprc_protein"] == pytest.approx(np.mean(averages), abs=1e-6)
+
+
+def test_features_are_those_of_transformers(root: Path, tiny_esm: Path, probes: ContactProbes) -> None:
+    _, _, encoder = load_plan_and_model(str(root), 1)
+    sequence, sample = probes.task.sequences[0], probes.task.samples[0]
+    directions = find_directions(encoder, probes.task.sequences, SHAPE, seed=1)
+    features = compute_pair_features(encoder, sequence, sample, directions)
+
+    for layer, heads in enumerate(eager_layers(tiny_esm, sequence.sequence)):
+        maps = np.stack([corrected(head)[sample.i, sample.j] for head in heads], axis=1)
+        ours = features.columns(ProbeInput(ATTENTION_PAIRS, layer), SHAPE.n_heads)
+        np.testing.assert_allclose(ours, maps, atol=1e-5)
+
+    model = EsmModel.from_pretrained(tiny_esm, add_pooling_layer=False).eval().double()
+    tokens = EsmTokenizer.from_pretrained(tiny_esm)(sequence.sequence, return_tensors="pt")
+    with torch.inference_mode():
+        hidden = model(**tokens, output_hidden_states=True).hidden_states
+    for layer in range(SHAPE.n_layers):
+        along = (hidden[layer + 1][0, 1:-1].numpy() - directions.means[layer]) @ directions.vectors[layer]
+        # The trace of a symmetric form is the same however its products are laid out.
+        products = multiply_directions(along[sample.i], along[sample.j])
+        ours = features.columns(ProbeInput(EMBEDDING_PAIRS, layer), SHAPE.n_heads)
+        np.testing.assert_allclose(ours, products, atol=1e-4)
+        assert ours.shape[1] == directions.n_products == N_DIRECTIONS * (N_DIRECTIONS + 1) // 2
+
+
+def test_a_sample_stands_for_all_pairs_in_every_bin(probes: ContactProbes) -> None:
+    for sequence, sample in zip(probes.task.sequences, probes.task.samples, strict=True):
+        pairs = list_pairs(sequence.contacts)
+        all_counts = np.bincount(pairs.separations, minlength=N_SEPARATIONS)
+        np.testing.assert_allclose(np.bincount(sample.separations, sample.weights, N_SEPARATIONS), all_counts)
+
+        # Contacts and permuted contacts are as many in each bin, and each stands for itself.
+        contacts = np.bincount(pairs.separations[pairs.is_contact], minlength=N_SEPARATIONS)
+        for target in (sample.targets[0], sample.targets[2]):
+            np.testing.assert_array_equal(np.bincount(sample.separations, target, N_SEPARATIONS), contacts)
+            assert (sample.weights[target > 0] == 1).all()
+        assert all(
+            is_contact(sequence.contacts.coordinates, i, j)
+            for i, j in zip(pairs.i[pairs.is_contact], pairs.j[pairs.is_contact], strict=True)
+        )
+
+
+def test_the_control_task_is_one_label_of_two_letters_at_a_separation() -> None:
+    i, j = np.array([0, 0, 1]), np.array([6, 30, 7])
+    pairs = AllPairs(i, j, np.array([True, False, True]))
+    control = PairControl([pairs], seed=1)
+    sequence = "AC" * 20
+    sample = sample_pairs(pairs, sequence, control, seed=(1,))
+    assert sample.targets[1].tolist() == [1, 0, 1]  # contacts are all of the first bin, none of the other
+    assert control.n_pairs == 3
+
+
+def test_weighted_measures_are_those_of_scikit_learn_with_ties() -> None:
+    choose = np.random.default_rng(2)
+    scores, weights = choose.integers(0, 6, 200).astype(float), choose.integers(1, 9, 200).astype(float)
+    labels = choose.random(200) < 0.1 + scores / 10
+    precision, area = measure_weighted(sort_pairs(scores), labels, weights)
+    assert precision == pytest.approx(average_precision_score(labels, scores, sample_weight=weights))
+    assert area == pytest.approx(roc_auc_score(labels, scores, sample_weight=weights))
+
+
+def test_the_table_holds_every_input_and_layer_beside_its_nulls(root: Path, fit: Fit) -> None:
+    rows = fit.table.to_pylist()
+    expected = {(source.kind, -1 if source.layer is None else source.layer) for source in SHAPE.list_pair_inputs()}
+    for weights, inputs in (("trained", expected), ("random", expected - {(SEPARATION, -1)})):
+        assert {(row["input"], row["layer"]) for row in rows if row["weights"] == weights} == inputs
+    for row in rows:
+        assert row["label"] == "contacts"
+        assert (row["n_sequences"], row["n_groups"]) == (N_PROTEINS, N_PROTEINS)
+        assert row["prevalence"] == pytest.approx(row["n_labelled"] / row["n_residues"], abs=1e-6)
+        assert row["auprc_low"] < row["auprc"] < row["auprc_high"]
+        assert row["r2"] is None
+        assert None not in [row[name] for name in ("control", "permuted", "mcc", "f1", "precision_l2")]
+
+
+def test_contacts_and_features_are_fitted_by_one_command_and_asked_together(
+    root: Path, tmp_path: Path, attlas: Run
+) -> None:
+    copy = shutil.copytree(root, tmp_path / "atlas")
+    table = tmp_path / "features.csv"
+    with Atlas.open(copy) as atlas:
+        accessions = [row["accession"] for row in atlas.sql("SELECT accession FROM proteins ORDER BY 1").to_pylist()]
+    table.write_text("accession,position,label\n" + "".join(f"{name},3,Active site\n" for name in accessions))
+    assert attlas("annotate", copy, table).code == 0
+    outcome = attlas("fit", copy, "--labels", "contacts", "--labels", "active site", "--by", "none", "--folds", 3)
+    assert outcome.code == 0, outcome.err
+    assert "8 sequences" in outcome.err
+    assert len(Manifest.read(AtlasPaths(copy)).of_table(FITS)) == 1
+
+    with Atlas.open(copy) as atlas:
+        answers = atlas.ask("probe_layers", labels="contacts").to_pylist()
+        assert {row["label"] for row in atlas.sql("FROM fits").to_pylist()} == {"Active site", "contacts"}
+    separation = next(row for row in answers if row["input"] == "separation")
+    assert {row["letter"] for row in answers} == {separation["value"]}
+    assert {row["input"] for row in answers if row["is_best"]} == {ATTENTION_PAIRS, EMBEDDING_PAIRS}
+
+
+def test_an_atlas_without_structures_or_with_too_few_is_refused(root: Path, tmp_path: Path, tiny_esm: Path) -> None:
+    with pytest.raises(InputError, match="structures of 10 families or more"):
+        fit_atlas(root, FitSettings(labels=("contacts",), by="none"), report=lambda *_: None)
+    build_here(write_fasta(tmp_path / "one.fasta", random_proteins([30])), tmp_path / "bare", tiny_esm)
+    with pytest.raises(InputError, match="no structure with contacts"):
+        fit_atlas(tmp_path / "bare", SETTINGS, report=lambda *_: None)
+
+
+def test_predicted_memory_grows_with_pairs_and_maps(probes: ContactProbes) -> None:
+    small, large = probes.predict_bytes(SHAPE), probes.predict_bytes(Shape(33, 20, 1280))
+    # 528 products of 33 layers in three folds, and three covariances of 1,280 columns.
+    assert large - small > 3 * 33 * 528**2 * 8 + 3 * 8 * 32 * 1280**2
