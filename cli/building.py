@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest
+    from attlas.schema.run import Run
 
 EXIT_FAILURES = 3
 """Exit code of a build that finished but has failed proteins."""
@@ -164,7 +165,7 @@ def build(
             if links:
                 print("links    one more pass over every protein, about as long as the build")
             if vectors is not None:
-                print("vectors  pooled while the build runs; on a GPU by one more pass over every protein")
+                print("vectors  pooled while the build runs")
             if pairs is not None:
                 n_pairs = "those of its pairs whose proteins are here"
                 n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"
@@ -243,7 +244,20 @@ def plan(
 
     directory = quote(out)
     print(f"{out}: {counted(len(new_plan.shards), 'shard')} planned")
+    _say_old_gpus(new_plan.run)
     say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
+
+
+def _say_old_gpus(run: "Run") -> None:
+    """Say that all GPUs of this machine are too old for a run: a plan may be for another machine."""
+    from attlas.pipeline.workers.resources import check_precision
+    from attlas.schema import EnvironmentFault
+
+    if run.device == "cuda":
+        try:
+            check_precision(run.dtype, run.products)
+        except EnvironmentFault as fault:
+            say(f"not on this machine: {fault.what} Compute capability {fault.found}; {fault.hint}")
 
 
 def encode(
