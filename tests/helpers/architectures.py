@@ -263,8 +263,8 @@ ARCHITECTURES = (
         lambda: transformers.LongformerConfig(**SIZES, attention_window=[8, 32, 512]), is_made_up=True,
     ),
     Architecture(
-        "Longformer with a global token and windows of one residue to each side",
-        lambda: transformers.LongformerConfig(**SIZES, attention_window=[2, 2, 2]),
+        "Longformer with a global token and windows of two residues to each side",
+        lambda: transformers.LongformerConfig(**SIZES, attention_window=[4, 4, 4]),
         save_tokenizer=save_vocabulary_of_head("LongformerForSequenceClassification"), is_made_up=True,
     ),
     Architecture(

@@ -504,7 +504,8 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, tm
     assert len(compiled) == 2 * len(tables) + sum("ampere" not in table for table in tables) + 1
     for made in compiled:
         assert made.stack_bytes <= 16, made
-        assert made.shared_bytes <= (99 if made.dtype == "fp32" else 48) * 1024, made  # what every GPU since Ampere has
+        # What every GPU since Ampere has; in half precision without values half of it, so that two programs fit.
+        assert made.shared_bytes <= (48 if made.dtype == "bf16" and switches == "off" else 99) * 1024, made
     if switches == "on":  # how long the loops are then has been measured nowhere
         return
     half = [made for made in compiled if (made.kernel, made.dtype) == ("columns_kernel", "bf16")]
