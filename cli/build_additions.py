@@ -81,7 +81,7 @@ def print_costs(additions: Additions, early_pairs: "PairList | None") -> None:
     if additions.links:
         print("links    one more pass over every protein, about as long as the build")
     if additions.vectors is not None:
-        print("vectors  pooled while the build runs; on a GPU by one more pass over every protein")
+        print("vectors  pooled while the build runs")
     if additions.pairs is not None:
         n_pairs = "those of its pairs whose proteins are here"
         n_pairs = n_pairs if early_pairs is None else f"{len(early_pairs.pairs):,} pairs"

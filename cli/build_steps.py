@@ -30,6 +30,7 @@ from attlas.cli.workshop import MaxLength, Place, Scheduler, Workers, workshop
 if TYPE_CHECKING:
     from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.status import BuildStatus
+    from attlas.schema.run import Run
 
 PartOption = Annotated[
     str | None,
@@ -82,7 +83,20 @@ def plan(
 
     directory = quote(out)
     print(f"{out}: {counted(len(new_plan.shards), 'shard')} planned")
+    _say_old_gpus(new_plan.run)
     say(f"next: attlas encode {directory} [--shards A-B], then attlas seal {directory}")
+
+
+def _say_old_gpus(run: "Run") -> None:
+    """Say that all GPUs of this machine are too old for a run: a plan may be for another machine."""
+    from attlas.pipeline.workers.resources import check_precision
+    from attlas.schema import EnvironmentFault
+
+    if run.device == "cuda":
+        try:
+            check_precision(run.dtype, run.products)
+        except EnvironmentFault as fault:
+            say(f"not on this machine: {fault.what} Compute capability {fault.found}; {fault.hint}")
 
 
 def encode(

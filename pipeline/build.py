@@ -17,14 +17,14 @@ from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.shard_parts import find_kept_vectors, remove_failed_parts
 from attlas.pipeline.workers.cluster import prepare_workers
 from attlas.pipeline.workers.libraries import import_libraries
-from attlas.pipeline.workers.resources import check_device, check_products, has_device
+from attlas.pipeline.workers.resources import check_device, check_precision, has_device
 from attlas.pipeline.workers.runners import EncodeTask
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError
 from attlas.schema.run import PLAIN, Run
 from attlas.schema.verify import find_problems
 
-MakeVectors = Callable[[Plan], BuildVectors | None]
-"""Takes a plan, and returns what pools the hidden states of its build; None: that is left to the pass afterwards."""
+MakeVectors = Callable[[Plan], BuildVectors]
+"""Takes a plan, and returns what pools the hidden states of its build."""
 
 
 def make_plan(draft: Draft, paths: AtlasPaths, *, place: str | None = None) -> Plan:
@@ -62,7 +62,8 @@ def refuse_missing_device(draft: Draft) -> None:
     _, plan = draft
     if plan.shards:
         check_device(plan.run.device)
-        check_products(plan.run.products)
+        if plan.run.device == "cuda":
+            check_precision(plan.run.dtype, plan.run.products)
 
 
 def _explain_products(begun: Run, run: Run) -> str:

@@ -14,7 +14,7 @@ from attlas.pipeline.plan import Plan, Shard, choose_pack_tokens, cut_shards, su
 from attlas.pipeline.proteins.arranging import ArrangedProteins, Sizes, arrange_proteins, parse_input
 from attlas.pipeline.proteins.merging import ReasonToSkip
 from attlas.pipeline.sites.calling import DEFAULT_RULE, RULES
-from attlas.pipeline.workers.resources import has_device
+from attlas.pipeline.workers.resources import check_precision, has_device
 from attlas.schema import VALUES_VERSION, InputError
 from attlas.schema.columns import EDGE_THETA
 from attlas.schema.run import Run
@@ -26,7 +26,7 @@ class Options:
 
     model: str
     revision: str | None = None
-    device: str = "auto"
+    device: str = AUTO
     dtype: str = AUTO
     rule: str = DEFAULT_RULE
     max_length: int | None = None
@@ -57,7 +57,8 @@ def draft_plan(
 
     Raises:
         InputError: the input or an option cannot be used.
-        EnvironmentFault: the model is not on this machine, or cannot be read.
+        EnvironmentFault: the model is not on this machine, or cannot be read; or the GPU that was found here, where
+            none was named, is too old for the precision.
     """
     check_options(options)
 
@@ -77,6 +78,8 @@ def draft_plan(
             prepare(shards, device)
 
         run = _describe_run(files, options, vocabulary, device=device, weights_sha256=weights_sha256.result())
+        if options.device == AUTO and run.device == "cuda":
+            check_precision(run.dtype, run.products)
 
     plan = Plan(
         run=run,
@@ -116,15 +119,25 @@ def read_model_vocabulary(files: ModelFiles) -> Vocabulary:
 
 
 def choose_run_attention(shape: ModelShape, vocabulary: Vocabulary, device: str) -> str:
-    """Return the reduction of a run, by the architecture of its model and the tokens that its vocabulary makes."""
+    """Return the reduction of a run, by the architecture and the heads of its model and the tokens it reads."""
     return choose_attention(
-        shape.architecture, device, is_of_pieces=vocabulary.is_of_pieces, has_both_ends=vocabulary.has_both_ends
+        shape.architecture,
+        device,
+        is_of_pieces=vocabulary.is_of_pieces,
+        head_dim=shape.heads_width // shape.n_heads,
     )
+
+
+def choose_run_products(options: Options, attention: str, device: str) -> str:
+    """Return the products of a run, by its reduction and its device."""
+    # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
+    is_exact = options.is_exact or attention != KERNELS[device]
+    return choose_products(choose_dtype(options.dtype), device=device, is_exact=is_exact)
 
 
 def choose_device(option: str) -> str:
     """Return the device of a run. A named device does not have to exist here: a plan is made on any machine."""
-    if option != "auto":
+    if option != AUTO:
         return option
     return "cuda" if has_device("cuda") else "cpu"
 
@@ -134,8 +147,6 @@ def _describe_run(
 ) -> Run:
     dtype = choose_dtype(options.dtype)
     attention = choose_run_attention(files.shape, vocabulary, device)
-    # Of the models whose attention the kernels of a GPU do not take, the linear layers are not split either.
-    is_exact = options.is_exact or attention != KERNELS[device]
 
     return Run(
         model=files.name,
@@ -148,7 +159,7 @@ def _describe_run(
         dtype=dtype,
         device=device,
         attention=attention,
-        products=choose_products(dtype, device=device, is_exact=is_exact),
+        products=choose_run_products(options, attention, device),
         attention_bound=find_attention_bound(dtype),
         letters=vocabulary.mapping,
         rule=options.rule,

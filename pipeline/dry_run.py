@@ -6,6 +6,7 @@ from attlas.pipeline.drafting import (
     check_options,
     choose_device,
     choose_run_attention,
+    choose_run_products,
     find_unreadable,
     list_sources,
     read_model_vocabulary,
@@ -16,7 +17,7 @@ from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import cut_shards
 from attlas.pipeline.proteins.arranging import SkippedProtein, arrange_proteins, parse_input
-from attlas.pipeline.workers.resources import choose_threads, choose_workers, has_device
+from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
 from attlas.schema import EnvironmentFault
 
 
@@ -26,6 +27,10 @@ def estimate_build(
     """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
+
+    Raises:
+        InputError: the input or an option cannot be used.
+        EnvironmentFault: as of a build: the device that is here is too old or too small, or the model cannot be read.
     """
     check_options(options)
     shape = find_shape(options.model, revision=options.revision)
@@ -41,6 +46,8 @@ def estimate_build(
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
     n_processes, n_at_once = 1 if is_in_process else n_workers, 1
     if shards and has_device(device):
+        if device == "cuda":
+            check_precision(choose_dtype(options.dtype), choose_run_products(options, attention, device))
         n_processes = choose_workers(shards, device=device, n_workers=n_processes)
         if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
             n_at_once = choose_threads(shards, device=device)

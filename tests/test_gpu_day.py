@@ -78,7 +78,9 @@ def test_part_2_finds_the_sites_of_a_cpu_in_float32_and_runs_every_pass(settings
     assert float(rows["bfloat16"]["profiles differ by"]) > 1e-4
     assert not [row["outcome"] for row in rows.values() if "outcome" in row]
     assert rows["bfloat16x3 with plain float32"]["sequences with sites"] == 3
-    assert float(rows["probe"]["statistics differ by"]) == float(rows["contacts"]["statistics differ by"]) == 0
+    for name in ("probe", "contacts", "links", "pairs", "embed"):
+        assert float(rows[name]["statistics differ by"]) == 0, rows[name]
+        assert len(set(rows[name]["rows"].split(" of "))) == 1
 
 
 @pytest.mark.thorough
@@ -102,6 +104,10 @@ def test_part_5_shows_kernels_by_time_and_writes_the_fastest_sizes(settings: Set
         rows = rows_of(5, settings)
     assert rows[0]["measured"] == "bfloat16: the device works"
     assert any("bfloat16x3: " in row["measured"] for row in rows)
+    assert {"nothing added", "a bias by j - i", "a window of 64", "a key head for four"} == {
+        row["measured"].split(", ")[1] for row in rows if row["measured"].startswith("a layer of ")
+    }
+    assert not [row["outcome"] for row in rows if "outcome" in row]
     (swept,) = (row for row in rows if row["measured"] == "blocks of hopper, columns")
     assert encoder_profile.BLOCKS_FILE.read_text() == before  # a dry run has nothing to say about a GPU
     tables = json.loads((settings.out / "blocks.json").read_text())

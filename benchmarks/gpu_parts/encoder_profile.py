@@ -10,6 +10,7 @@ import throughput
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from attlas.pipeline.attention.added_scores import OffsetScores
 from attlas.pipeline.attention.blocks import BLOCKS_FILE, Blocks, read_tables
 from attlas.pipeline.attention.definitions import Pack
 from attlas.pipeline.model.precision import SPLIT
@@ -109,6 +110,8 @@ def sweep_blocks(settings: Settings) -> Iterator[Row]:
             yield sweep_kernel(settings, kernel, (q, k, v), pack, products=products)
         if products == SPLIT:
             yield from compare_precisions(settings, (q, k, v), pack)
+        if products == PLAIN or not settings.is_tiny:
+            yield from compare_added(settings, (q, k, v), pack, products=products)
 
 
 def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack) -> Iterator[Row]:
@@ -133,6 +136,32 @@ def compare_precisions(settings: Settings, tensors: Sequence[torch.Tensor], pack
         finally:
             triton_pass.SPLIT_PRECISION = before
         yield {"measured": f"a layer by {precision}", "ms": round(seconds * 1e3, 3), "differs by": f"{error:.1e}"}
+
+
+def compare_added(settings: Settings, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Iterator[Row]:
+    """Yield a layer's time with what some architectures add to scores, beside one to which nothing is added."""
+    from attlas.pipeline.attention import triton_pass
+
+    q, k, v = tensors
+    bias = torch.randn(len(q), 2 * max(pack.n_tokens) - 1, device=q.device)
+    cases = {
+        "nothing added": (None, len(q)),
+        "a bias by j - i": (OffsetScores(bias), len(q)),
+        "a window of 64": (OffsetScores(window=64), len(q)),
+        "a key head for four": (None, max(1, len(q) // 4)),
+    }
+    for name, (added, n_key_heads) in cases.items():
+
+        def run(added: OffsetScores | None = added, n: int = n_key_heads) -> object:
+            return triton_pass.reduce_triton(
+                q, k[:n], v[:n], pack=pack, scaling=0.1, theta=0.3, added=added, products=products
+            )
+
+        row: Row = {"measured": f"a layer of {products} {q.dtype}, {name}"}
+        try:
+            yield row | {"ms": round(measure_s(settings, run, repeats=1 if settings.is_tiny else 5) * 1e3, 3)}
+        except Exception as fault:  # the next may run
+            yield row | {"outcome": f"{type(fault).__name__}: {fault}"[:200]}
 
 
 def sweep_kernel(settings: Settings, kernel: str, tensors: Sequence[torch.Tensor], pack: Pack, *, products: str) -> Row:

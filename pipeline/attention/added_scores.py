@@ -1,7 +1,7 @@
 """Numbers added to the scores of a layer before their softmax: what positions and masks do in some architectures.
 
 They are read tile by tile, so that no architecture needs a matrix of all pairs.
-Axis letters: `H` heads, `T` tokens of a sequence, `M` longest sequence that a table reaches, `R` query rows of a tile.
+Axis letters: `H` heads, `T` tokens of a sequence, `M` longest sequence that a bias reaches, `R` query rows of a tile.
 """
 
 from dataclasses import dataclass
@@ -26,22 +26,29 @@ class AddedScores(Protocol):
 
 @dataclass(frozen=True)
 class OffsetScores:
-    """Numbers that depend on j - i alone, and tokens that no other token may attend to.
+    """Numbers that depend on j - i alone, and pairs of tokens that may not attend to each other.
 
-    The relative bias of T5, ALiBi and windows of attention are such numbers. A model without a begin token (or without
-    an end token) runs with a token in its place, which is hidden from all.
+    The relative bias of T5 and ALiBi are such numbers. A model without a begin token (or without an end token) runs
+    with a token in its place, which is hidden from all.
     """
 
-    table: Tensor | None
+    bias: Tensor | None = None
     """The number of each offset j - i from 1 - M to M - 1, shape (H or 1, 2M - 1), float32; None: 0 everywhere."""
+    window: int | None = None
+    """Largest |j - i| of tokens that attend to each other; None: all do."""
     is_first_hidden: bool = False
     is_last_hidden: bool = False
 
     def select(self, tile: Tile, n_rows: int) -> Tensor:
         """Return the numbers of a tile's rows, (heads or 1, R, T)."""
         n_tokens = tile.tokens.stop - tile.tokens.start
-        scores = torch.zeros(1, 1, n_tokens) if self.table is None else _cut_rows(self.table, tile, n_rows, n_tokens)
+        nothing = torch.zeros(1, n_rows, n_tokens)
+        scores = nothing if self.bias is None else _cut_rows(self.bias, tile, n_rows, n_tokens)
 
+        if self.window is not None:
+            rows = torch.arange(tile.first_row, tile.first_row + n_rows, device=scores.device)
+            offsets = torch.arange(n_tokens, device=scores.device) - rows[:, None]
+            scores.masked_fill_(offsets.abs() > self.window, HIDDEN)
         if self.is_first_hidden:
             scores[:, :, 0] = HIDDEN
         if self.is_last_hidden:
@@ -65,27 +72,10 @@ class MapScores:
         return rows.float().log().clamp_(min=HIDDEN)
 
 
-def join_tables(bias: Tensor | None, window: int | None, *, reach: int) -> Tensor | None:
-    """Return the table of a bias (H, 2M - 1), of a window of attention, or of both; None where there is neither.
-
-    Args:
-        bias: the number of each head and offset.
-        window: largest |j - i| of tokens that attend to each other.
-        reach: longest sequence, where there is no bias to tell it.
-    """
-    if window is None:
-        return bias
-
-    reach = reach if bias is None else (bias.shape[1] + 1) // 2
-    offsets = torch.arange(1 - reach, reach)
-    outside = torch.where(offsets.abs() <= window, 0.0, HIDDEN)[None]
-    return outside if bias is None else bias + outside.to(bias.device)
-
-
-def _cut_rows(table: Tensor, tile: Tile, n_rows: int, n_tokens: int) -> Tensor:
-    """Return a table's numbers for the rows of a tile as a new tensor, (heads or 1, R, T)."""
-    reach = (table.shape[1] + 1) // 2
-    # Row i holds the offsets -i to T - 1 - i: the table from reach - 1 - i on. Later rows begin earlier.
+def _cut_rows(bias: Tensor, tile: Tile, n_rows: int, n_tokens: int) -> Tensor:
+    """Return a bias's numbers for the rows of a tile as a new tensor, (heads or 1, R, T)."""
+    reach = (bias.shape[1] + 1) // 2
+    # Row i holds the offsets -i to T - 1 - i: the bias from reach - 1 - i on. Later rows begin earlier.
     end = reach - tile.first_row
-    heads = table if len(table) == 1 else table[tile.heads]
+    heads = bias if len(bias) == 1 else bias[tile.heads]
     return heads.unfold(1, n_tokens, 1)[:, end - n_rows : end].flip(1)

@@ -19,9 +19,6 @@ from typing import NamedTuple
 
 BLOCKS_FILE = Path(__file__).with_name("blocks.json")
 
-LARGEST_DIM = 128
-"""Largest head dimension of the kernels."""
-
 
 class Blocks(NamedTuple):
     """The sizes of a program's work: tokens kept, tokens walked over at a time, and options of the compiler.

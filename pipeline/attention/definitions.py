@@ -164,6 +164,11 @@ def reduce_map(attention: Tensor, *, theta: float) -> tuple[Tensor, Tensor]:
     return columns.mean(0), torch.stack([statistics[name] for name in STATISTICS], dim=1)
 
 
+def repeat_heads(values: Tensor, n_heads: int) -> Tensor:
+    """Return keys or values (H_k, T, D) with a head for every query head, (H, T, D), where query heads share them."""
+    return values if len(values) == n_heads else values.repeat_interleave(n_heads // len(values), 0)
+
+
 def compute_max_share(columns: Tensor) -> Tensor:
     """Return the largest of the last axis over its sum; 0 where a head gives residues no attention at all."""
     return columns.amax(-1) / columns.sum(-1).clamp(min=torch.finfo(columns.dtype).tiny)

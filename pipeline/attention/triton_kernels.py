@@ -1,5 +1,10 @@
 """The kernels of the reduction on a GPU, written in Triton; `triton_pass` launches them.
 
+What some architectures add to scores, the kernels take by switches, which cost nothing where they are off: `has_bias`,
+a number for each head and offset j - i, in the unit of products q k; `has_window`, where tiles outside of the window
+are passed over; `hides_first` and `hides_last`, of tokens that no other attends to. `group` query heads share a key
+head.
+
 Axis letters as in `attention`; `K` tokens that a program keeps, `W` tokens that it walks over at a time.
 """
 # mypy: disable-error-code="no-untyped-def, untyped-decorator"
@@ -20,6 +25,10 @@ the result of a tensor core. So the loop adds inside threads, and threads exchan
 NO_QUERY = tl.constexpr(-1e30)
 """Exponent of rows that no statistic counts: their weights are 0. Not infinite, because 0 * infinity is NaN."""
 
+NO_PAIR = tl.constexpr(-1e30)
+"""Product of a pair outside of the window. Not infinite, because a whole row of a tile may be outside, and the largest
+of infinities less itself is NaN: so the row has weights of 1 until it meets a key, beside which these become 0."""
+
 LN_2 = tl.constexpr(math.log(2))
 
 
@@ -34,11 +43,19 @@ def _program(tiles, offsets, n_heads, index):
     return sequence, (index % n_heads).to(tl.int64), first_token, begin.to(tl.int64), n
 
 
-@triton.jit(do_not_specialize=["n_heads", "n_tokens"])
+@triton.jit
+def _find_apart(first_key, first_query, keys: tl.constexpr, queries: tl.constexpr):
+    """Return j - i of every key and query from the first ones on, (keys, queries)."""
+    return first_key - first_query + tl.arange(0, keys)[:, None] - tl.arange(0, queries)[None, :]
+
+
+@triton.jit(do_not_specialize=["n_heads", "n_tokens", "bias_head", "bias_center", "window"])
 def softmax_kernel(
-    q, k, v, output, shifts, masses, tiles, offsets, q_head, q_token, k_head, k_token, v_head, v_token,
-    n_heads, n_tokens, scale,
+    q, k, v, output, shifts, masses, tiles, offsets, bias, q_head, q_token, k_head, k_token, v_head, v_token,
+    bias_head, bias_center, window, n_heads, n_tokens, scale,
     dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_values: tl.constexpr, precision: tl.constexpr,
+    group: tl.constexpr, has_bias: tl.constexpr, has_window: tl.constexpr,
+    hides_first: tl.constexpr, hides_last: tl.constexpr,
 ):  # fmt: skip
     """Softmax of a tile of rows, online (Dao et al. 2022).
 
@@ -50,20 +67,40 @@ def softmax_kernel(
     i = first_token + tl.arange(0, kept)
     j = tl.arange(0, walked)
     d = tl.arange(0, dim)
+    key_head = head if group == 1 else head // group
     q += head * q_head + begin * q_token
-    k += head * k_head + begin * k_token
-    v += head * v_head + begin * v_token
+    k += key_head * k_head + begin * k_token
+    v += key_head * v_head + begin * v_token
+    bias += head * bias_head + bias_center
+
+    # The keys that any row of the tile attends to, from whole steps of `walked` on.
+    first_key = 0
+    end_key = n
+    if has_window:
+        first_key = tl.maximum(first_token - window, 0) // walked * walked
+        end_key = tl.minimum(first_token + kept + window, n)
+        k += first_key.to(tl.int64) * k_token
+        v += first_key.to(tl.int64) * v_token
+    n_keys = n - 1 if hides_last else n
 
     queries = tl.load(q + i[:, None] * q_token + d[None, :], mask=i[:, None] < n, other=0.0)
     largest = tl.full([kept], float("-inf"), tl.float32)
     mass = tl.zeros([kept], tl.float32)
     result = tl.zeros([kept, dim], tl.float32)
 
-    for passed in range(0, n, walked):
-        is_key = j < n - passed
+    for passed in range(first_key, end_key, walked):
+        is_key = j < n_keys - passed
+        if hides_first:
+            is_key = is_key & (j + passed > 0)
         keys = tl.load(k + j[None, :] * k_token + d[:, None], mask=is_key[None, :], other=0.0)
         products = tl.dot(queries, keys, input_precision=precision)
-        products = tl.where(is_key[None, :], products, float("-inf"))
+        if has_bias:  # beside its ends the bias has a margin, so that no load needs a mask
+            products += tl.load(bias + (j[None, :] + passed - i[:, None]))
+        if has_window:
+            is_near = tl.abs(j[None, :] + passed - i[:, None]) <= window
+            products = tl.where(is_near & is_key[None, :], products, NO_PAIR)
+        else:
+            products = tl.where(is_key[None, :], products, float("-inf"))
 
         # Sums so far shrink where the largest product of their row grows. It is the largest score too: `scale` is
         # positive. The subtraction comes first, because it is exact where products are large and near each other.
@@ -100,9 +137,9 @@ def _weigh(products, scale, shifts, masses, place, has_query, has_masses: tl.con
 
 @triton.jit
 def _add_tile(
-    sums, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token,
+    sums, keys, q, shifts, masses, bias, i, first_token, n, scale, theta, window, q_token,
     dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, is_diagonal: tl.constexpr,
-    has_masses: tl.constexpr, precision: tl.constexpr,
+    has_masses: tl.constexpr, precision: tl.constexpr, has_bias: tl.constexpr, has_window: tl.constexpr,
 ):  # fmt: skip
     """Add the attention of queries `i` to `i + W` to each key's sums, all (K, LANE)."""
     columns, plogps, distances, largest, edges = sums
@@ -111,7 +148,11 @@ def _add_tile(
     # Rows past the end have weight 0, but an overflow in the next sequence would give 0 * inf. So they are not read.
     queries = tl.load(q + step[None, :] * q_token + tl.arange(0, dim)[:, None], mask=step[None, :] < n - i, other=0.0)
     products = tl.dot(keys, queries, input_precision=precision)  # (K, W)
+    if has_bias:
+        products += tl.load(bias + _find_apart(first_token, i, kept, walked))
     logs = _weigh(products, scale, shifts, masses, i + step, True, has_masses)
+    if has_window:
+        logs = tl.where(tl.abs(_find_apart(first_token, i, kept, walked)) <= window, logs, NO_QUERY)
     weights = tl.exp2(logs)
 
     lanes = tl.reshape(weights, [kept, walked // LANE, LANE])
@@ -136,11 +177,13 @@ def _add_tile(
     return columns, plogps, distances, largest, edges
 
 
-@triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
+@triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens", "bias_head", "bias_center", "window"])
 def columns_kernel(
-    q, k, shifts, masses, tiles, offsets, first_tiles, columns, sums, q_head, q_token, k_head, k_token,
-    n_heads, n_tiles, scale, n_tokens, theta, dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr,
-    has_masses: tl.constexpr, precision: tl.constexpr,
+    q, k, shifts, masses, tiles, offsets, first_tiles, bias, columns, sums, q_head, q_token, k_head, k_token,
+    bias_head, bias_center, window, n_heads, n_tiles, scale, n_tokens, theta,
+    dim: tl.constexpr, kept: tl.constexpr, walked: tl.constexpr, has_masses: tl.constexpr, precision: tl.constexpr,
+    group: tl.constexpr, has_bias: tl.constexpr, has_window: tl.constexpr,
+    hides_first: tl.constexpr, hides_last: tl.constexpr,
 ):  # fmt: skip
     """Sum the columns of a tile of keys over the residues of their sequence.
 
@@ -151,7 +194,9 @@ def columns_kernel(
     sequence, head, first_token, begin, n = _program(tiles, offsets, n_heads, tl.program_id(0))
     first_tile = tl.load(first_tiles + sequence)
     j = first_token + tl.arange(0, kept)
-    k += head * k_head + begin * k_token
+    key_head = head if group == 1 else head // group
+    k += key_head * k_head + begin * k_token
+    bias += head * bias_head + bias_center
     keys = tl.load(k + j[:, None] * k_token + tl.arange(0, dim)[None, :], mask=j[:, None] < n, other=0.0)
     q += head * q_head + begin * q_token
     shifts += (head * n_tiles + first_tile) * kept
@@ -164,27 +209,37 @@ def columns_kernel(
     n_walks = tl.cdiv(n, walked)
     diagonal = first_token // walked
     n_diagonal = tl.minimum(kept // walked, n_walks - diagonal)
-    for walk in range(n_walks - n_diagonal):
+    first_walk = 0
+    end_walk = n_walks
+    if has_window:
+        first_walk = tl.maximum(first_token - window, 0) // walked
+        end_walk = tl.minimum(tl.cdiv(first_token + kept + window, walked), n_walks)
+    for walk in range(first_walk, end_walk - n_diagonal):
         i = (walk + tl.where(walk < diagonal, 0, n_diagonal)) * walked
         state = _add_tile(
-            state, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token, dim, kept, walked, False,
-            has_masses, precision,
+            state, keys, q, shifts, masses, bias, i, first_token, n, scale, theta, window, q_token,
+            dim, kept, walked, False, has_masses, precision, has_bias, has_window,
         )  # fmt: skip
     for walk in range(n_diagonal):
         i = first_token + walk * walked
         state = _add_tile(
-            state, keys, q, shifts, masses, i, first_token, n, scale, theta, q_token, dim, kept, walked, True,
-            has_masses, precision,
+            state, keys, q, shifts, masses, bias, i, first_token, n, scale, theta, window, q_token,
+            dim, kept, walked, True, has_masses, precision, has_bias, has_window,
         )  # fmt: skip
 
     column, plogp, distance, largest, edges = state
-    # Keys past the end have sums as well, of scores 0; here they are left out.
-    tl.store(columns + head * n_tokens + begin + j, tl.sum(column, 1), mask=j < n)
+    # Keys past the end have sums as well, of scores 0, and so have hidden ones; here they are left out.
+    is_key = j < n
+    if hides_first:
+        is_key = is_key & (j > 0)
+    if hides_last:
+        is_key = is_key & (j < n - 1)
+    tl.store(columns + head * n_tokens + begin + j, tl.where(is_key, tl.sum(column, 1), 0.0), mask=j < n)
 
     is_inner = (j > 0) & (j < n - 1)
     sums += head * n_tiles + first_tile + first_token // kept
     stride = n_heads * n_tiles
-    tl.store(sums, tl.sum(tl.where(j < n, tl.sum(plogp, 1), 0.0)))
+    tl.store(sums, tl.sum(tl.where(is_key, tl.sum(plogp, 1), 0.0)))
     tl.store(sums + stride, tl.sum(tl.where(is_inner, tl.sum(distance, 1), 0.0)))
     tl.store(sums + 2 * stride, tl.max(tl.where(is_inner, tl.max(largest, 1), 0.0)))
     tl.store(sums + 3 * stride, tl.sum(tl.where(is_inner, tl.sum(edges, 1), 0.0)))
@@ -196,10 +251,12 @@ def _add_selected(is_selected, sums, lanes):
     return sums + tl.sum(tl.where(is_selected, lanes, 0.0), 1)
 
 
-@triton.jit(do_not_specialize=["n_heads", "n_tiles"])
+@triton.jit(do_not_specialize=["n_heads", "n_tiles", "bias_head", "bias_center", "window"])
 def band_kernel(
-    q, k, shifts, masses, tiles, offsets, first_tiles, sums, q_head, q_token, k_head, k_token, n_heads, n_tiles, scale,
+    q, k, shifts, masses, tiles, offsets, first_tiles, bias, sums, q_head, q_token, k_head, k_token,
+    bias_head, bias_center, window, n_heads, n_tiles, scale,
     dim: tl.constexpr, kept: tl.constexpr, has_masses: tl.constexpr, precision: tl.constexpr,
+    group: tl.constexpr, has_bias: tl.constexpr, has_window: tl.constexpr,
 ):  # fmt: skip
     """Sum the weights near the diagonal, of a tile of keys: the last five of `sums`, by offset.
 
@@ -212,8 +269,10 @@ def band_kernel(
     key = tl.arange(0, BAND)
     query = tl.arange(0, 64) - 24  # BAND keys, and 24 tokens to either side
     apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, 64 // LANE, LANE])
-    k += head * k_head + begin * k_token
+    key_head = head if group == 1 else head // group
+    k += key_head * k_head + begin * k_token
     q += head * q_head + begin * q_token
+    bias += head * bias_head + bias_center
     shifts += (head * n_tiles + first_tile) * kept
     masses += (head * n_tiles + first_tile) * kept
 
@@ -226,8 +285,12 @@ def band_kernel(
         keys = tl.load(k + j[:, None] * k_token + d[None, :], mask=j[:, None] < n, other=0.0)
         queries = tl.load(q + i[None, :] * q_token + d[:, None], mask=is_token[None, :], other=0.0)
         products = tl.dot(keys, queries, input_precision=precision)
+        if has_bias:
+            products += tl.load(bias + (key[:, None] - query[None, :]))
         weights = tl.exp2(_weigh(products, scale, shifts, masses, i, is_token, has_masses))
         weights = tl.where(((j > 0) & (j < n - 1))[:, None], weights, 0.0)
+        if has_window:
+            weights = tl.where(tl.abs(query[None, :] - key[:, None]) <= window, weights, 0.0)
 
         lanes = tl.reshape(weights, [BAND, 64 // LANE, LANE])
         itself = _add_selected(apart == 0, itself, lanes)

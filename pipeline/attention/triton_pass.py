@@ -16,9 +16,9 @@ import triton
 from torch import Tensor
 from torch.nn.attention.varlen import AuxRequest, varlen_attn
 
-from attlas.pipeline.attention.added_scores import AddedScores
-from attlas.pipeline.attention.blocks import LARGEST_DIM, Blocks, read_blocks
-from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.added_scores import AddedScores, OffsetScores
+from attlas.pipeline.attention.blocks import Blocks, read_blocks
+from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention, repeat_heads
 from attlas.pipeline.attention.triton_kernels import (
     LN_2,
     NO_QUERY,
@@ -27,11 +27,18 @@ from attlas.pipeline.attention.triton_kernels import (
     finish_kernel,
     softmax_kernel,
 )
+from attlas.pipeline.model.architectures import LARGEST_DIM
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
 
 SPLIT_PRECISION = "bf16x3"
 """Triton's name for products of float32 as SPLIT has them. On one H200 it was 1.5 times as fast as "tf32x3"."""
+
+BAND_MARGIN = 64
+"""Margin of a bias beyond the offsets in a tile of the band: 39."""
+
+MOST_REGISTERS = 255
+"""Registers that a thread can have."""
 
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
@@ -45,6 +52,45 @@ class Softmax(NamedTuple):
     """Minus the row's largest product q k; where `mass` is None, minus its log-sum-exp in bits. (H, sum of T)."""
     mass: Tensor | None
     """Logarithm of the sum of the row's weights relative to the largest, in bits: (H, sum of T)."""
+
+
+class Switches(NamedTuple):
+    """What the kernels do besides softmax(q k) v, as they take it; see `triton_kernels`."""
+
+    bias: Tensor | None = None
+    """The bias of each head and offset j - i in the unit of products q k, with margins, (H or 1, B); None: 0."""
+    center: int = 0
+    """Place of the offset 0 in `bias`."""
+    window: int | None = None
+    hides_first: bool = False
+    hides_last: bool = False
+    group: int = 1
+    """Query heads that share a key head."""
+
+    def list_arguments(self, unread: Tensor) -> tuple[Tensor, int, int, int]:
+        """Return the bias, its stride by head, its center and the window; in place of no bias a pointer not read."""
+        if self.bias is None:
+            return unread, 0, 0, self.window or 0
+        return self.bias, self.bias.stride(0) if len(self.bias) > 1 else 0, self.center, self.window or 0
+
+    @property
+    def adds_nothing(self) -> bool:
+        """Whether the attention is softmax(q k) v alone."""
+        return self.bias is None and self.window is None and not self.hides_first and not self.hides_last
+
+    @property
+    def of_scores(self) -> dict[str, bool | int]:
+        """The switches of every kernel that computes scores."""
+        return {"group": self.group, "has_bias": self.bias is not None, "has_window": self.window is not None}
+
+    @property
+    def of_keys(self) -> dict[str, bool | int]:
+        """Those of the kernels that take all keys of a sequence, too."""
+        return self.of_scores | {"hides_first": self.hides_first, "hides_last": self.hides_last}
+
+
+NO_SWITCHES = Switches()
+"""Of softmax(q k) v alone, with a key head for every query head."""
 
 
 def reduce_triton(
@@ -61,7 +107,8 @@ def reduce_triton(
     """Reduce one layer's attention on the GPU, with products of the inputs' precision and sums in float32.
 
     Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are float32, bfloat16 or float16, of a head
-    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `scaling` is positive. Where
+    dimension up to 128, on one CUDA device (or, under TRITON_INTERPRET=1, on the CPU). `k` and `v` may have fewer heads
+    than `q`, each shared by a group of query heads. `scaling` is positive. `added` is None or `OffsetScores`. Where
     `products` is SPLIT, float32 is multiplied as three products of bfloat16 halves. Never synchronises.
 
     Weights of float32 are as exact as their scores. Those of half precision carry an error of 1e-7 times the score,
@@ -71,20 +118,18 @@ def reduce_triton(
     log-sum-exp that was wrong by ln 2, and all results looked plausible.
 
     Raises:
-        ValueError: the kernels do not take this dtype or head dimension, or numbers added to the scores.
+        ValueError: the kernels do not take this dtype or head dimension, or these numbers added to the scores.
     """
-    if added is not None:
-        raise ValueError("The GPU's reduction adds nothing to scores; reduce with 'plain', which does.")
-
     n_heads, n_tokens, dim = q.shape
     precision = _choose_precision(q, products)
     blocks = _choose_blocks(q, "columns", products)
+    switches = _read_switches(added, q, k, pack=pack, scaling=scaling, products=products)
     q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
     schedule = _make_schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
 
     with torch.cuda.device_of(q):  # Triton launches on the current device
-        softmax = _softmax(q, k, v, pack=pack, scaling=scaling, products=products)
+        softmax = _softmax(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
         shifts, masses = _place_rows(softmax, schedule)
         has_masses = softmax.mass is not None
 
@@ -92,17 +137,19 @@ def reduce_triton(
         sums = q.new_empty((9, n_heads, n_tiles), dtype=torch.float32)
         heads = q.new_empty((len(pack.n_tokens), n_heads, len(STATISTICS)), dtype=torch.float32)
         places = (schedule.tiles, pack.offsets, schedule.first_tiles)
-        common = (*q.stride()[:2], *k.stride()[:2], n_heads, n_tiles, scaling / LN_2.value)
+        bias, *offsets = switches.list_arguments(shifts)
+        common = (*q.stride()[:2], *k.stride()[:2], *offsets, n_heads, n_tiles, scaling / LN_2.value)
         columns_kernel[(n_tiles * n_heads,)](
-            q, k, shifts, masses, *places, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
-            blocks.walked, has_masses, precision,
-            num_warps=blocks.n_warps, num_stages=blocks.n_stages, maxnreg=blocks.n_registers,
+            q, k, shifts, masses, *places, bias, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
+            blocks.walked, has_masses, precision, **switches.of_keys,
+            num_warps=blocks.n_warps, num_stages=blocks.n_stages,
+            maxnreg=choose_registers(blocks, has_bias=switches.bias is not None),
         )  # fmt: skip
 
         n_warps, n_stages = choose_band_options(q.dtype, products)
         band_kernel[(n_tiles * n_heads,)](
-            q, k, shifts, masses, *places, sums, *common, q.shape[2], blocks.kept, has_masses, precision,
-            num_warps=n_warps, num_stages=n_stages,
+            q, k, shifts, masses, *places, bias, sums, *common, q.shape[2], blocks.kept, has_masses, precision,
+            **switches.of_scores, num_warps=n_warps, num_stages=n_stages,
         )  # fmt: skip
         finish_kernel[(len(pack.n_tokens) * n_heads,)](
             columns, sums, heads, *places[1:], n_heads, n_tiles, n_tokens, blocks.kept
@@ -111,6 +158,48 @@ def reduce_triton(
     received = columns.mean(0).index_select(0, pack.residues)
     output = softmax.output
     return PackAttention(None if output is None else output[..., :dim], received, heads)
+
+
+def _read_switches(
+    added: AddedScores | None, q: Tensor, k: Tensor, *, pack: Pack, scaling: float, products: str
+) -> Switches:
+    """Return what the kernels do for these numbers added to the scores, and for key heads that are shared.
+
+    Raises:
+        ValueError: the numbers are no `OffsetScores`, or do not reach the longest sequence.
+    """
+    group = len(q) // len(k)
+    if added is None:
+        return Switches(group=group)
+    if not isinstance(added, OffsetScores):
+        raise ValueError("The GPU's reduction adds to scores what depends on j - i alone; 'plain' adds anything.")
+
+    bias, center = None, 0
+    if added.bias is not None:
+        largest_block = max(_choose_blocks(q, kernel, products).kept for kernel in ("softmax", "columns"))
+        bias, center = _prepare_bias(added.bias, max(pack.n_tokens), margin=max(largest_block, BAND_MARGIN))
+        bias = bias.to(q.device, torch.float32) / scaling
+    return Switches(bias, center, added.window, added.is_first_hidden, added.is_last_hidden, group)
+
+
+def _prepare_bias(bias: Tensor, longest: int, *, margin: int) -> tuple[Tensor, int]:
+    """Return a bias (H or 1, 2M - 1) cut to the offsets of the longest sequence, with margins, and its center.
+
+    The margins, of zeros, are for tokens of a tile past the end of a sequence, whose weights nobody reads.
+
+    Raises:
+        ValueError: the bias does not reach the longest sequence.
+    """
+    reach = (bias.shape[1] + 1) // 2
+    if reach < longest:
+        raise ValueError(f"A bias of offsets up to {reach - 1:,} does not reach a sequence of {longest:,} tokens.")
+    cut = bias[:, reach - longest : reach + longest - 1]
+    return torch.nn.functional.pad(cut, (margin, margin)), longest - 1 + margin
+
+
+def choose_registers(blocks: Blocks, *, has_bias: bool) -> int:
+    """Return the most registers of a thread of the columns' kernel: a bias is loaded for every weight of a tile."""
+    return MOST_REGISTERS if has_bias else blocks.n_registers
 
 
 def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
@@ -140,17 +229,28 @@ def _place_rows(softmax: Softmax, schedule: "Schedule") -> tuple[Tensor, Tensor]
     return shifts, softmax.mass.index_select(1, schedule.sources)
 
 
-def _softmax(q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN) -> Softmax:
+def _softmax(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    products: str = PLAIN,
+    switches: Switches = NO_SWITCHES,
+) -> Softmax:
     """Return the softmax of every row, with its output where there are values.
 
-    By torch's flash attention where it exists; not without `v`, when our own does half of its work.
+    By torch's flash attention where it exists and nothing is added to scores; not without `v`, when our own does half
+    of its work.
     """
     is_half = q.dtype != torch.float32
     has_flash = is_half and q.is_cuda and torch.cuda.get_device_capability(q.device) >= (8, 0)
-    if v is None or not has_flash:
-        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products)
+    if v is None or not has_flash or not switches.adds_nothing:
+        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
 
     longest = max(pack.n_tokens)
+    k, v = repeat_heads(k, len(q)), repeat_heads(v, len(q))
     # It splits no row unless keys come in pages or are shared by heads: a sequence's bits do not depend on its company.
     output, lse = varlen_attn(
         q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1), pack.offsets, pack.offsets, longest, longest,
@@ -169,7 +269,14 @@ def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: fl
 
 
 def _softmax_by_kernel(
-    q: Tensor, k: Tensor, v: Tensor | None, *, pack: Pack, scaling: float, products: str = PLAIN
+    q: Tensor,
+    k: Tensor,
+    v: Tensor | None,
+    *,
+    pack: Pack,
+    scaling: float,
+    products: str = PLAIN,
+    switches: Switches = NO_SWITCHES,
 ) -> Softmax:
     """Do the same as `_softmax` by our own kernel, for any dtype."""
     n_heads, n_tokens, dim = q.shape
@@ -178,11 +285,12 @@ def _softmax_by_kernel(
     shift, mass = (q.new_empty((n_heads, n_tokens), dtype=torch.float32) for _ in range(2))
     output = q.new_empty((n_tokens, n_heads, dim)) if v is not None else None
     values = k if v is None else v  # the kernel needs a pointer
+    bias, *offsets = switches.list_arguments(shift)
 
     softmax_kernel[(len(tiles) * n_heads,)](
-        q, k, values, shift if output is None else output, shift, mass, tiles, pack.offsets,
-        *q.stride()[:2], *k.stride()[:2], *values.stride()[:2], n_heads, n_tokens, scaling / LN_2.value,
-        dim, blocks.kept, blocks.walked, v is not None, _choose_precision(q, products),
+        q, k, values, shift if output is None else output, shift, mass, tiles, pack.offsets, bias,
+        *q.stride()[:2], *k.stride()[:2], *values.stride()[:2], *offsets, n_heads, n_tokens, scaling / LN_2.value,
+        dim, blocks.kept, blocks.walked, v is not None, _choose_precision(q, products), **switches.of_keys,
         num_warps=blocks.n_warps, num_stages=blocks.n_stages,
     )  # fmt: skip
     output = None if output is None else output.transpose(0, 1)

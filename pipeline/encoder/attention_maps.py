@@ -164,9 +164,16 @@ def _take(source: MapSource, _: torch.nn.Module, __: object, output: tuple[Any, 
 
 
 class MapReader:
-    """Reads the maps of a model on one sequence, whose tokens are cut once for all layers."""
+    """Reads the maps of a model on one sequence, whose tokens are cut once for all layers.
 
-    def __init__(self, vocabulary: Vocabulary, sequence: str) -> None:
+    Args:
+        vocabulary: the vocabulary of the model.
+        sequence: the sequence.
+        has_global_token: whether the maps are bands with the attention to the first token in a column before them.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, sequence: str, *, has_global_token: bool = False) -> None:
+        self.has_global_token = has_global_token
         self.n_residues = len(sequence)
         self.places = vocabulary.find_places(sequence)
         self.n_tokens = len(vocabulary.before) + vocabulary.count_tokens(sequence) + len(vocabulary.after)
@@ -174,18 +181,23 @@ class MapReader:
     def read(self, attention: Tensor, *, layer: int) -> Tensor:
         """Return a map as the model makes it, (1, H, K or more, keys), in the order <cls>, residues, <eos>: (H, T, T).
 
-        Where a model has no <cls> or no <eos>, its row and column are 0. Where a token stands for several residues,
-        each of them has its row, and an even share of its column (see `pieces`).
+        Where a model has no <cls> or no <eos>, its row and column are 0, and so is the row of a global token, which
+        is none of those that are reduced. Where a token stands for several residues, each of them has its row, and an
+        even share of its column (see `pieces`).
 
         Raises:
             EnvironmentFault: the map, that of `layer`, is not one of every token to every token.
         """
         origin = f"in layer {layer}, of a protein of {self.n_residues:,} residues"
         values = attention[0, :, : self.n_tokens]
-        if values.shape[2] != self.n_tokens or attention.shape[2] != self.n_tokens:
+        if self.has_global_token:
+            to_first = values[:, :, 0]
+            values = _spread_band(values[:, :, 1:], self.n_tokens, origin)
+            values[:, :, 0] += to_first
+        elif values.shape[2] != self.n_tokens or attention.shape[2] != self.n_tokens:
             values = _spread_band(values, self.n_tokens, origin)
 
-        _refuse_other_sums(values, origin)
+        _refuse_other_sums(values[:, int(self.has_global_token) :], origin)
         if self.places == list(range(self.n_tokens)):
             return values
 

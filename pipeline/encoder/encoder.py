@@ -27,12 +27,13 @@ from attlas.pipeline.encoder.guard import (
     make_known_protein,
 )
 from attlas.pipeline.encoder.hidden_states import AddHidden, taking_hidden
+from attlas.pipeline.encoder.host_copy import copy_to_device
 from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.encoder.interface import attending
-from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, load_model
+from attlas.pipeline.encoder.loading import NOT_OF_ATTENTION, has_global_token, load_model
 from attlas.pipeline.encoder.products import split_linear_layers
 from attlas.pipeline.encoder.reductions import choose_reduction, find_reduction
-from attlas.pipeline.model.architectures import HOOKED
+from attlas.pipeline.model.architectures import HOOKED, KERNELS
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.letters import Vocabulary
 from attlas.pipeline.model.positions import OFFSET_POSITIONS
@@ -59,7 +60,7 @@ class Encoder:
 
     Raises:
         EnvironmentFault: the weights do not fit the configuration; the tokenizer does not give each residue a token of
-            its own; or the architecture's attention is not what is computed here (see `guard`).
+            its own; the architecture's attention is not what is computed here (see `guard`); or the GPU is too old.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Encoder:
         self.theta = theta
         self.is_hooked = attention == HOOKED
         self.reduce = find_reduction(choose_reduction(attention, device), products)
+        self.uses_triton = attention == KERNELS["cuda"]
         self.n_layers, self.n_heads = files.shape.n_layers, files.shape.n_heads
         self.max_residues = files.shape.max_residues
         self.is_mixed = dtype == MIXED
@@ -86,6 +88,9 @@ class Encoder:
         self.fault_lock = threading.Lock()
         """Held while a receipt is published, so that none is while the device fails under another shard."""
         self.lock: AbstractContextManager[object] = threading.RLock() if self.device.type == "cuda" else nullcontext()
+
+        if self.device.type == "cuda":
+            refuse_old_gpu(torch.cuda.get_device_capability(self.device), dtype=dtype, products=products)
 
         self.vocabulary = read_vocabulary(files)
         weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
@@ -112,14 +117,12 @@ class Encoder:
             self._split_layers()
         self.known_attention = check_attention(self, eager)
         """The reduced attention of the known protein, for `check_known_protein`."""
-        if self.device.type == "cuda" and attention == "triton" and is_compiled:
+        if self.device.type == "cuda" and self.uses_triton and is_compiled:
             compile_layers(self.model, self.n_layers)
             check_known_protein(self)  # again, because compiled code is other code
 
     def _split_layers(self) -> None:
-        """Let the linear layers of the model multiply halves. Raises EnvironmentFault on a GPU too old for it."""
-        if self.device.type == "cuda":
-            refuse_old_gpu(torch.cuda.get_device_capability(self.device))
+        """Let the linear layers of the model multiply halves."""
         for name, part in self.model.named_children():
             if not f"{name}.".startswith(NOT_OF_ATTENTION):
                 split_linear_layers(part)
@@ -202,6 +205,7 @@ class Encoder:
             theta=self.theta if theta is None else theta,
             hidden_ends=self.hidden_ends,
             is_last_finished=add_hidden is not None,
+            takes_key_groups=reduce is None and self.uses_triton,
         )
 
     def _run(
@@ -268,7 +272,7 @@ class Encoder:
 
         (sequence,) = sequences
         tokens = torch.from_numpy(self.vocabulary.token_ids(sequence))
-        reader = MapReader(self.vocabulary, sequence)
+        reader = MapReader(self.vocabulary, sequence, has_global_token=has_global_token(self.model.config))
 
         def add_map(attention: Tensor) -> None:
             forward.add_map(reader.read(attention, layer=len(forward.received)))
@@ -301,9 +305,8 @@ class Encoder:
             torch.cuda.empty_cache()
 
     def _copy_to_device(self, tokens: Tensor) -> Tensor:
-        """Return the tokens (1, sum of T) on the device; a copy from pinned memory does not wait for earlier work."""
-        tokens = tokens[None]
-        return tokens.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tokens
+        """Return the tokens (1, sum of T) on the device."""
+        return copy_to_device(tokens[None], self.device)
 
 
 def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
@@ -315,12 +318,12 @@ def _refuse_ends(vocabulary: Vocabulary, attention: str) -> None:
         )
 
     n_before, n_after = len(vocabulary.before), len(vocabulary.after)
-    if n_after > 1 or (attention == "triton" and 0 in (n_before, n_after)):
+    if n_after > 1:
         raise EnvironmentFault(
             f"This model cannot be reduced by the {attention} kernels.",
-            expected="one token before a sequence and one after it",
+            expected="at most one token before a sequence, and one after it",
             found=f"{n_before} before and {n_after} after",
-            hint="plan the build again, into a new directory: it holds the whole map of a layer",
+            hint="use ESM-2 or another encoder of the transformers library (docs/models.md)",
         )
 
 
@@ -328,7 +331,9 @@ def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "ind
     """Compile the layers of a model with torch, once for all: they are alike, and the length of a pack stays variable.
 
     The last layer is not compiled: its pass ends in the middle. To compile the whole model took a minute (docs/log.md).
+    Of a layer its `forward` is compiled, not its call: hooks, which take hidden states, are called outside of it. Those
+    that are installed after a call was compiled never are.
     """
     stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
     for layer in stacks[0][:-1] if stacks else ():
-        layer.compile(dynamic=True, backend=backend)
+        layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)  # type: ignore[method-assign]

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import MapScores, OffsetScores
-from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction
+from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction, repeat_heads
+from attlas.pipeline.encoder.host_copy import HostCopy
 
 
 @dataclass(frozen=True)
@@ -44,24 +45,37 @@ class Forward:
         theta: float,
         hidden_ends: tuple[bool, bool] = (False, False),
         is_last_finished: bool = False,
+        takes_key_groups: bool = False,
     ) -> None:
         self.pack, self.n_layers, self.reduce, self.theta = pack, n_layers, reduce, theta
         self.hidden_ends = hidden_ends
         """Whether the first and the last token of each sequence stand for none of the model's own."""
         self.is_last_finished = is_last_finished
         """Whether the model runs on after its last attention, to its last hidden state."""
+        self.takes_key_groups = takes_key_groups
+        """Whether `reduce` takes fewer key heads than query heads; if not, they are repeated for it."""
         self.received: list[Tensor] = []
         self.heads: list[Tensor] = []
-        self._copy_event: torch.cuda.Event | None = None
 
-    def add_layer(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None = None) -> Tensor:
-        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the same shape.
+    def add_layer(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor,
+        *,
+        scaling: float,
+        bias: Tensor | None = None,
+        window: int | None = None,
+    ) -> Tensor:
+        """Reduce one layer of the pack, q, k and v of shape (H, sum of T, D), and return its output, the shape of `q`.
 
-        `table` is added to the scores: see `added_scores`.
+        `k` and `v` may have fewer heads. `bias` and `window` are those of `added_scores.OffsetScores`.
 
         Raises:
             PassFinished: the attention of the last layer was added, and the rest of the model is not needed.
         """
+        if not self.takes_key_groups:
+            k, v = repeat_heads(k, len(q)), repeat_heads(v, len(q))
         is_end = len(self.received) + 1 == self.n_layers and not self.is_last_finished
         layer = self.reduce(
             q,
@@ -70,7 +84,7 @@ class Forward:
             pack=self.pack,
             scaling=scaling,
             theta=self.theta,
-            added=self._find_added(table),
+            added=self._find_added(bias, window),
         )
 
         self._keep(layer)
@@ -97,28 +111,21 @@ class Forward:
         self.received.append(layer.received)
         self.heads.append(layer.heads)
 
-    def _find_added(self, table: Tensor | None) -> OffsetScores | None:
+    def _find_added(self, bias: Tensor | None, window: int | None) -> OffsetScores | None:
         """Return what is added to the scores of a layer, None where it is nothing, as in ESM-2."""
-        is_first_hidden, is_last_hidden = self.hidden_ends
-        if table is None and not is_first_hidden and not is_last_hidden:
+        if bias is None and window is None and not any(self.hidden_ends):
             return None
-        return OffsetScores(table, is_first_hidden, is_last_hidden)
+        return OffsetScores(bias, window, *self.hidden_ends)
 
     def copy_to_host(self) -> None:
         """Begin to copy the results to the host, after the work that is already queued on a GPU."""
         received, heads = torch.stack(self.received), torch.stack(self.heads)  # (L, sum of N), (L, P, H, S)
-        if received.is_cuda:
-            received, heads = _copy_to_pinned(received), _copy_to_pinned(heads)
-            self._copy_event = torch.cuda.Event()
-            self._copy_event.record()
-        self._host = received, heads
+        self._host_copy = HostCopy(received, heads)
 
     def stack_results(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return `received` (L, sum of N) and `heads` (L, P, H, S) of all layers; waits for a GPU to finish them."""
-        if self._copy_event is not None:
-            self._copy_event.synchronize()
-        received, heads = self._host
-        return received.numpy(), heads.numpy()
+        received, heads = self._host_copy.read()
+        return received, heads
 
     def results(self) -> list[SequenceAttention]:
         """Return the attention of each sequence."""
@@ -126,10 +133,6 @@ class Forward:
         ends = np.cumsum(self.pack.n_residues)[:-1]
         profiles = np.split(received, ends, axis=1)
         return [SequenceAttention(profile, heads[:, i]) for i, profile in enumerate(profiles)]
-
-
-def _copy_to_pinned(values: Tensor) -> Tensor:
-    return torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
 
 
 class PassFinished(Exception):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from attlas.pipeline.attention.definitions import STATISTICS, reduce_map
 from attlas.pipeline.encoder.attention_maps import MapReader
-from attlas.pipeline.encoder.loading import EAGER
+from attlas.pipeline.encoder.loading import EAGER, has_global_token
 from attlas.pipeline.proteins.records import STANDARD_LETTERS
 from attlas.schema import EnvironmentFault, Fault
 from attlas.schema.errors import first_line
@@ -224,7 +224,7 @@ def _run_eager(encoder: "Encoder", sequence: str) -> EagerAttention:
         )
 
     # Of each layer attention received (N,) and head statistics (H, S).
-    reader = MapReader(encoder.vocabulary, sequence)
+    reader = MapReader(encoder.vocabulary, sequence, has_global_token=has_global_token(encoder.model.config))
     ordered = (reader.read(values, layer=layer) for layer, values in enumerate(maps))
     layers = [reduce_map(values.float(), theta=encoder.theta) for values in ordered]
     received, heads = (torch.stack(parts).cpu().numpy() for parts in zip(*layers, strict=True))

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from attlas.pipeline.attention.added_scores import join_tables
 from attlas.pipeline.model.attention_support import NO_WINDOW, read_window, refuse_unsupported
 from attlas.pipeline.model.offline import transformers
 
@@ -25,11 +24,13 @@ FARTHEST = 1 << 16
 class AddLayer(Protocol):
     """A function that takes the attention of a pass, layer by layer."""
 
-    def __call__(self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, table: Tensor | None) -> Tensor:
-        """Take a layer's q, k and v of shape (H, sum of T, D), and return its output of the same shape.
+    def __call__(
+        self, q: Tensor, k: Tensor, v: Tensor, *, scaling: float, bias: Tensor | None, window: int | None
+    ) -> Tensor:
+        """Take a layer's q, k and v of shape (H, sum of T, D), and return its output of the same shape as `q`.
 
-        `table` holds a number for each head and offset j - i, (H or 1, 2M - 1), that is added to the scaled scores;
-        None where nothing is added.
+        `k` and `v` may have fewer heads, each shared by a group of query heads. `bias` and `window` are those of
+        `added_scores.OffsetScores`.
         """
         ...
 
@@ -51,29 +52,29 @@ def attending(add_layer: AddLayer) -> Iterator[None]:
 
 
 @torch.library.custom_op("attlas::attend", mutates_args=())
-def _attend_op(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+def _attend_op(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, position_bias: Tensor | None, mask: Tensor | None
+) -> Tensor:
     """Attend within each sequence of the pack: (1, H, sum of T, D) each in, (1, sum of T, H, D) out, contiguous.
 
     It is an operator, so that torch.compile fuses the code around it and does not look inside.
     """
-    return _attend_in_pack(query, key, value, scaling, None)
+    return _attend_in_pack(query, key, value, scaling, position_bias, mask)
 
 
-def _attend_in_pack(query: Tensor, key: Tensor, value: Tensor, scaling: float, table: Tensor | None) -> Tensor:
+def _attend_in_pack(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, position_bias: Tensor | None, mask: Tensor | None
+) -> Tensor:
     add_layer: AddLayer = _thread_state.add_layer
-    q, k, v = query[0], key[0], value[0]
-
-    # Where query heads share a key head, every key head is repeated for the queries of its group.
-    if len(k) < len(q):
-        n_of_group = len(q) // len(k)
-        k, v = k.repeat_interleave(n_of_group, 0), v.repeat_interleave(n_of_group, 0)
-
-    output = add_layer(q, k, v, scaling=scaling, table=table)
+    bias = None if position_bias is None else position_bias[0, :, 0].float()
+    output = add_layer(query[0], key[0], value[0], scaling=scaling, bias=bias, window=read_window(mask))
     return output.transpose(0, 1).contiguous()[None]
 
 
 @_attend_op.register_fake
-def _(query: Tensor, key: Tensor, value: Tensor, scaling: float) -> Tensor:
+def _(
+    query: Tensor, key: Tensor, value: Tensor, scaling: float, position_bias: Tensor | None, mask: Tensor | None
+) -> Tensor:
     return value.new_empty((query.shape[0], query.shape[2], query.shape[1], value.shape[3]))
 
 
@@ -106,15 +107,13 @@ def _attend(
     # Compiled code does without these checks: every model has passed them, uncompiled, when it was loaded.
     if torch.compiler.is_compiling():
         scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-        return _attend_op(query, key, value, scale), None
+        return _attend_op(query, key, value, scale, position_bias, attention_mask), None
 
     refuse_unsupported(module, query, key, value, attention_mask, scaling, keywords | {"position_bias": position_bias})
 
     # An operator has overhead, and the layer that ends the pass raises through it: only compiled code needs one.
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    bias = None if position_bias is None else position_bias[0, :, 0].float()
-    table = join_tables(bias, read_window(attention_mask), reach=query.shape[2])
-    return _attend_in_pack(query, key, value, scale, table), None
+    return _attend_in_pack(query, key, value, scale, position_bias, attention_mask), None
 
 
 def _make_mask(

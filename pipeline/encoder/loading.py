@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from attlas.pipeline.encoder.interface import INTERFACE, replace_relative_bias
-from attlas.pipeline.model.architectures import TEXT_ENCODERS
+from attlas.pipeline.model.architectures import GLOBAL_TOKEN_HEAD, TEXT_ENCODERS
 from attlas.pipeline.model.attention_support import refuse_configuration
 from attlas.pipeline.model.files import ModelFiles
 from attlas.pipeline.model.offline import read_configuration, read_files, transformers
@@ -41,7 +41,21 @@ def load_model(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool = False
         replace_relative_bias(model)
     if dtype == torch.float32:
         _fuse_gelu(model)
+    if has_global_token(model.config):
+        model.register_forward_pre_hook(_add_global_mask, with_kwargs=True)
     return model.eval()
+
+
+def has_global_token(config: Any) -> bool:
+    """Return whether the first token of a model attends to all tokens, and all attend to it, beside their windows."""
+    return GLOBAL_TOKEN_HEAD in (config.architectures or ())
+
+
+def _add_global_mask(_: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Tell Longformer which token is global, as the class with the head of its weights would."""
+    mask = torch.zeros_like(keywords["input_ids"])
+    mask[:, 0] = 1
+    return arguments, keywords | {"global_attention_mask": mask}
 
 
 def _read_weights(files: ModelFiles, dtype: torch.dtype, *, is_hooked: bool) -> tuple[Any, list[str]]:

@@ -18,7 +18,10 @@ from torch import Tensor, nn
 from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.definitions import Pack, PackAttention, Reduction
 
-SAME_INPUT = (("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj"))
+SAME_INPUT = (
+    *(("query", "key", "value"), ("q_proj", "k_proj", "v_proj"), ("gate_proj", "up_proj")),
+    *(("q", "k", "v"), ("wi_0", "wi_1")),  # T5
+)
 """Names of linear layers of one module that take the same input, which is split once for all of them."""
 
 HALF_UNIT = 0x8000
@@ -104,6 +107,11 @@ class SplitLinear(nn.Module):
         self.register_buffer("weights", join_weights(linear.weight.detach().float().contiguous()))
         self.bias = linear.bias
         self.input_halves = input_halves
+
+    @property
+    def weight(self) -> None:
+        """None: T5 looks at the weights of a layer, and would convert its input to a dtype that they have."""
+        return
 
     def forward(self, values: Tensor) -> Tensor:
         """Return the outputs (..., O) of inputs (..., I), float32."""

@@ -11,7 +11,10 @@ WHOLE_MAPS = "plain"
 """The attention of a run that holds the whole map of a layer of a sequence."""
 
 KERNELS = {"cpu": "tiled", "cuda": "triton"}
-"""The reduction of attention on each device where nothing is added to the scores, by the name that a run records."""
+"""The reduction of the attention that passes the interface, on each device, by the name that a run records."""
+
+LARGEST_DIM = 128
+"""Largest head dimension that the kernels of a GPU take."""
 
 INTERFACED = (
     "esm",
@@ -32,9 +35,6 @@ INTERFACED = (
 )
 """Architectures that pass transformers' attention interface."""
 
-WITH_ADDED_SCORES = ("modernbert", "t5", "mt5", "umt5")
-"""Those of them that add to the scores: a relative bias, or a window of attention."""
-
 TEXT_ENCODERS = ("t5", "mt5", "umt5")
 """Encoder-decoders of which the encoder alone is loaded."""
 
@@ -53,20 +53,29 @@ REFUSED = {
 }
 """Architectures whose attention is no map of every residue to every residue, with the reason."""
 
+GLOBAL_TOKEN_HEAD = "LongformerForSequenceClassification"
+"""Class in whose models `<s>` attends to all tokens and all attend to it, as transformers has it by default."""
+
+REFUSED_HEADS = {
+    "LongformerForMultipleChoice": "its separators attend to all tokens, and all attend to them",
+    "LongformerForQuestionAnswering": "the tokens of a question attend to all tokens, and all attend to them",
+}
+"""Classes of models with a reason against them that others of their architecture do not have."""
+
 MAP_COPIES = 12
 """Bound on the copies of a whole map, in float32, that exist at once while a model makes it and it is reduced: 7.8 with
 DeBERTa-v2, 4.2 with XLNet, 2.3 with MegatronBERT (docs/log.md)."""
 
 
-def choose_attention(architecture: str, device: str, *, is_of_pieces: bool = False, has_both_ends: bool = True) -> str:
+def choose_attention(architecture: str, device: str, *, is_of_pieces: bool = False, head_dim: int = LARGEST_DIM) -> str:
     """Return the name of the reduction for an architecture on a device, as a run records it.
 
-    The kernels of a GPU add nothing to scores, and need a token before the residues and one after them. Where a token
-    may stand for several residues, whole maps are spread out.
+    Where a token may stand for several residues, whole maps are spread out. The kernels of a GPU take heads of up to
+    LARGEST_DIM.
     """
     if is_of_pieces or architecture not in INTERFACED:
         return HOOKED
-    if device == "cuda" and (architecture in WITH_ADDED_SCORES or not has_both_ends):
+    if device == "cuda" and head_dim > LARGEST_DIM:
         return WHOLE_MAPS
     return KERNELS[device]
 

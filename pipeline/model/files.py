@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attlas.pipeline.model.architectures import REFUSED
+from attlas.pipeline.model.architectures import REFUSED, REFUSED_HEADS
 from attlas.pipeline.model.config_values import read_number, wrong_value
 from attlas.pipeline.model.positions import find_max_residues
 from attlas.pipeline.model.weight_files import find_weight_files
@@ -177,8 +177,9 @@ def _read_shape(config: dict[str, Any], directory: Path) -> ModelShape:
     if not isinstance(config.get("model_type"), str):
         raise wrong_value(directory, "model_type", "a word", config.get("model_type"))
     architecture = config["model_type"]
-    if architecture in REFUSED:
-        raise _unreadable_model(directory, expected="attention of residues to residues", found=REFUSED[architecture])
+    reasons = [REFUSED.get(architecture), *(REFUSED_HEADS.get(str(name)) for name in config.get("architectures") or ())]
+    if reason := next(filter(None, reasons), None):
+        raise _unreadable_model(directory, expected="attention of residues to residues", found=reason)
 
     names = {
         size: next((name for name in SIZE_NAMES[size] if config.get(name) is not None), None) for size in SIZE_NAMES

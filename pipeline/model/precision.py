@@ -8,7 +8,7 @@ from attlas.schema import EnvironmentFault, InputError
 from attlas.schema.run import PLAIN
 
 AUTO = "auto"
-"""Option for the default dtype, float32."""
+"""Option for the default dtype, float32, and for the device that there is."""
 
 MIXED = "mixed"
 """A dtype of runs: matrix products in float16, everything between them in float32. It changes 3 of 100 sets of sites,
@@ -17,7 +17,7 @@ bfloat16 15 (docs/log.md); still too many for a default."""
 SPLIT = "bfloat16x3"
 """Products of float32 numbers as three products of their bfloat16 halves, with sums in float32 (see `products`)."""
 
-OLDEST_SPLITTING = (8, 0)
+OLDEST_OF_BFLOAT16 = (8, 0)
 """Compute capability from which on a GPU multiplies bfloat16 by tensor cores."""
 
 ATTENTION_BOUNDS = {"float32": 1e-3, "bfloat16": 0.25, MIXED: 0.05}
@@ -59,12 +59,13 @@ def find_attention_bound(dtype: str) -> float:
     return ATTENTION_BOUNDS[dtype]
 
 
-def refuse_old_gpu(capability: tuple[int, int]) -> None:
-    """Refuse to split products on a GPU whose tensor cores do not multiply bfloat16. Raises EnvironmentFault."""
-    if capability < OLDEST_SPLITTING:
+def refuse_old_gpu(capability: tuple[int, int], *, dtype: str, products: str) -> None:
+    """Refuse to multiply bfloat16 on a GPU whose tensor cores do not, such as T4 and V100. Raises EnvironmentFault."""
+    is_split = products == SPLIT
+    if capability < OLDEST_OF_BFLOAT16 and (is_split or dtype == "bfloat16"):
         raise EnvironmentFault(
-            "This GPU is too old for float32 by products of bfloat16 halves.",
-            expected=f"compute capability {OLDEST_SPLITTING[0]}.{OLDEST_SPLITTING[1]} or later (Ampere)",
+            f"This GPU is too old for {'float32 by products of bfloat16 halves' if is_split else 'bfloat16'}.",
+            expected=f"compute capability {OLDEST_OF_BFLOAT16[0]}.{OLDEST_OF_BFLOAT16[1]} or later (Ampere)",
             found=f"{capability[0]}.{capability[1]}",
             hint="plan with --exact (plain float32) into another directory, or with --dtype mixed",
         )

@@ -137,15 +137,14 @@ def parse_layers(text: str, n_layers: int) -> tuple[int, ...]:
     return tuple(sorted(layers))
 
 
-def make_build_vectors(settings: VectorSettings, plan: Plan) -> EmbedProteins | None:
-    """Return what pools the hidden states of a build while it runs; None where only a pass afterwards does.
+def make_build_vectors(settings: VectorSettings, plan: Plan) -> EmbedProteins:
+    """Return what pools the hidden states of a build while it runs.
 
     Raises:
         InputError: as `add_vectors`.
         EnvironmentFault: the model has no token that a vector is of.
     """
-    task = _make_task(plan, settings, inputs=())
-    return task if plan.run.device == "cpu" else None
+    return _make_task(plan, settings, inputs=())
 
 
 def _make_task(plan: Plan, settings: VectorSettings, inputs: Inputs) -> EmbedProteins:

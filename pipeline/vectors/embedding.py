@@ -26,7 +26,7 @@ from attlas.pipeline.pass_task import (
 )
 from attlas.pipeline.plan import RESULT_COPIES, Plan, Shard, cut_packs
 from attlas.pipeline.vectors.kinds import list_kinds
-from attlas.pipeline.vectors.pooling import PoolHidden, attend_without_statistics
+from attlas.pipeline.vectors.pooling import FinishLastLayer, PoolHidden, attend_without_statistics
 from attlas.schema import VECTORS, AtlasPaths, Manifest, Receipt
 from attlas.schema.json_file import digest
 
@@ -122,7 +122,9 @@ class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
     def begin_with_attention(self, encoder: Encoder, pack: Sequence[str]) -> Callable[[], list[SequenceAttention]]:
         """Run a pack of a build, and return a function that returns its attention with the vectors."""
         pool = PoolHidden(encoder, pack, kinds=self.kinds, layers=self.layers)
-        forward = encoder.start(pack, add_hidden=pool.add, hidden_layers=self.layers)
+        reduce = FinishLastLayer(encoder) if encoder.uses_triton else None
+        forward = encoder.start(pack, reduce=reduce, add_hidden=pool.add, hidden_layers=self.layers)
+        pool.copy_to_host()
 
         def results() -> list[SequenceAttention]:
             pairs = zip(forward.results(), pool.stack_vectors(), strict=True)
@@ -144,6 +146,7 @@ class EmbedProteins(PassTask[SequencesById, list[Vectors | None]]):
         """Run a pack, and return a function that returns its vectors."""
         pool = PoolHidden(encoder, pack, kinds=self.kinds, layers=self.layers)
         encoder.start(pack, reduce=attend_without_statistics, add_hidden=pool.add, hidden_layers=self.layers)
+        pool.copy_to_host()
 
         def results() -> list[Vectors | None]:
             return [vectors if np.isfinite(vectors).all() else None for vectors in pool.stack_vectors()]

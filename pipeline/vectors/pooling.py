@@ -5,6 +5,7 @@ Axis letters: `H` heads, `D` head dimension, `K` kinds, `L` layers asked for, `N
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.definitions import Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape
 from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.host_copy import HostCopy, copy_to_device
 from attlas.pipeline.vectors.kinds import make_pooling
 
 
@@ -24,10 +26,13 @@ class PoolHidden:
     def __init__(
         self, encoder: Encoder, sequences: Sequence[str], *, kinds: tuple[str, ...], layers: tuple[int, ...]
     ) -> None:
-        self.kinds, self.layers = kinds, layers
+        self.layers = layers
         self.places = _find_token_places(encoder, sequences)
+        self.pooling = _make_poolings(kinds, self.places, encoder.device)
+        """The weight of each token of each sequence in each kind of vector, (K, T)."""
         self.pooled: dict[int, Tensor] = {}
         """The vectors of each layer, (P, K, W) float32, on the device."""
+        self._copy: HostCopy | None = None
 
     def add(self, layer: int, hidden: Tensor) -> None:
         """Pool the output of a layer, (1, tokens of the pack, W)."""
@@ -35,15 +40,29 @@ class PoolHidden:
 
         vectors = []
         with torch.autocast(states.device.type, enabled=False):  # of mixed models: means need float32
-            for places in self.places:
-                weights = torch.from_numpy(make_pooling(self.kinds, len(places) - 2)).to(states.device)
+            for places, weights in zip(self.places, self.pooling, strict=True):
                 vectors.append(weights @ _select(states, places).float())
         self.pooled[layer] = torch.stack(vectors)
 
+    def copy_to_host(self) -> None:
+        """Begin to copy the vectors to the host, once all layers are pooled."""
+        self._copy = HostCopy(torch.stack([self.pooled[layer] for layer in self.layers], dim=1))
+
     def stack_vectors(self) -> NDArray[np.float32]:
         """Return the vectors of each sequence, (P, L, K, W), layers in the order asked for; waits for a GPU."""
-        pooled = [self.pooled[layer].cpu().numpy() for layer in self.layers]
-        return np.stack(pooled, axis=1)
+        if self._copy is None:
+            self.copy_to_host()
+        assert self._copy is not None
+        (vectors,) = self._copy.read()
+        return vectors
+
+
+def _make_poolings(kinds: tuple[str, ...], places: Sequence[NDArray[np.int64]], device: torch.device) -> list[Tensor]:
+    """Return the pooling of each sequence, (K, T), on a device; in one copy, as a GPU would wait for each of many."""
+    poolings = [make_pooling(kinds, len(of_sequence) - 2) for of_sequence in places]
+    values = copy_to_device(torch.from_numpy(np.concatenate([pooling.ravel() for pooling in poolings])), device)
+    parts = values.split([pooling.size for pooling in poolings])
+    return [part.view(pooling.shape) for part, pooling in zip(parts, poolings, strict=True)]
 
 
 def _find_token_places(encoder: Encoder, sequences: Sequence[str]) -> list[NDArray[np.int64]]:
@@ -70,6 +89,39 @@ def _select(states: Tensor, places: NDArray[np.int64]) -> Tensor:
     if end - begin == len(places) and (np.diff(places) == 1).all():
         return states[begin:end]
     return states[torch.from_numpy(places).to(states.device)]
+
+
+class FinishLastLayer:
+    """A `Reduction` of a build whose last layer goes on to its output; its numbers are those of a build without.
+
+    The kernels of a GPU would give the last digits of the last layer otherwise where there are values: flash attention
+    takes part then. So the layer's numbers are computed without them, and its output apart.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.reduce, self.n_layers = encoder.reduce, encoder.n_layers
+        self.n_reduced = 0
+        """Layers so far."""
+
+    def __call__(
+        self,
+        q: Tensor,
+        k: Tensor,
+        v: Tensor | None,
+        *,
+        pack: Pack,
+        scaling: float,
+        theta: float,
+        added: AddedScores | None = None,
+    ) -> PackAttention:
+        """Reduce the next layer: q, k and v of shape (H, sum of T, D)."""
+        self.n_reduced += 1
+        if self.n_reduced < self.n_layers:
+            return self.reduce(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
+
+        layer = self.reduce(q, k, None, pack=pack, scaling=scaling, theta=theta, added=added)
+        finished = attend_without_statistics(q, k, v, pack=pack, scaling=scaling, theta=theta, added=added)
+        return replace(layer, output=finished.output)
 
 
 def attend_without_statistics(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from attlas.pipeline.model.precision import SPLIT, refuse_old_gpu
+from attlas.pipeline.model.precision import refuse_old_gpu
 from attlas.pipeline.plan import Shard, predict_disk_bytes
 from attlas.pipeline.workers.gpus import claim_gpu, count_gpus, read_capabilities
 from attlas.schema import EnvironmentFault
@@ -117,16 +117,16 @@ def check_device(device: str) -> None:
     )
 
 
-def check_products(products: str) -> None:
-    """Refuse products of halves on a machine all of whose GPUs are too old for them, without using one.
+def check_precision(dtype: str, products: str) -> None:
+    """Refuse the precision of a run on a GPU where all GPUs of this machine are too old for it, without using one.
 
     Where the driver cannot be asked, or one of several GPUs would do, a worker finds out when it loads the model.
 
     Raises:
         EnvironmentFault: names the compute capability that is needed and the best there is.
     """
-    if products == SPLIT and (capabilities := read_capabilities()):
-        refuse_old_gpu(max(capabilities))
+    if capabilities := read_capabilities():
+        refuse_old_gpu(max(capabilities), dtype=dtype, products=products)
 
 
 def count_default_workers(device: str) -> int:

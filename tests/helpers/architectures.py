@@ -124,6 +124,17 @@ def save_vocabulary_without(*lacking: str) -> SaveTokenizer:
     return save
 
 
+def save_vocabulary_of_head(head: str) -> SaveTokenizer:
+    """Return what saves ESM-2's tokenizer, and names in the configuration a class that has a head on the encoder."""
+
+    def save(directory: Path) -> None:
+        save_vocabulary(directory)
+        path = directory / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"architectures": [head]}))
+
+    return save
+
+
 def _esm(**settings: Any) -> transformers.PretrainedConfig:
     return transformers.EsmConfig(**SIZES, pad_token_id=1, mask_token_id=32, **settings)
 
@@ -198,6 +209,11 @@ ARCHITECTURES = (
     # Attention of their own, read as whole maps.
     Architecture("XLNet", _xlnet, save_tokenizer=saver("XLNetTokenizer"), models="ProtXLNet"),
     Architecture("Longformer", lambda: transformers.LongformerConfig(**SIZES, attention_window=[16] * 3)),
+    Architecture(
+        "Longformer that classifies, its first token global",
+        lambda: transformers.LongformerConfig(**SIZES, attention_window=[16, 8, 16]),
+        save_tokenizer=save_vocabulary_of_head("LongformerForSequenceClassification"),
+    ),
     Architecture("DeBERTa-v2", lambda: _deberta(pos_att_type=["p2c", "c2p"], position_buckets=16)),
     Architecture("DeBERTa", lambda: transformers.DebertaConfig(**SIZES, relative_attention=True, pos_att_type=["c2p"])),
     Architecture("MegatronBERT", lambda: transformers.MegatronBertConfig(**SIZES)),
@@ -245,6 +261,16 @@ ARCHITECTURES = (
     Architecture(
         "Longformer with another window in each layer",
         lambda: transformers.LongformerConfig(**SIZES, attention_window=[8, 32, 512]), is_made_up=True,
+    ),
+    Architecture(
+        "Longformer with a global token and windows of two residues to each side",
+        lambda: transformers.LongformerConfig(**SIZES, attention_window=[4, 4, 4]),
+        save_tokenizer=save_vocabulary_of_head("LongformerForSequenceClassification"), is_made_up=True,
+    ),
+    Architecture(
+        "Longformer that answers questions", lambda: transformers.LongformerConfig(**SIZES, attention_window=[16] * 3),
+        "the tokens of a question attend to all tokens",
+        save_tokenizer=save_vocabulary_of_head("LongformerForQuestionAnswering"),
     ),
     Architecture(
         "DeBERTa-v2 without absolute positions, with a convolution",

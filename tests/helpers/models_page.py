@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from attlas.pipeline.model.architectures import HOOKED, MAP_COPIES, choose_attention
+from attlas.pipeline.model.architectures import HOOKED, LARGEST_DIM, MAP_COPIES, choose_attention
 from helpers.architectures import ARCHITECTURES, Architecture
 from helpers.verdicts import judge
 
@@ -29,9 +29,12 @@ NOTES = f"""\
 The run records one of four words (`attlas info`, *attention*):
 
 - **tiled** (CPU) and **triton** (GPU): the kernels take queries and keys from transformers' attention interface. No map
-  exists beyond a tile. They take key heads that are shared by query heads; on a CPU also a window of attention and a
-  bias that depends on j - i alone, as one table for each head.
-- **plain**: the same interface; the map of a layer of one sequence exists at a time. For a window or a bias on a GPU.
+  exists beyond a tile. They take key heads that are shared by query heads, a window of attention, and a bias that
+  depends on j - i alone, as one table for each head. On a GPU, tiles outside of a window are passed over. With a window
+  or a bias the triton kernels have run in Triton's interpreter on a CPU only, and are compiled for a GPU in the tests:
+  their speed is not measured.
+- **plain**: the same interface; the map of a layer of one sequence exists at a time. For heads of a GPU that are wider
+  than {LARGEST_DIM}.
 - **hooked**: the model runs its own attention, one sequence at a time. A hook on each module that makes a map takes the
   map of the layer, reduces it and drops it. It takes the models that do not pass the interface. It is slower.
 
@@ -45,9 +48,12 @@ the encoder alone is loaded. Models in which a residue attends only to those bef
 
 `cls_share` is the attention to the token before a sequence, `eos_share` that to the token after it. T5 has no token
 before: its `cls_share` is 0, as that of any model without such a token; the first residue then has the model's first
-position. The triton kernels refuse models without one of the two tokens. XLNet ends a sequence with `<sep>` and then
+position. XLNet ends a sequence with `<sep>` and then
 `<cls>`: these are taken for the two, and distances are those between residues. Longformer runs without global tokens,
-as its base model does by default; the special tokens are local, too.
+as its base model does by default and the one that predicts masked tokens; the special tokens are local, too. One saved
+as `LongformerForSequenceClassification` runs as that class does by default: its first token attends to all, and all
+attend to it. Only residues count as queries, so that the row of that token counts nowhere. Longformers for questions
+and for multiple choice, whose global tokens depend on the input, are refused.
 
 ## Vocabularies
 
@@ -92,9 +98,7 @@ def _format_accepted(architectures: Iterable[Architecture]) -> str:
 def _describe_accepted(architecture: Architecture) -> tuple[str, ...]:
     verdict = judge(architecture.name)
     is_hooked = verdict.attention == HOOKED
-    has_both_ends = not verdict.has_hidden_ends
-    model_type = architecture.config().model_type
-    on_gpu = HOOKED if is_hooked else choose_attention(model_type, "cuda", has_both_ends=has_both_ends)
+    on_gpu = HOOKED if is_hooked else choose_attention(architecture.config().model_type, "cuda")
     return architecture.name, architecture.models, verdict.attention, on_gpu, f"{verdict.difference:.0e}"
 
 

@@ -4,6 +4,7 @@ The maps of the reference are put in order by loops of their own, and reduced by
 """
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 import transformers
 
+from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.architectures import TEXT_ENCODERS, choose_attention
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.vocabulary import read_vocabulary
@@ -34,8 +36,6 @@ class Verdict:
     difference: float | None
     """Largest difference from float64 of any statistic, None where it is refused."""
     refusal: EnvironmentFault | None
-    has_hidden_ends: bool = False
-    """Whether it lacks a token before a sequence or after it, so that the kernels of a GPU refuse it."""
 
 
 @cache
@@ -56,9 +56,15 @@ def _judge(architecture: Architecture, directory: Path) -> Verdict:
     except EnvironmentFault as fault:
         return Verdict("", None, fault)
 
+    return Verdict(attention, measure_difference(directory, encoder, SEQUENCES), None)
+
+
+def measure_difference(directory: Path, encoder: Encoder, sequences: Sequence[str]) -> float:
+    """Return the largest difference of any statistic of a loaded model from its own eager attention in float64."""
+    is_of_pieces = encoder.vocabulary.is_of_pieces
     reference = load_reference(directory)
     differences = []
-    for sequence, answer in zip(SEQUENCES, encoder.encode(SEQUENCES), strict=True):
+    for sequence, answer in zip(sequences, encoder.encode(sequences), strict=True):
         tokens = tokenize(directory, sequence, is_of_pieces=is_of_pieces)
         lengths = piece_lengths(directory, tokens) if is_of_pieces else None
         maps = reference_maps(reference, tokens, len(sequence), lengths)
@@ -73,7 +79,7 @@ def _judge(architecture: Architecture, directory: Path) -> Verdict:
         # Edges are counted: they may differ by the pairs at the threshold, and not by one more.
         near = np.stack([(np.abs(layer[:, 1:-1, 1:-1] - THETA) < NEAR_THETA).sum((1, 2)) for layer in maps])
         assert (np.abs(answer.heads - heads)[..., is_edges][..., 0] <= near).all()
-    return Verdict(attention, float(max(differences)), None, any(encoder.hidden_ends))
+    return float(max(differences))
 
 
 def load_reference(directory: Path) -> torch.nn.Module:
@@ -81,6 +87,8 @@ def load_reference(directory: Path) -> torch.nn.Module:
     config = transformers.AutoConfig.from_pretrained(directory)
     is_text_encoder = config.model_type in TEXT_ENCODERS
     reader = transformers.AutoModelForTextEncoding if is_text_encoder else transformers.AutoModel
+    if (config.architectures or [""])[0].endswith("ForSequenceClassification"):  # which tells Longformer global tokens
+        reader = getattr(transformers, config.architectures[0])
     model = reader.from_pretrained(directory, attn_implementation="eager", dtype=torch.float64).eval()
 
     if config.model_type == "xlnet":  # reads weights and makes sines in float32, whatever dtype is asked for
@@ -130,14 +138,17 @@ def reference_maps(
 
 
 def _fill_band(band: np.ndarray) -> np.ndarray:
-    """Return the map of a band (H, K, 2w + 1) around the diagonal."""
+    """Return the map of a band (H, K, 2w + 1) around the diagonal; of (H, K, 2w + 2), column 0 is a global token's."""
     n_heads, n_tokens, width = band.shape
     attention = np.zeros((n_heads, n_tokens, n_tokens))
+    if width % 2 == 0:
+        attention[:, :, 0] = band[:, :, 0]
+        band, width = band[:, :, 1:], width - 1
     for i in range(n_tokens):
         for c in range(width):
             j = i + c - width // 2
             if 0 <= j < n_tokens:
-                attention[:, i, j] = band[:, i, c]
+                attention[:, i, j] += band[:, i, c]
             else:
                 assert (band[:, i, c] == 0).all()
     return attention

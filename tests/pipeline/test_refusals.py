@@ -427,6 +427,23 @@ def test_a_build_on_gpus_too_old_for_products_of_halves_leaves_nothing_behind(
     assert not out.parent.exists()
 
 
+def test_a_plan_and_a_dry_run_say_that_the_gpus_here_are_too_old(
+    fasta: Path, tmp_path: Path, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    for module in (resources, gpus):
+        monkeypatch.setattr(module, "count_gpus", lambda: 1)
+    monkeypatch.setattr(resources, "read_capabilities", lambda: [(7, 5)])
+    dry = attlas("build", fasta, "--out", tmp_path / "dry", "--model", tiny_esm, "--dry-run")
+    planned = attlas("plan", fasta, "--out", tmp_path / "planned", "--model", tiny_esm)
+    for result in (dry, planned):
+        assert result.code == 1
+        assert "too old for float32" in result.err
+
+    for_others = attlas("plan", fasta, "--out", tmp_path / "others", "--model", tiny_esm, "--device", "cuda")
+    assert for_others.code == 0
+    assert "not on this machine: This GPU is too old for float32" in for_others.err
+
+
 @pytest.mark.parametrize("products", [PLAIN, SPLIT])
 @pytest.mark.parametrize("capabilities", [[], [(7, 5), (9, 0)], [(7, 5)]])
 def test_only_products_of_halves_on_old_gpus_alone_are_refused(
@@ -435,9 +452,9 @@ def test_only_products_of_halves_on_old_gpus_alone_are_refused(
     monkeypatch.setattr(resources, "read_capabilities", lambda: capabilities)
     if products == SPLIT and capabilities == [(7, 5)]:
         with pytest.raises(EnvironmentFault, match="too old"):
-            resources.check_products(products)
+            resources.check_precision("float32", products)
     else:
-        resources.check_products(products)
+        resources.check_precision("float32", products)
 
 
 def test_a_machine_without_the_library_of_the_driver_has_no_known_capabilities(

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from attlas.pipeline.attention import tiles
-from attlas.pipeline.attention.added_scores import HIDDEN, MapScores, OffsetScores, join_tables
+from attlas.pipeline.attention.added_scores import HIDDEN, MapScores, OffsetScores
 from attlas.pipeline.attention.attending import attend_in_rows
 from attlas.pipeline.attention.definitions import Pack, reduce_plain
 from attlas.pipeline.attention.tiled import reduce_tiled
@@ -59,7 +59,7 @@ def test_a_pack_with_a_table_a_window_and_hidden_ends_is_reduced_as_by_float64(
     lengths, reach = (31, 9, 40), 64
     q, k, v = random_parts(sum(lengths))
     bias = torch.randn(N_HEADS, 2 * reach - 1, generator=torch.Generator().manual_seed(1))
-    added = OffsetScores(join_tables(bias, window, reach=reach), hides_first, hides_last)
+    added = OffsetScores(bias, window, hides_first, hides_last)
     pack = Pack(lengths, torch.device("cpu"))
 
     layer = reduce(q, k, v, pack=pack, scaling=0.5, theta=THETA, added=added)
@@ -108,10 +108,9 @@ def test_any_rows_of_a_tile_hold_the_number_of_their_offset(n_tokens, beyond, da
     assert cut.tolist() == [expected]
 
 
-def test_a_window_alone_is_one_table_for_all_heads():
-    table = join_tables(None, 2, reach=5)
-    assert table.tolist() == [[HIDDEN, HIDDEN, 0, 0, 0, 0, 0, HIDDEN, HIDDEN]]
-    assert join_tables(None, None, reach=5) is None
+def test_a_window_alone_is_the_same_for_all_heads():
+    rows = OffsetScores(window=2).select(Tile(0, slice(0, 3), slice(5, 11), 1), 2)
+    assert rows.tolist() == [[[0, 0, 0, 0, HIDDEN, HIDDEN], [0, 0, 0, 0, 0, HIDDEN]]]
 
 
 def make_mask(mask_function):

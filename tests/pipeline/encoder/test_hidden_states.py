@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModel
 
-from attlas.pipeline.encoder.encoder import Encoder
+from attlas.pipeline.encoder.encoder import Encoder, compile_layers
 from attlas.pipeline.model.files import find_model
 from attlas.schema.columns import EDGE_THETA
 
@@ -38,6 +38,23 @@ def test_hidden_states_are_those_of_transformers_itself(encoder: Encoder, weight
         assert torch.allclose(hidden[encoder.n_layers - 1][begin:end], expected.last_hidden_state[0], atol=1e-4)
         begin = end
     assert sorted(hidden) == list(range(encoder.n_layers))
+
+
+@pytest.mark.thorough
+def test_hidden_states_are_read_from_layers_that_were_compiled_before(tiny_esm: Path) -> None:
+    """Of a layer whose whole call was compiled, torch calls no hook that is installed afterwards."""
+    encoder = Encoder(find_model(str(tiny_esm)), device="cpu", dtype="float32", theta=EDGE_THETA)
+    expected: dict[int, Tensor] = {}
+    encoder.start(SEQUENCES, add_hidden=lambda layer, values: expected.update({layer: values[0].clone()}))
+
+    torch._dynamo.reset()
+    compile_layers(encoder.model, encoder.n_layers, backend="eager")
+    encoder.encode(SEQUENCES)
+    hidden: dict[int, Tensor] = {}
+    encoder.start(SEQUENCES, add_hidden=lambda layer, values: hidden.update({layer: values[0].clone()}))
+    assert sorted(hidden) == list(range(encoder.n_layers))
+    for layer, states in expected.items():
+        torch.testing.assert_close(hidden[layer], states)
 
 
 def test_the_attention_of_a_pass_that_goes_on_is_the_same(encoder: Encoder) -> None:

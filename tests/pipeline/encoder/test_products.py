@@ -190,6 +190,20 @@ def test_a_compiled_model_has_the_profiles_of_the_uncompiled_one(tiny_esm):
             assert 0 < difference < 1e-3
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", ["T5", "UMT5", "ModernBERT", "EuroBERT with key heads shared"])
+def test_compiled_layers_add_to_scores_what_uncompiled_ones_do(name, tmp_path):
+    architecture = next(architecture for architecture in ARCHITECTURES if architecture.name == name)
+    architecture.save(tmp_path)
+    uncompiled, compiled = load(tmp_path), load(tmp_path, products=SPLIT)
+    torch._dynamo.reset()
+    compile_layers(compiled.model, compiled.n_layers, backend="aot_eager")
+    for pack in (["MKWVTFISLLFLFSSAYS", "MK"], ["ACDEFGHIKLMNPQRSTVWY" * 4]):
+        for exact, ours in zip(*(encoder.encode(pack) for encoder in (uncompiled, compiled)), strict=True):
+            difference = np.abs(ours.received - exact.received).max() / exact.received.max()
+            assert 0 < difference < 1e-3
+
+
 KERNEL_ARCHITECTURES = [
     architecture
     for architecture in ARCHITECTURES
@@ -271,10 +285,13 @@ def test_float32_on_a_gpu_multiplies_halves_unless_it_has_to_be_exact(dtype, dev
 
 
 def test_a_gpu_without_products_of_bfloat16_is_refused_with_a_way_out():
-    refuse_old_gpu((8, 0))
-    with pytest.raises(EnvironmentFault, match=r"found:    7\.5") as raised:
-        refuse_old_gpu((7, 5))
-    assert "--exact" in str(raised.value)
+    refuse_old_gpu((8, 0), dtype="float32", products=SPLIT)
+    refuse_old_gpu((7, 5), dtype="float32", products=PLAIN)
+    refuse_old_gpu((7, 0), dtype="mixed", products=PLAIN)
+    with pytest.raises(EnvironmentFault, match=r"bfloat16 halves(.|\n)*found:    7\.5(.|\n)*--exact"):
+        refuse_old_gpu((7, 5), dtype="float32", products=SPLIT)
+    with pytest.raises(EnvironmentFault, match=r"old for bfloat16\.(.|\n)*--dtype mixed"):
+        refuse_old_gpu((7, 5), dtype="bfloat16", products=PLAIN)
 
 
 def test_products_that_are_wrong_are_seen_beside_the_models_own_layers(tiny_esm, monkeypatch):

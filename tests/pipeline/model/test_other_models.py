@@ -82,20 +82,23 @@ def test_without_a_begin_token_its_share_is_0_and_the_other_shares_are_the_model
     assert min(heads["eos_share"].to_pylist()) > 0
 
 
-def test_a_model_without_an_end_token_is_planned_for_a_gpu_by_whole_maps(tmp_path: Path) -> None:
+def test_every_model_that_passes_the_interface_is_planned_for_the_kernels_of_a_gpu(tmp_path: Path) -> None:
     source = write_fasta(tmp_path / "a.fasta", random_proteins([30]))
-    models = {name: save(name, tmp_path / name) for name in ("BERT", "BERT without a begin token")}
+    models = {name: save(name, tmp_path / name) for name in ("BERT without a begin token", "T5", "XLNet")}
     runs = {
         (name, device): draft_plan(str(source), Options(str(model), device=device))[1].run
         for name, model in models.items()
         for device in ("cpu", "cuda")
     }
     assert {key: (run.attention, run.products) for key, run in runs.items()} == {
-        ("BERT", "cpu"): ("tiled", PLAIN),
-        ("BERT", "cuda"): ("triton", SPLIT),
         ("BERT without a begin token", "cpu"): ("tiled", PLAIN),
-        ("BERT without a begin token", "cuda"): (WHOLE_MAPS, PLAIN),
+        ("BERT without a begin token", "cuda"): ("triton", SPLIT),
+        ("T5", "cpu"): ("tiled", PLAIN),
+        ("T5", "cuda"): ("triton", SPLIT),
+        ("XLNet", "cpu"): (HOOKED, PLAIN),
+        ("XLNet", "cuda"): (HOOKED, PLAIN),
     }
+    assert choose_attention("bert", "cuda", head_dim=192) == WHOLE_MAPS
 
 
 def test_sequences_in_a_pack_of_a_t5_do_not_change_each_other(tmp_path: Path) -> None:

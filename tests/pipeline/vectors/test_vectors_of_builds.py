@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from helpers.architectures import load
 from helpers.building import assert_whole, build_here, digests, random_proteins, write_fasta
+from torch import Tensor
 
 from attlas.pipeline import shard
 from attlas.pipeline.build import build
 from attlas.pipeline.drafting import Options
+from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
 from attlas.pipeline.part_limits import PartLimits
@@ -203,10 +206,39 @@ def test_vectors_that_are_not_finite_are_looked_at_again_by_the_pass(
     assert embed(out).failed == ()
 
 
+@pytest.mark.thorough
+def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
+    tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Triton's interpreter, with a stand-in for flash attention: where there are values, other last digits."""
+    triton_pass = pytest.importorskip("attlas.pipeline.attention.triton_pass")
+    for setting in ("N_KNOWN_RESIDUES", "N_NEIGHBOUR_RESIDUES"):
+        monkeypatch.setattr(guard, setting, 20)  # the interpreter is slow
+    softmax = triton_pass._softmax
+
+    def attend_by_flash(q: Tensor, k: Tensor, v: Tensor | None, **options: object) -> object:
+        result = softmax(q, k, v, **options)
+        return result if v is None else result._replace(mass=result.mass + 1e-5)
+
+    monkeypatch.setattr(triton_pass, "_softmax", attend_by_flash)
+    by_device, by_host = (load(tiny_esm, attention=attention) for attention in ("triton", "tiled"))
+    task = EmbedProteins("id", (), ("mean", "cls"), (0, 1), "float32", 32, None)
+    pack = ["MKWVTFISLLFLFSSAYS", "MK"]
+    plain, ours, expected = (
+        by_device.encode(pack),
+        task.begin_with_attention(by_device, pack)(),
+        task.begin_with_attention(by_host, pack)(),
+    )
+    for attention, same, of_host in zip(plain, ours, expected, strict=True):
+        np.testing.assert_array_equal(same.heads, attention.heads)
+        np.testing.assert_array_equal(same.received, attention.received)
+        np.testing.assert_allclose(same.vectors, of_host.vectors, rtol=0, atol=1e-4)
+
+
 def test_a_build_is_refused_vectors_that_there_are_none_of_before_it_begins(
     source: Path, tiny_esm: Path, tmp_path: Path
 ) -> None:
-    def make_vectors(plan: object) -> EmbedProteins | None:
+    def make_vectors(plan: object) -> EmbedProteins:
         return make_build_vectors(VectorSettings("max"), plan)
 
     with pytest.raises(InputError, match="no such kind of vector"):
