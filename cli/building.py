@@ -399,7 +399,7 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
             hint="--json lists all of them; copy the atlas again; where it was built, `attlas build` repairs it",
         )
     if not as_json:
-        n_bytes = sum(file.n_bytes for file in manifest.files)
+        n_bytes = manifest.files.n_bytes
         summary = f"whole; {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB, every digest as in the manifest"
         print(f"{directory}: {summary}")
 
@@ -441,12 +441,16 @@ def workshop() -> Iterator[None]:
 
 def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
     """Print which added tables are kept, and which are not, after shards were computed again."""
+    from attlas.pipeline.seal import list_added_files
+
     kept = {file.path for file in sealed.added}
-    lost = [file for file in earlier.added if file.path not in kept]
+    lost = [file for file in list_added_files(earlier) if file.path not in kept]
+    for name in sorted(set(earlier.added.tables) - set(sealed.added.tables) - {file.table for file in lost}):
+        say(f"removed all of {name}, because the list of its files is damaged; the same command adds it again")
     for table in sorted({file.table for file in lost}):
         paths = [file.path for file in lost if file.table == table]
         say(f"removed from {table}, because damaged: {', '.join(paths[:5])}; the same command adds them again")
-    if names := sorted({file.table for file in sealed.added}):
+    if names := sorted(sealed.added.tables):
         say(f"kept unchanged: {', '.join(names)}; for proteins that were computed now, add them again")
 
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 
 import duckdb
@@ -33,7 +34,7 @@ from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
 from attlas.queries.provenance import provenance_rows
-from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError, Table, TableFile
+from attlas.schema import TABLES, BrokenAtlasError, Fault, Manifest, QuestionError, Table
 from attlas.schema.links import locate_file
 
 BATCH_ROWS = 16_384
@@ -66,9 +67,10 @@ class Database:
 
     connection: duckdb.DuckDBPyConnection
     definitions: Definitions
-    unjoined_views: Mapping[str, str] = field(default_factory=dict)
-    """For queries that ask for no accession, the CREATE VIEW of each table that is joined to `proteins` otherwise; none
-    where several accessions share a sequence, which have a row each."""
+    find_unjoined: Callable[[str], str | None] = field(default=lambda _: None)
+    """Return the CREATE VIEW for a query that asks for no accession, of a table that is joined to `proteins` otherwise.
+
+    None for any other table, and where several accessions share a sequence, which have a row each."""
 
     narrow: Callable[[Narrowing], str | None] = field(default=lambda _: None)
     """Return the CREATE VIEW of the files of a table that can hold some proteins; None where all are to be read."""
@@ -82,8 +84,8 @@ class Database:
             return {narrowing.table: view}
         if asks_for_accession(query):
             return {}
-        tables = list_tables(statements)
-        return {name: statement for name, statement in self.unjoined_views.items() if name in tables}
+        views = {name: self.find_unjoined(name) for name in sorted(list_tables(statements))}
+        return {name: statement for name, statement in views.items() if statement is not None}
 
     def close(self) -> None:
         """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""
@@ -103,21 +105,34 @@ def connect(
         QuestionError: `memory_limit` is no amount of memory.
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
-    connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
+    listed_tables = [table for table in TABLES if not manifest.of_table(table).parts]
+    connection, base = connect_unlocked(root, manifest, tables=listed_tables, memory_limit=memory_limit)
     links = find_linked_files(root, manifest)
     for statement in lock_statements(base, links):
         connection.execute(statement)
 
+    def make_view(table: Table) -> str:
+        return view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
+
     def narrow(narrowing: Narrowing) -> str | None:
         return _narrow_view(narrowing, base, manifest, links, find_sequences)
 
-    return Database(connection, Definitions(connection), _unjoined_views(base, manifest, links), narrow)
+    @cache
+    def find_unjoined(name: str) -> str | None:
+        return _find_unjoined_view(name, base, manifest, links)
+
+    # What lists files in parts is not read before a query needs it.
+    late_views = {table.name: partial(make_view, table) for table in TABLES if table not in listed_tables}
+    return Database(connection, Definitions(connection, late_views), find_unjoined, narrow)
 
 
 def connect_unlocked(
-    root: Root, manifest: Manifest, *, memory_limit: str | None = None
+    root: Root, manifest: Manifest, *, tables: Sequence[Table] = TABLES, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
+    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address.
+
+    It has views of `tables`.
+    """
     links = find_linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(
@@ -130,7 +145,7 @@ def connect_unlocked(
     try:
         _switch_off_progress(connection)
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest, links)):
+        for statement in (*limits, *_view_statements(tables, base, manifest, links)):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()
@@ -186,11 +201,12 @@ def select(
         own_names = {name.lower() for name in tables or {}}
         statement = check_statement(cursor, query)
         (tree,) = cursor.execute(TREE, {"query": _EXPLAIN.sub("", query)}).fetchall()[0]
-        for name, view in database.views_for(query, tree, parameters).items():
+        views = database.views_for(query, tree, parameters)
+        for name, view in views.items():
             if name not in own_names:
                 cursor.execute(view)
 
-        definitions.make_named_in(query)
+        definitions.make_named_in(query, with_views=views.keys() | own_names)
         try:
             return begin(statement)
         except duckdb.CatalogException:
@@ -262,26 +278,23 @@ def _base(connection: duckdb.DuckDBPyConnection, root: Root, manifest: Manifest)
     return remote_views.register(connection, root, manifest)
 
 
-def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
+def _view_statements(tables: Sequence[Table], base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
     n_layers = manifest.run.n_layers
 
-    for table in TABLES:
+    for table in tables:
         yield view_statement(table, _list_paths(table, base, manifest, links), n_layers)
 
     yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 
 
-def _unjoined_views(base: str, manifest: Manifest, links: Mapping[str, str]) -> dict[str, str]:
-    """Return the CREATE VIEW of each table without a join that multiplies rows; none where accessions share one."""
+def _find_unjoined_view(name: str, base: str, manifest: Manifest, links: Mapping[str, str]) -> str | None:
+    """Return the CREATE VIEW of a table without a join that multiplies rows; None where accessions share a sequence."""
     counts = manifest.counts
-    if counts.n_ok + counts.n_failed != counts.n_sequences:
-        return {}
-    views = {
-        table.name: unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
-        for table in TABLES
-    }
-    return {name: statement for name, statement in views.items() if statement is not None}
+    table = next((table for table in TABLES if table.name == name), None)
+    if table is None or counts.n_ok + counts.n_failed != counts.n_sequences:
+        return None
+    return unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
 
 
 def _narrow_view(
@@ -312,17 +325,10 @@ def _list_paths(
     table: Table, base: str, manifest: Manifest, links: Mapping[str, str], sequence_ids: set[int] | None = None
 ) -> list[str]:
     """Return the files of a table that have rows, of these sequences where they are given, as DuckDB is told them."""
-    files = [file for file in manifest.of_table(table) if file.n_rows]
-    if sequence_ids is not None:
-        files = [file for file in files if any(_may_hold(file, n) for n in sequence_ids)]
+    files = manifest.of_table(table)
+    chosen_files = files if sequence_ids is None else files.holding_any(sequence_ids)
     # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
-    return [glob.escape(links.get(file.path, base + file.path)) for file in files]
-
-
-def _may_hold(file: TableFile, sequence_id: int) -> bool:
-    if file.first_sequence_id is None or file.last_sequence_id is None:
-        return True
-    return file.first_sequence_id <= sequence_id <= file.last_sequence_id
+    return [glob.escape(links.get(file.path, base + file.path)) for file in chosen_files if file.n_rows]
 
 
 def _switch_off_progress(connection: duckdb.DuckDBPyConnection) -> None:
