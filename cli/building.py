@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
     from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.proteins.arranging import SkippedProtein
-    from attlas.schema import Manifest
+    from attlas.schema import Manifest, TableFile
 
 EXIT_FAILURES = 3
 """Exit code of a build that finished but has failed proteins."""
@@ -142,7 +142,7 @@ def build(
         from attlas.pipeline import remote_build
         from attlas.pipeline.drafting import Options
         from attlas.pipeline.dry_run import estimate_build
-        from attlas.pipeline.seal import read_earlier_manifest
+        from attlas.pipeline.seal import list_added_files, read_earlier_manifest
         from attlas.schema import AtlasPaths
 
         options = Options(model, revision, device, dtype, rule, max_length, exact)
@@ -175,6 +175,7 @@ def build(
             option = "links" if links else "pairs" if pairs else "vectors"
             raise typer.BadParameter(f"{option} are computed of an atlas in a directory", param_hint=f"--{option}")
         earlier = read_earlier_manifest(AtlasPaths(Path(out))) if store is None else None
+        added_files = list_added_files(earlier) if earlier else []  # now: its lists may be replaced
         with build_progress() as progress:
             if store:
                 run_build = partial(remote_build.build, source, store)
@@ -184,7 +185,7 @@ def build(
                 options, progress=progress, n_workers=workers, scheduler=scheduler, is_retry=retry_failed
             )
     if earlier and earlier.added and earlier.version != manifest.version:
-        _report_added(earlier, manifest)
+        _report_added(earlier, added_files, manifest)
 
     has_failed = False
     if links:
@@ -439,12 +440,13 @@ def workshop() -> Iterator[None]:
         ) from error
 
 
-def _report_added(earlier: "Manifest", sealed: "Manifest") -> None:
-    """Print which added tables are kept, and which are not, after shards were computed again."""
-    from attlas.pipeline.seal import list_added_files
+def _report_added(earlier: "Manifest", added_files: "Sequence[TableFile]", sealed: "Manifest") -> None:
+    """Print which added tables are kept, and which are not, after shards were computed again.
 
+    `added_files` are those of the earlier manifest, without those of a table whose list is damaged.
+    """
     kept = {file.path for file in sealed.added}
-    lost = [file for file in list_added_files(earlier) if file.path not in kept]
+    lost = [file for file in added_files if file.path not in kept]
     for name in sorted(set(earlier.added.tables) - set(sealed.added.tables) - {file.table for file in lost}):
         say(f"removed all of {name}, because the list of its files is damaged; the same command adds it again")
     for table in sorted({file.table for file in lost}):

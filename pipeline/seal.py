@@ -107,10 +107,11 @@ def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
 
 def list_added_files(manifest: Manifest) -> list[TableFile]:
     """Return the files of added tables; none of a table of which a list part is damaged: nobody knows its files."""
-    files: list[TableFile] = []
-    for table in ADDED_TABLES:
+    added = manifest.added
+    files = list(added.listed)
+    for table in dict.fromkeys(part.table for part in added.parts):
         with suppress(BrokenAtlasError):
-            files += list(manifest.of_table(table))
+            files += list(added.of_tables([table]))
     return files
 
 

@@ -7,7 +7,7 @@ neither the manifest nor a part grows faster than the root of the number of file
 
 import threading
 from bisect import bisect_left
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import isqrt
@@ -196,24 +196,27 @@ class FileList(Sequence[TableFile]):
                     yield from files
 
 
-def divide(files: Sequence[TableFile]) -> tuple[FileList, dict[str, bytes]]:
+def divide(files: Iterable[TableFile]) -> tuple[FileList, dict[str, bytes]]:
     """Return files as a manifest lists them, and the bytes of the list parts by path; none for few files."""
-    n_files = Counter(file.table for file in files)
-    in_parts = {table for table, n in n_files.items() if n > FEW_LISTED} if len(files) > MOST_LISTED else set()
+    all_files = tuple(files)
+    by_table: dict[str, list[TableFile]] = {}
+    for file in all_files:
+        by_table.setdefault(file.table, []).append(file)
+    is_long = len(all_files) > MOST_LISTED
+    in_parts = {table: by_table[table] for table in sorted(by_table) if is_long and len(by_table[table]) > FEW_LISTED}
 
-    n_of_part = max(PART_FILES, isqrt(len(files)))
+    n_of_part = max(PART_FILES, isqrt(len(all_files)))
     parts: list[ListPart] = []
     data_by_path: dict[str, bytes] = {}
-    for table in sorted(in_parts):
-        ordered = sorted((file for file in files if file.table == table), key=_order)
+    for table, table_files in in_parts.items():
+        ordered = sorted(table_files, key=_order)
         for start in range(0, len(ordered), n_of_part):
             part, data = write_part(table, ordered[start : start + n_of_part])
             parts.append(part)
             data_by_path[part.path] = data
 
-    listed = tuple(file for file in files if file.table not in in_parts)
-    digests = {table: _digest(file for file in files if file.table == table) for table in sorted(in_parts)}
-    return FileList(listed, tuple(parts), digests), data_by_path
+    listed = tuple(file for file in all_files if file.table not in in_parts)
+    return FileList(listed, tuple(parts), {table: _digest(files) for table, files in in_parts.items()}), data_by_path
 
 
 def _order(file: TableFile) -> tuple[int, str, str]:

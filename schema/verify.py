@@ -122,8 +122,8 @@ def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
         listed = {file.path for files in lists for file in files}
         if not unreadable:  # else any file may be one of those
             folder = paths.root / table.name
-            unlisted += sorted({paths.relative(path) for path in folder.glob("*.parquet")} - listed)
-    return unlisted
+            unlisted += {paths.relative(path) for path in folder.glob("*.parquet")} - listed
+    return sorted(unlisted)
 
 
 def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:

@@ -137,10 +137,11 @@ def test_a_damaged_list_of_a_built_table_is_written_anew(divided: Path, tiny_esm
     before = Manifest.read(AtlasPaths(divided))
     (divided / before.of_table(HEADS).parts[0].path).write_bytes(b"{}")
     after = build_here(divided.parent / "p.fasta", divided, tiny_esm)
-    assert after.files == before.files
+    assert after.files.parts == before.files.parts
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
+@pytest.mark.thorough
 def test_a_table_whose_list_is_damaged_is_left_out_by_name_and_can_be_added_again(
     divided: Path, tiny_esm: Path, attlas
 ) -> None:
@@ -153,6 +154,7 @@ def test_a_table_whose_list_is_damaged_is_left_out_by_name_and_can_be_added_agai
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
+@pytest.mark.thorough
 def test_a_seal_that_ends_before_its_manifest_leaves_no_list_behind(
     divided: Path, monkeypatch: pytest.MonkeyPatch, attlas
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_seal_that_ends_before_its_manifest_leaves_no_list_behind(
     assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
+@pytest.mark.thorough
 def test_a_table_added_anew_has_a_new_list_and_the_other_tables_keep_theirs(divided: Path) -> None:
     before = Manifest.read(AtlasPaths(divided))
     after = run(divided, theta=0.5)
