@@ -103,12 +103,12 @@ class FileList(Sequence[TableFile]):
     @property
     def tables(self) -> tuple[str, ...]:
         """The names of the tables that have files."""
-        return tuple(dict.fromkeys(entry.table for entry in (*self.listed, *self.parts)))
+        return tuple(dict.fromkeys(entry.table for entry in self._entries))
 
     @property
     def n_rows(self) -> int:
         """Rows of all files."""
-        return sum(entry.n_rows for entry in (*self.listed, *self.parts))
+        return sum(entry.n_rows for entry in self._entries)
 
     @property
     def n_bytes(self) -> int:
@@ -156,13 +156,17 @@ class FileList(Sequence[TableFile]):
         yield from filter(may_hold, self._read([part for part in self.parts if may_hold(part)]))
 
     def between_keys(self, first_key: str, last_key: str) -> Iterator[TableFile]:
-        """Yield the files of an index that may hold keys from the first to the last, both included, in order."""
+        """Yield the files of an index that may hold keys from the first to the last, both included, in order of key.
+
+        A part is read when the files before it have been taken: who stops early reads no more.
+        """
 
         def may_hold(entry: TableFile | ListPart) -> bool:
             return (entry.first_key or "") <= last_key and first_key <= (entry.last_key or "")
 
-        yield from filter(may_hold, self.listed)
-        yield from filter(may_hold, self._read([part for part in self.parts if may_hold(part)]))
+        yield from sorted(filter(may_hold, self.listed), key=_order)
+        for part in filter(may_hold, self.parts):
+            yield from filter(may_hold, self.files_of(part))
 
     def in_memory(self) -> Iterator[TableFile]:
         """Yield the files that are known without reading a part."""
@@ -180,6 +184,11 @@ class FileList(Sequence[TableFile]):
         if self.reader is None:
             raise ValueError(f"{part.path} cannot be read: these files are of a manifest without its atlas")
         return self.reader.files_of(part)
+
+    @property
+    def _entries(self) -> tuple[TableFile | ListPart, ...]:
+        """What the manifest says of its files."""
+        return (*self.listed, *self.parts)
 
     def _read(self, parts: Sequence[ListPart]) -> Iterator[TableFile]:
         """Yield the files of some parts, in order; a few parts are read at once."""

@@ -5,9 +5,10 @@ as sure as what it says itself. Such an atlas is of a format of its own, since a
 """
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from attlas.schema.errors import BrokenAtlasError
 from attlas.schema.file_list import FileList, PartReader, divide
@@ -26,7 +27,7 @@ from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import publish_bytes
 from attlas.schema.run import Run
 from attlas.schema.table import Table
-from attlas.schema.table_file import parse_table_files
+from attlas.schema.table_file import TableFile, parse_table_files
 from attlas.schema.tables import (
     ADDED_TABLES,
     DIVIDED_FORMAT_VERSION,
@@ -88,8 +89,9 @@ class Manifest:
 
     def __post_init__(self) -> None:
         """Make a list of files of a tuple."""
-        if not isinstance(self.files, FileList):
-            object.__setattr__(self, "files", FileList(tuple(self.files)))
+        files = cast(Iterable[TableFile], self.files)
+        if not isinstance(files, FileList):
+            object.__setattr__(self, "files", FileList(tuple(files)))
 
     def digest_of(self, table: Table) -> str:
         """Return the digest of a table as it is now, over the digests of its files."""
