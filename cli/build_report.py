@@ -1,6 +1,8 @@
 """What a build prints: its estimate before, what became of the proteins, and which added tables are kept."""
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from shlex import quote
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from attlas.cli.workshop import EXIT_FAILURES
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
     from attlas.pipeline.proteins.arranging import SkippedProtein
-    from attlas.schema import Manifest
+    from attlas.schema import Manifest, TableFile
 
 N_SKIPPED_SHOWN = 10
 """Proteins that a dry run names with the reason for skipping them."""
@@ -36,14 +38,29 @@ def report_build(out: str, manifest: "Manifest") -> None:
         sys.exit(EXIT_FAILURES)
 
 
-def report_kept_tables(earlier: "Manifest", sealed: "Manifest") -> None:
+@dataclass(frozen=True)
+class EarlierAtlas:
+    """The atlas that was in a directory before a build."""
+
+    manifest: "Manifest"
+    added_files: "Sequence[TableFile]"
+    """Files of its added tables, without those of a table whose list of files is damaged."""
+
+
+def report_kept_tables(earlier: EarlierAtlas, sealed: "Manifest") -> None:
     """Print which added tables are kept, and which are not, after shards were computed again."""
     kept = {file.path for file in sealed.added}
-    lost = [file for file in earlier.added if file.path not in kept]
+    lost = [file for file in earlier.added_files if file.path not in kept]
+
+    without_list = set(earlier.manifest.added.tables) - set(sealed.added.tables) - {file.table for file in lost}
+    for name in sorted(without_list):
+        say(f"removed all of {name}, because the list of its files is damaged; the same command adds it again")
+
     for table in sorted({file.table for file in lost}):
         paths = [file.path for file in lost if file.table == table]
         say(f"removed from {table}, because damaged: {', '.join(paths[:5])}; the same command adds them again")
-    if names := sorted({file.table for file in sealed.added}):
+
+    if names := sorted(sealed.added.tables):
         say(f"kept unchanged: {', '.join(names)}; for proteins that were computed now, add them again")
 
 

@@ -28,7 +28,7 @@ from attlas.cli.build_options import (
     Revision,
     RuleOption,
 )
-from attlas.cli.build_report import print_estimate, report_build, report_kept_tables
+from attlas.cli.build_report import EarlierAtlas, print_estimate, report_build, report_kept_tables
 from attlas.cli.output import find_store
 from attlas.cli.progress import build_progress
 from attlas.cli.workshop import EXIT_FAILURES as EXIT_FAILURES
@@ -120,7 +120,7 @@ def build(
         earlier, manifest = _compute(
             source, out, options, make_vectors, workers=workers, scheduler=scheduler, is_retry=retry_failed
         )
-    if earlier and earlier.added and earlier.version != manifest.version:
+    if earlier and earlier.manifest.added and earlier.manifest.version != manifest.version:
         report_kept_tables(earlier, manifest)
 
     has_failed = add_to_atlas(additions, Path(out), early_pairs, workers=workers, scheduler=scheduler)
@@ -138,11 +138,11 @@ def _compute(
     workers: int | None,
     scheduler: str | None,
     is_retry: bool,
-) -> "tuple[Manifest | None, Manifest]":
-    """Build the atlas, and return the manifest that was there before, None where there was none, and the new one."""
+) -> "tuple[EarlierAtlas | None, Manifest]":
+    """Build the atlas, and return what was there before, None where nothing was, and the new manifest."""
     from attlas.pipeline import build as steps
     from attlas.pipeline import remote_build
-    from attlas.pipeline.seal import read_earlier_manifest
+    from attlas.pipeline.seal import list_added_files, read_earlier_manifest
     from attlas.schema import AtlasPaths
 
     store = find_store(out)
@@ -150,7 +150,9 @@ def _compute(
         earlier = None
         run_build = partial(remote_build.build, source, store)
     else:
-        earlier = read_earlier_manifest(AtlasPaths(Path(out)))
+        earlier_manifest = read_earlier_manifest(AtlasPaths(Path(out)))
+        # Now, because the lists of its files may be replaced by the build.
+        earlier = EarlierAtlas(earlier_manifest, list_added_files(earlier_manifest)) if earlier_manifest else None
         run_build = partial(steps.build, source, Path(out), make_vectors=make_vectors)
 
     with build_progress() as progress:

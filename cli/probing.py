@@ -68,6 +68,6 @@ def probe(
                 n_workers=workers,
                 scheduler=scheduler,
             )
-    n_labels = sum(file.n_rows for file in manifest.of_table(LABELS))
+    n_labels = manifest.of_table(LABELS).n_rows
     print(f"{directory}: {n_labels:,} labels on {manifest.counts.n_ok:,} proteins probed, theta {theta}")
     say(f"ask: attlas ask {directory} best_heads")

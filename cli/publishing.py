@@ -50,8 +50,7 @@ def publish(
     statement = Statement(title=title, creators=tuple(creator or ()), licence=licence, citation=citation, url=url)
     release = write_release(directory, out, statement, has_pages=pages)
     manifest = release.manifest
-    n_bytes = sum(file.n_bytes for file in manifest.files)
-    tables = len({file.table for file in manifest.files})
+    n_bytes, tables = manifest.files.n_bytes, len(manifest.files.tables)
     print(
         f"{out}: {tables} tables in {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB; SHA256SUMS has every file"
     )

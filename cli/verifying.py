@@ -45,6 +45,6 @@ def verify(directory: AtlasDir, as_json: AsJson = False) -> None:
             hint="--json lists all of them; copy the atlas again; where it was built, `attlas build` repairs it",
         )
     if not as_json:
-        n_bytes = sum(file.n_bytes for file in manifest.files)
+        n_bytes = manifest.files.n_bytes
         summary = f"whole; {len(manifest.files):,} files, {n_bytes / 1e6:,.1f} MB, every digest as in the manifest"
         print(f"{directory}: {summary}")

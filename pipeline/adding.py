@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from attlas.schema import AtlasPaths, Manifest, TableFile
+from attlas.schema.file_list import FileList
+from attlas.schema.unnamed_parts import remove_unnamed_parts
 
 
 def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Callable[[TableFile], bool]) -> Manifest:
@@ -24,10 +26,10 @@ def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Cal
     if all_files == _sort(manifest.files):
         return manifest
 
-    manifest = replace(manifest, files=all_files, version=manifest.version + 1)
-    manifest.write(paths)
+    manifest = replace(manifest, files=FileList(all_files), version=manifest.version + 1).write(paths)
     for file in replaced_files:
         (paths.root / file.path).unlink(missing_ok=True)
+    remove_unnamed_parts(paths)
     return manifest
 
 

@@ -11,6 +11,7 @@ from attlas.schema import ADDED_TABLES, SHARD_TABLES, AtlasPaths, PlanError
 from attlas.schema.leftovers import remove_leftovers
 from attlas.schema.links import refuse_links_to_write
 from attlas.schema.publish import TEMPORARY_PREFIX, write_fault
+from attlas.schema.unnamed_parts import remove_unnamed_parts
 
 IS_LOCKED = frozenset({errno.EAGAIN, errno.EACCES})
 """Errors of a lock that another process holds."""
@@ -114,8 +115,9 @@ def _refuse_foreign(paths: AtlasPaths) -> None:
 
 
 def _remove_temporary_files(paths: AtlasPaths) -> None:
-    """Remove files that killed processes left half-written, by the rule of `leftovers`."""
+    """Remove files that killed processes left half-written, by the rule of `leftovers`, and list parts nobody names."""
     files = [paths.plan, paths.planned_proteins, paths.proteins, paths.receipt(1)]
     tables = [paths.shard(table, 1) for table in SHARD_TABLES] + [paths.added(table, "any") for table in ADDED_TABLES]
-    for folder in {path.parent for path in [*files, *tables]}:
+    for folder in {paths.list_parts, *(path.parent for path in [*files, *tables])}:
         remove_leftovers(folder, TEMPORARY_PREFIX)
+    remove_unnamed_parts(paths)

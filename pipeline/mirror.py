@@ -45,7 +45,8 @@ class Mirror:
         Raises:
             EnvironmentFault: the store does not answer.
         """
-        for path in (*self.paths.receipts.glob("*"), self.paths.manifest, self.paths.manifest_before):
+        json_files = [*self.paths.receipts.glob("*"), *self.paths.list_parts.glob("*")]
+        for path in (*json_files, self.paths.manifest, self.paths.manifest_before):
             path.unlink(missing_ok=True)
 
         self.fetch_complete_plan()

@@ -22,7 +22,6 @@ from attlas.pipeline.shard_parts import Part, PartRecord, compute_parts, find_pa
 from attlas.pipeline.workers.runners import load_plan_and_model, prepare_model
 from attlas.schema import (
     SEQUENCES,
-    TABLES,
     AtlasPaths,
     Computation,
     EnvironmentFault,
@@ -247,8 +246,7 @@ def refuse_changed_inputs(manifest: Manifest, inputs: Inputs) -> None:
     Raises:
         EnvironmentFault: a table has changed.
     """
-    digests = {table.name: manifest.digest_of(table) for table in TABLES}
-    if changed := [name for name, digest in inputs if digests[name] != digest]:
+    if changed := [name for name, digest in inputs if manifest.files.digest_of(name) != digest]:
         raise EnvironmentFault(
             f"Tables were changed while a pass over them was running: {', '.join(changed)}.",
             hint="run the same command again: it reads the tables as they are now",

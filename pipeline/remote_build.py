@@ -22,7 +22,7 @@ from attlas.pipeline.receipts import find_missing_shards, read_receipts
 from attlas.pipeline.seal import seal, set_manifest_aside
 from attlas.pipeline.status import BuildStatus, read_status
 from attlas.pipeline.workers.runners import ENCODE, EncodeTask
-from attlas.schema import AtlasPaths, Manifest, PlanError, Receipt
+from attlas.schema import AtlasPaths, BrokenAtlasError, Manifest, PlanError, Receipt
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 
 Select = Callable[[Plan], Sequence[Shard]]
@@ -118,7 +118,7 @@ def build(
             _remove_failed(mirror, build_plan)
         if paths.manifest.is_file():
             manifest = Manifest.read(paths)
-            if not mirror.find_damaged(manifest.files):
+            if not _is_damaged(mirror, manifest):
                 return manifest
             set_manifest_aside(paths)
             _remove_damaged(mirror, build_plan)
@@ -216,6 +216,14 @@ def _seal(mirror: Mirror, build_plan: Plan) -> Manifest:
     manifest = seal(mirror.paths, build_plan, by_digest=False)
     mirror.store_changes(files)
     return manifest
+
+
+def _is_damaged(mirror: Mirror, manifest: Manifest) -> bool:
+    """Return whether a file of a sealed atlas, or one of its list parts, is not in the store as it should be."""
+    try:
+        return bool(mirror.find_damaged(manifest.files))
+    except BrokenAtlasError:  # of a list part, of which the working copy has the store's bytes
+        return True
 
 
 def _remove_damaged(mirror: Mirror, build_plan: Plan) -> None:

@@ -3,6 +3,7 @@
 import datetime
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from attlas.pipeline.joining import write_proteins
@@ -23,7 +24,9 @@ from attlas.schema import (
     Receipt,
     TableFile,
 )
+from attlas.schema.file_list import FileList
 from attlas.schema.parquet_file import describe_file, provenance
+from attlas.schema.unnamed_parts import remove_unnamed_parts
 
 
 def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
@@ -42,17 +45,18 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
 
     earlier = read_earlier_manifest(paths)
-    added_files = _select_undamaged(paths, earlier.added, by_digest=by_digest) if earlier else []
+    earlier_files = list_added_files(earlier) if earlier else []
+    added_files = _select_undamaged(paths, earlier_files, by_digest=by_digest)
     manifest = _make_manifest(paths, plan, receipts, statuses, [*names, *added_files])
     if earlier:
         manifest = replace(manifest, version=earlier.version + 1)
-    manifest.write(paths)
+    manifest = manifest.write(paths)
 
     # Only now that no manifest names them may damaged files of added tables go.
     paths.manifest_before.unlink(missing_ok=True)
-    for file in earlier.added if earlier else ():
-        if file not in added_files:
-            (paths.root / file.path).unlink(missing_ok=True)
+    for file in set(earlier_files).difference(added_files):
+        (paths.root / file.path).unlink(missing_ok=True)
+    remove_unnamed_parts(paths)
     return manifest
 
 
@@ -67,10 +71,12 @@ def _make_manifest(
         source=plan.source,
         source_sha256=plan.source_sha256,
         counts=_count(statuses, plan, receipts),
-        files=(
-            describe_file(paths, paths.proteins, PROTEINS),
-            *(file for receipt in receipts for file in receipt.files),
-            *other_files,
+        files=FileList(
+            (
+                describe_file(paths, paths.proteins, PROTEINS),
+                *(file for receipt in receipts for file in receipt.files),
+                *other_files,
+            )
         ),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={
@@ -95,8 +101,18 @@ def read_earlier_manifest(paths: AtlasPaths) -> Manifest | None:
     """
     for path in (paths.manifest, paths.manifest_before):
         if path.is_file():
-            return Manifest.parse(path.read_bytes(), source=str(paths.root))
+            return Manifest.read_file(path, paths)
     return None
+
+
+def list_added_files(manifest: Manifest) -> list[TableFile]:
+    """Return the files of added tables; none of a table of which a list part is damaged: nobody knows its files."""
+    added = manifest.added
+    files = list(added.listed)
+    for table in dict.fromkeys(part.table for part in added.parts):
+        with suppress(BrokenAtlasError):
+            files += list(added.of_tables([table]))
+    return files
 
 
 def _select_undamaged(paths: AtlasPaths, files: Sequence[TableFile], *, by_digest: bool) -> list[TableFile]:

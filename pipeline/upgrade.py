@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 
 from attlas.pipeline.name_index import write_name_index
 from attlas.schema import (
-    FORMAT_VERSION,
     TABLES,
     AtlasPaths,
     BrokenAtlasError,
@@ -21,9 +20,11 @@ from attlas.schema import (
     Manifest,
     TableFile,
 )
+from attlas.schema.file_list import FileList
 from attlas.schema.json_file import read_json
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.links import refuse_linked_folders
+from attlas.schema.manifest import READ_FORMATS
 from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, write_batches
 from attlas.schema.publish import file_sha256, publishing, write_fault
 from attlas.schema.tables import UPGRADED_FORMATS
@@ -47,10 +48,9 @@ def upgrade(source: Path, out: Path) -> Manifest:
     if not paths.manifest.is_file():
         Manifest.read(paths)  # says what is there instead
     refuse_linked_folders(paths)
-    if read_json(paths.manifest).get("format_version") == FORMAT_VERSION:
-        raise InputError(f"{source} is of format {FORMAT_VERSION} already: there is nothing to upgrade.")
-    (version,) = UPGRADED_FORMATS
-    manifest = Manifest.parse(paths.manifest.read_bytes(), source=str(source), format_version=version)
+    if (version := read_json(paths.manifest).get("format_version")) in READ_FORMATS:
+        raise InputError(f"{source} is of format {version} already: there is nothing to upgrade.")
+    manifest = Manifest.parse(paths.manifest.read_bytes(), source=str(source), format_versions=UPGRADED_FORMATS)
     if out.exists():
         raise InputError(f"{out} is there already.", hint="give another folder, or remove it first")
     if out.resolve().is_relative_to(source.resolve()):
@@ -61,14 +61,14 @@ def upgrade(source: Path, out: Path) -> Manifest:
     try:
         beside.mkdir(parents=True)
         files = [_upgrade_file(source, AtlasPaths(beside), file, manifest) for file in manifest.files]
-        upgraded = replace(manifest, format_version=FORMAT_VERSION, files=(*files, *_index_names(AtlasPaths(beside))))
-        upgraded.write(AtlasPaths(beside))
+        all_files = FileList((*files, *_index_names(AtlasPaths(beside))))
+        replace(manifest, files=all_files).write(AtlasPaths(beside))
         beside.rename(out)
     except OSError as error:
         raise write_fault(out, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return upgraded
+    return Manifest.read(AtlasPaths(out))
 
 
 def _upgrade_file(source: Path, paths: AtlasPaths, file: TableFile, manifest: Manifest) -> TableFile:

@@ -94,9 +94,9 @@ def _table(manifest: Manifest, table: Table) -> dict[str, Any]:
     return {
         "name": table.name,
         "doc": table.doc,
-        "n_rows": sum(file.n_rows for file in files),
+        "n_rows": files.n_rows,
         "n_files": len(files),
-        "n_bytes": sum(file.n_bytes for file in files),
+        "n_bytes": files.n_bytes,
     }
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from attlas.schema.list_parts import FOLDER
 from attlas.schema.table import Table
 from attlas.schema.tables import STORED_TABLES
 
@@ -15,9 +16,9 @@ class AtlasPaths:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Every folder that an atlas may have: those of its tables, its receipts, its parts and its plan."""
+        """Every folder that an atlas may have: of its tables, its list parts, its receipts, its parts and its plan."""
         tables = [self.root / table.name for table in STORED_TABLES]
-        return (*tables, self.receipts, self.parts, self.planned_proteins.parent)
+        return (*tables, self.list_parts, self.receipts, self.parts, self.planned_proteins.parent)
 
     @property
     def plan(self) -> Path:
@@ -47,6 +48,11 @@ class AtlasPaths:
     def manifest_before(self) -> Path:
         """The earlier manifest while shards of a sealed atlas are computed again: it names the added tables."""
         return self.root / "manifest-before.json"
+
+    @property
+    def list_parts(self) -> Path:
+        """The folder of the parts of the list of files; an atlas of few files has none."""
+        return self.root / FOLDER
 
     @property
     def lock(self) -> Path:

@@ -2,7 +2,6 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from attlas.schema.json_file import IllTypedError, from_json
@@ -67,13 +66,23 @@ def _check_entry(file: TableFile) -> None:
     if not pattern.fullmatch(file.path):
         raise IllTypedError(f"files: {file.path!a} is no path of a file of {file.table} inside the atlas"[:300])
 
-    numbers: Sequence[int | None] = (file.n_rows, file.n_bytes, file.first_sequence_id, file.last_sequence_id)
-    if any(number is not None and not 0 <= number < 2**63 for number in numbers):
+    numbers = (file.n_rows, file.n_bytes, file.first_sequence_id, file.last_sequence_id)
+    if not all(is_count(number) for number in numbers):
         raise IllTypedError(f"files: a number of {file.path} is not between 0 and 2^63")
     if not 0 < file.tail_bytes <= min(file.n_bytes, _MAX_TAIL_BYTES):
         raise IllTypedError(f"files: tail_bytes of {file.path} is not between 1 and its size, or above 2^28")
-    if not all(_SHA256.fullmatch(text) for text in (file.sha256, file.tail_sha256)):
+    if not all(is_sha256(text) for text in (file.sha256, file.tail_sha256)):
         raise IllTypedError(f"files: a digest of {file.path} is no SHA-256")
+
+
+def is_count(number: int | None) -> bool:
+    """Return whether a number of an entry may stand there: None, or from 0 to below 2^63."""
+    return number is None or 0 <= number < 2**63
+
+
+def is_sha256(text: str) -> bool:
+    """Return whether a text is a SHA-256, lower-case hexadecimal."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def _path_patterns() -> dict[str, re.Pattern[str]]:

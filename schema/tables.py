@@ -30,6 +30,7 @@ __all__ = [
     "CANDIDATE_SITES",
     "CONTACTS",
     "COORDINATES",
+    "DIVIDED_FORMAT_VERSION",
     "FAMILIES",
     "FEATURES",
     "FITS",
@@ -72,11 +73,17 @@ FORMAT_VERSION = 3
 
 2: sites rank by unrounded attention; `sites.is_initiator_methionine`; settings of added tables are JSON.
 3: `residues.received` is float32, holding the numbers of float16 as before; the index `names`.
+4: as 3, with the files of large tables listed in parts (`DIVIDED_FORMAT_VERSION`).
 """
 
 VALUES_VERSION = 2
 """Version of the numbers of the tables: a part of the identity of a run, so that atlases of the same numbers have the
 same id however they are stored. It rises with the format version where the same model and rule give other numbers."""
+
+DIVIDED_FORMAT_VERSION = 4
+"""Version of an atlas whose list of files is divided; its tables are those of `FORMAT_VERSION`.
+
+An atlas of few files is of that version still, so that earlier releases read it; they refuse this one by name."""
 
 OLDER_FORMATS = {1: "attlas from before its first release"}
 """The release that reads an atlas of an older format version."""

@@ -2,18 +2,23 @@
 
 import hashlib
 import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.schema.blocks import read_tail
-from attlas.schema.errors import BrokenAtlasError
+from attlas.schema.errors import BrokenAtlasError, Fault
+from attlas.schema.json_file import digest
+from attlas.schema.list_part_files import find_part_files
 from attlas.schema.manifest import Manifest
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import ADDED_TABLES, PROTEINS, STORED_TABLES
+from attlas.schema.tables import ADDED_TABLES, NAMES, PROTEINS, STORED_TABLES
 
 MOST_THREADS = 16
 """Files that are read at once; more than a disk gives."""
@@ -23,14 +28,48 @@ def find_problems(paths: AtlasPaths, manifest: Manifest) -> list[str]:
     """Return a sentence for every difference between a directory and its manifest; none for an atlas that is whole.
 
     Every file must exist, with the size, the SHA-256, the schema and the number of rows of its entry; the counts must
-    keep the completeness contract.
+    keep the completeness contract. One list part is in memory at a time.
     """
+    texts: list[str] = []
     # Nearly all of it is hashing, which lets other threads work meanwhile.
     with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as threads:
-        problems = threads.map(lambda file: _file_problems(paths, manifest, file), manifest.files)
-        texts = [text for file_texts in problems for text in file_texts]
+        for files in read_lists(manifest, texts):
+            problems = threads.map(lambda file: _file_problems(paths, manifest, file), files)
+            texts += [text for file_texts in problems for text in file_texts]
+
+    texts += find_repeated_files(manifest)
     texts += [f"{path}: not in the manifest; remove it" for path in _unnamed_files(paths, manifest)]
     return texts + find_count_problems(manifest)
+
+
+def read_lists(manifest: Manifest, problems: list[str]) -> Iterator[Sequence[TableFile]]:
+    """Yield the files that a manifest lists, part by part; a part that cannot be read adds a sentence to `problems`."""
+    yield manifest.files.listed
+    for part in manifest.files.parts:
+        try:
+            yield manifest.files.files_of(part)
+        except Fault as fault:
+            detail = f" {fault.expected} expected, {fault.found} found" if fault.expected else f" {fault.found}"
+            problems.append(f"{part.path}: {fault.what}{detail}")
+
+
+def find_repeated_files(manifest: Manifest) -> list[str]:
+    """Return a sentence for every file that list parts name twice, and every table with another digest than its files.
+
+    What `manifest.json` and each part say alone is checked when they are read.
+    """
+    texts: list[str] = []
+    for name, noted_digest in manifest.files.digests.items():
+        n_entries: Counter[str] = Counter()
+        sha256s: list[str] = []
+        unreadable: list[str] = []
+        for files in read_lists(replace(manifest, files=manifest.files.of_tables([name])), unreadable):
+            n_entries.update(file.path for file in files)
+            sha256s += [file.sha256 for file in files]
+        texts += [f"{path}: in the manifest {n} times" for path, n in n_entries.items() if n > 1]
+        if not unreadable and digest(sorted(sha256s)) != noted_digest:
+            texts.append(f"{name}: its digest in the manifest is not that of its files")
+    return texts
 
 
 def find_count_problems(manifest: Manifest) -> list[str]:
@@ -39,9 +78,11 @@ def find_count_problems(manifest: Manifest) -> list[str]:
     counts = manifest.counts
     if counts.n_requested != counts.n_ok + counts.n_skipped + counts.n_failed:
         texts.append(f"counts: {counts.n_requested} requested, but ok + skipped + failed differ: {counts}")
-    n_proteins = sum(file.n_rows for file in manifest.of_table(PROTEINS))
+    n_proteins = manifest.of_table(PROTEINS).n_rows
     if n_proteins != counts.n_requested:
         texts.append(f"proteins: {counts.n_requested} rows expected, {n_proteins} found")
+    if not manifest.of_table(NAMES):
+        texts.append("names: the manifest names no file of this index, without which no protein is found by its name")
     return texts
 
 
@@ -57,9 +98,14 @@ def find_metadata_problems(file: TableFile, metadata: pq.FileMetaData, manifest:
 
 
 def find_unfinished_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    """Return files of added tables that the manifest does not name: a command that was stopped continues from them."""
+    """Return files of added tables, and list parts, that the manifest does not name: a stopped command left them.
+
+    The same command continues from the files of its tables.
+    """
     added = {table.name for table in ADDED_TABLES}
-    return [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] in added]
+    files = [path for path in _unlisted_files(paths, manifest) if path.partition("/")[0] in added]
+    named_parts = {part.path for part in manifest.files.parts}
+    return files + sorted({paths.relative(path) for path in find_part_files(paths)} - named_parts)
 
 
 def _unnamed_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
@@ -69,10 +115,15 @@ def _unnamed_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
 
 
 def _unlisted_files(paths: AtlasPaths, manifest: Manifest) -> list[str]:
-    listed = {file.path for file in manifest.files}
-    folders = [paths.root / table.name for table in STORED_TABLES]
-    parquet_files = {paths.relative(path) for folder in folders for path in folder.glob("*.parquet")}
-    return sorted(parquet_files - listed)
+    unlisted: list[str] = []
+    for table in STORED_TABLES:
+        unreadable: list[str] = []
+        lists = read_lists(replace(manifest, files=manifest.of_table(table)), unreadable)
+        listed = {file.path for files in lists for file in files}
+        if not unreadable:  # else any file may be one of those
+            folder = paths.root / table.name
+            unlisted += {paths.relative(path) for path in folder.glob("*.parquet")} - listed
+    return sorted(unlisted)
 
 
 def _file_problems(paths: AtlasPaths, manifest: Manifest, file: TableFile) -> list[str]:

@@ -1,7 +1,7 @@
 """The atlas that is served: opened once, and opened anew when its manifest changes, as when a table is added."""
 
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -73,4 +73,4 @@ class CurrentAtlas:
 
 def digest_edition(manifest: Manifest) -> str:
     """Return the digest of a manifest with the version of attlas that answers from it."""
-    return digest([version("attlas"), asdict(manifest)])
+    return digest([version("attlas"), manifest.to_json()])

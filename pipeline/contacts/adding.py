@@ -123,7 +123,7 @@ def _describe(
 
     return AddedContacts(
         manifest=manifest,
-        n_pairs=sum(file.n_rows for file in manifest.of_table(table)),
+        n_pairs=manifest.of_table(table).n_rows,
         n_sequences=len(selection.sequences),
         n_chains=len(selection.chains),
         longer=tuple(map(str, selection.longer)),

@@ -111,7 +111,7 @@ def add_links(
         suspects = [sequence for index in failed_shards for sequence in group_by_shard(plan, sequences)[index]]
         return AddedLinks(
             manifest=manifest,
-            n_links=sum(file.n_rows for file in manifest.of_table(LINKS)),
+            n_links=manifest.of_table(LINKS).n_rows,
             n_linked_edges=_count_linked_edges(paths, manifest, plan.run.edge_theta),
             n_edges=_count_edges(paths, manifest, sequences),
             n_sequences=len(sequences),

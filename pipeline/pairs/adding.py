@@ -1,6 +1,5 @@
 """Pairs added to a sealed atlas: a pass over the pairs of a file, resumed like a build; every line ends as a row."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +32,9 @@ from attlas.pipeline.plan import N_SPECIAL_TOKENS, Plan, Shard, cut_shards
 from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.workers.resources import check_device, measure_available_bytes
 from attlas.schema import (
+    PAIR_CONTACTS,
     PAIR_HEADS,
+    PAIR_LINKS,
     PAIRS,
     AtlasPaths,
     Computation,
@@ -302,9 +303,6 @@ def _is_of_pairs(file: TableFile) -> bool:
 
 
 def _describe(manifest: Manifest, task: ComputePairs, planned: PlannedPairs, failed: Mapping[int, str]) -> AddedPairs:
-    n_rows: Counter[str] = Counter()
-    for file in manifest.added:
-        n_rows[file.table] += file.n_rows
     return AddedPairs(
         manifest=manifest,
         forms=task.forms,
@@ -315,6 +313,6 @@ def _describe(manifest: Manifest, task: ComputePairs, planned: PlannedPairs, fai
             f"{pair.pair.accession} and {pair.pair.partner}" for pair in planned.computed if pair.pair.pair_id in failed
         ),
         skipped=tuple((pair.line, pair.reason or "") for pair in planned.left_out),
-        n_links=n_rows["pair_links"],
-        n_contacts=n_rows["pair_contacts"],
+        n_links=manifest.of_table(PAIR_LINKS).n_rows,
+        n_contacts=manifest.of_table(PAIR_CONTACTS).n_rows,
     )

@@ -206,7 +206,7 @@ def read_question(path: Path) -> Question:
 def missing_tables(question: Question, manifest: Manifest) -> list[Table]:
     """Return the tables that a question needs and the atlas has no rows of."""
     tables = [table for table in ADDED_TABLES if table.name in question.needs]
-    return [table for table in tables if not any(file.n_rows for file in manifest.of_table(table))]
+    return [table for table in tables if not manifest.of_table(table).n_rows]
 
 
 def column_docs(question: Question, names: list[str]) -> dict[str, str]:

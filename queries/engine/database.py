@@ -19,9 +19,10 @@ class Database:
 
     connection: duckdb.DuckDBPyConnection
     definitions: Definitions
-    unjoined_views: Mapping[str, str] = field(default_factory=dict)
-    """For queries that ask for no accession, the CREATE VIEW of each table that is joined to `proteins` otherwise; none
-    where several accessions share a sequence, which have a row each."""
+    find_unjoined: Callable[[str], str | None] = field(default=lambda _: None)
+    """Return the CREATE VIEW for a query that asks for no accession, of a table that is joined to `proteins` otherwise.
+
+    None for any other table, and where several accessions share a sequence, which have a row each."""
 
     narrow: Callable[[Narrowing], str | None] = field(default=lambda _: None)
     """Return the CREATE VIEW of the files of a table that can hold some proteins; None where all are to be read."""
@@ -35,8 +36,8 @@ class Database:
             return {narrowing.table: view}
         if asks_for_accession(query):
             return {}
-        tables = list_tables(statements)
-        return {name: statement for name, statement in self.unjoined_views.items() if name in tables}
+        views = {name: self.find_unjoined(name) for name in sorted(list_tables(statements))}
+        return {name: statement for name, statement in views.items() if statement is not None}
 
     def close(self) -> None:
         """Close it, or leave it to the end of the process if a query works on that no interrupt reaches."""

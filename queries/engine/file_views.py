@@ -11,7 +11,7 @@ from attlas.queries.engine.views import (
     view_statement,
 )
 from attlas.queries.provenance import provenance_rows
-from attlas.schema import TABLES, Manifest, Table, TableFile
+from attlas.schema import TABLES, Manifest, Table
 
 FEW_FILES = 8
 """Files of a table up to which all are read: to look up an accession takes longer than to open them."""
@@ -20,33 +20,34 @@ FindSequences = Callable[[Sequence[str]], set[int]]
 """Returns the `sequence_id` of each of some accessions that the atlas has."""
 
 
-def view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
-    """Yield the statements that make the views of an atlas, those of its documentation and provenance, too.
+def view_statements(tables: Sequence[Table], base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
+    """Yield the statements that make the views of some tables, and those of documentation and provenance.
 
     Args:
+        tables: tables that get a view.
         base: what the addresses of its files begin with.
         manifest: names the files.
         links: targets of the files that are links, by their paths in the manifest.
     """
-    n_layers = manifest.run.n_layers
+    for table in tables:
+        yield make_view(table, base, manifest, links)
 
-    for table in TABLES:
-        yield view_statement(table, _list_paths(table, base, manifest, links), n_layers)
-
-    yield from docs_statements(n_layers)
+    yield from docs_statements(manifest.run.n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 
 
-def unjoined_views(base: str, manifest: Manifest, links: Mapping[str, str]) -> dict[str, str]:
-    """Return the CREATE VIEW of each table without a join that multiplies rows; none where accessions share one."""
+def make_view(table: Table, base: str, manifest: Manifest, links: Mapping[str, str]) -> str:
+    """Return the CREATE VIEW of a table over all its files."""
+    return view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
+
+
+def find_unjoined_view(name: str, base: str, manifest: Manifest, links: Mapping[str, str]) -> str | None:
+    """Return the CREATE VIEW of a table without a join that multiplies rows; None where accessions share a sequence."""
     counts = manifest.counts
-    if counts.n_ok + counts.n_failed != counts.n_sequences:
-        return {}
-    views = {
-        table.name: unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
-        for table in TABLES
-    }
-    return {name: statement for name, statement in views.items() if statement is not None}
+    table = next((table for table in TABLES if table.name == name), None)
+    if table is None or counts.n_ok + counts.n_failed != counts.n_sequences:
+        return None
+    return unjoined_view_statement(table, _list_paths(table, base, manifest, links), manifest.run.n_layers)
 
 
 def narrow_view(
@@ -77,14 +78,7 @@ def _list_paths(
     table: Table, base: str, manifest: Manifest, links: Mapping[str, str], sequence_ids: set[int] | None = None
 ) -> list[str]:
     """Return the files of a table that have rows, of these sequences where they are given, as DuckDB is told them."""
-    files = [file for file in manifest.of_table(table) if file.n_rows]
-    if sequence_ids is not None:
-        files = [file for file in files if any(_may_hold(file, n) for n in sequence_ids)]
+    files = manifest.of_table(table)
+    chosen_files = files if sequence_ids is None else files.holding_any(sequence_ids)
     # DuckDB takes every name for a pattern: `*`, `?` and `[` in the name of a directory stand for themselves.
-    return [glob.escape(links.get(file.path, base + file.path)) for file in files]
-
-
-def _may_hold(file: TableFile, sequence_id: int) -> bool:
-    if file.first_sequence_id is None or file.last_sequence_id is None:
-        return True
-    return file.first_sequence_id <= sequence_id <= file.last_sequence_id
+    return [glob.escape(links.get(file.path, base + file.path)) for file in chosen_files if file.n_rows]

@@ -12,6 +12,7 @@ from attlas.queries.engine.definitions import Definitions
 from attlas.queries.engine.sandbox import connect_unlocked, find_linked_files, lock_statements
 from attlas.queries.lookup.storage import Root
 from attlas.schema import TABLES, Manifest, Table, TableFile
+from attlas.schema.file_list import FileList
 
 WHOLE = "whole_"
 """What the name of a view begins with that holds the rows of all parts."""
@@ -27,13 +28,10 @@ class Part:
     end_sequence_id: int | None
     """One past the last; None: to the last."""
 
-    def may_hold(self, file: TableFile) -> bool:
-        """Return whether rows of a file may lie in the part."""
-        if file.first_sequence_id is None or file.last_sequence_id is None:
-            return True
-        is_before = self.first_sequence_id is not None and file.last_sequence_id < self.first_sequence_id
-        is_behind = self.end_sequence_id is not None and file.first_sequence_id >= self.end_sequence_id
-        return not (is_before or is_behind)
+    def files_of(self, manifest: Manifest) -> FileList:
+        """Return the files of an atlas of which rows may lie in the part."""
+        last_sequence_id = None if self.end_sequence_id is None else self.end_sequence_id - 1
+        return FileList(tuple(manifest.files.holding(self.first_sequence_id, last_sequence_id)))
 
     def select(self, table: Table) -> str:
         """Return the SELECT of the part's rows of a view of the whole atlas."""
@@ -88,7 +86,7 @@ def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[Part]:
 
 def connect_part(root: Root, manifest: Manifest, part: Part, *, memory_limit: str | None = None) -> Database:
     """Return the locked database of a part of an atlas. Raises as `connect` does."""
-    narrowed = replace(manifest, files=tuple(file for file in manifest.files if part.may_hold(file)))
+    narrowed = replace(manifest, files=part.files_of(manifest))
     connection, base = connect_unlocked(root, narrowed, memory_limit=memory_limit)
 
     # Views that join `proteins` find the view of the part by its name.

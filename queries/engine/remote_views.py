@@ -33,7 +33,8 @@ class AtlasFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no typ
     def __init__(self, root: RemoteRoot, manifest: Manifest) -> None:
         super().__init__()
         self._root = root
-        self._listed = {file.path: file for file in manifest.files}
+        self._manifest = manifest
+        self._listed = {file.path: file for file in manifest.files.listed}
         self._sealed = datetime.datetime.fromisoformat(manifest.created)
 
     def info(self, path: str, **_: Any) -> dict[str, Any]:
@@ -47,8 +48,8 @@ class AtlasFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no typ
 
     def glob(self, path: str, **_: Any) -> list[str]:
         """Return the file itself: DuckDB takes every name for a pattern."""
-        name = self._strip_protocol(path)
-        return [name] if name in self._listed else []
+        file = self._find(path)
+        return [file.path] if file else []
 
     def modified(self, path: str) -> datetime.datetime:
         """Return the time at which the atlas was sealed: its files do not change."""
@@ -60,7 +61,18 @@ class AtlasFiles(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no typ
         return self._root.open(self._file(path))
 
     def _file(self, path: str) -> TableFile:
+        file = self._find(path)
+        if file is None:
+            raise FileNotFoundError(path)
+        return file
+
+    def _find(self, path: str) -> TableFile | None:
+        """Return the file of a path; None if the manifest names none. List parts are read that were not read yet."""
         name = self._strip_protocol(path)
         if name not in self._listed:
-            raise FileNotFoundError(name)
-        return self._listed[name]
+            files = self._manifest.files
+            self._listed |= {file.path: file for file in files.in_memory()}
+        if name not in self._listed:
+            table = name.partition("/")[0]
+            self._listed |= {file.path: file for file in files.of_tables([table])}
+        return self._listed.get(name)

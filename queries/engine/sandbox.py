@@ -5,21 +5,28 @@ import glob
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache, partial
 from pathlib import Path
 
 import duckdb
 
 from attlas.queries.engine.database import Database
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.file_views import FindSequences, narrow_view, unjoined_views, view_statements
+from attlas.queries.engine.file_views import (
+    FindSequences,
+    find_unjoined_view,
+    make_view,
+    narrow_view,
+    view_statements,
+)
 from attlas.queries.engine.narrowing import Narrowing
 from attlas.queries.engine.views import quote
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
-from attlas.schema import BrokenAtlasError, Manifest, QuestionError
+from attlas.schema import TABLES, BrokenAtlasError, Manifest, QuestionError, Table
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.links import locate_file
 
@@ -49,7 +56,8 @@ def connect(
         QuestionError: `memory_limit` is no amount of memory.
         BrokenAtlasError: files of the manifest are missing, cannot be read, or are links to something else.
     """
-    connection, base = connect_unlocked(root, manifest, memory_limit=memory_limit)
+    listed_tables = [table for table in TABLES if not manifest.of_table(table).parts]
+    connection, base = connect_unlocked(root, manifest, tables=listed_tables, memory_limit=memory_limit)
     links = find_linked_files(root, manifest)
     for statement in lock_statements(base, links):
         connection.execute(statement)
@@ -57,13 +65,24 @@ def connect(
     def narrow(narrowing: Narrowing) -> str | None:
         return narrow_view(narrowing, base, manifest, links, find_sequences)
 
-    return Database(connection, Definitions(connection), unjoined_views(base, manifest, links), narrow)
+    @cache
+    def find_unjoined(name: str) -> str | None:
+        return find_unjoined_view(name, base, manifest, links)
+
+    # What lists files in parts is not read before a query needs it.
+    late_views = {
+        table.name: partial(make_view, table, base, manifest, links) for table in TABLES if table not in listed_tables
+    }
+    return Database(connection, Definitions(connection, late_views), find_unjoined, narrow)
 
 
 def connect_unlocked(
-    root: Root, manifest: Manifest, *, memory_limit: str | None = None
+    root: Root, manifest: Manifest, *, tables: Sequence[Table] = TABLES, memory_limit: str | None = None
 ) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address."""
+    """Return the database of `connect` before it is locked, for statements of attlas alone, and its base address.
+
+    It has views of `tables`.
+    """
     links = find_linked_files(root, manifest)
     if missing := storage.missing_files(root, manifest):
         raise BrokenAtlasError(
@@ -76,7 +95,7 @@ def connect_unlocked(
     try:
         _switch_off_progress(connection)
         base = _base(connection, root, manifest)
-        for statement in (*limits, *view_statements(base, manifest, links)):
+        for statement in (*limits, *view_statements(tables, base, manifest, links)):
             connection.execute(statement)
     except duckdb.Error as error:
         connection.close()

@@ -51,11 +51,12 @@ def select(
         own_names = {name.lower() for name in tables or {}}
         statement = check_statement(cursor, query)
         (tree,) = cursor.execute(TREE, {"query": _EXPLAIN.sub("", query)}).fetchall()[0]
-        for name, view in database.views_for(query, tree, parameters).items():
+        views = database.views_for(query, tree, parameters)
+        for name, view in views.items():
             if name not in own_names:
                 cursor.execute(view)
 
-        definitions.make_named_in(query)
+        definitions.make_named_in(query, with_views=views.keys() | own_names)
         try:
             return begin(statement)
         except duckdb.CatalogException:

@@ -97,7 +97,7 @@ def help_lines() -> Iterator[str]:
 
 def tables_lines(manifest: Manifest, width: int | None = None) -> Iterator[str]:
     """Yield the tables with the number of stored rows and what a row is, folded into `width` characters if given."""
-    rows = [(t.name, f"{sum(f.n_rows for f in manifest.of_table(t)):,}", t.doc) for t in TABLES]
+    rows = [(t.name, f"{manifest.of_table(t).n_rows:,}", t.doc) for t in TABLES]
     rows.append((DOCS, f"{len(docs_rows(1)):,}", "A column of these tables: type, unit and what it says."))
     rows.append((PROVENANCE, f"{len(provenance_rows(manifest)):,}", "A fact about where the numbers are from."))
     yield from Layout.of(("table", "rows stored", "a row is"), rows).lines(rows, width)

@@ -7,7 +7,7 @@ bisections and the reading of one row group, whatever the number of proteins.
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from attlas.queries.lookup.parquet_rows import OpenFiles, ProteinRows, reading
 from attlas.queries.lookup.storage import Root
 from attlas.schema import BrokenAtlasError, TableFile
+from attlas.schema.file_list import FileList
 from attlas.schema.index_tables import name_key
 
 N_KEPT_GROUPS = 32
@@ -48,12 +49,12 @@ class Name(NamedTuple):
 class NameIndex:
     """The names of an atlas. What else `resolve_id` asks of a protein comes from `proteins`, opened only then."""
 
-    def __init__(self, root: Root, files: Sequence[TableFile]) -> None:
+    def __init__(self, root: Root, files: FileList) -> None:
         if not files:
             hint = "the same `attlas build` again writes it; a release is to be published anew"
             raise BrokenAtlasError(f"The manifest of {root} names no file of the index `names`.", hint=hint)
         self._root = root
-        self._files = sorted((file for file in files if file.n_rows), key=lambda file: file.first_key or "")
+        self._files = files
         self._open = OpenFiles(root, "key")
         self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
         self._names: dict[str, tuple[Name, ...]] = {}
@@ -120,10 +121,11 @@ class NameIndex:
     def _places(self, first: str, last: str, most: int | None) -> list[tuple[TableFile, int]]:
         """Return the row groups that may hold keys from `first` to `last`, the first `most` of them."""
         places: list[tuple[TableFile, int]] = []
-        start = bisect_left(self._files, first, key=lambda file: file.last_key or "")
-        for file in self._files[start:]:
-            if (file.first_key or "") > last or (most is not None and len(places) >= most):
+        for file in self._files.between_keys(first, last):
+            if most is not None and len(places) >= most:
                 break
+            if not file.n_rows:
+                continue
             with self._lock:
                 ranges = self._open.of(file).groups
             places += [(file, i) for i, (lowest, highest) in enumerate(ranges) if lowest <= last and first <= highest]

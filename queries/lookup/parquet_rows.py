@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.storage import Root
 from attlas.schema import BrokenAtlasError, TableFile
+from attlas.schema.file_list import FileList
 
 N_OPEN_FILES = 32
 """Parquet files a `SequenceRows` keeps open; a human-size atlas has fewer shards than that per table or few more."""
@@ -66,11 +67,10 @@ class OpenFiles:
 class SequenceRows:
     """The files of one shard table, looked into by `sequence_id`."""
 
-    def __init__(self, root: Root, schema: pa.Schema, files: Sequence[TableFile]) -> None:
+    def __init__(self, root: Root, schema: pa.Schema, files: FileList) -> None:
         self._root = root
         self._schema = schema
-        self._files = [file for file in files if file.first_sequence_id is not None]
-        self._files.sort(key=lambda file: file.first_sequence_id or 0)
+        self._files = files
         self._open = OpenFiles(root, "sequence_id")
         self._lock = threading.Lock()  # a ParquetFile is not promised to be safe from two threads
 
@@ -82,7 +82,8 @@ class SequenceRows:
         """
         names = list(dict.fromkeys(["sequence_id", *columns]))
         with self._lock:
-            parts = [self._read(file, sequence_id, names) for file in self._files if _may_hold(file, sequence_id)]
+            files = _in_order(self._files.holding(sequence_id, sequence_id))
+            parts = [self._read(file, sequence_id, names) for file in files]
         parts = [part for part in parts if part is not None]
         rows = pa.concat_tables(parts) if parts else self._schema.empty_table()
         return rows.select(list(columns))
@@ -96,7 +97,8 @@ class SequenceRows:
         ordered_ids = sorted(set(sequence_ids))
         names = list(dict.fromkeys(["sequence_id", *columns]))
         with self._lock:
-            parts = [part for file in self._files for part in self._read_many(file, ordered_ids, names)]
+            files = _in_order(self._files.holding_any(ordered_ids))
+            parts = [part for file in files for part in self._read_many(file, ordered_ids, names)]
         rows = pa.concat_tables(parts).combine_chunks() if parts else self._schema.empty_table()
         ids = _int32_values(rows.column("sequence_id")) if parts else []
         return rows.select(list(columns)), {n: range(bisect_left(ids, n), bisect_right(ids, n)) for n in ordered_ids}
@@ -207,8 +209,10 @@ def reading(root: Root, file: TableFile) -> Iterator[None]:
         ) from error
 
 
-def _may_hold(file: TableFile, sequence_id: int) -> bool:
-    return (file.first_sequence_id or 0) <= sequence_id <= (file.last_sequence_id or 0)
+def _in_order(files: Iterable[TableFile]) -> list[TableFile]:
+    """Return the files that have a `sequence_id`, in order of it."""
+    of_sequences = [file for file in files if file.first_sequence_id is not None]
+    return sorted(of_sequences, key=lambda file: file.first_sequence_id or 0)
 
 
 def _group_ranges(parquet: pq.ParquetFile, column: str) -> tuple[tuple[Any, Any], ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from attlas.queries.lookup.checked_file import BlockCache, CheckedFile
 from attlas.queries.lookup.network_errors import not_as_noted, translate_errors
 from attlas.schema import TableFile
+from attlas.schema.list_parts import ListPart
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -55,6 +56,16 @@ class RemoteRoot:
         """
         with translate_errors(self / "manifest.json"):
             return self._reader.read_whole("manifest.json", max_bytes=MOST_MANIFEST_BYTES)
+
+    def read_list_part(self, part: ListPart) -> bytes:
+        """Return the bytes of a part of the list of files, in one request; the caller checks them.
+
+        Raises:
+            BrokenAtlasError: it is not there, or has another size.
+            EnvironmentFault: as `read_manifest`.
+        """
+        with translate_errors(self / part.path):
+            return self._reader.read(part.path, 0, part.n_bytes, n_bytes=part.n_bytes)
 
     def open(self, file: TableFile) -> "RangedFile":
         """Return a file of the manifest, to be read by ranges; nothing is read yet."""

@@ -41,8 +41,8 @@ def settings_of_sequence(root: Root, manifest: Manifest, table: Table, sequence_
     Raises:
         BrokenAtlasError: the file is missing or no Parquet.
     """
-    for file in manifest.of_table(table):
-        if (file.first_sequence_id or 0) <= sequence_id <= (file.last_sequence_id or 0):
+    for file in manifest.of_table(table).holding(sequence_id, sequence_id):
+        if file.first_sequence_id is not None:
             return settings_of_file(root, table, file)
     return settings_of(root, manifest, table)
 

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot, is_url
 from attlas.schema import AtlasPaths, Manifest, TableFile
+from attlas.schema.file_list import PartReader
 from attlas.schema.links import locate_file
 
 Root = Path | RemoteRoot
@@ -36,7 +37,8 @@ def read_manifest(root: Root) -> Manifest:
     """
     if isinstance(root, Path):
         return Manifest.read(AtlasPaths(root))
-    return Manifest.parse(root.read_manifest(), source=str(root))
+    reader = PartReader(root.read_list_part, str(root))
+    return Manifest.parse(root.read_manifest(), source=str(root), reader=reader)
 
 
 def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.schema import Fault, Manifest, TableFile
-from attlas.schema.verify import find_count_problems, find_metadata_problems
+from attlas.schema.verify import find_count_problems, find_metadata_problems, find_repeated_files, read_lists
 
 
 def remote_problems(root: RemoteRoot, manifest: Manifest) -> list[str]:
@@ -15,8 +15,10 @@ def remote_problems(root: RemoteRoot, manifest: Manifest) -> list[str]:
 
     A file that cannot be read is one of them, and the others are read all the same.
     """
-    texts = [text for file in manifest.files for text in _file_problems(root, manifest, file)]
-    return texts + find_count_problems(manifest)
+    texts: list[str] = []
+    for files in read_lists(manifest, texts):
+        texts += [text for file in files for text in _file_problems(root, manifest, file)]
+    return texts + find_repeated_files(manifest) + find_count_problems(manifest)
 
 
 def _file_problems(root: RemoteRoot, manifest: Manifest, file: TableFile) -> list[str]:

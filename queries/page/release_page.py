@@ -10,7 +10,7 @@ from typing import Any
 
 from attlas.queries.answers.one_id import FAMILY_COLUMNS, FEATURE_COLUMNS, SITE_COLUMNS
 from attlas.queries.answers.stored_rows import ProteinRow
-from attlas.queries.lookup.settings import settings_of_file
+from attlas.queries.lookup.settings import settings_of, settings_of_file
 from attlas.queries.page.drawn_structure import COORDINATE_COLUMNS
 from attlas.queries.page.html import PAGE_PARTS, data_element, fill_template, read_static
 from attlas.queries.page.protein_data import (
@@ -82,8 +82,17 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
         "model": model_facts(manifest.run),
         "columns": COLUMNS,
         "components": COMPONENTS,
-        "tables": {table.name: list(_files(atlas, table)) for table in tables if manifest.of_table(table)},
+        "tables": {table.name: _list_files(atlas, table) for table in tables if manifest.of_table(table)},
     }
+
+
+def _list_files(atlas: Store, table: Table) -> list[dict[str, Any]] | dict[str, Any]:
+    """Return the files of a table; of a long list its parts, with the settings on which all files agree."""
+    if parts := atlas.manifest.of_table(table).parts:
+        names = ("path", "n_bytes", "first_sequence_id", "last_sequence_id")
+        entries = [{name: getattr(part, name) for name in names} for part in parts]
+        return {"parts": entries, "settings": settings_of(atlas.root, atlas.manifest, table)}
+    return list(_files(atlas, table))
 
 
 def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from attlas.queries.release.statement import Statement
 from attlas.queries.release.tables import ReleasedFile, count_joined_bytes, write_tables
 from attlas.queries.store import Store
 from attlas.schema import AtlasPaths, BrokenAtlasError, EnvironmentFault, InputError, Manifest
+from attlas.schema.file_list import FileList
 from attlas.schema.leftovers import leftover_name, remove_leftovers
 from attlas.schema.publish import TEMPORARY_PREFIX, file_sha256, publish_bytes, write_fault
 from attlas.schema.verify import find_problems
@@ -73,6 +74,7 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
         beside.mkdir(parents=True)
         release = _write(source, beside, manifest, statement, has_pages=has_pages)
         beside.rename(out)
+        release = replace(release, manifest=Manifest.read(AtlasPaths(out)))
     except OSError as error:
         raise write_fault(out, error) from error
     finally:
@@ -83,8 +85,8 @@ def publish(source: Path, out: Path, statement: Statement, *, has_pages: bool = 
 
 def _write(source: Path, release: Path, manifest: Manifest, statement: Statement, *, has_pages: bool) -> Release:
     files = write_tables(source, release, manifest)
-    published = replace(manifest, files=tuple(released.file for released in files))
-    published.write(AtlasPaths(release))
+    released_files = FileList(tuple(released.file for released in files))
+    published = replace(manifest, files=released_files).write(AtlasPaths(release))
     publish_bytes(release / CATALOGUE_NAME, build_catalogue(release, published))
 
     with Store.open(release) as atlas:
@@ -93,7 +95,9 @@ def _write(source: Path, release: Path, manifest: Manifest, statement: Statement
         if has_pages:
             publish_bytes(release / INDEX_NAME, release_page(atlas, title=statement.titled(published)).encode())
 
-    names = ("manifest.json", README, DATACARD, CATALOGUE_NAME, *([INDEX_NAME] if has_pages else []))
+    list_parts = [part.path for part in published.files.parts]
+    pages = [INDEX_NAME] if has_pages else []
+    names = ("manifest.json", *list_parts, README, DATACARD, CATALOGUE_NAME, *pages)
     other_files = {name: _described(release / name) for name in names}
     metadata = describe_croissant(published, statement, other_files=other_files)
     publish_bytes(release / CROISSANT, json.dumps(metadata, ensure_ascii=False, indent=1).encode() + b"\n")
@@ -120,7 +124,7 @@ def _check_out(out: Path, source: Path) -> None:
 def _check_space(folder: Path, source: Path, manifest: Manifest) -> None:
     existing_folder = next(parent for parent in (folder, *folder.parents) if parent.exists())
     can_link = existing_folder.stat().st_dev == source.stat().st_dev
-    table_bytes = count_joined_bytes(manifest) if can_link else sum(file.n_bytes for file in manifest.files)
+    table_bytes = count_joined_bytes(manifest) if can_link else manifest.files.n_bytes
     needed = table_bytes + SPARE_BYTES
 
     free = shutil.disk_usage(existing_folder).free

@@ -58,7 +58,7 @@ def _front_matter(manifest: Manifest, statement: Statement) -> Iterator[str]:
 
 
 def _size(manifest: Manifest) -> str:
-    n_rows = sum(file.n_rows for file in manifest.of_table(RESIDUES))
+    n_rows = manifest.of_table(RESIDUES).n_rows
     return next((name for limit, name in SIZES.items() if n_rows < limit), "n>1T")
 
 
@@ -80,7 +80,7 @@ def _summary(manifest: Manifest, statement: Statement) -> Iterator[str]:
 
 
 def _n_rows(manifest: Manifest, name: str) -> int:
-    return sum(file.n_rows for file in manifest.files if file.table == name)
+    return manifest.files.of_tables([name]).n_rows
 
 
 def _ways(manifest: Manifest, statement: Statement, accession: str) -> Iterator[str]:
@@ -171,7 +171,7 @@ def _joined(manifest: Manifest, base: str, accession: str) -> Iterator[str]:
 
 
 def _files(manifest: Manifest, name: str, base: str) -> str:
-    return "[" + ", ".join(_quoted(f"{base}/{file.path}") for file in manifest.files if file.table == name) + "]"
+    return "[" + ", ".join(_quoted(f"{base}/{file.path}") for file in manifest.files.of_tables([name])) + "]"
 
 
 def _quoted(text: str) -> str:

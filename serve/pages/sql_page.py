@@ -26,7 +26,7 @@ def _body(manifest: Manifest, query: str, place: str) -> Iterator[str]:
     yield results_html()
 
     yield "<h2>Tables</h2>"
-    n_rows = {table.name: sum(file.n_rows for file in manifest.of_table(table)) for table in TABLES}
+    n_rows = {table.name: manifest.of_table(table).n_rows for table in TABLES}
     # Those with rows, then those that a command would add.
     for table in sorted(TABLES, key=lambda table: not n_rows[table.name]):
         rows = f"{n_rows[table.name]:,} rows" if n_rows[table.name] else f"empty; `{table.added_by}` fills it"

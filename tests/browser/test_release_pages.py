@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from helpers.browser import axe_violations
+from helpers.divided import dividing
 from helpers.page_case import write_page_case
 from helpers.range_server import Server, serving
 from helpers.reading_case import random_sequence
@@ -17,7 +18,7 @@ from attlas.queries import Atlas
 from attlas.queries.answers.one_id import answer_id
 from attlas.queries.answers.shortest_decimals import shortest_float
 from attlas.queries.page.protein_data import protein_data
-from attlas.queries.release import Statement, publish
+from attlas.queries.release import Statement, publish, tables
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -98,6 +99,23 @@ def test_the_browser_makes_the_same_data_as_python_for_every_protein(
             for name in ("protein", "sites", "features", "families", "provenance"):
                 assert made[name] == answered[name], (accession, name)
     assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_the_browser_reads_a_divided_list_of_files_part_by_part(browser: "Browser", tmp_path: Path) -> None:
+    write_page_case(tmp_path / "atlas", others=OTHERS)
+    with dividing(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "FILE_BYTES", 1)  # no file is joined to another
+        publish(tmp_path / "atlas", tmp_path / "release", Statement(title="T"), has_pages=True)
+    with serving(tmp_path / "release") as server, Atlas.open(tmp_path / "release") as atlas:
+        page = browser.new_page()
+        page.goto(f"{server.url}/index.html")
+        for accession in ("P04637", "P0DP23", "Q00002", "Q00003"):
+            made = page.evaluate("accession => attlas.gatherData(attlas.release, accession)", accession)
+            assert made == without_thinning(protein_data(atlas, accession, max_bytes=None))
+        read = [path for path, _ in server.requests if path.startswith("manifest/")]
+        page.close()
+    assert {path.partition("-")[0] for path in read} == {"manifest/sites", "manifest/residues", "manifest/heads"}
+    assert len(read) == len(set(read))
 
 
 def test_numbers_are_those_of_python(page: "Page", server: Server) -> None:

@@ -1,6 +1,7 @@
 """What was added to a sealed atlas survives a damaged shard, a retry and a change below a running pass, or is said."""
 
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from helpers.building import assert_whole, build_here, random_proteins, write_fasta
 from helpers.dask_workers import open_scheduler
+from helpers.divided import divide_atlas, dividing
 
 from attlas.pipeline import build as steps
 from attlas.pipeline import passes
@@ -68,11 +70,24 @@ def probed_once(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Pat
     return folder
 
 
-@pytest.fixture
-def probed(probed_once: Path, tmp_path: Path) -> Path:
+@pytest.fixture(params=["listed", pytest.param("divided", marks=pytest.mark.thorough)])
+def probed(probed_once: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     """Return a copy of the probed atlas that a test may change, with its proteins beside it."""
     shutil.copytree(probed_once, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "atlas"
+    with ExitStack() as stack:
+        if request.param == "divided":
+            stack.enter_context(dividing())
+            divide_atlas(tmp_path / "atlas")
+        yield tmp_path / "atlas"
+
+
+@pytest.fixture
+def divided(probed_once: Path, tmp_path: Path) -> Iterator[Path]:
+    """Return such a copy whose list of files is divided."""
+    shutil.copytree(probed_once, tmp_path, dirs_exist_ok=True)
+    with dividing():
+        divide_atlas(tmp_path / "atlas")
+        yield tmp_path / "atlas"
 
 
 def test_a_damaged_shard_is_computed_again_and_what_was_added_stays(probed: Path, tiny_esm: Path, attlas) -> None:
@@ -112,6 +127,57 @@ def test_a_damaged_file_that_was_added_is_left_out_by_name(probed: Path, tiny_es
     assert {file.table for file in assert_whole(probed).added} == {"head_features", "head_max_sites"}
     run(probed)
     assert labelled(probed) == set(PROTEINS)
+
+
+def list_part_names(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in (root / "manifest").iterdir()}
+
+
+def test_a_damaged_list_of_a_built_table_is_written_anew(divided: Path, tiny_esm: Path) -> None:
+    before = Manifest.read(AtlasPaths(divided))
+    (divided / before.of_table(HEADS).parts[0].path).write_bytes(b"{}")
+    after = build_here(divided.parent / "p.fasta", divided, tiny_esm)
+    assert after.files.parts == before.files.parts
+    assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
+
+
+@pytest.mark.thorough
+def test_a_table_whose_list_is_damaged_is_left_out_by_name_and_can_be_added_again(
+    divided: Path, tiny_esm: Path, attlas
+) -> None:
+    (divided / Manifest.read(AtlasPaths(divided)).of_table(LABELS).parts[0].path).unlink()
+    outcome = attlas("build", divided.parent / "p.fasta", "--out", divided, "--model", tiny_esm, "--workers", 0)
+    assert "removed all of labels, because the list of its files is damaged" in outcome.err
+    assert set(assert_whole(divided).added.tables) == {"head_features", "head_max_sites"}
+    run(divided)
+    assert labelled(divided) == set(PROTEINS)
+    assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
+
+
+@pytest.mark.thorough
+def test_a_seal_that_ends_before_its_manifest_leaves_no_list_behind(
+    divided: Path, monkeypatch: pytest.MonkeyPatch, attlas
+) -> None:
+    before = Manifest.read(AtlasPaths(divided))
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("attlas.schema.file_list.PART_FILES", 1)  # other parts than before
+        patch.setattr("attlas.schema.manifest.publish_bytes", die)
+        attlas("seal", divided)
+    assert Manifest.read(AtlasPaths(divided)) == before
+    assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
+
+
+@pytest.mark.thorough
+def test_a_table_added_anew_has_a_new_list_and_the_other_tables_keep_theirs(divided: Path) -> None:
+    before = Manifest.read(AtlasPaths(divided))
+    after = run(divided, theta=0.5)
+    assert set(before.of_table(HEADS).parts) == set(after.of_table(HEADS).parts)
+    assert set(before.of_table(HEAD_FEATURES).parts).isdisjoint(after.of_table(HEAD_FEATURES).parts)
+    assert list_part_names(divided) == {part.path for part in assert_whole(divided).files.parts}
 
 
 def test_a_probe_after_a_retry_has_the_mended_proteins(tmp_path: Path, tiny_esm: Path, monkeypatch) -> None:

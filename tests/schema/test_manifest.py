@@ -11,7 +11,9 @@ import pytest
 from helpers.changed_manifest import change_file, change_manifest
 
 from attlas.schema import (
+    DIVIDED_FORMAT_VERSION,
     FORMAT_VERSION,
+    NAMES,
     PROTEINS,
     RESIDUES,
     SITES,
@@ -25,6 +27,7 @@ from attlas.schema import (
     TableFile,
 )
 from attlas.schema.blocks import add_block_digests
+from attlas.schema.file_list import FileList
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import PROVENANCE_KEY, describe_file, provenance, write_table
 from attlas.schema.verify import find_problems
@@ -61,8 +64,9 @@ def paths(tmp_path: Path) -> AtlasPaths:
 
 @pytest.fixture
 def manifest(paths: AtlasPaths) -> Manifest:
-    """Write the smallest atlas there is: two proteins and two sites; return its manifest, written too."""
+    """Write the smallest atlas there is: two proteins, a name, two sites; return its manifest, written too."""
     proteins = _put(paths, PROTEINS, paths.proteins, [_row(PROTEINS, accession=name) for name in ("P0DP23", "P0DP24")])
+    names = _put(paths, NAMES, paths.part(NAMES, 1, 1), [_row(NAMES, key="p0dp23", accession="P0DP23")])
     rows = [_row(SITES, sequence_id=i, position=1, residue="M") for i in (FIRST_ID, LAST_ID)]
     sites = _put(paths, SITES, paths.shard(SITES, 1), rows)
     made = Manifest(
@@ -74,7 +78,7 @@ def manifest(paths: AtlasPaths) -> Manifest:
         counts=Counts(
             n_records=2, n_requested=2, n_ok=1, n_skipped=1, n_failed=0, n_sequences=1, n_residues=149, n_sites=2
         ),
-        files=(proteins, sites),
+        files=FileList((proteins, names, sites)),
         created="2026-01-01T00:00:00+00:00",
         cost={"wall_s": 1.5},
     )
@@ -104,7 +108,7 @@ def test_a_receipt_comes_back_as_it_was_written(paths: AtlasPaths, manifest: Man
     receipt = Receipt(
         index=12,
         plan_id=ATLAS_ID,
-        files=manifest.files,
+        files=tuple(manifest.files),
         n_sequences=5,
         n_failed=1,
         n_residues=745,
@@ -126,14 +130,14 @@ def test_a_receipt_that_cannot_be_read_is_named(tmp_path: Path, text: str) -> No
         Receipt.read(path)
 
 
-@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, FORMAT_VERSION + 1, None, "1"])
+@pytest.mark.parametrize("version", [FORMAT_VERSION - 1, DIVIDED_FORMAT_VERSION + 1, None, "1"])
 def test_another_format_version_is_refused_with_both_named(
     paths: AtlasPaths, manifest: Manifest, version: object
 ) -> None:
     paths.manifest.write_text(json.dumps(json.loads(paths.manifest.read_text()) | {"format_version": version}))
     with pytest.raises(BrokenAtlasError, match="another atlas format") as caught:
         Manifest.read(paths)
-    assert caught.value.expected == f"format version {FORMAT_VERSION}"
+    assert caught.value.expected == f"format version {FORMAT_VERSION} or {DIVIDED_FORMAT_VERSION}"
     assert caught.value.found == f"format version {version}"
 
 
@@ -142,7 +146,7 @@ def test_another_format_version_is_refused_with_both_named(
     [
         (1, "build it again; it can be read by attlas from before its first release only"),
         (2, "`attlas upgrade {} -o NEW` writes the same atlas in the format of today"),
-        (FORMAT_VERSION + 1, "read it with a newer attlas release"),
+        (DIVIDED_FORMAT_VERSION + 1, "read it with a newer attlas release"),
         (None, "build it again; it can be read by the attlas release that wrote it only"),
     ],
 )
@@ -178,7 +182,7 @@ def test_a_directory_that_is_none_is_unfinished_or_is_no_atlas_is_told_apart(pat
 
 
 def test_a_file_is_described_by_its_rows_bytes_and_range(paths: AtlasPaths, manifest: Manifest) -> None:
-    proteins, sites = manifest.files
+    proteins, _, sites = manifest.files
     assert (proteins.n_rows, proteins.first_sequence_id, proteins.last_sequence_id) == (2, None, None)
     assert (sites.n_rows, sites.first_sequence_id, sites.last_sequence_id) == (2, FIRST_ID, LAST_ID)
     assert sites.n_bytes == (paths.root / sites.path).stat().st_size
@@ -231,7 +235,7 @@ def test_a_file_with_other_columns_is_found(paths: AtlasPaths, manifest: Manifes
     pq.write_table(rows, path)
     add_block_digests(path)
     wrong = describe_file(paths, path, SITES)
-    found = find_problems(paths, replace(manifest, files=(manifest.files[0], wrong)))
+    found = find_problems(paths, replace(manifest, files=FileList((*manifest.files[:2], wrong))))
     assert found == ["sites/shard-00001.parquet: its columns are not those of table sites"]
 
 
@@ -242,15 +246,16 @@ def test_a_list_of_another_number_of_layers_is_found(paths: AtlasPaths, manifest
     path.parent.mkdir()
     pq.write_table(RESIDUES.schema(RUN.n_layers).empty_table(), path)
     add_block_digests(path)
-    with_list = replace(other, files=(*manifest.files, describe_file(paths, path, RESIDUES)))
+    with_list = replace(other, files=FileList((*manifest.files, describe_file(paths, path, RESIDUES))))
     assert find_problems(paths, with_list) == [
         "residues/shard-00001.parquet: its columns are not those of table residues"
     ]
 
 
 def test_a_wrong_number_of_rows_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
-    proteins, sites = manifest.files
-    found = find_problems(paths, replace(manifest, files=(proteins, replace(sites, n_rows=3))))
+    proteins, names, sites = manifest.files
+    files = FileList((proteins, names, replace(sites, n_rows=3)))
+    found = find_problems(paths, replace(manifest, files=files))
     assert found == ["sites/shard-00001.parquet: 3 rows expected, 2 found"]
 
 
@@ -262,6 +267,13 @@ def test_counts_that_do_not_add_up_are_found(paths: AtlasPaths, manifest: Manife
 def test_a_protein_too_few_is_found(paths: AtlasPaths, manifest: Manifest) -> None:
     counts = replace(manifest.counts, n_requested=3, n_ok=2)
     assert find_problems(paths, replace(manifest, counts=counts)) == ["proteins: 3 rows expected, 2 found"]
+
+
+def test_an_atlas_without_its_index_of_names_is_not_whole(paths: AtlasPaths, manifest: Manifest) -> None:
+    files = FileList(tuple(file for file in manifest.files if file.table != NAMES.name))
+    texts = find_problems(paths, replace(manifest, files=files))
+    assert [text.partition(":")[0] for text in texts] == ["names/names-00001-of-00001.parquet", "names"]
+    assert "no file of this index" in texts[1]
 
 
 def test_every_problem_is_listed_not_only_the_first(paths: AtlasPaths, manifest: Manifest) -> None:
@@ -394,7 +406,7 @@ def test_nested_brackets_without_end_are_said(paths: AtlasPaths, manifest: Manif
 def test_a_receipt_with_a_value_of_another_type_is_said(
     paths: AtlasPaths, manifest: Manifest, name: str, value: object
 ) -> None:
-    receipt = Receipt(1, ATLAS_ID, manifest.files, 5, 1, 745, 1.25, 1.0, 2**33, 2**34, "here")
+    receipt = Receipt(1, ATLAS_ID, tuple(manifest.files), 5, 1, 745, 1.25, 1.0, 2**33, 2**34, "here")
     receipt.write(paths)
     values = json.loads(paths.receipt(1).read_text())
     if type(values[name]) is type(value):

@@ -86,7 +86,7 @@ def test_parts_follow_one_another_and_hold_everything(shards: Atlas, table: Tabl
     assert (parts[0].first_sequence_id, parts[-1].end_sequence_id) == (None, None)
     assert [part.first_sequence_id for part in parts[1:]] == [part.end_sequence_id for part in parts[:-1]]
     for part in parts:
-        assert any(part.may_hold(file) for file in shards.manifest.of_table(table))
+        assert part.files_of(shards.manifest).of_tables([table.name])
 
 
 def test_an_atlas_of_one_file_is_one_part(tmp_path: Path) -> None:

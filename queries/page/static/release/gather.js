@@ -37,10 +37,10 @@ globalThis.attlas ??= {};
       sites: isComputed ? plainRows(sites, columns.sites) : null,
       received: isComputed ? { encoding: "float16-base64", data: encodeReceived(residues, facts.model.n_layers) } : null,
       heads: isComputed ? { statistics: lists(heads, columns.heads) } : null,
-      links: pairs(release, "links", protein, links, columns.links, ["floor", "per_residue"]),
+      links: await pairs(release, "links", protein, links, columns.links, ["floor", "per_residue"]),
       features: own("features", features, columns.features, ["begin", "end", "type", "description"]),
       families: own("families", families, columns.families, ["database", "family", "source"]),
-      contacts: pairs(release, "contacts", protein, contacts, columns.contacts, []),
+      contacts: await pairs(release, "contacts", protein, contacts, columns.contacts, []),
       tracks: joinTracks(own("tracks", tracks, columns.tracks, ["name", "source", "unit", "position"])),
       variants: own("variants", variants, columns.variants, ["name", "source", "position", "substitute"])
         ?.map(({ source, name, position, residue, substitute, value }) => ({ source, name, position, from: residue, to: substitute, value })) ?? null,
@@ -84,9 +84,10 @@ globalThis.attlas ??= {};
   }
 
   /** Return the pairs of residues of a table as lists, with settings of the pass; null where it left the protein out. */
-  function pairs(release, table, protein, rows, columns, settingNames) {
-    if (protein.status !== "ok" || !release.files(table).length) return null;
-    const { settings } = release.files(table).find((file) => file.first_sequence_id <= protein.sequence_id && protein.sequence_id <= file.last_sequence_id) ?? release.files(table)[0];
+  async function pairs(release, table, protein, rows, columns, settingNames) {
+    if (protein.status !== "ok") return null;
+    const settings = await release.settingsOf(table, protein.sequence_id);
+    if (settings === null) return null;
     if (settings.max_length != null && protein.length > settings.max_length) return null;
     return { ...Object.fromEntries(settingNames.map((name) => [name, settings[name] ?? null])), ...lists(rows, columns) };
   }

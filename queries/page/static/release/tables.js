@@ -21,14 +21,41 @@ globalThis.attlas ??= {};
       this.root = root;
       this.nBytes = 0; // read so far
       this.footers = new Map(); // path: promise of its metadata
+      this.listParts = new Map(); // path: promise of the files that it lists
     }
 
-    /** Return the files of a table. */
+    /** Return the files of a table whose files the page knows, as `proteins`. */
     files(table) { return this.facts.tables[table] ?? []; }
+
+    /** Return the files of a table that may hold a sequence; a long list is in parts, of which those are read that may name one. */
+    async filesOfSequence(table, sequenceId) {
+      const mayHold = (entry) => entry.first_sequence_id <= sequenceId && sequenceId <= entry.last_sequence_id;
+      const { parts, settings } = this.files(table);
+      if (!parts) return this.files(table).filter(mayHold);
+      const partsToRead = parts.filter((part) => part.first_sequence_id === null || mayHold(part));
+      const files = (await Promise.all(partsToRead.map((part) => this.#filesInPart(part)))).flat();
+      return files.filter(mayHold).map((file) => ({ ...file, settings }));
+    }
+
+    #filesInPart(part) {
+      if (!this.listParts.has(part.path)) {
+        const bytes = this.#bytes(part, 0, part.n_bytes);
+        this.listParts.set(part.path, bytes.then((text) => JSON.parse(new TextDecoder().decode(text)).files));
+      }
+      return this.listParts.get(part.path);
+    }
+
+    /** Return the settings that a table was computed with where a sequence is; null where there is no such table. */
+    async settingsOf(table, sequenceId) {
+      const list = this.files(table);
+      if (list.parts) return list.settings;
+      const [file] = await this.filesOfSequence(table, sequenceId);
+      return (file ?? list[0])?.settings ?? null;
+    }
 
     /** Return the rows of one sequence in one table, in stored order. */
     async rowsOfSequence(table, sequenceId, columns) {
-      const files = this.files(table).filter((file) => file.first_sequence_id <= sequenceId && sequenceId <= file.last_sequence_id);
+      const files = await this.filesOfSequence(table, sequenceId);
       return (await Promise.all(files.map((file) => this.#rowsInFile(file, sequenceId, columns)))).flat();
     }
 
