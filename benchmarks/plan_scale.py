@@ -32,7 +32,8 @@ from helpers.synthetic import synthetic_run
 from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
 from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.name_index import write_name_index
+from attlas.pipeline.indexes.names import write_name_index
+from attlas.pipeline.indexes.words import write_word_index
 from attlas.pipeline.plan import Plan, Shard, cut_shards, sum_shards
 from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.proteins.arranging import arrange_proteins, parse_input
@@ -134,6 +135,8 @@ def measure_seal(folder: Path, n: int, length: int) -> None:
         counts = write_proteins(paths, plan)
     with _measured("    its index of names", n):
         write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
+    with _measured("    its index of words", n):
+        write_word_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
     assert counts.total() == pq.read_metadata(paths.proteins).num_rows
 
 

@@ -31,8 +31,9 @@
   async function find(text) {
     byId("release-text").value = text;
     say("Looking through the names …");
-    const hits = await attlas.findProteins(release, text);
-    const protein = attlas.chooseProtein(hits);
+    const found = await attlas.findProteins(release, text);
+    const { hits, note } = found;
+    const protein = attlas.chooseProtein(found);
     if (protein) {
       history.replaceState(null, "", `?${new URLSearchParams({ protein: protein.accession })}${location.hash}`);
       writeCommands(protein.accession);
@@ -43,7 +44,7 @@
     list(hits);
     const shown = hits.length > N_SHOWN ? `, the likeliest ${N_SHOWN} are shown` : "";
     const fit = hits.length === 1 ? "1 protein fits" : `${attlas.withCommas(hits.length)} proteins fit`;
-    say(hits.length ? `${fit} “${text}”${shown}.`
+    say(note ? `“${text}”: ${note}` : hits.length ? `${fit} “${text}”${shown}.`
       : `No protein of this release fits “${text}”. An identifier counts letter by letter; of a name, every word must be there.`);
   }
 
