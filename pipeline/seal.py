@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.indexes.writing import write_indexes
+from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
 from attlas.pipeline.shard_parts import remove_finished_parts

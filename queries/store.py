@@ -176,8 +176,8 @@ class Store:
         """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
 
         Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
-        that proteins of the atlas are placed on. The column `fit` says how a protein fits. What was not looked at, where
-        very many proteins fit, stands in the metadata of the schema as `notes`.
+        that proteins of the atlas are placed on. The column `fit` says how a protein fits. Where very many fit, what
+        was not looked at stands in the metadata of the schema as `notes`.
         """
         return hit_table(self.search(text))
 

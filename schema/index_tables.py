@@ -58,8 +58,8 @@ INDEX_TABLES = (NAMES, WORDS)
 
 MEMBERS = Table(
     name="members",
-    doc="A member of a cluster, such as one of UniRef, that is not in the atlas itself, and the protein that stands for "
-    "it. Added by `attlas annotate --members`.",
+    doc="A member of a cluster, such as one of UniRef, that is not in the atlas itself, and the protein that stands "
+    "for it. Added by `attlas annotate --members`.",
     key=("member", "accession"),
     sort=("member", "accession"),
     row_group_rows=65_536,

@@ -157,7 +157,7 @@ def test_a_table_of_another_shape_is_refused_with_what_was_expected(
     table = tmp_path / "members.tsv"
     table.write_text(text)
     before = Manifest.read(AtlasPaths(root))
-    with pytest.raises(InputError, match="members.tsv") as refusal:
+    with pytest.raises(InputError, match=r"members\.tsv") as refusal:
         add_members(root, table)
     assert error in str(refusal.value)
     assert Manifest.read(AtlasPaths(root)) == before
