@@ -100,8 +100,7 @@ def find(names: ProteinNames, id: str, *, taxon: int | str | None = None) -> Mat
 def find_all(names: ProteinNames, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
     """Return the match of each of many ids; no part of the index is read twice."""
     with names.index.remembering(key for id in ids for key in _list_keys(id)):
-        matches = [_match_id(names, id, taxon) for id in ids]
-    return _explain_unknown(names, matches)
+        return _explain_unknown(names, [_match_id(names, id, taxon) for id in ids])
 
 
 def find_rows(names: ProteinNames, id: str) -> tuple[int, ...]:

@@ -60,12 +60,14 @@ class NameIndex:
     @contextmanager
     def remembering(self, keys: Iterable[str]) -> Iterator[None]:
         """Look up many keys, in order, so that each row group is read once, and keep their names for the while."""
+        before = self._names
+        self._names = dict(before)
         try:
             for key in sorted(set(keys)):
                 self._names[key] = self.named(key)
             yield
         finally:
-            self._names.clear()
+            self._names = before
 
     def beginning_with(self, start: str) -> list[Name]:
         """Return the names whose keys begin so, in order; of many, only those in the first few row groups."""

@@ -96,9 +96,10 @@ globalThis.attlas ??= {};
       if (words.every((word) => together.includes(word))) hits.push({ ...names, fit: fitOf(values, whole, words) });
     }
     byFit(hits);
-    if (found === null || (found.isComplete && groups.isComplete)) return all(hits);
+    const isSmall = found === null || found.isSmall;
+    if (found === null || (found.isComplete && groups.isComplete)) return { ...all(hits), isSmall };
     const fitting = found.fitting || `${attlas.withCommas(found.rows.length)} proteins fit`;
-    return { hits, isComplete: false, note: `${fitting}: the likeliest ${attlas.withCommas(hits.length)} are listed; more words leave fewer.` };
+    return { hits, isSmall, isComplete: false, note: `${fitting}: the likeliest ${attlas.withCommas(hits.length)} are listed; more words leave fewer.` };
   }
 
   /** Return the first of some rows, as many as lie in a limited number of row groups. */
