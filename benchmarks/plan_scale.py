@@ -141,7 +141,7 @@ def measure_seal(folder: Path, n: int, length: int, json_file: Path | None) -> N
         counts = write_proteins(paths, plan)
     with _measured("seal: index of names", n, json_file):
         write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
-    with _measured("    its index of words", n):
+    with _measured("seal: index of words", n, json_file):
         write_word_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
     assert counts.total() == pq.read_metadata(paths.proteins).num_rows
 

@@ -90,8 +90,8 @@ def test_a_release_holds_the_rows_of_the_atlas_in_their_order(atlas_dir: Path, r
 
 
 def test_the_layout_is_the_promised_one(release: Path) -> None:
-    tables = ("sequences", "sites", "residues", "heads", "names", "words")
-    joined = {f"{name}/{name}-00001-of-00001.parquet" for name in tables}
+    names = ("sequences", "sites", "residues", "heads", "names", "words")
+    joined = {f"{name}/{name}-00001-of-00001.parquet" for name in names}
     beside = {"README.md", "DATACARD.md", "croissant.json", "atlas.duckdb", "manifest.json", "SHA256SUMS"}
     assert set(digests(release)) == {"proteins/proteins.parquet"} | joined | beside
 
