@@ -13,6 +13,7 @@ import pytest
 from helpers.building import random_proteins
 from helpers.range_server import serving
 from helpers.synthetic import SyntheticProtein, write_atlas
+from starlette.testclient import TestClient
 
 from attlas.pipeline.annotate.members import adding
 from attlas.pipeline.annotate.members.adding import add_members
@@ -22,6 +23,7 @@ from attlas.pipeline.stored_shards import write_shards
 from attlas.queries import Atlas
 from attlas.schema import MEMBERS, AtlasPaths, InputError, Manifest, PlanError, QuestionError
 from attlas.schema.verify import find_problems
+from attlas.serve.app import make_app
 
 CLUSTERS = [f"UniRef50_Q{i:05d}" for i in range(12)]
 
@@ -189,6 +191,26 @@ def test_a_member_is_answered_with_its_cluster_wherever_the_answer_can_say_so(ma
         assert all(row["reason"].startswith(sentence) for row in rows if row["asked"] == "P12345")
         assert not any("member" in (row["reason"] or "") for row in rows if row["asked"] != "P12345")
         assert sentence in str(atlas.show("P12345"))
+
+
+def test_the_api_answers_a_member_with_its_cluster_and_says_so(mapped: Path) -> None:
+    sentence = f"P12345 is a member of {CLUSTERS[3]}"
+    application = make_app(mapped)
+    client = TestClient(application, base_url="http://127.0.0.1")
+    protein = client.get("/api/v1/proteins/P12345").json()
+    assert (protein["note"], protein["protein"]["accession"]) == (sentence, CLUSTERS[3])
+    table = client.get("/api/v1/proteins/P12345?format=csv")
+    assert json.loads(table.headers["Attlas-Notes"]) == [sentence]
+    assert CLUSTERS[3] in table.text
+    found = client.get("/api/v1/proteins?q=P12345").json()
+    assert (found["notes"], [row["accession"] for row in found["proteins"]]) == ([sentence], [CLUSTERS[3]])
+    (answer,) = client.post("/api/v1/lookup", json={"ids": ["P12345"]}).json()["answers"]
+    assert answer["reason"].startswith(sentence)
+    assert client.get("/api/v1/proteins/P12345/sites").status_code == 404
+    listed = client.get("/proteins?q=P12345")
+    assert sentence in listed.text
+    assert CLUSTERS[3] in listed.text
+    application.state.service.close()
 
 
 def test_where_the_answer_cannot_say_so_a_member_is_refused_with_its_cluster(mapped: Path, attlas: Callable) -> None:
