@@ -32,9 +32,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.synthetic import synthetic_run
 
 from attlas.pipeline.directory import read_plan, write_plan, write_plan_file
+from attlas.pipeline.indexes.names import write_name_index
+from attlas.pipeline.indexes.words import write_word_index
 from attlas.pipeline.joining import write_proteins
 from attlas.pipeline.model.files import ModelShape
-from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan, Shard, cut_shards, sum_shards
 from attlas.pipeline.planned_sequences import read_sequences
 from attlas.pipeline.proteins.arranging import arrange_proteins, parse_input
@@ -140,6 +141,8 @@ def measure_seal(folder: Path, n: int, length: int, json_file: Path | None) -> N
         counts = write_proteins(paths, plan)
     with _measured("seal: index of names", n, json_file):
         write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
+    with _measured("seal: index of words", n, json_file):
+        write_word_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
     assert counts.total() == pq.read_metadata(paths.proteins).num_rows
 
 

@@ -1,6 +1,7 @@
 """The contacts that probes are fitted to: of each sequence those of the chain of a structure with the most residues."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from attlas.pipeline.contacts.chains import read_chain_contacts
 from attlas.pipeline.contacts.choosing_heads import choose_chain
@@ -11,7 +12,7 @@ from attlas.schema import AtlasPaths, InputError, Manifest
 
 CONTACTS = "contacts"
 """The label of pairs of residues in contact."""
-ATOM = "ca"
+ATOM: Final = "ca"
 """The atom that stands for a residue, as by default in `attlas contacts`."""
 
 

@@ -75,7 +75,9 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield from _wrap(f"families: {family_text(answer.families)}", width)
     if numbers := _numbers_text(answer):
         yield from _wrap(numbers, width)
-    if answer.id != protein.accession:
+    if answer.note:
+        yield from _wrap(answer.note, width)
+    elif answer.id != protein.accession:
         yield cut(f"asked as {printable(answer.id)}", width)
 
 

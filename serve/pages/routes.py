@@ -101,14 +101,14 @@ def _add_protein_list(router: APIRouter, service: Service) -> None:
             return RedirectResponse(protein_list.protein_path(accession), 303)
         page = list_page(atlas, text, offset, protein_list.PAGE_ROWS)
         return protein_list.list_page(
-            _frame(service, edition), list(json_rows(page.rows.to_reader())), page.total, offset, text
+            _frame(service, edition), list(json_rows(page.rows.to_reader())), page.total, offset, text, page.notes
         )
 
 
 def _find_only_protein(atlas: Atlas, text: str) -> str | None:
     """Return the accession of the protein that a text means: by an identifier, or words that only one protein has."""
     rows = atlas.match(text).rows
-    hit = choose_protein(atlas.hits(text)) if not rows else None
+    hit = choose_protein(atlas.search(text)) if not rows else None
     if hit is None and len(rows) != 1:
         return None
     row = rows[0] if hit is None else hit.row
