@@ -19,6 +19,7 @@ from attlas.cli.progress import build_progress, format_duration, say
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.plan import Plan, Shard
     from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest
@@ -168,7 +169,8 @@ def build(
             if pairs is not None:
                 n_pairs = "those of its pairs whose proteins are here"
                 n_pairs = n_pairs if listed is None else f"{len(listed.pairs):,} pairs"
-                print(f"pairs    one more pass over {n_pairs}, twice in every form of --join")
+                print(f"pairs    one more pass over {n_pairs}, twice in every form of --join; `attlas pairs --dry-run`")
+                print("         foretells it where the atlas is built")
             return
         store = find_store(out)
         if store and (links or pairs or vectors):
@@ -197,13 +199,15 @@ def build(
         has_failed |= add_and_report_vectors(Path(out), vectors=vectors, workers=workers, scheduler=scheduler)
     if pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
-        from attlas.pipeline.pairs.adding import PairSettings
+        from attlas.pipeline.pairs.settings import PairSettings
 
         settings = PairSettings(forms=join)
         if listed is None:
             with workshop():
                 listed = read_listed_pairs(Path(out), pairs, pair_options)
-        has_failed |= add_and_report_pairs(Path(out), listed, settings, workers=workers, scheduler=scheduler)
+        has_failed |= add_and_report_pairs(
+            Path(out), listed, settings, workers=workers, scheduler=scheduler, is_foretold=all_against is not None
+        )
     _report_build(out, manifest)
     if has_failed:
         sys.exit(EXIT_FAILURES)
@@ -469,7 +473,17 @@ def _report_build(out: str, manifest: "Manifest") -> None:
         sys.exit(EXIT_FAILURES)
 
 
-def _describe_processes(cost: "Estimate") -> str:
+def describe_needs(cost: "Estimate | PairCost") -> list[str]:
+    """Return the memory, the disk and the time of an estimate, a line each."""
+    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
+    return [
+        f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}",
+        f"disk     about {cost.disk_bytes / 1e6:,.0f} MB",
+        f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)",
+    ]
+
+
+def _describe_processes(cost: "Estimate | PairCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"
@@ -491,10 +505,7 @@ def _print_dry_run(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein,
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
 
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}")
-    print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
-    print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
+    print("\n".join(describe_needs(cost)))
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} ({protein.place}): {protein.reason}")

@@ -15,6 +15,13 @@ from attlas.schema import TABLES, Manifest, Table, TableFile
 WHOLE = "whole_"
 """What the name of a view begins with that holds the rows of all parts."""
 
+TABLES_WITH_NULL_IDS = frozenset(
+    table.name
+    for table in TABLES
+    if any(column.name == "sequence_id" and column.is_nullable for column in table.columns)
+)
+"""Names of the tables that may have rows without a `sequence_id`, such as proteins that were skipped."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -30,6 +37,9 @@ class Part:
         """Return whether rows of a file may lie in the part."""
         if file.first_sequence_id is None or file.last_sequence_id is None:
             return True
+        # Rows without a `sequence_id` are of the first part, and ids of a file say nothing of them.
+        if self.first_sequence_id is None and file.table in TABLES_WITH_NULL_IDS:
+            return True
         is_before = self.first_sequence_id is not None and file.last_sequence_id < self.first_sequence_id
         is_behind = self.end_sequence_id is not None and file.first_sequence_id >= self.end_sequence_id
         return not (is_before or is_behind)
@@ -44,7 +54,7 @@ class Part:
             conditions.append(f"sequence_id < {self.end_sequence_id}")
         if self.first_sequence_id is not None:
             conditions.append(f"sequence_id >= {self.first_sequence_id}")
-        elif any(column.name == "sequence_id" and column.is_nullable for column in table.columns):
+        elif table.name in TABLES_WITH_NULL_IDS:
             conditions = [f"({' AND '.join(conditions) or 'true'} OR sequence_id IS NULL)"]
         return f"SELECT * FROM {WHOLE}{table.name} WHERE {' AND '.join(conditions) or 'true'}"
 

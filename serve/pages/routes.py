@@ -26,6 +26,7 @@ from attlas.serve.pages.api_page import api_page
 from attlas.serve.pages.exports_page import exports_page
 from attlas.serve.pages.glance import PANELS, glance_html
 from attlas.serve.pages.layout import Frame
+from attlas.serve.pages.pair_routes import pair_routes
 from attlas.serve.pages.question_pages import question_page, questions_page
 from attlas.serve.pages.report_page import waiting_page
 from attlas.serve.pages.sql_page import sql_page
@@ -95,6 +96,8 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
             with service.long_proteins.turn(page.length):
                 return HTMLResponse("".join(page.pieces()), headers=headers)
         return StreamingResponse(page.pieces(), media_type="text/html", headers=headers)
+
+    router.include_router(pair_routes(service))
 
     @router.get("/questions")
     def list_questions() -> str:
