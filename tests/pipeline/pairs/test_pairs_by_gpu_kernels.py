@@ -57,19 +57,16 @@ def reduce_by_run(encoder: Encoder, inputs: list[JoinedInput]) -> list[SequenceA
 
 
 @pytest.fixture(scope="module")
-def encoders(tiny_esm: Path) -> tuple[Encoder, Encoder]:
-    """Return the plain encoder, and one with the kernels and the products of a GPU."""
-    with pytest.MonkeyPatch.context() as patch, emulated_products():
-        patch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues
-        return load(tiny_esm, "plain", PLAIN), load(tiny_esm, "triton", SPLIT)
+def plain(tiny_esm: Path) -> Encoder:
+    return load(tiny_esm, "plain", PLAIN)
 
 
 def test_a_gpus_path_gives_the_numbers_of_pairs_in_every_form(
-    encoders: tuple[Encoder, Encoder], monkeypatch: pytest.MonkeyPatch
+    plain: Encoder, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, by_gpu = encoders
     inputs = join(plain)
     expected = reduce_pairs(plain, inputs)
+    by_gpu = load(tiny_esm, "plain", SPLIT)  # linear layers of halves, as a GPU multiplies
     # Who attends and who adds up is chosen by the device; here both are those of a GPU, in tiles of a few rows.
     monkeypatch.setattr(attending, "GPU_TILE_ELEMENTS", 1_000)
     monkeypatch.setattr(gathering, "attend", attending.attend_in_rows)
@@ -90,11 +87,14 @@ def test_a_gpus_path_gives_the_numbers_of_pairs_in_every_form(
         assert received == pytest.approx((shares[0] * len(A) + shares[1] * len(B)) / n_residues, abs=1e-5)
 
 
-def test_the_kernels_read_joined_inputs_with_their_gap_and_linker(encoders: tuple[Encoder, Encoder]) -> None:
-    plain, by_gpu = encoders
+@pytest.mark.thorough
+def test_the_kernels_read_joined_inputs_with_their_gap_and_linker(
+    plain: Encoder, tiny_esm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inputs = join(plain)
+    monkeypatch.setattr(guard, "N_KNOWN_RESIDUES", 20)  # the interpreter takes seconds for a hundred residues
     with emulated_products():
-        by_kernels = reduce_by_run(by_gpu, inputs)
+        by_kernels = reduce_by_run(load(tiny_esm, "triton", SPLIT), inputs)
     entropies = []
     for ours, theirs in zip(by_kernels, reduce_by_run(plain, inputs), strict=True):
         np.testing.assert_allclose(ours.received, theirs.received, rtol=1e-4, atol=1e-5)
