@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.dry_run import choose_processes
 from attlas.pipeline.estimate import measure_rate, predict_seconds
@@ -11,16 +12,24 @@ from attlas.pipeline.pairs.memory import count_head_rows
 from attlas.pipeline.pairs.pair_list import PairList
 from attlas.pipeline.pairs.settings import PairSettings, check_settings
 from attlas.pipeline.plan import Plan, predict_process_bytes
+from attlas.pipeline.segments import N_SEGMENTS
 from attlas.schema import AtlasPaths, Manifest
 
-HEAD_ROW_DISK_BYTES = 22
-"""Bytes of a row of `pair_heads` in a file."""
+SECONDS_OF_BUILD = 1.4
+"""Seconds that a pass over pairs takes for operations that take a build one second: it took 1.7 builds where the
+operations are 1.22 times as many (docs/pairs.md)."""
+
+HEAD_ROW_DISK_BYTES = 20
+"""Bytes of a row of `pair_heads` in a file; this and the following from ten pairs with ESM-2 8M (docs/pairs.md)."""
 
 RECEIVED_DISK_BYTES = 7
 """Bytes of what a residue receives in a layer, within and across, in a file."""
 
-LINK_DISK_BYTES = 12
-"""Bytes of a row of `pair_links` or of `pair_contacts` in a file, and of the names of a row of `pair_residues`."""
+LINK_DISK_BYTES = 8
+"""Bytes of a row of `pair_links` or of `pair_contacts` in a file."""
+
+SEGMENT_DISK_BYTES = 4
+"""Bytes of a row of `pair_segments` in a file."""
 
 
 @dataclass(frozen=True)
@@ -74,21 +83,25 @@ def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_wo
         is_in_process=processes.is_in_process,
         n_at_once=processes.n_at_once,
         peak_bytes=predict_process_bytes(shards, shape=draft.shape, n_at_once=processes.n_at_once),
-        disk_bytes=predict_pair_disk_bytes(draft, per_residue=settings.per_residue),
-        wall_s=predict_seconds(shards, rate),
+        disk_bytes=predict_pair_disk_bytes(draft, settings),
+        wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
     )
 
 
-def predict_pair_disk_bytes(draft: PairDraft, *, per_residue: int) -> int:
-    """Return the expected size on disk of the tables of pairs, from what real ones took (docs/pairs.md)."""
+def predict_pair_disk_bytes(draft: PairDraft, settings: PairSettings) -> int:
+    """Return the expected size on disk of the tables of pairs, from what real ones took."""
     shape, n_forms, n_orders = draft.shape, len(draft.forms), len(draft.orders)
+    n_pairs = len(draft.planned.computed)
     n_residues = sum(pair.length for pair in draft.planned.computed) * n_forms
-    n_head_rows = count_head_rows(shape.n_layers, shape.n_heads, n_forms=n_forms, n_orders=n_orders)
 
-    # Of links there are at most so many of each order, of contacts at least twice as many as residues.
-    n_links = n_residues * (per_residue * n_orders + 2)
+    # Of links there are at most so many of each order, of contacts at least so many for each residue.
+    n_links = n_residues * settings.per_residue * n_orders
+    n_contacts = n_residues * KEPT_PER_RESIDUE
+    n_head_rows = n_pairs * count_head_rows(shape.n_layers, shape.n_heads, n_forms=n_forms, n_orders=n_orders)
+    n_segment_rows = n_pairs * n_forms * shape.n_layers * (2 * N_SEGMENTS) ** 2 if settings.has_segments else 0
     return (
-        len(draft.planned.computed) * n_head_rows * HEAD_ROW_DISK_BYTES
+        n_head_rows * HEAD_ROW_DISK_BYTES
         + n_residues * shape.n_layers * RECEIVED_DISK_BYTES
-        + (n_residues + n_links) * LINK_DISK_BYTES
+        + (n_links + n_contacts) * LINK_DISK_BYTES
+        + n_segment_rows * SEGMENT_DISK_BYTES
     )
