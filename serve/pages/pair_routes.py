@@ -50,9 +50,11 @@ def pair_routes(service: Service) -> APIRouter:
         if is_unchanged(request, etag):
             return not_modified(etag)
 
-        accessions = [first_protein(edition.atlas, find_match(edition.atlas, name)).accession for name in (id, partner)]
+        accession, other = (
+            first_protein(edition.atlas, find_match(edition.atlas, name)).accession for name in (id, partner)
+        )
         try:
-            answer = carry_out(request, PairPageTask(*accessions, form, service.place))
+            answer = carry_out(request, PairPageTask(accession, other, form, service.place))
         except QuestionError as error:  # no such pair, or not in this form
             raise Problem(404, error) from error
         headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": pair_policy()}
