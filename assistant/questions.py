@@ -55,10 +55,11 @@ def ask_question(
     """
     question = question_named(name)
     bound_question = ask(atlas, question.name, _refuse_files(question, values))
-    rows = bound_question.answer(atlas, timeout_s=timeout_s)
+    notes = list(bound_question.bound.notes)
+    rows = bound_question.answer(atlas, timeout_s=timeout_s, note=notes.append)
     page = page_of_reader(rows, offset=offset, limit=limit)
     sql = bound_question.sql if len(bound_question.sql) <= MOST_SQL else None
-    return Reply(page, sql, _command(question.name, values), bound_question.bound.notes)
+    return Reply(page, sql, _command(question.name, values), tuple(notes))
 
 
 def answer_sql(atlas: Atlas, *, query: str, offset: int, limit: int, timeout_s: float | None) -> Reply:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from attlas.pipeline.build import build
 from attlas.pipeline.drafting import Options
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 
 AMINO_ACIDS = "ACDEFGHIKLMNPQRSTVWY"
 LENGTH = 250

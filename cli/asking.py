@@ -141,7 +141,7 @@ def ask(
                 timeout_s=timeout or None,
             )
         else:
-            rows = bound_question.answer(atlas, timeout_s=timeout or None)
+            rows = bound_question.answer(atlas, timeout_s=timeout or None, note=note)
         write_rows(rows, file_format, output, is_defused=safe_for_spreadsheets)
 
 

@@ -85,7 +85,8 @@ def print_costs(additions: Additions, early_pairs: "PairList | None") -> None:
     if additions.pairs is not None:
         n_pairs = "those of its pairs whose proteins are here"
         n_pairs = n_pairs if early_pairs is None else f"{len(early_pairs.pairs):,} pairs"
-        print(f"pairs    one more pass over {n_pairs}, twice in every form of --join")
+        print(f"pairs    one more pass over {n_pairs}, twice in every form of --join; `attlas pairs --dry-run`")
+        print("         foretells it where the atlas is built")
 
 
 def add_to_atlas(
@@ -103,14 +104,17 @@ def add_to_atlas(
         has_failed |= add_and_report_vectors(out, vectors=additions.vectors, workers=workers, scheduler=scheduler)
     if additions.pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
-        from attlas.pipeline.pairs.adding import PairSettings
+        from attlas.pipeline.pairs.settings import PairSettings
 
         settings = PairSettings(forms=additions.join)
         listed = early_pairs
         if listed is None:
             with workshop():
                 listed = read_listed_pairs(out, additions.pairs, _make_pair_options(additions))
-        has_failed |= add_and_report_pairs(out, listed, settings, workers=workers, scheduler=scheduler)
+        is_foretold = additions.all_against is not None
+        has_failed |= add_and_report_pairs(
+            out, listed, settings, workers=workers, scheduler=scheduler, is_foretold=is_foretold
+        )
     return has_failed
 
 

@@ -11,6 +11,7 @@ from attlas.cli.workshop import EXIT_FAILURES
 
 if TYPE_CHECKING:
     from attlas.pipeline.estimate import Estimate
+    from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.proteins.arranging import SkippedProtein
     from attlas.schema import Manifest, TableFile
 
@@ -80,10 +81,7 @@ def print_estimate(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein,
             print(f"{span:>17}   {n:>9,} {'█' * max(1, round(30 * n / largest))}")
 
     print(f"\nmodel    {model} ({cost.shape.n_layers} layers x {cost.shape.n_heads} heads), {cost.dtype}")
-    print(f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}")
-    print(f"disk     about {cost.disk_bytes / 1e6:,.0f} MB")
-    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
-    print(f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)")
+    print("\n".join(describe_needs(cost)))
 
     for protein in skipped[:N_SKIPPED_SHOWN]:
         print(f"skipped  {protein.accession} ({protein.place}): {protein.reason}")
@@ -91,7 +89,17 @@ def print_estimate(model: str, cost: "Estimate", skipped: "tuple[SkippedProtein,
         print(f"skipped  ... and {cost.n_skipped - N_SKIPPED_SHOWN:,} more")
 
 
-def _describe_processes(cost: "Estimate") -> str:
+def describe_needs(cost: "Estimate | PairCost") -> list[str]:
+    """Return the memory, the disk and the time of an estimate, a line each."""
+    place = f"{cost.device} in this process" if cost.is_in_process else cost.device
+    return [
+        f"memory   at most {cost.peak_bytes / 2**30:.1f} GiB {_describe_processes(cost)}",
+        f"disk     about {cost.disk_bytes / 1e6:,.0f} MB",
+        f"time     about {format_duration(cost.wall_s)} on {place} (rough: from the speed of matrix products)",
+    ]
+
+
+def _describe_processes(cost: "Estimate | PairCost") -> str:
     """Return where the memory of an estimate is needed."""
     if not cost.is_in_process:
         return f"per worker (workers: {cost.n_workers})"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import N_SHOWN, build_progress, say, say_names
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def contacts(
     finds them on ten proteins with a structure, then `--heads FILE` fills the table `fused_contacts`. Its scores are
     no probabilities.
     """
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     _refuse_mixed(heads=heads, choose_heads=choose_heads, heads_only=heads_only, floor=floor)
     if choose_heads is None and any(option is not None for option in (best, chosen_on, seed)):
         raise typer.BadParameter("they belong to --choose-heads FILE", param_hint="--best, --chosen-on and --seed")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say, say_names
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def add_and_report_vectors(
     scheduler: str | None = None,
 ) -> bool:
     """Run the pass, print what was kept, what was left out, and what to ask; return whether a sequence failed."""
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     with workshop():
         from attlas.pipeline.vectors.adding import VectorSettings, add_vectors
 

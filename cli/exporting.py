@@ -128,13 +128,13 @@ def _write_pair_matrices(directory: str, pairs: Path, output: Path, *, layer: in
 
     pair_list = read_pairs(pairs)
     named = [NamedPair(pair.accession, pair.partner, pair.label) for pair in pair_list.pairs]
+    unread = [f"line {line.line}: {line.reason}" for line in pair_list.left_out]
     with Atlas.open(directory) as atlas:
-        written = write_pair_matrices(atlas, named, output, layer=layer, has_ends=has_ends)
+        written = write_pair_matrices(atlas, named, output, layer=layer, has_ends=has_ends, unread=unread)
 
     matrices = counted(written.n_pairs, "matrix", "matrices")
     print(f"{output}: {matrices} of {written.n_rows} x {written.width} numbers, of layer {written.layer}")
-    lines = [f"line {line.line}: {line.reason}" for line in pair_list.left_out]
-    say_names("left out", (*lines, *written.left_out))
+    say_names("left out", written.left_out)
 
 
 def _split_output(

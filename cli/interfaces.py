@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from attlas.cli.building import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def interfaces(
     for those of another homology group, and letters shuffled. Heads are chosen by their mean AUROC on a few pairs and
     judged on pairs of other groups. After a stop, the same command continues.
     """
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     with workshop():
         from attlas.pipeline.interfaces.adding import InterfaceSettings, add_interfaces
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say, say_names
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def add_and_report_links(
     scheduler: str | None = None,
 ) -> bool:
     """Run the pass, print what was kept, what was left out, and what to ask; return whether a sequence failed."""
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     with workshop():
         from attlas.pipeline.links.adding import LinkSettings, add_links
 

@@ -72,6 +72,20 @@ def refuse_url(directory: Path) -> None:
         raise QuestionError(f"{scheme}://{address} is a URL.", expected="a directory", hint=hint)
 
 
+def refuse_unbuilt(directory: Path) -> None:
+    """Refuse, before the libraries of a build are loaded, a place that no pass can run over: a URL, or a release.
+
+    Raises:
+        QuestionError: the path was a URL.
+        PlanError: it is a release.
+    """
+    from attlas.pipeline.lock import refuse_release
+    from attlas.schema import AtlasPaths
+
+    refuse_url(directory)
+    refuse_release(AtlasPaths(directory))
+
+
 def refuse_url_to_write(output: Path) -> None:
     """Refuse the URL of a place to write to, which was parsed as a path. Raises QuestionError."""
     from attlas.schema import QuestionError

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.building import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.build_report import describe_needs
+from attlas.cli.output import print_lines, refuse_unbuilt
 from attlas.cli.progress import build_progress, say, say_names
+from attlas.cli.workshop import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
-    from attlas.pipeline.pairs.adding import AddedPairs, PairSettings
+    from attlas.pipeline.pairs.adding import AddedPairs
     from attlas.pipeline.pairs.files.rows import PairFileOptions
+    from attlas.pipeline.pairs.foretelling import PairCost
     from attlas.pipeline.pairs.pair_list import PairList
+    from attlas.pipeline.pairs.settings import PairSettings
 
 N_SKIPPED_SHOWN = 10
 
@@ -65,6 +68,7 @@ Heads = Annotated[
     ),
 ]
 Segments = Annotated[bool, typer.Option("--segments", help="Keep the attention between the ten segments of each, too.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what it would do and cost; write nothing.")]
 MaxLength = Annotated[
     int | None, typer.Option(min=2, metavar="N", help="Skip pairs of more than N residues, with a reason.")
 ]
@@ -91,6 +95,7 @@ def pairs(
     segments: Segments = False,
     workers: Workers = None,
     scheduler: Scheduler = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Run pairs of proteins through the model as one input.
 
@@ -101,14 +106,21 @@ def pairs(
     in the atlas. Each form and order is an input of its own. After a stop, the same command continues; another file, or
     other settings, take the place of what there was.
     """
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     with workshop():
-        from attlas.pipeline.pairs.adding import PairSettings
         from attlas.pipeline.pairs.files.rows import PairFileOptions
+        from attlas.pipeline.pairs.settings import PairSettings
 
         settings = PairSettings(join, order, gap, floor, per_residue, heads, max_length, segments)
         listed = read_listed_pairs(directory, source, PairFileOptions(aliases, min_score, all_against))
-    if add_and_report_pairs(directory, listed, settings, workers=workers, scheduler=scheduler):
+        if dry_run:
+            from attlas.pipeline.pairs.foretelling import foretell_pairs
+
+            print_lines(_describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers)))
+            return
+
+    is_foretold = all_against is not None
+    if add_and_report_pairs(directory, listed, settings, workers=workers, scheduler=scheduler, is_foretold=is_foretold):
         sys.exit(EXIT_FAILURES)
 
 
@@ -130,18 +142,45 @@ def add_and_report_pairs(
     *,
     workers: int | None = None,
     scheduler: str | None = None,
+    is_foretold: bool = False,
 ) -> bool:
-    """Run the pass, and print what became of every line; return whether a pair failed."""
+    """Run the pass, and print what became of every line; return whether a pair failed.
+
+    With `is_foretold` its cost is printed before anything is computed.
+    """
+
+    def announce(cost: "PairCost") -> None:
+        for line in _describe_cost(cost):
+            say(line)
+
     with workshop():
         from attlas.pipeline.pairs.adding import add_listed_pairs
 
         with build_progress() as progress:
             added = add_listed_pairs(
-                Path(directory), listed, settings, progress=progress, n_workers=workers, scheduler=scheduler
+                Path(directory),
+                listed,
+                settings,
+                progress=progress,
+                n_workers=workers,
+                scheduler=scheduler,
+                announce=announce if is_foretold else None,
             )
     _report_added(directory, added)
     _report_left_out(listed)
     return bool(added.failed)
+
+
+def _describe_cost(cost: "PairCost") -> list[str]:
+    """Return what a pass over pairs will cost, line by line."""
+    from attlas.queries.text import counted
+
+    inputs = f"{counted(cost.n_pairs, 'pair')}, {counted(cost.n_inputs, 'input')} of each"
+    return [
+        f"pairs    {inputs}; {counted(cost.n_left_out, 'line')} left out",
+        f"model    {counted(cost.n_residues, 'residue')} to run through it, in {counted(cost.n_shards, 'shard')}",
+        *describe_needs(cost),
+    ]
 
 
 def _report_left_out(listed: "PairList") -> None:

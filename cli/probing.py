@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from attlas.cli.building import Dir, Scheduler, Workers, workshop
-from attlas.cli.output import refuse_url
+from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say
 
 Types = Annotated[
@@ -52,7 +52,7 @@ def probe(
     Labels are the features of `attlas annotate` and the amino acids. It costs about as much as the build. After a stop,
     the same command continues.
     """
-    refuse_url(directory)
+    refuse_unbuilt(directory)
     with workshop():
         from attlas.pipeline.probe.adding import add_probe
         from attlas.schema import LABELS

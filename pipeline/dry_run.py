@@ -1,5 +1,8 @@
 """The dry run of a build: its cost and the proteins it would skip, from the input and the shape of the model."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from attlas.pipeline.drafting import (
     Options,
     Sources,
@@ -15,7 +18,7 @@ from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
 from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
-from attlas.pipeline.plan import cut_shards
+from attlas.pipeline.plan import Shard, cut_shards
 from attlas.pipeline.proteins.arranging import SkippedProtein, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
 from attlas.schema import EnvironmentFault
@@ -42,16 +45,9 @@ def estimate_build(
     attention = choose_run_attention(shape, vocabulary, device)
     shards = cut_shards(proteins.lengths, shape=shape, device=device, attention=attention)
 
-    # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
-    is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
-    n_processes, n_at_once = 1 if is_in_process else n_workers, 1
-    if shards and has_device(device):
-        if device == "cuda":
-            check_precision(choose_dtype(options.dtype), choose_run_products(options, attention, device))
-        n_processes = choose_workers(shards, device=device, n_workers=n_processes)
-        if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
-            n_at_once = choose_threads(shards, device=device)
-
+    if shards and device == "cuda" and has_device(device):
+        check_precision(choose_dtype(options.dtype), choose_run_products(options, attention, device))
+    processes = choose_processes(shards, device=device, n_workers=n_workers)
     cost = estimate_cost(
         shards,
         proteins.lengths,
@@ -60,11 +56,38 @@ def estimate_build(
         n_skipped=proteins.n_skipped,
         device=device,
         dtype=choose_dtype(options.dtype),
-        n_workers=n_processes or 1,
-        is_in_process=is_in_process,
-        n_at_once=n_at_once,
+        n_workers=processes.n_workers,
+        is_in_process=processes.is_in_process,
+        n_at_once=processes.n_at_once,
     )
     return cost, proteins.skipped
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that compute shards."""
+
+    n_workers: int
+    is_in_process: bool
+    """Whether no workers are started: the process of the command computes."""
+    n_at_once: int
+    """Shards that a process computes side by side."""
+
+
+def choose_processes(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> Processes:
+    """Return the processes that a command starts for shards; `n_workers` is as in `encode.encode`.
+
+    Raises:
+        EnvironmentFault: the machine has the device, and too little memory for the shards.
+    """
+    # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
+    is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
+    n_processes, n_at_once = 1 if is_in_process else n_workers, 1
+    if shards and has_device(device):
+        n_processes = choose_workers(shards, device=device, n_workers=n_processes)
+        if is_in_process and device == "cpu":  # on a GPU one shard at a time runs through the model
+            n_at_once = choose_threads(shards, device=device)
+    return Processes(n_processes or 1, is_in_process, n_at_once)
 
 
 def _expect_vocabulary(options: Options) -> Vocabulary:

@@ -99,18 +99,23 @@ def _refuse_foreign(paths: AtlasPaths) -> None:
     beginnings = {paths.lock.name, paths.planned_proteins.parent.name}
     names = {entry.name for entry in root.iterdir()}
     foreign = {name for name in names - beginnings if not name.startswith(TEMPORARY_PREFIX)}
-    if paths.manifest.name in names and paths.plan.name not in names:
-        raise PlanError(
-            f"{root} is a release of an atlas: it has no plan.",
-            expected="the directory in which the atlas was built",
-            hint="run the command there, and publish again",
-        )
+    refuse_release(paths)
     if foreign and paths.plan.name not in names:
         raise PlanError(
             f"{root} is no atlas: it holds other files.",
             expected="a new or empty directory, or one begun by attlas",
             found=", ".join(sorted(foreign)[:5]),
             hint="choose another --out",
+        )
+
+
+def refuse_release(paths: AtlasPaths) -> None:
+    """Refuse a release, which was laid out to be read. Raises PlanError."""
+    if paths.manifest.is_file() and not paths.plan.is_file():
+        raise PlanError(
+            f"{paths.root} is a release of an atlas: it has no plan.",
+            expected="the directory in which the atlas was built",
+            hint="run the command there, and publish again",
         )
 
 

@@ -206,7 +206,7 @@ class Atlas(Store):
         """Answer a question by its name, as `attlas ask` does, or one of your own in a file like ours.
 
         The schema says what the columns mean, and what was asked of which atlas. A warning names what of the
-        parameters was left out, such as proteins that were not computed.
+        parameters was left out, such as proteins that were not computed, or says why there may be no rows.
 
         Raises:
             QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
@@ -216,7 +216,11 @@ class Atlas(Store):
         bound_question = ask(self, question, parameters)
         for note in bound_question.bound.notes:
             warnings.warn(note, stacklevel=2)
-        return bound_question.answer(self).read_all()
+        empty_notes: list[str] = []
+        rows = bound_question.answer(self, note=empty_notes.append).read_all()
+        for note in empty_notes:
+            warnings.warn(note, stacklevel=2)
+        return rows
 
     def export(
         self,

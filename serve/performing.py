@@ -11,7 +11,7 @@ import pyarrow as pa
 from attlas.queries import Atlas
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
-from attlas.serve.tasks import AskTask, ExportTask, Outcome, ReportTask, SqlTask, Task
+from attlas.serve.tasks import AskTask, ExportTask, Outcome, PairPageTask, ReportTask, SqlTask, Task
 
 FILE_SIGN = "@"
 """How a value begins that names a file for the command line."""
@@ -71,6 +71,8 @@ def perform(atlas: Atlas, task: Task, output: Path, *, max_bytes: int) -> Outcom
             return _select(atlas, task, output, max_bytes)
         case ExportTask():
             return _export(atlas, task, output, max_bytes)
+        case PairPageTask():
+            return _pair_page(atlas, task, output)
         case ReportTask():
             return _report(atlas, output)
 
@@ -87,8 +89,10 @@ def _ask(atlas: Atlas, task: AskTask, output: Path, max_bytes: int) -> Outcome:
             for name, value in task.parameters.items()
         }
         bound_question = ask(atlas, task.question, arguments)
-    has_more = _write_rows(bound_question.answer(atlas), task.format, output, task.max_rows, max_bytes)
-    return Outcome(bound_question.bound.notes, has_more)
+    notes = list(bound_question.bound.notes)
+    rows = bound_question.answer(atlas, note=notes.append)
+    has_more = _write_rows(rows, task.format, output, task.max_rows, max_bytes)
+    return Outcome(tuple(notes), has_more)
 
 
 def _argument(name: str, value: object, type: str, folder: Path) -> object:
@@ -148,7 +152,11 @@ def _export(atlas: Atlas, task: ExportTask, output: Path, max_bytes: int) -> Out
     from attlas.queries.exports.exporting import ExportOptions, absence_notes, prepare_export
 
     options = ExportOptions(
-        ids=task.ids, layer=task.layer, head=task.head, is_safe_for_spreadsheets=task.is_safe_for_spreadsheets
+        ids=task.ids,
+        layer=task.layer,
+        head=task.head,
+        form=task.form,
+        is_safe_for_spreadsheets=task.is_safe_for_spreadsheets,
     )
     prepared = prepare_export(atlas, task.format, options)
     if prepared.faults:
@@ -162,6 +170,14 @@ def _export(atlas: Atlas, task: ExportTask, output: Path, max_bytes: int) -> Out
     with output.open("wb") as file:
         notes = prepared.export.write(atlas, prepared.request, BoundedFile(file, max_bytes)) or ()  # type: ignore[arg-type]
     return Outcome(tuple(chain(prepared.notes, notes, absence_notes(atlas, prepared))))
+
+
+def _pair_page(atlas: Atlas, task: PairPageTask, output: Path) -> Outcome:
+    from attlas.serve.protein_page import pair_page
+
+    html = pair_page(atlas, task.id, task.partner, form=task.form, place=task.place)
+    output.write_text(html, encoding="utf-8")
+    return Outcome()
 
 
 def _report(atlas: Atlas, output: Path) -> Outcome:

@@ -35,7 +35,21 @@ class ExportTask:
     ids: tuple[str, ...] | None
     layer: int | None = None
     head: int | None = None
+    form: str | None = None
+    """How pairs were joined, in a format that has pairs."""
     is_safe_for_spreadsheets: bool = False
+
+
+@dataclass(frozen=True)
+class PairPageTask:
+    """The page of a pair."""
+
+    id: str
+    partner: str
+    form: str | None
+    """How the two were joined; None: the first that was computed."""
+    place: str
+    """What the command lines on the page call the atlas."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +57,7 @@ class ReportTask:
     """The report of the whole atlas."""
 
 
-Task = AskTask | SqlTask | ExportTask | ReportTask
+Task = AskTask | SqlTask | ExportTask | PairPageTask | ReportTask
 
 
 @dataclass(frozen=True)

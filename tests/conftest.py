@@ -88,6 +88,16 @@ def atlas(atlas_dir: Path) -> Iterator[Atlas]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def pair_atlas(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Return the directory of the small atlas of pairs with its proteins: P0 to P3, known contacts of P0 and P1."""
+    from helpers.pair_case import add_known_contacts, write_pair_case  # torch, for those who ask for it alone
+
+    directory, proteins = write_pair_case(tmp_path_factory.mktemp("pairs"))
+    add_known_contacts(directory)
+    return directory, proteins
+
+
 @pytest.fixture
 def attlas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Return the command `attlas` as a function: the real command line, without the seconds a process takes."""

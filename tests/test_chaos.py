@@ -23,13 +23,18 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield Stage(folder, starter, stray_s=30)
 
 
-def test_killed_at_random_moments_every_command_is_finished_by_the_same_one(tmp_path: Path) -> None:
-    words = ["--kills", "8", "--verbs", "plan", "seal", "annotate", "build", "--stray-s", "60", "--folder", tmp_path]
+@pytest.mark.parametrize(
+    ("verbs", "n_kills"), [(("plan", "seal", "annotate", "build"), 8), (("pairs", "embed"), 4)], ids=["build", "passes"]
+)
+def test_killed_at_random_moments_every_command_is_finished_by_the_same_one(
+    tmp_path: Path, verbs: tuple[str, ...], n_kills: int
+) -> None:
+    words = ["--kills", n_kills, "--verbs", *verbs, "--stray-s", "60", "--folder", tmp_path]
     command = [sys.executable, str(SCRIPT), *map(str, words), "--markdown", str(tmp_path / "table.md")]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout.count(": recovered") == 8
-    assert "| **all** | | **8** | **8** |" in (tmp_path / "table.md").read_text()
+    assert result.stdout.count(": recovered") == n_kills
+    assert f"| **all** | | **{n_kills}** | **{n_kills}** |" in (tmp_path / "table.md").read_text()
     assert list(tmp_path.iterdir()) == [tmp_path / "table.md"]
 
 

@@ -5,7 +5,7 @@ The first judges every head; heads are then chosen on some pairs, and the second
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -22,12 +22,13 @@ from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pair
 from attlas.pipeline.interfaces.judging import GIVEN, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
 from attlas.pipeline.interfaces.memory import predict_trial_bytes
 from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
-from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form
+from attlas.pipeline.pairs.shards import cut_pair_shards
 from attlas.pipeline.pairs.supported_forms import choose_forms
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
-from attlas.pipeline.plan import Plan, Shard, cut_shards
+from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIRS, AtlasPaths, Computation, InputError, Manifest
 from attlas.schema.interface_tables import KINDS
@@ -108,38 +109,25 @@ def add_interfaces(
         _check_settings(settings, plan)
         pairs = read_judged_pairs(paths, manifest, groups=settings.groups, identity=settings.identity)
         if not pairs:
-            raise InputError(
-                f"No pair of {root} has known contacts.",
-                expected="pairs that were computed, and contacts between their two proteins",
-                found=f"{len(_list_computed_pairs(paths, manifest))} computed pairs",
-                hint=f"`attlas pairs {root} PAIRS` computes pairs, `attlas annotate {root} COMPLEX` adds contacts",
-            )
+            raise _lacks_contacts(root, len(_list_computed_pairs(paths, manifest)))
 
-        how = JudgeSettings(
-            forms=choose_forms(settings.forms or _read_forms(paths, manifest), plan),
-            gap=_read_gap(paths, manifest) if settings.gap is None else settings.gap,
-            is_both_orders=settings.order == "both",
-            apc=settings.apc,
-            seed=settings.seed,
-            groups=settings.groups.name if settings.groups else f"identity {settings.identity:g}",
-        )
-        shape = find_model(plan.model_directory).shape
-        n_choices = settings.n_splits * len(settings.n_heads)
+        how = _complete_settings(paths, manifest, plan, settings)
+        run = partial(run_pass, paths, plan, progress=progress, n_workers=n_workers, scheduler=scheduler)
         heads_task = JudgeHeads(
             atlas_id=manifest.atlas_id,
             inputs=digest_inputs(manifest, PAIR_HEAD_CONTACTS),
             pairs=pairs,
-            shards=tuple(_cut_shards(pairs, plan, shape, how, n_choices=0)),
+            shards=tuple(_cut_shards(pairs, plan, how, n_choices=0)),
             how=how,
         )
-        run = partial(run_pass, paths, plan, progress=progress, n_workers=n_workers, scheduler=scheduler)
         manifest = run(heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards)
 
+        # Heads are chosen by what the first pass has found.
         fused_task = JudgeFusedHeads(
             atlas_id=manifest.atlas_id,
             inputs=heads_task.inputs,
             pairs=pairs,
-            shards=tuple(_cut_shards(pairs, plan, shape, how, n_choices=n_choices)),
+            shards=tuple(_cut_shards(pairs, plan, how, n_choices=settings.n_splits * len(settings.n_heads))),
             how=how,
             choices=_choose_all(pairs, _read_aurocs(paths, manifest, plan), settings),
             n_choosing=settings.n_choosing,
@@ -147,19 +135,48 @@ def add_interfaces(
         # Without a choice, the pass runs over nothing and removes what an earlier one has added.
         shards = fused_task.shards if fused_task.choices else ()
         manifest = run(fused_task, tables=[PAIR_CHOICES], shards=shards)
+        return _describe(paths, manifest, heads_task, fused_task)
 
-        receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
-        return AddedInterfaces(
-            manifest=manifest,
-            forms=how.forms,
-            n_pairs=len(pairs),
-            n_groups=len({pair.group for pair in pairs}),
-            n_homodimers=sum(pair.is_homodimer for pair in pairs),
-            n_without_contacts=len(_list_computed_pairs(paths, manifest)) - len(pairs),
-            n_swapped=sum(pair.swapped is not None for pair in pairs),
-            n_splits=len({choice.split for choice in fused_task.choices}),
-            n_failed=sum(receipt.n_failed for receipt in receipts.values()),
-        )
+
+def _lacks_contacts(root: Path, n_pairs: int) -> InputError:
+    """Return the error for an atlas of so many computed pairs, none of which has known contacts."""
+    return InputError(
+        f"No pair of {root} has known contacts.",
+        expected="pairs that were computed, and contacts between their two proteins",
+        found=f"{n_pairs} computed pairs",
+        hint=f"`attlas pairs {root} PAIRS` computes pairs, `attlas annotate {root} COMPLEX` adds contacts",
+    )
+
+
+def _complete_settings(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: InterfaceSettings) -> JudgeSettings:
+    """Return how pairs are joined and judged; what is not said is as the pairs have it. Raises as `choose_forms`."""
+    return JudgeSettings(
+        forms=choose_forms(settings.forms or _read_forms(paths, manifest), plan),
+        gap=_read_gap(paths, manifest) if settings.gap is None else settings.gap,
+        is_both_orders=settings.order == "both",
+        apc=settings.apc,
+        seed=settings.seed,
+        groups=settings.groups.name if settings.groups else f"identity {settings.identity:g}",
+    )
+
+
+def _describe(
+    paths: AtlasPaths, manifest: Manifest, heads_task: JudgeHeads, fused_task: JudgeFusedHeads
+) -> AddedInterfaces:
+    """Return what was judged, counted."""
+    pairs = heads_task.pairs
+    receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
+    return AddedInterfaces(
+        manifest=manifest,
+        forms=heads_task.how.forms,
+        n_pairs=len(pairs),
+        n_groups=len({pair.group for pair in pairs}),
+        n_homodimers=sum(pair.is_homodimer for pair in pairs),
+        n_without_contacts=len(_list_computed_pairs(paths, manifest)) - len(pairs),
+        n_swapped=sum(pair.swapped is not None for pair in pairs),
+        n_splits=len({choice.split for choice in fused_task.choices}),
+        n_failed=sum(receipt.n_failed for receipt in receipts.values()),
+    )
 
 
 def _check_settings(settings: InterfaceSettings, plan: Plan) -> None:
@@ -204,26 +221,23 @@ def _read_gap(paths: AtlasPaths, manifest: Manifest) -> int:
     return DEFAULT_GAP if gap is None else int(str(gap))
 
 
-def _cut_shards(
-    pairs: Sequence[JudgedPair], plan: Plan, shape: ModelShape, how: JudgeSettings, *, n_choices: int
-) -> list[Shard]:
+def _cut_shards(pairs: Sequence[JudgedPair], plan: Plan, how: JudgeSettings, *, n_choices: int) -> list[Shard]:
     """Return the shards of the pairs, with the cost and the memory of their trials."""
-    lengths = [pair.n_residues for pair in pairs]
-    n_inputs = len(how.forms) * len(KINDS) * (2 if how.is_both_orders else 1)
-    n_rows = len(how.forms) * len(KINDS) * (n_choices or plan.run.n_layers * (plan.run.n_heads + 1))
-    shards = []
-    for shard in cut_shards(lengths, shape=shape, device=plan.run.device, attention=plan.run.attention):
-        of_shard = lengths[shard.first_sequence_id : shard.end_sequence_id]
-        n_bytes = predict_trial_bytes(of_shard, n_heads=plan.run.n_heads, n_choices=n_choices, n_rows=n_rows)
-        shards.append(
-            replace(
-                shard,
-                n_residues=sum(of_shard) * n_inputs,
-                cost=shard.cost * n_inputs,
-                predicted_bytes=shard.predicted_bytes + n_bytes,
-            )
-        )
-    return shards
+    n_of_form = len(how.forms) * len(KINDS)
+    n_rows = n_of_form * (n_choices or plan.run.n_layers * (plan.run.n_heads + 1))
+
+    def predict_bytes(shard: Shard, lengths: Sequence[int]) -> int:
+        trials = predict_trial_bytes(lengths, n_heads=plan.run.n_heads, n_choices=n_choices, n_rows=n_rows)
+        return shard.predicted_bytes + trials
+
+    return cut_pair_shards(
+        [pair.n_residues for pair in pairs],
+        plan,
+        find_model(plan.model_directory).shape,
+        forms=how.forms,
+        n_inputs=n_of_form * (2 if how.is_both_orders else 1),
+        predict_bytes=predict_bytes,
+    )
 
 
 def _read_aurocs(paths: AtlasPaths, manifest: Manifest, plan: Plan) -> dict[str, dict[int, NDArray[np.float64]]]:

@@ -30,6 +30,9 @@ from attlas.schema.columns import LONG_RANGE
 HUB_LINKS = 5
 """Most candidates into one residue of one head."""
 
+THIN_FACTOR = 32
+"""Candidates of a protein, in budgets, from which on those that cannot be chosen are dropped between layers."""
+
 DEFAULT_FLOOR = 0.1
 """Attention from which on a weight is a candidate."""
 

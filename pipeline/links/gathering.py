@@ -20,10 +20,7 @@ from attlas.pipeline.attention.attending import attend
 from attlas.pipeline.attention.definitions import Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.compiling import compile_cached
-from attlas.pipeline.links.choosing import HUB_LINKS, Links, join_links, thin_candidates
-
-THIN_FACTOR = 32
-"""Candidates of a protein, in budgets, from which on those that cannot be chosen are dropped between layers."""
+from attlas.pipeline.links.choosing import HUB_LINKS, THIN_FACTOR, Links, join_links, thin_candidates
 
 _BLOCK = 64
 """Weights of a row that are compared with the floor at once; only blocks with a candidate are looked through."""

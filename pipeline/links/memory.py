@@ -5,8 +5,7 @@ Axis letters: `N` residues, `H` heads.
 
 from collections.abc import Sequence
 
-from attlas.pipeline.links.choosing import HUB_LINKS
-from attlas.pipeline.links.gathering import THIN_FACTOR
+from attlas.pipeline.links.choosing import HUB_LINKS, THIN_FACTOR
 from attlas.pipeline.part_limits import PASS_PART_LIMITS, cut_parts
 from attlas.pipeline.plan import RESULT_COPIES, cut_packs
 

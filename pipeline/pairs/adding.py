@@ -1,6 +1,6 @@
 """Pairs added to a sealed atlas: a pass over the pairs of a file, resumed like a build; every line ends as a row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,26 +9,18 @@ import pyarrow as pa
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.contacts.head_choice import read_choice
 from attlas.pipeline.encode import StartProgress
-from attlas.pipeline.model.files import ModelShape, find_model
-from attlas.pipeline.pairs.combining import ORDERS, Order
 from attlas.pipeline.pairs.computing import ComputePairs
-from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form, count_joined_tokens
-from attlas.pipeline.pairs.memory import predict_pair_bytes
+from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
+from attlas.pipeline.pairs.foretelling import PairCost, foretell_draft
+from attlas.pipeline.pairs.joining import Form, Order
 from attlas.pipeline.pairs.pair_list import PairList, read_pairs
 from attlas.pipeline.pairs.plan_file import digest_pairs, find_plan_file, remove_other_plans, write_plan_file
-from attlas.pipeline.pairs.planning import (
-    PairLimits,
-    PairOfSequences,
-    PlannedPairs,
-    list_rows,
-    plan_pairs,
-    read_proteins,
-)
-from attlas.pipeline.pairs.supported_forms import choose_forms
+from attlas.pipeline.pairs.planning import PlannedPairs, list_rows
+from attlas.pipeline.pairs.settings import PairSettings, check_settings
 from attlas.pipeline.pass_planning import read_ids_with_rows
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
-from attlas.pipeline.plan import N_SPECIAL_TOKENS, Plan, Shard, cut_shards
+from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.workers.resources import check_device, measure_available_bytes
 from attlas.schema import (
@@ -41,6 +33,7 @@ from attlas.schema import (
     EnvironmentFault,
     InputError,
     Manifest,
+    Table,
     TableFile,
     tables_added_by,
 )
@@ -48,39 +41,11 @@ from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import describe_file, provenance, write_table
 from attlas.schema.publish import publishing
 
-DEFAULT_FLOOR = 0.05
-"""Attention from which on a weight across may become a link: half of that of `links`, since it is spread wider."""
-
-DEFAULT_PER_RESIDUE = 1
-"""Links across for each residue of both proteins."""
-
 NOT_FINITE = "the model's attention on it is not finite"
 """Why a pair fails."""
 
 HEAVY_PAIRS_SHOWN = 10
 """Pairs that a refusal for want of memory names."""
-
-
-@dataclass(frozen=True)
-class PairSettings:
-    """The settings of the pass over pairs."""
-
-    forms: str | None = None
-    """Forms in which two proteins are joined, separated by commas; None: the model's default."""
-    order: str = "both"
-    """`both` orders, or `forward` alone."""
-    gap: int = DEFAULT_GAP
-    """Positions without letters, in the form `gap`."""
-    floor: float = DEFAULT_FLOOR
-    """Attention from which on a weight across may become a link."""
-    per_residue: int = DEFAULT_PER_RESIDUE
-    """Links across for each residue of both proteins."""
-    heads: str | None = None
-    """File of a choice of heads, or heads such as `5-3,4-17`, that are fused to a score of contacts."""
-    max_length: int | None = None
-    """Most residues of both proteins; None: no limit."""
-    has_segments: bool = False
-    """Whether the attention between the segments of both proteins is kept."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +86,8 @@ def add_pairs(
         scheduler: as in `encode.encode`.
 
     Raises:
-        InputError: the file cannot be read, or a setting makes no sense.
+        InputError: the file cannot be read, a setting makes no sense, or no pair can be computed where the atlas has
+            computed pairs.
         PlanError: there is no plan, as in a release: pairs need the directory in which the atlas was built.
         EnvironmentFault: as `encode.encode`; the model does not read joined sequences; or a pair does not fit the
             memory, before anything is computed.
@@ -139,130 +105,106 @@ def add_listed_pairs(
     progress: StartProgress,
     n_workers: int | None = None,
     scheduler: str | None = None,
+    announce: Callable[[PairCost], None] | None = None,
 ) -> AddedPairs:
-    """Do the same as `add_pairs` with pairs that were read before. Raises as `add_pairs`."""
-    _check_settings(settings)
+    """Do the same as `add_pairs` with pairs that were read before. Raises as `add_pairs`.
+
+    `announce` is told the cost of what is missing, before it is computed by processes of this machine.
+    """
+    check_settings(settings)
     with hold_sealed(root) as (paths, manifest, plan):
         if scheduler is None:
             check_device(plan.run.device)
 
-        forms = choose_forms(settings.forms, plan)
-        orders = ORDERS if settings.order == "both" else ORDERS[:1]
-        shape = find_model(plan.model_directory).shape
-        limits = PairLimits(forms, settings.max_length, shape.max_residues)
-        planned = plan_pairs(listed, read_proteins(paths), limits)
-        shards = cut_pair_shards(planned.computed, plan, shape, settings, forms=forms, n_orders=len(orders))
-
-        choice = None if settings.heads is None else read_choice(settings.heads, plan.run)
-        task = ComputePairs(
-            atlas_id=manifest.atlas_id,
-            inputs=digest_inputs(manifest, PAIRS),
-            plan_digest=digest_pairs(planned.computed, shards),
-            forms=forms,
-            orders=orders,
-            gap=settings.gap,
-            floor=settings.floor,
-            per_residue=settings.per_residue,
-            heads=None if choice is None else choice.fused_heads,
-            max_length=settings.max_length,
-            has_segments=settings.has_segments,
-        )
+        draft = draft_pairs(paths, plan, listed, settings)
+        _refuse_to_lose_pairs(root, manifest, draft.planned)
+        task = _make_task(manifest, plan, draft, settings)
         # Workers elsewhere, and those with a GPU each, are asked for their memory when they have started.
+        missing = _list_missing_shards(paths, task, draft)
         if scheduler is None and (plan.run.device == "cpu" or n_workers == 0):
-            _check_memory(paths, task, shards, planned, plan)
+            _check_memory(missing, draft, plan)
+        if announce is not None and scheduler is None and missing:
+            announce(foretell_draft(replace(draft, shards=missing), plan, settings, n_workers=n_workers))
 
         plan_file = find_plan_file(paths, task.plan_digest)
         if not plan_file.is_file():
-            write_plan_file(plan_file, planned.computed, shards)
-        # `pairs` of another pass goes with its numbers: its `pair_id` may be that of another pair of the new ones.
-        has_other_pairs = any(not Path(file.path).name.startswith(task.name) for file in manifest.of_table(PAIRS))
+            write_plan_file(plan_file, draft.planned.computed, draft.shards)
         run_pass(
             paths,
             plan,
             task,
-            tables=[table for table in tables_added_by("pairs") if table is not PAIRS or has_other_pairs],
-            shards=shards,
+            tables=_list_replaced_tables(manifest, task),
+            shards=draft.shards,
             progress=progress,
             n_workers=n_workers,
             scheduler=scheduler,
         )
+
         remove_other_plans(plan_file)
-        failed = _find_failed(paths, Manifest.read(paths), planned)
-        manifest = _add_outcomes(paths, plan, task, planned, failed)
-        return _describe(manifest, task, planned, failed)
+        failed = _find_failed(paths, Manifest.read(paths), draft.planned)
+        manifest = _add_outcomes(paths, plan, task, draft.planned, failed)
+        return _describe(manifest, task, draft.planned, failed)
 
 
-def cut_pair_shards(
-    pairs: Sequence[PairOfSequences],
-    plan: Plan,
-    shape: ModelShape,
-    settings: PairSettings,
-    *,
-    forms: Sequence[Form],
-    n_orders: int,
-) -> list[Shard]:
-    """Return the shards of pairs, which are in order of length, with their cost and the memory of a process."""
-    if not pairs:
-        return []
-    lengths = [pair.length for pair in pairs]
-    n_inputs = len(forms) * n_orders
-    longest_form = max(forms, key=lambda form: count_joined_tokens(0, form))
-    tokens = [count_joined_tokens(length, longest_form) - N_SPECIAL_TOKENS for length in lengths]
-
-    shards = []
-    for shard in cut_shards(tokens, shape=shape, device=plan.run.device, attention=plan.run.attention):
-        of_shard = lengths[shard.first_sequence_id : shard.end_sequence_id]
-        predicted_bytes = predict_pair_bytes(
-            of_shard,
-            shape=shape,
-            forms=forms,
-            n_orders=n_orders,
-            pack_tokens=plan.pack_tokens,
-            per_residue=settings.per_residue,
-        )
-        shards.append(
-            replace(
-                shard,
-                n_residues=sum(of_shard) * n_inputs,
-                cost=shard.cost * n_inputs,
-                predicted_bytes=predicted_bytes,
-            )
-        )
-    return shards
+def _make_task(manifest: Manifest, plan: Plan, draft: PairDraft, settings: PairSettings) -> ComputePairs:
+    """Return the task that computes the pairs of a draft. Raises InputError: the heads to fuse cannot be read."""
+    choice = None if settings.heads is None else read_choice(settings.heads, plan.run)
+    return ComputePairs(
+        atlas_id=manifest.atlas_id,
+        inputs=digest_inputs(manifest, PAIRS),
+        plan_digest=digest_pairs(draft.planned.computed, draft.shards),
+        forms=draft.forms,
+        orders=draft.orders,
+        gap=settings.gap,
+        floor=settings.floor,
+        per_residue=settings.per_residue,
+        heads=None if choice is None else choice.fused_heads,
+        max_length=settings.max_length,
+        has_segments=settings.has_segments,
+    )
 
 
-def _check_settings(settings: PairSettings) -> None:
-    if settings.order not in ("both", "forward"):
-        raise InputError(
-            "The order says how the two proteins follow each other.", expected="both or forward", found=settings.order
-        )
-    if not 0 < settings.floor <= 1:
-        raise InputError(
-            "The floor is the attention from which on a weight may become a link.",
-            expected="above 0, to 1",
-            found=f"{settings.floor}",
-        )
-    if settings.per_residue < 1 or settings.gap < 0:
-        raise InputError(
-            "There is a number of links for each residue, and a gap of so many positions.",
-            expected="1 link or more, 0 positions or more",
-            found=f"{settings.per_residue} links, {settings.gap} positions",
-        )
+def _list_replaced_tables(manifest: Manifest, task: ComputePairs) -> list[Table]:
+    """Return the tables whose files those of the task replace.
+
+    `pairs` of another pass goes with its numbers: its `pair_id` may be that of another pair of the new ones.
+    """
+    has_other_pairs = any(not Path(file.path).name.startswith(task.name) for file in manifest.of_table(PAIRS))
+    return [table for table in tables_added_by("pairs") if table is not PAIRS or has_other_pairs]
 
 
-def _check_memory(
-    paths: AtlasPaths, task: ComputePairs, shards: Sequence[Shard], planned: PlannedPairs, plan: Plan
-) -> None:
+def _refuse_to_lose_pairs(root: Path, manifest: Manifest, planned: PlannedPairs) -> None:
+    """Refuse a list without a pair to compute, where it would take the place of computed ones. Raises InputError."""
+    if planned.computed or not any(file.n_rows for file in manifest.of_table(PAIR_HEADS)):
+        return
+
+    lines = [f"line {pair.line:,} of {pair.source}: {pair.reason}" for pair in planned.left_out]
+    raise InputError(
+        f"No pair of the list can be computed, and {root} has computed pairs, whose place it would take.",
+        expected="a list that names two proteins of this atlas",
+        found=f"{len(lines):,} lines, none of them of a pair to compute",
+        offenders=lines,
+        hint="is it the list for another atlas? the computed pairs are kept as they are",
+    )
+
+
+def _list_missing_shards(paths: AtlasPaths, task: ComputePairs, draft: PairDraft) -> tuple[Shard, ...]:
+    """Return the shards that an earlier run of the task has not finished."""
+    receipts = read_finished_receipts(paths, draft.shards, task)
+    return tuple(shard for shard in draft.shards if shard.index not in receipts)
+
+
+def _check_memory(missing: Sequence[Shard], draft: PairDraft, plan: Plan) -> None:
     """Refuse, before anything is computed, pairs that do not fit the memory. Raises EnvironmentFault."""
-    receipts = read_finished_receipts(paths, shards, task)
     free = measure_available_bytes(plan.run.device)
-    large = [shard for shard in shards if shard.index not in receipts and shard.predicted_bytes > free]
+    large = [shard for shard in missing if shard.predicted_bytes > free]
     if not large:
         return
 
     # What is shorter fits.
-    longest = [planned.computed[shard.end_sequence_id - 1] for shard in large]
-    shortest_large = planned.computed[large[0].first_sequence_id].length
+    pairs = draft.planned.computed
+    longest = [pairs[shard.end_sequence_id - 1] for shard in large]
+    shortest_large = pairs[large[0].first_sequence_id].length
     raise EnvironmentFault(
         f"The pairs of {len(large)} {'shard does' if len(large) == 1 else 'shards do'} not fit the memory.",
         expected=f"at most {free / 2**30:,.1f} GiB, what is free now",

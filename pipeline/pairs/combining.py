@@ -6,19 +6,15 @@ Axis letters: `L` layers, `H` heads, `N` residues of both chains, `A` residues o
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, KEPT_PER_RESIDUE, mark_highest
 from attlas.pipeline.pairs.gathering import JoinedAttention
-from attlas.pipeline.pairs.joining import JoinedInput
+from attlas.pipeline.pairs.joining import JoinedInput, Order
 from attlas.pipeline.pairs.segmenting import turn_segments
 
-Order = Literal["forward", "reverse"]
-ORDERS: tuple[Order, ...] = ("forward", "reverse")
-"""The orders of two proteins in an input: as in the file of pairs, and the other."""
 MEAN = "mean"
 """The numbers of both orders, averaged."""
 

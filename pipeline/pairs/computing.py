@@ -12,9 +12,9 @@ from attlas.pipeline.contacts.pairs import DEFAULT_FLOOR, KEPT_PER_RESIDUE
 from attlas.pipeline.encoder.device_check import make_pack_runner
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.links.choosing import HUB_LINKS
-from attlas.pipeline.pairs.combining import Order, TurnedAttention, combine_orders, turn_attention
+from attlas.pipeline.pairs.combining import TurnedAttention, combine_orders, turn_attention
 from attlas.pipeline.pairs.gathering import JoinedAttention, PairReduction, ReduceToPairs
-from attlas.pipeline.pairs.joining import LINKER, Form, JoinedInput, join_sequences
+from attlas.pipeline.pairs.joining import LINKER, Form, JoinedInput, Order, join_sequences
 from attlas.pipeline.pairs.memory import count_head_rows, cut_input_packs, limit_parts
 from attlas.pipeline.pairs.plan_file import find_plan_file, read_pair_shards, read_shard_pairs
 from attlas.pipeline.pairs.planning import PairOfSequences

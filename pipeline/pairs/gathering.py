@@ -18,8 +18,8 @@ from attlas.pipeline.attention.attending import attend
 from attlas.pipeline.attention.definitions import Pack, PackAttention
 from attlas.pipeline.attention.tiles import Tile
 from attlas.pipeline.contacts.contact_head import ContactHead
-from attlas.pipeline.links.choosing import Links, choose_links, join_links, thin_candidates
-from attlas.pipeline.links.gathering import THIN_FACTOR, StrongestWeights, insert_candidates
+from attlas.pipeline.links.choosing import THIN_FACTOR, Links, choose_links, join_links, thin_candidates
+from attlas.pipeline.links.gathering import StrongestWeights, insert_candidates
 from attlas.pipeline.pairs.contact_block import ContactBlock
 from attlas.pipeline.pairs.joining import JoinedInput
 from attlas.pipeline.pairs.segmenting import SegmentSums

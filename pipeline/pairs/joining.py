@@ -11,6 +11,7 @@ A gap exists for rotary positions alone: learned positions end, and a relative b
 Source of the linker: ESMFold (Lin et al., Science 2023). Axis letters: `T` tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,10 +19,15 @@ import numpy as np
 
 from attlas.pipeline.encoder.inputs import TokenInput
 from attlas.pipeline.model.letters import Vocabulary
+from attlas.pipeline.plan import N_SPECIAL_TOKENS
 
 Form = Literal["gap", "linker", "ends", "separators"]
 FORMS: tuple[Form, ...] = ("gap", "linker", "ends", "separators")
 """The forms in which two sequences are joined."""
+
+Order = Literal["forward", "reverse"]
+ORDERS: tuple[Order, ...] = ("forward", "reverse")
+"""The orders of two proteins in an input: as in the file of pairs, and the other."""
 
 DEFAULT_GAP = 100
 """Positions without letters between two sequences, fixed before any result was seen."""
@@ -60,6 +66,17 @@ def count_joined_tokens(n_residues: int, form: Form) -> int:
     """Return the tokens of two sequences of so many residues in sum."""
     n_between = {"gap": 0, "linker": len(LINKER), "ends": 2, "separators": 2}[form]
     return n_residues + n_between + 2
+
+
+def list_joined_lengths(lengths: Sequence[int], forms: Sequence[Form]) -> list[int]:
+    """Return the residues of single sequences that have as many tokens as pairs in the longest of some forms.
+
+    Args:
+        lengths: residues of both proteins of each pair.
+        forms: the forms.
+    """
+    n_more_tokens = max(count_joined_tokens(0, form) for form in forms) - N_SPECIAL_TOKENS
+    return [length + n_more_tokens for length in lengths]
 
 
 def join_sequences(

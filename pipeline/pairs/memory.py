@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from attlas.pipeline.links.memory import predict_link_bytes
 from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.packing import Budget, cut_runs
-from attlas.pipeline.pairs.joining import Form, count_joined_tokens
+from attlas.pipeline.pairs.joining import Form, list_joined_lengths
 from attlas.pipeline.part_limits import PartLimits, cut_parts
 from attlas.pipeline.plan import N_SPECIAL_TOKENS, RESULT_COPIES, predict_shard_bytes
 
@@ -53,8 +53,7 @@ def predict_pair_bytes(
     per_residue: int,
 ) -> int:
     """Return a bound on the memory of a process that computes pairs of these lengths, residues of both, bytes."""
-    longest_form = max(forms, key=lambda form: count_joined_tokens(0, form))
-    joined = [count_joined_tokens(length, longest_form) - N_SPECIAL_TOKENS for length in lengths]
+    joined = list_joined_lengths(lengths, forms)
     model = predict_shard_bytes(joined, shape=shape, pack_tokens=pack_tokens)
     links = predict_link_bytes(
         joined, pack_tokens=pack_tokens, n_layers=shape.n_layers, n_heads=shape.n_heads, per_residue=per_residue

@@ -13,7 +13,16 @@ from attlas.intake.text import printable_text
 from attlas.pipeline.pairs.files.all_pairs import read_all_pairs
 from attlas.pipeline.pairs.files.finding import PairFinder, merge_repeats
 from attlas.pipeline.pairs.files.formats import format_of, read_rows
-from attlas.pipeline.pairs.files.rows import EXPECTED, NO_OPTIONS, NOT_TWO, PairFileOptions, PairProblem, PairRow
+from attlas.pipeline.pairs.files.rows import (
+    EXPECTED,
+    LONG_ID,
+    LONGEST_ID,
+    NO_OPTIONS,
+    NOT_TWO,
+    PairFileOptions,
+    PairProblem,
+    PairRow,
+)
 from attlas.pipeline.pairs.files.string_links import STRING_ID, read_aliases
 from attlas.schema import InputError
 
@@ -85,7 +94,7 @@ def read_pairs(path: Path, options: PairFileOptions = NO_OPTIONS, *, names: Name
     pairs: list[ListedPair] = []
     left_out: list[LeftOutPair] = []
     for row in _read_rows(path, options, names):
-        problem = row.problem or _score_problem(row, options.min_score)
+        problem = row.problem or _long_id_problem(row) or _score_problem(row, options.min_score)
         if problem is None:
             pairs.append(_listed_pair(row, path))
             _refuse_too_many(len(pairs), path)
@@ -154,6 +163,12 @@ def _score_problem(row: PairRow, min_score: float | None) -> PairProblem | None:
     if row.score is None:
         return PairProblem("without a score")
     return PairProblem("score below the one asked for", f"{row.score:g}") if row.score < min_score else None
+
+
+def _long_id_problem(row: PairRow) -> PairProblem | None:
+    """Return the problem of a row whose id, whole, would be stored in `pairs` and is too long for it."""
+    longest = max(len(row.ids[0]), len(row.partner_ids[0]))
+    return PairProblem(LONG_ID, f"{longest:,} characters, of {LONGEST_ID:,} at most") if longest > LONGEST_ID else None
 
 
 def _listed_pair(row: PairRow, path: Path) -> ListedPair:

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.model.architectures import HOOKED
 from attlas.pipeline.model.positions import has_rotary_positions
 from attlas.pipeline.pairs.joining import FORMS, Form
 from attlas.pipeline.plan import Plan
 from attlas.schema import EnvironmentFault, InputError
+
+if TYPE_CHECKING:  # a dry run does without torch
+    from attlas.pipeline.encoder.encoder import Encoder
 
 FORMS_WITH_BOTH_ENDS: tuple[Form, ...] = ("ends", "separators")
 """Forms that set the model's own begin and end tokens between the sequences."""
@@ -55,7 +57,7 @@ def refuse_hooked(plan: Plan) -> None:
         )
 
 
-def refuse_unsupported_forms(encoder: Encoder, forms: Sequence[Form]) -> None:
+def refuse_unsupported_forms(encoder: "Encoder", forms: Sequence[Form]) -> None:
     """Refuse forms that a loaded model cannot read. Raises EnvironmentFault."""
     vocabulary, name = encoder.vocabulary, encoder.model.config.model_type
     lacking = [form for form in forms if form in FORMS_WITH_BOTH_ENDS and not vocabulary.has_both_ends]

@@ -91,6 +91,7 @@ def add_vectors(
         sequences = [sequence for sequence in computed if limit is None or sequence.length <= limit]
         grouped = group_by_shard(plan, sequences)
         shards = list_pass_shards(plan, grouped, lambda lengths: predict_vector_bytes(lengths, task))
+
         publish_build_vectors(paths, plan, task, shards)
         manifest = run_pass(
             paths,
@@ -102,6 +103,7 @@ def add_vectors(
             n_workers=n_workers,
             scheduler=scheduler,
         )
+
         files = manifest.of_table(VECTORS)
         return AddedVectors(
             manifest=manifest,

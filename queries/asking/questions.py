@@ -5,13 +5,14 @@ parameters, columns, example, grain, decomposes, source. Text goes on in the nex
 indented line `name type [LEAST..[MOST]] [= default]: what it says`, or `name text ONE|OTHER [= default]: what it says`
 for a choice, or `name text of TABLE.COLUMN [= default]: what it says` for a value that stands in a column.
 A column is `name: what it says`; one without a line is one of the atlas's own, documented in `schema/TABLES.md`.
-`needs` names tables that are added to a sealed atlas. `decomposes: sum` says that the question can be asked of parts of
+`needs` names tables that are added to a sealed atlas. `empty` says why an answer may have no rows, and is noted where
+one has none. `decomposes: sum` says that the question can be asked of parts of
 an atlas at once (`decomposing.py`).
 """
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -34,10 +35,22 @@ from attlas.schema.settings import describe_outdated
 FOLDER = Path(__file__).parents[1] / "sql"
 TOPICS = ("The atlas", "Sites", "Layers", "Heads", "Links", "Pairs", "Vectors", "Families", "Annotation")
 """What questions are about, in the order they are listed."""
-FIELDS = ("title", "topic", "needs", "answers", "parameters", "columns", "example", "grain", "decomposes", "source")
+FIELDS = (
+    "title",
+    "topic",
+    "needs",
+    "answers",
+    "empty",
+    "parameters",
+    "columns",
+    "example",
+    "grain",
+    "decomposes",
+    "source",
+)
 LISTS = ("parameters", "columns")
 """Fields of a header that hold entries, one to a line."""
-OPTIONAL = ("needs", "parameters", "columns", "example", "decomposes")
+OPTIONAL = ("needs", "empty", "parameters", "columns", "example", "decomposes")
 
 _FIELD = re.compile(r"--\s(\w+):\s*(.*)")
 _ENTRY = re.compile(r"--\s{3}(?=\S)(.*)")
@@ -72,6 +85,8 @@ class Question:
     """The SELECT, without its header."""
     needs: tuple[str, ...] = ()
     """Tables added to a sealed atlas that the question is about: without their rows it has no answer."""
+    empty: str = ""
+    """Why the answer may have no rows; empty where that needs no word."""
     decomposes: str = ""
     """`sum` where the answer follows from sums over parts of an atlas; else empty."""
 
@@ -110,8 +125,12 @@ class BoundQuestion:
         """The SELECT with the values as literals, to be asked with `attlas sql` as it is."""
         return with_literals(self.question.sql, self.bound.values)
 
-    def answer(self, atlas: Store, *, timeout_s: float | None = None) -> pa.RecordBatchReader:
+    def answer(
+        self, atlas: Store, *, timeout_s: float | None = None, note: Callable[[str], object] | None = None
+    ) -> pa.RecordBatchReader:
         """Return the rows; the schema holds question, parameters and provenance, its fields the docs of the columns.
+
+        Where there are none, `note` is told what the question says of that, when the rows have been read.
 
         Raises:
             QuestionError: the atlas has no rows of a table that is needed, or DuckDB cannot answer, also while the
@@ -119,7 +138,10 @@ class BoundQuestion:
         """
         _refuse_what_is_missing(self.question, atlas.manifest)
         values = {parameter.name: self.bound.values[parameter.name] for parameter in self.question.parameters}
-        return document_answer(self, atlas, atlas.stream(self.question.sql, values, timeout_s=timeout_s))
+        rows = document_answer(self, atlas, atlas.stream(self.question.sql, values, timeout_s=timeout_s))
+        if note is None or not self.question.empty:
+            return rows
+        return pa.RecordBatchReader.from_batches(rows.schema, _note_if_empty(rows, self.question.empty, note))
 
 
 def document_answer(bound_question: BoundQuestion, atlas: Store, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
@@ -127,6 +149,18 @@ def document_answer(bound_question: BoundQuestion, atlas: Store, rows: pa.Record
     schema = _documented(rows.schema, bound_question, atlas)
     batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
     return pa.RecordBatchReader.from_batches(schema, batches)
+
+
+def _note_if_empty(
+    rows: pa.RecordBatchReader, sentence: str, note: Callable[[str], object]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of an answer; call `note` at their end if they had no rows."""
+    n_rows = 0
+    for batch in rows:
+        n_rows += batch.num_rows
+        yield batch
+    if not n_rows:
+        note(sentence)
 
 
 def ask(atlas: Store, name: str | Path, arguments: Mapping[str, object]) -> BoundQuestion:
@@ -198,6 +232,7 @@ def read_question(path: Path) -> Question:
         grain=tuple(word.strip() for word in texts["grain"].split(",")),
         source=texts["source"],
         needs=_needs(path, texts.get("needs", "")),
+        empty=texts.get("empty", ""),
         decomposes=texts.get("decomposes", ""),
         sql="\n".join(lines[n_header:]).strip(),
     )

@@ -17,6 +17,13 @@ from attlas.schema.file_list import FileList
 WHOLE = "whole_"
 """What the name of a view begins with that holds the rows of all parts."""
 
+TABLES_WITH_NULL_IDS = frozenset(
+    table.name
+    for table in TABLES
+    if any(column.name == "sequence_id" and column.is_nullable for column in table.columns)
+)
+"""Names of the tables that may have rows without a `sequence_id`, such as proteins that were skipped."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -31,7 +38,11 @@ class Part:
     def files_of(self, manifest: Manifest) -> FileList:
         """Return the files of an atlas of which rows may lie in the part."""
         last_sequence_id = None if self.end_sequence_id is None else self.end_sequence_id - 1
-        return FileList(tuple(manifest.files.holding(self.first_sequence_id, last_sequence_id)))
+        files = manifest.files.holding(self.first_sequence_id, last_sequence_id)
+        if self.first_sequence_id is not None:
+            return FileList(tuple(files))
+        # Rows without a `sequence_id` are of the first part, and ids of a file say nothing of them.
+        return FileList(tuple(dict.fromkeys((*files, *manifest.files.of_tables(TABLES_WITH_NULL_IDS)))))
 
     def select(self, table: Table) -> str:
         """Return the SELECT of the part's rows of a view of the whole atlas."""
@@ -43,7 +54,7 @@ class Part:
             conditions.append(f"sequence_id < {self.end_sequence_id}")
         if self.first_sequence_id is not None:
             conditions.append(f"sequence_id >= {self.first_sequence_id}")
-        elif any(column.name == "sequence_id" and column.is_nullable for column in table.columns):
+        elif table.name in TABLES_WITH_NULL_IDS:
             conditions = [f"({' AND '.join(conditions) or 'true'} OR sequence_id IS NULL)"]
         return f"SELECT * FROM {WHOLE}{table.name} WHERE {' AND '.join(conditions) or 'true'}"
 

@@ -1,8 +1,9 @@
 """Pairs as a network of residues for Cytoscape: a table of edges, and beside it one of nodes.
 
 The columns by which Cytoscape (and py4cytoscape's `create_network_from_data_frames`) knows them: `source`, `target` and
-`interaction` of edges, `id` of nodes; the others are attributes. A node is a residue, `P04637:R175`. An edge of the
-interaction `link` goes from the residue that attends to the one attended to; `contact` is a predicted contact.
+`interaction` of edges, `id` of nodes; the others are attributes. A node is a residue, `P04637:R175`; where a protein is
+paired with itself, the second copy has nodes of its own, `P04637#2:R175`. An edge of the interaction `link` goes from
+the residue that attends to the one attended to; `contact` is a predicted contact.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ _EDGES = f"""
 {_CHOSEN},
 -- A link that was kept in both orders of the two proteins counts once, with the larger of its weights.
 link_edges AS (
-    SELECT pair_id, l.accession, l.partner, l.form, l.i, l.j, 'link' AS interaction, l.layer, l.head,
+    SELECT pair_id, l.place, l.accession, l.partner, l.form, l.i, l.j, 'link' AS interaction, l.layer, l.head,
            max(l.weight) AS weight, NULL::FLOAT AS probability, NULL::FLOAT AS head_score
     FROM pair_links AS l SEMI JOIN chosen USING (pair_id)
     WHERE l.layer = coalesce($layer, l.layer) AND l.head = coalesce($head, l.head)
@@ -40,41 +41,52 @@ link_edges AS (
     GROUP BY pair_id, l.place, l.accession, l.partner, l.form, l.i, l.j, l.layer, l.head
 ),
 contact_edges AS (
-    SELECT pair_id, c.accession, c.partner, c.form, c.i, c.j, 'contact' AS interaction, NULL::SMALLINT AS layer,
-           NULL::SMALLINT AS head, NULL::FLOAT AS weight, c.probability, c.score AS head_score
+    SELECT pair_id, 1 AS place, c.accession, c.partner, c.form, c.i, c.j, 'contact' AS interaction,
+           NULL::SMALLINT AS layer, NULL::SMALLINT AS head, NULL::FLOAT AS weight, c.probability, c.score AS head_score
     FROM pair_contacts AS c SEMI JOIN chosen USING (pair_id)
     WHERE $layer IS NULL AND c.form = coalesce($form, c.form)
 ),
 edges AS (
-    SELECT e.*, c.label, c.score AS pair_score, p.sequence[e.i] AS residue, q.sequence[e.j] AS partner_residue
+    SELECT e.*, c.label, c.score AS pair_score, p.sequence[e.i] AS residue, q.sequence[e.j] AS partner_residue,
+           -- Both copies of a protein that is paired with itself have one accession.
+           CASE WHEN e.accession = e.partner THEN e.place ELSE 1 END AS copy,
+           CASE WHEN e.accession = e.partner THEN 3 - e.place ELSE 1 END AS partner_copy
     FROM (FROM link_edges UNION ALL FROM contact_edges) AS e
     JOIN chosen AS c USING (pair_id)
     JOIN proteins AS p ON p.accession = e.accession
     JOIN proteins AS q ON q.accession = e.partner
 )"""
 
+
+def _name_node(accession: str, copy: str, residue: str, position: str) -> str:
+    """Return the SQL of the id of a node, of the SQL of its protein, copy of the protein, residue and position."""
+    return f"{accession} || CASE WHEN {copy} = 2 THEN '#2' ELSE '' END || ':' || {residue} || {position}"
+
+
 EDGES_QUERY = f"""
 WITH {_EDGES}
-SELECT accession || ':' || residue || i AS source, partner || ':' || partner_residue || j AS target, interaction,
-       accession AS source_accession, i AS source_position, partner AS target_accession, j AS target_position,
+SELECT {_name_node("accession", "copy", "residue", "i")} AS source,
+       {_name_node("partner", "partner_copy", "partner_residue", "j")} AS target, interaction,
+       accession AS source_accession, copy AS source_copy, i AS source_position,
+       partner AS target_accession, partner_copy AS target_copy, j AS target_position,
        pair_id, label, pair_score, form, layer, head, weight, probability, head_score AS score
 FROM edges
-ORDER BY pair_id, interaction, form, layer, head, accession, i, j
+ORDER BY pair_id, interaction, form, layer, head, accession, copy, i, j
 """
 
 NODES_QUERY = f"""
 WITH {_EDGES},
 ends AS (
-    SELECT accession, i AS position, residue, interaction FROM edges
+    SELECT accession, copy, i AS position, residue, interaction FROM edges
     UNION ALL
-    SELECT partner, j, partner_residue, interaction FROM edges
+    SELECT partner, partner_copy, j, partner_residue, interaction FROM edges
 )
-SELECT e.accession || ':' || e.residue || e.position AS id, e.accession, any_value(p.entry_name) AS entry_name,
-       any_value(p.gene) AS gene, e.position, e.residue,
+SELECT {_name_node("e.accession", "e.copy", "e.residue", "e.position")} AS id, e.accession, e.copy,
+       any_value(p.entry_name) AS entry_name, any_value(p.gene) AS gene, e.position, e.residue,
        count(*) FILTER (interaction = 'link') AS n_links, count(*) FILTER (interaction = 'contact') AS n_contacts
 FROM ends AS e JOIN proteins AS p ON p.accession = e.accession
-GROUP BY e.accession, e.position, e.residue
-ORDER BY e.accession, e.position
+GROUP BY e.accession, e.copy, e.position, e.residue
+ORDER BY e.accession, e.copy, e.position
 """
 
 COUNTS_QUERY = f"""
@@ -97,8 +109,8 @@ def write_edges(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ..
     counts = atlas.sql(COUNTS_QUERY, _parameters(request)).to_pylist()[0]
     theta = atlas.manifest.run.edge_theta
     return (
-        f"links and contacts across: {n_rows:,} of {counts['n_pairs']:,} of {counts['n_computed']:,} pairs, beside"
-        f" {counts['n_edges'] or 0:,} edges across of attention {theta} or more",
+        f"links and contacts across: {n_rows:,}, of {counts['n_pairs']:,} of the {counts['n_computed']:,} computed"
+        f" pairs, beside {counts['n_edges'] or 0:,} edges across of attention {theta} or more",
     )
 
 

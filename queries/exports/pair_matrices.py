@@ -69,11 +69,17 @@ class WrittenMatrices:
     width: int
     layer: int
     left_out: tuple[str, ...]
-    """Pairs that are not in the file, with why."""
+    """Lines and pairs that are not in the file, with why."""
 
 
 def write_pair_matrices(
-    store: Store, pairs: Sequence[NamedPair], output: Path, *, layer: int | None = None, has_ends: bool = False
+    store: Store,
+    pairs: Sequence[NamedPair],
+    output: Path,
+    *,
+    layer: int | None = None,
+    has_ends: bool = False,
+    unread: Sequence[str] = (),
 ) -> WrittenMatrices:
     """Write the matrix of each pair in the order of the pairs: an array of NumPy, or a table of Parquet.
 
@@ -86,6 +92,7 @@ def write_pair_matrices(
         output: the file, which ends with one of SUFFIXES.
         layer: layer of the vectors, from 0; None takes the last that has them all.
         has_ends: whether `cls` and `eos` are rows, too.
+        unread: lines that name no pair, with why; they stand before the pairs that are left out.
 
     Raises:
         QuestionError: the file has another ending; the atlas has no such vectors; or no pair has a matrix.
@@ -96,15 +103,17 @@ def write_pair_matrices(
             expected=f"a file that ends with {' or '.join(SUFFIXES)}",
             found=output.name,
         )
+
     kinds = WITH_ENDS if has_ends else SEGMENTS
     chosen_layer = _find_layer(store, kinds, layer)
-    known_pairs, left_out = _find_pairs(store, pairs, kinds, chosen_layer)
+    known_pairs, without_matrix = _find_pairs(store, pairs, kinds, chosen_layer)
+    left_out = (*unread, *without_matrix)
     if not known_pairs:
         raise QuestionError("No pair has a matrix.", offenders=left_out)
 
     (row,) = store.sql(_WIDTH).to_pylist()
     matrices = _read_matrices(store, known_pairs, kinds, chosen_layer)
-    written = WrittenMatrices(len(known_pairs), 2 * len(kinds), row["width"], chosen_layer, tuple(left_out))
+    written = WrittenMatrices(len(known_pairs), 2 * len(kinds), row["width"], chosen_layer, left_out)
     with open_output(output) as file:
         if output.suffix == ".npz":
             _write_arrays(file, known_pairs, matrices, kinds, written)
@@ -189,6 +198,7 @@ def _write_arrays(
     kinds: Sequence[str],
     written: WrittenMatrices,
 ) -> None:
+    """Write the arrays of NumPy."""
     with ZipFile(file, "w") as archive:
         write_floats(archive, "matrices", (written.n_pairs, written.n_rows, written.width), matrices)
         write_texts(archive, "accession", [pair.accession for pair in pairs])
@@ -204,23 +214,25 @@ def _write_table(
     kinds: Sequence[str],
     written: WrittenMatrices,
 ) -> None:
-    rows = pa.list_(pa.list_(pa.float32()))
+    """Write a table of Parquet, some pairs at a time."""
+    names = ("accession", "partner", "label")
     schema = pa.schema(
-        [("accession", pa.string()), ("partner", pa.string()), ("label", pa.string()), ("matrix", rows)],
+        [*((name, pa.string()) for name in names), ("matrix", pa.list_(pa.list_(pa.float32())))],
         metadata={"row": "\n".join(_list_row_names(kinds)), "layer": str(written.layer)},
     )
+
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for some_pairs in _cut_batches(pairs):
+            texts = [pa.array([getattr(pair, name) for pair in some_pairs], pa.string()) for name in names]
             data = b"".join(next(matrices) for _ in some_pairs)
-            numbers = pa.Array.from_buffers(pa.float32(), len(data) // 4, [None, pa.py_buffer(data)])
-            n_rows = len(some_pairs) * written.n_rows
-            row_ends = pa.array(range(0, len(numbers) + 1, written.width), pa.int32())
-            matrix_ends = pa.array(range(0, n_rows + 1, written.n_rows), pa.int32())
-            matrix = pa.ListArray.from_arrays(matrix_ends, pa.ListArray.from_arrays(row_ends, numbers))
-            columns = [
-                pa.array([pair.accession for pair in some_pairs], pa.string()),
-                pa.array([pair.partner for pair in some_pairs], pa.string()),
-                pa.array([pair.label for pair in some_pairs], pa.string()),
-                matrix,
-            ]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+            writer.write_table(pa.Table.from_arrays([*texts, _list_matrices(data, written)], schema=schema))
+
+
+def _list_matrices(data: bytes, written: WrittenMatrices) -> pa.ListArray:
+    """Return matrices, the float32 numbers of one after the other, as a column of lists of rows."""
+    numbers = pa.Array.from_buffers(pa.float32(), len(data) // 4, [None, pa.py_buffer(data)])
+    row_ends = pa.array(range(0, len(numbers) + 1, written.width), pa.int32())
+    rows = pa.ListArray.from_arrays(row_ends, numbers)
+
+    matrix_ends = pa.array(range(0, len(rows) + 1, written.n_rows), pa.int32())
+    return pa.ListArray.from_arrays(matrix_ends, rows)

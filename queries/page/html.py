@@ -21,8 +21,10 @@ from attlas.queries.text import printable
 STATIC = Path(__file__).with_name("static")
 TEMPLATE = "page.html"
 ANY_INLINE = "script-src 'unsafe-inline'"
-"""The template's policy for scripts, which lets it be opened while it is worked on; digests take its place."""
+"""The template's policy for scripts; digests take its place."""
 BODY = "<body>"
+_INCLUDE = re.compile(r"<!--attlas:include ([\w.]+)-->\n")
+"""Stands in a template for a piece that other templates have, too."""
 _MARKER = re.compile(r"<!--attlas:(title|style|heading|script)-->")
 DATA_MARKER = "<!--attlas:data-->"
 HEADING_KEYS = ("provenance", "model", "sites", "families")
@@ -102,7 +104,7 @@ def page_closing(data: Mapping[str, Any]) -> str:
 
 def fill_template(*, title: str, heading: str = "", parts: PageParts = PAGE_PARTS) -> tuple[str, str]:
     """Return the template before and after its data, with title, styles and scripts in the places of its markers."""
-    template = read_static(parts.template)
+    template = _INCLUDE.sub(lambda piece: read_static(piece[1]), read_static(parts.template))
     if ANY_INLINE not in template or BODY not in template or DATA_MARKER not in template:
         raise ValueError(f"{parts.template} lacks a policy for scripts, a body or a place for data")  # our fault
 

@@ -78,10 +78,11 @@ def pair_data(
     accession, other = _find_accession(atlas, id), _find_accession(atlas, partner)
     pair = _find_pair(atlas, accession, other)
     shown_form = _choose_form(pair, form)
+    query = {"pair_id": pair["pair_id"], "form": shown_form}
     proteins = [read_proteins(atlas, atlas.match(pair[name]))[0] for name in ("accession", "partner")]
+
     # The page has the two as the file of pairs has them; the chains were named as the caller has them.
     drawn_chains = chains if pair["accession"] == accession else chains[::-1]
-    query = {"pair_id": pair["pair_id"], "form": shown_form}
 
     data: dict[str, Any] = {
         "format": FORMAT,

@@ -55,6 +55,9 @@ def export_routes(service: Service) -> APIRouter:
         ] = None,
         layer: Annotated[int | None, Query(ge=0, le=9_999, description="Layer of the links, from 0.")] = None,
         head: Annotated[int | None, Query(ge=0, le=9_999, description="Head of this layer, from 0.")] = None,
+        form: Annotated[
+            str | None, Query(description="Of pairs: how they were joined. Default: all forms.", examples=["gap"])
+        ] = None,
         safe_for_spreadsheets: Annotated[
             bool, Query(description="In CSV and TSV put an apostrophe before texts that spreadsheets would run.")
         ] = False,
@@ -71,7 +74,7 @@ def export_routes(service: Service) -> APIRouter:
             find_match(atlas, proteins[0])
         name = f"{proteins[0] if proteins and len(proteins) == 1 else 'atlas'}{export.suffix}"
         headers = {"Content-Type": media_type(export), "Content-Disposition": attachment(name)}
-        task = ExportTask(export.name, proteins, layer, head, safe_for_spreadsheets)
+        task = ExportTask(export.name, proteins, layer, head, form, safe_for_spreadsheets)
         return answer_task(service, request, task, export.name, headers, timeout_s=service.limits.export_s)
 
     return router
@@ -109,6 +112,7 @@ def describe_export(export: Export) -> dict[str, Any]:
         "is_of_one": export.is_of_one,
         "leaves_out": export.leaves_out,
         "takes_head": export.takes_head,
+        "takes_form": export.takes_form,
         "is_for_spreadsheets": export.is_for_spreadsheets,
     }
 

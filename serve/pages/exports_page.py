@@ -30,6 +30,8 @@ def _form(export: Export) -> Iterator[str]:
     if export.takes_head:
         yield _field("layer", f"Layer of {name}", "layer", ' inputmode="numeric"')
         yield _field("head", f"Head of {name}", "head", ' inputmode="numeric"')
+    if export.takes_form:
+        yield _field("form", f"Form of the pairs of {name}", "form, such as gap", "")
     yield "<button>Download</button></p></form>"
 
 

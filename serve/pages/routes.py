@@ -27,6 +27,7 @@ from attlas.serve.pages.api_page import api_page
 from attlas.serve.pages.exports_page import exports_page
 from attlas.serve.pages.glance import PANELS, glance_html
 from attlas.serve.pages.layout import Frame
+from attlas.serve.pages.pair_routes import pair_routes
 from attlas.serve.pages.question_pages import question_page, questions_page
 from attlas.serve.pages.report_page import waiting_page
 from attlas.serve.pages.sql_page import sql_page
@@ -49,6 +50,7 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
     _add_start(router, service, glance)
     _add_protein_list(router, service)
     _add_protein(router, service)
+    router.include_router(pair_routes(service))
     _add_questions(router, service)
     _add_exports_and_api(router, service, description)
     _add_report(router, service)

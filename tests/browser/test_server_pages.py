@@ -1,6 +1,7 @@
 """The pages of a server in a real browser: nothing from elsewhere, no complaint, forms that ask, tables that sort."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
@@ -35,13 +36,13 @@ LOOKS = {
     "phone": {"viewport": {"width": 400, "height": 860}, "color_scheme": "dark"},
 }
 TIMEOUT_MS = 30_000
+THIS_MACHINE = "http://127.0.0.1:"
+"""How the addresses of the servers of these tests begin."""
 
 
-@pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Return the address of a server at work."""
-    root = tmp_path_factory.mktemp("served") / "atlas"
-    write_page_case(root)
+@contextmanager
+def serve_atlas(root: Path) -> Iterator[str]:
+    """Give the address of a server at work."""
     app = make_app(root, has_sql=True)
     with open_socket("127.0.0.1", 0) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
@@ -52,13 +53,29 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         thread.join(20)
 
 
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the address of a server of the atlas of the pages."""
+    root = tmp_path_factory.mktemp("served") / "atlas"
+    write_page_case(root)
+    with serve_atlas(root) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def pair_url(pair_atlas: tuple[Path, dict[str, str]]) -> Iterator[str]:
+    """Return the address of a server of an atlas with pairs."""
+    with serve_atlas(pair_atlas[0]) as address:
+        yield address
+
+
 @pytest.fixture
 def visit(browser: "Browser", url: str) -> Iterator[Callable[..., "Page"]]:
     """Return a function that opens a path; afterwards no page may have complained, nor asked another host."""
     contexts, problems = [], []
 
     def note_request(request: "Request") -> None:
-        if not request.url.startswith((url, "blob:", "data:")):
+        if not request.url.startswith((THIS_MACHINE, "blob:", "data:")):
             problems.append(request.url)
 
     def opened(path: str, **look: object) -> "Page":
@@ -68,7 +85,7 @@ def visit(browser: "Browser", url: str) -> Iterator[Callable[..., "Page"]]:
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("request", note_request)
-        page.goto(url + path)
+        page.goto(path if path.startswith(THIS_MACHINE) else url + path)
         page.wait_for_load_state("networkidle")
         return page
 
@@ -180,3 +197,13 @@ def test_the_start_page_shows_why_there_are_no_drawings(browser: "Browser", url:
     page.set_default_timeout(TIMEOUT_MS)
     assert "This server is busy." in page.inner_text("[data-load] .problem")
     page.context.close()
+
+
+def test_from_a_protein_over_its_pairs_to_the_page_of_one(visit: Callable[..., "Page"], pair_url: str) -> None:
+    page = visit(f"{pair_url}/protein/P0")
+    page.click("nav.served >> text=Pairs")
+    page.click("text=page of the pair >> nth=0")
+    page.wait_for_selector("#views", state="visible")
+    assert page.inner_text("#answer").startswith("Strongest link across: ")
+    page.click("nav.served >> text=P1")
+    assert page.url == f"{pair_url}/protein/P1"

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from attlas.pipeline.adding import add_files
 from attlas.pipeline.lock import hold_lock
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.schema import PARTNER_CONTACTS, AtlasPaths
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.settings import Computation

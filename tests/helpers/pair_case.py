@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.schema import PARTNER_CONTACTS
 from helpers.annotated import add_rows, annotate, sequence_ids
 from helpers.building import build_here, random_proteins, write_fasta

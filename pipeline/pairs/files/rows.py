@@ -59,4 +59,7 @@ class PairRow(NamedTuple):
 
 
 NO_SCORE = "the score is no number"
+LONG_ID = "an id is too long"
+LONGEST_ID = 1_000
+"""Characters of the longest id that is looked up."""
 NOT_TWO = "the line does not name two proteins"

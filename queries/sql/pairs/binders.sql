@@ -5,6 +5,8 @@
 --   those of the file of pairs. The null permutes them over the pairs, and takes the best head of each permutation,
 --   so that many heads are no evidence. Pairs that share proteins are not independent, which the permutations do not
 --   know: `binders_held_out` judges heads on proteins that did not choose them.
+-- empty: No pairs of both kinds are to be compared: those with the label and those without it have to be among the
+--   computed heteromers, or among the pairs that `dimers` says.
 -- parameters:
 --   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of

@@ -5,6 +5,8 @@
 --   into folds. Of each fold, the head farthest from 0.5 is chosen on the pairs of which neither protein is in the
 --   fold, and
 --   judged on the pairs of which both are: no protein is on both sides. The null does all this with permuted labels.
+-- empty: No fold has pairs with the label and pairs without it both among those that choose a head and among those that
+--   judge it: that takes more pairs of either kind, or fewer `folds`; the question binders asks without folds.
 -- parameters:
 --   binder text of pairs.label = binder: Label of pairs that bind; pairs of all other labels do not.
 --   statistic text across_share|entropy_across|max_across|n_edges_across = across_share: Which column of

@@ -5,6 +5,8 @@
 --   together, but also proteins of like composition: compare the cosine with that of the compositions beside it. All
 --   vectors of a model point much the same way, so that a cosine of 0.9 may be that of two proteins at random: read
 --   `mean_of_all`. One accession per distinct sequence; the sequence asked for is left out.
+-- empty: No two proteins are compared: the protein, or every other, has no vectors of this kind in these layers;
+--   `SELECT kind, layer, count(*) FROM vectors GROUP BY ALL` says which there are.
 -- parameters:
 --   protein protein: An id.
 --   kind text of vectors.kind = mean: Which vector: `mean` over all residues, `segment0` to `segment9` over tenths of

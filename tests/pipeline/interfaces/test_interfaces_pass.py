@@ -16,7 +16,8 @@ from attlas.pipeline.interfaces.known_interface import make_known_interface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.trials import MeasureHeads, Trial, measure_trials
 from attlas.pipeline.model.files import find_model
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, AtlasPaths, Computation, InputError, Manifest, Table
 
 SETTINGS = InterfaceSettings(n_choosing=2, n_splits=3, n_heads=(1, 3))

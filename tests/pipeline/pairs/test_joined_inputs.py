@@ -8,8 +8,9 @@ from helpers.building import build_here, write_fasta
 
 from attlas.pipeline.encoder.guard import make_known_protein
 from attlas.pipeline.model.letters import ESM2_TOKENS, ESM2_VOCABULARY
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
 from attlas.pipeline.pairs.joining import FORMS, JoinedInput, count_joined_tokens, join_sequences
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.queries import Atlas
 from attlas.schema import EnvironmentFault, InputError
 

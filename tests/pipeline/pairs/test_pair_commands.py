@@ -1,6 +1,9 @@
 """The commands take pairs from STRING, PSI-MITAB and lists, from the file to the attention of the right sequences."""
 
 import shutil
+import subprocess
+import sys
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from helpers.building import build_here, write_fasta
 
 from attlas.pipeline.pairs import pair_list
 from attlas.queries import Atlas
+from attlas.schema import AtlasPaths
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +73,11 @@ def test_all_pairs_of_two_lists_have_their_own_sequences(atlas_dir: Path, attlas
     everything.write_text("\n".join(PROTEINS))
     run = attlas("pairs", atlas_dir, everything, "--all-against", everything, "--join", "ends", "--workers", 0)
     assert run.code == 0, run.err
+    n_residues = 2 * sum(map(sum, combinations_with_replacement(map(len, PROTEINS.values()), 2)))
+    foretold = [line.split() for line in run.err.splitlines()]
+    assert ["attlas:", "pairs", "6", "pairs,", "2", "inputs", "of", "each;", "0", "lines", "left", "out"] in foretold
+    assert f"attlas: model {n_residues} residues to run through it, in 1 shard".split() in foretold
+    assert [words[1] for words in foretold[2:5]] == ["memory", "disk", "time"]
     with Atlas.open(atlas_dir) as atlas:
         lengths = atlas.sql(
             "SELECT accession, partner, n_residues, count(*) FILTER (r.place = 1) AS n, count(*) AS n_both"
@@ -79,6 +88,46 @@ def test_all_pairs_of_two_lists_have_their_own_sequences(atlas_dir: Path, attlas
         length = len(PROTEINS[row["accession"]])
         assert (row["n"], row["n_both"]) == (length, length + len(PROTEINS[row["partner"]]))
         assert row["n_residues"] == row["n_both"]
+
+
+def test_a_dry_run_of_pairs_says_what_they_cost_and_writes_nothing(atlas_dir: Path, attlas) -> None:
+    before = {path: path.stat().st_mtime_ns for path in atlas_dir.rglob("*")}
+    (atlas_dir.parent / "pairs.tsv").write_text("P04637\tQ00987\nP04637\tNOBODY\n")
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "pairs.tsv", "--join", "gap,linker", "--dry-run")
+    assert run.code == 0, run.err
+    told = dict(line.split(maxsplit=1) for line in run.out.splitlines())
+    assert told["pairs"] == "1 pair, 4 inputs of each; 1 line left out"
+    n_residues = 4 * (len(PROTEINS["P04637"]) + len(PROTEINS["Q00987"]))
+    assert told["model"] == f"{n_residues} residues to run through it, in 1 shard"
+    assert told["memory"].endswith(" GiB in this process")
+    assert set(told) == {"pairs", "model", "memory", "disk", "time"}
+    assert {path: path.stat().st_mtime_ns for path in atlas_dir.rglob("*")} == before
+
+
+@pytest.mark.parametrize("verb", ["pairs", "embed", "interfaces", "links", "probe", "contacts"])
+def test_a_release_is_named_before_anything_else_is_read(atlas_dir: Path, attlas, verb: str) -> None:
+    AtlasPaths(atlas_dir).plan.unlink()
+    run = attlas(verb, atlas_dir, *(["no-such-file"] if verb == "pairs" else []))
+    assert run.code == 1
+    assert f"{atlas_dir} is a release of an atlas" in run.err
+
+
+@pytest.mark.thorough
+def test_what_is_foretold_or_refused_loads_no_torch(atlas_dir: Path) -> None:
+    script = (
+        "import sys; from attlas.cli.main import main\n"
+        "try:\n    main()\n"
+        "finally:\n    print(sorted({'torch', 'transformers'} & set(sys.modules)))"
+    )
+    words = ["pairs", atlas_dir, atlas_dir.parent / "list", "--all-against", atlas_dir.parent / "list", "--dry-run"]
+    command = [sys.executable, "-c", script, *map(str, words)]
+    foretold = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert foretold.returncode == 0, foretold.stderr
+    assert foretold.stdout.startswith("pairs    3 pairs")
+    AtlasPaths(atlas_dir).plan.unlink()
+    refused = subprocess.run(command[:-1], capture_output=True, text=True, check=False)
+    assert "is a release of an atlas" in refused.stderr
+    assert [result.stdout.splitlines()[-1] for result in (foretold, refused)] == ["[]", "[]"]
 
 
 def test_a_build_takes_pairs_of_a_database(tiny_esm: Path, tmp_path: Path, attlas) -> None:

@@ -47,6 +47,16 @@ def test_a_line_that_names_no_pair_is_left_out_with_its_reason(tmp_path: Path) -
     assert listed.left_out[2] == LeftOutPair("P1 P2 label high", listed.left_out[2].reason, "pairs.tsv", 3)
 
 
+def test_an_id_of_a_megabyte_is_left_out_and_not_kept_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"P1\tP2\n{'P' * 10**6}\tP2\n")
+    listed = read_pairs(path)
+    assert [pair.line for pair in listed.pairs] == [1]
+    (left_out,) = listed.left_out
+    assert left_out.reason == "an id is too long: 1,000,000 characters, of 1,000 at most"
+    assert len(left_out.text) == 200
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -11,7 +11,8 @@ from helpers.building import assert_whole, build_here, write_fasta
 from helpers.link_oracle import choose_by_rule, list_disagreements
 from helpers.pair_oracle import EagerPair, count_head_numbers, predict_contacts, read_eagerly, sum_received
 
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.queries import Atlas
 

@@ -13,7 +13,8 @@ from helpers.building import assert_whole, build_here, digests, random_proteins,
 from helpers.tiny_esm import save_tiny_esm
 
 from attlas.pipeline.pairs import adding
-from attlas.pipeline.pairs.adding import AddedPairs, PairSettings, add_pairs
+from attlas.pipeline.pairs.adding import AddedPairs, add_pairs
+from attlas.pipeline.pairs.settings import PairSettings
 from attlas.queries import Atlas
 from attlas.schema import (
     PAIR_CONTACTS,
@@ -184,6 +185,15 @@ def test_a_file_without_a_pair_to_compute_has_rows_all_the_same(small: Path) -> 
     assert (added.n_ok, added.skipped) == (0, ((1, "NOBODY: id not in the atlas"),))
     assert [row["status"] for row in read_pairs_of(small)] == ["skipped"]
     assert_whole(small)
+
+
+def test_a_file_of_another_atlas_leaves_computed_pairs_as_they_are(small: Path) -> None:
+    run(small, max_length=1_000)
+    before = digests(small)
+    (small.parent / "pairs.tsv").write_text("NOBODY\tA1\nNO\tONE\n")
+    with pytest.raises(InputError, match=r"(?s)has computed pairs.*line 1 of pairs\.tsv: NOBODY: id not in the atlas"):
+        run(small, progress=refuse)
+    assert digests(small) == before
 
 
 def test_what_does_not_fit_the_memory_is_refused_by_name_before_anything_is_computed(

@@ -19,7 +19,9 @@ from attlas.pipeline.drafting import Options
 from attlas.pipeline.encoder import guard
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.guard import N_KNOWN_RESIDUES, make_known_protein
+from attlas.pipeline.encoder.reductions import find_reduction
 from attlas.pipeline.part_limits import PartLimits
+from attlas.pipeline.vectors import embedding
 from attlas.pipeline.vectors.adding import AddedVectors, VectorSettings, add_vectors, make_build_vectors
 from attlas.pipeline.vectors.embedding import EmbedProteins
 from attlas.pipeline.vectors.pooling import PoolHidden
@@ -119,6 +121,16 @@ def test_vectors_are_those_of_the_pass_to_the_last_digits_of_float32(plain: Path
         vectors, same_vectors = (pc.list_flatten(table["vector"]).to_numpy() for table in (rows, same))
         assert np.abs(vectors).max() > 0.1
         np.testing.assert_allclose(same_vectors, vectors, rtol=0, atol=1e-5)
+
+
+@pytest.mark.thorough
+def test_a_pass_that_attends_as_the_build_does_has_its_vectors_to_the_last_bit(
+    source: Path, whole: Path, tiny_esm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedding, "attend_without_statistics", find_reduction("tiled"))
+    build_here(source, tmp_path / "atlas", tiny_esm)
+    embed_by_pass(tmp_path / "atlas")
+    assert select(digests(tmp_path / "atlas"), of_vectors=True) == select(digests(whole), of_vectors=True)
 
 
 @pytest.mark.parametrize("n_packs", [1, 3])

@@ -275,6 +275,26 @@ def test_ids_choose_pairs_and_heads_choose_links(case) -> None:
     assert list(tables_of(case, [ACCESSION], form="linker")[0]["pair_id"]) == [1]
 
 
+def test_both_copies_of_a_protein_with_itself_have_nodes_of_their_own(tmp_path: Path) -> None:
+    case = pair_case(tmp_path)
+    ids = sequence_ids(case[0])
+    ends_of_pair = {"pair_id": 1, "sequence_id": ids[ACCESSION], "accession": ACCESSION, "partner": ACCESSION}
+    link = {**ends_of_pair, "form": "gap", "chain_order": "forward", "layer": 0, "head": 1, "i": 1, "j": 60}
+    # The same two positions as the link of place 1, from the other copy.
+    add_rows(case[0], PAIR_LINKS, [{**link, "place": 2, "weight": 0.2}], "more")
+    edges, nodes = tables_of(case, [ACCESSION], form="gap", layer=0, head=1)
+
+    first, last = (f"{SEQUENCES[ACCESSION][position - 1]}{position}" for position in (1, 60))
+    weights = {(edge.source, edge.target): edge.weight for edge in edges.itertuples()}
+    assert weights == {
+        (f"{ACCESSION}:{first}", f"{ACCESSION}#2:{last}"): 0.3,
+        (f"{ACCESSION}#2:{first}", f"{ACCESSION}:{last}"): 0.2,
+    }
+    assert {(edge.source_copy, edge.target_copy) for edge in edges.itertuples()} == {(1, 2), (2, 1)}
+    assert set(nodes["id"]) == {end for ends in weights for end in ends}
+    assert dict(zip(nodes["id"], nodes["n_links"], strict=True)) == dict.fromkeys(nodes["id"], 1)
+
+
 def test_a_network_in_a_form_that_no_pair_has_is_refused(case) -> None:
     with pytest.raises(QuestionError, match="gap, linker"):
         tables_of(case, None, form="ends")
@@ -301,7 +321,7 @@ def test_the_command_writes_edges_and_nodes_side_by_side(case, tmp_path: Path, a
     run = attlas("export", case[0], "cytoscape", "-o", tmp_path / "x.edges.csv", "--safe-for-spreadsheets")
     assert run.code == 0, run.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["x.edges.csv", "x.nodes.csv"]
-    assert "links and contacts across: 7 of 2 of 2 pairs, beside 12 edges across of attention 0.3 or more" in run.err
+    assert "links and contacts across: 7, of 2 of the 2 computed pairs, beside 12 edges across of attention" in run.err
     assert set(pd.read_csv(tmp_path / "x.edges.csv")["label"]) == {"'=binder"}
 
     options = ("--structure", case[1], "--chain", "B", "--partner-chain", "C")

@@ -97,5 +97,12 @@ def test_the_command_reads_a_file_of_pairs_and_accounts_for_every_line(root: Pat
     assert outcome.code == 0, outcome.err
     assert outcome.out == f"{tmp_path / 'm.npz'}: 1 matrix of 20 x {WIDTH} numbers, of layer 1\n"
     assert "2 left out: line 2: the line does not name two proteins, B and NONE: NONE is not" in outcome.err
+
+    pairs.write_text("only\nB\tNONE\n")
+    outcome = attlas("export", root, "pair-matrices", "--pairs", pairs, "-o", tmp_path / "n.npz")
+    assert outcome.code == 1
+    assert "No pair has a matrix" in outcome.err
+    assert "line 1: the line does not name two proteins" in outcome.err
+    assert "B and NONE: NONE is not in the atlas" in outcome.err
     assert attlas("export", root, "pair-matrices", "-o", tmp_path / "m.npz").code == 2
     assert attlas("export", root, "csv", "--pairs", pairs).code == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.command_line import Run
-from helpers.pair_case import add_known_contacts, write_complexes, write_pair_case
+from helpers.pair_case import write_complexes
 from helpers.pdb_case import Chain, pdb
 
 from attlas.queries import Atlas
@@ -23,16 +23,14 @@ pytestmark = pytest.mark.slow
 Case = tuple[Path, dict[str, str]]
 
 
-@pytest.fixture(scope="module")
-def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
-    directory, proteins = write_pair_case(tmp_path_factory.mktemp("pair"))
-    add_known_contacts(directory)
-    return directory, proteins
+@pytest.fixture
+def case(pair_atlas: Case) -> Case:
+    return pair_atlas
 
 
 @pytest.fixture(scope="module")
-def atlas(case: Case):
-    with Atlas.open(case[0]) as opened:
+def atlas(pair_atlas: Case):
+    with Atlas.open(pair_atlas[0]) as opened:
         yield opened
 
 

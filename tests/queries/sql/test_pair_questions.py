@@ -263,6 +263,11 @@ def test_held_out_binders_share_no_protein_with_those_that_chose_the_head(atlas:
         assert 1 / 100 <= answer["p"] <= 1
 
 
+def test_the_answer_says_where_no_fold_has_pairs_of_both_kinds(atlas: Atlas) -> None:
+    with pytest.warns(UserWarning, match="No fold has pairs with the label and pairs without it"):
+        assert ask(atlas, "binders_held_out", folds=20) == []
+
+
 def _deal(accession: str, n_folds: int) -> int:
     """Return the fold of a protein: the lower half of its MD5, little-endian as DuckDB reads it."""
     return int.from_bytes(hashlib.md5(accession.encode()).digest()[8:], "little") % n_folds

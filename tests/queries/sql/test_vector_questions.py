@@ -89,7 +89,15 @@ def test_a_vector_of_zeros_is_near_to_nothing(case: Case) -> None:
     rows = case.atlas.ask("nearest", protein="R04", kind="segment9", layer=1, n=100).to_pylist()
     assert {row["accession"] for row in rows} == set(case.cosines("R04", 1, "segment9"))
     assert len(rows) == 10
-    assert case.atlas.ask("nearest", protein="R07", kind="segment9", layer=1).to_pylist() == []
+    with pytest.warns(UserWarning, match=r"has no vectors of this kind in these layers"):
+        assert case.atlas.ask("nearest", protein="R07", kind="segment9", layer=1).to_pylist() == []
+
+
+def test_the_command_says_why_nothing_is_near(case: Case, attlas) -> None:
+    run = attlas("ask", case.atlas.root, "nearest", "protein=R04", "layers=2")
+    assert run.code == 0, run.err
+    assert "the protein, or every other, has no vectors of this kind in these layers" in run.err
+    assert "no vectors" not in attlas("ask", case.atlas.root, "nearest", "protein=R04").err
 
 
 def test_as_many_of_each_layer_are_listed_as_asked_for(case: Case) -> None:

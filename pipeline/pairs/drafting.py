@@ -1,0 +1,68 @@
+"""The draft of a pass over pairs: forms, orders, what becomes of every line, shards. It needs no model in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.pairs.joining import ORDERS, Form, Order
+from attlas.pipeline.pairs.memory import predict_pair_bytes
+from attlas.pipeline.pairs.pair_list import PairList
+from attlas.pipeline.pairs.planning import PairLimits, PlannedPairs, plan_pairs, read_proteins
+from attlas.pipeline.pairs.settings import PairSettings
+from attlas.pipeline.pairs.shards import cut_pair_shards
+from attlas.pipeline.pairs.supported_forms import choose_forms
+from attlas.pipeline.plan import Plan, Shard
+from attlas.schema import AtlasPaths
+
+
+@dataclass(frozen=True)
+class PairDraft:
+    """What a pass over pairs is to compute."""
+
+    forms: tuple[Form, ...]
+    orders: tuple[Order, ...]
+    planned: PlannedPairs
+    shards: tuple[Shard, ...]
+    """Their `sequence_id` is that of the pairs, `pair_id`."""
+    shape: ModelShape
+
+    @property
+    def n_inputs(self) -> int:
+        """Return the inputs of a pair."""
+        return len(self.forms) * len(self.orders)
+
+
+def draft_pairs(paths: AtlasPaths, plan: Plan, listed: PairList, settings: PairSettings) -> PairDraft:
+    """Return the draft of a pass over the pairs of a list.
+
+    Raises:
+        InputError: a form is unknown, or not for the model of the atlas.
+        EnvironmentFault: the model does not read joined sequences, or is not there.
+    """
+    forms = choose_forms(settings.forms, plan)
+    orders = ORDERS if settings.order == "both" else ORDERS[:1]
+    shape = find_model(plan.model_directory).shape
+    planned = plan_pairs(listed, read_proteins(paths), PairLimits(forms, settings.max_length, shape.max_residues))
+
+    predict = partial(
+        predict_pair_bytes,
+        shape=shape,
+        forms=forms,
+        n_orders=len(orders),
+        pack_tokens=plan.pack_tokens,
+        per_residue=settings.per_residue,
+    )
+
+    def predict_bytes(_: Shard, lengths: Sequence[int]) -> int:
+        return predict(lengths)
+
+    shards = cut_pair_shards(
+        [pair.length for pair in planned.computed],
+        plan,
+        shape,
+        forms=forms,
+        n_inputs=len(forms) * len(orders),
+        predict_bytes=predict_bytes,
+    )
+    return PairDraft(forms, orders, planned, tuple(shards), shape)

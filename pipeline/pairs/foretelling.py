@@ -1,0 +1,107 @@
+"""What a pass over pairs costs, foretold before it begins, as `dry_run` foretells a build."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE
+from attlas.pipeline.directory import read_plan
+from attlas.pipeline.dry_run import choose_processes
+from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
+from attlas.pipeline.pairs.memory import count_head_rows
+from attlas.pipeline.pairs.pair_list import PairList
+from attlas.pipeline.pairs.settings import PairSettings, check_settings
+from attlas.pipeline.plan import Plan, predict_process_bytes
+from attlas.pipeline.segments import N_SEGMENTS
+from attlas.schema import AtlasPaths, Manifest
+
+SECONDS_OF_BUILD = 1.4
+"""Seconds that a pass over pairs takes for operations that take a build one second: it took 1.7 builds where the
+operations are 1.22 times as many (docs/pairs.md)."""
+
+HEAD_ROW_DISK_BYTES = 20
+"""Bytes of a row of `pair_heads` in a file; this and the following from ten pairs with ESM-2 8M (docs/pairs.md)."""
+
+RECEIVED_DISK_BYTES = 7
+"""Bytes of what a residue receives in a layer, within and across, in a file."""
+
+LINK_DISK_BYTES = 8
+"""Bytes of a row of `pair_links` or of `pair_contacts` in a file."""
+
+SEGMENT_DISK_BYTES = 4
+"""Bytes of a row of `pair_segments` in a file."""
+
+
+@dataclass(frozen=True)
+class PairCost:
+    """The foretold cost of a pass over pairs."""
+
+    n_pairs: int
+    """Pairs that are computed."""
+    n_left_out: int
+    """Lines that name no pair to compute."""
+    n_inputs: int
+    """Inputs of a pair: those of every form, in every order."""
+    n_residues: int
+    """Residues that run through the model: of both proteins, in each input."""
+    n_shards: int
+    device: str
+    n_workers: int
+    is_in_process: bool
+    """Whether no workers are started: the process of the command computes."""
+    n_at_once: int
+    """Shards that a process computes side by side."""
+    peak_bytes: int
+    """Bound on the memory of one process with the largest shards that it computes side by side."""
+    disk_bytes: int
+    wall_s: float
+    """Rough: the predicted operations over a rate measured or assumed for this machine."""
+
+
+def foretell_pairs(root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
+    """Return the cost of a pass over the pairs of a list; nothing is written. Raises as `adding.add_listed_pairs`."""
+    check_settings(settings)
+    paths = AtlasPaths(root)
+    Manifest.read(paths)
+    plan = read_plan(paths)
+    return foretell_draft(draft_pairs(paths, plan, listed, settings), plan, settings, n_workers=n_workers)
+
+
+def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
+    """Return the cost of a pass on this machine, with `n_workers` processes as in `encode.encode`."""
+    device, shards = plan.run.device, draft.shards
+    processes = choose_processes(shards, device=device, n_workers=n_workers)
+    rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
+    return PairCost(
+        n_pairs=len(draft.planned.computed),
+        n_left_out=len(draft.planned.left_out),
+        n_inputs=draft.n_inputs,
+        n_residues=sum(shard.n_residues for shard in shards),
+        n_shards=len(shards),
+        device=device,
+        n_workers=processes.n_workers,
+        is_in_process=processes.is_in_process,
+        n_at_once=processes.n_at_once,
+        peak_bytes=predict_process_bytes(shards, shape=draft.shape, n_at_once=processes.n_at_once),
+        disk_bytes=predict_pair_disk_bytes(draft, settings),
+        wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
+    )
+
+
+def predict_pair_disk_bytes(draft: PairDraft, settings: PairSettings) -> int:
+    """Return the expected size on disk of the tables of pairs, from what real ones took."""
+    shape, n_forms, n_orders = draft.shape, len(draft.forms), len(draft.orders)
+    n_pairs = len(draft.planned.computed)
+    n_residues = sum(pair.length for pair in draft.planned.computed) * n_forms
+
+    # Of links there are at most so many of each order, of contacts at least so many for each residue.
+    n_links = n_residues * settings.per_residue * n_orders
+    n_contacts = n_residues * KEPT_PER_RESIDUE
+    n_head_rows = n_pairs * count_head_rows(shape.n_layers, shape.n_heads, n_forms=n_forms, n_orders=n_orders)
+    n_segment_rows = n_pairs * n_forms * shape.n_layers * (2 * N_SEGMENTS) ** 2 if settings.has_segments else 0
+    return (
+        n_head_rows * HEAD_ROW_DISK_BYTES
+        + n_residues * shape.n_layers * RECEIVED_DISK_BYTES
+        + (n_links + n_contacts) * LINK_DISK_BYTES
+        + n_segment_rows * SEGMENT_DISK_BYTES
+    )
