@@ -131,7 +131,7 @@ def _of_rows(rows: pa.Table, at: Sequence[int]) -> tuple[list[int], list[int]]:
     return [proteins[i] for i in at], [ranks[i] for i in at]
 
 
-def _numbers(column: pa.ChunkedArray, kind: str) -> memoryview[int]:
+def _numbers(column: pa.ChunkedArray, kind: str) -> "memoryview[int]":
     chunk = column.chunk(0)
     return memoryview(chunk.buffers()[1]).cast("B").cast(kind)[chunk.offset : chunk.offset + len(chunk)]  # type: ignore[call-overload, no-any-return]
 

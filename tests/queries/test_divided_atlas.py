@@ -148,7 +148,7 @@ def test_verify_reads_a_divided_atlas_by_path_and_by_url(attlas: Run, divided_di
     for place in (divided_dir, server.url):
         done = attlas("verify", place)
         assert done.code == 0
-        assert "whole; 14 files" in done.out
+        assert "whole; 15 files" in done.out
 
 
 @pytest.mark.thorough
