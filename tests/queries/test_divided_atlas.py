@@ -105,7 +105,7 @@ def test_a_query_about_a_protein_by_url_reads_one_part(server: Server, atlas: At
     server.behave()
     query = "SELECT position, rank FROM sites WHERE accession = 'P04637' ORDER BY rank"
     with pytest.MonkeyPatch.context() as patch, Atlas.open(server.url) as far:
-        patch.setattr("attlas.queries.engine.sandbox.FEW_FILES", 2)
+        patch.setattr("attlas.queries.engine.file_views.FEW_FILES", 2)
         assert far.sql(query).equals(atlas.sql(query))
         assert len(list_parts_read(server)) == 1
 
