@@ -9,6 +9,7 @@ from attlas.assistant.questions import ask_question
 from attlas.queries import Atlas
 from attlas.queries.answers.one_id import Answer, NoAnswer, answer_id
 from attlas.queries.answers.stored_rows import ProteinRow
+from attlas.queries.store import hit_table
 from attlas.queries.text import printable
 
 MOST_LETTERS = 2_000
@@ -22,8 +23,9 @@ LINKS_QUESTION = "links_of"
 
 def find(atlas: Atlas, *, text: str, offset: int, limit: int, timeout_s: float | None) -> Reply:
     """Answer with the proteins that a text may mean, the likeliest ones at the top."""
-    hits = atlas.find(text)
-    notes = () if hits.num_rows else (atlas.suggest(text),)
+    search = atlas.search(text)
+    hits = hit_table(search)
+    notes = (*search.notes, *(() if search.hits else (atlas.suggest(text),)))
     rows = [list(row.values()) for row in hits.to_pylist()]
     page = page_of_list(hits.column_names, rows, offset=offset, limit=limit)
     return Reply(page, command=f"attlas find DIR {quote(text)} --format json", notes=notes)
@@ -45,6 +47,7 @@ def show_protein(
     for answer in answers:
         if isinstance(answer, Answer):
             rows.append(_protein_row(answer))
+            notes |= dict.fromkeys([answer.note] if answer.note else [])
             notes |= dict.fromkeys(_cut_notes(answer))
 
     page = page_of_list(PROTEIN_COLUMNS, rows, offset=offset, limit=limit)

@@ -26,7 +26,7 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from helpers.synthetic import publish_table, synthetic_run
 
-from attlas.pipeline.name_index import write_name_index
+from attlas.pipeline.indexes.writing import write_indexes
 from attlas.schema import (
     FORMAT_VERSION,
     HEADS,
@@ -127,7 +127,7 @@ def write_large(
     sequences = _draw_sequences(n_proteins, n_layers, np.random.default_rng(seed))
     order = np.random.default_rng(seed + 1).permutation(n_proteins)  # accessions do not follow length
     files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(sequences, order, run), metadata)]
-    files += write_name_index(paths, [paths.proteins], metadata=metadata)
+    files += write_indexes(paths, [paths.proteins], metadata=metadata)
     for index, part in enumerate(np.array_split(np.arange(n_proteins), n_shards), start=1):
         for table, rows in _shard(sequences, part, run, detailed, np.random.default_rng((seed, index))):
             files.append(publish_table(paths, paths.shard(table, index), table, rows, metadata))

@@ -73,6 +73,14 @@ def annotate(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="UNIT", help="Unit of the numbers, to be shown.")
     ] = None,
+    members: Annotated[
+        bool,
+        typer.Option(
+            "--members",
+            help="Read which accessions are members of the atlas's clusters: idmapping_selected.tab of UniProt, or a "
+            "table of member and cluster.",
+        ),
+    ] = False,
     rejected: Annotated[
         Path | None, typer.Option("--rejected", metavar="FILE", help="Write every record left out, with why, as TSV.")
     ] = None,
@@ -87,11 +95,20 @@ def annotate(
     left out, named and counted, never shifted. Chains of structures are mapped onto proteins by their letters. A source
     of the same name replaces the rows of the earlier one.
 
+    With --members the accessions of a cluster's members are looked up, too: `attlas show` answers with the protein that
+    stands for the cluster, and says so.
+
     A track has a number for each residue: conservation, pLDDT of a computed model (`--track plddt model.cif`), or the
     mean over the variants of a table. The numbers of variants themselves, such as AlphaMissense's, come with
     --variants.
     """
     refuse_url(directory)
+    if members:
+        others = {"--format": format, "--accession": accession, "--chain": chain, "--database": database}
+        others |= {"--track": track, "--variants": variants, "--column": column, "--unit": unit, "--rejected": rejected}
+        _add_members(directory, source, [name for name, value in others.items() if value], as_json=as_json)
+        return
+
     with workshop():
         from attlas.pipeline.annotate import AnnotationSource
         from attlas.pipeline.annotate import annotate as add_rows
@@ -115,6 +132,34 @@ def annotate(
         note(line)
     if report.n_rejected and rejected is None:
         note("--rejected FILE writes every record left out, with why")
+
+
+def _add_members(directory: Path, source: Path, other_options: list[str], *, as_json: bool) -> None:
+    """Add the members of clusters that a table names, and print what became of it. Raises InputError."""
+    from attlas.queries.text import counted, printable
+    from attlas.schema import InputError
+
+    if other_options:
+        raise InputError(f"--members and {other_options[0]} are two imports.", expected="one of them")
+
+    with workshop():
+        from attlas.pipeline.annotate.members.adding import NOT_IN_ATLAS, add_members, count_left_out
+
+        report, manifest = add_members(directory, source)
+
+    if as_json:
+        print(json.dumps({**asdict(report), "manifest_version": manifest.version}, indent=1))
+    else:
+        stored = f"{counted(report.n_members, 'member')} of {counted(report.n_clusters, 'cluster')}"
+        print(f"{directory}: {stored} from {printable(report.source)} ({report.format})")
+    for reason, n in count_left_out(report).items():
+        if n:
+            examples = f", such as {printable(report.unknown_clusters[0])}" if reason == NOT_IN_ATLAS else ""
+            note(f"left out, {reason}: {counted(n, 'line')} of {report.n_lines:,}{examples}")
+    if report.n_in_several:
+        note(
+            f"{counted(report.n_in_several, 'member')} in more than one cluster: a lookup names them all and takes none"
+        )
 
 
 def _series(track: str | None, variants: str | None, *, column: str | None, unit: str | None) -> "Series | None":

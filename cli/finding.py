@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from attlas.cli.asking import Format, choose_format, write_rows
-from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, refuse_unsafe_format
+from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, note, refuse_unsafe_format
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -32,6 +32,7 @@ def find(
     For example: `attlas find DIR dna polymerase`.
     """
     from attlas.queries.atlas import Atlas
+    from attlas.queries.store import hit_table
     from attlas.queries.text import printable
     from attlas.schema import QuestionError
 
@@ -41,8 +42,10 @@ def find(
 
     text = " ".join(words)
     with Atlas.open(directory) as atlas:
-        hits = atlas.find(text)
-        if not hits.num_rows:
+        search = atlas.search(text)
+        for line in search.notes:
+            note(line)
+        if not search.hits:
             message = f"No protein of this atlas is called {printable(text)!r}."
             raise QuestionError(message, hint=atlas.suggest(text))
-        write_rows(hits.to_reader(), file_format, output, is_defused=safe_for_spreadsheets)
+        write_rows(hit_table(search).to_reader(), file_format, output, is_defused=safe_for_spreadsheets)

@@ -99,7 +99,9 @@ def _find_accession(atlas: "Atlas", id: str) -> str:
     Raises:
         QuestionError: there is no such protein, or there are several.
     """
-    (match,), faults = match_names(atlas, [atlas.match(id)])
+    (match,), faults = match_names(atlas, [atlas.match(id).of_cluster()])
     if faults:
         raise faults[0]
+    if match.note:
+        note(match.note)
     return str(atlas.protein_rows(match.rows[:1], ["accession"])["accession"][0].as_py())

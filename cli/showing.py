@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from attlas.queries.answers.one_id import Answer, NoAnswer
     from attlas.queries.atlas import Atlas
-    from attlas.queries.lookup.find import Hit
+    from attlas.queries.lookup.find import Hit, Search
     from attlas.queries.lookup.identifiers import Match
     from attlas.schema import Manifest, QuestionError
 
@@ -156,7 +156,7 @@ def _show_cards(
     from attlas.queries.answers.one_id import answer_match, parse_layers
 
     shown_layers = () if layers is None else parse_layers(layers, atlas.n_layers)
-    matches = atlas.matches(ids, taxon=taxon)
+    matches = [match.of_cluster() for match in atlas.matches(ids, taxon=taxon)]  # the card has the note
     faults = [match.fault() for match in matches if not match.rows]
     if faults and taxon is None:
         matches, faults = match_names(atlas, matches)
@@ -171,7 +171,7 @@ def _show_cards(
 
 def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
     """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
-    from attlas.queries.lookup.find import choose_protein
+    from attlas.queries.lookup.find import Search, choose_protein
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
 
@@ -179,8 +179,8 @@ def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], l
     for match in matches:
         # If more is known about the id, for example another isoform, a name would be a guess.
         is_name = not match.rows and not match.candidates and match.why is None
-        hits = atlas.hits(match.id) if is_name else []
-        if (hit := choose_protein(hits)) is not None:
+        search = atlas.search(match.id) if is_name else Search(())
+        if (hit := choose_protein(search)) is not None:
             id = cut(printable(match.id), SHOWN_WIDTH)
             note(printable(f"{id} is taken for {hit.accession} (fit: {hit.fit})"))
             named.append(replace(match, rows=(hit.row,)))
@@ -188,12 +188,12 @@ def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], l
 
         named.append(match)
         if not match.rows:
-            word_hits = [hit for hit in hits if hit.is_of_whole_words]
-            faults.append(_ambiguous(match.id, word_hits) if word_hits else match.fault())
+            word_hits = [hit for hit in search.hits if hit.is_of_whole_words]
+            faults.append(_ambiguous(match.id, search, word_hits) if word_hits else match.fault())
     return named, faults
 
 
-def _ambiguous(name: str, hits: "list[Hit]") -> "QuestionError":
+def _ambiguous(name: str, search: "Search", hits: "list[Hit]") -> "QuestionError":
     """Return the error that lists the proteins which a name may mean, the likeliest first."""
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import counted, cut, printable
@@ -201,9 +201,12 @@ def _ambiguous(name: str, hits: "list[Hit]") -> "QuestionError":
 
     proteins = [" · ".join(filter(None, (hit.accession, hit.gene, hit.description, hit.organism))) for hit in hits]
     text = cut(printable(name), SHOWN_WIDTH)
-    what = f"{text} names {counted(len(hits), 'protein')} of this atlas."
-    hint = f"use an accession; `attlas find DIR '{text}'` lists them all"
-    return QuestionError(what, offenders=[printable(protein) for protein in proteins], hint=hint)
+    more, extent = ("", "them all") if search.is_complete else ("more than ", "the likeliest")
+    what = f"{text} names {more}{counted(len(hits), 'protein')} of this atlas."
+    hint = f"use an accession; `attlas find DIR '{text}'` lists {extent}"
+    return QuestionError(
+        what, found="; ".join(search.notes) or None, offenders=[printable(protein) for protein in proteins], hint=hint
+    )
 
 
 def _print_cards(answers: "Iterable[Answer | NoAnswer]", manifest: "Manifest", sequence: Extent) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from attlas.pipeline.indexes.writing import write_indexes
 from attlas.pipeline.joining import write_proteins
-from attlas.pipeline.name_index import write_name_index
 from attlas.pipeline.plan import Plan
 from attlas.pipeline.receipts import find_changed_files, read_receipts
 from attlas.pipeline.shard_parts import remove_finished_parts
@@ -42,7 +42,7 @@ def seal(paths: AtlasPaths, plan: Plan, *, by_digest: bool = True) -> Manifest:
     receipts = _read_all_receipts(paths, plan, by_digest=by_digest)
     remove_finished_parts(paths)
     statuses = write_proteins(paths, plan)
-    names = write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
+    names = write_indexes(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
 
     earlier = read_earlier_manifest(paths)
     earlier_files = list_added_files(earlier) if earlier else []

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from attlas.pipeline.name_index import write_name_index
+from attlas.pipeline.indexes.writing import write_indexes
 from attlas.schema import (
     TABLES,
     AtlasPaths,
@@ -101,4 +101,4 @@ def _cast(old: pq.ParquetFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
 def _index_names(paths: AtlasPaths) -> list[TableFile]:
     metadata = pq.read_schema(paths.proteins).metadata or {}
-    return write_name_index(paths, [paths.proteins], metadata={PROVENANCE_KEY: metadata[PROVENANCE_KEY]})
+    return write_indexes(paths, [paths.proteins], metadata={PROVENANCE_KEY: metadata[PROVENANCE_KEY]})

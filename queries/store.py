@@ -11,20 +11,34 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
-from attlas.queries.lookup.find import NAME_COLUMNS, Hit, find_proteins, find_structures, similar_words
+from attlas.queries.lookup.find import (
+    MEMBER_FIT,
+    MOST_GROUPS,
+    MOST_GROUPS_REMOTELY,
+    NAME_COLUMNS,
+    Hit,
+    Search,
+    find_proteins,
+    find_structures,
+    similar_words,
+)
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
+from attlas.queries.lookup.member_index import MemberIndex
 from attlas.queries.lookup.name_index import NameIndex, ProteinNames
 from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
 from attlas.queries.lookup.text_arrays import text_array
+from attlas.queries.lookup.word_index import WordIndex
 from attlas.queries.text import printable
 from attlas.schema import (
     HEADS,
+    MEMBERS,
     NAMES,
     PROTEINS,
     RESIDUES,
     SITES,
+    WORDS,
     BrokenAtlasError,
     Manifest,
     QuestionError,
@@ -162,21 +176,34 @@ class Store:
         """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
 
         Words of a name, gene, entry name or organism count, in any letter case, and so does the PDB id of a structure
-        that proteins of the atlas are placed on. The column `fit` says how a protein fits.
+        that proteins of the atlas are placed on. The column `fit` says how a protein fits. Where very many fit, what
+        was not looked at stands in the metadata of the schema as `notes`.
         """
-        hits = self.hits(text)
-        columns = [*NAME_COLUMNS, "fit"]
-        arrays = [text_array([getattr(hit, name) or None for hit in hits]) for name in columns]
-        return pa.Table.from_arrays(arrays, names=columns)
+        return hit_table(self.search(text))
 
     def hits(self, text: str) -> list[Hit]:
         """Return the proteins that `find` returns, each with its row of `proteins`."""
+        return list(self.search(text).hits)
+
+    def search(self, text: str) -> Search:
+        """Return what `find` finds, and what was not looked at where very many proteins fit."""
         structures = find_structures(self.root, self.manifest, text)
-        return find_proteins(self._proteins, text, structures=structures)
+        placed_rows = {row for accession in structures if (row := self._names.row_of(accession)) is not None}
+        most_groups = MOST_GROUPS_REMOTELY if isinstance(self.root, RemoteRoot) else MOST_GROUPS
+        search = find_proteins(self._proteins, self._words, text, placed_rows=placed_rows, most_groups=most_groups)
+        return search if search.hits else self._search_members(text) or search
+
+    def _search_members(self, text: str) -> Search | None:
+        """Return the protein that stands for a text which is a member of its cluster; None for another text."""
+        match = self.match(text).of_cluster()
+        if not match.note:
+            return None
+        ((row, (accession, *names)),) = self._proteins.texts(match.rows, NAME_COLUMNS)
+        return Search((Hit(row, accession, *names, fit=MEMBER_FIT),), (match.note,))
 
     def suggest(self, text: str) -> str:
         """Return what to try instead of a text that no protein is called: similar words, or similar ids."""
-        similar = similar_words(self._proteins, text)
+        similar = similar_words(self._proteins, self._words, text)
         words = [f"{' or '.join(near)} for {word}" for word, near in similar.items()]
         parts = [f"do you mean {', '.join(words)}?"] if words else []
         if close := self.match(text).close:
@@ -208,7 +235,11 @@ class Store:
             rows.close()
 
         if "_names" in self.__dict__:
-            self.__dict__.pop("_names").index.close()
+            names = self.__dict__.pop("_names")
+            names.index.close()
+            names.members.close()
+        if (words := self.__dict__.pop("_words", None)) is not None:
+            words.close()
         if "_proteins" in self.__dict__:
             self.__dict__.pop("_proteins").close()
         if isinstance(self.root, RemoteRoot):
@@ -231,7 +262,15 @@ class Store:
 
     @cached_property
     def _names(self) -> ProteinNames:
-        return ProteinNames(NameIndex(self.root, self.manifest.of_table(NAMES)), lambda: self._proteins)
+        index = NameIndex(self.root, self.manifest.of_table(NAMES))
+        members = MemberIndex(self.root, self.manifest.of_table(MEMBERS))
+        return ProteinNames(index, members, lambda: self._proteins)
+
+    @cached_property
+    def _words(self) -> WordIndex | None:
+        """The index of words; None in an atlas from before there was one."""
+        files = self.manifest.of_table(WORDS)
+        return WordIndex(self.root, files) if files else None
 
     @cached_property
     def _proteins(self) -> ProteinRows:
@@ -285,6 +324,14 @@ class Store:
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
         return _cast_to_view(rows, schema)
+
+
+def hit_table(search: Search) -> pa.Table:
+    """Return the hits of a search as a table; its schema has the notes in its metadata, if there are any."""
+    columns = [*NAME_COLUMNS, "fit"]
+    arrays = [text_array([getattr(hit, name) or None for hit in search.hits]) for name in columns]
+    table = pa.Table.from_arrays(arrays, names=columns)
+    return table.replace_schema_metadata({"notes": "\n".join(search.notes)}) if search.notes else table
 
 
 def not_computed(accession: str, status: str, reason: str | None) -> QuestionError:

@@ -17,8 +17,8 @@ _ARROW_NAMES = {"float": "float32", "double": "float64"}
 _HEAD = f"""\
 # The tables of an atlas
 
-Written by `python -m attlas.schema.document --write` from the files `schema/*_tables.py`; edit those. `names` is an
-index for lookups, and no view. Atlas format {FORMAT_VERSION}.
+Written by `python -m attlas.schema.document --write` from the files `schema/*_tables.py`; edit those. `names` and
+`words` are indexes for lookups, and no views. Atlas format {FORMAT_VERSION}.
 
 `L` is the number of layers of the model. Positions count from 1, layers and heads from 0; `[]` is a list as long as
 the model is wide. A column marked *view* is seen in the view of that name and not stored in the table's files; *null*

@@ -11,13 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.schema.blocks import add_block_digests, read_tail
+from attlas.schema.index_tables import KEY_COLUMNS
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
 from attlas.schema.row_groups import fill_row_groups
 from attlas.schema.run import Run
 from attlas.schema.table import Table
 from attlas.schema.table_file import TableFile
-from attlas.schema.tables import NAMES, PROTEINS
+from attlas.schema.tables import PROTEINS
 
 PROVENANCE_KEY = b"attlas"
 """Key of the provenance JSON in the metadata of every Parquet file."""
@@ -89,9 +90,10 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
 def describe_file(paths: AtlasPaths, path: Path, table: Table) -> TableFile:
     """Return the manifest's entry for a published Parquet file of `table`, read from the file itself."""
     metadata = pq.read_metadata(path)
-    has_sequences = table not in (PROTEINS, NAMES) and table.is_of_sequences
+    key_column = KEY_COLUMNS.get(table.name)
+    has_sequences = table is not PROTEINS and key_column is None and table.is_of_sequences
     first_sequence_id, last_sequence_id = _range(metadata, "sequence_id") if has_sequences else (None, None)
-    first_key, last_key = _range(metadata, "key") if table is NAMES else (None, None)
+    first_key, last_key = _range(metadata, key_column) if key_column else (None, None)
     tail = read_tail(path)
 
     return TableFile(

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from attlas.schema.json_file import IllTypedError, from_json
-from attlas.schema.tables import ADDED_TABLES, NAMES, PROTEINS, SHARD_TABLES
+from attlas.schema.tables import ADDED_TABLES, INDEX_TABLES, PROTEINS, SHARD_TABLES
 
 _SHARD_NAME = r"shard-\d{5,9}"
 _PART_NAME = r"{table}-\d{{5,9}}-of-\d{{5,9}}"
@@ -37,7 +37,7 @@ class TableFile:
     that can hold it."""
     last_sequence_id: int | None = None
     first_key: str | None = None
-    """Smallest key in a file of `names`; None for other tables. A lookup opens only the file that can hold a key."""
+    """Smallest key in a file of an index; None for other tables. A lookup opens only the file that can hold a key."""
     last_key: str | None = None
 
 
@@ -87,7 +87,8 @@ def is_sha256(text: str) -> bool:
 
 def _path_patterns() -> dict[str, re.Pattern[str]]:
     """Return the pattern that the paths of each table's files match, by the table's name."""
-    names = {PROTEINS.name: PROTEINS.name, NAMES.name: _PART_NAME.format(table=NAMES.name)}
+    names = {PROTEINS.name: PROTEINS.name}
+    names |= {table.name: _PART_NAME.format(table=table.name) for table in INDEX_TABLES}
     names |= {table.name: f"(?:{_SHARD_NAME}|{_PART_NAME.format(table=table.name)})" for table in SHARD_TABLES}
     names |= {table.name: _ADDED_NAME for table in ADDED_TABLES}
     return {table: re.compile(rf"{table}/{name}\.parquet", re.ASCII) for table, name in names.items()}

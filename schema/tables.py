@@ -18,7 +18,7 @@ from attlas.schema.added_tables import (
 from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.fit_tables import FITS
-from attlas.schema.index_tables import NAMES
+from attlas.schema.index_tables import INDEX_TABLES, MEMBERS, NAMES, WORDS
 from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
 from attlas.schema.prediction_tables import CANDIDATE_SITES
@@ -41,8 +41,10 @@ __all__ = [
     "HEAD_FEATURES",
     "HEAD_MAX_SITES",
     "HEAD_PERIODS",
+    "INDEX_TABLES",
     "LABELS",
     "LINKS",
+    "MEMBERS",
     "NAMES",
     "OLDER_FORMATS",
     "PAIRS",
@@ -66,6 +68,7 @@ __all__ = [
     "VALUES_VERSION",
     "VARIANTS",
     "VECTORS",
+    "WORDS",
 ]
 
 FORMAT_VERSION = 3
@@ -103,6 +106,7 @@ TABLES = (
     PARTNER_CONTACTS,
     TRACKS,
     VARIANTS,
+    MEMBERS,
     LABELS,
     HEAD_FEATURES,
     HEAD_MAX_SITES,
@@ -125,8 +129,8 @@ TABLES = (
 )
 """Every table that is asked, in the order of the documentation."""
 
-STORED_TABLES = (*TABLES, NAMES)
-"""Every table that has files: also the index of names, which lookups read and no view shows."""
+STORED_TABLES = (*TABLES, *INDEX_TABLES)
+"""Every table that has files: also the indexes of names, which lookups read and no view shows."""
 
 ADDED_TABLES = tuple(table for table in TABLES if table.added_by)
 """The tables added to a sealed atlas; without files until then."""

@@ -49,7 +49,7 @@ FLOORS = {
         (
             "adding",
             "compiling",
-            "name_index",
+            "indexes",
             "object_store",
             "packing",
             "relatives",

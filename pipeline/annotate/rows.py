@@ -6,10 +6,20 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from attlas.schema import COORDINATES, FAMILIES, FEATURES, PARTNER_CONTACTS, TRACKS, VARIANTS, Table, tables_added_by
+from attlas.schema import (
+    COORDINATES,
+    FAMILIES,
+    FEATURES,
+    MEMBERS,
+    PARTNER_CONTACTS,
+    TRACKS,
+    VARIANTS,
+    Table,
+    tables_added_by,
+)
 
-TABLES = tables_added_by("annotate")
-"""The tables that annotation adds to."""
+TABLES = tuple(table for table in tables_added_by("annotate") if table is not MEMBERS)
+"""The tables that annotation adds to; members of clusters are no rows of proteins (`members/`)."""
 
 
 def _empty(table: Table) -> pa.Table:

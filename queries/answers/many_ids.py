@@ -17,7 +17,8 @@ ANSWER_COLUMNS = {
     "asked": "The id as it was asked.",
     "outcome": "`sites found`, `computed, no sites found`, `skipped`, `failed`, `not in this atlas` or `names several "
     "proteins`.",
-    "reason": "Why there are no sites, or a flag of those there are (`40 or more`).",
+    "reason": "Why there are no sites, or a flag of those there are (`40 or more`); and of which cluster the id is a "
+    "member, if it is one.",
 }
 """What a row says about the question, with the doc of each column; texts."""
 PROTEIN_COLUMNS = ("accession", "entry_name", "gene", "organism", "taxon_id", "length", "md5", "layer")
@@ -54,7 +55,7 @@ def lookup(atlas: Store, ids: Iterable[str], *, taxon: int | str | None = None) 
     """
     # A lone text is one id, not its letters; a column of a data frame may hold a NaN, which is then an id unknown here.
     distinct_ids = [ids] if isinstance(ids, str) else dict.fromkeys(map(str, ids))
-    matches = atlas.matches(list(distinct_ids), taxon=taxon)
+    matches = [match.of_cluster() for match in atlas.matches(list(distinct_ids), taxon=taxon)]
     numbers = sorted({row for match in matches for row in match.rows})
     proteins = atlas.protein_rows(numbers, list(dict.fromkeys([*PROTEIN_COLUMNS, *_OUTCOME_COLUMNS])))
     outcomes = proteins.select(list(_OUTCOME_COLUMNS)).to_pylist()
@@ -93,7 +94,8 @@ def _rows(
         sites = rows_of_sequence.get(protein["sequence_id"], ()) if protein["status"] == "ok" else ()  # type: ignore[call-overload]
         outcome = name_outcome(str(protein["status"]), len(sites))
         reason = protein["reason"] if protein["status"] != "ok" else protein["sites_note"]
-        yield _Row(match.id, outcome, None if reason is None else str(reason), index_of_row[number], sites or _NO_SITE)
+        reasons = "; ".join(str(text) for text in (match.note, reason) if text) or None
+        yield _Row(match.id, outcome, reasons, index_of_row[number], sites or _NO_SITE)
 
 
 def _table(atlas: Store, rows: list[_Row], proteins: pa.Table, sites: pa.Table) -> pa.Table:

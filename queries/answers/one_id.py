@@ -66,6 +66,8 @@ class Answer:
     """The same of values of variants."""
     links: LinkCounts | None = None
     """How many links it has; None where the atlas has none, they leave the protein out, or it was not computed."""
+    note: str | None = None
+    """That the id is a member of the protein's cluster, in a sentence; None for an id of the protein itself."""
 
     def to_json(self, manifest: Manifest) -> dict[str, Any]:
         """Return the answer as plain JSON values, with the keys of `NoAnswer.to_json`."""
@@ -77,6 +79,7 @@ class Answer:
             "asked": self.id,
             "outcome": self.outcome,
             "reason": self.reason,
+            "note": self.note,
             "candidates": [],
             "similar": [],
             "protein": asdict(self.protein),
@@ -112,6 +115,7 @@ class NoAnswer:
             "asked": self.match.id,
             "outcome": self.outcome,
             "reason": self.match.reason,
+            "note": None,
             "candidates": list(self.match.candidates),
             "similar": list(self.match.close),
             **dict.fromkeys(("protein", "sites", "profile")),
@@ -126,9 +130,10 @@ def answer_id(
 ) -> Sequence[Answer | NoAnswer]:
     """Return the answer to an id; several only for a digest that several accessions share. Never raises for an id.
 
-    `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too.
+    `taxon` says whose gene a gene name means; `layers`, 0-based, are those whose profiles are wanted too. A member of a
+    cluster is answered with the protein that stands for it, and a note.
     """
-    return answer_match(atlas, atlas.match(id, taxon=taxon), layers=layers)
+    return answer_match(atlas, atlas.match(id, taxon=taxon).of_cluster(), layers=layers)
 
 
 def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> Sequence[Answer | NoAnswer]:
@@ -136,7 +141,7 @@ def answer_match(atlas: Store, match: Match, *, layers: Sequence[int] = ()) -> S
     if not match.rows:
         return [NoAnswer(match)]
 
-    return [_protein_answer(atlas, match.id, protein, layers) for protein in read_proteins(atlas, match)]
+    return [_protein_answer(atlas, match, protein, layers) for protein in read_proteins(atlas, match)]
 
 
 def read_proteins(atlas: Store, match: Match) -> list[ProteinRow]:
@@ -195,9 +200,9 @@ def name_outcome(status: str, n_sites: int) -> str:
     return SKIPPED if status == "skipped" else FAILED
 
 
-def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence[int]) -> Answer:
+def _protein_answer(atlas: Store, match: Match, protein: ProteinRow, layers: Sequence[int]) -> Answer:
     if not protein.is_computed or protein.sequence_id is None:
-        return Answer(id, name_outcome(protein.status, 0), protein.reason, protein)
+        return Answer(match.id, name_outcome(protein.status, 0), protein.reason, protein, note=match.note)
 
     sites = read_sites(atlas, protein.sequence_id)
 
@@ -206,7 +211,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
     profiles = dict(zip(layers_read, read_layer_profiles(atlas, protein.sequence_id, layers_read), strict=True))
 
     return Answer(
-        id,
+        match.id,
         name_outcome(protein.status, len(sites)),
         protein.sites_note,
         protein,
@@ -218,6 +223,7 @@ def _protein_answer(atlas: Store, id: str, protein: ProteinRow, layers: Sequence
         tracks=_count_series(atlas, TRACKS, protein),
         variants=_count_series(atlas, VARIANTS, protein),
         links=count_links(atlas, protein.sequence_id, protein.length),
+        note=match.note,
     )
 
 

@@ -75,7 +75,9 @@ def _heading(answer: Answer, width: int, style: Style) -> Iterator[str]:
         yield from _wrapped(f"families: {family_text(answer.families)}", width)
     if numbers := _numbers_text(answer):
         yield from _wrapped(numbers, width)
-    if answer.id != protein.accession:
+    if answer.note:
+        yield from _wrapped(answer.note, width)
+    elif answer.id != protein.accession:
         yield cut(f"asked as {printable(answer.id)}", width)
 
 

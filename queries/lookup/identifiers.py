@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import Self
 
 from attlas.intake.identifiers import ISOFORM, N_NAMED, VERSIONED, list_searches, read_id, resolve_id
 from attlas.queries.lookup.name_index import ProteinNames
@@ -36,6 +38,20 @@ class Match:
     """The gene with each taxon in which it names one protein, when it is ambiguous without."""
     is_isoform: bool = False
     """Its entry is in the atlas, and it is an isoform that is not."""
+    cluster_rows: tuple[int, ...] = ()
+    """The row of the protein that stands for the cluster of which the id is a member, if it is of one cluster."""
+    note: str | None = None
+    """What is to be known of the rows, in a sentence."""
+
+    def of_cluster(self) -> Self:
+        """Return the match with the protein that stands for the cluster of a member, and a note that says so.
+
+        An answer of the cluster is of another protein than the one that was asked for: only who passes on the note may
+        give it. A match of anything else is returned as it is.
+        """
+        if not self.cluster_rows:
+            return self
+        return replace(self, rows=self.cluster_rows, close=(), why=None, note=self.why)
 
     @property
     def reason(self) -> str | None:
@@ -49,7 +65,8 @@ class Match:
     @property
     def is_unknown(self) -> bool:
         """No protein of the atlas is known to be meant, so that similar ids may help."""
-        return not self.rows and not self.candidates and (self.why is None or self.is_isoform)
+        is_explained = self.why is not None and not self.is_isoform
+        return not (self.rows or self.candidates or self.cluster_rows or is_explained)
 
     def fault(self) -> QuestionError:
         """Return the error that says why there are no rows."""
@@ -77,13 +94,13 @@ class Match:
 
 def find(names: ProteinNames, id: str, *, taxon: int | str | None = None) -> Match:
     """Return the match of an id. `taxon`, an NCBI id or an organism's name, says whose gene a gene name means."""
-    return _with_close(names, [_match_id(names, id, taxon)])[0]
+    return _explain_unknown(names, [_match_id(names, id, taxon)])[0]
 
 
 def find_all(names: ProteinNames, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
     """Return the match of each of many ids; no part of the index is read twice."""
     with names.index.remembering(key for id in ids for key in _list_keys(id)):
-        return _with_close(names, [_match_id(names, id, taxon) for id in ids])
+        return _explain_unknown(names, [_match_id(names, id, taxon) for id in ids])
 
 
 def find_rows(names: ProteinNames, id: str) -> tuple[int, ...]:
@@ -106,11 +123,17 @@ def _list_keys(id: str) -> Iterator[str]:
     yield from map(name_key, readings)
 
 
-def _with_close(names: ProteinNames, matches: list[Match]) -> list[Match]:
-    """Add similar ids of the atlas to the matches of unknown ids."""
-    unknown = {m.id: read_id(m.id).name for m in matches if m.is_unknown}
+def _explain_unknown(names: ProteinNames, matches: list[Match]) -> list[Match]:
+    """Return matches in which unknown ids have the cluster of which they are members, or else similar ids."""
+    members = {match.id: read_id(match.id).name for match in matches if match.is_unknown}
+    # In the order of the table, of which neighbours are read together.
+    clusters = {id: names.members.clusters_of(member) for id, member in sorted(members.items(), key=itemgetter(1))}
+    with names.index.remembering(name_key(cluster) for accessions in clusters.values() for cluster in accessions):
+        matches = [_match_member(names, match, clusters.get(match.id, ())) for match in matches]
+
+    unknown = {match.id: members[match.id] for match in matches if match.is_unknown}
     close = similar_ids(names, list(dict.fromkeys(unknown.values())))
-    return [replace(m, close=close[unknown[m.id]]) if m.id in unknown else m for m in matches]
+    return [replace(match, close=close[unknown[match.id]]) if match.id in unknown else match for match in matches]
 
 
 def _match_id(names: ProteinNames, id: str, taxon: int | str | None) -> Match:
@@ -123,6 +146,19 @@ def _match_id(names: ProteinNames, id: str, taxon: int | str | None) -> Match:
         in_taxa=resolution.in_taxa,
         is_isoform=resolution.is_isoform,
     )
+
+
+def _match_member(names: ProteinNames, match: Match, clusters: Sequence[str]) -> Match:
+    """Return the match of an id that is a member of some clusters; of an id that is none, the match as it is."""
+    member = printable(read_id(match.id).name)
+    if len(clusters) > 1:
+        return replace(match, candidates=tuple(clusters), why=f"{member} is a member of these clusters")
+
+    row = names.row_of(clusters[0]) if clusters else None
+    if row is None:
+        return match
+    why = f"{member} is a member of {printable(clusters[0])}"
+    return replace(match, why=why, close=(clusters[0],), cluster_rows=(row,))
 
 
 def _listed(texts: Sequence[str]) -> str:

@@ -4,29 +4,25 @@ The manifest has the first and the last key of each file, its footer those of ea
 bisections and the reading of one row group, whatever the number of proteins.
 """
 
-import threading
 from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from attlas.queries.lookup.parquet_rows import OpenFiles, ProteinRows, reading
+from attlas.queries.lookup.keyed_files import HIGHEST_LETTER, KeyedFiles, range_of_keys
+from attlas.queries.lookup.member_index import MemberIndex
+from attlas.queries.lookup.parquet_rows import ProteinRows
 from attlas.queries.lookup.storage import Root
-from attlas.schema import BrokenAtlasError, TableFile
+from attlas.schema import BrokenAtlasError
 from attlas.schema.file_list import FileList
 from attlas.schema.index_tables import name_key
 
-N_KEPT_GROUPS = 32
-"""Row groups of names kept in memory, 2 MB each."""
 MOST_SCANNED = 2
 """Row groups of names that are read for names that begin alike; beyond, a longer beginning is taken."""
 N_AROUND = 1_000
 """Names on each side of one that is not there, among which a misspelt one is looked for."""
-HIGHEST_LETTER = chr(0x10FFFF)
-"""Sorts behind whatever a key goes on with."""
 CHECKSUMS = ("md5", "crc64")
 
 
@@ -53,12 +49,8 @@ class NameIndex:
         if not files:
             hint = "the same `attlas build` again writes it; a release is to be published anew"
             raise BrokenAtlasError(f"The manifest of {root} names no file of the index `names`.", hint=hint)
-        self._root = root
-        self._files = files
-        self._open = OpenFiles(root, "key")
-        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._files = KeyedFiles(root, files, "key")
         self._names: dict[str, tuple[Name, ...]] = {}
-        self._lock = threading.Lock()
 
     def named(self, key: str) -> tuple[Name, ...]:
         """Return the names that have a key, by kind and row."""
@@ -69,12 +61,14 @@ class NameIndex:
     @contextmanager
     def remembering(self, keys: Iterable[str]) -> Iterator[None]:
         """Look up many keys, in order, so that each row group is read once, and keep their names for the while."""
+        before = self._names
+        self._names = dict(before)
         try:
             for key in sorted(set(keys)):
                 self._names[key] = self.named(key)
             yield
         finally:
-            self._names.clear()
+            self._names = before
 
     def beginning_with(self, start: str) -> list[Name]:
         """Return the names whose keys begin so, in order; of many, only those in the first few row groups."""
@@ -84,60 +78,35 @@ class NameIndex:
 
     def around(self, key: str) -> list[Name]:
         """Return the names on both sides of where a key stands or would stand, of one row group."""
-        places = self._places(key, HIGHEST_LETTER, most=1)
+        places = self._files.places(key, HIGHEST_LETTER, most=1)
         if not places:
             return []
-        group = self._read(*places[0])
+        group = self._files.read(*places[0])
         keys = group.column("key").chunk(0)
         at = bisect_left(range(len(keys)), key, key=lambda i: keys[i].as_py())
         return _names(group.slice(max(at - N_AROUND, 0), 2 * N_AROUND))
 
     def are_few(self, start: str) -> bool:
         """Return whether the names whose keys begin so lie in few row groups."""
-        return len(self._places(start, start + HIGHEST_LETTER, most=MOST_SCANNED + 1)) <= MOST_SCANNED
+        return len(self._files.places(start, start + HIGHEST_LETTER, most=MOST_SCANNED + 1)) <= MOST_SCANNED
 
     def close(self) -> None:
         """Close the files kept open."""
-        self._open.close()
+        self._files.close()
 
     def _between(self, first: str, last: str, most: int | None = None) -> Iterator[pa.Table]:
         """Yield the row groups that may hold keys from `first` to `last`."""
-        for file, group in self._places(first, last, most):
-            yield self._read(file, group)
-
-    def _read(self, file: TableFile, group: int) -> pa.Table:
-        """Return a row group of a file; those read last are kept."""
-        with self._lock:
-            place = file.path, group
-            if place not in self._groups:
-                with reading(self._root, file):
-                    rows = self._open.of(file).parquet.read_row_group(group, use_threads=False)
-                self._groups[place] = rows.combine_chunks()
-                if len(self._groups) > N_KEPT_GROUPS:
-                    self._groups.popitem(last=False)
-            self._groups.move_to_end(place)
-            return self._groups[place]
-
-    def _places(self, first: str, last: str, most: int | None) -> list[tuple[TableFile, int]]:
-        """Return the row groups that may hold keys from `first` to `last`, the first `most` of them."""
-        places: list[tuple[TableFile, int]] = []
-        for file in self._files.between_keys(first, last):
-            if most is not None and len(places) >= most:
-                break
-            if not file.n_rows:
-                continue
-            with self._lock:
-                ranges = self._open.of(file).groups
-            places += [(file, i) for i, (lowest, highest) in enumerate(ranges) if lowest <= last and first <= highest]
-        return places[:most]
+        for file, group in self._files.places(first, last, most=most):
+            yield self._files.read(file, group)
 
 
 class ProteinNames:
     """The names of the proteins of an atlas, as `resolve_id` asks for them (`Names`)."""
 
-    def __init__(self, index: NameIndex, proteins: Callable[[], ProteinRows]) -> None:
-        """Look into an index; `proteins` opens the table where more is asked of a protein than its names say."""
+    def __init__(self, index: NameIndex, members: MemberIndex, proteins: Callable[[], ProteinRows]) -> None:
+        """Look into indexes; `proteins` opens the table where more is asked of a protein than its names say."""
         self.index = index
+        self.members = members
         self._proteins = proteins
         self._known: dict[int, Name] = {}
 
@@ -164,10 +133,8 @@ class ProteinNames:
 
 def _select(group: pa.Table, first: str, last: str) -> list[Name]:
     """Return the names of a row group whose keys lie from `first` to `last`."""
-    keys = group.column("key").chunk(0)
-    begin = bisect_left(range(len(keys)), first, key=lambda i: keys[i].as_py())
-    end = bisect_left(range(len(keys)), True, lo=begin, key=lambda i: keys[i].as_py() > last)
-    return _names(group.slice(begin, end - begin))
+    rows = range_of_keys(group.column("key"), first, last)
+    return _names(group.slice(rows.start, len(rows)))
 
 
 def _names(rows: pa.Table) -> list[Name]:

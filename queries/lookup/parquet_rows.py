@@ -27,6 +27,8 @@ N_OPEN_FILES = 32
 """Parquet files a `SequenceRows` keeps open; a human-size atlas has fewer shards than that per table or few more."""
 N_KEPT_ARRAYS = 1_024
 """Columns of row groups of `proteins` kept in memory, 40 kB each: four columns of a million proteins."""
+N_KEPT_TEXTS = 64
+"""Row groups of `proteins` whose names are kept in memory, 0.4 MB each."""
 N_SLICED = 16
 """Rows up to which slices are put together; more are taken at once, which imports `pyarrow.compute`."""
 
@@ -147,6 +149,7 @@ class ProteinRows:
         self._lock = threading.Lock()
         # The columns of a lookup are read again and again.
         self._array = lru_cache(maxsize=N_KEPT_ARRAYS)(self._read_array)
+        self._texts = lru_cache(maxsize=N_KEPT_TEXTS)(self._read_texts)
 
     def column(self, name: str) -> Iterator[Any]:
         """Yield every value of a column, in order of accession."""
@@ -172,6 +175,35 @@ class ProteinRows:
             return table
         return _take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
 
+    def texts(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+        """Yield each of some rows, in order, with its texts in some columns, empty where they are null."""
+        ordered = sorted(rows)
+        for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
+            if group_rows := _within(ordered, start, start + n - 1):
+                table = self._texts(group, tuple(columns))
+                if len(group_rows) > N_SLICED:
+                    values = [column.to_pylist() for column in table.columns]
+                    yield from ((row, [text[row - start] or "" for text in values]) for row in group_rows)
+                else:
+                    arrays = [column.chunk(0) for column in table.columns]
+                    yield from ((row, [array[row - start].as_py() or "" for array in arrays]) for row in group_rows)
+
+    def within_groups(self, rows: Iterable[int], most: int) -> list[int]:
+        """Return the first of some rows, as many as lie in `most` row groups."""
+        groups: set[int] = set()
+        taken = []
+        for row in rows:
+            groups.add(bisect_right(self._starts, row) - 1)
+            if len(groups) > most:
+                break
+            taken.append(row)
+        return taken
+
+    @property
+    def n_rows(self) -> int:
+        """Proteins of the atlas."""
+        return sum(self._sizes)
+
     def close(self) -> None:
         """Close the file."""
         self._parquet.close()
@@ -179,6 +211,11 @@ class ProteinRows:
     def _empty(self, columns: Sequence[str] | None) -> pa.Table:
         rows = self._parquet.schema_arrow.empty_table()
         return rows if columns is None else rows.select(list(columns))
+
+    def _read_texts(self, group: int, columns: tuple[str, ...]) -> pa.Table:
+        with self._lock, reading(self._root, self._file):
+            rows = self._parquet.read_row_group(group, columns=list(columns), use_threads=False)
+        return rows.select(list(columns)).combine_chunks()
 
     def _read_array(self, group: int, column: str) -> pa.Array:
         with self._lock, reading(self._root, self._file):

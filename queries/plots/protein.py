@@ -1,6 +1,6 @@
 """The protein of a picture: its row, sites and features, and what the picture says of its origin."""
 
-from attlas.queries.answers.one_id import Answer, NoAnswer, answer_id
+from attlas.queries.answers.one_id import Answer, NoAnswer, answer_match
 from attlas.queries.store import Store
 from attlas.schema import QuestionError
 from attlas.schema.published_weights import describe_weights
@@ -15,7 +15,7 @@ def find_computed_protein(atlas: Store, id: str, *, layer: int | None = None) ->
     Raises:
         QuestionError: the id is not in the atlas, names several different proteins, or one that was not computed.
     """
-    answer = answer_id(atlas, id, layers=() if layer is None else (layer,))[0]
+    answer = answer_match(atlas, atlas.match(id), layers=() if layer is None else (layer,))[0]
     if isinstance(answer, NoAnswer):
         raise answer.fault()
 

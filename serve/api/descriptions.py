@@ -115,6 +115,11 @@ def page_schema() -> Schema:
             "total": {"type": "integer", "description": "Proteins of the whole list."},
             "offset": {"type": "integer"},
             "next": {**NULLABLE_TEXT, "description": "Address of the next page."},
+            "notes": {
+                "type": "array",
+                "items": TEXT,
+                "description": "What was not looked at, where very many proteins fit.",
+            },
             "proteins": _rows_schema(columns, "Proteins."),
         }
     )
@@ -129,6 +134,7 @@ def answer_schema() -> Schema:
             "asked": TEXT,
             "outcome": {**TEXT, "description": ANSWER_COLUMNS["outcome"]},
             "reason": {**NULLABLE_TEXT, "description": ANSWER_COLUMNS["reason"]},
+            "note": {**NULLABLE_TEXT, "description": "Of which cluster the id is a member, if it is one."},
             "candidates": {
                 "type": "array",
                 "items": TEXT,

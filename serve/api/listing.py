@@ -32,27 +32,34 @@ class ListPage:
     """`LIST_COLUMNS`, and `fit`: how a protein fits what was searched for, null in the list of all."""
     total: int
     """Proteins of the whole list."""
+    notes: tuple[str, ...] = ()
+    """What was not looked at, where very many proteins fit."""
 
 
 def list_page(atlas: Atlas, text: str | None, offset: int, limit: int) -> ListPage:
     """Return a page of all proteins by accession, or of those that a text may mean, the likeliest first."""
+    notes: tuple[str, ...] = ()
     if text is None:
         total = atlas.manifest.counts.n_requested
         numbers, fits = list(range(min(offset, total), min(offset + limit, total))), None
     else:
-        fit_of_row = search(atlas, text)
+        fit_of_row, notes = search(atlas, text)
         total = len(fit_of_row)
         numbers, fits = list(fit_of_row)[offset : offset + limit], list(fit_of_row.values())[offset : offset + limit]
 
     rows = atlas.protein_rows(numbers, LIST_COLUMNS).select(list(LIST_COLUMNS))
-    return ListPage(rows.append_column("fit", text_array(fits or [None] * len(numbers))), total)
+    return ListPage(rows.append_column("fit", text_array(fits or [None] * len(numbers))), total, notes)
 
 
-def search(atlas: Atlas, text: str) -> dict[int, str]:
-    """Return the proteins that a text may mean, as rows of `proteins`, with how each fits; the likeliest first."""
-    hits = {hit.row: hit.fit for hit in atlas.hits(text)}
+def search(atlas: Atlas, text: str) -> tuple[dict[int, str], tuple[str, ...]]:
+    """Return the proteins that a text may mean, as rows of `proteins`, with how each fits, the likeliest first.
+
+    Then what was not looked at, in sentences.
+    """
+    answer = atlas.search(text)
+    hits = {hit.row: hit.fit for hit in answer.hits}
     by_id = {row: FIT_OF_ID for row in atlas.match(text).rows if row not in hits}
-    return {**by_id, **hits}
+    return {**by_id, **hits}, answer.notes
 
 
 def next_url(request: Request, offset: int) -> str:

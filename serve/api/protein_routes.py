@@ -72,7 +72,8 @@ def protein_routes(service: Service) -> APIRouter:
         """List the proteins by accession, or those that `q` may mean, the likeliest first.
 
         In JSON `total` counts all of them and `next` is the address of the next page; in other formats the header
-        `Link` has it.
+        `Link` has it. Where very many fit, `total` counts the likeliest, which are listed, and `notes`, or the header
+        `Attlas-Notes`, says so.
         """
         edition = service.current.edition()
         file_format = choose_format(format, request.headers.get("accept"))
@@ -83,11 +84,12 @@ def protein_routes(service: Service) -> APIRouter:
                 "total": page.total,
                 "offset": offset,
                 "next": next_page,
+                "notes": list(page.notes),
                 "proteins": list(json_rows(page.rows.to_reader())),
             }
             response = answer_json(request, edition, lambda: values)
         else:
-            response = answer_rows(request, edition, file_format, lambda: page.rows)
+            response = answer_rows(request, edition, file_format, lambda: page.rows, find_notes=lambda: page.notes)
         response.headers["Attlas-Total"] = str(page.total)
         if next_page:
             response.headers["Link"] = f'<{next_page}>; rel="next"'
@@ -147,16 +149,19 @@ def protein_routes(service: Service) -> APIRouter:
         """Return a protein with its sites and its profile, as `attlas show --json` does; its row in other formats.
 
         A protein that was skipped or failed has its status and the reason, and null for sites. Of a digest that
-        several accessions share, the first is answered, and `candidates` names all of them.
+        several accessions share, the first is answered, and `candidates` names all of them. A member of a cluster is
+        answered with the protein that stands for it, and `note`, or the header `Attlas-Notes`, says so.
         """
         edition = service.current.edition()
         atlas = edition.atlas
-        match = find_match(atlas, id)
+        match = find_match(atlas, id, takes_members=True)
         shown_layers = () if layers is None else parse_layers(layers, atlas.n_layers)
         if choose_format(format, request.headers.get("accept")) == "json":
             with service.long_proteins.turn(first_protein(atlas, match).length if shown_layers else 0):
                 return answer_json(request, edition, lambda: protein_json(atlas, match, shown_layers))
-        return answer_rows(request, edition, format, lambda: atlas.protein(id))
+        accession = first_protein(atlas, match).accession if match.note else id
+        notes = [match.note] if match.note else []
+        return answer_rows(request, edition, format, lambda: atlas.protein(accession), find_notes=lambda: notes)
 
     return router
 
@@ -210,13 +215,13 @@ def link_notes(atlas: Atlas, id: str) -> list[str]:
     return notes
 
 
-def find_match(atlas: Atlas, id: str) -> Match:
-    """Return the match of an id.
+def find_match(atlas: Atlas, id: str, *, takes_members: bool = False) -> Match:
+    """Return the match of an id; if `takes_members`, of a member of a cluster with the protein that stands for it.
 
     Raises:
         Problem: 404, the id is not in the atlas; 409, it names several different proteins.
     """
-    match = atlas.match(id)
+    match = atlas.match(id).of_cluster() if takes_members else atlas.match(id)
     if not match.rows:
         raise Problem(409 if match.candidates else 404, match.fault())
     return match

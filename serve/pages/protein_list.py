@@ -21,10 +21,20 @@ NUMBERS = ("length", "layer", "n_sites")
 NAME_WIDTH = 120
 
 
-def list_page(frame: Frame, rows: Sequence[Mapping[str, Any]], total: int, offset: int, text: str | None) -> str:
-    """Return a page of the list. `text` is what was searched for; None lists all proteins."""
+def list_page(
+    frame: Frame,
+    rows: Sequence[Mapping[str, Any]],
+    total: int,
+    offset: int,
+    text: str | None,
+    notes: Sequence[str] = (),
+) -> str:
+    """Return a page of the list.
+
+    `text` is what was searched for, None lists all proteins; `notes` say what was not looked at.
+    """
     title = "Proteins" if text is None else f"Proteins that fit “{cut(printable(text), 80)}”"
-    return page(frame, title, _body(title, rows, total, offset, text), place="/proteins", text=text or "")
+    return page(frame, title, _body(title, rows, total, offset, text, notes), place="/proteins", text=text or "")
 
 
 def protein_path(accession: str) -> str:
@@ -32,8 +42,11 @@ def protein_path(accession: str) -> str:
     return f"/protein/{quote(accession, safe='')}"
 
 
-def _body(title: str, rows: Sequence[Mapping[str, Any]], total: int, offset: int, text: str | None) -> Iterator[str]:
+def _body(
+    title: str, rows: Sequence[Mapping[str, Any]], total: int, offset: int, text: str | None, notes: Sequence[str]
+) -> Iterator[str]:
     yield f"<h1>{show(title)}</h1>"
+    yield from (f"<p>{show(note)}.</p>" for note in notes)
     if not rows:
         yield (
             "<p>No protein fits. An accession, an entry name, a gene, an MD5 of a sequence, a PDB id or words of a "

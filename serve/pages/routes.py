@@ -71,13 +71,15 @@ def page_routes(service: Service, description: dict[str, Any]) -> APIRouter:
         if text is not None:
             # An identifier, or words that only one protein has, lead straight to it.
             rows = atlas.match(text).rows
-            hit = choose_protein(atlas.hits(text)) if not rows else None
+            hit = choose_protein(atlas.search(text)) if not rows else None
             if hit is not None or len(rows) == 1:
                 row = rows[0] if hit is None else hit.row
                 accession = atlas.protein_rows([row], ["accession"])["accession"][0].as_py()
                 return RedirectResponse(protein_list.protein_path(accession), 303)
         page = list_page(atlas, text, offset, protein_list.PAGE_ROWS)
-        return protein_list.list_page(frame(edition), list(json_rows(page.rows.to_reader())), page.total, offset, text)
+        return protein_list.list_page(
+            frame(edition), list(json_rows(page.rows.to_reader())), page.total, offset, text, page.notes
+        )
 
     @router.get("/protein/{id:path}", response_model=None)
     def protein(request: Request, id: str) -> Response:

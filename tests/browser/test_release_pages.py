@@ -157,6 +157,16 @@ def test_an_id_or_the_words_of_a_name_open_the_page_of_the_protein(
     assert page.problems == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("text", ["protein", "calmod", "human", "isoform", "tumor antigen", "P0D", "lmod", "nothing"])
+def test_words_find_what_python_finds(page: "Page", server: Server, release: Path, text: str) -> None:
+    page.goto(f"{server.url}/index.html")
+    found = page.evaluate("text => attlas.findProteins(attlas.release, text)", text)
+    with Atlas.open(release) as atlas:
+        expected = [(hit.accession, hit.fit) for hit in atlas.search(text).hits]
+    assert [(hit["accession"], hit["fit"]) for hit in found["hits"]] == expected
+    assert found["isComplete"]
+
+
 def test_a_sequence_of_two_proteins_is_found_by_its_md5(page: "Page", server: Server, release: Path) -> None:
     with Atlas.open(release) as atlas:
         md5 = atlas.protein("P0DP23")["md5"][0].as_py()

@@ -38,6 +38,8 @@ NEEDS_A_CLUSTER = (
     "attlas build proteome.fasta.gz --out s3://",
     "attlas encode s3://",
     "attlas seal s3://",
+    "attlas annotate uniref50-atlas ",
+    "attlas show uniref50-atlas ",
     "kubectl ",
     "docker ",
     "apptainer ",

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.pipeline.name_index import write_name_index
+from attlas.pipeline.indexes.writing import write_indexes
 from attlas.schema import FORMAT_VERSION, HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES, AtlasPaths, Counts, Manifest
 from attlas.schema.json_file import digest
 from attlas.schema.parquet_file import provenance
@@ -82,7 +82,7 @@ def write_handmade(root: Path, hands: Sequence[Hand] = HAND, *, seed: int = 0) -
         )
         for table in rows
     ]
-    files += write_name_index(paths, [paths.proteins], metadata=metadata)
+    files += write_indexes(paths, [paths.proteins], metadata=metadata)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         atlas_id=atlas_id,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from attlas.pipeline.name_index import write_name_index
+from attlas.pipeline.indexes.writing import write_indexes
 from attlas.schema import (
     FORMAT_VERSION,
     HEADS,
@@ -82,7 +82,7 @@ def write_atlas(
     by_sequence = {outcome.sequence: outcome for outcome in outcomes}
     metadata = provenance(run, atlas_id)
     files = [publish_table(paths, paths.proteins, PROTEINS, _proteins(proteins, by_sequence, run), metadata)]
-    files += write_name_index(paths, [paths.proteins], metadata=metadata)
+    files += write_indexes(paths, [paths.proteins], metadata=metadata)
     for index, part in enumerate(np.array_split(np.arange(len(outcomes)), n_shards), start=1):
         tables = _shard(outcomes[part[0] : part[-1] + 1] if len(part) else [], run, rng)
         files += [publish_table(paths, paths.shard(t, index), t, rows, metadata) for t, rows in tables]

@@ -10,7 +10,7 @@ import pytest
 from helpers.range_server import serving
 from helpers.synthetic import SyntheticProtein, write_atlas
 
-from attlas.pipeline.name_index import list_names, write_name_index
+from attlas.pipeline.indexes.names import list_names, write_name_index
 from attlas.queries import Atlas
 from attlas.schema import NAMES, AtlasPaths, BrokenAtlasError, Manifest
 from attlas.schema.index_tables import name_key

@@ -13,7 +13,7 @@ from helpers.synthetic import write_atlas
 
 from attlas.pipeline.upgrade import upgrade
 from attlas.queries import Atlas
-from attlas.schema import RESIDUES, TABLES, AtlasPaths, BrokenAtlasError, InputError, Manifest, Table
+from attlas.schema import INDEX_TABLES, RESIDUES, TABLES, AtlasPaths, BrokenAtlasError, InputError, Manifest, Table
 from attlas.schema.blocks import add_block_digests
 from attlas.schema.json_file import content_sha256, json_bytes
 from attlas.schema.parquet_file import describe_file
@@ -29,14 +29,15 @@ def new(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def old(new: Path) -> Path:
-    """The same atlas as format 2 had it: half floats, no members of clusters, no index of names, no keys of files."""
+    """The same atlas as format 2 had it: half floats, no members of clusters, no indexes of names, no keys of files."""
     root = shutil.copytree(new, new.with_name("old"))
-    shutil.rmtree(root / "names")
+    for index in INDEX_TABLES:
+        shutil.rmtree(root / index.name)
     paths, manifest = AtlasPaths(root), Manifest.read(AtlasPaths(root))
     half = pa.list_(pa.field("item", pa.float16(), nullable=False), manifest.run.n_layers)
     entries = []
     for file in manifest.files:
-        if file.table == "names":
+        if file.table in [index.name for index in INDEX_TABLES]:
             continue
         path = root / file.path
         if file.table == "proteins":

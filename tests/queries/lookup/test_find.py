@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attlas.queries import Atlas
-from attlas.queries.lookup.find import FITS, Hit, choose_protein
+from attlas.queries.lookup.find import FITS, Hit, Search, choose_protein
 from attlas.queries.lookup.text_arrays import text_array
 
 COLI = {"organism": "Escherichia coli (strain K12)", "taxon_id": 83333}
@@ -101,8 +101,8 @@ def test_names_that_are_not_there_are_null(named: Atlas) -> None:
 def test_one_protein_is_meant_by_an_identifier_or_by_words_that_no_other_has(
     fits: list[str], meant: int | None
 ) -> None:
-    hits = [Hit(i, f"P{i}", "", "", "", "", fit) for i, fit in enumerate(fits)]
-    assert choose_protein(hits) == (None if meant is None else hits[meant])
+    hits = tuple(Hit(i, f"P{i}", "", "", "", "", fit) for i, fit in enumerate(fits))
+    assert choose_protein(Search(hits)) == (None if meant is None else hits[meant])
 
 
 @pytest.mark.parametrize("name", ["esta_bacsu", "FTSZ", "ftsz", "sliding clamp", "1i6w", "lipase"])

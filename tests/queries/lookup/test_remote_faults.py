@@ -187,7 +187,7 @@ def test_verify_reads_every_file_behind_a_url_and_names_every_fault(
 ) -> None:
     done = attlas("verify", server.url)
     assert (done.code, done.err) == (0, "")
-    assert "whole; 10 files" in done.out
+    assert "whole; 11 files" in done.out
     n_bytes = sum(path.stat().st_size for path in server.root.glob("*/*.parquet"))
     assert sum(n for path, n in server.requests if path.endswith(".parquet")) == n_bytes
 

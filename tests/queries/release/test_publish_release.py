@@ -90,7 +90,8 @@ def test_a_release_holds_the_rows_of_the_atlas_in_their_order(atlas_dir: Path, r
 
 
 def test_the_layout_is_the_promised_one(release: Path) -> None:
-    joined = {f"{name}/{name}-00001-of-00001.parquet" for name in ("sequences", "sites", "residues", "heads", "names")}
+    tables = ("sequences", "sites", "residues", "heads", "names", "words")
+    joined = {f"{name}/{name}-00001-of-00001.parquet" for name in tables}
     beside = {"README.md", "DATACARD.md", "croissant.json", "atlas.duckdb", "manifest.json", "SHA256SUMS"}
     assert set(digests(release)) == {"proteins/proteins.parquet"} | joined | beside
 
@@ -170,7 +171,7 @@ def make_large_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_large_files_are_released_as_they_are_without_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_large_files(tmp_path / "atlas", monkeypatch)
     release = publish(source, tmp_path / "release", NOTHING)
-    assert (release.n_linked, release.n_copied) == (10, 0)
+    assert (release.n_linked, release.n_copied) == (11, 0)
     assert sorted(path.name for path in (tmp_path / "release" / "heads").iterdir()) == [
         "heads-00001-of-00002.parquet",
         "heads-00002-of-00002.parquet",
@@ -199,7 +200,7 @@ def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_said(
     monkeypatch.setattr(os, "link", refuse)
     done = attlas("publish", source, "--out", tmp_path / "release")
     assert done.code == 0
-    assert "10 of the files are copies, because no hard link to the atlas could be made" in done.err
+    assert "11 of the files are copies, because no hard link to the atlas could be made" in done.err
     assert digests(tmp_path / "release") == digests(tmp_path / "linked")
     assert not (tmp_path / "release" / "proteins" / "proteins.parquet").samefile(AtlasPaths(source).proteins)
 
@@ -222,7 +223,7 @@ def test_the_file_that_a_symbolic_link_points_to_is_copied(tmp_path: Path, monke
     path.rename(tmp_path / "cached")
     path.symlink_to(tmp_path / "cached")
     release = publish(source, tmp_path / "release", NOTHING)
-    assert (release.n_linked, release.n_copied) == (9, 1)
+    assert (release.n_linked, release.n_copied) == (10, 1)
     released = tmp_path / "release" / "sites" / "sites-00001-of-00002.parquet"
     assert not released.is_symlink()
     assert not released.samefile(tmp_path / "cached")
@@ -554,7 +555,7 @@ def test_the_verb_publishes_names_what_is_not_stated_and_the_release_verifies(
     out = tmp_path / "release"
     done = attlas("publish", atlas_dir, "--out", out, "--license", "MIT", "--creator", "A", "--creator", "B")
     assert (done.code, done.out.count("\n")) == (0, 1)
-    assert done.out.startswith(f"{out}: 6 tables in 6 files, ")
+    assert done.out.startswith(f"{out}: 7 tables in 7 files, ")
     assert done.err == ("attlas: missing, as the cards say: title, citation, url (see `attlas publish --help`)\n")
     assert "| creators | A, B |" in (out / "README.md").read_text()
     assert attlas("verify", out).code == 0

@@ -9,6 +9,9 @@ globalThis.attlas ??= {};
   const DATABASE_ID = /^(?:UniProtKB(?:\/Swiss-Prot|\/TrEMBL)?|UniProt|AlphaFoldDB):\s*(.+)$/i;
   const ALPHAFOLD_ID = /^AF-([^\s.]+)-F1(?:-\w+_v\d+)?(?:\.\w+){0,2}$/;
   const MD5 = /^(?:md5[:=-]?\s*)?([0-9a-f]{32})$/i;
+  const KEY_LETTERS = 64; // of a name, in its key in the index
+  const MOST_NAME_GROUPS = 8; // row groups of names that are read for a name which very many proteins share
+  const MOST_GROUPS = 32; // row groups of `proteins` in which hits are read
   const WORD = /[\p{L}\p{N}]+/gu;
 
   /** Return the accession that a text is or was pasted as, such as `sp|P04637|P53_HUMAN`. */
@@ -19,31 +22,56 @@ globalThis.attlas ??= {};
   };
 
   /**
-   * Return the proteins that fit a text, the likeliest first, each with its names and how it fits (`fit`).
+   * Return the proteins that fit a text, the likeliest first, each with its names and how it fits (`fit`): `hits`, and
+   * `note`, what was not looked at where very many fit, else empty.
    * An identifier, letter case included, leaves out all that only mention it.
    */
   attlas.findProteins = async (release, text) => {
     const accession = attlas.pastedAccession(text);
     const row = await release.rowOfAccession(accession);
     const [file] = release.files("proteins");
-    if (row !== null) return (await release.read(file, NAME_COLUMNS, row, row + 1)).map((names) => ({ ...names, fit: "accession" }));
+    if (row !== null) return all((await release.read(file, NAME_COLUMNS, row, row + 1)).map((names) => ({ ...names, fit: "accession" })));
 
-    const proteins = await release.read(file, NAME_COLUMNS);
     const md5 = MD5.exec(accession)?.[1].toLowerCase();
-    if (md5) {
-      const digests = await release.read(file, ["md5"]);
-      return proteins.filter((_, k) => digests[k].md5 === md5).map((names) => ({ ...names, fit: "MD5" }));
+    const { rows: named, isCut } = await rowsOfName(release, md5 ?? accession);
+    for (const [kind, fit] of md5 ? [["md5", "MD5"]] : [["entry_name", "entry name"], ["gene", "gene"]]) {
+      const rows = named.filter((name) => name.kind === kind && (md5 || name.name === accession)).map((name) => Number(name.row));
+      if (rows.length) return ofName(release, rows, fit, isCut);
     }
-
-    for (const [column, fit] of [["entry_name", "entry name"], ["gene", "gene"]]) {
-      const named = proteins.filter((names) => names[column] === accession);
-      if (named.length) return byFit(named.map((names) => ({ ...names, fit })));
-    }
-    return findWords(proteins, text);
+    return md5 ? all([]) : findWords(release, text);
   };
 
+  const all = (hits) => ({ hits, note: "", isComplete: true });
+
+  /** Return the rows of the index of names under the key of a name, as `rowsOfKeys` does. */
+  function rowsOfName(release, name) {
+    const key = Array.from(attlas.foldCase(name)).slice(0, KEY_LETTERS).join("");
+    return release.rowsOfKeys("names", key, key, MOST_NAME_GROUPS);
+  }
+
+  /** Return the proteins that have a name; `isCut` says that there are more than `rows`. */
+  async function ofName(release, rows, fit, isCut) {
+    const [file] = release.files("proteins");
+    const taken = await groupsOfLikeliest(release, file, rows);
+    const hits = byFit((await readNames(release, taken.rows)).map((names) => ({ ...names, fit })));
+    if (taken.isComplete && !isCut) return all(hits);
+    return { hits, isComplete: false, note: `more than ${attlas.withCommas(hits.length)} proteins have this name; so many are listed.` };
+  }
+
+  /** Return the names of the proteins at some rows, in order; each row group of them is read once. */
+  async function readNames(release, rows) {
+    const [file] = release.files("proteins");
+    const groups = await release.groupsOfRows(file, [...rows].sort((a, b) => a - b));
+    const read = groups.map(async (group) => {
+      const names = await release.read(file, NAME_COLUMNS, group.start, group.end);
+      return group.rows.map((row) => names[row - group.start]);
+    });
+    return (await Promise.all(read)).flat();
+  }
+
   /** Return the protein that hits mean: the only one of an identifier, or the only one of whole words; else null. */
-  attlas.chooseProtein = (hits) => {
+  attlas.chooseProtein = ({ hits, isComplete }) => {
+    if (!isComplete) return null;
     const sure = hits.filter(({ fit }) => FITS.indexOf(fit) < FITS.indexOf("whole name"));
     // UniProt gives isoforms the entry name of their entry; the entry itself is its canonical sequence.
     const canonical = sure.filter(({ accession, fit }) => fit !== "entry name" || !/-\d+$/.test(accession));
@@ -52,25 +80,44 @@ globalThis.attlas ??= {};
     return whole.length === 1 ? whole[0] : null;
   };
 
-  function findWords(proteins, text) {
-    const words = text.toLowerCase().match(WORD) ?? [];
-    if (!words.length) return [];
-    const whole = text.trim().toLowerCase();
+  async function findWords(release, text) {
+    const words = attlas.foldCase(text).match(WORD) ?? [];
+    if (!words.length) return all([]);
+    const [file] = release.files("proteins");
+    const found = await attlas.findWordRows(release, words);
+    const groups = found === null ? null : await groupsOfLikeliest(release, file, found.rows);
+    const proteins = found === null ? await release.read(file, NAME_COLUMNS) : await readNames(release, groups.rows);
+
+    const whole = attlas.foldCase(text.trim());
     const hits = [];
     for (const names of proteins) {
       const values = NAME_COLUMNS.map((column) => names[column] ?? "");
-      const together = values.join(" ").toLowerCase();
+      const together = attlas.foldCase(values.join(" "));
       if (words.every((word) => together.includes(word))) hits.push({ ...names, fit: fitOf(values, whole, words) });
     }
-    return byFit(hits);
+    byFit(hits);
+    const isSmall = found === null || found.isSmall;
+    if (found === null || (found.isComplete && groups.isComplete)) return { ...all(hits), isSmall };
+    const fitting = found.fitting || `${attlas.withCommas(found.rows.length)} proteins fit`;
+    return { hits, isSmall, isComplete: false, note: `${fitting}: the likeliest ${attlas.withCommas(hits.length)} are listed; more words leave fewer.` };
+  }
+
+  /** Return the first of some rows, as many as lie in a limited number of row groups. */
+  async function groupsOfLikeliest(release, file, rows) {
+    const groups = await release.groupsOfRows(file, rows);
+    if (groups.length <= MOST_GROUPS) return { rows, isComplete: true };
+    const groupOf = new Map(groups.flatMap((group, k) => group.rows.map((row) => [row, k])));
+    const taken = new Set();
+    const end = rows.findIndex((row) => taken.add(groupOf.get(row)).size > MOST_GROUPS);
+    return { rows: rows.slice(0, end), isComplete: false };
   }
 
   function fitOf(values, whole, words) {
-    const same = ["accession", "entry name", "gene", "whole name"].find((_, k) => values[k].toLowerCase() === whole);
+    const same = ["accession", "entry name", "gene", "whole name"].find((_, k) => attlas.foldCase(values[k]) === whole);
     if (same) return same;
-    const description = ` ${(values[3].toLowerCase().match(WORD) ?? []).join(" ")} `;
+    const description = ` ${(attlas.foldCase(values[3]).match(WORD) ?? []).join(" ")} `;
     if (description.includes(` ${words.join(" ")} `)) return "words of the name in order";
-    const known = new Set(values.flatMap((value) => value.toLowerCase().match(WORD) ?? []));
+    const known = new Set(values.flatMap((value) => attlas.foldCase(value).match(WORD) ?? []));
     return words.every((word) => known.has(word)) ? "words" : FITS.at(-1);
   }
 

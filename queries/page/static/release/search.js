@@ -31,8 +31,10 @@
   async function find(text) {
     byId("release-text").value = text;
     say("Looking through the names …");
-    const hits = await attlas.findProteins(release, text);
-    const protein = attlas.chooseProtein(hits);
+    const found = await attlas.findProteins(release, text);
+    const { hits, note } = found;
+    const whole = found.isSmall === false ? " Words count whole or by their beginnings, since the release is large." : "";
+    const protein = attlas.chooseProtein(found);
     if (protein) {
       history.replaceState(null, "", `?${new URLSearchParams({ protein: protein.accession })}${location.hash}`);
       writeCommands(protein.accession);
@@ -43,8 +45,8 @@
     list(hits);
     const shown = hits.length > N_SHOWN ? `, the likeliest ${N_SHOWN} are shown` : "";
     const fit = hits.length === 1 ? "1 protein fits" : `${attlas.withCommas(hits.length)} proteins fit`;
-    say(hits.length ? `${fit} “${text}”${shown}.`
-      : `No protein of this release fits “${text}”. An identifier counts letter by letter; of a name, every word must be there.`);
+    say((note ? `“${text}”: ${note}` : hits.length ? `${fit} “${text}”${shown}.`
+      : `No protein of this release fits “${text}”. An identifier counts letter by letter; of a name, every word must be there.`) + whole);
   }
 
   async function show(accession) {

@@ -27,6 +27,9 @@ globalThis.attlas ??= {};
     /** Return the files of a table whose files the page knows, as `proteins`. */
     files(table) { return this.facts.tables[table] ?? []; }
 
+    /** Return what the page knows of the files of a table: the files themselves, or the parts of a long list of them. */
+    entries(table) { return this.files(table).parts ?? this.files(table); }
+
     /** Return the files of a table that may hold a sequence; a long list is in parts, of which those are read that may name one. */
     async filesOfSequence(table, sequenceId) {
       const mayHold = (entry) => entry.first_sequence_id <= sequenceId && sequenceId <= entry.last_sequence_id;
@@ -35,6 +38,14 @@ globalThis.attlas ??= {};
       const partsToRead = parts.filter((part) => part.first_sequence_id === null || mayHold(part));
       const files = (await Promise.all(partsToRead.map((part) => this.#filesInPart(part)))).flat();
       return files.filter(mayHold).map((file) => ({ ...file, settings }));
+    }
+
+    /** Yield the files of an index that may hold keys from `first` to `last`, in order; parts of its list are read one by one. */
+    async *#filesOfKeys(table, first, last) {
+      const mayHold = (entry) => entry.n_rows && entry.first_key <= last && first <= entry.last_key;
+      const list = this.files(table);
+      if (!list.parts) yield* list.filter(mayHold);
+      for (const part of list.parts?.filter(mayHold) ?? []) yield* (await this.#filesInPart(part)).filter(mayHold);
     }
 
     #filesInPart(part) {
@@ -79,6 +90,47 @@ globalThis.attlas ??= {};
         if (at >= 0) return start + at;
       }
       return null;
+    }
+
+    /**
+     * Return the rows of an index (`names`, `words`) whose keys lie from `first` to `last`, out of the first `most` row
+     * groups; `isCut` says whether there are more of these.
+     */
+    async rowsOfKeys(table, first, last, most) {
+      const places = await this.#placesOfKeys(table, first, last, most + 1);
+      const read = places.slice(0, most).map(({ file, start, end, columns }) => this.read(file, columns, start, end));
+      const rows = (await Promise.all(read)).flat().filter(({ key }) => first <= key && key <= last);
+      return { rows, isCut: places.length > most };
+    }
+
+    /** Return the number of rows of a key of an index; of its row groups only those at the ends are read. */
+    async countKey(table, key) {
+      const places = await this.#placesOfKeys(table, key, key, Infinity);
+      const counts = places.map(async ({ file, start, end, isOfOneKey }) => (isOfOneKey ? end - start
+        : (await this.read(file, ["key"], start, end)).filter((row) => row.key === key).length));
+      return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
+    }
+
+    /** Return the row groups that may hold keys from `first` to `last`, of an index, the first `most`. */
+    async #placesOfKeys(table, first, last, most) {
+      const places = [];
+      for await (const file of this.#filesOfKeys(table, first, last)) {
+        if (places.length >= most) break;
+        const metadata = await this.footer(file);
+        const columns = metadata.schema.slice(1).map(({ name }) => name);
+        for (const { start, end, smallest, largest } of groupsBetween(metadata, "key", first, last)) {
+          places.push({ file, start, end, columns, isOfOneKey: smallest === largest });
+        }
+      }
+      return places.slice(0, most);
+    }
+
+    /** Return the row groups of a file in which some rows lie, each with its rows start to end (exclusive). */
+    async groupsOfRows(file, rows) {
+      const groups = groupsOf(await this.footer(file)).map(({ start, end }) => ({ start, end, rows: [] }));
+      const ends = groups.map(({ end }) => end);
+      for (const row of rows) groups[firstAbove(ends, row)].rows.push(row);
+      return groups.filter((group) => group.rows.length);
     }
 
     /** Return columns of rows start to end (exclusive) of a file, as objects; all rows without `start`. */
@@ -147,11 +199,27 @@ globalThis.attlas ??= {};
 
   /** Return the row groups whose smallest and largest value of a column enclose a value. */
   function groupsWith(metadata, column, value) {
-    return groupsOf(metadata).filter(({ chunks }) => {
-      const chunk = chunks.find(({ meta_data: meta }) => meta.path_in_schema[0] === column);
+    return groupsBetween(metadata, column, value, value);
+  }
+
+  /** Return the row groups that may hold values of a column from `first` to `last`, with their own ends. */
+  function groupsBetween(metadata, column, first, last) {
+    return groupsOf(metadata).map((group) => {
+      const chunk = group.chunks.find(({ meta_data: meta }) => meta.path_in_schema[0] === column);
       const { min_value: smallest, max_value: largest } = chunk.meta_data.statistics;
-      return smallest <= value && value <= largest;
-    });
+      return { ...group, smallest, largest };
+    }).filter(({ smallest, largest }) => smallest <= last && first <= largest);
+  }
+
+  /** Return the place of the first number, of those in order, that is above a value. */
+  function firstAbove(numbers, value) {
+    let low = 0, high = numbers.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (numbers[middle] > value) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** Return the row groups of a file: their rows start to end (exclusive), and the chunk of each column. */

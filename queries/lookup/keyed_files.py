@@ -1,0 +1,99 @@
+"""The files of an index, sorted by a column of texts, and the row groups in which a key can stand.
+
+The manifest has the first and the last key of each file, its footer those of each row group: a key is found by two
+bisections and the reading of one row group, whatever the number of rows.
+"""
+
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from attlas.queries.lookup.parquet_rows import OpenFiles, reading
+from attlas.queries.lookup.storage import Root
+from attlas.schema import TableFile
+from attlas.schema.file_list import FileList
+
+N_KEPT_GROUPS = 32
+"""Row groups of an index kept in memory, 2 MB each."""
+HIGHEST_LETTER = chr(0x10FFFF)
+"""Sorts behind whatever a key goes on with."""
+
+Place = tuple[TableFile, int]
+"""A row group of a file."""
+
+
+class KeyedFiles:
+    """The files of an index, opened when they are needed."""
+
+    def __init__(self, root: Root, files: FileList, column: str) -> None:
+        """Take the files of an index below `root` that is sorted by `column`."""
+        self._files = files
+        self._root = root
+        self._open = OpenFiles(root, column)
+        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def places(self, first: str, last: str, *, most: int | None = None) -> list[Place]:
+        """Return the row groups that may hold keys from `first` to `last`, the first `most` of them."""
+        places: list[Place] = []
+        for file in self._files_between(first, last):
+            if most is not None and len(places) >= most:
+                break
+            ranges = self.ranges(file)
+            places += [(file, i) for i, (lowest, highest) in enumerate(ranges) if lowest <= last and first <= highest]
+        return places[:most]
+
+    def ranges(self, file: TableFile) -> tuple[tuple[str, str], ...]:
+        """Return the smallest and the largest key of each row group of a file. Raises BrokenAtlasError."""
+        with self._lock:
+            return self._open.of(file).groups
+
+    def read(self, file: TableFile, group: int) -> pa.Table:
+        """Return a row group of a file; those read last are kept. Raises BrokenAtlasError."""
+        with self._lock:
+            place = file.path, group
+            if place not in self._groups:
+                with reading(self._root, file):
+                    rows = self._open.of(file).parquet.read_row_group(group, use_threads=False)
+                self._groups[place] = rows.combine_chunks()
+                if len(self._groups) > N_KEPT_GROUPS:
+                    self._groups.popitem(last=False)
+            self._groups.move_to_end(place)
+            return self._groups[place]
+
+    def count(self, key: str) -> int:
+        """Return the number of rows of a key; of its files and row groups only the ends are read."""
+        n = 0
+        for file in self._files_between(key, key):
+            if file.first_key == file.last_key:
+                n += file.n_rows
+                continue
+            for group, (lowest, highest) in enumerate(self.ranges(file)):
+                if lowest <= key <= highest:
+                    n += self._count_in_group(file, group, key, is_whole=lowest == highest)
+        return n
+
+    def close(self) -> None:
+        """Close the files kept open."""
+        self._open.close()
+
+    def _count_in_group(self, file: TableFile, group: int, key: str, *, is_whole: bool) -> int:
+        if is_whole:
+            with self._lock:
+                return int(self._open.of(file).parquet.metadata.row_group(group).num_rows)
+        return len(range_of_keys(self.read(file, group).column(0), key, key))
+
+    def _files_between(self, first: str, last: str) -> Iterator[TableFile]:
+        """Yield the files that may hold keys from `first` to `last`, in order; those with one key by their paths."""
+        return (file for file in self._files.between_keys(first, last) if file.n_rows)
+
+
+def range_of_keys(column: pa.ChunkedArray, first: str, last: str) -> range:
+    """Return the rows of a sorted column, in one piece, whose keys lie from `first` to `last`."""
+    keys = column.chunk(0)
+    begin = bisect_left(range(len(keys)), first, key=lambda i: keys[i].as_py())
+    end = bisect_left(range(len(keys)), True, lo=begin, key=lambda i: keys[i].as_py() > last)
+    return range(begin, end)
