@@ -437,3 +437,13 @@ def test_names_scale_writes_an_index_and_looks_into_it() -> None:
     requests = [int(cost.split(" and ")[0]) for cost in line.split("   ")[-1].split(", ")]
     assert len(requests) == 4
     assert max(requests) <= 5
+
+
+# manifest_scale
+
+
+def test_manifest_scale_measures_both_forms_of_the_list() -> None:
+    _, in_one, divided = _run("manifest_scale", 400).stdout.splitlines()
+    assert (in_one.split()[:2], divided.split()[:2]) == (["400", "in"], ["400", "divided"])
+    assert in_one.endswith(" and 1")
+    assert divided.endswith(" and 2")  # the index of names has few files, and its list is no part

@@ -30,7 +30,7 @@ class KeyedFiles:
 
     def __init__(self, root: Root, files: FileList, column: str) -> None:
         """Take the files of an index below `root` that is sorted by `column`."""
-        self.files = files
+        self._files = files
         self._root = root
         self._open = OpenFiles(root, column)
         self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
@@ -87,11 +87,8 @@ class KeyedFiles:
         return len(range_of_keys(self.read(file, group).column(0), key, key))
 
     def _files_between(self, first: str, last: str) -> Iterator[TableFile]:
-        """Yield the files with rows that may hold keys from `first` to `last`, in order.
-
-        Rows of one key may fill several files, whose order is that of their paths.
-        """
-        return (file for file in self.files.between_keys(first, last) if file.n_rows)
+        """Yield the files that may hold keys from `first` to `last`, in order; those with one key by their paths."""
+        return (file for file in self._files.between_keys(first, last) if file.n_rows)
 
 
 def range_of_keys(column: pa.ChunkedArray, first: str, last: str) -> range:

@@ -53,8 +53,7 @@ class WordIndex:
     def __init__(self, root: Root, files: FileList) -> None:
         self._files = KeyedFiles(root, files, "key")
         self._most_read = MOST_READ_REMOTELY if isinstance(root, RemoteRoot) else MOST_READ
-        n_rows = sum(file.n_rows for file in files)
-        self.has_parts = n_rows <= self._most_read * WORDS.row_group_rows
+        self.has_parts = files.n_rows <= self._most_read * WORDS.row_group_rows
         """Parts of words are found wherever they stand in a word."""
 
     def look_up(self, words: Sequence[str]) -> list[WordProteins]:

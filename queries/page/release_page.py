@@ -91,17 +91,21 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
 def _list_files(atlas: Store, table: Table) -> list[dict[str, Any]] | dict[str, Any]:
     """Return the files of a table; of a long list its parts, with the settings on which all files agree."""
     if parts := atlas.manifest.of_table(table).parts:
-        names = ("path", "n_bytes", "first_sequence_id", "last_sequence_id")
+        names = ("path", "n_bytes", "n_rows", *_ends(table))
         entries = [{name: getattr(part, name) for name in names} for part in parts]
-        return {"parts": entries, "settings": settings_of(atlas.root, atlas.manifest, table)}
+        return {"parts": entries, "settings": settings_of(atlas.root, atlas.manifest, table) if table.settings else {}}
     return list(_files(atlas, table))
 
 
 def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
     """Yield what is needed to read each file of a table, with the settings of the pass that computed it."""
-    ends = ("first_key", "last_key") if table in INDEX_TABLES else ("first_sequence_id", "last_sequence_id")
-    names = ("path", "n_rows", "n_bytes", "tail_bytes", *ends)
+    names = ("path", "n_rows", "n_bytes", "tail_bytes", *_ends(table))
     for file in atlas.manifest.of_table(table):
         values = asdict(file)
         settings = {"settings": settings_of_file(atlas.root, table, file)} if table.settings else {}
         yield {**{name: values[name] for name in names}, **settings}
+
+
+def _ends(table: Table) -> tuple[str, str]:
+    """Return the names of the values that say what a file holds, from the first to the last."""
+    return ("first_key", "last_key") if table in INDEX_TABLES else ("first_sequence_id", "last_sequence_id")

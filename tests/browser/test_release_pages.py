@@ -114,7 +114,9 @@ def test_the_browser_reads_a_divided_list_of_files_part_by_part(browser: "Browse
             assert made == without_thinning(protein_data(atlas, accession, max_bytes=None))
         read = [path for path, _ in server.requests if path.startswith("manifest/")]
         page.close()
-    assert {path.partition("-")[0] for path in read} == {"manifest/sites", "manifest/residues", "manifest/heads"}
+    assert {path.partition("-")[0] for path in read} == {
+        f"manifest/{table}" for table in ("sites", "residues", "heads", "tracks")
+    }
     assert len(read) == len(set(read))
 
 

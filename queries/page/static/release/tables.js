@@ -27,6 +27,9 @@ globalThis.attlas ??= {};
     /** Return the files of a table whose files the page knows, as `proteins`. */
     files(table) { return this.facts.tables[table] ?? []; }
 
+    /** Return what the page knows of the files of a table: the files themselves, or the parts of a long list of them. */
+    entries(table) { return this.files(table).parts ?? this.files(table); }
+
     /** Return the files of a table that may hold a sequence; a long list is in parts, of which those are read that may name one. */
     async filesOfSequence(table, sequenceId) {
       const mayHold = (entry) => entry.first_sequence_id <= sequenceId && sequenceId <= entry.last_sequence_id;
@@ -35,6 +38,14 @@ globalThis.attlas ??= {};
       const partsToRead = parts.filter((part) => part.first_sequence_id === null || mayHold(part));
       const files = (await Promise.all(partsToRead.map((part) => this.#filesInPart(part)))).flat();
       return files.filter(mayHold).map((file) => ({ ...file, settings }));
+    }
+
+    /** Yield the files of an index that may hold keys from `first` to `last`, in order; parts of its list are read one by one. */
+    async *#filesOfKeys(table, first, last) {
+      const mayHold = (entry) => entry.n_rows && entry.first_key <= last && first <= entry.last_key;
+      const list = this.files(table);
+      if (!list.parts) yield* list.filter(mayHold);
+      for (const part of list.parts?.filter(mayHold) ?? []) yield* (await this.#filesInPart(part)).filter(mayHold);
     }
 
     #filesInPart(part) {
@@ -102,9 +113,8 @@ globalThis.attlas ??= {};
 
     /** Return the row groups that may hold keys from `first` to `last`, of an index, the first `most`. */
     async #placesOfKeys(table, first, last, most) {
-      const files = this.files(table).filter((file) => file.n_rows && file.first_key <= last && first <= file.last_key);
       const places = [];
-      for (const file of files) {
+      for await (const file of this.#filesOfKeys(table, first, last)) {
         if (places.length >= most) break;
         const metadata = await this.footer(file);
         const columns = metadata.schema.slice(1).map(({ name }) => name);

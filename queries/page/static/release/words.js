@@ -17,7 +17,7 @@ globalThis.attlas ??= {};
    * `isComplete` is false where there are more; `fitting` says how many fit, and is empty where that is their number.
    */
   attlas.findWordRows = async (release, words) => {
-    const files = release.files("words");
+    const files = release.entries("words");
     if (!files.length) return null;
     const isSmall = files.reduce((sum, file) => sum + file.n_rows, 0) <= MOST_READ * GROUP_ROWS;
     const parts = [...new Set(words)].map((word) => Array.from(word).slice(0, SEARCHED_LETTERS).join(""));
