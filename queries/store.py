@@ -198,8 +198,9 @@ class Store:
         match = self.match(text).of_cluster()
         if not match.note:
             return None
-        ((row, (accession, *names)),) = self._proteins.texts(match.rows, NAME_COLUMNS)
-        return Search((Hit(row, accession, *names, fit=MEMBER_FIT),), (match.note,))
+        ((row, names),) = self._proteins.texts(match.rows, NAME_COLUMNS)
+        accession, entry_name, gene, description, organism = names
+        return Search((Hit(row, accession, entry_name, gene, description, organism, MEMBER_FIT),), (match.note,))
 
     def suggest(self, text: str) -> str:
         """Return what to try instead of a text that no protein is called: similar words, or similar ids."""

@@ -30,7 +30,9 @@ class KeyedFiles:
     def __init__(self, root: Root, files: Sequence[TableFile], column: str) -> None:
         """Take the files of an index below `root` that is sorted by `column`."""
         # Rows of one key may fill several files, whose order is that of their paths.
-        self.files = sorted((file for file in files if file.n_rows), key=lambda file: (file.first_key or "", file.path))
+        self._files = sorted(
+            (file for file in files if file.n_rows), key=lambda file: (file.first_key or "", file.path)
+        )
         self._root = root
         self._open = OpenFiles(root, column)
         self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
@@ -88,9 +90,9 @@ class KeyedFiles:
 
     def _files_between(self, first: str, last: str) -> list[TableFile]:
         """Return the files that may hold keys from `first` to `last`, in order."""
-        begin = bisect_left(self.files, first, key=lambda file: file.last_key or "")
-        end = bisect_right(self.files, last, key=lambda file: file.first_key or "")
-        return self.files[begin:end]
+        begin = bisect_left(self._files, first, key=lambda file: file.last_key or "")
+        end = bisect_right(self._files, last, key=lambda file: file.first_key or "")
+        return self._files[begin:end]
 
 
 def range_of_keys(column: pa.ChunkedArray, first: str, last: str) -> range:

@@ -173,7 +173,7 @@ class ProteinRows:
             return table
         return _take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
 
-    def texts(self, rows: Sequence[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    def texts(self, rows: Iterable[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         """Yield each of some rows, in order, with its texts in some columns, empty where they are null."""
         ordered = sorted(rows)
         for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
