@@ -104,13 +104,9 @@ def annotate(
     """
     refuse_url(directory)
     if members:
-        others: dict[str, object] = {
-            "--format": format,
-            "--accession": accession,
-            "--chain": chain,
-            "--database": database,
-        }
-        others |= {"--track": track, "--variants": variants, "--column": column, "--unit": unit, "--rejected": rejected}
+        others: dict[str, object] = {"--format": format, "--accession": accession, "--chain": chain}
+        others |= {"--database": database, "--track": track, "--variants": variants, "--column": column}
+        others |= {"--unit": unit, "--rejected": rejected}
         _add_members(directory, source, [name for name, value in others.items() if value], as_json=as_json)
         return
 

@@ -200,8 +200,7 @@ class Store:
             return None
         ((row, names),) = self._proteins.texts(match.rows, NAME_COLUMNS)
         accession, entry_name, gene, description, organism = names
-        hit = Hit(row, accession, entry_name, gene, description, organism, fit=MEMBER_FIT)
-        return Search((hit,), (match.note,))
+        return Search((Hit(row, accession, entry_name, gene, description, organism, MEMBER_FIT),), (match.note,))
 
     def suggest(self, text: str) -> str:
         """Return what to try instead of a text that no protein is called: similar words, or similar ids."""

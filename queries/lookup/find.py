@@ -84,7 +84,7 @@ class Search:
     hits: tuple[Hit, ...]
     """The likeliest first: by how they fit, then short names first."""
     notes: tuple[str, ...] = ()
-    """What was not looked at, in sentences; none where the hits are all that fit."""
+    """How words were looked for in a large atlas and what was not looked at, in sentences."""
     is_complete: bool = True
     """The hits are all that fit."""
 

@@ -8,7 +8,7 @@ order makes it simple: every column of a lookup is sorted, so a bisection finds 
 import threading
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -175,7 +175,7 @@ class ProteinRows:
             return table
         return _take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
 
-    def texts(self, rows: Collection[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    def texts(self, rows: Iterable[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
         """Yield each of some rows, in order, with its texts in some columns, empty where they are null."""
         ordered = sorted(rows)
         for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):

@@ -8,6 +8,7 @@ only their number is told and the likeliest of them are read.
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pyarrow as pa
 
@@ -18,10 +19,12 @@ from attlas.schema import WORDS
 from attlas.schema.file_list import FileList
 from attlas.schema.words import SEARCHED_LETTERS
 
-MOST_READ = 128
-"""Row groups that are read for a word in a directory, of 65,536 proteins each; an atlas of no more is a small one."""
+MOST_SCANNED = 128
+"""Row groups of the index of a small atlas in a directory, of 65,536 rows each: all are looked through, in a second."""
+MOST_READ = 32
+"""Row groups that are read for a word of a large atlas, in a directory; their proteins take 200 MB of memory."""
 MOST_READ_REMOTELY = 4
-"""The same behind a URL, where each costs a request and 0.2 MB."""
+"""Either of these behind a URL, where a row group costs a request and 0.2 MB."""
 
 
 @dataclass
@@ -52,8 +55,10 @@ class WordIndex:
 
     def __init__(self, root: Root, files: FileList) -> None:
         self._files = KeyedFiles(root, files, "key")
-        self._most_read = MOST_READ_REMOTELY if isinstance(root, RemoteRoot) else MOST_READ
-        self.has_parts = files.n_rows <= self._most_read * WORDS.row_group_rows
+        is_remote = isinstance(root, RemoteRoot)
+        self._most_read = MOST_READ_REMOTELY if is_remote else MOST_READ
+        most_scanned = MOST_READ_REMOTELY if is_remote else MOST_SCANNED
+        self.has_parts = files.n_rows <= most_scanned * WORDS.row_group_rows
         """Parts of words are found wherever they stand in a word."""
 
     def look_up(self, words: Sequence[str]) -> list[WordProteins]:
@@ -130,9 +135,10 @@ def _of_rows(rows: pa.Table, at: Sequence[int]) -> tuple[list[int], list[int]]:
     return [proteins[i] for i in at], [ranks[i] for i in at]
 
 
-def _numbers(column: pa.ChunkedArray, kind: str) -> "memoryview[int]":
+def _numbers(column: pa.ChunkedArray, kind: Literal["i", "q"]) -> "memoryview[int]":
     chunk = column.chunk(0)
-    return memoryview(chunk.buffers()[1]).cast("B").cast(kind)[chunk.offset : chunk.offset + len(chunk)]  # type: ignore[call-overload, no-any-return]
+    numbers: memoryview[int] = memoryview(chunk.buffers()[1]).cast("B").cast(kind)
+    return numbers[chunk.offset : chunk.offset + len(chunk)]
 
 
 def _find_part(column: pa.ChunkedArray, part: str) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Members of clusters: read from mapping tables, sorted, and found by their accessions wherever proteins are."""
+"""Members of clusters: read from mapping tables, sorted, and answered by their accessions wherever proteins are."""
 
 import gzip
 import json
@@ -104,8 +104,8 @@ def test_every_line_is_stored_or_counted_and_each_pair_stands_once_in_order(
         for member in {m for m, _ in lines if m} - set(CLUSTERS):
             clusters = [c for m, c in expected if m == member]
             match = atlas.match(member).of_cluster()
-            found = [atlas.protein_rows([row], ["accession"])["accession"][0].as_py() for row in match.rows]
-            assert (found if len(clusters) == 1 else list(match.candidates)) == clusters
+            answered = [atlas.protein_rows([row], ["accession"])["accession"][0].as_py() for row in match.rows]
+            assert (answered if len(clusters) == 1 else list(match.candidates)) == clusters
 
 
 def test_the_table_of_uniprot_is_read_by_the_kind_of_clusters_of_the_atlas(root: Path, tmp_path: Path) -> None:
@@ -181,9 +181,9 @@ def test_a_member_is_answered_with_its_cluster_wherever_the_answer_can_say_so(ma
     assert sentence in shown.out
     (answer,) = json.loads(attlas("show", mapped, "P12345", "--json").out)
     assert (answer["asked"], answer["note"], answer["protein"]["accession"]) == ("P12345", sentence, CLUSTERS[3])
-    found = attlas("find", mapped, "P12345")
-    assert CLUSTERS[3] in found.out
-    assert sentence in found.err
+    answered = attlas("find", mapped, "P12345")
+    assert CLUSTERS[3] in answered.out
+    assert sentence in answered.err
 
     with Atlas.open(mapped) as atlas:
         rows = atlas.lookup(["P12345", CLUSTERS[3], "P7"]).to_pylist()
@@ -202,8 +202,8 @@ def test_the_api_answers_a_member_with_its_cluster_and_says_so(mapped: Path) -> 
     table = client.get("/api/v1/proteins/P12345?format=csv")
     assert json.loads(table.headers["Attlas-Notes"]) == [sentence]
     assert CLUSTERS[3] in table.text
-    found = client.get("/api/v1/proteins?q=P12345").json()
-    assert (found["notes"], [row["accession"] for row in found["proteins"]]) == ([sentence], [CLUSTERS[3]])
+    answered = client.get("/api/v1/proteins?q=P12345").json()
+    assert (answered["notes"], [row["accession"] for row in answered["proteins"]]) == ([sentence], [CLUSTERS[3]])
     (answer,) = client.post("/api/v1/lookup", json={"ids": ["P12345"]}).json()["answers"]
     assert answer["reason"].startswith(sentence)
     assert client.get("/api/v1/proteins/P12345/sites").status_code == 404

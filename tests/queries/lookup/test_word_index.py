@@ -106,6 +106,7 @@ def cut_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def large(cut_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The same to a reader that takes few of the row groups."""
     monkeypatch.setattr(word_index, "WORDS", SMALL_GROUPS)
+    monkeypatch.setattr(word_index, "MOST_SCANNED", 6)
     monkeypatch.setattr(word_index, "MOST_READ", 6)
     monkeypatch.setattr(word_index, "MOST_READ_REMOTELY", 6)
     return cut_root

@@ -84,9 +84,9 @@ globalThis.attlas ??= {};
     const words = attlas.foldCase(text).match(WORD) ?? [];
     if (!words.length) return all([]);
     const [file] = release.files("proteins");
-    const found = await attlas.findWordRows(release, words);
-    const groups = found === null ? null : await groupsOfLikeliest(release, file, found.rows);
-    const proteins = found === null ? await release.read(file, NAME_COLUMNS) : await readNames(release, groups.rows);
+    const candidates = await attlas.findWordRows(release, words);
+    const groups = candidates === null ? null : await groupsOfLikeliest(release, file, candidates.rows);
+    const proteins = candidates === null ? await release.read(file, NAME_COLUMNS) : await readNames(release, groups.rows);
 
     const whole = attlas.foldCase(text.trim());
     const hits = [];
@@ -96,9 +96,9 @@ globalThis.attlas ??= {};
       if (words.every((word) => together.includes(word))) hits.push({ ...names, fit: fitOf(values, whole, words) });
     }
     byFit(hits);
-    const isSmall = found === null || found.isSmall;
-    if (found === null || (found.isComplete && groups.isComplete)) return { ...all(hits), isSmall };
-    const fitting = found.fitting || `${attlas.withCommas(found.rows.length)} proteins fit`;
+    const isSmall = candidates === null || candidates.isSmall;
+    if (candidates === null || (candidates.isComplete && groups.isComplete)) return { ...all(hits), isSmall };
+    const fitting = candidates.fitting || `${attlas.withCommas(candidates.rows.length)} proteins fit`;
     return { hits, isSmall, isComplete: false, note: `${fitting}: the likeliest ${attlas.withCommas(hits.length)} are listed; more words leave fewer.` };
   }
 

@@ -31,10 +31,10 @@
   async function find(text) {
     byId("release-text").value = text;
     say("Looking through the names …");
-    const found = await attlas.findProteins(release, text);
-    const { hits, note } = found;
-    const whole = found.isSmall === false ? " Words count whole or by their beginnings, since the release is large." : "";
-    const protein = attlas.chooseProtein(found);
+    const answer = await attlas.findProteins(release, text);
+    const { hits, note } = answer;
+    const whole = answer.isSmall === false ? " Words count whole or by their beginnings, since the release is large." : "";
+    const protein = attlas.chooseProtein(answer);
     if (protein) {
       history.replaceState(null, "", `?${new URLSearchParams({ protein: protein.accession })}${location.hash}`);
       writeCommands(protein.accession);

@@ -21,10 +21,10 @@ globalThis.attlas ??= {};
     if (!files.length) return null;
     const isSmall = files.reduce((sum, file) => sum + file.n_rows, 0) <= MOST_READ * GROUP_ROWS;
     const parts = [...new Set(words)].map((word) => Array.from(word).slice(0, SEARCHED_LETTERS).join(""));
-    const found = isSmall ? await lookUpParts(release, parts) : await Promise.all(parts.map((part) => lookUpBeginning(release, part)));
+    const wordProteins = isSmall ? await lookUpParts(release, parts) : await Promise.all(parts.map((part) => lookUpBeginning(release, part)));
 
-    const frequent = found.filter(({ count }) => count !== null);
-    const compared = frequent.length < found.length ? found.filter(({ count }) => count === null) : frequent;
+    const frequent = wordProteins.filter(({ count }) => count !== null);
+    const compared = frequent.length < wordProteins.length ? wordProteins.filter(({ count }) => count === null) : frequent;
     const rarest = compared.reduce((a, b) => (b.ranks.size < a.ranks.size ? b : a));
     const worst = (row) => Math.max(...compared.map(({ ranks }) => ranks.get(row)));
     const rows = [...rarest.ranks.keys()].filter((row) => compared.every(({ ranks }) => ranks.has(row)))
@@ -39,10 +39,10 @@ globalThis.attlas ??= {};
 
   /** Return the proteins of each of some words, whole or as parts of longer words, from the whole index. */
   async function lookUpParts(release, parts) {
-    const found = parts.map((part) => ({ part, ranks: new Map(), count: null }));
+    const wordProteins = parts.map((part) => ({ part, ranks: new Map(), count: null }));
     const { rows } = await release.rowsOfKeys("words", "", HIGHEST_LETTER, MOST_READ + 1);
-    for (const row of rows) for (const one of found) if (row.key.includes(one.part)) add(one.ranks, row);
-    return found;
+    for (const row of rows) for (const { part, ranks } of wordProteins) if (row.key.includes(part)) add(ranks, row);
+    return wordProteins;
   }
 
   /** Return the proteins with a word that begins so; of very many, those with the very word, with their number. */
