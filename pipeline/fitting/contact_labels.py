@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from attlas.pipeline.contacts.chains import read_chain_contacts
+from attlas.pipeline.contacts.chains import Atom, read_chain_contacts
 from attlas.pipeline.contacts.choosing_heads import choose_chain
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.fitting.label_sets import AtlasSequence, read_sequences_with_accessions
@@ -11,7 +11,7 @@ from attlas.schema import AtlasPaths, InputError, Manifest
 
 CONTACTS = "contacts"
 """The label of pairs of residues in contact."""
-ATOM = "ca"
+ATOM: Atom = "ca"
 """The atom that stands for a residue, as by default in `attlas contacts`."""
 
 

@@ -96,7 +96,7 @@ def _add_pack(of_fold: Sequence[SetSums], task: Task, pack: slice, blocks: Block
             continue
         residues = np.flatnonzero(strata.ravel() == i)
         products = multiply(_select(blocks, residues))
-        for place in np.flatnonzero(pattern):
+        for place in np.flatnonzero(pattern).tolist():
             values = torch.from_numpy(targets[place][:, residues].T.copy()).to(blocks.heads.device)
             of_fold[place].add(products, values)
 
