@@ -47,7 +47,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--fasta", default=str(ROOT / "examples" / "proteins.fasta"))
     parser.add_argument("--features", type=Path, default=ROOT / "examples" / "features.tsv")
     parser.add_argument("--labels", action="append", help="default: all that enough proteins have")
-    parser.add_argument("--structures", type=Path, nargs="+", default=[], help="mmCIF or PDB files, for contacts")
+    parser.add_argument("--structures", type=Path, help="folder of mmCIF or PDB files: contacts are fitted, too")
     parser.add_argument("--random-weights", action="store_true")
     return parser.parse_args()
 
@@ -67,8 +67,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
 
     build_in("warm-up", cut_fasta(Path(options.fasta), folder / "warm-up.fasta"))
     build_s, manifest = time_processor(lambda: build_in("atlas", options.fasta))
-    for source in (options.features, *options.structures):
-        annotate(AtlasPaths(folder / "atlas"), AnnotationSource(source))
+    for source in (options.features, options.structures):
+        if source is not None:
+            annotate(AtlasPaths(folder / "atlas"), AnnotationSource(source))
 
     # Contacts are not among the labels that are fitted by default.
     settings = FitSettings(

@@ -1,9 +1,8 @@
 """The contacts that probes are fitted to: of each sequence those of the chain of a structure with the most residues."""
 
 from dataclasses import dataclass
-from typing import Final
 
-from attlas.pipeline.contacts.chains import read_chain_contacts
+from attlas.pipeline.contacts.chains import Atom, read_chain_contacts
 from attlas.pipeline.contacts.choosing_heads import choose_chain
 from attlas.pipeline.contacts.structure_contacts import StructureContacts
 from attlas.pipeline.fitting.label_sets import AtlasSequence, read_sequences_with_accessions
@@ -12,7 +11,7 @@ from attlas.schema import AtlasPaths, InputError, Manifest
 
 CONTACTS = "contacts"
 """The label of pairs of residues in contact."""
-ATOM: Final = "ca"
+ATOM: Atom = "ca"
 """The atom that stands for a residue, as by default in `attlas contacts`."""
 
 

@@ -42,7 +42,7 @@ class Directions:
     @property
     def n_products(self) -> int:
         """Return the products of two directions, without order."""
-        n_directions: int = self.vectors.shape[2]
+        n_directions = int(self.vectors.shape[2])
         return n_directions * (n_directions + 1) // 2
 
     def project(self, hidden: NDArray[np.float32], layer: int) -> Floats:

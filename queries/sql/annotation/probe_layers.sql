@@ -19,8 +19,8 @@
 --   control: The measure of a control task, in which every trimer draws a label at the rate of its letter; of contacts
 --     two letters at a separation, at its rate.
 --   selectivity: `value` less `control`.
---   permuted: The measure with the labels permuted within protein and letter, of contacts within protein and separation:
---     the null.
+--   permuted: The measure with the labels permuted within protein and letter, the null; of contacts within protein and
+--     separation.
 --   precision_l2: Of contacts, P@L/2 of long range: the mean over proteins.
 --   random_weights: The measure of the same input and layer of a model before training; null where none was fitted.
 -- grain: label, input, layer

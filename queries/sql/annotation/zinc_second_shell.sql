@@ -9,7 +9,8 @@
 -- parameters:
 --   ligand text = Zn(2+): What the site binds, as UniProt names it.
 --   residue text = H: Letter of the residues that attend.
---   within float 0.. = 8: Distance between the C-betas up to which a carboxylate is of the second shell, angstrom.
+--   within float 0.. = 10: Distance between the C-betas up to which a carboxylate is of the second shell, angstrom: a
+--     hydrogen bond of histidine and glutamate reaches so far.
 --   apart int 1.. = 6: Fewest residues that both are apart along the sequence.
 --   proteins proteins = all: Ids to count over.
 -- columns:

@@ -316,7 +316,7 @@ def test_a_second_shell_is_what_structures_show_around_histidines_that_bind(tmp_
                 if letters[i - 1] != "H" or letters[j - 1] not in "DE" or j in zinc[chain.accession] or abs(i - j) < 6:
                     continue
                 given = sum(links[chain.accession].get((layer, head, i, j), 0) for head in range(2))
-                weights[i in zinc[chain.accession], math.dist(places[i], places[j]) <= 8].append(given)
+                weights[i in zinc[chain.accession], math.dist(places[i], places[j]) <= 10].append(given)
             for kind, values in weights.items():
                 means[(layer, *kind)].append(float(np.mean(values)))
             n_pairs += len(weights[True, True]) * (layer == 0)
