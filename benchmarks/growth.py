@@ -5,7 +5,8 @@
 Writes an atlas of random numbers of each size below FOLDER, unless it is there (`make_atlas.py`; profiles and heads of
 20,000 sequences, all proteins and sites). Then measures, each by a fresh `Atlas`: opening, lookups from the disk, a
 lookup over HTTP on loopback with its bytes and requests, words of a name, an unknown id, three SELECTs, and all sites
-as TSV. Times are medians, of a machine that does nothing else.
+as TSV. Times are medians, of a machine that does nothing else. `--steps FILE` draws what `plan_scale.py --json FILE`
+measured of planning and sealing beside them.
 """
 
 import argparse
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--steps", type=Path, help="numbers of plan_scale.py, to be drawn beside these")
     parser.add_argument("--json", type=Path, help="write the numbers")
     parser.add_argument("--picture", type=Path, help="draw the curves, .svg or .png")
     options = parser.parse_args()
@@ -64,6 +66,8 @@ def main() -> None:
         numbers += measure(root, n_proteins)
     print_table(numbers, options.sizes)
 
+    if options.steps:
+        numbers += [Measured(**json.loads(line)) for line in options.steps.read_text().splitlines()]
     if options.json:
         options.json.write_text(json.dumps([asdict(number) for number in numbers], indent=1) + "\n")
     if options.picture:

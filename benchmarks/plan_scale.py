@@ -7,9 +7,11 @@
 Proteins are synthetic, with headers of UniRef and lengths like those of real proteins (log-normal, mean 283). Every
 size runs in a process of its own. Seconds are of the wall and of processors, memory is the peak of resident bytes of
 the process and of the largest of its children. Files are written below TMPDIR: a plan takes about six times its text.
+`--json FILE` adds a line for each step to a file that `growth.py --steps FILE` draws beside its own curves.
 """
 
 import argparse
+import json
 import os
 import resource
 import subprocess
@@ -61,22 +63,25 @@ def main() -> None:
     parser.add_argument("what", choices=MEASUREMENTS)
     parser.add_argument("sizes", type=int, nargs="+", metavar="N", help="proteins, or shards")
     parser.add_argument("--length", type=int, default=283, help="mean residues of a protein")
+    parser.add_argument("--json", type=Path, help="add a line for each step to this file")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
         with tempfile.TemporaryDirectory() as folder:
-            MEASUREMENTS[options.what](Path(folder), options.sizes[0], options.length)
+            MEASUREMENTS[options.what](Path(folder), options.sizes[0], options.length, options.json)
         return
     for size in options.sizes:
         arguments = [sys.executable, __file__, options.what, str(size), "--length", str(options.length), "--inside"]
+        arguments += ["--json", str(options.json)] if options.json else []
         subprocess.run(arguments, check=True)
 
 
-def measure_plan(folder: Path, n: int, length: int) -> None:
+def measure_plan(folder: Path, n: int, length: int, json_file: Path | None) -> None:
     """Print what the plan of `n` synthetic proteins takes, from the FASTA file to the files of the plan."""
     fasta = folder / "in.fasta"
     _in_child(lambda: write_fasta(fasta, n, length))
-    with _measured(f"plan of {n:,} proteins, {fasta.stat().st_size / 1e6:,.0f} MB of FASTA", n):
+    print(f"plan of {n:,} proteins, {fasta.stat().st_size / 1e6:,.0f} MB of FASTA")
+    with _measured("plan", n, json_file):
         parsed = parse_input([str(fasta)])
         parsed_s = time.perf_counter()
         proteins = arrange_proteins(parsed)
@@ -87,7 +92,7 @@ def measure_plan(folder: Path, n: int, length: int) -> None:
     print(f"    of it {arranged_s - parsed_s:.1f} s to arrange, {written_s - arranged_s:.1f} s to cut and write")
 
 
-def measure_shards(folder: Path, n: int, _: int) -> None:
+def measure_shards(folder: Path, n: int, _length: int, _json_file: Path | None) -> None:
     """Print what a plan of `n` shards, all of them finished, costs whoever reads it."""
     paths = AtlasPaths(folder / "atlas")
     shards = [
@@ -124,15 +129,16 @@ def _measure_tasks(folder: Path, fasta: Path, paths: AtlasPaths) -> None:
     _timed(f"{N_TASKS} tasks: plan, own row, own sequences", read_slices)
 
 
-def measure_seal(folder: Path, n: int, length: int) -> None:
+def measure_seal(folder: Path, n: int, length: int, json_file: Path | None) -> None:
     """Print what joining the table `proteins` of `n` synthetic proteins takes."""
     paths = AtlasPaths(folder / "atlas")
     _in_child(lambda: write_sealable(folder, paths, n, length))
     text_bytes = sum(path.stat().st_size for path in (folder / "atlas" / "plan").iterdir())
-    with _measured(f"seal of {n:,} proteins of about {length} residues, a plan of {text_bytes / 1e6:,.0f} MB", n):
+    print(f"seal of {n:,} proteins of about {length} residues, a plan of {text_bytes / 1e6:,.0f} MB")
+    with _measured("seal: table of proteins", n, json_file):
         plan = read_plan(paths)
         counts = write_proteins(paths, plan)
-    with _measured("    its index of names", n):
+    with _measured("seal: index of names", n, json_file):
         write_name_index(paths, [paths.proteins], metadata=provenance(plan.run, plan.plan_id))
     assert counts.total() == pq.read_metadata(paths.proteins).num_rows
 
@@ -228,16 +234,19 @@ def _in_child(work: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _measured(what: str, n: int) -> Iterator[None]:
-    """Print seconds and memory of what happens meanwhile."""
+def _measured(what: str, n: int, json_file: Path | None) -> Iterator[None]:
+    """Print seconds and memory of what happens meanwhile; add the seconds of the wall to a file of `growth.py`."""
     wall, processors = time.perf_counter(), _processor_seconds()
     yield
     wall, processors = time.perf_counter() - wall, _processor_seconds() - processors
     peak, child = (
         resource.getrusage(who).ru_maxrss / 2**20 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    print(f"{what}: {wall:.1f} s, {processors:.1f} s of processors ({1e6 * processors / n:.1f} us a protein)")
-    print(f"    peak {peak:.2f} GiB, largest child {child:.2f} GiB")
+    print(f"    {what}: {wall:.1f} s, {processors:.1f} s of processors ({1e6 * processors / n:.1f} us a protein)")
+    print(f"    peak {peak:.2f} GiB, largest child {child:.2f} GiB", flush=True)
+    if json_file is not None:
+        with json_file.open("a") as file:
+            file.write(json.dumps({"what": what, "n_proteins": n, "value": wall, "unit": "s"}) + "\n")
 
 
 def _processor_seconds() -> float:

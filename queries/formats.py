@@ -1,7 +1,5 @@
 """Rows of any query as CSV, TSV, JSON, Parquet, Arrow or text, batch by batch: memory does not grow with the result."""
 
-import csv
-import io
 import json
 import math
 from collections import Counter
@@ -12,6 +10,7 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.queries.text import Layout, printable, printable_lines
@@ -194,23 +193,44 @@ def _unwritable(form: str, error: Exception) -> QuestionError:
 
 
 def _write_delimited(rows: pa.RecordBatchReader, sink: BinaryIO, *, delimiter: str) -> None:
-    text = io.TextIOWrapper(sink, encoding="utf-8", newline="", write_through=True)  # the sink has its own buffer
-    plain = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    names = [pa.array([name], pa.large_string()) for name in rows.schema.names]
+    sink.write(_join_cells([_quote(name, delimiter) for name in names], delimiter))
 
-    # Before Python 3.13 the writer leaves a carriage return without quotes, and readers take it for the end of a row.
-    quoting = csv.writer(text, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-
-    for row in chain([rows.schema.names], (list(map(_csv_cell, row)) for row in _value_rows(rows))):
-        has_carriage_return = any(isinstance(cell, str) and "\r" in cell for cell in row)
-        (quoting if has_carriage_return else plain).writerow(row)
-
-    text.detach()  # flushes; the sink stays open, it is the caller's
+    for batch in rows:
+        columns = zip(batch.schema.names, batch.columns, strict=True)
+        sink.write(_join_cells([_quote(_cells(name, column), delimiter) for name, column in columns], delimiter))
 
 
-def _csv_cell(value: object) -> object:
-    if isinstance(value, (list, dict)):
-        return dump_json(value).decode()
-    return str(value).lower() if isinstance(value, bool) else value
+def _join_cells(columns: list[pa.Array], delimiter: str) -> bytes:
+    """Return the lines of a table whose cells are texts; a line of one empty cell is `""`, as it would be blank."""
+    separator = pa.scalar(delimiter, pa.large_string())
+    lines = pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement="")
+    if len(columns) == 1:
+        lines = pc.if_else(pc.equal(lines, ""), '""', lines)
+    return "".join(f"{line}\n" for line in lines.to_pylist()).encode()
+
+
+def _quote(cells: pa.Array, delimiter: str) -> pa.Array:
+    """Return texts between quotes where a reader of CSV would not take them as they are."""
+    needs_quotes = pc.match_substring_regex(cells, f'[{delimiter}"\n\r]')
+    if not pc.any(needs_quotes).as_py():
+        return cells
+    mark, nothing = pa.scalar('"', pa.large_string()), pa.scalar("", pa.large_string())
+    quoted = pc.binary_join_element_wise(mark, pc.replace_substring(cells, '"', '""'), mark, nothing)
+    return pc.if_else(needs_quotes, quoted, cells)
+
+
+def _cells(name: str, column: pa.Array) -> pa.Array:
+    """Return the texts of a column's values; those of common types without a Python object for each."""
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_string(kind):
+        return column.cast(kind).cast(pa.large_string())
+    values = _values(name, column)
+    return pa.array([None if value is None else _cell(value) for value in values], pa.large_string())
+
+
+def _cell(value: object) -> str:
+    return dump_json(value).decode() if isinstance(value, (list, dict)) else str(value)
 
 
 def _plain(value: object) -> object:

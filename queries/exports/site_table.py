@@ -36,7 +36,7 @@ def documented_sites(atlas: Store, request: Request) -> pa.RecordBatchReader:
 
 def _with_columns(rows: pa.RecordBatchReader, facts: dict[str, str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for batch in rows:
-        constants = [pa.array([value] * batch.num_rows, pa.string()) for value in facts.values()]
+        constants = [pa.repeat(value, batch.num_rows) for value in facts.values()]
         yield pa.RecordBatch.from_arrays([*batch.columns, *constants], schema=schema)
 
 
