@@ -6,6 +6,7 @@ order makes it simple: every column of a lookup is sorted, so a bisection finds 
 """
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
@@ -274,4 +275,5 @@ def _within(ordered: Sequence[int], lowest: int, highest: int) -> Sequence[int]:
 def _take_rows(rows: pa.Table, at: Sequence[int]) -> pa.Table:
     if len(at) <= N_SLICED:
         return pa.concat_tables([rows.slice(i, 1) for i in at]) if at else rows.slice(0, 0)
-    return rows.take(pa.array(at, pa.int64()))
+    # From a buffer: `pa.array` imports pandas where it is installed.
+    return rows.take(pa.Array.from_buffers(pa.int64(), len(at), [None, pa.py_buffer(array("q", at))]))

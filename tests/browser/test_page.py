@@ -77,6 +77,16 @@ def test_a_residue_pointed_at_in_the_tracks_lights_up_in_letters_and_line(opened
     assert not is_drawn_over_tracks(opened)
 
 
+def test_a_site_receives_the_same_in_the_line_beside_the_tracks_and_in_the_table(open_data, plain):
+    # The profiles of a page are of half the precision of its tables.
+    first, *others = plain["sites"]
+    opened = open_data(plain | {"sites": [first | {"received": 31.97}, *others]}, f"#residue={first['position']}")
+    assert "receives 31.97 in layer 2, 1 of 60" in opened.line
+    assert opened.page.evaluate("attlas.largestReceived(attlas.shown.data, 2)") == 31.97
+    assert opened.page.evaluate("attlas.largestReceived(attlas.shown.data, 1)") != 31.97
+    assert "31.97" in opened.page.inner_text("#sites-table tbody")
+
+
 def test_a_letter_pointed_at_is_told_in_the_line(opened):
     page = opened.page
     page.locator(".block").nth(3).scroll_into_view_if_needed()

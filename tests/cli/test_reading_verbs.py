@@ -64,15 +64,17 @@ def test_show_json_tells_every_kind_of_answer_apart(attlas: Run, atlas_dir: Path
     assert found["P0DP23"]["provenance"]["rule"] == "nayar-2025-05"
 
 
-def test_show_never_imports_torch_nor_duckdb(atlas_dir: Path) -> None:
+def test_show_never_imports_torch_nor_duckdb_and_page_no_pandas_either(atlas_dir: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from attlas.cli.main import app;"
         f"app(['show', {str(atlas_dir)!r}, 'P0DP23'], standalone_mode=False);"
         "heavy = {'torch', 'transformers', 'dask', 'duckdb', 'pandas', 'pyarrow.compute', 'pyarrow.dataset', 'Bio'};"
-        "print('heavy:', sorted(heavy & set(sys.modules)))"
+        "print('heavy:', sorted(heavy & set(sys.modules)));"
+        f"app(['page', {str(atlas_dir)!r}, 'P0DP23', '-o', {str(tmp_path / 'x.html')!r}], standalone_mode=False);"
+        "print('heavy:', sorted({'duckdb', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "heavy: []"
+    assert [line for line in done.stdout.splitlines() if line.startswith("heavy")] == ["heavy: []"] * 2
 
 
 def test_sql_prints_a_table(attlas: Run, atlas_dir: Path) -> None:

@@ -60,16 +60,33 @@
     ];
   };
 
+  /**
+   * Return the site at a position, if it is one of a layer: its number is that of the tables, while those of profiles
+   * are of half the precision.
+   */
+  const siteIn = (data, layer, position) => {
+    const site = data.receivedFrom ? undefined : data.siteAt.get(position);
+    return site?.layer === layer ? site : undefined;
+  };
+
+  /** Return the largest attention received in a layer, as the tables have it where a site receives it. */
+  attlas.largestReceived = (data, layer) => {
+    const values = data.received[layer];
+    const [, largest] = attlas.extent(values);
+    return siteIn(data, layer, values.indexOf(largest) + 1)?.received ?? largest;
+  };
+
   /** Return what one line says of a residue, in parts. */
   attlas.describeResidue = (data, state, position) => {
     const parts = [];
     const values = data.received?.[state.layer];
     if (values) {
       const value = values[position - 1];
+      const exact = siteIn(data, state.layer, position)?.received ?? value;
       if (Number.isNaN(value)) return [`layer ${state.layer} is not in this page`];
       const rank = 1 + values.reduce((count, other) => count + (other > value ? 1 : 0), 0);
       parts.push(
-        `receives ${decimal(value)}${fromText(data)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
+        `receives ${decimal(exact)}${fromText(data)} in layer ${state.layer}, ${number(rank)} of ${number(data.nResidues)}`,
       );
     }
     const site = data.siteAt.get(position);

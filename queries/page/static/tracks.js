@@ -57,7 +57,7 @@
       const isLeftOut = Number.isNaN(data.received[state.layer][0]);
       const label = [
         data.receivedFrom ? `from ${data.receivedFrom}` : `received in layer ${state.layer}`,
-        isLeftOut ? "not in this page" : `largest ${attlas.number(largest)}`,
+        isLeftOut ? "not in this page" : `largest ${attlas.number(attlas.largestReceived(data, state.layer))}`,
       ];
       rows.push({ name: "profile", label, height: 84, largest });
       const height = data.nLayers * Math.max(3, Math.min(11, Math.floor(140 / data.nLayers)));
