@@ -336,4 +336,4 @@ def compile_layers(model: torch.nn.Module, n_layers: int, *, backend: str = "ind
     """
     stacks = [part for part in model.modules() if isinstance(part, torch.nn.ModuleList) and len(part) == n_layers]
     for layer in stacks[0][:-1] if stacks else ():
-        layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)  # type: ignore[method-assign]
+        layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)
