@@ -40,6 +40,9 @@ BAND_MARGIN = 64
 MOST_REGISTERS = 255
 """Registers that a thread can have."""
 
+FEWEST_WALKED = 16
+"""The fewest tokens that a product takes."""
+
 DTYPES = {torch.float32: "float32", torch.bfloat16: "bfloat16", torch.float16: "float16"}
 
 
@@ -122,8 +125,8 @@ def reduce_triton(
     """
     n_heads, n_tokens, dim = q.shape
     precision = _choose_precision(q, products)
-    blocks = _choose_blocks(q, "columns", products)
     switches = _read_switches(added, q, k, pack=pack, scaling=scaling, products=products)
+    blocks = leave_room(_choose_blocks(q, "columns", products), has_bias=switches.bias is not None)
     q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
     schedule = _make_schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
@@ -143,7 +146,7 @@ def reduce_triton(
             q, k, shifts, masses, *places, bias, columns, sums, *common, n_tokens, theta, q.shape[2], blocks.kept,
             blocks.walked, has_masses, precision, **switches.of_keys,
             num_warps=blocks.n_warps, num_stages=blocks.n_stages,
-            maxnreg=choose_registers(blocks, has_bias=switches.bias is not None),
+            maxnreg=blocks.n_registers,
         )  # fmt: skip
 
         n_warps, n_stages = choose_band_options(q.dtype, products)
@@ -197,9 +200,14 @@ def _prepare_bias(bias: Tensor, longest: int, *, margin: int) -> tuple[Tensor, i
     return torch.nn.functional.pad(cut, (margin, margin)), longest - 1 + margin
 
 
-def choose_registers(blocks: Blocks, *, has_bias: bool) -> int:
-    """Return the most registers of a thread of the columns' kernel: a bias is loaded for every weight of a tile."""
-    return MOST_REGISTERS if has_bias else blocks.n_registers
+def leave_room(blocks: Blocks, *, has_bias: bool) -> Blocks:
+    """Return the blocks of a kernel that adds a bias: a number is loaded beside every weight of a tile.
+
+    So that registers and shared memory hold both, half as many tokens are walked over at a time.
+    """
+    if not has_bias:
+        return blocks
+    return blocks._replace(walked=max(FEWEST_WALKED, blocks.walked // 2), n_registers=MOST_REGISTERS)
 
 
 def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
@@ -280,7 +288,7 @@ def _softmax_by_kernel(
 ) -> Softmax:
     """Do the same as `_softmax` by our own kernel, for any dtype."""
     n_heads, n_tokens, dim = q.shape
-    blocks = _choose_blocks(q, "softmax", products)
+    blocks = leave_room(_choose_blocks(q, "softmax", products), has_bias=switches.bias is not None)
     tiles = _make_schedule(pack, blocks.kept).tiles
     shift, mass = (q.new_empty((n_heads, n_tokens), dtype=torch.float32) for _ in range(2))
     output = q.new_empty((n_tokens, n_heads, dim)) if v is not None else None

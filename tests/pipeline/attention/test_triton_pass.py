@@ -457,7 +457,10 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
     of_keys = SWITCHES[name]
     of_scores = {switch: of_keys[switch] for switch in OF_SCORES}
     for table, capability, dtype in (of_table for of_table in TABLES if of_table[0] in tables):
-        columns, softmax = (read_blocks(table, kernel, dim=64) for kernel in ("columns", "softmax"))
+        columns, softmax = (
+            triton_pass.leave_room(read_blocks(table, kernel, dim=64), has_bias=of_keys["has_bias"])
+            for kernel in ("columns", "softmax")
+        )
         is_float32 = dtype == "fp32"
         size = {"dim": 64, "kept": columns.kept, "has_masses": is_float32}
         precision = {"precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else "ieee"}
@@ -465,7 +468,7 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
         n_warps, n_stages = triton_pass.choose_band_options(torch.float32 if is_float32 else torch.bfloat16, products)
         band = {"num_warps": n_warps, "num_stages": n_stages}
         options = [{"num_warps": blocks.n_warps, "num_stages": blocks.n_stages} for blocks in (columns, softmax)]
-        options[0]["maxnreg"] = triton_pass.choose_registers(columns, has_bias=of_keys["has_bias"])
+        options[0]["maxnreg"] = columns.n_registers
         made = [
             compile_kernel(
                 triton_kernels.columns_kernel, dtype, capability, options[0], **size, walked=columns.walked,
