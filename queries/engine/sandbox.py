@@ -22,8 +22,11 @@ from attlas.queries.engine.narrowing import Narrowing, find_narrowing, list_tabl
 from attlas.queries.engine.running import OutOfTime, Running
 from attlas.queries.engine.statements import check_statement
 from attlas.queries.engine.views import (
+    COMMENT_ON_DOCS,
+    CREATE_DOCS,
+    INSERT_DOCS,
     asks_for_accession,
-    docs_statements,
+    docs_values,
     provenance_statements,
     quote,
     unjoined_view_statement,
@@ -130,8 +133,9 @@ def connect_unlocked(
     try:
         _switch_off_progress(connection)
         base = _base(connection, root, manifest)
-        for statement in (*limits, *_view_statements(base, manifest, links)):
+        for statement in (*limits, *_view_statements(base, manifest, links), CREATE_DOCS, COMMENT_ON_DOCS):
             connection.execute(statement)
+        connection.execute(INSERT_DOCS, docs_values(manifest.run.n_layers))
     except duckdb.Error as error:
         connection.close()
         message = f"The tables of {root} cannot be read."
@@ -268,7 +272,6 @@ def _view_statements(base: str, manifest: Manifest, links: Mapping[str, str]) ->
     for table in TABLES:
         yield view_statement(table, _list_paths(table, base, manifest, links), n_layers)
 
-    yield from docs_statements(n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 
 
