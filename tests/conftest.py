@@ -1,5 +1,6 @@
 """What the whole suite shares: real weights, a tiny model, and the command line run in this process."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -27,8 +28,15 @@ os.environ.setdefault("TRITON_INTERPRET", "1")  # before triton is: the GPU's ke
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
-SLOW = ("test_documents", "test_resume", "test_against_eager", "test_build", "test_triton_pass", "test_report")
-"""Files of most of a minute or more: begun first, so that none of them is left to one process at the end."""
+SLOW = (
+    *("test_documents", "test_questions", "test_report", "test_build", "test_triton_pass", "test_publish_release"),
+    *("test_resume", "test_decomposing", "test_against_eager", "test_pairs_against_eager", "test_reading_verbs"),
+    *("test_refusals", "test_serve_workers", "test_duckdb_export", "test_fitting", "test_interrupting"),
+)
+"""Files of ten seconds or more: begun first, so that none of them is left to one process at the end."""
+
+# Until the tests are collected: modules and tests are there to stay, and were looked through again and again.
+gc.disable()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -49,6 +57,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     items.sort(key=lambda item: SLOW.index(item.path.stem) if item.path.stem in SLOW else len(SLOW))
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from now on, but leave out what is there already: torch, transformers and the tests."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

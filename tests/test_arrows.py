@@ -7,6 +7,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -158,12 +159,13 @@ def _is_for_types(statement: ast.stmt) -> bool:
     return isinstance(statement, ast.If) and ast.unparse(statement.test).endswith("TYPE_CHECKING")
 
 
-def _by_file(room: str) -> list[tuple[str, str]]:
-    return [
+@cache
+def _by_file(room: str) -> tuple[tuple[str, str], ...]:
+    return tuple(
         (path.relative_to(ROOT).as_posix(), name)
         for path in _sources(room)
         for name in _imports(ast.parse(path.read_text()))
-    ]
+    )
 
 
 def _places_imported(path: Path, room: str) -> Iterator[str]:

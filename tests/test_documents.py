@@ -38,25 +38,12 @@ pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
-LONG_PAGES = (
-    "docs/known-biology.md",
-    "docs/own-numbers.md",
-    "docs/probes.md",
-    "docs/look-at-it.md",
-    "docs/building.md",
-    "docs/publish.md",
-    "docs/exports.md",
-    "docs/sql.md",
-    "docs/vectors.md",
-    "docs/coming-from.md",
-)
-"""Pages whose commands take most of a minute, and the page that publishes what they add: left to `--thorough`."""
 README_WORDS = 1_200
 
 
 def as_case(block: Block) -> object:
-    """Return a block as a test case, thorough if its page takes long."""
-    marks = [pytest.mark.thorough] if block.document in LONG_PAGES else []
+    """Return a block as a test case: the README's by default, those of the site, of minutes, by `--thorough`."""
+    marks = [] if block.document == "README.md" else [pytest.mark.thorough]
     return pytest.param(block, id=f"{block.document}:{block.line}", marks=marks)
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attlas.queries.engine.narrowing import Narrowing
 from attlas.queries.engine.views import (
-    docs_statements,
     provenance_statements,
     unjoined_view_statement,
     view_statement,
@@ -21,7 +20,7 @@ FindSequences = Callable[[Sequence[str]], set[int]]
 
 
 def view_statements(tables: Sequence[Table], base: str, manifest: Manifest, links: Mapping[str, str]) -> Iterator[str]:
-    """Yield the statements that make the views of some tables, and those of documentation and provenance.
+    """Yield the statements that make the views of some tables, and the provenance.
 
     Args:
         tables: tables that get a view.
@@ -32,7 +31,6 @@ def view_statements(tables: Sequence[Table], base: str, manifest: Manifest, link
     for table in tables:
         yield make_view(table, base, manifest, links)
 
-    yield from docs_statements(manifest.run.n_layers)
     yield from provenance_statements(provenance_rows(manifest))
 
 

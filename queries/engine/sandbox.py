@@ -22,7 +22,7 @@ from attlas.queries.engine.file_views import (
     view_statements,
 )
 from attlas.queries.engine.narrowing import Narrowing
-from attlas.queries.engine.views import quote
+from attlas.queries.engine.views import COMMENT_ON_DOCS, CREATE_DOCS, INSERT_DOCS, docs_values, quote
 from attlas.queries.lookup import storage
 from attlas.queries.lookup.network_errors import fault_in
 from attlas.queries.lookup.storage import Root
@@ -95,8 +95,9 @@ def connect_unlocked(
     try:
         _switch_off_progress(connection)
         base = _base(connection, root, manifest)
-        for statement in (*limits, *view_statements(tables, base, manifest, links)):
+        for statement in (*limits, *view_statements(tables, base, manifest, links), CREATE_DOCS, COMMENT_ON_DOCS):
             connection.execute(statement)
+        connection.execute(INSERT_DOCS, docs_values(manifest.run.n_layers))
     except duckdb.Error as error:
         connection.close()
         message = f"The tables of {root} cannot be read."

@@ -21,6 +21,12 @@ SQL_TYPES = {
 DOCS = "docs"
 """The table a SQL user reads to learn what there is."""
 
+_DOCS_COLUMNS = ("table_name", "column_name", "type", "unit", "doc")
+CREATE_DOCS = f"CREATE TABLE {DOCS} ({', '.join(f'{name} VARCHAR' for name in _DOCS_COLUMNS)})"
+INSERT_DOCS = f"INSERT INTO {DOCS} SELECT {', '.join(f'unnest(${name})' for name in _DOCS_COLUMNS)}"
+"""Its parameters are `docs_values`: to read all of them as text takes DuckDB longer than to make all the views."""
+COMMENT_ON_DOCS = f"COMMENT ON TABLE {DOCS} IS 'Every column of every view: type, unit and what it says.'"
+
 _ACCESSION_OR_STAR = re.compile(r"accession|\*(?!\s*\))|(?<!\()\*", re.IGNORECASE)
 
 PROVENANCE = "provenance"
@@ -83,11 +89,8 @@ def comment_statements(table: Table, *, kind: Literal["VIEW", "TABLE"] = "VIEW")
 
 def docs_statements(n_layers: int) -> Iterator[str]:
     """Yield the statements that create the table `docs`: a row per column of every view."""
-    columns = "table_name VARCHAR, column_name VARCHAR, type VARCHAR, unit VARCHAR, doc VARCHAR"
-    yield f"CREATE TABLE {DOCS} ({columns})"
     rows = ", ".join(f"({', '.join(map(quote, row))})" for row in docs_rows(n_layers))
-    yield f"INSERT INTO {DOCS} VALUES {rows}"
-    yield f"COMMENT ON TABLE {DOCS} IS 'Every column of every view: type, unit and what it says.'"
+    yield from (CREATE_DOCS, f"INSERT INTO {DOCS} VALUES {rows}", COMMENT_ON_DOCS)
 
 
 def provenance_statements(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -101,6 +104,12 @@ def provenance_statements(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
 def docs_rows(n_layers: int) -> list[tuple[str, str, str, str, str]]:
     """Return (table, column, type, unit, doc) of every column of every view."""
     return [(t.name, c.name, sql_type(c, n_layers), c.unit, c.doc) for t in TABLES for c in t.columns]
+
+
+def docs_values(n_layers: int) -> dict[str, list[str]]:
+    """Return the values of each column of the table `docs`."""
+    columns = zip(*docs_rows(n_layers), strict=True)
+    return dict(zip(_DOCS_COLUMNS, map(list, columns), strict=True))
 
 
 def describe_column(column: Column) -> str:

@@ -86,17 +86,24 @@ def _statements(atlas: Store, path: Path, *, n_accessions: int | None) -> Iterat
     yield f"ATTACH {quote(str(path))} AS out (STORAGE_VERSION '{STORAGE_VERSION}')"
     yield "USE out"
 
+    # A transaction for all of them: each of its own is written to the disk at once.
+    yield "BEGIN"
     for table in TABLES:
         yield _create(table, n_layers)
         yield from comment_statements(table, kind="TABLE")
+    yield "COMMIT"
+
+    for table in TABLES:
         for condition in _chunks(manifest.of_table(table)):
             selection = "true" if n_accessions is None else _selection(table)
             order = ", ".join(f'"{name}"' for name in dict.fromkeys([table.sort[0], *table.key[:1], *table.sort]))
             rows = f"SELECT * FROM memory.main.{table.name} WHERE {condition} AND {selection} ORDER BY {order}"
             yield f"INSERT INTO {table.name} {rows}"
 
+    yield "BEGIN"
     yield from docs_statements(n_layers)
     yield from function_statements()  # they read tables, `docs` too
+    yield "COMMIT"
     n_proteins = f"{'all' if n_accessions is None else n_accessions} of {manifest.counts.n_requested}"
     settings = settings_of_tables(atlas.root, manifest)
     values = [(f"{table}.{name}", value) for table, pairs in settings.items() for name, value in pairs.items()]

@@ -49,8 +49,10 @@ def build_catalogue(release: Path, manifest: Manifest) -> bytes:
             connection.execute("SET force_compression = 'uncompressed'")
             connection.execute("USE release")
             connection.execute(f"SET force_compression = '{COMPRESSION}'")
+            connection.execute("BEGIN")  # one for all: each of its own is written to the disk at once
             for statement in _statements(manifest):
                 connection.execute(statement)
+            connection.execute("COMMIT")
 
         return path.read_bytes()
 

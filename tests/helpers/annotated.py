@@ -4,8 +4,10 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from attlas.pipeline.adding import add_files
 from attlas.queries import Atlas
@@ -260,9 +262,7 @@ def repeat(
 
 def sequence_ids(root: Path) -> dict[str, int | None]:
     """Return the number of the sequence of each protein."""
-    with Atlas.open(root) as atlas:
-        rows = atlas.sql("SELECT accession, sequence_id FROM proteins").to_pylist()
-    return {row["accession"]: row["sequence_id"] for row in rows}
+    return _column_by_accession(root, "sequence_id")
 
 
 def _links(length: int, heads: Sequence[tuple[int, int]], choose: random.Random) -> Weights:
@@ -279,9 +279,13 @@ def _file_name(name: str) -> str:
 
 def stored_sequences(root: Path) -> dict[str, str]:
     """Return the sequence of each protein."""
-    with Atlas.open(root) as atlas:
-        rows = atlas.sql("SELECT accession, sequence FROM proteins").to_pylist()
-    return {row["accession"]: row["sequence"] for row in rows}
+    return _column_by_accession(root, "sequence")
+
+
+def _column_by_accession(root: Path, name: str) -> dict[str, Any]:
+    """Return a column of `proteins`, read from its file: to connect for SQL takes a hundred times as long."""
+    proteins = pq.read_table(AtlasPaths(root).proteins, columns=["accession", name])
+    return dict(zip(proteins["accession"].to_pylist(), proteins[name].to_pylist(), strict=True))
 
 
 def _walk(accession: str, sequence: str, choose: random.Random) -> Iterable[Shown]:

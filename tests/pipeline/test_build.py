@@ -31,6 +31,7 @@ from helpers.tiny_esm import save_tiny_esm
 from attlas.pipeline.directory import read_plan
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.encoder.forward import Forward
+from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.pipeline.workers import faults
 from attlas.schema import SITES, AtlasPaths
 from attlas.schema.parquet_file import PROVENANCE_KEY
@@ -46,10 +47,20 @@ SMALL_WORKER = (
 
 
 @pytest.fixture(scope="module")
-def reference(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def examples(is_thorough: bool, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the example proteins, by default those of up to 200 residues; two calmodulins are one sequence."""
+    if is_thorough:
+        return EXAMPLES
+    proteins = {protein.accession: protein.sequence for protein in read_proteome(str(EXAMPLES)).proteins}
+    short = {accession: sequence for accession, sequence in proteins.items() if len(sequence) <= 200}
+    return write_fasta(tmp_path_factory.mktemp("examples") / "proteins.fasta", short)
+
+
+@pytest.fixture(scope="module")
+def reference(examples: Path, weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the atlas of the example proteins on the real weights, built inline."""
     out = tmp_path_factory.mktemp("reference") / "atlas"
-    build_here(EXAMPLES, out, weights)
+    build_here(examples, out, weights)
     return out
 
 
@@ -61,10 +72,13 @@ def fasta(tmp_path: Path) -> Path:
 # --- the ways of building ---
 
 
-def test_an_inline_build_of_real_proteins_is_whole_and_says_where_it_comes_from(reference: Path) -> None:
+def test_an_inline_build_of_real_proteins_is_whole_and_says_where_it_comes_from(
+    reference: Path, examples: Path
+) -> None:
     manifest = assert_whole(reference)
-    assert manifest.counts.n_requested == manifest.counts.n_ok == 52
-    assert manifest.counts.n_sequences == 51
+    n_proteins = examples.read_text().count(">")
+    assert manifest.counts.n_requested == manifest.counts.n_ok == n_proteins > 5
+    assert manifest.counts.n_sequences == n_proteins - 1
     assert manifest.source == "proteins.fasta"
     metadata = pq.read_schema(AtlasPaths(reference).shard(SITES, 1)).metadata
     told = json.loads(metadata[PROVENANCE_KEY])
@@ -73,10 +87,10 @@ def test_an_inline_build_of_real_proteins_is_whole_and_says_where_it_comes_from(
     assert "no random numbers" in told["determinism"]
 
 
-def test_two_dask_workers_write_the_same_bytes(reference: Path, weights: Path, tmp_path: Path) -> None:
+def test_two_dask_workers_write_the_same_bytes(reference: Path, examples: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "atlas"
     result = subprocess.run(
-        build_command(EXAMPLES, out, weights, "--workers", 2), capture_output=True, text=True, check=False
+        build_command(examples, out, weights, "--workers", 2), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
     assert digests(out) == digests(reference)
@@ -85,8 +99,9 @@ def test_two_dask_workers_write_the_same_bytes(reference: Path, weights: Path, t
     assert [line for line in result.stderr.splitlines() if not line.startswith("attlas: ")] == []
     assert "\r" not in result.stderr
     assert "residues/s" in result.stderr.splitlines()[-1]
-    assert result.stdout == f"{out}: 52 proteins: 52 ok, 0 skipped, 0 failed; " + (
-        f"{assert_whole(out).counts.n_sites:,} sites in 51 distinct sequences\n"
+    counts = assert_whole(out).counts
+    assert result.stdout == f"{out}: {counts.n_ok} proteins: {counts.n_ok} ok, 0 skipped, 0 failed; " + (
+        f"{counts.n_sites:,} sites in {counts.n_sequences} distinct sequences\n"
     )
 
 

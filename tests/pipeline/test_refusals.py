@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import gzip
+import io
 import json
 import os
 import resource
@@ -171,11 +172,12 @@ def test_windows_line_ends_make_the_same_atlas(fasta: Path, tmp_path: Path, tiny
     assert digests(tmp_path / "other") == digests(tmp_path / "atlas")
 
 
-def test_standard_input_is_read(fasta: Path, tmp_path: Path, tiny_esm: Path) -> None:
-    arguments = build_command("-", tmp_path / "atlas", tiny_esm, "--dry-run")
-    result = subprocess.run(arguments, input=fasta.read_text(), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    assert "5 proteins" in result.stdout
+def test_standard_input_is_read(fasta: Path, tmp_path: Path, tiny_esm: Path, attlas, monkeypatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(fasta.read_bytes())))
+    arguments = ("--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--dry-run")
+    result = attlas("build", "-", *arguments)
+    assert result.code == 0, result.err
+    assert "5 proteins" in result.out
 
 
 def test_the_longest_human_protein_is_planned_within_a_memory_bound(tmp_path: Path, build, monkeypatch) -> None:

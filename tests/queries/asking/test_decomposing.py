@@ -49,6 +49,7 @@ def test_some_questions_decompose() -> None:
     assert {"residue_enrichment", "edge_heads", "organisms"} <= {question.name for question in DECOMPOSING}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("question", DECOMPOSING, ids=lambda question: question.name)
 def test_the_answer_from_parts_is_that_of_the_whole(shards: Atlas, question: Question) -> None:
     bound_question = ask(shards, question.name, {})

@@ -208,6 +208,7 @@ def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Ans
 
 
 @every_question
+@pytest.mark.slow
 def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer, question: Question) -> None:
     asked = ask(atlas, question.name, given_for(question, atlas))
     assert "$" not in with_literals(asked.question.sql, asked.bound.values)
@@ -330,7 +331,17 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
         yield opened
 
 
-@every_question
+FIRST_OF_A_TOPIC = {next(question.name for question in questions() if question.topic == topic) for topic in TOPICS}
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        pytest.param(question, marks=[] if question.name in FIRST_OF_A_TOPIC else pytest.mark.thorough)
+        for question in questions()
+    ],
+    ids=NAMES,
+)
 @pytest.mark.slow
 def test_a_real_atlas_answers_in_the_grain(real: Atlas, question: Question) -> None:
     rows = real.ask(question.name, **given_for(question, real, proteins="P69905,P68871,P02144", protein="P68871"))

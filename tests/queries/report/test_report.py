@@ -348,6 +348,13 @@ def test_the_curves_of_the_probes_are_the_rows(report: Report) -> None:
 # What an atlas does not have
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawings of a report empty, which take most of its time and are looked at in that of `whole`."""
+    monkeypatch.setattr("attlas.queries.report.report.svg", lambda picture: '<svg width="1pt" viewBox="0 0 1 1"></svg>')
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_an_atlas_without_annotation_has_a_report_that_says_what_is_missing(atlas: Atlas) -> None:
     report = make_report(atlas)
     text = page(report)
@@ -360,6 +367,7 @@ def test_an_atlas_without_annotation_has_a_report_that_says_what_is_missing(atla
     assert Parsed(text).wrong == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tmp_path: Path) -> None:
     root = tmp_path / "atlas"
     shutil.copytree(atlas_dir, root)
@@ -375,6 +383,7 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
     assert {absent.command for absent in report.missing_figures()} >= {"attlas probe DIR"}
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
     root = tmp_path / "atlas"
     write_atlas(
@@ -532,6 +541,7 @@ def test_a_type_that_the_chosen_proteins_lack_is_named_not_refused(whole: Atlas)
         assert any(HOSTILE in note for note in parts[name].absent)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_of_some_proteins_says_which_figures_are_of_all(whole: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = ("about", "model", "sites")
     some_parts = lambda atlas, **chosen: [s for s in sections(atlas, **chosen) if s.name in wanted]  # noqa: E731
@@ -662,6 +672,7 @@ def test_what_is_called_significant_is_what_is_drawn_clear_of_its_square(report:
         assert not [line for axis in shown.picture.figure.axes for line in axis.lines if line.get_color() == FAINT]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_points_of_too_few_proteins_are_hollow_and_have_no_interval(
     whole: Atlas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
