@@ -40,9 +40,10 @@ def shortest_floats(values: pa.ChunkedArray | pa.Array) -> list[Any]:
 
 def shortest_floats_of(values: Sequence[float | None]) -> list[Any]:
     """Return numbers of a float32 column that were read already, as `shortest_floats`."""
-    if None in values:
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values):
         return shortest_floats(pa.array(values, pa.float32(), from_pandas=False))
-    return shortest_floats(pa.Array.from_buffers(pa.float32(), len(values), [None, pa.py_buffer(array("f", values))]))
+    return shortest_floats(pa.Array.from_buffers(pa.float32(), len(numbers), [None, pa.py_buffer(array("f", numbers))]))
 
 
 def _float64_array(values: Sequence[float]) -> pa.Array:
