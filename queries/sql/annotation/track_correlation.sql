@@ -162,7 +162,8 @@ of_units AS (
 pooled AS (
     SELECT name, layer, sum(n_proteins)::BIGINT AS n_proteins, count(r) AS n_units,
            sum(n_residues)::BIGINT AS n_residues, avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place,
-           avg(r_beyond_letter) AS r_beyond_letter, avg(r_beyond) AS r_beyond, mean_error(r) AS error, mean_error(r_beyond) AS beyond_error,
+           avg(r_beyond_letter) AS r_beyond_letter, avg(r_beyond) AS r_beyond, mean_error(r) AS error,
+           mean_error(r_beyond) AS beyond_error,
            count(r_beyond) AS n_beyond,
            effective_df(count(r), count(r), count(r)) AS df,
            effective_df(count(r_beyond), count(r_beyond), count(r_beyond)) AS beyond_df
