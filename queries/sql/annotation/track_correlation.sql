@@ -6,19 +6,19 @@
 --   over proteins, each sequence once, under the first accession with the track. Where several files give a residue a
 --   value, it is their mean. The baselines by letter and by place are those of the other proteins counted: fitted on
 --   the residues they are compared with, they would go along with a track by chance. One protein alone has none.
---   Homologues are not independent: with `by=families`, proteins that families connect are one unit, which counts
+--   Homologues are not independent: with `units=families`, proteins that families connect are one unit, which counts
 --   once and whose baselines are those of other families.
 -- parameters:
 --   tracks texts of tracks.name = all: Tracks.
 --   proteins proteins = all: Ids to count over.
 --   min_residues int 3.. = 10: Fewest residues with a value, of a protein that is counted.
---   by text proteins|families = proteins: The independent units. `families`: proteins of a family, and those connected
---     only through other families, are one; a protein of no family is one by itself.
---   databases texts of families.database = all: Whose families connect proteins; for `by=families`.
+--   units text proteins|families = proteins: The independent units. `families`: proteins of a family, and those
+--     connected only through other families, are one; a protein of no family is one by itself.
+--   databases texts of families.database = all: Whose families connect proteins; for `units=families`.
 -- columns:
 --   name: Name of the track.
 --   n_proteins: Proteins counted: those where the values and what the residues receive both vary.
---   n_units: Independent units that they are: as many, or with `by=families` groups of connected families.
+--   n_units: Independent units that they are: as many, or with `units=families` groups of connected families.
 --   n_residues: Their residues with a value.
 --   correlation: Mean over units of the rank correlation of the track with attention received; of a unit of several
 --     proteins, their mean.
@@ -44,7 +44,7 @@
 -- grain: name, layer
 -- source: Spearman 1904; ties have their mean rank. The baselines are semipartial correlations on ranks; the interval
 --   and the test over units are Student's t, and take units as independent. Homologues are not: where many proteins
---   are of one family, the intervals of `by=proteins` are too narrow, and a baseline fitted on homologues knows the
+--   are of one family, the intervals of `units=proteins` are too narrow, and a baseline fitted on homologues knows the
 --   protein itself.
 WITH carriers AS (
     SELECT name, min(accession) AS accession, any_value(length) AS length, p.sequence_id
@@ -59,11 +59,11 @@ WITH carriers AS (
 units AS (
     SELECT name, accession, coalesce(f.group_id, sequence_id) AS unit
     FROM carriers LEFT JOIN connected_families($databases) AS f USING (sequence_id)
-    WHERE $by = 'families'
+    WHERE $units = 'families'
     UNION ALL
     SELECT name, accession, sequence_id
     FROM carriers
-    WHERE $by = 'proteins'
+    WHERE $units = 'proteins'
 ),
 
 measured AS (
@@ -162,7 +162,8 @@ of_units AS (
 pooled AS (
     SELECT name, layer, sum(n_proteins)::BIGINT AS n_proteins, count(r) AS n_units,
            sum(n_residues)::BIGINT AS n_residues, avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place,
-           avg(r_beyond_letter) AS r_beyond_letter, avg(r_beyond) AS r_beyond, mean_error(r) AS error, mean_error(r_beyond) AS beyond_error,
+           avg(r_beyond_letter) AS r_beyond_letter, avg(r_beyond) AS r_beyond, mean_error(r) AS error,
+           mean_error(r_beyond) AS beyond_error,
            count(r_beyond) AS n_beyond,
            effective_df(count(r), count(r), count(r)) AS df,
            effective_df(count(r_beyond), count(r_beyond), count(r_beyond)) AS beyond_df
@@ -194,7 +195,7 @@ SELECT name, layer, n_proteins, n_units, n_residues, round(r, 4) + 0 AS correlat
        round(clamped(r_beyond - beyond.reach, -1, 1), 4) + 0 AS beyond_low,
        round(clamped(r_beyond + beyond.reach, -1, 1), 4) + 0 AS beyond_high,
        round(test.confidence, 6) AS confidence,
-       CASE $by WHEN 'families' THEN replace(replace(note, 'proteins', 'families'), 'protein', 'family')
+       CASE $units WHEN 'families' THEN replace(replace(note, 'proteins', 'families'), 'protein', 'family')
                 ELSE note END AS note
 FROM noted
 ORDER BY name, layer

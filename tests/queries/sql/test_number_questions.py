@@ -104,8 +104,8 @@ def correlate(values: pd.Series, baseline: pd.Series) -> float:
     ("parameters", "units"),
     [
         ({}, {}),
-        ({"by": "families"}, dict.fromkeys(["P2", "P4", "P5"], "A and B")),
-        ({"by": "families", "databases": "Pfam"}, dict.fromkeys(["P2", "P4"], "A")),
+        ({"units": "families"}, dict.fromkeys(["P2", "P4", "P5"], "A and B")),
+        ({"units": "families", "databases": "Pfam"}, dict.fromkeys(["P2", "P4"], "A")),
     ],
     ids=["proteins", "families", "Pfam"],
 )
@@ -134,7 +134,7 @@ def test_correlations_intervals_and_tests_are_those_of_scipy(
 
 
 def test_one_family_alone_has_no_baselines_and_is_told_why(random_atlas: tuple[Atlas, pd.DataFrame]) -> None:
-    rows = random_atlas[0].ask("track_correlation", by="families", proteins=["P2", "P4"]).to_pylist()
+    rows = random_atlas[0].ask("track_correlation", units="families", proteins=["P2", "P4"]).to_pylist()
     assert {(row["n_proteins"], row["n_units"]) for row in rows} == {(2, 1)}
     assert {row["by_letter"] for row in rows} == {None}
     assert {row["note"] for row in rows} == {"fewer than 5 families; baselines need another family"}
