@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from helpers.command_line import Outcome, Run
+from helpers.compiling_in_turns import compile_in_turns
 from helpers.reading_case import PROTEINS
 from helpers.synthetic import write_atlas
 from helpers.tiny_esm import save_tiny_esm
@@ -60,7 +61,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage from now on, but leave out what is there already: torch, transformers and the tests."""
+    """Make ready what is there once all modules of tests are imported."""
+    if "numba" in sys.modules:
+        compile_in_turns()
+
+    # Garbage is collected from now on, but what is there stays: torch, transformers and the tests.
     gc.collect()
     gc.freeze()
     gc.enable()

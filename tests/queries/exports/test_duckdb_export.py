@@ -138,7 +138,7 @@ def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Pat
         assert found == [("4 of 22",)]
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 500, 10**9])
+@pytest.mark.parametrize("chunk_rows", [1, 500])  # by default a chunk holds all of this atlas
 def test_chunks_of_any_size_give_the_same_rows(
     atlas: Atlas, database: Path, tmp_path: Path, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
