@@ -63,7 +63,9 @@ def measure(options: argparse.Namespace, folder: Path) -> str:
 
     def build_in(name: str, fasta: Path) -> Any:
         plan_options = Options(options.model, device="cpu")
-        return build(fasta, folder / name, plan_options, progress=lambda plan, shards: lambda event: None, n_workers=0)
+        return build(
+            str(fasta), folder / name, plan_options, progress=lambda plan, shards: lambda event: None, n_workers=0
+        )
 
     build_in("warm-up", cut_fasta(Path(options.fasta), folder / "warm-up.fasta"))
     build_s, manifest = time_processor(lambda: build_in("atlas", options.fasta))
