@@ -9,7 +9,7 @@
 -- parameters:
 --   ligand text = Zn(2+): What the site binds, as UniProt names it.
 --   residue text = H: Letter of the residues that attend.
---   within float 0.. = 10: Distance between the C-betas up to which a carboxylate is of the second shell, angstrom: a
+--   distance float 0.. = 10: Distance between the C-betas up to which a carboxylate is of the second shell, angstrom: a
 --     hydrogen bond of histidine and glutamate reaches so far.
 --   apart int 1.. = 6: Fewest residues that both are apart along the sequence.
 --   proteins proteins = all: Ids to count over.
@@ -57,7 +57,7 @@ carboxylates AS (SELECT * FROM places WHERE letter IN ('D', 'E') AND NOT is_site
 
 pairs AS (
     SELECT h.accession, h.position AS i, c.position AS j, h.is_site,
-           (h.x - c.x) ^ 2 + (h.y - c.y) ^ 2 + (h.z - c.z) ^ 2 <= $within ^ 2 AS is_near
+           (h.x - c.x) ^ 2 + (h.y - c.y) ^ 2 + (h.z - c.z) ^ 2 <= $distance ^ 2 AS is_near
     FROM places AS h JOIN carboxylates AS c ON c.accession = h.accession AND abs(c.position - h.position) >= $apart
     WHERE h.letter = upper($residue)
 ),

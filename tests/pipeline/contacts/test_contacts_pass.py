@@ -201,7 +201,7 @@ def small(tmp_path: Path, tiny_esm: Path) -> Path:
 def test_without_structures_only_the_probabilities_are_told(small: Path) -> None:
     found = run(small)
     assert (found.n_chains, found.failed, found.longer) == (0, (), ())
-    assert found.manifest.of_table(HEAD_CONTACTS) == ()
+    assert not found.manifest.of_table(HEAD_CONTACTS)
     assert_whole(small)
     counts = {
         row["accession"]: row["n"]
@@ -311,7 +311,7 @@ def test_a_killed_command_goes_on_with_workers_and_ends_as_one_in_this_process(
     wait_for(lambda: list((out / "receipts").glob("contacts-*.json")), what="a first receipt")
     process.kill()
     process.communicate()
-    assert Manifest.read(AtlasPaths(out)).of_table(CONTACTS) == ()
+    assert not Manifest.read(AtlasPaths(out)).of_table(CONTACTS)
     with open_scheduler(2) as address:
         again = attlas("contacts", out, "--scheduler", address)
     assert again.code == 0, again.err
@@ -361,7 +361,7 @@ def test_without_a_contact_head_single_heads_are_held_against_structures(headles
     outcome = attlas("contacts", headless, "--workers", 0, "--heads-only")
     assert (outcome.code, outcome.out.strip()) == (0, f"{headless}: heads against 1 chain of structures, by CA")
     assert "head_contact_precision" in outcome.err
-    assert assert_whole(headless).of_table(CONTACTS) == ()
+    assert not assert_whole(headless).of_table(CONTACTS)
     assert rows_of(headless, "SELECT count(*) AS n FROM head_contacts")[0]["n"] > 0
 
 

@@ -204,7 +204,7 @@ def test_what_does_not_fit_the_memory_is_refused_by_name_before_anything_is_comp
         run(small, progress=refuse)
     assert "LONG and LONG: 1,360 residues" in str(refusal.value)
     assert re.search(r"--max-length \d+", str(refusal.value))
-    assert Manifest.read(AtlasPaths(small)).of_table(PAIRS) == ()
+    assert not Manifest.read(AtlasPaths(small)).of_table(PAIRS)
 
 
 @pytest.mark.parametrize(

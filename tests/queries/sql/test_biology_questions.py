@@ -376,9 +376,11 @@ def test_a_table_without_rows_is_as_none(tmp_path: Path) -> None:
 
 
 def test_every_question_on_an_added_table_says_that_it_needs_it() -> None:
-    # Both methods of contacts share their functions; the others are asked all the same, and say less then.
+    # Both methods of contacts share their functions; the others are asked all the same, and say less then. Families are
+    # needed only where they are the units.
     does_without = {
         "site_baselines": {"head_max_sites"},
+        "track_correlation": {"families"},
         "contact_precision": {"fused_contacts"},
         "contact_precision_by_structure": {"fused_contacts"},
         "predicted_contacts": {"coordinates", "fused_contacts"},
