@@ -10,7 +10,6 @@ from itertools import chain, islice
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.queries.text import Layout, printable, printable_lines
@@ -203,6 +202,8 @@ def _write_delimited(rows: pa.RecordBatchReader, sink: BinaryIO, *, delimiter: s
 
 def _join_cells(columns: list[pa.Array], delimiter: str) -> bytes:
     """Return the lines of a table whose cells are texts; a line of one empty cell is `""`, as it would be blank."""
+    import pyarrow.compute as pc
+
     separator = pa.scalar(delimiter, pa.large_string())
     lines = pc.binary_join_element_wise(*columns, separator, null_handling="replace", null_replacement="")
     if len(columns) == 1:
@@ -212,6 +213,8 @@ def _join_cells(columns: list[pa.Array], delimiter: str) -> bytes:
 
 def _quote(cells: pa.Array, delimiter: str) -> pa.Array:
     """Return texts between quotes where a reader of CSV would not take them as they are."""
+    import pyarrow.compute as pc  # not above: it takes longer than a lookup
+
     needs_quotes = pc.match_substring_regex(cells, f'[{delimiter}"\n\r]')
     if not pc.any(needs_quotes).as_py():
         return cells
