@@ -42,9 +42,8 @@ README_WORDS = 1_200
 
 
 def as_case(block: Block) -> object:
-    """Return a block as a test case: the README's by default, those of the site, of minutes, by `--thorough`."""
-    marks = [] if block.document == "README.md" else [pytest.mark.thorough]
-    return pytest.param(block, id=f"{block.document}:{block.line}", marks=marks)
+    """Return a block as a test case, by `--thorough`: all take minutes, the README's half of one."""
+    return pytest.param(block, id=f"{block.document}:{block.line}", marks=pytest.mark.thorough)
 
 
 @dataclass(frozen=True)

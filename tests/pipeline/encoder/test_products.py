@@ -244,7 +244,7 @@ def split_sum(weights: torch.Tensor) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def human_sequences(is_thorough):
     sequences = order_sequences(read_proteome(str(HUMAN)).proteins)
-    return sequences if is_thorough else sequences[4::20]
+    return sequences if is_thorough else sequences[4::50]
 
 
 def test_sites_by_products_of_halves_are_those_of_plain_float32(weights, human_sequences):

@@ -12,7 +12,7 @@ from helpers.building import build_here, random_proteins, write_fasta
 from helpers.command_line import Run
 from helpers.labelled_set import LETTER, LETTER_WITH_ATTENTION, make_set
 
-from attlas.pipeline.evaluating import boosting
+from attlas.pipeline.evaluating import boosting, choosing
 from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
 from attlas.pipeline.evaluating.folds import assign_folds, split_by_fold, split_by_set
 from attlas.pipeline.evaluating.predictors import BOOSTED, Predictor, list_comparisons, list_predictors
@@ -135,6 +135,7 @@ def test_candidate_sites_are_ranked_for_the_proteins_that_the_truth_does_not_nam
     atlas: Path, attlas: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boosting, "N_TREES", 2)  # a hundred would take seconds
+    monkeypatch.setattr(choosing, "BOOSTED", BOOSTED[:1])
     lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)
     (tmp_path / "truth.tsv").write_text("".join(lines[:10]))
     copy = shutil.copytree(atlas / "atlas", tmp_path / "atlas")
