@@ -16,6 +16,10 @@ from attlas.schema import BrokenAtlasError
 
 CHUNK_PROTEINS = 4_096
 """Proteins asked for at a time, a row group of `proteins`. Every chunk scans `sites`: 50 ms at 800,000 sites."""
+MOST_CHUNKS = 64
+"""Chunks of an atlas, so that a larger one is not scanned more often."""
+MOST_CHUNK_PROTEINS = 131_072
+"""Proteins asked for at a time, at most: some 200 MB of rows."""
 
 _SITES = """
 selected_proteins AS (SELECT * FROM proteins WHERE {selection}),
@@ -109,9 +113,11 @@ def select_in_chunks(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield conditions on `accession`, with their parameters, that together choose all proteins wanted in order.
 
-    Each chooses `n_proteins`, by default CHUNK_PROTEINS.
+    Each chooses `n_proteins`, by default CHUNK_PROTEINS, and more of a large atlas.
     """
-    n_proteins = n_proteins or CHUNK_PROTEINS
+    if n_proteins is None:
+        share = atlas.manifest.counts.n_requested // MOST_CHUNKS
+        n_proteins = min(max(CHUNK_PROTEINS, share), MOST_CHUNK_PROTEINS)
     if accessions is not None:
         ordered = sorted(set(accessions))
         for start in range(0, len(ordered), n_proteins):
