@@ -98,6 +98,7 @@ def test_part_4_tells_every_goal_of_rates(settings: Settings) -> None:
     assert {"eager", "sdpa", "split", "statistics", "ceiling"} <= rows[-1][GOALS].keys()
 
 
+@pytest.mark.thorough
 def test_part_5_shows_kernels_by_time_and_writes_the_fastest_sizes(settings: Settings) -> None:
     before = encoder_profile.BLOCKS_FILE.read_text()
     with emulated_products():

@@ -195,6 +195,7 @@ def test_sql_points_at_the_place_of_an_error(attlas: Run, atlas_dir: Path) -> No
     assert "sites: accession, sequence_id, position" in done.err
 
 
+@pytest.mark.thorough
 def test_export_writes_a_duckdb_file_by_its_name(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
     assert attlas("export", atlas_dir, "duckdb", tmp_path / "all.duckdb").code == 0
     done = attlas("export", atlas_dir, "duckdb", "P04637", "P0DP23", "-o", tmp_path / "two.duckdb")

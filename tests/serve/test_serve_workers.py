@@ -38,7 +38,7 @@ def impatient(atlas_dir: Path) -> Iterator[TestClient]:
     app.state.service.close()
 
 
-@pytest.mark.parametrize("query", [ENDLESS, DEEP])
+@pytest.mark.parametrize("query", [ENDLESS, pytest.param(DEEP, marks=pytest.mark.thorough)])
 def test_a_query_without_end_is_killed_and_the_next_one_answered(impatient: TestClient, query: str) -> None:
     impatient.post(f"{API}/sql", json={"query": "SELECT 1"})  # the worker has started
     started = time.monotonic()

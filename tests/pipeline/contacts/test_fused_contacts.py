@@ -226,6 +226,7 @@ def test_the_same_choice_again_changes_nothing_and_another_takes_its_place(atlas
     assert rows_of(atlas_dir, "SELECT DISTINCT chose_heads FROM fused_contacts") == [{"chose_heads": False}]
 
 
+@pytest.mark.thorough
 def test_info_and_the_duckdb_file_name_the_heads(atlas_dir: Path, tmp_path: Path, attlas) -> None:
     run(atlas_dir, heads="0-1,1-2")
     rows = [line.split() for line in attlas("info", atlas_dir).out.splitlines() if line.startswith("fused_contacts ")]

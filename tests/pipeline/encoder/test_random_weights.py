@@ -55,6 +55,7 @@ def head_means(model: Path, folder: Path, attlas: Run) -> np.ndarray:
     return np.array([row["auc"] for row in sorted(rows, key=lambda row: (row["layer"], row["head"]))])
 
 
+@pytest.mark.thorough
 def test_heads_of_random_weights_tell_active_sites_by_chance(random_weights: Path, tmp_path: Path, attlas: Run) -> None:
     means = head_means(random_weights, tmp_path, attlas)
     error = means.std(ddof=1) / np.sqrt(len(means))
@@ -63,6 +64,7 @@ def test_heads_of_random_weights_tell_active_sites_by_chance(random_weights: Pat
     assert abs(means.mean() - 0.5) < 3 * error
 
 
+@pytest.mark.thorough
 def test_heads_of_real_weights_do_not(weights: Path, tmp_path: Path, attlas: Run) -> None:
     means = head_means(weights, tmp_path, attlas)
     assert means[-20:].mean() > 0.6  # of the last layer

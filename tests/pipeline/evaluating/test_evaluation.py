@@ -119,6 +119,7 @@ def test_too_few_groups_are_refused(atlas: Path, tmp_path: Path) -> None:
         evaluate(open_labelled_atlas(atlas / "atlas", truth))
 
 
+@pytest.mark.thorough
 def test_another_atlas_to_fit_on_is_of_the_same_proteins_less_what_is_shared(atlas: Path, tmp_path: Path) -> None:
     """The two sets share four proteins, which are not fitted on."""
     lines = (atlas / "truth.tsv").read_text().splitlines(keepends=True)

@@ -39,6 +39,7 @@ def test_a_model_that_is_off_is_judged_by_its_calibrated_probabilities(chosen: C
     assert chosen.is_probability
 
 
+@pytest.mark.thorough
 def test_a_family_that_is_unlike_all_others_leaves_ranks_alone() -> None:
     judged = choose(make_odd_family(make_set(60, effect=3.0), n=12))
     assert judged.calibration.slope < SLOPES[0]

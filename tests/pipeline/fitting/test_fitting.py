@@ -226,6 +226,7 @@ def test_another_fit_replaces_the_rows_of_the_atlas(root: Path, fit: Fit, tmp_pa
         assert atlas.sql("FROM fits").to_pylist() == fit.table.slice(0, 5).to_pylist()
 
 
+@pytest.mark.thorough
 def test_a_table_without_sequences_is_in_one_part_of_an_atlas_and_in_the_file_of_some_proteins(
     root: Path, fit: Fit, tmp_path: Path
 ) -> None:

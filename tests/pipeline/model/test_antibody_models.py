@@ -93,6 +93,7 @@ def test_a_checkpoint_with_anything_else_inside_is_not_read(script: ModuleType, 
         script.write_sapiens(archive, tmp_path, chain="vh")
 
 
+@pytest.mark.thorough
 def test_an_atlas_of_antibodies_is_built_looked_up_exported_and_probed(
     antiberty: Path, tmp_path: Path, attlas: Run
 ) -> None:

@@ -115,6 +115,7 @@ def query_chain(place: int, order: str) -> int:
     return place - 1 if order == "forward" else 2 - place
 
 
+@pytest.mark.thorough
 def test_attention_between_segments_is_that_of_the_eager_maps(real: Atlas, eager: EagerPairs) -> None:
     for pair, joined in eager.items():
         for form in eager.forms:
@@ -211,6 +212,7 @@ def _choose_links(pair: EagerPair) -> dict[tuple[int, int, int, int], np.float32
     return choose_by_rule(candidates, n_residues=n_residues, per_residue=PER_RESIDUE, theta=THETA)
 
 
+@pytest.mark.thorough
 def test_contacts_across_are_those_of_the_head_on_the_joined_map(real: Atlas, eager: EagerPairs, weights: Path) -> None:
     for pair, joined in eager.items():
         for form in eager.forms:

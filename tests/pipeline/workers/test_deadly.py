@@ -158,6 +158,7 @@ def test_the_reason_says_how_the_process_ended(code: int, text: str) -> None:
     assert describe_end(code).startswith(text)
 
 
+@pytest.mark.thorough
 def test_files_of_the_users_directory_are_not_imported_by_the_process_that_runs_packs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

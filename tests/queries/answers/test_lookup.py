@@ -148,6 +148,7 @@ def test_every_column_has_its_doc_and_the_table_its_provenance(atlas: Atlas, tmp
     assert b"nayar-2025-05" in schema.metadata[b"attlas"]
 
 
+@pytest.mark.thorough
 def test_ten_thousand_ids_take_seconds_at_most(tmp_path: Path) -> None:
     proteins = [
         SyntheticProtein(f"S{i:05}", random_sequence(12, i), f"S{i:05}_X", f"g{i}", taxon_id=1) for i in range(6_000)

@@ -331,17 +331,8 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
         yield opened
 
 
-FIRST_OF_A_TOPIC = {next(question.name for question in questions() if question.topic == topic) for topic in TOPICS}
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        pytest.param(question, marks=[] if question.name in FIRST_OF_A_TOPIC else pytest.mark.thorough)
-        for question in questions()
-    ],
-    ids=NAMES,
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("question", questions(), ids=NAMES)
 @pytest.mark.slow
 def test_a_real_atlas_answers_in_the_grain(real: Atlas, question: Question) -> None:
     rows = real.ask(question.name, **given_for(question, real, proteins="P69905,P68871,P02144", protein="P68871"))

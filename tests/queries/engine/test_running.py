@@ -53,6 +53,7 @@ def test_a_runaway_is_stopped_by_its_time_limit(atlas: Atlas, query: str) -> Non
     assert atlas.sql("SELECT 1 AS n", timeout_s=5)["n"].to_pylist() == [1]
 
 
+@pytest.mark.thorough
 def test_a_stream_is_stopped_between_its_batches(atlas: Atlas) -> None:
     # Fast for two batches, then slow for ever: a text of 50 kB is hashed for every row.
     query = "SELECT md5(repeat('x', CASE WHEN range < 40_000 THEN 1 ELSE 50_000 END)) FROM range(100_000_000)"
@@ -130,6 +131,7 @@ def test_a_query_larger_than_its_memory_spills_to_disk_and_leaves_nothing(atlas_
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_two_atlases_of_one_process_spill_beside_each_other(atlas_dir: Path, temporary: Path) -> None:
     with Atlas.open(atlas_dir, memory_limit="128MB") as one, Atlas.open(atlas_dir, memory_limit="128MB") as other:
         streams = [one.stream(LARGE_SORT), other.stream(LARGE_SORT)]

@@ -138,7 +138,9 @@ def test_the_file_of_some_proteins_holds_these_alone(atlas: Atlas, tmp_path: Pat
         assert found == [("4 of 22",)]
 
 
-@pytest.mark.parametrize("chunk_rows", [1, 500])  # by default a chunk holds all of this atlas
+@pytest.mark.parametrize(
+    "chunk_rows", [1, pytest.param(500, marks=pytest.mark.thorough)]
+)  # by default a chunk holds all of this atlas
 def test_chunks_of_any_size_give_the_same_rows(
     atlas: Atlas, database: Path, tmp_path: Path, chunk_rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +153,7 @@ def test_chunks_of_any_size_give_the_same_rows(
             assert one == two
 
 
+@pytest.mark.thorough
 def test_a_shard_without_rows_or_an_atlas_without_any_is_written_too(tmp_path: Path) -> None:
     skipped = [SyntheticProtein(f"Q{i}", "ACDEFGHIKL*", status="skipped", reason="inner `*`") for i in range(3)]
     some = [SyntheticProtein("P1", "ACDEFGHIKLMNPQRSTVWY" * 2), SyntheticProtein("P2", "ACDEFGHIKLMNPQRSTVWC" * 2)]
@@ -174,6 +177,7 @@ def test_an_atlas_behind_a_url_is_written_as_well(atlas_dir: Path, database: Pat
             )
 
 
+@pytest.mark.thorough
 def test_a_hostile_header_and_path_survive(atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "it's [1]"
     folder.mkdir()

@@ -300,6 +300,7 @@ def test_a_network_in_a_form_that_no_pair_has_is_refused(case) -> None:
         tables_of(case, None, form="ends")
 
 
+@pytest.mark.thorough
 def test_a_duckdb_file_has_the_lines_that_name_no_protein_of_the_atlas(tmp_path: Path) -> None:
     root, _ = write_case(tmp_path)
     names = {"accession": "NOPE", "partner": "", "label": None, "score": None, "n_residues": None, "forms": ""}

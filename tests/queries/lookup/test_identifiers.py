@@ -271,6 +271,7 @@ wrapped = st.sampled_from(
 )
 
 
+@pytest.mark.thorough
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(ids=st.lists(st.one_of(st.builds(lambda w, n: w.format(n), wrapped, names), st.text(max_size=8)), min_size=11))
 def test_many_ids_are_read_as_each_of_them_is(atlas: Atlas, ids: list[str]) -> None:

@@ -188,6 +188,7 @@ def test_large_files_are_released_as_they_are_without_a_copy(tmp_path: Path, mon
     assert digests(tmp_path / "release") == digests(tmp_path / "again") == before
 
 
+@pytest.mark.thorough
 def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_said(
     attlas: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
