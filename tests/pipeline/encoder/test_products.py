@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.architectures import ARCHITECTURES, load, save_merging_vocabulary
+from helpers.default_cases import each_nth_by_default
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
@@ -214,7 +215,9 @@ KERNEL_ARCHITECTURES = [
 """Those of which a GPU multiplies halves."""
 
 
-@pytest.mark.parametrize("architecture", KERNEL_ARCHITECTURES, ids=lambda architecture: architecture.name)
+@pytest.mark.parametrize(
+    "architecture", each_nth_by_default(KERNEL_ARCHITECTURES, 5), ids=lambda architecture: architecture.name
+)
 def test_every_architecture_that_a_gpu_reduces_runs_with_split_layers(architecture, tmp_path):
     architecture.save(tmp_path)
     plain, halves = (load(tmp_path, products=products) for products in (PLAIN, SPLIT))

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from helpers.architectures import ARCHITECTURES, Architecture
+from helpers.default_cases import each_nth_by_default
 from helpers.models_page import MODELS_MD, describe_models
 from helpers.verdicts import judge
 
@@ -14,7 +15,7 @@ REFUSED = [architecture for architecture in ARCHITECTURES if architecture.refusa
 LARGEST_DIFFERENCE = 1e-5
 
 
-@pytest.mark.parametrize("name", [architecture.name for architecture in ACCEPTED])
+@pytest.mark.parametrize("name", each_nth_by_default([architecture.name for architecture in ACCEPTED], 3))
 def test_every_statistic_of_an_accepted_architecture_is_that_of_eager_float64(name):
     verdict = judge(name)
     assert verdict.refusal is None, str(verdict.refusal)

@@ -109,7 +109,7 @@ def test_the_steps_of_a_question_are_its_select_cut_in_two() -> None:
     assert "residues" not in steps.of_sums.replace("n_residues", "").replace("share_of_residues", "")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_workers_answer_as_one_process_does(shards: Atlas, attlas: Run) -> None:
     alone = attlas("ask", shards.root, "organisms", "--format", "csv")
     by_workers = attlas("ask", shards.root, "organisms", "--format", "csv", "--workers", 2)

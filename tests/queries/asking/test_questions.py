@@ -14,6 +14,7 @@ import pytest
 from helpers.annotated import annotate_at_random
 from helpers.candidate_case import candidates_at_random
 from helpers.contact_case import contacts_at_random
+from helpers.default_cases import each_nth_by_default
 from helpers.fit_case import fits_at_random
 from helpers.handmade import hand, write_handmade
 from helpers.pair_numbers_case import add_rows, draw_rows
@@ -207,7 +208,7 @@ def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Ans
     assert rows.schema.metadata[b"doc"].decode() == question.title
 
 
-@every_question
+@pytest.mark.parametrize("question", each_nth_by_default(questions(), 3), ids=NAMES)
 @pytest.mark.slow
 def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer, question: Question) -> None:
     asked = ask(atlas, question.name, given_for(question, atlas))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.annotated import Sums, annotate, probe
+from helpers.default_cases import each_nth_by_default
 from helpers.handmade import hand, write_handmade
 from helpers.jackknife_oracle import agrees, estimate
 from helpers.synthetic import SyntheticProtein, write_atlas
@@ -167,7 +168,7 @@ def test_without_a_spread_there_is_no_test(tmp_path: Path, numbers: list[float])
 
 
 @pytest.mark.parametrize("n", [5, 8, 30, 200])
-@pytest.mark.parametrize("mean", [0.5, 0.6, 0.75])
+@pytest.mark.parametrize("mean", each_nth_by_default([0.5, 0.6, 0.75], 2))
 def test_few_proteins_are_judged_by_students_t(tmp_path: Path, n: int, mean: float) -> None:
     """Also with 5 proteins, where the normal's p would be a hundred times too small."""
     choose = random.Random(n)
