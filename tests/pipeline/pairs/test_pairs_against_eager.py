@@ -105,9 +105,10 @@ def rows_of(atlas: Atlas, table: str, pair: tuple[str, str], **where: object) ->
 
 @lru_cache
 def read_rows(atlas: Atlas, table: str, accession: str, partner: str) -> list[dict]:
-    pair = "SELECT pair_id FROM pairs WHERE accession = $accession AND partner = $partner"
-    query = f"FROM {table} WHERE pair_id = ({pair})"
-    return atlas.sql(query, {"accession": accession, "partner": partner}).to_pylist()
+    query = "SELECT pair_id FROM pairs WHERE accession = $accession AND partner = $partner"
+    pair_ids = atlas.sql(query, {"accession": accession, "partner": partner})["pair_id"].to_pylist()
+    # By a value: a join would not keep the order in which rows are stored.
+    return atlas.sql(f"FROM {table} WHERE pair_id = $pair_id", {"pair_id": pair_ids[0]}).to_pylist()
 
 
 def query_chain(place: int, order: str) -> int:

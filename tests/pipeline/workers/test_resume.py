@@ -142,8 +142,8 @@ def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_comm
     environment = environment_with(Path(__file__).parents[2])
     result = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     assert result.returncode == 0, result.stderr
-    # Twice for every file: four of the plan, four tables and a receipt per shard, proteins, index of names, manifest.
-    n_moments = 2 * (4 + 5 * n_shards + 3)
+    # Twice for every file: four of the plan, four tables and a receipt per shard, proteins, both indexes, manifest.
+    n_moments = 2 * (4 + 5 * n_shards + 4)
     assert len(result.stdout.split()) == n_moments
     n_leftovers = 0
     for moment in range(n_moments):
@@ -153,8 +153,8 @@ def test_killed_at_every_step_of_publishing_a_build_is_finished_by_the_same_comm
         build_here(source, out, tiny_esm)
         assert digests(out) == digests(expected), moment
         assert_whole(out)
-    # The kills did hit files half-written: each file once, and twice the folder in which names are sorted.
-    assert n_leftovers == n_moments // 2 + 2
+    # The kills did hit files half-written: each file once, and twice each folder in which names and words are sorted.
+    assert n_leftovers == n_moments // 2 + 4
 
 
 @pytest.mark.thorough
