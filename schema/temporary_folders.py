@@ -4,10 +4,8 @@ A process that is killed removes nothing: then a later process does (`leftovers`
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
-
-N_ATTEMPTS = 3
-"""Times that a folder is removed: another thread of this process may write into it meanwhile."""
 
 _FOLDERS: set[Path] = set()
 
@@ -26,7 +24,9 @@ def remove_folder(folder: Path) -> None:
 def remove_remembered_folders() -> None:
     """Remove the folders of this process that are left; no other thread may need them any more."""
     for folder in tuple(_FOLDERS):
-        for _ in range(N_ATTEMPTS):
-            remove_folder(folder)
-            if not folder.exists():
-                break
+        # Under another name first: another thread that still writes into it finds it no more.
+        unused_folder = folder.with_name(f"{folder.name}-unused")
+        with suppress(OSError):
+            folder.rename(unused_folder)
+        shutil.rmtree(unused_folder, ignore_errors=True)
+        remove_folder(folder)
