@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attlas.cli.building import workshop
 from attlas.cli.import_report import outdated_lines, print_report, replaced_lines
 from attlas.cli.output import note, refuse_url
+from attlas.cli.workshop import workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.annotate import Series

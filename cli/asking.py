@@ -166,7 +166,7 @@ def _answer_on_workers(
         QuestionError: the question cannot be asked of parts, or the workers need longer than `timeout_s`.
         EnvironmentFault: the build extra is not installed, or the scheduler does not answer.
     """
-    from attlas.cli.building import workshop
+    from attlas.cli.workshop import workshop
     from attlas.queries.asking.decomposing import answer_from_sums, divide, sums_of
     from attlas.schema import QuestionError
 

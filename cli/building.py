@@ -31,12 +31,7 @@ from attlas.cli.build_options import (
 from attlas.cli.build_report import EarlierAtlas, print_estimate, report_build, report_kept_tables
 from attlas.cli.output import find_store
 from attlas.cli.progress import build_progress
-from attlas.cli.workshop import EXIT_FAILURES as EXIT_FAILURES
-from attlas.cli.workshop import Dir as Dir
-from attlas.cli.workshop import MaxLength as MaxLength
-from attlas.cli.workshop import Scheduler as Scheduler
-from attlas.cli.workshop import Workers as Workers
-from attlas.cli.workshop import workshop as workshop
+from attlas.cli.workshop import EXIT_FAILURES, MaxLength, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.build import MakeVectors

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attlas.cli.building import Dir, workshop
 from attlas.cli.output import OUTPUT_NAMES, AsJson, note, print_json, print_lines, refuse_url, refuse_url_to_write, sink
 from attlas.cli.progress import say
+from attlas.cli.workshop import Dir, workshop
 
 if TYPE_CHECKING:
     from attlas.intake.rejects import Account

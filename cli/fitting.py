@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from attlas.cli.asking import Format, choose_format, write_rows
-from attlas.cli.building import Dir, workshop
 from attlas.cli.output import Output, refuse_url
 from attlas.cli.progress import say
+from attlas.cli.workshop import Dir, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.fitting.fitting import Fit

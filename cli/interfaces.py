@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from attlas.cli.building import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
 from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say
+from attlas.cli.workshop import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.interfaces.adding import AddedInterfaces

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from attlas.cli.building import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
 from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say, say_names
+from attlas.cli.workshop import EXIT_FAILURES, Dir, MaxLength, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.links.adding import AddedLinks

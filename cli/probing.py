@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from attlas.cli.building import Dir, Scheduler, Workers, workshop
 from attlas.cli.output import refuse_unbuilt
 from attlas.cli.progress import build_progress, say
+from attlas.cli.workshop import Dir, Scheduler, Workers, workshop
 
 Types = Annotated[
     list[str] | None,
