@@ -1,9 +1,9 @@
 """Tables added to a sealed atlas: their files are published first, then a manifest of the next version names them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from attlas.schema import AtlasPaths, Manifest, TableFile
+from attlas.schema import AtlasPaths, Manifest, Table, TableFile
 from attlas.schema.file_list import FileList
 from attlas.schema.unnamed_parts import remove_unnamed_parts
 
@@ -31,6 +31,15 @@ def add_files(paths: AtlasPaths, files: Sequence[TableFile], *, is_replaced: Cal
         (paths.root / file.path).unlink(missing_ok=True)
     remove_unnamed_parts(paths)
     return manifest
+
+
+def remove_unnamed_files(paths: AtlasPaths, manifest: Manifest, tables: Iterable[Table]) -> None:
+    """Remove files of added tables that the manifest does not name: a command left them and never finished."""
+    for table in tables:
+        named_paths = {paths.root / file.path for file in manifest.of_table(table)}
+        for path in (paths.root / table.name).glob("*.parquet"):
+            if path not in named_paths:
+                path.unlink(missing_ok=True)
 
 
 def _sort(files: Sequence[TableFile]) -> tuple[TableFile, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attlas.pipeline.adding import add_files
+from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.encode import StartProgress, encode
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.receipts import matches_entry
@@ -57,7 +57,7 @@ def run_pass(
     files = [file for index in sorted(receipts) for file in receipts[index].files]
     names = {table.name for table in tables}
     manifest = add_files(paths, files, is_replaced=lambda file: file.table in names)
-    _remove_unnamed_files(paths, manifest, tables)
+    remove_unnamed_files(paths, manifest, tables)
     remove_parts(paths, _name_kind(paths, task))
     return manifest
 
@@ -77,12 +77,3 @@ def read_finished_receipts(paths: AtlasPaths, shards: Sequence[Shard], task: Tas
 def _name_kind(paths: AtlasPaths, task: Task) -> str:
     """Return how the names of a task's receipts begin, whatever its settings: `links-` of `links-DIGEST-00001`."""
     return task.receipt(paths, 1).stem.rsplit("-", 2)[0] + "-"
-
-
-def _remove_unnamed_files(paths: AtlasPaths, manifest: Manifest, tables: Sequence[Table]) -> None:
-    """Remove files that the manifest does not name: passes with other settings left them and never finished."""
-    for table in tables:
-        named_paths = {paths.root / file.path for file in manifest.of_table(table)}
-        for path in paths.added(table, "any").parent.glob("*.parquet"):
-            if path not in named_paths:
-                path.unlink()

@@ -1,5 +1,6 @@
 """A source of annotation as a file: its first lines, its lines, its bytes."""
 
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,7 +13,14 @@ from attlas.schema import InputError
 EXPECTED = "a file of annotation"
 """What a source should be, for messages."""
 
+SLUG_LETTERS = 80
+"""Letters of a source's name in the names of its files."""
 _HEAD_BYTES = 65_536
+
+
+def make_slug(text: str, *, default: str) -> str:
+    """Return a text as the beginning of a file's name: letters, digits, `_` and `-`, at most SLUG_LETTERS."""
+    return re.sub(r"[^A-Za-z0-9_]+", "-", text).strip("-")[:SLUG_LETTERS] or default
 
 
 def open_source(path: Path) -> AbstractContextManager[IO[bytes]]:

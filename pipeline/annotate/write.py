@@ -7,7 +7,6 @@ What a killed process left, a file that no manifest names, is removed by the nex
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -18,10 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attlas.intake.rejects import Account, Reason
-from attlas.pipeline.adding import add_files
+from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.annotate.imports import AnnotationSource, Import, ImportReport, ReplacedFile, Series
 from attlas.pipeline.annotate.read import read_source
 from attlas.pipeline.annotate.rows import TABLES, Rows
+from attlas.pipeline.annotate.source import make_slug
 from attlas.pipeline.annotate.tables import stored_metadata, stored_rows
 from attlas.pipeline.lock import hold_lock
 from attlas.schema import AtlasPaths, InputError, Manifest, PlanError, TableFile
@@ -194,7 +194,7 @@ def _sources(paths: AtlasPaths, file: TableFile) -> tuple[str, str, set[str]]:
 
 def _file_name(values: dict[str, Any], rows: Rows) -> str:
     """Return the name of the files and the receipt of a source: its own, and a digest of all that they hold."""
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", values["source"]).strip("-")[:80] or "source"
+    slug = make_slug(values["source"], default="source")
     # The library writes the bytes: a newer one may write the same rows otherwise.
     digest = hashlib.sha256(json.dumps([pa.__version__, values]).encode())
     for _, part in rows.filled():
@@ -210,13 +210,10 @@ def _receipt(paths: AtlasPaths, name: str) -> Path:
 
 def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
     """Remove files of annotation, and receipts of them, that no manifest names: what a killed `annotate` left."""
-    listed = {file.path for file in manifest.files}
     with_receipt = {Path(file.path).stem for table in TABLES for file in manifest.of_table(table)}
-    for folder in (paths.root / table.name for table in TABLES):
-        remove_leftovers(folder, TEMPORARY_PREFIX)
-        for path in folder.glob("*.parquet"):
-            if paths.relative(path) not in listed:
-                path.unlink(missing_ok=True)
+    for table in TABLES:
+        remove_leftovers(paths.root / table.name, TEMPORARY_PREFIX)
+    remove_unnamed_files(paths, manifest, TABLES)
     for prefix in _RECEIPT_PREFIXES:
         for path in paths.receipts.glob(f"{prefix}*.json"):
             if path.stem.removeprefix(prefix) not in with_receipt:

@@ -5,7 +5,6 @@ is sorted by member. So memory holds a few hundred megabytes, however many membe
 """
 
 import hashlib
-import re
 import shutil
 from bisect import bisect_right
 from collections import Counter
@@ -18,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from attlas.pipeline.adding import add_files
+from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.annotate.members.read import LEVELS, MappingFormat, find_format, read_members
+from attlas.pipeline.annotate.source import make_slug
 from attlas.pipeline.proteins.external_sort import SortedRun, merge_runs, sort_run
 from attlas.pipeline.sealed import hold_sealed
 from attlas.schema import MEMBERS, AtlasPaths, InputError, Manifest, TableFile
@@ -113,12 +113,8 @@ def add_members(root: Path, source: Path) -> tuple[MembersReport, Manifest]:
 def _clear_leftovers(paths: AtlasPaths, manifest: Manifest) -> None:
     """Remove what a killed process left: its working folder, and files that no manifest names."""
     remove_leftovers(paths.root, SCRATCH_PREFIX)
-    folder = paths.root / MEMBERS.name
-    remove_leftovers(folder, TEMPORARY_PREFIX)
-    listed = {file.path for file in manifest.of_table(MEMBERS)}
-    for path in folder.glob("*.parquet"):
-        if paths.relative(path) not in listed:
-            path.unlink(missing_ok=True)
+    remove_leftovers(paths.root / MEMBERS.name, TEMPORARY_PREFIX)
+    remove_unnamed_files(paths, manifest, [MEMBERS])
 
 
 def _find_levels(paths: AtlasPaths) -> list[str]:
@@ -143,8 +139,10 @@ def _sort_members(
     runs = _sort_runs(named, key="cluster", scratch=scratch)
     in_atlas = _match_clusters(merge_runs(runs, key="cluster"), _read_accessions(paths), report)
     member_runs = _sort_runs(in_atlas, key="member", scratch=scratch)
-    for run in runs:
-        run.path.unlink() if run.path else None
+
+    # The rows of the first sort are read to their end: the disk need not hold both.
+    for path in scratch.glob("cluster-*.arrow"):
+        path.unlink()
     for rows in merge_runs(member_runs, key="member"):
         yield _leave_out_repeated(rows, report)
 
@@ -187,25 +185,14 @@ def _match_clusters(
         clusters = rows["cluster"].combine_chunks()
         start = 0
         while start < len(clusters):
-            end = len(clusters) if group is None else bisect_right(_Texts(clusters), group[-1].as_py(), lo=start)
+            end = len(clusters)
+            if group is not None:
+                end = bisect_right(range(end), group[-1].as_py(), lo=start, key=lambda i: clusters[i].as_py())
             if end > start:
                 yield _keep_known(rows.slice(start, end - start), group, report)
             start = end
             if start < len(clusters):
                 group = next(accessions, None)
-
-
-class _Texts:
-    """The texts of an array, for a bisection."""
-
-    def __init__(self, array: pa.Array) -> None:
-        self._array = array
-
-    def __len__(self) -> int:
-        return len(self._array)
-
-    def __getitem__(self, i: int) -> str:
-        return str(self._array[i].as_py())
 
 
 def _keep_known(rows: pa.Table, group: pa.Array | None, report: MembersReport) -> pa.Table:
@@ -242,9 +229,11 @@ def _write_files(
     schema = schema.with_metadata({**(schema.metadata or {}), **provenance(manifest.run, manifest.atlas_id)})
     batches = (batch for rows in tables for batch in rows.cast(MEMBERS.schema(0)).to_batches())
     groups = fill_row_groups(batches, GROUP_ROWS)
+
     # The bytes of a name are those of the source and of the library that writes them.
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", report.source).strip("-")[:80] or "members"
+    slug = make_slug(report.source, default="members")
     digest = hashlib.sha256(f"{pa.__version__} {report.sha256}".encode()).hexdigest()[:_DIGITS]
+
     number = 0
     while (first := next(groups, None)) is not None:
         number += 1
