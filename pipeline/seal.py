@@ -64,6 +64,9 @@ def _make_manifest(
     paths: AtlasPaths, plan: Plan, receipts: Sequence[Receipt], statuses: Counter[str], other_files: Sequence[TableFile]
 ) -> Manifest:
     """Return the manifest of an atlas that is sealed for the first time, not yet published."""
+    shard_files = (file for receipt in receipts for file in receipt.files)
+    files = (describe_file(paths, paths.proteins, PROTEINS), *shard_files, *other_files)
+
     return Manifest(
         format_version=FORMAT_VERSION,
         atlas_id=plan.plan_id,
@@ -71,13 +74,7 @@ def _make_manifest(
         source=plan.source,
         source_sha256=plan.source_sha256,
         counts=_count(statuses, plan, receipts),
-        files=FileList(
-            (
-                describe_file(paths, paths.proteins, PROTEINS),
-                *(file for receipt in receipts for file in receipt.files),
-                *other_files,
-            )
-        ),
+        files=FileList(files),
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         cost={
             "wall_s": round(sum(receipt.wall_s for receipt in receipts), 1),

@@ -51,10 +51,13 @@ class ListPart:
     def describe(cls, table: str, files: Sequence[TableFile], data: bytes) -> Self:
         """Return the entry of a part that lists some files of a table in these bytes."""
         sha256 = hashlib.sha256(data).hexdigest()
+
+        # A range is known only where every file with rows says its own.
         filled = [file for file in files if file.n_rows]
         first_ids = [file.first_sequence_id for file in filled if file.first_sequence_id is not None]
         last_ids = [file.last_sequence_id for file in filled if file.last_sequence_id is not None]
         has_range = filled and len(first_ids) == len(last_ids) == len(filled)
+
         return cls(
             table=table,
             path=f"{FOLDER}/{table}-{sha256[:_N_DIGITS]}.json",

@@ -132,7 +132,7 @@ def reduce_triton(
     n_tiles = len(schedule.tiles)
 
     with torch.cuda.device_of(q):  # Triton launches on the current device
-        softmax = _softmax(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
+        softmax = _compute_softmax(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
         shifts, masses = _place_rows(softmax, schedule)
         has_masses = softmax.mass is not None
 
@@ -237,7 +237,7 @@ def _place_rows(softmax: Softmax, schedule: "Schedule") -> tuple[Tensor, Tensor]
     return shifts, softmax.mass.index_select(1, schedule.sources)
 
 
-def _softmax(
+def _compute_softmax(
     q: Tensor,
     k: Tensor,
     v: Tensor | None,
@@ -255,7 +255,7 @@ def _softmax(
     is_half = q.dtype != torch.float32
     has_flash = is_half and q.is_cuda and torch.cuda.get_device_capability(q.device) >= (8, 0)
     if v is None or not has_flash or not switches.adds_nothing:
-        return _softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
+        return _compute_softmax_by_kernel(q, k, v, pack=pack, scaling=scaling, products=products, switches=switches)
 
     longest = max(pack.n_tokens)
     k, v = repeat_heads(k, len(q)), repeat_heads(v, len(q))
@@ -272,11 +272,11 @@ def _softmax(
 def attend_by_kernel(q: Tensor, k: Tensor, v: Tensor, *, pack: Pack, scaling: float, products: str) -> Tensor | None:
     """Return the output of a layer alone, (H, sum of T, D), by our own kernel, for benchmarks."""
     wide = (_widen(part) for part in (q, k, v))
-    output = _softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
+    output = _compute_softmax_by_kernel(*wide, pack=pack, scaling=scaling, products=products).output
     return None if output is None else output[..., : q.shape[2]]
 
 
-def _softmax_by_kernel(
+def _compute_softmax_by_kernel(
     q: Tensor,
     k: Tensor,
     v: Tensor | None,
@@ -286,7 +286,7 @@ def _softmax_by_kernel(
     products: str = PLAIN,
     switches: Switches = NO_SWITCHES,
 ) -> Softmax:
-    """Do the same as `_softmax` by our own kernel, for any dtype."""
+    """Do the same as `_compute_softmax` by our own kernel, for any dtype."""
     n_heads, n_tokens, dim = q.shape
     blocks = leave_room(_choose_blocks(q, "softmax", products), has_bias=switches.bias is not None)
     tiles = _make_schedule(pack, blocks.kept).tiles

@@ -55,7 +55,7 @@ class AddedCandidates:
 
     n_proteins: int
     n_rows: int
-    chosen: ChosenPredictor
+    choice: ChosenPredictor
     card: dict[str, Any]
     """The model card, as what `json` writes."""
 
@@ -82,24 +82,24 @@ def add_candidates(
     with hold_sealed(atlas.root) as (paths, _, _):
         labelled = _label(atlas, n_threads, say)
         say("choosing the predictor on families held out")
-        chosen = choose_predictor(labelled, seed=seed)
+        choice = choose_predictor(labelled, seed=seed)
 
         others = _list_other_proteins(paths, atlas)
         rows: list[dict[str, Any]] = []
         for begin in range(0, len(others), CHUNK_PROTEINS):
             chunk = others[begin : begin + CHUNK_PROTEINS]
-            rows += rank_residues(atlas.root, labelled, chosen, chunk, type=type, n_first=n_first, n_threads=n_threads)
+            rows += rank_residues(atlas.root, labelled, choice, chunk, type=type, n_first=n_first, n_threads=n_threads)
             say(f"{len({row['accession'] for row in rows}):,} of {len(others):,} proteins")
-        _publish(paths, rows, atlas, chosen)
+        _publish(paths, rows, atlas, choice)
 
-    card = make_card(atlas, labelled, chosen, type=type)
-    return AddedCandidates(len(others), len(rows), chosen, card)
+    card = make_card(atlas, labelled, choice, type=type)
+    return AddedCandidates(len(others), len(rows), choice, card)
 
 
 def rank_residues(
     root: Path,
     labelled: LabelledSet,
-    chosen: ChosenPredictor,
+    choice: ChosenPredictor,
     proteins: Sequence[LabelledProtein],
     *,
     type: str,
@@ -110,7 +110,7 @@ def rank_residues(
     columns = compute_columns(root, proteins, n_threads=n_threads)
     hits = find_hits_to([protein.sequence for protein in proteins], [protein.sequence for protein in labelled.proteins])
     for protein, own_columns, own_hits in zip(proteins, columns, hits, strict=True):
-        yield from _rank_protein(protein, own_columns, own_hits, labelled, chosen, type, n_first)
+        yield from _rank_protein(protein, own_columns, own_hits, labelled, choice, type, n_first)
 
 
 def _label(atlas: LabelledAtlas, n_threads: int, say: Say) -> LabelledSet:
@@ -139,17 +139,17 @@ def _rank_protein(
     columns: ProteinColumns,
     hits: Sequence[Hit],
     labelled: LabelledSet,
-    chosen: ChosenPredictor,
+    choice: ChosenPredictor,
     type: str,
     n_first: int,
 ) -> Iterator[dict[str, Any]]:
     # Its place among the labelled proteins, for `transfer`, is after the last of them.
     homology = transfer(len(labelled), (*labelled.proteins, protein), hits, lambda _: True)
-    blocks = {name: columns.block(name, protein.sequence, homology) for name in chosen.predictor.blocks}
-    odds = chosen.model.score(np.concatenate(list(blocks.values()), axis=1))
-    added = _split_odds(blocks, chosen)
+    blocks = {name: columns.block(name, protein.sequence, homology) for name in choice.predictor.blocks}
+    odds = choice.model.score(np.concatenate(list(blocks.values()), axis=1))
+    added = _split_odds(blocks, choice)
 
-    probability = make_probability(chosen.line.apply(odds))
+    probability = make_probability(choice.line.apply(odds))
     nearest = max((hit for hit in hits if is_alike(hit, 0)), key=lambda hit: hit.alignment.identity, default=None)
     for rank, place in enumerate(np.argsort(-odds, kind="stable")[:n_first], start=1):
         by_kind = sorted(((part[place], name) for name, part in added.items()), reverse=True)
@@ -160,7 +160,7 @@ def _rank_protein(
             "position": int(place) + 1,
             "residue": protein.sequence[place],
             "rank": rank,
-            "probability": float(probability[place]) if chosen.is_probability else None,
+            "probability": float(probability[place]) if choice.is_probability else None,
             "score": float(odds[place]),
             "evidence": "; ".join(f"{EVIDENCE[name]} {odd:+.1f}" for odd, name in by_kind if odd >= LEAST_EVIDENCE),
             "homolog": labelled.proteins[hits[0].protein].accession if homology[place, 0] else None,
@@ -169,25 +169,25 @@ def _rank_protein(
         }
 
 
-def _split_odds(blocks: dict[str, NDArray[np.float32]], chosen: ChosenPredictor) -> dict[str, NDArray[np.float64]]:
+def _split_odds(blocks: dict[str, NDArray[np.float32]], choice: ChosenPredictor) -> dict[str, NDArray[np.float64]]:
     """Return what each kind of columns adds to the log odds of an average residue that was fitted on, (N,) by kind."""
     columns = np.concatenate(list(blocks.values()), axis=1)
     parts = {}
     begin = 0
     for name, block in blocks.items():
         end = begin + block.shape[1]
-        parts[name] = chosen.model.find_contribution(columns, slice(begin, end))
+        parts[name] = choice.model.find_contribution(columns, slice(begin, end))
         begin = end
     return parts
 
 
-def _publish(paths: AtlasPaths, rows: Sequence[dict[str, Any]], atlas: LabelledAtlas, chosen: ChosenPredictor) -> None:
+def _publish(paths: AtlasPaths, rows: Sequence[dict[str, Any]], atlas: LabelledAtlas, choice: ChosenPredictor) -> None:
     """Write the rows as the one file of the table, in place of an earlier one."""
     manifest = Manifest.read(paths)
     settings = {
         "truth": atlas.truth.sha256,
-        "predictor": chosen.predictor.name,
-        "slope": chosen.calibration.slope,
+        "predictor": choice.predictor.name,
+        "slope": choice.calibration.slope,
     }
     inputs = digest_inputs(manifest, CANDIDATE_SITES)
     computation = Computation(settings, dict(inputs))

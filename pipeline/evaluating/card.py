@@ -12,7 +12,7 @@ from attlas.pipeline.relatives.clusters import FAMILY_IDENTITY, describe_method
 from attlas.schema.prediction_tables import PREDICTION_EVIDENCE, PREDICTION_SENTENCE
 
 
-def make_card(atlas: LabelledAtlas, labelled: LabelledSet, chosen: ChosenPredictor, *, type: str) -> dict[str, Any]:
+def make_card(atlas: LabelledAtlas, labelled: LabelledSet, choice: ChosenPredictor, *, type: str) -> dict[str, Any]:
     """Return the model card, as what `json` writes.
 
     `calibration` is of probabilities as they are printed, `slope_before` of the model without its calibration line.
@@ -28,14 +28,14 @@ def make_card(atlas: LabelledAtlas, labelled: LabelledSet, chosen: ChosenPredict
         "n_proteins": len(labelled),
         "n_labelled": sum(len(protein.positions) for protein in labelled.proteins),
         "families": f"{len(set(labelled.groups)):,} clusters: {describe_method(FAMILY_IDENTITY)}",
-        "predictor": chosen.predictor.name,
-        "chosen_in_folds": list(chosen.chosen_in_folds),
-        "average_precision": chosen.average_precision,
-        "precision_at": {str(k): share for k, share in chosen.precision_at.items()},
-        "is_probability": chosen.is_probability,
-        "calibration": asdict(chosen.calibration),
-        "slope_before": chosen.slope_before,
-        "line": asdict(chosen.line),
+        "predictor": choice.predictor.name,
+        "chosen_in_folds": list(choice.chosen_in_folds),
+        "average_precision": choice.average_precision,
+        "precision_at": {str(k): share for k, share in choice.precision_at.items()},
+        "is_probability": choice.is_probability,
+        "calibration": asdict(choice.calibration),
+        "slope_before": choice.slope_before,
+        "line": asdict(choice.line),
     }
 
 

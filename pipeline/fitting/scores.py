@@ -57,24 +57,28 @@ class FoldWeights:
     def __init__(self, probes: Mapping[ProbeInput, Sequence[FoldProbes]], fold: int, shape: Shape) -> None:
         """Join the probes of a set of labels, by input, as those of `fit_folds`."""
         self.n_inputs = len(probes)
-        window: dict[int, Floats] = {}
-        heads: dict[int, Floats] = {}
+        self.window: dict[int, Floats] = {}
+        self.heads: dict[int, Floats] = {}
         self.hidden: dict[int, dict[int, Floats]] = {layer: {} for layer in range(shape.n_layers)}
+
         intercepts = []
         for place, (source, of_folds) in enumerate(probes.items()):
             weights, intercept = join_probes(of_folds, fold)  # (D, C), (C,)
             intercepts.append(intercept)
+
             if source.kind in OF_LETTERS:
-                window[place] = np.zeros((WINDOW_COLUMNS, weights.shape[1]))
-                window[place][find_window_columns(source.kind)] = weights
+                self.window[place] = np.zeros((WINDOW_COLUMNS, weights.shape[1]))
+                self.window[place][find_window_columns(source.kind)] = weights
                 continue
+
+            # The columns of a layer come first, those of attention behind them.
             if source.kind in (EMBEDDING, BOTH) and source.layer is not None:
                 self.hidden[source.layer][place] = weights[: shape.width]
                 weights = weights[shape.width :]
             if source.kind != EMBEDDING:
-                heads[place] = map_heads(source, shape) @ weights
+                self.heads[place] = map_heads(source, shape) @ weights
+
         self.intercepts = np.stack(intercepts)  # (inputs, C)
-        self.window, self.heads = window, heads
 
     def score(self, blocks: Blocks) -> NDArray[np.float32]:
         """Return the scores of residues, (inputs, C, N)."""

@@ -72,6 +72,7 @@ def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_wo
     device, shards = plan.run.device, draft.shards
     processes = choose_processes(shards, device=device, n_workers=n_workers)
     rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
+
     return PairCost(
         n_pairs=len(draft.planned.computed),
         n_left_out=len(draft.planned.left_out),

@@ -269,14 +269,14 @@ def test_an_overflow_spoils_its_own_sequence_and_no_other(poison):
 @pytest.mark.parametrize("error", [pytest.param(np.log(2), marks=pytest.mark.thorough), -np.log(2), 0.02])
 def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
     pack, q, k, v = random_pack([40, 70])
-    softmax = triton_pass._softmax
+    softmax = triton_pass._compute_softmax
 
     def wrong(*arguments, **options):
         result = softmax(*arguments, **options)
         result.mass[0, :40] += error / np.log(2)  # one head of one sequence
         return result
 
-    monkeypatch.setattr(triton_pass, "_softmax", wrong)
+    monkeypatch.setattr(triton_pass, "_compute_softmax", wrong)
     heads = reduce_triton(q, k, v, pack=pack, scaling=0.5, theta=THETA).heads
     assert torch.isnan(heads[0, 0]).all()
     assert torch.isfinite(heads[0, 1]).all()
@@ -285,20 +285,20 @@ def test_rows_that_do_not_sum_to_one_leave_no_number_behind(monkeypatch, error):
 
 def test_rows_that_are_off_by_rounding_keep_their_weights_below_one(monkeypatch):
     q = torch.eye(70, 128, device=DEVICE)[None] * 100
-    softmax = triton_pass._softmax
+    softmax = triton_pass._compute_softmax
 
     def rounded(*arguments, **options):
         result = softmax(*arguments, **options)
         return result._replace(mass=result.mass - 5e-3)
 
-    monkeypatch.setattr(triton_pass, "_softmax", rounded)
+    monkeypatch.setattr(triton_pass, "_compute_softmax", rounded)
     heads = reduce_triton(q, q, None, pack=Pack((70,), DEVICE), scaling=1.0, theta=THETA).heads
     assert heads[0, 0, STATISTICS.index("max_attention")] == 1
     assert heads[0, 0, ENTROPY] == 0
 
 
 def log_sum_exp(q, k, pack):
-    softmax = triton_pass._softmax(q, k, None, pack=pack, scaling=1.0)
+    softmax = triton_pass._compute_softmax(q, k, None, pack=pack, scaling=1.0)
     return softmax.mass * np.log(2) - softmax.shift
 
 
@@ -374,7 +374,7 @@ def test_flash_attention_is_called_as_it_wants_to_be(monkeypatch):
         q = torch.empty(75, 20, 64, dtype=torch.bfloat16, device=device).transpose(0, 1)
         pack = Pack((70, 5), device)
         pack.__dict__["offsets"] = torch.empty(3, dtype=torch.int32, device=device)
-        softmax = triton_pass._softmax(q, q, q, pack=pack, scaling=1.0)
+        softmax = triton_pass._compute_softmax(q, q, q, pack=pack, scaling=1.0)
     assert softmax.output.shape == (20, 75, 64)
     assert softmax.output.dtype == torch.bfloat16
     assert softmax.shift.shape == (20, 75)

@@ -226,13 +226,13 @@ def test_beside_the_kernels_of_a_gpu_vectors_leave_the_attention_as_it_is(
     triton_pass = pytest.importorskip("attlas.pipeline.attention.triton_pass")
     for setting in ("N_KNOWN_RESIDUES", "N_NEIGHBOUR_RESIDUES"):
         monkeypatch.setattr(guard, setting, 20)  # the interpreter is slow
-    softmax = triton_pass._softmax
+    softmax = triton_pass._compute_softmax
 
     def attend_by_flash(q: Tensor, k: Tensor, v: Tensor | None, **options: object) -> object:
         result = softmax(q, k, v, **options)
         return result if v is None else result._replace(mass=result.mass + 1e-5)
 
-    monkeypatch.setattr(triton_pass, "_softmax", attend_by_flash)
+    monkeypatch.setattr(triton_pass, "_compute_softmax", attend_by_flash)
     by_device, by_host = (load(tiny_esm, attention=attention) for attention in ("triton", "tiled"))
     task = EmbedProteins("id", (), ("mean", "cls"), (0, 1), "float32", 32, None)
     pack = ["MKWVTFISLLFLFSSAYS", "MK"]
