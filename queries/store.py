@@ -25,7 +25,8 @@ from attlas.queries.lookup.find import (
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
 from attlas.queries.lookup.member_index import MemberIndex
 from attlas.queries.lookup.name_index import NameIndex, ProteinNames
-from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.lookup.parquet_rows import SequenceRows
+from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
 from attlas.queries.lookup.text_arrays import text_array
@@ -278,7 +279,12 @@ class Store:
         files = self.manifest.of_table(PROTEINS)
         if not files:
             raise BrokenAtlasError(f"The manifest of {self.root} names no file of `proteins`.")
-        return ProteinRows(self.root, files[0])
+        return ProteinRows(self.root, files[0], self._read_index_metadata)
+
+    def _read_index_metadata(self) -> dict[bytes, bytes]:
+        """Return what an index of names says of the footer of `proteins`; of both indexes, the one in use is read."""
+        words: WordIndex | None = self.__dict__.get("_words")
+        return words.metadata() if words is not None else self._names.index.metadata()
 
     @cached_property
     def _database(self) -> "Database":

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from pathlib import PurePath
 
 from attlas.queries.lookup import storage
-from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.storage import Root
 from attlas.queries.lookup.word_index import WordIndex
 from attlas.queries.text import printable

@@ -64,6 +64,16 @@ class KeyedFiles:
             self._groups.move_to_end(place)
             return self._groups[place]
 
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return the metadata of the index, which is the same in all files: of one that is open, if there is one.
+
+        Raises:
+            BrokenAtlasError: a file is missing or no Parquet.
+        """
+        with self._lock:
+            file = self._open.any_open() or next(self._files.between_keys("", HIGHEST_LETTER), None)
+            return {} if file is None else self._open.of(file).parquet.schema_arrow.metadata or {}
+
     def count(self, key: str) -> int:
         """Return the number of rows of a key; of its files and row groups only the ends are read."""
         n = 0

@@ -90,6 +90,10 @@ class WordIndex:
                 return [text for text in self._distinct(places) if text.startswith(start)]
         return []
 
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return the metadata of the index. Raises BrokenAtlasError."""
+        return self._files.metadata()
+
     def close(self) -> None:
         """Close the files kept open."""
         self._files.close()
