@@ -1,6 +1,7 @@
 """The rows of `proteins`, looked into by number or searched by column, a row group at a time."""
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -15,8 +16,8 @@ from attlas.schema import TableFile
 
 N_KEPT_ARRAYS = 1_024
 """Columns of row groups of `proteins` kept in memory, 40 kB each: four columns of a million proteins."""
-N_KEPT_TEXTS = 64
-"""Row groups of `proteins` whose names are kept in memory, 0.4 MB each."""
+N_KEPT_TEXTS = 256
+"""Row groups of `proteins` whose names are kept in memory, 0.4 MB each: those of a million proteins."""
 N_SLICED = 16
 """Rows up to which texts are taken one by one."""
 
@@ -71,8 +72,24 @@ class ProteinRows:
                 arrays = [column.chunk(0) for column in table.columns]
                 yield from ((row, [array[row - start].as_py() or "" for array in arrays]) for row in group_rows)
 
-    def within_groups(self, rows: Iterable[int], most: int) -> list[int]:
+    def text_table(self, rows: Iterable[int], columns: Sequence[str]) -> pa.Table:
+        """Return the texts of many rows in some columns, null where there are none, sorted by the column `row`."""
+        ordered = sorted(rows)
+        names = ["row", *columns]
+        parts = []
+        for group, start, group_rows in self._by_group(ordered):
+            texts = self._texts(group, tuple(columns))
+            if len(group_rows) < texts.num_rows:
+                texts = take_rows(texts, [row - start for row in group_rows])
+            parts.append(texts)
+        numbers = pa.Array.from_buffers(pa.int64(), len(ordered), [None, pa.py_buffer(array("q", ordered))])
+        texts = pa.concat_tables(parts).combine_chunks()
+        return pa.Table.from_arrays([numbers, *texts.columns], names=names)
+
+    def within_groups(self, rows: Sequence[int], most: int) -> Sequence[int]:
         """Return the first of some rows, as many as lie in `most` row groups."""
+        if self.n_groups <= most:
+            return rows
         groups: set[int] = set()
         taken = []
         for row in rows:
@@ -86,6 +103,11 @@ class ProteinRows:
     def n_rows(self) -> int:
         """Proteins of the atlas."""
         return self._file.n_rows
+
+    @property
+    def n_groups(self) -> int:
+        """Row groups that they lie in."""
+        return len(self._groups.starts)
 
     def close(self) -> None:
         """Close the file."""
