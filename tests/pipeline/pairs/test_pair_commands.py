@@ -104,7 +104,7 @@ def test_a_dry_run_of_pairs_says_what_they_cost_and_writes_nothing(atlas_dir: Pa
     assert {path: path.stat().st_mtime_ns for path in atlas_dir.rglob("*")} == before
 
 
-@pytest.mark.parametrize("verb", ["pairs", "embed", "interfaces", "links", "probe", "contacts"])
+@pytest.mark.parametrize("verb", ["pairs", "embed", "interfaces", "binders", "links", "probe", "contacts"])
 def test_a_release_is_named_before_anything_else_is_read(atlas_dir: Path, attlas, verb: str) -> None:
     AtlasPaths(atlas_dir).plan.unlink()
     run = attlas(verb, atlas_dir, *(["no-such-file"] if verb == "pairs" else []))
