@@ -15,19 +15,41 @@ from attlas.pipeline.drafting import (
     read_model_vocabulary,
 )
 from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
-from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model, find_shape
+from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import Shard, cut_shards
-from attlas.pipeline.proteins.arranging import SkippedProtein, arrange_proteins, parse_input
+from attlas.pipeline.proteins.arranging import ArrangedProteins, SkippedProtein, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
 from attlas.schema import EnvironmentFault
+
+
+@dataclass(frozen=True)
+class BuildDraft:
+    """What a build would compute, of a model that need not be there."""
+
+    options: Options
+    proteins: ArrangedProteins
+    shape: ModelShape
+    device: str
+    attention: str
+    """As of `Run`."""
+    shards: Sequence[Shard]
 
 
 def estimate_build(
     source: Sources, options: Options, *, n_workers: int | None = None
 ) -> tuple[Estimate, tuple[SkippedProtein, ...]]:
     """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
+
+    Raises as `draft_build`.
+    """
+    draft = draft_build(source, options)
+    return estimate_draft(draft, n_workers=n_workers), draft.proteins.skipped
+
+
+def draft_build(source: Sources, options: Options) -> BuildDraft:
+    """Return what a build would compute; nothing is written but a temporary folder for a large input.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
 
@@ -47,20 +69,25 @@ def estimate_build(
 
     if shards and device == "cuda" and has_device(device):
         check_precision(choose_dtype(options.dtype), choose_run_products(options, attention, device))
-    processes = choose_processes(shards, device=device, n_workers=n_workers)
-    cost = estimate_cost(
-        shards,
+    return BuildDraft(options, proteins, shape, device, attention, shards)
+
+
+def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None) -> Estimate:
+    """Return the cost of a build. Raises EnvironmentFault: the machine has too little memory for it."""
+    proteins = draft.proteins
+    processes = choose_processes(draft.shards, device=draft.device, n_workers=n_workers)
+    return estimate_cost(
+        draft.shards,
         proteins.lengths,
-        shape,
+        draft.shape,
         n_proteins=proteins.n_proteins,
         n_skipped=proteins.n_skipped,
-        device=device,
-        dtype=choose_dtype(options.dtype),
+        device=draft.device,
+        dtype=choose_dtype(draft.options.dtype),
         n_workers=processes.n_workers,
         is_in_process=processes.is_in_process,
         n_at_once=processes.n_at_once,
     )
-    return cost, proteins.skipped
 
 
 @dataclass(frozen=True)

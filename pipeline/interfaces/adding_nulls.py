@@ -11,11 +11,11 @@ from attlas.pipeline.encode import StartProgress
 from attlas.pipeline.interfaces.homology_groups import IDENTITY
 from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_labelled_pairs
 from attlas.pipeline.interfaces.null_pairs import NO_LINKS, ComputeNulls
-from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pairs.joining import DEFAULT_GAP, FORMS, ORDERS, Form, Order
 from attlas.pipeline.pairs.memory import predict_pair_bytes
 from attlas.pipeline.pairs.settings import DEFAULT_PER_RESIDUE
 from attlas.pipeline.pairs.shards import cut_pair_shards
+from attlas.pipeline.pairs.supported_forms import PairModel
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
@@ -158,19 +158,18 @@ def _cut_shards(
         longest = pair.n_residues + max(0, other.partner_length - pair.partner_length)
         lengths.append(max(longest, lengths[-1] if lengths else 0))
 
-    shape = find_model(plan.model_directory).shape
+    model = PairModel.of_plan(plan)
     predict = partial(
         predict_pair_bytes,
-        shape=shape,
+        shape=model.shape,
         forms=forms,
         n_orders=len(orders),
-        pack_tokens=plan.pack_tokens,
+        pack_tokens=model.pack_tokens,
         per_residue=DEFAULT_PER_RESIDUE,
     )
     return cut_pair_shards(
         lengths,
-        plan,
-        shape,
+        model,
         forms=forms,
         n_inputs=N_NULLS * len(forms) * len(orders),
         predict_bytes=lambda _, of_shard: predict(of_shard),

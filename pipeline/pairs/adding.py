@@ -15,8 +15,9 @@ from attlas.pipeline.pairs.foretelling import PairCost, foretell_draft
 from attlas.pipeline.pairs.joining import Form, Order
 from attlas.pipeline.pairs.pair_list import PairList, read_pairs
 from attlas.pipeline.pairs.plan_file import digest_pairs, find_plan_file, remove_other_plans, write_plan_file
-from attlas.pipeline.pairs.planning import PlannedPairs, list_rows
+from attlas.pipeline.pairs.planning import PlannedPairs, list_rows, read_proteins
 from attlas.pipeline.pairs.settings import PairSettings, check_settings
+from attlas.pipeline.pairs.supported_forms import PairModel
 from attlas.pipeline.pass_planning import read_ids_with_rows
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
@@ -116,7 +117,7 @@ def add_listed_pairs(
         if scheduler is None:
             check_device(plan.run.device)
 
-        draft = draft_pairs(paths, plan, listed, settings)
+        draft = draft_pairs(listed, read_proteins(paths), PairModel.of_plan(plan), settings)
         _refuse_to_lose_pairs(root, manifest, draft.planned)
         task = _make_task(manifest, plan, draft, settings)
         # Workers elsewhere, and those with a GPU each, are asked for their memory when they have started.
@@ -124,7 +125,7 @@ def add_listed_pairs(
         if scheduler is None and (plan.run.device == "cpu" or n_workers == 0):
             _check_memory(missing, draft, plan)
         if announce is not None and scheduler is None and missing:
-            announce(foretell_draft(replace(draft, shards=missing), plan, settings, n_workers=n_workers))
+            announce(foretell_draft(replace(draft, shards=missing), settings, n_workers=n_workers))
 
         plan_file = find_plan_file(paths, task.plan_digest)
         if not plan_file.is_file():

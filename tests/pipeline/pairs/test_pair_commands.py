@@ -136,7 +136,9 @@ def test_a_build_takes_pairs_of_a_database(tiny_esm: Path, tmp_path: Path, attla
     words = ("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--workers", 0, "--device", "cpu")
     run = attlas(*words, "--pairs", tmp_path / "mitab", "--dry-run")
     assert run.code == 0, run.err
-    assert "one more pass over those of its pairs whose proteins are here" in run.out
+    n_residues = 2 * sum(map(len, (PROTEINS["P04637"], PROTEINS["P0DP23"])))
+    assert f"{n_residues} residues to run through it" in run.out.split("behind the build:")[1]
+    assert not (tmp_path / "out").exists()
 
     run = attlas(*words, "--pairs", tmp_path / "mitab")
     assert run.code == 0, run.err
