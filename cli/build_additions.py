@@ -84,7 +84,7 @@ def make_vector_maker(additions: Additions) -> "MakeVectors | None":
     return partial(make_build_vectors, VectorSettings(additions.vectors))
 
 
-def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | None) -> None:
+def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | None, scheduler: str | None) -> None:
     """Print what the additions cost beside the build."""
     if additions.links:
         print("links    one more pass over every protein, about as long as the build")
@@ -95,7 +95,9 @@ def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | Non
         from attlas.pipeline.pairs.foretelling import foretell_pairs_of_build
 
         options, settings = _make_pair_options(additions), _make_pair_settings(additions)
-        cost = foretell_pairs_of_build(draft, additions.pairs, options, settings, n_workers=workers)
+        cost = foretell_pairs_of_build(
+            draft, additions.pairs, options, settings, n_workers=workers, scheduler=scheduler
+        )
         print("\nbehind the build:\n" + "\n".join(describe_cost(cost)))
 
 

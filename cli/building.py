@@ -114,8 +114,8 @@ def build(
         make_vectors = make_vector_maker(additions)
         if dry_run:
             draft = draft_build(source, options)
-            print_estimate(model, estimate_draft(draft, n_workers=workers), draft.proteins.skipped)
-            print_costs(additions, draft, workers=workers)
+            print_estimate(model, estimate_draft(draft, n_workers=workers, scheduler=scheduler), draft.proteins.skipped)
+            print_costs(additions, draft, workers=workers, scheduler=scheduler)
             return
 
         early_pairs = read_early_pairs(additions)

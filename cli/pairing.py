@@ -116,7 +116,9 @@ def pairs(
         if dry_run:
             from attlas.pipeline.pairs.foretelling import foretell_pairs
 
-            print_lines(describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers)))
+            print_lines(
+                describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers, scheduler=scheduler))
+            )
             return
 
     is_foretold = all_against is not None

@@ -21,6 +21,7 @@ from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import Shard, cut_shards
 from attlas.pipeline.proteins.arranging import ArrangedProteins, SkippedProtein, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
+from attlas.pipeline.workers.scheduler_workers import ask_scheduler
 from attlas.schema import EnvironmentFault
 
 
@@ -72,10 +73,10 @@ def draft_build(source: Sources, options: Options) -> BuildDraft:
     return BuildDraft(options, proteins, shape, device, attention, shards)
 
 
-def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None) -> Estimate:
-    """Return the cost of a build. Raises EnvironmentFault: the machine has too little memory for it."""
+def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None, scheduler: str | None = None) -> Estimate:
+    """Return the cost of a build by processes as of `encode.encode`. Raises EnvironmentFault as `choose_processes`."""
     proteins = draft.proteins
-    processes = choose_processes(draft.shards, device=draft.device, n_workers=n_workers)
+    processes = choose_processes(draft.shards, device=draft.device, n_workers=n_workers, scheduler=scheduler)
     return estimate_cost(
         draft.shards,
         proteins.lengths,
@@ -101,12 +102,20 @@ class Processes:
     """Shards that a process computes side by side."""
 
 
-def choose_processes(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> Processes:
-    """Return the processes that a command starts for shards; `n_workers` is as in `encode.encode`.
+def choose_processes(
+    shards: Sequence[Shard], *, device: str, n_workers: int | None, scheduler: str | None = None
+) -> Processes:
+    """Return the processes that compute shards; `n_workers` and `scheduler` are as in `encode.encode`.
 
     Raises:
-        EnvironmentFault: the machine has the device, and too little memory for the shards.
+        EnvironmentFault: the machine has the device, and too little memory for the shards; the scheduler does not
+            answer; or all its workers are too small. The memory of GPUs is known only to the workers that use them.
     """
+    if scheduler is not None:
+        workers = ask_scheduler(scheduler)
+        n_fitting = workers.count_fitting(shards if device == "cpu" else ())
+        return Processes(max(1, min(n_fitting, n_workers or n_fitting)), is_in_process=False, n_at_once=1)
+
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
     n_processes, n_at_once = 1 if is_in_process else n_workers, 1

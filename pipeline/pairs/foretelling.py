@@ -63,17 +63,25 @@ class PairCost:
     """Rough: the predicted operations over a rate measured or assumed for this machine."""
 
 
-def foretell_pairs(root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
+def foretell_pairs(
+    root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
+) -> PairCost:
     """Return the cost of a pass over the pairs of a list; nothing is written. Raises as `adding.add_listed_pairs`."""
     check_settings(settings)
     paths = AtlasPaths(root)
     Manifest.read(paths)
     draft = draft_pairs(listed, read_proteins(paths), PairModel.of_plan(read_plan(paths)), settings)
-    return foretell_draft(draft, settings, n_workers=n_workers)
+    return foretell_draft(draft, settings, n_workers=n_workers, scheduler=scheduler)
 
 
 def foretell_pairs_of_build(
-    build: BuildDraft, source: Path, options: PairFileOptions, settings: PairSettings, *, n_workers: int | None = None
+    build: BuildDraft,
+    source: Path,
+    options: PairFileOptions,
+    settings: PairSettings,
+    *,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
 ) -> PairCost:
     """Return the cost of the pairs of a file, behind a build that is drafted.
 
@@ -90,7 +98,9 @@ def foretell_pairs_of_build(
         device=build.device,
         pack_tokens=choose_pack_tokens(build.attention, build.device),
     )
-    return foretell_draft(draft_pairs(listed, proteins, model, settings), settings, n_workers=n_workers)
+    return foretell_draft(
+        draft_pairs(listed, proteins, model, settings), settings, n_workers=n_workers, scheduler=scheduler
+    )
 
 
 def _expect_rotary(options: Options) -> bool:
@@ -103,10 +113,12 @@ def _expect_rotary(options: Options) -> bool:
     return True
 
 
-def foretell_draft(draft: PairDraft, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
-    """Return the cost of a pass on this machine, with `n_workers` processes as in `encode.encode`."""
+def foretell_draft(
+    draft: PairDraft, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
+) -> PairCost:
+    """Return the cost of a pass by processes as of `encode.encode`. Raises as `dry_run.choose_processes`."""
     device, shards = draft.model.device, draft.shards
-    processes = choose_processes(shards, device=device, n_workers=n_workers)
+    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
     rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
 
     return PairCost(

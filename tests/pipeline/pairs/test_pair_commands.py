@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from helpers.building import build_here, write_fasta
 
-from attlas.pipeline.pairs import pair_list
+from attlas.pipeline.pairs import adding, pair_list
+from attlas.pipeline.workers.scheduler_workers import SchedulerWorkers, ask_scheduler
 from attlas.queries import Atlas
-from attlas.schema import AtlasPaths
+from attlas.schema import AtlasPaths, EnvironmentFault
 
 pytestmark = pytest.mark.slow
 
@@ -151,3 +152,26 @@ def test_options_of_pairs_need_pairs(tiny_esm: Path, tmp_path: Path, attlas) -> 
     run = attlas("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--min-score", 1)
     assert run.code == 2
     assert "--pairs" in run.err
+
+
+def test_pairs_that_no_worker_of_a_scheduler_takes_are_refused_before_one_is_sent(
+    atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "ask_scheduler", lambda address: SchedulerWorkers({"a": 1}, {"a": 1 << 20}))
+    monkeypatch.setattr(adding, "run_pass", lambda *_, **__: pytest.fail("a shard was sent"))
+    (atlas_dir.parent / "pairs.tsv").write_text("P04637\tQ00987\nP04637\tP0DP23\n")
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "pairs.tsv", "--scheduler", "tcp://nobody:1")
+    assert run.code == 1
+    assert "P04637 and P0DP23: 31 residues" in run.err
+
+
+def test_a_scheduler_that_does_not_answer_is_named_before_a_dry_run_says_anything(
+    atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attlas.pipeline.workers.cluster.CONNECTION_TIMEOUT_S", 0.2)
+    (atlas_dir.parent / "pairs.tsv").write_text("P04637\tQ00987\n")
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "pairs.tsv", "--scheduler", "tcp://127.0.0.1:9", "--dry-run")
+    assert (run.code, run.out) == (1, "")
+    assert "The Dask scheduler tcp://127.0.0.1:9 does not answer." in run.err
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        ask_scheduler("tcp://127.0.0.1:9")
