@@ -152,7 +152,7 @@ def _cut_shards(
     by_id = {pair.pair_id: pair for pair in pairs}
 
     # A swapped partner may be longer than the own one; shards are cut of lengths that ascend.
-    lengths = []
+    lengths: list[int] = []
     for pair in pairs:
         other = by_id[pair.pair_id if pair.swapped is None else pair.swapped]
         longest = pair.n_residues + max(0, other.partner_length - pair.partner_length)

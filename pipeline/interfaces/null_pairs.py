@@ -154,7 +154,8 @@ def average_statistics(attention: FormAttention) -> NDArray[np.float32]:
     """Return the STATISTICS of each head, (L, H, 4): the means of both directions, and of all orders that ran."""
     by_order = np.stack([attention.heads[order] for order in ORDERS if order in attention.heads])
     means = by_order.mean((0, 1), dtype=np.float64)  # (L, H, 9)
-    return means[..., [HEAD_NUMBERS.index(name) for name in STATISTICS]].astype(np.float32)
+    places = [HEAD_NUMBERS.index(name) for name in STATISTICS]
+    return np.asarray(means[..., places], np.float32)
 
 
 def _list_columns(
@@ -163,7 +164,7 @@ def _list_columns(
     """Return the columns of `pair_nulls` of nulls in a form."""
     n_maps = n_layers * n_heads
     layer, head = np.divmod(np.arange(n_maps), n_heads)
-    names = {
+    names: dict[str, Sequence[object]] = {
         "pair_id": [null.pair.pair_id for null, _, _ in rows],
         "sequence_id": [null.pair.sequence_id for null, _, _ in rows],
         "accession": [null.pair.accession for null, _, _ in rows],
