@@ -11,8 +11,10 @@ from attlas.cli.workshop import workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.build import MakeVectors
+    from attlas.pipeline.dry_run import BuildDraft
     from attlas.pipeline.pairs.files.rows import PairFileOptions
     from attlas.pipeline.pairs.pair_list import PairList
+    from attlas.pipeline.pairs.settings import PairSettings
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,10 @@ class Additions:
     """List of the proteins with which each protein of `pairs` is paired."""
     join: str | None
     """Forms of pairs."""
+    order: str | None
+    """Orders of the two; None: both."""
+    gap: int | None
+    """Positions without letters, in the form `gap`; None: as many as `attlas pairs` puts there."""
 
 
 def refuse_contradictions(additions: Additions) -> None:
@@ -41,6 +47,8 @@ def refuse_contradictions(additions: Additions) -> None:
         "--min-score": additions.min_score,
         "--all-against": additions.all_against,
         "--join": additions.join,
+        "--order": additions.order,
+        "--gap": additions.gap,
     }
     for option, value in of_pairs.items():
         if value is not None and additions.pairs is None:
@@ -76,17 +84,21 @@ def make_vector_maker(additions: Additions) -> "MakeVectors | None":
     return partial(make_build_vectors, VectorSettings(additions.vectors))
 
 
-def print_costs(additions: Additions, early_pairs: "PairList | None") -> None:
+def print_costs(additions: Additions, draft: "BuildDraft", *, workers: int | None, scheduler: str | None) -> None:
     """Print what the additions cost beside the build."""
     if additions.links:
         print("links    one more pass over every protein, about as long as the build")
     if additions.vectors is not None:
         print("vectors  pooled while the build runs")
     if additions.pairs is not None:
-        n_pairs = "those of its pairs whose proteins are here"
-        n_pairs = n_pairs if early_pairs is None else f"{len(early_pairs.pairs):,} pairs"
-        print(f"pairs    one more pass over {n_pairs}, twice in every form of --join; `attlas pairs --dry-run`")
-        print("         foretells it where the atlas is built")
+        from attlas.cli.pairing import describe_cost
+        from attlas.pipeline.pairs.foretelling import foretell_pairs_of_build
+
+        options, settings = _make_pair_options(additions), _make_pair_settings(additions)
+        cost = foretell_pairs_of_build(
+            draft, additions.pairs, options, settings, n_workers=workers, scheduler=scheduler
+        )
+        print("\nbehind the build:\n" + "\n".join(describe_cost(cost)))
 
 
 def add_to_atlas(
@@ -104,9 +116,8 @@ def add_to_atlas(
         has_failed |= add_and_report_vectors(out, vectors=additions.vectors, workers=workers, scheduler=scheduler)
     if additions.pairs is not None:
         from attlas.cli.pairing import add_and_report_pairs, read_listed_pairs
-        from attlas.pipeline.pairs.settings import PairSettings
 
-        settings = PairSettings(forms=additions.join)
+        settings = _make_pair_settings(additions)
         listed = early_pairs
         if listed is None:
             with workshop():
@@ -116,6 +127,14 @@ def add_to_atlas(
             out, listed, settings, workers=workers, scheduler=scheduler, is_foretold=is_foretold
         )
     return has_failed
+
+
+def _make_pair_settings(additions: Additions) -> "PairSettings":
+    from attlas.pipeline.pairs.joining import DEFAULT_GAP
+    from attlas.pipeline.pairs.settings import PairSettings
+
+    gap = DEFAULT_GAP if additions.gap is None else additions.gap
+    return PairSettings(forms=additions.join, order=additions.order or "both", gap=gap)
 
 
 def _make_pair_options(additions: Additions) -> "PairFileOptions":

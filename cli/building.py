@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -62,6 +62,12 @@ AllAgainst = Annotated[
     Path | None, typer.Option("--all-against", metavar="FILE", help="Of --pairs, a list: with each protein of FILE.")
 ]
 Join = Annotated[str | None, typer.Option("--join", metavar="FORMS", help="Of --pairs: as of `attlas pairs`.")]
+Order = Annotated[
+    Literal["both", "forward"] | None, typer.Option("--order", help="Of --pairs: as of `attlas pairs`; default: both.")
+]
+Gap = Annotated[
+    int | None, typer.Option("--gap", min=0, metavar="N", help="Of --pairs: as of `attlas pairs`; default: 100.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what a build would do and cost; write nothing.")]
 
 
@@ -90,25 +96,29 @@ def build(
     min_score: MinScore = None,
     all_against: AllAgainst = None,
     join: Join = None,
+    order: Order = None,
+    gap: Gap = None,
     dry_run: DryRun = False,
 ) -> None:
     """Build an atlas: plan, encode and seal in one command.
 
     The same command again continues where it was stopped.
     """
-    additions = Additions(links, vectors, pairs, aliases, min_score, all_against, join)
+    additions = Additions(links, vectors, pairs, aliases, min_score, all_against, join, order, gap)
     refuse_contradictions(additions)
     with workshop():
         from attlas.pipeline.drafting import Options
-        from attlas.pipeline.dry_run import estimate_build
+        from attlas.pipeline.dry_run import draft_build, estimate_draft
 
         options = Options(model, revision, device, dtype, rule, max_length, exact)
         make_vectors = make_vector_maker(additions)
-        early_pairs = read_early_pairs(additions)
         if dry_run:
-            print_estimate(model, *estimate_build(source, options, n_workers=workers))
-            print_costs(additions, early_pairs)
+            draft = draft_build(source, options)
+            print_estimate(model, estimate_draft(draft, n_workers=workers, scheduler=scheduler), draft.proteins.skipped)
+            print_costs(additions, draft, workers=workers, scheduler=scheduler)
             return
+
+        early_pairs = read_early_pairs(additions)
 
         if find_store(out):
             refuse_any(additions)

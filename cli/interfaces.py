@@ -1,4 +1,4 @@
-"""The verb that judges attention across pairs against known contacts: interfaces."""
+"""The verbs that judge attention across pairs against known contacts, and against labels: interfaces, binders."""
 
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ from attlas.cli.workshop import EXIT_FAILURES, Dir, Scheduler, Workers, workshop
 
 if TYPE_CHECKING:
     from attlas.pipeline.interfaces.adding import AddedInterfaces
+    from attlas.pipeline.interfaces.adding_nulls import AddedNulls
 
 Join = Annotated[
     str | None,
@@ -41,8 +42,9 @@ Seed = Annotated[int, typer.Option(help="Seed of the shuffled letters and of the
 
 
 def add_verbs(app: typer.Typer) -> None:
-    """Add the verb to the command line."""
+    """Add the verbs to the command line."""
     app.command()(interfaces)
+    app.command()(binders)
 
 
 def interfaces(
@@ -89,6 +91,48 @@ def interfaces(
     _report_added(directory, added, choosing)
     if added.n_failed:
         sys.exit(EXIT_FAILURES)
+
+
+def binders(
+    directory: Dir,
+    groups: Groups = None,
+    identity: Identity = 0.3,
+    seed: Seed = 0,
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+) -> None:
+    """Compute the nulls of labelled pairs.
+
+    It fills the table `pair_nulls`: what heads say of each labelled pair by chance.
+
+    Of every pair of `attlas pairs` that has a label in its file: with the partner swapped for that of a pair of another
+    homology group, of like length, and with the letters of both shuffled; joined as the pairs were. The questions
+    `binder_nulls` and `binder_nulls_held_out` hold the labelled pairs against them. After a stop, the same command
+    continues.
+    """
+    refuse_unbuilt(directory)
+    with workshop():
+        from attlas.pipeline.interfaces.adding_nulls import NullSettings, add_nulls
+
+        settings = NullSettings(groups, identity, seed)
+        with build_progress() as progress:
+            added = add_nulls(Path(directory), settings, progress=progress, n_workers=workers, scheduler=scheduler)
+    _report_nulls(directory, added)
+    if added.n_failed:
+        sys.exit(EXIT_FAILURES)
+
+
+def _report_nulls(directory: Path, added: "AddedNulls") -> None:
+    """Print which nulls there are, and what to ask."""
+    from attlas.queries.text import counted
+
+    pairs, groups = counted(added.n_pairs, "labelled pair"), counted(added.n_groups, "homology group")
+    print(f"{directory}: nulls of {pairs} of {groups}: letters shuffled, {added.n_swapped:,} partners swapped")
+    if added.n_swapped < added.n_pairs:
+        say("no partner is swapped: all pairs are of one homology group")
+    if added.n_failed:
+        say(f"failed, because the model's attention is not finite: {counted(added.n_failed, 'null')}")
+    say(f"ask: attlas ask {directory} binder_nulls binder=LABEL")
 
 
 def _read_numbers(text: str) -> tuple[int, ...]:

@@ -116,7 +116,9 @@ def pairs(
         if dry_run:
             from attlas.pipeline.pairs.foretelling import foretell_pairs
 
-            print_lines(_describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers)))
+            print_lines(
+                describe_cost(foretell_pairs(directory, listed, settings, n_workers=workers, scheduler=scheduler))
+            )
             return
 
     is_foretold = all_against is not None
@@ -150,7 +152,7 @@ def add_and_report_pairs(
     """
 
     def announce(cost: "PairCost") -> None:
-        for line in _describe_cost(cost):
+        for line in describe_cost(cost):
             say(line)
 
     with workshop():
@@ -171,7 +173,7 @@ def add_and_report_pairs(
     return bool(added.failed)
 
 
-def _describe_cost(cost: "PairCost") -> list[str]:
+def describe_cost(cost: "PairCost") -> list[str]:
     """Return what a pass over pairs will cost, line by line."""
     from attlas.queries.text import counted
 

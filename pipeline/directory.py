@@ -30,7 +30,7 @@ def write_plan(paths: AtlasPaths, plan: Plan, proteins: ArrangedProteins) -> Non
             beside,
             table=PROTEINS,
             schema=planned_schema(),
-            batches=_list_planned(proteins),
+            batches=list_planned(proteins),
             metadata={},
             has_page_checksums=True,
         )
@@ -98,7 +98,7 @@ def read_plan(paths: AtlasPaths) -> Plan:
     return plan
 
 
-def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.RecordBatch]:
+def list_planned(proteins: ArrangedProteins) -> Iterator[pa.RecordBatch]:
     """Yield the rows of the planned proteins, in order of accession."""
     schema = planned_schema()
     for rows in proteins.proteins():

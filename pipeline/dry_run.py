@@ -15,19 +15,42 @@ from attlas.pipeline.drafting import (
     read_model_vocabulary,
 )
 from attlas.pipeline.estimate import Estimate, estimate_cost, runs_in_process
-from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model, find_shape
+from attlas.pipeline.model.files import PUBLISHED_SHAPES, ModelShape, find_model, find_shape
 from attlas.pipeline.model.letters import ESM2_VOCABULARY, Vocabulary
 from attlas.pipeline.model.precision import choose_dtype
 from attlas.pipeline.plan import Shard, cut_shards
-from attlas.pipeline.proteins.arranging import SkippedProtein, arrange_proteins, parse_input
+from attlas.pipeline.proteins.arranging import ArrangedProteins, SkippedProtein, arrange_proteins, parse_input
 from attlas.pipeline.workers.resources import check_precision, choose_threads, choose_workers, has_device
+from attlas.pipeline.workers.scheduler_workers import ask_scheduler
 from attlas.schema import EnvironmentFault
+
+
+@dataclass(frozen=True)
+class BuildDraft:
+    """What a build would compute, of a model that need not be there."""
+
+    options: Options
+    proteins: ArrangedProteins
+    shape: ModelShape
+    device: str
+    attention: str
+    """As of `Run`."""
+    shards: Sequence[Shard]
 
 
 def estimate_build(
     source: Sources, options: Options, *, n_workers: int | None = None
 ) -> tuple[Estimate, tuple[SkippedProtein, ...]]:
     """Return the cost of a build and the first of the proteins it would skip; no model is loaded.
+
+    Raises as `draft_build`.
+    """
+    draft = draft_build(source, options)
+    return estimate_draft(draft, n_workers=n_workers), draft.proteins.skipped
+
+
+def draft_build(source: Sources, options: Options) -> BuildDraft:
+    """Return what a build would compute; nothing is written but a temporary folder for a large input.
 
     Neither the device nor a published ESM-2 model, whose shape is known, has to be on this machine.
 
@@ -47,20 +70,25 @@ def estimate_build(
 
     if shards and device == "cuda" and has_device(device):
         check_precision(choose_dtype(options.dtype), choose_run_products(options, attention, device))
-    processes = choose_processes(shards, device=device, n_workers=n_workers)
-    cost = estimate_cost(
-        shards,
+    return BuildDraft(options, proteins, shape, device, attention, shards)
+
+
+def estimate_draft(draft: BuildDraft, *, n_workers: int | None = None, scheduler: str | None = None) -> Estimate:
+    """Return the cost of a build by processes as of `encode.encode`. Raises EnvironmentFault as `choose_processes`."""
+    proteins = draft.proteins
+    processes = choose_processes(draft.shards, device=draft.device, n_workers=n_workers, scheduler=scheduler)
+    return estimate_cost(
+        draft.shards,
         proteins.lengths,
-        shape,
+        draft.shape,
         n_proteins=proteins.n_proteins,
         n_skipped=proteins.n_skipped,
-        device=device,
-        dtype=choose_dtype(options.dtype),
+        device=draft.device,
+        dtype=choose_dtype(draft.options.dtype),
         n_workers=processes.n_workers,
         is_in_process=processes.is_in_process,
         n_at_once=processes.n_at_once,
     )
-    return cost, proteins.skipped
 
 
 @dataclass(frozen=True)
@@ -74,12 +102,20 @@ class Processes:
     """Shards that a process computes side by side."""
 
 
-def choose_processes(shards: Sequence[Shard], *, device: str, n_workers: int | None) -> Processes:
-    """Return the processes that a command starts for shards; `n_workers` is as in `encode.encode`.
+def choose_processes(
+    shards: Sequence[Shard], *, device: str, n_workers: int | None, scheduler: str | None = None
+) -> Processes:
+    """Return the processes that compute shards; `n_workers` and `scheduler` are as in `encode.encode`.
 
     Raises:
-        EnvironmentFault: the machine has the device, and too little memory for the shards.
+        EnvironmentFault: the machine has the device, and too little memory for the shards; the scheduler does not
+            answer; or all its workers are too small. The memory of GPUs is known only to the workers that use them.
     """
+    if scheduler is not None:
+        workers = ask_scheduler(scheduler)
+        n_fitting = workers.count_fitting(shards if device == "cpu" else ())
+        return Processes(max(1, min(n_fitting, n_workers or n_fitting)), is_in_process=False, n_at_once=1)
+
     # 0 workers are one process, this one. Without the device, as on a login node, its memory is not known.
     is_in_process = runs_in_process(shards, device=device, n_workers=n_workers)
     n_processes, n_at_once = 1 if is_in_process else n_workers, 1

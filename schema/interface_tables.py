@@ -1,4 +1,4 @@
-"""The tables that hold attention across pairs against their known contacts and interfaces, with nulls."""
+"""The tables that hold attention across pairs against their known contacts, interfaces and labels, with nulls."""
 
 from dataclasses import replace
 
@@ -6,11 +6,12 @@ import pyarrow as pa
 
 from attlas.schema.annotation_tables import COORDINATES, PARTNER_CONTACTS
 from attlas.schema.built_tables import SEQUENCES
-from attlas.schema.columns import HEAD, LAYER, SEQUENCE_ID, STORED_ACCESSION, text_column
+from attlas.schema.columns import HEAD, LAYER, SEQUENCE_ID, STORED_ACCESSION, statistic_column, text_column
 from attlas.schema.pair_tables import FORM, PAIR_ID, PAIRS, PARTNER
 from attlas.schema.table import Column, Command, Setting, Table
 
 INTERFACES_COMMAND = Command("interfaces", "DIR")
+BINDERS_COMMAND = Command("binders", "DIR")
 
 KINDS = ("given", "swapped", "shuffled")
 """What is judged: the pair as it is, and its two nulls."""
@@ -25,17 +26,22 @@ def _hits(name: str, pairs: str) -> Column:
     return _measure(name, "contacts", doc)
 
 
+_TRIAL_PARTNER = replace(
+    PARTNER, doc="Accession of the other protein; of kind `swapped` that of another pair, in its place."
+)
+_HOMOLOGY_GROUP = text_column(
+    "homology_group",
+    "Group of pairs with chains alike: pairs of one group are no independent evidence. A name from the file of "
+    "groups, or the lowest `pair_id` of the group.",
+    is_nullable=False,
+)
+
 _KEY_COLUMNS = (
     PAIR_ID,
     SEQUENCE_ID,
     STORED_ACCESSION,
-    replace(PARTNER, doc="Accession of the other protein; of kind `swapped` that of another pair, in its place."),
-    text_column(
-        "homology_group",
-        "Group of pairs with chains alike: pairs of one group are no independent evidence. A name from the file of "
-        "groups, or the lowest `pair_id` of the group.",
-        is_nullable=False,
-    ),
+    _TRIAL_PARTNER,
+    _HOMOLOGY_GROUP,
     Column("is_homodimer", pa.bool_(), "", "Both proteins of the pair, as it is given, have the same sequence."),
     FORM,
     text_column(
@@ -80,13 +86,15 @@ _MEASURE_COLUMNS = (
     _measure("partner_interface_auprc", "fraction", "Average precision of the interface residues of `partner`."),
 )
 
+_GROUPS = Setting("groups", str, "Where the homology groups are from: a file, or the rule by which they were computed.")
+
 _SETTINGS = (
     Setting("forms", str, "Forms in which the two were joined, separated by spaces."),
     Setting("orders", str, "`both`: scores are of the mean map of both orders of the two; or `forward`."),
     Setting("gap", int, "Positions without letters between the two, in the form `gap`."),
     Setting("apc", str, "Average product taken over the `joined` map of residues, or over the block `across`."),
     Setting("seed", int, "Seed of the shuffled letters and of the splits."),
-    Setting("groups", str, "Where the homology groups are from: a file, or the rule by which they were computed."),
+    _GROUPS,
 )
 
 PAIR_HEAD_CONTACTS = Table(
@@ -127,5 +135,48 @@ PAIR_CHOICES = Table(
     settings=(
         *_SETTINGS,
         Setting("n_choosing", int, "Pairs on which heads are chosen, each of another homology group."),
+    ),
+)
+
+PAIR_NULLS = Table(
+    name="pair_nulls",
+    doc="What `pair_heads` would say of a labelled pair by chance: the same numbers with its partner swapped, and with "
+    "the letters of both shuffled, in the forms and orders of the pairs. Added by `attlas binders`.",
+    key=("pair_id", "form", "kind", "layer", "head"),
+    sort=("pair_id", "form", "kind", "layer", "head"),
+    row_group_rows=65_536,
+    columns=(
+        PAIR_ID,
+        SEQUENCE_ID,
+        STORED_ACCESSION,
+        _TRIAL_PARTNER,
+        _HOMOLOGY_GROUP,
+        FORM,
+        text_column(
+            "kind",
+            "`swapped`, with the partner of another pair of another homology group, of like length; `shuffled`, with "
+            "the letters of both proteins in another order.",
+            is_nullable=False,
+        ),
+        LAYER,
+        HEAD,
+        statistic_column("across_share", "fraction", "As of `pair_heads`, the mean of both directions and all orders."),
+        statistic_column("entropy_across", "nats", "As of `pair_heads`, the mean of both directions and all orders."),
+        statistic_column("max_across", "attention", "As of `pair_heads`, the mean of both directions and all orders."),
+        statistic_column("n_edges_across", "pairs", "As of `pair_heads`, the mean of both directions and all orders."),
+    ),
+    added_by=BINDERS_COMMAND,
+    computed_from=(SEQUENCES, PAIRS),
+    settings=(
+        Setting("forms", str, "Forms in which the two were joined, separated by spaces."),
+        Setting("orders", str, "Orders of the two in the input, separated by spaces."),
+        Setting(
+            "gap",
+            int,
+            "Positions without letters between the two, in the form `gap`; none without it.",
+            is_optional=True,
+        ),
+        Setting("seed", int, "Seed of the shuffled letters."),
+        _GROUPS,
     ),
 )

@@ -19,7 +19,7 @@ from attlas.schema.annotation_tables import COORDINATES, FAMILIES, FEATURES, PAR
 from attlas.schema.built_tables import HEADS, PROTEINS, RESIDUES, SEQUENCES, SITES
 from attlas.schema.fit_tables import FITS
 from attlas.schema.index_tables import INDEX_TABLES, MEMBERS, NAMES, WORDS
-from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS
+from attlas.schema.interface_tables import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_NULLS
 from attlas.schema.pair_tables import PAIR_CONTACTS, PAIR_HEADS, PAIR_LINKS, PAIR_RESIDUES, PAIR_SEGMENTS, PAIRS
 from attlas.schema.prediction_tables import CANDIDATE_SITES
 from attlas.schema.table import Table
@@ -53,6 +53,7 @@ __all__ = [
     "PAIR_HEADS",
     "PAIR_HEAD_CONTACTS",
     "PAIR_LINKS",
+    "PAIR_NULLS",
     "PAIR_RESIDUES",
     "PAIR_SEGMENTS",
     "PARTNER_CONTACTS",
@@ -123,6 +124,7 @@ TABLES = (
     PAIR_CONTACTS,
     PAIR_HEAD_CONTACTS,
     PAIR_CHOICES,
+    PAIR_NULLS,
     PAIR_SEGMENTS,
     CANDIDATE_SITES,
     FITS,

@@ -24,9 +24,10 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Settings:
     folder = tmp_path_factory.mktemp("day")
-    proteins = random_proteins([30, 41, 52])
+    proteins, examples = random_proteins([30, 41, 52]), random_proteins([30, 31, 33, 36, 38, 41, 44, 52])
     features = folder / "features.tsv"
-    features.write_text(f"accession\ttype\tbegin\tend\n{min(proteins)}\tactive site\t3\t3\n")
+    lines = [f"{accession}\tactive site\t3\t3\n" for accession in examples]
+    features.write_text("accession\ttype\tbegin\tend\n" + "".join(lines))
     settings = Settings(
         device="cpu",
         is_tiny=True,
@@ -34,7 +35,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory, tiny_esm: Path) -> Settin
         scratch=folder / "scratch",
         weights=tiny_esm,
         proteome=write_fasta(folder / "proteome.fasta", proteins),
-        examples=write_fasta(folder / "examples.fasta", proteins),
+        examples=write_fasta(folder / "examples.fasta", examples),
         features=features,
     )
     for path in (settings.out, settings.scratch):
@@ -73,12 +74,12 @@ def test_part_1_selects_tests_that_there_are() -> None:
 def test_part_2_finds_the_sites_of_a_cpu_in_float32_and_runs_every_pass(settings: Settings) -> None:
     rows = {row["compared"]: row for row in rows_of(2, settings)}
     exact = rows["float32 --exact"]
-    assert exact["sequences with sites"] == exact["same layer"] == exact["same sites"] == exact["same order"] == 3
+    assert exact["sequences with sites"] == exact["same layer"] == exact["same sites"] == exact["same order"] == 8
     assert float(exact["profiles differ by"]) == float(exact["statistics differ by"]) == 0
     assert float(rows["bfloat16"]["profiles differ by"]) > 1e-4
     assert not [row["outcome"] for row in rows.values() if "outcome" in row]
     assert rows["bfloat16x3 with plain float32"]["sequences with sites"] == 3
-    for name in ("probe", "contacts", "links", "pairs", "embed"):
+    for name in ("probe", "contacts", "links", "pairs", "embed", "interfaces", "binders", "fit"):
         assert float(rows[name]["statistics differ by"]) == 0, rows[name]
         assert len(set(rows[name]["rows"].split(" of "))) == 1
 

@@ -5,9 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +14,13 @@ import precision
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from attlas.pipeline.annotate import AnnotationSource, annotate
 from attlas.pipeline.build import build
-from attlas.pipeline.contacts.adding import ContactSettings, add_contacts
 from attlas.pipeline.drafting import Options
-from attlas.pipeline.links.adding import LinkSettings, add_links
 from attlas.pipeline.model.files import find_model
 from attlas.pipeline.model.precision import SPLIT
-from attlas.pipeline.pairs.adding import PairSettings, add_pairs
-from attlas.pipeline.probe.adding import add_probe
-from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.pipeline.sites.calling import DEFAULT_RULE
-from attlas.pipeline.vectors.adding import VectorSettings, add_vectors
-from attlas.schema import (
-    CONTACTS,
-    HEAD_FEATURES,
-    HEADS,
-    LINKS,
-    PAIR_HEADS,
-    RESIDUES,
-    SITES,
-    VECTORS,
-    AtlasPaths,
-    Manifest,
-    Table,
-)
+from attlas.schema import HEADS, RESIDUES, SITES, AtlasPaths, Manifest, Table
+from gpu_parts.atlas_passes import list_judging_passes, list_passes, quietly
 from gpu_parts.settings import GOALS, Row, Settings
 
 VARIANTS = {
@@ -51,19 +31,9 @@ VARIANTS = {
 }
 """Builds, by name, with their options."""
 
-PROBE_THETA = 0.05
-
-PAIR_FORM = "linker"
-N_PAIRS = 8
-VECTOR_KINDS = "mean,cls"
-
 SAMPLED_VARIANTS = (SPLIT, "mixed", "bfloat16")
 N_SAMPLED = 600
 """Proteins of the proteome on which dtypes are compared."""
-
-
-def quietly(*_: object) -> Callable[[object], None]:
-    return lambda event: None
 
 
 def measure(settings: Settings) -> Iterator[Row]:
@@ -204,56 +174,9 @@ def _scaled_difference(values: list[Any], others: list[Any]) -> float:
     return float(np.nanmax(difference, initial=0))
 
 
-@dataclass(frozen=True)
-class AtlasPass:
-    """A pass over a sealed atlas, and the table by which it is compared; None: it has no numbers."""
-
-    name: str
-    run: Callable[[Path], object]
-    table: Table | None
-
-
-def list_passes(settings: Settings) -> tuple[AtlasPass, ...]:
-    return (
-        AtlasPass("annotate", lambda root: annotate(AtlasPaths(root), AnnotationSource(settings.features)), None),
-        AtlasPass(
-            "probe",
-            lambda root: add_probe(
-                root, theta=PROBE_THETA, types=None, is_by_letter=True, progress=quietly, n_workers=0
-            ),
-            HEAD_FEATURES,
-        ),
-        AtlasPass(
-            "contacts", lambda root: add_contacts(root, ContactSettings(), progress=quietly, n_workers=0), CONTACTS
-        ),
-        AtlasPass("links", lambda root: add_links(root, LinkSettings(), progress=quietly, n_workers=0), LINKS),
-        AtlasPass(
-            "pairs",
-            lambda root: add_pairs(
-                root, write_pairs(settings), PairSettings(forms=PAIR_FORM), progress=quietly, n_workers=0
-            ),
-            PAIR_HEADS,
-        ),
-        AtlasPass(
-            "embed",
-            lambda root: add_vectors(root, VectorSettings(VECTOR_KINDS, "0,last"), progress=quietly, n_workers=0),
-            VECTORS,
-        ),
-    )
-
-
-def write_pairs(settings: Settings) -> Path:
-    """Write a file of pairs of the shortest examples, each with the next longer one, and return its path."""
-    proteins = sorted(read_proteome(str(settings.examples)).proteins, key=lambda protein: len(protein.sequence))
-    accessions = [protein.accession for protein in proteins[: N_PAIRS + 1]]
-    path = settings.scratch / "pairs.tsv"
-    path.write_text("".join(f"{protein}\t{partner}\n" for protein, partner in pairwise(accessions)))
-    return path
-
-
 def compare_passes(settings: Settings, reference: Path, atlas: Path) -> Iterator[Row]:
     """Yield for every pass its seconds on the CPU and on the device, and the largest difference of its table."""
-    for atlas_pass in list_passes(settings):
+    for atlas_pass in (*list_passes(settings), *list_judging_passes(settings)):
         row: Row = {"compared": atlas_pass.name}
         try:
             if settings.cpu_atlas is None:

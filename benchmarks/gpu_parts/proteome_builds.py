@@ -10,7 +10,7 @@ from pathlib import Path
 from attlas.pipeline.plan import order_sequences
 from attlas.pipeline.proteins.proteome import read_proteome
 from attlas.schema import AtlasPaths, Manifest
-from gpu_parts.example_atlases import AtlasPass, list_passes
+from gpu_parts.atlas_passes import AtlasPass, list_passes
 from gpu_parts.settings import GOALS, Row, Settings
 from gpu_parts.workload import random_model, write_fasta
 

@@ -22,10 +22,9 @@ from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_judged_pair
 from attlas.pipeline.interfaces.judging import GIVEN, FusedChoice, JudgeFusedHeads, JudgeHeads, JudgeSettings
 from attlas.pipeline.interfaces.memory import predict_trial_bytes
 from attlas.pipeline.interfaces.splits import choose_heads, draw_splits
-from attlas.pipeline.model.files import find_model
 from attlas.pipeline.pairs.joining import DEFAULT_GAP, Form
 from attlas.pipeline.pairs.shards import cut_pair_shards
-from attlas.pipeline.pairs.supported_forms import choose_forms
+from attlas.pipeline.pairs.supported_forms import PairModel, choose_forms
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
@@ -151,7 +150,7 @@ def _lacks_contacts(root: Path, n_pairs: int) -> InputError:
 def _complete_settings(paths: AtlasPaths, manifest: Manifest, plan: Plan, settings: InterfaceSettings) -> JudgeSettings:
     """Return how pairs are joined and judged; what is not said is as the pairs have it. Raises as `choose_forms`."""
     return JudgeSettings(
-        forms=choose_forms(settings.forms or _read_forms(paths, manifest), plan),
+        forms=choose_forms(settings.forms or _read_forms(paths, manifest), PairModel.of_plan(plan)),
         gap=_read_gap(paths, manifest) if settings.gap is None else settings.gap,
         is_both_orders=settings.order == "both",
         apc=settings.apc,
@@ -232,8 +231,7 @@ def _cut_shards(pairs: Sequence[JudgedPair], plan: Plan, how: JudgeSettings, *, 
 
     return cut_pair_shards(
         [pair.n_residues for pair in pairs],
-        plan,
-        find_model(plan.model_directory).shape,
+        PairModel.of_plan(plan),
         forms=how.forms,
         n_inputs=n_of_form * (2 if how.is_both_orders else 1),
         predict_bytes=predict_bytes,

@@ -1,4 +1,4 @@
-"""The pairs of an atlas whose contacts are known: their homology groups, their swapped partners, their interfaces."""
+"""The pairs of an atlas that are judged, by their known contacts or their labels: homology groups, swapped partners."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,13 @@ Contacts = set[tuple[int, int]]
 """Positions in the protein and in its partner, 1-based."""
 
 
+PAIR_COLUMNS = ["pair_id", "accession", "partner"]
+IS_COMPUTED = pc.field("status") == "ok"
+
+
 @dataclass(frozen=True)
 class JudgedPair:
-    """A pair with known contacts."""
+    """A pair with known contacts, or with a label."""
 
     pair_id: int
     sequence_id: int
@@ -58,11 +62,28 @@ def read_judged_pairs(
     Raises:
         InputError: the file of groups cannot be read, or lacks a protein.
     """
-    rows = _read_rows(paths, manifest, PAIRS, ["pair_id", "accession", "partner", "status"])
     with_contacts = _list_pairs_with_contacts(paths, manifest)
     rows = [
-        row for row in rows if row["status"] == "ok" and frozenset((row["accession"], row["partner"])) in with_contacts
+        row
+        for row in _read_rows(paths, manifest, PAIRS, PAIR_COLUMNS, filters=IS_COMPUTED)
+        if frozenset((row["accession"], row["partner"])) in with_contacts
     ]
+    return _group_and_swap(rows, paths, groups=groups, identity=identity)
+
+
+def read_labelled_pairs(
+    paths: AtlasPaths, manifest: Manifest, *, groups: Path | None, identity: float
+) -> tuple[JudgedPair, ...]:
+    """Return the computed pairs of an atlas that have a label. Arguments and errors as of `read_judged_pairs`."""
+    is_labelled = IS_COMPUTED & pc.field("label").is_valid()
+    rows = _read_rows(paths, manifest, PAIRS, PAIR_COLUMNS, filters=is_labelled)
+    return _group_and_swap(rows, paths, groups=groups, identity=identity)
+
+
+def _group_and_swap(
+    rows: Sequence[Mapping[str, Any]], paths: AtlasPaths, *, groups: Path | None, identity: float
+) -> tuple[JudgedPair, ...]:
+    """Return pairs, of rows with PAIR_COLUMNS, in their homology groups and with their swapped partners."""
     sequences = read_letters(paths, {name for row in rows for name in (row["accession"], row["partner"])})
 
     pairs = []
@@ -119,7 +140,7 @@ def name_groups(
     proteins = dict.fromkeys(protein for pair in pairs for protein in (pair.accession, pair.partner))
     if lacking := [protein for protein in proteins if protein not in names]:
         raise InputError(
-            f"{source} lacks proteins that pairs with known contacts have.",
+            f"{source} lacks proteins of the pairs that are judged.",
             expected="every protein in a group, alone if need be",
             offenders=lacking,
         )

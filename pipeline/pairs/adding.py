@@ -15,14 +15,16 @@ from attlas.pipeline.pairs.foretelling import PairCost, foretell_draft
 from attlas.pipeline.pairs.joining import Form, Order
 from attlas.pipeline.pairs.pair_list import PairList, read_pairs
 from attlas.pipeline.pairs.plan_file import digest_pairs, find_plan_file, remove_other_plans, write_plan_file
-from attlas.pipeline.pairs.planning import PlannedPairs, list_rows
+from attlas.pipeline.pairs.planning import PlannedPairs, list_rows, read_proteins
 from attlas.pipeline.pairs.settings import PairSettings, check_settings
+from attlas.pipeline.pairs.supported_forms import PairModel
 from attlas.pipeline.pass_planning import read_ids_with_rows
 from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
 from attlas.pipeline.workers.resources import check_device, measure_available_bytes
+from attlas.pipeline.workers.scheduler_workers import ask_scheduler
 from attlas.schema import (
     PAIR_CONTACTS,
     PAIR_HEADS,
@@ -109,22 +111,23 @@ def add_listed_pairs(
 ) -> AddedPairs:
     """Do the same as `add_pairs` with pairs that were read before. Raises as `add_pairs`.
 
-    `announce` is told the cost of what is missing, before it is computed by processes of this machine.
+    `announce` is told the cost of what is missing, before it is computed.
     """
     check_settings(settings)
     with hold_sealed(root) as (paths, manifest, plan):
         if scheduler is None:
             check_device(plan.run.device)
 
-        draft = draft_pairs(paths, plan, listed, settings)
+        draft = draft_pairs(listed, read_proteins(paths), PairModel.of_plan(plan), settings)
         _refuse_to_lose_pairs(root, manifest, draft.planned)
         task = _make_task(manifest, plan, draft, settings)
-        # Workers elsewhere, and those with a GPU each, are asked for their memory when they have started.
+        # Workers with a GPU each are asked for their memory when they have started.
         missing = _list_missing_shards(paths, task, draft)
-        if scheduler is None and (plan.run.device == "cpu" or n_workers == 0):
-            _check_memory(missing, draft, plan)
-        if announce is not None and scheduler is None and missing:
-            announce(foretell_draft(replace(draft, shards=missing), plan, settings, n_workers=n_workers))
+        if plan.run.device == "cpu" or (scheduler is None and n_workers == 0):
+            _check_memory(missing, draft, scheduler=scheduler)
+        if announce is not None and missing:
+            unfinished = replace(draft, shards=missing)
+            announce(foretell_draft(unfinished, settings, n_workers=n_workers, scheduler=scheduler))
 
         plan_file = find_plan_file(paths, task.plan_digest)
         if not plan_file.is_file():
@@ -194,11 +197,20 @@ def _list_missing_shards(paths: AtlasPaths, task: ComputePairs, draft: PairDraft
     return tuple(shard for shard in draft.shards if shard.index not in receipts)
 
 
-def _check_memory(missing: Sequence[Shard], draft: PairDraft, plan: Plan) -> None:
-    """Refuse, before anything is computed, pairs that do not fit the memory. Raises EnvironmentFault."""
-    free = measure_available_bytes(plan.run.device)
-    large = [shard for shard in missing if shard.predicted_bytes > free]
-    if not large:
+def _check_memory(missing: Sequence[Shard], draft: PairDraft, *, scheduler: str | None) -> None:
+    """Refuse, before anything is computed, pairs that do not fit the memory: of this machine, or of the largest worker.
+
+    Raises:
+        EnvironmentFault: they do not fit, or the scheduler does not answer.
+    """
+    if scheduler is None:
+        free: int | None = measure_available_bytes(draft.model.device)
+        place = "what is free now"
+    else:
+        free = ask_scheduler(scheduler).largest_limit if missing else None
+        place = "what the largest worker of the scheduler allows a shard"
+    large = [] if free is None else [shard for shard in missing if shard.predicted_bytes > free]
+    if free is None or not large:
         return
 
     # What is shorter fits.
@@ -207,13 +219,13 @@ def _check_memory(missing: Sequence[Shard], draft: PairDraft, plan: Plan) -> Non
     shortest_large = pairs[large[0].first_sequence_id].length
     raise EnvironmentFault(
         f"The pairs of {len(large)} {'shard does' if len(large) == 1 else 'shards do'} not fit the memory.",
-        expected=f"at most {free / 2**30:,.1f} GiB, what is free now",
+        expected=f"at most {free / 2**30:,.1f} GiB, {place}",
         found=f"{max(shard.predicted_bytes for shard in large) / 2**30:,.1f} GiB predicted; the longest of each shard:",
         offenders=[
             f"{pair.pair.accession} and {pair.pair.partner}: {pair.length:,} residues"
             for pair in longest[-HEAVY_PAIRS_SHOWN:]
         ],
-        hint=f"leave long pairs out with --max-length {shortest_large - 1}, or use a machine with more memory",
+        hint=f"leave long pairs out with --max-length {shortest_large - 1}, or compute with more memory",
     )
 
 

@@ -113,7 +113,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[PairOfSequences]) -> list[PairAttention | None]:
         """Return what is kept of each pair, None where its attention is not finite. Raises as `PassTask.compute`."""
         refuse_unsupported_forms(encoder, self.forms)
-        asked = self._ask(encoder, plan)
+        asked = self.choose_reduction(encoder, plan)
         inputs = self._make_inputs(encoder, sequences)
 
         def begin(pack: Sequence[PairInput]) -> Callable[[], list[JoinedAttention | None]]:
@@ -157,7 +157,7 @@ class ComputePairs(PassTask[list[PairOfSequences], list[PairAttention | None]]):
             n_failed=sum(attention is None for attention in results),
         )
 
-    def _ask(self, encoder: Encoder, plan: Plan) -> PairReduction:
+    def choose_reduction(self, encoder: Encoder, plan: Plan) -> PairReduction:
         """Return what is asked of the attention of every input."""
         has_contact_head = getattr(encoder.model, "contact_head", None) is not None
         contact_head: ContactHead | None = find_contact_head(encoder) if has_contact_head else None

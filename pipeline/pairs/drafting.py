@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from attlas.pipeline.model.files import ModelShape, find_model
+from attlas.pipeline.annotate.check import Proteins
 from attlas.pipeline.pairs.joining import ORDERS, Form, Order
 from attlas.pipeline.pairs.memory import predict_pair_bytes
 from attlas.pipeline.pairs.pair_list import PairList
-from attlas.pipeline.pairs.planning import PairLimits, PlannedPairs, plan_pairs, read_proteins
+from attlas.pipeline.pairs.planning import PairLimits, PlannedPairs, plan_pairs
 from attlas.pipeline.pairs.settings import PairSettings
 from attlas.pipeline.pairs.shards import cut_pair_shards
-from attlas.pipeline.pairs.supported_forms import choose_forms
-from attlas.pipeline.plan import Plan, Shard
-from attlas.schema import AtlasPaths
+from attlas.pipeline.pairs.supported_forms import PairModel, choose_forms
+from attlas.pipeline.plan import Shard
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class PairDraft:
     planned: PlannedPairs
     shards: tuple[Shard, ...]
     """Their `sequence_id` is that of the pairs, `pair_id`."""
-    shape: ModelShape
+    model: PairModel
 
     @property
     def n_inputs(self) -> int:
@@ -33,24 +32,24 @@ class PairDraft:
         return len(self.forms) * len(self.orders)
 
 
-def draft_pairs(paths: AtlasPaths, plan: Plan, listed: PairList, settings: PairSettings) -> PairDraft:
+def draft_pairs(listed: PairList, proteins: Proteins, model: PairModel, settings: PairSettings) -> PairDraft:
     """Return the draft of a pass over the pairs of a list.
 
     Raises:
-        InputError: a form is unknown, or not for the model of the atlas.
-        EnvironmentFault: the model does not read joined sequences, or is not there.
+        InputError: a form is unknown, or not for the model.
+        EnvironmentFault: the model does not read joined sequences.
     """
-    forms = choose_forms(settings.forms, plan)
+    forms = choose_forms(settings.forms, model)
     orders = ORDERS if settings.order == "both" else ORDERS[:1]
-    shape = find_model(plan.model_directory).shape
-    planned = plan_pairs(listed, read_proteins(paths), PairLimits(forms, settings.max_length, shape.max_residues))
+    limits = PairLimits(forms, settings.max_length, model.shape.max_residues)
+    planned = plan_pairs(listed, proteins, limits)
 
     predict = partial(
         predict_pair_bytes,
-        shape=shape,
+        shape=model.shape,
         forms=forms,
         n_orders=len(orders),
-        pack_tokens=plan.pack_tokens,
+        pack_tokens=model.pack_tokens,
         per_residue=settings.per_residue,
     )
 
@@ -59,10 +58,9 @@ def draft_pairs(paths: AtlasPaths, plan: Plan, listed: PairList, settings: PairS
 
     shards = cut_pair_shards(
         [pair.length for pair in planned.computed],
-        plan,
-        shape,
+        model,
         forms=forms,
         n_inputs=len(forms) * len(orders),
         predict_bytes=predict_bytes,
     )
-    return PairDraft(forms, orders, planned, tuple(shards), shape)
+    return PairDraft(forms, orders, planned, tuple(shards), model)

@@ -5,15 +5,20 @@ from pathlib import Path
 
 from attlas.pipeline.contacts.pairs import KEPT_PER_RESIDUE
 from attlas.pipeline.directory import read_plan
-from attlas.pipeline.dry_run import choose_processes
+from attlas.pipeline.drafting import Options
+from attlas.pipeline.dry_run import BuildDraft, choose_processes
 from attlas.pipeline.estimate import measure_rate, predict_seconds
+from attlas.pipeline.model.files import PUBLISHED_SHAPES, find_model
 from attlas.pipeline.pairs.drafting import PairDraft, draft_pairs
+from attlas.pipeline.pairs.files.rows import PairFileOptions
 from attlas.pipeline.pairs.memory import count_head_rows
-from attlas.pipeline.pairs.pair_list import PairList
+from attlas.pipeline.pairs.pair_list import PairList, read_pairs
+from attlas.pipeline.pairs.planning import read_drafted_proteins, read_proteins
 from attlas.pipeline.pairs.settings import PairSettings, check_settings
-from attlas.pipeline.plan import Plan, predict_process_bytes
+from attlas.pipeline.pairs.supported_forms import PairModel, read_is_rotary
+from attlas.pipeline.plan import choose_pack_tokens, predict_process_bytes
 from attlas.pipeline.segments import N_SEGMENTS
-from attlas.schema import AtlasPaths, Manifest
+from attlas.schema import AtlasPaths, EnvironmentFault, Manifest
 
 SECONDS_OF_BUILD = 1.4
 """Seconds that a pass over pairs takes for operations that take a build one second: it took 1.7 builds where the
@@ -58,19 +63,62 @@ class PairCost:
     """Rough: the predicted operations over a rate measured or assumed for this machine."""
 
 
-def foretell_pairs(root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
+def foretell_pairs(
+    root: Path, listed: PairList, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
+) -> PairCost:
     """Return the cost of a pass over the pairs of a list; nothing is written. Raises as `adding.add_listed_pairs`."""
     check_settings(settings)
     paths = AtlasPaths(root)
     Manifest.read(paths)
-    plan = read_plan(paths)
-    return foretell_draft(draft_pairs(paths, plan, listed, settings), plan, settings, n_workers=n_workers)
+    draft = draft_pairs(listed, read_proteins(paths), PairModel.of_plan(read_plan(paths)), settings)
+    return foretell_draft(draft, settings, n_workers=n_workers, scheduler=scheduler)
 
 
-def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_workers: int | None = None) -> PairCost:
-    """Return the cost of a pass on this machine, with `n_workers` processes as in `encode.encode`."""
-    device, shards = plan.run.device, draft.shards
-    processes = choose_processes(shards, device=device, n_workers=n_workers)
+def foretell_pairs_of_build(
+    build: BuildDraft,
+    source: Path,
+    options: PairFileOptions,
+    settings: PairSettings,
+    *,
+    n_workers: int | None = None,
+    scheduler: str | None = None,
+) -> PairCost:
+    """Return the cost of the pairs of a file, behind a build that is drafted.
+
+    Raises as `adding.add_listed_pairs`, where the model need not be there if it is a published ESM-2.
+    """
+    check_settings(settings)
+    proteins = read_drafted_proteins(build.proteins)
+    listed = read_pairs(source, options, names=proteins.names)
+    model = PairModel(
+        name=build.options.model,
+        shape=build.shape,
+        is_rotary=_expect_rotary(build.options),
+        attention=build.attention,
+        device=build.device,
+        pack_tokens=choose_pack_tokens(build.attention, build.device),
+    )
+    return foretell_draft(
+        draft_pairs(listed, proteins, model, settings), settings, n_workers=n_workers, scheduler=scheduler
+    )
+
+
+def _expect_rotary(options: Options) -> bool:
+    """Return whether a model has rotary positions; a published ESM-2, which has, does not have to be here."""
+    try:
+        return read_is_rotary(find_model(options.model, revision=options.revision).directory)
+    except EnvironmentFault:
+        if options.model not in PUBLISHED_SHAPES:
+            raise
+    return True
+
+
+def foretell_draft(
+    draft: PairDraft, settings: PairSettings, *, n_workers: int | None = None, scheduler: str | None = None
+) -> PairCost:
+    """Return the cost of a pass by processes as of `encode.encode`. Raises as `dry_run.choose_processes`."""
+    device, shards = draft.model.device, draft.shards
+    processes = choose_processes(shards, device=device, n_workers=n_workers, scheduler=scheduler)
     rate = measure_rate(device) * (1 if device == "cuda" else processes.n_workers)
 
     return PairCost(
@@ -83,7 +131,7 @@ def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_wo
         n_workers=processes.n_workers,
         is_in_process=processes.is_in_process,
         n_at_once=processes.n_at_once,
-        peak_bytes=predict_process_bytes(shards, shape=draft.shape, n_at_once=processes.n_at_once),
+        peak_bytes=predict_process_bytes(shards, shape=draft.model.shape, n_at_once=processes.n_at_once),
         disk_bytes=predict_pair_disk_bytes(draft, settings),
         wall_s=SECONDS_OF_BUILD * predict_seconds(shards, rate),
     )
@@ -91,7 +139,7 @@ def foretell_draft(draft: PairDraft, plan: Plan, settings: PairSettings, *, n_wo
 
 def predict_pair_disk_bytes(draft: PairDraft, settings: PairSettings) -> int:
     """Return the expected size on disk of the tables of pairs, from what real ones took."""
-    shape, n_forms, n_orders = draft.shape, len(draft.forms), len(draft.orders)
+    shape, n_forms, n_orders = draft.model.shape, len(draft.forms), len(draft.orders)
     n_pairs = len(draft.planned.computed)
     n_residues = sum(pair.length for pair in draft.planned.computed) * n_forms
 

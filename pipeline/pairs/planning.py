@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.intake.claims import NO_CLAIM
 from attlas.pipeline.annotate.check import COLUMNS, Proteins, find_protein
+from attlas.pipeline.directory import list_planned, planned_schema
 from attlas.pipeline.pairs.joining import Form, count_joined_tokens
 from attlas.pipeline.pairs.pair_list import ListedPair, PairList
 from attlas.pipeline.plan import N_SPECIAL_TOKENS
+from attlas.pipeline.proteins.arranging import ArrangedProteins
 from attlas.schema import AtlasPaths
 
 OK, SKIPPED, FAILED = "ok", "skipped", "failed"
@@ -85,6 +89,16 @@ class PlannedPairs:
 def read_proteins(paths: AtlasPaths) -> Proteins:
     """Return the proteins of a sealed atlas."""
     return Proteins.of(pq.read_table(paths.proteins, columns=list(COLUMNS)))
+
+
+def read_drafted_proteins(arranged: ArrangedProteins) -> Proteins:
+    """Return the proteins of an input as the atlas will have them, if none fails."""
+    batches = [batch.select(list(COLUMNS)) for batch in list_planned(arranged)]
+    schema = pa.schema([planned_schema().field(name) for name in COLUMNS])
+    table = pa.Table.from_batches(batches, schema)
+    is_planned = pc.equal(table["status"], "planned")
+    status = pc.if_else(is_planned, OK, table["status"])
+    return Proteins.of(table.set_column(table.column_names.index("status"), "status", status))
 
 
 def plan_pairs(listed: PairList, proteins: Proteins, limits: PairLimits) -> PlannedPairs:

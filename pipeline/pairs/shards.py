@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from attlas.pipeline.model.files import ModelShape
 from attlas.pipeline.pairs.joining import Form, list_joined_lengths
-from attlas.pipeline.plan import Plan, Shard, cut_shards
+from attlas.pipeline.pairs.supported_forms import PairModel
+from attlas.pipeline.plan import Shard, cut_shards
 
 PredictBytes = Callable[[Shard, Sequence[int]], int]
 """Returns the memory, in bytes, of a process that computes a shard, whose own bound is that of single sequences as long
@@ -14,8 +14,7 @@ as the joined pairs; and the residues of both proteins of its pairs."""
 
 def cut_pair_shards(
     lengths: Sequence[int],
-    plan: Plan,
-    shape: ModelShape,
+    model: PairModel,
     *,
     forms: Sequence[Form],
     n_inputs: int,
@@ -25,8 +24,7 @@ def cut_pair_shards(
 
     Args:
         lengths: residues of both proteins of each pair, ascending.
-        plan: the plan of the atlas.
-        shape: the model.
+        model: the model.
         forms: how the two are joined.
         n_inputs: inputs of a pair: those of every form, in every order.
         predict_bytes: the memory that a process needs for a shard.
@@ -36,7 +34,7 @@ def cut_pair_shards(
 
     shards = []
     joined_lengths = list_joined_lengths(lengths, forms)
-    for shard in cut_shards(joined_lengths, shape=shape, device=plan.run.device, attention=plan.run.attention):
+    for shard in cut_shards(joined_lengths, shape=model.shape, device=model.device, attention=model.attention):
         of_shard = lengths[shard.first_sequence_id : shard.end_sequence_id]
         shards.append(
             replace(

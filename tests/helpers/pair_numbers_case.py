@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from attlas.pipeline.adding import add_files
-from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIRS, AtlasPaths, Manifest, Table
+from attlas.schema import PAIR_CHOICES, PAIR_HEAD_CONTACTS, PAIR_HEADS, PAIR_NULLS, PAIRS, AtlasPaths, Manifest, Table
 from attlas.schema.parquet_file import describe_file, write_table
 from attlas.schema.settings import Computation
 from helpers.reading_case import PROTEINS
@@ -46,8 +46,9 @@ def draw_measures(draw: np.random.Generator, *, is_swapped: bool) -> Row:
 
 def draw_rows() -> dict[Table, list[Row]]:
     """Return the rows of every table of pairs."""
-    draw, choose = np.random.default_rng(3), random.Random(3)
-    rows: dict[Table, list[Row]] = {PAIRS: [], PAIR_HEADS: [], PAIR_HEAD_CONTACTS: [], PAIR_CHOICES: []}
+    draw, draw_nulls, choose = np.random.default_rng(3), np.random.default_rng(4), random.Random(3)
+    tables = (PAIRS, PAIR_HEADS, PAIR_HEAD_CONTACTS, PAIR_CHOICES, PAIR_NULLS)
+    rows: dict[Table, list[Row]] = {table: [] for table in tables}
     for pair_id in range(N_PAIRS):
         is_homodimer = pair_id in HOMODIMERS
         names = {
@@ -75,7 +76,25 @@ def draw_rows() -> dict[Table, list[Row]]:
                             choice = {"split": split, "n_heads": n_heads, "heads": "0-0 0-1 1-0"[: 4 * n_heads - 1]}
                             rows[PAIR_CHOICES].append({**shared, **choice, **measures})
             rows[PAIR_HEADS] += _draw_pair_heads(draw, names, form, is_homodimer=is_homodimer)
+            if label is not None:
+                shared = {**names, "homology_group": judged["homology_group"], "form": form}
+                rows[PAIR_NULLS] += _draw_pair_nulls(draw_nulls, shared)
     return rows
+
+
+def _draw_pair_nulls(draw: np.random.Generator, shared: Row) -> list[Row]:
+    """Return the rows of both nulls of a pair in a form."""
+    return [
+        {
+            **shared,
+            **{"kind": kind, "layer": layer, "head": head},
+            **{name: float(draw.random()) for name in ("across_share", "entropy_across", "max_across")},
+            "n_edges_across": float(draw.integers(0, 3)),
+        }
+        for kind in ("shuffled", "swapped")
+        for layer in range(N_LAYERS)
+        for head in range(N_HEADS)
+    ]
 
 
 def _draw_pair_heads(draw: np.random.Generator, names: Row, form: str, *, is_homodimer: bool) -> list[Row]:

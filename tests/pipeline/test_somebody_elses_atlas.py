@@ -20,7 +20,7 @@ from attlas.schema.publish import TEMPORARY_PREFIX
 pytestmark = pytest.mark.slow
 
 GFF3 = "##gff-version 3\nP00001\tx\tBinding site\t5\t9\t.\t.\t.\tID=a\n"
-PASSES = ("probe", "contacts", "links", "embed", "pairs", "interfaces", "fit")
+PASSES = ("probe", "contacts", "links", "embed", "pairs", "interfaces", "binders", "fit")
 WRITING = ("build", "seal", "annotate", *PASSES)
 READING = ("verify", "export", "sql", "show")
 SITES_FILE = "sites/shard-00001.parquet"
@@ -59,6 +59,7 @@ def words(root: Path, built: Path, tiny_esm: Path, tmp_path: Path) -> dict[str, 
         "embed": ["embed", root, "--workers", 0],
         "pairs": ["pairs", root, built / "pairs.tsv", "--workers", 0],
         "interfaces": ["interfaces", root, "--workers", 0],
+        "binders": ["binders", root, "--workers", 0],
         "fit": ["fit", root, "--by", "none"],
         "annotate": ["annotate", root, built / "in.gff3"],
         "verify": ["verify", root],

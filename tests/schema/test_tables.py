@@ -160,7 +160,18 @@ def test_the_tables_of_a_command_are_found_by_its_verb() -> None:
     ]
     assert {
         table
-        for verb in ("annotate", "probe", "contacts", "links", "embed", "pairs", "interfaces", "evaluate", "fit")
+        for verb in (
+            "annotate",
+            "probe",
+            "contacts",
+            "links",
+            "embed",
+            "pairs",
+            "interfaces",
+            "binders",
+            "evaluate",
+            "fit",
+        )
         for table in tables_added_by(verb)
     } == {*ADDED_TABLES}
 

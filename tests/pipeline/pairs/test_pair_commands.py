@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from helpers.building import build_here, write_fasta
 
-from attlas.pipeline.pairs import pair_list
+from attlas.pipeline.pairs import adding, pair_list
+from attlas.pipeline.workers.scheduler_workers import SchedulerWorkers, ask_scheduler
 from attlas.queries import Atlas
-from attlas.schema import AtlasPaths
+from attlas.schema import AtlasPaths, EnvironmentFault
 
 pytestmark = pytest.mark.slow
 
@@ -104,7 +105,7 @@ def test_a_dry_run_of_pairs_says_what_they_cost_and_writes_nothing(atlas_dir: Pa
     assert {path: path.stat().st_mtime_ns for path in atlas_dir.rglob("*")} == before
 
 
-@pytest.mark.parametrize("verb", ["pairs", "embed", "interfaces", "links", "probe", "contacts"])
+@pytest.mark.parametrize("verb", ["pairs", "embed", "interfaces", "binders", "links", "probe", "contacts"])
 def test_a_release_is_named_before_anything_else_is_read(atlas_dir: Path, attlas, verb: str) -> None:
     AtlasPaths(atlas_dir).plan.unlink()
     run = attlas(verb, atlas_dir, *(["no-such-file"] if verb == "pairs" else []))
@@ -136,7 +137,9 @@ def test_a_build_takes_pairs_of_a_database(tiny_esm: Path, tmp_path: Path, attla
     words = ("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--workers", 0, "--device", "cpu")
     run = attlas(*words, "--pairs", tmp_path / "mitab", "--dry-run")
     assert run.code == 0, run.err
-    assert "one more pass over those of its pairs whose proteins are here" in run.out
+    n_residues = 2 * sum(map(len, (PROTEINS["P04637"], PROTEINS["P0DP23"])))
+    assert f"{n_residues} residues to run through it" in run.out.split("behind the build:")[1]
+    assert not (tmp_path / "out").exists()
 
     run = attlas(*words, "--pairs", tmp_path / "mitab")
     assert run.code == 0, run.err
@@ -149,3 +152,26 @@ def test_options_of_pairs_need_pairs(tiny_esm: Path, tmp_path: Path, attlas) -> 
     run = attlas("build", source, "--model", tiny_esm, "--out", tmp_path / "out", "--min-score", 1)
     assert run.code == 2
     assert "--pairs" in run.err
+
+
+def test_pairs_that_no_worker_of_a_scheduler_takes_are_refused_before_one_is_sent(
+    atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adding, "ask_scheduler", lambda address: SchedulerWorkers({"a": 1}, {"a": 1 << 20}))
+    monkeypatch.setattr(adding, "run_pass", lambda *_, **__: pytest.fail("a shard was sent"))
+    (atlas_dir.parent / "pairs.tsv").write_text("P04637\tQ00987\nP04637\tP0DP23\n")
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "pairs.tsv", "--scheduler", "tcp://nobody:1")
+    assert run.code == 1
+    assert "P04637 and P0DP23: 31 residues" in run.err
+
+
+def test_a_scheduler_that_does_not_answer_is_named_before_a_dry_run_says_anything(
+    atlas_dir: Path, attlas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attlas.pipeline.workers.cluster.CONNECTION_TIMEOUT_S", 0.2)
+    (atlas_dir.parent / "pairs.tsv").write_text("P04637\tQ00987\n")
+    run = attlas("pairs", atlas_dir, atlas_dir.parent / "pairs.tsv", "--scheduler", "tcp://127.0.0.1:9", "--dry-run")
+    assert (run.code, run.out) == (1, "")
+    assert "The Dask scheduler tcp://127.0.0.1:9 does not answer." in run.err
+    with pytest.raises(EnvironmentFault, match="does not answer"):
+        ask_scheduler("tcp://127.0.0.1:9")

@@ -22,6 +22,7 @@ from attlas.schema import (
     PAIRS,
     SEQUENCES,
     AtlasPaths,
+    Computation,
     EnvironmentFault,
     InputError,
     Manifest,
@@ -338,11 +339,22 @@ def test_a_build_computes_pairs_when_told_to(tmp_path: Path, tiny_esm: Path, att
     source = write_fasta(tmp_path / "p.fasta", {"A1": SEQUENCE, "B1": SEQUENCE[::-1]})
     (tmp_path / "pairs.tsv").write_text("A1\tB1\n")
     options = (source, "--out", tmp_path / "atlas", "--model", tiny_esm, "--device", "cpu", "--workers", 0)
-    options = (*options, "--pairs", tmp_path / "pairs.tsv", "--join", "linker,gap")
-    assert "one more pass over 1 pairs" in attlas("build", *options, "--dry-run").out
-    outcome = attlas("build", *options)
+    joining = ("--join", "linker,gap", "--order", "forward", "--gap", 7)
+    options = (*options, "--pairs", tmp_path / "pairs.tsv")
+    foretold = attlas("build", *options, *joining, "--dry-run").out
+    outcome = attlas("build", *options, *joining)
     assert outcome.code == 0, outcome.err
     assert "1 line of pairs: 1 ok" in outcome.out
     assert "2 proteins: 2 ok" in outcome.out
     assert [row["forms"] for row in read_pairs_of(tmp_path / "atlas")] == ["gap linker"]
-    assert attlas("build", *options[:-4], "--join", "gap").code == 2
+    (file,) = Manifest.read(AtlasPaths(tmp_path / "atlas")).of_table(PAIR_HEADS)
+    settings = Computation.parse(PAIR_HEADS, pq.read_schema(tmp_path / "atlas" / file.path).metadata).settings
+    assert (settings["orders"], settings["gap"]) == ("forward", 7)
+
+    # What was foretold without an atlas is what the pass says that has one.
+    of_pass = attlas("pairs", tmp_path / "atlas", tmp_path / "pairs.tsv", *joining, "--dry-run", "--workers", 0).out
+    lines = foretold.split("behind the build:\n")[1].splitlines()
+    assert lines[0] == "pairs    1 pair, 2 inputs of each; 0 lines left out"
+    assert lines[:4] == of_pass.splitlines()[:4]
+    for option in joining[::2]:
+        assert attlas("build", *options[:-2], option, joining[joining.index(option) + 1]).code == 2

@@ -177,10 +177,10 @@ def test_a_dollar_is_a_parameter_and_nothing_else(question: Question) -> None:
 WITHOUT_ROWS = (
     *("motifs_at_sites", "name_families", "conserved_sites"),
     *("repeats", "repeat_proteins", "zinc_histidines", "zinc_second_shell", "label_in_letter", "n_terminal_register"),
-    "binders_held_out",
+    *("binders_held_out", "binder_nulls_held_out"),
 )
 """Questions of what random proteins and pairs do not have; the second line is tested in `test_proteome_questions`, the
-last in `test_pair_questions`."""
+last in `test_pair_questions` and `test_binder_nulls`."""
 
 
 @every_question
