@@ -342,7 +342,7 @@ def test_a_file_of_another_shape_is_refused_by_its_line(tmp_path: Path, text: st
 def test_a_semicolon_in_a_comment_is_text(tmp_path: Path) -> None:
     path = tmp_path / "twice.sql"
     path.write_text(
-        "-- returns: x, doubled; no more.\nCREATE MACRO twice(x) AS\n    -- Added; not multiplied.\n    x + x\n"
+        "-- returns: x twice; no more.\nCREATE MACRO twice(x) AS\n    -- Added; not multiplied.\n    x + x\n"
     )
     function = read_function(path)
     assert (function.returns, function.call) == ("x twice; no more.", "twice(x)")
