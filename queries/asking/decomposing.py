@@ -13,7 +13,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import BoundQuestion, Question, document_answer, questions
+from attlas.queries.asking.answering import BoundQuestion, document_answer
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import questions
 from attlas.queries.engine.functions import strip_comments
 from attlas.queries.engine.part import Part, connect_part, cut_atlas
 from attlas.queries.engine.selecting import select

@@ -8,7 +8,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import BoundQuestion, ask, missing_tables, question_named
+from attlas.queries.asking.answering import BoundQuestion, ask
+from attlas.queries.asking.question import missing_tables
+from attlas.queries.asking.questions import question_named
 from attlas.queries.formats import write_csv
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Figure, Section

@@ -11,8 +11,10 @@ from helpers.command_line import Run
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.decomposing import answer_from_sums, divide, split_question
-from attlas.queries.asking.questions import Question, ask, question_named, questions
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import question_named, questions
 from attlas.queries.engine.part import Part, cut_atlas
 from attlas.schema import HEADS, RESIDUES, SITES, QuestionError, Table
 

@@ -22,9 +22,11 @@ from helpers.pair_rows import pairs_at_random
 from helpers.segment_case import segments_at_random
 
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.page import ANSWER, main, page_name, pages
 from attlas.queries.asking.parameters import with_literals
-from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, question_named, questions
+from attlas.queries.asking.question import TOPICS, Question, column_docs
+from attlas.queries.asking.questions import FOLDER, question_named, questions
 from attlas.queries.engine.functions import strip_comments
 from attlas.schema import PAIR_HEADS
 

@@ -13,7 +13,7 @@ from helpers.reading_case import PROTEINS as INPUT
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.queries.engine.functions import functions
 from attlas.queries.engine.views import describe_column, docs_rows
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file

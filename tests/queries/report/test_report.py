@@ -26,7 +26,7 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from matplotlib.colors import to_rgba
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures

@@ -16,7 +16,9 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from scipy.stats import binomtest, mannwhitneyu, norm, pearsonr, t, ttest_1samp
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import Question, describe_lines, question_named, questions, read_question
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.question_file import read_question
+from attlas.queries.asking.questions import describe_lines, question_named, questions
 from attlas.schema import ADDED_TABLES, QuestionError
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from helpers.site_case import (
 )
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 
 pytestmark = pytest.mark.slow
 
