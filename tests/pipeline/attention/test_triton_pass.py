@@ -24,9 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from attlas.pipeline.attention import triton_kernels, triton_pass
+from attlas.pipeline.attention import triton_finish, triton_kernels, triton_pass
 from attlas.pipeline.attention.blocks import read_blocks
 from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.tile_schedule import make_schedule
 from attlas.pipeline.attention.triton_pass import reduce_triton
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
@@ -351,7 +352,7 @@ def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
 
 @given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
 def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
-    schedule = triton_pass._make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
+    schedule = make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
     tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
     assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
     lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
@@ -486,7 +487,7 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
                 compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size, **precision, **of_scores)
             ]
         if table == "hopper":
-            made += [compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=columns.kept)]
+            made += [compile_kernel(triton_finish.finish_kernel, dtype, capability, {}, kept=columns.kept)]
         print(*(json.dumps(asdict(one)) for one in made), sep="\n")
 
 
