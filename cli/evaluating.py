@@ -61,7 +61,7 @@ Draws = Annotated[int, typer.Option(min=100, metavar="N", help="Draws of familie
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
 
 Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
-First = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+PerProtein = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
 CardFile = Annotated[
     Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
 ]
@@ -112,10 +112,11 @@ def sites(
 
         atlas = open_labelled_atlas(Path(directory), truth)
         _tell_left_out(truth.name, atlas.truth.account)
-        other = None
+        train_atlas = None
         if train is not None and train_truth is not None:
-            other = open_labelled_atlas(train, train_truth)
-            _tell_left_out(train_truth.name, other.truth.account)
+            train_atlas = open_labelled_atlas(train, train_truth)
+            _tell_left_out(train_truth.name, train_atlas.truth.account)
+
         rivals: list[Rival] = []
         if rival is not None:
             rivals = [read_rival(*rival, atlas.proteins, training=rival_training)]
@@ -124,7 +125,7 @@ def sites(
         evaluation = evaluate(
             atlas,
             groups=groups,
-            train=other,
+            train=train_atlas,
             rivals=rivals,
             seed=seed,
             n_draws=draws,
@@ -145,7 +146,7 @@ def candidates(
     directory: Dir,
     truth: TruthFile,
     label: Label = "Active site",
-    first: First = 10,
+    first: PerProtein = 10,
     seed: Seed = 0,
     threads: Threads = 1,
     output: CardFile = None,

@@ -159,7 +159,7 @@ def test_an_id_given_twice_is_answered_once_and_that_is_said(attlas: Command, at
     (tmp_path / "ids").write_text("P0DP23\nCALM1\nP0DP23\nP0DP23\n")
     done = attlas("show", atlas_dir, "--ids", tmp_path / "ids", "--format", "csv")
     assert len(done.out.splitlines()) == 1 + 6
-    assert done.err == "attlas: 2 ids of 4 stood there before; each is answered once\n"
+    assert done.err == "attlas: 2 ids of 4 repeated; each is answered once\n"
     assert attlas("show", atlas_dir, "P0DP23", "P0DP23").out == attlas("show", atlas_dir, "P0DP23").out
 
 
