@@ -70,7 +70,7 @@ FLOORS = {
             "encoder",
             "estimate",
             "lock",
-            "parts",
+            "job_parts",
             "planned_sequences",
             "receipts",
         ),

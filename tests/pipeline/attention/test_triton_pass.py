@@ -466,7 +466,9 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
         )
         is_float32 = dtype == "fp32"
         size = {"dim": 64, "kept": columns.kept, "has_masses": is_float32}
-        precision = {"precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else triton_pass.PLAIN_PRECISION}
+        precision = {
+            "precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else triton_pass.PLAIN_PRECISION
+        }
         products = SPLIT if table.startswith("split") else PLAIN
         n_warps, n_stages = triton_pass.choose_band_options(torch.float32 if is_float32 else torch.bfloat16, products)
         band = {"num_warps": n_warps, "num_stages": n_stages}

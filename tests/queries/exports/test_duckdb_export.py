@@ -190,7 +190,7 @@ def test_a_hostile_header_and_path_survive(atlas_dir: Path, tmp_path: Path, monk
     assert sorted(p.name for p in folder.iterdir()) == ["a.duckdb", "atlas"]
 
 
-def test_a_damaged_atlas_is_said_to_be_one_and_leaves_nothing(
+def test_a_damaged_atlas_is_reported_to_be_one_and_leaves_nothing(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")
