@@ -175,7 +175,7 @@ def test_what_looks_like_a_select_writes_nothing(atlas_dir: Path, tmp_path: Path
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")
     before = _state(copy)
     tree = _tree(f"WITH x AS (COPY (SELECT 1) TO '{copy}/written.csv') SELECT * FROM x")
-    with Atlas.open(copy) as opened, pytest.raises(QuestionError, match="SELECT|cannot be answered"):
+    with Atlas.open(copy) as opened, pytest.raises(QuestionError, match=r"SELECT|cannot be answered"):
         opened.sql(query.format(file=copy / "written.csv", tree=tree))
     assert _state(copy) == before
 
@@ -320,7 +320,7 @@ def test_many_comments_before_a_pivot_cost_no_time(atlas: Atlas) -> None:
     ],
 )
 def test_no_function_of_duckdb_is_a_way_out(atlas: Atlas, query: str) -> None:
-    with pytest.raises(QuestionError, match="SELECT|cannot be answered"):
+    with pytest.raises(QuestionError, match=r"SELECT|cannot be answered"):
         atlas.sql(query)
 
 
@@ -337,5 +337,5 @@ def test_no_function_of_duckdb_is_a_way_out(atlas: Atlas, query: str) -> None:
     ids=["brackets", "sums", "nots", "lists", "explains", "pivots"],
 )
 def test_a_query_nested_without_end_is_an_error_and_no_crash(atlas: Atlas, query: str) -> None:
-    with pytest.raises(QuestionError, match="SELECT|cannot be answered"):
+    with pytest.raises(QuestionError, match=r"SELECT|cannot be answered"):
         atlas.sql(query)
