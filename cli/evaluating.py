@@ -12,6 +12,7 @@ from attlas.cli.workshop import Dir, workshop
 
 if TYPE_CHECKING:
     from attlas.intake.rejects import Account
+    from attlas.pipeline.evaluating.evaluation import LabelledAtlas
     from attlas.pipeline.evaluating.rivals import Rival
 
 TruthFile = Annotated[
@@ -106,16 +107,14 @@ def sites(
     _refuse_halves(train=train, train_truth=train_truth, rival=rival, rival_training=rival_training)
 
     with workshop():
-        from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
+        from attlas.pipeline.evaluating.evaluation import evaluate
         from attlas.pipeline.evaluating.results import describe
         from attlas.pipeline.evaluating.rivals import read_rival
 
-        atlas = open_labelled_atlas(Path(directory), truth)
-        _tell_left_out(truth.name, atlas.truth.account)
+        atlas = _open_labelled_atlas(Path(directory), truth)
         train_atlas = None
         if train is not None and train_truth is not None:
-            train_atlas = open_labelled_atlas(train, train_truth)
-            _tell_left_out(train_truth.name, train_atlas.truth.account)
+            train_atlas = _open_labelled_atlas(train, train_truth)
 
         rivals: list[Rival] = []
         if rival is not None:
@@ -165,10 +164,8 @@ def candidates(
     with workshop():
         from attlas.pipeline.evaluating.candidates import add_candidates
         from attlas.pipeline.evaluating.card import describe_card
-        from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
 
-        atlas = open_labelled_atlas(Path(directory), truth)
-        _tell_left_out(truth.name, atlas.truth.account)
+        atlas = _open_labelled_atlas(Path(directory), truth)
         added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
 
     if output is not None:
@@ -180,6 +177,15 @@ def candidates(
     print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
     print_lines(describe_card(added.card))
     say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+
+
+def _open_labelled_atlas(directory: Path, truth: Path) -> "LabelledAtlas":
+    """Open an atlas with the truth of its proteins, and print which lines of the truth are left out."""
+    from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
+
+    atlas = open_labelled_atlas(directory, truth)
+    _tell_left_out(truth.name, atlas.truth.account)
+    return atlas
 
 
 def _refuse_halves(
