@@ -52,6 +52,25 @@ def planned_schema() -> pa.Schema:
     return pa.schema([column.field(1) for column in PROTEINS.stored() if column.name not in OUTCOME_COLUMNS])
 
 
+def _refuse_other_format(paths: AtlasPaths, values: dict[str, Any]) -> None:
+    """Refuse a plan of another release, whose values are not those of today. Raises PlanError, or KeyError."""
+    if values["format_version"] != FORMAT_VERSION:
+        raise PlanError(
+            f"The plan in {paths.root} has another format.",
+            expected=f"format version {FORMAT_VERSION}",
+            found=f"format version {values['format_version']}",
+            hint="use the attlas release that wrote it, or build into a new directory",
+        )
+
+    if "shards" in values:
+        raise PlanError(
+            f"The plan in {paths.root} was made by an earlier version of attlas.",
+            expected=f"the shards in {paths.shards.name}",
+            found=f"the shards in {paths.plan.name}",
+            hint="finish it with the attlas release that began it, or build into a new directory",
+        )
+
+
 def read_plan(paths: AtlasPaths) -> Plan:
     """Read the plan of a directory.
 
@@ -84,25 +103,6 @@ def read_plan(paths: AtlasPaths) -> Plan:
             hint="build into a new directory",
         )
     return plan
-
-
-def _refuse_other_format(paths: AtlasPaths, values: dict[str, Any]) -> None:
-    """Refuse a plan of another release, whose values are not those of today. Raises PlanError, or KeyError."""
-    if values["format_version"] != FORMAT_VERSION:
-        raise PlanError(
-            f"The plan in {paths.root} has another format.",
-            expected=f"format version {FORMAT_VERSION}",
-            found=f"format version {values['format_version']}",
-            hint="use the attlas release that wrote it, or build into a new directory",
-        )
-
-    if "shards" in values:
-        raise PlanError(
-            f"The plan in {paths.root} was made by an earlier version of attlas.",
-            expected=f"the shards in {paths.shards.name}",
-            found=f"the shards in {paths.plan.name}",
-            hint="finish it with the attlas release that began it, or build into a new directory",
-        )
 
 
 def _list_planned(proteins: ArrangedProteins) -> Iterator[pa.RecordBatch]:
