@@ -178,17 +178,23 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
     Raises:
         NotRecoveredError: the command did not finish as an undisturbed one.
     """
+    span_s = outcome.wall_s - (outcome.until_workers_s if waits_for_victim(victim, case) else 0)
     for _ in range(MOST_DRAWS):
         stage.set_up(case)
         share = moments.random()
         with open_cluster(stage.starter, 2) if case.has_cluster else nullcontext() as cluster:
             command = stage.starter.start(ATTLAS, *stage.arguments(case, cluster and cluster.address))
-            was_alive = kill_at(share, victim, command, cluster, outcome, stage.starter)
+            if waits_for_victim(victim, case):
+                await_victim(victim, command, stage.starter)
+            begin = time.monotonic()
+            was_alive = kill_at(begin + share * span_s, share, victim, command, cluster, stage.starter)
             receipts = read_receipts(stage.place)
             code = stage.starter.wait(command)
             # A command that had just ended takes no harm from the signal.
             if was_alive and (victim != MAIN or code == -signal.SIGKILL):
                 break
+            # The undisturbed run may have met a busy machine, and lasted many times as long as this.
+            span_s = min(span_s, time.monotonic() - begin)
     else:
         raise NotRecoveredError(f"it ended before each of {MOST_DRAWS} moments: no kill")
 
@@ -198,20 +204,24 @@ def kill_once(stage: Stage, case: Case, outcome: Outcome, victim: str, *, moment
     finish(stage, case, outcome, receipts, tally)
 
 
-def kill_at(
-    share: float, victim: str, command: Command, cluster: Cluster | None, outcome: Outcome, starter: Starter
-) -> bool:
-    """Kill a process after a share of a command's run; return False if the command had ended before.
+def waits_for_victim(victim: str, case: Case) -> bool:
+    """Return whether a command starts the processes of a kind itself: then the share of its time begins with them."""
+    return victim in {WORKER, FORK_SERVER} and not case.has_cluster
 
-    A worker that the command starts is killed after a share of the time from then on.
-    """
-    is_late = victim in {WORKER, FORK_SERVER} and cluster is None
-    while is_late and not find_victims(victim, command, cluster):
-        if starter.poll(command) is not None:
-            return False
+
+def await_victim(victim: str, command: Command, starter: Starter) -> None:
+    """Wait until a command has a process of a kind that it starts itself, or has ended."""
+    while not find_victims(victim, command, None) and starter.poll(command) is None:
         time.sleep(POLL_S)
 
-    moment = time.monotonic() + share * (outcome.wall_s - (outcome.until_workers_s if is_late else 0))
+
+def kill_at(
+    moment: float, share: float, victim: str, command: Command, cluster: Cluster | None, starter: Starter
+) -> bool:
+    """Kill a process of a command at a moment of the monotonic clock; return False if the command had ended before.
+
+    The share of the command's run decides which of several processes of the kind it is.
+    """
     while time.monotonic() < moment:
         if starter.poll(command) is not None:
             return False

@@ -6,48 +6,41 @@ Exit codes: 0 complete (documented skips included), 1 error, 2 usage, 3 finished
 import os
 import sys
 import threading
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
 
-from attlas.cli import (
-    annotating,
-    asking,
-    assisting,
-    build_steps,
-    building,
-    comparing,
-    contacting,
-    embedding,
-    evaluating,
-    exporting,
-    fetching,
-    finding,
-    fitting,
-    interfaces,
-    linking,
-    paging,
-    pairing,
-    plotting,
-    probing,
-    publishing,
-    reporting,
-    serving,
-    showing,
-    upgrading,
-    verifying,
-)
-
 EXIT_ERROR = 1
 
-app = typer.Typer(
-    name="attlas",
-    help="Build and query attention atlases of proteomes.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+VERBS = {
+    "building": ("build",),
+    "build_steps": ("plan", "encode", "seal", "status"),
+    "verifying": ("verify",),
+    "fetching": ("fetch",),
+    "annotating": ("annotate",),
+    "probing": ("probe",),
+    "contacting": ("contacts",),
+    "linking": ("links",),
+    "embedding": ("embed",),
+    "pairing": ("pairs",),
+    "interfaces": ("interfaces",),
+    "fitting": ("fit",),
+    "showing": ("show", "info"),
+    "paging": ("page",),
+    "plotting": ("plot",),
+    "finding": ("find",),
+    "asking": ("sql", "ask"),
+    "comparing": ("compare",),
+    "evaluating": ("evaluate",),
+    "exporting": ("export",),
+    "publishing": ("publish",),
+    "upgrading": ("upgrade",),
+    "reporting": ("report",),
+    "serving": ("serve",),
+    "assisting": ("mcp",),
+}
+"""The verbs of each module, in the order of the help: a command imports the module of its verb, a third of its time."""
 
 
 def _print_version(is_given: bool) -> None:
@@ -58,7 +51,6 @@ def _print_version(is_given: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
@@ -67,34 +59,32 @@ def _options(
     """Build and query attention atlases of proteomes."""
 
 
-for verbs in (
-    building,
-    build_steps,
-    verifying,
-    fetching,
-    annotating,
-    probing,
-    contacting,
-    linking,
-    embedding,
-    pairing,
-    interfaces,
-    fitting,
-    showing,
-    paging,
-    plotting,
-    finding,
-    asking,
-    comparing,
-    evaluating,
-    exporting,
-    publishing,
-    upgrading,
-    reporting,
-    serving,
-    assisting,
-):
-    verbs.add_verbs(app)
+def make_app(verb: str | None = None) -> typer.Typer:
+    """Return the command line: with the module of a verb alone, or with all modules where none has this verb."""
+    app = typer.Typer(
+        name="attlas",
+        help="Build and query attention atlases of proteomes.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_options)
+    for module in [name for name, verbs in VERBS.items() if verb in verbs] or VERBS:
+        import_module(f"attlas.cli.{module}").add_verbs(app)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """Return `app`, the command line with all verbs, to whoever describes or tests it."""
+    if name == "app":
+        return make_app()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the names of the module with `app`, by which `typer` finds it."""
+    return [*globals(), "app"]
 
 
 def main() -> None:
@@ -102,7 +92,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without block characters
     try:
-        app()
+        make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except BrokenPipeError:
         # The reader of the output (head, less) has ended: no error. Without this, Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from attlas.queries.answers.one_id import Answer, NoAnswer
     from attlas.queries.atlas import Atlas
-    from attlas.queries.lookup.find import Hit, Search
+    from attlas.queries.lookup.hits import Hit, Search
     from attlas.queries.lookup.identifiers import Match
     from attlas.schema import Manifest, QuestionError
 
@@ -171,7 +171,7 @@ def _show_cards(
 
 def match_names(atlas: "Atlas", matches: "list[Match]") -> "tuple[list[Match], list[QuestionError]]":
     """Search ids without a match among the names of proteins; return the matches, and an error for each without one."""
-    from attlas.queries.lookup.find import Search, choose_protein
+    from attlas.queries.lookup.hits import Search, choose_protein
     from attlas.queries.lookup.identifiers import SHOWN_WIDTH
     from attlas.queries.text import cut, printable
 

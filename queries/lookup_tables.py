@@ -4,7 +4,8 @@ from functools import cached_property
 
 from attlas.queries.lookup.member_index import MemberIndex
 from attlas.queries.lookup.name_index import NameIndex, ProteinNames
-from attlas.queries.lookup.parquet_rows import ProteinRows, SequenceRows
+from attlas.queries.lookup.parquet_rows import SequenceRows
+from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.storage import Root
 from attlas.queries.lookup.word_index import WordIndex
 from attlas.schema import MEMBERS, NAMES, PROTEINS, WORDS, BrokenAtlasError, Manifest, Table
@@ -41,7 +42,12 @@ class LookupTables:
         files = self._manifest.of_table(PROTEINS)
         if not files:
             raise BrokenAtlasError(f"The manifest of {self._root} names no file of `proteins`.")
-        return ProteinRows(self._root, files[0])
+        return ProteinRows(self._root, files[0], self._read_index_metadata)
+
+    def _read_index_metadata(self) -> dict[bytes, bytes]:
+        """Return what an index of names says of the footer of `proteins`; of both indexes, the one in use is read."""
+        words: WordIndex | None = self.__dict__.get("words")
+        return words.metadata() if words is not None else self.names.index.metadata()
 
     def shard_table(self, table: Table) -> SequenceRows:
         """Return the rows of one of the shard tables, by sequence."""

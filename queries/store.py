@@ -1,7 +1,6 @@
 """`Store`: the tables of a sealed atlas; rows by id and SQL, answered as Arrow tables. `Atlas` stands on it."""
 
 import time
-from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,20 +11,17 @@ import pyarrow as pa
 
 from attlas.queries.engine.views import view_schema
 from attlas.queries.lookup.find import (
-    MEMBER_FIT,
     MOST_GROUPS,
     MOST_GROUPS_REMOTELY,
-    NAME_COLUMNS,
-    Hit,
-    Search,
     find_proteins,
     find_structures,
     similar_words,
 )
+from attlas.queries.lookup.hits import MEMBER_FIT, NAME_COLUMNS, Hit, HitTable, Search
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
-from attlas.queries.lookup.text_arrays import text_array
+from attlas.queries.lookup.text_arrays import repeated_text, text_array
 from attlas.queries.lookup_tables import LookupTables
 from attlas.queries.text import printable
 from attlas.schema import (
@@ -282,15 +278,18 @@ class Store:
 
         sequence_id = self._tables.names.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
-        rows = stored.add_column(0, "accession", _repeated(accession, stored.num_rows))
+        rows = stored.add_column(0, "accession", repeated_text(accession, stored.num_rows))
         return _cast_to_view(rows, schema)
 
 
 def hit_table(search: Search) -> pa.Table:
     """Return the hits of a search as a table; its schema has the notes in its metadata, if there are any."""
     columns = [*NAME_COLUMNS, "fit"]
-    arrays = [text_array([getattr(hit, name) or None for hit in search.hits]) for name in columns]
-    table = pa.Table.from_arrays(arrays, names=columns)
+    if isinstance(search.hits, HitTable):
+        table = search.hits.table.select(columns)
+    else:
+        arrays = [text_array([getattr(hit, name) or None for hit in search.hits]) for name in columns]
+        table = pa.Table.from_arrays(arrays, names=columns)
     return table.replace_schema_metadata({"notes": "\n".join(search.notes)}) if search.notes else table
 
 
@@ -302,13 +301,6 @@ def not_computed(accession: str, status: str, reason: str | None) -> QuestionErr
 def lacks_table(table: Table) -> QuestionError:
     """Return the error for an added table that an atlas does not have; it names the command that adds it."""
     return QuestionError(f"This atlas has no table {table.name}.", hint=f"`{table.added_by}` adds it")
-
-
-def _repeated(text: str, n: int) -> pa.Array:
-    # From buffers, because `pa.array` and `pa.repeat` import pandas where it is installed: a quarter of a second.
-    data = text.encode()
-    ends = array("i", [len(data) * i for i in range(n + 1)])
-    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))
 
 
 def _cast_to_view(rows: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -32,7 +32,7 @@ BLOCKS_AT_ONCE = 512
 _TRAILER = struct.Struct("<QI8s")
 """Bytes of the data, bytes of a block, magic."""
 _MAGIC = b"ATTLAS-1"
-_FOOTER_END = struct.Struct("<I4s")
+FOOTER_END = struct.Struct("<I4s")
 """Length of the footer and `PAR1`: what every Parquet file ends with."""
 
 
@@ -97,7 +97,7 @@ def choose_block_bytes(data_bytes: int) -> int:
 def add_block_digests(path: Path) -> None:
     """Write the digests of the blocks, and the trailer, before the footer of a new Parquet file."""
     with path.open("r+b") as file:
-        data_bytes = _footer_start(file)
+        data_bytes = find_footer(file)
         file.seek(data_bytes)
         footer = file.read()
         block_bytes = choose_block_bytes(data_bytes)
@@ -127,7 +127,7 @@ def read_tail(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            file.seek(max(_footer_start(file) - _TRAILER.size, 0))
+            file.seek(max(find_footer(file) - _TRAILER.size, 0))
             blocks = Blocks.parse_tail(file.read())
 
             is_few = blocks.digests_bytes <= FEW_DIGEST_BYTES
@@ -146,15 +146,15 @@ def read_digests(tail: bytes, blocks: Blocks) -> bytes | None:
 
 def _trailer_start(tail: bytes) -> int:
     """Return the place of the trailer in the tail of a Parquet file, negative for none. Raises ValueError."""
-    end = tail[-_FOOTER_END.size :]
-    return len(tail) - _FOOTER_END.size - _footer_bytes(end) - _TRAILER.size
+    end = tail[-FOOTER_END.size :]
+    return len(tail) - FOOTER_END.size - _footer_bytes(end) - _TRAILER.size
 
 
-def _footer_start(file: BinaryIO) -> int:
-    """Return the place of the footer in a Parquet file. Raises ValueError."""
+def find_footer(file: BinaryIO) -> int:
+    """Return the first byte of the footer of a Parquet file. Raises ValueError."""
     n_bytes = file.seek(0, 2)
-    file.seek(max(0, n_bytes - _FOOTER_END.size))
-    start = n_bytes - _FOOTER_END.size - _footer_bytes(file.read())
+    file.seek(max(0, n_bytes - FOOTER_END.size))
+    start = n_bytes - FOOTER_END.size - _footer_bytes(file.read())
     if start < 0:
         raise ValueError("the footer is longer than the file")
     return start
@@ -162,7 +162,7 @@ def _footer_start(file: BinaryIO) -> int:
 
 def _footer_bytes(end: bytes) -> int:
     """Return the length of the footer of a Parquet file that ends with these 8 bytes. Raises ValueError."""
-    if len(end) != _FOOTER_END.size or end[4:] != b"PAR1":
+    if len(end) != FOOTER_END.size or end[4:] != b"PAR1":
         raise ValueError("no Parquet: its last bytes are not PAR1")
-    length: int = _FOOTER_END.unpack(end)[0]
+    length: int = FOOTER_END.unpack(end)[0]
     return length

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from attlas.schema.blocks import add_block_digests, read_tail
+from attlas.schema.footer_parts import add_footer_parts
 from attlas.schema.index_tables import KEY_COLUMNS
 from attlas.schema.paths import AtlasPaths
 from attlas.schema.publish import file_sha256
@@ -26,6 +27,14 @@ PROVENANCE_KEY = b"attlas"
 PAGE_BYTES = 16_384
 """Bytes of a page of a column, the least that a reader of one sequence fetches of it: a row group is half a megabyte
 of 25 proteins, of which a page in a browser needs one."""
+
+_UNSORTED_TEXTS = ("entry_name", "gene", "organism", "description", "sequence", "md5", "crc64", "reason", "sites_note")
+"""Columns of `proteins` whose smallest and largest value in a row group rule out no row group; they are half of its
+footer."""
+_PROTEINS_OPTIONS: dict[str, Any] = {
+    "write_statistics": [c.name for c in PROTEINS.stored() if c.name not in _UNSORTED_TEXTS],
+}
+"""Proteins are read by rows that lie anywhere: their pages are as large as Parquet's usually are."""
 
 
 def provenance(run: Run, plan_id: str) -> dict[bytes, bytes]:
@@ -62,12 +71,13 @@ def write_batches(
     With `has_page_checksums` every page has a CRC-32, for files that are in no manifest, which has their digests.
     """
     schema = schema.with_metadata({**(schema.metadata or {}), **metadata})
-    # Proteins are read by rows that lie anywhere, and the index of small pages would repeat their sequences.
-    options = parquet_options(schema) | ({} if table is PROTEINS else {"data_page_size": PAGE_BYTES})
+    options = parquet_options(schema) | (_PROTEINS_OPTIONS if table is PROTEINS else {"data_page_size": PAGE_BYTES})
 
     with pq.ParquetWriter(path, schema, write_page_checksum=has_page_checksums, **options) as writer:
         for rows in fill_row_groups(batches, table.row_group_rows):
             writer.write_table(rows.replace_schema_metadata(schema.metadata), row_group_size=table.row_group_rows)
+    if table is PROTEINS:
+        add_footer_parts(path)
     add_block_digests(path)
 
 

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_a_process_that_stays_and_a_traceback_are_faults(chaos, stage: Stage) ->
 def test_a_seed_draws_the_same_moments(chaos, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     shares: list[float] = []
 
-    def note(share: float, *arguments: object) -> bool:
+    def note(moment: float, share: float, *arguments: object) -> bool:
         shares.append(share)
         return False
 
@@ -86,6 +87,13 @@ def test_a_seed_draws_the_same_moments(chaos, stage: Stage, monkeypatch: pytest.
             chaos.kill_once(stage, PLAN, outcome, MAIN, moments=moments, tally=chaos.Tally())
     assert shares[: chaos.MOST_DRAWS] == shares[chaos.MOST_DRAWS :]
     assert len(set(shares)) == chaos.MOST_DRAWS
+
+
+def test_a_command_that_is_faster_than_undisturbed_is_killed_all_the_same(chaos, stage: Stage) -> None:
+    outcome = replace(stage.run(PLAN), wall_s=3600.0)
+    tally = chaos.Tally()
+    chaos.kill_once(stage, PLAN, outcome, MAIN, moments=random.Random("0 1"), tally=tally)
+    assert len(tally.seconds) == 1
 
 
 def test_every_verb_that_writes_is_among_the_commands() -> None:

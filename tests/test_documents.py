@@ -33,12 +33,16 @@ from helpers.documents import (
 from helpers.preloaded import open_commands
 
 from attlas.cli.main import app
+from attlas.queries.asking.questions import questions
+from attlas.queries.exports.catalogue import EXPORTS
 
 pytestmark = pytest.mark.slow
 
 DOCUMENTS = documents()
 EVERY_BLOCK = [block for document in DOCUMENTS for block in blocks(document)]
 README_WORDS = 1_200
+COUNTS_IN_WORDS = {31: "Thirty-one", 32: "Thirty-two", 33: "Thirty-three", 34: "Thirty-four"}
+"""At the beginning of a sentence."""
 
 
 def as_case(block: Block) -> object:
@@ -101,6 +105,14 @@ def test_every_link_to_a_file_leads_there(document: str) -> None:
 
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().split()) <= README_WORDS
+
+
+def test_the_readme_and_the_changelog_count_questions_and_formats_right() -> None:
+    readme, changelog = ((ROOT / name).read_text() for name in ("README.md", "CHANGELOG.md"))
+    counts = f"{len(questions())} questions with names, {len(EXPORTS)} formats of export"
+    assert re.findall(r"\d+ questions with names, \d+ formats of export", changelog) == [counts]
+    assert re.findall(r"have names, (\d+) of them", readme) == [str(len(questions()))]
+    assert re.findall(r"([A-Z]\S+) formats:", readme) == [COUNTS_IN_WORDS[len(EXPORTS)]]
 
 
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]

@@ -57,8 +57,10 @@ class BlockCache:
 class CheckedFile:
     """One file of a manifest; threads may share it."""
 
-    def __init__(self, reader: RangeReader, file: TableFile, *, address: str, cache: BlockCache) -> None:
-        """Remember which file it is; nothing is read."""
+    def __init__(
+        self, reader: RangeReader, file: TableFile, *, address: str, cache: BlockCache, blocks: Blocks | None = None
+    ) -> None:
+        """Remember which file it is; nothing is read. `blocks` of None are read from the tail."""
         self.n_bytes = file.n_bytes
         self._file = file
         self._address = address
@@ -67,7 +69,7 @@ class CheckedFile:
         self._lock = threading.Lock()
         self._whole: bytes | None = None
         self._tail: bytes | None = None
-        self._blocks: Blocks | None = None
+        self._blocks = blocks
         self._pages: dict[int, bytes] = {}
         """Pages of digests that were read, by number."""
 
@@ -118,9 +120,9 @@ class CheckedFile:
             return self._whole
 
     def _read_blocks(self) -> Blocks:
-        """Return the blocks that the file is cut into, read from its tail."""
-        tail = self.read_tail()
+        """Return the blocks that the file is cut into, read from its tail where nobody has told of them."""
         if self._blocks is None:
+            tail = self.read_tail()
             try:
                 blocks = Blocks.parse_tail(tail)
             except ValueError as error:

@@ -9,32 +9,19 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import PurePath
+from typing import Literal
+
+import pyarrow as pa
 
 from attlas.queries.lookup import storage
-from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.queries.lookup.hits import FITS, NAME_COLUMNS, Hit, HitTable, Search
+from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.storage import Root
-from attlas.queries.lookup.word_index import WordIndex
+from attlas.queries.lookup.word_index import WordIndex, WordProteins
 from attlas.queries.text import printable
 from attlas.schema import COORDINATES, Manifest
 from attlas.schema.words import SEARCHED_LETTERS, split_words
 
-FITS = (
-    "accession",
-    "entry name",
-    "gene",
-    "structure",
-    "whole name",
-    "words of the name in order",
-    "words",
-    "parts of words",
-)
-"""How a protein fits a text, the surest first; the last fits a beginning such as `polym`."""
-MEMBER_FIT = "member of the cluster"
-"""Fit of a protein that stands for its cluster, to an accession that is not in the atlas itself."""
-SURE_FITS = FITS[: FITS.index("structure")]
-"""Fits of an identifier as a whole: a hit of these is meant, whatever else mentions it."""
-NAME_COLUMNS = ("accession", "entry_name", "gene", "description", "organism")
-"""The columns that are looked through."""
 STRUCTURE = re.compile(r"[1-9][a-z0-9]{3}|pdb_[a-z0-9]{8}|\S+\.\S+|af-\S+")
 """What may name a structure, in lower case: a PDB id, the name of its file, an AlphaFold model."""
 SHORTEST_MISSPELT = 4
@@ -49,44 +36,9 @@ MOST_GROUPS = 256
 """Row groups of `proteins` in which hits are read, of 4,096 proteins each: all of an atlas of a million."""
 MOST_GROUPS_REMOTELY = 32
 """The same behind a URL, where each costs a request and 0.1 MB."""
+FEW_COMPARED = 1_000
+"""Proteins up to which names are compared one by one; of more, column by column."""
 WHOLE_WORDS_NOTE = "words count whole or by their beginnings, since the atlas is large"
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A protein that fits a text."""
-
-    row: int
-    """Row of `proteins`."""
-    accession: str
-    entry_name: str
-    gene: str
-    description: str
-    organism: str
-    fit: str
-    """One of `FITS`, or `MEMBER_FIT`."""
-
-    @property
-    def is_sure(self) -> bool:
-        """The text is an identifier of the protein, but for letter case."""
-        return self.fit in SURE_FITS
-
-    @property
-    def is_of_whole_words(self) -> bool:
-        """The text consists of whole words of the protein's names."""
-        return self.fit != FITS[-1]
-
-
-@dataclass(frozen=True)
-class Search:
-    """The answer to a text: the proteins that fit it."""
-
-    hits: tuple[Hit, ...]
-    """The likeliest first: by how they fit, then short names first."""
-    notes: tuple[str, ...] = ()
-    """How words were looked for in a large atlas and what was not looked at, in sentences."""
-    is_complete: bool = True
-    """The hits are all that fit."""
 
 
 @dataclass(frozen=True)
@@ -118,37 +70,89 @@ def find_proteins(
         return Search(())
 
     # Who cannot be read is not named: of very many, the likeliest are.
-    candidates = _Candidates(range(proteins.n_rows)) if index is None else _choose_candidates(index, words)
+    can_read_all = proteins.n_groups <= most_groups
+    candidates = (
+        _Candidates(range(proteins.n_rows)) if index is None else _choose_candidates(index, words, can_read_all)
+    )
     rows = candidates.rows if index is None else proteins.within_groups(candidates.rows, most_groups)
     is_complete = candidates.is_complete and len(rows) == len(candidates.rows)
 
-    hits = _compare_names(proteins, {*rows, *placed_rows}, text, placed_rows)
+    hits = _compare_names(proteins, rows, text, placed_rows)
     notes = [] if index is None or index.has_parts else [WHOLE_WORDS_NOTE]
     if not is_complete:
         n_fitting = candidates.n_fitting or f"{len(candidates.rows):,} proteins fit"
         notes.insert(0, f"{n_fitting}: the likeliest {len(hits):,} are listed; more words leave fewer")
-    return Search(tuple(hits), tuple(notes), is_complete)
+    return Search(hits, tuple(notes), is_complete)
 
 
-def _choose_candidates(index: WordIndex, words: Sequence[str]) -> _Candidates:
-    """Return the proteins that have all words, the rarest word first; of the others it is seen in their names."""
+def _choose_candidates(index: WordIndex, words: Sequence[str], can_read_all: bool) -> _Candidates:
+    """Return the proteins that have all words; of words left out here it is seen in their names.
+
+    `can_read_all`: the names of all candidates will be read, so that there may be too many of them.
+    """
     words_proteins = index.look_up(list(dict.fromkeys(words)))
     frequent = [word for word in words_proteins if word.is_frequent]
     compared = [word for word in words_proteins if not word.is_frequent] or frequent
-
-    rarest = min(compared, key=lambda word: len(word.rank_of_row))
-    rows = [row for row in rarest.rank_of_row if all(row in word.rank_of_row for word in compared)]
-    rows.sort(key=lambda row: (max(word.rank_of_row[row] for word in compared), row))
+    if can_read_all and compared is not frequent:
+        compared = [min(compared, key=lambda word: word.n_rows)]
+    rows = _rows_of_rare(compared) if all(word.is_rare for word in compared) else _rows_of_all(compared)
 
     if compared is frequent:
         counts = [f"{word.n_proteins:,} proteins have the word {printable(word.word)}" for word in frequent]
         return _Candidates(rows, is_complete=False, n_fitting=", ".join(counts))
-    is_exact = not frequent and all(len(word) <= SEARCHED_LETTERS for word in words)
+    is_exact = len(compared) == len(words_proteins) and all(len(word) <= SEARCHED_LETTERS for word in words)
     return _Candidates(rows, n_fitting="" if is_exact else f"up to {len(rows):,} proteins fit")
 
 
-def _compare_names(proteins: ProteinRows, rows: Collection[int], text: str, placed_rows: Collection[int]) -> list[Hit]:
-    """Return those of some proteins that fit a text, by their names, the likeliest first."""
+def _rows_of_rare(words: Sequence[WordProteins]) -> list[int]:
+    """Return the proteins that have all of some rare words, the likeliest first."""
+    rarest = min(words, key=lambda word: len(word.rank_of_row))
+    rows = [row for row in rarest.rank_of_row if all(row in word.rank_of_row for word in words)]
+    return sorted(rows, key=lambda row: (max(word.rank_of_row[row] for word in words), row))
+
+
+def _rows_of_all(words: Sequence[WordProteins]) -> list[int]:
+    """Return the proteins that have all of some words, the likeliest first; for words of very many proteins."""
+    from pyarrow import compute
+
+    # The rarest first: of the others, only rows of its proteins are left.
+    tables = sorted((word.table for word in words), key=len)
+    rows = tables[0]["row"].unique()
+    for i, table in enumerate(tables):
+        tables[i] = table.filter(compute.is_in(table["row"], value_set=rows))
+        rows = tables[i]["row"].unique()
+
+    # A protein is as likely as its least likely word, and a word as its likeliest place.
+    best = [_rank_by_row(table.filter(compute.is_in(table["row"], value_set=rows)), "min") for table in tables]
+    ranks = _rank_by_row(pa.concat_tables(best), "max") if len(best) > 1 else best[0]
+    order = compute.sort_indices(ranks, [("rank", "ascending"), ("row", "ascending")])
+    likeliest: list[int] = ranks["row"].take(order).to_pylist()
+    return likeliest
+
+
+def _rank_by_row(table: pa.Table, choice: Literal["min", "max"]) -> pa.Table:
+    """Return each row of `proteins` once, with the smallest or largest of its ranks."""
+    ranks = table.group_by("row", use_threads=False).aggregate([("rank", choice)])
+    return ranks.select(["row", f"rank_{choice}"]).rename_columns(["row", "rank"])
+
+
+def _compare_names(
+    proteins: ProteinRows, rows: Sequence[int], text: str, placed_rows: Collection[int]
+) -> Sequence[Hit]:
+    """Return those of some proteins whose names fit a text, and those on its structures; the likeliest first."""
+    if len(rows) <= FEW_COMPARED:
+        return tuple(_compare_few(proteins, {*rows, *placed_rows}, text, placed_rows))
+
+    from attlas.queries.lookup.name_columns import compare_columns, sort_hits, split_ascii
+
+    # Letters beyond ASCII have rules of their own: their names are compared one by one, as those on structures are.
+    names, other_rows = split_ascii(proteins.text_table(set(rows).difference(placed_rows), NAME_COLUMNS))
+    others = _compare_few(proteins, {*other_rows, *placed_rows}, text, placed_rows)
+    return HitTable(sort_hits(compare_columns(names, text), others))
+
+
+def _compare_few(proteins: ProteinRows, rows: Collection[int], text: str, placed_rows: Collection[int]) -> list[Hit]:
+    """Return those of some proteins that fit a text, the likeliest first, one by one."""
     words = split_words(text)
     whole_text, phrase = text.strip().casefold(), " ".join(words)
 
@@ -190,21 +194,6 @@ def _list_words(proteins: ProteinRows) -> list[str]:
     for _, names in proteins.texts(range(proteins.n_rows), NAME_COLUMNS):
         words |= dict.fromkeys(word for name in names for word in split_words(name))
     return list(words)
-
-
-def choose_protein(search: Search) -> Hit | None:
-    """Return the protein that a text means: the only one it is an identifier of, else its only hit of whole words.
-
-    None where others fit that were not looked at; and for a member of a cluster, which is another protein.
-    """
-    if not search.is_complete:
-        return None
-    hits = [hit for hit in search.hits if hit.fit != MEMBER_FIT]
-    sure = [hit for hit in hits if hit.is_sure]
-    if sure:
-        return sure[0] if len(sure) == 1 else None
-    of_whole_words = [hit for hit in hits if hit.is_of_whole_words]
-    return of_whole_words[0] if len(of_whole_words) == 1 else None
 
 
 def find_structures(root: Root, manifest: Manifest, text: str) -> dict[str, list[str]]:

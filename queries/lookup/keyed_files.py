@@ -16,8 +16,8 @@ from attlas.queries.lookup.storage import Root
 from attlas.schema import TableFile
 from attlas.schema.file_list import FileList
 
-N_KEPT_GROUPS = 32
-"""Row groups of an index kept in memory, 2 MB each."""
+KEPT_BYTES = 1 << 27
+"""Bytes of row groups of an index kept in memory: the words of an atlas of a million proteins."""
 HIGHEST_LETTER = chr(0x10FFFF)
 """Sorts behind whatever a key goes on with."""
 
@@ -33,7 +33,8 @@ class KeyedFiles:
         self._files = files
         self._root = root
         self._open = OpenFiles(root, column)
-        self._groups: OrderedDict[tuple[str, int], pa.Table] = OrderedDict()
+        self._groups: OrderedDict[tuple[str, int, tuple[str, ...] | None], pa.Table] = OrderedDict()
+        self._n_kept_bytes = 0
         self._lock = threading.Lock()
 
     def places(self, first: str, last: str, *, most: int | None = None) -> list[Place]:
@@ -51,18 +52,32 @@ class KeyedFiles:
         with self._lock:
             return self._open.of(file).groups
 
-    def read(self, file: TableFile, group: int) -> pa.Table:
-        """Return a row group of a file; those read last are kept. Raises BrokenAtlasError."""
+    def read(self, file: TableFile, group: int, columns: tuple[str, ...] | None = None) -> pa.Table:
+        """Return a row group of a file, or some columns of it; those read last are kept. Raises BrokenAtlasError."""
         with self._lock:
-            place = file.path, group
+            place = file.path, group, columns
             if place not in self._groups:
                 with reading(self._root, file):
-                    rows = self._open.of(file).parquet.read_row_group(group, use_threads=False)
-                self._groups[place] = rows.combine_chunks()
-                if len(self._groups) > N_KEPT_GROUPS:
-                    self._groups.popitem(last=False)
+                    parquet = self._open.of(file).parquet
+                    rows = parquet.read_row_group(group, columns=columns and list(columns), use_threads=False)
+                self._keep(place, rows.combine_chunks())
             self._groups.move_to_end(place)
             return self._groups[place]
+
+    def n_rows(self, file: TableFile, group: int) -> int:
+        """Return the number of rows of a row group. Raises BrokenAtlasError."""
+        with self._lock:
+            return int(self._open.of(file).parquet.metadata.row_group(group).num_rows)
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return the metadata of the index, which is the same in all files: of one that is open, if there is one.
+
+        Raises:
+            BrokenAtlasError: a file is missing or no Parquet.
+        """
+        with self._lock:
+            file = self._open.any_open() or next(self._files.between_keys("", HIGHEST_LETTER), None)
+            return {} if file is None else self._open.of(file).parquet.schema_arrow.metadata or {}
 
     def count(self, key: str) -> int:
         """Return the number of rows of a key; of its files and row groups only the ends are read."""
@@ -82,9 +97,15 @@ class KeyedFiles:
 
     def _count_in_group(self, file: TableFile, group: int, key: str, *, is_whole: bool) -> int:
         if is_whole:
-            with self._lock:
-                return int(self._open.of(file).parquet.metadata.row_group(group).num_rows)
+            return self.n_rows(file, group)
         return len(range_of_keys(self.read(file, group).column(0), key, key))
+
+    def _keep(self, place: tuple[str, int, tuple[str, ...] | None], rows: pa.Table) -> None:
+        """Keep a row group, and forget those that were not asked for longest; never the one that is kept."""
+        self._groups[place] = rows
+        self._n_kept_bytes += rows.nbytes
+        while self._n_kept_bytes > KEPT_BYTES and len(self._groups) > 1:
+            self._n_kept_bytes -= self._groups.popitem(last=False)[1].nbytes
 
     def _files_between(self, first: str, last: str) -> Iterator[TableFile]:
         """Yield the files that may hold keys from `first` to `last`, in order; those with one key by their paths."""

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from attlas.queries.lookup.keyed_files import HIGHEST_LETTER, KeyedFiles, range_of_keys
 from attlas.queries.lookup.member_index import MemberIndex
-from attlas.queries.lookup.parquet_rows import ProteinRows
+from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.storage import Root
 from attlas.schema import BrokenAtlasError
 from attlas.schema.file_list import FileList
@@ -89,6 +89,10 @@ class NameIndex:
     def are_few(self, start: str) -> bool:
         """Return whether the names whose keys begin so lie in few row groups."""
         return len(self._files.places(start, start + HIGHEST_LETTER, most=MOST_SCANNED + 1)) <= MOST_SCANNED
+
+    def metadata(self) -> dict[bytes, bytes]:
+        """Return the metadata of the index. Raises BrokenAtlasError."""
+        return self._files.metadata()
 
     def close(self) -> None:
         """Close the files kept open."""

@@ -1,4 +1,4 @@
-"""Rows of one sequence or one protein out of Parquet, reading only the row groups that can hold them.
+"""Rows of one sequence out of Parquet, reading only the row groups that can hold them.
 
 Written on pyarrow's Parquet reader alone: importing `duckdb` costs 75 ms and `pyarrow.compute` 30 ms, which together
 are more than all else that `attlas show` does; only what reads many rows at once calls into the latter. The stored
@@ -12,8 +12,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
@@ -26,10 +24,6 @@ from attlas.schema.file_list import FileList
 
 N_OPEN_FILES = 32
 """Parquet files a `SequenceRows` keeps open; a human-size atlas has fewer shards than that per table or few more."""
-N_KEPT_ARRAYS = 1_024
-"""Columns of row groups of `proteins` kept in memory, 40 kB each: four columns of a million proteins."""
-N_KEPT_TEXTS = 64
-"""Row groups of `proteins` whose names are kept in memory, 0.4 MB each."""
 N_SLICED = 16
 """Rows up to which slices are put together; more are taken at once, which imports `pyarrow.compute`."""
 
@@ -38,6 +32,7 @@ N_SLICED = 16
 class OpenFile:
     """A file that is open."""
 
+    file: TableFile
     parquet: pq.ParquetFile
     groups: tuple[tuple[Any, Any], ...]
     """Smallest and largest value of each row group in the column by which it is sorted."""
@@ -55,11 +50,15 @@ class OpenFiles:
         """Return a file, opened. Raises BrokenAtlasError if it is missing or no Parquet."""
         if file.path not in self._open:
             parquet = open_parquet(self._root, file)
-            self._open[file.path] = OpenFile(parquet, _group_ranges(parquet, self._column))
+            self._open[file.path] = OpenFile(file, parquet, _group_ranges(parquet, self._column))
             if len(self._open) > N_OPEN_FILES:
                 self._open.popitem(last=False)[1].parquet.close()
         self._open.move_to_end(file.path)
         return self._open[file.path]
+
+    def any_open(self) -> TableFile | None:
+        """Return a file that is open; None if there is none."""
+        return next((open_file.file for open_file in self._open.values()), None)
 
     def close(self) -> None:
         """Close the files kept open."""
@@ -121,107 +120,22 @@ class SequenceRows:
 
     def _read_many(self, file: TableFile, ordered_ids: Sequence[int], columns: list[str]) -> Iterator[pa.Table]:
         """Yield the rows of the wanted sequences, `ordered_ids` in order, that each row group of a file holds."""
-        if not _within(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
+        if not numbers_between(ordered_ids, file.first_sequence_id or 0, file.last_sequence_id or 0):
             return
 
         open_file = self._open.of(file)
         for group, (lowest, highest) in enumerate(open_file.groups):
-            group_ids = _within(ordered_ids, lowest, highest)
+            group_ids = numbers_between(ordered_ids, lowest, highest)
             if not group_ids:
                 continue
             with reading(self._root, file):
                 rows = open_file.parquet.read_row_group(group, columns=columns, use_threads=False).combine_chunks()
             ids = _int32_values(rows.column("sequence_id"))
-            yield _take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
+            yield take_rows(rows, [row for n in group_ids for row in range(bisect_left(ids, n), bisect_right(ids, n))])
 
     def close(self) -> None:
         """Close the files kept open."""
         self._open.close()
-
-
-class ProteinRows:
-    """The file of `proteins`, looked into by row or searched by column."""
-
-    def __init__(self, root: Root, file: TableFile) -> None:
-        self._root, self._file = root, file
-        self._parquet = open_parquet(root, file)
-        self._sizes = [self._parquet.metadata.row_group(i).num_rows for i in range(self._parquet.num_row_groups)]
-        self._starts: list[int] = [0, *accumulate(self._sizes[:-1])][: len(self._sizes)]
-        self._lock = threading.Lock()
-        # The columns of a lookup are read again and again.
-        self._array = lru_cache(maxsize=N_KEPT_ARRAYS)(self._read_array)
-        self._texts = lru_cache(maxsize=N_KEPT_TEXTS)(self._read_texts)
-
-    def column(self, name: str) -> Iterator[Any]:
-        """Yield every value of a column, in order of accession."""
-        for group in range(len(self._starts)):
-            yield from self._array(group, name).to_pylist()
-
-    def value(self, row: int, column: str) -> Any:
-        """Return one value; cheap when asked again for a row of the same row group."""
-        group = bisect_right(self._starts, row) - 1
-        return self._array(group, column)[row - self._starts[group]].as_py()
-
-    def take(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
-        """Return whole rows (or some columns of them), in the order asked for; a row group is read once."""
-        parts, ordered = [], sorted(set(rows))
-        for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
-            if group_rows := _within(ordered, start, start + n - 1):
-                with self._lock, reading(self._root, self._file):
-                    group_table = self._parquet.read_row_group(group, columns=columns, use_threads=False)
-                parts.append(_take_rows(group_table, [row - start for row in group_rows]))
-
-        table = pa.concat_tables(parts).combine_chunks() if parts else self._empty(columns)
-        if ordered == list(rows):
-            return table
-        return _take_rows(table, [bisect_left(ordered, row) for row in rows]).combine_chunks()
-
-    def texts(self, rows: Iterable[int], columns: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-        """Yield each of some rows, in order, with its texts in some columns, empty where they are null."""
-        ordered = sorted(rows)
-        for group, (start, n) in enumerate(zip(self._starts, self._sizes, strict=True)):
-            if group_rows := _within(ordered, start, start + n - 1):
-                table = self._texts(group, tuple(columns))
-                if len(group_rows) > N_SLICED:
-                    values = [column.to_pylist() for column in table.columns]
-                    yield from ((row, [text[row - start] or "" for text in values]) for row in group_rows)
-                else:
-                    arrays = [column.chunk(0) for column in table.columns]
-                    yield from ((row, [array[row - start].as_py() or "" for array in arrays]) for row in group_rows)
-
-    def within_groups(self, rows: Iterable[int], most: int) -> list[int]:
-        """Return the first of some rows, as many as lie in `most` row groups."""
-        groups: set[int] = set()
-        taken = []
-        for row in rows:
-            groups.add(bisect_right(self._starts, row) - 1)
-            if len(groups) > most:
-                break
-            taken.append(row)
-        return taken
-
-    @property
-    def n_rows(self) -> int:
-        """Proteins of the atlas."""
-        return sum(self._sizes)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._parquet.close()
-
-    def _empty(self, columns: Sequence[str] | None) -> pa.Table:
-        rows = self._parquet.schema_arrow.empty_table()
-        return rows if columns is None else rows.select(list(columns))
-
-    def _read_texts(self, group: int, columns: tuple[str, ...]) -> pa.Table:
-        with self._lock, reading(self._root, self._file):
-            rows = self._parquet.read_row_group(group, columns=list(columns), use_threads=False)
-        return rows.select(list(columns)).combine_chunks()
-
-    def _read_array(self, group: int, column: str) -> pa.Array:
-        with self._lock, reading(self._root, self._file):
-            rows = self._parquet.read_row_group(group, columns=[column], use_threads=False)
-        return rows.column(0).combine_chunks()
 
 
 def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
@@ -267,12 +181,13 @@ def _int32_values(column: pa.ChunkedArray) -> memoryview:
     return memoryview(chunk.buffers()[1]).cast("B").cast("i")[chunk.offset : chunk.offset + len(chunk)]
 
 
-def _within(ordered: Sequence[int], lowest: int, highest: int) -> Sequence[int]:
+def numbers_between(ordered: Sequence[int], lowest: int, highest: int) -> Sequence[int]:
     """Return the numbers of an ordered list that lie between `lowest` and `highest`, both included."""
     return ordered[bisect_left(ordered, lowest) : bisect_right(ordered, highest)]
 
 
-def _take_rows(rows: pa.Table, at: Sequence[int]) -> pa.Table:
+def take_rows(rows: pa.Table, at: Sequence[int]) -> pa.Table:
+    """Return some rows of a table, by their numbers."""
     if len(at) <= N_SLICED:
         return pa.concat_tables([rows.slice(i, 1) for i in at]) if at else rows.slice(0, 0)
     # From a buffer: `pa.array` imports pandas where it is installed.

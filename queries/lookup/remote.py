@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from attlas.queries.lookup.checked_file import BlockCache, CheckedFile
 from attlas.queries.lookup.network_errors import not_as_noted, translate_errors
 from attlas.schema import TableFile
+from attlas.schema.blocks import Blocks
 from attlas.schema.list_parts import ListPart
 
 if TYPE_CHECKING:
@@ -67,12 +68,15 @@ class RemoteRoot:
         with translate_errors(self / part.path):
             return self._reader.read(part.path, 0, part.n_bytes, n_bytes=part.n_bytes)
 
-    def open(self, file: TableFile) -> "RangedFile":
-        """Return a file of the manifest, to be read by ranges; nothing is read yet."""
+    def open(self, file: TableFile, blocks: Blocks | None = None) -> "RangedFile":
+        """Return a file of the manifest, to be read by ranges; nothing is read yet.
+
+        `blocks` are those that the file is cut into, if an index has told of them; None: its tail tells of them.
+        """
         with self._lock:
             if file.path not in self._files:
                 self._files[file.path] = CheckedFile(
-                    self._reader, file, address=self / file.path, cache=self._block_cache
+                    self._reader, file, address=self / file.path, cache=self._block_cache, blocks=blocks
                 )
             return RangedFile(self._files[file.path])
 

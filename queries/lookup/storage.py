@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 
 from attlas.queries.lookup.remote import RemoteRoot, is_url
 from attlas.schema import AtlasPaths, Manifest, TableFile
+from attlas.schema.blocks import Blocks
 from attlas.schema.file_list import PartReader
 from attlas.schema.links import locate_file
 
@@ -55,6 +56,23 @@ def open_parquet(root: Root, file: TableFile) -> pq.ParquetFile:
         footer = pq.read_metadata(pa.BufferReader(remote.read_tail()))
         return pq.ParquetFile(pa.PythonFile(remote, mode="r"), metadata=footer, pre_buffer=True)
     return pq.ParquetFile(locate_file(root, file), memory_map=True)
+
+
+def open_source(root: Root, file: TableFile, blocks: Blocks) -> pa.NativeFile:
+    """Open the bytes of one file of the manifest, of which the blocks are known: its tail is not read.
+
+    Raises:
+        BrokenAtlasError: as `open_parquet`.
+        OSError: it is missing.
+    """
+    if isinstance(root, RemoteRoot):
+        return pa.PythonFile(root.open(file, blocks), mode="r")
+    return pa.memory_map(str(locate_file(root, file)))
+
+
+def is_remote(root: Root) -> bool:
+    """Return whether an atlas lies behind a URL."""
+    return isinstance(root, RemoteRoot)
 
 
 def explain_unreadable(root: Root) -> str:

@@ -20,3 +20,10 @@ def text_array(texts: Sequence[str | None]) -> pa.Array:
 
     buffers = [pa.py_buffer(data) for data in (ends, b"".join(parts), bytes(valid))]
     return pa.StringArray.from_buffers(len(texts), *buffers)
+
+
+def repeated_text(text: str, n: int) -> pa.Array:
+    """Return an array of `n` times the same text."""
+    data = text.encode()
+    ends = array("i", [len(data) * i for i in range(n + 1)])
+    return pa.StringArray.from_buffers(n, pa.py_buffer(ends), pa.py_buffer(data * n))

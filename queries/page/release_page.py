@@ -24,7 +24,8 @@ from attlas.queries.page.protein_data import (
 )
 from attlas.queries.provenance import provenance_values
 from attlas.queries.store import Store
-from attlas.schema import COORDINATES, INDEX_TABLES, RESIDUES, TABLES, Table
+from attlas.schema import COORDINATES, INDEX_TABLES, MEMBERS, RESIDUES, TABLES, Table
+from attlas.schema.index_tables import KEY_COLUMNS
 from attlas.structures.components import COMPONENTS
 
 INDEX_NAME = "index.html"
@@ -75,7 +76,7 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
     """Return what the page is told of the release: its title and provenance, its files, and the columns to read."""
     manifest = atlas.manifest
     tables = [table for table in TABLES if table.name in COLUMNS or table is RESIDUES]
-    tables += INDEX_TABLES
+    tables += (*INDEX_TABLES, MEMBERS)
     return {
         "format": FORMAT,
         "title": title,
@@ -83,6 +84,7 @@ def release_facts(atlas: Store, *, title: str) -> dict[str, Any]:
         "provenance": provenance_values(manifest),
         "model": model_facts(manifest.run),
         "columns": COLUMNS,
+        "keys": KEY_COLUMNS,
         "components": COMPONENTS,
         "tables": {table.name: _list_files(atlas, table) for table in tables if manifest.of_table(table)},
     }
@@ -108,4 +110,4 @@ def _files(atlas: Store, table: Table) -> Iterator[dict[str, Any]]:
 
 def _ends(table: Table) -> tuple[str, str]:
     """Return the names of the values that say what a file holds, from the first to the last."""
-    return ("first_key", "last_key") if table in INDEX_TABLES else ("first_sequence_id", "last_sequence_id")
+    return ("first_key", "last_key") if table.name in KEY_COLUMNS else ("first_sequence_id", "last_sequence_id")

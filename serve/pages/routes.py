@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 from attlas.queries import Atlas
 from attlas.queries.colours import read_colours
 from attlas.queries.formats import json_rows
-from attlas.queries.lookup.find import choose_protein
+from attlas.queries.lookup.hits import choose_protein
 from attlas.schema.json_file import digest
 from attlas.serve.answers import answer_file
 from attlas.serve.api.export_routes import served_exports

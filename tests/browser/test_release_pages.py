@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from helpers.annotated import add_rows
 from helpers.browser import axe_violations
 from helpers.divided import dividing
 from helpers.page_case import write_page_case
@@ -19,6 +20,7 @@ from attlas.queries.answers.one_id import answer_id
 from attlas.queries.answers.shortest_decimals import shortest_float
 from attlas.queries.page.protein_data import protein_data
 from attlas.queries.release import Statement, publish, tables
+from attlas.schema import MEMBERS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -36,8 +38,18 @@ IS_DONE = "html[data-idle]"
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("release")
     write_page_case(folder / "atlas", others=OTHERS)
+    _add_members(folder / "atlas")
     publish(folder / "atlas", folder / "release", Statement(title="Tests <b>&"), has_pages=True)
     return folder / "release"
+
+
+def _add_members(root: Path) -> None:
+    """Add members in several row groups and files, of the lower-case letters that sort behind all capitals, too."""
+    rows = [{"member": f"M{i:04d}", "accession": f"Y{i % 30:05d}"} for i in range(1_000)]
+    rows += [{"member": "Q9MEM1", "accession": "P04637"}, {"member": "Q9MEM2", "accession": "P0DP23"}]
+    rows += [{"member": "Q9MEM2", "accession": "P0DP24"}, {"member": "lower", "accession": "Y00001"}]
+    for name, part in (("one", rows[:600]), ("two", rows[600:])):
+        add_rows(root, MEMBERS, part, name)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +88,11 @@ def status(page: "Page", server: Server, query: str) -> str:
     page.goto(f"{server.url}/index.html?{query}")
     wait_for(page, IS_DONE)
     return page.inner_text("#release-status")
+
+
+def pasted_accession(text: str) -> str:
+    """Return the accession in a text that may be pasted from a FASTA header."""
+    return text.split("|")[1] if "|" in text else text
 
 
 def without_thinning(value: object) -> object:
@@ -167,6 +184,27 @@ def test_words_find_what_python_finds(page: "Page", server: Server, release: Pat
         expected = [(hit.accession, hit.fit) for hit in atlas.search(text).hits]
     assert [(hit["accession"], hit["fit"]) for hit in found["hits"]] == expected
     assert found["isComplete"]
+
+
+@pytest.mark.parametrize("member", ["M0000", "M0599", "M0600", "Q9MEM1", "tr|Q9MEM1|ANY_NAME", "lower"])
+def test_a_member_finds_the_protein_that_stands_for_its_cluster_and_says_so(
+    page: "Page", server: Server, release: Path, member: str
+) -> None:
+    with Atlas.open(release) as atlas:
+        (hit,) = atlas.search(member).hits
+    line = f"{pasted_accession(member)} is a member of {hit.accession}, which another protein stands for."
+    assert status(page, server, f"protein={member}") == f"“{member}”: {line}"
+    assert page.locator("#release-hits li").all_inner_texts()[0].endswith("(member of the cluster)")
+    page.click("#release-hits a")
+    wait_for(page, f"html[data-shown={hit.accession}]")
+    assert page.problems == []  # type: ignore[attr-defined]
+
+
+def test_a_member_of_two_clusters_lists_both_and_no_part_of_a_member_is_one(page: "Page", server: Server) -> None:
+    assert "Q9MEM2 is a member of 2 clusters" in status(page, server, "find=Q9MEM2")
+    assert page.locator("#release-hits a").all_inner_texts() == ["P0DP23", "P0DP24"]
+    for text in ("Q9MEM", "q9mem1", "Q9MEM11"):
+        assert status(page, server, f"find={text}").startswith("No protein of this release fits")
 
 
 def test_a_sequence_of_two_proteins_is_found_by_its_md5(page: "Page", server: Server, release: Path) -> None:

@@ -18,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from attlas.cli.main import VERBS
+
 CLIENT = """#!{python} -IS
 import json, os, socket, sys
 
@@ -32,7 +34,7 @@ sys.exit(int(server.recv(10) or 1))
 LARGEST_MESSAGE = 2**18
 
 IMPORTED = (
-    "attlas.cli.main",
+    *(f"attlas.cli.{module}" for module in ("main", *VERBS)),
     "attlas.pipeline.build",
     "attlas.pipeline.contacts.adding",
     "attlas.pipeline.encoder.encoder",

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from attlas.queries import Atlas
-from attlas.queries.lookup.find import FITS, Hit, Search, choose_protein
+from attlas.queries.lookup.hits import FITS, Hit, Search, choose_protein
 from attlas.queries.lookup.text_arrays import text_array
 
 COLI = {"organism": "Escherichia coli (strain K12)", "taxon_id": 83333}

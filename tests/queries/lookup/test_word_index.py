@@ -14,6 +14,8 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from attlas.pipeline.indexes.words import write_word_index
 from attlas.queries import Atlas
 from attlas.queries.lookup import find, word_index
+from attlas.queries.lookup.hits import choose_protein
+from attlas.queries.lookup.word_index import WordIndex
 from attlas.schema import WORDS, AtlasPaths, Manifest
 from attlas.schema.verify import find_problems
 
@@ -70,6 +72,47 @@ def test_a_small_atlas_is_searched_as_if_every_name_were_read(root: Path) -> Non
             assert not atlas.search(text).notes
 
 
+@pytest.mark.parametrize(("few_rows", "few_compared"), [(0, 0), (0, 1_000), (20, 0), (60, 3)])
+def test_frequent_words_are_answered_by_columns_as_rare_ones_one_by_one(
+    root: Path, monkeypatch: pytest.MonkeyPatch, few_rows: int, few_compared: int
+) -> None:
+    names = _names(root)
+    monkeypatch.setattr(word_index, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(find, "FEW_COMPARED", few_compared)
+    with Atlas.open(root) as atlas:
+        for text in TEXTS:
+            assert _hits(atlas, text) == scan_names(names, text), text
+            rows = atlas.find(text).to_pylist()
+            accessions = [accession for accession, _ in scan_names(names, text)]
+            by_accession = {row["accession"]: row for row in names}
+            assert [{column: row[column] for column in COLUMNS} for row in rows] == [
+                by_accession[accession] for accession in accessions
+            ]
+
+
+@pytest.mark.parametrize(
+    "words", [["protein"], ["kinase", "a0"], ["protein", "kinase", "i"], ["in", "dna", "a0000"], ["no"]]
+)
+def test_the_likeliest_proteins_of_frequent_words_are_those_of_rare_ones(root: Path, words: list[str]) -> None:
+    manifest = Manifest.read(AtlasPaths(root))
+    words_proteins = WordIndex(root, manifest.of_table(WORDS)).look_up(words)
+    rows = find._rows_of_rare(words_proteins)
+    assert find._rows_of_all(words_proteins) == rows
+    assert bool(rows) == (words != ["no"])
+
+
+def test_very_many_hits_are_a_sequence_of_hits(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Atlas.open(root) as atlas:
+        hits = atlas.hits("protein kinase")
+        monkeypatch.setattr(find, "FEW_COMPARED", 0)
+        table = atlas.search("protein kinase").hits
+        assert len(hits) > 3
+        assert (list(table), len(table), table[1], table[-1]) == (hits, len(hits), hits[1], hits[-1])
+        assert (list(table[1:3]), list(table[::-2])) == (hits[1:3], hits[::-2])
+        with pytest.raises(IndexError, match="out of range"):
+            table[len(hits)]
+
+
 def test_an_atlas_without_the_index_answers_the_same(root: Path, tmp_path: Path) -> None:
     names = _names(root)
     paths, manifest = AtlasPaths(tmp_path), Manifest.read(AtlasPaths(root))
@@ -112,14 +155,22 @@ def large(cut_root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cut_root
 
 
+@pytest.fixture(params=[1 << 14, 0], ids=["one by one", "by columns"])
+def large_both_ways(large: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, whose words are taken for rare ones, or for frequent ones."""
+    monkeypatch.setattr(word_index, "FEW_ROWS", request.param)
+    monkeypatch.setattr(find, "FEW_COMPARED", request.param)
+    return large
+
+
 def _has_beginnings(names: dict[str, str | None], text: str) -> bool:
     words = [word for name in names.values() if name for word in re.findall(r"[^\W_]+", name.casefold())]
     return all(any(word.startswith(part) for word in words) for part in re.findall(r"[^\W_]+", text.casefold()))
 
 
-def test_of_a_large_atlas_words_are_found_whole_or_by_their_beginnings(large: Path) -> None:
-    names = _names(large)
-    with Atlas.open(large) as atlas:
+def test_of_a_large_atlas_words_are_found_whole_or_by_their_beginnings(large_both_ways: Path) -> None:
+    names = _names(large_both_ways)
+    with Atlas.open(large_both_ways) as atlas:
         for text in TEXTS:
             search = atlas.search(text)
             expected = scan_names([row for row in names if _has_beginnings(row, text)], text)
@@ -133,19 +184,19 @@ def test_of_a_large_atlas_words_are_found_whole_or_by_their_beginnings(large: Pa
             assert not text.strip("-") or find.WHOLE_WORDS_NOTE in search.notes
 
 
-def test_of_a_word_that_very_many_have_the_number_is_told_and_the_likeliest_are_listed(large: Path) -> None:
-    names = _names(large)
+def test_of_a_word_that_very_many_have_the_number_is_told_and_the_likeliest_are_listed(large_both_ways: Path) -> None:
+    names = _names(large_both_ways)
     words = [{word for name in row.values() if name for word in re.findall(r"[^\W_]+", name.casefold())}
              for row in names]  # fmt: skip
     n_proteins = sum("protein" in row for row in words)
-    with Atlas.open(large) as atlas:
+    with Atlas.open(large_both_ways) as atlas:
         search = atlas.search("protein")
         assert not search.is_complete
         assert search.notes[0].startswith(f"{n_proteins} proteins have the word protein: the likeliest ")
         listed = [(hit.accession, hit.fit) for hit in search.hits]
         assert 0 < len(listed) < n_proteins
         assert listed == scan_names(names, "protein")[: len(listed)]
-        assert find.choose_protein(search) is None
+        assert choose_protein(search) is None
 
         # With a rarer word beside it, nothing is left out.
         rare = next(row for row in names if row["description"] == "Straße protein")

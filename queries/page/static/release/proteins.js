@@ -1,16 +1,19 @@
-// Finds proteins of a release: by accession, entry name, gene or MD5, and by words of their names as `attlas find` does.
+// Finds proteins of a release: by accession, entry name, gene or MD5, and by words of their names as `attlas find` does;
+// and the protein that stands for a cluster by the accessions of its members.
 "use strict";
 globalThis.attlas ??= {};
 
 (() => {
   const NAME_COLUMNS = ["accession", "entry_name", "gene", "description", "organism"];
   const FITS = ["accession", "entry name", "gene", "MD5", "whole name", "words of the name in order", "words", "parts of words"];
+  const MEMBER_FIT = "member of the cluster"; // how a protein fits that stands for another one
   const FASTA_ID = /^>?(?:gi\|\d+\|)?(?:sp|tr)\|([^|\s]+)(?:\|.*)?$/;
   const DATABASE_ID = /^(?:UniProtKB(?:\/Swiss-Prot|\/TrEMBL)?|UniProt|AlphaFoldDB):\s*(.+)$/i;
   const ALPHAFOLD_ID = /^AF-([^\s.]+)-F1(?:-\w+_v\d+)?(?:\.\w+){0,2}$/;
   const MD5 = /^(?:md5[:=-]?\s*)?([0-9a-f]{32})$/i;
   const KEY_LETTERS = 64; // of a name, in its key in the index
   const MOST_NAME_GROUPS = 8; // row groups of names that are read for a name which very many proteins share
+  const MOST_MEMBER_GROUPS = 2; // row groups of members that are read for one of them
   const MOST_GROUPS = 32; // row groups of `proteins` in which hits are read
   const WORD = /[\p{L}\p{N}]+/gu;
 
@@ -38,8 +41,20 @@ globalThis.attlas ??= {};
       const rows = named.filter((name) => name.kind === kind && (md5 || name.name === accession)).map((name) => Number(name.row));
       if (rows.length) return ofName(release, rows, fit, isCut);
     }
-    return md5 ? all([]) : findWords(release, text);
+    if (md5) return all([]);
+    const answer = await findWords(release, text);
+    return answer.hits.length ? answer : (await findClusters(release, accession)) ?? answer;
   };
+
+  /** Return the proteins that stand for the clusters of which an accession is a member; null for what is no member. */
+  async function findClusters(release, member) {
+    const { rows } = await release.rowsOfKeys("members", member, member, MOST_MEMBER_GROUPS);
+    if (!rows.length) return null;
+    const proteinRows = await Promise.all(rows.map(({ accession }) => release.rowOfAccession(accession)));
+    const hits = (await readNames(release, proteinRows.filter((row) => row !== null))).map((names) => ({ ...names, fit: MEMBER_FIT }));
+    const clusters = rows.length === 1 ? rows[0].accession : `${rows.length} clusters`;
+    return { ...all(hits), note: `${member} is a member of ${clusters}, which another protein stands for.` };
+  }
 
   const all = (hits) => ({ hits, note: "", isComplete: true });
 
@@ -69,14 +84,18 @@ globalThis.attlas ??= {};
     return (await Promise.all(read)).flat();
   }
 
-  /** Return the protein that hits mean: the only one of an identifier, or the only one of whole words; else null. */
+  /**
+   * Return the protein that hits mean: the only one of an identifier, or the only one of whole words; else null, and for
+   * a member of a cluster, which is another protein.
+   */
   attlas.chooseProtein = ({ hits, isComplete }) => {
     if (!isComplete) return null;
-    const sure = hits.filter(({ fit }) => FITS.indexOf(fit) < FITS.indexOf("whole name"));
+    const directHits = hits.filter(({ fit }) => fit !== MEMBER_FIT);
+    const sure = directHits.filter(({ fit }) => FITS.indexOf(fit) < FITS.indexOf("whole name"));
     // UniProt gives isoforms the entry name of their entry; the entry itself is its canonical sequence.
     const canonical = sure.filter(({ accession, fit }) => fit !== "entry name" || !/-\d+$/.test(accession));
     if (sure.length) return canonical.length === 1 ? canonical[0] : null;
-    const whole = hits.filter(({ fit }) => fit !== FITS.at(-1));
+    const whole = directHits.filter(({ fit }) => fit !== FITS.at(-1));
     return whole.length === 1 ? whole[0] : null;
   };
 

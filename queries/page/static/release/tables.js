@@ -93,21 +93,23 @@ globalThis.attlas ??= {};
     }
 
     /**
-     * Return the rows of an index (`names`, `words`) whose keys lie from `first` to `last`, out of the first `most` row
+     * Return the rows of an index (`names`, `words`, `members`) whose keys lie from `first` to `last`, out of the first `most` row
      * groups; `isCut` says whether there are more of these.
      */
     async rowsOfKeys(table, first, last, most) {
       const places = await this.#placesOfKeys(table, first, last, most + 1);
       const read = places.slice(0, most).map(({ file, start, end, columns }) => this.read(file, columns, start, end));
-      const rows = (await Promise.all(read)).flat().filter(({ key }) => first <= key && key <= last);
+      const key = this.facts.keys[table];
+      const rows = (await Promise.all(read)).flat().filter((row) => first <= row[key] && row[key] <= last);
       return { rows, isCut: places.length > most };
     }
 
     /** Return the number of rows of a key of an index; of its row groups only those at the ends are read. */
     async countKey(table, key) {
       const places = await this.#placesOfKeys(table, key, key, Infinity);
+      const column = this.facts.keys[table];
       const counts = places.map(async ({ file, start, end, isOfOneKey }) => (isOfOneKey ? end - start
-        : (await this.read(file, ["key"], start, end)).filter((row) => row.key === key).length));
+        : (await this.read(file, [column], start, end)).filter((row) => row[column] === key).length));
       return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
     }
 
@@ -118,7 +120,7 @@ globalThis.attlas ??= {};
         if (places.length >= most) break;
         const metadata = await this.footer(file);
         const columns = metadata.schema.slice(1).map(({ name }) => name);
-        for (const { start, end, smallest, largest } of groupsBetween(metadata, "key", first, last)) {
+        for (const { start, end, smallest, largest } of groupsBetween(metadata, this.facts.keys[table], first, last)) {
           places.push({ file, start, end, columns, isOfOneKey: smallest === largest });
         }
       }

@@ -1,0 +1,102 @@
+"""Proteins of a large atlas, read by parts of the footer: the same rows, and of the footer nothing."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from helpers import synthetic
+from helpers.range_server import Server, serving
+from helpers.synthetic import SyntheticProtein, write_atlas
+
+from attlas.queries import Atlas
+from attlas.queries.lookup import protein_groups
+from attlas.schema import PROTEINS, AtlasPaths, BrokenAtlasError, Manifest
+from attlas.schema.verify import find_problems
+
+N_PROTEINS = 170
+ACCESSIONS = [f"A{i:04d}" for i in range(N_PROTEINS)]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An atlas whose `proteins` has 57 row groups, and a footer in parts."""
+    root = tmp_path_factory.mktemp("parts") / "atlas"
+    proteins = [
+        SyntheticProtein(accession, "MKV" + "ACDEFGHIKL"[i % 10] * (i + 1), gene=f"gen{i}", description="kinase")
+        for i, accession in enumerate(ACCESSIONS)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        table = replace(PROTEINS, row_group_rows=3)
+        patch.setattr(synthetic, "PROTEINS", table)
+        patch.setattr("attlas.schema.parquet_file.PROTEINS", table)
+        write_atlas(root, proteins, n_layers=1, n_heads=1, n_shards=1)
+    assert not find_problems(AtlasPaths(root), Manifest.read(AtlasPaths(root)))
+    return root
+
+
+@pytest.fixture
+def with_parts(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same to a reader that takes no footer for a small one."""
+    monkeypatch.setattr(protein_groups, "SMALL_TAIL_BYTES", 0)
+    return root
+
+
+@pytest.fixture
+def server(with_parts: Path) -> Iterator[Server]:
+    with serving(with_parts) as server:
+        yield server
+
+
+def _read(place: str | Path) -> list[object]:
+    """Return what an atlas answers by everything that reads `proteins`."""
+    with Atlas.open(place) as atlas:
+        rows = atlas.protein_rows([4, 169, 0, 4])
+        proteins = [atlas.protein(accession).to_pylist() for accession in ("A0000", "A0085", "A0169")]
+        return [rows.to_pylist(), rows.schema.names, proteins, atlas.find("gen7 kinase").to_pylist(),
+                atlas.protein_rows([]).num_rows, atlas.match("A0170").close]  # fmt: skip
+
+
+def test_lookups_by_parts_answer_as_by_the_footer(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_footer = _read(root)
+    monkeypatch.setattr(protein_groups, "SMALL_TAIL_BYTES", 0)
+    monkeypatch.setattr(protein_groups.FooterGroups, "__init__", None)  # the footer is not read
+    assert _read(root) == by_footer
+
+
+def test_a_lookup_behind_a_url_reads_neither_the_footer_nor_other_row_groups(server: Server, with_parts: Path) -> None:
+    (file,) = Manifest.read(AtlasPaths(with_parts)).of_table(PROTEINS)
+    with Atlas.open(with_parts) as near, Atlas.open(server.url) as far:
+        for accession in ("A0003", "A0168"):
+            assert far.protein(accession).equals(near.protein(accession))
+    n_bytes = sum(n for path, n in server.requests if path == file.path)
+    assert file.n_bytes > file.tail_bytes > n_bytes
+
+
+def test_a_bit_flipped_in_what_is_read_is_noticed(server: Server) -> None:
+    with Atlas.open(server.url) as far:
+        far.protein("A0085")
+    paths = [path for path, _ in server.requests]
+    assert "proteins/proteins.parquet" in paths
+
+    for number, path in enumerate(paths):
+        server.behave()
+        server.flip = (number, 0.5)
+        with pytest.raises(BrokenAtlasError, match=path), Atlas.open(server.url) as far:
+            far.protein("A0085")
+
+
+def test_an_index_that_tells_of_another_file_is_not_believed(root: Path, tmp_path: Path) -> None:
+    """As if `proteins` was written anew and the indexes were not: rows are read by the footer."""
+    copy = tmp_path / "atlas"
+    shutil.copytree(root, copy)
+    paths, manifest = AtlasPaths(copy), Manifest.read(AtlasPaths(root))
+    (file,) = manifest.of_table(PROTEINS)
+    others = [other for other in manifest.files if other.table != PROTEINS.name]
+    replace(manifest, files=(replace(file, tail_sha256="0" * 64), *others)).write(paths)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protein_groups, "SMALL_TAIL_BYTES", 0)
+        by_parts = _read(root)
+        patch.setattr(protein_groups.PartGroups, "__init__", None)  # the parts are not read
+        assert _read(copy) == by_parts
