@@ -7,16 +7,16 @@ from typing import Any
 
 from attlas.assistant.answers import Reply, page_of_list, page_of_reader
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.never_matching import never_matching_notes
-from attlas.queries.asking.parameters import EVERY, make_singular
-from attlas.queries.asking.questions import Question, ask, describe_lines, question_named
+from attlas.queries.asking.parameters import EVERY, LIST_TYPES, make_singular
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import describe_lines, question_named
 from attlas.queries.description import columns_to_json, table_sizes
 from attlas.schema import QuestionError
 
 MOST_SQL = 4_000
 """Most characters of the SQL of a question that an answer repeats; `attlas ask DIR QUESTION --sql` prints it, too."""
-LIST_TYPES = ("ints", "texts", "proteins")
-"""Types of parameters that a text with commas, or an @FILE, stands for on the command line."""
 
 
 def ask_by_name(

@@ -18,6 +18,7 @@ Outcome = Literal["agrees", "differs", "cannot be replayed"]
 RECORDED = ("tool", "arguments", "atlas_id", "columns", "rows", "rows_sha256")
 """What of an answer is needed to replay it."""
 CELL_WIDTH = 60
+"""Characters of a value, or of the name of a tool, that a line shows."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def read_answers(path: Path) -> list[Any]:
     return answers
 
 
-def replay(atlas: Atlas, answers: list[Any], *, timeout_s: float | None) -> Iterator[Replay]:
+def replay_answers(atlas: Atlas, answers: list[Any], *, timeout_s: float | None) -> Iterator[Replay]:
     """Ask each recorded answer again, in order, and yield what became of it."""
     for number, answer in enumerate(answers, start=1):
         yield _replay_answer(atlas, number, _unwrap(answer), timeout_s=timeout_s)
@@ -120,9 +121,10 @@ def _describe_difference(answer: dict[str, Any], new_answer: dict[str, Any]) -> 
     for number, (recorded, row) in enumerate(zip_longest(answer["rows"], new_answer["rows"])):
         if recorded is None or row is None:
             return f"it had {len(answer['rows']):,} rows, and has {len(new_answer['rows']):,}{change}"
-        for column, old, new in zip_longest(answer["columns"], recorded, row):
-            if canonical_bytes([], [[old]]) != canonical_bytes([], [[new]]):
-                return f"row {number}, column {column}: it was {_shorten(old)}, and is {_shorten(new)}{change}"
+        for column, recorded_value, value in zip_longest(answer["columns"], recorded, row):
+            if canonical_bytes([], [[recorded_value]]) != canonical_bytes([], [[value]]):
+                texts = f"it was {_shorten(recorded_value)}, and is {_shorten(value)}"
+                return f"row {number}, column {column}: {texts}{change}"
     return f"its rows differ{change}"
 
 

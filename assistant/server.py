@@ -25,7 +25,7 @@ def serve(manifest: Manifest, settings: Settings) -> None:
     """Serve the tools of an atlas until standard input ends, or Ctrl-C ends this process."""
     # A thread waits at standard input, which Python's own handler would wait for, until the next line comes.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    anyio.run(_serve, manifest, settings)
+    anyio.run(_answer_calls, manifest, settings)
 
 
 def make_server(manifest: Manifest, process: ToolProcess) -> Server[Any]:
@@ -78,7 +78,7 @@ def _describe_tool(tool: Tool) -> types.Tool:
     )
 
 
-async def _serve(manifest: Manifest, settings: Settings) -> None:
+async def _answer_calls(manifest: Manifest, settings: Settings) -> None:
     process = ToolProcess(settings)
     server = make_server(manifest, process)
     try:

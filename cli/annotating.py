@@ -104,10 +104,10 @@ def annotate(
     """
     refuse_url(directory)
     if members:
-        others: dict[str, object] = {"--format": format, "--accession": accession, "--chain": chain}
-        others |= {"--database": database, "--track": track, "--variants": variants, "--column": column}
-        others |= {"--unit": unit, "--rejected": rejected}
-        _add_members(directory, source, [name for name, value in others.items() if value], as_json=as_json)
+        options: dict[str, object] = {"--format": format, "--accession": accession, "--chain": chain}
+        options |= {"--database": database, "--track": track, "--variants": variants, "--column": column}
+        options |= {"--unit": unit, "--rejected": rejected}
+        _add_members(directory, source, [name for name, value in options.items() if value], as_json=as_json)
         return
 
     with workshop():
@@ -116,7 +116,7 @@ def annotate(
         from attlas.schema import AtlasPaths, Manifest
 
         paths = AtlasPaths(directory)
-        before = Manifest.read(paths)
+        earlier_manifest = Manifest.read(paths)
         series = _series(track, variants, column=column, unit=unit)
         annotation = AnnotationSource(source, format, tuple(accession or ()), chain, database, series)
         imported, manifest = add_rows(paths, annotation, rejected=rejected)
@@ -127,7 +127,7 @@ def annotate(
         print(json.dumps({**asdict(report), "replaced": replaced, "manifest_version": manifest.version}, indent=1))
     else:
         print_report(directory, report)
-    for line in (*replaced_lines(report), *outdated_lines(before, manifest)):
+    for line in (*replaced_lines(report), *outdated_lines(earlier_manifest, manifest)):
         note(line)
     for line in (*imported.rejected.lines(prefix="left out, "), *imported.remarks.lines()):
         note(line)

@@ -11,7 +11,7 @@ from attlas.cli.output import AtlasDir, Output, SafeForSpreadsheets, note, print
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from attlas.queries.asking.questions import BoundQuestion
+    from attlas.queries.asking.answering import BoundQuestion
     from attlas.queries.atlas import Atlas
 
 SqlFormat = Literal["table", "csv", "tsv", "json", "parquet", "arrow"]
@@ -111,7 +111,9 @@ def ask(
 
     Those that say so can be asked of parts of an atlas at once, for atlases of millions of proteins.
     """
-    from attlas.queries.asking.questions import ask, describe_lines, list_lines, question_named, read_question
+    from attlas.queries.asking.answering import ask
+    from attlas.queries.asking.question_file import read_question
+    from attlas.queries.asking.questions import describe_lines, list_lines, question_named
     from attlas.queries.atlas import Atlas
 
     file_format = choose_format(format, output)

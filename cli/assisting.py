@@ -65,14 +65,14 @@ def mcp(
 
 def _replay(directory: str, file: Path, *, memory: str | None, timeout_s: float | None) -> int:
     """Ask the answers of a file again, print what became of each, and return the exit code."""
-    from attlas.assistant.replaying import read_answers, replay
+    from attlas.assistant.replaying import read_answers, replay_answers
     from attlas.queries.atlas import Atlas
     from attlas.schema import Fault
 
     outcomes = []
     try:
         with Atlas.open(directory, memory_limit=memory, timeout_s=timeout_s) as atlas:
-            for result in replay(atlas, read_answers(file), timeout_s=timeout_s):
+            for result in replay_answers(atlas, read_answers(file), timeout_s=timeout_s):
                 print_lines([result.line])
                 outcomes.append(result.outcome)
     except Fault as fault:

@@ -119,8 +119,8 @@ def encode(
         from attlas.pipeline import remote_build
         from attlas.pipeline.directory import read_plan
         from attlas.pipeline.encode import encode as encode_shards
+        from attlas.pipeline.job_parts import read_part
         from attlas.pipeline.lock import hold_lock
-        from attlas.pipeline.parts import read_part
         from attlas.pipeline.receipts import find_missing_shards
         from attlas.schema import AtlasPaths
 

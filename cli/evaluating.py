@@ -12,6 +12,7 @@ from attlas.cli.workshop import Dir, workshop
 
 if TYPE_CHECKING:
     from attlas.intake.rejects import Account
+    from attlas.pipeline.evaluating.evaluation import LabelledAtlas
     from attlas.pipeline.evaluating.rivals import Rival
 
 TruthFile = Annotated[
@@ -61,7 +62,7 @@ Draws = Annotated[int, typer.Option(min=100, metavar="N", help="Draws of familie
 Threads = Annotated[int, typer.Option(min=1, metavar="N", help="Threads of the model.")]
 
 Label = Annotated[str, typer.Option("--type", metavar="TYPE", help="What the labels are, as in `features`.")]
-First = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
+PerProtein = Annotated[int, typer.Option("--first", min=1, metavar="N", help="Residues of each protein that are kept.")]
 CardFile = Annotated[
     Path | None, typer.Option(*OUTPUT_NAMES, metavar="FILE", help="Write the model card to this file, as JSON, too.")
 ]
@@ -106,16 +107,15 @@ def sites(
     _refuse_halves(train=train, train_truth=train_truth, rival=rival, rival_training=rival_training)
 
     with workshop():
-        from attlas.pipeline.evaluating.evaluation import evaluate, open_labelled_atlas
+        from attlas.pipeline.evaluating.evaluation import evaluate
         from attlas.pipeline.evaluating.results import describe
         from attlas.pipeline.evaluating.rivals import read_rival
 
-        atlas = open_labelled_atlas(Path(directory), truth)
-        _tell_left_out(truth.name, atlas.truth.account)
-        other = None
+        atlas = _open_labelled_atlas(Path(directory), truth)
+        train_atlas = None
         if train is not None and train_truth is not None:
-            other = open_labelled_atlas(train, train_truth)
-            _tell_left_out(train_truth.name, other.truth.account)
+            train_atlas = _open_labelled_atlas(train, train_truth)
+
         rivals: list[Rival] = []
         if rival is not None:
             rivals = [read_rival(*rival, atlas.proteins, training=rival_training)]
@@ -124,7 +124,7 @@ def sites(
         evaluation = evaluate(
             atlas,
             groups=groups,
-            train=other,
+            train=train_atlas,
             rivals=rivals,
             seed=seed,
             n_draws=draws,
@@ -145,7 +145,7 @@ def candidates(
     directory: Dir,
     truth: TruthFile,
     label: Label = "Active site",
-    first: First = 10,
+    first: PerProtein = 10,
     seed: Seed = 0,
     threads: Threads = 1,
     output: CardFile = None,
@@ -164,10 +164,8 @@ def candidates(
     with workshop():
         from attlas.pipeline.evaluating.candidates import add_candidates
         from attlas.pipeline.evaluating.card import describe_card
-        from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
 
-        atlas = open_labelled_atlas(Path(directory), truth)
-        _tell_left_out(truth.name, atlas.truth.account)
+        atlas = _open_labelled_atlas(Path(directory), truth)
         added = add_candidates(atlas, type=label, n_first=first, seed=seed, n_threads=threads, say=say)
 
     if output is not None:
@@ -179,6 +177,15 @@ def candidates(
     print(f"{directory}: {added.n_rows:,} candidate sites of {added.n_proteins:,} proteins")
     print_lines(describe_card(added.card))
     say(f"ask: attlas ask {directory} candidate_sites type='{label}'")
+
+
+def _open_labelled_atlas(directory: Path, truth: Path) -> "LabelledAtlas":
+    """Open an atlas with the truth of its proteins, and print which lines of the truth are left out."""
+    from attlas.pipeline.evaluating.evaluation import open_labelled_atlas
+
+    atlas = open_labelled_atlas(directory, truth)
+    _tell_left_out(truth.name, atlas.truth.account)
+    return atlas
 
 
 def _refuse_halves(

@@ -130,11 +130,11 @@ def _write_pair_matrices(directory: str, pairs: Path, output: Path, *, layer: in
     named = [NamedPair(pair.accession, pair.partner, pair.label) for pair in pair_list.pairs]
     unread = [f"line {line.line}: {line.reason}" for line in pair_list.left_out]
     with Atlas.open(directory) as atlas:
-        written = write_pair_matrices(atlas, named, output, layer=layer, has_ends=has_ends, unread=unread)
+        report = write_pair_matrices(atlas, named, output, layer=layer, has_ends=has_ends, unread=unread)
 
-    matrices = counted(written.n_pairs, "matrix", "matrices")
-    print(f"{output}: {matrices} of {written.n_rows} x {written.width} numbers, of layer {written.layer}")
-    say_names("left out", written.left_out)
+    matrices = counted(report.n_pairs, "matrix", "matrices")
+    print(f"{output}: {matrices} of {report.n_rows} x {report.width} numbers, of layer {report.layer}")
+    say_names("left out", report.left_out)
 
 
 def _split_output(
@@ -152,12 +152,12 @@ def _write(atlas: "Atlas", prepared: "PreparedExport", output: Path | None) -> N
     from attlas.queries.exports.exporting import absence_notes, write_files
 
     if output is not None:
-        written = write_files(atlas, prepared, output)
-        notes = list(written.notes)
-        if written.companion is not None:
-            companion, path = written.companion
+        files = write_files(atlas, prepared, output)
+        notes = list(files.notes)
+        if files.companion is not None:
+            companion, path = files.companion
             notes.append(f"beside it, {path}: {companion.title}")
-        notes += written.absences
+        notes += files.absences
     else:
         export = prepared.export
         with sink(None, is_text=export.is_text) as file:

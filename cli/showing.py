@@ -141,7 +141,7 @@ def _clean_ids(ids: list[str] | None) -> list[str]:
         from attlas.queries.text import counted
 
         n = len(valid_ids) - len(distinct_ids)
-        note(f"{counted(n, 'id')} of {len(valid_ids):,} stood there before; each is answered once")
+        note(f"{counted(n, 'id')} of {len(valid_ids):,} repeated; each is answered once")
     return distinct_ids
 
 

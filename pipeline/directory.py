@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,6 +52,25 @@ def planned_schema() -> pa.Schema:
     return pa.schema([column.field(1) for column in PROTEINS.stored() if column.name not in OUTCOME_COLUMNS])
 
 
+def _refuse_other_format(paths: AtlasPaths, values: dict[str, Any]) -> None:
+    """Refuse a plan of another release, whose values are not those of today. Raises PlanError, or KeyError."""
+    if values["format_version"] != FORMAT_VERSION:
+        raise PlanError(
+            f"The plan in {paths.root} has another format.",
+            expected=f"format version {FORMAT_VERSION}",
+            found=f"format version {values['format_version']}",
+            hint="use the attlas release that wrote it, or build into a new directory",
+        )
+
+    if "shards" in values:
+        raise PlanError(
+            f"The plan in {paths.root} was made by an earlier version of attlas.",
+            expected=f"the shards in {paths.shards.name}",
+            found=f"the shards in {paths.plan.name}",
+            hint="finish it with the attlas release that began it, or build into a new directory",
+        )
+
+
 def read_plan(paths: AtlasPaths) -> Plan:
     """Read the plan of a directory.
 
@@ -63,21 +83,8 @@ def read_plan(paths: AtlasPaths) -> Plan:
 
     try:
         values = json.loads(paths.plan.read_text())
-        version = values.pop("format_version")
-        if version != FORMAT_VERSION:
-            raise PlanError(
-                f"The plan in {paths.root} has another format.",
-                expected=f"format version {FORMAT_VERSION}",
-                found=f"format version {version}",
-                hint="use the attlas release that wrote it, or build into a new directory",
-            )
-        if "shards" in values:
-            raise PlanError(
-                f"The plan in {paths.root} was made by an earlier version of attlas.",
-                expected=f"the shards in {paths.shards.name}",
-                found=f"the shards in {paths.plan.name}",
-                hint="finish it with the attlas release that began it, or build into a new directory",
-            )
+        _refuse_other_format(paths, values)
+        del values["format_version"]
         plan_id = values["plan_id"]
         plan = Plan.from_json(values)
         plan = replace(plan, shards=StoredShards(paths.shards, plan.totals))

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from attlas.pipeline.plan import Shard
-from attlas.pipeline.proteins.ordering import SEQUENCES
+from attlas.pipeline.proteins.ordering import PLANNED_SEQUENCES
 from attlas.pipeline.stored_shards import read_sequences_digest
 from attlas.schema import AtlasPaths, BrokenAtlasError
 from attlas.schema.publish import publishing
@@ -46,7 +46,7 @@ class SequencesDigest:
 
 
 def write_sequences(paths: AtlasPaths, tables: Iterable[pa.Table], shards: Sequence[Shard]) -> list[str]:
-    """Publish the distinct sequences, which come with the columns of SEQUENCES in order of `sequence_id`.
+    """Publish the distinct sequences, which come with the columns of PLANNED_SEQUENCES in order of `sequence_id`.
 
     Returns:
         The digest of the sequences of each shard.
@@ -57,7 +57,7 @@ def write_sequences(paths: AtlasPaths, tables: Iterable[pa.Table], shards: Seque
     for index, first_group in enumerate(groups, start=1):
         with (
             publishing(paths.planned_sequences(index)) as beside,
-            pq.ParquetWriter(beside, SEQUENCES, **_OPTIONS) as writer,
+            pq.ParquetWriter(beside, PLANNED_SEQUENCES, **_OPTIONS) as writer,
         ):
             writer.write_table(first_group)
             for group in islice(groups, FILE_GROUPS - 1):
@@ -104,7 +104,7 @@ def _read_groups(paths: AtlasPaths, shard: Shard, groups: range, names: list[str
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 in_file = range(max(groups.start - begin_group, 0), min(groups.stop - begin_group, file.num_row_groups))
                 rows = file.read_row_groups(in_file, columns=names, use_threads=False)
-            rows = rows.select(names).cast(pa.schema([SEQUENCES.field(name) for name in names]))
+            rows = rows.select(names).cast(pa.schema([PLANNED_SEQUENCES.field(name) for name in names]))
         except (OSError, pa.ArrowException, ValueError, KeyError) as error:
             raise _broken(paths, shard, f"{path.name} cannot be read: {str(error).splitlines()[0]}") from error
         yield rows

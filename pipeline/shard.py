@@ -84,9 +84,9 @@ def encode_shard(
         confirm_device=partial(confirm_device, encoder),
     )
 
-    kept_vectors = None
-    if vectors is not None:
-        kept_vectors = find_kept_vectors(paths, vectors.name, shard.index)
+    # Kept for the pass that adds them, unless the shard is not published.
+    kept_vectors = None if vectors is None else find_kept_vectors(paths, vectors.name, shard.index)
+    if kept_vectors is not None:
         keep_table(parts, VECTORS, source=folder, target=kept_vectors)
 
     metadata = provenance(plan.run, plan.plan_id)

@@ -188,7 +188,8 @@ class Atlas(Store):
 
     def questions(self) -> pa.Table:
         """Return the questions that have a name: name, topic, title, and the tables they need that this atlas lacks."""
-        from attlas.queries.asking.questions import missing_tables, questions
+        from attlas.queries.asking.question import missing_tables
+        from attlas.queries.asking.questions import questions
 
         rows = [
             {
@@ -211,7 +212,7 @@ class Atlas(Store):
         Raises:
             QuestionError: there is no such question, or a parameter is unknown, missing, or not of its type.
         """
-        from attlas.queries.asking.questions import ask
+        from attlas.queries.asking.answering import ask
 
         bound_question = ask(self, question, parameters)
         for note in bound_question.bound.notes:

@@ -19,24 +19,16 @@ from attlas.queries.lookup.find import (
 )
 from attlas.queries.lookup.hits import MEMBER_FIT, NAME_COLUMNS, Hit, HitTable, Search
 from attlas.queries.lookup.identifiers import Match, find, find_all, find_rows
-from attlas.queries.lookup.member_index import MemberIndex
-from attlas.queries.lookup.name_index import NameIndex, ProteinNames
-from attlas.queries.lookup.parquet_rows import SequenceRows
-from attlas.queries.lookup.protein_rows import ProteinRows
 from attlas.queries.lookup.remote import RemoteRoot
 from attlas.queries.lookup.storage import Root, find_root, read_manifest
 from attlas.queries.lookup.text_arrays import repeated_text, text_array
-from attlas.queries.lookup.word_index import WordIndex
+from attlas.queries.lookup_tables import LookupTables
 from attlas.queries.text import printable
 from attlas.schema import (
     HEADS,
-    MEMBERS,
-    NAMES,
     PROTEINS,
     RESIDUES,
     SITES,
-    WORDS,
-    BrokenAtlasError,
     Manifest,
     QuestionError,
     Table,
@@ -66,7 +58,7 @@ class Store:
         """What the atlas was computed from, how, and its files."""
         self.memory_limit = memory_limit
         """What SQL may take of memory before it spills to disk, such as `4GB` or `50%`; None is half the machine's."""
-        self._shards: dict[str, SequenceRows] = {}
+        self._tables = LookupTables(root, manifest)
 
     @classmethod
     def open(cls, place: str | Path, *, memory_limit: str | None = None, timeout_s: float | None = None) -> Self:
@@ -88,7 +80,7 @@ class Store:
         Raises:
             QuestionError: the id is not in the atlas, or names several different proteins.
         """
-        rows = self._proteins.take(find_rows(self._names, id))
+        rows = self._tables.proteins.take(find_rows(self._tables.names, id))
         return _cast_to_view(rows, view_schema(PROTEINS, self.n_layers))
 
     def sites(self, id: str) -> pa.Table:
@@ -163,11 +155,11 @@ class Store:
 
     def match(self, id: str, *, taxon: int | str | None = None) -> Match:
         """Return the match of an id: rows of `proteins`, candidates, or similar ids. Never raises."""
-        return find(self._names, id, taxon=taxon)
+        return find(self._tables.names, id, taxon=taxon)
 
     def matches(self, ids: Sequence[str], *, taxon: int | str | None = None) -> list[Match]:
         """Return the match of each of many ids, in one pass over their names."""
-        return find_all(self._names, ids, taxon=taxon)
+        return find_all(self._tables.names, ids, taxon=taxon)
 
     def find(self, text: str) -> pa.Table:
         """Return the proteins that a text may mean, the likeliest ones at the top, as `attlas find` does.
@@ -185,9 +177,11 @@ class Store:
     def search(self, text: str) -> Search:
         """Return what `find` finds, and what was not looked at where very many proteins fit."""
         structures = find_structures(self.root, self.manifest, text)
-        placed_rows = {row for accession in structures if (row := self._names.row_of(accession)) is not None}
+        placed_rows = {row for accession in structures if (row := self._tables.names.row_of(accession)) is not None}
         most_groups = MOST_GROUPS_REMOTELY if isinstance(self.root, RemoteRoot) else MOST_GROUPS
-        search = find_proteins(self._proteins, self._words, text, placed_rows=placed_rows, most_groups=most_groups)
+        search = find_proteins(
+            self._tables.proteins, self._tables.words, text, placed_rows=placed_rows, most_groups=most_groups
+        )
         return search if search.hits else self._search_members(text) or search
 
     def _search_members(self, text: str) -> Search | None:
@@ -195,13 +189,13 @@ class Store:
         match = self.match(text).of_cluster()
         if not match.note:
             return None
-        ((row, names),) = self._proteins.texts(match.rows, NAME_COLUMNS)
+        ((row, names),) = self._tables.proteins.texts(match.rows, NAME_COLUMNS)
         accession, entry_name, gene, description, organism = names
         return Search((Hit(row, accession, entry_name, gene, description, organism, MEMBER_FIT),), (match.note,))
 
     def suggest(self, text: str) -> str:
         """Return what to try instead of a text that no protein is called: similar words, or similar ids."""
-        similar = similar_words(self._proteins, self._words, text)
+        similar = similar_words(self._tables.proteins, self._tables.words, text)
         words = [f"{' or '.join(near)} for {word}" for word, near in similar.items()]
         parts = [f"do you mean {', '.join(words)}?"] if words else []
         if close := self.match(text).close:
@@ -210,17 +204,17 @@ class Store:
 
     def protein_rows(self, rows: Sequence[int], columns: Sequence[str] | None = None) -> pa.Table:
         """Return rows of `proteins` by number, as a `Match` holds them."""
-        return self._proteins.take(rows, columns)
+        return self._tables.proteins.take(rows, columns)
 
     def sequence_rows(self, table: Table, sequence_id: int, columns: Sequence[str]) -> pa.Table:
         """Return stored columns of one sequence in one of the shard tables, in stored order and type."""
-        return self._shard(table).of(sequence_id, columns)
+        return self._tables.shard_table(table).of(sequence_id, columns)
 
     def rows_of_sequences(
         self, table: Table, sequence_ids: Iterable[int], columns: Sequence[str]
     ) -> tuple[pa.Table, dict[int, range]]:
         """Return stored columns of many sequences, and the range of rows of each sequence in that table."""
-        return self._shard(table).of_many(sequence_ids, columns)
+        return self._tables.shard_table(table).of_many(sequence_ids, columns)
 
     @property
     def n_layers(self) -> int:
@@ -229,20 +223,9 @@ class Store:
 
     def close(self) -> None:
         """Close the files and the DuckDB connection. Safe to call twice."""
-        for rows in self._shards.values():
-            rows.close()
-
-        if "_names" in self.__dict__:
-            names = self.__dict__.pop("_names")
-            names.index.close()
-            names.members.close()
-        if (words := self.__dict__.pop("_words", None)) is not None:
-            words.close()
-        if "_proteins" in self.__dict__:
-            self.__dict__.pop("_proteins").close()
+        self._tables.close()
         if isinstance(self.root, RemoteRoot):
             self.root.close()
-
         if "_database" in self.__dict__:
             self.__dict__.pop("_database").close()
 
@@ -259,30 +242,6 @@ class Store:
         return f"<{type(self).__name__} {self.root}: {counts.n_requested:,} proteins, {run.model}, {run.rule}>"
 
     @cached_property
-    def _names(self) -> ProteinNames:
-        index = NameIndex(self.root, self.manifest.of_table(NAMES))
-        members = MemberIndex(self.root, self.manifest.of_table(MEMBERS))
-        return ProteinNames(index, members, lambda: self._proteins)
-
-    @cached_property
-    def _words(self) -> WordIndex | None:
-        """The index of words; None in an atlas from before there was one."""
-        files = self.manifest.of_table(WORDS)
-        return WordIndex(self.root, files) if files else None
-
-    @cached_property
-    def _proteins(self) -> ProteinRows:
-        files = self.manifest.of_table(PROTEINS)
-        if not files:
-            raise BrokenAtlasError(f"The manifest of {self.root} names no file of `proteins`.")
-        return ProteinRows(self.root, files[0], self._read_index_metadata)
-
-    def _read_index_metadata(self) -> dict[bytes, bytes]:
-        """Return what an index of names says of the footer of `proteins`; of both indexes, the one in use is read."""
-        words: WordIndex | None = self.__dict__.get("_words")
-        return words.metadata() if words is not None else self._names.index.metadata()
-
-    @cached_property
     def _database(self) -> "Database":
         from attlas.queries.engine.sandbox import connect
 
@@ -290,7 +249,7 @@ class Store:
 
     def _find_sequences(self, accessions: Sequence[str]) -> set[int]:
         """Return the `sequence_id` of each of some accessions; none for what is not in the atlas or has no sequence."""
-        names = self._names
+        names = self._tables.names
         with names.index.remembering(map(name_key, accessions)):
             rows = [row for accession in accessions if (row := names.row_of(accession)) is not None]
             ids = [names.value(row, "sequence_id") for row in rows]
@@ -306,24 +265,18 @@ class Store:
         except OutOfTime:
             raise not_connected(str(self.root), timeout_s) from None
 
-    def _shard(self, table: Table) -> SequenceRows:
-        if table.name not in self._shards:
-            files = self.manifest.of_table(table)
-            self._shards[table.name] = SequenceRows(self.root, table.schema(self.n_layers), files)
-        return self._shards[table.name]
-
     def _lookup(self, table: Table, id: str) -> pa.Table:
         schema = view_schema(table, self.n_layers)
-        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._names, id)]
+        parts = [self._lookup_row(table, schema, row) for row in find_rows(self._tables.names, id)]
         return pa.concat_tables(parts)
 
     def _lookup_row(self, table: Table, schema: pa.Schema, row: int) -> pa.Table:
         # The names say all of this; `proteins` is opened only for the reason.
-        accession, status = self._names.value(row, "accession"), self._names.value(row, "status")
+        accession, status = self._tables.names.value(row, "accession"), self._tables.names.value(row, "status")
         if status != "ok":
-            raise not_computed(accession, status, self._names.value(row, "reason"))
+            raise not_computed(accession, status, self._tables.names.value(row, "reason"))
 
-        sequence_id = self._names.value(row, "sequence_id")
+        sequence_id = self._tables.names.value(row, "sequence_id")
         stored = self.sequence_rows(table, sequence_id, [column.name for column in table.stored()])
         rows = stored.add_column(0, "accession", repeated_text(accession, stored.num_rows))
         return _cast_to_view(rows, schema)

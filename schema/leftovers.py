@@ -105,7 +105,7 @@ def _name_machine() -> str:
 
 
 def _is_alive(pid: int) -> bool:
-    """Return whether a process of this machine is alive, of whichever user; one that only waits to be buried is not."""
+    """Return whether a process of this machine is alive, of whichever user; a zombie is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

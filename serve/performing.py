@@ -78,8 +78,9 @@ def perform(atlas: Atlas, task: Task, output: Path, *, max_bytes: int) -> Outcom
 
 
 def _ask(atlas: Atlas, task: AskTask, output: Path, max_bytes: int) -> Outcome:
+    from attlas.queries.asking.answering import ask
     from attlas.queries.asking.parameters import make_singular
-    from attlas.queries.asking.questions import ask, question_named
+    from attlas.queries.asking.questions import question_named
 
     # A parameter may be named in the singular or the plural, and reads a file by either name.
     types = {make_singular(parameter.name): parameter.type for parameter in question_named(task.question).parameters}

@@ -26,13 +26,13 @@ DESIGNED = {
         "sites/calling.py",
         "workers/runners.py",
     ],
-    "queries": ["atlas.py", "asking/questions.py", "exports/gff3.py"],
+    "queries": ["atlas.py", "asking/question_file.py", "exports/gff3.py"],
     "cli": ["main.py"],
     "examples": ["README.md", "proteins.fasta", "make_proteins.py", "fetch_model.py"],
 }
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "cli")
+ROOMS = ("python", "schema", "intake", "structures", "pipeline", "queries", "serve", "assistant", "cli")
 CODE = sorted(path for folder in (*ROOMS, "examples", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py"))
 
 

@@ -53,7 +53,7 @@ class FamilyRow(NamedTuple):
     name: str | None
     line: int | None
     is_of_match: bool
-    """Said by a match, which is a feature too and may occur again along the protein: that is no repetition."""
+    """Whether it comes from a match, which is a feature, too, and may occur again along the protein: no repetition."""
 
 
 class ProteinOfEntry(NamedTuple):
@@ -76,7 +76,7 @@ class Proteins:
 
     @classmethod
     def of(cls, table: pa.Table) -> "Proteins":
-        """Return those of a table with the columns COLUMNS."""
+        """Return the proteins of a table with the columns COLUMNS."""
         return cls(stored_proteins(table), NameTable(table))
 
 
@@ -124,9 +124,9 @@ def _find_by_other_names(id: str, name: str, claim: SequenceClaim, proteins: Pro
         return _checked(proteins.by_accession[accessions[0]], claim)
 
     if accessions:
-        shown = ", ".join(accessions[:N_OFFENDERS_SHOWN])
+        names = ", ".join(accessions[:N_OFFENDERS_SHOWN])
         n_more = len(accessions) - N_OFFENDERS_SHOWN
-        problem = Problem(Reason.AMBIGUOUS_ID, f"one of {shown}" + (f" and {n_more:,} more" if n_more > 0 else ""))
+        problem = Problem(Reason.AMBIGUOUS_ID, f"one of {names}" + (f" and {n_more:,} more" if n_more > 0 else ""))
     elif resolution.is_isoform:
         entry = name.rpartition("-")[0]
         problem = Problem(Reason.ISOFORM, f"{entry} is in the atlas, but an isoform is another sequence")

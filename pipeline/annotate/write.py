@@ -82,14 +82,14 @@ def _refuse_target(paths: AtlasPaths, source: Path, rejected: Path | None) -> No
         return
     target = rejected.resolve()
     if target.is_dir():
-        what = "a folder"
+        target_kind = "a folder"
     elif target == source.resolve():
-        what = "the source"
+        target_kind = "the source"
     elif target.is_relative_to(paths.root.resolve()):
-        what = "a part of the atlas"
+        target_kind = "a part of the atlas"
     else:
         return
-    raise InputError(f"--rejected cannot be {rejected}.", expected="a file of its own", found=what)
+    raise InputError(f"--rejected cannot be {rejected}.", expected="a file of its own", found=target_kind)
 
 
 def _nothing_fits(imported: Import) -> InputError:
@@ -141,7 +141,7 @@ def _add(paths: AtlasPaths, manifest: Manifest, imported: Import, series: Series
     receipt = {"atlas_id": manifest.atlas_id, **values, "files": [asdict(file) for file in files]}
     publish_bytes(_receipt(paths, name), (json.dumps(receipt, indent=1, ensure_ascii=False) + "\n").encode())
 
-    added = add_files(paths, files, is_replaced=lambda other: other.path in replaced)
+    added = add_files(paths, files, is_replaced=lambda file: file.path in replaced)
     _clear_leftovers(paths, added)
     removed_paths = sorted(replaced.keys() - {file.path for file in files})
     report = replace(report, replaced=tuple(replaced[path] for path in removed_paths))

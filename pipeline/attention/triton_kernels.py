@@ -31,6 +31,15 @@ of infinities less itself is NaN: so the row has weights of 1 until it meets a k
 
 LN_2 = tl.constexpr(math.log(2))
 
+N_SUMS = 9
+"""Sums of each tile: four by `columns_kernel`, five by `band_kernel`."""
+
+BAND_REACH = tl.constexpr(24)
+"""Tokens to either side of a tile of the band: none of its sums takes a pair that is farther apart."""
+
+BAND_QUERIES = tl.constexpr(64)
+"""Queries of a tile of the band: its keys, and `BAND_REACH` tokens to either side."""
+
 
 @triton.jit
 def _program(tiles, offsets, n_heads, index):
@@ -267,8 +276,8 @@ def band_kernel(
     first_tile = tl.load(first_tiles + sequence)
     d = tl.arange(0, dim)
     key = tl.arange(0, BAND)
-    query = tl.arange(0, 64) - 24  # BAND keys, and 24 tokens to either side
-    apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, 64 // LANE, LANE])
+    query = tl.arange(0, BAND_QUERIES) - BAND_REACH
+    apart = tl.reshape(tl.abs(query[None, :] - key[:, None]), [BAND, BAND_QUERIES // LANE, LANE])
     key_head = head if group == 1 else head // group
     k += key_head * k_head + begin * k_token
     q += head * q_head + begin * q_token
@@ -292,12 +301,12 @@ def band_kernel(
         if has_window:
             weights = tl.where(tl.abs(query[None, :] - key[:, None]) <= window, weights, 0.0)
 
-        lanes = tl.reshape(weights, [BAND, 64 // LANE, LANE])
+        lanes = tl.reshape(weights, [BAND, BAND_QUERIES // LANE, LANE])
         itself = _add_selected(apart == 0, itself, lanes)
         adjacent = _add_selected(apart == 1, adjacent, lanes)
         helix = _add_selected((apart == 3) | (apart == 4), helix, lanes)
         below6 = _add_selected(apart < 6, below6, lanes)
-        below24 = _add_selected(apart < 24, below24, lanes)
+        below24 = _add_selected(apart < BAND_REACH, below24, lanes)
     stride = n_heads * n_tiles
     sums += 4 * stride + head * n_tiles + first_tile + first_token // kept
     tl.store(sums, tl.sum(itself))
@@ -305,49 +314,3 @@ def band_kernel(
     tl.store(sums + 2 * stride, tl.sum(helix))
     tl.store(sums + 3 * stride, tl.sum(below6))
     tl.store(sums + 4 * stride, tl.sum(below24))
-
-
-@triton.jit
-def _total(values, n, is_largest: tl.constexpr = False):
-    """Return the sum of `n` numbers, or the largest if all are 0 or more, in an order that depends on `n` alone."""
-    total = tl.zeros([256], tl.float32)
-    for start in range(0, n, 256):
-        place = start + tl.arange(0, 256)
-        more = tl.load(values + place, mask=place < n, other=0.0)
-        total = tl.maximum(total, more) if is_largest else total + more
-    return tl.max(total) if is_largest else tl.sum(total)
-
-
-@triton.jit(do_not_specialize=["n_heads", "n_tiles", "n_tokens"])
-def finish_kernel(columns, sums, heads, offsets, first_tiles, n_heads, n_tiles, n_tokens, kept: tl.constexpr):
-    """Put the sums of one sequence and head together: `heads` (P, H, S), in the order of STATISTICS."""
-    sequence, head = tl.program_id(0) // n_heads, tl.program_id(0) % n_heads
-    begin = tl.load(offsets + sequence)
-    n = tl.load(offsets + sequence + 1) - begin
-    first_tile = tl.load(first_tiles + sequence)
-    columns += head.to(tl.int64) * n_tokens + begin
-    sums += head * n_tiles + first_tile
-    stride, n_sums = n_heads * n_tiles, tl.cdiv(n, kept)
-
-    to_cls, to_eos, inner = tl.load(columns), tl.load(columns + n - 1), _total(columns + 1, n - 2)
-    rows = (n - 2).to(tl.float32)
-    # The weights of all rows sum to the number of rows. If not, everything becomes NaN, which callers look for anyway:
-    # so the check costs nothing and nothing waits for it. NaN itself compares false.
-    is_whole = tl.abs(inner + to_cls + to_eos - rows) <= 0.01 * rows
-    whole = tl.where(is_whole, 1.0, float("nan"))
-    share = whole / rows
-
-    heads += tl.program_id(0) * 12
-    # Limits, because differences and exponents are rounded.
-    tl.store(heads, tl.maximum(_total(sums, n_sums) * -LN_2, 0.0) * share)
-    tl.store(heads + 1, _total(sums + stride, n_sums) * share)
-    tl.store(heads + 2, to_cls * share)
-    tl.store(heads + 3, to_eos * share)
-    tl.store(heads + 4, _total(sums + 4 * stride, n_sums) * share)
-    tl.store(heads + 5, _total(sums + 5 * stride, n_sums) * share)
-    tl.store(heads + 6, _total(sums + 6 * stride, n_sums) * share)
-    tl.store(heads + 7, tl.maximum(inner - _total(sums + 7 * stride, n_sums), 0.0) * share)
-    tl.store(heads + 8, tl.maximum(inner - _total(sums + 8 * stride, n_sums), 0.0) * share)
-    tl.store(heads + 9, tl.minimum(_total(sums + 2 * stride, n_sums, True), 1.0) * whole)
-    tl.store(heads + 10, _total(sums + 3 * stride, n_sums) * whole)
-    tl.store(heads + 11, _total(columns + 1, n - 2, True) / tl.maximum(inner, 1.1754944e-38) * whole)

@@ -8,7 +8,6 @@ small kernel sums the band around the diagonal, and a fourth puts the sums toget
 Axis letters as in `attention`; `K` tokens that a program keeps, `W` tokens that it walks over at a time.
 """
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -19,20 +18,18 @@ from torch.nn.attention.varlen import AuxRequest, varlen_attn
 from attlas.pipeline.attention.added_scores import AddedScores, OffsetScores
 from attlas.pipeline.attention.blocks import Blocks, read_blocks
 from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention, repeat_heads
-from attlas.pipeline.attention.triton_kernels import (
-    LN_2,
-    NO_QUERY,
-    band_kernel,
-    columns_kernel,
-    finish_kernel,
-    softmax_kernel,
-)
+from attlas.pipeline.attention.tile_schedule import Schedule, make_schedule
+from attlas.pipeline.attention.triton_finish import finish_kernel
+from attlas.pipeline.attention.triton_kernels import LN_2, N_SUMS, NO_QUERY, band_kernel, columns_kernel, softmax_kernel
 from attlas.pipeline.model.architectures import LARGEST_DIM
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
 
 SPLIT_PRECISION = "bf16x3"
 """Triton's name for products of float32 as SPLIT has them. On one H200 it was 1.5 times as fast as "tf32x3"."""
+
+PLAIN_PRECISION = "ieee"
+"""Triton's name for products of float32 in float32."""
 
 BAND_MARGIN = 64
 """Margin of a bias beyond the offsets in a tile of the band: 39."""
@@ -128,7 +125,7 @@ def reduce_triton(
     switches = _read_switches(added, q, k, pack=pack, scaling=scaling, products=products)
     blocks = leave_room(_choose_blocks(q, "columns", products), has_bias=switches.bias is not None)
     q, k, v = _widen(q), _widen(k), None if v is None else _widen(v)
-    schedule = _make_schedule(pack, blocks.kept)
+    schedule = make_schedule(pack, blocks.kept)
     n_tiles = len(schedule.tiles)
 
     with torch.cuda.device_of(q):  # Triton launches on the current device
@@ -137,7 +134,7 @@ def reduce_triton(
         has_masses = softmax.mass is not None
 
         columns = q.new_empty((n_heads, n_tokens), dtype=torch.float32)
-        sums = q.new_empty((9, n_heads, n_tiles), dtype=torch.float32)
+        sums = q.new_empty((N_SUMS, n_heads, n_tiles), dtype=torch.float32)
         heads = q.new_empty((len(pack.n_tokens), n_heads, len(STATISTICS)), dtype=torch.float32)
         places = (schedule.tiles, pack.offsets, schedule.first_tiles)
         bias, *offsets = switches.list_arguments(shifts)
@@ -222,10 +219,10 @@ def choose_band_options(dtype: torch.dtype, products: str) -> tuple[int, int]:
 
 def _choose_precision(q: Tensor, products: str) -> str:
     """Return Triton's `input_precision` of the products; half precision has its own, whatever this says."""
-    return SPLIT_PRECISION if products == SPLIT and q.dtype == torch.float32 else "ieee"
+    return SPLIT_PRECISION if products == SPLIT and q.dtype == torch.float32 else PLAIN_PRECISION
 
 
-def _place_rows(softmax: Softmax, schedule: "Schedule") -> tuple[Tensor, Tensor]:
+def _place_rows(softmax: Softmax, schedule: Schedule) -> tuple[Tensor, Tensor]:
     """Return the shift of every exponent and the mass of its row, with sequences at whole tiles, (H, tiles * K).
 
     So the inner loop needs no mask for rows. Where there is no mass, the second is a pointer that is not read.
@@ -289,7 +286,7 @@ def _compute_softmax_by_kernel(
     """Do the same as `_compute_softmax` by our own kernel, for any dtype."""
     n_heads, n_tokens, dim = q.shape
     blocks = leave_room(_choose_blocks(q, "softmax", products), has_bias=switches.bias is not None)
-    tiles = _make_schedule(pack, blocks.kept).tiles
+    tiles = make_schedule(pack, blocks.kept).tiles
     shift, mass = (q.new_empty((n_heads, n_tokens), dtype=torch.float32) for _ in range(2))
     output = q.new_empty((n_tokens, n_heads, dim)) if v is not None else None
     values = k if v is None else v  # the kernel needs a pointer
@@ -337,39 +334,3 @@ def choose_table(q: Tensor, products: str) -> str:
         return "float32"
     generation = "ampere" if q.is_cuda and torch.cuda.get_device_capability(q.device) < (9, 0) else "hopper"
     return f"split_{generation}" if q.dtype == torch.float32 else generation
-
-
-class Schedule(NamedTuple):
-    """The tiles of a pack, one for each program."""
-
-    tiles: Tensor
-    """Sequence, and first token within it, of each tile: (tiles, 2), int32, the longest sequence first."""
-    first_tiles: Tensor
-    """Tiles before those of each sequence, in the order of the pack: (P,), int32."""
-    sources: Tensor
-    """Token of the pack at each place of the tiles, with every sequence in tiles of its own: (tiles * K,), int64."""
-    is_no_query: Tensor
-    """True at places of `<cls>` and `<eos>`, and past the end: (tiles * K,), bool."""
-
-
-@lru_cache(maxsize=8)
-def _make_schedule(pack: Pack, kept: int) -> Schedule:
-    """Cut a pack into tiles, once for all its layers; every tile has work."""
-    lengths = torch.tensor(pack.n_tokens)
-    n_tiles = (lengths + kept - 1) // kept  # (P,)
-    first_tiles = n_tiles.cumsum(0) - n_tiles
-    sequence = torch.arange(len(lengths)).repeat_interleave(n_tiles)  # (tiles,)
-    first_token = (torch.arange(len(sequence)) - first_tiles[sequence]) * kept
-
-    # The work of a program grows with the length of its sequence; the last program to start should be short.
-    order = lengths[sequence].argsort(descending=True, stable=True)
-
-    place = (first_token[:, None] + torch.arange(kept)).flatten()  # (tiles * K,) within its sequence
-    last = (lengths - 1)[sequence].repeat_interleave(kept)
-    sources = (lengths.cumsum(0) - lengths)[sequence].repeat_interleave(kept) + place.minimum(last)
-    tiles = torch.stack([sequence, first_token], 1)[order].int()
-
-    parts: tuple[Tensor, ...] = (tiles, first_tiles.int(), sources, (place == 0) | (place >= last))
-    if pack.device.type == "cuda":  # only from pinned memory does a GPU copy without being waited for
-        parts = tuple(part.pin_memory().to(pack.device, non_blocking=True) for part in parts)
-    return Schedule(*parts)

@@ -56,6 +56,7 @@ class Encoder:
         dtype: numbers of the weights, or `mixed`.
         theta: attention from which on a pair counts as an edge.
         attention: name of the reduction, as for `find_reduction`.
+        products: products of matrices, as in `Run`.
         is_compiled: whether the layers are compiled on a GPU, which takes longer than a small build.
 
     Raises:
@@ -92,12 +93,30 @@ class Encoder:
         if self.device.type == "cuda":
             refuse_old_gpu(torch.cuda.get_device_capability(self.device), dtype=dtype, products=products)
 
+        self._load(files, torch.float32 if self.is_mixed else getattr(torch, dtype), attention)
+        if self.is_hooked:
+            self._install_hooks()
+
+        # The model is compared with its own attention, which is computed with its own linear layers.
+        eager = None
+        if products == SPLIT:
+            eager = attend_eagerly(self)
+            self._split_layers()
+        self.known_attention = check_attention(self, eager)
+        """The reduced attention of the known protein, for `check_known_protein`."""
+
+        if self.device.type == "cuda" and self.uses_triton and is_compiled:
+            compile_layers(self.model, self.n_layers)
+            check_known_protein(self)  # again, because compiled code is other code
+
+    def _load(self, files: ModelFiles, weights: torch.dtype, attention: str) -> None:
+        """Load the vocabulary and the model, and tell how the model counts positions and how much fits its device."""
         self.vocabulary = read_vocabulary(files)
-        weights = torch.float32 if self.is_mixed else getattr(torch, dtype)
         self.model = load_model(files, weights, is_hooked=self.is_hooked).to(self.device)
         self.hidden_ends = (not self.vocabulary.before, not self.vocabulary.after)
         if not self.is_hooked:
             _refuse_ends(self.vocabulary, attention)
+
         self.filler = int(getattr(self.model.config, "pad_token_id", None) or 0)
         self.takes_positions = "position_ids" in signature(self.model.forward).parameters
         offset_positions = self.max_residues is not None and files.shape.architecture in OFFSET_POSITIONS
@@ -108,18 +127,6 @@ class Encoder:
         if self.device.type == "cuda":
             free = torch.cuda.mem_get_info(self.device)[0]
             self.fitting_tokens = count_fitting_tokens(free, files.shape, n_bytes=weights.itemsize)
-
-        if self.is_hooked:
-            self._install_hooks()
-        eager = None
-        if products == SPLIT:
-            eager = attend_eagerly(self)  # with the model's own linear layers
-            self._split_layers()
-        self.known_attention = check_attention(self, eager)
-        """The reduced attention of the known protein, for `check_known_protein`."""
-        if self.device.type == "cuda" and self.uses_triton and is_compiled:
-            compile_layers(self.model, self.n_layers)
-            check_known_protein(self)  # again, because compiled code is other code
 
     def _split_layers(self) -> None:
         """Let the linear layers of the model multiply halves."""

@@ -110,14 +110,14 @@ def add_interfaces(
         if not pairs:
             raise _lacks_contacts(root, len(_list_computed_pairs(paths, manifest)))
 
-        how = _complete_settings(paths, manifest, plan, settings)
+        judge_settings = _complete_settings(paths, manifest, plan, settings)
         run = partial(run_pass, paths, plan, progress=progress, n_workers=n_workers, scheduler=scheduler)
         heads_task = JudgeHeads(
             atlas_id=manifest.atlas_id,
             inputs=digest_inputs(manifest, PAIR_HEAD_CONTACTS),
             pairs=pairs,
-            shards=tuple(_cut_shards(pairs, plan, how, n_choices=0)),
-            how=how,
+            shards=tuple(_cut_shards(pairs, plan, judge_settings, n_choices=0)),
+            judge_settings=judge_settings,
         )
         manifest = run(heads_task, tables=[PAIR_HEAD_CONTACTS], shards=heads_task.shards)
 
@@ -126,8 +126,8 @@ def add_interfaces(
             atlas_id=manifest.atlas_id,
             inputs=heads_task.inputs,
             pairs=pairs,
-            shards=tuple(_cut_shards(pairs, plan, how, n_choices=settings.n_splits * len(settings.n_heads))),
-            how=how,
+            shards=tuple(_cut_shards(pairs, plan, judge_settings, n_choices=settings.n_splits * len(settings.n_heads))),
+            judge_settings=judge_settings,
             choices=_choose_all(pairs, _read_aurocs(paths, manifest, plan), settings),
             n_choosing=settings.n_choosing,
         )
@@ -167,7 +167,7 @@ def _describe(
     receipts = read_finished_receipts(paths, heads_task.shards, heads_task)
     return AddedInterfaces(
         manifest=manifest,
-        forms=heads_task.how.forms,
+        forms=heads_task.judge_settings.forms,
         n_pairs=len(pairs),
         n_groups=len({pair.group for pair in pairs}),
         n_homodimers=sum(pair.is_homodimer for pair in pairs),
@@ -220,9 +220,11 @@ def _read_gap(paths: AtlasPaths, manifest: Manifest) -> int:
     return DEFAULT_GAP if gap is None else int(str(gap))
 
 
-def _cut_shards(pairs: Sequence[JudgedPair], plan: Plan, how: JudgeSettings, *, n_choices: int) -> list[Shard]:
+def _cut_shards(
+    pairs: Sequence[JudgedPair], plan: Plan, judge_settings: JudgeSettings, *, n_choices: int
+) -> list[Shard]:
     """Return the shards of the pairs, with the cost and the memory of their trials."""
-    n_of_form = len(how.forms) * len(KINDS)
+    n_of_form = len(judge_settings.forms) * len(KINDS)
     n_rows = n_of_form * (n_choices or plan.run.n_layers * (plan.run.n_heads + 1))
 
     def predict_bytes(shard: Shard, lengths: Sequence[int]) -> int:
@@ -232,8 +234,8 @@ def _cut_shards(pairs: Sequence[JudgedPair], plan: Plan, how: JudgeSettings, *, 
     return cut_pair_shards(
         [pair.n_residues for pair in pairs],
         PairModel.of_plan(plan),
-        forms=how.forms,
-        n_inputs=n_of_form * (2 if how.is_both_orders else 1),
+        forms=judge_settings.forms,
+        n_inputs=n_of_form * (2 if judge_settings.is_both_orders else 1),
         predict_bytes=predict_bytes,
     )
 

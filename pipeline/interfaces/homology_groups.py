@@ -24,21 +24,21 @@ AreAlike = Callable[[str, str], bool]
 
 @dataclass
 class Components:
-    """Connected components of things that are joined two by two (union-find)."""
+    """Connected components of items that are joined two by two (union-find)."""
 
     parents: dict[Hashable, Hashable] = field(default_factory=dict)
 
-    def find(self, thing: Hashable) -> Hashable:
-        """Return the thing that stands for the component of a thing."""
-        self.parents.setdefault(thing, thing)
-        while self.parents[thing] != thing:
-            self.parents[thing] = self.parents[self.parents[thing]]
-            thing = self.parents[thing]
-        return thing
+    def find(self, item: Hashable) -> Hashable:
+        """Return the item that stands for the component of an item."""
+        self.parents.setdefault(item, item)
+        while self.parents[item] != item:
+            self.parents[item] = self.parents[self.parents[item]]  # shortens the way for the next search
+            item = self.parents[item]
+        return item
 
-    def join(self, thing: Hashable, other: Hashable) -> None:
-        """Join the components of two things."""
-        self.parents[self.find(thing)] = self.find(other)
+    def join(self, item: Hashable, neighbour: Hashable) -> None:
+        """Join the components of two items."""
+        self.parents[self.find(item)] = self.find(neighbour)
 
 
 def group_pairs(
@@ -94,16 +94,17 @@ def _replace_rare(sequence: str, alphabet: str) -> str:
 
 
 def _list_candidates(sequences: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of sequences that share four letters in a row, in order; shorter ones are held against all."""
+    """Yield the pairs of sequences that share four letters in a row, in order.
+
+    Sequences of fewer letters are paired with all.
+    """
     by_word: dict[str, list[int]] = defaultdict(list)
     for place, sequence in enumerate(sequences):
         for word in {sequence[start : start + WORD] for start in range(len(sequence) - WORD + 1)}:
             by_word[word].append(place)
 
-    sharing = {pair for places in by_word.values() for pair in combinations(places, 2)}
-    short = [place for place, sequence in enumerate(sequences) if len(sequence) < WORD]
-    sharing.update(
-        (min(place, other), max(place, other)) for place in short for other in range(len(sequences)) if other != place
-    )
-    for place, other in sorted(sharing):
-        yield sequences[place], sequences[other]
+    candidates = {pair for places in by_word.values() for pair in combinations(places, 2)}
+    too_short = [i for i, sequence in enumerate(sequences) if len(sequence) < WORD]
+    candidates |= {(min(i, j), max(i, j)) for i in too_short for j in range(len(sequences)) if i != j}
+    for i, j in sorted(candidates):
+        yield sequences[i], sequences[j]

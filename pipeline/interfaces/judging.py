@@ -5,7 +5,7 @@ Axis letters: `L` layers, `H` heads, `M` measures, `C` choices of heads.
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from attlas.pipeline.contacts.head_choice import Head, spell_heads
 from attlas.pipeline.encoder.encoder import Encoder
 from attlas.pipeline.interfaces.across_maps import Apc
-from attlas.pipeline.interfaces.judged_pairs import JudgedPair, read_known_interfaces, read_letters
+from attlas.pipeline.interfaces.judged_pairs import JudgedPair, Letters, read_known_interfaces, read_letters
+from attlas.pipeline.interfaces.known_interface import KnownInterface
 from attlas.pipeline.interfaces.measures import MEASURES
 from attlas.pipeline.interfaces.nulls import shuffle_letters
 from attlas.pipeline.interfaces.trials import (
@@ -89,7 +90,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
     pairs: tuple[JudgedPair, ...]
     """All pairs with known contacts, in order of `pair_id`; a shard counts their places in this order."""
     shards: tuple[Shard, ...]
-    how: JudgeSettings
+    judge_settings: JudgeSettings
 
     @abstractmethod
     def begin_trial(self, trial: Trial) -> MeasureTrial:
@@ -105,7 +106,7 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
         """Return the digest of pairs, settings and tables: the same give the same rows."""
         cuts = [[shard.first_sequence_id, shard.end_sequence_id] for shard in self.shards]
         pairs = [list(asdict(pair).values()) for pair in self.pairs]
-        return digest([RULE, self.atlas_id, self.inputs, pairs, cuts, dict(self.how.values)])
+        return digest([RULE, self.atlas_id, self.inputs, pairs, cuts, dict(self.judge_settings.values)])
 
     def find_shard(self, paths: AtlasPaths, plan: Plan, index: int) -> Shard:
         """Return shard `index` (from 1) of the pairs."""
@@ -117,59 +118,60 @@ class PairTrials(PassTask[list[Trial], list[Measures | None]]):
 
     def select_sequences(self, paths: AtlasPaths, manifest: Manifest, shard: Shard) -> list[Trial]:
         """Return the trials of the pairs of a shard, in order of pair, form and kind."""
-        by_id = self.pairs_by_id
         pairs = self.pairs[shard.first_sequence_id : shard.end_sequence_id]
-        partners = [by_id[pair.swapped] for pair in pairs if pair.swapped is not None]
-        known = read_known_interfaces(paths, manifest, list(dict.fromkeys([*pairs, *partners])))
-        letters = read_letters(paths, {name for pair in [*pairs, *partners] for name in (pair.accession, pair.partner)})
+        swapped_pairs = [self.pairs_by_id[pair.swapped] for pair in pairs if pair.swapped is not None]
+        all_pairs = list(dict.fromkeys([*pairs, *swapped_pairs]))
+        interfaces = read_known_interfaces(paths, manifest, all_pairs)
+        letters = read_letters(paths, {name for pair in all_pairs for name in (pair.accession, pair.partner)})
+        return [
+            trial
+            for pair in pairs
+            for form in sorted(self.judge_settings.forms)
+            for trial in self._make_trials(pair, form, interfaces, letters)
+        ]
 
-        trials = []
-        for pair in pairs:
-            sequence, partner_sequence = letters[pair.accession].letters, letters[pair.partner].letters
-            shuffle = partial(shuffle_letters, seed=self.how.seed)
-            for form in sorted(self.how.forms):
-                make = partial(Trial, pair_id=pair.pair_id, form=form)
-                given = known[pair.pair_id]
-                trials.append(
-                    make(
-                        kind=GIVEN,
-                        sequence=sequence,
-                        partner_sequence=partner_sequence,
-                        partner=pair.partner,
-                        known=given,
-                    )
-                )
-                trials.append(
-                    make(
-                        kind=SHUFFLED,
-                        sequence=shuffle(sequence, name=f"{pair.accession} of {pair.accession} {pair.partner}"),
-                        partner_sequence=shuffle(partner_sequence, name=f"partner of {pair.accession} {pair.partner}"),
-                        partner=pair.partner,
-                        known=given,
-                    )
-                )
-                if pair.swapped is not None:
-                    other = by_id[pair.swapped]
-                    trials.append(
-                        make(
-                            kind=SWAPPED,
-                            sequence=sequence,
-                            partner_sequence=letters[other.partner].letters,
-                            partner=other.partner,
-                            known=given.exchange_partner(known[other.pair_id]),
-                        )
-                    )
-        return trials
+    def _make_trials(
+        self, pair: JudgedPair, form: Form, interfaces: Mapping[int, KnownInterface], letters: Mapping[str, Letters]
+    ) -> Iterator[Trial]:
+        """Yield the trials of a pair in one form: the pair as it is, then its two nulls."""
+        given = Trial(
+            pair_id=pair.pair_id,
+            form=form,
+            kind=GIVEN,
+            sequence=letters[pair.accession].letters,
+            partner_sequence=letters[pair.partner].letters,
+            partner=pair.partner,
+            known=interfaces[pair.pair_id],
+        )
+        yield given
+
+        shuffle = partial(shuffle_letters, seed=self.judge_settings.seed)
+        yield replace(
+            given,
+            kind=SHUFFLED,
+            sequence=shuffle(given.sequence, name=f"{pair.accession} of {pair.accession} {pair.partner}"),
+            partner_sequence=shuffle(given.partner_sequence, name=f"partner of {pair.accession} {pair.partner}"),
+        )
+
+        if pair.swapped is not None:
+            swapped_pair = self.pairs_by_id[pair.swapped]
+            yield replace(
+                given,
+                kind=SWAPPED,
+                partner_sequence=letters[swapped_pair.partner].letters,
+                partner=swapped_pair.partner,
+                known=given.known.exchange_partner(interfaces[swapped_pair.pair_id]),
+            )
 
     def compute(self, encoder: Encoder, plan: Plan, sequences: list[Trial]) -> list[Measures | None]:
         """Return the measures of each trial, None where its attention is not finite. Raises as `PassTask.compute`."""
-        refuse_unsupported_forms(encoder, self.how.forms)
+        refuse_unsupported_forms(encoder, self.judge_settings.forms)
         return measure_trials(
             encoder,
             sequences,
-            gap=self.how.gap,
+            gap=self.judge_settings.gap,
             begin_trial=self.begin_trial,
-            is_both_orders=self.how.is_both_orders,
+            is_both_orders=self.judge_settings.is_both_orders,
         )
 
     def describe_trial(self, trial: Trial) -> dict[str, object]:
@@ -211,11 +213,11 @@ class JudgeHeads(PairTrials):
     @property
     def settings(self) -> Mapping[str, object]:
         """The settings that `pair_head_contacts` declares."""
-        return self.how.values
+        return self.judge_settings.values
 
     def begin_trial(self, trial: Trial) -> MeasureTrial:
         """Return what takes the maps of a trial."""
-        return MeasureHeads(trial, apc=self.how.apc)
+        return MeasureHeads(trial, apc=self.judge_settings.apc)
 
     def make_rows(self, plan: Plan, sequences: list[Trial], results: list[Measures | None]) -> ShardRows:
         """Return the rows of `pair_head_contacts`."""
@@ -248,12 +250,12 @@ class JudgeFusedHeads(PairTrials):
     @property
     def settings(self) -> Mapping[str, object]:
         """The settings that `pair_choices` declares."""
-        return {**self.how.values, "n_choosing": self.n_choosing}
+        return {**self.judge_settings.values, "n_choosing": self.n_choosing}
 
     def begin_trial(self, trial: Trial) -> MeasureTrial:
         """Return what takes the maps of a trial."""
         choices = [choice.heads for choice in self.list_choices(trial)]
-        return MeasureFusedHeads(trial, apc=self.how.apc, choices=choices)
+        return MeasureFusedHeads(trial, apc=self.judge_settings.apc, choices=choices)
 
     def list_choices(self, trial: Trial) -> Iterator[FusedChoice]:
         """Yield the choices that a trial judges, in order of split and number of heads.
@@ -276,12 +278,8 @@ class JudgeFusedHeads(PairTrials):
             if measures is not None:
                 shared = self.describe_trial(trial)
                 for choice, of_choice in zip(self.list_choices(trial), measures, strict=True):
-                    chosen = {
-                        "split": choice.split,
-                        "n_heads": len(choice.heads),
-                        "heads": spell_heads(choice.heads),
-                    }
-                    rows.append({**shared, **chosen, **name_measures(of_choice)})
+                    of_heads = {"n_heads": len(choice.heads), "heads": spell_heads(choice.heads)}
+                    rows.append({**shared, "split": choice.split, **of_heads, **name_measures(of_choice)})
         columns = list_columns(rows, PAIR_CHOICES.schema(plan.run.n_layers).names)
         return ShardRows([TableRows(PAIR_CHOICES, columns)], _list_lengths(sequences), _count_failed(results))
 

@@ -3,7 +3,8 @@
 Ties count the same in every measure: half in the area under the receiver's curve, together in the average precision,
 and by the mean over all their orders in the hits among the highest.
 
-Axis letters: `K` scored things, `P` positives among them, `N` residues of a protein, `M` its partner's.
+Axis letters: `K` items with a score (residues, or pairs of them), `P` positives among them, `N` residues of a protein,
+`M` its partner's.
 """
 
 from collections.abc import Sequence
@@ -35,14 +36,14 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Ranking:
-    """How scores rank positives. Where all or none of the things are positives, nothing is defined: NaN."""
+    """How scores rank positives. Where all or none of the items are positives, nothing is defined: NaN."""
 
     auroc: float
-    """Chance that a positive has a higher score than another thing; ties count half."""
+    """Chance that a positive has a higher score than an item that is none; ties count half."""
     auprc: float
-    """Average precision: mean over positives of the precision among all things of their score or a higher one."""
+    """Average precision: mean over positives of the precision among all items of their score or a higher one."""
     hits: tuple[float, ...]
-    """Positives among the things of highest score, for each cut; of tied things, the mean over their orders."""
+    """Positives among the items of highest score, for each cut; of tied items, the mean over their orders."""
 
 
 def rank_positives(
@@ -53,24 +54,24 @@ def rank_positives(
     Args:
         scores: finite numbers; the higher, the likelier a positive.
         positives: distinct places of `scores`.
-        cuts: how many things of highest score are looked at; more than there are: all.
+        cuts: numbers of items of highest score that are looked at; more than there are: all.
 
     Source: Mann and Whitney 1947 for the area; average precision as in scikit-learn.
     """
-    n_things, n_positives = len(scores), len(positives)
-    if not 0 < n_positives < n_things:
+    n_items, n_positives = len(scores), len(positives)
+    if not 0 < n_positives < n_items:
         return Ranking(np.nan, np.nan, (np.nan,) * len(cuts))
 
     ordered, values = np.sort(scores), np.sort(scores[positives])
     n_below, n_up_to = np.searchsorted(ordered, values, "left"), np.searchsorted(ordered, values, "right")
 
-    # Ranks count from 1; tied things share the mean of theirs.
+    # Ranks count from 1; tied items share the mean of theirs.
     rank_sum = float((n_below + n_up_to + 1).sum()) / 2
-    auroc = (rank_sum - n_positives * (n_positives + 1) / 2) / (n_positives * (n_things - n_positives))
+    auroc = (rank_sum - n_positives * (n_positives + 1) / 2) / (n_positives * (n_items - n_positives))
 
     n_hits_at_least = n_positives - np.searchsorted(values, values, "left")
-    auprc = float((n_hits_at_least / (n_things - n_below)).mean())
-    return Ranking(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_things)) for cut in cuts))
+    auprc = float((n_hits_at_least / (n_items - n_below)).mean())
+    return Ranking(auroc, auprc, tuple(_count_hits(ordered, values, min(cut, n_items)) for cut in cuts))
 
 
 def measure_map(across: AcrossMap, known: KnownInterface, *, scores: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -30,18 +30,17 @@ def swap_partners(pairs: Sequence[SizedPair]) -> dict[int, int]:
     n_taken = dict.fromkeys((pair.pair_id for pair in pairs), 0)
     swapped: dict[int, int] = {}
     for pair in sorted(pairs, key=lambda pair: pair.pair_id):
-        others = [other for other in pairs if other.group != pair.group]
-        if others:
-            closest = min(
-                others,
-                key=lambda other: (
-                    abs(other.partner_length - pair.partner_length),
-                    n_taken[other.pair_id],
-                    other.pair_id,
-                ),
-            )
-            n_taken[closest.pair_id] += 1
-            swapped[pair.pair_id] = closest.pair_id
+        # The lowest tuple wins: difference in length, how often it was taken, `pair_id`.
+        candidates = [
+            (abs(candidate.partner_length - pair.partner_length), n_taken[candidate.pair_id], candidate.pair_id)
+            for candidate in pairs
+            if candidate.group != pair.group
+        ]
+        if candidates:
+            *_, closest_id = min(candidates)
+            n_taken[closest_id] += 1
+            swapped[pair.pair_id] = closest_id
+
     return swapped
 
 

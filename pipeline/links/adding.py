@@ -1,6 +1,6 @@
 """Links added to a sealed atlas: a pass over every sequence, resumed like a build."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from attlas.pipeline.pass_task import digest_inputs
 from attlas.pipeline.passes import read_finished_receipts, run_pass
 from attlas.pipeline.plan import Plan, Shard
 from attlas.pipeline.sealed import hold_sealed
-from attlas.schema import HEADS, LINKS, AtlasPaths, InputError, Manifest
+from attlas.schema import HEADS, LINKS, AtlasPaths, InputError, Manifest, Receipt
 
 
 @dataclass(frozen=True)
@@ -107,18 +107,32 @@ def add_links(
             scheduler=scheduler,
         )
         receipts = read_finished_receipts(paths, shards, task)
-        failed_shards = [index for index, receipt in receipts.items() if receipt.n_failed]
-        suspects = [sequence for index in failed_shards for sequence in group_by_shard(plan, sequences)[index]]
-        return AddedLinks(
-            manifest=manifest,
-            n_links=manifest.of_table(LINKS).n_rows,
-            n_linked_edges=_count_linked_edges(paths, manifest, plan.run.edge_theta),
-            n_edges=_count_edges(paths, manifest, sequences),
-            n_sequences=len(sequences),
-            longer=tuple(str(sequence) for sequence in computed if limit is not None and sequence.length > limit),
-            n_failed=sum(receipt.n_failed for receipt in receipts.values()),
-            without_links=tuple(map(str, _find_without_links(paths, manifest, suspects))),
-        )
+        return _count_added_links(paths, plan, manifest, computed, receipts, limit=limit)
+
+
+def _count_added_links(
+    paths: AtlasPaths,
+    plan: Plan,
+    manifest: Manifest,
+    computed: Sequence[ComputedSequence],
+    receipts: Mapping[int, Receipt],
+    *,
+    limit: int | None,
+) -> AddedLinks:
+    """Return the links of an atlas, counted from its tables and from the receipts of the shards, by index."""
+    sequences = [sequence for sequence in computed if limit is None or sequence.length <= limit]
+    failed_shards = [index for index, receipt in receipts.items() if receipt.n_failed]
+    suspects = [sequence for index in failed_shards for sequence in group_by_shard(plan, sequences)[index]]
+    return AddedLinks(
+        manifest=manifest,
+        n_links=manifest.of_table(LINKS).n_rows,
+        n_linked_edges=_count_linked_edges(paths, manifest, plan.run.edge_theta),
+        n_edges=_count_edges(paths, manifest, sequences),
+        n_sequences=len(sequences),
+        longer=tuple(str(sequence) for sequence in computed if limit is not None and sequence.length > limit),
+        n_failed=sum(receipt.n_failed for receipt in receipts.values()),
+        without_links=tuple(map(str, _find_without_links(paths, manifest, suspects))),
+    )
 
 
 def _check_settings(settings: LinkSettings, theta: float) -> None:

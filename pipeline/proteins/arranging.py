@@ -98,7 +98,7 @@ class ArrangedProteins:
             yield rows.append_column(NUMBERED.field("sequence_id"), pa.array(ids, mask=ids < 0))
 
     def sequences(self) -> Iterator[pa.Table]:
-        """Yield the distinct sequences to compute, with the columns of `ordering.SEQUENCES`."""
+        """Yield the distinct sequences to compute, with the columns of `ordering.PLANNED_SEQUENCES`."""
         return self.order.sequences()
 
 

@@ -14,7 +14,7 @@ from attlas.pipeline.proteins.workspace import temporary_fault
 RUN_BYTES = 64 << 20
 """Text of the sequences that are sorted at once."""
 
-SEQUENCES = pa.schema(
+PLANNED_SEQUENCES = pa.schema(
     [
         pa.field("sequence_id", pa.int32(), nullable=False),
         pa.field("sequence", pa.string(), nullable=False),
@@ -69,18 +69,20 @@ class SequenceOrder:
         return sequence_ids, np.concatenate(lengths) if lengths else np.empty(0, np.int32)
 
     def sequences(self) -> Iterator[pa.Table]:
-        """Yield the distinct sequences with the columns of SEQUENCES, after they were numbered."""
+        """Yield the distinct sequences with the columns of PLANNED_SEQUENCES, after they were numbered."""
         n_sequences = 0
         for rows in merge_runs(self._runs, key="key"):
             _, is_first = _find_first(rows)
+            # A sequence begins where the key changes; the accessions up to the next one are its own.
             places = np.flatnonzero(is_first)
             ends = pa.array(np.append(places, rows.num_rows).astype(np.int32))
+            accessions = rows["accession"].combine_chunks()
             columns = [
                 pa.array(np.arange(n_sequences, n_sequences + len(places), dtype=np.int32)),
                 rows["sequence"].take(places),
-                pa.ListArray.from_arrays(ends, rows["accession"].combine_chunks(), type=SEQUENCES.field(2).type),
+                pa.ListArray.from_arrays(ends, accessions, type=PLANNED_SEQUENCES.field("accessions").type),
             ]
-            yield pa.table(columns, schema=SEQUENCES)
+            yield pa.table(columns, schema=PLANNED_SEQUENCES)
             n_sequences += len(places)
 
     def _sort_waiting(self) -> None:

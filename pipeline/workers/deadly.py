@@ -34,9 +34,9 @@ def find_deadly_sequences(
         if waiting:
             pack = waiting.popleft()
             begun = {i: sequence for i, sequence in pack.items() if i in search.begun}
-            after = {i: sequence for i, sequence in pack.items() if i > search.begun[-1]}
-            parts = search.note_departure(begun) if begun else []
-            waiting.extendleft(reversed([*parts, *({i: after[i]} for i in sorted(after))]))
+            later = {i: sequence for i, sequence in pack.items() if i > search.begun[-1]}
+            packs_again = search.note_departure(begun) if begun else []
+            waiting.extendleft(reversed([*packs_again, *({i: later[i]} for i in sorted(later))]))
 
     while waiting:
         trial = run_packs(list(waiting), search.begin)

@@ -53,16 +53,16 @@ class Roster:
 
     def add_new(self, threads: Mapping[str, int]) -> list[str]:
         """Add the workers that have come, as many as may compute, and return them; they are yet to be checked."""
-        new = [worker for worker in threads if worker not in self.present and worker not in self.left_out]
+        newcomers = [worker for worker in threads if worker not in self.present and worker not in self.left_out]
         if self.n_workers:
-            new = new[: self.n_workers - len(self.present)]
-        for worker in new:
+            newcomers = newcomers[: self.n_workers - len(self.present)]
+        for worker in newcomers:
             self.present[worker] = Worker(threads[worker])
 
         self._n_at_start = self._n_at_start or len(self.present)
         if self.present and self._first_came_at is None:
             self._first_came_at = time.monotonic()
-        return new
+        return newcomers
 
     def accept(self, worker: str, report: WorkerReport) -> None:
         """Record that a worker has passed its checks."""
@@ -79,7 +79,7 @@ class Roster:
         """Record that a worker has something to do, or may have soon."""
         self._active_at = time.monotonic()
 
-    # --- what is known of them ---
+    # --- counts and twins ---
 
     def count(self) -> WorkersCounted:
         """Return the event that says how many workers are there."""
@@ -95,7 +95,7 @@ class Roster:
         if report.gpu is None or self.scheduler is None:
             return None
         reports = {worker: state.report for worker, state in self.present.items() if state.report is not None}
-        return next((worker for worker, other in reports.items() if other.gpu == report.gpu), None)
+        return next((worker for worker, present_report in reports.items() if present_report.gpu == report.gpu), None)
 
     def _are_others_about_to_join(self) -> bool:
         """Return whether the workers of a scheduler that have come may be only the first of them."""
@@ -159,9 +159,9 @@ class Roster:
             return
 
         errors = {**self.left_out, **suspects}
-        where = "this machine" if self.scheduler is None else f"the Dask scheduler {self.scheduler}"
+        place = "this machine" if self.scheduler is None else f"the Dask scheduler {self.scheduler}"
         raise EnvironmentFault(
-            f"There has been no worker of {where} for {faults.PATIENCE_S:g} s; finished shards are kept.",
+            f"There has been no worker of {place} for {faults.PATIENCE_S:g} s; finished shards are kept.",
             found=f"{len(self.present)} workers, {len(self.left_out)} that were left out, "
             f"and {n_waiting} shards that wait",
             offenders=[f"{worker}: {describe_in_one_line(error)}" for worker, error in sorted(errors.items())],

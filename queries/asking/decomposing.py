@@ -13,9 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import BoundQuestion, Question, document_answer, questions
+from attlas.queries.asking.answering import BoundQuestion, document_answer
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import questions
+from attlas.queries.engine.atlas_part import AtlasPart, connect_part, cut_atlas
 from attlas.queries.engine.functions import strip_comments
-from attlas.queries.engine.part import Part, connect_part, cut_atlas
 from attlas.queries.engine.selecting import select
 from attlas.queries.store import Store
 from attlas.schema import RESIDUES, SHARD_TABLES, QuestionError, Table
@@ -56,7 +58,7 @@ class PartialQuestion:
     """Directory or URL of the atlas."""
     sql: str
     values: dict[str, Any]
-    part: Part
+    part: AtlasPart
     memory_limit: str | None = None
     """What the query may take before it spills to disk; None is half of the memory."""
 

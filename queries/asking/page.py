@@ -11,8 +11,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.parameters import TYPES, Parameter
-from attlas.queries.asking.questions import TOPICS, Question, ask, column_docs, questions
+from attlas.queries.asking.question import TOPICS, Question, column_docs
+from attlas.queries.asking.questions import questions
 from attlas.queries.engine.functions import Function, functions
 from attlas.queries.formats import write_text
 from attlas.queries.store import Store

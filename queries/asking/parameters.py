@@ -28,8 +28,8 @@ TYPES = {
     "alignment": "a file of aligned sequences (FASTA, Stockholm, Clustal), `-` for stdin",
 }
 """The types a parameter may have, and what a value of each is."""
-LISTS = ("ints", "texts", "proteins")
-"""The types of a parameter that may be `all`."""
+LIST_TYPES = ("ints", "texts", "proteins")
+"""The types of lists, which a text with commas or an @FILE stands for on the command line; they may be `all`."""
 MOST_NAMED = 12
 """Most values of a column that an error lists."""
 EVERY = "all"
@@ -184,7 +184,7 @@ def _parameters_hint(parameters: Sequence[Parameter]) -> str:
 
 def _value(atlas: Store, parameter: Parameter, value: object, note: Callable[[str], None]) -> Any:
     """Return a value converted to the type of its parameter; None for the default that stands for all."""
-    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in LISTS:
+    if isinstance(value, str) and value == EVERY == parameter.default and parameter.type in LIST_TYPES:
         return None
 
     match parameter.type:

@@ -60,7 +60,7 @@ class Agreement:
             return False
 
         hundredths_at = dict(zip(self.atlas_sites, self.hundredths, strict=True))
-        return all(hundredths_at[site] >= hundredths_at[after] for site, after in pairwise(self.table_sites))
+        return all(hundredths_at[site] >= hundredths_at[next_site] for site, next_site in pairwise(self.table_sites))
 
     @property
     def is_same_layer(self) -> bool | None:

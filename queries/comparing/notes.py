@@ -30,9 +30,9 @@ def warning_lines(
 def absent_lines(n_absent: int, accessions: Sequence[str]) -> Iterator[str]:
     """Yield the number of computed proteins that the table does not name, with the first of them."""
     if n_absent:
-        others = f" and {n_absent - len(accessions):,} more" if n_absent > len(accessions) else ""
+        ending = f" and {n_absent - len(accessions):,} more" if n_absent > len(accessions) else ""
         proteins = counted(n_absent, "computed protein is", "computed proteins are")
-        yield f"{proteins} not in the table: {', '.join(map(printable, accessions))}{others}"
+        yield f"{proteins} not in the table: {', '.join(map(printable, accessions))}{ending}"
 
 
 def _numbering_lines(matched: MatchedTable, agreements: Sequence[Agreement]) -> Iterator[str]:

@@ -159,7 +159,7 @@ def _contradicted(numbering: Numbering, table_name: str) -> InputError:
         f"The letters of {table_name} say that it counts residues from {other_position}, not from {first_position}.",
         expected=f"letters that agree with the sequences if counted from {first_position}",
         found=numbering.line,
-        hint=f"--base {other_position}, or leave it out" if is_asked else f"say so: --base {other_position}",
+        hint=f"--base {other_position}, or leave it out" if is_asked else f"state it: --base {other_position}",
     )
 
 
@@ -179,5 +179,5 @@ def _describe_unknown(evidence: Evidence, table_name: str) -> InputError:
         f"Nothing tells whether {table_name} counts residues from 0 or from 1.",
         expected="letters of residues, a position 0, or a position at the very end of a protein",
         found="; ".join(parts),
-        hint="say it: --base 0 or --base 1 (base=0 or base=1 in Python)",
+        hint="state it: --base 0 or --base 1 (base=0 or base=1 in Python)",
     )

@@ -1,8 +1,9 @@
 """The SQL functions of attlas: what the questions compute with, and open to any query. One macro to a file.
 
 A file of `queries/functions/` has the name of its macro: comments `-- returns: ...` and, where there are some,
-`-- notes: ...` and `-- source: ...`, lines of a text after the first indented, then its CREATE MACRO. They may call one
-another, and read the views: as `main.sites`, or else a CTE of whoever calls would take their place.
+`-- notes: ...` and `-- source: ...`, in this order, lines of a text after the first indented, then its CREATE MACRO
+without a semicolon at the end. They may call one another, and read the views: as `main.sites`, or else a CTE of whoever
+calls would take their place.
 """
 
 import re
@@ -16,12 +17,11 @@ from attlas.queries.engine.views import quote
 
 FOLDER = Path(__file__).parents[1] / "functions"
 
-_FILE = re.compile(
+_HEADER = re.compile(
     r"-- returns: (?P<returns>.+\n(?:--   .+\n)*)(?:-- notes: (?P<notes>.+\n(?:--   .+\n)*))?"
     r"(?:-- source: (?P<source>.+\n(?:--   .+\n)*))?"
-    r"(?P<sql>CREATE MACRO (?P<call>(?P<name>\w+)\([\w, ]*\)) AS\b[^;]+)"
 )
-
+_MACRO = re.compile(r"CREATE MACRO (?P<call>(?P<name>\w+)\([\w, ]*\)) AS\b")
 _COMMENT = re.compile(r"^\s*--.*\n", re.MULTILINE)
 
 
@@ -54,7 +54,35 @@ class Function:
 @cache
 def functions() -> tuple[Function, ...]:
     """Return every function, by name."""
-    return tuple(_read(path) for path in sorted(FOLDER.glob("*.sql")))
+    return tuple(read_function(path) for path in sorted(FOLDER.glob("*.sql")))
+
+
+def read_function(path: Path) -> Function:
+    """Return the function of a file.
+
+    Raises:
+        ValueError: the file is not as the docstring of this module says; names the line.
+    """
+    text = path.read_text(encoding="utf-8")
+    header = _HEADER.match(text)
+    if header is None:
+        raise _unreadable(path, 1, "-- returns: TEXT", text)
+
+    begin = header.end()
+    macro = _MACRO.match(text, begin)
+    if macro is None or macro["name"] != path.stem:
+        expected = f"-- notes: TEXT, then -- source: TEXT, then CREATE MACRO {path.stem}(PARAMETERS) AS"
+        raise _unreadable(path, text.count("\n", 0, begin) + 1, expected, text)
+
+    # One statement: the database is given each function alone. In a comment a semicolon is text.
+    sql = text[begin:]
+    for number, line in enumerate(text.split("\n"), start=1):
+        if ";" in line and not line.lstrip().startswith("--"):
+            raise _unreadable(path, number, "SQL without a semicolon", text)
+
+    texts = ((part or "").replace("\n--", " ") for part in header.group("returns", "notes", "source"))
+    returns, notes, source = (" ".join(part.split()) for part in texts)
+    return Function(name=path.stem, call=macro["call"], returns=returns, notes=notes, source=source, sql=sql.strip())
 
 
 def find_calls(sql: str) -> tuple[Function, ...]:
@@ -112,13 +140,7 @@ def _call_pattern() -> re.Pattern[str]:
     return re.compile(rf"\b({'|'.join(function.name for function in functions())})\s*\(", re.IGNORECASE)
 
 
-def _read(path: Path) -> Function:
-    match = _FILE.fullmatch(path.read_text(encoding="utf-8"))
-    if match is None or match["name"] != path.stem:
-        raise ValueError(f"{path} is not as the docstring of this module says")
-
-    texts = ((text or "").replace("\n--", " ") for text in match.group("returns", "notes", "source"))
-    returns, notes, source = (" ".join(text.split()) for text in texts)
-    return Function(
-        name=path.stem, call=match["call"], returns=returns, notes=notes, source=source, sql=match["sql"].strip()
-    )
+def _unreadable(path: Path, number: int, expected: str, text: str) -> ValueError:
+    """Return the error for a line of the file of a function, with what was expected there."""
+    line = text.split("\n")[number - 1]
+    return ValueError(f"Line {number} of {path} cannot be read: expected {expected}; found {line!r}.")

@@ -1,11 +1,14 @@
 """Refusal of requests that a format cannot answer, before the work, naming the formats that can."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from attlas.queries.exports.catalogue import EXPORTS
 from attlas.queries.exports.export import Export
 from attlas.queries.exports.request import Request
 from attlas.schema import QuestionError
+
+CanUse = Callable[[Export], bool]
+"""Returns whether a format uses what a request has."""
 
 
 def check_request(export: Export, request: Request) -> None:
@@ -20,24 +23,11 @@ def check_request(export: Export, request: Request) -> None:
         raise QuestionError(f"{export.name} is written onto a structure.", hint="give one with --structure FILE")
     if export.structure == "no" and request.chain is not None and request.structure is None:
         raise QuestionError(f"{export.name} has no chains.", hint="leave --chain out")
-
-    if request.structure is not None:
-        _check_use(export, "takes no structure", lambda candidate: candidate.structure != "no")
-    if request.pdb_id is not None:
-        _check_use(export, "takes no PDB id", lambda candidate: candidate.takes_pdb_id)
-    if request.alignment is not None:
-        _check_use(export, "takes no alignment", lambda candidate: candidate.takes_alignment)
-    if request.layer is not None or request.head is not None:
-        _check_use(export, "has no links", lambda candidate: candidate.takes_head)
     if request.head is not None and request.layer is None:
         raise QuestionError("A head is one of a layer.", hint="give the layer, too: --layer N --head N, both from 0")
-    if request.is_safe_for_spreadsheets:
-        _check_use(export, "is not for spreadsheets", lambda candidate: candidate.is_for_spreadsheets)
+    for refusal, can_use in _list_uses(request):
+        _check_use(export, refusal, can_use)
 
-    if request.partner_chain is not None:
-        _check_use(export, "is not of a pair", lambda candidate: candidate.is_of_pair)
-    if request.form is not None:
-        _check_use(export, "has no pairs", lambda candidate: candidate.takes_form)
     if export.is_of_pair:
         _check_pair(export, request)
         return
@@ -45,14 +35,32 @@ def check_request(export: Export, request: Request) -> None:
     # A structure is of one protein, whatever the format.
     is_of_one = export.is_of_one or request.structure is not None
     if is_of_one and (request.accessions is None or len(request.accessions) != 1):
-        n = "no id, which means all proteins" if request.accessions is None else f"{len(request.accessions):,} ids"
+        ids = "no id, which means all proteins" if request.accessions is None else f"{len(request.accessions):,} ids"
         cause = "" if export.is_of_one else " when a structure is given"
         raise QuestionError(
             f"The format {export.name} takes one protein at a time{cause}.",
             expected="one id",
-            found=n,
+            found=ids,
             hint=f"name the protein: `attlas export DIR {export.name} ID`",
         )
+
+
+def _list_uses(request: Request) -> Iterator[tuple[str, CanUse]]:
+    """Yield, for everything given that only some formats use, how the others refuse it, and which formats use it."""
+    if request.structure is not None:
+        yield "takes no structure", lambda export: export.structure != "no"
+    if request.pdb_id is not None:
+        yield "takes no PDB id", lambda export: export.takes_pdb_id
+    if request.alignment is not None:
+        yield "takes no alignment", lambda export: export.takes_alignment
+    if request.layer is not None or request.head is not None:
+        yield "has no links", lambda export: export.takes_head
+    if request.is_safe_for_spreadsheets:
+        yield "is not for spreadsheets", lambda export: export.is_for_spreadsheets
+    if request.partner_chain is not None:
+        yield "is not of a pair", lambda export: export.is_of_pair
+    if request.form is not None:
+        yield "has no pairs", lambda export: export.takes_form
 
 
 def _check_pair(export: Export, request: Request) -> None:
@@ -67,7 +75,8 @@ def _check_pair(export: Export, request: Request) -> None:
         )
 
 
-def _check_use(export: Export, refusal: str, can_use: Callable[[Export], bool]) -> None:
+def _check_use(export: Export, refusal: str, can_use: CanUse) -> None:
+    """Refuse what a format cannot use, naming the formats that can. Raises QuestionError."""
     if not can_use(export):
         users = [candidate.name for candidate in EXPORTS.values() if can_use(candidate)]
         raise QuestionError(f"{export.name} {refusal}.", expected=f"one of {', '.join(users)}")

@@ -19,22 +19,22 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     refuse_without_links(atlas, "chimerax-links")
     links = annotate_links(atlas, request)
     check_chain_names(links.annotation.chains, "ChimeraX")
-    for line in pseudobond_lines(links.comments(), links.placed):
+    for line in pseudobond_lines(links.comments(), links.lines):
         sink.write(f"{line}\n".encode())
     return links.notes()
 
 
-def pseudobond_lines(comments: Sequence[str], drawn: Sequence[DrawnLine]) -> Iterator[str]:
+def pseudobond_lines(comments: Sequence[str], lines: Sequence[DrawnLine]) -> Iterator[str]:
     """Yield the lines of a file of pseudobonds."""
-    yield from (f"; {line}" for line in comments)
+    yield from (f"; {comment}" for comment in comments)
     yield "; Open the structure alone, then this file: an atom is looked for in every model that is open."
     yield "; halfbond = false"
     yield f"; color = {COLOUR}"
     yield "; dashes = 0"
 
     radius = None
-    for placed in drawn:
-        if placed.radius != radius:
-            radius = placed.radius
+    for line in lines:
+        if line.radius != radius:
+            radius = line.radius
             yield f"; radius = {radius}"
-        yield f"{residue_spec(placed.query)}@CA {residue_spec(placed.key)}@CA {COLOUR}"
+        yield f"{residue_spec(line.query)}@CA {residue_spec(line.key)}@CA {COLOUR}"

@@ -8,15 +8,12 @@ from attlas.queries.exports.alignment import AlignedRow, aligned_rows
 from attlas.queries.exports.catalogue import EXPORTS, export_named
 from attlas.queries.exports.check import check_request
 from attlas.queries.exports.export import Export
-from attlas.queries.exports.left_out import count_left_out
+from attlas.queries.exports.left_out import N_NAMED, count_left_out
 from attlas.queries.exports.request import Request
 from attlas.queries.output_file import open_output
 from attlas.queries.store import Store
 from attlas.queries.text import printable
 from attlas.schema import QuestionError
-
-N_NAMED = 10
-"""Proteins that a note names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +165,10 @@ def _split_by_alignment(
 
 
 def _absent_note(accessions: Sequence[str]) -> list[str]:
-    others = " and more" if len(accessions) > N_NAMED else ""
-    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{others}"] if accessions else []
+    if not accessions:
+        return []
+    ending = " and more" if len(accessions) > N_NAMED else ""
+    return [f"not in the alignment, left out: {', '.join(accessions[:N_NAMED])}{ending}"]
 
 
 def _file_names(export: Export, output: Path | None) -> dict[str, str]:

@@ -18,6 +18,7 @@ CONDITIONS: dict[Kind, str] = {
 }
 """Conditions on `proteins`; each holds for all that were not computed."""
 N_NAMED = 10
+"""Proteins that a note names; the others are counted."""
 
 
 def count_left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -> str | None:
@@ -33,6 +34,7 @@ def count_left_out(atlas: Store, kind: Kind, accessions: Sequence[str] | None) -
     if not rows:
         return None
 
-    n, names = int(rows[0]["n"]), ", ".join(printable(row["accession"]) for row in rows)
-    others = f" and {n - len(rows):,} more" if n > len(rows) else ""
-    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{others}"
+    n = int(rows[0]["n"])
+    names = ", ".join(printable(row["accession"]) for row in rows)
+    ending = f" and {n - len(rows):,} more" if n > len(rows) else ""
+    return f"{n:,} {'protein has' if n == 1 else 'proteins have'} no row in this format: {names}{ending}"

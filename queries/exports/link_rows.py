@@ -29,8 +29,8 @@ class LinkRow:
 
 
 @dataclass(frozen=True)
-class DrawnLinks:
-    """The links of a protein that an export draws."""
+class LinkSelection:
+    """The links of a protein that an export draws, and how many of how many they are."""
 
     links: tuple[LinkRow, ...]
     """The strongest at the front."""
@@ -55,7 +55,7 @@ def refuse_without_links(store: Store, format: str) -> None:
         )
 
 
-def find_drawn_links(store: Store, request: Request) -> DrawnLinks:
+def select_links(store: Store, request: Request) -> LinkSelection:
     """Return the links to draw of the request's one protein.
 
     Those of the layer and head that are named; without these, the strongest N_DRAWN of long range, of all heads.
@@ -73,11 +73,13 @@ def find_drawn_links(store: Store, request: Request) -> DrawnLinks:
     ).to_pylist()
     edges = store.sql(f"SELECT sum(n_edges)::BIGINT AS n FROM heads WHERE {is_named}", parameters).to_pylist()
 
-    links = tuple(LinkRow(**row) for row in rows)
-    drawn = links if request.layer is not None else tuple(link for link in links if link.is_long_range)[:N_DRAWN]
-    return DrawnLinks(
-        drawn, _describe(request, len(drawn), len(links), edges[0]["n"] or 0, store.manifest.run.edge_theta)
-    )
+    all_links = tuple(LinkRow(**row) for row in rows)
+    n_edges, theta = edges[0]["n"] or 0, store.manifest.run.edge_theta
+
+    links = all_links
+    if request.layer is None:
+        links = tuple(link for link in all_links if link.is_long_range)[:N_DRAWN]
+    return LinkSelection(links, _describe(request, len(links), len(all_links), n_edges, theta))
 
 
 def refuse_unknown_head(store: Store, request: Request) -> None:

@@ -66,7 +66,7 @@ def _state(annotation: Annotation, links: LinkAnnotation | None, match: Structur
         component.label(text=f"{site.name}")
         component.tooltip(text=_tooltip(annotation, site))
 
-    if links is not None and links.placed:
+    if links is not None and links.lines:
         _add_tubes(molviewspec, structure, links)
 
     state = builder.get_state(
@@ -80,12 +80,12 @@ def _state(annotation: Annotation, links: LinkAnnotation | None, match: Structur
 
 def _add_tubes(molviewspec: Any, structure: Any, links: LinkAnnotation) -> None:
     primitives = structure.primitives(color=COLOUR)
-    for placed in links.placed:
+    for line in links.lines:
         primitives.tube(
-            start=_selector(molviewspec, placed.query, atom="CA"),
-            end=_selector(molviewspec, placed.key, atom="CA"),
-            radius=placed.radius,
-            tooltip=f"{links.annotation.protein.accession} {placed.name}",
+            start=_selector(molviewspec, line.query, atom="CA"),
+            end=_selector(molviewspec, line.key, atom="CA"),
+            radius=line.radius,
+            tooltip=f"{links.annotation.protein.accession} {line.name}",
         )
 
 

@@ -68,8 +68,8 @@ class AcrossLine:
 
 
 @dataclass(frozen=True)
-class DrawnAcross:
-    """The lines of a pair that an export draws."""
+class LineSelection:
+    """The lines of a pair that an export draws, and how many of how many they are."""
 
     lines: tuple[AcrossLine, ...]
     """The strongest at the front."""
@@ -113,11 +113,11 @@ def find_pair(store: Store, request: Request, format: str, table: Table) -> Pair
     accession, partner = pair_of(request.accessions or ())
     rows = store.sql(PAIR_QUERY, {"accession": accession, "partner": partner}).to_pylist()
     if not rows or rows[0]["status"] != "ok":
-        found = f"{rows[0]['status']}: {rows[0]['reason']}" if rows else f"no row of {PAIRS.name} names both"
+        outcome = f"{rows[0]['status']}: {rows[0]['reason']}" if rows else f"no row of {PAIRS.name} names both"
         raise QuestionError(
             f"There is no attention between {accession} and {partner}.",
             expected="a pair that was computed",
-            found=found,
+            found=outcome,
             hint=f"`{PAIRS.added_by}` computes pairs; `attlas sql DIR 'FROM pairs'` lists them",
         )
 
@@ -140,7 +140,7 @@ def pair_of(accessions: Sequence[str]) -> tuple[str, str]:
     return accessions[0], accessions[-1]
 
 
-def find_links_across(store: Store, request: Request, pair: PairOfProteins) -> DrawnAcross:
+def select_links_across(store: Store, request: Request, pair: PairOfProteins) -> LineSelection:
     """Return the links across to draw: of the layer and head that are named; without these, the strongest N_DRAWN.
 
     Raises:
@@ -151,11 +151,13 @@ def find_links_across(store: Store, request: Request, pair: PairOfProteins) -> D
     rows = store.sql(LINKS_QUERY, parameters).to_pylist()
     n_edges = store.sql(EDGES_QUERY, parameters).to_pylist()[0]["n"] or 0
 
-    drawn = rows if request.layer is not None else rows[:N_DRAWN]
+    all_rows = rows
+    if request.layer is None:
+        rows = all_rows[:N_DRAWN]
     heads = "all heads" if request.layer is None else f"layer {request.layer} (from 0)"
     heads += "" if request.head is None else f", head {request.head} (from 0)"
     strongest = "the strongest of " if request.layer is None else ""
-    return DrawnAcross(
+    return LineSelection(
         tuple(
             AcrossLine(
                 i=row["i"] if row["place"] == 1 else row["j"],
@@ -165,16 +167,16 @@ def find_links_across(store: Store, request: Request, pair: PairOfProteins) -> D
                 head=f"{row['layer']}-{row['head']}",
                 is_from_partner=row["place"] != 1,
             )
-            for row in drawn
+            for row in rows
         ),
-        f"links across: {len(drawn):,} of {len(rows):,} kept ({strongest}{heads}, in the form {pair.form}), beside"
+        f"links across: {len(rows):,} of {len(all_rows):,} kept ({strongest}{heads}, in the form {pair.form}), beside"
         f" {n_edges:,} edges across of attention {store.manifest.run.edge_theta} or more",
         "the attention, the larger of both orders, which is what a model attends to, no contact and no claim of"
         " function",
     )
 
 
-def find_contacts_across(store: Store, request: Request, pair: PairOfProteins) -> DrawnAcross:
+def select_contacts_across(store: Store, request: Request, pair: PairOfProteins) -> LineSelection:
     """Return the contacts across to draw: the best N_DRAWN by probability, or by score where the model has none."""
     if request.layer is not None:
         raise QuestionError("Contacts are of no layer.", hint="leave --layer out")
@@ -185,10 +187,11 @@ def find_contacts_across(store: Store, request: Request, pair: PairOfProteins) -
     values = [(row["i"], row["j"], row[column]) for row in rows if row[column] is not None]
     top = 1.0 if has_probability else max((value for _, _, value in values), default=0.0)
 
-    drawn = values[:N_DRAWN]
-    return DrawnAcross(
-        tuple(AcrossLine(i, j, max(0.0, value / top) if top > 0 else 0.0, value) for i, j, value in drawn),
-        f"contacts across: {len(drawn):,} of {len(values):,} kept (the best by {column}, in the form {pair.form})",
+    best_values = values[:N_DRAWN]
+    return LineSelection(
+        tuple(AcrossLine(i, j, max(0.0, value / top) if top > 0 else 0.0, value) for i, j, value in best_values),
+        f"contacts across: {len(best_values):,} of {len(values):,} kept (the best by {column},"
+        f" in the form {pair.form})",
         "the probability of a contact by the model's contact head"
         if has_probability
         else "the score of the fused heads over the largest of the pair, no probability",

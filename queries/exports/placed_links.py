@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from attlas.queries.exports.annotation import Annotation, annotate
-from attlas.queries.exports.link_rows import DrawnLinks, LinkRow, find_drawn_links
+from attlas.queries.exports.link_rows import LinkRow, LinkSelection, select_links
 from attlas.queries.exports.request import Request
 from attlas.queries.store import Store
 from attlas.queries.text import printable
@@ -63,11 +63,11 @@ class PlacedLink:
 
 @dataclass(frozen=True)
 class LinkAnnotation:
-    """A protein with the links that are drawn onto residues."""
+    """A protein with the links that are drawn onto its residues."""
 
     annotation: Annotation
-    drawn: DrawnLinks
-    placed: tuple[PlacedLink, ...]
+    selection: LinkSelection
+    lines: tuple[PlacedLink, ...]
     """Chain by chain, the strongest at the front: of every chain that shows both residues."""
 
     def notes(self) -> tuple[str, ...]:
@@ -76,9 +76,9 @@ class LinkAnnotation:
 
     def link_notes(self) -> tuple[str, ...]:
         """Return which links they are, of how many, and how many of them have both residues."""
-        n_placed, n = len({placed.link for placed in self.placed}), len(self.drawn.links)
+        n_placed, n = len({line.link for line in self.lines}), len(self.selection.links)
         lacking = () if n_placed == n else (f"{n_placed:,} of these {n:,} are drawn: the others lack a residue",)
-        return (self.drawn.description, *lacking)
+        return (self.selection.description, *lacking)
 
     def comments(self) -> tuple[str, ...]:
         """Return the provenance and notes of a file, in lines of plain text without control characters."""
@@ -94,23 +94,23 @@ def annotate_links(atlas: Store, request: Request) -> LinkAnnotation:
     """Return the links of the request's one protein on the residues of its structure, or of a model's chain.
 
     Raises:
-        Fault: as `annotate`, and as `find_drawn_links`.
+        Fault: as `annotate`, and as `select_links`.
     """
     return place_links(atlas, request, annotate(atlas, request))
 
 
 def place_links(atlas: Store, request: Request, annotation: Annotation) -> LinkAnnotation:
-    """Return the links of a protein that is annotated already. Raises QuestionError as `find_drawn_links`."""
-    drawn = find_drawn_links(atlas, request)
-    return LinkAnnotation(annotation, drawn, tuple(_place(annotation, drawn)))
+    """Return the links of a protein that is annotated already. Raises QuestionError as `select_links`."""
+    selection = select_links(atlas, request)
+    return LinkAnnotation(annotation, selection, tuple(_place(annotation, selection)))
 
 
-def _place(annotation: Annotation, drawn: DrawnLinks) -> Iterator[PlacedLink]:
+def _place(annotation: Annotation, selection: LinkSelection) -> Iterator[PlacedLink]:
     residues = {(residue.chain, position): residue for position, residue in annotation.residues}
     sequence = annotation.protein.sequence or ""
 
     for chain in annotation.chains:
-        for link in drawn.links:
+        for link in selection.links:
             query, key = residues.get((chain, link.i)), residues.get((chain, link.j))
             if query is not None and key is not None:
                 ends = f"{sequence[link.i - 1]}{link.i} > {sequence[link.j - 1]}{link.j}"

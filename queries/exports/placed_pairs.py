@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from attlas.queries.exports.pair_rows import AcrossLine, DrawnAcross, PairOfProteins, find_pair, pair_of
+from attlas.queries.exports.pair_rows import AcrossLine, LineSelection, PairOfProteins, find_pair, pair_of
 from attlas.queries.exports.placed_links import RADIUS
 from attlas.queries.exports.request import Request
 from attlas.queries.provenance import provenance_values
@@ -13,7 +13,7 @@ from attlas.schema import QuestionError, Table
 from attlas.structures.chains import Residue, StructureFile, read_structure
 from attlas.structures.mapping import StructureMatch, match_structure
 
-FindLines = Callable[[Store, Request, PairOfProteins], DrawnAcross]
+SelectLines = Callable[[Store, Request, PairOfProteins], LineSelection]
 """Returns the lines of a pair to draw."""
 
 
@@ -47,8 +47,8 @@ class PairDrawing:
     """Residues of the accession and of the partner."""
     matches: tuple[StructureMatch, StructureMatch]
     """The chain of the accession and that of the partner."""
-    drawn: DrawnAcross
-    placed: tuple[PlacedLine, ...]
+    selection: LineSelection
+    lines: tuple[PlacedLine, ...]
     """The strongest at the front."""
     provenance: dict[str, str]
 
@@ -60,9 +60,9 @@ class PairDrawing:
     def notes(self) -> tuple[str, ...]:
         """Return notes to show beside the file: the chains, and which lines are drawn; without control characters."""
         mapping = dict.fromkeys(line for match in self.matches for line in match.lines())
-        n_placed, n = len(self.placed), len(self.drawn.lines)
+        n_placed, n = len(self.lines), len(self.selection.lines)
         lacking = () if n_placed == n else (f"{n_placed:,} of these {n:,} are drawn: the others lack a residue",)
-        return (*map(printable, mapping), self.drawn.description, *lacking)
+        return (*map(printable, mapping), self.selection.description, *lacking)
 
     def comments(self) -> tuple[str, ...]:
         """Return the provenance and notes of a file, in lines of plain text without control characters."""
@@ -70,22 +70,22 @@ class PairDrawing:
         subject = (
             f"attlas: {a} on chain {self.chains[0]} and {b} on chain {self.chains[1]}, run through the model as one"
             f" input in the form {self.pair.form}",
-            f"radius: {RADIUS} angstrom times {self.drawn.meaning}",
+            f"radius: {RADIUS} angstrom times {self.selection.meaning}",
             f"sequences: {self.lengths[0]:,} and {self.lengths[1]:,} residues",
         )
         provenance = (f"{name}: {value}" for name, value in self.provenance.items())
         return tuple(map(printable, (*subject, *provenance, *self.notes())))
 
 
-def draw_pair(atlas: Store, request: Request, format: str, table: Table, find_lines: FindLines) -> PairDrawing:
+def draw_pair(atlas: Store, request: Request, format: str, table: Table, select_lines: SelectLines) -> PairDrawing:
     """Return the lines between the request's two proteins on two chains of its structure.
 
     Raises:
-        QuestionError: as `find_pair` and `find_lines`; or several chains fit a protein and none is named.
+        QuestionError: as `find_pair` and `select_lines`; or several chains fit a protein and none is named.
         InputError: the structure cannot be read, or a chain is not of its protein.
     """
     pair = find_pair(atlas, request, format, table)
-    drawn = find_lines(atlas, request, pair)
+    selection = select_lines(atlas, request, pair)
     assert request.structure is not None, "the format needs a structure"
     file = read_structure(request.structure)
 
@@ -93,6 +93,7 @@ def draw_pair(atlas: Store, request: Request, format: str, table: Table, find_li
     chains = [request.chain, request.partner_chain]
     if pair_of(request.accessions or ()) != (pair.accession, pair.partner):
         chains.reverse()
+
     matches, lengths = [], []
     for accession, chain in zip((pair.accession, pair.partner), chains, strict=True):
         sequence = str(atlas.protein(accession).to_pylist()[0]["sequence"])
@@ -105,8 +106,8 @@ def draw_pair(atlas: Store, request: Request, format: str, table: Table, find_li
         pair,
         (lengths[0], lengths[1]),
         (matches[0], matches[1]),
-        drawn,
-        tuple(_place(drawn.lines, residues)),
+        selection,
+        tuple(_place(selection.lines, residues)),
         provenance_values(atlas.manifest),
     )
 

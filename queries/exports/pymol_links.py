@@ -25,23 +25,23 @@ def write(atlas: Store, request: Request, sink: BinaryIO) -> tuple[str, ...]:
     refuse_without_links(atlas, "pymol-links")
     links = annotate_links(atlas, request)
     check_chain_names(links.annotation.chains, "PyMOL")
-    for line in distance_lines(links.comments(), links.placed, GROUP):
+    for line in distance_lines(links.comments(), links.lines, GROUP):
         sink.write(f"{line}\n".encode())
     return links.notes()
 
 
-def distance_lines(comments: Sequence[str], drawn: Sequence[DrawnLine], group: str) -> Iterator[str]:
+def distance_lines(comments: Sequence[str], lines: Sequence[DrawnLine], group: str) -> Iterator[str]:
     """Yield the lines of a script that draws distances; `group` is the name of their group."""
-    yield from (f"# {encode_for_script(line)}" for line in comments)
+    yield from (f"# {encode_for_script(comment)}" for comment in comments)
     yield "# It works on everything loaded. Write the name of one object in place of all to keep to that one."
     yield f"select {ON}, all"
     yield f"delete {group}*"  # else a second run would draw every link twice
 
-    ordered = sorted(drawn, key=_tenth, reverse=True)
-    for tenth, placed_links in groupby(ordered, key=_tenth):
+    ordered = sorted(lines, key=_tenth, reverse=True)
+    for tenth, lines_of_object in groupby(ordered, key=_tenth):
         name = f"{group}_0{tenth}" if tenth < 10 else f"{group}_{tenth}"
-        for placed in placed_links:
-            yield f"distance {name}, {_select_atom(placed.query)}, {_select_atom(placed.key)}"
+        for line in lines_of_object:
+            yield f"distance {name}, {_select_atom(line.query)}, {_select_atom(line.key)}"
         yield f"set dash_gap, 0, {name}"
         yield f"set dash_radius, {RADIUS * tenth / 10:.2f}, {name}"
         yield f"set dash_color, 0x{COLOUR[1:]}, {name}"
@@ -52,9 +52,9 @@ def distance_lines(comments: Sequence[str], drawn: Sequence[DrawnLine], group: s
     yield f"delete {ON}"
 
 
-def _tenth(placed: DrawnLine) -> int:
+def _tenth(line: DrawnLine) -> int:
     """Return the weight in tenths, 1 at least."""
-    return max(1, round(10 * placed.weight))
+    return max(1, round(10 * line.weight))
 
 
 def _select_atom(residue: Residue) -> str:

@@ -10,6 +10,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
     WITH scored AS NOT MATERIALIZED (
         SELECT accession, i, j, score FROM scored_contacts(method) WHERE NOT chose_heads
     ),
+
     residue_places AS (
         SELECT accession, sequence_id, source, chain, position,
                of_atom(atom, ca_x, cb_x) AS x,
@@ -18,6 +19,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         FROM main.coordinates SEMI JOIN scored USING (accession)
         WHERE ids IS NULL OR accession IN (SELECT unnest(ids::VARCHAR[]))
     ),
+
     chains AS (
         SELECT sequence_id, source, chain, accession, count(*) AS n_residues
         FROM residue_places
@@ -48,6 +50,7 @@ CREATE MACRO chain_contacts(atom, structures, ids, method) AS TABLE
         FROM residue_places SEMI JOIN chains_counted USING (accession, source, chain)
         WHERE x IS NOT NULL
     ),
+
     residue_pairs AS NOT MATERIALIZED (
         SELECT a.accession, a.source, a.chain, a.position AS i, b.position AS j,
                CASE WHEN b.position - a.position < 12 THEN 'short' WHEN b.position - a.position < 24 THEN 'medium'

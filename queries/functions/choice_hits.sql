@@ -5,12 +5,16 @@
 --   they are not tested.
 CREATE MACRO choice_hits(types, withins, ids) AS TABLE
     WITH site_hits AS (FROM sequence_hits(types, withins, ids)),
+
     near AS (FROM near_features(types, withins, ids)),
-    chosen AS (FROM residue_choices(types, ids) WHERE method <> 'high-attention sites'),
-    chosen_counts AS (SELECT method, layer, accession, count(*) AS n_chosen FROM chosen GROUP BY ALL),
+
+    choices AS (FROM residue_choices(types, ids) WHERE method <> 'high-attention sites'),
+
+    choice_counts AS (SELECT method, layer, accession, count(*) AS n_chosen FROM choices GROUP BY ALL),
+
     hits AS (
         SELECT method, layer, type, within, accession, count(*) AS n_hits
-        FROM chosen JOIN near USING (accession, position)
+        FROM choices JOIN near USING (accession, position)
         GROUP BY ALL
     )
 
@@ -20,7 +24,7 @@ CREATE MACRO choice_hits(types, withins, ids) AS TABLE
     UNION ALL
     SELECT c.method, c.layer, s.type, s.within, c.accession, n_chosen, coalesce(h.n_hits, 0),
            n_chosen * n_near / length, hypergeometric_variance(n_chosen, n_near, length), true
-    FROM chosen_counts AS c JOIN site_hits AS s USING (accession)
+    FROM choice_counts AS c JOIN site_hits AS s USING (accession)
     LEFT JOIN hits AS h
     ON h.accession = c.accession AND h.type = s.type AND h.within = s.within AND h.method = c.method
        AND h.layer IS NOT DISTINCT FROM c.layer

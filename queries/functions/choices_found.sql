@@ -3,8 +3,12 @@
 --   not known; of `random` the mean over all draws. Columns: method, layer, type, within, n_found.
 CREATE MACRO choices_found(types, withins, ids) AS TABLE
     WITH labelled AS (FROM featured_residues(types, ids)),
+
     reaches AS (SELECT DISTINCT unnest(withins) AS within),
+
     searched AS (SELECT DISTINCT accession, length, n_sites FROM featured_sequences(types, ids)),
+
+    -- Every position within reach of a residue that the rule chooses.
     covered AS (
         SELECT DISTINCT method, layer, accession, within,
                unnest(positions_within(position, within, length)) AS position

@@ -1,6 +1,5 @@
 -- returns: The measures of contacts and interface residues of a map across two proteins, each with its value by
---   chance,
---   as a list of structs: measure, value, chance.
+--   chance, as a list of structs: measure, value, chance.
 -- notes: pair is a struct of the measure columns of `pair_head_contacts` or `pair_choices`. Precisions are hits over
 --   the pairs that were looked at. The interface is the mean of both proteins, or that of one where the other has
 --   none.

@@ -23,6 +23,7 @@ CREATE MACRO contacts_in_structure(id, atom, method) AS TABLE
         ORDER BY count(*) DESC, accession, source, chain
         LIMIT 1
     ),
+
     places AS (
         SELECT * FROM residue_places SEMI JOIN largest_chain USING (accession, source, chain) WHERE x IS NOT NULL
     ),

@@ -16,6 +16,7 @@ CREATE MACRO group_means(judged) AS TABLE
         WHERE value IS NOT NULL AND baseline IS NOT NULL
         GROUP BY family, key, homology_group
     ),
+
     totals AS (
         SELECT family, key, count(*) AS n_groups, sum(n) AS n, sum(n ^ 2) AS n_squares, sum(value) AS value,
                sum(baseline) AS baseline
@@ -39,7 +40,9 @@ CREATE MACRO group_means(judged) AS TABLE
                effective_df(t.n_groups, t.n, t.n_squares) AS df
         FROM totals AS t JOIN changes USING (family, key)
     ),
+
     tests AS (SELECT *, ratio_test(mean - mean_baseline, error, df, n_tests) AS test FROM errors)
+
     SELECT family, key, n_groups, n::BIGINT AS n_values, mean, mean_baseline AS baseline, mean - test.reach AS low,
            mean + test.reach AS high, test.t AS t, test.log10_p AS log10_p, test.confidence AS confidence,
            CASE WHEN n_groups < fewest_proteins() THEN 'fewer than ' || fewest_proteins() || ' homology groups'

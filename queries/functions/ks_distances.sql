@@ -9,6 +9,7 @@ CREATE MACRO ks_distances(pairs_table) AS TABLE
         GROUP BY family_number, method
     ),
 
+    -- Cumulative shares and ranks of all similarities of a family; equal ones have the same.
     ranked AS (
         SELECT family_number, method, millionths, is_own, rank() OVER of_family AS place,
                cume_dist() OVER of_family AS share

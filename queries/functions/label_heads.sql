@@ -5,6 +5,7 @@
 -- source: Vig et al. 2021 (ICLR); jackknife: Tukey 1958; Cochran 1977, 6.15.
 CREATE MACRO label_heads(names, ids, form) AS TABLE
     WITH edges AS (FROM label_edges(names, ids, form)),
+
     totals AS (
         SELECT label, layer, head, count(*) AS n_proteins, count(*) FILTER (n > 0) AS n_counted,
                sum(n_edges)::BIGINT AS n_edges, sum(k) AS k, sum(n) AS n, sum(n * n) AS nn, sum(shuffled) AS shuffled,

@@ -20,6 +20,7 @@ CREATE MACRO labelled_pairs(statistic, binder, n_permutations, dimers) AS TABLE
                          <= (SELECT count(*) FROM labelled WHERE is_binder) END AS is_binder
         FROM labelled, range(n_permutations + 1) AS numbers(permutation)
     )
+
     SELECT p.permutation, s.form, s.layer, s.head, s.pair_id, s.accession, s.partner, s.value, p.is_binder
     FROM permuted AS p JOIN pair_statistics(statistic) AS s USING (pair_id)
     WHERE s.value IS NOT NULL

@@ -35,6 +35,7 @@ CREATE MACRO pooled_contact_precision(atom, structures, ids, method) AS TABLE
         GROUP BY range, cut
     ),
 
+    -- Precision and background, with the error over proteins.
     pooled AS (
         SELECT t.* EXCLUDE (shuffled), k / nullif(n, 0) AS p, k_known / n_known AS background,
                shuffled / nullif(n, 0) AS shuffled, error_over_proteins(n_counted, squares, by_chance / n ^ 2) AS error,

@@ -7,6 +7,7 @@
 -- source: Jackknife over proteins: Tukey 1958; Cochran 1977, 6.15; Student 1908.
 CREATE MACRO pooled_hits(hits) AS TABLE
     WITH of_proteins AS (SELECT unnest(hits, max_depth := 2)),
+
     totals AS (
         SELECT type, within, count(*) AS n_proteins, count(*) FILTER (expected > 0) AS n_counted,
                count(*) FILTER (matched > 0) AS n_matched, sum(n_sites)::BIGINT AS n_sites,
@@ -36,6 +37,7 @@ CREATE MACRO pooled_hits(hits) AS TABLE
                effective_df(n_matched, matched, t.matched_squares) AS matched_df
         FROM totals AS t JOIN changes AS c USING (type, within)
     ),
+
     tests AS (
         SELECT *, ratio_test(enrichment - 1, error, df, n_tests) AS test,
                ratio_test(matched_enrichment - 1, matched_error, matched_df, n_tests) AS matched_test

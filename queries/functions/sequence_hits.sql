@@ -5,7 +5,9 @@
 --   many residues of the same letters).
 CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
     WITH carriers AS (FROM featured_sequences(types, ids)),
+
     labelled AS (FROM featured_residues(types, ids)),
+
     near AS (FROM near_features(types, withins, ids)),
 
     -- Of each letter: how many residues of the protein, how many of them near the feature, how many of them sites.
@@ -17,11 +19,15 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
         )
         GROUP BY accession, residue
     ),
+
+    -- Residues near a feature, by letter.
     near_letters AS (
         SELECT type, accession, within, sequence[position] AS residue, count(*) AS n_near
         FROM near JOIN main.proteins USING (accession)
         GROUP BY ALL
     ),
+
+    -- Sites, by letter.
     site_letters AS (
         SELECT accession, residue, count(*) AS n_sites FROM main.sites SEMI JOIN carriers USING (accession) GROUP BY ALL
     ),
@@ -48,11 +54,15 @@ CREATE MACRO sequence_hits(types, withins, ids) AS TABLE
         FROM labelled AS l LEFT JOIN main.sites AS s ON s.accession = l.accession
         GROUP BY ALL
     ),
+
+    -- Residues with the feature, and those of them with a site within reach.
     labelled_counts AS (
         SELECT type, accession, within, count(*) AS n_labelled, count(*) FILTER (distance <= within) AS n_found
         FROM distances, (SELECT DISTINCT unnest(withins) AS within)
         GROUP BY ALL
     ),
+
+    -- Residues near a feature, of any letter: what a random residue may hit.
     areas AS (SELECT type, accession, within, sum(n_near)::BIGINT AS n_near FROM near_letters GROUP BY ALL)
 
     SELECT type, accession, within, length, n_sites, n_labelled, n_near, n_found, coalesce(n_hits, 0) AS n_hits,

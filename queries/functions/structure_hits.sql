@@ -4,6 +4,7 @@
 --   n_labelled, within, n_sites, n_hits, n_found, expected, variance, matched, matched_variance, at_features.
 CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
     WITH carriers AS (SELECT * RENAME (n_sites AS n_all_sites) FROM featured_sequences(types, ids)),
+
     labelled AS (FROM featured_residues(types, ids)),
 
     -- Atoms of every structure of the sequence, whichever of its accessions it was added to.
@@ -30,10 +31,14 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         FROM points JOIN structures USING (sequence_id, shown, source, chain)
         WHERE isfinite(x) AND isfinite(y) AND isfinite(z)
     ),
+
     labelled_seen AS (
         SELECT type, sequence_id, position, x, y, z FROM labelled JOIN seen USING (sequence_id, position)
     ),
+
     all_labelled AS (SELECT type, sequence_id, count(*) AS n_all_labelled FROM labelled GROUP BY ALL),
+
+    -- The proteins that count: their chain shows at least one residue with the feature.
     proteins_counted AS (
         SELECT type, sequence_id, c.accession, n_all_sites, source, chain, n_residues, n_all_labelled,
                count(*) AS n_labelled
@@ -55,6 +60,7 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
         SELECT DISTINCT s.sequence_id, s.position, s.residue, x, y, z
         FROM main.sites AS s JOIN seen AS e ON e.sequence_id = s.sequence_id AND e.position = s.position
     ),
+
     at_sites AS (
         SELECT type, sequence_id, position, residue, distance
         FROM nearest SEMI JOIN sites_seen USING (sequence_id, position)
@@ -70,16 +76,19 @@ CREATE MACRO structure_hits(types, withins, ids, atom) AS TABLE
 
     -- By reach and letter: residues, residues near the feature, sites, sites near the feature.
     reaches AS (SELECT DISTINCT unnest(withins) AS within),
+
     areas AS (
         SELECT type, sequence_id, within, residue, count(*) AS n_letter, count(*) FILTER (distance <= within) AS n_near
         FROM nearest, reaches
         GROUP BY ALL
     ),
+
     hits AS (
         SELECT type, sequence_id, within, residue, count(*) AS n_sites, count(*) FILTER (distance <= within) AS n_hits
         FROM at_sites, reaches
         GROUP BY ALL
     ),
+
     labelled_found AS (
         SELECT type, sequence_id, within, count(*) FILTER (distance <= within) AS n_found
         FROM at_labelled, reaches

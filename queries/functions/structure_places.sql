@@ -9,6 +9,7 @@ CREATE MACRO structure_places(atom, ids) AS TABLE
         WHERE status = 'ok' AND (ids IS NULL OR accession IN (SELECT unnest(ids::VARCHAR[])))
         GROUP BY sequence_id
     ),
+
     residue_places AS (
         SELECT c.sequence_id, c.accession AS owner, source, chain, position,
                of_atom(atom, ca_x, cb_x) AS x,
@@ -16,6 +17,8 @@ CREATE MACRO structure_places(atom, ids) AS TABLE
                of_atom(atom, ca_z, cb_z) AS z
         FROM main.coordinates AS c SEMI JOIN distinct_sequences USING (sequence_id)
     ),
+
+    -- Of each sequence the chain with most coordinates.
     largest_chains AS (
         SELECT sequence_id, owner, source, chain
         FROM residue_places

@@ -72,12 +72,12 @@ def draw_complex(
 
 def _find_touching_chains(file: StructureFile, matches: Sequence[StructureMatch]) -> tuple[ChainMatch, ChainMatch]:
     """Return one chain of either protein: of several, the two with most residues near each other."""
-    first, second = matches
-    pairs = [(a, b) for a, b in product(first.chains, second.chains) if a.chain != b.chain]
+    protein, partner = matches
+    pairs = [(a, b) for a, b in product(protein.chains, partner.chains) if a.chain != b.chain]
     if not pairs:
-        name = first.chains[0].chain
+        name = protein.chains[0].chain
         raise InputError(
-            f"{file.name} has one chain, {name}, for both {first.accession} and {second.accession}.",
+            f"{file.name} has one chain, {name}, for both {protein.accession} and {partner.accession}.",
             expected="a chain of either protein",
             hint="name the two chains: --chain NAME --partner-chain NAME",
         )
@@ -97,18 +97,18 @@ def _alpha_carbons(file: StructureFile, matches: Sequence[StructureMatch]) -> li
     return [atom for atom in drawn_atoms(file, of_all) if atom.is_polymer and atom.name == "CA"]
 
 
-def _count_near(first: Sequence[Point], second: Sequence[Point]) -> int:
+def _count_near(points: Sequence[Point], partner_points: Sequence[Point]) -> int:
     """Return how many pairs of points are near each other; only those in neighbouring cells of a grid are measured."""
     cells: dict[tuple[int, ...], list[Point]] = defaultdict(list)
-    for point in second:
+    for point in partner_points:
         cells[_cell_of(point)].append(point)
 
     n_near = 0
-    for point in first:
+    for point in points:
         x, y, z = _cell_of(point)
         for step in product((-1, 0, 1), repeat=3):
             neighbours = cells.get((x + step[0], y + step[1], z + step[2]), ())
-            n_near += sum(dist(point, other) < NEAR for other in neighbours)
+            n_near += sum(dist(point, neighbour) < NEAR for neighbour in neighbours)
     return n_near
 
 

@@ -4,9 +4,17 @@ A structure loses its side chains first; attention received and the numbers of h
 links and contacts their weaker half.
 """
 
-from typing import Any
-
-from attlas.queries.page.thinning import DATA_BYTES, FEWEST_PAIRS, Data, Step, half, select_rows, thin, thin_structure
+from attlas.queries.page.thinning import (
+    DATA_BYTES,
+    FEWEST_PAIRS,
+    Data,
+    Step,
+    half,
+    select_rows,
+    select_strongest,
+    thin,
+    thin_structure,
+)
 
 MEAN = "mean"
 """The order whose numbers of heads stay."""
@@ -38,16 +46,8 @@ def _thin_proteins(data: Data, whole: Data) -> Step | None:
 
 def _thin_links(data: Data, whole: Data) -> Step | None:
     links = data["links"]
-    by_weight = sorted(range(len(links["weight"])), key=lambda k: -links["weight"][k])
-
-    # A head without a link would look like one without attention: the strongest of each direction of a head stays.
-    strongest: dict[tuple[Any, ...], int] = {}
-    for k in by_weight:
-        strongest.setdefault(tuple(links[name][k] for name in LINK_LISTS[:4]), k)
-    others = [k for k in by_weight if k not in set(strongest.values())]
-
-    kept = [*strongest.values(), *others][: half(len(by_weight), fewest=max(FEWEST_PAIRS, len(strongest)))]
-    if len(kept) == len(by_weight):
+    kept = select_strongest(links, ("place", "chain_order", "layer", "head"))
+    if len(kept) == len(links["weight"]):
         return None
     n_all = len(whole["links"]["weight"])
     sentence = f"The page has the {len(kept):,} links of most attention of {n_all:,}; the table pair_links has all."

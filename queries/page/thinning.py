@@ -137,18 +137,8 @@ def _thin_links(data: Data, whole: Data) -> Step | None:
     if links is None:
         return None
 
-    # A head without a link would look like one without attention: the strongest of each head stays.
-    by_weight = sorted(range(len(links["weight"])), key=lambda i: -links["weight"][i])
-    heads: set[tuple[int, int]] = set()
-    strongest: list[int] = []
-    others: list[int] = []
-    for i in by_weight:
-        head = (links["layer"][i], links["head"][i])
-        (others if head in heads else strongest).append(i)
-        heads.add(head)
-
-    kept = [*strongest, *others][: half(len(by_weight), fewest=max(FEWEST_PAIRS, len(strongest)))]
-    if len(kept) == len(by_weight):
+    kept = select_strongest(links, ("layer", "head"))
+    if len(kept) == len(links["weight"]):
         return None
     n_all = len(whole["links"]["weight"])
     sentence = (
@@ -198,6 +188,26 @@ def _thin_tracks(data: Data, whole: Data) -> Step | None:
     kept = tracks[: (len(tracks) + 1) // 2]
     sentence = f"The page has {len(kept):,} of {len(whole['tracks']):,} tracks; the table tracks has all."
     return Step("tracks", kept, sentence)
+
+
+def select_strongest(links: Data, group: Sequence[str]) -> list[int]:
+    """Return the places of the half of links with most attention, one at least for each group, such as a head.
+
+    A head without a link would look like one without attention.
+
+    Args:
+        links: lists that stand beside each other, `weight` among them.
+        group: names of the lists whose values tell one group from another.
+    """
+    by_weight = sorted(range(len(links["weight"])), key=lambda i: -links["weight"][i])
+    strongest: dict[tuple[Any, ...], int] = {}
+    for i in by_weight:
+        strongest.setdefault(tuple(links[name][i] for name in group), i)
+
+    of_groups = set(strongest.values())
+    weaker = [i for i in by_weight if i not in of_groups]
+    n_kept = half(len(by_weight), fewest=max(FEWEST_PAIRS, len(strongest)))
+    return [*strongest.values(), *weaker][:n_kept]
 
 
 def half(n: int, *, fewest: int) -> int:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from attlas.queries.asking.questions import ask, missing_tables, question_named
+from attlas.queries.asking.answering import ask
+from attlas.queries.asking.question import missing_tables
+from attlas.queries.asking.questions import question_named
 from attlas.queries.report.figures import Rows
 from attlas.queries.store import Store
 from attlas.schema import QuestionError

@@ -3,8 +3,8 @@
 import shlex
 from collections.abc import Sequence
 
+from attlas.queries.asking.answering import BoundQuestion
 from attlas.queries.asking.parameters import EVERY
-from attlas.queries.asking.questions import BoundQuestion
 
 MANY = 5
 """Ids from which on a command reads them from a file."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from attlas.queries.asking.questions import stale_notes
+from attlas.queries.asking.answering import stale_notes
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report.atlas_figures import about_section, atlas_section
 from attlas.queries.report.choosing import choose

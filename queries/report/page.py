@@ -14,7 +14,7 @@ from attlas.queries.colours import read_colours
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.report.commands import IDS_FILE, command
 from attlas.queries.report.inline import inline
-from attlas.queries.report.report import MissingFigure, Part, Report, ShownFigure
+from attlas.queries.report.report import MissingFigure, Report, ShownFigure, ShownSection
 from attlas.queries.report.stylesheet import CSS
 from attlas.queries.text import printable
 from attlas.schema.published_weights import describe_weights
@@ -49,14 +49,14 @@ PAPERS = (
 def page(report: Report) -> str:
     """Return the report as one HTML document."""
     title = f"Attention atlas of {report.manifest.source}"
-    parts = [
+    pieces = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{_text(title)}</title>\n<style>{read_colours()}{CSS}</style>\n</head>\n<body>",
         *_header(report, title),
         *_contents(report),
         "<main>",
-        *(line for part in report.parts for line in _section(part, is_restricted=report.proteins is not None)),
+        *(line for shown in report.sections for line in _section(shown, is_restricted=report.proteins is not None)),
         *_list_missing(report),
         *_functions(report),
         "</main>",
@@ -64,7 +64,7 @@ def page(report: Report) -> str:
         "</body>\n</html>\n",
     ]
 
-    return "\n".join(parts)
+    return "\n".join(pieces)
 
 
 def _text(value: object) -> str:
@@ -112,32 +112,32 @@ def _restricted(proteins: tuple[str, ...]) -> Iterator[str]:
 
 def _contents(report: Report) -> Iterator[str]:
     yield '<nav aria-labelledby="contents">\n<h2 id="contents">Contents</h2>\n<ol>'
-    for part in report.parts:
+    for shown in report.sections:
         links = "\n".join(
             f'<li><a href="#{figure.figure.name}">{_text(figure.figure.title)}</a></li>'
-            for figure in part.figures
+            for figure in shown.figures
             if isinstance(figure, ShownFigure)
         )
         inner = f"\n<ul>\n{links}\n</ul>\n" if links else ""
-        yield f'<li><a href="#{part.section.name}-section">{_text(part.section.title)}</a>{inner}</li>'
+        yield f'<li><a href="#{shown.section.name}-section">{_text(shown.section.title)}</a>{inner}</li>'
     yield '<li><a href="#missing-section">What is missing</a></li>'
     yield '<li><a href="#functions-section">Functions that the SQL calls</a></li>\n</ol>\n</nav>'
 
 
-def _section(part: Part, *, is_restricted: bool) -> Iterator[str]:
-    section = part.section
+def _section(shown: ShownSection, *, is_restricted: bool) -> Iterator[str]:
+    section = shown.section
     yield f'<section aria-labelledby="{section.name}-section">'
     yield f'<h2 id="{section.name}-section">{_text(section.title)}</h2>'
     if section.intro:
         yield f"<p>{_words(section.intro)}</p>"
     yield from (f'<p class="absent">{_words(text)}</p>' for text in section.absent)
     yield '<div class="figures">'
-    for figure in part.figures:
+    for figure in shown.figures:
         if isinstance(figure, ShownFigure):
             yield from _figure(figure, is_restricted=is_restricted)
 
     yield "</div>"
-    yield from _list_absent([figure for figure in part.figures if isinstance(figure, MissingFigure)])
+    yield from _list_absent([figure for figure in shown.figures if isinstance(figure, MissingFigure)])
     yield "</section>"
 
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 import pyarrow as pa
 
-from attlas.queries.asking.questions import BoundQuestion, ask, missing_tables, question_named
+from attlas.queries.asking.answering import BoundQuestion, ask
+from attlas.queries.asking.question import missing_tables
+from attlas.queries.asking.questions import question_named
 from attlas.queries.formats import write_csv
 from attlas.queries.report.contents import sections
 from attlas.queries.report.figures import Figure, Section
@@ -52,7 +54,7 @@ class MissingFigure:
 
 
 @dataclass(frozen=True)
-class Part:
+class ShownSection:
     """A section with what became of its figures, in order."""
 
     section: Section
@@ -64,17 +66,17 @@ class Report:
     """A report before it is written."""
 
     manifest: Manifest
-    parts: tuple[Part, ...]
+    sections: tuple[ShownSection, ...]
     proteins: tuple[str, ...] | None
     """Accessions it is restricted to; None is all."""
 
     def shown_figures(self) -> Iterator[ShownFigure]:
         """Yield the figures that are shown."""
-        return (figure for part in self.parts for figure in part.figures if isinstance(figure, ShownFigure))
+        return (figure for section in self.sections for figure in section.figures if isinstance(figure, ShownFigure))
 
     def missing_figures(self) -> Iterator[MissingFigure]:
         """Yield the figures that are not."""
-        return (figure for part in self.parts for figure in part.figures if isinstance(figure, MissingFigure))
+        return (figure for section in self.sections for figure in section.figures if isinstance(figure, MissingFigure))
 
 
 Progress = Callable[[int, int, str], None]
@@ -99,7 +101,7 @@ def make_report(
     """
     with style():
         planned = sections(atlas, types=types, proteins=proteins)
-        n_figures, number, parts = sum(len(section.figures) for section in planned), 0, []
+        n_figures, number, shown_sections = sum(len(section.figures) for section in planned), 0, []
 
         for section in planned:
             figures = []
@@ -107,9 +109,9 @@ def make_report(
                 number += 1
                 progress(number, n_figures, figure.title)
                 figures.append(_ask_and_draw(atlas, figure))
-            parts.append(Part(section, tuple(figures)))
+            shown_sections.append(ShownSection(section, tuple(figures)))
 
-    return Report(atlas.manifest, tuple(parts), None if proteins is None else tuple(proteins))
+    return Report(atlas.manifest, tuple(shown_sections), None if proteins is None else tuple(proteins))
 
 
 def write_figures(report: Report, folder: Path, format: Format = "svg") -> list[Path]:

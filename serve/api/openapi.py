@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from attlas.queries.asking.parameters import Parameter
-from attlas.queries.asking.questions import Question, questions
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import questions
 from attlas.serve.api.descriptions import PROBLEM_SCHEMA
 
 DESCRIPTION = """\

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from attlas.queries.asking.parameters import TYPES, Parameter
-from attlas.queries.asking.questions import Question, missing_tables, question_named, questions
+from attlas.queries.asking.question import Question, missing_tables
+from attlas.queries.asking.questions import question_named, questions
 from attlas.queries.text import cut, printable
 from attlas.schema import Manifest, QuestionError
 from attlas.serve.answers import answer_json, answer_task

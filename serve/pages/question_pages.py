@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from html import escape
 
 from attlas.queries.asking.parameters import TYPES, Parameter, make_singular
-from attlas.queries.asking.questions import TOPICS, Question, missing_tables, questions
+from attlas.queries.asking.question import TOPICS, Question, missing_tables
+from attlas.queries.asking.questions import questions
 from attlas.schema import TABLES, Manifest
 from attlas.serve.pages.layout import Frame, page, prose, show
 from attlas.serve.pages.results import results_html

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from attlas.queries.asking.questions import TOPICS, questions
+from attlas.queries.asking.question import TOPICS
+from attlas.queries.asking.questions import questions
 from attlas.queries.text import counted
 from attlas.schema import Manifest
 from attlas.serve.pages.layout import Frame, page, search_form, show

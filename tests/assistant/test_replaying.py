@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from attlas.assistant.replaying import read_answers, replay
+from attlas.assistant.replaying import read_answers, replay_answers
 from attlas.assistant.tools import call_tool
 from attlas.queries import Atlas
 
@@ -30,7 +30,7 @@ def test_a_number_beyond_floats_is_no_answer_and_the_next_one_is_replayed(
     record = json.dumps(answer | {name: "CHANGED"}).replace('"CHANGED"', text)
     (tmp_path / "a.jsonl").write_text(f"{record}\n{json.dumps(answer)}\n")
 
-    replays = list(replay(atlas, read_answers(tmp_path / "a.jsonl"), timeout_s=20))
+    replays = list(replay_answers(atlas, read_answers(tmp_path / "a.jsonl"), timeout_s=20))
     assert [done.outcome for done in replays] == ["cannot be replayed", "agrees"]
     assert replays[0].reason == "it has a number that is too large for JSON"
 
@@ -44,6 +44,6 @@ def test_values_nested_too_deeply_are_no_answer_and_the_next_one_is_replayed(
         nested = [nested]
     changed = {"rows": [nested], "arguments": {"query": nested}, "tool": nested}[name]
 
-    replays = list(replay(atlas, [answer | {name: changed}, answer], timeout_s=20))
+    replays = list(replay_answers(atlas, [answer | {name: changed}, answer], timeout_s=20))
     assert [done.outcome for done in replays] == ["cannot be replayed", "agrees"]
     assert replays[0].reason == "its values are nested too deeply"

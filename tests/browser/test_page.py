@@ -32,7 +32,7 @@ def test_a_page_from_the_file_system_asks_for_nothing_and_complains_of_nothing(o
     assert opened.complaints == []
 
 
-def test_the_answer_is_said_before_anything_is_touched(opened):
+def test_the_answer_is_reported_before_anything_is_touched(opened):
     answer = "3 high-attention sites: "
     assert opened.page.inner_text("#answer").startswith(answer)
     assert "in layer 2, where attention converges (layers 0 to 3)" in opened.page.inner_text("#answer")

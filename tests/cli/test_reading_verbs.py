@@ -329,7 +329,9 @@ def test_an_output_whose_name_tells_no_format_is_refused_and_case_does_not_matte
     assert (tmp_path / "a.CSV").read_text() == "n\n1\n"
 
 
-def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(attlas: Run, atlas_dir: Path, tmp_path: Path) -> None:
+def test_damaged_pages_are_reported_to_be_the_atlas_not_the_question(
+    attlas: Run, atlas_dir: Path, tmp_path: Path
+) -> None:
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")
     for path in copy.glob("*/*.parquet"):
         data = bytearray(path.read_bytes())
@@ -343,7 +345,7 @@ def test_damaged_pages_are_said_to_be_the_atlas_not_the_question(attlas: Run, at
         assert "Traceback" not in done.err
 
 
-def test_a_full_disk_behind_stdout_is_said(atlas_dir: Path) -> None:
+def test_a_full_disk_behind_stdout_is_reported(atlas_dir: Path) -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-m", "attlas.cli.main", "info", str(atlas_dir)]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)

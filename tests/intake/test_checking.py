@@ -125,7 +125,7 @@ def test_a_version_cannot_be_checked_where_the_atlas_has_none() -> None:
     assert (problem.reason, "does not know its own" in problem.detail) == (Reason.OTHER_VERSION, True)
 
 
-def test_a_protein_that_was_not_computed_is_said_with_its_reason() -> None:
+def test_a_protein_that_was_not_computed_is_reported_with_its_reason() -> None:
     problem = check_computed(replace(PROTEIN, status="skipped", reason="too long"))
     assert problem is not None
     assert (problem.reason, problem.detail) == (Reason.NOT_COMPUTED, "skipped: too long")
@@ -185,7 +185,7 @@ def test_records_are_counted_by_reason_and_ten_are_shown() -> None:
     ]
 
 
-def test_chains_of_which_the_same_is_said_are_one_line_and_count_each() -> None:
+def test_chains_of_which_the_same_is_reported_are_one_line_and_count_each() -> None:
     account = Account()
     for chain in ("A", "B", "", "C"):
         detail = "of another protein" if chain == "C" else ""

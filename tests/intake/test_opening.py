@@ -256,7 +256,7 @@ def test_a_bgzip_file_whose_last_blocks_are_missing_is_damaged(tmp_path: Path, n
         read_file(path, expected="anything")
 
 
-def test_a_closed_standard_input_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_standard_input_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(InputError, match="Standard input is closed"):
         read_file("-", expected="a FASTA file")

@@ -302,7 +302,7 @@ def test_a_type_to_probe_is_found_in_any_letter_case(probed: Path) -> None:
 
 
 @pytest.mark.thorough
-def test_a_probe_of_older_features_is_said_to_be(probed: Path, attlas) -> None:
+def test_a_probe_of_older_features_is_reported_to_be(probed: Path, attlas) -> None:
     question = ("head_labels", "label=aa:K", "min_edges=0")
     assert "other features" not in attlas("ask", probed, *question).err
     (probed.parent / "a.csv").write_text("accession,position,label\nP00000,3,Active site\n")

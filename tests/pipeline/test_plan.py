@@ -116,7 +116,7 @@ def test_the_place_of_the_model_is_no_part_of_the_plans_identity():
     assert make_plan(model_directory="/elsewhere").plan_id == make_plan().plan_id
 
 
-def test_differences_are_said_in_the_words_of_the_command_line():
+def test_differences_are_reported_in_the_words_of_the_command_line():
     plan = make_plan()
     other = replace(plan, run=replace(plan.run, rule="nayar-2025-07", dtype="bfloat16"), proteins_digest="e")
     assert plan.describe_changes(plan) == []

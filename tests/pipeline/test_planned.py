@@ -15,7 +15,7 @@ from attlas.pipeline.directory import read_plan
 from attlas.pipeline.drafting import Options, draft_plan
 from attlas.pipeline.plan import Shard, sum_shards
 from attlas.pipeline.planned_sequences import read_sequences
-from attlas.pipeline.proteins.ordering import SEQUENCES
+from attlas.pipeline.proteins.ordering import PLANNED_SEQUENCES
 from attlas.pipeline.seal import seal
 from attlas.pipeline.stored_shards import StoredShards, write_shards
 from attlas.schema import AtlasPaths, BrokenAtlasError, PlanError
@@ -32,7 +32,7 @@ def paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AtlasPaths:
     monkeypatch.setattr(stored_shards, "GROUP_SHARDS", 2)
     paths = AtlasPaths(tmp_path)
     columns = {"sequence_id": range(N), "sequence": [f"M{'K' * i}" for i in range(N)], "accessions": [["A"]] * N}
-    rows = pa.table([pa.array(columns[name], SEQUENCES.field(name).type) for name in SEQUENCES.names], schema=SEQUENCES)
+    rows = pa.Table.from_pydict(columns, schema=PLANNED_SEQUENCES)
     digests = planned_sequences.write_sequences(paths, [rows.slice(0, 7), rows.slice(7)], PARTS)
     write_shards(paths.shards, PARTS, digests)
     return paths
@@ -78,7 +78,7 @@ def test_sequences_of_another_plan_of_the_same_lengths_are_refused(paths: AtlasP
     path = paths.planned_sequences(1)
     rows = pq.read_table(path)
     sequences = pc.replace_substring(rows["sequence"], "K", "R")
-    pq.write_table(rows.set_column(1, SEQUENCES.field("sequence"), sequences), path, row_group_size=2)
+    pq.write_table(rows.set_column(1, PLANNED_SEQUENCES.field("sequence"), sequences), path, row_group_size=2)
     with pytest.raises(BrokenAtlasError, match=r"shard 1\.(.|\n)*other sequences in sequences-00001\.parquet"):
         read_sequences(paths, PARTS[0])
 

@@ -337,7 +337,7 @@ def test_a_digest_depends_on_values_and_not_on_the_order_of_keys() -> None:
     ],
     ids=str,
 )
-def test_a_manifest_with_a_value_of_another_type_is_said(
+def test_a_manifest_with_a_value_of_another_type_is_reported(
     paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
 ) -> None:
     change_manifest(paths.root, lambda values: values.update(change))
@@ -368,7 +368,7 @@ def test_a_manifest_with_a_value_of_another_type_is_said(
     ],
     ids=str,
 )
-def test_a_file_with_a_value_that_none_has_is_said(
+def test_a_file_with_a_value_that_none_has_is_reported(
     paths: AtlasPaths, manifest: Manifest, change: dict[str, object]
 ) -> None:
     change_file(paths.root, "sites", **change)
@@ -377,7 +377,7 @@ def test_a_file_with_a_value_that_none_has_is_said(
 
 
 @pytest.mark.parametrize("n_layers", [0, -1, 10**9])
-def test_a_number_of_layers_that_no_model_has_is_said(paths: AtlasPaths, manifest: Manifest, n_layers: int) -> None:
+def test_a_number_of_layers_that_no_model_has_is_reported(paths: AtlasPaths, manifest: Manifest, n_layers: int) -> None:
     change_manifest(paths.root, lambda values: values["run"].update(n_layers=n_layers))
     with pytest.raises(BrokenAtlasError, match=r"(?s)manifest\.json cannot be read.*layer"):
         Manifest.read(paths)
@@ -395,7 +395,7 @@ def test_every_changed_byte_of_a_manifest_is_noticed_or_changes_nothing(paths: A
     assert n_noticed > 0.8 * len(whole) / 7
 
 
-def test_nested_brackets_without_end_are_said(paths: AtlasPaths, manifest: Manifest) -> None:
+def test_nested_brackets_without_end_are_reported(paths: AtlasPaths, manifest: Manifest) -> None:
     paths.manifest.write_text("[" * 200_000)
     with pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
         Manifest.read(paths)
@@ -403,7 +403,7 @@ def test_nested_brackets_without_end_are_said(paths: AtlasPaths, manifest: Manif
 
 @pytest.mark.parametrize("name", ["files", "n_sequences", "wall_s", "host"])
 @pytest.mark.parametrize("value", [None, "", [], {}, True])
-def test_a_receipt_with_a_value_of_another_type_is_said(
+def test_a_receipt_with_a_value_of_another_type_is_reported(
     paths: AtlasPaths, manifest: Manifest, name: str, value: object
 ) -> None:
     receipt = Receipt(1, ATLAS_ID, tuple(manifest.files), 5, 1, 745, 1.25, 1.0, 2**33, 2**34, "here")

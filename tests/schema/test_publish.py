@@ -72,7 +72,7 @@ def test_an_error_midway_keeps_the_file_that_was_there(tmp_path: Path) -> None:
 
 
 @needs_dev_full
-def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(EnvironmentFault, match="disk is full") as caught:
         _write_to_dev_full(tmp_path / "file", lambda beside: beside.write_bytes(b"a real write that finds no space"))
     assert str(tmp_path / "file") in str(caught.value)
@@ -81,14 +81,14 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 @needs_dev_full
-def test_a_full_disk_is_said_when_parquet_is_written(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_when_parquet_is_written(tmp_path: Path) -> None:
     rows = SITES.schema(6).empty_table()
     with pytest.raises(EnvironmentFault, match="disk is full"):
         _write_to_dev_full(tmp_path / "file", lambda beside: write_table(beside, table=SITES, rows=rows, metadata={}))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_is_reported(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file where a directory should be")
     with pytest.raises(EnvironmentFault, match="Could not write"):
         publish_bytes(tmp_path / "taken" / "file", b"")

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from attlas.intake.rejects import Reason
 from attlas.pipeline.adding import add_files, remove_unnamed_files
 from attlas.pipeline.annotate.members.read import LEVELS, MappingFormat, find_format, read_members
 from attlas.pipeline.annotate.source import make_slug
@@ -198,16 +199,18 @@ def _match_clusters(
 def _keep_known(rows: pa.Table, group: pa.Array | None, report: MembersReport) -> pa.Table:
     """Return the rows whose cluster is among some accessions, and count the others."""
     is_known = pc.is_in(rows["cluster"], value_set=group if group is not None else pa.array([], pa.string()))
-    known, unknown = rows.filter(is_known), rows.filter(pc.invert(is_known))
+    of_atlas, unknown = rows.filter(is_known), rows.filter(pc.invert(is_known))
     report.n_unknown += unknown.num_rows
     n_more = N_OFFENDERS_SHOWN - len(report.unknown_clusters)
     report.unknown_clusters += list(islice(pc.unique(unknown["cluster"]).to_pylist(), n_more))
 
-    others = known.filter(pc.not_equal(known["member"], known["cluster"]))
-    report.n_same += known.num_rows - others.num_rows
+    # A cluster has the accession of its representative, which needs no row of its own.
+    members = of_atlas.filter(pc.not_equal(of_atlas["member"], of_atlas["cluster"]))
+    report.n_same += of_atlas.num_rows - members.num_rows
+
     # All rows of a cluster are in one table, and within one group of accessions.
-    report.n_clusters += pc.count_distinct(others["cluster"]).as_py()
-    return others
+    report.n_clusters += pc.count_distinct(members["cluster"]).as_py()
+    return members
 
 
 def _leave_out_repeated(rows: pa.Table, report: MembersReport) -> pa.Table:
@@ -234,13 +237,14 @@ def _write_files(
     slug = make_slug(report.source, default="members")
     digest = hashlib.sha256(f"{pa.__version__} {report.sha256}".encode()).hexdigest()[:_DIGITS]
 
+    # A file at a time: its groups are taken when the groups before them are written.
     number = 0
-    while (first := next(groups, None)) is not None:
+    while (first_group := next(groups, None)) is not None:
         number += 1
         path = paths.added(MEMBERS, f"{slug}-{digest}-{number:05d}")
         with publishing(path) as beside:
             with pq.ParquetWriter(beside, schema, **_OPTIONS) as writer:
-                for rows in (first, *islice(groups, FILE_GROUPS - 1)):
+                for rows in (first_group, *islice(groups, FILE_GROUPS - 1)):
                     writer.write_table(rows.replace_schema_metadata(schema.metadata), GROUP_ROWS)
             add_block_digests(beside)
         yield describe_file(paths, path, MEMBERS)
@@ -262,7 +266,7 @@ def count_left_out(report: MembersReport) -> Counter[str]:
     return Counter(
         {
             NOT_IN_ATLAS: report.n_unknown,
-            "said before": report.n_repeated,
+            Reason.REPEATED.value: report.n_repeated,
             "no cluster or no member": report.n_without_cluster,
             "member and cluster are one": report.n_same,
         }

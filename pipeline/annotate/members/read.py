@@ -92,18 +92,18 @@ def read_members(path: Path, mapping: MappingFormat) -> Iterator[pa.Table]:
         InputError: the file cannot be read to its end, or a line has another number of columns.
     """
     names = [f"f{i}" for i in range(mapping.n_columns)]
-    read = pa_csv.ReadOptions(
+    layout = pa_csv.ReadOptions(
         use_threads=False, block_size=BLOCK_BYTES, column_names=names, skip_rows=int(mapping.has_header)
     )
     parse = pa_csv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False)
-    wanted = [names[0], *(names[i] for i in mapping.cluster_columns)]
+    read_names = [names[0], *(names[i] for i in mapping.cluster_columns)]
     convert = pa_csv.ConvertOptions(
-        include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
+        include_columns=read_names, column_types=dict.fromkeys(read_names, pa.string()), strings_can_be_null=False
     )
 
     with open_file(path, expected=EXPECTED) as handle:
         try:
-            with pa_csv.open_csv(handle, read_options=read, parse_options=parse, convert_options=convert) as reader:
+            with pa_csv.open_csv(handle, read_options=layout, parse_options=parse, convert_options=convert) as reader:
                 for batch in reader:
                     members = pc.utf8_trim_whitespace(batch.column(0))
                     for column in batch.columns[1:]:

@@ -42,26 +42,26 @@ def partner_rows(chains: Sequence[AssignedChain], residues: Residues) -> Iterato
     order = {name: place for place, name in enumerate(dict.fromkeys(chain.match.chain for chain in chains))}
     placed_chains.sort(key=lambda placed: order[placed.chain.match.chain])
 
-    for first, second in combinations(placed_chains, 2):
-        if first.chain.match.chain != second.chain.match.chain:
-            key = (first.chain.accession, first.chain.sequence_id, second.chain.accession)
-            names = (first.chain.match.chain, second.chain.match.chain)
-            yield from ((*key, i, j, distance, *names) for i, j, distance in find_contacts(first, second))
+    for placed, partner in combinations(placed_chains, 2):
+        if placed.chain.match.chain != partner.chain.match.chain:
+            key = (placed.chain.accession, placed.chain.sequence_id, partner.chain.accession)
+            names = (placed.chain.match.chain, partner.chain.match.chain)
+            yield from ((*key, i, j, distance, *names) for i, j, distance in find_contacts(placed, partner))
 
 
-def find_contacts(first: PlacedChain, second: PlacedChain) -> Iterator[tuple[int, int, float]]:
+def find_contacts(placed: PlacedChain, partner: PlacedChain) -> Iterator[tuple[int, int, float]]:
     """Yield the residues of two chains in contact, as positions i and j with their distance, angstrom."""
-    if not _may_touch(first.points, second.points):
+    if not _may_touch(placed.points, partner.points):
         return
 
-    n_rows = max(1, _CELLS // len(second.points))
-    for begin in range(0, len(first.points), n_rows):
-        differences = first.points[begin : begin + n_rows, None] - second.points[None]
+    n_rows = max(1, _CELLS // len(partner.points))
+    for begin in range(0, len(placed.points), n_rows):
+        differences = placed.points[begin : begin + n_rows, None] - partner.points[None]
         distances = np.sqrt(np.square(differences).sum(axis=-1))
         for row, column in zip(*np.nonzero(distances < MAX_DISTANCE), strict=True):
             yield (
-                int(first.positions[begin + row]),
-                int(second.positions[column]),
+                int(placed.positions[begin + row]),
+                int(partner.positions[column]),
                 float(distances[row, column]),
             )
 
@@ -76,7 +76,9 @@ def _place(chain: AssignedChain, residues: Residues) -> PlacedChain:
     return PlacedChain(chain, np.array(positions, np.int32), np.array(points, np.float64).reshape(-1, 3))
 
 
-def _may_touch(points: NDArray[np.float64], others: NDArray[np.float64]) -> bool:
+def _may_touch(points: NDArray[np.float64], partner_points: NDArray[np.float64]) -> bool:
     """Return whether the boxes around two chains are near enough: most chains of a large complex are far apart."""
-    gaps = np.maximum(points.min(axis=0) - others.max(axis=0), others.min(axis=0) - points.max(axis=0))
+    low, high = points.min(axis=0), points.max(axis=0)
+    partner_low, partner_high = partner_points.min(axis=0), partner_points.max(axis=0)
+    gaps = np.maximum(low - partner_high, partner_low - high)
     return bool((gaps < MAX_DISTANCE).all())

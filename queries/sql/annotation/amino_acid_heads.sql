@@ -38,6 +38,7 @@ probed AS (
     GROUP BY sequence_id
 ),
 
+-- What each head gives in each protein, by the form asked for.
 of_proteins AS (
     SELECT e.accession, e.layer, e.head, e.n_edges, c.length, in_form($form, e.n_edges, e.edge_mass, e.mass) AS n
     FROM probed AS c JOIN head_features AS e ON e.accession = c.accession AND e.label = 'residue'
@@ -52,6 +53,7 @@ heads_reported AS (
     HAVING sum(n_edges) >= $min_edges AND sum(of_proteins.n) > 0
 ),
 
+-- Share of each letter among all residues.
 background AS (
     SELECT l.label[4:] AS residue, sum(l.n_labelled) / (SELECT sum(length) FROM probed) AS background
     FROM probed AS c JOIN labels AS l ON l.accession = c.accession AND l.label LIKE 'aa:_'

@@ -32,6 +32,7 @@
 -- source: Vig et al. 2021 (ICLR); interval and test: jackknife over proteins (Tukey 1958; Cochran 1977, 6.15) with
 --   Student's t.
 WITH heads_reported AS (
+    -- Heads with enough edges to be judged.
     SELECT *, k / n AS p, n_labelled / n_residues AS background, count(*) OVER (PARTITION BY label) AS n_heads
     FROM label_heads($labels, $proteins, $form)
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0

@@ -26,21 +26,23 @@ WITH carriers AS (
     GROUP BY type, p.sequence_id
 ),
 
-carried AS (
+-- Every record of these features, as often as sources have it.
+feature_records AS (
     SELECT c.type, c.accession, f.begin, f.end, f.source
     FROM carriers AS c JOIN features AS f ON f.accession = c.accession AND f.type = c.type
 ),
 
+-- Each residue once, however many records name it.
 labelled AS (
     SELECT DISTINCT f.type, f.accession,
            unnest(feature_positions(f.type, f.begin, f.end)) AS position
-    FROM carried AS f
+    FROM feature_records AS f
 ),
 
 records AS (
     SELECT type, count(*) AS n_features, count(DISTINCT source) AS n_sources,
            array_to_string(list(DISTINCT source ORDER BY source)[:3], ', ') AS sources
-    FROM carried
+    FROM feature_records
     GROUP BY type
 ),
 

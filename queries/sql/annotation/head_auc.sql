@@ -64,6 +64,7 @@ changes AS (
     GROUP BY label, layer, head
 ),
 
+-- The AUC of each head, and its error over proteins.
 errors AS (
     SELECT t.*, 0.5 + beyond / weight AS auc, count(*) OVER (PARTITION BY label) AS n_heads,
            error_over_proteins(n_proteins, squares, 0) AS error, effective_df(n_proteins, weight, weight_squares) AS df

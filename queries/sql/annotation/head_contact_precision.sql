@@ -99,6 +99,7 @@ changes AS (
     GROUP BY layer, head
 ),
 
+-- Shares of each head, each with its error over proteins.
 heads_reported AS (
     SELECT t.* EXCLUDE (shuffled), k / n AS p, n_contact_pairs / n_pairs AS background, shuffled / n AS shuffled,
            count(*) OVER () AS n_heads, normal_quantile(tail_chance(n_heads)) AS wilson_z,

@@ -34,6 +34,7 @@
 -- source: Vig et al. 2021 (ICLR); intervals and test: jackknife over proteins (Tukey 1958; Cochran 1977, 6.15) with
 --   Student's t.
 WITH heads_reported AS (
+    -- Heads with enough edges to be judged.
     SELECT *, k / n AS p, count(*) OVER (PARTITION BY label, layer) AS n_heads
     FROM label_heads($labels, $proteins, $form)
     WHERE label <> 'residue' AND n_edges >= $min_edges AND n > 0
@@ -85,6 +86,7 @@ shifts AS (
     GROUP BY label, accession
 ),
 
+-- Error of the centre, from how far it shifts without each protein.
 centre_errors AS (
     SELECT label, error_over_proteins(count(*) FILTER (weight > 0), sum(shift ^ 2), 0) AS centre_error,
            effective_df(count(*) FILTER (weight > 0), sum(weight), sum(weight ^ 2)) AS centre_df

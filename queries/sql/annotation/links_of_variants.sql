@@ -29,6 +29,7 @@ WITH variant_rows AS (
           AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
 ),
 
+-- All links of the proteins that have variants.
 protein_links AS (SELECT * FROM links SEMI JOIN variant_rows USING (accession)),
 
 -- Each link once for each of its ends.
@@ -49,7 +50,7 @@ at_residues AS (
     GROUP BY accession, position
 ),
 
-kept AS (SELECT accession, count(*) AS n_kept FROM protein_links GROUP BY accession),
+link_counts AS (SELECT accession, count(*) AS n_kept FROM protein_links GROUP BY accession),
 
 edges AS (
     SELECT accession, sum(n_edges)::BIGINT AS n_edges
@@ -61,6 +62,7 @@ SELECT a.name, accession, position, a.substitute, a.residue || position || a.sub
        coalesce(r.n_links, 0) AS n_links, coalesce(r.n_heads, 0) AS n_heads, r.strongest.weight AS largest_weight,
        r.strongest.layer AS layer, r.strongest.head AS head, r.strongest.partner AS partner,
        r.strongest.is_query AS is_query, coalesce(k.n_kept, 0) AS n_kept, e.n_edges, a.source
-FROM variant_rows AS a LEFT JOIN at_residues AS r USING (accession, position) LEFT JOIN kept AS k USING (accession)
+FROM variant_rows AS a LEFT JOIN at_residues AS r USING (accession, position)
+LEFT JOIN link_counts AS k USING (accession)
 LEFT JOIN edges AS e USING (accession)
 ORDER BY a.name, accession, position, a.substitute, a.source

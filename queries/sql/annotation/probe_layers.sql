@@ -25,7 +25,8 @@
 --   random_weights: The measure of the same input and layer of a model before training; null where none was fitted.
 -- grain: label, input, layer
 -- source: Hewitt and Liang 2019 (EMNLP), control tasks and selectivity; docs/probes.md.
-WITH measured AS (
+WITH measures AS (
+    -- A track is measured by r2, a label by the area under precision and recall.
     SELECT *, CASE WHEN starts_with(label, 'track:') THEN 'r2' ELSE 'auprc' END AS measure,
            CASE WHEN starts_with(label, 'track:') THEN r2 ELSE auprc END::DOUBLE AS value,
            CASE WHEN starts_with(label, 'track:') THEN r2_low ELSE auprc_low END::DOUBLE AS value_low,
@@ -37,7 +38,7 @@ WITH measured AS (
 priors AS (
     SELECT label, any_value(value) FILTER (input IN ('letter', 'separation')) AS letter,
            any_value(value) FILTER (input = 'window') AS window_value
-    FROM measured
+    FROM measures
     WHERE weights = 'trained'
     GROUP BY label
 ),
@@ -45,7 +46,7 @@ priors AS (
 -- The best of the single layers, the first of equal ones: -1 is none, or all together.
 best_layers AS (
     SELECT label, input, layer
-    FROM measured
+    FROM measures
     WHERE weights = 'trained' AND layer >= 0 AND value IS NOT NULL
     QUALIFY row_number() OVER (PARTITION BY label, input ORDER BY value DESC, layer) = 1
 )
@@ -56,10 +57,10 @@ SELECT m.label, m.input, m.layer, m.measure, round(m.value, 4) AS value, round(m
        round(m.selectivity::DOUBLE, 4) AS selectivity, round(m.permuted::DOUBLE, 4) AS permuted,
        round(r.value, 4) AS random_weights, round(m.precision_l2::DOUBLE, 4) AS precision_l2,
        round(m.prevalence::DOUBLE, 4) AS prevalence, m.n_labelled, m.n_residues, m.n_sequences, m.n_groups
-FROM measured AS m
+FROM measures AS m
 JOIN priors AS p ON p.label = m.label
 LEFT JOIN best_layers AS b ON b.label = m.label AND b.input = m.input AND b.layer = m.layer
-LEFT JOIN measured AS r ON r.label = m.label AND r.input = m.input AND r.layer = m.layer AND r.weights = 'random'
+LEFT JOIN measures AS r ON r.label = m.label AND r.input = m.input AND r.layer = m.layer AND r.weights = 'random'
 WHERE m.weights = 'trained'
       AND ($labels IS NULL OR m.label IN (SELECT unnest($labels::VARCHAR[])))
       AND ($inputs IS NULL OR m.input IN (SELECT unnest($inputs::VARCHAR[])))

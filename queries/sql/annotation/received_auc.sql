@@ -61,6 +61,7 @@ ranked AS (
            pool AS (PARTITION BY layer ORDER BY relative)
 ),
 
+-- Sums of ranks, from which the areas follow.
 rank_sums AS (
     SELECT accession, layer, count(*) AS n, count(*) FILTER (is_labelled) AS n_labelled,
            sum(protein_rank) FILTER (is_labelled) AS protein_ranks,

@@ -47,6 +47,7 @@
 --   are of one family, the intervals of `units=proteins` are too narrow, and a baseline fitted on homologues knows the
 --   protein itself.
 WITH carriers AS (
+    -- Each sequence once, under its first accession that has the track.
     SELECT name, min(accession) AS accession, any_value(length) AS length, p.sequence_id
     FROM tracks JOIN proteins AS p USING (accession)
     WHERE p.status = 'ok'
@@ -66,16 +67,18 @@ units AS (
     WHERE $units = 'proteins'
 ),
 
-measured AS (
+-- Several sources may have a value for one residue: their mean.
+track_values AS (
     SELECT name, accession, position, any_value(residue) AS residue, avg(value) AS value,
            any_value(length) AS length
     FROM tracks JOIN carriers USING (name, accession)
     GROUP BY name, accession, position
 ),
 
-counted AS (
+-- Proteins with enough values that are not all the same.
+proteins_counted AS (
     SELECT name, accession, count(*) AS n
-    FROM measured
+    FROM track_values
     GROUP BY name, accession
     HAVING count(*) >= $min_residues AND min(value) < max(value)
 ),
@@ -87,8 +90,8 @@ track_ranks AS (
            (rank() OVER protein + count(*) OVER protein - 1) / (2 * n) AS value,
            CASE WHEN 2 * position <= length + 1 THEN 1 ELSE -1 END
            * (1 + floor(log2(least(position, length + 1 - position))))::INTEGER AS place
-    FROM measured JOIN counted USING (name, accession)
-    WINDOW protein AS (PARTITION BY name, accession ORDER BY measured.value)
+    FROM track_values JOIN proteins_counted USING (name, accession)
+    WINDOW protein AS (PARTITION BY name, accession ORDER BY track_values.value)
 ),
 
 -- A profile that does not vary has no ranks, and is no part of any baseline.
@@ -124,6 +127,7 @@ other_cells AS (
     WHERE c.n > coalesce(o.n, 0)
 ),
 
+-- Mean attention of a letter in the other units.
 letter_means AS (
     SELECT name, layer, unit, residue, sum(total) / sum(n) AS letter_mean
     FROM other_cells
@@ -138,6 +142,7 @@ place_means AS (
     GROUP BY name, layer, unit, place
 ),
 
+-- Correlations within each protein, also of what its letters and places do not explain.
 of_proteins AS (
     SELECT name, layer, unit, accession, count(*) AS n,
            correlation(value, received) AS r,
@@ -159,6 +164,7 @@ of_units AS (
     GROUP BY name, layer, unit
 ),
 
+-- Means over the units, with the error over them.
 pooled AS (
     SELECT name, layer, sum(n_proteins)::BIGINT AS n_proteins, count(r) AS n_units,
            sum(n_residues)::BIGINT AS n_residues, avg(r) AS r, avg(r_letter) AS r_letter, avg(r_place) AS r_place,
@@ -178,7 +184,7 @@ tests AS (
     WINDOW of_track AS (PARTITION BY name)
 ),
 
-noted AS (
+notes AS (
     SELECT *, nullif(concat_ws('; ', why_untested(n_units, df, error),
                                CASE WHEN n_units = 1 THEN 'baselines need another protein'
                                     -- Fewer units may have baselines: another one needs their letters and places.
@@ -197,5 +203,5 @@ SELECT name, layer, n_proteins, n_units, n_residues, round(r, 4) + 0 AS correlat
        round(test.confidence, 6) AS confidence,
        CASE $units WHEN 'families' THEN replace(replace(note, 'proteins', 'families'), 'protein', 'family')
                 ELSE note END AS note
-FROM noted
+FROM notes
 ORDER BY name, layer

@@ -36,6 +36,7 @@ profiles AS (
     FROM residues AS r JOIN searched AS s USING (accession)
 ),
 
+-- Every residue with its rank and share in the layer of convergence.
 ranked AS (
     SELECT accession, position, received, received / max(received) OVER protein AS share,
            rank() OVER (protein ORDER BY received DESC) AS rank

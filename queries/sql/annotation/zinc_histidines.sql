@@ -82,6 +82,7 @@ aucs AS (
     GROUP BY comparison, accession, layer
 ),
 
+-- What both kinds of residues receive in each protein, over the mean of all its residues.
 of_proteins AS (
     SELECT accession, layer, count(*) FILTER (kind = 'site') AS n_sites, count(*) FILTER (kind = 'other') AS n_others,
            avg(received) FILTER (kind = 'site') / nullif(avg(received), 0) AS sites_received,
@@ -90,6 +91,7 @@ of_proteins AS (
     GROUP BY accession, layer
 ),
 
+-- Means over proteins, layer by layer.
 layers AS (
     SELECT layer, count(*) AS n_proteins, sum(n_sites)::BIGINT AS n_sites, sum(n_others)::BIGINT AS n_others,
            avg(sites_received) AS sites_received, avg(others_received) AS others_received,

@@ -55,6 +55,7 @@ places AS MATERIALIZED (
 -- A carboxylate that binds the ligand itself is of the first shell.
 carboxylates AS (SELECT * FROM places WHERE letter IN ('D', 'E') AND NOT is_site),
 
+-- Each residue asked for with each carboxylate far enough along the sequence, near in space or not.
 pairs AS (
     SELECT h.accession, h.position AS i, c.position AS j, h.is_site,
            (h.x - c.x) ^ 2 + (h.y - c.y) ^ 2 + (h.z - c.z) ^ 2 <= $distance ^ 2 AS is_near
@@ -62,18 +63,21 @@ pairs AS (
     WHERE h.letter = upper($residue)
 ),
 
+-- Attention from one to the other, summed over the heads of a layer.
 weights AS (
     SELECT accession, layer, i, j, sum(weight) AS weight
     FROM links SEMI JOIN pairs USING (accession, i, j)
     GROUP BY accession, layer, i, j
 ),
 
+-- A pair without a link has the weight 0.
 of_pairs AS (
     SELECT p.*, l.layer, coalesce(w.weight, 0) AS weight
     FROM pairs AS p CROSS JOIN (SELECT DISTINCT layer FROM heads) AS l
     LEFT JOIN weights AS w ON w.accession = p.accession AND w.layer = l.layer AND w.i = p.i AND w.j = p.j
 ),
 
+-- Means of each protein: of sites and of other residues, near and far.
 of_proteins AS (
     SELECT accession, layer, count(*) FILTER (is_site AND is_near) AS n_pairs,
            count(*) FILTER (is_site AND is_near AND weight > 0) AS n_linked,
@@ -84,6 +88,7 @@ of_proteins AS (
     GROUP BY accession, layer
 ),
 
+-- Means over the proteins that have both near and far pairs.
 layers AS (
     SELECT layer, count(*) AS n_proteins, sum(n_pairs)::BIGINT AS n_pairs, sum(n_linked)::BIGINT AS n_linked,
            avg(near) AS near, avg(far) AS far, avg(near - far) AS difference, mean_error(near - far) AS error,

@@ -13,20 +13,21 @@
 -- decomposes: sum
 -- source: Headers of the input; `attlas info` tells the model, its revision and the rule.
 WITH distinct_sequences AS (
+    -- A sequence counts once for each organism that has it.
     SELECT organism, taxon_id, sequence_id, any_value(length) AS length, any_value(n_sites) AS n_sites
     FROM proteins
     WHERE status = 'ok'
     GROUP BY organism, taxon_id, sequence_id
 ),
 
-computed AS (
+sequence_counts AS (
     SELECT organism, taxon_id, count(*) AS n_sequences, sum(length)::BIGINT AS n_residues,
            sum(n_sites)::BIGINT AS n_sites
     FROM distinct_sequences
     GROUP BY organism, taxon_id
 ),
 
-requested AS (
+protein_counts AS (
     SELECT organism, taxon_id, count(*) AS n_proteins,
            count(*) FILTER (regexp_full_match(accession, '.+-[0-9]+')) AS n_isoforms,
            count(sequence_version) AS n_versioned, count(*) FILTER (status <> 'ok') AS n_not_computed
@@ -37,8 +38,9 @@ requested AS (
 sums AS (
     SELECT r.organism, r.taxon_id, r.n_proteins, coalesce(c.n_sequences, 0) AS n_sequences, r.n_isoforms,
            r.n_versioned, r.n_not_computed, coalesce(c.n_residues, 0) AS n_residues, coalesce(c.n_sites, 0) AS n_sites
-    FROM requested AS r
-    LEFT JOIN computed AS c ON c.organism IS NOT DISTINCT FROM r.organism AND c.taxon_id IS NOT DISTINCT FROM r.taxon_id
+    FROM protein_counts AS r
+    LEFT JOIN sequence_counts AS c
+    ON c.organism IS NOT DISTINCT FROM r.organism AND c.taxon_id IS NOT DISTINCT FROM r.taxon_id
 )
 
 SELECT organism, taxon_id, n_proteins, n_sequences, n_isoforms, n_versioned, n_not_computed, n_residues, n_sites

@@ -18,6 +18,7 @@
 -- source: Nayar, Tartici and Altman 2025 for the sites. Aligned proteins are no independent trials, so no interval.
 WITH letters AS (FROM alignment_letters($alignment)),
 
+-- Every letter of the alignment, and whether it is a site.
 at_columns AS (
     SELECT l.*, s.position IS NOT NULL AS is_site
     FROM letters AS l LEFT JOIN sites AS s ON s.accession = l.accession AND s.position = l.position

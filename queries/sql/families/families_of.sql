@@ -15,7 +15,7 @@
 -- example: proteins=P07550,P00918
 -- grain: accession, database, family
 -- source: The file given to `attlas annotate`; Nayar, Tartici and Altman 2025 for the layer of convergence.
-WITH assigned AS (
+WITH family_rows AS (
     SELECT accession, database, family, min(name) AS name
     FROM families
     WHERE accession IN (SELECT unnest($proteins::VARCHAR[]))
@@ -28,7 +28,7 @@ WITH assigned AS (
 carriers AS (
     SELECT DISTINCT f.database, f.family, p.accession, p.sequence_id, p.layer
     FROM families AS f JOIN proteins AS p USING (accession)
-    WHERE (f.database, f.family) IN (SELECT (database, family) FROM assigned)
+    WHERE (f.database, f.family) IN (SELECT (database, family) FROM family_rows)
 ),
 
 counts AS (
@@ -53,6 +53,6 @@ family_layers AS (
 
 SELECT accession, p.entry_name, a.database, a.family, a.name, n_proteins, n_sequences, p.layer,
        c.layer AS family_layer, round(c.share, 2) AS share_at_layer
-FROM assigned AS a JOIN proteins AS p USING (accession) JOIN counts USING (database, family)
+FROM family_rows AS a JOIN proteins AS p USING (accession) JOIN counts USING (database, family)
 LEFT JOIN family_layers AS c USING (database, family)
 ORDER BY accession, database, family

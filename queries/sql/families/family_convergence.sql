@@ -32,6 +32,7 @@
 -- grain: family, layer
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927; hypergeometric tail (Fisher's exact test, one-sided).
 WITH cluster_names AS (
+    -- The cluster of each sequence; of several, the first by name.
     SELECT p.sequence_id, min(family) AS cluster
     FROM families AS f JOIN proteins AS p USING (accession)
     WHERE lower(database) = lower($clusters) AND p.sequence_id IS NOT NULL
@@ -47,6 +48,7 @@ fitted AS (
     GROUP BY p.sequence_id
 ),
 
+-- The sequences of each family, with layer and cluster.
 members AS (
     SELECT family, min(f.name) AS name, s.sequence_id, any_value(s.layer) AS layer, any_value(s.cluster) AS cluster
     FROM families AS f JOIN proteins AS p USING (accession) JOIN fitted AS s ON s.sequence_id = p.sequence_id

@@ -15,7 +15,7 @@
 --   sources: The first three of these files.
 -- grain: database
 -- source: The table `families` of the atlas.
-WITH assigned AS (
+WITH assignments AS (
     SELECT database, family, accession, p.sequence_id, source
     FROM families JOIN proteins AS p USING (accession)
     WHERE p.status = 'ok'
@@ -24,7 +24,7 @@ WITH assigned AS (
 
 sizes AS (
     SELECT database, family, count(DISTINCT sequence_id) AS n_members
-    FROM assigned
+    FROM assignments
     GROUP BY database, family
 ),
 
@@ -39,6 +39,6 @@ SELECT database, any_value(n_families) AS n_families, count(DISTINCT accession) 
        count(DISTINCT sequence_id) AS n_sequences, any_value(n_pairs) AS n_pairs, any_value(n_of_five) AS n_of_five,
        count(DISTINCT source) AS n_sources,
        array_to_string(list(DISTINCT source ORDER BY source)[:3], ', ') AS sources
-FROM assigned JOIN family_counts USING (database)
+FROM assignments JOIN family_counts USING (database)
 GROUP BY database
 ORDER BY n_sequences DESC, database

@@ -28,7 +28,7 @@
 --     than five sequences.
 -- grain: family
 -- source: Nayar, Tartici and Altman 2025; Wilson 1927; hypergeometric tail (Fisher's exact test, one-sided).
-WITH computed AS (
+WITH distinct_sequences AS (
     SELECT sequence_id, any_value(layer) AS layer, any_value(n_sites) AS n_sites
     FROM proteins
     WHERE layer IS NOT NULL AND ($proteins IS NULL OR accession IN (SELECT unnest($proteins::VARCHAR[])))
@@ -54,7 +54,7 @@ sizes AS (
 -- Members that were computed, each sequence once.
 members AS (
     SELECT DISTINCT family, sequence_id, layer, c.n_sites
-    FROM assigned JOIN sizes USING (family) JOIN computed AS c USING (sequence_id)
+    FROM assigned JOIN sizes USING (family) JOIN distinct_sequences AS c USING (sequence_id)
 ),
 
 member_counts AS (
@@ -72,7 +72,9 @@ commonest_layers AS (
 ),
 
 -- The same layer over all sequences of the atlas.
-totals AS (SELECT layer, count(*) AS k_all, sum(count(*)) OVER ()::BIGINT AS n_all FROM computed GROUP BY layer),
+totals AS (
+    SELECT layer, count(*) AS k_all, sum(count(*)) OVER ()::BIGINT AS n_all FROM distinct_sequences GROUP BY layer
+),
 
 -- The share at the commonest layer, and how likely so many are by chance in the atlas.
 tested AS (

@@ -86,6 +86,7 @@ members AS (
     FROM drawn_members('carriers', $families, $against = 'families', $min_size, $max_members, $max_proteins, $seed)
 ),
 
+-- Each sequence once, whichever families it represents.
 member_sequences AS (
     SELECT sequence_id, min(family_number) AS family_number, bool_or(is_reported) AS is_reported
     FROM members
@@ -102,6 +103,7 @@ pool AS (
             <= $max_proteins
 ),
 
+-- The vectors of each sequence by each method.
 vectors AS (
     SELECT v.method, p.sequence_id, p.is_reported, v.vectors
     FROM protein_vectors((SELECT list(accession) FROM pool), $method, $seed) AS v JOIN pool AS p USING (accession)
@@ -148,6 +150,7 @@ silhouettes AS (FROM member_silhouettes('pairs')),
 
 chances AS (FROM member_chances('pairs')),
 
+-- Means over the members of each family.
 comparisons AS (
     SELECT family_number, method, count(*) AS n_members, sum(n_own) AS n_own, sum(n_others) AS n_others,
            any_value(n_others) AS n_others_of_member, sum(own_similarity) / sum(n_own) AS within,

@@ -18,6 +18,7 @@
 -- grain: family
 -- source: Entry names of UniProt: a mnemonic of the protein, and of the organism after `_`.
 WITH named_sequences AS (
+    -- A family is the entry name without its digits and species: `CALM` of `CALM1_HUMAN`.
     SELECT sequence_id, rtrim(split_part(entry_name, '_', 1), '0123456789') AS family,
            min(accession) AS accession, any_value(layer) AS layer, any_value(n_sites) AS n_sites,
            any_value(sequence) AS sequence

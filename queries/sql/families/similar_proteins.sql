@@ -32,14 +32,15 @@ spreads AS (
     GROUP BY layer, head
 ),
 
-given AS (FROM vectors WHERE accession = $protein),
+heads_of_protein AS (FROM vectors WHERE accession = $protein),
 
+-- Root mean square difference over heads and statistics, each in units of its spread.
 distances AS (
     SELECT v.accession,
            sqrt(avg((coalesce(((v.edges - g.edges) / s.edges) ^ 2, 0)
                      + coalesce(((v.helix - g.helix) / s.helix) ^ 2, 0)
                      + coalesce(((v.far - g.far) / s.far) ^ 2, 0)) / 3)) AS distance
-    FROM vectors AS v JOIN given AS g USING (layer, head) JOIN spreads AS s USING (layer, head)
+    FROM vectors AS v JOIN heads_of_protein AS g USING (layer, head) JOIN spreads AS s USING (layer, head)
     WHERE v.accession <> $protein
     GROUP BY v.accession
 )

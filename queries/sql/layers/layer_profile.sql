@@ -22,6 +22,7 @@ WITH profile AS (
 
 shares AS (SELECT *, received / sum(received) OVER (PARTITION BY layer) AS share FROM profile),
 
+-- The effective number of residues is the exponential of the entropy of their shares.
 by_layer AS (
     SELECT layer, arg_min({'position': position, 'residue': residue}, (-received, position)) AS top,
            max(received) AS received, max(share) AS share,

@@ -13,7 +13,7 @@
 -- example: word=receptor
 -- grain: layer
 -- source: Nayar, Tartici and Altman 2025, who find layers that go with families.
-WITH described AS (
+WITH sequence_words AS (
     SELECT sequence_id, any_value(layer) AS layer,
            bool_or(contains(lower(coalesce(description, '')), lower($word))) AS has_word
     FROM proteins
@@ -21,16 +21,16 @@ WITH described AS (
     GROUP BY sequence_id
 ),
 
-counted AS (
+layer_counts AS (
     SELECT layer, count(*) FILTER (has_word) AS n_with, count(*) FILTER (NOT has_word) AS n_others
-    FROM described
+    FROM sequence_words
     GROUP BY layer
 ),
 
 shares AS (
     SELECT *, n_with / nullif(sum(n_with) OVER (), 0) AS share_with,
            n_others / nullif(sum(n_others) OVER (), 0) AS share_others
-    FROM counted
+    FROM layer_counts
 )
 
 SELECT layer, n_with, round(share_with, 3) AS share_with, n_others, round(share_others, 3) AS share_others,

@@ -50,6 +50,7 @@ relative AS (
     FROM profiles
 ),
 
+-- Mean ranks of the residues after the first; equal ones share theirs.
 ranked AS (
     SELECT accession, layer, position <= 5 AS is_begin,
            (rank() OVER protein + count(*) OVER protein) / 2 AS mean_rank
@@ -86,6 +87,7 @@ first_heads AS (
     GROUP BY layer
 ),
 
+-- Relative attention of each sequence at its beginning and at later methionines; the AUC counts ties half.
 of_sequences AS (
     SELECT accession, layer, count(*) FILTER (is_methionine AND position > 5) AS n_methionines,
            avg(share) FILTER (position = 1) AS first, avg(share) FILTER (position <= 5) AS first_five,
@@ -96,6 +98,7 @@ of_sequences AS (
     GROUP BY accession, layer
 ),
 
+-- Means over sequences, layer by layer.
 layers AS (
     SELECT layer, count(*) AS n_sequences, sum(n_methionines)::BIGINT AS n_methionines, avg(cls_share) AS cls_share,
            avg(first) AS first, avg(first_five) AS first_five, avg(methionines) AS methionines,

@@ -29,6 +29,7 @@ WITH one_end AS (
     WHERE type IN (SELECT unnest($types::VARCHAR[]))
 ),
 
+-- Residues of the other types of features.
 other_end AS (
     SELECT DISTINCT accession, unnest(feature_positions(type, f.begin, f.end)) AS position
     FROM features AS f

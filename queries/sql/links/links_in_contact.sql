@@ -41,6 +41,7 @@ of_heads AS (
 -- Materialised, for pairs are made of them twice; the pairs are not, for they are too many to keep.
 places AS MATERIALIZED (FROM structure_places($atom, $proteins)),
 
+-- All pairs of residues far enough apart, as the background.
 all_pairs AS (
     SELECT count(*) AS n, count(*) FILTER (is_near(a.x - b.x, a.y - b.y, a.z - b.z)) AS n_in_contact
     FROM places AS a JOIN places AS b ON b.accession = a.accession AND b.position >= a.position + $apart

@@ -39,7 +39,8 @@ WITH judged AS (
     WHERE kind IN ('given', 'shuffled') AND (head IS NULL) = ($maps = 'layers') AND of_dimers(is_homodimer, $dimers)
 ),
 
-compared AS (
+-- Each pair beside its own shuffled null.
+comparisons AS (
     SELECT g.form, {'layer': g.layer, 'head': g.head} AS key, g.homology_group, g.part.value AS value,
            g.part.chance AS chance, s.part.value AS shuffled
     FROM judged AS g
@@ -50,12 +51,12 @@ compared AS (
 
 against_chance AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': chance}) FROM compared))
+                                   'baseline': chance}) FROM comparisons))
 ),
 
 against_shuffled AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': shuffled}) FROM compared))
+                                   'baseline': shuffled}) FROM comparisons))
 )
 
 SELECT c.family AS form, c.key.layer AS layer, nullif(c.key.head, -1) AS head, c.n_groups, c.n_values AS n_pairs,

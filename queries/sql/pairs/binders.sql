@@ -33,6 +33,7 @@ WITH ranked AS (
     FROM labelled_pairs($statistic, $binder, $permutations, $dimers)
 ),
 
+-- AUC of each head, by the labels as they are (permutation 0) and by each permutation.
 areas AS (
     SELECT permutation, form, layer, head, count(*) FILTER (is_binder) AS n_binders,
            count(*) FILTER (NOT is_binder) AS n_others, area_of_ranks(place, is_binder) AS auc,
@@ -49,6 +50,7 @@ extremes AS (
     GROUP BY form, permutation
 ),
 
+-- The middle 95 % of the permutations.
 nulls AS (
     SELECT form, layer, head, quantile_cont(auc, 0.025) AS null_low, quantile_cont(auc, 0.975) AS null_high
     FROM areas

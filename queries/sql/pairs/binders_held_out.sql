@@ -44,6 +44,7 @@ ranked AS (
     FROM dealt
 ),
 
+-- AUC of each head in each fold, by the labels as they are (permutation 0) and by each permutation.
 areas AS (
     SELECT permutation, form, fold, judges, layer, head, count(*) FILTER (is_binder) AS n_binders,
            count(*) FILTER (NOT is_binder) AS n_others, area_of_ranks(place, is_binder) AS auc

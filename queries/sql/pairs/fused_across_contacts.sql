@@ -34,7 +34,8 @@ WITH judged AS (
     WHERE of_dimers(is_homodimer, $dimers)
 ),
 
-compared AS (
+-- Each pair beside its own shuffled null.
+comparisons AS (
     SELECT g.form, {'n_heads': g.n_heads, 'measure': g.measure} AS key, g.homology_group, g.value, g.chance,
            s.value AS shuffled
     FROM judged AS g
@@ -46,12 +47,12 @@ compared AS (
 
 against_chance AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': chance}) FROM compared))
+                                   'baseline': chance}) FROM comparisons))
 ),
 
 against_shuffled AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': shuffled}) FROM compared))
+                                   'baseline': shuffled}) FROM comparisons))
 ),
 
 -- What judges, counted once however many splits it judges in; and the other null.

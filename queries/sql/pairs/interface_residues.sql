@@ -48,7 +48,7 @@ judged AS (
 ),
 
 -- The partner of a swapped pair is another protein: only `accession` is compared with itself.
-compared AS (
+comparisons AS (
     SELECT g.form, g.key, g.homology_group, g.side, g.value, g.chance, w.value AS swapped, s.value AS shuffled
     FROM judged AS g
     LEFT JOIN judged AS w
@@ -60,17 +60,17 @@ compared AS (
 
 against_chance AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': chance}) FROM compared))
+                                   'baseline': chance}) FROM comparisons))
 ),
 
 against_swapped AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': swapped}) FROM compared WHERE side = 'accession'))
+                                   'baseline': swapped}) FROM comparisons WHERE side = 'accession'))
 ),
 
 against_shuffled AS (
     FROM group_means((SELECT list({'family': form, 'key': key, 'homology_group': homology_group, 'value': value,
-                                   'baseline': shuffled}) FROM compared))
+                                   'baseline': shuffled}) FROM comparisons))
 ),
 
 swapped_means AS (

@@ -28,6 +28,7 @@ site_words AS (
     WHERE s.position > $before AND s.position + $after <= c.length
 ),
 
+-- Sites that stand in each word.
 at_sites AS (
     SELECT word, count(*) AS k, count(DISTINCT accession) AS n_sequences,
            list(DISTINCT accession ORDER BY accession)[:5] AS examples
@@ -38,6 +39,7 @@ at_sites AS (
 -- Words of one length, cut from every residue on: each frame begins one residue later.
 frames AS (SELECT unnest(range(1, $before + $after + 2))::INTEGER AS frame),
 
+-- All words of that length, in every frame.
 words AS (
     SELECT unnest(regexp_extract_all(c.sequence[f.frame:], '.{' || ($before + $after + 1) || '}')) AS word
     FROM searched AS c, frames AS f

@@ -26,6 +26,7 @@ profile AS (
     WHERE accession = $protein
 ),
 
+-- Every residue with its rank in each layer.
 ranked AS (
     SELECT position, residue, layer, received, received / max(received) OVER of_layer AS share,
            count(*) OVER of_layer AS n_residues, rank() OVER (of_layer ORDER BY received DESC) AS rank

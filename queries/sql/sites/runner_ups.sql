@@ -36,6 +36,7 @@ ranked AS (
     FROM shares ANTI JOIN sites USING (accession, position)
 ),
 
+-- The share of the last site, below which the runners-up are.
 last_sites AS (SELECT accession, min(share) AS share FROM sites SEMI JOIN searched USING (accession) GROUP BY accession)
 
 SELECT accession, c.entry_name, c.layer, c.n_sites, round(l.share, 3) AS last_site_share, r.place, r.position,

@@ -41,7 +41,8 @@ directed AS (
           AND list_inner_product(v.vector, v.vector) > 0
 ),
 
-compared AS (
+-- The sequence asked for against every other, layer by layer.
+cosines AS (
     SELECT o.layer, o.accession, o.n_proteins, o.length / g.length AS length_ratio,
            list_cosine_similarity(o.vector, g.vector) AS cosine,
            CASE WHEN list_sum(o.letter_counts) > 0 AND list_sum(g.letter_counts) > 0
@@ -53,7 +54,7 @@ compared AS (
 ranked AS (
     SELECT *, avg(cosine) OVER (PARTITION BY layer) AS mean_of_all,
            row_number() OVER (PARTITION BY layer ORDER BY cosine DESC, accession) AS place
-    FROM compared
+    FROM cosines
 )
 
 SELECT r.layer, r.accession, p.entry_name, p.description, round(r.cosine, 4) AS cosine,

@@ -261,7 +261,7 @@ def test_whatever_a_table_says_of_the_sequence_is_checked(
     assert [row["type"] for row in rows(paths)] == ["right", "silent"]
 
 
-def test_what_is_said_twice_is_stored_once_with_the_evidence_of_both(paths: AtlasPaths, tmp_path: Path) -> None:
+def test_what_is_reported_twice_is_stored_once_with_the_evidence_of_both(paths: AtlasPaths, tmp_path: Path) -> None:
     lines = ["Q00001,1,1,a,ECO:0000269", "Q00001,2,2,a,", "Q00001,1,1,a,ECO:0000255"]
     found, rejects, _ = annotate(paths, table(tmp_path, *lines, header="accession,begin,end,type,evidence\n"))
     assert found.rejected == {"given before": 1}
@@ -319,7 +319,7 @@ def test_a_newer_file_of_the_same_name_takes_the_place_of_the_earlier(paths: Atl
     assert len(list(paths.receipts.glob("annotation-*.json"))) == 2
 
 
-def test_what_an_earlier_source_of_the_name_had_is_said_to_be_gone(
+def test_what_an_earlier_source_of_the_name_had_is_reported_to_be_gone(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
     one, other = tmp_path / "one", tmp_path / "other"
@@ -333,7 +333,7 @@ def test_what_an_earlier_source_of_the_name_had_is_said_to_be_gone(
     assert json.loads(second.out)["replaced"] == [{"source": "t.csv", "table": "features", "n_rows": 2}]
 
 
-def test_labels_that_were_probed_before_are_said_to_be_of_the_features_before(
+def test_labels_that_were_probed_before_are_reported_to_be_of_the_features_before(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
     annotate(paths, table(tmp_path, "Q00001,1,1,a"))

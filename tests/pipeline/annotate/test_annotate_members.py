@@ -253,7 +253,7 @@ def test_the_report_is_printed_or_json(root: Path, tmp_path: Path, attlas: Calla
     assert run.code == 0, run.err
     assert "1 member of 1 cluster from members.tsv (two columns)" in run.out
     assert "left out, cluster not in the atlas: 1 line of 3, such as UniRef50_none" in run.err
-    assert "left out, said before: 1 line of 3" in run.err
+    assert "left out, given before: 1 line of 3" in run.err
     values = json.loads(attlas("annotate", root, "--members", table, "--json").out)
     assert (values["n_members"], values["n_unknown"], values["n_repeated"]) == (1, 1, 1)
 

@@ -155,7 +155,7 @@ def test_every_polymer_has_a_name_of_its_own_in_the_file(tmp_path: Path) -> None
 # --- what was made of the structures before ---
 
 
-def test_heads_held_against_structures_before_are_said_to_be_of_those(
+def test_heads_held_against_structures_before_are_reported_to_be_of_those(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
     note = "head_contacts was computed from other coordinates than the atlas has now: `attlas contacts DIR` renews it"

@@ -313,7 +313,7 @@ def test_chains_of_other_proteins_and_of_dna_are_named(paths: AtlasPaths, tmp_pa
     assert (reading.report.n_records, reading.report.n_rejected) == (4, 3)
 
 
-def test_chains_of_which_the_same_is_said_are_named_together(
+def test_chains_of_which_the_same_is_reported_are_named_together(
     paths: AtlasPaths, tmp_path: Path, attlas: Callable
 ) -> None:
     mutant = CALMODULIN[:20] + "W" + CALMODULIN[21:]
@@ -557,7 +557,7 @@ def test_a_single_file_that_cannot_be_used_leaves_the_atlas_as_it_was(
     assert Manifest.read(paths).version == 1
 
 
-def test_gemmi_that_is_not_installed_is_said(
+def test_gemmi_that_is_not_installed_is_reported(
     paths: AtlasPaths, monkeypatch: pytest.MonkeyPatch, attlas: Callable
 ) -> None:
     import importlib

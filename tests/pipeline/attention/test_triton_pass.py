@@ -24,9 +24,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from attlas.pipeline.attention import triton_kernels, triton_pass
+from attlas.pipeline.attention import triton_finish, triton_kernels, triton_pass
 from attlas.pipeline.attention.blocks import read_blocks
 from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
+from attlas.pipeline.attention.tile_schedule import make_schedule
 from attlas.pipeline.attention.triton_pass import reduce_triton
 from attlas.pipeline.model.precision import SPLIT
 from attlas.schema.run import PLAIN
@@ -351,7 +352,7 @@ def test_what_the_kernels_do_not_take_is_refused_by_name(dtype, dim):
 
 @given(n_tokens=st.lists(st.integers(3, 900), min_size=1, max_size=30), kept=st.sampled_from([32, 64, 128]))
 def test_a_schedule_gives_every_token_one_place_and_starts_with_the_longest(n_tokens, kept):
-    schedule = triton_pass._make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
+    schedule = make_schedule(Pack(tuple(n_tokens), torch.device("cpu")), kept)
     tiles = [(p, first) for p, n in enumerate(n_tokens) for first in range(0, n, kept)]
     assert sorted(map(tuple, schedule.tiles.tolist())) == tiles
     lengths = [n_tokens[p] for p, _ in schedule.tiles.tolist()]
@@ -465,7 +466,9 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
         )
         is_float32 = dtype == "fp32"
         size = {"dim": 64, "kept": columns.kept, "has_masses": is_float32}
-        precision = {"precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else "ieee"}
+        precision = {
+            "precision": triton_pass.SPLIT_PRECISION if table.startswith("split") else triton_pass.PLAIN_PRECISION
+        }
         products = SPLIT if table.startswith("split") else PLAIN
         n_warps, n_stages = triton_pass.choose_band_options(torch.float32 if is_float32 else torch.bfloat16, products)
         band = {"num_warps": n_warps, "num_stages": n_stages}
@@ -486,13 +489,13 @@ def print_compiled(tables: tuple[str, ...], name: str) -> None:
                 compile_kernel(triton_kernels.band_kernel, dtype, capability, band, **size, **precision, **of_scores)
             ]
         if table == "hopper":
-            made += [compile_kernel(triton_kernels.finish_kernel, dtype, capability, {}, kept=columns.kept)]
-        print(*(json.dumps(asdict(one)) for one in made), sep="\n")
+            made += [compile_kernel(triton_finish.finish_kernel, dtype, capability, {}, kept=columns.kept)]
+        print(*(json.dumps(asdict(kernel)) for kernel in made), sep="\n")
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("switches", SWITCHES)
-def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, tmp_path, is_thorough):
+def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, tmp_path):
     """The compiler needs no GPU, and the blocks were chosen by what it says of registers and loops."""
     if not (NVIDIA / "ptxas").exists():
         pytest.skip("this Triton comes without NVIDIA's assembler")
@@ -500,7 +503,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, tm
     # Beside the paths that are there: attlas itself may be installed in one of them.
     folders = [*map(str, Path(__file__).parents[:3:2]), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment["PYTHONPATH"] = os.pathsep.join(folders)
-    tables = tuple(name for name, _, _ in TABLES) if is_thorough else ("hopper", "split_hopper")
+    tables = tuple(name for name, _, _ in TABLES)
     code = f"import test_triton_pass; test_triton_pass.print_compiled({tables}, {switches!r})"
     command = [sys.executable, "-c", code]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -514,7 +517,7 @@ def test_the_kernels_compile_for_ampere_and_hopper_without_spilling(switches, tm
     if switches == "on":  # how long the loops are then has been measured nowhere
         return
     half = [made for made in compiled if (made.kernel, made.dtype) == ("columns_kernel", "bf16")]
-    for made, table in zip(half, [table for table in ("hopper", "ampere") if table in tables], strict=True):
+    for made, table in zip(half, ("hopper", "ampere"), strict=True):
         blocks = read_blocks(table, "columns", dim=64)
         assert made.n_registers <= blocks.n_registers
         # 10.6 on Hopper, 13 on Ampere; more than 20 where sums of queries cross threads inside the loop.

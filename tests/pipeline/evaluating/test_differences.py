@@ -16,7 +16,7 @@ from attlas.pipeline.evaluating.differences import (
 )
 
 
-def test_holm_is_statsmodels() -> None:
+def test_p_values_are_adjusted_as_statsmodels_does_by_holm() -> None:
     p = np.random.default_rng(0).random(12) ** 3
     assert adjust_holm(p) == pytest.approx(multipletests(p, method="holm")[1])
 

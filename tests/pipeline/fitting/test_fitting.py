@@ -29,7 +29,7 @@ from attlas.pipeline.fitting.passes import Task
 from attlas.pipeline.fitting.saved_folds import open_saved_folds
 from attlas.pipeline.fitting.settings import FitSettings
 from attlas.queries import Atlas
-from attlas.queries.engine.part import Part, connect_part
+from attlas.queries.engine.atlas_part import AtlasPart, connect_part
 from attlas.queries.exports.duckdb_file import write
 from attlas.queries.exports.request import Request
 from attlas.schema import FITS, AtlasPaths, Computation, EnvironmentFault, InputError, Manifest
@@ -235,7 +235,7 @@ def test_a_table_without_sequences_is_in_one_part_of_an_atlas_and_in_the_file_of
     with Atlas.open(paths.root) as atlas:
         counts = [
             connect_part(atlas.root, manifest, part).connection.execute("SELECT count(*) FROM fits").fetchall()
-            for part in (Part(None, 7), Part(7, 9), Part(9, None))
+            for part in (AtlasPart(None, 7), AtlasPart(7, 9), AtlasPart(9, None))
         ]
         assert counts == [[(fit.table.num_rows,)], [(0,)], [(0,)]]
 

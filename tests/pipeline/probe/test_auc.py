@@ -51,7 +51,7 @@ def test_it_is_that_of_scikit_learn_and_of_scipy(n_residues: int, n_values: int 
         ([0, 0, 0, 9], [1, 4], 3 / 4),
     ],
 )
-def test_by_hand(received: list[float], labelled: list[int], expected: float) -> None:
+def test_an_area_is_the_one_counted_by_hand(received: list[float], labelled: list[int], expected: float) -> None:
     where = np.isin(np.arange(1, 5), labelled)
     assert compute_auc(np.array([received], float), where[None])[0, 0] == pytest.approx(expected)
 

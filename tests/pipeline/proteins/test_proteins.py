@@ -285,23 +285,23 @@ def test_an_indented_header_is_a_header(read) -> None:
     assert [p.accession for p in read("\n  \n >a\nMK\n\t>b\nMKV\n").proteins] == ["a", "b"]
 
 
-def test_no_such_file_is_said(tmp_path: Path) -> None:
+def test_no_such_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_proteome(str(tmp_path / "absent.fasta"))
 
 
-def test_a_directory_is_said(tmp_path: Path) -> None:
+def test_a_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is a folder"):
         read_proteome(str(tmp_path))
 
 
-def test_a_path_that_cannot_be_opened_is_said() -> None:
+def test_a_path_that_cannot_be_opened_is_reported() -> None:
     with pytest.raises(InputError, match="cannot be read"):
         read_proteome("a\0b")
 
 
 @pytest.mark.parametrize("text", [b"", b"\n \r\n\t\n", gzip.compress(b"", mtime=0), b"\xef\xbb\xbf\n"])
-def test_an_empty_file_is_said(read, text: bytes) -> None:
+def test_an_empty_file_is_reported(read, text: bytes) -> None:
     with pytest.raises(InputError, match=r"in\.fasta is empty"):
         read(text)
 

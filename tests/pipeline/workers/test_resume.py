@@ -207,13 +207,12 @@ def test_a_shard_that_kills_every_worker_is_given_up_by_name_and_the_others_are_
     assert attlas("plan", source, "--out", out, "--model", weights, "--device", "cpu").code == 0
     paths, shards = AtlasPaths(out), read_plan(AtlasPaths(out)).shards
     task = DeadlyTask(finished=str(reference), deadly=7)
-    with hold_lock(paths), pytest.raises(EnvironmentFault) as raised:
+    with hold_lock(paths), pytest.raises(EnvironmentFault, match="not finished; the others are kept") as raised:
         encode(paths, read_plan(paths), shards=shards, progress=lambda event: None, n_workers=2, task=task)
-    said = str(raised.value)
-    assert "shards were not finished; the others are kept" in said
-    assert "  - shard 7 (" in said
-    assert "4 workers died while they computed it" in said
-    assert "run the same command again" in said
+    message = str(raised.value)
+    assert "  - shard 7 (" in message
+    assert "4 workers died while they computed it" in message
+    assert "run the same command again" in message
     assert [path.name for path in receipts(out)] == [f"shard-{i:05d}.json" for i in range(1, len(shards) + 1) if i != 7]
     build_here(source, out, weights)
     assert digests(out) == digests(reference)

@@ -71,7 +71,7 @@ def test_each_kind_of_answer_is_told_apart(
     assert (rows[0]["position"] is None) == (outcome != "sites found")
 
 
-def test_a_layer_is_said_where_there_is_one_but_no_site(atlas: Atlas) -> None:
+def test_a_layer_is_reported_where_there_is_one_but_no_site(atlas: Atlas) -> None:
     (row,) = atlas.lookup(["Q00001"]).to_pylist()
     assert row["layer"] == atlas.protein("Q00001")["layer"][0].as_py() is not None
 

@@ -11,8 +11,10 @@ from helpers.command_line import Run
 from helpers.reading_case import HOSTILE
 
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.parameters import Parameter, make_singular, with_literals, write_literal
-from attlas.queries.asking.questions import ask, questions, read_question
+from attlas.queries.asking.question_file import read_question
+from attlas.queries.asking.questions import questions
 from attlas.schema import QuestionError
 
 TYPES_OF_ITEMS = {"ints": "int", "texts": "text", "proteins": "protein"}
@@ -158,12 +160,12 @@ SELECT accession, 2 * length AS twice FROM proteins WHERE length >= $n ORDER BY 
 
 
 def test_a_question_of_ones_own_is_asked_by_its_path(atlas: Atlas, tmp_path: Path) -> None:
-    path = tmp_path / "long_ones.sql"
+    path = tmp_path / "long_proteins.sql"
     path.write_text(MINE)
     question = read_question(path)
-    assert (question.name, question.answers) == ("long_ones", "Which proteins have this many residues?")
+    assert (question.name, question.answers) == ("long_proteins", "Which proteins have this many residues?")
     assert question.parameters == (Parameter("n", "int", "Shortest one.", "300", 1, 50_000),)
-    assert question.usage == "long_ones [n=300]"
+    assert question.usage == "long_proteins [n=300]"
     rows = atlas.ask(path, n="393").to_pylist()
     assert rows == [{"accession": "P04637", "twice": 786}]
 
@@ -171,8 +173,9 @@ def test_a_question_of_ones_own_is_asked_by_its_path(atlas: Atlas, tmp_path: Pat
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (("-- source: Mine.\n", ""), "is not whole.*source"),
-        (("-- title: Long proteins", "-- titel: Long proteins"), "Line 1 of .* is none of a header"),
+        (("-- source: Mine.\n", ""), "lacks fields.*source"),
+        (("-- title: Long proteins", "-- titel: Long proteins"), "Line 1 of .* is no line of a header"),
+        (("--   n int", "--     n int"), "Line 6 of .* is no line of a header"),
         (("n int 1..50000 = 300:", "n number = 300:"), "A parameter of .* cannot be read"),
         (("twice: Length", "twice Length"), "A column of .* cannot be read"),
         (("SELECT accession", "DROP TABLE docs; SELECT accession"), "one SELECT"),

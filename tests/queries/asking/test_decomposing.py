@@ -11,9 +11,11 @@ from helpers.command_line import Run
 from helpers.synthetic import AMINO_ACIDS, SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.decomposing import answer_from_sums, divide, split_question
-from attlas.queries.asking.questions import Question, ask, question_named, questions
-from attlas.queries.engine.part import Part, cut_atlas
+from attlas.queries.asking.question import Question
+from attlas.queries.asking.questions import question_named, questions
+from attlas.queries.engine.atlas_part import AtlasPart, cut_atlas
 from attlas.schema import HEADS, RESIDUES, SITES, QuestionError, Table
 
 DECOMPOSING = [question for question in questions() if question.decomposes]
@@ -45,7 +47,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
         yield atlas
 
 
-def test_some_questions_decompose() -> None:
+def test_questions_that_count_over_all_sequences_decompose() -> None:
     assert {"residue_enrichment", "edge_heads", "organisms"} <= {question.name for question in DECOMPOSING}
 
 
@@ -93,7 +95,7 @@ def test_parts_follow_one_another_and_hold_everything(shards: Atlas, table: Tabl
 def test_an_atlas_of_one_file_is_one_part(tmp_path: Path) -> None:
     write_atlas(tmp_path / "atlas", random_proteins(5), n_shards=1)
     with Atlas.open(tmp_path / "atlas") as atlas:
-        assert cut_atlas(atlas.manifest, HEADS, 8) == [Part(None, None)]
+        assert cut_atlas(atlas.manifest, HEADS, 8) == [AtlasPart(None, None)]
 
 
 def test_a_question_that_does_not_decompose_is_refused_with_those_that_do(shards: Atlas) -> None:

@@ -22,9 +22,11 @@ from helpers.pair_rows import pairs_at_random
 from helpers.segment_case import segments_at_random
 
 from attlas.queries import Atlas
+from attlas.queries.asking.answering import ask
 from attlas.queries.asking.page import ANSWER, main, page_name, pages
 from attlas.queries.asking.parameters import with_literals
-from attlas.queries.asking.questions import FOLDER, TOPICS, Question, ask, column_docs, question_named, questions
+from attlas.queries.asking.question import TOPICS, Question, column_docs
+from attlas.queries.asking.questions import FOLDER, question_named, questions
 from attlas.queries.engine.functions import strip_comments
 from attlas.schema import PAIR_HEADS
 
@@ -60,19 +62,21 @@ def atlas(atlas_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """Return the small atlas, annotated."""
     root = tmp_path_factory.mktemp("annotated") / "atlas"
     shutil.copytree(atlas_dir, root)
+    add_tables_at_random(root)
+    with Atlas.open(root) as opened:
+        yield opened
+
+
+def add_tables_at_random(root: Path) -> None:
+    """Add rows at random to every table that a command adds to a sealed atlas."""
     annotate_at_random(root)
     contacts_at_random(root)
     pairs_at_random(root)
     segments_at_random(root)
     fits_at_random(root)
-    numbers_at_random(root)
     candidates_at_random(root)
-    with Atlas.open(root) as opened:
-        yield opened
 
-
-def numbers_at_random(root: Path) -> None:
-    """Add numbers of pairs at random, but for those of heads, which `pairs_at_random` has added."""
+    # Numbers of heads on pairs are there already, by `pairs_at_random`.
     for table, rows in draw_rows().items():
         if table is not PAIR_HEADS:
             add_rows(root, table, rows)
@@ -118,7 +122,7 @@ def test_there_are_questions_of_every_topic() -> None:
 
 
 @every_question
-def test_texts_are_sentences(question: Question) -> None:
+def test_what_a_header_says_is_in_sentences(question: Question) -> None:
     assert not question.title.endswith(".")
     texts = [
         question.answers,
@@ -202,18 +206,18 @@ def test_every_column_is_documented_once(answer: Answer, question: Question) -> 
 @every_question
 def test_the_answer_says_what_was_asked_of_which_atlas(atlas: Atlas, answer: Answer, question: Question) -> None:
     rows = answer(question)
-    said = json.loads(rows.schema.metadata[b"attlas"])
-    assert (said["question"], said["model"]) == (question.name, atlas.manifest.run.model)
-    assert set(said["parameters"]) == {parameter.name for parameter in question.parameters}
+    provenance = json.loads(rows.schema.metadata[b"attlas"])
+    assert (provenance["question"], provenance["model"]) == (question.name, atlas.manifest.run.model)
+    assert set(provenance["parameters"]) == {parameter.name for parameter in question.parameters}
     assert rows.schema.metadata[b"doc"].decode() == question.title
 
 
 @pytest.mark.parametrize("question", each_nth_by_default(questions(), 3), ids=NAMES)
 @pytest.mark.slow
 def test_the_text_with_literals_gives_the_same_rows(atlas: Atlas, answer: Answer, question: Question) -> None:
-    asked = ask(atlas, question.name, given_for(question, atlas))
-    assert "$" not in with_literals(asked.question.sql, asked.bound.values)
-    assert atlas.sql(asked.sql).to_pylist() == answer(question).to_pylist()
+    bound_question = ask(atlas, question.name, given_for(question, atlas))
+    assert "$" not in with_literals(bound_question.question.sql, bound_question.bound.values)
+    assert atlas.sql(bound_question.sql).to_pylist() == answer(question).to_pylist()
 
 
 @every_question
@@ -234,13 +238,7 @@ def barren(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Atlas]:
             hand("B", "MK*LV" * 3, status="skipped", reason="inner `*`"),
         ],
     )
-    annotate_at_random(root)
-    contacts_at_random(root)
-    pairs_at_random(root)
-    segments_at_random(root)
-    fits_at_random(root)
-    numbers_at_random(root)
-    candidates_at_random(root)
+    add_tables_at_random(root)
     with Atlas.open(root) as opened:
         yield opened
 
@@ -321,13 +319,7 @@ def real(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[At
     (folder / "small.fasta").write_text("".join(r for r in records if r.split("|")[1] in chosen))
     quiet = {"progress": lambda plan, shards: lambda event: None, "n_workers": 0}
     build(str(folder / "small.fasta"), folder / "atlas", Options(str(weights), device="cpu"), **quiet)
-    annotate_at_random(folder / "atlas")
-    contacts_at_random(folder / "atlas")
-    pairs_at_random(folder / "atlas")
-    segments_at_random(folder / "atlas")
-    fits_at_random(folder / "atlas")
-    numbers_at_random(folder / "atlas")
-    candidates_at_random(folder / "atlas")
+    add_tables_at_random(folder / "atlas")
     with Atlas.open(folder / "atlas") as opened:
         yield opened
 

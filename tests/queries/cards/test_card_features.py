@@ -81,7 +81,7 @@ def test_marks_stand_below_their_residues_and_the_first_type_wins(root: Path) ->
     assert "known: A active site, B binding site" in lines
 
 
-def test_the_list_says_each_place_once_with_all_that_is_said_of_it(root: Path) -> None:
+def test_the_list_says_each_place_once_with_all_that_is_reported_of_it(root: Path) -> None:
     lines = [line.split() for line in drawn(root, "P1")]
     assert ["Active", "site", "3", "D", "Proton", "acceptor"] in [[w for w in line if w not in RANKS] for line in lines]
     (binding,) = (line for line in lines if line[:2] == ["Binding", "site"])

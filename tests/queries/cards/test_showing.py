@@ -112,7 +112,7 @@ def test_a_file_without_ids_is_refused(attlas: Command, atlas_dir: Path, tmp_pat
 
 
 @pytest.mark.parametrize("data", [b"P04637\n\x00\xfe\n", None])
-def test_a_file_that_cannot_be_read_is_said(
+def test_a_file_that_cannot_be_read_is_reported(
     attlas: Command, atlas_dir: Path, tmp_path: Path, data: bytes | None
 ) -> None:
     if data is not None:
@@ -155,11 +155,13 @@ def test_no_unmatched_id_leaves_an_empty_file(attlas: Command, atlas_dir: Path, 
     assert left.read_text() == ""
 
 
-def test_an_id_given_twice_is_answered_once_and_that_is_said(attlas: Command, atlas_dir: Path, tmp_path: Path) -> None:
+def test_an_id_given_twice_is_answered_once_and_that_is_reported(
+    attlas: Command, atlas_dir: Path, tmp_path: Path
+) -> None:
     (tmp_path / "ids").write_text("P0DP23\nCALM1\nP0DP23\nP0DP23\n")
     done = attlas("show", atlas_dir, "--ids", tmp_path / "ids", "--format", "csv")
     assert len(done.out.splitlines()) == 1 + 6
-    assert done.err == "attlas: 2 ids of 4 stood there before; each is answered once\n"
+    assert done.err == "attlas: 2 ids of 4 repeated; each is answered once\n"
     assert attlas("show", atlas_dir, "P0DP23", "P0DP23").out == attlas("show", atlas_dir, "P0DP23").out
 
 

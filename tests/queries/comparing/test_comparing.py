@@ -294,7 +294,7 @@ def test_quantiles_of_t_are_those_of_scipy() -> None:
 
 
 @pytest.mark.parametrize("n", [5, 10, 20])
-def test_the_interval_of_a_mean_of_few_holds_what_it_is_said_to(n: int) -> None:
+def test_the_interval_of_a_mean_of_few_holds_what_it_is_reported_to(n: int) -> None:
     drawn = np.random.default_rng(n).normal(0.5, 0.1, (4000, n))
     estimates = [mean_estimate(list(row)) for row in drawn]
     ends = np.array([(estimate.low, estimate.high) for estimate in estimates])

@@ -172,7 +172,7 @@ def test_letters_of_a_list_stand_beside_it_or_are_refused() -> None:
 class TestBase:
     """Where a table counts from is said, or told by evidence, or asked for."""
 
-    def test_letters_decide(self, atlas: Atlas, tmp_path: Path) -> None:
+    def test_letters_tell_where_a_table_counts_from(self, atlas: Atlas, tmp_path: Path) -> None:
         from_1 = ";".join(lettered("P0DP23", p) for p in (99, 26, 62))
         from_0 = ";".join(f"{CALM[p - 1]}{p - 1}" for p in (99, 26, 62))
         for text, base in ((from_1, 1), (from_0, 0)):
@@ -395,7 +395,7 @@ class TestOrderAndLayer:
             found = compare(atlas, write(tmp_path, text), base=1)
             assert not any("count them from 1" in note for note in found.notes)
 
-    def test_layers_of_another_model_are_said_to_be_so_and_nothing_more(self, atlas: Atlas, tmp_path: Path) -> None:
+    def test_layers_of_another_model_are_reported_to_be_so_and_nothing_more(self, atlas: Atlas, tmp_path: Path) -> None:
         computed = [protein for protein in PROTEINS if protein.status == "ok"]
         write_atlas(tmp_path / "deeper", computed, n_layers=33, seed=5)
         found = compare(atlas, tmp_path / "deeper")

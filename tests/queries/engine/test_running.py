@@ -220,7 +220,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.usefixtures("impatient")
-def test_a_query_that_no_interrupt_reaches_is_said_to_work_on_and_left(atlas_dir: Path) -> None:
+def test_a_query_that_no_interrupt_reaches_is_reported_to_work_on_and_left(atlas_dir: Path) -> None:
     """One call of one function on one value: DuckDB looks for interrupts between values."""
     with Atlas.open(atlas_dir) as opened:
         opened.sql("SELECT 1")

@@ -136,7 +136,7 @@ def test_a_long_script_is_no_slower_by_the_line(atlas_dir: Path) -> None:
         ("SELECT '\udcff';", (), "no UTF-8 text"),
     ],
 )
-def test_what_a_script_cannot_do_is_said(atlas_dir: Path, text: str, options: tuple[str, ...], said: str) -> None:
+def test_what_a_script_cannot_do_is_reported(atlas_dir: Path, text: str, options: tuple[str, ...], said: str) -> None:
     command = [sys.executable, "-m", "attlas.cli.main", "sql", str(atlas_dir), *options]
     data = text.encode("utf-8", "surrogateescape")
     done = subprocess.run(command, input=data, capture_output=True, timeout=60, check=False)

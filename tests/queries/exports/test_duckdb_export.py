@@ -13,7 +13,7 @@ from helpers.reading_case import PROTEINS as INPUT
 from helpers.synthetic import SyntheticProtein, write_atlas
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.queries.engine.functions import functions
 from attlas.queries.engine.views import describe_column, docs_rows
 from attlas.queries.exports import EVERY_PROTEIN, EXPORTS, Request, duckdb_file
@@ -190,7 +190,7 @@ def test_a_hostile_header_and_path_survive(atlas_dir: Path, tmp_path: Path, monk
     assert sorted(p.name for p in folder.iterdir()) == ["a.duckdb", "atlas"]
 
 
-def test_a_damaged_atlas_is_said_to_be_one_and_leaves_nothing(
+def test_a_damaged_atlas_is_reported_to_be_one_and_leaves_nothing(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copy = shutil.copytree(atlas_dir, tmp_path / "copy")

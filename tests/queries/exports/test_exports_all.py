@@ -183,7 +183,7 @@ def test_one_protein_that_is_one_off_is_refused_among_those_that_are_not(shifted
         assert exported(shifted, "csv", ["Q00001", "Q00002", "Q00003"]).count(b"\n") == 1
 
 
-def test_a_site_beyond_the_end_is_said_to_be(tmp_path: Path) -> None:
+def test_a_site_beyond_the_end_is_reported_to_be(tmp_path: Path) -> None:
     message = rows._misfit("P1", {"position": 12, "residue": "K", "misfit": ""})
     assert message.found == "a sequence that has no position 12"
 

@@ -526,7 +526,9 @@ def test_funpdbe_of_a_structure_without_any_site_is_refused(tmp_path: Path, case
 
 
 @pytest.mark.parametrize("format", ONTO_STRUCTURES)
-def test_what_is_left_out_is_said_beside_the_file_and_in_it(case: tuple[Path, Path], sites: list, format: str) -> None:
+def test_what_is_left_out_is_reported_beside_the_file_and_in_it(
+    case: tuple[Path, Path], sites: list, format: str
+) -> None:
     data, notes = exported(case[0], format, **options(format, case[1]))
     said = "\n".join(notes)
     unresolved, mutated = sites[2], sites[3]

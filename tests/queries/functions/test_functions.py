@@ -20,7 +20,7 @@ from attlas.queries.asking.questions import questions
 from attlas.queries.comparing.pooling import wilson_estimate
 from attlas.queries.comparing.student_t import t_quantile
 from attlas.queries.engine.definitions import Definitions
-from attlas.queries.engine.functions import FOLDER, Function, _read, find_calls, functions, reached_from
+from attlas.queries.engine.functions import FOLDER, Function, find_calls, functions, reached_from, read_function
 from attlas.queries.engine.sandbox import connect_unlocked
 from attlas.queries.engine.shell import completions, functions_lines
 from attlas.schema import TABLES, QuestionError
@@ -315,19 +315,38 @@ def test_a_file_keeps_the_style_of_the_house(function: Function) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "message"),
     [
-        "CREATE MACRO odd(x) AS x\n",
-        "-- returns: x.\nCREATE MACRO other(x) AS x\n",
-        "-- returns: x.\nCREATE MACRO odd(x) AS x; DROP TABLE y\n",
-        "-- returns: x.\nSELECT 1\n",
+        (
+            "CREATE MACRO odd(x) AS x\n",
+            r"Line 1 of .*odd\.sql cannot be read: expected -- returns: TEXT; found 'CREATE",
+        ),
+        (
+            "-- returns: x.\nCREATE MACRO other(x) AS x\n",
+            r"Line 2 of .*: expected .* CREATE MACRO odd\(PARAMETERS\) AS;",
+        ),
+        (
+            "-- returns: x.\nCREATE MACRO odd(x) AS x\n; DROP TABLE y\n",
+            r"Line 3 of .*: expected SQL without a semicolon",
+        ),
+        ("-- returns: x.\n-- source: y.\nSELECT 1\n", r"Line 3 of .*: expected .*; found 'SELECT 1'"),
     ],
 )
-def test_a_file_of_another_shape_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_of_another_shape_is_refused_by_its_line(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "odd.sql"
     path.write_text(text)
-    with pytest.raises(ValueError, match=r"odd\.sql is not as"):
-        _read(path)
+    with pytest.raises(ValueError, match=message):
+        read_function(path)
+
+
+def test_a_semicolon_in_a_comment_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "twice.sql"
+    path.write_text(
+        "-- returns: x twice; no more.\nCREATE MACRO twice(x) AS\n    -- Added; not multiplied.\n    x + x\n"
+    )
+    function = read_function(path)
+    assert (function.returns, function.call) == ("x twice; no more.", "twice(x)")
+    assert duckdb.connect().execute(f"{function.sql}; SELECT twice(21)").fetchone() == (42,)
 
 
 def test_a_layer_is_counted_from_0_and_one_that_is_not_there_is_an_error(atlas: Atlas) -> None:

@@ -207,7 +207,7 @@ def _question(atlas: Atlas) -> object:
     ("fault", "said"),
     [("cut", "parquet could not be read.*Payload"), ("refused", "403"), ("no ranges", "answers no range requests")],
 )
-def test_a_fault_of_the_server_is_said_as_what_it_is(
+def test_a_fault_of_the_server_is_reported_as_what_it_is(
     large: Server, far: Atlas, server: Server, fault: str, said: str, ask: Callable[[Atlas], object]
 ) -> None:
     with Atlas.open(large.url) as opened:
@@ -280,7 +280,7 @@ def test_a_missing_package_is_named_with_what_to_install(monkeypatch: pytest.Mon
             Atlas.open(url)
 
 
-def test_a_kind_of_url_nobody_knows_is_said() -> None:
+def test_a_kind_of_url_nobody_knows_is_reported() -> None:
     with pytest.raises(EnvironmentFault, match="Protocol not known: nobody"):
         Atlas.open("nobody://knows/this")
 
@@ -320,7 +320,7 @@ def test_the_reading_verbs_take_a_url(attlas: Callable[..., object], server: Ser
     [b"<html>Log in</html>", b"", b"[1, 2]", b"\xff\xfe{", b"[" * 1_000_000],
     ids=["page", "nothing", "list", "bytes", "nested"],
 )
-def test_an_answer_that_is_no_manifest_is_said(tmp_path: Path, answer: bytes) -> None:
+def test_an_answer_that_is_no_manifest_is_reported(tmp_path: Path, answer: bytes) -> None:
     (tmp_path / "manifest.json").write_bytes(answer)
     with serving(tmp_path) as server, pytest.raises(BrokenAtlasError, match=r"manifest\.json cannot be read"):
         Atlas.open(server.url)

@@ -88,7 +88,7 @@ def test_one_flipped_bit_never_gives_another_answer(
     assert n_refused >= n_tries // 2  # a flip in white space of the manifest, or in what nothing reads, changes nothing
 
 
-def test_a_flipped_bit_is_said_with_the_file_and_both_digests(server: Server) -> None:
+def test_a_flipped_bit_is_reported_with_the_file_and_both_digests(server: Server) -> None:
     with Atlas.open(server.url) as opened:
         server.flip = (0, 0.5)
         with pytest.raises(BrokenAtlasError, match=r"(?s)parquet is not as the manifest says.*sha256.*sha256"):

@@ -280,7 +280,7 @@ def test_a_figure_shows_itself_in_a_notebook(by_hand: Atlas) -> None:
         (("A1", "links", "--head", "1"), "named by its layer as well"),
     ],
 )
-def test_what_cannot_be_drawn_is_said(
+def test_what_cannot_be_drawn_is_reported(
     by_hand: Atlas, tmp_path: Path, arguments: tuple[str, ...], message: str, attlas: Callable
 ) -> None:
     outcome = attlas("plot", by_hand.root, *arguments, "-o", tmp_path / "x.svg")

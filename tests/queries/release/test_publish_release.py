@@ -189,7 +189,7 @@ def test_large_files_are_released_as_they_are_without_a_copy(tmp_path: Path, mon
 
 
 @pytest.mark.thorough
-def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_said(
+def test_where_no_link_can_be_made_large_files_are_copied_and_it_is_reported(
     attlas: Callable[..., object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_large_files(tmp_path / "atlas", monkeypatch)
@@ -295,7 +295,7 @@ def test_what_is_there_is_never_written_over(atlas_dir: Path, tmp_path: Path) ->
         publish(atlas_dir, atlas_dir / "release", NOTHING)
 
 
-def test_a_disk_without_room_is_said_before_anything_is_written(
+def test_a_disk_without_room_is_reported_before_anything_is_written(
     atlas_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=1_000_000)

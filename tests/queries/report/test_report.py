@@ -26,7 +26,7 @@ from helpers.synthetic import SyntheticProtein, write_atlas
 from matplotlib.colors import to_rgba
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.queries.engine.functions import reached_from
 from attlas.queries.lookup.settings import settings_of
 from attlas.queries.report import Report, make_report, page, write_figures
@@ -376,7 +376,7 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
         report = make_report(opened)
     assert types_shown(report, "Attention received tells") == ["Active site"]
     assert types_shown(report, "Heads that attend to") == []
-    (notes,) = (part.section.absent for part in report.parts if part.section.name == "sites")
+    (notes,) = (part.section.absent for part in report.sections if part.section.name == "sites")
     assert any("Chain" in note for note in notes)
     names = {shown.figure.name for shown in report.shown_figures()}
     assert {"feature-types", "enrichment", "auc-active-site"} <= names
@@ -384,7 +384,7 @@ def test_an_atlas_with_features_but_no_probe_shows_its_sites(atlas_dir: Path, tm
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
+def test_a_question_without_rows_is_reported_to_have_none(tmp_path: Path) -> None:
     root = tmp_path / "atlas"
     write_atlas(
         root, [SyntheticProtein("A", "MK", n_sites=0), SyntheticProtein("B", "MK*", status="skipped", reason="*")]
@@ -398,14 +398,14 @@ def test_a_question_without_rows_is_said_to_have_none(tmp_path: Path) -> None:
 
 
 def test_every_figure_of_the_report_is_shown_or_named(report: Report, parsed: Parsed) -> None:
-    figures = [one.figure.name for part in report.parts for one in part.figures]
+    figures = [outcome.figure.name for section in report.sections for outcome in section.figures]
     assert len(figures) == len(set(figures)) == len(list(report.shown_figures())) + len(list(report.missing_figures()))
     assert [(absent.figure.name, absent.why) for absent in report.missing_figures() if absent.command] == []
     shown = {one.figure.name for one in report.shown_figures()}
     assert shown >= {"contact-precision", "contact-heads", "families-apart", "best-families", "enrichment-in-space"}
 
 
-def test_a_missing_matplotlib_is_said_with_what_installs_it(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_matplotlib_is_reported_with_what_installs_it(atlas: Atlas, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(EnvironmentFault, match=re.escape("pip install 'attlas[report]'")):
         make_report(atlas)
@@ -512,7 +512,12 @@ def test_the_fused_heads_are_named_below_their_figure(
 
 def types_shown(report: Report, title: str) -> list[str]:
     """Return of which types there is a figure of this title, in order, shown or missing."""
-    figures = [x.figure for part in report.parts for x in part.figures if x.figure.title.startswith(f"{title}: ")]
+    figures = [
+        shown.figure
+        for section in report.sections
+        for shown in section.figures
+        if shown.figure.title.startswith(f"{title}: ")
+    ]
     return [figure.title.split(": ", 1)[1] for figure in figures]
 
 
@@ -588,7 +593,7 @@ def test_figures_are_written_with_their_numbers(report: Report, parsed: Parsed, 
         for shown in report.shown_figures()
         if shown.figure.name in ("lengths", "completeness", "head-active-site")
     ]
-    part = report.parts[0].__class__(report.parts[0].section, tuple(few))
+    part = report.sections[0].__class__(report.sections[0].section, tuple(few))
     files = write_figures(Report(report.manifest, (part,), None), tmp_path / "figures", format)
     names = {
         "completeness.csv",

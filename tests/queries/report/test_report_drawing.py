@@ -133,7 +133,7 @@ def test_a_number_is_written_with_every_digit_of_the_row(value: float) -> None:
     assert float(spell(value).replace(",", "")) == value
 
 
-def test_the_edges_of_the_build_are_said_with_the_threshold_of_the_build() -> None:
+def test_the_edges_of_the_build_are_reported_with_the_threshold_of_the_build() -> None:
     (figure,) = [f for f in model_section({}, n_layers=1, n_heads=1, theta=0.25).figures if f.name == "heads-edges"]
     assert figure.reading.startswith("Pairs of residues with an attention of 0.25 or more")
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.annotated import Span, add_rows, annotate, probe, sequence_ids
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.queries.report.choosing import choose
 from attlas.queries.report.commands import command
 from attlas.schema import FAMILIES

@@ -299,7 +299,7 @@ def test_another_seed_draws_other_residues_and_the_same_sites(case: Case) -> Non
 
 
 @pytest.mark.thorough
-def test_the_bounds_of_the_work_hold_and_are_said(case: Case) -> None:
+def test_the_bounds_of_the_work_hold_and_are_reported(case: Case) -> None:
     rows = case.ask("family_separation", method="sites", max_members=5)
     assert {row["n_members"] for row in rows} == {5}
     assert {row["n_compared"] for row in rows} == {5 * len(rows)}
@@ -591,7 +591,7 @@ def test_the_same_family_from_two_files_counts_once(tmp_path: Path) -> None:
         assert [(row["n_members"], row["n_others"]) for row in rows] == [(3, 1)]
 
 
-def test_families_need_annotation(atlas: Atlas) -> None:
+def test_questions_of_families_say_that_they_need_annotation(atlas: Atlas) -> None:
     for name, given in (("family_separation", {}), ("family_layers", {}), ("families_of", {"proteins": "P04637"})):
         with pytest.raises(QuestionError, match=f"{name} needs families"):
             atlas.ask(name, **given)

@@ -15,7 +15,7 @@ from scipy.stats import bootstrap
 from scipy.stats import t as student_t
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 from attlas.schema import QuestionError
 
 pytestmark = pytest.mark.slow

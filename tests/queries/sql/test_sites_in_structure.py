@@ -20,7 +20,7 @@ from helpers.site_case import (
 )
 
 from attlas.queries import Atlas
-from attlas.queries.asking.questions import ask
+from attlas.queries.asking.answering import ask
 
 pytestmark = pytest.mark.slow
 
@@ -105,7 +105,7 @@ def test_sites_in_structure_are_those_by_numpy(case: SiteCase, type_: str, atom:
     assert (rows[-1]["precision"], rows[-1]["enrichment"]) == (1, 1)
 
 
-def test_the_atoms_differ(case: SiteCase) -> None:
+def test_c_alpha_and_c_beta_give_other_numbers(case: SiteCase) -> None:
     rows = [case.ask("sites_in_structure", types="Binding site", within=[4], atom=atom) for atom in ("ca", "cb")]
     assert rows[0][0]["background"] != rows[1][0]["background"]
     assert rows[0][0]["n_sites"] > rows[1][0]["n_sites"]  # some residues have no C-beta

@@ -28,7 +28,7 @@ A process that is alone has rank 0, which says nothing: each job of a SLURM arra
 
 
 @dataclass(frozen=True)
-class Part:
+class JobPart:
     """One of the disjoint parts of a build, which together are the whole."""
 
     index: int
@@ -42,7 +42,7 @@ class Part:
         return shards[self.index :: self.n_parts]
 
 
-def read_part(text: str, environment: Mapping[str, str]) -> Part:
+def read_part(text: str, environment: Mapping[str, str]) -> JobPart:
     """Read a part from `I/N`, or from `auto/N` and the variables of a cluster.
 
     Args:
@@ -67,7 +67,7 @@ def read_part(text: str, environment: Mapping[str, str]) -> Part:
             found=str(index),
             hint="number the jobs from 0, as `sbatch --array=0-15` does for 16 parts",
         )
-    return Part(index, n_parts)
+    return JobPart(index, n_parts)
 
 
 def read_job_number(environment: Mapping[str, str]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from helpers.annotated import add_rows, sequence_ids
 from helpers.structure_case import ACCESSION, PROTEINS, write_case
 
-from attlas.queries.engine.part import Part, connect_part
+from attlas.queries.engine.atlas_part import AtlasPart, connect_part
 from attlas.schema import PAIRS, AtlasPaths, Manifest
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def test_rows_without_an_id_are_of_the_part_at_the_beginning_whatever_else_their
     add_rows(root, PAIRS, rows, "pairs")
 
     manifest = Manifest.read(AtlasPaths(root))
-    parts = (Part(None, 1), Part(1, last), Part(last, None))
+    parts = (AtlasPart(None, 1), AtlasPart(1, last), AtlasPart(last, None))
     ids = [
         connect_part(root, manifest, part).connection.execute("SELECT pair_id FROM pairs").fetchall() for part in parts
     ]

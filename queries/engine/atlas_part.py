@@ -26,7 +26,7 @@ TABLES_WITH_NULL_IDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Part:
+class AtlasPart:
     """A range of `sequence_id`."""
 
     first_sequence_id: int | None
@@ -78,7 +78,7 @@ class _Cut:
         return cuts
 
 
-def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[Part]:
+def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[AtlasPart]:
     """Return at most `n_parts` parts of an atlas that hold about equally many bytes of a table.
 
     An atlas is cut where files of the table end, so that few files are read twice.
@@ -92,10 +92,10 @@ def cut_atlas(manifest: Manifest, table: Table, n_parts: int) -> list[Part]:
         before = [cut.sequence_id for cut in cuts[:-1] if cut.n_bytes * n_parts <= n_bytes * i]
         if before and before[-1] not in ends:
             ends.append(before[-1])
-    return [Part(begin, end) for begin, end in zip([None, *ends], [*ends, None], strict=True)]
+    return [AtlasPart(begin, end) for begin, end in zip([None, *ends], [*ends, None], strict=True)]
 
 
-def connect_part(root: Root, manifest: Manifest, part: Part, *, memory_limit: str | None = None) -> Database:
+def connect_part(root: Root, manifest: Manifest, part: AtlasPart, *, memory_limit: str | None = None) -> Database:
     """Return the locked database of a part of an atlas. Raises as `connect` does."""
     narrowed = replace(manifest, files=part.files_of(manifest))
     connection, base = connect_unlocked(root, narrowed, memory_limit=memory_limit)

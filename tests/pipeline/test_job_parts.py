@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from attlas.pipeline.parts import Part, read_part
+from attlas.pipeline.job_parts import JobPart, read_part
 from attlas.pipeline.plan import Shard
 from attlas.schema import InputError
 
@@ -18,7 +18,7 @@ def _shards(n: int) -> tuple[Shard, ...]:
 @given(n_shards=st.integers(0, 200), n_parts=st.integers(1, 60))
 def test_parts_are_disjoint_and_whole_and_differ_by_one_shard_at_most(n_shards: int, n_parts: int) -> None:
     shards = _shards(n_shards)
-    parts = [Part(index, n_parts).select(shards) for index in range(n_parts)]
+    parts = [JobPart(index, n_parts).select(shards) for index in range(n_parts)]
     assert sorted(shard.index for part in parts for shard in part) == [shard.index for shard in shards]
     sizes = {len(part) for part in parts}
     assert max(sizes) - min(sizes) <= 1
@@ -28,7 +28,7 @@ def test_parts_are_disjoint_and_whole_and_differ_by_one_shard_at_most(n_shards: 
 def test_shards_that_follow_one_another_go_to_different_parts(n_shards: int, n_parts: int) -> None:
     shards = _shards(n_shards)
     for index in range(n_parts):
-        indices = [shard.index for shard in Part(index, n_parts).select(shards)]
+        indices = [shard.index for shard in JobPart(index, n_parts).select(shards)]
         assert {b - a for a, b in pairwise(indices)} <= {n_parts}
 
 
@@ -47,7 +47,7 @@ def test_shards_that_follow_one_another_go_to_different_parts(n_shards: int, n_p
     ],
 )
 def test_the_number_of_a_job_is_read_from_its_cluster(environment: dict[str, str], index: int) -> None:
-    assert read_part("auto/16", environment) == Part(index, 16)
+    assert read_part("auto/16", environment) == JobPart(index, 16)
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_a_part_beyond_the_number_of_parts_is_refused(text: str) -> None:
 
 
 def test_a_part_that_is_given_is_not_looked_up() -> None:
-    assert read_part("2/4", {"SLURM_ARRAY_TASK_ID": "3"}) == Part(2, 4)
+    assert read_part("2/4", {"SLURM_ARRAY_TASK_ID": "3"}) == JobPart(2, 4)
