@@ -1,7 +1,7 @@
-"""The reduction on a CPU: tiles of query rows that stay in cache; every row is whole, so that its softmax is final.
+"""The reduction on a CPU: a few query rows at a time, which stay in cache; each is whole, so that its softmax is final.
 
-torch does two matrix products, and between them one compiled pass over the tile (`rows`) does the softmax and every
-sum at once.
+A build's statistics and output are one compiled loop (`row_groups`). Passes that read the weights themselves get them
+in tiles: torch does two matrix products, and between them they do what they need.
 """
 
 import math
@@ -22,6 +22,9 @@ from attlas.pipeline.attention.row_groups import N_SUMS, REACH, reduce_heads, re
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
+
+Range = tuple[int, int]
+"""The first and the end, or the first and the number, of heads or rows."""
 
 BITS = math.log2(math.e)
 """Bits in a natural unit of scores."""
@@ -44,8 +47,8 @@ def reduce_tiled(
 ) -> PackAttention:
     """Reduce one layer's attention in tiles, in float32 with sums in float64.
 
-    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds one buffer of about
-    TILE_ELEMENTS weights per thread.
+    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds the keys, the values
+    and a group of rows of one head per thread.
     """
     n_heads, n_tokens, _ = q.shape
     columns = np.zeros((n_heads, n_tokens))
@@ -77,7 +80,7 @@ def _lay_out(part: Tensor) -> NDArray[np.float32]:
     return part.transpose(0, 1).float().contiguous().numpy()
 
 
-def _cut_work(n_heads: int, n_tokens: int, *, is_cut_by_rows: bool) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+def _cut_work(n_heads: int, n_tokens: int, *, is_cut_by_rows: bool) -> Iterator[tuple[Range, Range]]:
     """Yield heads, first and end, and query rows, first and number, of calls that do not last for long."""
     if is_cut_by_rows:
         group, n_rows = choose_tile_shape(n_heads, n_tokens)
@@ -101,7 +104,8 @@ def attend_in_tiles(
 ) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
 
-    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights.
+    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights. Holds one buffer of
+    about TILE_ELEMENTS weights per thread.
     """
     q, k = q.float() * (scaling * BITS), k.float().contiguous()  # scores in bits: see `rows`
     values = None if v is None else v.float().contiguous()
