@@ -1,4 +1,6 @@
-"""From scores to weights and sums, row by row while a tile is in cache: the compiled inner loop of the tiles.
+"""From scores to weights and sums, row by row while a tile is in cache: the compiled loop of passes that read weights.
+
+A build, which needs its own statistics alone, takes `row_groups` instead, and is faster.
 
 numba compiles these functions with LLVM for the current processor at the first call, and caches them on disk; no
 C++ compiler has to be installed. The loops are written so that LLVM turns them into vector instructions: one row, no
@@ -14,16 +16,10 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, prange, types
+from numba import njit, types
 from numba.extending import intrinsic
 
 from attlas.pipeline.compiling import compile_cached
-
-REACH = 23
-"""Largest offset |j - i| that is summed by itself; from 24 on attention counts as long-range."""
-
-N_SUMS = 4
-"""Sums over rows that the loop keeps per head: entropy in bits, distance, largest inner weight, edges."""
 
 _FREE_ORDER = {"reassoc", "contract", "nsz", "arcp"}
 """Freedom of LLVM in the arithmetic: it may sum in any order. It may not assume that there are no NaNs."""
@@ -108,14 +104,6 @@ def _divide(row, scale, column):
         column[j] += weight
 
 
-@njit(fastmath=_FREE_ORDER)
-def _count(weights, theta):
-    n = 0
-    for j in range(weights.shape[0]):
-        n += weights[j] >= theta
-    return n
-
-
 @njit(error_model="numpy", inline="always")
 def _soften(row, i):
     """Turn the scores of token i's row into undivided weights, and return numbers of the row for the sums.
@@ -141,57 +129,6 @@ def _soften(row, i):
 
 
 @njit(error_model="numpy")
-def _reduce_row(row, i, theta, column, sums, diagonals):
-    """Turn the scores of token i's row into weights; add those of a residue to column, row and diagonal sums."""
-    end = row.shape[0] - 1
-    scale, entropy, apart, best = _soften(row, i)
-    if i == 0 or i == end:
-        for j in range(row.shape[0]):
-            row[j] *= scale
-        return
-
-    _divide(row, scale, column)
-    sums[0] += entropy
-    sums[1] += apart * scale
-    sums[2] = max(sums[2], best)
-    if best >= _NEARLY_ALL * theta:  # most rows have no edge, and need no second look
-        sums[3] += _count(row[1:end], theta)
-    for j in range(max(1, i - REACH), min(end, i + REACH + 1)):
-        diagonals[j - i + REACH] += row[j]
-
-
-@njit(error_model="numpy")
-def _reduce_head(scores, first_row, theta, columns, sums, diagonals):
-    column = np.zeros(scores.shape[1], np.float32)  # of these rows only: few enough for float32
-    for r in range(scores.shape[0]):
-        _reduce_row(scores[r], first_row + r, theta, column, sums, diagonals)
-    for j in range(scores.shape[1]):
-        columns[j] += column[j]
-
-
-@compile_cached(nogil=True)
-def reduce_rows(scores, first_row, theta, columns, sums, diagonals):
-    """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and add them to the sums.
-
-    The rows begin with token `first_row`; those of `<cls>` and `<eos>` become weights and are added to nothing.
-    Adds to `columns` (H, T), the sums over residue rows; `sums` (H, N_SUMS); and `diagonals` (H, 2 * REACH + 1), the
-    sums of inner weights by j - i; all float64. `theta` is float32.
-    """
-    for h in range(scores.shape[0]):
-        _reduce_head(scores[h], first_row, theta, columns[h], sums[h], diagonals[h])
-
-
-@compile_cached(parallel=True)
-def reduce_rows_shared(scores, first_row, theta, columns, sums, diagonals):
-    """Do the same as `reduce_rows`, with the heads shared between threads; the sums are the same to the bit.
-
-    numba lets other threads have the interpreter meanwhile, as `nogil` does above (docs/log.md).
-    """
-    for h in prange(scores.shape[0]):
-        _reduce_head(scores[h], first_row, theta, columns[h], sums[h], diagonals[h])
-
-
-@njit(error_model="numpy")
 def _receive_row(row, i, theta, mass, edges, edge_mass):
     """Turn the scores of token i's row into weights, and add those of a residue to the sums of the keys."""
     end = row.shape[0] - 1
@@ -213,8 +150,9 @@ def _receive_row(row, i, theta, mass, edges, edge_mass):
 def receive_rows(scores, first_row, theta, mass, edges, edge_mass):
     """Replace a tile's scores, (H, R, T) float32 in bits, by attention weights, and sum what every key receives.
 
-    As `reduce_rows`, but per head: adds to `mass`, `edges` and `edge_mass`, each (H, T) float64, the sums over
-    residue rows of the weights, of the edges (weights of at least `theta`) and of the edges' weights.
+    The rows begin with token `first_row`; those of `<cls>` and `<eos>` become weights and are added to nothing. Adds
+    to `mass`, `edges` and `edge_mass`, each (H, T) float64, the sums over residue rows of the weights, of the edges
+    (weights of at least `theta`, float32) and of the edges' weights.
     """
     for h in range(scores.shape[0]):
         column = np.zeros(scores.shape[2], np.float32)

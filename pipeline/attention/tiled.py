@@ -1,13 +1,14 @@
-"""The reduction on a CPU: tiles of query rows that stay in cache; every row is whole, so that its softmax is final.
+"""The reduction on a CPU: a few query rows at a time, which stay in cache; each is whole, so that its softmax is final.
 
-torch does two matrix products, and between them one compiled pass over the tile (`rows`) does the softmax and every
-sum at once.
+A build's statistics and output are one compiled loop (`row_groups`). Passes that read the weights themselves get them
+in tiles: torch does two matrix products, and between them they do what they need.
 """
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
+from typing import Any
 
 import numba
 import numpy as np
@@ -17,13 +18,21 @@ from torch import Tensor
 
 from attlas.pipeline.attention.added_scores import AddedScores
 from attlas.pipeline.attention.definitions import STATISTICS, Pack, PackAttention
-from attlas.pipeline.attention.rows import N_SUMS, REACH, reduce_rows, reduce_rows_shared
+from attlas.pipeline.attention.row_groups import N_SUMS, REACH, reduce_heads, reduce_heads_shared
 from attlas.pipeline.attention.tiles import Tile, choose_tile_shape, count_buffer_elements
 
 Sums = NDArray[np.float64]
 
+Range = tuple[int, int]
+"""The first and the end, or the first and the number, of heads or rows."""
+
 BITS = math.log2(math.e)
 """Bits in a natural unit of scores."""
+
+CALL_ELEMENTS = 1 << 27
+"""Attention weights of one call of the compiled loop, a quarter of a second: it cannot be interrupted."""
+
+_NOTHING_ADDED = np.zeros((0, 0, 0), np.float32)
 
 
 def reduce_tiled(
@@ -38,21 +47,49 @@ def reduce_tiled(
 ) -> PackAttention:
     """Reduce one layer's attention in tiles, in float32 with sums in float64.
 
-    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds one buffer of about
-    TILE_ELEMENTS weights per thread.
+    Arguments and result as of `attention.reduce_plain`; `q`, `k` and `v` are on the CPU. Holds the keys, the values
+    and a group of rows of one head per thread.
     """
     n_heads, n_tokens, _ = q.shape
     columns = np.zeros((n_heads, n_tokens))
     sums = np.zeros((len(pack.n_tokens), n_heads, N_SUMS))
     diagonals = np.zeros((len(pack.n_tokens), n_heads, 2 * REACH + 1))
 
-    def add(tile: Tensor, at: Tile) -> None:
-        tile_sums = sums[at.sequence, at.heads], diagonals[at.sequence, at.heads]
-        _reduce(tile, at.first_row, theta, columns[at.heads, at.tokens], *tile_sums)
+    # (sum of T, H, D), as most models make them.
+    queries, keys, values = (_lay_out(part) for part in (q, k, k[:, :, :0] if v is None else v))
+    output = np.empty_like(values)
+    factors = np.float32(scaling * BITS), np.float32(BITS), np.float32(theta)
 
-    output = attend_in_tiles(q, k, v, pack=pack, scaling=scaling, soften=add, added=added)
+    for sequence, tokens in enumerate(pack.slices):
+        length = tokens.stop - tokens.start
+        for heads, rows in _cut_work(n_heads, length, is_cut_by_rows=added is not None):
+            at = Tile(sequence, slice(*heads), tokens, rows[0])
+            extra = _NOTHING_ADDED if added is None else added.select(at, rows[1]).contiguous().numpy()
+            places = heads, (tokens.start, tokens.stop), rows
+            _reduce(
+                queries, keys, values, output, extra, *places, *factors, columns, sums[sequence], diagonals[sequence]
+            )
+
     received, statistics = _derive_statistics(columns, sums, diagonals, pack)
-    return PackAttention(output, torch.from_numpy(received), torch.from_numpy(statistics))
+    result = None if v is None else torch.from_numpy(output).transpose(0, 1).to(v.dtype)
+    return PackAttention(result, torch.from_numpy(received), torch.from_numpy(statistics))
+
+
+def _lay_out(part: Tensor) -> NDArray[np.float32]:
+    """Return queries, keys or values (H, sum of T, D) as an array (sum of T, H, D), float32 and contiguous."""
+    return part.transpose(0, 1).float().contiguous().numpy()
+
+
+def _cut_work(n_heads: int, n_tokens: int, *, is_cut_by_rows: bool) -> Iterator[tuple[Range, Range]]:
+    """Yield heads, first and end, and query rows, first and number, of calls that do not last for long."""
+    if is_cut_by_rows:
+        group, n_rows = choose_tile_shape(n_heads, n_tokens)
+    else:
+        group, n_rows = max(1, CALL_ELEMENTS // n_tokens**2), n_tokens
+
+    for heads in _cut(0, n_heads, group):
+        for rows in _cut(0, n_tokens, n_rows):
+            yield (heads.start, heads.stop), (rows.start, rows.stop - rows.start)
 
 
 def attend_in_tiles(
@@ -67,7 +104,8 @@ def attend_in_tiles(
 ) -> Tensor | None:
     """Return a layer's output, (H, sum of T, D), dtype of `v`; None without `v`.
 
-    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights.
+    `soften` replaces the scores of a tile, (heads, rows, T) float32 in bits, by attention weights. Holds one buffer of
+    about TILE_ELEMENTS weights per thread.
     """
     q, k = q.float() * (scaling * BITS), k.float().contiguous()  # scores in bits: see `rows`
     values = None if v is None else v.float().contiguous()
@@ -132,15 +170,16 @@ def _derive_statistics(
     return inner.mean(0).astype(np.float32), ordered.astype(np.float32)
 
 
-def _reduce(tile: Tensor, first_row: int, theta: float, columns: Sums, sums: Sums, diagonals: Sums) -> None:
+def _reduce(*arguments: Any) -> None:
+    """Call `row_groups.reduce_heads`, with as many threads as torch takes."""
     n_threads = min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)
     if n_threads == 1:
-        reduce_rows(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
+        reduce_heads(*arguments)
         return
 
     with _numba_lock:
         numba.set_num_threads(n_threads)
-        reduce_rows_shared(tile.numpy(), first_row, np.float32(theta), columns, sums, diagonals)
+        reduce_heads_shared(*arguments)
 
 
 def _cut(begin: int, end: int, size: int) -> list[slice]:

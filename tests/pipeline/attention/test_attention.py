@@ -223,6 +223,6 @@ def test_a_ragged_pack_gives_each_sequence_its_own_answer(lengths, seed):
 
 def test_the_loop_is_compiled_also_where_nothing_can_be_kept_on_disk():
     environment = os.environ | {"NUMBA_CACHE_LOCATOR_CLASSES": "IPythonCacheLocator"}
-    code = "from attlas.pipeline.attention.rows import reduce_rows; print(type(reduce_rows._cache).__name__)"
+    code = "from attlas.pipeline.attention.row_groups import reduce_heads; print(type(reduce_heads._cache).__name__)"
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "NullCache"
