@@ -63,7 +63,7 @@ def text_chunks(handle: IO[bytes], *, name: str) -> Iterator[Chunk]:
         InputError: it is broken UTF-16.
     """
     line = 1
-    for data in _whole_lines(utf8_chunks(handle, name=name)):
+    for data in _whole_lines(utf8_chunks(handle, name=name, n_bytes=FIRST_BYTES)):
         data = _with_plain_ends(data)
         yield Chunk(line, data)
         line += data.count(b"\n") if b"\r" not in data else len(data.splitlines())

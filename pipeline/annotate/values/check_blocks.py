@@ -27,6 +27,8 @@ _POSITION = r"^[0-9]{1,9}$"
 _SUBSTITUTION = (
     r"^(?:p\.)?(?P<residue>[A-Za-z]{3}|[A-Za-z])(?P<position>[0-9]{1,9})(?P<substitute>[A-Za-z]{3}|[A-Za-z])$"
 )
+_PARTS = ("residue", "position", "substitute")
+"""Columns that together name a substitution."""
 _LARGEST = float(np.finfo(np.float32).max)
 
 _NO_LETTER = 0
@@ -125,19 +127,13 @@ def _read_substitutions(block: Block, columns: ValueColumns) -> _Claims:
     if "variant" in places:
         texts = block.columns[places["variant"]]
     else:
-        parts = [
-            block.columns[places[part]] if part in places else "" for part in ("residue", "position", "substitute")
-        ]
+        parts = [block.columns[places[name]] if name in places else "" for name in _PARTS]
         texts = pc.binary_join_element_wise(*parts, "")
 
-    parts = dict(
-        zip(("residue", "position", "substitute"), pc.extract_regex(texts, _SUBSTITUTION).flatten(), strict=True)
-    )
-    residues = _codes(parts["residue"], one_letter)
-    substitutes = _codes(
-        parts["substitute"], lambda text: letter if (letter := one_letter(text)) in AMINO_ACIDS else None
-    )
-    positions = parts["position"].fill_null("0").cast(pa.int64()).to_numpy()
+    residue, position, substitute = pc.extract_regex(texts, _SUBSTITUTION).flatten()
+    residues = _codes(residue, one_letter)
+    substitutes = _codes(substitute, _amino_acid)
+    positions = position.fill_null("0").cast(pa.int64()).to_numpy()
     are_readable = (residues != _OTHER_TEXT) & (substitutes != _OTHER_TEXT) & (residues != substitutes)
     return _Claims(positions, residues, substitutes, are_readable)
 
@@ -150,10 +146,17 @@ def _read_positions(block: Block, columns: ValueColumns) -> _Claims:
     no_letters = np.zeros(block.n_rows, np.int16)
     residues = no_letters
     if "residue" in columns.places:
-        residues = _codes(
-            block.columns[columns.places["residue"]], lambda text: text.upper() if len(text) == 1 else None
-        )
+        residues = _codes(block.columns[columns.places["residue"]], _single_letter)
     return _Claims(positions, residues, no_letters, are_positions.to_numpy(zero_copy_only=False))
+
+
+def _amino_acid(code: str) -> str | None:
+    letter = one_letter(code)
+    return letter if letter in AMINO_ACIDS else None
+
+
+def _single_letter(text: str) -> str | None:
+    return text.upper() if len(text) == 1 else None
 
 
 def _codes(texts: pa.Array, read: Callable[[str], str | None]) -> np.ndarray:
@@ -194,14 +197,23 @@ def _stored_letters(entries: np.ndarray, positions: np.ndarray, abouts: Sequence
 def _count_left_out(
     entries: np.ndarray, are_readable: np.ndarray, abouts: Sequence[ProteinOfEntry | None], rejected: Account
 ) -> np.ndarray:
-    """Count the rows of proteins that are left out, where that is enough, and return which they are, (R,) bool."""
-    is_left_out = np.zeros(len(abouts), bool)
-    n_rows = np.bincount(entries[are_readable], minlength=len(abouts))
+    """Count the rows of proteins that are left out, but for those to be shown, and return which they are, (R,) bool."""
+    entries_by_kind: dict[str, list[int]] = {}
     for entry, about in enumerate(abouts):
-        if about is None or about.problem is None or not n_rows[entry]:
+        if about is not None and about.problem is not None:
+            entries_by_kind.setdefault(about.problem.reason.value, []).append(entry)
+
+    are_counted = np.zeros(len(entries), bool)
+    for kind, left_out in entries_by_kind.items():
+        n_shown = rejected.n_to_add(kind)
+        if n_shown is None:
             continue
-        kind = about.problem.reason.value
-        if rejected.shows_enough(kind):
-            rejected.count(kind, int(n_rows[entry]), about.accession)
-            is_left_out[entry] = True
-    return is_left_out[entries] & are_readable
+        is_left_out = np.zeros(len(abouts), bool)
+        is_left_out[left_out] = True
+        counted = np.flatnonzero(is_left_out[entries] & are_readable)[n_shown:]
+        are_counted[counted] = True
+
+        n_rows = np.bincount(entries[counted], minlength=len(abouts))
+        for entry in np.flatnonzero(n_rows).tolist():
+            rejected.count(kind, int(n_rows[entry]), abouts[entry].accession)
+    return are_counted
