@@ -164,7 +164,8 @@ def _codes(texts: pa.Array, read: Callable[[str], str | None]) -> np.ndarray:
     column = texts.dictionary_encode()
     codes = [_NO_LETTER if not text else ord(read(text) or "\uffff") for text in column.dictionary.to_pylist()]
     by_entry = np.array([*(code if code < len(_TEXTS) else _OTHER_TEXT for code in codes), _OTHER_TEXT], np.int16)
-    return by_entry[column.indices.fill_null(len(codes)).to_numpy()]
+    letters: np.ndarray = by_entry[column.indices.fill_null(len(codes)).to_numpy()]
+    return letters
 
 
 def _read_numbers(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -199,6 +200,7 @@ def _count_left_out(
 ) -> np.ndarray:
     """Count the rows of proteins that are left out, but for those to be shown, and return which they are, (R,) bool."""
     entries_by_kind: dict[str, list[int]] = {}
+    ids = ["" if about is None else about.accession for about in abouts]
     for entry, about in enumerate(abouts):
         if about is not None and about.problem is not None:
             entries_by_kind.setdefault(about.problem.reason.value, []).append(entry)
@@ -215,5 +217,5 @@ def _count_left_out(
 
         n_rows = np.bincount(entries[counted], minlength=len(abouts))
         for entry in np.flatnonzero(n_rows).tolist():
-            rejected.count(kind, int(n_rows[entry]), abouts[entry].accession)
+            rejected.count(kind, int(n_rows[entry]), ids[entry])
     return are_counted

@@ -1,6 +1,6 @@
 """A source of numbers → the rows of a track or of variants that fit the atlas, and the account of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from attlas.intake.files import open_file
@@ -104,7 +104,7 @@ def _import_records(
     n_values = 0
     is_of_variants = False
     for part in _parts(source, series, format):
-        records = [part] if isinstance(part, ValueRecord) else []
+        records: Iterable[ValueRecord] = [part] if isinstance(part, ValueRecord) else []
         if isinstance(part, TableBlock):
             block = check_block(part.block, part.columns, check, rejected, accession=part.accession)
             draft.add_table(block.rows)
